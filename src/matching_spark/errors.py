@@ -1,0 +1,42 @@
+"""One tree of errors; each knows its exit code.
+
+MatchingError                 1
+├── UsageError                2   the command or an argument is wrong
+├── InputError                3   a source, a query or a post cannot be read
+│   └── PhotoError            3   one photo: `reason` is its short, countable name
+├── StorageError              4   a file system, the table or the cluster cannot be reached
+└── ModelError                5   another model than the table's, or none
+"""
+
+
+class MatchingError(Exception):
+    """What this project raises on purpose; the message says what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(MatchingError):
+    exit_code = 2
+
+
+class InputError(MatchingError):
+    exit_code = 3
+
+
+class PhotoError(InputError):
+    """A photo that cannot be used. `reason` is one of `photos.REASONS`, for counting."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["PhotoError"], tuple[str, str]]:
+        return PhotoError, (self.reason, str(self).partition(": ")[2])
+
+
+class StorageError(MatchingError):
+    exit_code = 4
+
+
+class ModelError(MatchingError):
+    exit_code = 5
