@@ -1,0 +1,438 @@
+"""Ingest: posts of a source become rows of the table, photos and words becoming vectors in tasks.
+
+Two steps make it safe to run again: tasks stage vectors as Parquet keyed by content, then one MERGE
+a chunk takes them in, whose commit is the acknowledgement. What was staged before a crash is not
+embedded again; what the table holds is neither.
+"""
+
+import hashlib
+import io
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matching_spark import storage
+from matching_spark.clip import ClipModel, worker_model
+from matching_spark.errors import PhotoError, StorageError
+from matching_spark.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
+from matching_spark.posts import Post, Reject
+from matching_spark.shards import METADATA
+from matching_spark.table import COLUMNS, PostsTable
+
+CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
+PHOTOS_A_TASK = 64  # a staged file each: what a crash can cost in embedding
+
+STAGED = pa.schema(
+    [
+        ("key", pa.string()),
+        ("uri", pa.string()),
+        ("vector", pa.binary()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+Progress = Callable[[str, int, int], None]  # what, done, of how many
+
+
+@dataclass
+class Report:
+    """What an ingest did. accepted, rejected, skipped count posts; embedded counts photos."""
+
+    table: str
+    model: str
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    placeholders: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    photos_per_second: float = 0.0
+    snapshot: str | None = None
+    rejects_file: str | None = None
+    rejects: list[Reject] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """Something to embed: a photo by its path, or words."""
+
+    key: str  # photo:<sha256> or text:<sha256>
+    payload: str
+
+
+def ingest_posts(
+    posts: Iterable[Post | Reject],
+    table: PostsTable,
+    model: ClipModel,
+    progress: Progress = lambda what, done, total: None,
+) -> Report:
+    """Take posts into the table; rejects are counted and listed, the rest goes on.
+
+    An unchanged post is skipped. A post that was closed stays closed when its source still calls it
+    open. Raises StorageError when the table or Spark fails; then it is simply run again.
+    """
+    table.check_model(model.name)
+    report = Report(table=table.uri, model=model.name)
+    run = _Ingest(table, model, report, progress)
+    start = time.perf_counter()
+    stream = _once(posts, report)
+    while chunk := list(islice(stream, CHUNK_POSTS)):
+        run.chunk(chunk)
+    run.clear_staging()
+    report.seconds = time.perf_counter() - start
+    report.photos_per_second = run.rate
+    report.snapshot = table.snapshot
+    return report
+
+
+def write_rejects(report: Report, path: str) -> None:
+    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file."""
+    lines = [json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in report.rejects]
+    if lines:
+        storage.write_bytes(path, "".join(lines).encode())
+        report.rejects_file = path
+    else:
+        storage.remove(path)
+
+
+def _once(posts: Iterable[Post | Reject], report: Report) -> Iterator[Post]:
+    """The posts, each id once; rejects of the source are noted on the way."""
+    seen: set[str] = set()
+    for post in posts:
+        if isinstance(post, Reject):
+            report.rejects.append(post)
+            # A photo that is refused by its address leaves its post in the stream.
+            report.rejected += post.reason != "remote-photo"
+        elif post.post_id in seen:
+            report.rejects.append(Reject(post.source, post.post_id, "duplicate-id"))
+            report.rejected += 1
+        else:
+            seen.add(post.post_id)
+            report.placeholders += post.placeholders
+            yield post
+
+
+class _Ingest:
+    """One run over the chunks of a source."""
+
+    def __init__(
+        self, table: PostsTable, model: ClipModel, report: Report, progress: Progress
+    ) -> None:
+        assert table.spark is not None
+        self.spark: SparkSession = table.spark
+        self.table = table
+        self.model = model
+        self.report = report
+        self.progress = progress
+        self.staging = storage.join(table.uri, "staging", model.name.replace("/", "_"))
+        self._embedding_s = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Photos embedded per second of the embedding stage."""
+        return self.report.embedded / self._embedding_s if self._embedding_s else 0.0
+
+    def chunk(self, posts: Sequence[Post]) -> None:
+        shas, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
+        photos = [_Item(f"photo:{sha}", path) for path, sha in shas.items()]
+        staged = self._embed("photos", photos, known=self._in_table(set(shas.values())))
+        bad |= {
+            path: staged[f"photo:{sha}"] for path, sha in shas.items() if f"photo:{sha}" in staged
+        }
+        rows = []
+        for post in posts:
+            self.report.rejects += [
+                Reject(path, post.post_id, *bad[path]) for path in post.photos if path in bad
+            ]
+            kept = [shas[path] for path in post.photos if path not in bad]
+            if kept or post.text:
+                rows.append((post, tuple(dict.fromkeys(kept))))
+            else:
+                self.report.rejected += 1
+        before = self._existing([post.post_id for post, _ in rows])
+        changed = []
+        for post, kept_shas in rows:
+            old = before.get(post.post_id)
+            if old and post.status == "open":
+                post = replace(post, status=old["status"])
+            if old == _row(post) | {"shas": list(kept_shas)}:
+                self.report.skipped += 1
+            else:
+                changed.append((post, kept_shas))
+        if changed:
+            texts = {post.text for post, _ in changed if post.text}
+            self._embed("texts", [_Item(_text_key(t), t) for t in sorted(texts)], known=set())
+            self._merge(changed)
+        self.report.accepted += len(changed)
+
+    # -- the tasks ---------------------------------------------------------------------------
+
+    def _hash(self, paths: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+        """The sha256 of every photo that can be read; path -> (reason, detail) of the others."""
+        if not paths:
+            return {}, {}
+        hashed = self._parallel(paths, 256).map(_hash_photo).collect()
+        good = {path: sha for path, sha, why in hashed if why is None}
+        return good, {path: why for path, sha, why in hashed if why is not None}
+
+    def _embed(self, what: str, items: list[_Item], known: set[str]) -> dict[str, tuple[str, str]]:
+        """Stage the vectors of all items that are neither known nor staged.
+
+        Returns key -> (reason, detail) of the items that could not be embedded.
+        """
+        failed, have = self._staged()
+        once = {item.key: item for item in items if item.key not in known | have}
+        todo = list(once.values())
+        if todo:
+            start = time.perf_counter()
+            done = self.spark.sparkContext.accumulator(0)
+            embed = _embedder(
+                str(self.model.folder.resolve()),
+                self.model.batch_size,
+                self.staging,
+                storage.join(self.table.uri, "photos"),
+                done,
+            )
+            with _ticking(self.progress, what, lambda: done.value, len(todo)):
+                self._parallel(todo, PHOTOS_A_TASK).foreachPartition(embed)
+            if what == "photos":
+                self.report.embedded += len(todo)
+                self._embedding_s += time.perf_counter() - start
+            failed, _ = self._staged()
+        return failed
+
+    def _parallel(self, items: Sequence[Any], each: int) -> Any:
+        context = self.spark.sparkContext
+        slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
+        return context.parallelize(items, slices)
+
+    def _staged(self) -> tuple[dict[str, tuple[str, str]], set[str]]:
+        """What lies staged for this model: (failed key -> why), and every key."""
+        failed: dict[str, tuple[str, str]] = {}
+        keys: set[str] = set()
+        for uri in self._staged_files():
+            with storage.open_input(uri) as stream:
+                for row in pq.read_table(stream, columns=["key", "reason", "detail"]).to_pylist():
+                    keys.add(row["key"])
+                    if row["reason"]:
+                        failed[row["key"]] = (row["reason"], row["detail"])
+        return failed, keys
+
+    def _staged_files(self) -> list[str]:
+        if not storage.exists(self.staging):
+            return []
+        return [uri for uri in storage.walk(self.staging) if uri.endswith(".parquet")]
+
+    def clear_staging(self) -> None:
+        storage.remove(self.staging)
+
+    # -- the table ---------------------------------------------------------------------------
+
+    def _in_table(self, shas: set[str]) -> set[str]:
+        """The keys of those photos whose vectors the table holds."""
+        if not shas or self.table.snapshot is None:
+            return set()
+        rows = self._table_photos(shas).select("key").distinct().collect()
+        return {row["key"] for row in rows}
+
+    def _table_photos(self, shas: set[str]) -> DataFrame:
+        wanted = self.spark.createDataFrame(pa.table({"sha": sorted(shas)}))
+        held = self.table.frame().select(F.explode("photos").alias("p"))
+        return held.join(F.broadcast(wanted), F.col("p.sha256") == F.col("sha")).select(
+            F.concat(F.lit("photo:"), "sha").alias("key"), "p.uri", "p.vector"
+        )
+
+    def _existing(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        """The rows of these posts as the table has them, photos by their sha256 in `shas`."""
+        if not ids or self.table.snapshot is None:
+            return {}
+        wanted = self.spark.createDataFrame(pa.table({"post_id": ids}))
+        frame = self.table.frame().join(F.broadcast(wanted), "post_id")
+        rows = frame.select(*METADATA, F.col("photos.sha256").alias("shas")).collect()
+        return {row["post_id"]: row.asDict() for row in rows}
+
+    def _merge(self, changed: list[tuple[Post, tuple[str, ...]]]) -> None:
+        columns = [
+            _row(post)
+            | {
+                "keys": [f"photo:{sha}" for sha in shas],
+                "text_key": _text_key(post.text) if post.text else None,
+            }
+            for post, shas in changed
+        ]
+        schema = pa.schema(
+            [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
+            + [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
+        )
+        posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema))
+        vectors = self._vectors({sha for _, shas in changed for sha in shas})
+        each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))
+        photo = F.struct("pos", "uri", F.substring_index("key", ":", -1).alias("sha256"), "vector")
+        photos = (
+            each.join(vectors, "key")
+            .groupBy("post_id")
+            .agg(F.array_sort(F.collect_list(photo)).alias("photos"))
+        )
+        texts = vectors.select(F.col("key").alias("text_key"), F.col("vector").alias("text_vector"))
+        whole = (
+            posts.join(photos, "post_id", "left")
+            .join(texts, "text_key", "left")
+            .withColumn("photos", F.expr("coalesce(photos, array())"))
+            .persist()
+        )
+        try:
+            lost = whole.where(
+                "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
+            ).count()
+            if lost:
+                raise StorageError(f"{lost} staged posts of {self.staging} have gone; ingest again")
+            self.table.upsert(
+                whole.select(
+                    *METADATA,
+                    F.expr(
+                        "transform(photos, p -> named_struct("
+                        "'uri', p.uri, 'sha256', p.sha256, 'vector', p.vector)) AS photos"
+                    ),
+                    "text_vector",
+                    F.lit(self.model.name).alias("model"),
+                    F.current_timestamp().alias("updated_at"),
+                ).select(*COLUMNS)
+            )
+        finally:
+            whole.unpersist()
+
+    def _vectors(self, shas: set[str]) -> DataFrame:
+        """key, uri, vector of everything staged and of the table's photos among `shas`."""
+        frames = []
+        if files := self._staged_files():
+            staged = self.spark.read.parquet(*files).where("reason IS NULL")
+            frames.append(staged.select("key", "uri", "vector"))
+        if shas and self.table.snapshot is not None:
+            frames.append(self._table_photos(shas))
+        if not frames:
+            raise StorageError(f"nothing is staged in {self.staging}; ingest again")
+        both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+        return both.dropDuplicates(["key"])
+
+
+def _row(post: Post) -> dict[str, Any]:
+    return {name: getattr(post, name) for name in METADATA}
+
+
+def _text_key(text: str) -> str:
+    return "text:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hash_photo(path: str) -> tuple[str, str, tuple[str, str] | None]:
+    try:
+        data = storage.read_bytes(path, MAX_BYTES + 1)
+    except FileNotFoundError:
+        return path, "", ("missing", "there is no such file")
+    except (StorageError, IsADirectoryError) as error:
+        return path, "", ("unreadable", str(error))
+    if len(data) > MAX_BYTES:
+        return path, "", ("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
+    return path, photo_sha256(data), None
+
+
+def _embedder(
+    folder: str, batch_size: int, staging: str, kept: str, done: Any
+) -> Callable[[Iterator[_Item]], None]:
+    """The task: embed its items, keep the photos, stage the vectors in one file, atomically."""
+
+    def embed(items: Iterator[_Item]) -> None:
+        model = worker_model(folder, batch_size)
+        todo = list(items)
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(todo), batch_size):
+            batch = todo[start : start + batch_size]
+            rows += _embed_photos([i for i in batch if i.key.startswith("photo:")], model, kept)
+            texts = [item for item in batch if item.key.startswith("text:")]
+            vectors = model.embed_texts([item.payload for item in texts])
+            rows += [
+                _staged_row(item.key, vector=vector.astype("<f4").tobytes())
+                for item, vector in zip(texts, vectors, strict=True)
+            ]
+        if rows:
+            sink = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(rows, STAGED), sink, compression="none")
+            storage.write_bytes(
+                storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue()
+            )
+        done.add(len(todo))
+
+    return embed
+
+
+def _embed_photos(items: list[_Item], model: ClipModel, kept: str) -> list[dict[str, Any]]:
+    rows, good = [], []
+    images: list[Image.Image] = []
+    for item in items:
+        try:
+            data = storage.read_bytes(item.payload)
+            image = open_photo(data)
+        except PhotoError as error:
+            rows.append(_staged_row(item.key, reason=error.reason, detail=str(error)))
+            continue
+        sha = item.key.removeprefix("photo:")
+        uri = storage.join(kept, sha[:2], sha[2:4], f"{sha}.jpg")
+        if not storage.exists(uri):
+            storage.write_bytes(uri, encode_photo(image))
+        good.append((item.key, uri))
+        # Only what the tower wants of it stays in memory: a batch of large photos must not.
+        images.append(image)
+    vectors = model.embed_images(images)
+    for (key, uri), vector in zip(good, vectors, strict=True):
+        rows.append(_staged_row(key, uri=uri, vector=vector.astype("<f4").tobytes()))
+    return rows
+
+
+def _staged_row(
+    key: str,
+    uri: str | None = None,
+    vector: bytes | None = None,
+    reason: str | None = None,
+    detail: str | None = None,
+) -> dict[str, Any]:
+    return {"key": key, "uri": uri, "vector": vector, "reason": reason, "detail": detail}
+
+
+@contextmanager
+def _ticking(progress: Progress, what: str, done: Callable[[], int], total: int) -> Iterator[None]:
+    """Report progress twice a second while a Spark job holds the main thread."""
+    finished = threading.Event()
+
+    def tick() -> None:
+        while not finished.wait(0.5):
+            progress(what, done(), total)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    progress(what, 0, total)
+    thread.start()
+    try:
+        yield
+        progress(what, total, total)
+    finally:
+        finished.set()
+        thread.join()
+
+
+def default_rejects(table_uri: str, source: str) -> str:
+    """Beside the table, named after the source."""
+    return storage.join(table_uri, "rejects", Path(source).stem + ".jsonl")

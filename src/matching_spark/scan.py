@@ -1,0 +1,113 @@
+"""What a task does with a shard: score its posts against a block of queries, keep the best k."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching_spark.posts import Filters
+from matching_spark.results import Match
+from matching_spark.shards import Shard
+from matching_spark.similarity import (
+    Float32,
+    Float64,
+    Metric,
+    candidates,
+    from_cosine,
+)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """A query as unit vectors (d,): of a photo, of words, or of both."""
+
+    image: Float32 | None = None
+    text: Float32 | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every task of one search is handed. `exclude` are post ids that must not come back."""
+
+    queries: tuple[Vectors, ...]
+    where: Filters
+    top_k: int
+    threshold: float | None
+    metric: Metric = "cosine"
+    exclude: frozenset[str] = frozenset()
+
+
+def combine(components: dict[str, Float64]) -> Float64:
+    """Scores of posts from their components, each (n,) with NaN for missing.
+
+    A photo query scores its best photo. A text query scores the photo where there is one, else the
+    text. With both, the mean of the components that exist. NaN where none does.
+    """
+    if set(components) == {"text-image", "text-text"}:
+        photo, text = components["text-image"], components["text-text"]
+        return np.where(np.isnan(photo), text, photo)
+    stack = np.stack(list(components.values()))
+    there = ~np.isnan(stack)
+    total = np.where(there, stack, 0).sum(axis=0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is wanted
+        return np.asarray(total / there.sum(axis=0))
+
+
+def scan(shard: Shard, request: Request) -> tuple[int, list[list[Match]]]:
+    """How many posts were compared, and the best matches of each query, unranked, at most top_k."""
+    mask = shard.where(request.where)
+    if request.exclude:
+        ids = shard.metadata["post_id"].to_pylist()
+        mask &= np.array([i not in request.exclude for i in ids], dtype=bool)
+    return int(mask.sum()), [_scan_one(shard, request, query, mask) for query in request.queries]
+
+
+def _scan_one(shard: Shard, request: Request, query: Vectors, mask: np.ndarray) -> list[Match]:
+    parts = []
+    if query.image is not None:
+        parts.append(("image-image", shard.photos, query.image))
+    if query.text is not None:
+        parts.append(("text-image", shard.photos, query.text))
+        parts.append(("text-text", shard.texts, query.text))
+    rough, margin = {}, 0.0
+    for name, rows, vector in parts:
+        rough[name], margin = from_cosine(rows.best(vector, len(shard)), request.metric)
+    scores = np.where(mask, combine(rough), np.nan)
+    floor = -np.inf if request.threshold is None else request.threshold
+    posts = candidates(scores, request.top_k, floor, margin)
+
+    exact, winners = {}, {}
+    for name, rows, vector in parts:
+        exact[name], winners[name] = rows.exact(vector, posts, request.metric)
+    final = combine(exact)
+    ids = shard.metadata["post_id"].take(posts).to_pylist()
+    order = sorted(np.flatnonzero(final >= floor), key=lambda i: (-final[i], ids[i]))
+    return [
+        _match(shard, int(posts[i]), float(final[i]), exact, winners, i)
+        for i in order[: request.top_k]
+    ]
+
+
+def _match(
+    shard: Shard,
+    post: int,
+    score: float,
+    exact: dict[str, Float64],
+    winners: dict[str, np.ndarray],
+    i: int,
+) -> Match:
+    components = {name: float(s[i]) for name, s in exact.items() if not np.isnan(s[i])}
+    photo = next((name for name in ("image-image", "text-image") if name in components), None)
+    uri = None
+    if photo:
+        first = shard.photos.starts[np.searchsorted(shard.photos.posts, post)]
+        uri = shard.photo_uris[int(first + winners[photo][i])].as_py()
+    row = shard.metadata.slice(post, 1).to_pylist()[0]
+    row = {name: "" if v is None and name != "happened_on" else v for name, v in row.items()}
+    return Match(
+        rank=0,
+        score=score,
+        matched="photo" if photo else "text",
+        photo=uri,
+        components=components,
+        **row,
+    )

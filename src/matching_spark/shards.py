@@ -1,0 +1,136 @@
+"""A data file of the posts table as a shard: vectors beside metadata columns, deletes as a mask.
+
+A data file never changes (the table is merge-on-read), so a shard read once stays valid; what was
+deleted since is a mask on it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.posts import Filters
+from matching_spark.similarity import Grouped, Mask
+
+METADATA = (
+    "post_id",
+    "kind",
+    "category",
+    "subcategory",
+    "title",
+    "description",
+    "colour",
+    "place",
+    "region",
+    "happened_on",
+    "status",
+    "kept_at",
+    "kept_phone",
+    "source_url",
+)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One immutable data file of a snapshot, and the delete files that may speak of it."""
+
+    uri: str
+    records: int
+    size_bytes: int
+    deletes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """metadata: one row a post. photos, texts: vectors by row of metadata. alive: not deleted."""
+
+    metadata: pa.Table
+    photo_uris: pa.Array
+    photos: Grouped
+    texts: Grouped
+    alive: Mask
+
+    def __len__(self) -> int:
+        return len(self.alive)
+
+    def where(self, filters: Filters) -> Mask:
+        """mask[p] = post p is alive and passes every filter; a missing value passes none."""
+        mask = self.alive.copy()
+        for name in ("kind", "category", "colour", "region", "status"):
+            wanted = getattr(filters, name)
+            if wanted is not None:
+                mask &= _true(pc.equal(self.metadata[name], wanted))
+        day = self.metadata["happened_on"]
+        if filters.since is not None:
+            mask &= _true(pc.greater_equal(day, pa.scalar(filters.since)))
+        if filters.until is not None:
+            mask &= _true(pc.less_equal(day, pa.scalar(filters.until)))
+        return mask
+
+
+def _true(flags: pa.ChunkedArray) -> Mask:
+    return np.asarray(pc.fill_null(flags, False), dtype=bool)
+
+
+def load(file: DataFile, dimension: int) -> Shard:
+    """Read a data file. Raises StorageError naming it when it is gone, torn or of another shape."""
+    table = _read(file.uri, [*METADATA, "photos", "text_vector"])
+    if len(table) != file.records:
+        raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
+    photos = _one(table["photos"])
+    offsets = np.asarray(photos.offsets, dtype=np.int64)
+    items = photos.values
+    has_text = np.asarray(table["text_vector"].is_valid())
+    alive = np.ones(len(table), dtype=bool)
+    for uri in file.deletes:
+        deletes = _read(uri, ["file_path", "pos"])
+        mine = deletes.filter(pc.equal(deletes["file_path"], file.uri))
+        alive[np.asarray(mine["pos"])] = False
+    counts = np.diff(offsets)
+    posts = np.flatnonzero(counts)
+    vectors = _vectors(items.field("vector"), dimension, file.uri)
+    texts = _vectors(_one(table["text_vector"].drop_null()), dimension, file.uri)
+    return Shard(
+        metadata=table.select(METADATA),
+        photo_uris=items.field("uri"),
+        photos=Grouped(vectors, posts, np.append(offsets[posts], offsets[-1])),
+        texts=Grouped(texts, np.flatnonzero(has_text), np.arange(len(texts) + 1)),
+        alive=alive,
+    )
+
+
+def _read(uri: str, columns: list[str]) -> pa.Table:
+    try:
+        with storage.open_input(uri) as stream:
+            return pq.read_table(stream, columns=columns)
+    except FileNotFoundError:
+        raise StorageError(
+            f"{uri} is named by the table but is not there; restore it, or `undo` to a snapshot "
+            "that does not need it"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise StorageError(f"{uri} cannot be read: {error}") from error
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array whose offsets begin at its own start."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _vectors(column: pa.Array, dimension: int, uri: str) -> np.ndarray:
+    """Little-endian float32 bytes -> (n, dimension) float32, without a copy."""
+    width = 4 * dimension
+    lengths = np.asarray(pc.binary_length(column))
+    if column.null_count or (lengths != width).any():
+        raise StorageError(f"{uri} has vectors that are not {dimension} float32 numbers")
+    if not len(column):
+        return np.empty((0, dimension), dtype=np.float32)
+    start = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset]
+    flat = np.frombuffer(
+        column.buffers()[2], dtype="<f4", count=len(column) * dimension, offset=int(start)
+    )
+    return flat.reshape(len(column), dimension)

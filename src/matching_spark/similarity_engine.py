@@ -1,0 +1,330 @@
+"""SimilarityEngine: plan the files, scan them as shards, merge; on Spark or in this process.
+
+Both runners call the same `scan` on the same shards, so they give the same answer.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image
+
+from matching_spark import shards
+from matching_spark.clip import ClipModel
+from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.photos import open_photo
+from matching_spark.posts import Filters
+from matching_spark.results import Match, SearchResult
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import DataFile, Shard
+from matching_spark.similarity import METRICS, Metric, unit
+from matching_spark.table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Runner = Literal["spark", "memory"]
+RUNNERS: tuple[Runner, ...] = get_args(Runner)
+FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for: a photo (a path or an opened picture), words, or both."""
+
+    image: Path | str | Image.Image | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the tasks of one search gave: best matches a query, posts compared, seconds used."""
+
+    matches: list[list[Match]]
+    searched: int
+    snapshot: str | None
+    plan_ms: float
+    search_ms: float
+
+
+class SimilarityEngine:
+    """Searches one table. The model is needed for photos and words, not for vectors."""
+
+    def __init__(
+        self, table: PostsTable, runner: Runner = "spark", model: ClipModel | None = None
+    ) -> None:
+        if runner not in RUNNERS:
+            raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
+        if runner == "spark" and table.spark is None:
+            raise UsageError(
+                "the spark runner needs a table opened with a session: "
+                "PostsTable.open(uri, spark), or runner='memory'"
+            )
+        if model is not None:
+            table.check_model(model.name)
+        self.table = table
+        self.runner = runner
+        self.model = model
+        self._resident: dict[str, Shard] = {}
+
+    def search(
+        self,
+        vectors: npt.ArrayLike,
+        top_k: int = 10,
+        threshold: float | None = None,
+        where: Filters | None = None,
+        metric: Metric = "cosine",
+        snapshot: str | None = None,
+    ) -> list[list[Match]]:
+        """hits[i]: the posts whose best photo is most like vectors[i], best first.
+
+        vectors: (q, dimension) or (dimension,). A match reaches `threshold` (inclusive) and ties go
+        to the smaller post_id. Raises InputError for vectors that are no vectors of this table.
+        """
+        rows = self.check_vectors(vectors)
+        queries = tuple(Vectors(image=row) for row in rows)
+        request = _request(queries, top_k, threshold, where, metric)
+        return self.find(request, snapshot).matches
+
+    def search_posts(
+        self,
+        queries: Sequence[Query],
+        top_k: int = 10,
+        threshold: float | None = None,
+        where: Filters | None = None,
+        metric: Metric = "cosine",
+        snapshot: str | None = None,
+    ) -> list[list[Match]]:
+        """hits[i]: the posts most like queries[i], best first.
+
+        A photo is compared with photos; words with photos and with the posts' own words.
+        """
+        request = _request(self.embed(queries), top_k, threshold, where, metric)
+        return self.find(request, snapshot).matches
+
+    def answer(
+        self,
+        query: Vectors,
+        described: dict[str, Any],
+        *,
+        embed_ms: float = 0.0,
+        top_k: int = 10,
+        threshold: float | None = None,
+        where: Filters | None = None,
+        metric: Metric = "cosine",
+        snapshot: str | None = None,
+        exclude: frozenset[str] = frozenset(),
+    ) -> SearchResult:
+        """One query's matches with all that a reader of the JSON wants to know."""
+        request = replace(_request((query,), top_k, threshold, where, metric), exclude=exclude)
+        found = self.find(request, snapshot)
+        elapsed = {"embed": embed_ms, "plan": found.plan_ms, "search": found.search_ms}
+        return SearchResult(
+            query=described,
+            model=self.table.model,
+            snapshot=found.snapshot,
+            runner=self.runner,
+            exact=True,
+            score_kind=metric,
+            threshold=threshold,
+            searched=found.searched,
+            elapsed_ms=elapsed | {"total": sum(elapsed.values())},
+            matches=tuple(found.matches[0]),
+        )
+
+    def embed(self, queries: Sequence[Query]) -> tuple[Vectors, ...]:
+        """Queries as vectors. Raises PhotoError for a photo that cannot be read."""
+        if self.model is None:
+            raise UsageError("photos and words need a model: SimilarityEngine(table, model=...)")
+        out = []
+        for query in queries:
+            if query.image is None and not (query.text and query.text.strip()):
+                raise InputError("a query needs a photo or words")
+            image = None if query.image is None else _open(query.image)
+            out.append(
+                Vectors(
+                    None if image is None else self.model.embed_images([image])[0],
+                    self.model.embed_texts([query.text])[0] if query.text else None,
+                )
+            )
+        return tuple(out)
+
+    def post_vectors(self, post_id: str, snapshot: str | None = None) -> tuple[Vectors, Any]:
+        """A post of the table as a query: its first photo, else its words; and its metadata."""
+        shard, row = self.table.find(post_id, snapshot)
+        meta = shard.metadata.slice(row, 1).to_pylist()[0]
+        at = np.searchsorted(shard.photos.posts, row)
+        if at < len(shard.photos.posts) and shard.photos.posts[at] == row:
+            return Vectors(image=shard.photos.vectors[shard.photos.starts[at]]), meta
+        at = np.searchsorted(shard.texts.posts, row)
+        if at < len(shard.texts.posts) and shard.texts.posts[at] == row:
+            return Vectors(text=shard.texts.vectors[at]), meta
+        raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
+
+    def check_vectors(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Vectors as (q, dimension) unit rows. Raises InputError naming what is wrong."""
+        rows = np.atleast_2d(np.asarray(vectors))
+        if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != self.table.dimension:
+            raise InputError(
+                f"the query is {rows.dtype} of shape {rows.shape}; {self.table.uri} wants floating "
+                f"point rows of {self.table.dimension}"
+            )
+        try:
+            return unit(rows)
+        except ValueError as error:
+            raise InputError(f"the query cannot be compared: {error}") from None
+
+    def find(self, request: Request, snapshot: str | None = None) -> Found:
+        """Plan, scan and merge. Raises StorageError rather than give a partial answer."""
+        if not request.queries:
+            return Found([], 0, self.table.snapshot, 0.0, 0.0)
+        start = time.perf_counter()
+        files = self.table.plan(request.where, snapshot)
+        planned = time.perf_counter()
+        parts = self._run(files, request)
+        merged = [
+            _merge([hits[i] for _, hits in parts], request.top_k)
+            for i in range(len(request.queries))
+        ]
+        done = time.perf_counter()
+        return Found(
+            merged,
+            sum(count for count, _ in parts),
+            snapshot or self.table.snapshot,
+            (planned - start) * 1000,
+            (done - planned) * 1000,
+        )
+
+    def _run(self, files: list[DataFile], request: Request) -> list[tuple[int, list[list[Match]]]]:
+        dimension = self.table.dimension
+        if not files:
+            return []
+        if self.runner == "memory":
+            keep = {file.uri + "".join(file.deletes): file for file in files}
+            with ThreadPoolExecutor() as pool:
+                for key, shard in zip(
+                    keep, pool.map(lambda kv: self._load(*kv), keep.items()), strict=True
+                ):
+                    self._resident[key] = shard
+                return list(pool.map(lambda key: scan(self._resident[key], request), keep))
+        assert self.table.spark is not None
+        context = self.table.spark.sparkContext
+        tasks = pack(files, context.defaultParallelism)
+        try:
+            return (
+                context.parallelize(tasks, len(tasks)).flatMap(_task(dimension, request)).collect()
+            )
+        except Exception as error:
+            raise StorageError(f"the search failed: {_cause(error)}") from error
+
+    def _load(self, key: str, file: DataFile) -> Shard:
+        return self._resident.get(key) or shards.load(file, self.table.dimension)
+
+    def embeddings(self, where: Filters | None = None) -> "DataFrame":
+        """One row a vector, for the data engineer and MLlib.
+
+        Columns: post_id, part ('photo' or 'text'), kind, category, features (pyspark.ml vector).
+        """
+        from pyspark.ml.functions import array_to_vector
+        from pyspark.sql import functions as F
+
+        filters = where or Filters()
+        frame = self.table.frame()
+        for name in ("kind", "category", "colour", "region", "status"):
+            if getattr(filters, name) is not None:
+                frame = frame.where(F.col(name) == getattr(filters, name))
+        if filters.since is not None:
+            frame = frame.where(F.col("happened_on") >= F.lit(filters.since))
+        if filters.until is not None:
+            frame = frame.where(F.col("happened_on") <= F.lit(filters.until))
+        keys = ["post_id", "kind", "category"]
+        photos = frame.select(*keys, F.explode("photos.vector").alias("bytes"))
+        texts = frame.where("text_vector IS NOT NULL").select(
+            *keys, F.col("text_vector").alias("bytes")
+        )
+        both = photos.withColumn("part", F.lit("photo")).unionByName(
+            texts.withColumn("part", F.lit("text"))
+        )
+        floats = F.arrow_udf(_floats, "array<float>")
+        return both.select(
+            "post_id",
+            "part",
+            "kind",
+            "category",
+            array_to_vector(floats("bytes")).alias("features"),
+        )
+
+
+def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
+    """Files into tasks of like size: at least one a core, large ones alone, small ones together."""
+    total = sum(file.size_bytes for file in files)
+    count = min(len(files), max(cores, -(-total // FILES_A_TASK_BYTES)))
+    tasks: list[list[DataFile]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for file in sorted(files, key=lambda f: (-f.size_bytes, f.uri)):
+        lightest = loads.index(min(loads))
+        tasks[lightest].append(file)
+        loads[lightest] += file.size_bytes
+    return tasks
+
+
+def _task(
+    dimension: int, request: Request
+) -> Callable[[list[DataFile]], list[tuple[int, list[list[Match]]]]]:
+    def run(files: list[DataFile]) -> list[tuple[int, list[list[Match]]]]:
+        return [scan(shards.load(file, dimension), request) for file in files]
+
+    return run
+
+
+def _merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:
+    best = sorted((m for part in parts for m in part), key=lambda m: (-m.score, m.post_id))[:k]
+    return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
+
+
+def _request(
+    queries: tuple[Vectors, ...],
+    top_k: int,
+    threshold: float | None,
+    where: Filters | None,
+    metric: Metric,
+) -> Request:
+    if top_k < 1:
+        raise UsageError(f"top_k is {top_k}; it must be 1 or more")
+    if threshold is not None and not np.isfinite(threshold):
+        raise UsageError(f"threshold {threshold} is no number to compare with")
+    if metric not in METRICS:
+        raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
+    return Request(queries, where or Filters(), top_k, threshold, metric)
+
+
+def _open(image: Path | str | Image.Image) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image.convert("RGB")
+    from matching_spark import storage
+
+    try:
+        return open_photo(storage.read_bytes(str(image)))
+    except FileNotFoundError:
+        raise InputError(f"there is no photo {image}") from None
+
+
+def _floats(column: pa.Array) -> pa.Array:
+    """Little-endian float32 bytes -> lists of floats."""
+    rows = np.stack([np.frombuffer(raw.as_buffer(), dtype="<f4") for raw in column])
+    return pa.FixedSizeListArray.from_arrays(rows.ravel(), rows.shape[1]).cast(
+        pa.list_(pa.float32())
+    )
+
+
+def _cause(error: Exception) -> str:
+    """The line that says what happened, out of a Java stack trace with a Python one in it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if line.startswith("matching_spark.errors.")]
+    return named[-1].partition(": ")[2] if named else (lines[0] if lines else repr(error))

@@ -1,0 +1,138 @@
+"""Files on a folder or on hdfs://: the only module that knows what a URI scheme is.
+
+A path without a scheme and a file: URI are local. HDFS is read and written by hdfs-native, without
+a JVM. FileNotFoundError keeps its meaning; every other failure becomes a StorageError that names
+the file.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+import fsspec
+
+from matching_spark.errors import StorageError
+
+SCHEMES = ("", "file", "hdfs")
+
+
+def is_local(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("", "file")
+
+
+def local_path(uri: str) -> str:
+    """The absolute path of a local URI or path."""
+    if uri.startswith("file:"):
+        return unquote(urlsplit(uri).path)
+    return os.path.abspath(uri)
+
+
+def absolute(uri: str) -> str:
+    """One spelling for a place: absolute path for local ones, no trailing slash."""
+    return local_path(uri) if is_local(uri) else uri.rstrip("/")
+
+
+def join(uri: str, *parts: str) -> str:
+    return "/".join([uri.rstrip("/"), *parts])
+
+
+def parent(uri: str) -> str:
+    return uri.rstrip("/").rpartition("/")[0] or ("/" if uri.startswith("/") else ".")
+
+
+def _open_fs(uri: str) -> tuple[Any, str]:
+    """The file system of `uri`, and the path of `uri` on it."""
+    scheme = urlsplit(uri).scheme
+    if scheme not in SCHEMES:
+        raise StorageError(f"{uri}: {scheme}:// is not supported; use a folder or hdfs://")
+    if is_local(uri):
+        return fsspec.filesystem("file"), local_path(uri)
+    try:
+        from hdfs_native.fsspec import HdfsFileSystem
+    except ImportError:
+        raise StorageError(
+            f"{uri}: reading HDFS needs `pip install 'matching-spark[hdfs]'`"
+        ) from None
+    parts = urlsplit(uri)
+    with _errors(uri):
+        return HdfsFileSystem(host=parts.hostname, port=parts.port), parts.path
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError) as error:  # RuntimeError: hdfs-native's own
+        raise StorageError(f"{uri} cannot be reached: {error}") from error
+
+
+def open_input(uri: str) -> IO[bytes]:
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        stream: IO[bytes] = fs.open(path, "rb")
+        return stream
+
+
+def read_bytes(uri: str, limit_bytes: int | None = None) -> bytes:
+    """The file's bytes, or its first `limit_bytes`."""
+    with open_input(uri) as stream, _errors(uri):
+        return stream.read(-1 if limit_bytes is None else limit_bytes)
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write a file whole or not at all: a reader never sees half of it."""
+    fs, path = _open_fs(uri)
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    with _errors(uri):
+        fs.makedirs(parent(path), exist_ok=True)
+        try:
+            with fs.open(temporary, "wb") as stream:
+                stream.write(data)
+            fs.mv(temporary, path)
+        except BaseException:
+            if fs.exists(temporary):
+                fs.rm(temporary)
+            raise
+
+
+def exists(uri: str) -> bool:
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        return bool(fs.exists(path))
+
+
+def is_dir(uri: str) -> bool:
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        return bool(fs.isdir(path))
+
+
+def walk(uri: str) -> Iterator[str]:
+    """Every file below `uri`, sorted, spelt like `uri` itself."""
+    fs, path = _open_fs(uri)
+    root = absolute(uri)
+    with _errors(uri):
+        names = sorted(fs.find(path))
+    prefix = path.rstrip("/")
+    for name in names:
+        tail = urlsplit(name).path if "://" in name else name
+        yield root + tail[len(prefix) :]
+
+
+def remove(uri: str) -> None:
+    """Remove a file or a whole folder; nothing happens where there is none."""
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
+
+
+def size_bytes(uri: str) -> int:
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        return int(fs.size(path))

@@ -1,0 +1,407 @@
+"""The posts table on Iceberg: read without a JVM by pyiceberg, written by Spark.
+
+A warehouse is a folder or an hdfs:// URI; `posts` lies in it as a Hadoop catalog lays it out, so
+that any Spark, Trino or pyiceberg can read it too.
+"""
+
+import hashlib
+import random
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.expressions import And, BooleanExpression, EqualTo
+from pyiceberg.expressions.literals import literal
+from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
+from pyiceberg.table import StaticTable
+
+from matching_spark import storage
+from matching_spark.errors import InputError, MatchingError, ModelError, StorageError
+from matching_spark.posts import STATUSES, Filters, Status, check
+from matching_spark.shards import DataFile, Shard, load
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
+PROPERTY = "matching-spark."
+RETRIES = 8  # of a commit that another writer overtook, with jittered backoff up to about 2 minutes
+
+COLUMNS = {
+    "post_id": "string NOT NULL",
+    "kind": "string NOT NULL",
+    "category": "string NOT NULL",
+    "subcategory": "string",
+    "title": "string",
+    "description": "string",
+    "colour": "string",
+    "place": "string",
+    "region": "string",
+    "happened_on": "date",
+    "status": "string NOT NULL",
+    "kept_at": "string",
+    "kept_phone": "string",
+    "source_url": "string",
+    "photos": "array<struct<uri: string, sha256: string, vector: binary>>",
+    "text_vector": "binary",
+    "model": "string NOT NULL",
+    "updated_at": "timestamp",
+}
+
+
+class PostsTable:
+    """The posts of one warehouse. Without a Spark session it can be read, not written."""
+
+    def __init__(self, uri: str, spark: "SparkSession | None", metadata: StaticTable) -> None:
+        self.uri = uri
+        self.spark = spark
+        self._metadata = metadata
+
+    @classmethod
+    def open(cls, uri: str, spark: "SparkSession | None" = None) -> Self:
+        """The table at `uri` as it is now.
+
+        Raises InputError when there is none, StorageError when it cannot be reached or was written
+        by a newer version.
+        """
+        uri = storage.absolute(uri)
+        metadata = _current_metadata(uri)
+        if metadata is None:
+            raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
+        table = cls(uri, spark, metadata)
+        version = int(table._property("format-version"))
+        if version > FORMAT_VERSION:
+            raise StorageError(
+                f"{uri} was written by a newer matching-spark (format {version}, this one knows "
+                f"{FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
+            )
+        if spark is not None:
+            _register(uri, spark)
+        return table
+
+    @classmethod
+    def open_or_create(
+        cls,
+        uri: str,
+        spark: "SparkSession",
+        *,
+        model: str,
+        dimension: int,
+        target_file_bytes: int = 128 << 20,
+    ) -> Self:
+        """The table at `uri`; made when there is none. Raises ModelError if it has another model."""
+        uri = storage.absolute(uri)
+        if _current_metadata(uri) is None:
+            catalog = _register(uri, spark)
+            columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+            properties = {
+                "format-version": "2",
+                # Data files never change, so a shard once read stays valid; deletes are a mask.
+                "write.delete.mode": "merge-on-read",
+                "write.update.mode": "merge-on-read",
+                "write.merge.mode": "merge-on-read",
+                "write.delete.isolation-level": "serializable",
+                "write.update.isolation-level": "serializable",
+                "write.merge.isolation-level": "serializable",
+                # Vectors do not compress, and native reading is twice as fast without zstd.
+                "write.parquet.compression-codec": "uncompressed",
+                "write.distribution-mode": "hash",
+                "write.target-file-size-bytes": str(target_file_bytes),
+                "write.metadata.metrics.column.post_id": "full",
+                "write.metadata.metrics.column.description": "none",
+                "write.metadata.metrics.column.text_vector": "none",
+                "write.metadata.metrics.column.photos.element.vector": "none",
+                "write.metadata.delete-after-commit.enabled": "true",
+                PROPERTY + "format-version": str(FORMAT_VERSION),
+                PROPERTY + "model": model,
+                PROPERTY + "dimension": str(dimension),
+            }
+            listed = ", ".join(f"'{k}'='{v}'" for k, v in properties.items())
+            spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
+                f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
+            )
+        table = cls.open(uri, spark)
+        table.check_model(model)
+        return table
+
+    def _property(self, name: str) -> str:
+        try:
+            return self._metadata.properties[PROPERTY + name]
+        except KeyError:
+            raise InputError(
+                f"{self.uri}/posts is an Iceberg table, but not of matching-spark"
+            ) from None
+
+    @property
+    def model(self) -> str:
+        """The name and checksum of the model whose vectors the table holds."""
+        return self._property("model")
+
+    @property
+    def dimension(self) -> int:
+        return int(self._property("dimension"))
+
+    @property
+    def snapshot(self) -> str | None:
+        """The id of the state that a search reads; None while nothing was ever written."""
+        current = self._metadata.current_snapshot()
+        return None if current is None else str(current.snapshot_id)
+
+    @property
+    def snapshots(self) -> list[str]:
+        return [str(s.snapshot_id) for s in self._metadata.snapshots()]
+
+    @property
+    def name(self) -> str:
+        """The table's name in Spark SQL. Raises StorageError without a session."""
+        return f"{_register(self.uri, self._spark)}.posts"
+
+    @property
+    def _spark(self) -> "SparkSession":
+        if self.spark is None:
+            raise StorageError(f"{self.uri} was opened for reading; writing needs a Spark session")
+        return self.spark
+
+    def refresh(self) -> None:
+        metadata = _current_metadata(self.uri)
+        if metadata is None:
+            raise StorageError(f"{self.uri}/posts has gone")
+        self._metadata = metadata
+
+    def check_model(self, model: str) -> None:
+        if model != self.model:
+            raise ModelError(
+                f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
+                f"models are never compared: use --model {self.model.partition('@')[0]}, or another "
+                "--table"
+            )
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def plan(self, where: Filters | None = None, snapshot: str | None = None) -> list[DataFile]:
+        """The data files of a snapshot that may hold matching posts, pruned by kind and category.
+
+        Raises InputError for an unknown snapshot, StorageError for deletes of another engine.
+        """
+        conditions = {"kind": where and where.kind, "category": where and where.category}
+        terms = [EqualTo(name, literal(value)) for name, value in conditions.items() if value]
+        return self._plan(And(*terms) if len(terms) > 1 else terms[0] if terms else None, snapshot)
+
+    def _plan(self, row_filter: BooleanExpression | None, snapshot: str | None) -> list[DataFile]:
+        if self.snapshot is None:
+            return []
+        if snapshot is not None and snapshot not in self.snapshots:
+            raise InputError(
+                f"{self.uri} has no snapshot {snapshot}; there are: {', '.join(self.snapshots)}"
+            )
+        options: dict[str, Any] = {} if row_filter is None else {"row_filter": row_filter}
+        scan = self._metadata.scan(snapshot_id=int(snapshot) if snapshot else None, **options)
+        try:
+            tasks = list(scan.plan_files())
+        except FileNotFoundError as error:
+            raise StorageError(f"a file that {self.uri} names has gone: {error}") from error
+        except (ValueError, NotImplementedError) as error:  # equality deletes
+            raise StorageError(f"{self.uri} cannot be read: {error}") from error
+        files = []
+        for task in tasks:
+            deletes = tuple(sorted(d.file_path for d in task.delete_files))
+            if any(d.endswith(".puffin") for d in deletes):
+                raise StorageError(
+                    f"{self.uri} has deletion vectors, written by another engine (format v3); "
+                    "rewrite its data files to fold them in"
+                )
+            files.append(
+                DataFile(
+                    task.file.file_path,
+                    task.file.record_count,
+                    task.file.file_size_in_bytes,
+                    deletes,
+                )
+            )
+        return sorted(files, key=lambda f: f.uri)
+
+    def shards(self, where: Filters | None = None) -> Iterator[Shard]:
+        for file in self.plan(where):
+            yield load(file, self.dimension)
+
+    def find(self, post_id: str, snapshot: str | None = None) -> tuple[Shard, int]:
+        """The shard and row of a post. Raises InputError when there is no such post."""
+        for file in self._plan(EqualTo("post_id", literal(post_id)), snapshot):
+            with storage.open_input(file.uri) as stream:
+                ids = pq.read_table(stream, columns=["post_id"])["post_id"]
+            at = pc.indices_nonzero(pc.equal(ids, post_id)).to_pylist()
+            if at:
+                shard = load(file, self.dimension)
+                for row in at:
+                    if shard.alive[row]:
+                        return shard, row
+        raise InputError(f"there is no post {post_id!r} in {self.uri}")
+
+    def frame(self) -> "DataFrame":
+        return self._spark.table(self.name)
+
+    def status(self) -> dict[str, Any]:
+        """Posts by kind, category and state; model, snapshot, files and bytes. No JVM."""
+        files = self.plan()
+        counts: dict[tuple[str, str, str], int] = {}
+        for shard in self.shards():
+            rows = shard.metadata.filter(pa.array(shard.alive)).select(
+                ["kind", "category", "status"]
+            )
+            for row in rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist():
+                key = (row["kind"], row["category"], row["status"])
+                counts[key] = counts.get(key, 0) + row["count_all"]
+        return {
+            "table": self.uri,
+            "model": self.model,
+            "dimension": self.dimension,
+            "snapshot": self.snapshot,
+            "snapshots": len(self.snapshots),
+            "data_files": len(files),
+            "delete_files": len({d for f in files for d in f.deletes}),
+            "bytes": sum(f.size_bytes for f in files),
+            "total": sum(counts.values()),
+            "posts": [
+                {"kind": kind, "category": category, "status": status, "posts": n}
+                for (kind, category, status), n in sorted(counts.items())
+            ],
+        }
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def upsert(self, posts: "DataFrame") -> None:
+        """Take in posts (the table's columns), each id once; when this returns they are stored."""
+        first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+        if first is None:
+            return
+        if self.snapshot is None:
+            self._commit(lambda: posts.writeTo(self.name).append())
+            return
+        view = f"incoming_{uuid.uuid4().hex}"
+        posts.createOrReplaceTempView(view)
+        values = ", ".join(f"s.{c}" for c in COLUMNS)
+        # The literal range is both conflict filter and file pruning: without it, writers of
+        # different ids refuse each other.
+        merge = (
+            f"MERGE INTO {self.name} t USING {view} s ON t.post_id = s.post_id "
+            "AND t.post_id BETWEEN :first AND :last "
+            f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = s.{c}' for c in COLUMNS)} "
+            f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) VALUES ({values})"
+        )
+        try:
+            self._commit(lambda: self._spark.sql(merge, args={"first": first, "last": last}))
+        finally:
+            self._spark.catalog.dropTempView(view)
+
+    def set_status(self, post_ids: Iterable[str], status: Status) -> int:
+        """Give posts a state; returns how many changed. Raises InputError naming unknown ids."""
+        check("status", status, STATUSES)
+        from pyspark.sql import functions as F
+
+        ids = sorted(set(post_ids))
+        if not ids:
+            return 0
+        known = self.frame().where(F.col("post_id").isin(ids)).select("post_id", "status").collect()
+        missing = sorted(set(ids) - {row["post_id"] for row in known})
+        if missing:
+            raise InputError(f"there is no post {', '.join(map(repr, missing))} in {self.uri}")
+        changing = sorted(row["post_id"] for row in known if row["status"] != status)
+        if changing:
+            listed = ", ".join(f":id{i}" for i in range(len(changing)))
+            args = {f"id{i}": post_id for i, post_id in enumerate(changing)} | {"status": status}
+            update = (
+                f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp() "
+                f"WHERE post_id IN ({listed})"
+            )
+            self._commit(lambda: self._spark.sql(update, args=args))
+        return len(changing)
+
+    def _commit(self, write: Any) -> None:
+        """Run a write; when another writer overtook it, run it again with jittered backoff."""
+        for attempt in range(RETRIES + 1):
+            try:
+                write()
+                break
+            except Exception as error:
+                conflict = "ValidationException" in str(error) or "CommitFailed" in str(error)
+                if not conflict or attempt == RETRIES:
+                    raise StorageError(f"{self.uri} could not be written: {error}") from error
+                time.sleep(random.uniform(0.2, 0.5) * 2**attempt)
+        self.refresh()
+
+
+def _register(uri: str, spark: "SparkSession") -> str:
+    """Make the warehouse known to Spark SQL as a catalog; returns the catalog's name."""
+    name = "lf_" + hashlib.sha256(uri.encode()).hexdigest()[:8]
+    key = f"spark.sql.catalog.{name}"
+    if spark.conf.get(key, None) is None:
+        jvm: Any = spark._jvm
+        try:
+            jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(
+                "org.apache.iceberg.spark.SparkCatalog"
+            )
+        except Exception:
+            raise StorageError(
+                "this Spark has no Iceberg: start it with SPARK_CONF_DIR at matching-spark's conf/ "
+                "(`matching-spark config` says where), or with its spark.jars.packages"
+            ) from None
+        spark.conf.set(f"{key}.type", "hadoop")
+        spark.conf.set(f"{key}.warehouse", uri)
+        spark.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")
+    return name
+
+
+def _current_metadata(uri: str) -> StaticTable | None:
+    """The newest metadata of the Hadoop catalog's table, or None when there is no table."""
+    folder = storage.join(uri, "posts", "metadata")
+    hint = storage.join(folder, "version-hint.text")
+    try:
+        version = int(storage.read_bytes(hint))
+    except FileNotFoundError:
+        return None
+    # A writer that died between the commit and the hint leaves the hint behind the truth.
+    while storage.exists(storage.join(folder, f"v{version + 1}.metadata.json")):
+        version += 1
+    return StaticTable.from_metadata(
+        storage.join(folder, f"v{version}.metadata.json"),
+        {"py-io-impl": f"{StorageFileIO.__module__}.{StorageFileIO.__qualname__}"},
+    )
+
+
+@dataclass
+class _StorageFile(InputFile):
+    """A file that pyiceberg reads, through storage.py."""
+
+    _location: str
+
+    @property
+    def location(self) -> str:
+        return self._location
+
+    def __len__(self) -> int:
+        return storage.size_bytes(self._location)
+
+    def exists(self) -> bool:
+        return storage.exists(self._location)
+
+    def open(self, seekable: bool = True) -> InputStream:
+        return storage.open_input(self._location)  # type: ignore[return-value]
+
+
+class StorageFileIO(FileIO):
+    """pyiceberg's reading through storage.py; writing is Spark's."""
+
+    def new_input(self, location: str) -> InputFile:
+        return _StorageFile(location)
+
+    def new_output(self, location: str) -> OutputFile:
+        raise MatchingError(f"{location}: the table is written by Spark only")
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        raise MatchingError(f"{location}: the table is written by Spark only")
