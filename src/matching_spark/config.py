@@ -1,0 +1,178 @@
+"""Settings: defaults, then matching.toml, then MATCHING_... in the environment, then flags."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_cache_dir
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from matching_spark.errors import UsageError
+
+PREFIX = "MATCHING_"
+FILE = "matching.toml"
+SECRET = ("key", "secret", "password", "token")
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Hadoop(_Group):
+    """HDFS and the table's layout on it."""
+
+    conf_dir: str | None = None  # HADOOP_CONF_DIR when not given
+    # One HDFS block: a task reads a file in a second or two, and a NameNode holds few of them.
+    target_file_bytes: int = Field(128 << 20, ge=1 << 20)
+
+
+class Model(_Group):
+    """Which CLIP, and how it is fed."""
+
+    name: str = "small-clip"
+    batch_size: int = Field(64, ge=1, le=4096)
+
+
+class Spark(_Group):
+    """What Spark is started with, over conf/spark-defaults.conf."""
+
+    master: str | None = None
+    app_name: str = "matching-spark"
+    conf: dict[str, str] = {}
+
+
+class Similarity(_Group):
+    """What a search does unless told otherwise."""
+
+    top_k: int = Field(10, ge=1, le=10_000)
+    threshold: float | None = None  # the model card's, where it has one
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    runner: Literal["spark", "memory"] = "spark"
+
+
+class Cache(_Group):
+    """What is kept on this host."""
+
+    folder: str = user_cache_dir("matching-spark")
+
+
+class Logging(_Group):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    format: Literal["text", "json"] = "text"
+    file: str | None = None
+
+
+class Settings(BaseSettings):
+    """Every setting of the project; MATCHING_TABLE, MATCHING_SPARK__MASTER and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", toml_file=FILE, extra="forbid"
+    )
+
+    table: str = "lostfound"  # a folder, or hdfs://...
+    hadoop: Hadoop = Hadoop()
+    model: Model = Model()
+    spark: Spark = Spark()
+    similarity: Similarity = Similarity()
+    cache: Cache = Cache()
+    logging: Logging = Logging()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One setting, its value, and where the value came from."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+def load_settings(
+    file: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> tuple[Settings, list[Origin]]:
+    """The settings and the origin of each.
+
+    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}.
+    Raises UsageError in one sentence naming the setting, where it was set, and what is valid.
+    """
+    path = file or Path(FILE)
+    if file is not None and not file.is_file():
+        raise UsageError(f"there is no settings file {file}")
+    try:
+        in_file = dict(_leaves(tomllib.loads(path.read_text("utf-8")))) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    given = dict(_leaves(flags or {}))
+    variables = {
+        name.removeprefix(PREFIX).lower().replace("__", "."): name
+        for name in os.environ
+        if name.startswith(PREFIX)
+    }
+
+    def origin(name: str) -> str:
+        if name in given:
+            return "flag"
+        if name in variables:
+            return f"environment {variables[name]}"
+        return f"file {path}" if name in in_file else "default"
+
+    class Here(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        settings = Here(**(flags or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        what = first["msg"].removeprefix("Input ")
+        if first["type"] == "extra_forbidden":
+            what = f"is no setting; there are: {', '.join(_names())}"
+        raise UsageError(f"setting {name} ({origin(name)}): {what}") from None
+    unknown = sorted(v for k, v in variables.items() if k.split(".")[0] not in Settings.model_fields)
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; there are: "
+                         f"{', '.join(_names())}")
+    if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
+        settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
+        variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
+    origins = [
+        Origin(name, _masked(name, value), origin(name))
+        for name, value in _leaves(settings.model_dump())
+    ]
+    return settings, origins
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _names() -> list[str]:
+    return [name for name, _ in _leaves(Settings.model_construct().model_dump())]
+
+
+def _masked(name: str, value: Any) -> Any:
+    return "***" if value and any(s in name.rpartition(".")[2].lower() for s in SECRET) else value

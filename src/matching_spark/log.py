@@ -1,0 +1,63 @@
+"""Logging: one line an event on stderr or in a file, text or JSON, with the run's id, no secret."""
+
+import json
+import logging
+import re
+import sys
+import uuid
+
+from matching_spark.config import Logging
+
+SECRET = re.compile(
+    r"(?i)((?:service_?key|api_?key|password|passwd|secret|token|authorization)['\"]?\s*[=:]\s*)"
+    r"(?:(?:bearer|basic)\s+)?[^\s&'\",;]+"
+)
+QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3")
+
+
+def new_run_id() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+def masked(text: str) -> str:
+    """The text with what follows a secret's name replaced by ***."""
+    return SECRET.sub(r"\1***", text)
+
+
+class _Text(logging.Formatter):
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"%(asctime)s %(levelname)s {run_id} %(name)s: %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class _JsonLines(logging.Formatter):
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self._run_id = run_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "run": self._run_id,
+            "logger": record.name,
+            "message": masked(record.getMessage()),
+        }
+        if record.exc_info:
+            line["traceback"] = masked(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def setup_logging(settings: Logging, run_id: str) -> None:
+    """Set up the root logger; called again, it replaces what it did."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if settings.file:
+        handlers.append(logging.FileHandler(settings.file, encoding="utf-8"))
+    formatter = _JsonLines(run_id) if settings.format == "json" else _Text(run_id)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=settings.level, handlers=handlers, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

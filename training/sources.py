@@ -1,0 +1,135 @@
+"""The art and the words that the small CLIP is trained on, fetched once into a data folder.
+
+Vendors: twemoji (CC-BY 4.0), fluent flat and 3D (MIT), Noto Color Emoji (OFL 1.1). OpenMoji
+(CC BY-SA 4.0) is only ever measured on: it is neither trained on nor shipped.
+"""
+
+import io
+import json
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import resvg_py
+from PIL import Image, ImageDraw, ImageFont
+
+SIDE = 64
+TRAINED = ("twemoji", "fluent-flat", "fluent-3d", "noto")
+HELD_OUT = "openmoji"
+PACKAGES = {
+    "twemoji": ("@twemoji/svg@15.0.0", "package/{lower}.svg"),
+    "openmoji": ("openmoji@17.0.0", "package/color/svg/{upper}.svg"),
+    "fluent-flat": ("@lobehub/fluent-emoji-flat@1.1.0", "package/assets/{lower}.svg"),
+    "fluent-3d": ("@lobehub/fluent-emoji-3d@1.1.0", "package/assets/{lower}.webp"),
+}
+EMOJIBASE = "emojibase-data@17.0.0"
+NOTO = "fonts-noto-color-emoji"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A class: its code point, its category of the portal, its names."""
+
+    code: str
+    category: str
+    korean: tuple[str, ...]
+    english: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sprites:
+    """pictures: (n, SIDE, SIDE, 4) uint8 RGBA. thing, vendor: (n,) indices."""
+
+    pictures: np.ndarray
+    thing: np.ndarray
+    vendor: np.ndarray
+    vendors: tuple[str, ...]
+
+
+def things() -> list[Thing]:
+    lines = (Path(__file__).parent / "classes.txt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|") for line in lines if line and not line.startswith("#")]
+    return [Thing(c, cat, tuple(k.split(",")), tuple(e.split(","))) for c, cat, k, e in rows]
+
+
+def unpack(package: str, data: Path) -> Path:
+    """The folder of an npm package, fetched and unpacked at the first call."""
+    folder = data / package.replace("/", "_").replace("@", "_")
+    if not folder.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        packed = subprocess.run(
+            ["npm", "pack", "--silent", package], cwd=data, check=True, capture_output=True, text=True
+        ).stdout.split()[-1]
+        with tarfile.open(data / packed) as archive:
+            archive.extractall(folder, filter="data")
+    return folder
+
+
+def noto_font(data: Path) -> Path:
+    folder = data / "noto"
+    if not folder.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["apt-get", "download", NOTO], cwd=data, check=True, capture_output=True)
+        package = next(data.glob(f"{NOTO}_*.deb"))
+        subprocess.run(["dpkg", "-x", package, folder], check=True)
+    return folder / "usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
+
+
+def sprites(data: Path) -> Sprites:
+    """Every class by every vendor that draws it; kept in the data folder once drawn."""
+    cache = data / f"sprites-{SIDE}.npz"
+    vendors = (*TRAINED, HELD_OUT)
+    if not cache.exists():
+        pictures, thing, vendor = [], [], []
+        font = ImageFont.truetype(str(noto_font(data)), 109)
+        for v, name in enumerate(vendors):
+            for t, each in enumerate(things()):
+                picture = _noto(font, each.code) if name == "noto" else _draw(name, each.code, data)
+                if picture is not None:
+                    pictures.append(_square(picture))
+                    thing.append(t)
+                    vendor.append(v)
+        np.savez(cache, pictures=np.stack(pictures), thing=np.array(thing), vendor=np.array(vendor))
+    with np.load(cache) as saved:
+        return Sprites(saved["pictures"], saved["thing"], saved["vendor"], vendors)
+
+
+def words(data: Path) -> list[str]:
+    """emojibase's labels and tags in both languages, for the tokenizer only."""
+    folder = unpack(EMOJIBASE, data) / "package"
+    out = []
+    for language in ("ko", "en"):
+        for row in json.loads((folder / language / "data.json").read_text(encoding="utf-8")):
+            out += [row["label"], *row.get("tags", [])]
+    return out
+
+
+def _draw(vendor: str, code: str, data: Path) -> Image.Image | None:
+    package, pattern = PACKAGES[vendor]
+    folder = unpack(package, data)
+    for name in (code, f"{code}-FE0F"):
+        path = folder / pattern.format(lower=name.lower(), upper=name.upper())
+        if path.exists():
+            if path.suffix == ".webp":
+                return Image.open(path).convert("RGBA")
+            png = resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=SIDE * 4)
+            return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+    return None
+
+
+def _noto(font: ImageFont.FreeTypeFont, code: str) -> Image.Image | None:
+    canvas = Image.new("RGBA", (160, 160))
+    text = "".join(chr(int(part, 16)) for part in code.split("-"))
+    ImageDraw.Draw(canvas).text((10, 10), text, font=font, embedded_color=True)
+    return canvas if canvas.getbbox() else None
+
+
+def _square(picture: Image.Image) -> np.ndarray:
+    """Cropped to what is drawn, centred in a square, SIDE x SIDE."""
+    picture = picture.crop(picture.getbbox())
+    side = max(picture.size)
+    canvas = Image.new("RGBA", (side, side))
+    canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
