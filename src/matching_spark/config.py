@@ -148,10 +148,14 @@ def load_settings(
         if first["type"] == "extra_forbidden":
             what = f"is no setting; there are: {', '.join(_names())}"
         raise UsageError(f"setting {name} ({origin(name)}): {what}") from None
-    unknown = sorted(v for k, v in variables.items() if k.split(".")[0] not in Settings.model_fields)
+    unknown = sorted(
+        v for k, v in variables.items() if k.split(".")[0] not in Settings.model_fields
+    )
     if unknown:
-        raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; there are: "
-                         f"{', '.join(_names())}")
+        raise UsageError(
+            f"{', '.join(unknown)} in the environment: no such setting; there are: "
+            f"{', '.join(_names())}"
+        )
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"

@@ -109,8 +109,19 @@ def _parse(data: bytes, formats: tuple[str, ...] | None) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError,
-            RuntimeError, OverflowError, struct.error, zlib.error) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        IndexError,
+        RuntimeError,
+        OverflowError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise PhotoError("truncated", f"its header cannot be read: {error}") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit

@@ -98,6 +98,7 @@ class Post:
     source_url: str = ""
     photos: tuple[str, ...] = ()
     placeholders: int = 0  # photos that were the portal's "no image" picture, already dropped
+    source: str = ""  # file and line it was read from, for messages
 
     @property
     def text(self) -> str:

@@ -1,0 +1,53 @@
+"""The tour of `matching-spark demo`: draw, ingest, search, show."""
+
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from matching_spark.clip import ClipModel
+from matching_spark.config import Settings
+from matching_spark.demo.world import draw_world
+from matching_spark.ingest import ingest_posts
+from matching_spark.posts import Filters
+from matching_spark.results import SearchResult, write_output
+from matching_spark.search import Question, ask
+from matching_spark.session import session
+from matching_spark.similarity_engine import SimilarityEngine
+from matching_spark.sources import read_posts
+from matching_spark.storage import read_bytes
+from matching_spark.table import PostsTable
+
+
+def tour(
+    settings: Settings,
+    folder: Path,
+    posts: int,
+    seed: int,
+    progress: Callable[[str, int, int], None],
+    say: Callable[[str], None],
+) -> SearchResult:
+    """Everything into `folder`: world/, table/, matches.json and matches.html."""
+    say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
+    world = draw_world(folder / "world", posts, seed, progress)
+    model = ClipModel.load(settings.model.name, batch_size=settings.model.batch_size)
+    say("starting Spark ...")
+    with session(settings) as spark:
+        table = PostsTable.open_or_create(
+            settings.table, spark, model=model.name, dimension=model.dimension
+        )
+        say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
+        stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
+        report = ingest_posts(stream, table, model, progress)
+        say(
+            f"{report.accepted} posts accepted, {report.skipped} were there already, "
+            f"{report.photos_per_second:.0f} photos a second"
+        )
+        engine = SimilarityEngine(table, "spark", model)
+        question = Question(image=str(world.query_photo))
+        say(f"searching with the photo of lost post {world.query_id}: {world.query_photo}")
+        result = ask(engine, settings, question, Filters())
+    photo = world.query_photo.read_bytes()
+    for name in ("matches.json", "matches.html"):
+        write_output(result, folder / name, read_bytes, photo)
+    say(f"written: {folder}/matches.json and {folder}/matches.html")
+    return result

@@ -1,0 +1,183 @@
+"""A world of lost and found posts, drawn: same seed, same bytes.
+
+Every lost item has exactly one true counterpart among the found posts: another photo of the same
+item. Look-alikes are the same drawing in other colours and with other marks.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matching_spark.demo.draw import SHADES, VENDORS, Item, photo, shade
+from matching_spark.demo.words import (
+    COLOUR_WORDS,
+    FOUND_TEXTS,
+    FOUND_TITLES,
+    LOST_TEXTS,
+    LOST_TITLES,
+    PLACES,
+    SHARES,
+    Thing,
+    things,
+)
+from matching_spark.results import write_file
+
+LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
+LOST_SHARE = 0.25
+PLACEHOLDER = "img02_no_img.gif"
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the drawn world lies, and a lost post with a photo to begin a search with."""
+
+    folder: Path
+    lost: Path
+    found: Path
+    truth: Path
+    query_id: str
+    query_photo: Path
+
+
+def draw_world(
+    folder: Path,
+    posts: int = 400,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> World:
+    """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/."""
+    rng = np.random.default_rng([seed, 0])
+    lost_count = max(1, round(posts * LOST_SHARE))
+    items = [_item(rng) for _ in range(posts - lost_count)]
+    for i in range(1, len(items)):
+        if rng.random() < 0.3:  # a look-alike of the one before
+            items[i] = _look_alike(items[i - 1], rng)
+    lost_of = rng.permutation(len(items))[:lost_count]
+    lost_at = {int(found): i for i, found in enumerate(lost_of)}
+    lost, found, truth = [], [], []
+    for i, (thing, item) in enumerate(items):
+        own = np.random.default_rng([seed, 1, i])
+        region = str(own.choice(list(PLACES), p=_region_shares()))
+        lost_day = LAST_DAY - dt.timedelta(days=int(own.integers(4, 60)))
+        found_id = f"F{LAST_DAY.year}{i:012d}-1"
+        if i in lost_at:
+            lost_id = f"L{LAST_DAY.year}{lost_at[i]:012d}"
+            lost.append(_post(folder, lost_id, "lost", thing, item, region, lost_day, own))
+            truth.append({"lost_id": lost_id, "found_id": found_id, "same": True})
+            if i + 1 < len(items):
+                other = f"F{LAST_DAY.year}{i + 1:012d}-1"
+                truth.append({"lost_id": lost_id, "found_id": other, "same": False})
+        found_day = lost_day + dt.timedelta(days=int(own.integers(0, 4)))
+        found.append(_post(folder, found_id, "found", thing, item, region, found_day, own))
+        progress("drawing", len(lost) + len(found), posts)
+    placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
+    write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
+    lost.sort(key=lambda post: str(post["post_id"]))
+    for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_file(folder / f"{name}.jsonl", lines.encode())
+    shown = next((p for p in lost if p["category"] == "가방" and _drawn(p)), None)
+    query = shown or next(p for p in lost if _drawn(p))
+    return World(
+        folder,
+        folder / "lost.jsonl",
+        folder / "found.jsonl",
+        folder / "truth.jsonl",
+        query["post_id"],
+        folder / query["photos"][0],
+    )
+
+
+def _drawn(post: dict[str, Any]) -> bool:
+    return bool(post["photos"]) and not post["photos"][0].endswith(PLACEHOLDER)
+
+
+def _region_shares() -> list[float]:
+    weights = np.array([6.0, 3.0] + [1.0] * (len(PLACES) - 2))
+    return list(weights / weights.sum())
+
+
+def _item(rng: np.random.Generator) -> tuple[Thing, Item]:
+    shares = np.array(list(SHARES.values()), float)
+    category = str(rng.choice(list(SHARES), p=shares / shares.sum()))
+    choices = [thing for thing in things() if thing.category == category]
+    thing = choices[int(rng.integers(len(choices)))]
+    vendors = [v for v in VENDORS if _has(v, thing.code)]
+    return thing, _coloured(thing.code, str(rng.choice(vendors)), rng)
+
+
+def _has(vendor: str, code: str) -> bool:
+    return (files("matching_spark.demo") / "drawings" / vendor / f"{code}.svg").is_file()
+
+
+def _coloured(code: str, vendor: str, rng: np.random.Generator) -> Item:
+    colour = "기타" if rng.random() < 0.08 else str(rng.choice(list(SHADES)))
+    rgb = (0.5, 0.5, 0.5) if colour == "기타" else shade(colour, rng)
+    mark = None
+    if rng.random() < 0.45:
+        kind = str(rng.choice(["dot", "badge", "band", "star"]))
+        x, y = rng.uniform(0.35, 0.65, 2)
+        mark = (kind, float(x), float(y), float(rng.uniform(0.05, 0.10)))
+    return Item(
+        code,
+        vendor,
+        colour,
+        rgb,
+        float(rng.uniform(0, 0.25)),
+        float(np.exp(rng.normal(0, 0.08))),
+        mark,
+    )
+
+
+def _look_alike(of: tuple[Thing, Item], rng: np.random.Generator) -> tuple[Thing, Item]:
+    thing, item = of
+    while (other := _coloured(item.code, item.vendor, rng)).colour == item.colour:
+        pass
+    return thing, other
+
+
+def _post(
+    folder: Path,
+    post_id: str,
+    kind: str,
+    thing: Thing,
+    item: Item,
+    region: str,
+    day: dt.date,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    places, offices = PLACES[region]
+    place = str(rng.choice(places))
+    word = str(rng.choice(COLOUR_WORDS[item.colour])) if rng.random() < 0.8 else ""
+    name = f"{word} {rng.choice(thing.names)}".strip()
+    titles, texts = (LOST_TITLES, LOST_TEXTS) if kind == "lost" else (FOUND_TITLES, FOUND_TEXTS)
+    draw = rng.random()
+    photos: list[str] = []
+    if draw < 0.03:
+        photos = [f"photos/{PLACEHOLDER}"]
+    elif draw >= 0.08:  # between the two: words only
+        count = 1 if rng.random() < 0.8 else int(rng.integers(2, 5))
+        for i in range(count):
+            photos.append(f"photos/{post_id}-{i}.jpg")
+            write_file(folder / photos[-1], photo(item, rng))
+    return {
+        "post_id": post_id,
+        "kind": kind,
+        "category": thing.category,
+        "title": str(rng.choice(titles)).format(x=name, p=place),
+        "description": str(rng.choice(texts)).format(x=name, p=place),
+        "colour": item.colour,
+        "region": region,
+        "place": place,
+        "happened_on": day.isoformat(),
+        "kept_at": str(rng.choice(offices)) if kind == "found" else "",
+        # No exchange begins with 000: the demo's numbers ring nowhere.
+        "kept_phone": f"02-000-{int(rng.integers(10000)):04d}" if kind == "found" else "",
+        "photos": photos,
+    }

@@ -1,0 +1,428 @@
+"""The command line: every command is a few lines over the library.
+
+stdout carries the result (JSON unless it is a terminal), stderr progress and log.
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from matching_spark.config import Origin, Settings, load_settings
+from matching_spark.errors import InputError, MatchingError, UsageError
+from matching_spark.log import masked, new_run_id, setup_logging
+from matching_spark.posts import Filters, parse_date
+
+# What needs Spark, ONNX Runtime or pyiceberg is imported by the command that needs it: --help and
+# usage errors answer at once.
+
+log = logging.getLogger("matching_spark")
+errors = Console(stderr=True, highlight=False)
+app = typer.Typer(
+    name="matching-spark",
+    help="Find lost things: photos and words against what was found, by CLIP on Spark.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+TableOption = Annotated[
+    str | None, typer.Option("--table", help="A folder or hdfs:// URI. [MATCHING_TABLE]")
+]
+ConfOption = Annotated[
+    list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
+]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="A TOML file in place of ./matching.toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")]
+VerboseOption = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every command is given: settings, where they came from, and how to print."""
+
+    settings: Settings
+    origins: list[Origin]
+    as_json: bool
+
+    @property
+    def table_uri(self) -> str:
+        return self.settings.table
+
+    def emit(self, value: dict[str, Any], table: Table) -> None:
+        if self.as_json:
+            print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+        else:
+            Console().print(table)
+
+
+def begin(
+    table: str | None,
+    conf: list[str] | None,
+    settings_file: Path | None,
+    as_json: bool,
+    verbose: int,
+    **flags: Any,
+) -> Run:
+    """Settings from every source, and the log set up. Raises UsageError."""
+    given: dict[str, Any] = {
+        group: {k: v for k, v in values.items() if v is not None} for group, values in flags.items()
+    }
+    if table is not None:
+        given["table"] = table
+    if conf:
+        pairs = [item.partition("=") for item in conf]
+        bad = [key for key, sign, _ in pairs if not sign or not key]
+        if bad:
+            raise UsageError(f"--conf {bad[0]}: write it as KEY=VALUE")
+        spark = given.setdefault("spark", {})
+        spark["conf"] = {key: value for key, _, value in pairs}
+    if verbose:
+        given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
+    settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
+    setup_logging(settings.logging, new_run_id())
+    return Run(settings, origins, as_json or not sys.stdout.isatty())
+
+
+@app.command()
+def demo(
+    posts: Annotated[int, typer.Option(min=20, max=100_000, help="How many posts to draw.")] = 400,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    output: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-out"),
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """The tour: draw posts, ingest them, search with a lost thing's photo, show what came."""
+    from matching_spark.demo.tour import tour
+
+    run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
+    with progress_bar() as progress:
+        result = tour(run.settings, output, posts, seed, progress, errors.print)
+    from matching_spark.results import to_table
+
+    run.emit(result.to_dict(), to_table(result))
+
+
+@app.command()
+def ingest(
+    source: Annotated[
+        str, typer.Argument(help="A folder of photos, a CSV, JSONL or Parquet file.")
+    ],
+    kind: Annotated[
+        str | None, typer.Option(help="lost or found, for posts that do not say.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="folder, csv, jsonl or parquet.")] = None,
+    model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
+    rejects: Annotated[
+        str | None, typer.Option(help="Where rejects are listed; default: beside the table.")
+    ] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Take in posts and their photos, or vectors made elsewhere; run it again at any time."""
+    run = begin(table, conf, settings_file, as_json, verbose, model={"name": model})
+    from matching_spark.posts import KINDS
+    from matching_spark.sources import FORMATS, detect_format, read_posts
+
+    choose("--kind", kind, KINDS)
+    choose("--format", format, FORMATS)
+    format = format or detect_format(source)
+    target = run.settings.hadoop.target_file_bytes
+    if format != "parquet":
+        posts = read_posts(source, format, kind)  # type: ignore[arg-type]
+    from matching_spark.clip import ClipModel
+    from matching_spark.ingest import default_rejects, ingest_posts, write_rejects
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+    from matching_spark.vectors import ingest_vectors
+
+    uri = run.table_uri
+    errors.print("starting Spark ...")
+    with session(run.settings) as spark, progress_bar() as progress:
+        if format == "parquet":
+            report = ingest_vectors(source, uri, spark, kind, target)  # type: ignore[arg-type]
+        else:
+            clip = ClipModel.load(run.settings.model.name, batch_size=run.settings.model.batch_size)
+            opened = PostsTable.open_or_create(
+                uri, spark, model=clip.name, dimension=clip.dimension, target_file_bytes=target
+            )
+            report = ingest_posts(posts, opened, clip, progress)
+        write_rejects(report, rejects or default_rejects(report.table, source))
+    summary = Table(title=f"ingested into {report.table}", title_justify="left")
+    for name in ("accepted", "rejected", "skipped", "placeholders"):
+        summary.add_column(name, justify="right")
+    summary.add_column("photos/s", justify="right")
+    summary.add_column("seconds", justify="right")
+    counts = (report.accepted, report.rejected, report.skipped, report.placeholders)
+    summary.add_row(
+        *(f"{n:,}" for n in counts), f"{report.photos_per_second:.0f}", f"{report.seconds:.1f}"
+    )
+    if report.rejects_file:
+        summary.caption = f"{len(report.rejects):,} rejects, with reasons: {report.rejects_file}"
+    run.emit(report.to_dict(), summary)
+
+
+@app.command()
+def search(
+    image: Annotated[str | None, typer.Option(help="A photo.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words, Korean or English.")] = None,
+    embedding: Annotated[Path | None, typer.Option(help="A .npy vector.")] = None,
+    post: Annotated[str | None, typer.Option(help="The id of a post of the table.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="lost or found; default: found, or the other of --post.")
+    ] = None,
+    category: Annotated[str | None, typer.Option()] = None,
+    colour: Annotated[str | None, typer.Option()] = None,
+    region: Annotated[str | None, typer.Option()] = None,
+    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
+    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
+    status: Annotated[
+        str, typer.Option(help="open, claimed, withdrawn, expired, or any.")
+    ] = "open",
+    top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="spark, or memory: this process alone.")
+    ] = None,
+    snapshot: Annotated[str | None, typer.Option(help="An older state of the table.")] = None,
+    output: Annotated[Path | None, typer.Option(help="F.json, F.csv or F.html.")] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Find the posts most like a photo, words, a vector or a post of the table."""
+    run = begin(
+        table,
+        conf,
+        settings_file,
+        as_json,
+        verbose,
+        similarity={"top_k": top_k, "threshold": threshold, "metric": metric, "runner": runner},
+    )
+    given = [
+        name
+        for name, value in (
+            ("--image", image),
+            ("--text", text),
+            ("--embedding", embedding),
+            ("--post", post),
+        )
+        if value is not None
+    ]
+    if not given or (len(given) > 1 and set(given) != {"--image", "--text"}):
+        raise UsageError(
+            "search by one of --image, --text, --embedding or --post (--image and --text may go "
+            f"together); given: {', '.join(given) or 'none'}"
+        )
+    try:
+        where = Filters(
+            kind=kind,  # type: ignore[arg-type]
+            category=category,
+            colour=colour,
+            region=region,
+            since=parse_date(since),
+            until=parse_date(until),
+            status=None if status == "any" else status,  # type: ignore[arg-type]
+        )
+    except InputError as error:
+        raise UsageError(f"--{error}") from None
+    if where.since and where.until and where.since > where.until:
+        raise UsageError(f"--since {where.since} is after --until {where.until}")
+
+    from matching_spark.results import check_output, to_table, write_output
+    from matching_spark.search import Question, answer
+    from matching_spark.storage import read_bytes
+
+    if output is not None:
+        check_output(output)
+    question = Question(image, text, embedding, post)
+    result = answer(run.settings, question, where, snapshot)
+    if output is not None:
+        write_output(result, output, read_bytes, question.photo(result))
+        errors.print(f"written: {output}")
+    run.emit(result.to_dict(), to_table(result))
+
+
+@app.command()
+def close(
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    state: Annotated[str, typer.Option("--as", help="claimed, withdrawn, expired or open.")],
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Close posts: from the next snapshot on they are found no more."""
+    from matching_spark.posts import STATUSES
+
+    run = begin(table, conf, settings_file, as_json, verbose)
+    choose("--as", state, STATUSES)
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+
+    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
+    with session(run.settings) as spark:
+        opened = PostsTable.open(run.table_uri, spark)
+        changed = opened.set_status(post_ids, state)  # type: ignore[arg-type]
+    done = Table("changed", "asked", "state", "snapshot")
+    done.add_row(str(changed), str(len(set(post_ids))), state, opened.snapshot or "")
+    run.emit(
+        {
+            "changed": changed,
+            "asked": len(set(post_ids)),
+            "status": state,
+            "snapshot": opened.snapshot,
+        },
+        done,
+    )
+
+
+@app.command()
+def withdraw(
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Close posts as withdrawn."""
+    close(post_ids, "withdrawn", table, conf, settings_file, as_json, verbose)
+
+
+@app.command()
+def status(
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Posts by kind, category and state; model, snapshot, files and bytes."""
+    run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.table import PostsTable
+
+    state = PostsTable.open(run.table_uri).status()
+    view = Table("kind", "category", "state", title=state["table"], title_justify="left")
+    view.add_column("posts", justify="right")
+    for row in state["posts"]:
+        view.add_row(row["kind"], row["category"] or "-", row["status"], f"{row['posts']:,}")
+    view.caption = (
+        f"{state['total']:,} posts, model {state['model']} ({state['dimension']} numbers), "
+        f"snapshot {state['snapshot']}, {state['data_files']} data files and "
+        f"{state['delete_files']} delete files, {state['bytes'] / 1e6:.1f} MB"
+    )
+    view.caption_justify = "left"
+    run.emit(state, view)
+
+
+@app.command()
+def config(
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Every setting, its value, and where the value came from."""
+    run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.session import conf_dir
+
+    origins = [*run.origins, Origin("(spark-defaults.conf)", str(conf_dir()), "SPARK_CONF_DIR")]
+    view = Table("setting", "value", "origin")
+    for each in origins:
+        view.add_row(each.name, "" if each.value is None else str(each.value), each.origin)
+    run.emit({"settings": [vars(each) for each in origins]}, view)
+
+
+def choose(name: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise UsageError(f"{name} {value}: choose one of {', '.join(choices)}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A function (what, done, total) that draws bars on stderr, where that is a terminal."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    tasks: dict[str, Any] = {}
+
+    def update(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
+
+    with bars:
+        yield update
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run() -> None:
+    """The entry point: errors become one sentence and the exit code of their kind."""
+    signal.signal(signal.SIGTERM, _stop)
+    start = time.perf_counter()
+    try:
+        app(standalone_mode=False)
+        code = 0
+    except MatchingError as error:
+        log.debug("failed", exc_info=True)
+        errors.print(f"matching-spark: {masked(str(error))}", markup=False)
+        code = error.exit_code
+    except typer.Exit as error:
+        code = error.exit_code
+    except typer.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        errors.print("matching-spark: stopped; what was acknowledged is stored, run it again")
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except Exception as error:
+        # click's usage errors show themselves; anything else is a bug and keeps its traceback.
+        if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
+            raise
+        errors.print(f"matching-spark: {error.format_message()}", markup=False)
+        code = 2
+    log.info("done in %.1f s, exit %d", time.perf_counter() - start, code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()
