@@ -5,14 +5,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -21,6 +23,21 @@ from matching_spark.errors import UsageError
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
 SECRET = ("key", "secret", "password", "token")
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _spark_conf(value: Any) -> Any:
+    """As TOML gives it, with unquoted dots (tables in tables), true and 4, into Spark's own form."""
+    if not isinstance(value, Mapping):
+        return value
+    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
 
 
 class _Group(BaseModel):
@@ -47,7 +64,7 @@ class Spark(_Group):
 
     master: str | None = None
     app_name: str = "matching-spark"
-    conf: dict[str, str] = {}
+    conf: Annotated[dict[str, str], BeforeValidator(_spark_conf)] = {}
 
 
 class Similarity(_Group):
@@ -75,7 +92,11 @@ class Settings(BaseSettings):
     """Every setting of the project; MATCHING_TABLE, MATCHING_SPARK__MASTER and so on."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", toml_file=FILE, extra="forbid"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        toml_file=FILE,
+        extra="forbid",
     )
 
     table: str = "lostfound"  # a folder, or hdfs://...
@@ -120,20 +141,32 @@ def load_settings(
         raise UsageError(f"there is no settings file {file}")
     try:
         in_file = dict(_leaves(tomllib.loads(path.read_text("utf-8")))) if path.is_file() else {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     given = dict(_leaves(flags or {}))
     variables = {
-        name.removeprefix(PREFIX).lower().replace("__", "."): name
-        for name in os.environ
-        if name.startswith(PREFIX)
+        name[len(PREFIX) :].lower().replace("__", "."): name
+        for name, value in os.environ.items()
+        if name.upper().startswith(PREFIX) and value
     }
+    if unknown := sorted(v for k, v in variables.items() if not _known(k)):
+        raise UsageError(
+            f"{', '.join(unknown)} in the environment: no such setting; there are: "
+            f"{', '.join(_names())}"
+        )
+    try:
+        in_environment = dict(_leaves(EnvSettingsSource(Settings)()))
+    except SettingsError as error:
+        raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
 
     def origin(name: str) -> str:
         if name in given:
             return "flag"
-        if name in variables:
-            return f"environment {variables[name]}"
+        if name in in_environment:  # by its own variable, or inside the JSON of a group's
+            own = max((k for k in variables if f"{name}.".startswith(f"{k}.")), key=len)
+            return f"environment {variables[own]}"
         return f"file {path}" if name in in_file else "default"
 
     class Here(Settings):
@@ -148,17 +181,10 @@ def load_settings(
         if first["type"] == "extra_forbidden":
             what = f"is no setting; there are: {', '.join(_names())}"
         raise UsageError(f"setting {name} ({origin(name)}): {what}") from None
-    unknown = sorted(
-        v for k, v in variables.items() if k.split(".")[0] not in Settings.model_fields
-    )
-    if unknown:
-        raise UsageError(
-            f"{', '.join(unknown)} in the environment: no such setting; there are: "
-            f"{', '.join(_names())}"
-        )
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
+        in_environment["hadoop.conf_dir"] = settings.hadoop.conf_dir
     origins = [
         Origin(name, _masked(name, value), origin(name))
         for name, value in _leaves(settings.model_dump())
@@ -166,17 +192,15 @@ def load_settings(
     return settings, origins
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
 def _names() -> list[str]:
     return [name for name, _ in _leaves(Settings.model_construct().model_dump())]
 
 
+def _known(name: str) -> bool:
+    """Whether it is a setting, a group of them, or a Spark key."""
+    return name.startswith("spark.conf.") or any(f"{n}.".startswith(f"{name}.") for n in _names())
+
+
 def _masked(name: str, value: Any) -> Any:
-    return "***" if value and any(s in name.rpartition(".")[2].lower() for s in SECRET) else value
+    # The whole name: fs.azure.account.key.NAME.dfs.core.windows.net ends in no secret's word.
+    return "***" if value and any(word in name.lower() for word in SECRET) else value

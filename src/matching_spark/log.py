@@ -7,10 +7,16 @@ import sys
 import uuid
 
 from matching_spark.config import Logging
+from matching_spark.errors import UsageError
 
+# A name may go on (fs.azure.account.key.NAME=...), and it and its value may stand in quotes.
 SECRET = re.compile(
-    r"(?i)((?:service_?key|api_?key|password|passwd|secret|token|authorization)['\"]?\s*[=:]\s*)"
-    r"(?:(?:bearer|basic)\s+)?[^\s&'\",;]+"
+    r"""(?ix)
+    ( (?: (?:service|api|access|account|private|secret)[._-]?key | secret | token | passw(?:or)?d
+        | authorization ) [\w.-]* ['"]? \s* [=:] \s* )
+    (?: "[^"]*" | '[^']*' | (?:(?:bearer|basic)\s+)? [^\s&'",;]+ )
+    | (?<=://) [^/\s:@]* : [^/\s@]+ (?=@)
+    """
 )
 QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3")
 
@@ -21,7 +27,7 @@ def new_run_id() -> str:
 
 def masked(text: str) -> str:
     """The text with what follows a secret's name replaced by ***."""
-    return SECRET.sub(r"\1***", text)
+    return SECRET.sub(lambda found: f"{found[1] or ''}***", text)
 
 
 class _Text(logging.Formatter):
@@ -51,10 +57,16 @@ class _JsonLines(logging.Formatter):
 
 
 def setup_logging(settings: Logging, run_id: str) -> None:
-    """Set up the root logger; called again, it replaces what it did."""
+    """Set up the root logger; called again, it replaces what it did.
+
+    Raises UsageError when the file cannot be written.
+    """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.file:
-        handlers.append(logging.FileHandler(settings.file, encoding="utf-8"))
+        try:
+            handlers.append(logging.FileHandler(settings.file, encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"logging.file {settings.file}: {error.strerror}") from None
     formatter = _JsonLines(run_id) if settings.format == "json" else _Text(run_id)
     for handler in handlers:
         handler.setFormatter(formatter)

@@ -1,17 +1,19 @@
 """Open a photo, or reject it with a reason; keep it without the metadata that tells where it was.
 
-The allow list of formats means that no odd parser is ever reached by what a stranger uploads.
+Only parsers of the allow list are ever reached by what a stranger uploads, and they are called
+directly: Image.open would want global limits, warnings and registrations that other users of
+Pillow in the same process would feel.
 """
 
 import hashlib
 import io
 import struct
 import zlib
-from functools import cache
+from collections.abc import Callable
+from typing import IO
 
 import numpy as np
-import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile
 
 from matching_spark.errors import PhotoError
 
@@ -26,16 +28,41 @@ REASONS = (
     "too-many-bytes",
 )
 MAX_BYTES = 50 << 20
-MAX_PIXELS = 100_000_000  # 300 MB once decoded; phones' 200 MP modes come as JPEG, scaled by draft
-MAX_JPEG_PIXELS = 400_000_000
-MIN_SIDE = 8  # below, there is nothing to recognise
+MAX_PIXELS = 100_000_000  # 300 MB once decoded; the largest HEIC that a phone takes has 50 MP
+MAX_JPEG_PIXELS = 256_000_000  # phones' 200 MP modes; baseline JPEG is scaled while it is decoded
+MIN_SIDE = 8  # px, one JPEG block: below are spacers and tracking pixels, nothing to recognise
 KEPT_SIDE = 1600  # px: enough for a person to judge by
+KEPT_SHORT_SIDE = 512  # px: the largest input of a common CLIP tower
 KEPT_QUALITY = 90
 
-
-@cache
-def _register_heif() -> None:
-    pillow_heif.register_heif_opener()
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What parsers raise when they stumble over bytes. OSError, ValueError, RuntimeError, LookupError
+# and ArithmeticError have many children; Warning is for applications that turn them into errors.
+_STUMBLES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    Warning,
+    struct.error,
+    zlib.error,
+)
+_Opener = Callable[[IO[bytes], str], ImageFile.ImageFile]
 
 
 def photo_sha256(data: bytes) -> str:
@@ -44,98 +71,116 @@ def photo_sha256(data: bytes) -> str:
 
 
 def open_photo(data: bytes) -> Image.Image:
-    """RGB, upright, first frame, transparency over white.
+    """RGB, upright, first frame, transparency over white, without metadata.
 
-    Raises PhotoError with one of REASONS, and nothing else, for whatever bytes.
+    A large photo comes reduced by a whole factor, its sides still at least KEPT_SIDE and
+    KEPT_SHORT_SIDE. Raises PhotoError with one of REASONS, and nothing else, for whatever bytes.
     """
-    _register_heif()
     if not data:
         raise PhotoError("empty", "the file has no bytes")
     if len(data) > MAX_BYTES:
-        raise PhotoError("too-many-bytes", f"{len(data) >> 20} MB, at most {MAX_BYTES >> 20}")
-    image = _identify(data)
-    limit = MAX_JPEG_PIXELS if image.format == "JPEG" else MAX_PIXELS
-    width, height = image.size
-    if width * height > limit:
-        raise PhotoError("too-many-pixels", f"{width} x {height}, at most {limit // 10**6} MP")
-    if min(width, height) < MIN_SIDE:
-        raise PhotoError("too-small", f"{width} x {height}, at least {MIN_SIDE} a side")
-    # A decoder that scales while it decodes; what is kept is not larger.
-    image.draft(None, (KEPT_SIDE, KEPT_SIDE))
+        raise PhotoError("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
+    name, opener = _identify(data)
     try:
+        image = opener(io.BytesIO(data), "")
+        _check_size(image)
+        if image.format in ("JPEG", "MPO"):
+            factor = _spare_factor(image)
+            image.draft(None, (image.width // factor, image.height // factor))
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        struct.error,
-        zlib.error,
-        Image.DecompressionBombError,
-    ) as error:
-        raise PhotoError("truncated", f"it cannot be decoded to its end: {error}") from error
+        flat = _rgb(_reduced(image))
+        upright = _UPRIGHT.get(_orientation(image))
+        return _bare(flat.transpose(upright) if upright else flat)
+    except PhotoError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise PhotoError("too-many-pixels", str(error)) from error
+    except _STUMBLES as error:
+        # BMP's mark is two letters that begin many a text.
+        reason = "not-a-photo" if name == "BMP" and len(data) < 26 + MIN_SIDE else "truncated"
+        raise PhotoError(reason, f"{name} that is cut off or damaged: {error}") from error
 
 
 def encode_photo(image: Image.Image) -> bytes:
     """JPEG without EXIF, GPS, comments or profile, its longest side at most KEPT_SIDE."""
-    copy = Image.fromarray(np.asarray(image))  # pixels alone
+    copy = _bare(image.convert("RGB"))
     copy.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     copy.save(out, "JPEG", quality=KEPT_QUALITY)
     return out.getvalue()
 
 
-def _identify(data: bytes) -> Image.Image:
-    try:
-        return _parse(data, FORMATS)
-    except UnidentifiedImageError:
-        pass
-    try:
-        known = _parse(data, None).format
-    except UnidentifiedImageError:
-        raise PhotoError("not-a-photo", "these bytes are no picture") from None
-    raise PhotoError("unsupported-format", f"{known}; send one of {', '.join(FORMATS)}")
+def _identify(data: bytes) -> tuple[str, _Opener]:
+    """The name and the parser of a format of the allow list, by the file's first bytes alone."""
+    from pillow_heif import HeifImageFile, is_supported  # 60 ms, not for every command
+
+    head = data[:16]
+    if is_supported(head.ljust(16, b"\0")):
+        return "HEIF", HeifImageFile
+    Image.init()
+    known = [name for name, (_, accept) in list(Image.OPEN.items()) if _accepts(accept, head)]
+    for name in known:
+        if name in FORMATS:
+            return name, Image.OPEN[name][0]
+    if known:
+        raise PhotoError("unsupported-format", f"{known[0]}; send one of {', '.join(FORMATS)}")
+    raise PhotoError("not-a-photo", "these bytes are no picture")
 
 
-def _parse(data: bytes, formats: tuple[str, ...] | None) -> Image.Image:
-    """The header read, no pixel decoded."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # open_photo has its own limits
+def _accepts(accept: Callable[[bytes], bool | str] | None, head: bytes) -> bool:
     try:
-        return Image.open(io.BytesIO(data), formats=formats)
-    except UnidentifiedImageError:
-        raise
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        TypeError,
-        KeyError,
-        IndexError,
-        RuntimeError,
-        OverflowError,
-        struct.error,
-        zlib.error,
-    ) as error:
-        raise PhotoError("truncated", f"its header cannot be read: {error}") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        return accept is not None and bool(accept(head))
+    except _STUMBLES:  # some look beyond the end of a short head
+        return False
+
+
+def _check_size(image: ImageFile.ImageFile) -> None:
+    """By the header, before a pixel is decoded."""
+    # A progressive JPEG keeps the coefficients of every pixel, scaled or not.
+    scalable = image.format in ("JPEG", "MPO") and "progressive" not in image.info
+    limit = MAX_JPEG_PIXELS if scalable else MAX_PIXELS
+    width, height = image.size
+    if width * height > limit:
+        raise PhotoError("too-many-pixels", f"{width} x {height}, at most {limit // 10**6} MP")
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError("too-small", f"{width} x {height}, at least {MIN_SIDE} a side")
+
+
+def _spare_factor(image: Image.Image) -> int:
+    """How many times smaller the image may be and still have the sides that are kept."""
+    return max(1, min(max(image.size) // KEPT_SIDE, min(image.size) // KEPT_SHORT_SIDE))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    if image.mode in ("1", "P", "PA") or (image.mode == "L" and image.has_transparency_data):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif image.mode.startswith("I;"):
+        image = Image.fromarray(np.asarray(image).astype(np.int32))  # reduce knows no 16 bits
+    return image.reduce(factor) if (factor := _spare_factor(image)) > 1 else image
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535 if image.mode != "F" or values.max() > 1 else 1
-        grey = (np.clip(values / top, 0, 1) * 255).round().astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("I", "F"):
+        # Pillow's own conversion clips at 255 instead of scaling.
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+        top = max(values.max(), 1.0 if image.mode == "F" else 65535.0)
+        return Image.fromarray((values.clip(0) / top * 255).round().astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
     return image.convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a loaded image; a broken EXIF is no reason to refuse its photo."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except _STUMBLES:
+        return 1
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The same image without what Pillow carries along and may write again."""
+    image.info = {}
+    return image
