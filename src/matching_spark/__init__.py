@@ -1,20 +1,24 @@
 """matching-spark: find lost things by CLIP vectors on HDFS, compared by Spark."""
 
-from matching_spark.clip import ClipModel
-from matching_spark.config import Settings
-from matching_spark.errors import (
-    InputError,
-    MatchingError,
-    ModelError,
-    PhotoError,
-    StorageError,
-    UsageError,
-)
-from matching_spark.posts import Filters, Post
-from matching_spark.results import Match, SearchResult
-from matching_spark.session import start_session
-from matching_spark.similarity_engine import Query, SimilarityEngine
-from matching_spark.table import PostsTable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matching_spark.clip import ClipModel
+    from matching_spark.config import Settings
+    from matching_spark.errors import (
+        InputError,
+        MatchingError,
+        ModelError,
+        PhotoError,
+        StorageError,
+        UsageError,
+    )
+    from matching_spark.posts import Filters, Post
+    from matching_spark.results import Match, SearchResult
+    from matching_spark.session import start_session
+    from matching_spark.similarity_engine import Query, SimilarityEngine
+    from matching_spark.table import PostsTable
 
 __all__ = [
     "ClipModel",
@@ -34,3 +38,29 @@ __all__ = [
     "UsageError",
     "start_session",
 ]
+
+_HOMES = {
+    "ClipModel": "clip",
+    "Filters": "posts",
+    "InputError": "errors",
+    "Match": "results",
+    "MatchingError": "errors",
+    "ModelError": "errors",
+    "PhotoError": "errors",
+    "Post": "posts",
+    "PostsTable": "table",
+    "Query": "similarity_engine",
+    "SearchResult": "results",
+    "Settings": "config",
+    "SimilarityEngine": "similarity_engine",
+    "StorageError": "errors",
+    "UsageError": "errors",
+    "start_session": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: a Spark task needs few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

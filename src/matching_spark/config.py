@@ -34,7 +34,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _spark_conf(value: Any) -> Any:
-    """As TOML gives it, with unquoted dots (tables in tables), true and 4, into Spark's own form."""
+    """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
     if not isinstance(value, Mapping):
         return value
     return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
@@ -49,14 +49,14 @@ class Hadoop(_Group):
 
     conf_dir: str | None = None  # HADOOP_CONF_DIR when not given
     # One HDFS block: a task reads a file in a second or two, and a NameNode holds few of them.
-    target_file_bytes: int = Field(128 << 20, ge=1 << 20)
+    target_file_bytes: int = Field(default=128 << 20, ge=1 << 20)
 
 
 class Model(_Group):
     """Which CLIP, and how it is fed."""
 
     name: str = "small-clip"
-    batch_size: int = Field(64, ge=1, le=4096)
+    batch_size: int = Field(default=64, ge=1, le=4096)
 
 
 class Spark(_Group):
@@ -70,7 +70,7 @@ class Spark(_Group):
 class Similarity(_Group):
     """What a search does unless told otherwise."""
 
-    top_k: int = Field(10, ge=1, le=10_000)
+    top_k: int = Field(default=10, ge=1, le=10_000)
     threshold: float | None = None  # the model card's, where it has one
     metric: Literal["cosine", "euclidean"] = "cosine"
     runner: Literal["spark", "memory"] = "spark"
@@ -100,12 +100,12 @@ class Settings(BaseSettings):
     )
 
     table: str = "lostfound"  # a folder, or hdfs://...
-    hadoop: Hadoop = Hadoop()
-    model: Model = Model()
-    spark: Spark = Spark()
-    similarity: Similarity = Similarity()
-    cache: Cache = Cache()
-    logging: Logging = Logging()
+    hadoop: Hadoop = Field(default_factory=Hadoop)
+    model: Model = Field(default_factory=Model)
+    spark: Spark = Field(default_factory=Spark)
+    similarity: Similarity = Field(default_factory=Similarity)
+    cache: Cache = Field(default_factory=Cache)
+    logging: Logging = Field(default_factory=Logging)
 
     @classmethod
     def settings_customise_sources(

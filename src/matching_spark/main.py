@@ -117,7 +117,7 @@ def demo(
     run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
     with progress_bar() as progress:
         result = tour(run.settings, output, posts, seed, progress, errors.print)
-    from matching_spark.results import to_table
+    from matching_spark.output import to_table
 
     run.emit(result.to_dict(), to_table(result))
 
@@ -254,7 +254,7 @@ def search(
     if where.since and where.until and where.since > where.until:
         raise UsageError(f"--since {where.since} is after --until {where.until}")
 
-    from matching_spark.results import check_output, to_table, write_output
+    from matching_spark.output import check_output, to_table, write_output
     from matching_spark.search import Question, answer
     from matching_spark.storage import read_bytes
 

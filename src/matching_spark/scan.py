@@ -1,15 +1,18 @@
 """What a task does with a shard: score its posts against a block of queries, keep the best k."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from matching_spark.posts import Filters
 from matching_spark.results import Match
-from matching_spark.shards import Shard
+from matching_spark.shards import DataFile, Shard, load
 from matching_spark.similarity import (
     Float32,
     Float64,
+    Index,
+    Mask,
     Metric,
     candidates,
     from_cosine,
@@ -36,7 +39,7 @@ class Request:
     exclude: frozenset[str] = frozenset()
 
 
-def combine(components: dict[str, Float64]) -> Float64:
+def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
     """Scores of posts from their components, each (n,) with NaN for missing.
 
     A photo query scores its best photo. A text query scores the photo where there is one, else the
@@ -44,7 +47,7 @@ def combine(components: dict[str, Float64]) -> Float64:
     """
     if set(components) == {"text-image", "text-text"}:
         photo, text = components["text-image"], components["text-text"]
-        return np.where(np.isnan(photo), text, photo)
+        return np.asarray(np.where(np.isnan(photo), text, photo), np.float64)
     stack = np.stack(list(components.values()))
     there = ~np.isnan(stack)
     total = np.where(there, stack, 0).sum(axis=0)
@@ -61,28 +64,37 @@ def scan(shard: Shard, request: Request) -> tuple[int, list[list[Match]]]:
     return int(mask.sum()), [_scan_one(shard, request, query, mask) for query in request.queries]
 
 
-def _scan_one(shard: Shard, request: Request, query: Vectors, mask: np.ndarray) -> list[Match]:
+def scan_files(
+    files: Sequence[DataFile], request: Request, dimension: int
+) -> list[tuple[int, list[list[Match]]]]:
+    """The task of a Spark search: each of its files read, scanned and let go."""
+    return [scan(load(file, dimension), request) for file in files]
+
+
+def _scan_one(shard: Shard, request: Request, query: Vectors, mask: Mask) -> list[Match]:
     parts = []
     if query.image is not None:
         parts.append(("image-image", shard.photos, query.image))
     if query.text is not None:
         parts.append(("text-image", shard.photos, query.text))
         parts.append(("text-text", shard.texts, query.text))
-    rough, margin = {}, 0.0
+    rough: dict[str, Float32] = {}
+    margin = 0.0
     for name, rows, vector in parts:
         rough[name], margin = from_cosine(rows.best(vector, len(shard)), request.metric)
-    scores = np.where(mask, combine(rough), np.nan)
+    scores = np.where(mask, combine(rough), np.nan).astype(np.float32)
     floor = -np.inf if request.threshold is None else request.threshold
     posts = candidates(scores, request.top_k, floor, margin)
 
-    exact, winners = {}, {}
+    exact: dict[str, Float64] = {}
+    winners: dict[str, Index] = {}
     for name, rows, vector in parts:
         exact[name], winners[name] = rows.exact(vector, posts, request.metric)
     final = combine(exact)
     ids = shard.metadata["post_id"].take(posts).to_pylist()
     order = sorted(np.flatnonzero(final >= floor), key=lambda i: (-final[i], ids[i]))
     return [
-        _match(shard, int(posts[i]), float(final[i]), exact, winners, i)
+        _match(shard, int(posts[i]), float(final[i]), exact, winners, int(i))
         for i in order[: request.top_k]
     ]
 
@@ -92,7 +104,7 @@ def _match(
     post: int,
     score: float,
     exact: dict[str, Float64],
-    winners: dict[str, np.ndarray],
+    winners: dict[str, Index],
     i: int,
 ) -> Match:
     components = {name: float(s[i]) for name, s in exact.items() if not np.isnan(s[i])}

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def ask(
     default_kind: Kind = "found"
     if question.post_id is not None:
         vectors, post = engine.post_vectors(question.post_id, snapshot)
-        default_kind = cast(Kind, "lost" if post["kind"] == "found" else "found")
+        default_kind = "lost" if post["kind"] == "found" else "found"
         described |= {"title": post["title"], "photo": post["photo"]}
         exclude = frozenset([question.post_id])
     elif question.embedding is not None:

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def conf_dir() -> Path:
-    """The folder of spark-defaults.conf: SPARK_CONF_DIR, else the one that came with the project."""
+    """Where spark-defaults.conf is: in SPARK_CONF_DIR, else in the project's own conf/."""
     if named := os.environ.get("SPARK_CONF_DIR"):
         return Path(named)
     packaged = Path(__file__).parent / "conf"
@@ -40,14 +41,43 @@ def start_session(settings: Settings | None = None) -> SparkSession:
         builder = builder.master(settings.spark.master)
     for key, value in settings.spark.conf.items():
         builder = builder.config(key, value)
-    try:
-        return builder.getOrCreate()
-    except Exception as error:
-        raise StorageError(
-            f"Spark could not be started ({error}); it needs Java 17 or later "
-            "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
-            "packages"
-        ) from error
+    with _jvm_stderr() as said:
+        try:
+            spark = builder.getOrCreate()
+            spark.sparkContext.setLogLevel("ERROR")
+            return spark
+        except Exception as error:
+            raise StorageError(
+                f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "
+                "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
+                "packages"
+            ) from error
+
+
+@contextmanager
+def _jvm_stderr() -> Iterator[Callable[[], str]]:
+    """What the JVM says on stderr while it starts goes to a file: a page of resolved packages.
+
+    A process keeps the stderr that it was started with, so the file is the JVM's from then on.
+    Yields a function that gives the end of what it has said.
+    """
+    if log.isEnabledFor(logging.INFO):
+        yield lambda: ""
+        return
+    sys.stderr.flush()
+    ours = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+
+        def said() -> str:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            return file.read().decode(errors="replace").strip()
+
+        try:
+            yield said
+        finally:
+            os.dup2(ours, 2)
+            os.close(ours)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def unit(vectors: npt.ArrayLike) -> Float32:
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise ValueError("a vector has NaN, infinity or no length")
-    return (rows / lengths).astype(np.float32)
+    return np.asarray(rows / lengths, dtype=np.float32)
 
 
 def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Float64:
@@ -59,8 +59,8 @@ def from_cosine(cosines: Float32, metric: Metric) -> tuple[Float32, float]:
     if metric == "cosine":
         return cosines, MARGIN
     # |a - b|^2 = 2 - 2 cos for unit vectors; the root turns an error e into sqrt(2 e) at worst.
-    distances = np.sqrt(np.maximum(0, 2 - 2 * cosines))
-    return 1 / (1 + distances), float(np.sqrt(2 * MARGIN))
+    distances = np.sqrt(np.maximum(np.float32(0), 2 - 2 * cosines))
+    return np.asarray(1 / (1 + distances), np.float32), float(np.sqrt(2 * MARGIN))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -158,10 +158,12 @@ class SimilarityEngine:
     def post_vectors(self, post_id: str, snapshot: str | None = None) -> tuple[Vectors, Any]:
         """A post of the table as a query: its first photo, else its words; and its metadata."""
         shard, row = self.table.find(post_id, snapshot)
-        meta = shard.metadata.slice(row, 1).to_pylist()[0]
+        meta = shard.metadata.slice(row, 1).to_pylist()[0] | {"photo": None}
         at = np.searchsorted(shard.photos.posts, row)
         if at < len(shard.photos.posts) and shard.photos.posts[at] == row:
-            return Vectors(image=shard.photos.vectors[shard.photos.starts[at]]), meta
+            first = int(shard.photos.starts[at])
+            meta["photo"] = shard.photo_uris[first].as_py()
+            return Vectors(image=shard.photos.vectors[first]), meta
         at = np.searchsorted(shard.texts.posts, row)
         if at < len(shard.texts.posts) and shard.texts.posts[at] == row:
             return Vectors(text=shard.texts.vectors[at]), meta
@@ -218,7 +220,9 @@ class SimilarityEngine:
         tasks = pack(files, context.defaultParallelism)
         try:
             return (
-                context.parallelize(tasks, len(tasks)).flatMap(_task(dimension, request)).collect()
+                context.parallelize(tasks, len(tasks))
+                .flatMap(partial(scan_files, request=request, dimension=dimension))
+                .collect()
             )
         except Exception as error:
             raise StorageError(f"the search failed: {_cause(error)}") from error
@@ -251,7 +255,7 @@ class SimilarityEngine:
         both = photos.withColumn("part", F.lit("photo")).unionByName(
             texts.withColumn("part", F.lit("text"))
         )
-        floats = F.arrow_udf(_floats, "array<float>")
+        floats = F.arrow_udf(_floats, "array<float>")  # type: ignore[attr-defined]
         return both.select(
             "post_id",
             "part",
@@ -272,15 +276,6 @@ def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
         tasks[lightest].append(file)
         loads[lightest] += file.size_bytes
     return tasks
-
-
-def _task(
-    dimension: int, request: Request
-) -> Callable[[list[DataFile]], list[tuple[int, list[list[Match]]]]]:
-    def run(files: list[DataFile]) -> list[tuple[int, list[list[Match]]]]:
-        return [scan(shards.load(file, dimension), request) for file in files]
-
-    return run
 
 
 def _merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:

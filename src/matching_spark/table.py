@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,7 +94,7 @@ class PostsTable:
         dimension: int,
         target_file_bytes: int = 128 << 20,
     ) -> Self:
-        """The table at `uri`; made when there is none. Raises ModelError if it has another model."""
+        """The table at `uri`; made when there is none. Raises ModelError for another model's."""
         uri = storage.absolute(uri)
         if _current_metadata(uri) is None:
             catalog = _register(uri, spark)
@@ -178,8 +178,8 @@ class PostsTable:
         if model != self.model:
             raise ModelError(
                 f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
-                f"models are never compared: use --model {self.model.partition('@')[0]}, or another "
-                "--table"
+                f"models are never compared: use --model {self.model.partition('@')[0]}, or "
+                "another --table"
             )
 
     # -- reading -----------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class PostsTable:
         Raises InputError for an unknown snapshot, StorageError for deletes of another engine.
         """
         conditions = {"kind": where and where.kind, "category": where and where.category}
-        terms = [EqualTo(name, literal(value)) for name, value in conditions.items() if value]
+        terms = [_equal(name, value) for name, value in conditions.items() if value]
         return self._plan(And(*terms) if len(terms) > 1 else terms[0] if terms else None, snapshot)
 
     def _plan(self, row_filter: BooleanExpression | None, snapshot: str | None) -> list[DataFile]:
@@ -232,7 +232,7 @@ class PostsTable:
 
     def find(self, post_id: str, snapshot: str | None = None) -> tuple[Shard, int]:
         """The shard and row of a post. Raises InputError when there is no such post."""
-        for file in self._plan(EqualTo("post_id", literal(post_id)), snapshot):
+        for file in self._plan(_equal("post_id", post_id), snapshot):
             with storage.open_input(file.uri) as stream:
                 ids = pq.read_table(stream, columns=["post_id"])["post_id"]
             at = pc.indices_nonzero(pc.equal(ids, post_id)).to_pylist()
@@ -336,6 +336,11 @@ class PostsTable:
         self.refresh()
 
 
+def _equal(column: str, value: str) -> BooleanExpression:
+    equal: Any = EqualTo  # its constructor is typed as pydantic's, not as it is called
+    return cast(BooleanExpression, equal(column, literal(value)))
+
+
 def _register(uri: str, spark: "SparkSession") -> str:
     """Make the warehouse known to Spark SQL as a catalog; returns the catalog's name."""
     name = "lf_" + hashlib.sha256(uri.encode()).hexdigest()[:8]
@@ -391,7 +396,7 @@ class _StorageFile(InputFile):
         return storage.exists(self._location)
 
     def open(self, seekable: bool = True) -> InputStream:
-        return storage.open_input(self._location)  # type: ignore[return-value]
+        return storage.open_input(self._location)
 
 
 class StorageFileIO(FileIO):

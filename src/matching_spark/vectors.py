@@ -1,11 +1,13 @@
 """Vectors made elsewhere: Parquet with post_id and vector becomes rows of the table.
 
-Everything stays in Spark: rows are checked and scaled in Arrow batches by its Python workers, and no
-driver collects a vector.
+Everything stays in Spark: rows are checked and scaled in Arrow batches by its Python workers, and
+no driver collects a vector.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,15 +55,13 @@ def ingest_vectors(
         raise InputError(f"{source} holds no vectors")
     dimension = len(first[0]) // (4 if isinstance(first[0], bytes | bytearray) else 1)
     model = _model(frame, source) or f"external/{dimension}"
-    try:
+    with suppress(InputError):  # no table yet: the first vector fixes its dimension
         dimension = PostsTable.open(uri).dimension
-    except InputError:
-        pass  # no table yet: the first vector fixes its dimension
     table = PostsTable.open_or_create(
         uri, spark, model=model, dimension=dimension, target_file_bytes=target_file_bytes
     )
     report = Report(table=table.uri, model=model)
-    checked = frame.mapInArrow(_checker(dimension, kind, table.model), CHECKED).persist(
+    checked = frame.mapInArrow(_checker(dimension, kind), CHECKED).persist(
         StorageLevel.MEMORY_AND_DISK
     )
     try:
@@ -135,11 +135,11 @@ def _changed(rows: DataFrame, existing: DataFrame) -> DataFrame:
 
 
 def _checker(
-    dimension: int, kind: Kind | None, model: str
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    dimension: int, kind: Kind | None
+) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     """Batches of the source -> batches of CHECKED: unit vectors, or a reason."""
 
-    def check(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def check(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield _check(pa.Table.from_batches([batch]), dimension, kind)
 
@@ -151,8 +151,8 @@ def _check(table: pa.Table, dimension: int, kind: Kind | None) -> pa.RecordBatch
     reasons = np.full(n, None, dtype=object)
     details = np.full(n, None, dtype=object)
 
-    def reject(mask: np.ndarray, reason: str, detail: str) -> None:
-        new = mask & np.equal(reasons, None)
+    def reject(mask: Any, reason: str, detail: str) -> None:
+        new = np.asarray(mask) & np.array([r is None for r in reasons], dtype=bool)
         reasons[new], details[new] = reason, detail
 
     columns = {}

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 Pixels = npt.NDArray[np.float32]
 VENDORS = ("twemoji", "fluent")
 DRAWN = 512  # px: side of a drawing before it is laid
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # The portal's colour words as ranges of hue (turns), saturation and value.
 SHADES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
@@ -77,7 +77,8 @@ def drawing(vendor: str, code: str) -> Pixels:
     side = max(picture.size)
     canvas = Image.new("RGBA", (side, side))
     canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    return np.asarray(canvas.resize((DRAWN, DRAWN), Image.Resampling.LANCZOS), np.float32) / 255
+    small = canvas.resize((DRAWN, DRAWN), Image.Resampling.LANCZOS)
+    return np.asarray(np.asarray(small, np.float32) / 255, np.float32)
 
 
 @cache
@@ -90,7 +91,7 @@ def look(item: Item) -> Image.Image:
         low, mid, high = np.percentile(luma[pixels[..., 3] > 0.5], (5, 50, 97))
         mid = max(mid, low + 0.02)
         high = max(high, mid + 0.02)
-        base = np.float32(item.rgb)
+        base = np.array(item.rgb, np.float32)
         dark, light = base * np.float32(0.35), base + (1 - base) * np.float32(0.65)
         down = np.clip((luma - low) / (mid - low), 0, 1)[..., None]
         up = np.clip((luma - mid) / (high - mid), 0, 1)[..., None]
@@ -193,7 +194,7 @@ def _surface(width: int, height: int, rng: np.random.Generator) -> Pixels:
         phase = np.arange(height)[:, None] / period + _smooth(rng.normal(0, 0.15, (3, 6)), shape)
         picture = picture + lines * np.sin(2 * np.pi * phase)
     tone = np.array(base) * np.exp(rng.normal(0, 0.05)) + rng.normal(0, 0.015, 3)
-    return np.clip(tone + picture[..., None], 0.02, 0.98).astype(np.float32)
+    return np.asarray(np.clip(tone + picture[..., None], 0.02, 0.98), np.float32)
 
 
 def _smooth(values: npt.NDArray[np.float64], shape: tuple[int, int]) -> Pixels:

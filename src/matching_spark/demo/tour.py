@@ -8,8 +8,9 @@ from matching_spark.clip import ClipModel
 from matching_spark.config import Settings
 from matching_spark.demo.world import draw_world
 from matching_spark.ingest import ingest_posts
+from matching_spark.output import write_output
 from matching_spark.posts import Filters
-from matching_spark.results import SearchResult, write_output
+from matching_spark.results import SearchResult
 from matching_spark.search import Question, ask
 from matching_spark.session import session
 from matching_spark.similarity_engine import SimilarityEngine

@@ -138,7 +138,7 @@ def _kind(value: str, default: Kind | None) -> Kind:
         raise _Bad("bad-kind", f"kind {value!r}; lost or found, in the row or by --kind")
     if default and value != default:
         raise _Bad("kind-differs", f"the row says {value}, --kind {default}")
-    return cast(Kind, value)
+    return value
 
 
 def _one_of(name: str, value: str, choices: Any) -> str:
