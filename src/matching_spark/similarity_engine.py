@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -21,7 +22,7 @@ from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.photos import open_photo
 from matching_spark.posts import Filters
 from matching_spark.results import Match, SearchResult
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, scan, scan_files
 from matching_spark.shards import DataFile, Shard
 from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable
@@ -191,7 +192,7 @@ class SimilarityEngine:
         planned = time.perf_counter()
         parts = self._run(files, request)
         merged = [
-            _merge([hits[i] for _, hits in parts], request.top_k)
+            merge([hits[i] for _, hits in parts], request.top_k)
             for i in range(len(request.queries))
         ]
         done = time.perf_counter()
@@ -278,7 +279,7 @@ def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
     return tasks
 
 
-def _merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:
+def merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:
     best = sorted((m for part in parts for m in part), key=lambda m: (-m.score, m.post_id))[:k]
     return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
 

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What the system must have: Java 17 or later, and a Python that can make environments.
+# Installs it by apt where this user may, else says what to install.
+set -euo pipefail
+python=${1:-python3}
+
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || {
+  echo "matching-spark needs Python 3.11, 3.12 or 3.13: install one, then 'make setup PYTHON=/path/to/python3.11'." >&2
+  exit 1
+}
+missing=()
+version=$( (java -version 2>&1 || true) | sed -nE 's/.* version "([0-9]+).*/\1/p' | head -1)
+[ "${version:-0}" -ge 17 ] || missing+=(openjdk-17-jre-headless)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if command -v apt-get >/dev/null; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+  if [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; then
+    echo "installing ${missing[*]} ..." >&2
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    exit 0
+  fi
+fi
+echo "matching-spark needs ${missing[*]}: install it (on Debian and Ubuntu: sudo apt install ${missing[*]}), then run make again." >&2
+exit 1

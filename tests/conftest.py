@@ -1,0 +1,35 @@
+"""One Spark for all tests, one small world, and brute force to hold every answer against."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, Settings, start_session
+from matching_spark.demo.world import World, draw_world
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    # Two partitions: the tests' shuffles hold a few rows.
+    conf = {"spark.sql.shuffle.partitions": "2", "spark.master": "local[2]"}
+    return Settings(spark={"conf": conf})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings) -> Iterator[SparkSession]:
+    session = start_session(settings)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def clip() -> ClipModel:
+    return ClipModel.load()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder: Path = tmp_path_factory.mktemp("world")
+    return draw_world(folder, posts=40, seed=3)

@@ -1,0 +1,178 @@
+"""Any split into files, any number of photos a post, any deletes: the answer is brute force's."""
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching_spark.errors import StorageError
+from matching_spark.posts import Filters
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import METADATA, DataFile, load
+from matching_spark.similarity import METRICS, pair_scores, unit
+from matching_spark.similarity_engine import merge, pack
+from tests import brute
+
+DIMENSION = 8
+PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
+
+
+def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataFile:
+    """Posts as a data file of the table, and their deletes as a position delete file."""
+    rows = []
+    for post in posts:
+        row: dict[str, object] = dict.fromkeys(METADATA, "")
+        photos = [
+            {"uri": f"{post.post_id}/{i}", "sha256": "", "vector": v.astype("<f4").tobytes()}
+            for i, v in enumerate(post.photos)
+        ]
+        text = None if post.text is None else post.text.astype("<f4").tobytes()
+        rows.append(
+            row | {"post_id": post.post_id, "kind": "found", "status": "open",
+                   "happened_on": None, "photos": photos, "text_vector": text}
+        )
+    schema = pa.schema(
+        [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
+        + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
+    )
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    gone = [i for i, post in enumerate(posts) if post.post_id in deleted]
+    deletes = path.with_suffix(".deletes")
+    other = [str(path) + ".other"]  # a delete of another file must not be taken for ours
+    pq.write_table(
+        pa.table({"file_path": [str(path)] * len(gone) + other, "pos": [*gone, 0]}), deletes
+    )
+    return DataFile(str(path), len(posts), path.stat().st_size, (str(deletes),))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[brute.Plain], list[int], set[str]]:
+    """Posts with 0 to 4 photos, many of them alike, a split into files, and deleted ids."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    count = draw(st.integers(1, 40))
+    pool = unit(rng.normal(size=(draw(st.integers(1, 12)), DIMENSION)))
+    posts = []
+    for i in rng.permutation(count):
+        photos = pool[rng.integers(len(pool), size=draw(st.integers(0, 4)))]
+        text = pool[rng.integers(len(pool))] if draw(st.booleans()) else None
+        posts.append(brute.Plain(f"p{i:03d}", photos, text))
+    splits = draw(st.lists(st.integers(0, count), max_size=4))
+    deleted = {p.post_id for p in posts if rng.random() < 0.2}
+    return posts, sorted(splits), deleted
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    worlds(),
+    st.integers(1, 50),
+    st.one_of(st.none(), st.floats(-1, 1)),
+    st.sampled_from(METRICS),
+    st.sampled_from(["image", "text", "both"]),
+    st.integers(0, 2**32),
+)
+def test_any_split_gives_brute_force(
+    world: tuple[list[brute.Plain], list[int], set[str]],
+    k: int,
+    threshold: float | None,
+    metric: str,
+    asked: str,
+    seed: int,
+) -> None:
+    posts, splits, deleted = world
+    rng = np.random.default_rng(seed)
+    first, second = unit(rng.normal(size=(2, DIMENSION)))
+    if seed % 2 and len(posts[0].photos):
+        first = posts[0].photos[0]  # a query that is in the table
+    query = Vectors(
+        image=first if asked != "text" else None, text=second if asked != "image" else None
+    )
+    request = Request((query,), Filters(kind="found"), k, threshold, metric)  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        edges = [0, *splits, len(posts)]
+        files = [
+            write_file(Path(folder) / f"{n}.parquet", posts[a:b], deleted)
+            for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        ]
+        parts = [scan(load(file, DIMENSION), request) for file in files]
+    got = merge([hits[0] for _, hits in parts], k)
+    alive = [post for post in posts if post.post_id not in deleted]
+    want = brute.search(alive, query, k, threshold, metric)
+    near = {round(s, 9) for _, s in want}
+    if threshold is None or all(abs(s - threshold) > 1e-9 for s in near):
+        assert [m.post_id for m in got] == [i for i, _ in _stable(want, got)]
+        np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
+    assert sum(count for count, _ in parts) == len(alive)
+    assert [m.rank for m in got] == list(range(1, len(got) + 1))
+
+
+def _stable(want: list[tuple[str, float]], got: list) -> list[tuple[str, float]]:  # type: ignore[type-arg]
+    """Brute force's order, where its own rounding (1e-15) did not decide between equals."""
+    groups: dict[float, list[str]] = {}
+    for post_id, value in want:
+        groups.setdefault(round(value, 9), []).append(post_id)
+    return [(i, s) for s, ids in groups.items() for i in sorted(ids)]
+
+
+def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
+    vector = unit(np.ones((1, DIMENSION)))
+    posts = [brute.Plain(f"p{i:02d}", vector, None) for i in reversed(range(30))]
+    files = [write_file(tmp_path / f"{n}.parquet", posts[n::3], set()) for n in range(3)]
+    request = Request((Vectors(image=vector[0]),), Filters(), 5, None)
+    got = merge([scan(load(f, DIMENSION), request)[1][0] for f in files], 5)
+    assert [m.post_id for m in got] == ["p00", "p01", "p02", "p03", "p04"]
+
+
+def test_the_winning_photo_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    photos = unit(rng.normal(size=(4, DIMENSION)))
+    file = write_file(tmp_path / "a.parquet", [brute.Plain("p", photos, None)], set())
+    _, hits = scan(load(file, DIMENSION), Request((Vectors(image=photos[2]),), Filters(), 1, None))
+    assert hits[0][0].photo == "p/2"
+    assert hits[0][0].score == pytest.approx(1)
+
+
+def test_a_torn_or_missing_file_is_named(tmp_path: Path) -> None:
+    post = brute.Plain("p", unit(np.ones((1, DIMENSION))), None)
+    file = write_file(tmp_path / "a.parquet", [post], set())
+    with pytest.raises(StorageError, match=r"a\.parquet has vectors that are not 9"):
+        load(file, DIMENSION + 1)
+    Path(file.uri).write_bytes(Path(file.uri).read_bytes()[:100])
+    with pytest.raises(StorageError, match=r"a\.parquet cannot be read"):
+        load(file, DIMENSION)
+    Path(file.uri).unlink()
+    with pytest.raises(StorageError, match=r"a\.parquet is named by the table but is not there"):
+        load(file, DIMENSION)
+
+
+@given(st.lists(st.integers(1, 1 << 40), min_size=1, max_size=60), st.integers(1, 16))
+def test_packing_loses_no_file(sizes: list[int], cores: int) -> None:
+    files = [DataFile(str(i), 1, size) for i, size in enumerate(sizes)]
+    tasks = pack(files, cores)
+    assert sorted(f.uri for task in tasks for f in task) == sorted(f.uri for f in files)
+    assert all(tasks)
+
+
+def test_unit_refuses_what_has_no_direction() -> None:
+    for bad in ([0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]):
+        with pytest.raises(ValueError, match="NaN, infinity or no length"):
+            unit(np.array([bad]))
+
+
+def test_scores_of_a_row_do_not_depend_on_its_neighbours() -> None:
+    rng = np.random.default_rng(1)
+    rows, query = unit(rng.normal(size=(500, 512))), unit(rng.normal(size=512))
+    whole = pair_scores(query, rows)
+    for at in (0, 17, 499):
+        assert pair_scores(query, rows[at : at + 1])[0] == whole[at]
+
+
+def test_filters_are_checked_by_name() -> None:
+    with pytest.raises(Exception, match="category '지갑들' is not known; choose one of: 가방"):
+        Filters(category="지갑들")
+    assert Filters(since=dt.date(2026, 1, 1)).status == "open"
