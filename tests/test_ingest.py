@@ -1,0 +1,209 @@
+"""Ingest of photos: nothing lost, nothing twice, bad input by its reason, the rest going on."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark.demo.world import World
+from matching_spark.ingest import Report, ingest_posts
+from matching_spark.sources import read_posts
+
+
+def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Report:
+    table = PostsTable.open_or_create(
+        str(uri), spark, model=clip.name, dimension=clip.dimension
+    )
+    return ingest_posts(read_posts(str(source), kind=None), table, clip)
+
+
+@pytest.fixture(scope="module")
+def stored(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    uri = str(tmp_path_factory.mktemp("stored") / "table")
+    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+    posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
+    report = ingest_posts(posts, table, clip)
+    assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
+    assert report.embedded == len(list((world.folder / "photos").glob("*.jpg")))
+    return uri
+
+
+def test_the_same_again_is_skipped_and_embeds_nothing(
+    stored: str, spark: SparkSession, clip: ClipModel, world: World
+) -> None:
+    table = PostsTable.open(stored, spark)
+    snapshot = table.snapshot
+    report = ingest_posts(read_posts(str(world.found)), table, clip)
+    assert (report.accepted, report.skipped, report.embedded) == (0, 30, 0)
+    assert table.snapshot == snapshot
+
+
+def test_a_changed_post_is_updated_once_and_a_closed_one_stays_closed(
+    stored: str, spark: SparkSession, clip: ClipModel, world: World, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in world.found.read_text("utf-8").splitlines()][:2]
+    for row in rows:
+        row["title"] = "고친 제목"
+        row["photos"] = [str(world.folder / photo) for photo in row["photos"]]
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    table = PostsTable.open(stored, spark)
+    table.set_status([rows[0]["post_id"]], "claimed")
+    report = ingest_posts(read_posts(str(changed)), table, clip)
+    assert (report.accepted, report.embedded) == (2, 0)
+    posts = table.frame().where("title = '고친 제목'").select("post_id", "status").collect()
+    assert sorted(tuple(p) for p in posts) == sorted(
+        [(rows[0]["post_id"], "claimed"), (rows[1]["post_id"], "open")]
+    )
+    assert table.frame().count() == 40
+
+
+def test_a_lost_things_photo_finds_its_counterpart(
+    stored: str, spark: SparkSession, clip: ClipModel, world: World
+) -> None:
+    truth = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]
+    want = next(t["found_id"] for t in truth if t["same"] and t["lost_id"] == world.query_id)
+    query = Query(image=world.query_photo)
+    answers = []
+    for runner, session in (("spark", spark), ("memory", None)):
+        table = PostsTable.open(stored, session)
+        engine = SimilarityEngine(table, runner, clip)  # type: ignore[arg-type]
+        hits = engine.search_posts([query], top_k=5, where=Filters(kind="found"))[0]
+        answers.append([(m.post_id, m.score) for m in hits])
+    assert want in [post_id for post_id, _ in answers[0]]
+    assert answers[0] == answers[1]
+
+
+def test_words_find_posts_with_and_without_photos(stored: str, clip: ClipModel) -> None:
+    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip)
+    hits = engine.search_posts([Query(text="지갑")], top_k=40, where=Filters(kind="found"))[0]
+    assert {m.matched for m in hits} == {"photo", "text"}
+    assert len(hits) == 30
+
+
+def jpeg(colour: str, size: tuple[int, int] = (64, 64)) -> bytes:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 60, (*size, 3), dtype=np.uint8)
+    picture = Image.blend(Image.new("RGB", size, colour), Image.fromarray(noise), 0.3)
+    picture.save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
+    spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    good = jpeg("red")
+    photos = {
+        "good.jpg": good,
+        "같은사진.jpg": good,
+        "zero.jpg": b"",
+        "cut.jpg": jpeg("blue", (400, 400))[:3000],
+        "text.jpg": "사진이 아닙니다".encode(),
+        "svg.jpg": b"<svg xmlns='http://www.w3.org/2000/svg'></svg>",
+    }
+    for name, data in photos.items():
+        (tmp_path / name).write_bytes(data)
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    rows = [
+        {"post_id": "good", "photos": ["good.jpg"]},
+        {"post_id": "same", "photos": ["같은사진.jpg"]},
+        {"post_id": "zero", "photos": ["zero.jpg"]},
+        {"post_id": "cut", "photos": ["cut.jpg"]},
+        {"post_id": "text", "photos": ["text.jpg"]},
+        {"post_id": "svg", "photos": ["svg.jpg"]},
+        {"post_id": "dot", "photos": ["dot.png"]},
+        {"post_id": "missing", "photos": ["missing.jpg"]},
+        {"post_id": "half", "photos": ["zero.jpg", "good.jpg"]},
+        {"post_id": "words", "title": "검정 지갑", "photos": ["zero.jpg"]},
+        {"post_id": "placeholder", "title": "우산", "photos": ["x/img02_no_img.gif"]},
+        {"post_id": "good", "photos": ["good.jpg"]},
+        {"photos": ["good.jpg"]},
+        {"post_id": "date", "photos": ["good.jpg"], "happened_on": "그저께"},
+        {"post_id": "category", "photos": ["good.jpg"], "category": "우주선"},
+    ]
+    source = tmp_path / "posts.jsonl"
+    source.write_text("".join(json.dumps({"kind": "found"} | row) + "\n" for row in rows))
+    report = ingest(source, tmp_path / "table", spark, clip)
+    reasons = {(r.post_id, r.reason) for r in report.rejects}
+    assert reasons == {
+        ("zero", "empty"),
+        ("cut", "truncated"),
+        ("text", "not-a-photo"),
+        ("svg", "not-a-photo"),
+        ("dot", "too-small"),
+        ("missing", "missing"),
+        ("half", "empty"),
+        ("words", "empty"),
+        ("good", "duplicate-id"),
+        ("", "no-id"),
+        ("date", "bad-date"),
+        ("category", "bad-category"),
+    }
+    assert (report.accepted, report.rejected, report.placeholders) == (5, 10, 1)
+    frame = PostsTable.open(str(tmp_path / "table"), spark).frame()
+    stored = {r["post_id"]: len(r["photos"]) for r in frame.collect()}
+    assert stored == {"good": 1, "same": 1, "half": 1, "words": 0, "placeholder": 0}
+    # Two posts with the same photo, and one photo a second time: it was embedded once.
+    kept = [p for p in (tmp_path / "table" / "photos").rglob("*.jpg")]
+    assert len(kept) == 1
+    assert not (tmp_path / "table" / "staging").exists()
+
+
+KILLED = """
+import sys
+from matching_spark import ClipModel, PostsTable, Settings, start_session
+from matching_spark import ingest
+from matching_spark.sources import read_posts
+ingest.PHOTOS_A_TASK = 8
+settings = Settings(spark={"conf": {"spark.master": "local[1]"}})
+spark = start_session(settings)
+clip = ClipModel.load()
+table = PostsTable.open_or_create(sys.argv[2], spark, model=clip.name, dimension=clip.dimension)
+ingest.ingest_posts(read_posts(sys.argv[1], kind="found"), table, clip)
+"""
+
+
+def test_killed_and_run_again_nothing_is_lost_or_embedded_twice(
+    spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(5)
+    count = 240
+    for i in range(count):
+        picture = Image.fromarray(rng.integers(0, 255, (300, 300, 3), dtype=np.uint8))
+        picture.save(photos / f"사진{i:03d}.png", compress_level=0)
+    uri = tmp_path / "table"
+    command = [sys.executable, "-c", KILLED, str(photos), str(uri)]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (staged := list(uri.glob("staging/*/*.parquet"))):
+        assert process.poll() is None, "the ingest ended before anything was staged"
+        assert time.monotonic() < deadline, "nothing was staged in two minutes"
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(1)
+    staged = list(uri.glob("staging/*/*.parquet"))
+    done = sum(pq.read_metadata(file).num_rows for file in staged)
+    assert 0 < done < count
+    table = PostsTable.open(str(uri), spark)
+    assert table.snapshot is None
+    report = ingest_posts(read_posts(str(photos), kind="found"), table, clip)
+    assert (report.accepted, report.rejected) == (count, 0)
+    assert report.embedded == count - done
+    assert table.frame().count() == table.frame().select("post_id").distinct().count() == count

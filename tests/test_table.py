@@ -1,0 +1,200 @@
+"""The table on real Spark and Iceberg: import, upsert, withdraw, search on both runners."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import (
+    Filters,
+    InputError,
+    ModelError,
+    PostsTable,
+    SimilarityEngine,
+    StorageError,
+)
+from matching_spark.scan import Vectors
+from matching_spark.similarity import unit
+from matching_spark.vectors import ingest_vectors
+from tests import brute
+
+DIMENSION = 32
+COUNT = 400
+CATEGORIES = ("지갑", "가방", "휴대폰")
+
+
+class Imported:
+    """A table, and the posts that are open in it as plain arrays."""
+
+    def __init__(self, uri: str, spark: SparkSession, vectors: np.ndarray) -> None:
+        self.uri = uri
+        self.spark = spark
+        self.vectors = vectors
+        self.open = [
+            brute.Plain(f"p{i:04d}", vectors[i : i + 1], None) for i in range(len(vectors))
+        ]
+
+
+def write_vectors(path: Path, ids: list[str], vectors: np.ndarray, **columns: list[object]) -> None:
+    table = pa.table(
+        {"post_id": ids, "vector": pa.array(list(vectors), pa.list_(pa.float32())), **columns}
+    )
+    pq.write_table(table, path, row_group_size=150)
+
+
+@pytest.fixture(scope="module")
+def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    folder = tmp_path_factory.mktemp("vectors")
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(COUNT, DIMENSION)))
+    vectors[50:80] = vectors[50]  # more alike than any k
+    ids = [f"p{i:04d}" for i in range(COUNT)]
+    categories: list[object] = [CATEGORIES[i % 3] for i in range(COUNT)]
+    uri = str(folder / "table")
+    write_vectors(folder / "a.parquet", ids[:250], vectors[:250] * 3, category=categories[:250])
+    write_vectors(folder / "b.parquet", ids[200:], vectors[200:], category=categories[200:])
+    first = ingest_vectors(str(folder / "a.parquet"), uri, spark, "found")
+    assert (first.accepted, first.rejected, first.skipped) == (250, 0, 0)
+    second = ingest_vectors(str(folder / "b.parquet"), uri, spark, "found")
+    # The rows of both are scaled to the same unit vectors, all but rounding.
+    assert second.accepted + second.skipped == 200
+    assert second.accepted >= 150
+    yield Imported(uri, spark, vectors)
+
+
+def check(imported: Imported, seed: int, where: Filters | None = None) -> None:
+    """Both runners against brute force, over what is open."""
+    rng = np.random.default_rng(seed)
+    queries = np.concatenate(
+        [unit(rng.normal(size=(2, DIMENSION))), imported.vectors[50:51]]
+    )
+    for runner in ("memory", "spark"):
+        table = PostsTable.open(imported.uri, imported.spark if runner == "spark" else None)
+        engine = SimilarityEngine(table, runner)  # type: ignore[arg-type]
+        for k, threshold in ((7, None), (100, 0.2)):
+            hits = engine.search(queries, top_k=k, threshold=threshold, where=where)
+            for query, got in zip(queries, hits, strict=True):
+                want = brute.search(imported.open, Vectors(image=query), k, threshold)
+                assert [m.post_id for m in got] == [i for i, _ in want]
+                np.testing.assert_allclose(
+                    [m.score for m in got], [s for _, s in want], atol=1e-6
+                )
+
+
+def test_both_runners_give_brute_force(imported: Imported) -> None:
+    check(imported, 1)
+
+
+def test_withdrawn_posts_are_found_no_more_and_an_old_snapshot_still_finds_them(
+    imported: Imported,
+) -> None:
+    table = PostsTable.open(imported.uri, imported.spark)
+    before = table.snapshot
+    gone = [f"p{i:04d}" for i in range(0, 60, 3)]
+    assert table.set_status(gone, "withdrawn") == len(gone)
+    assert table.set_status(gone, "withdrawn") == 0
+    everything = imported.open
+    imported.open = [post for post in everything if post.post_id not in gone]
+    check(imported, 2)
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
+    query = imported.vectors[0]
+    assert engine.search(query, snapshot=before)[0][0].post_id == "p0000"
+    assert engine.search(query)[0][0].post_id != "p0000"
+    closed = engine.search(query, where=Filters(status="withdrawn"))
+    assert closed[0][0].post_id == "p0000"
+
+
+def test_filters_by_category(imported: Imported) -> None:
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
+    hits = engine.search(imported.vectors[3], top_k=COUNT, where=Filters(category="가방"))[0]
+    assert hits
+    assert {m.category for m in hits} == {"가방"}
+    files = PostsTable.open(imported.uri).plan(Filters(category="가방"))
+    assert len(files) < len(PostsTable.open(imported.uri).plan())
+
+
+def test_bad_vectors_are_refused_by_name(
+    imported: Imported, spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = [[1.0] * DIMENSION for _ in range(9)]
+    rows[1][3] = float("nan")
+    rows[2] = [0.0] * DIMENSION
+    rows[3] = [1.0] * 5
+    ids = ["ok", "nan", "zero", "short", "", "date", "category", "twice", "twice"]
+    table = pa.table(
+        {
+            "post_id": ids,
+            "vector": pa.array(rows, pa.list_(pa.float32())),
+            "category": ["지갑"] * 6 + ["우주선"] + ["지갑"] * 2,
+            "happened_on": ["2026-11-01"] * 5 + ["어제"] + [""] * 3,
+        }
+    )
+    pq.write_table(table, tmp_path / "bad.parquet")
+    report = ingest_vectors(str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found")
+    assert (report.accepted, report.rejected) == (2, 7)
+    assert {r.post_id: r.reason for r in report.rejects} == {
+        "nan": "not-finite",
+        "zero": "zero-length",
+        "short": "wrong-dimension",
+        "": "no-id",
+        "date": "bad-date",
+        "category": "bad-category",
+        "twice": "duplicate-id",
+    }
+    again = ingest_vectors(str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found")
+    assert (again.accepted, again.skipped) == (0, 2)
+    write_vectors(tmp_path / "other.parquet", ["a"], np.ones((1, DIMENSION)), model=["clip-x"])
+    with pytest.raises(ModelError, match="never compared"):
+        ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found")
+
+
+def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
+    with pytest.raises(InputError, match="wants floating"):
+        engine.search(np.ones(DIMENSION + 1))
+    with pytest.raises(InputError, match="no length"):
+        engine.search(np.zeros(DIMENSION))
+    with pytest.raises(InputError, match="there is no post 'nobody'"):
+        engine.post_vectors("nobody")
+    with pytest.raises(InputError, match="has no snapshot 7"):
+        engine.search(np.ones(DIMENSION), snapshot="7")
+    with pytest.raises(InputError, match="ingest` makes one"):
+        PostsTable.open("/nowhere/at/all")
+
+
+def test_mllib_takes_the_embeddings(imported: Imported) -> None:
+    from pyspark.ml.clustering import KMeans
+
+    engine = SimilarityEngine(PostsTable.open(imported.uri, imported.spark))
+    frame = engine.embeddings()
+    assert frame.count() == len(imported.open)
+    row = frame.where("post_id = 'p0001'").first()
+    assert row is not None
+    np.testing.assert_allclose(row["features"].toArray(), imported.vectors[1], atol=1e-6)
+    model = KMeans(k=3, seed=1, maxIter=2).fit(frame)
+    assert model.transform(frame).select("prediction").distinct().count() == 3
+
+
+def test_a_removed_data_file_is_an_error_not_a_shorter_answer(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    write_vectors(tmp_path / "v.parquet", ["a", "b"], np.eye(2, DIMENSION), category=["지갑", "가방"])
+    uri = str(tmp_path / "t")
+    ingest_vectors(str(tmp_path / "v.parquet"), uri, spark, "found")
+    victim = PostsTable.open(uri).plan(Filters(category="지갑"))[0].uri
+    Path(victim).unlink()
+    for runner, session in (("memory", None), ("spark", spark)):
+        engine = SimilarityEngine(PostsTable.open(uri, session), runner)  # type: ignore[arg-type]
+        with pytest.raises(StorageError, match="is named by the table but is not there"):
+            engine.search(np.ones(DIMENSION))
+
+
+def test_status_counts(imported: Imported) -> None:
+    status = PostsTable.open(imported.uri).status()
+    assert status["total"] == COUNT
+    assert sum(row["posts"] for row in status["posts"]) == COUNT
+    assert status["model"] == f"external/{DIMENSION}"
