@@ -29,7 +29,8 @@ def score(post: Plain, query: Vectors, metric: str) -> float | None:
         return max(similarity(vector, photo, metric) for photo in post.photos)
 
     words = (
-        None if query.text is None or post.text is None
+        None
+        if query.text is None or post.text is None
         else similarity(query.text, post.text, metric)
     )
     by_image, by_text = photos(query.image), photos(query.text)

@@ -1,6 +1,7 @@
 """Any split into files, any number of photos a post, any deletes: the answer is brute force's."""
 
 import datetime as dt
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -34,8 +35,15 @@ def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataF
         ]
         text = None if post.text is None else post.text.astype("<f4").tobytes()
         rows.append(
-            row | {"post_id": post.post_id, "kind": "found", "status": "open",
-                   "happened_on": None, "photos": photos, "text_vector": text}
+            row
+            | {
+                "post_id": post.post_id,
+                "kind": "found",
+                "status": "open",
+                "happened_on": None,
+                "photos": photos,
+                "text_vector": text,
+            }
         )
     schema = pa.schema(
         [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
@@ -97,7 +105,7 @@ def test_any_split_gives_brute_force(
         edges = [0, *splits, len(posts)]
         files = [
             write_file(Path(folder) / f"{n}.parquet", posts[a:b], deleted)
-            for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+            for n, (a, b) in enumerate(itertools.pairwise(edges))
         ]
         parts = [scan(load(file, DIMENSION), request) for file in files]
     got = merge([hits[0] for _, hits in parts], k)

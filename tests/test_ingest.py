@@ -23,9 +23,7 @@ from matching_spark.sources import read_posts
 
 
 def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Report:
-    table = PostsTable.open_or_create(
-        str(uri), spark, model=clip.name, dimension=clip.dimension
-    )
+    table = PostsTable.open_or_create(str(uri), spark, model=clip.name, dimension=clip.dimension)
     return ingest_posts(read_posts(str(source), kind=None), table, clip)
 
 
@@ -118,7 +116,7 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
     for name, data in photos.items():
         (tmp_path / name).write_bytes(data)
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
-    rows = [
+    rows: list[dict[str, object]] = [
         {"post_id": "good", "photos": ["good.jpg"]},
         {"post_id": "same", "photos": ["같은사진.jpg"]},
         {"post_id": "zero", "photos": ["zero.jpg"]},
@@ -158,7 +156,7 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
     stored = {r["post_id"]: len(r["photos"]) for r in frame.collect()}
     assert stored == {"good": 1, "same": 1, "half": 1, "words": 0, "placeholder": 0}
     # Two posts with the same photo, and one photo a second time: it was embedded once.
-    kept = [p for p in (tmp_path / "table" / "photos").rglob("*.jpg")]
+    kept = list((tmp_path / "table" / "photos").rglob("*.jpg"))
     assert len(kept) == 1
     assert not (tmp_path / "table" / "staging").exists()
 

@@ -1,6 +1,5 @@
 """The table on real Spark and Iceberg: import, upsert, withdraw, search on both runners."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,7 @@ def write_vectors(path: Path, ids: list[str], vectors: np.ndarray, **columns: li
 
 
 @pytest.fixture(scope="module")
-def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Imported:
     folder = tmp_path_factory.mktemp("vectors")
     rng = np.random.default_rng(0)
     vectors = unit(rng.normal(size=(COUNT, DIMENSION)))
@@ -63,26 +62,22 @@ def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> I
     # The rows of both are scaled to the same unit vectors, all but rounding.
     assert second.accepted + second.skipped == 200
     assert second.accepted >= 150
-    yield Imported(uri, spark, vectors)
+    return Imported(uri, spark, vectors)
 
 
 def check(imported: Imported, seed: int, where: Filters | None = None) -> None:
     """Both runners against brute force, over what is open."""
     rng = np.random.default_rng(seed)
-    queries = np.concatenate(
-        [unit(rng.normal(size=(2, DIMENSION))), imported.vectors[50:51]]
-    )
+    queries = np.concatenate([unit(rng.normal(size=(2, DIMENSION))), imported.vectors[50:51]])
     for runner in ("memory", "spark"):
         table = PostsTable.open(imported.uri, imported.spark if runner == "spark" else None)
-        engine = SimilarityEngine(table, runner)  # type: ignore[arg-type]
+        engine = SimilarityEngine(table, runner)
         for k, threshold in ((7, None), (100, 0.2)):
             hits = engine.search(queries, top_k=k, threshold=threshold, where=where)
             for query, got in zip(queries, hits, strict=True):
                 want = brute.search(imported.open, Vectors(image=query), k, threshold)
                 assert [m.post_id for m in got] == [i for i, _ in want]
-                np.testing.assert_allclose(
-                    [m.score for m in got], [s for _, s in want], atol=1e-6
-                )
+                np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
 
 
 def test_both_runners_give_brute_force(imported: Imported) -> None:
@@ -182,7 +177,9 @@ def test_mllib_takes_the_embeddings(imported: Imported) -> None:
 def test_a_removed_data_file_is_an_error_not_a_shorter_answer(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    write_vectors(tmp_path / "v.parquet", ["a", "b"], np.eye(2, DIMENSION), category=["지갑", "가방"])
+    write_vectors(
+        tmp_path / "v.parquet", ["a", "b"], np.eye(2, DIMENSION), category=["지갑", "가방"]
+    )
     uri = str(tmp_path / "t")
     ingest_vectors(str(tmp_path / "v.parquet"), uri, spark, "found")
     victim = PostsTable.open(uri).plan(Filters(category="지갑"))[0].uri

@@ -58,8 +58,14 @@ def export(checkpoint: Path, folder: Path) -> None:
     )
     for tower, example, path, name, out in towers:
         torch.onnx.export(
-            tower, (example,), path, input_names=[name], output_names=[out],
-            dynamic_axes={name: {0: "batch"}, out: {0: "batch"}}, opset_version=17, dynamo=False,
+            tower,
+            (example,),
+            path,
+            input_names=[name],
+            output_names=[out],
+            dynamic_axes={name: {0: "batch"}, out: {0: "batch"}},
+            opset_version=17,
+            dynamo=False,
         )
         halve(path)
         got = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
@@ -67,18 +73,31 @@ def export(checkpoint: Path, folder: Path) -> None:
         )[0]
         with torch.no_grad():
             want = tower(example).numpy()
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, cosine to torch at least "
-              f"{(got * want).sum(1).min():.6f}")
-    write(folder / "config.json", {
-        "embed_dim": DIMENSION,
-        "vision_cfg": {"image_size": DRAWN},
-        "text_cfg": {"context_length": CONTEXT, "vocab_size": tok.get_vocab_size()},
-        "matching_spark": {"name": "small-clip", "steps": saved["step"], "thresholds": {}},
-    })
-    write(visual / "preprocess_cfg.json", {
-        "size": [DRAWN, DRAWN], "mode": "RGB", "mean": [0.5] * 3, "std": [0.25] * 3,
-        "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0,
-    })
+        print(
+            f"{path}: {path.stat().st_size / 1e6:.2f} MB, cosine to torch at least "
+            f"{(got * want).sum(1).min():.6f}"
+        )
+    write(
+        folder / "config.json",
+        {
+            "embed_dim": DIMENSION,
+            "vision_cfg": {"image_size": DRAWN},
+            "text_cfg": {"context_length": CONTEXT, "vocab_size": tok.get_vocab_size()},
+            "matching_spark": {"name": "small-clip", "steps": saved["step"], "thresholds": {}},
+        },
+    )
+    write(
+        visual / "preprocess_cfg.json",
+        {
+            "size": [DRAWN, DRAWN],
+            "mode": "RGB",
+            "mean": [0.5] * 3,
+            "std": [0.25] * 3,
+            "interpolation": "bicubic",
+            "resize_mode": "shortest",
+            "fill_color": 0,
+        },
+    )
     tok.no_padding()
     tok.no_truncation()
     (textual / "tokenizer.json").write_text(tok.to_str(), encoding="utf-8")

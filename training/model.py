@@ -31,7 +31,11 @@ class ImageTower(nn.Module):
         self.stem = nn.Conv2d(3, 24, 3, 2, 1, bias=False)
         self.norm = nn.BatchNorm2d(24)
         self.blocks = nn.Sequential(
-            Block(24, 48, 2), Block(48, 96, 2), Block(96, 96, 1), Block(96, 192, 2), Block(192, 192, 1)
+            Block(24, 48, 2),
+            Block(48, 96, 2),
+            Block(96, 96, 1),
+            Block(96, 192, 2),
+            Block(192, 192, 1),
         )
         self.pools = nn.Linear(192, 4)  # four learned attention maps beside the mean
         self.out = nn.Linear(192 * 5, DIMENSION)
@@ -50,11 +54,15 @@ class Layer(nn.Module):
         self.n1, self.n2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         b, t, w = x.shape
-        q, k, v = self.qkv(self.n1(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(self.n1(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        )
         scores = q @ k.transpose(-1, -2) / (w // self.heads) ** 0.5 + mask
         x = x + self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(b, t, w))
         return x + self.mlp(self.n2(x))

@@ -60,7 +60,11 @@ def unpack(package: str, data: Path) -> Path:
     if not folder.exists():
         data.mkdir(parents=True, exist_ok=True)
         packed = subprocess.run(
-            ["npm", "pack", "--silent", package], cwd=data, check=True, capture_output=True, text=True
+            ["npm", "pack", "--silent", package],
+            cwd=data,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.split()[-1]
         with tarfile.open(data / packed) as archive:
             archive.extractall(folder, filter="data")

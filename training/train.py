@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from captions import caption
 from draw import COLOURS, colour_rgb, photos, tint
 from model import CONTEXT, ImageTower, TextTower
@@ -46,7 +45,9 @@ def tokenizer(data: Path, seed: int, size: int = 1600) -> Tokenizer:
 class World:
     """Draws items, their photos and captions."""
 
-    def __init__(self, art: Sprites, names: list[Thing], vendors: tuple[str, ...], seed: int) -> None:
+    def __init__(
+        self, art: Sprites, names: list[Thing], vendors: tuple[str, ...], seed: int
+    ) -> None:
         keep = [i for i, v in enumerate(art.vendor) if art.vendors[v] in vendors]
         self.pictures = torch.from_numpy(art.pictures[keep]).permute(0, 3, 1, 2).float() / 255
         self.thing = art.thing[keep]
@@ -104,6 +105,7 @@ def tokens(tok: Tokenizer, texts: list[str]) -> torch.Tensor:
 
 def contrast(logits: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """Multi-positive InfoNCE, the mean log-probability of the positives, both ways."""
+
     def one(z: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
         weights = p / p.sum(1, keepdim=True).clamp(min=1)
         return -(weights * z.log_softmax(1)).sum(1)[p.any(1)].mean()
@@ -129,7 +131,9 @@ class Trainer(nn.Module):
         positive = same & (alike | ~named[None])
         image_text = contrast(both @ text.T * self.scale_it.exp().clamp(max=60), positive)
         a, b = both[:n], both[n:]
-        pairs = contrast(a @ b.T * self.scale_ii.exp().clamp(max=60), torch.eye(n, dtype=torch.bool))
+        pairs = contrast(
+            a @ b.T * self.scale_ii.exp().clamp(max=60), torch.eye(n, dtype=torch.bool)
+        )
         return (image_text + pairs) / 2
 
 
@@ -148,7 +152,8 @@ def train(data: Path, out: Path, minutes: float, seed: int) -> None:
     rest = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-        lr=2e-3, betas=(0.9, 0.98),
+        lr=2e-3,
+        betas=(0.9, 0.98),
     )
     start, step, seen = time.time(), 0, 0.0
     while (spent := (time.time() - start) / (minutes * 60)) < 1:
@@ -170,7 +175,10 @@ def train(data: Path, out: Path, minutes: float, seed: int) -> None:
         step += 1
         seen = 0.98 * seen + 0.02 * loss.item()
         if step % 50 == 0:
-            print(f"step {step}, {spent:.0%} of the time, loss {seen / (1 - 0.98**step):.3f}", flush=True)
+            print(
+                f"step {step}, {spent:.0%} of the time, loss {seen / (1 - 0.98**step):.3f}",
+                flush=True,
+            )
         if step % 300 == 0:
             save(out, average, tok, step, minutes * spent)
     save(out, average, tok, step, minutes)

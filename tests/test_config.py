@@ -1,0 +1,60 @@
+"""Settings: who wins, where a value came from, and what is said when one is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from matching_spark.config import load_settings
+from matching_spark.errors import UsageError
+
+
+def origin(name: str, file: Path | None = None, **flags: object) -> tuple[object, str]:
+    _, origins = load_settings(file, flags)
+    return next((o.value, o.origin) for o in origins if o.name == name)
+
+
+def test_flags_over_environment_over_file_over_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert origin("similarity.top_k") == (10, "default")
+    Path("matching.toml").write_text("[similarity]\ntop_k = 20\n")
+    assert origin("similarity.top_k") == (20, "file matching.toml")
+    monkeypatch.setenv("MATCHING_SIMILARITY__TOP_K", "30")
+    assert origin("similarity.top_k") == (30, "environment MATCHING_SIMILARITY__TOP_K")
+    assert origin("similarity.top_k", similarity={"top_k": 40}) == (40, "flag")
+    other = tmp_path / "other.toml"
+    other.write_text('table = "hdfs://n/lf"\n')
+    assert origin("table", other) == ("hdfs://n/lf", f"file {other}")
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[similarity]\ntop_k = 0\n", r"similarity.top_k \(file .*greater than or equal to 1"),
+        ('[similarity]\nmetric = "dot"\n', "similarity.metric .*'cosine' or 'euclidean'"),
+        ("[similarity]\ntopk = 1\n", "similarity.topk .*is no setting; there are: table"),
+        ("top_k = ", "is not valid TOML"),
+    ],
+)
+def test_one_sentence_for_what_is_wrong(tmp_path: Path, toml: str, says: str) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text(toml)
+    with pytest.raises(UsageError, match=says):
+        load_settings(file)
+
+
+def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="there is no settings file"):
+        load_settings(tmp_path / "none.toml")
+    monkeypatch.setenv("MATCHING_TABEL", "x")
+    with pytest.raises(UsageError, match="MATCHING_TABEL"):
+        load_settings()
+
+
+def test_secrets_are_masked() -> None:
+    conf = {"spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.ui.port": "1"}
+    _, origins = load_settings(None, {"spark": {"conf": conf}})
+    values = {o.name: o.value for o in origins}
+    assert "hunter2" not in str(values)
+    assert values["spark.conf.spark.ui.port"] == "1"
