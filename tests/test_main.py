@@ -1,0 +1,160 @@
+"""The command line, as a process: exit codes, one sentence an error, output that pipes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, PostsTable
+from matching_spark.demo.world import World
+from matching_spark.ingest import ingest_posts
+from matching_spark.sources import read_posts
+from matching_spark.vectors import ingest_vectors
+from tests.test_table import write_vectors
+
+COMMAND = [sys.executable, "-m", "matching_spark.main"]
+
+
+def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def stored(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    uri = str(tmp_path_factory.mktemp("main") / "table")
+    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+    ingest_posts(read_posts(str(world.found)), table, clip)
+    return uri
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["search"], 2, "search by one of --image, --text, --embedding or --post"),
+        (["search", "--text", "a", "--post", "b"], 2, "given: --text, --post"),
+        (["search", "--text", "a", "--category", "우주선"], 2, "choose one of: 가방"),
+        (["search", "--text", "a", "--since", "어제"], 2, "write it as 2026-11-01"),
+        (["search", "--text", "a", "--top-k", "0"], 2, "similarity.top_k (flag)"),
+        (["search", "--text", "a", "--metric", "dot"], 2, "'cosine' or 'euclidean'"),
+        (["search", "--text", "a", "--output", "r.pdf"], 2, ".json, .csv, .html"),
+        (["search", "--nothing"], 2, "--nothing"),
+        (["ingest", ".", "--kind", "stolen"], 2, "choose one of lost, found"),
+        (["ingest", "."], 2, "--kind lost or found"),
+        (["ingest", "/no/such/place", "--kind", "lost"], 3, "there is no /no/such/place"),
+        (["close", "a", "--as", "gone"], 2, "choose one of open, claimed"),
+        (["status", "--table", "/no/table"], 3, "`matching-spark ingest` makes one"),
+        (["search", "--text", "a", "--table", "/no/table"], 3, "there is no posts table at"),
+        (["status", "--table", "s3://bucket"], 4, "use a folder or hdfs://"),
+    ],
+)
+def test_one_sentence_and_the_exit_code(arguments: list[str], code: int, says: str) -> None:
+    done = call(*arguments)
+    assert done.returncode == code
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:
+    common = ["search", "--table", stored, "--runner", "memory", "--threshold", "-1"]
+    photo = call(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
+    got = json.loads(photo.stdout)
+    assert photo.returncode == 0
+    assert len(got["results"]) == 10
+    assert got["score_kind"] == "cosine"
+    assert (tmp_path / "r.html").read_text("utf-8").count("data:image/jpeg") >= 10
+    words = call(*common, "--text", "지갑", "--output", tmp_path / "r.csv", "--top-k", "3")
+    assert [r["rank"] for r in json.loads(words.stdout)["results"]] == [1, 2, 3]
+    with (tmp_path / "r.csv").open(encoding="utf-8-sig") as file:
+        assert len(list(csv.DictReader(file))) == 3
+    post = got["results"][0]["post_id"]
+    similar = json.loads(call(*common, "--post", post, "--kind", "found").stdout)
+    assert post not in [r["post_id"] for r in similar["results"]]
+    both = call(*common, "--image", world.query_photo, "--text", "가방")
+    assert {"image-image", "text-image"} <= set(json.loads(both.stdout)["results"][0]["components"])
+
+
+def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.parquet", ["a", "b"], np.eye(2, 8))
+    uri = tmp_path / "table"
+    ingest_vectors(str(tmp_path / "v.parquet"), str(uri), spark, "found")
+    np.save(tmp_path / "q.npy", np.eye(2, 8)[1])
+    common = ["search", "--table", uri, "--runner", "memory"]
+    got = json.loads(call(*common, "--embedding", tmp_path / "q.npy").stdout)
+    assert [(r["post_id"], r["score"]) for r in got["results"]] == [("b", 1.0), ("a", 0.0)]
+    assert got["model"] == "external/8"
+    refused = call(*common, "--text", "지갑")
+    assert refused.returncode == 5
+    assert "--embedding F.npy or --post ID" in " ".join(refused.stderr.split())
+    (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY")
+    assert call(*common, "--embedding", tmp_path / "bad.npy").returncode == 3
+    np.save(tmp_path / "long.npy", np.ones(9))
+    assert call(*common, "--embedding", tmp_path / "long.npy").returncode == 3
+
+
+def test_status_and_config(stored: str) -> None:
+    status = json.loads(call("status", "--table", stored).stdout)
+    assert status["total"] == 30
+    assert status["model"].startswith("small-clip@")
+    settings = json.loads(call("config", "--table", "x", "--conf", "spark.ui.port=1").stdout)
+    by_name = {row["name"]: row for row in settings["settings"]}
+    assert by_name["table"] == {"name": "table", "value": "x", "origin": "flag"}
+    assert by_name["spark.conf.spark.ui.port"]["value"] == "1"
+    assert by_name["model.name"]["origin"] == "default"
+
+
+def test_through_spark_submit_and_closed_by_command(stored: str, tmp_path: Path) -> None:
+    main = Path(__file__).parents[1] / "src" / "matching_spark" / "main.py"
+    submit = Path(sys.executable).parent / "spark-submit"
+    env = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    arguments = ["search", "--table", stored, "--text", "지갑", "--top-k", "2", "--threshold", "-1"]
+    done = subprocess.run(
+        [submit, "--master", "local[2]", main, *arguments], capture_output=True, text=True, env=env
+    )
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got["runner"] == "spark"
+    best = got["results"][0]["post_id"]
+    closed = call("close", best, "--as", "claimed", "--table", stored)
+    assert json.loads(closed.stdout)["changed"] == 1
+    again = call(*arguments, "--runner", "memory")
+    assert best not in [r["post_id"] for r in json.loads(again.stdout)["results"]]
+
+
+def test_interrupted_it_stops_spark_and_says_so(stored: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "search", "--table", stored, "--text", "지갑"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not java_of(process.pid):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopped" in said
+    assert "Traceback" not in said
+    time.sleep(2)
+    assert not java_of(process.pid)
+
+
+def java_of(group: int) -> list[int]:
+    """The Java processes of a process group."""
+    listed = subprocess.run(["ps", "-eo", "pid,pgid,comm"], capture_output=True, text=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
+    return [int(pid) for pid, pgid, name in rows if int(pgid) == group and "java" in name]
