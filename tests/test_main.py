@@ -66,7 +66,7 @@ def test_one_sentence_and_the_exit_code(arguments: list[str], code: int, says: s
 
 
 def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:
-    common = ["search", "--table", stored, "--runner", "memory", "--threshold", "-1"]
+    common: list[str | Path] = ["search", "--table", stored, "--runner", "memory", "--threshold", "-1"]
     photo = call(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
     got = json.loads(photo.stdout)
     assert photo.returncode == 0
@@ -89,7 +89,7 @@ def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
     uri = tmp_path / "table"
     ingest_vectors(str(tmp_path / "v.parquet"), str(uri), spark, "found")
     np.save(tmp_path / "q.npy", np.eye(2, 8)[1])
-    common = ["search", "--table", uri, "--runner", "memory"]
+    common: list[str | Path] = ["search", "--table", uri, "--runner", "memory"]
     got = json.loads(call(*common, "--embedding", tmp_path / "q.npy").stdout)
     assert [(r["post_id"], r["score"]) for r in got["results"]] == [("b", 1.0), ("a", 0.0)]
     assert got["model"] == "external/8"
