@@ -158,7 +158,7 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
     # Two posts with the same photo, and one photo a second time: it was embedded once.
     kept = list((tmp_path / "table" / "photos").rglob("*.jpg"))
     assert len(kept) == 1
-    assert not (tmp_path / "table" / "staging").exists()
+    assert not list((tmp_path / "table" / "staging").rglob("*.parquet"))
 
 
 KILLED = """

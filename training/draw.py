@@ -55,6 +55,39 @@ def tint(sprites: torch.Tensor, rgb: torch.Tensor, tinted: torch.Tensor, keep: t
     return torch.cat([new * (1 - share) + colour * share, alpha], 1)
 
 
+def restyle(items: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """(n, 4, s, s) sprites as another artist might draw them: mirrored, outlined, flatter, bent.
+
+    What an unseen vendor draws differs from the seen ones mostly in these.
+    """
+    n = len(items)
+
+    def chance(p: float) -> torch.Tensor:
+        return (torch.rand(n, generator=generator) < p)[:, None, None, None]
+
+    items = torch.where(chance(0.5), items.flip(3), items)
+    colour, alpha = items[:, :3], items[:, 3:]
+    levels = 3 + torch.randint(0, 4, (n, 1, 1, 1), generator=generator)
+    colour = torch.where(chance(0.15), (colour * levels).round() / levels, colour)
+    # Black lines where the drawing has edges, and around it.
+    luma = colour.mean(1, keepdim=True)
+    edge = F.max_pool2d(luma, 3, 1, 1) + F.max_pool2d(-luma, 3, 1, 1)
+    inner = ((edge - 0.25) * 6).clamp(0, 1) * 0.9
+    lined = chance(0.3)
+    colour = torch.where(lined, colour * (1 - inner), colour)
+    wide = F.max_pool2d(alpha, 5, 1, 2)
+    rim = (wide - alpha).clamp(0, 1)
+    rimmed = torch.cat([colour * (alpha / wide.clamp(min=1e-3)), wide], 1)
+    plain = torch.cat([colour, alpha], 1)
+    out = torch.where(lined | (chance(0.1) & (rim.amax((1, 2, 3), keepdim=True) > 0)), rimmed, plain)
+    # A slow bend of the shape, up to about a tenth of its side.
+    bend = F.interpolate(torch.randn(n, 2, 3, 3, generator=generator) * 0.06, size=items.shape[2], mode="bicubic")
+    eye = torch.eye(2, 3).expand(n, 2, 3)
+    grid = F.affine_grid(eye, list(out.shape), align_corners=False) + bend.permute(0, 2, 3, 1)
+    bent = F.grid_sample(out, grid, align_corners=False)
+    return torch.where(chance(0.6), bent, out)
+
+
 def photos(items: torch.Tensor, clutter: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A photo of each tinted sprite (n, 4, s, s): (n, 3, DRAWN, DRAWN) in [0, 1].
 

@@ -1,13 +1,17 @@
 """The art and the words that the small CLIP is trained on, fetched once into a data folder.
 
-Vendors: twemoji (CC-BY 4.0), fluent flat and 3D (MIT), Noto Color Emoji (OFL 1.1). OpenMoji
-(CC BY-SA 4.0) is only ever measured on: it is neither trained on nor shipped.
+Vendors: Twemoji, EmojiOne and Streamline (CC BY 4.0), Fluent flat and 3D (MIT), Noto Color Emoji
+(OFL 1.1), Noto's older drawings and Firefox OS Emoji (Apache 2.0). OpenMoji (CC BY-SA 4.0) is only
+ever measured on: it is neither trained on nor shipped.
 """
 
 import io
 import json
+import re
 import subprocess
 import tarfile
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +20,13 @@ import resvg_py
 from PIL import Image, ImageDraw, ImageFont
 
 SIDE = 64
-TRAINED = ("twemoji", "fluent-flat", "fluent-3d", "noto")
+ICON_SETS = {  # one JSON of SVG bodies each, by the thing's name
+    "emojione": "@iconify-json/emojione@1.2.3",
+    "noto-v1": "@iconify-json/noto-v1@1.2.5",
+    "fxemoji": "@iconify-json/fxemoji@1.2.2",
+    "streamline": "@iconify-json/streamline-emojis@1.2.4",
+}
+TRAINED = ("twemoji", "fluent-flat", "fluent-3d", "noto", *ICON_SETS)
 HELD_OUT = "openmoji"
 PACKAGES = {
     "twemoji": ("@twemoji/svg@15.0.0", "package/{lower}.svg"),
@@ -83,21 +93,61 @@ def noto_font(data: Path) -> Path:
 
 def sprites(data: Path) -> Sprites:
     """Every class by every vendor that draws it; kept in the data folder once drawn."""
-    cache = data / f"sprites-{SIDE}.npz"
+    cache = data / f"sprites-{SIDE}-{len(TRAINED)}.npz"
     vendors = (*TRAINED, HELD_OUT)
     if not cache.exists():
-        pictures, thing, vendor = [], [], []
-        font = ImageFont.truetype(str(noto_font(data)), 109)
-        for v, name in enumerate(vendors):
-            for t, each in enumerate(things()):
-                picture = _noto(font, each.code) if name == "noto" else _draw(name, each.code, data)
-                if picture is not None:
-                    pictures.append(_square(picture))
-                    thing.append(t)
-                    vendor.append(v)
+        drawn = [
+            (picture, thing, vendor)
+            for vendor, name in enumerate(vendors)
+            for picture, thing in _vendor(name, data)
+        ]
+        pictures, thing, vendor = zip(*drawn, strict=True)
         np.savez(cache, pictures=np.stack(pictures), thing=np.array(thing), vendor=np.array(vendor))
     with np.load(cache) as saved:
         return Sprites(saved["pictures"], saved["thing"], saved["vendor"], vendors)
+
+
+def _vendor(name: str, data: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """The vendor's drawing of each thing that it has, with the thing's index."""
+    font = ImageFont.truetype(str(noto_font(data)), 109) if name == "noto" else None
+    icons = _icons(data, name) if name in ICON_SETS else {}
+    labels = _labels(data)
+    for index, thing in enumerate(things()):
+        if font:
+            picture = _noto(font, thing.code)
+        elif icons:
+            svg = next((icons[n] for n in _names(thing.code, labels) if n in icons), None)
+            picture = _render(svg) if svg else None
+        else:
+            picture = _draw(name, thing.code, data)
+        if picture is not None:
+            yield _square(picture), index
+
+
+def _labels(data: Path) -> dict[str, str]:
+    path = unpack(EMOJIBASE, data) / "package" / "en" / "data.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {row["hexcode"].upper(): row["label"] for row in rows}
+
+
+def _names(code: str, labels: dict[str, str]) -> list[str]:
+    """What an icon set may call a code point: its short name or Unicode's, however joined."""
+    first = code.split("-")[0]
+    said = [labels.get(code) or labels.get(first, ""), unicodedata.name(chr(int(first, 16)), "")]
+    plain = [re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in said]
+    return [form for n in plain if n for form in (n, n + "-1", n.replace("-", ""))]
+
+
+def _icons(data: Path, vendor: str) -> dict[str, str]:
+    """Name -> SVG of an icon set."""
+    path = unpack(ICON_SETS[vendor], data) / "package" / "icons.json"
+    icons = json.loads(path.read_text(encoding="utf-8"))
+    width, height = icons.get("width", 16), icons.get("height", 16)
+    return {
+        name: '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {icon.get("width", width)} {icon.get("height", height)}">{icon["body"]}</svg>'
+        for name, icon in icons["icons"].items()
+    }
 
 
 def words(data: Path) -> list[str]:
@@ -118,9 +168,13 @@ def _draw(vendor: str, code: str, data: Path) -> Image.Image | None:
         if path.exists():
             if path.suffix == ".webp":
                 return Image.open(path).convert("RGBA")
-            png = resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=SIDE * 4)
-            return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+            return _render(path.read_text(encoding="utf-8"))
     return None
+
+
+def _render(svg: str) -> Image.Image:
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=SIDE * 4)
+    return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 
 
 def _noto(font: ImageFont.FreeTypeFont, code: str) -> Image.Image | None:

@@ -1,6 +1,7 @@
-"""Train the small CLIP: `python train.py --data DATA --out CHECKPOINT --minutes 28 --seed 0`.
+"""Train the small CLIP: `python train.py --data DATA --out CHECKPOINT`.
 
-The learning rate follows a cosine over the wall time given, so that a run ends well on any machine.
+Batches are a function of the seed and the step, so that a run cut off and started again goes on
+from its last checkpoint and draws what it would have drawn.
 """
 
 import argparse
@@ -11,14 +12,14 @@ from pathlib import Path
 
 import torch
 from captions import caption
-from draw import COLOURS, colour_rgb, photos, tint
+from draw import COLOURS, colour_rgb, photos, restyle, tint
 from model import CONTEXT, ImageTower, TextTower
 from sources import TRAINED, Sprites, Thing, sprites, things, words
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
 CLASSES, PHOTOS_AN_ITEM = 64, 2
-WARM_UP_STEPS = 150
+WARM_UP_STEPS, RATE = 150, 2e-3
 
 
 def tokenizer(data: Path, seed: int, size: int = 1600) -> Tokenizer:
@@ -56,6 +57,8 @@ class World:
         for i, t in enumerate(self.thing):
             self.of.setdefault(int(t), []).append(i)
         self.names = names
+        self.seed = seed
+        self.restyled = False
         self.rng = random.Random(seed)
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -64,16 +67,23 @@ class World:
         n = len(sprite)
         rgb = colour_rgb(colour, self.generator)
         keep = torch.rand(n, generator=self.generator) * 0.3
-        tinted = tint(self.pictures[sprite], rgb, torch.tensor(colour) >= 0, keep)
+        art = self.pictures[sprite]
+        tinted = tint(art, rgb, torch.tensor(colour) >= 0, keep)
+        if self.restyled:
+            tinted = restyle(tinted, self.generator)
         out = []
         for _ in range(times):
             other = torch.randint(len(self.pictures), (n,), generator=self.generator)
             out.append(photos(tinted, self.pictures[other], self.generator))
         return torch.stack(out)
 
-    def batch(self) -> tuple[torch.Tensor, list[str], torch.Tensor, torch.Tensor, torch.Tensor]:
+    def batch(
+        self, step: int
+    ) -> tuple[torch.Tensor, list[str], torch.Tensor, torch.Tensor, torch.Tensor]:
         """Photos (2, n, ...), captions (2n), and thing (n,), colour (n,), colour named (2n,)."""
-        rng = self.rng
+        rng = random.Random(f"{self.seed}/{step}")
+        self.generator.manual_seed(self.seed * 1_000_003 + step)
+        self.restyled = True
         sprite, colour = [], []
         for thing in rng.sample(sorted(self.of), CLASSES):
             first = rng.choice(self.of[thing])
@@ -142,7 +152,7 @@ def normal(pixels: torch.Tensor) -> torch.Tensor:
     return ((pixels - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)
 
 
-def train(data: Path, out: Path, minutes: float, seed: int) -> None:
+def train(data: Path, out: Path, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
     tok = tokenizer(data, seed)
     world = World(sprites(data), things(), TRAINED, seed)
@@ -152,15 +162,22 @@ def train(data: Path, out: Path, minutes: float, seed: int) -> None:
     rest = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-        lr=2e-3,
+        lr=RATE,
         betas=(0.9, 0.98),
     )
-    start, step, seen = time.time(), 0, 0.0
-    while (spent := (time.time() - start) / (minutes * 60)) < 1:
-        rate = 2e-3 * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * spent))
+    first = 0
+    if out.exists():
+        saved = torch.load(out, weights_only=True)
+        average, first = saved["state"], saved["step"]
+        net.load_state_dict(saved["raw"])
+        optimiser.load_state_dict(saved["optimiser"])
+        print(f"goes on from step {first} of {out}", flush=True)
+    start, seen = time.time(), 0.0
+    for step in range(first, steps):
+        rate = RATE * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        shots, texts, thing, colour, named = world.batch()
+        shots, texts, thing, colour, named = world.batch(step)
         loss = net(shots, tokens(tok, texts), thing, colour, named)
         optimiser.zero_grad()
         loss.backward()
@@ -172,23 +189,24 @@ def train(data: Path, out: Path, minutes: float, seed: int) -> None:
                 average[k].lerp_(v, 1 - keep)
             else:
                 average[k].copy_(v)
-        step += 1
+        done = step + 1
         seen = 0.98 * seen + 0.02 * loss.item()
-        if step % 50 == 0:
-            print(
-                f"step {step}, {spent:.0%} of the time, loss {seen / (1 - 0.98**step):.3f}",
-                flush=True,
+        if done % 50 == 0:
+            smooth = seen / (1 - 0.98 ** (done - first))
+            print(f"{done} {smooth:.3f} {time.time() - start:.0f}s", flush=True)
+        if done % 250 == 0 or done == steps:
+            part = out.with_suffix(".part")
+            torch.save(
+                {
+                    "state": average,
+                    "raw": net.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "tokenizer": tok.to_str(),
+                    "step": done,
+                },
+                part,
             )
-        if step % 300 == 0:
-            save(out, average, tok, step, minutes * spent)
-    save(out, average, tok, step, minutes)
-
-
-def save(out: Path, state, tok: Tokenizer, step: int, minutes: float) -> None:
-    """The averaged weights and the tokenizer, written whole."""
-    part = out.with_suffix(".part")
-    torch.save({"state": state, "tokenizer": tok.to_str(), "step": step, "minutes": minutes}, part)
-    part.replace(out)
+            part.replace(out)
 
 
 def load(path: Path) -> tuple[Trainer, Tokenizer, dict]:
@@ -203,9 +221,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=28)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     torch.set_flush_denormal(True)
-    train(arguments.data, arguments.out, arguments.minutes, arguments.seed)
+    train(arguments.data, arguments.out, arguments.steps, arguments.seed)

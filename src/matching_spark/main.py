@@ -53,6 +53,8 @@ VerboseOption = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
 ]
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 
 @dataclass(frozen=True)
 class Run:
@@ -398,19 +400,15 @@ def run() -> None:
     signal.signal(signal.SIGTERM, _stop)
     start = time.perf_counter()
     try:
-        app(standalone_mode=False)
-        code = 0
+        code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
     except MatchingError as error:
         log.debug("failed", exc_info=True)
         errors.print(f"matching-spark: {masked(str(error))}", markup=False)
         code = error.exit_code
     except typer.Exit as error:
         code = error.exit_code
-    except typer.Abort:
-        code = 130
-    except KeyboardInterrupt:
-        errors.print("matching-spark: stopped; what was acknowledged is stored, run it again")
-        code = 130
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
@@ -420,6 +418,8 @@ def run() -> None:
             raise
         errors.print(f"matching-spark: {error.format_message()}", markup=False)
         code = 2
+    if code == INTERRUPTED:
+        errors.print("matching-spark: stopped; what was acknowledged is stored, run it again")
     log.info("done in %.1f s, exit %d", time.perf_counter() - start, code)
     sys.exit(code)
 

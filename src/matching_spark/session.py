@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,9 +85,32 @@ def _jvm_stderr() -> Iterator[Callable[[], str]]:
 @contextmanager
 def session(settings: Settings) -> Iterator[SparkSession]:
     """A session that is stopped at the end, whatever the end is."""
-    spark = start_session(settings)
     try:
+        with _interrupts_held():
+            spark = start_session(settings)
         yield spark
     finally:
-        log.debug("stopping Spark")
-        spark.stop()
+        if started := SparkSession.getActiveSession():
+            log.debug("stopping Spark")
+            started.stop()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits the few seconds in which a JVM that is starting would outlive its Python."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: object) -> None:
+        held.append(number)
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is hold:  # Spark puts a handler of its own there
+            signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
