@@ -1,0 +1,81 @@
+"""conf/spark-defaults.conf: in force from the checkout and from a wheel, a user's own in its place."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from matching_spark.session import conf_dir
+
+ROOT = Path(__file__).parents[1]
+SHOW = """
+import json, sys
+from matching_spark.session import session, conf_dir
+from matching_spark.config import Settings
+with session(Settings()) as spark:
+    print(json.dumps({"dir": str(conf_dir()), **dict(spark.sparkContext.getConf().getAll())}))
+"""
+
+
+def defaults(folder: Path) -> dict[str, str]:
+    lines = (folder / "spark-defaults.conf").read_text("utf-8").splitlines()
+    pairs = [line.split(None, 1) for line in lines if line and not line.startswith("#")]
+    return {key: value.strip() for key, value in pairs}
+
+
+def session_of(**env: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if k not in ("SPARK_CONF_DIR", "PYTHONPATH")}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW], env=clean | env, cwd="/", capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    got: dict[str, str] = json.loads(done.stdout)
+    return got
+
+
+def test_the_five_groups_are_there_each_line_with_its_reason() -> None:
+    text = (ROOT / "conf" / "spark-defaults.conf").read_text("utf-8")
+    for group in ("Memory and cores", "Shuffle", "Serialisation", "SQL", "Event log"):
+        assert f"# --- {group}" in text
+
+
+def test_the_session_has_what_the_file_says(spark: SparkSession) -> None:
+    """All but what the tests' own session sets over it, and what only a launcher reads."""
+    held = dict(spark.sparkContext.getConf().getAll())
+    own = {"spark.master", "spark.sql.shuffle.partitions"}
+    for key, value in defaults(conf_dir()).items():
+        if key not in own:
+            assert held[key] == value, key
+
+
+def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    for needed in ("results.html", "models/small-clip/visual/model.onnx", "demo/drawings/classes.txt"):
+        assert (site / "matching_spark" / needed).is_file(), needed
+    got = session_of(PYTHONPATH=str(site))
+    assert got["dir"] == str(site / "matching_spark" / "conf")
+    assert defaults(site / "matching_spark" / "conf").items() <= got.items()
+    assert (site / "matching_spark" / "conf" / "log4j2.properties").is_file()
+
+
+def test_a_users_own_folder_wins(tmp_path: Path) -> None:
+    (tmp_path / "spark-defaults.conf").write_text(
+        "spark.master local[1]\nspark.ui.enabled false\nspark.sql.shuffle.partitions 3\n"
+    )
+    got = session_of(SPARK_CONF_DIR=str(tmp_path))
+    assert got["dir"] == str(tmp_path)
+    assert got["spark.sql.shuffle.partitions"] == "3"
+    assert "spark.serializer" not in got
