@@ -66,7 +66,15 @@ def test_one_sentence_and_the_exit_code(arguments: list[str], code: int, says: s
 
 
 def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:
-    common: list[str | Path] = ["search", "--table", stored, "--runner", "memory", "--threshold", "-1"]
+    common: list[str | Path] = [
+        "search",
+        "--table",
+        stored,
+        "--runner",
+        "memory",
+        "--threshold",
+        "-1",
+    ]
     photo = call(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
     got = json.loads(photo.stdout)
     assert photo.returncode == 0

@@ -1,34 +1,74 @@
-"""The README's Python examples, run as they stand; the public names are exactly those promised."""
+"""The README as a new user takes it: its commands and Python examples, run as they stand."""
 
+import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 import matching_spark
-from matching_spark import ClipModel, PostsTable
-from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
-from matching_spark.sources import read_posts
 
-ROOT = Path(__file__).parents[1]
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "matching_spark.main", *arguments]
+    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the demo has run, as `make demo` runs it, with fewer posts."""
+    folder: Path = tmp_path_factory.mktemp("tour")
+    for _ in range(2):  # run again, nothing fails on what is already there
+        done = call("demo", "--posts", "40", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert json.loads((folder / "demo-out" / "matches.json").read_text("utf-8")) == result
+    assert "0 posts accepted, 40 were there already" in done.stderr
+    return folder
+
+
+def test_the_tour_finds_the_lost_thing(toured: Path) -> None:
+    out = toured / "demo-out"
+    lines = (out / "world" / "truth.jsonl").read_text("utf-8").splitlines()
+    same = {t["lost_id"]: t["found_id"] for t in map(json.loads, lines) if t["same"]}
+    result = json.loads((out / "matches.json").read_text("utf-8"))
+    results = result["results"]
+    lost = Path(result["query"]["image"]).stem.rpartition("-")[0]
+    assert same[lost] in {match["post_id"] for match in results}
+    page = (out / "matches.html").read_text("utf-8")
+    assert page.count("<img") == len(results) + 1
+    assert "http" not in re.sub(r"data:[^']*", "", page)
+
+
+def test_commands_of_the_readme_run(toured: Path) -> None:
+    block = re.search(r"export MATCHING_TABLE=demo-out/table\n(.*?)```", README, re.S)
+    assert block
+    lines = [line for line in block[1].splitlines() if line]
+    assert len(lines) == 3
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == ".venv/bin/matching-spark"
+        done = call(*arguments, cwd=toured, MATCHING_TABLE="demo-out/table")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+    assert (toured / "found.html").is_file()
 
 
 def test_examples_run(
+    toured: Path,
     spark: SparkSession,
-    clip: ClipModel,
-    world: World,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    table = PostsTable.open_or_create(
-        "demo-out/table", spark, model=clip.name, dimension=clip.dimension
-    )
-    ingest_posts(read_posts(str(world.found)), table, clip)
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    monkeypatch.chdir(toured)
+    examples = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(examples) == 2
     for example in examples:
         exec(example, {})
@@ -45,5 +85,5 @@ def test_public_names() -> None:
 def test_commands_of_the_readme_exist() -> None:
     from matching_spark.main import app
 
-    listed = set(re.findall(r"^\| `(\w+)", (ROOT / "README.md").read_text("utf-8"), re.M))
+    listed = set(re.findall(r"^\| `(\w+)", README, re.M))
     assert {c.name or c.callback.__name__ for c in app.registered_commands if c.callback} == listed

@@ -63,7 +63,11 @@ def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)
-    for needed in ("results.html", "models/small-clip/visual/model.onnx", "demo/drawings/classes.txt"):
+    for needed in (
+        "results.html",
+        "models/small-clip/visual/model.onnx",
+        "demo/drawings/classes.txt",
+    ):
         assert (site / "matching_spark" / needed).is_file(), needed
     got = session_of(PYTHONPATH=str(site))
     assert got["dir"] == str(site / "matching_spark" / "conf")

@@ -29,7 +29,7 @@ from matching_spark.posts import Filters, parse_date
 # usage errors answer at once.
 
 log = logging.getLogger("matching_spark")
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(
     name="matching-spark",
     help="Find lost things: photos and words against what was found, by CLIP on Spark.",

@@ -77,14 +77,15 @@ def to_html(
     load: the bytes of a photo's uri; a photo that cannot be had leaves a blank frame.
     """
     page = Template((Path(__file__).parent / "results.html").read_text(encoding="utf-8"))
-    asked = result.query.get("text") or result.query.get("post_id") or result.query.get("image")
+    image = Path(result.query.get("image") or "").name
+    asked = result.query.get("text") or result.query.get("post_id") or image
     cards = "".join(_card(match, load) for match in result.matches)
     empty = (
         "<p class=empty>기준 점수에 이른 게시물이 없습니다. 기준을 낮추거나 조건을 줄여 보세요.</p>"
     )
     return page.substitute(
         query=_figure(query_photo),
-        asked=html.escape(str(asked or "")),
+        asked=html.escape(asked),
         cards=cards or empty,
         count=len(result.matches),
         searched=f"{result.searched:,}",

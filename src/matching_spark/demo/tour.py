@@ -8,7 +8,7 @@ from matching_spark.clip import ClipModel
 from matching_spark.config import Settings
 from matching_spark.demo.world import draw_world
 from matching_spark.ingest import ingest_posts
-from matching_spark.output import write_output
+from matching_spark.output import write_file, write_output
 from matching_spark.posts import Filters
 from matching_spark.results import SearchResult
 from matching_spark.search import Question, ask
@@ -27,7 +27,7 @@ def tour(
     progress: Callable[[str, int, int], None],
     say: Callable[[str], None],
 ) -> SearchResult:
-    """Everything into `folder`: world/, table/, matches.json and matches.html."""
+    """Everything into `folder`: world/, table/, query.jpg, matches.json and matches.html."""
     say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
     world = draw_world(folder / "world", posts, seed, progress)
     model = ClipModel.load(settings.model.name, batch_size=settings.model.batch_size)
@@ -48,7 +48,8 @@ def tour(
         say(f"searching with the photo of lost post {world.query_id}: {world.query_photo}")
         result = ask(engine, settings, question, Filters())
     photo = world.query_photo.read_bytes()
+    write_file(folder / "query.jpg", photo)
     for name in ("matches.json", "matches.html"):
         write_output(result, folder / name, read_bytes, photo)
-    say(f"written: {folder}/matches.json and {folder}/matches.html")
+    say(f"written: {folder}/matches.json, {folder}/matches.html and the photo, {folder}/query.jpg")
     return result
