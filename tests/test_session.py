@@ -1,4 +1,4 @@
-"""conf/spark-defaults.conf: in force from the checkout and from a wheel, a user's own in its place."""
+"""conf/spark-defaults.conf in force: from the checkout, from a wheel; a user's own wins."""
 
 import json
 import os
