@@ -357,7 +357,9 @@ def config(
     from matching_spark.session import conf_dir
 
     origins = [*run.origins, Origin("(spark-defaults.conf)", str(conf_dir()), "SPARK_CONF_DIR")]
-    view = Table("setting", "value", "origin")
+    view = Table()
+    for name in ("setting", "value", "origin"):
+        view.add_column(name, overflow="fold")
     for each in origins:
         view.add_row(each.name, "" if each.value is None else str(each.value), each.origin)
     run.emit({"settings": [vars(each) for each in origins]}, view)

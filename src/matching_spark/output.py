@@ -53,16 +53,26 @@ def to_table(result: SearchResult) -> Table:
     caption = f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {limit}"
     if not result.matches:
         caption += "; nothing reached it: try a lower --threshold or fewer filters"
-    table = Table(caption=caption, caption_justify="left", header_style="bold")
+    table = Table(caption=caption, caption_justify="left", header_style="bold", show_lines=True)
     table.add_column("#", justify="right")
     table.add_column(result.score_kind, justify="right")
-    for name in ("post", "category", "title", "colour", "date", "place", "kept at"):
-        table.add_column(name, overflow="fold")
+    table.add_column("post", overflow="fold")
+    table.add_column("what", overflow="fold", ratio=1)
+    table.add_column("where and when", overflow="fold", ratio=1)
     for m in result.matches:
         day = "" if m.happened_on is None else m.happened_on.isoformat()
-        cells = (m.post_id, m.category, m.title, m.colour, day, m.place, m.kept_at)
-        table.add_row(str(m.rank), f"{m.score:.3f}", *map(_escaped, cells))
+        what = _lines(m.title, _joined(m.category, m.colour))
+        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone))
+        table.add_row(str(m.rank), f"{m.score:.3f}", _escaped(m.post_id), what, where)
     return table
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(word for word in words if word)
+
+
+def _lines(*lines: str) -> str:
+    return _escaped("\n".join(line for line in lines if line))
 
 
 def _escaped(cell: str) -> str:

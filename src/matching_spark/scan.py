@@ -91,7 +91,8 @@ def _scan_one(shard: Shard, request: Request, query: Vectors, mask: Mask) -> lis
     for name, rows, vector in parts:
         exact[name], winners[name] = rows.exact(vector, posts, request.metric)
     final = combine(exact)
-    ids = shard.metadata["post_id"].take(posts).to_pylist()
+    column = shard.metadata["post_id"]
+    ids = [column[int(post)].as_py() for post in posts]
     order = sorted(np.flatnonzero(final >= floor), key=lambda i: (-final[i], ids[i]))
     return [
         _match(shard, int(posts[i]), float(final[i]), exact, winners, int(i))

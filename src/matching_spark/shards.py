@@ -5,6 +5,7 @@ deleted since is a mask on it.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,7 @@ METADATA = (
     "kept_phone",
     "source_url",
 )
+EPOCH = date(1970, 1, 1)  # what Arrow's days count from
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,42 @@ class Shard:
         for name in ("kind", "category", "colour", "region", "status"):
             wanted = getattr(filters, name)
             if wanted is not None:
-                mask &= _true(pc.equal(self.metadata[name], wanted))
-        day = self.metadata["happened_on"]
-        if filters.since is not None:
-            mask &= _true(pc.greater_equal(day, pa.scalar(filters.since)))
-        if filters.until is not None:
-            mask &= _true(pc.less_equal(day, pa.scalar(filters.until)))
+                mask &= _flags(pc.equal(self.metadata[name], _text(wanted)))
+        if filters.since is not None or filters.until is not None:
+            day = self.metadata["happened_on"]
+            mask &= _flags(day.is_valid())
+            days = _ints(pc.cast(_one(day), pa.int32()))
+            if filters.since is not None:
+                mask &= days >= (filters.since - EPOCH).days
+            if filters.until is not None:
+                mask &= days <= (filters.until - EPOCH).days
         return mask
 
 
-def _true(flags: pa.ChunkedArray) -> Mask:
-    return np.asarray(pc.fill_null(flags, False), dtype=bool)
+# pa.scalar, pa.array and np.asarray of an Arrow array each import pandas, which costs a cold search
+# a second; these do not.
+
+
+def _text(value: str) -> pa.Scalar:
+    raw = value.encode()
+    ends = pa.py_buffer(np.array([0, len(raw)], dtype=np.int32))
+    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(raw))[0]
+
+
+def _ints(column: pa.Array) -> np.ndarray:
+    """The column's values, without a copy; what a null holds means nothing."""
+    width = column.type.bit_width // 8
+    if not len(column):
+        return np.empty(0, f"i{width}")
+    return np.frombuffer(column.buffers()[1], f"i{width}", len(column), column.offset * width)
+
+
+def _flags(column: pa.ChunkedArray | pa.Array) -> Mask:
+    """A boolean column as a mask; a null is False."""
+    whole = _one(column) if isinstance(column, pa.ChunkedArray) else column
+    flags: Mask = _ints(pc.cast(whole, pa.int8())) == 1
+    there: Mask = _ints(pc.cast(whole.is_valid(), pa.int8())) == 1
+    return flags & there
 
 
 def load(file: DataFile, dimension: int) -> Shard:
@@ -82,14 +109,14 @@ def load(file: DataFile, dimension: int) -> Shard:
     if len(table) != file.records:
         raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
     photos = _one(table["photos"])
-    offsets = np.asarray(photos.offsets, dtype=np.int64)
+    offsets = _ints(photos.offsets).astype(np.int64)
     items = photos.values
-    has_text = np.asarray(table["text_vector"].is_valid())
+    has_text = _flags(table["text_vector"].is_valid())
     alive = np.ones(len(table), dtype=bool)
     for uri in file.deletes:
         deletes = _read(uri, ["file_path", "pos"])
-        mine = deletes.filter(pc.equal(deletes["file_path"], file.uri))
-        alive[np.asarray(mine["pos"])] = False
+        mine = deletes.filter(pc.equal(deletes["file_path"], _text(file.uri)))
+        alive[_ints(_one(mine["pos"]))] = False
     counts = np.diff(offsets)
     posts = np.flatnonzero(counts)
     vectors = _vectors(items.field("vector"), dimension, file.uri)
@@ -106,7 +133,8 @@ def load(file: DataFile, dimension: int) -> Shard:
 def _read(uri: str, columns: list[str]) -> pa.Table:
     try:
         with storage.open_input(uri) as stream:
-            return pq.read_table(stream, columns=columns)
+            # read_table would import pandas first (1 s), and read with threads beside the task's.
+            return pq.ParquetFile(stream).read(columns=columns, use_threads=False)
     except FileNotFoundError:
         raise StorageError(
             f"{uri} is named by the table but is not there; restore it, or `undo` to a snapshot "
@@ -118,13 +146,13 @@ def _read(uri: str, columns: list[str]) -> pa.Table:
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     """The column as one array whose offsets begin at its own start."""
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
 
 def _vectors(column: pa.Array, dimension: int, uri: str) -> np.ndarray:
     """Little-endian float32 bytes -> (n, dimension) float32, without a copy."""
     width = 4 * dimension
-    lengths = np.asarray(pc.binary_length(column))
+    lengths = _ints(pc.binary_length(column))
     if column.null_count or (lengths != width).any():
         raise StorageError(f"{uri} has vectors that are not {dimension} float32 numbers")
     if not len(column):
