@@ -4,6 +4,7 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
+TORCH := .venv-torch
 export UV_PROJECT_ENVIRONMENT := .venv
 
 help: ## what there is
@@ -29,7 +30,20 @@ lint: setup ## ruff and mypy
 	.venv/bin/ruff format --check src tests
 	.venv/bin/mypy
 
-clean: ## remove what the targets made
-	rm -rf .venv .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+$(TORCH)/.ready: training/requirements.txt | setup
+	$(UV) venv --quiet --python $(PYTHON) $(TORCH)
+	$(UV) pip install --quiet --python $(TORCH)/bin/python -r training/requirements.txt
+	@touch $@
 
-.PHONY: help setup demo test lint clean
+test-parity: $(TORCH)/.ready ## our vectors against open_clip's, by hand: it fetches torch
+	PYTHONPATH=src:. $(TORCH)/bin/pytest -q -W ignore -p no:cacheprovider --rootdir parity parity
+
+model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: some CPU hours
+	$(TORCH)/bin/python training/train.py --data training/data --out training/data/small.pt
+	$(TORCH)/bin/python training/export.py training/data/small.pt src/matching_spark/models/small-clip
+	$(TORCH)/bin/python training/evaluate.py src/matching_spark/models/small-clip --data training/data
+
+clean: ## remove what the targets made
+	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo test test-parity model lint clean

@@ -86,4 +86,5 @@ def test_commands_of_the_readme_exist() -> None:
     from matching_spark.main import app
 
     listed = set(re.findall(r"^\| `(\w+)", README, re.M))
-    assert {c.name or c.callback.__name__ for c in app.registered_commands if c.callback} == listed
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    assert commands | {str(group.name) for group in app.registered_groups} == listed

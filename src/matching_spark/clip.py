@@ -6,21 +6,27 @@ textual/tokenizer_config.json.
 """
 
 import hashlib
+import html
 import json
+import string
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 from PIL import Image
 from tokenizers import Tokenizer
 
+from matching_spark import hub
 from matching_spark.errors import ModelError
+from matching_spark.preprocess import Preprocess
 from matching_spark.similarity import Float32, unit
 
-SHIPPED = Path(__file__).parent / "models"
+if TYPE_CHECKING:
+    from matching_spark.config import Model
+
 FILES = (
     "config.json",
     "visual/model.onnx",
@@ -29,56 +35,88 @@ FILES = (
     "textual/tokenizer.json",
     "textual/tokenizer_config.json",
 )
-RESAMPLING = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "nearest": Image.Resampling.NEAREST,
-    "lanczos": Image.Resampling.LANCZOS,
+Device = Literal["auto", "cpu", "cuda"]
+CUDA = "CUDAExecutionProvider"
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
 }
+CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
 class ClipModel:
     """A model folder. `name` carries the checksum of its files: vectors of two never mix.
 
-    threads: ONNX Runtime's own; 1 inside a Spark task, whose cores are counted by Spark.
+    threads: ONNX Runtime's own; 1 inside a Spark task, whose cores are counted by Spark. device:
+    'auto' is CUDA where onnxruntime-gpu has it, else the CPU; `provider` says what runs.
     """
 
-    def __init__(self, folder: Path, *, threads: int | None = None, batch_size: int = 64) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        batch_size: int = 64,
+        device: Device = "auto",
+    ) -> None:
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
             raise ModelError(f"{folder} is no CLIP model folder: it lacks {', '.join(missing)}")
         self.folder = folder
         self.batch_size = batch_size
+        self.device = device
         self._threads = threads
         self._config = _read_json(folder / "config.json")
-        self._preprocess = _read_json(folder / "visual" / "preprocess_cfg.json")
+        where = folder / "visual" / "preprocess_cfg.json"
+        self.preprocess = Preprocess.of(_read_json(where), str(where))
 
     @classmethod
     def load(
-        cls, name: str = "small-clip", *, threads: int | None = None, batch_size: int = 64
+        cls,
+        name: str = "small-clip",
+        *,
+        threads: int | None = None,
+        batch_size: int = 64,
+        device: Device = "auto",
     ) -> "ClipModel":
-        """The shipped model by its name, or a model folder by its path.
+        """The shipped model by its name, a folder by its path, a hub's model as owner/model.
 
-        Raises ModelError when there is neither.
+        Raises ModelError when there is none of them.
         """
-        name = name.partition("@")[0]
-        for folder in (SHIPPED / name, Path(name)):
-            if folder.is_dir():
-                return cls(folder, threads=threads, batch_size=batch_size)
-        shipped = ", ".join(sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()))
-        raise ModelError(f"there is no model {name!r}; name a model folder, or one of: {shipped}")
+        folder = hub.resolve(name.partition("@")[0])
+        return cls(folder, threads=threads, batch_size=batch_size, device=device)
+
+    @classmethod
+    def of(cls, wanted: "Model") -> "ClipModel":
+        """The model that the settings name."""
+        return cls.load(wanted.name, batch_size=wanted.batch_size, device=wanted.device)
 
     @cached_property
     def name(self) -> str:
-        """'<folder>@<12 hex digits of the checksum of its files>'."""
-        digest = hashlib.sha256()
-        for file in FILES:
-            digest.update(hashlib.sha256((self.folder / file).read_bytes()).digest())
-        return f"{self.folder.resolve().name}@{digest.hexdigest()[:12]}"
+        """'<folder>@<12 hex digits>': the checksum of all that a vector depends on."""
+        digest = hashlib.sha256(str(self.context_length).encode())
+        for tower in ("visual", "textual"):
+            for path in sorted((self.folder / tower).rglob("*")):
+                if path.is_file():
+                    with path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+        return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
 
     @property
     def dimension(self) -> int:
         return int(self._config["embed_dim"])
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text; more are cut off."""
+        return int(self._config.get("text_cfg", {}).get("context_length", 77))
+
+    @property
+    def provider(self) -> str:
+        """What ONNX Runtime runs the image tower on."""
+        return str(self._visual.get_providers()[0])
 
     def default_threshold(self, pair: str) -> float | None:
         """The card's threshold for 'image-image' or 'text-image'; None without a card."""
@@ -87,53 +125,40 @@ class ClipModel:
 
     def embed_images(self, images: Sequence[Image.Image]) -> Float32:
         """(n, dimension) float32 of unit length, row i of images[i] (RGB)."""
-        return self._run(self._visual, [self.preprocess(image) for image in images])
+        return self._run(self._visual, [[self.preprocess(image) for image in images]])
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """(n, dimension) float32 of unit length, row i of texts[i]."""
-        length = int(self._config.get("text_cfg", {}).get("context_length", 77))
-        encodings = self._tokenizer(length).encode_batch(list(texts))
-        return self._run(self._textual, [np.array(e.ids, dtype=np.int64) for e in encodings])
+        encodings = self._tokenizer.encode_batch([self._clean(text) for text in texts])
+        inputs = [[np.array(e.ids) for e in encodings]]
+        if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's towers ask for the mask too
+            inputs.append([np.array(e.attention_mask) for e in encodings])
+        return self._run(self._textual, inputs)
 
-    def preprocess(self, image: Image.Image) -> Float32:
-        """One photo as the tower wants it: (3, height, width) float32, as preprocess_cfg says."""
-        cfg = self._preprocess
-        size = cfg["size"]
-        height, width = (size, size) if isinstance(size, int) else size
-        mode = cfg.get("resize_mode", "shortest")
-        how = RESAMPLING[cfg.get("interpolation", "bicubic")]
-        if mode == "squash":
-            image = image.resize((width, height), how)
-        elif mode in ("shortest", "longest"):
-            pick = max if mode == "shortest" else min
-            scale = pick(height / image.height, width / image.width)
-            scaled = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image = image.resize(scaled, how)
-            left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
-            if mode == "shortest":
-                image = image.crop((left, top, left + width, top + height))
-            else:
-                fill = cfg.get("fill_color", 0)
-                colour = (fill,) * 3 if isinstance(fill, int) else tuple(fill)
-                canvas = Image.new("RGB", (width, height), colour)
-                canvas.paste(image, (-left, -top))
-                image = canvas
-        else:
-            raise ModelError(f"{self.folder}: resize_mode {mode!r} is not known")
-        pixels = np.asarray(image, dtype=np.float32) / 255
-        mean, std = np.float32(cfg["mean"]), np.float32(cfg["std"])
-        return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
-
-    def _run(self, session: ort.InferenceSession, inputs: Sequence[Any]) -> Float32:
-        if not inputs:
+    def _run(self, session: ort.InferenceSession, inputs: Sequence[Sequence[Any]]) -> Float32:
+        """inputs[j][i]: row i of the tower's j-th input."""
+        count = len(inputs[0])
+        if not count:
             return np.empty((0, self.dimension), dtype=np.float32)
-        wanted = session.get_inputs()[0]
-        dtype = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}.get(wanted.type, np.float32)
+        wanted = session.get_inputs()
+        fixed = wanted[0].shape[0]
+        size = fixed if isinstance(fixed, int) and fixed > 0 else self.batch_size
         rows = []
-        for start in range(0, len(inputs), self.batch_size):
-            batch = np.stack(inputs[start : start + self.batch_size]).astype(dtype, copy=False)
-            rows.append(session.run(None, {wanted.name: batch})[0])
-        return unit(np.concatenate(rows))
+        for start in range(0, count, size):
+            here = min(size, count - start)
+            # A batch that the model fixes is filled up with its own last row.
+            at = [start + min(i, here - 1) for i in range(size if size == fixed else here)]
+            feed = {
+                node.name: np.stack([values[i] for i in at]).astype(DTYPES[node.type], copy=False)
+                for node, values in zip(wanted, inputs, strict=True)
+            }
+            rows.append(session.run(None, feed)[0][:here])
+        try:
+            return unit(np.concatenate(rows).reshape(count, self.dimension))
+        except ValueError as error:
+            raise ModelError(
+                f"{self.folder} gives no vectors of {self.dimension}: {error}"
+            ) from None
 
     @cached_property
     def _visual(self) -> ort.InferenceSession:
@@ -148,29 +173,78 @@ class ClipModel:
         if self._threads:
             options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        return ort.InferenceSession(
-            str(self.folder / tower / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        there = CUDA in ort.get_available_providers()
+        if self.device == "cuda" and not there:
+            raise ModelError("device cuda: this onnxruntime has no CUDA; install onnxruntime-gpu")
+        providers = [CUDA] if there and self.device != "cpu" else []
+        path = self.folder / tower / "model.onnx"
+        try:
+            session = ort.InferenceSession(
+                str(path), options, providers=[*providers, "CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors have no common ancestor
+            raise ModelError(f"{path} cannot be run: {error}") from error
+        if providers and session.get_providers()[0] != CUDA:
+            raise ModelError(
+                f"{path}: CUDA is there but could not be used; see the log, or set model.device=cpu"
+            )
+        return session
 
-    @lru_cache(maxsize=1)  # noqa: B019 - a model lives as long as its process
-    def _tokenizer(self, length: int) -> Tokenizer:
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(self.folder / "textual" / "tokenizer.json"))
         config = _read_json(self.folder / "textual" / "tokenizer_config.json")
         pad = config.get("pad_token") or "<pad>"
         token = pad["content"] if isinstance(pad, dict) else pad
-        tokenizer.enable_padding(
-            length=length, pad_token=token, pad_id=tokenizer.token_to_id(token) or 0
-        )
-        tokenizer.enable_truncation(max_length=length)
+        number = tokenizer.token_to_id(token)
+        if number is None:
+            raise ModelError(f"{self.folder}: its tokenizer has no padding token {token!r}")
+        tokenizer.enable_padding(length=self.context_length, pad_token=token, pad_id=number)
+        tokenizer.enable_truncation(max_length=self.context_length)
         return tokenizer
+
+    @cached_property
+    def _cleaning(self) -> str:
+        """open_clip's: its own tokenizer lowers, a Hugging Face one only minds white space."""
+        text = self._config.get("text_cfg", {})
+        asked = text.get("tokenizer_kwargs") or {}
+        cleaning = asked.get("clean", "whitespace" if text.get("hf_tokenizer_name") else "lower")
+        if cleaning not in CLEANINGS or asked.get("strip_sep_token"):
+            raise ModelError(
+                f"{self.folder}/config.json: tokenizer_kwargs {asked} are not known; clean may be "
+                f"{', '.join(CLEANINGS)}"
+            )
+        return str(cleaning)
+
+    def _clean(self, text: str) -> str:
+        """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
+        import ftfy
+
+        text = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+        if self._cleaning == "canonicalize":
+            text = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
+            text = " ".join(text.split())
+        return text if self._cleaning == "whitespace" else text.lower()
 
 
 @lru_cache(maxsize=2)
-def worker_model(folder: str, batch_size: int) -> ClipModel:
+def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
     """The model of a Spark worker: loaded once a process, one thread a task core."""
-    return ClipModel(Path(folder), threads=1, batch_size=batch_size)
+    return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+
+
+def _called(folder: Path) -> str:
+    """A folder's own name; in the hub's cache (models--owner--model/snapshots/HASH) the model's."""
+    whole = folder.absolute()
+    for part in whole.parts:
+        if part.startswith("models--"):
+            return part.removeprefix("models--").replace("--", "/")
+    return whole.name
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
     return content

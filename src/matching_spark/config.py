@@ -55,8 +55,9 @@ class Hadoop(_Group):
 class Model(_Group):
     """Which CLIP, and how it is fed."""
 
-    name: str = "small-clip"
+    name: str = "small-clip"  # shipped, a folder, or a hub's owner/model
     batch_size: int = Field(default=64, ge=1, le=4096)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class Spark(_Group):

@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matching_spark import storage
-from matching_spark.clip import ClipModel, worker_model
+from matching_spark.clip import ClipModel, Device, worker_model
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
 from matching_spark.posts import Post, Reject
@@ -205,6 +205,7 @@ class _Ingest:
             embed = _embedder(
                 str(self.model.folder.resolve()),
                 self.model.batch_size,
+                self.model.device,
                 self.staging,
                 storage.join(self.table.uri, "photos"),
                 done,
@@ -352,12 +353,12 @@ def _hash_photo(path: str) -> tuple[str, str, tuple[str, str] | None]:
 
 
 def _embedder(
-    folder: str, batch_size: int, staging: str, kept: str, done: Any
+    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
 ) -> Callable[[Iterator[_Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically."""
 
     def embed(items: Iterator[_Item]) -> None:
-        model = worker_model(folder, batch_size)
+        model = worker_model(folder, batch_size, device)
         todo = list(items)
         rows: list[dict[str, Any]] = []
         for start in range(0, len(todo), batch_size):

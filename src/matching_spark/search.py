@@ -115,7 +115,7 @@ def _model(settings: Settings, table: PostsTable, question: Question) -> ClipMod
             )
         return None
     try:
-        model = ClipModel.load(settings.model.name)
+        model = ClipModel.of(settings.model)
         table.check_model(model.name)
     except ModelError:
         if needed:

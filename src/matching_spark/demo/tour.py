@@ -30,7 +30,7 @@ def tour(
     """Everything into `folder`: world/, table/, query.jpg, matches.json and matches.html."""
     say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
     world = draw_world(folder / "world", posts, seed, progress)
-    model = ClipModel.load(settings.model.name, batch_size=settings.model.batch_size)
+    model = ClipModel.of(settings.model)
     say("starting Spark ...")
     with session(settings) as spark:
         table = PostsTable.open_or_create(

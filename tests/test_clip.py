@@ -1,0 +1,262 @@
+"""Any model folder: as open_clip has it, of every input that towers ask for, fetched or not."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from matching_spark.clip import ClipModel
+from matching_spark.errors import ModelError
+from matching_spark.hub import resolve
+from matching_spark.preprocess import Preprocess
+from tests.odd import TEXTS, odd_images
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("name", ["siglip", "xlmr"])
+def test_vectors_are_open_clips(name: str) -> None:
+    """golden.npz holds what open_clip gave in torch: `make test-parity` says how."""
+    model = ClipModel(GOLDEN / name)
+    want = np.load(GOLDEN / name / "golden.npz")
+    assert (model.embed_images(odd_images()) * want["images"]).sum(axis=1).min() > 0.9999
+    assert (model.embed_texts(TEXTS) * want["texts"]).sum(axis=1).min() > 0.9999
+
+
+def tower(path: Path, wanted: int, out: int, batch: int | None, given: int = 0) -> None:
+    """Write a tower of one matrix: the mean of a photo's colours, or of the tokens' numbers."""
+    rng = np.random.default_rng(1)
+    photo = path.name == "visual"
+    shape: list[int | str] = [batch or "batch", *((3, 8, 8) if photo else (6,))]
+    weight = rng.normal(size=(3, 16) if photo else (6, 16)).astype(np.float32) * 5
+    steps = [helper.make_node("Cast", ["in"], ["wide"], to=TensorProto.FLOAT)]
+    if photo:
+        steps.append(helper.make_node("ReduceMean", ["wide"], ["mean"], axes=[2, 3], keepdims=0))
+    steps += [
+        helper.make_node("MatMul", ["mean" if photo else "wide", "w"], ["product"]),
+        helper.make_node("Cast", ["product"], ["out"], to=out),
+    ]
+    inputs = [helper.make_tensor_value_info("in", wanted, shape)]
+    if given:
+        inputs.append(helper.make_tensor_value_info("attention_mask", given, shape))
+    graph = helper.make_graph(
+        steps,
+        "tower",
+        inputs,
+        [helper.make_tensor_value_info("out", out, [shape[0], 16])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path / "model.onnx"))
+
+
+@pytest.mark.parametrize("batch", [None, 1, 5])
+@pytest.mark.parametrize("ids", [TensorProto.INT32, TensorProto.INT64])
+@pytest.mark.parametrize("real", [TensorProto.FLOAT, TensorProto.FLOAT16])
+def test_every_input_and_output(real: int, ids: int, batch: int | None, tmp_path: Path) -> None:
+    """Towers that do not scale their vectors, in every width, with a batch of their own or any."""
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "xlmr", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["embed_dim"], config["text_cfg"]["context_length"] = 16, 6
+    (folder / "config.json").write_text(json.dumps(config))
+    wants = {"size": 8, "mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+    (folder / "visual" / "preprocess_cfg.json").write_text(json.dumps(wants))
+    tower(folder / "visual", real, real, batch)
+    tower(folder / "textual", ids, real, batch, given=ids)
+    model = ClipModel(folder, batch_size=3)
+    images = odd_images()[:7]
+    vectors, words = model.embed_images(images), model.embed_texts(TEXTS)
+    assert vectors.shape == (7, 16)
+    assert np.allclose(np.linalg.norm(np.concatenate([vectors, words]), axis=1), 1, atol=1e-6)
+    weight = np.random.default_rng(1).normal(size=(3, 16)).astype(np.float32) * 5
+    means = np.stack([model.preprocess(image).mean(axis=(1, 2)) for image in images]) @ weight
+    assert ((means / np.linalg.norm(means, axis=1)[:, None]) * vectors).sum(axis=1).min() > 0.999
+    for i in range(len(images)):  # whatever it stands beside, a photo has one vector
+        assert np.allclose(model.embed_images([images[i]])[0], vectors[i], atol=1e-6)
+
+
+def test_what_is_not_understood_is_named(tmp_path: Path) -> None:
+    good = {"size": [8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}
+    worse: list[dict[str, object]] = [
+        {"resize_mode": "stretch"},
+        {"mode": "L"},
+        {"interpolation": "magic"},
+        {"size": []},
+    ]
+    for bad in worse:
+        with pytest.raises(ModelError, match="cfg"):
+            Preprocess.of(good | bad, "cfg.json")
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    with pytest.raises(ModelError, match="no CUDA"):
+        _ = ClipModel(folder, device="cuda").provider
+    config = json.loads((folder / "config.json").read_text())
+    config["text_cfg"]["tokenizer_kwargs"] = {"clean": "soap"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="canonicalize"):
+        ClipModel(folder).embed_texts(["a"])
+    (folder / "visual" / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="cannot be run"):
+        ClipModel(folder).embed_images(odd_images()[:1])
+    (folder / "textual" / "model.onnx").unlink()
+    with pytest.raises(ModelError, match="lacks textual"):
+        ClipModel(folder)
+
+
+def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    name = ClipModel(folder).name
+    config = json.loads((folder / "config.json").read_text())
+    config["matching_spark"] = {"thresholds": {"image-image": 0.5}}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert ClipModel(folder).name == name
+    assert ClipModel(folder).default_threshold("image-image") == 0.5
+    (folder / "visual" / "model.onnx.data").write_bytes(b"weights beside the graph")
+    assert ClipModel(folder).name != name
+
+
+class Hub(ThreadingHTTPServer):
+    """As much of a Hugging Face hub as a download needs; it can cut a file off or spoil it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.folder = folder
+        self.cut: set[str] = set()
+        self.spoiled: set[str] = set()
+        self.ranges: list[str] = []
+        self.asked = 0
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Hub
+    protocol_version = "HTTP/1.1"
+    commit = "c" * 40
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        if self.path.startswith("/api/models/"):
+            root = self.server.folder
+            paths = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
+            said: object = {"id": "owner/model", "sha": self.commit}
+            if "/tree/" in self.path:
+                said = [
+                    {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0" * 40}
+                    for n, p in sorted(paths.items())
+                ]
+            body = json.dumps(said).encode()
+            return self.answer(200, body, {"Content-Type": "application/json"})
+        name = self.path.partition("/resolve/")[2].partition("/")[2]
+        path = self.server.folder / name
+        if not path.is_file():
+            return self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
+        data = path.read_bytes()
+        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": self.commit}
+        if name in self.server.spoiled:
+            data = b"\xff" * len(data)
+        asked, code = self.headers.get("Range"), 200
+        if asked:
+            self.server.ranges.append(f"{name} {asked}")
+            start = int(asked.removeprefix("bytes=").partition("-")[0])
+            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            data, code = data[start:], 206
+        return self.answer(code, data, headers, cut=name in self.server.cut and not asked)
+
+    def answer(self, code: int, body: bytes, headers: dict[str, str], cut: bool = False) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub(GOLDEN / "siglip")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def fetch(hub: Hub, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """`models info owner/model` in a process of its own: the hub's settings are read at import."""
+    env = os.environ | {
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+    command = [sys.executable, "-m", "matching_spark.main", "models", "info", "owner/model"]
+    return subprocess.run(command, env=env | more, capture_output=True, text=True)
+
+
+def test_a_name_is_fetched_once_and_kept(hub: Hub, tmp_path: Path) -> None:
+    first = fetch(hub, tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["model"].startswith("owner/model@")
+    asked = hub.asked
+    assert fetch(hub, tmp_path).stdout == first.stdout
+    assert fetch(hub, tmp_path, HF_HUB_OFFLINE="1").stdout == first.stdout
+    assert hub.asked == asked
+
+
+def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:
+    done = fetch(hub, tmp_path, HF_HUB_OFFLINE="1")
+    assert done.returncode == 5
+    assert "HF_HUB_OFFLINE forbids" in done.stderr
+    assert hub.asked == 0
+
+
+def test_a_cut_download_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
+    # Weights beside the graph, more than the 10 MB that the library writes at a time.
+    shutil.copytree(GOLDEN / "siglip", tmp_path / "served")
+    hub.folder = tmp_path / "served"
+    weights = np.random.default_rng(0).bytes(24 << 20)
+    (hub.folder / "visual" / "weights").write_bytes(weights)
+    hub.cut = {"visual/weights"}
+    done = fetch(hub, tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert [r for r in hub.ranges if r.startswith("visual/weights bytes=1")]
+    kept = json.loads(done.stdout)["folder"]
+    assert (Path(kept) / "visual" / "weights").read_bytes() == weights
+
+
+def test_a_damaged_download_is_refused(hub: Hub, tmp_path: Path) -> None:
+    hub.spoiled = {"textual/model.onnx"}
+    done = fetch(hub, tmp_path)
+    assert done.returncode == 5
+    assert "textual/model.onnx came damaged" in " ".join(done.stderr.split())
+    hub.spoiled = set()
+    done = fetch(hub, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(ModelError, match="one that is here: small-clip"):
+        resolve("no-such-model")
