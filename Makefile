@@ -16,7 +16,7 @@ setup: .venv/.ready ## the environment, into .venv; Java by apt where that is al
 	@bash scripts/system.sh $(PYTHON)
 	@command -v uv >/dev/null || test -x .uv/bin/uv || \
 	  ($(PYTHON) -m venv .uv && .uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION))
-	$(UV) sync --locked --all-extras --python $(PYTHON) --quiet
+	$(UV) sync --locked --all-extras --all-groups --python $(PYTHON) --quiet
 	@touch $@
 
 demo: setup ## draw posts, store them, search with a photo: the tour, into demo-out/
