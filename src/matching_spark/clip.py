@@ -125,7 +125,11 @@ class ClipModel:
 
     def embed_images(self, images: Sequence[Image.Image]) -> Float32:
         """(n, dimension) float32 of unit length, row i of images[i] (RGB)."""
-        return self._run(self._visual, [[self.preprocess(image) for image in images]])
+        return self.embed_pixels([self.preprocess(image) for image in images])
+
+    def embed_pixels(self, pixels: Sequence[Float32]) -> Float32:
+        """The same of photos that `preprocess` has made ready, each (3, height, width)."""
+        return self._run(self._visual, [pixels])
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """(n, dimension) float32 of unit length, row i of texts[i]."""

@@ -6,45 +6,28 @@ embedded again; what the table holds is neither.
 """
 
 import hashlib
-import io
 import json
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from PIL import Image
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matching_spark import storage
-from matching_spark.clip import ClipModel, Device, worker_model
-from matching_spark.errors import PhotoError, StorageError
-from matching_spark.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
+from matching_spark.clip import ClipModel
+from matching_spark.errors import StorageError
+from matching_spark.photos import MAX_BYTES, photo_sha256
 from matching_spark.posts import Post, Reject
 from matching_spark.shards import METADATA
+from matching_spark.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.table import COLUMNS, PostsTable
 
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
-PHOTOS_A_TASK = 64  # a staged file each: what a crash can cost in embedding
-
-STAGED = pa.schema(
-    [
-        ("key", pa.string()),
-        ("uri", pa.string()),
-        ("vector", pa.binary()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
-Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
 @dataclass
@@ -68,33 +51,27 @@ class Report:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Item:
-    """Something to embed: a photo by its path, or words."""
-
-    key: str  # photo:<sha256> or text:<sha256>
-    payload: str
-
-
 def ingest_posts(
     posts: Iterable[Post | Reject],
     table: PostsTable,
     model: ClipModel,
     progress: Progress = lambda what, done, total: None,
+    source: str = "posts",
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
 
-    An unchanged post is skipped. A post that was closed stays closed when its source still calls it
+    source: names the job; what a job cut off has embedded, the same job run again does not. An
+    unchanged post is skipped. A post that was closed stays closed when its source still calls it
     open. Raises StorageError when the table or Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
     report = Report(table=table.uri, model=model.name)
-    run = _Ingest(table, model, report, progress)
+    run = _Ingest(table, model, report, source, progress)
     start = time.perf_counter()
     stream = _once(posts, report)
     while chunk := list(islice(stream, CHUNK_POSTS)):
         run.chunk(chunk)
-    run.clear_staging()
+    run.staging.clear()
     report.seconds = time.perf_counter() - start
     report.photos_per_second = run.rate
     report.snapshot = table.snapshot
@@ -132,15 +109,19 @@ class _Ingest:
     """One run over the chunks of a source."""
 
     def __init__(
-        self, table: PostsTable, model: ClipModel, report: Report, progress: Progress
+        self,
+        table: PostsTable,
+        model: ClipModel,
+        report: Report,
+        source: str,
+        progress: Progress,
     ) -> None:
         assert table.spark is not None
         self.spark: SparkSession = table.spark
         self.table = table
         self.model = model
         self.report = report
-        self.progress = progress
-        self.staging = storage.join(table.uri, "staging", model.name.replace("/", "_"))
+        self.staging = Staging(self.spark, table.uri, model, source, progress)
         self._embedding_s = 0.0
 
     @property
@@ -150,7 +131,7 @@ class _Ingest:
 
     def chunk(self, posts: Sequence[Post]) -> None:
         shas, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
-        photos = [_Item(f"photo:{sha}", path) for path, sha in shas.items()]
+        photos = [Item(f"photo:{sha}", path) for path, sha in shas.items()]
         staged = self._embed("photos", photos, known=self._in_table(set(shas.values())))
         bad |= {
             path: staged[f"photo:{sha}"] for path, sha in shas.items() if f"photo:{sha}" in staged
@@ -177,7 +158,7 @@ class _Ingest:
                 changed.append((post, kept_shas))
         if changed:
             texts = {post.text for post, _ in changed if post.text}
-            self._embed("texts", [_Item(_text_key(t), t) for t in sorted(texts)], known=set())
+            self._embed("texts", [Item(_text_key(t), t) for t in sorted(texts)], known=set())
             self._merge(changed)
         self.report.accepted += len(changed)
 
@@ -191,57 +172,25 @@ class _Ingest:
         good = {path: sha for path, sha, why in hashed if why is None}
         return good, {path: why for path, sha, why in hashed if why is not None}
 
-    def _embed(self, what: str, items: list[_Item], known: set[str]) -> dict[str, tuple[str, str]]:
+    def _embed(self, what: str, items: list[Item], known: set[str]) -> dict[str, tuple[str, str]]:
         """Stage the vectors of all items that are neither known nor staged.
 
         Returns key -> (reason, detail) of the items that could not be embedded.
         """
-        failed, have = self._staged()
-        once = {item.key: item for item in items if item.key not in known | have}
-        todo = list(once.values())
+        failed, have = self.staging.keys()
+        todo = list({item.key: item for item in items if item.key not in known | have}.values())
         if todo:
-            start = time.perf_counter()
-            done = self.spark.sparkContext.accumulator(0)
-            embed = _embedder(
-                str(self.model.folder.resolve()),
-                self.model.batch_size,
-                self.model.device,
-                self.staging,
-                storage.join(self.table.uri, "photos"),
-                done,
-            )
-            with _ticking(self.progress, what, lambda: done.value, len(todo)):
-                self._parallel(todo, PHOTOS_A_TASK).foreachPartition(embed)
+            seconds = self.staging.embed(what, self._parallel(todo, PHOTOS_A_TASK), len(todo))
             if what == "photos":
                 self.report.embedded += len(todo)
-                self._embedding_s += time.perf_counter() - start
-            failed, _ = self._staged()
+                self._embedding_s += seconds
+            failed, _ = self.staging.keys()
         return failed
 
     def _parallel(self, items: Sequence[Any], each: int) -> Any:
         context = self.spark.sparkContext
         slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
         return context.parallelize(items, slices)
-
-    def _staged(self) -> tuple[dict[str, tuple[str, str]], set[str]]:
-        """What lies staged for this model: (failed key -> why), and every key."""
-        failed: dict[str, tuple[str, str]] = {}
-        keys: set[str] = set()
-        for uri in self._staged_files():
-            with storage.open_input(uri) as stream:
-                for row in pq.read_table(stream, columns=["key", "reason", "detail"]).to_pylist():
-                    keys.add(row["key"])
-                    if row["reason"]:
-                        failed[row["key"]] = (row["reason"], row["detail"])
-        return failed, keys
-
-    def _staged_files(self) -> list[str]:
-        if not storage.exists(self.staging):
-            return []
-        return [uri for uri in storage.walk(self.staging) if uri.endswith(".parquet")]
-
-    def clear_staging(self) -> None:
-        storage.remove(self.staging)
 
     # -- the table ---------------------------------------------------------------------------
 
@@ -302,7 +251,9 @@ class _Ingest:
                 "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
             ).count()
             if lost:
-                raise StorageError(f"{lost} staged posts of {self.staging} have gone; ingest again")
+                raise StorageError(
+                    f"{lost} staged posts of {self.staging.folder} have gone; ingest again"
+                )
             self.table.upsert(
                 whole.select(
                     *METADATA,
@@ -321,13 +272,12 @@ class _Ingest:
     def _vectors(self, shas: set[str]) -> DataFrame:
         """key, uri, vector of everything staged and of the table's photos among `shas`."""
         frames = []
-        if files := self._staged_files():
-            staged = self.spark.read.parquet(*files).where("reason IS NULL")
-            frames.append(staged.select("key", "uri", "vector"))
+        if (staged := self.staging.frame()) is not None:
+            frames.append(staged.where("reason IS NULL").select("key", "uri", "vector"))
         if shas and self.table.snapshot is not None:
             frames.append(self._table_photos(shas))
         if not frames:
-            raise StorageError(f"nothing is staged in {self.staging}; ingest again")
+            raise StorageError(f"nothing is staged in {self.staging.folder}; ingest again")
         both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
         return both.dropDuplicates(["key"])
 
@@ -350,88 +300,6 @@ def _hash_photo(path: str) -> tuple[str, str, tuple[str, str] | None]:
     if len(data) > MAX_BYTES:
         return path, "", ("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
     return path, photo_sha256(data), None
-
-
-def _embedder(
-    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
-) -> Callable[[Iterator[_Item]], None]:
-    """The task: embed its items, keep the photos, stage the vectors in one file, atomically."""
-
-    def embed(items: Iterator[_Item]) -> None:
-        model = worker_model(folder, batch_size, device)
-        todo = list(items)
-        rows: list[dict[str, Any]] = []
-        for start in range(0, len(todo), batch_size):
-            batch = todo[start : start + batch_size]
-            rows += _embed_photos([i for i in batch if i.key.startswith("photo:")], model, kept)
-            texts = [item for item in batch if item.key.startswith("text:")]
-            vectors = model.embed_texts([item.payload for item in texts])
-            rows += [
-                _staged_row(item.key, vector=vector.astype("<f4").tobytes())
-                for item, vector in zip(texts, vectors, strict=True)
-            ]
-        if rows:
-            sink = io.BytesIO()
-            pq.write_table(pa.Table.from_pylist(rows, STAGED), sink, compression="none")
-            storage.write_bytes(
-                storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue()
-            )
-        done.add(len(todo))
-
-    return embed
-
-
-def _embed_photos(items: list[_Item], model: ClipModel, kept: str) -> list[dict[str, Any]]:
-    rows, good = [], []
-    images: list[Image.Image] = []
-    for item in items:
-        try:
-            data = storage.read_bytes(item.payload)
-            image = open_photo(data)
-        except PhotoError as error:
-            rows.append(_staged_row(item.key, reason=error.reason, detail=str(error)))
-            continue
-        sha = item.key.removeprefix("photo:")
-        uri = storage.join(kept, sha[:2], sha[2:4], f"{sha}.jpg")
-        if not storage.exists(uri):
-            storage.write_bytes(uri, encode_photo(image))
-        good.append((item.key, uri))
-        # Only what the tower wants of it stays in memory: a batch of large photos must not.
-        images.append(image)
-    vectors = model.embed_images(images)
-    for (key, uri), vector in zip(good, vectors, strict=True):
-        rows.append(_staged_row(key, uri=uri, vector=vector.astype("<f4").tobytes()))
-    return rows
-
-
-def _staged_row(
-    key: str,
-    uri: str | None = None,
-    vector: bytes | None = None,
-    reason: str | None = None,
-    detail: str | None = None,
-) -> dict[str, Any]:
-    return {"key": key, "uri": uri, "vector": vector, "reason": reason, "detail": detail}
-
-
-@contextmanager
-def _ticking(progress: Progress, what: str, done: Callable[[], int], total: int) -> Iterator[None]:
-    """Report progress twice a second while a Spark job holds the main thread."""
-    finished = threading.Event()
-
-    def tick() -> None:
-        while not finished.wait(0.5):
-            progress(what, done(), total)
-
-    thread = threading.Thread(target=tick, daemon=True)
-    progress(what, 0, total)
-    thread.start()
-    try:
-        yield
-        progress(what, total, total)
-    finally:
-        finished.set()
-        thread.join()
 
 
 def default_rejects(table_uri: str, source: str) -> str:

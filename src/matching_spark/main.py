@@ -102,6 +102,7 @@ def ingest(
     from matching_spark.clip import ClipModel
     from matching_spark.ingest import default_rejects, ingest_posts, write_rejects
     from matching_spark.session import session
+    from matching_spark.storage import absolute
     from matching_spark.table import PostsTable
     from matching_spark.vectors import ingest_vectors
 
@@ -115,7 +116,7 @@ def ingest(
             opened = PostsTable.open_or_create(
                 uri, spark, model=clip.name, dimension=clip.dimension, target_file_bytes=target
             )
-            report = ingest_posts(posts, opened, clip, progress)
+            report = ingest_posts(posts, opened, clip, progress, absolute(source))
         write_rejects(report, rejects or default_rejects(report.table, source))
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
     for name in ("accepted", "rejected", "skipped", "placeholders"):
