@@ -114,6 +114,7 @@ def test_status_and_config(stored: str) -> None:
     status = json.loads(call("status", "--table", stored).stdout)
     assert status["total"] == 30
     assert status["model"].startswith("small-clip@")
+    assert status["provider"] == "CPUExecutionProvider"
     settings = json.loads(call("config", "--table", "x", "--conf", "spark.ui.port=1").stdout)
     by_name = {row["name"]: row for row in settings["settings"]}
     assert by_name["table"] == {"name": "table", "value": "x", "origin": "flag"}

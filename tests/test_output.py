@@ -39,7 +39,17 @@ def result(score: float = 0.5, title: str = "검정 지갑", photo: str | None =
         {"image-image": score},
     )
     return SearchResult(
-        {"text": title}, "m@1", "42", "memory", True, "cosine", 0.25, 7, {"total": 12.0}, (match,)
+        {"text": title},
+        "m@1",
+        "CPUExecutionProvider",
+        "42",
+        "memory",
+        True,
+        "cosine",
+        0.25,
+        7,
+        {"total": 12.0},
+        (match,),
     )
 
 
@@ -53,6 +63,7 @@ def test_the_keys_of_the_contract() -> None:
     assert list(got) == [
         "query",
         "model",
+        "provider",
         "snapshot",
         "runner",
         "exact",
@@ -102,7 +113,7 @@ def test_a_page_is_whole_and_harmless() -> None:
 
 
 def test_an_empty_result_says_what_to_try() -> None:
-    empty = SearchResult({}, "m", None, "memory", True, "cosine", None, 0, {"total": 1.0}, ())
+    empty = SearchResult({}, "m", None, None, "memory", True, "cosine", None, 0, {"total": 1.0}, ())
     assert "lower --threshold" in str(to_table(empty).caption)
     assert json.loads(to_json(empty))["results"] == []
 

@@ -36,7 +36,7 @@ FILES = (
     "textual/tokenizer_config.json",
 )
 Device = Literal["auto", "cpu", "cuda"]
-CUDA = "CUDAExecutionProvider"
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 DTYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -44,6 +44,17 @@ DTYPES = {
     "tensor(int64)": np.int64,
 }
 CLEANINGS = ("lower", "whitespace", "canonicalize")
+
+
+def provider(device: Device) -> str:
+    """What ONNX Runtime runs models on for a device setting; nothing else is ever fallen back to.
+
+    Raises ModelError for a device that is not there.
+    """
+    there = CUDA in ort.get_available_providers()
+    if device == "cuda" and not there:
+        raise ModelError("device cuda: this onnxruntime has no CUDA; install onnxruntime-gpu")
+    return CUDA if there and device != "cpu" else CPU
 
 
 class ClipModel:
@@ -115,8 +126,7 @@ class ClipModel:
 
     @property
     def provider(self) -> str:
-        """What ONNX Runtime runs the image tower on."""
-        return str(self._visual.get_providers()[0])
+        return provider(self.device)
 
     def default_threshold(self, pair: str) -> float | None:
         """The card's threshold for 'image-image' or 'text-image'; None without a card."""
@@ -177,18 +187,14 @@ class ClipModel:
         if self._threads:
             options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        there = CUDA in ort.get_available_providers()
-        if self.device == "cuda" and not there:
-            raise ModelError("device cuda: this onnxruntime has no CUDA; install onnxruntime-gpu")
-        providers = [CUDA] if there and self.device != "cpu" else []
         path = self.folder / tower / "model.onnx"
         try:
             session = ort.InferenceSession(
-                str(path), options, providers=[*providers, "CPUExecutionProvider"]
+                str(path), options, providers=list(dict.fromkeys([self.provider, CPU]))
             )
         except Exception as error:  # onnxruntime's errors have no common ancestor
             raise ModelError(f"{path} cannot be run: {error}") from error
-        if providers and session.get_providers()[0] != CUDA:
+        if session.get_providers()[0] != self.provider:
             raise ModelError(
                 f"{path}: CUDA is there but could not be used; see the log, or set model.device=cpu"
             )

@@ -36,6 +36,7 @@ class Report:
 
     table: str
     model: str
+    provider: str | None = None  # what ONNX Runtime ran the towers on
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0
@@ -65,7 +66,7 @@ def ingest_posts(
     open. Raises StorageError when the table or Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
-    report = Report(table=table.uri, model=model.name)
+    report = Report(table=table.uri, model=model.name, provider=model.provider)
     run = _Ingest(table, model, report, source, progress)
     start = time.perf_counter()
     stream = _once(posts, report)
@@ -230,42 +231,13 @@ class _Ingest:
             [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
             + [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
         )
-        posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema))
+        posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema)).withColumn(
+            "updated_at", F.current_timestamp()
+        )
         vectors = self._vectors({sha for _, shas in changed for sha in shas})
-        each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))
-        photo = F.struct("pos", "uri", F.substring_index("key", ":", -1).alias("sha256"), "vector")
-        photos = (
-            each.join(vectors, "key")
-            .groupBy("post_id")
-            .agg(F.array_sort(F.collect_list(photo)).alias("photos"))
-        )
-        texts = vectors.select(F.col("key").alias("text_key"), F.col("vector").alias("text_vector"))
-        whole = (
-            posts.join(photos, "post_id", "left")
-            .join(texts, "text_key", "left")
-            .withColumn("photos", F.expr("coalesce(photos, array())"))
-            .persist()
-        )
+        whole = assemble(posts, vectors, self.model.name).persist()
         try:
-            lost = whole.where(
-                "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
-            ).count()
-            if lost:
-                raise StorageError(
-                    f"{lost} staged posts of {self.staging.folder} have gone; ingest again"
-                )
-            self.table.upsert(
-                whole.select(
-                    *METADATA,
-                    F.expr(
-                        "transform(photos, p -> named_struct("
-                        "'uri', p.uri, 'sha256', p.sha256, 'vector', p.vector)) AS photos"
-                    ),
-                    "text_vector",
-                    F.lit(self.model.name).alias("model"),
-                    F.current_timestamp().alias("updated_at"),
-                ).select(*COLUMNS)
-            )
+            self.table.upsert(whole)
         finally:
             whole.unpersist()
 
@@ -280,6 +252,41 @@ class _Ingest:
             raise StorageError(f"nothing is staged in {self.staging.folder}; ingest again")
         both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
         return both.dropDuplicates(["key"])
+
+
+def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
+    """Rows of the table: posts with the vectors of their keys.
+
+    posts: METADATA, updated_at, keys, text_key. vectors: key, uri, vector, each key once. The write
+    fails, naming the post, where a vector is missing.
+    """
+    each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))
+    photo = F.struct("pos", "uri", F.substring_index("key", ":", -1).alias("sha256"), "vector")
+    photos = (
+        each.join(vectors, "key")
+        .groupBy("post_id")
+        .agg(F.array_sort(F.collect_list(photo)).alias("photos"))
+    )
+    texts = vectors.select(F.col("key").alias("text_key"), F.col("vector").alias("text_vector"))
+    whole = (
+        posts.join(photos, "post_id", "left")
+        .join(texts, "text_key", "left")
+        .withColumn("photos", F.expr("coalesce(photos, array())"))
+    )
+    lacks = "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
+    checked = F.when(
+        F.expr(lacks),
+        F.raise_error(F.concat(F.lit("a staged vector has gone, run it again: post "), "post_id")),
+    ).otherwise(F.col("post_id"))
+    bare = (
+        "transform(photos, p -> named_struct('uri', p.uri, 'sha256', p.sha256, 'vector', p.vector))"
+    )
+    return (
+        whole.withColumn("post_id", checked)
+        .withColumn("photos", F.expr(bare))
+        .withColumn("model", F.lit(model))
+        .select(*COLUMNS)
+    )
 
 
 def _row(post: Post) -> dict[str, Any]:

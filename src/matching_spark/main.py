@@ -29,6 +29,7 @@ from matching_spark.config import Origin
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked
 from matching_spark.model_commands import app as models
+from matching_spark.model_commands import reembed
 from matching_spark.posts import Filters, parse_date
 
 # What needs Spark, ONNX Runtime or pyiceberg is imported by the command that needs it: --help and
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(models, name="models")
+app.command()(reembed)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -274,9 +276,11 @@ def status(
 ) -> None:
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.clip import provider
     from matching_spark.table import PostsTable
 
     state = PostsTable.open(run.table_uri).status()
+    state["provider"] = provider(run.settings.model.device)
     view = Table("kind", "category", "state", title=state["table"], title_justify="left")
     view.add_column("posts", justify="right")
     for row in state["posts"]:
@@ -284,7 +288,8 @@ def status(
     view.caption = (
         f"{state['total']:,} posts, model {state['model']} ({state['dimension']} numbers), "
         f"snapshot {state['snapshot']}, {state['data_files']} data files and "
-        f"{state['delete_files']} delete files, {state['bytes'] / 1e6:.1f} MB"
+        f"{state['delete_files']} delete files, {state['bytes'] / 1e6:.1f} MB; models run on "
+        f"{state['provider']}"
     )
     view.caption_justify = "left"
     run.emit(state, view)

@@ -1,4 +1,4 @@
-"""matching-spark models: which CLIP to use, what a folder holds, does it work, how to make one."""
+"""The commands of models: which CLIP to use, what a folder holds, how to make one, to change it."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -9,11 +9,14 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
+    ConfOption,
     JsonOption,
     SettingsOption,
+    TableOption,
     VerboseOption,
     begin,
     errors,
+    progress_bar,
 )
 from matching_spark.errors import UsageError
 
@@ -152,6 +155,28 @@ def export(
     errors.print(f"written: {folder}; `matching-spark models check {folder}` runs it")
     facts = {"folder": str(folder), "architecture": architecture, "pretrained": pretrained}
     run.emit(facts, _facts(facts))
+
+
+def reembed(
+    model: Annotated[str, typer.Option(help="The new model: shipped, a folder, or a hub's.")],
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Give the table another model's vectors; searches go on with the old until it switches."""
+    run = begin(table, conf, settings_file, as_json, verbose, model={"name": model})
+    from matching_spark.clip import ClipModel
+    from matching_spark.reembed import reembed as change
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+
+    clip = ClipModel.of(run.settings.model)
+    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
+    with session(run.settings) as spark, progress_bar() as progress:
+        report = change(PostsTable.open(run.table_uri, spark), clip, progress)
+    run.emit(report.to_dict(), _facts(report.to_dict()))
 
 
 def _facts(facts: dict[str, Any]) -> Table:

@@ -41,6 +41,7 @@ class SearchResult:
 
     query: dict[str, Any]
     model: str
+    provider: str | None  # what ONNX Runtime runs the model on; None without a model
     snapshot: str | None
     runner: str
     exact: bool

@@ -129,6 +129,7 @@ class SimilarityEngine:
         return SearchResult(
             query=described,
             model=self.table.model,
+            provider=self.model.provider if self.model else None,
             snapshot=found.snapshot,
             runner=self.runner,
             exact=True,

@@ -113,6 +113,7 @@ class PostsTable:
                 "write.distribution-mode": "hash",
                 "write.target-file-size-bytes": str(target_file_bytes),
                 "write.metadata.metrics.column.post_id": "full",
+                "write.metadata.metrics.column.model": "full",
                 "write.metadata.metrics.column.description": "none",
                 "write.metadata.metrics.column.text_vector": "none",
                 "write.metadata.metrics.column.photos.element.vector": "none",
@@ -155,7 +156,17 @@ class PostsTable:
 
     @property
     def snapshots(self) -> list[str]:
-        return [str(s.snapshot_id) for s in self._metadata.snapshots()]
+        """The states that can be asked, the newest first: those of the table's present model."""
+        known = {s.snapshot_id: s for s in self._metadata.snapshots()}
+        first = self._metadata.properties.get(PROPERTY + "model-snapshot")
+        at = self._metadata.current_snapshot()
+        out = []
+        while at is not None:
+            out.append(str(at.snapshot_id))
+            if out[-1] == first or at.parent_snapshot_id is None:
+                break
+            at = known.get(at.parent_snapshot_id)  # None: it has expired
+        return out
 
     @property
     def name(self) -> str:
@@ -178,8 +189,9 @@ class PostsTable:
         if model != self.model:
             raise ModelError(
                 f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
-                f"models are never compared: use --model {self.model.partition('@')[0]}, or "
-                "another --table"
+                f"models are never compared: use --model {self.model.partition('@')[0]}, another "
+                f"--table, or give this one new vectors: `matching-spark reembed --model "
+                f"{model.partition('@')[0]}`"
             )
 
     # -- reading -----------------------------------------------------------------------------
@@ -210,6 +222,7 @@ class PostsTable:
             raise StorageError(f"{self.uri} cannot be read: {error}") from error
         files = []
         for task in tasks:
+            self._check_file(task.file)
             deletes = tuple(sorted(d.file_path for d in task.delete_files))
             if any(d.endswith(".puffin") for d in deletes):
                 raise StorageError(
@@ -225,6 +238,17 @@ class PostsTable:
                 )
             )
         return sorted(files, key=lambda f: f.uri)
+
+    def _check_file(self, file: Any) -> None:
+        """Raise ModelError when the file's own statistics say that it is of another model."""
+        number = self._metadata.schema().find_field("model").field_id
+        held = {bounds[number].decode() for bounds in (file.lower_bounds, file.upper_bounds)}
+        if held != {self.model}:
+            raise ModelError(
+                f"{file.file_path} holds vectors of {', '.join(sorted(held))}, the table is of "
+                f"{self.model}: it was written while the model changed; run `matching-spark "
+                f"reembed --model {self.model.partition('@')[0]}`"
+            )
 
     def shards(self, where: Filters | None = None) -> Iterator[Shard]:
         for file in self.plan(where):
@@ -324,7 +348,14 @@ class PostsTable:
 
     def _commit(self, write: Any) -> None:
         """Run a write; when another writer overtook it, run it again with jittered backoff."""
+        model = self.model
         for attempt in range(RETRIES + 1):
+            self.refresh()
+            if self.model != model:
+                raise ModelError(
+                    f"{self.uri} has changed from {model} to {self.model} meanwhile; run it again "
+                    f"with --model {self.model.partition('@')[0]}"
+                )
             try:
                 write()
                 break

@@ -1,0 +1,127 @@
+"""Changing a table's model: searches go on, what is written meanwhile is carried over."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from matching_spark import ClipModel, Filters, ModelError, PostsTable, Query, SimilarityEngine
+from matching_spark.demo.world import World
+from matching_spark.ingest import ingest_posts
+from matching_spark.photos import open_photo
+from matching_spark.posts import Post
+from matching_spark.reembed import reembed
+from matching_spark.sources import read_posts
+
+OTHER = Path(__file__).parent / "golden" / "siglip"
+
+
+@pytest.fixture
+def table(spark: SparkSession, clip: ClipModel, world: World, tmp_path: Path) -> PostsTable:
+    table = PostsTable.open_or_create(
+        str(tmp_path / "table"), spark, model=clip.name, dimension=clip.dimension
+    )
+    ingest_posts(read_posts(str(world.found)), table, clip)
+    return table
+
+
+@pytest.fixture(scope="module")
+def other() -> ClipModel:
+    return ClipModel(OTHER)
+
+
+def assert_holds(table: PostsTable, model: ClipModel) -> None:
+    """Every vector of the table is what the model makes of the kept photo, or of the words."""
+    table.refresh()
+    assert (table.model, table.dimension) == (model.name, model.dimension)
+    rows = table.frame().collect()
+    assert {row["model"] for row in rows} == {model.name}
+    for row in rows:
+        for photo in row["photos"]:
+            with open_photo(Path(photo["uri"]).read_bytes()) as image:
+                expected = model.embed_images([image])[0]
+            np.testing.assert_allclose(np.frombuffer(photo["vector"], "<f4"), expected, atol=1e-4)
+        words = " ".join(filter(None, (row["title"], row["description"])))
+        assert (row["text_vector"] is None) == (not words)
+        if words:
+            expected = model.embed_texts([words])[0]
+            np.testing.assert_allclose(
+                np.frombuffer(row["text_vector"], "<f4"), expected, atol=1e-4
+            )
+
+
+def test_writers_and_searches_go_on_and_nothing_is_lost(
+    table: PostsTable, clip: ClipModel, other: ClipModel, spark: SparkSession
+) -> None:
+    before = table.frame().drop("photos", "text_vector", "model").collect()
+    first, second = sorted(row["post_id"] for row in before if row["status"] == "open")[:2]
+    changed = table.frame().where(F.col("post_id") == second).collect()[0]
+    query = Query(text="검정 지갑")
+    expected = SimilarityEngine(table, "memory", clip).search_posts([query])
+    old_snapshot = table.snapshot
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if (what, done) != ("passes", 1):
+            return
+        now = PostsTable.open(table.uri, spark)
+        # The branch is there, and nobody sees it.
+        assert SimilarityEngine(now, "memory", clip).search_posts([query]) == expected
+        now.set_status([first], "withdrawn")
+        posts = [
+            Post("new", "found", "지갑", title="빨간 지갑"),
+            Post(second, changed["kind"], changed["category"], title="다시 쓴 제목"),
+        ]
+        assert ingest_posts(posts, now, clip).accepted == 2
+
+    report = reembed(table, other, meanwhile)
+    assert report.passes == 2
+    assert_holds(table, other)
+    after = {row["post_id"]: row for row in table.frame().collect()}
+    assert set(after) == {row["post_id"] for row in before} | {"new"}
+    assert after[first]["status"] == "withdrawn"
+    assert after[second]["title"] == "다시 쓴 제목"
+    for row in before:
+        if row["post_id"] not in (first, second):
+            assert after[row["post_id"]].asDict().items() >= row.asDict().items()
+
+    engine = SimilarityEngine(table, "memory", other)
+    assert engine.search_posts([Query(text="빨간 지갑")], where=Filters(kind="found"))[0]
+    with pytest.raises(ModelError, match="reembed --model small-clip"):
+        SimilarityEngine(table, "memory", clip)
+    assert old_snapshot not in table.snapshots
+    assert not list(Path(table.uri).glob("staging/*/*"))
+
+
+def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
+    table: PostsTable, clip: ClipModel, other: ClipModel
+) -> None:
+    snapshot = table.snapshot
+
+    def cut(what: str, done: int, total: int) -> None:
+        if what == "passes":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reembed(table, other, cut)
+    table.refresh()
+    assert (table.snapshot, table.model) == (snapshot, clip.name)
+    report = reembed(table, other)
+    assert (report.embedded, report.passes) == (0, 1)
+    assert_holds(table, other)
+
+
+def test_a_writer_of_the_old_model_is_refused(
+    table: PostsTable, clip: ClipModel, other: ClipModel, spark: SparkSession
+) -> None:
+    late = PostsTable.open(table.uri, spark)
+    rows = late.frame().limit(3).localCheckpoint()
+    reembed(table, other)
+    with pytest.raises(ModelError, match="has changed from small-clip"):
+        late.upsert(rows)
+    # Another engine's append asks nobody; a search does not take its vectors for ours.
+    rows.writeTo(table.name).append()
+    table.refresh()
+    with pytest.raises(ModelError, match="holds vectors of small-clip"):
+        SimilarityEngine(table, "memory", other).search_posts([Query(text="지갑")])
