@@ -41,7 +41,10 @@ test-parity: $(TORCH)/.ready ## our vectors against open_clip's, by hand: it fet
 model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: some CPU hours
 	$(TORCH)/bin/python training/train.py --data training/data --out training/data/small.pt
 	$(TORCH)/bin/python training/export.py training/data/small.pt src/matching_spark/models/small-clip
-	$(TORCH)/bin/python training/evaluate.py src/matching_spark/models/small-clip --data training/data
+	$(TORCH)/bin/python training/evaluate.py src/matching_spark/models/small-clip \
+	  --data training/data --out training/data/measured.json
+	$(TORCH)/bin/python training/card.py src/matching_spark/models/small-clip \
+	  --measured training/data/measured.json --curve training/data/small.csv
 
 clean: ## remove what the targets made
 	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

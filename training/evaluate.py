@@ -1,116 +1,190 @@
-"""How good a model folder is: `python evaluate.py FOLDER --data DATA`.
+"""How good a model folder is: `python evaluate.py FOLDER --data DATA --out measured.json`.
 
 Photos are drawn from the vendor that was kept out of training, and from the trained ones with
-another seed. Recall is that of a gallery of 1,000 photos; the interval is a bootstrap over queries.
+another seed. Recall is that of a gallery of 1,000 photos; the interval is 95 % by a bootstrap over
+the queries.
 """
 
 import argparse
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from captions import caption
+from captions import caption, sentence
 from draw import COLOURS
-from sources import HELD_OUT, TRAINED, sprites, things
+from PIL import Image
+from sources import HELD_OUT, TRAINED, Sprites, sprites, things
 from tokenizers import Tokenizer
 from train import World
 
 GALLERY = 1000
-SENTENCE = "어제 지하철에서 {x}을 잃어버렸어요"
+SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
+UNSEEN = "버스 뒷자리에 둔 {x}{o} 누가 챙겨 가신 것 같은데 혹시 아시는 분 계실까요"
+WALLET = "지갑"
+REAL = {  # scikit-image's own photographs of things that the classes name
+    "chelsea.png": "고양이",
+    "coffee.png": "머그컵",
+    "coins.png": "동전",
+    "rocket.jpg": "로켓",
+    "camera.png": "카메라",
+    "clock_motion.png": "탁상시계",
+    "motorcycle_left.png": "오토바이",
+}
 
 
-def run(path: Path, inputs: np.ndarray) -> np.ndarray:
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    parts = [session.run(None, {name: inputs[i : i + 100]})[0] for i in range(0, len(inputs), 100)]
-    return np.concatenate(parts)
+class Model:
+    """The two towers of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tokenizer = Tokenizer.from_file(str(folder / "textual" / "tokenizer.json"))
+        self.tokenizer.enable_padding(length=32, pad_id=0, pad_token="<pad>")
+        self.tokenizer.enable_truncation(32)
+
+    def images(self, pixels: np.ndarray) -> np.ndarray:
+        """pixels: (n, 3, side, side) in [0, 1] -> (n, d) of unit length."""
+        return self._run("visual", ((pixels - 0.5) / 0.25).astype(np.float32))
+
+    def texts(self, lines: list[str]) -> np.ndarray:
+        tokens = [e.ids for e in self.tokenizer.encode_batch(lines)]
+        return self._run("textual", np.array(tokens, dtype=np.int64))
+
+    def _run(self, tower: str, rows: np.ndarray) -> np.ndarray:
+        path = self.folder / tower / "model.onnx"
+        session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        parts = [session.run(None, {name: rows[i : i + 100]})[0] for i in range(0, len(rows), 100)]
+        return np.concatenate(parts)
 
 
-def recall(scores: np.ndarray, rng: np.random.Generator) -> dict[int, tuple[float, float, float]]:
-    """k -> (recall, low, high) where row i's true column is i; 95 % by bootstrap."""
-    rank = (scores > np.diag(scores)[:, None]).sum(1)
-    out = {}
-    for k in (1, 5, 10):
-        hit = rank < k
-        draws = rng.choice(hit, (1000, len(hit))).mean(1)
-        out[k] = (hit.mean(), *np.percentile(draws, (2.5, 97.5)))
+def evaluate(folder: Path, data: Path, seed: int = 1000) -> dict[str, Any]:
+    model, art = Model(folder), sprites(data)
+    groups = {"held-out vendor": (HELD_OUT,), "trained vendors": TRAINED}
+    out: dict[str, Any] = {}
+    for label, vendors in groups.items():
+        found = out[label] = _group(model, art, vendors, seed)
+        print(f"\n{label}, {GALLERY} photos: recall@1, @5, @10")
+        for name, row in found["recall"].items():
+            cells = "  ".join(f"{r:.3f} [{a:.3f}, {b:.3f}]" for r, a, b in row)
+            print(f"  {name:28} {cells}")
+        for name, values in found["cosine"].items():
+            print(f"  cosine, {name}: " + ", ".join(f"{k} {v:.2f}" for k, v in values.items()))
+    out["real photographs"] = _real(model)
+    print("\nreal photographs: place of the right name among all classes")
+    for name, place in out["real photographs"].items():
+        print(f"  {name}: {place}")
     return out
 
 
-def evaluate(folder: Path, data: Path, seed: int = 1000) -> None:
-    tok = Tokenizer.from_file(str(folder / "textual" / "tokenizer.json"))
-    tok.enable_padding(length=32, pad_id=0, pad_token="<pad>")
-    tok.enable_truncation(32)
+def _group(model: Model, art: Sprites, vendors: tuple[str, ...], seed: int) -> dict[str, Any]:
+    world = World(art, things(), vendors, seed)
     names, palette = things(), list(COLOURS)
     rng = np.random.default_rng(seed)
-    for label, vendors in (("held-out vendor", (HELD_OUT,)), ("trained vendors", TRAINED)):
-        world = World(sprites(data), names, vendors, seed)
-        # Distinct pairs of a thing and a colour, so that a caption names one item of the gallery.
-        pairs = [(t, c) for t in sorted(world.of) for c in range(len(palette))]
-        random.Random(seed).shuffle(pairs)
-        pairs = pairs[:GALLERY]
-        sprite = [world.rng.choice(world.of[t]) for t, _ in pairs]
-        colour = [c for _, c in pairs]
-        shots = [world.shots(sprite[i : i + 100], colour[i : i + 100], 2)
-                 for i in range(0, GALLERY, 100)]
-        first, second = (
-            np.concatenate([((s[n].numpy() - 0.5) / 0.25).astype(np.float32) for s in shots])
-            for n in (0, 1)
-        )
-        a, b = (run(folder / "visual" / "model.onnx", x) for x in (first, second))
-        own = random.Random(seed)
-        texts = {
-            "Korean words": [f"{palette[c]} {names[t].korean[0]}" for t, c in pairs],
-            "Korean sentence": [
-                SENTENCE.format(x=f"{palette[c]} {names[t].korean[0]}") for t, c in pairs
-            ],
-            "English": [caption(names[t], palette[c], "en", own) for t, c in pairs],
-        }
-        print(f"\n{label}, {GALLERY} photos, recall@1/5/10")
-        show("same item", recall(a @ b.T, rng))
-        for name, lines in texts.items():
-            tokens = np.array([e.ids for e in tok.encode_batch(lines)], dtype=np.int64)
-            show(name, recall(run(folder / "textual" / "model.onnx", tokens) @ a.T, rng))
-            if name == "Korean words":
-                words = np.sum(run(folder / "textual" / "model.onnx", tokens) * a, axis=1)
-                print(f"  its cosine to its photo: {spread(words)}")
-        scores = a @ b.T
-        thing, tint = np.array([t for t, _ in pairs]), np.array(colour)
-        same = np.eye(GALLERY, dtype=bool)
-        recoloured = (thing[:, None] == thing[None]) & (tint[:, None] != tint[None])
-        other = thing[:, None] != thing[None]
-        for name, mask in (("same item", same), ("other colour", recoloured), ("other", other)):
-            print(f"  cosine, {name}: {spread(scores[mask])}")
+    # Distinct pairs of a thing and a colour, so that a caption names one item of the gallery.
+    pairs = [(t, c) for t in sorted(world.of) for c in range(len(palette))]
+    random.Random(seed).shuffle(pairs)
+    pairs = pairs[:GALLERY]
+    sprite = [world.rng.choice(world.of[t]) for t, _ in pairs]
+    a, b = _photos(model, world, sprite, [c for _, c in pairs])
+    own = random.Random(seed)
+    plain = [f"{palette[c]} {names[t].korean[0]}" for t, c in pairs]
+    texts = {
+        "Korean words": plain,
+        "Korean sentence": [sentence(x, SENTENCE) for x in plain],
+        "Korean, unseen sentence": [sentence(x, UNSEEN) for x in plain],
+        "English": [caption(names[t], palette[c], "en", own) for t, c in pairs],
+    }
+    recalls = {"same item": recall(a @ b.T, rng)}
+    cosines = {}
+    for name, lines in texts.items():
+        vectors = model.texts(lines)
+        recalls[name] = recall(vectors @ a.T, rng)
+        if name == "Korean words":
+            cosines["text to its photo"] = spread((vectors * a).sum(1))
+    thing, tint = np.array([t for t, _ in pairs]), np.array([c for _, c in pairs])
+    scores = a @ b.T
+    same = np.eye(len(pairs), dtype=bool)
+    recoloured = (thing[:, None] == thing[None]) & (tint[:, None] != tint[None])
+    cosines["same item"] = spread(scores[same])
+    cosines["same thing, other colour"] = spread(scores[recoloured])
+    cosines["other thing"] = spread(scores[thing[:, None] != thing[None]])
+
+    wallets = world.of[next(i for i, n in enumerate(names) if n.korean[0] == WALLET)]
+    sprite = [world.rng.choice(wallets) for _ in range(GALLERY)]
+    colour = [world.rng.randrange(len(palette)) for _ in range(GALLERY)]
+    a, b = _photos(model, world, sprite, colour)
+    recalls["same item, wallets only"] = recall(a @ b.T, rng)
+
+    # Every colour of one thing, for 60 things: which of the eleven is it?
+    some = random.Random(seed).sample(sorted(world.of), 60)
+    sprite = [world.of[t][0] for t in some for _ in palette]
+    colour = [c for _ in some for c in range(len(palette))]
+    a, b = _photos(model, world, sprite, colour)
+    n = len(palette)
+    ranks = np.concatenate([ranked(a[i : i + n] @ b[i : i + n].T) for i in range(0, len(a), n)])
+    recalls["one thing in all colours"] = _intervals(ranks, rng)
+    return {"recall": recalls, "cosine": cosines}
 
 
-def show(name: str, found: dict[int, tuple[float, float, float]]) -> None:
-    cells = "  ".join(f"{r:.3f} [{low:.3f}, {high:.3f}]" for r, low, high in found.values())
-    print(f"  {name:16} {cells}")
+def _photos(model: Model, world: World, sprite: list[int], colour: list[int]) -> list[np.ndarray]:
+    """The vectors of two photos of each item."""
+    shots = [
+        world.shots(sprite[i : i + 100], colour[i : i + 100], 2) for i in range(0, len(sprite), 100)
+    ]
+    return [model.images(np.concatenate([s[k].numpy() for s in shots])) for k in (0, 1)]
 
 
-def spread(values: np.ndarray) -> str:
-    return "p10 {:.2f}, median {:.2f}, p90 {:.2f}, p99 {:.2f}".format(
-        *np.percentile(values, (10, 50, 90, 99))
-    )
+def _real(model: Model) -> dict[str, str]:
+    """The place of each photograph's own name among the first Korean names of all classes."""
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    names = [t.korean[0] for t in things()]
+    texts = model.texts(names)
+    out = {}
+    for file, name in REAL.items():
+        if name not in names:
+            continue
+        image = Image.open(folder / file).convert("RGB").resize((64, 64), Image.Resampling.BICUBIC)
+        pixels = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
+        scores = texts @ model.images(pixels)[0]
+        place = 1 + int((scores > scores[names.index(name)]).sum())
+        out[f"{file} ({name})"] = f"{place} of {len(names)}; first: {names[int(scores.argmax())]}"
+    return out
 
 
-def thresholds(folder: Path, image_image: float, text_image: float) -> None:
-    """Write the card's thresholds into config.json."""
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    pair = {"image-image": image_image, "text-image": text_image}
-    config["matching_spark"]["thresholds"] = pair
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+def ranked(scores: np.ndarray) -> np.ndarray:
+    """rank[i]: how many columns score higher in row i than its true one, i."""
+    return (scores > np.diag(scores)[:, None]).sum(1)
+
+
+def recall(scores: np.ndarray, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    return _intervals(ranked(scores), rng)
+
+
+def _intervals(rank: np.ndarray, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """(recall, low, high) at 1, 5 and 10."""
+    out = []
+    for k in (1, 5, 10):
+        hit = rank < k
+        low, high = np.percentile(rng.choice(hit, (1000, len(hit))).mean(1), (2.5, 97.5))
+        out.append((float(hit.mean()), float(low), float(high)))
+    return out
+
+
+def spread(values: np.ndarray) -> dict[str, float]:
+    marks = (1, 5, 10, 50, 90, 99)
+    return {f"p{m}": float(v) for m, v in zip(marks, np.percentile(values, marks), strict=True)}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--thresholds", type=float, nargs=2, metavar=("IMAGE", "TEXT"))
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    evaluate(arguments.folder, arguments.data)
-    if arguments.thresholds:
-        thresholds(arguments.folder, *arguments.thresholds)
+    measured = evaluate(arguments.folder, arguments.data)
+    arguments.out.write_text(json.dumps(measured, ensure_ascii=False, indent=1) + "\n", "utf-8")

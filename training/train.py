@@ -172,6 +172,8 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
         net.load_state_dict(saved["raw"])
         optimiser.load_state_dict(saved["optimiser"])
         print(f"goes on from step {first} of {out}", flush=True)
+    else:
+        out.with_suffix(".csv").write_text("step,loss\n", encoding="utf-8")
     start, seen = time.time(), 0.0
     for step in range(first, steps):
         rate = RATE * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
@@ -194,6 +196,8 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
         if done % 50 == 0:
             smooth = seen / (1 - 0.98 ** (done - first))
             print(f"{done} {smooth:.3f} {time.time() - start:.0f}s", flush=True)
+            with out.with_suffix(".csv").open("a", encoding="utf-8") as curve:
+                curve.write(f"{done},{smooth:.4f}\n")
         if done % 250 == 0 or done == steps:
             part = out.with_suffix(".part")
             torch.save(
@@ -221,7 +225,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(2)

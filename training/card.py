@@ -1,0 +1,92 @@
+"""The model's card: `python card.py FOLDER --measured measured.json --curve small.csv`.
+
+Writes README.md and curve.png into the model folder, and the default thresholds into config.json:
+the cosine that 95 % of the held-out vendor's true pairs reach.
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+TRUE_PAIRS = "p5"  # the percentile that a threshold leaves below it
+PAIRS = {"image-image": "same item", "text-image": "text to its photo"}
+HELD_OUT = "held-out vendor"
+
+
+def thresholds(folder: Path, measured: dict[str, Any]) -> dict[str, float]:
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    cosines = measured[HELD_OUT]["cosine"]
+    out = {pair: round(cosines[name][TRUE_PAIRS], 2) for pair, name in PAIRS.items()}
+    config["matching_spark"]["thresholds"] = out
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    return out
+
+
+def tables(measured: dict[str, Any]) -> str:
+    lines = []
+    for label in (HELD_OUT, "trained vendors"):
+        found = measured[label]
+        lines += [
+            f"### {label[0].upper() + label[1:]}",
+            "",
+            "| query, among 1,000 photos | recall@1 | recall@5 | recall@10 |",
+            "|---|---|---|---|",
+        ]
+        for name, row in found["recall"].items():
+            cells = " | ".join(f"{r:.3f} ({low:.3f} to {high:.3f})" for r, low, high in row)
+            lines.append(f"| {name} | {cells} |")
+        lines += ["", "| cosine of | p1 | p5 | p10 | median | p90 | p99 |", "|---|---|---|---|---|---|---|"]
+        for name, values in found["cosine"].items():
+            lines.append(f"| {name} | " + " | ".join(f"{v:.2f}" for v in values.values()) + " |")
+        lines.append("")
+    lines += [
+        "### Real photographs",
+        "",
+        "The place of the right Korean name among all classes, for scikit-image's own photographs:",
+        "",
+        "| photograph | place |",
+        "|---|---|",
+        *(f"| {name} | {place} |" for name, place in measured["real photographs"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def curve(log: Path, picture: Path) -> None:
+    with log.open(encoding="utf-8") as file:
+        rows = [(int(r["step"]), float(r["loss"])) for r in csv.DictReader(file)]
+    figure, axes = plt.subplots(figsize=(6.4, 3.2), dpi=100, layout="constrained")
+    axes.plot(*zip(*rows, strict=True), color="black", linewidth=1.5)
+    axes.set(title="Training loss", xlabel="step", ylabel="contrastive loss (mean of 50 steps)")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    figure.savefig(picture)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--measured", type=Path, required=True)
+    parser.add_argument("--curve", type=Path, required=True)
+    arguments = parser.parse_args()
+    numbers = json.loads(arguments.measured.read_text(encoding="utf-8"))
+    cuts = thresholds(arguments.folder, numbers)
+    curve(arguments.curve, arguments.folder / "curve.png")
+    config = json.loads((arguments.folder / "config.json").read_text(encoding="utf-8"))
+    size = sum(p.stat().st_size for p in arguments.folder.rglob("*.onnx")) / 1e6
+    text = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
+    text = text.format(
+        tables=tables(numbers),
+        image=cuts["image-image"],
+        text=cuts["text-image"],
+        megabytes=f"{size:.1f}",
+        steps=f"{config['matching_spark']['steps']:,}",
+    )
+    (arguments.folder / "README.md").write_text(text, encoding="utf-8")
