@@ -77,6 +77,29 @@ class Similarity(_Group):
     runner: Literal["spark", "memory"] = "spark"
 
 
+class Match(_Group):
+    """Which lost and found posts are compared with each other, and in what blocks."""
+
+    grace_days: int = Field(default=3, ge=0)  # found so much before "lost": people misremember
+    block_posts: int = Field(default=1024, ge=1)  # lost posts a task holds at once
+    # What a lost thing may have been registered as, beside its own category.
+    neighbours: dict[str, tuple[str, ...]] = {
+        "지갑": ("가방", "카드", "현금", "증명서"),
+        "가방": ("쇼핑백", "지갑", "의류"),
+        "쇼핑백": ("가방",),
+        "카드": ("지갑", "증명서"),
+        "증명서": ("지갑", "카드", "서류"),
+        "현금": ("지갑", "유가증권"),
+        "유가증권": ("현금", "지갑"),
+        "휴대폰": ("전자기기",),
+        "전자기기": ("휴대폰", "컴퓨터", "귀금속"),
+        "컴퓨터": ("전자기기", "가방"),
+        "귀금속": ("전자기기",),
+        "서류": ("증명서", "도서용품"),
+        "도서용품": ("서류",),
+    }
+
+
 class Cache(_Group):
     """What is kept on this host."""
 
@@ -105,6 +128,7 @@ class Settings(BaseSettings):
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
+    match: Match = Field(default_factory=Match)
     cache: Cache = Field(default_factory=Cache)
     logging: Logging = Field(default_factory=Logging)
 

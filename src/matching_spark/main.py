@@ -28,6 +28,7 @@ from matching_spark.cli import (
 from matching_spark.config import Origin
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked
+from matching_spark.match_commands import match
 from matching_spark.model_commands import app as models
 from matching_spark.model_commands import reembed
 from matching_spark.posts import Filters, parse_date
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.command()(reembed)
+app.command()(match)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

@@ -11,12 +11,15 @@ from matching_spark.shards import DataFile, Shard, load
 from matching_spark.similarity import (
     Float32,
     Float64,
+    Grouped,
     Index,
     Mask,
     Metric,
     candidates,
     from_cosine,
 )
+
+SCORES_AT_ONCE = 16 << 20  # of a block of queries: 64 MB of float32
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Request:
     threshold: float | None
     metric: Metric = "cosine"
     exclude: frozenset[str] = frozenset()
+    not_before: tuple[int | None, ...] = ()  # a query: the first day of a post that is dated
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -58,10 +62,17 @@ def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
 def scan(shard: Shard, request: Request) -> tuple[int, list[list[Match]]]:
     """How many posts were compared, and the best matches of each query, unranked, at most top_k."""
     mask = shard.where(request.where)
-    if request.exclude:
-        ids = shard.metadata["post_id"].to_pylist()
-        mask &= np.array([i not in request.exclude for i in ids], dtype=bool)
-    return int(mask.sum()), [_scan_one(shard, request, query, mask) for query in request.queries]
+    for post_id in request.exclude:
+        mask &= ~shard.is_post(post_id)
+    hits: list[list[Match]] = [[] for _ in request.queries]
+    alike: dict[tuple[bool, bool], list[int]] = {}
+    for i, query in enumerate(request.queries):
+        alike.setdefault((query.image is not None, query.text is not None), []).append(i)
+    step = max(1, SCORES_AT_ONCE // max(1, len(shard)))
+    for group in alike.values():
+        for start in range(0, len(group), step):
+            _scan_block(shard, request, group[start : start + step], mask, hits)
+    return int(mask.sum()), hits
 
 
 def scan_files(
@@ -71,18 +82,40 @@ def scan_files(
     return [scan(load(file, dimension), request) for file in files]
 
 
-def _scan_one(shard: Shard, request: Request, query: Vectors, mask: Mask) -> list[Match]:
-    parts = []
-    if query.image is not None:
-        parts.append(("image-image", shard.photos, query.image))
-    if query.text is not None:
-        parts.append(("text-image", shard.photos, query.text))
-        parts.append(("text-text", shard.texts, query.text))
+def _scan_block(
+    shard: Shard, request: Request, block: list[int], mask: Mask, hits: list[list[Match]]
+) -> None:
+    """Fill hits[i] of the queries i of a block, which have the same modalities."""
+    queries = [request.queries[i] for i in block]
+    parts: list[tuple[str, Grouped, list[Float32]]] = []
+    if queries[0].image is not None:
+        images = [q.image for q in queries if q.image is not None]
+        parts.append(("image-image", shard.photos, images))
+    if queries[0].text is not None:
+        texts = [q.text for q in queries if q.text is not None]
+        parts.append(("text-image", shard.photos, texts))
+        parts.append(("text-text", shard.texts, texts))
     rough: dict[str, Float32] = {}
     margin = 0.0
-    for name, rows, vector in parts:
-        rough[name], margin = from_cosine(rows.best(vector, len(shard)), request.metric)
-    scores = np.where(mask, combine(rough), np.nan).astype(np.float32)
+    for name, rows, vectors in parts:
+        rough[name], margin = from_cosine(rows.best(np.stack(vectors), len(shard)), request.metric)
+    whole = next(iter(rough.values())) if len(rough) == 1 else combine(rough)
+    scores = np.where(mask, whole, np.nan).astype(np.float32, copy=False)
+    for j, i in enumerate(block):
+        if request.not_before and (first := request.not_before[i]) is not None:
+            scores[j][shard.dated() & (shard.days() < first)] = np.nan
+        each = [(name, rows, vectors[j]) for name, rows, vectors in parts]
+        hits[i] = _keep(shard, request, each, scores[j], margin)
+
+
+def _keep(
+    shard: Shard,
+    request: Request,
+    parts: list[tuple[str, Grouped, Float32]],
+    scores: Float32,
+    margin: float,
+) -> list[Match]:
+    """The best of one query's rough scores (n,), decided in float64."""
     floor = -np.inf if request.threshold is None else request.threshold
     posts = candidates(scores, request.top_k, floor, margin)
 

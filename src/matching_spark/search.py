@@ -114,12 +114,19 @@ def _model(settings: Settings, table: PostsTable, question: Question) -> ClipMod
                 "embed a photo or words with; search with --embedding F.npy or --post ID"
             )
         return None
+    if needed:
+        model = ClipModel.of(settings.model)
+        table.check_model(model.name)
+        return model
+    return table_model(settings, table)
+
+
+def table_model(settings: Settings, table: PostsTable) -> ClipModel | None:
+    """The settings' model where it is the table's: its card has the thresholds; else None."""
     try:
         model = ClipModel.of(settings.model)
         table.check_model(model.name)
     except ModelError:
-        if needed:
-            raise
         return None
     return model
 

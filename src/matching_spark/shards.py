@@ -44,6 +44,8 @@ class DataFile:
     records: int
     size_bytes: int
     deletes: tuple[str, ...] = ()
+    kind: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,32 @@ class Shard:
         if filters.since is not None or filters.until is not None:
             day = self.metadata["happened_on"]
             mask &= _flags(day.is_valid())
-            days = _ints(pc.cast(_one(day), pa.int32()))
             if filters.since is not None:
-                mask &= days >= (filters.since - EPOCH).days
+                mask &= self.days() >= (filters.since - EPOCH).days
             if filters.until is not None:
-                mask &= days <= (filters.until - EPOCH).days
+                mask &= self.days() <= (filters.until - EPOCH).days
         return mask
+
+    def days(self) -> np.ndarray:
+        """(n,) int32, happened_on in days since EPOCH; what a missing one holds means nothing."""
+        return _ints(pc.cast(_one(self.metadata["happened_on"]), pa.int32()))
+
+    def dated(self) -> Mask:
+        """mask[p] = post p has a happened_on."""
+        return _flags(self.metadata["happened_on"].is_valid())
+
+    def is_post(self, post_id: str) -> Mask:
+        return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
+
+    def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A post's vectors to search by: its first photo's, else its words'."""
+        at = np.searchsorted(self.photos.posts, row)
+        if at < len(self.photos.posts) and self.photos.posts[at] == row:
+            return self.photos.vectors[int(self.photos.starts[at])], None
+        at = np.searchsorted(self.texts.posts, row)
+        if at < len(self.texts.posts) and self.texts.posts[at] == row:
+            return None, self.texts.vectors[at]
+        return None, None
 
 
 # pa.scalar, pa.array and np.asarray of an Arrow array each import pandas, which costs a cold search

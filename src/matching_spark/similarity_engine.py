@@ -161,14 +161,12 @@ class SimilarityEngine:
         """A post of the table as a query: its first photo, else its words; and its metadata."""
         shard, row = self.table.find(post_id, snapshot)
         meta = shard.metadata.slice(row, 1).to_pylist()[0] | {"photo": None}
-        at = np.searchsorted(shard.photos.posts, row)
-        if at < len(shard.photos.posts) and shard.photos.posts[at] == row:
-            first = int(shard.photos.starts[at])
-            meta["photo"] = shard.photo_uris[first].as_py()
-            return Vectors(image=shard.photos.vectors[first]), meta
-        at = np.searchsorted(shard.texts.posts, row)
-        if at < len(shard.texts.posts) and shard.texts.posts[at] == row:
-            return Vectors(text=shard.texts.vectors[at]), meta
+        image, text = shard.query(row)
+        if image is not None:
+            first = shard.photos.starts[np.searchsorted(shard.photos.posts, row)]
+            meta["photo"] = shard.photo_uris[int(first)].as_py()
+        if image is not None or text is not None:
+            return Vectors(image, text), meta
         raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
 
     def check_vectors(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -231,6 +229,17 @@ class SimilarityEngine:
 
     def _load(self, key: str, file: DataFile) -> Shard:
         return self._resident.get(key) or shards.load(file, self.table.dimension)
+
+    def match(
+        self, top_k: int = 10, threshold: float | None = None, any_category: bool = False
+    ) -> "DataFrame":
+        """The found posts most like each open lost post: match.SCHEMA, a row a pair.
+
+        `Matcher` has the rules of time and category, and keeps the pairs in the matches table.
+        """
+        from matching_spark.match import Matcher, Rules
+
+        return Matcher(self, Rules(top_k, threshold, any_category)).pairs()
 
     def embeddings(self, where: Filters | None = None) -> "DataFrame":
         """One row a vector, for the data engineer and MLlib.

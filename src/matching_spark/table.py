@@ -235,6 +235,8 @@ class PostsTable:
                     task.file.record_count,
                     task.file.file_size_in_bytes,
                     deletes,
+                    task.file.partition[0],
+                    task.file.partition[1],
                 )
             )
         return sorted(files, key=lambda f: f.uri)

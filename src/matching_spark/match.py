@@ -1,0 +1,311 @@
+"""All lost x found: what every open lost post most looks like, kept in the matches table.
+
+A task is a block of lost posts against some files of found ones: one matrix product, k rows a lost
+post out of it. Spark reduces those rows; no score matrix is ever shuffled.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from matching_spark.config import Match as MatchSettings
+from matching_spark.errors import StorageError, UsageError
+from matching_spark.posts import Filters
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import DataFile, Shard, load
+from matching_spark.similarity import Metric
+from matching_spark.table import PROPERTY, PostsTable
+
+if TYPE_CHECKING:
+    from matching_spark.similarity_engine import SimilarityEngine
+
+SCHEMA = (
+    "lost_id string, found_id string, rank int, score double, score_kind string, "
+    "probability double, components map<string, double>, model string, run_at timestamp"
+)
+PAIR = "lost_id string, found_id string, score double, components map<string, double>"
+RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
+FILES_A_TASK_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How lost posts are matched. threshold None: the model card's for photos and for words."""
+
+    top_k: int = 10
+    threshold: float | None = None
+    any_category: bool = False
+    metric: Metric = "cosine"
+    settings: MatchSettings = field(default_factory=MatchSettings)
+
+    def described(self) -> dict[str, Any]:
+        settings = self.settings.model_dump(exclude={"block_posts"}, mode="json")
+        return {
+            "top_k": self.top_k,
+            "any_category": self.any_category,
+            "metric": self.metric,
+            "settings": settings,
+        }
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """What a run did to the matches table."""
+
+    table: str
+    model: str
+    snapshot: str | None  # of the posts
+    pairs: int
+    added: int
+    removed: int
+    full: bool  # every lost post was computed anew
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Rows [start, stop) of a file of lost posts against some files of found ones."""
+
+    lost: DataFile
+    start: int
+    stop: int
+    found: tuple[DataFile, ...]
+    anew: bool  # the block's posts that are computed anew, or those that are not
+
+
+class Matcher:
+    """Matches the lost posts of one table by one set of rules."""
+
+    def __init__(self, engine: "SimilarityEngine", rules: Rules) -> None:
+        if engine.table.spark is None:
+            raise UsageError("match needs a table opened with a Spark session")
+        if rules.top_k < 1:
+            raise UsageError(f"top_k is {rules.top_k}; it must be 1 or more")
+        self.table: PostsTable = engine.table
+        self.spark = engine.table.spark
+        self.rules = rules
+        card = engine.model.default_threshold if engine.model else lambda pair: None
+        self._thresholds = (
+            (rules.threshold, rules.threshold)
+            if rules.threshold is not None or rules.metric != "cosine"
+            else (card("image-image"), card("text-image"))
+        )
+        self.name = f"{engine.table.name.rpartition('.')[0]}.matches"
+
+    def pairs(self) -> DataFrame:
+        """SCHEMA: the k found posts most like each open lost post, computed anew."""
+        files = self.table.plan()
+        return self._ranked(self._scan(self._tasks(files, files, anew=True), None))
+
+    def run(self, new: bool = False) -> MatchReport:
+        """Bring the matches table to what `pairs` gives, in one commit; nothing to do, no commit.
+
+        new: compute only what came, changed or went since the last run; the result is the same.
+        """
+        self.table.refresh()
+        self._create()
+        existing = self.spark.table(self.name)
+        since = self._last_run() if new else None
+        pairs = self._since(since, existing) if since else self.pairs()
+        pairs = pairs.localCheckpoint()  # read thrice, and once while what it reads is replaced
+        keys = ["lost_id", "found_id"]
+        unchanged = pairs.join(existing.select(*keys, "rank", "score"), [*keys, "rank", "score"])
+        total, before, same = pairs.count(), existing.count(), unchanged.count()
+        if same < max(total, before) or (since is None and not before):
+            first_seen = existing.select(*keys, F.col("run_at").alias("seen"))
+            rows = pairs.join(first_seen, keys, "left").withColumn(
+                "run_at", F.coalesce("seen", "run_at")
+            )
+            stamp = {"snapshot": self.table.snapshot, "rules": self._stamp()}
+            (
+                rows.select(*existing.columns)
+                .writeTo(self.name)
+                .option(f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False))
+                .overwrite(F.lit(True))
+            )
+        return MatchReport(
+            table=self.table.uri,
+            model=self.table.model,
+            snapshot=self.table.snapshot,
+            pairs=total,
+            added=total - pairs.join(existing.select(keys), keys).count() if before else total,
+            removed=existing.join(pairs.select(keys), keys, "left_anti").count() if before else 0,
+            full=since is None,
+        )
+
+    # -- what is compared ----------------------------------------------------------------------
+
+    def _tasks(
+        self, lost: Sequence[DataFile], found: Sequence[DataFile], anew: bool
+    ) -> list[_Task]:
+        """Every block of lost posts beside the files of the categories that go with its own."""
+        from matching_spark.similarity_engine import pack
+
+        out = []
+        step = self.rules.settings.block_posts
+        for file in (f for f in lost if f.kind == "lost"):
+            wanted = self._categories(file.category)
+            with_it = [
+                f
+                for f in found
+                if f.kind == "found" and (wanted is None or not f.category or f.category in wanted)
+            ]
+            total = sum(f.size_bytes for f in with_it)
+            groups = pack(with_it, -(-total // FILES_A_TASK_BYTES)) if with_it else []
+            for start in range(0, file.records, step):
+                stop = min(start + step, file.records)
+                out += [_Task(file, start, stop, tuple(group), anew) for group in groups]
+        return out
+
+    def _categories(self, category: str) -> set[str] | None:
+        """The categories that a lost post of this one may be found in; None is all."""
+        if self.rules.any_category or not category:
+            return None
+        return {category, *self.rules.settings.neighbours.get(category, ())}
+
+    def _scan(self, tasks: list[_Task], anew: frozenset[str] | None) -> DataFrame:
+        """PAIR rows of all tasks: at most k a lost post and task."""
+        run = partial(
+            _match,
+            rules=self.rules,
+            thresholds=self._thresholds,
+            dimension=self.table.dimension,
+            anew=anew,
+        )
+        context = self.spark.sparkContext
+        rows = context.parallelize(tasks, max(1, len(tasks))).flatMap(run)
+        return self.spark.createDataFrame(rows, PAIR)
+
+    def _ranked(self, pairs: DataFrame) -> DataFrame:
+        order = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
+        return (
+            pairs.withColumn("rank", F.row_number().over(order))
+            .where(F.col("rank") <= self.rules.top_k)
+            .select(
+                "lost_id",
+                "found_id",
+                "rank",
+                "score",
+                F.lit(self.rules.metric).alias("score_kind"),
+                F.lit(None).cast("double").alias("probability"),
+                "components",
+                F.lit(self.table.model).alias("model"),
+                F.current_timestamp().alias("run_at"),
+            )
+        )
+
+    # -- only what is new ----------------------------------------------------------------------
+
+    def _since(self, snapshot: str, existing: DataFrame) -> DataFrame:
+        """The pairs from those of the last run, at `snapshot`.
+
+        A lost post is computed anew when it came or changed, or when its list lost a member: what
+        would take the free place is not known. The others meet only the files that came since.
+        """
+        files = self.table.plan()
+        before = {f.uri for f in self.table.plan(None, snapshot)}
+        now = self.table.frame().select("post_id", "updated_at", "kind", "status")
+        then = self.spark.read.option("versionAsOf", snapshot).table(self.table.name)
+        stable = now.join(then.select("post_id", "updated_at"), ["post_id", "updated_at"])
+        changed = now.where("kind = 'lost'").join(stable, "post_id", "left_anti")
+        gone = existing.join(
+            stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti"
+        )
+        ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()
+        anew = frozenset(row[0] for row in ids)
+        fresh = [f for f in files if f.uri not in before]
+        tasks = self._tasks(files, files, anew=True) if anew else []
+        tasks += self._tasks(files, fresh, anew=False) if fresh else []
+        still = now.where("kind = 'lost' AND status = 'open'").select(
+            F.col("post_id").alias("lost_id")
+        )
+        again = self.spark.createDataFrame([(i,) for i in sorted(anew)], "lost_id string")
+        kept = (
+            existing.select("lost_id", "found_id", "score", "components")
+            .join(again, "lost_id", "left_anti")
+            .join(still, "lost_id", "left_semi")
+        )
+        both = kept.unionByName(self._scan(tasks, anew))
+        # A file that was only rewritten brings pairs that are there already.
+        return self._ranked(both.dropDuplicates(["lost_id", "found_id"]))
+
+    def _stamp(self) -> dict[str, Any]:
+        return self.rules.described() | {
+            "model": self.table.model,
+            "thresholds": list(self._thresholds),
+        }
+
+    def _last_run(self) -> str | None:
+        """The posts' snapshot of the last run by these same rules, if it can still be read."""
+        summaries = (
+            self.spark.table(f"{self.name}.snapshots").orderBy(F.desc("committed_at")).limit(1)
+        ).collect()
+        stamp = json.loads(summaries[0]["summary"].get(RUN, "{}")) if summaries else {}
+        same = stamp.get("rules") == json.loads(json.dumps(self._stamp(), ensure_ascii=False))
+        snapshot: str | None = stamp.get("snapshot")
+        return snapshot if same and snapshot in self.table.snapshots else None
+
+    def _create(self) -> None:
+        try:
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {self.name} ({SCHEMA}) USING iceberg "
+                "TBLPROPERTIES ('format-version'='2')"
+            )
+        except Exception as error:
+            raise StorageError(f"{self.name} could not be made: {error}") from error
+
+
+def _match(
+    task: _Task,
+    rules: Rules,
+    thresholds: tuple[float | None, float | None],
+    dimension: int,
+    anew: frozenset[str] | None,
+) -> Iterator[tuple[str, str, float, dict[str, float]]]:
+    """The task: the block's open lost posts against its files, k pairs a post."""
+    lost = load(task.lost, dimension)
+    rows = _rows(lost, task, anew)
+    if not rows:
+        return
+    ids = [lost.metadata["post_id"][row].as_py() for row in rows]
+    vectors = [Vectors(*lost.query(row)) for row in rows]
+    days, dated = lost.days(), lost.dated()
+    first = [int(days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
+    best: list[list[Any]] = [[] for _ in rows]
+    by_photo = [i for i, v in enumerate(vectors) if v.image is not None]
+    by_words = [i for i, v in enumerate(vectors) if v.text is not None]
+    for file in task.found:
+        shard = load(file, dimension)
+        for group, threshold in ((by_photo, thresholds[0]), (by_words, thresholds[1])):
+            request = Request(
+                tuple(vectors[i] for i in group),
+                Filters(kind="found"),
+                rules.top_k,
+                threshold,
+                rules.metric,
+                not_before=tuple(first[i] for i in group),
+            )
+            for i, hits in zip(group, scan(shard, request)[1], strict=True):
+                best[i] += hits
+    for lost_id, matches in zip(ids, best, strict=True):
+        matches.sort(key=lambda m: (-m.score, m.post_id))
+        for match in matches[: rules.top_k]:
+            yield lost_id, match.post_id, match.score, match.components
+
+
+def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> list[int]:
+    """The block's open posts that have something to compare and are on this task's side."""
+    open_ = np.flatnonzero(lost.where(Filters(kind="lost"))[task.start : task.stop]) + task.start
+    rows = [int(row) for row in open_ if any(v is not None for v in lost.query(int(row)))]
+    if anew is None:
+        return rows
+    column = lost.metadata["post_id"]
+    return [row for row in rows if (column[row].as_py() in anew) == task.anew]

@@ -1,0 +1,84 @@
+"""matching-spark match: all open lost posts against all open found ones."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli import (
+    ConfOption,
+    JsonOption,
+    SettingsOption,
+    TableOption,
+    VerboseOption,
+    begin,
+    errors,
+)
+from matching_spark.errors import UsageError
+
+FORMATS = (".jsonl", ".csv")
+
+
+def match(
+    new: Annotated[bool, typer.Option("--new", help="Only what came since the last run.")] = False,
+    top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
+    output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Compare all open lost posts with all open found ones; keep the pairs in the matches table."""
+    run = begin(
+        table,
+        conf,
+        settings_file,
+        as_json,
+        verbose,
+        similarity={"top_k": top_k, "threshold": threshold},
+    )
+    if output is not None and output.suffix not in FORMATS:
+        raise UsageError(f"--output {output}: its name must end in one of {', '.join(FORMATS)}")
+    from matching_spark.match import Matcher, Rules
+    from matching_spark.output import write_file
+    from matching_spark.search import table_model
+    from matching_spark.session import session
+    from matching_spark.similarity_engine import SimilarityEngine
+    from matching_spark.table import PostsTable
+
+    wanted = run.settings.similarity
+    model = table_model(run.settings, PostsTable.open(run.table_uri))
+    errors.print("starting Spark ...")
+    with session(run.settings) as spark:
+        engine = SimilarityEngine(PostsTable.open(run.table_uri, spark), "spark", model)
+        rules = Rules(
+            wanted.top_k, wanted.threshold, any_category, wanted.metric, run.settings.match
+        )
+        matcher = Matcher(engine, rules)
+        report = matcher.run(new)
+        if output is not None:
+            rows = spark.table(matcher.name).orderBy("lost_id", "rank").toLocalIterator()
+            names = ("lost_id", "found_id", "rank", "score", "score_kind", "components", "model")
+            text = io.StringIO()
+            writer = csv.writer(text)
+            if output.suffix == ".csv":
+                writer.writerow(names)
+            for row in rows:
+                if output.suffix == ".csv":
+                    writer.writerow([row[name] for name in names])
+                else:
+                    text.write(json.dumps({n: row[n] for n in names}, ensure_ascii=False) + "\n")
+            mark = "\ufeff" if output.suffix == ".csv" else ""  # or Excel takes it for CP949
+            write_file(output, (mark + text.getvalue()).encode())
+            errors.print(f"written: {output}")
+    view = Table("pairs", "added", "removed", "computed")
+    computed = "all" if report.full else "what is new"
+    view.add_row(f"{report.pairs:,}", f"{report.added:,}", f"{report.removed:,}", computed)
+    run.emit(report.to_dict(), view)
