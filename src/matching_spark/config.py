@@ -50,6 +50,7 @@ class Hadoop(_Group):
     conf_dir: str | None = None  # HADOOP_CONF_DIR when not given
     # One HDFS block: a task reads a file in a second or two, and a NameNode holds few of them.
     target_file_bytes: int = Field(default=128 << 20, ge=1 << 20)
+    maven: str = "https://repo1.maven.org/maven2"  # where `cluster up` fetches its one jar
 
 
 class Model(_Group):

@@ -25,6 +25,7 @@ from matching_spark.cli import (
     errors,
     progress_bar,
 )
+from matching_spark.cluster_commands import app as cluster
 from matching_spark.config import Origin
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(models, name="models")
+app.add_typer(cluster, name="cluster")
 app.command()(reembed)
 app.command()(match)
 
