@@ -25,6 +25,9 @@ demo: setup ## draw posts, store them, search with a photo: the tour, into demo-
 test: setup ## every fast test
 	.venv/bin/pytest
 
+test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
+	.venv/bin/pytest -m '' tests/cluster
+
 lint: setup ## ruff and mypy
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check src tests
@@ -49,4 +52,4 @@ model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: som
 clean: ## remove what the targets made
 	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-parity model lint clean
+.PHONY: help setup demo test test-cluster test-parity model lint clean

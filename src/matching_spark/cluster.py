@@ -271,7 +271,13 @@ class _Starter:
 
     def _start(self, name: str, command: list[str], page: str | None = None) -> None:
         log = self.folder / "logs" / f"{name}.log"
-        environment = os.environ | {"SPARK_HOME": str(self._home), "SPARK_LOCAL_IP": HOST}
+        core = next((self._home / "jars").glob("spark-core_*.jar"))
+        environment = os.environ | {
+            "SPARK_HOME": str(self._home),
+            "SPARK_LOCAL_IP": HOST,
+            # A worker that starts an executor looks for it, or for a folder of Spark's own build.
+            "SPARK_SCALA_VERSION": core.name.split("_")[1].split("-")[0],
+        }
         with log.open("ab") as out:
             process = subprocess.Popen(
                 command,
