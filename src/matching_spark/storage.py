@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
@@ -50,15 +51,23 @@ def _open_fs(uri: str) -> tuple[Any, str]:
         raise StorageError(f"{uri}: {scheme}:// is not supported; use a folder or hdfs://")
     if is_local(uri):
         return fsspec.filesystem("file"), local_path(uri)
+    parts = urlsplit(uri)
+    with _errors(uri):
+        return _hdfs(parts.hostname, parts.port, os.getpid()), parts.path
+
+
+@lru_cache(maxsize=8)
+def _hdfs(host: str | None, port: int | None, process: int) -> Any:
+    """One client a name node and process: its threads do not live on in a fork.
+
+    Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
+    threads that are not there, and a JVM is started by a fork.
+    """
     try:
         from hdfs_native.fsspec import HdfsFileSystem
     except ImportError:
-        raise StorageError(
-            f"{uri}: reading HDFS needs `pip install 'matching-spark[hdfs]'`"
-        ) from None
-    parts = urlsplit(uri)
-    with _errors(uri):
-        return HdfsFileSystem(host=parts.hostname, port=parts.port), parts.path
+        raise StorageError("reading HDFS needs `pip install 'matching-spark[hdfs]'`") from None
+    return HdfsFileSystem(host=host, port=port, skip_instance_cache=True)
 
 
 @contextmanager
