@@ -28,9 +28,15 @@ test: setup ## every fast test
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' tests/cluster
 
+bench: setup ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
+	.venv/bin/python -m benchmarks
+
+bench-full: setup ## the large sizes and all peers, an hour or more
+	.venv/bin/python -m benchmarks --full
+
 lint: setup ## ruff and mypy
 	.venv/bin/ruff check .
-	.venv/bin/ruff format --check src tests
+	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
 
 $(TORCH)/.ready: training/requirements.txt | setup
@@ -52,4 +58,4 @@ model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: som
 clean: ## remove what the targets made
 	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-cluster test-parity model lint clean
+.PHONY: help setup demo test test-cluster test-parity model bench bench-full lint clean

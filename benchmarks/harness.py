@@ -1,0 +1,111 @@
+"""What every benchmark gives: rows that say what was timed, where, and how far to trust it.
+
+A benchmark is a module here with `run(full) -> list[Row]`. What is compared is timed in one run on
+one machine; a ratio is of medians, and the spread stands beside it.
+"""
+
+import datetime as dt
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).parents[1]
+ROWS = Path(__file__).parent / "rows"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `value` is the median of `runs` runs, `low` and `high` the extremes."""
+
+    what: str  # the task: "one query, 200,000 x 512, top 10"
+    subject: str  # who did it: "spark runner", "numpy"
+    value: float
+    low: float
+    high: float
+    runs: int
+    unit: str  # ms, s, MB, vectors/s, ratio
+    state: Literal["cold", "warm"]
+    includes: str  # what the time covers: "plan, scan, merge, finished results"
+    goal: str = ""  # "at most 1.2 x numpy", where there is one
+    met: bool | None = None
+
+
+def seconds(function: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> list[float]:
+    """Wall-clock seconds of each of `repeats` calls, after `warm_up` calls that are not counted."""
+    for _ in range(warm_up):
+        function()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def row(
+    what: str,
+    subject: str,
+    values: Sequence[float],
+    unit: str,
+    state: Literal["cold", "warm"],
+    includes: str,
+    goal: str = "",
+    met: bool | None = None,
+) -> Row:
+    """A row of the figures of several runs; `values` are in `unit` already."""
+    median = statistics.median(values)
+    return Row(
+        *(what, subject, median, min(values), max(values), len(values)),
+        *(unit, state, includes, goal, met),
+    )
+
+
+def machine() -> dict[str, str]:
+    """Where and with what the rows were measured."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].partition(": ")[2] if names else model
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    libraries = ("numpy", "faiss-cpu", "pyarrow", "pyspark", "pyiceberg", "onnxruntime")
+    return {
+        "cpu": f"{os.cpu_count()} x {model}",
+        "memory": f"{memory_bytes / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "libraries": ", ".join(f"{name} {version(name)}" for name in libraries),
+    }
+
+
+def commit() -> str:
+    """The commit measured, with + when the tree has changes."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "conf")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+
+
+def save(name: str, rows: Sequence[Row], full: bool) -> None:
+    """Keep the rows of a benchmark in benchmarks/rows/NAME.json, in place of its earlier ones."""
+    ROWS.mkdir(exist_ok=True)
+    content = {
+        "measured": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit(),
+        "full": full,
+        "machine": machine(),
+        "rows": [asdict(each) for each in rows],
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    (ROWS / f"{name}.json").write_text(text, encoding="utf-8")
