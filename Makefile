@@ -39,6 +39,16 @@ lint: setup ## ruff and mypy
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
 
+environment: setup ## dist/environment.tar.gz: what executors need that do not have the project
+	@rm -rf dist/environment && mkdir -p dist
+	$(UV) venv --quiet --relocatable --python $(PYTHON) dist/environment
+	$(UV) export --quiet --locked --no-dev --extra hdfs --no-emit-project --no-emit-package pyspark \
+	  --no-emit-package py4j --output-file dist/requirements.txt
+	$(UV) pip install --quiet --python dist/environment/bin/python -r dist/requirements.txt
+	.venv/bin/python -m hatchling build -t wheel -d dist/wheel
+	$(UV) pip install --quiet --python dist/environment/bin/python --no-deps --reinstall dist/wheel/*.whl
+	tar -C dist/environment -cf - . | gzip -1 > dist/environment.tar.gz
+
 $(TORCH)/.ready: training/requirements.txt | setup
 	$(UV) venv --quiet --python $(PYTHON) $(TORCH)
 	$(UV) pip install --quiet --python $(TORCH)/bin/python -r training/requirements.txt
@@ -58,4 +68,4 @@ model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: som
 clean: ## remove what the targets made
 	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-cluster test-parity model bench bench-full lint clean
+.PHONY: help setup demo test test-cluster environment test-parity model bench bench-full lint clean

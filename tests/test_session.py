@@ -6,10 +6,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.session import conf_dir
+from matching_spark.session import conf_dir, read_conf
 
 ROOT = Path(__file__).parents[1]
 SHOW = """
@@ -19,12 +21,6 @@ from matching_spark.config import Settings
 with session(Settings()) as spark:
     print(json.dumps({"dir": str(conf_dir()), **dict(spark.sparkContext.getConf().getAll())}))
 """
-
-
-def defaults(folder: Path) -> dict[str, str]:
-    lines = (folder / "spark-defaults.conf").read_text("utf-8").splitlines()
-    pairs = [line.split(None, 1) for line in lines if line and not line.startswith("#")]
-    return {key: value.strip() for key, value in pairs}
 
 
 def session_of(**env: str) -> dict[str, str]:
@@ -47,9 +43,32 @@ def test_the_session_has_what_the_file_says(spark: SparkSession) -> None:
     """All but what the tests' own session sets over it, and what only a launcher reads."""
     held = dict(spark.sparkContext.getConf().getAll())
     own = {"spark.master", "spark.sql.shuffle.partitions"}
-    for key, value in defaults(conf_dir()).items():
+    for key, value in read_conf(conf_dir() / "spark-defaults.conf").items():
         if key not in own:
             assert held[key] == value, key
+
+
+# Where Spark declares its keys; an object's are known once it is loaded.
+DECLARED = (
+    "internal.config.package$",
+    "internal.config.Python$",
+    "internal.config.UI$",
+    "internal.config.Kryo$",
+    "sql.internal.SQLConf$",
+    "sql.internal.StaticSQLConf$",
+)
+
+
+@pytest.mark.parametrize("name", ["spark-defaults.conf", "cluster.conf"])
+def test_every_key_is_one_that_this_spark_knows(name: str, spark: SparkSession) -> None:
+    jvm: Any = spark._jvm
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    for declared in DECLARED:
+        jvm.java.lang.Class.forName(f"org.apache.spark.{declared}", True, loader)
+    find = jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
+    assert find("spark.no.such.key") is None
+    for key in read_conf(conf_dir() / name):
+        assert find(key) is not None, key
 
 
 def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
@@ -71,8 +90,11 @@ def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
         assert (site / "matching_spark" / needed).is_file(), needed
     got = session_of(PYTHONPATH=str(site))
     assert got["dir"] == str(site / "matching_spark" / "conf")
-    assert defaults(site / "matching_spark" / "conf").items() <= got.items()
-    assert (site / "matching_spark" / "conf" / "log4j2.properties").is_file()
+    assert (
+        read_conf(site / "matching_spark" / "conf" / "spark-defaults.conf").items() <= got.items()
+    )
+    for also in ("log4j2.properties", "cluster.conf"):
+        assert (site / "matching_spark" / "conf" / also).is_file()
 
 
 def test_a_users_own_folder_wins(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What every command shares: its options, its settings, how it prints, how it shows progress."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ def begin(
         given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
     settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
     setup_logging(settings.logging, new_run_id())
+    if settings.hadoop.conf_dir:  # where the HDFS client and the JVM look for it
+        os.environ["HADOOP_CONF_DIR"] = settings.hadoop.conf_dir
     return Run(settings, origins, as_json or not sys.stdout.isatty())
 
 

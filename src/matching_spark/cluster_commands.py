@@ -12,6 +12,7 @@ from matching_spark.cli import (
     SettingsOption,
     VerboseOption,
     begin,
+    choose,
     errors,
 )
 from matching_spark.errors import InputError
@@ -24,6 +25,7 @@ FOLDER = Path("cluster")
 @app.command()
 def up(
     folder: FolderOption = FOLDER,
+    manager: Annotated[str, typer.Option(help="standalone or yarn.")] = "standalone",
     datanodes: Annotated[int, typer.Option(min=1, max=16)] = 2,
     workers: Annotated[int, typer.Option(min=1, max=16)] = 2,
     worker_cores: Annotated[int, typer.Option(min=1)] = 1,
@@ -32,13 +34,15 @@ def up(
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Start a NameNode, DataNodes, a Spark master and workers on loopback."""
+    """Start HDFS and Spark (or YARN) on loopback; again, what has died of them."""
     run = begin(None, None, settings_file, as_json, verbose)
     from matching_spark import cluster
 
+    choose("--manager", manager, cluster.MANAGERS)
     started = cluster.up(
         folder,
         Path(run.settings.cache.folder),
+        manager=manager,  # type: ignore[arg-type]
         datanodes=datanodes,
         workers=workers,
         worker_cores=worker_cores,
@@ -48,8 +52,8 @@ def up(
     )
     _show(run, started.to_dict())
     errors.print(
-        f"use it: matching-spark ingest ... --table {started.hdfs}/lostfound "
-        f"--conf spark.master={started.master}"
+        f"use it: export HADOOP_CONF_DIR={started.hadoop_conf} "
+        f"MATCHING_TABLE={started.hdfs}/lostfound MATCHING_SPARK__MASTER={started.master}"
     )
 
 
@@ -93,6 +97,9 @@ def _show(run: Run, state: dict[str, Any]) -> None:
     for each in state["processes"]:
         where = "\n".join(filter(None, (each["page"], each["log"])))
         view.add_row(each["name"], str(each["pid"]), "up" if each["alive"] else "DOWN", where)
-    view.caption = f"spark.master={state['master']}, {state['live_datanodes']} DataNodes live"
+    view.caption = (
+        f"spark.master={state['master']}, {state['live_datanodes']} DataNodes and "
+        f"{state['live_workers']} workers live"
+    )
     view.caption_justify = "left"
     run.emit(state, view)

@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,14 @@ class Hadoop(_Group):
     conf_dir: str | None = None  # HADOOP_CONF_DIR when not given
     # One HDFS block: a task reads a file in a second or two, and a NameNode holds few of them.
     target_file_bytes: int = Field(default=128 << 20, ge=1 << 20)
+    # Of the table's new files; None: as HDFS itself has it, which photos always follow.
+    replication: int | None = Field(default=None, ge=1, le=512)
+    block_bytes: int | None = Field(default=None, ge=1 << 20)
+    # How long `compact` leaves what a search may still read; longer than the longest match.
+    snapshot_keep: timedelta = timedelta(days=1)  # 1d, 36:00:00
+    # Of a commit that another writer overtook; the waits double: 8 of them are about 90 s.
+    commit_retries: int = Field(default=8, ge=0, le=20)
+    commit_wait_s: float = Field(default=0.35, gt=0)  # the first wait, give or take 40 %
     maven: str = "https://repo1.maven.org/maven2"  # where `cluster up` fetches its one jar
 
 
@@ -65,6 +74,7 @@ class Spark(_Group):
     """What Spark is started with, over conf/spark-defaults.conf."""
 
     master: str | None = None
+    profile: Literal["laptop", "cluster"] = "laptop"  # cluster: conf/cluster.conf over it
     app_name: str = "matching-spark"
     conf: Annotated[dict[str, str], BeforeValidator(_spark_conf)] = {}
 

@@ -29,6 +29,7 @@ from matching_spark.cluster_commands import app as cluster
 from matching_spark.config import Origin
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked
+from matching_spark.maintenance_commands import compact, undo
 from matching_spark.match_commands import match
 from matching_spark.model_commands import app as models
 from matching_spark.model_commands import reembed
@@ -50,6 +51,8 @@ app.add_typer(models, name="models")
 app.add_typer(cluster, name="cluster")
 app.command()(reembed)
 app.command()(match)
+app.command()(compact)
+app.command()(undo)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -102,7 +105,7 @@ def ingest(
     choose("--kind", kind, KINDS)
     choose("--format", format, FORMATS)
     format = format or detect_format(source)
-    target = run.settings.hadoop.target_file_bytes
+    hadoop = run.settings.hadoop
     if format != "parquet":
         posts = read_posts(source, format, kind)  # type: ignore[arg-type]
     from matching_spark.clip import ClipModel
@@ -116,11 +119,11 @@ def ingest(
     errors.print("starting Spark ...")
     with session(run.settings) as spark, progress_bar() as progress:
         if format == "parquet":
-            report = ingest_vectors(source, uri, spark, kind, target)  # type: ignore[arg-type]
+            report = ingest_vectors(source, uri, spark, kind, hadoop, progress)  # type: ignore[arg-type]
         else:
             clip = ClipModel.of(run.settings.model)
             opened = PostsTable.open_or_create(
-                uri, spark, model=clip.name, dimension=clip.dimension, target_file_bytes=target
+                uri, spark, model=clip.name, dimension=clip.dimension, hadoop=hadoop
             )
             report = ingest_posts(posts, opened, clip, progress, absolute(source))
         write_rejects(report, rejects or default_rejects(report.table, source))
@@ -242,7 +245,7 @@ def close(
 
     PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
     with session(run.settings) as spark:
-        opened = PostsTable.open(run.table_uri, spark)
+        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
         changed = opened.set_status(post_ids, state)  # type: ignore[arg-type]
     done = Table("changed", "asked", "state", "snapshot")
     done.add_row(str(changed), str(len(set(post_ids))), state, opened.snapshot or "")
@@ -281,9 +284,11 @@ def status(
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = begin(table, conf, settings_file, as_json, verbose)
     from matching_spark.clip import provider
+    from matching_spark.maintenance import waiting
     from matching_spark.table import PostsTable
 
-    state = PostsTable.open(run.table_uri).status()
+    opened = PostsTable.open(run.table_uri, hadoop=run.settings.hadoop)
+    state = opened.status() | {"compact": waiting(opened).to_dict()}
     state["provider"] = provider(run.settings.model.device)
     view = Table("kind", "category", "state", title=state["table"], title_justify="left")
     view.add_column("posts", justify="right")
@@ -293,10 +298,25 @@ def status(
         f"{state['total']:,} posts, model {state['model']} ({state['dimension']} numbers), "
         f"snapshot {state['snapshot']}, {state['data_files']} data files and "
         f"{state['delete_files']} delete files, {state['bytes'] / 1e6:.1f} MB; models run on "
-        f"{state['provider']}"
+        f"{state['provider']}\n{_gain(state['compact'])}"
     )
     view.caption_justify = "left"
     run.emit(state, view)
+
+
+def _gain(compact: dict[str, int]) -> str:
+    """What a compact would do, in a sentence."""
+    parts = []
+    if compact["small_files"] or compact["deleted_rows"]:
+        parts.append(
+            f"make {compact['files_after']:,} data files of them ({compact['small_files']:,} are "
+            f"small) and fold {compact['deleted_rows']:,} deleted rows in"
+        )
+    if compact["expiring_snapshots"]:
+        freed = f"{compact['expiring_bytes'] / 1e6:.1f} MB"
+        parts.append(f"expire {compact['expiring_snapshots']:,} snapshots, freeing {freed}")
+    waits = f"{compact['waiting_snapshots']:,} older snapshots wait for hadoop.snapshot_keep"
+    return f"compact would {', '.join(parts) or 'change nothing'}; {waits}"
 
 
 @app.command()

@@ -175,7 +175,8 @@ def reembed(
     clip = ClipModel.of(run.settings.model)
     PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
     with session(run.settings) as spark, progress_bar() as progress:
-        report = change(PostsTable.open(run.table_uri, spark), clip, progress)
+        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
+        report = change(opened, clip, progress)
     run.emit(report.to_dict(), _facts(report.to_dict()))
 
 

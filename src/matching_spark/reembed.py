@@ -11,7 +11,6 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -154,31 +153,16 @@ class _Reembed:
 
     def switch(self, base: str | None) -> bool:
         """Make the branch the table, unless the table is no more what `base` was."""
-        jvm: Any = self.spark._jvm
-        session: Any = self.spark._jsparkSession
-        operations = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-            session, self.table.name
-        ).operations()
-        now = operations.refresh()
-        current = now.currentSnapshot()
-        if (None if current is None else str(current.snapshotId())) != base:
-            return False
         properties = {"model": self.model.name, "dimension": str(self.model.dimension)}
-        built = jvm.org.apache.iceberg.TableMetadata.buildFrom(now)
-        if base is not None:
-            head = now.ref(self.ref).snapshotId()
-            properties["model-snapshot"] = str(head)
-            built = built.setBranchSnapshot(head, "main").removeRef(self.ref)
-        built = built.setProperties({PROPERTY + k: v for k, v in properties.items()})
-        try:
-            # Fails when anybody has committed since `now` was read, and is not retried.
-            operations.commit(now, built.build())
-        except Py4JJavaError as error:
-            if "CommitFailedException" in str(error):
-                return False
-            raise StorageError(f"{self.table.uri} could not be switched: {error}") from error
-        self.spark.catalog.refreshTable(self.table.name)
-        return True
+
+        def change(now: Any, builder: Any) -> Any:
+            if base is not None:
+                head = now.ref(self.ref).snapshotId()
+                properties["model-snapshot"] = str(head)
+                builder = builder.setBranchSnapshot(head, "main").removeRef(self.ref)
+            return builder.setProperties({PROPERTY + k: v for k, v in properties.items()})
+
+        return self.table.swap(base, change)
 
     def _posts(self) -> DataFrame:
         """The table as `assemble` wants it, its photos and words beside."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from matching_spark.config import Settings
-from matching_spark.errors import StorageError
+from matching_spark.config import Hadoop, Settings
+from matching_spark.errors import StorageError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,16 @@ def conf_dir() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 
+def read_conf(file: Path) -> dict[str, str]:
+    """The keys and values of a file as spark-defaults.conf is written."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
+    return {key: value.strip() for key, value in pairs}
+
+
 def start_session(settings: Settings | None = None) -> SparkSession:
     """A SparkSession with conf/spark-defaults.conf and the settings' own Spark keys applied.
 
@@ -36,12 +46,13 @@ def start_session(settings: Settings | None = None) -> SparkSession:
     os.environ["SPARK_CONF_DIR"] = str(conf_dir())
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    if settings.hadoop.conf_dir:
-        os.environ["HADOOP_CONF_DIR"] = settings.hadoop.conf_dir
+    if shipped := settings.spark.conf.get("spark.pyspark.python"):
+        os.environ["PYSPARK_PYTHON"] = shipped  # Spark itself heeds the key in spark-submit alone
     builder = SparkSession.builder.appName(settings.spark.app_name)
     if settings.spark.master:
         builder = builder.master(settings.spark.master)
-    for key, value in settings.spark.conf.items():
+    profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
+    for key, value in (profile | _hadoop(settings.hadoop) | settings.spark.conf).items():
         builder = builder.config(key, value)
     with _jvm_stderr() as said:
         try:
@@ -54,6 +65,20 @@ def start_session(settings: Settings | None = None) -> SparkSession:
                 "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
                 "packages"
             ) from error
+
+
+def _hadoop(hadoop: Hadoop) -> dict[str, str]:
+    """The keys that the settings of HDFS stand for."""
+    keys = {}
+    if hadoop.conf_dir:
+        os.environ["HADOOP_CONF_DIR"] = hadoop.conf_dir
+        # Executors' Python reads HDFS itself, and finds a nameservice there.
+        keys["spark.executorEnv.HADOOP_CONF_DIR"] = hadoop.conf_dir
+    if hadoop.replication:
+        keys["spark.hadoop.dfs.replication"] = str(hadoop.replication)
+    if hadoop.block_bytes:
+        keys["spark.hadoop.dfs.blocksize"] = str(hadoop.block_bytes)
+    return keys
 
 
 @contextmanager

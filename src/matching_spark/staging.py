@@ -38,6 +38,7 @@ STAGED = pa.schema(
         ("detail", pa.string()),
     ]
 )
+FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class Staging:
             done,
         )
         start = time.perf_counter()
-        with _ticking(self._progress, what, lambda: done.value, count):
+        with ticking(self._progress, what, lambda: done.value, count):
             items.foreachPartition(task)
         return time.perf_counter() - start
 
@@ -183,7 +184,9 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         except FileNotFoundError:  # since it was listed
             batch.rows.append(_row(item.key, reason="missing", detail=f"no {item.payload}"))
             continue
-        if not storage.exists(uri):
+        written = storage.written(uri)
+        # An old one may be an orphan that a compact is about to remove: written anew, it is not.
+        if written is None or time.time() - written > FRESH_S:
             storage.write_bytes(uri, encode_photo(image))
         batch.photos.append((item.key, uri))
         batch.pixels.append(model.preprocess(image))
@@ -202,7 +205,7 @@ def _row(
 
 
 @contextmanager
-def _ticking(progress: Progress, what: str, done: Callable[[], int], total: int) -> Iterator[None]:
+def ticking(progress: Progress, what: str, done: Callable[[], int], total: int) -> Iterator[None]:
     """Report progress twice a second while a Spark job holds the main thread."""
     finished = threading.Event()
 

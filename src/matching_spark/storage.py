@@ -102,7 +102,7 @@ def write_bytes(uri: str, data: bytes) -> None:
         try:
             with fs.open(temporary, "wb") as stream:
                 stream.write(data)
-            fs.mv(temporary, path)
+            fs.mv(temporary, path, overwrite=True)  # HDFS refuses otherwise, local ones do it
         except BaseException:
             if fs.exists(temporary):
                 fs.rm(temporary)
@@ -121,16 +121,41 @@ def is_dir(uri: str) -> bool:
         return bool(fs.isdir(path))
 
 
+def folders(uri: str) -> list[str]:
+    """The names of the folders in a folder, sorted."""
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        below = [each for each in fs.ls(path, detail=True) if each["type"] == "directory"]
+    return sorted(each["name"].rstrip("/").rpartition("/")[2] for each in below)
+
+
 def walk(uri: str) -> Iterator[str]:
     """Every file below `uri`, sorted, spelt like `uri` itself."""
+    return (name for name, _ in walk_times(uri))
+
+
+def walk_times(uri: str) -> Iterator[tuple[str, float]]:
+    """Every file below `uri`, as `walk` has them, and when it was written, in seconds of time()."""
     fs, path = _open_fs(uri)
     root = absolute(uri)
     with _errors(uri):
-        names = sorted(fs.find(path))
+        found = sorted(fs.find(path, detail=True).items())
     prefix = path.rstrip("/")
-    for name in names:
+    for name, info in found:
         tail = urlsplit(name).path if "://" in name else name
-        yield root + tail[len(prefix) :]
+        yield root + tail[len(prefix) :], _written(info)
+
+
+def written(uri: str) -> float | None:
+    """When a file was written, in seconds of time(); None when there is none."""
+    fs, path = _open_fs(uri)
+    with _errors(uri):
+        return _written(fs.info(path)) if fs.exists(path) else None
+
+
+def _written(info: dict[str, Any]) -> float:
+    hdfs_ms = info.get("modification_time")
+    return float(info["mtime"]) if hdfs_ms is None else hdfs_ms / 1000
 
 
 def remove(uri: str) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -21,6 +21,7 @@ from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
 from pyiceberg.table import StaticTable
 
 from matching_spark import storage
+from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, MatchingError, ModelError, StorageError
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, load
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
-RETRIES = 8  # of a commit that another writer overtook, with jittered backoff up to about 2 minutes
+# Another writer was first, or an undo took away what this one had read: run it again.
+CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
 
 COLUMNS = {
     "post_id": "string NOT NULL",
@@ -57,14 +59,19 @@ COLUMNS = {
 class PostsTable:
     """The posts of one warehouse. Without a Spark session it can be read, not written."""
 
-    def __init__(self, uri: str, spark: "SparkSession | None", metadata: StaticTable) -> None:
+    def __init__(
+        self, uri: str, spark: "SparkSession | None", metadata: StaticTable, hadoop: Hadoop
+    ) -> None:
         self.uri = uri
         self.spark = spark
-        self._metadata = metadata
+        self.hadoop = hadoop
+        self.metadata = metadata
 
     @classmethod
-    def open(cls, uri: str, spark: "SparkSession | None" = None) -> Self:
-        """The table at `uri` as it is now.
+    def open(
+        cls, uri: str, spark: "SparkSession | None" = None, hadoop: Hadoop | None = None
+    ) -> Self:
+        """The table at `uri` as it is now. hadoop: how it is written.
 
         Raises InputError when there is none, StorageError when it cannot be reached or was written
         by a newer version.
@@ -73,7 +80,7 @@ class PostsTable:
         metadata = _current_metadata(uri)
         if metadata is None:
             raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
-        table = cls(uri, spark, metadata)
+        table = cls(uri, spark, metadata, hadoop or Hadoop())
         version = int(table._property("format-version"))
         if version > FORMAT_VERSION:
             raise StorageError(
@@ -92,10 +99,11 @@ class PostsTable:
         *,
         model: str,
         dimension: int,
-        target_file_bytes: int = 128 << 20,
+        hadoop: Hadoop | None = None,
     ) -> Self:
         """The table at `uri`; made when there is none. Raises ModelError for another model's."""
         uri = storage.absolute(uri)
+        hadoop = hadoop or Hadoop()
         if _current_metadata(uri) is None:
             catalog = _register(uri, spark)
             columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
@@ -111,7 +119,7 @@ class PostsTable:
                 # Vectors do not compress, and native reading is twice as fast without zstd.
                 "write.parquet.compression-codec": "uncompressed",
                 "write.distribution-mode": "hash",
-                "write.target-file-size-bytes": str(target_file_bytes),
+                "write.target-file-size-bytes": str(hadoop.target_file_bytes),
                 "write.metadata.metrics.column.post_id": "full",
                 "write.metadata.metrics.column.model": "full",
                 "write.metadata.metrics.column.description": "none",
@@ -127,13 +135,13 @@ class PostsTable:
                 f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
                 f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
             )
-        table = cls.open(uri, spark)
+        table = cls.open(uri, spark, hadoop)
         table.check_model(model)
         return table
 
     def _property(self, name: str) -> str:
         try:
-            return self._metadata.properties[PROPERTY + name]
+            return self.metadata.properties[PROPERTY + name]
         except KeyError:
             raise InputError(
                 f"{self.uri}/posts is an Iceberg table, but not of matching-spark"
@@ -151,15 +159,15 @@ class PostsTable:
     @property
     def snapshot(self) -> str | None:
         """The id of the state that a search reads; None while nothing was ever written."""
-        current = self._metadata.current_snapshot()
+        current = self.metadata.current_snapshot()
         return None if current is None else str(current.snapshot_id)
 
     @property
     def snapshots(self) -> list[str]:
         """The states that can be asked, the newest first: those of the table's present model."""
-        known = {s.snapshot_id: s for s in self._metadata.snapshots()}
-        first = self._metadata.properties.get(PROPERTY + "model-snapshot")
-        at = self._metadata.current_snapshot()
+        known = {s.snapshot_id: s for s in self.metadata.snapshots()}
+        first = self.metadata.properties.get(PROPERTY + "model-snapshot")
+        at = self.metadata.current_snapshot()
         out = []
         while at is not None:
             out.append(str(at.snapshot_id))
@@ -183,7 +191,7 @@ class PostsTable:
         metadata = _current_metadata(self.uri)
         if metadata is None:
             raise StorageError(f"{self.uri}/posts has gone")
-        self._metadata = metadata
+        self.metadata = metadata
 
     def check_model(self, model: str) -> None:
         if model != self.model:
@@ -213,7 +221,7 @@ class PostsTable:
                 f"{self.uri} has no snapshot {snapshot}; there are: {', '.join(self.snapshots)}"
             )
         options: dict[str, Any] = {} if row_filter is None else {"row_filter": row_filter}
-        scan = self._metadata.scan(snapshot_id=int(snapshot) if snapshot else None, **options)
+        scan = self.metadata.scan(snapshot_id=int(snapshot) if snapshot else None, **options)
         try:
             tasks = list(scan.plan_files())
         except FileNotFoundError as error:
@@ -243,7 +251,7 @@ class PostsTable:
 
     def _check_file(self, file: Any) -> None:
         """Raise ModelError when the file's own statistics say that it is of another model."""
-        number = self._metadata.schema().find_field("model").field_id
+        number = self.metadata.schema().find_field("model").field_id
         held = {bounds[number].decode() for bounds in (file.lower_bounds, file.upper_bounds)}
         if held != {self.model}:
             raise ModelError(
@@ -273,7 +281,7 @@ class PostsTable:
         return self._spark.table(self.name)
 
     def status(self) -> dict[str, Any]:
-        """Posts by kind, category and state; model, snapshot, files and bytes. No JVM."""
+        """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
         files = self.plan()
         counts: dict[tuple[str, str, str], int] = {}
         for shard in self.shards():
@@ -288,7 +296,7 @@ class PostsTable:
             "model": self.model,
             "dimension": self.dimension,
             "snapshot": self.snapshot,
-            "snapshots": len(self.snapshots),
+            "snapshots": self.snapshots,
             "data_files": len(files),
             "delete_files": len({d for f in files for d in f.deletes}),
             "bytes": sum(f.size_bytes for f in files),
@@ -303,11 +311,10 @@ class PostsTable:
 
     def upsert(self, posts: "DataFrame") -> None:
         """Take in posts (the table's columns), each id once; when this returns they are stored."""
+        from pyspark.sql import functions as F
+
         first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
         if first is None:
-            return
-        if self.snapshot is None:
-            self._commit(lambda: posts.writeTo(self.name).append())
             return
         view = f"incoming_{uuid.uuid4().hex}"
         posts.createOrReplaceTempView(view)
@@ -320,8 +327,18 @@ class PostsTable:
             f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = s.{c}' for c in COLUMNS)} "
             f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) VALUES ({values})"
         )
+
+        def write() -> None:
+            if self.snapshot is None:
+                # No join. There is nothing to overwrite, and an append would not look whether
+                # somebody else has just brought the same posts.
+                first_write = posts.writeTo(self.name).option("isolation-level", "serializable")
+                first_write.overwrite(F.lit(True))
+            else:
+                self._spark.sql(merge, args={"first": first, "last": last})
+
         try:
-            self._commit(lambda: self._spark.sql(merge, args={"first": first, "last": last}))
+            self._commit(write)
         finally:
             self._spark.catalog.dropTempView(view)
 
@@ -351,7 +368,7 @@ class PostsTable:
     def _commit(self, write: Any) -> None:
         """Run a write; when another writer overtook it, run it again with jittered backoff."""
         model = self.model
-        for attempt in range(RETRIES + 1):
+        for attempt in range(self.hadoop.commit_retries + 1):
             self.refresh()
             if self.model != model:
                 raise ModelError(
@@ -362,11 +379,41 @@ class PostsTable:
                 write()
                 break
             except Exception as error:
-                conflict = "ValidationException" in str(error) or "CommitFailed" in str(error)
-                if not conflict or attempt == RETRIES:
+                if (
+                    not any(word in str(error) for word in CONFLICTS)
+                    or attempt == self.hadoop.commit_retries
+                ):
                     raise StorageError(f"{self.uri} could not be written: {error}") from error
-                time.sleep(random.uniform(0.2, 0.5) * 2**attempt)
+                time.sleep(random.uniform(0.6, 1.4) * self.hadoop.commit_wait_s * 2**attempt)
         self.refresh()
+
+    def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
+        """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.
+
+        change: (Iceberg's TableMetadata, a builder from it) -> the builder. Returns whether it was
+        committed: False when anybody wrote since `base`.
+        """
+        from py4j.protocol import Py4JJavaError
+
+        jvm: Any = self._spark._jvm
+        session: Any = self._spark._jsparkSession
+        loaded = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(session, self.name)
+        operations = loaded.operations()
+        now = operations.refresh()
+        current = now.currentSnapshot()
+        if (None if current is None else str(current.snapshotId())) != base:
+            return False
+        built = change(now, jvm.org.apache.iceberg.TableMetadata.buildFrom(now))
+        try:
+            # Fails when anybody has committed since `now` was read, and is not retried.
+            operations.commit(now, built.build())
+        except Py4JJavaError as error:
+            if "CommitFailedException" in str(error):
+                return False
+            raise StorageError(f"{self.uri} could not be written: {error}") from error
+        self._spark.catalog.refreshTable(self.name)
+        self.refresh()
+        return True
 
 
 def _equal(column: str, value: str) -> BooleanExpression:

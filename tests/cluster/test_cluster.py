@@ -1,157 +1,124 @@
-"""The main job on a real HDFS and a real Spark cluster, also when parts of them die.
+"""The main job on a real HDFS and a real Spark cluster; the first two faults are in `make test`."""
 
-The tests share one cluster and run in the order of this file: what is killed stays dead.
-"""
-
-import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from pyspark.sql import SparkSession
 
 from matching_spark import (
     ClipModel,
     Filters,
     InputError,
     PostsTable,
-    Query,
-    SimilarityEngine,
     StorageError,
+    UsageError,
     storage,
 )
-from matching_spark.cluster import Cluster, down, fetch, up
-from matching_spark.config import Cache
+from matching_spark.cluster import Cluster, down, up
+from matching_spark.daemons import fetch
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
+from matching_spark.photos import open_photo
+from matching_spark.posts import Post
+from matching_spark.scan import Vectors
 from matching_spark.sources import read_posts
+from tests import brute
+from tests.cluster.conftest import CACHE, run
 
 TABLE = "lostfound"
+IDS = list[tuple[str, float]]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
-    try:
-        yield up(folder, Path(Cache().folder))
-    finally:
-        if Cluster.load(folder):
-            pids = [p.pid for p in Cluster.load(folder).processes]  # type: ignore[union-attr]
-            down(folder, delete=True)
-            assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-            assert not folder.exists()
+def expected(world: World, clip: ClipModel) -> IDS:
+    """Brute force over the found posts' photos, embedded here."""
 
+    def embed(photo: str) -> np.ndarray:
+        vector: np.ndarray = clip.embed_images([open_photo(Path(photo).read_bytes())])[0]
+        return vector
 
-@pytest.fixture(scope="module")
-def local(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> PostsTable:
-    """The same posts in a folder, written by Spark in one process."""
-    uri = str(tmp_path_factory.mktemp("local"))
-    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
-    ingest_posts(read_posts(str(world.found)), table, clip)
-    return table
-
-
-def run(cluster: Cluster, command: str, *arguments: str, code: int = 0) -> dict[str, Any]:
-    """A command of its own process on the cluster; its JSON."""
-    where: tuple[str, ...] = ("--table", f"{cluster.hdfs}/{TABLE}")
-    if command != "status":
-        where = (*where, "--conf", f"spark.master={cluster.master}")
-    environment = os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf}
-    done = subprocess.run(
-        [sys.executable, "-m", "matching_spark.main", command, *arguments, *where],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout) if code == 0 else {"error": done.stderr}
+    plain = []
+    for post in read_posts(str(world.found)):
+        assert isinstance(post, Post)
+        if post.photos and post.status == "open":
+            photos = np.stack([embed(photo) for photo in post.photos])
+            plain.append(brute.Plain(post.post_id, photos, None))
+    query = Vectors(image=embed(str(world.query_photo)))
+    return brute.search(plain, query, 10, None)
 
 
 def ids(result: dict[str, Any]) -> list[str]:
     return [match["post_id"] for match in result["results"]]
 
 
-def assert_answers(cluster: Cluster, world: World, local: PostsTable, clip: ClipModel) -> None:
-    """Both runners on the cluster give what the table in a folder gives."""
-    query = Query(image=world.query_photo)
-    engine = SimilarityEngine(local, "memory", clip)
-    want = engine.search_posts([query], where=Filters(kind="found"))[0]
-    for runner in ("spark", "memory"):
+def assert_answers(cluster: Cluster, world: World, expected: IDS, *runners: str) -> None:
+    """What brute force gives, by commands of their own."""
+    uri = f"{cluster.hdfs}/{TABLE}"
+    for runner in runners:
         asked = ("--image", str(world.query_photo), "--runner", runner, "--threshold", "-1")
-        got = run(cluster, "search", *asked)
-        assert ids(got) == [match.post_id for match in want]
+        got = run(cluster, "search", *asked, table=uri)
+        assert ids(got) == [post_id for post_id, _ in expected]
         scores = [match["score"] for match in got["results"]]
-        assert scores == pytest.approx([match.score for match in want], abs=1e-6)
+        assert scores == pytest.approx([score for _, score in expected], abs=1e-5)
 
 
-def test_ingest_and_search(
-    cluster: Cluster, world: World, local: PostsTable, clip: ClipModel
-) -> None:
-    assert cluster.live_datanodes() == 2
-    report = run(cluster, "ingest", str(world.found))
+def test_ingest_and_search(cluster: Cluster, world: World, expected: IDS) -> None:
+    assert (cluster.live_datanodes(), cluster.live_workers()) == (2, 2)
+    assert all(p.page for p in cluster.processes if not p.name.startswith("datanode"))
+    uri = f"{cluster.hdfs}/{TABLE}"
+    report = run(cluster, "ingest", str(world.found), table=uri)
     assert report["rejected"] == 0
-    kept = list(storage.walk(f"{cluster.hdfs}/{TABLE}/photos"))
+    kept = list(storage.walk(f"{uri}/photos"))
     assert len(kept) == report["embedded"] > 0
-    assert_answers(cluster, world, local, clip)
-    assert run(cluster, "status")["total"] == local.status()["total"]
+    assert_answers(cluster, world, expected, "spark", "memory")
+    assert run(cluster, "status", table=uri)["total"] == report["accepted"]
 
 
-def test_a_datanode_killed(
-    cluster: Cluster, world: World, local: PostsTable, clip: ClipModel
-) -> None:
+def test_a_datanode_killed(cluster: Cluster, world: World, expected: IDS) -> None:
     os.kill(cluster.process("datanode-0").pid, signal.SIGKILL)
     # At once, while the NameNode still takes it for alive.
-    assert_answers(cluster, world, local, clip)
+    assert_answers(cluster, world, expected, "spark", "memory")
 
 
 @pytest.mark.cluster
-def test_the_rest_of_the_main_job_on_the_datanode_that_is_left(
-    cluster: Cluster, world: World
-) -> None:
-    report = run(cluster, "ingest", str(world.lost))
+def test_the_rest_of_the_main_job(cluster: Cluster, world: World) -> None:
+    """The cluster is whole again: `up` has started what was killed."""
+    assert cluster.process("datanode-0").alive
+    uri = f"{cluster.hdfs}/{TABLE}"
+    report = run(cluster, "ingest", str(world.lost), table=uri)
     assert report["accepted"] > 0
     asked = ("--image", str(world.query_photo), "--threshold", "-1", "--runner", "memory")
-    first = ids(run(cluster, "search", *asked))[0]
-    before = run(cluster, "status")
-    assert run(cluster, "withdraw", first)["changed"] == 1
-    assert first not in ids(run(cluster, "search", *asked))
-    assert ids(run(cluster, "search", *asked, "--snapshot", before["snapshot"]))[0] == first
-    assert run(cluster, "close", first, "--as", "open")["changed"] == 1
-    assert run(cluster, "match", "--threshold", "0.5")["pairs"] > 0
-    assert run(cluster, "match", "--threshold", "0.5", "--new")["added"] == 0
-
-
-@pytest.mark.cluster
-def test_a_spark_worker_killed(
-    cluster: Cluster, world: World, local: PostsTable, clip: ClipModel
-) -> None:
-    os.kill(cluster.process("worker-0").pid, signal.SIGKILL)
-    assert_answers(cluster, world, local, clip)
+    first = ids(run(cluster, "search", *asked, table=uri))[0]
+    before = run(cluster, "status", table=uri)
+    assert run(cluster, "withdraw", first, table=uri)["changed"] == 1
+    assert first not in ids(run(cluster, "search", *asked, table=uri))
+    old = run(cluster, "search", *asked, "--snapshot", before["snapshot"], table=uri)
+    assert ids(old)[0] == first
+    compacted = run(cluster, "compact", table=uri)
+    assert compacted["files_after"] < compacted["files_before"]
+    assert first not in ids(run(cluster, "search", *asked, table=uri))
+    undone = run(cluster, "undo", before["snapshot"], table=uri)
+    assert undone["undone"] == compacted["snapshot"]
+    assert ids(run(cluster, "search", *asked, table=uri))[0] == first
+    assert run(cluster, "match", "--threshold", "0.5", table=uri)["pairs"] > 0
+    assert run(cluster, "match", "--threshold", "0.5", "--new", table=uri)["added"] == 0
 
 
 def test_a_data_file_removed_is_named(cluster: Cluster, world: World) -> None:
     uri = f"{cluster.hdfs}/{TABLE}"
     victim = PostsTable.open(uri).plan(Filters(kind="found"))[0].uri
     storage.remove(victim)
-    for runner in ("spark", "memory"):
-        asked = ("--image", str(world.query_photo), "--runner", runner)
-        assert victim in run(cluster, "search", *asked, code=4)["error"]
+    asked = ("--image", str(world.query_photo), "--runner", "memory")
+    assert victim in run(cluster, "search", *asked, table=uri, code=4)["error"]
 
 
 @pytest.mark.cluster
-def test_the_namenode_gone_is_a_clear_error(cluster: Cluster, world: World) -> None:
-    os.kill(cluster.process("namenode").pid, signal.SIGKILL)
-    asked = ("--image", str(world.query_photo), "--runner", "memory")
-    assert "cannot be reached" in run(cluster, "search", *asked, code=4)["error"]
+def test_a_data_file_removed_is_named_by_a_spark_task(cluster: Cluster, world: World) -> None:
+    asked = ("--image", str(world.query_photo), "--runner", "spark")
+    error = run(cluster, "search", *asked, table=f"{cluster.hdfs}/{TABLE}", code=4)["error"]
+    assert "is named by the table but is not there" in error
 
 
 def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:
@@ -162,3 +129,11 @@ def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="it is not used"):
         fetch("a/b.jar", "0" * 64, tmp_path / "cache", f"file://{tmp_path}", lambda what: None)
     assert not list((tmp_path / "cache").rglob("*.jar"))
+
+
+@pytest.mark.cluster
+def test_up_again_and_the_same_ports(cluster: Cluster, place: Path) -> None:
+    """A table's metadata names its files with the NameNode's port: it must not change."""
+    with pytest.raises(UsageError, match=r"runs in .* already"):
+        up(place, CACHE)
+    assert (place / "ports.json").exists()

@@ -1,0 +1,74 @@
+"""matching-spark compact and undo: what an operator does to a table now and then."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli import (
+    ConfOption,
+    JsonOption,
+    SettingsOption,
+    TableOption,
+    VerboseOption,
+    begin,
+    errors,
+)
+
+
+def compact(
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Rewrite small files, fold deletes in, expire old snapshots, remove what none names."""
+    run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.maintenance import compact
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+
+    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
+    errors.print("starting Spark ...")
+    with session(run.settings) as spark:
+        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
+        report = compact(opened, lambda what: errors.print(f"{what} ..."))
+    view = Table(title=report.table, title_justify="left")
+    for name in ("data files", "delete files", "expired snapshots", "orphans", "seconds"):
+        view.add_column(name, justify="right")
+    view.add_row(
+        f"{report.files_before:,} -> {report.files_after:,}",
+        f"{report.delete_files_before:,} -> {report.delete_files_after:,}",
+        f"{report.expired_snapshots:,}",
+        f"{report.orphan_files:,} files, {report.orphan_photos:,} photos",
+        f"{report.seconds:.1f}",
+    )
+    run.emit(report.to_dict(), view)
+
+
+def undo(
+    snapshot: Annotated[str, typer.Argument(help="The state to go back to; `status` lists them.")],
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Take back everything that was written after SNAPSHOT, in one commit; can itself be undone."""
+    run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.maintenance import check_undo, undo
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+
+    check_undo(PostsTable.open(run.table_uri), snapshot)  # before six seconds of Spark
+    with session(run.settings) as spark:
+        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
+        report = undo(opened, snapshot)
+    view = Table("commits taken back", "posts", "snapshot", title=report.table)
+    view.add_row(
+        str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
+    )
+    view.caption = f"had back by: matching-spark undo {report.undone}"
+    view.title_justify = view.caption_justify = "left"
+    run.emit(report.to_dict(), view)

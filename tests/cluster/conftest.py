@@ -1,0 +1,180 @@
+"""One cluster for all of these tests, its DataNodes on small file systems, whole after each."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
+from matching_spark.cluster import Cluster, down, up
+from matching_spark.config import Cache
+from matching_spark.scan import Vectors
+from matching_spark.similarity import unit
+from tests import brute
+
+CACHE = Path(Cache().folder)
+DIMENSION = 32
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A tmpfs whose size can be changed while it is used; it takes what is written, no more."""
+
+    path: Path
+
+    def mount(self) -> bool:
+        self.path.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", "size=4g", "tmpfs", str(self.path)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def resize(self, megabytes: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(self.path)], check=True)
+
+    def fill(self) -> None:
+        """No room is left but for the rest of a MB."""
+        stat = os.statvfs(self.path)
+        used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+        self.resize((used >> 20) + 1)
+
+    def free(self) -> None:
+        self.resize(4096)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "-l", str(self.path)], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("cluster")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def disks(place: Path) -> Iterator[list[Disk]]:
+    """Those of the DataNodes; empty where this user may not mount."""
+    found = [Disk(place / f"data-{i}") for i in range(2)]
+    mounted = [disk for disk in found if disk.mount()]
+    try:
+        yield mounted
+    finally:
+        for disk in mounted:
+            disk.unmount()
+
+
+@pytest.fixture(scope="session")
+def started(place: Path, disks: list[Disk]) -> Iterator[Cluster]:
+    try:
+        yield up(place, CACHE)
+    finally:
+        if Cluster.load(place):
+            pids = [p.pid for p in Cluster.load(place).processes]  # type: ignore[union-attr]
+            for disk in disks:  # a mount is not removed with what lies on it
+                disk.unmount()
+            down(place, delete=True)
+            assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+            assert not place.exists()
+
+
+@pytest.fixture
+def cluster(started: Cluster, place: Path) -> Cluster:
+    """All of it up: what a test before this one has killed is started again."""
+    known = Cluster.load(place)
+    assert known is not None
+    return known if all(p.alive for p in known.processes) else up(place, CACHE)
+
+
+@pytest.fixture(scope="session")
+def session(started: Cluster) -> Iterator[SparkSession]:
+    """This process as a driver of the cluster; for the tests of `make test-cluster` alone."""
+    if other := SparkSession.getActiveSession():
+        other.stop()
+    conf = {
+        "spark.master": started.master,
+        "spark.executor.memory": "512m",
+        "spark.executor.cores": "1",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.executor.memoryOverhead": "512m",
+        "spark.driver.memory": "1g",
+    }
+    settings = Settings(
+        spark={"conf": conf, "profile": "cluster"},  # type: ignore[arg-type]
+        hadoop={"conf_dir": started.hadoop_conf},  # type: ignore[arg-type]
+    )
+    spark = start_session(settings)
+    assert spark.sparkContext.master == started.master
+    yield spark
+    spark.stop()
+
+
+def run(
+    cluster: Cluster, command: str, *arguments: str, table: str, code: int = 0, **env: str
+) -> dict[str, Any]:
+    """A command of its own process on the cluster; its JSON, or its error."""
+    where: tuple[str, ...] = ("--table", table)
+    if command != "status":
+        where = (*where, "--conf", f"spark.master={cluster.master}")
+    environment = os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf} | env
+    done = subprocess.run(
+        [sys.executable, "-m", "matching_spark.main", command, *arguments, *where],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if code == 0 else {"error": done.stderr}
+
+
+def vectors(count: int, seed: int = 0, dimension: int = DIMENSION) -> np.ndarray:
+    rows: np.ndarray = unit(np.random.default_rng(seed).normal(size=(count, dimension)))
+    return rows
+
+
+def write(path: Path, posts: dict[str, np.ndarray], row_group: int = 1000) -> str:
+    """Posts (id -> vector) as a Parquet file to import."""
+    rows = pa.array([row.astype("<f4").tobytes() for row in posts.values()], pa.binary())
+    table = pa.table({"post_id": list(posts), "vector": rows})
+    pq.write_table(table, path, row_group_size=row_group)
+    return str(path)
+
+
+def held(uri: str) -> dict[str, np.ndarray]:
+    """Every live post of a table and its vector. Fails for a post that is there twice."""
+    out: dict[str, np.ndarray] = {}
+    for shard in PostsTable.open(uri).shards():
+        rows = np.flatnonzero(shard.alive)
+        for row in rows:
+            post_id = shard.metadata["post_id"][int(row)].as_py()
+            assert post_id not in out, f"{post_id} is there twice"
+            vector, _ = shard.query(int(row))
+            assert vector is not None
+            out[post_id] = vector
+    return out
+
+
+def assert_holds(uri: str, posts: dict[str, np.ndarray], spark: SparkSession | None = None) -> None:
+    """The table holds these posts, each once, and both runners give brute force's answer."""
+    there = held(uri)
+    assert set(there) == set(posts)
+    ids = sorted(posts)
+    np.testing.assert_allclose([there[i] for i in ids], [posts[i] for i in ids], atol=1e-6)
+    plain = [brute.Plain(i, posts[i][None], None) for i in ids]
+    query = vectors(1, seed=99, dimension=len(posts[ids[0]]))[0]
+    want = brute.search(plain, Vectors(image=query), 10, None)
+    runners = (("memory", None), ("spark", spark)) if spark else (("memory", None),)
+    for runner, driver in runners:
+        engine = SimilarityEngine(PostsTable.open(uri, driver), runner)  # type: ignore[arg-type]
+        got = engine.search(query, 10)[0]
+        assert [m.post_id for m in got] == [i for i, _ in want]
+        np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)

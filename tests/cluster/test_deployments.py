@@ -1,0 +1,157 @@
+"""Other clusters than ours: a packed environment, YARN, a nameservice of two NameNodes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pyspark
+import pytest
+
+from matching_spark import PostsTable, storage
+from matching_spark.cluster import Cluster, down, up
+from matching_spark.daemons import write_xml
+from matching_spark.demo.world import World
+from tests.cluster.conftest import CACHE, run
+
+pytestmark = pytest.mark.cluster
+ROOT = Path(__file__).parents[2]
+WHERE = """
+import json, sys
+from matching_spark import Settings, start_session
+from matching_spark.config import load_settings
+
+def where(_):
+    import sys
+    import matching_spark, numpy, onnxruntime
+    yield sys.prefix, matching_spark.__file__, numpy.__file__
+
+settings, _ = load_settings()
+spark = start_session(settings)
+print(json.dumps(spark.sparkContext.parallelize(range(2), 2).mapPartitions(where).collect()))
+spark.stop()
+"""
+
+
+@pytest.fixture(scope="session")
+def packed() -> Path:
+    """The environment that `make environment` packs, without pyspark, which executors have."""
+    subprocess.run(["make", "-s", "environment"], cwd=ROOT, check=True, capture_output=True)
+    return ROOT / "dist" / "environment.tar.gz"
+
+
+def shipped(packed: Path) -> dict[str, str]:
+    return {
+        "spark.archives": f"{packed}#environment",
+        "spark.pyspark.python": "./environment/bin/python",
+        "spark.executor.memory": "512m",
+        "spark.executor.memoryOverhead": "512m",
+    }
+
+
+def flags(conf: dict[str, str]) -> tuple[str, ...]:
+    return tuple(word for key, value in conf.items() for word in ("--conf", f"{key}={value}"))
+
+
+def assert_not_ours(master: str, conf: dict[str, str], cwd: Path, hadoop_conf: str) -> None:
+    """The Python of the executors, and all that it imports, came in the archive."""
+    env = os.environ | {
+        "MATCHING_SPARK__MASTER": master,
+        "MATCHING_SPARK__CONF": json.dumps(conf),
+        "HADOOP_CONF_DIR": hadoop_conf,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WHERE], env=env, cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for prefix, *files in json.loads(done.stdout):
+        assert not prefix.startswith(sys.prefix)
+        assert all("/environment/lib/" in file and sys.prefix not in file for file in files)
+
+
+def test_executors_without_the_project_get_it_packed(
+    cluster: Cluster, world: World, packed: Path, tmp_path: Path
+) -> None:
+    conf = shipped(packed)
+    assert_not_ours(cluster.master, conf, tmp_path, cluster.hadoop_conf)
+    uri = f"{cluster.hdfs}/packed"
+    report = run(cluster, "ingest", str(world.lost), *flags(conf), table=uri)
+    assert report["rejected"] == 0
+    assert report["embedded"] > 0
+
+
+@pytest.fixture
+def yarn(tmp_path: Path) -> Iterator[Cluster]:
+    folder = tmp_path / "yarn"
+    try:
+        yield up(folder, CACHE, manager="yarn")
+    finally:
+        if Cluster.load(folder):
+            down(folder, delete=True)
+            assert not folder.exists()
+
+
+def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
+    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
+    jars = Path(pyspark.__file__).parent / "jars"
+    conf = shipped(packed) | {
+        "spark.yarn.jars": f"local:{jars}/*",
+        "spark.yarn.am.memory": "512m",
+        "spark.executor.instances": "2",
+    }
+    uri = f"{yarn.hdfs}/lostfound"
+    report = run(yarn, "ingest", str(world.found), *flags(conf), table=uri)
+    assert report["rejected"] == 0
+    asked = ("--image", str(world.query_photo), "--threshold", "-1")
+    by_yarn = run(yarn, "search", *asked, *flags(conf), table=uri)
+    alone = run(yarn, "search", *asked, "--runner", "memory", table=uri)
+    assert by_yarn["results"] == alone["results"] != []
+    assert by_yarn["runner"] == "spark"
+
+
+def test_a_nameservice_and_photos_on_hdfs(
+    cluster: Cluster, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two NameNodes of a nameservice, of which the first does not answer."""
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    running = cluster.hdfs.removeprefix("hdfs://")
+    site = ElementTree.parse(Path(cluster.hadoop_conf) / "hdfs-site.xml")
+    known = {p.findtext("name", ""): p.findtext("value", "") for p in site.iter("property")}
+    nameservice = {
+        "dfs.nameservices": "lost",
+        "dfs.ha.namenodes.lost": "nn1,nn2",
+        "dfs.namenode.rpc-address.lost.nn1": "127.0.0.1:9",
+        "dfs.namenode.rpc-address.lost.nn2": running,
+        "dfs.client.failover.proxy.provider.lost": (
+            "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider"
+        ),
+    }
+    write_xml(conf / "hdfs-site.xml", known | nameservice)
+    write_xml(conf / "core-site.xml", {"fs.defaultFS": "hdfs://lost"})
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(conf))
+    photos = sorted((world.folder / "photos").glob("*.jpg"))[:6]
+    for photo in photos:
+        storage.write_bytes(f"hdfs://lost/photos/{photo.name}", photo.read_bytes())
+    uri = "hdfs://lost/by-nameservice"
+
+    def call(command: str, *arguments: str) -> dict[str, Any]:
+        return run(cluster, command, *arguments, table=uri, HADOOP_CONF_DIR=str(conf))
+
+    report = call("ingest", "hdfs://lost/photos", "--kind", "found")
+    assert (report["accepted"], report["embedded"]) == (len(photos), len(photos))
+    query = f"hdfs://lost/photos/{photos[0].name}"
+    on_spark = call("search", "--image", query)
+    assert on_spark["results"][0]["post_id"] == photos[0].name
+    assert on_spark["results"][0]["photo"].startswith("hdfs://lost/")
+    alone = call("search", "--image", query, "--runner", "memory")
+    assert alone["results"] == on_spark["results"]
+    shutil.copy(photos[0], tmp_path / "query.jpg")
+    local = call("search", "--image", str(tmp_path / "query.jpg"), "--runner", "memory")
+    assert local["results"] == on_spark["results"]
+    assert PostsTable.open(uri).snapshot == on_spark["snapshot"]

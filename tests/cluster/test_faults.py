@@ -1,0 +1,401 @@
+"""What is killed, filled or taken away: every acknowledged post is there once, no answer is wrong.
+
+`make test-cluster` runs these; they share one cluster and one driver, this process.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import (
+    ClipModel,
+    Filters,
+    PostsTable,
+    Query,
+    SimilarityEngine,
+    StorageError,
+    storage,
+)
+from matching_spark import vectors as importing
+from matching_spark.cluster import Cluster, up
+from matching_spark.config import Hadoop
+from matching_spark.demo.world import World
+from matching_spark.ingest import ingest_posts
+from matching_spark.maintenance import compact
+from matching_spark.sources import read_posts
+from matching_spark.vectors import ingest_vectors
+from tests.cluster.conftest import CACHE, Disk, assert_holds, held, run, vectors, write
+
+pytestmark = pytest.mark.cluster
+COUNT = 20_000
+Posts = dict[str, np.ndarray]
+
+
+@pytest.fixture
+def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import of many tasks, so that something can die between them."""
+    monkeypatch.setattr(importing, "TASK_BYTES", 1)
+
+
+def posts(count: int = COUNT, seed: int = 0) -> Posts:
+    rows = vectors(count, seed)
+    return {f"p{i:06d}": rows[i] for i in range(count)}
+
+
+def kill(cluster: Cluster, name: str) -> None:
+    """The daemon, with the executors and Python workers that are its children."""
+    os.killpg(cluster.process(name).pid, signal.SIGKILL)
+
+
+@contextmanager
+def once(action: Callable[[], None]) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress that acts when the first task is done; it must have."""
+    acted: list[bool] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if 0 < done < total and not acted:
+            acted.append(True)
+            action()
+
+    yield progress
+    assert acted, "it was over before anything could be killed"
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def take(uri: str, source: str, spark: SparkSession, **options: Any) -> int:
+    report = ingest_vectors(source, uri, spark, "found", **options)
+    assert report.rejected == 0
+    return report.accepted
+
+
+@pytest.mark.parametrize("victim", ["datanode-1", "worker-1"])
+def test_killed_during_an_ingest_and_a_search(
+    victim: str, cluster: Cluster, session: SparkSession, tmp_path: Path, small_tasks: None
+) -> None:
+    uri = f"{cluster.hdfs}/killed-{victim}"
+    mine = posts()
+    with once(lambda: kill(cluster, victim)) as progress:
+        assert take(uri, write(tmp_path / "a.parquet", mine), session, progress=progress) == COUNT
+    assert_holds(uri, mine, session)
+    whole = up(Path(cluster.folder), CACHE)
+    wait_until(lambda: whole.live_workers() == 2)
+
+    engine = SimilarityEngine(PostsTable.open(uri, session))
+    queries = vectors(400, seed=5)
+    want = engine.search(queries, 10)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(engine.search, queries, 10)
+        time.sleep(0.3)
+        assert not running.done()
+        kill(whole, victim)
+        assert running.result(timeout=120) == want
+
+
+def test_photos_ingested_while_a_datanode_dies(
+    cluster: Cluster, session: SparkSession, clip: ClipModel, world: World
+) -> None:
+    uri = f"{cluster.hdfs}/photos-killed"
+    table = PostsTable.open_or_create(uri, session, model=clip.name, dimension=clip.dimension)
+    found = list(read_posts(str(world.found)))
+    timer = threading.Timer(0.5, kill, (cluster, "datanode-0"))
+    timer.start()
+    report = ingest_posts(found, table, clip)
+    timer.join()
+    assert (report.accepted, report.rejected) == (len(found), 0)
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+    hits = engine.search_posts([Query(text="지갑")], 100, where=Filters(status=None))[0]
+    assert len({m.post_id for m in hits}) == len(hits) == len(found)
+    for match in hits:
+        if match.photo:
+            assert storage.read_bytes(match.photo)
+
+
+# -- the driver --------------------------------------------------------------------------------
+
+DRIVER = """
+import os, signal, sys, threading
+from datetime import timedelta
+from matching_spark import PostsTable, Settings, start_session, maintenance, vectors
+from matching_spark.config import Hadoop
+
+action, point, uri, source = sys.argv[1:]
+
+def die(*ignored):
+    os.killpg(0, signal.SIGKILL)
+
+def around(owner, name):
+    original = getattr(owner, name)
+    def wrapped(*arguments, **options):
+        if point == f"in {name}":
+            threading.Timer(0.7, die).start()
+        if point == f"before {name}":
+            die()
+        result = original(*arguments, **options)
+        if point == f"after {name}":
+            die()
+        return result
+    setattr(owner, name, wrapped)
+
+around(PostsTable, "_commit")
+for name in ("_rewrite", "_expire", "_photos"):
+    around(maintenance._Compact, name)
+vectors.TASK_BYTES = 1
+conf = {"spark.master": "local[1]", "spark.driver.memory": "700m",
+        "spark.sql.shuffle.partitions": "2"}
+spark = start_session(Settings(spark={"conf": conf}))
+if action == "ingest":
+    progress = lambda what, done, total: die() if point == "staged" and done else None
+    vectors.ingest_vectors(source, uri, spark, "found", progress=progress)
+else:
+    hadoop = Hadoop(snapshot_keep=timedelta(0))
+    maintenance.compact(PostsTable.open(uri, spark, hadoop))
+print("done")
+"""
+POINTS = [
+    *(("ingest", point) for point in ("staged", "before _commit", "in _commit", "after _commit")),
+    *(("upsert", point) for point in ("before _commit", "in _commit", "after _commit")),
+    *(("compact", point) for point in ("in _rewrite", "after _rewrite", "in _expire")),
+]
+
+
+def drive(action: str, point: str, uri: str, source: str) -> None:
+    """A driver of its own that kills itself, its JVM and its workers at the point."""
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, action.replace("upsert", "ingest"), point, uri, source],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        start_new_session=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
+    """At each point: before is what there was or all of what came; run again, all is there."""
+    count = 4000
+    old, new = posts(count, seed=1), posts(count, seed=2)
+    first = write(tmp_path / "old.parquet", old, 500)
+    second = write(tmp_path / "new.parquet", new, 500)
+
+    def uri_of(action: str, point: str) -> str:
+        return f"{cluster.hdfs}/driver-{action}-{point.replace(' ', '')}"
+
+    for action, point in POINTS:
+        if action != "ingest":
+            take(uri_of(action, point), first, session)
+        if action == "compact":
+            PostsTable.open(uri_of(action, point), session).set_status(["p000001"], "claimed")
+    sources = {"ingest": first, "upsert": second, "compact": first}
+    with ThreadPoolExecutor(3) as pool:
+        runs = [
+            pool.submit(drive, action, point, uri_of(action, point), sources[action])
+            for action, point in POINTS
+        ]
+        for each in runs:
+            each.result()
+    for action, point in POINTS:
+        uri = uri_of(action, point)
+        there = held(uri) if action != "ingest" or PostsTable.open(uri).snapshot else {}
+        committed = point == "after _commit"
+        if action == "ingest":
+            assert len(there) in ((count,) if committed else (0, count)), point
+        elif action == "upsert":
+            is_new = [bool(np.allclose(there[i], new[i], atol=1e-6)) for i in old]
+            assert len(there) == count
+            assert all(is_new) or not (committed or any(is_new)), point
+        else:
+            assert set(there) == set(old), point
+        if action == "compact":
+            report = compact(PostsTable.open(uri, session))
+            assert report.delete_files_after == 0
+            status = {"p000001": "claimed"}
+            rows = PostsTable.open(uri, session).frame().where("status != 'open'").collect()
+            assert {row["post_id"]: row["status"] for row in rows} == status
+            assert set(held(uri)) == set(old)
+        else:
+            take(uri, sources[action], session)
+            assert_holds(uri, old if action == "ingest" else new)
+
+
+# -- the NameNode ------------------------------------------------------------------------------
+
+
+def test_the_namenode_away_and_back(
+    cluster: Cluster, session: SparkSession, tmp_path: Path
+) -> None:
+    uri = f"{cluster.hdfs}/namenode"
+    mine = posts(2000)
+    source = write(tmp_path / "a.parquet", mine)
+    take(uri, source, session)
+    table = PostsTable.open(uri, session)
+    engine = SimilarityEngine(table)
+    want = engine.search(vectors(1, 9), 5)
+    os.kill(cluster.process("namenode").pid, signal.SIGTERM)
+    wait_until(lambda: not cluster.process("namenode").alive)
+    for attempt in (
+        lambda: PostsTable.open(uri),
+        lambda: SimilarityEngine(table, "memory").search(vectors(1, 9), 5),
+        lambda: table.set_status(["p000001"], "claimed"),
+        lambda: ingest_vectors(source, uri, session, "found"),
+    ):
+        with pytest.raises(StorageError, match=r"cannot be reached|could not be|failed") as caught:
+            attempt()
+        assert cluster.hdfs.removeprefix("hdfs://") in str(caught.value)
+    asked = ("--post", "p000001", "--runner", "memory")
+    assert "cannot be reached" in run(cluster, "search", *asked, table=uri, code=4)["error"]
+    back = up(Path(cluster.folder), CACHE)
+    assert back.hdfs == cluster.hdfs
+    assert engine.search(vectors(1, 9), 5) == want
+    assert table.set_status(["p000001"], "claimed") == 1
+    mine |= {i: -v for i, v in list(mine.items())[:500]}
+    assert take(uri, write(tmp_path / "b.parquet", mine), session) == 500
+    assert set(held(uri)) == set(mine)
+
+
+# -- full disks --------------------------------------------------------------------------------
+
+
+def test_full_disks_under_the_datanodes(
+    cluster: Cluster, session: SparkSession, disks: list[Disk], tmp_path: Path
+) -> None:
+    if len(disks) < 2:
+        pytest.skip("this user may not mount a small file system")
+    uri = f"{cluster.hdfs}/full"
+    old = posts(2000, seed=1)
+    new = posts(COUNT, seed=2)
+    take(uri, write(tmp_path / "old.parquet", old), session)
+    source = write(tmp_path / "new.parquet", new)
+    try:
+        disks[0].fill()  # of one: HDFS uses the other
+        half = {i: new[i] for i in list(new)[:2000]}
+        assert take(uri, write(tmp_path / "half.parquet", half), session) == 2000
+        assert_holds(uri, half, session)
+        disks[1].fill()  # of both
+        snapshot = PostsTable.open(uri).snapshot
+        with pytest.raises(StorageError) as caught:
+            take(uri, source, session, hadoop=Hadoop(commit_retries=0))
+        assert cluster.hdfs in str(caught.value)
+        assert PostsTable.open(uri).snapshot == snapshot
+        assert_holds(uri, half, session)
+    finally:
+        for disk in disks:
+            disk.free()
+    wait_until(lambda: cluster.live_datanodes() == 2)
+    take(uri, source, session)
+    assert_holds(uri, new, session)
+
+
+def test_a_full_disk_under_sparks_local_folder(cluster: Cluster, tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "local")
+    if not disk.mount():
+        pytest.skip("this user may not mount a small file system")
+    uri = f"{cluster.hdfs}/full-local"
+    rows = vectors(30_000, dimension=512)
+    mine = {f"p{i:06d}": rows[i] for i in range(len(rows))}
+    source = write(tmp_path / "a.parquet", mine, 5000)
+    local = ("--conf", f"spark.local.dir={disk.path}", "--conf", "spark.driver.memory=700m")
+    try:
+        disk.resize(75)  # Iceberg's jar and not the 60 MB of shuffled rows
+        error = run(cluster, "ingest", source, "--kind", "found", *local, table=uri, code=4)
+        assert "No space left" in error["error"]
+        assert PostsTable.open(uri).snapshot is None
+        disk.free()
+        done = run(cluster, "ingest", source, "--kind", "found", *local, table=uri)
+        assert done["accepted"] == len(mine)
+        assert_holds(uri, mine)
+    finally:
+        disk.unmount()
+
+
+# -- many writers ------------------------------------------------------------------------------
+
+WRITER = """
+import json, sys
+from matching_spark import PostsTable, Settings, start_session
+from matching_spark.vectors import ingest_vectors
+uri, mine, *sources = sys.argv[1:]
+conf = {"spark.master": "local[1]", "spark.driver.memory": "600m",
+        "spark.sql.shuffle.partitions": "2"}
+spark = start_session(Settings(spark={"conf": conf}))
+done = []
+for source in sources:
+    report = ingest_vectors(source, uri, spark, "found")
+    done.append(report.accepted)
+    table = PostsTable.open(uri, spark)
+    assert table.set_status([f"{mine}-{len(done) - 1}-0"], "withdrawn") == 1
+print(json.dumps(done))
+"""
+
+
+def test_four_writers_at_once_and_a_search_meanwhile(
+    cluster: Cluster, session: SparkSession, tmp_path: Path
+) -> None:
+    """All of one new table, each with posts of its own and the same hundred as the others."""
+    uri = f"{cluster.hdfs}/writers"
+    shared = {f"z-shared-{i}": row for i, row in enumerate(vectors(100, seed=50))}
+    everything: Posts = dict(shared)
+    commands = []
+    for w in range(4):
+        sources = []
+        for part in range(2):
+            rows = vectors(300, seed=100 + 10 * w + part)
+            mine = {f"w{w}-{part}-{i}": row for i, row in enumerate(rows)}
+            everything |= mine
+            sources.append(write(tmp_path / f"{w}-{part}.parquet", mine | shared))
+        commands.append([sys.executable, "-c", WRITER, uri, f"w{w}", *sources])
+    writers = [
+        subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for c in commands
+    ]
+    query, seen, searched = vectors(1, 77), 0, 0
+    while any(w.poll() is None for w in writers):
+        try:
+            table = PostsTable.open(uri)
+        except Exception:  # not made yet
+            time.sleep(0.5)
+            continue
+        if table.snapshot is None:
+            continue
+        engine = SimilarityEngine(table, "memory")
+        hits = engine.search(query, 10_000)[0]
+        # One snapshot: what is open in it, all of it and nothing of a later one.
+        at = table.snapshot
+        table.refresh()
+        again = SimilarityEngine(table, "memory").search(query, 10_000, snapshot=at)[0]
+        assert hits == again
+        assert len({m.post_id for m in hits}) == len(hits)
+        assert len(hits) >= seen - 8  # withdrawn ones go, nothing else does
+        seen, searched = max(seen, len(hits)), searched + 1
+        time.sleep(0.5)
+    for writer in writers:
+        said, complained = writer.communicate()
+        assert writer.returncode == 0, complained
+        assert said.strip()
+    assert searched > 3
+    assert_holds_statuses(uri, everything)
+
+
+def assert_holds_statuses(uri: str, everything: Posts) -> None:
+    assert set(held(uri)) == set(everything)
+    engine = SimilarityEngine(PostsTable.open(uri), "memory")
+    gone = engine.search(vectors(1, 77), 100, where=Filters(status="withdrawn"))[0]
+    assert {m.post_id for m in gone} == {f"w{w}-{part}-0" for w in range(4) for part in range(2)}

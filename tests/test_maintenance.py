@@ -1,0 +1,191 @@
+"""compact and undo: the same answers from fewer files, and a running search keeps its snapshot."""
+
+import json
+import os
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, InputError, PostsTable, Query, SimilarityEngine, StorageError
+from matching_spark.config import Hadoop
+from matching_spark.demo.world import World
+from matching_spark.ingest import ingest_posts
+from matching_spark.maintenance import compact, undo, waiting
+from matching_spark.match import Matcher, Rules
+from matching_spark.posts import Filters, Post
+from matching_spark.sources import read_posts
+
+DAY_S = 86_400
+AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
+EVERYTHING = Filters(status=None)
+
+
+@pytest.fixture(scope="module")
+def table(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> PostsTable:
+    """A table of several small files with deletes: posts, words added, three withdrawn."""
+    uri = str(tmp_path_factory.mktemp("kept") / "table")
+    table = PostsTable.open_or_create(
+        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
+    )
+    found = [p for p in read_posts(str(world.found)) if isinstance(p, Post)]
+    ingest_posts(found[:20], table, clip)
+    ingest_posts(found[20:], table, clip)
+    table.set_status(sorted(p.post_id for p in found)[:3], "withdrawn")
+    return table
+
+
+def answers(uri: str, clip: ClipModel, snapshot: str | None = None) -> list[tuple[str, float]]:
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+    query = [Query(text="검정 지갑")]
+    hits = engine.search_posts(query, 100, where=EVERYTHING, snapshot=snapshot)[0]
+    return [(m.post_id, m.score) for m in hits]
+
+
+def backdate(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            os.utime(file, (time.time() - 2 * DAY_S,) * 2)
+
+
+def test_nothing_expires_before_its_time_however_old_it_is(
+    table: PostsTable, clip: ClipModel
+) -> None:
+    """A search plans from the current snapshot, which may be old: its clock starts when it ends."""
+    patient = PostsTable.open(table.uri, table.spark, Hadoop(snapshot_keep=timedelta(hours=1)))
+    before, planned = answers(table.uri, clip), table.snapshot
+    old = table.snapshots
+    gain = waiting(patient)
+    assert gain.small_files > 0
+    assert 0 < gain.files_after < len(patient.plan())
+    assert (gain.deleted_rows, gain.expiring_snapshots) == (3, 0)
+    assert gain.waiting_snapshots == len(old) - 1
+    report = compact(patient)
+    assert (report.files_after, report.delete_files_after) == (gain.files_after, 0)
+    assert report.expired_snapshots == 0
+    assert set(old) < set(patient.snapshots)
+    assert answers(table.uri, clip) == answers(table.uri, clip, planned) == before
+
+
+def test_compacted_and_expired_the_answers_are_the_same(
+    table: PostsTable, clip: ClipModel, spark: SparkSession
+) -> None:
+    before = answers(table.uri, clip)
+    table.refresh()
+    assert waiting(table).expiring_bytes > 0
+    engine = SimilarityEngine(table, "spark", clip)
+    Matcher(engine, Rules(threshold=-1.0)).run()
+    photos = Path(table.uri) / "photos"
+    named = set(photos.rglob("*.jpg"))
+    orphan, fresh = (photos / "00" / "00" / f"{c * 64}.jpg" for c in "ab")
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"of a post that changed its photo")
+    (photos / "notes.txt").write_text("not ours")
+    stray = Path(table.uri) / "posts" / "data" / "stray.parquet"
+    stray.write_bytes(b"of a writer that was killed")
+    backdate(Path(table.uri))
+    fresh.write_bytes(b"of an ingest that is about to commit")
+    report = compact(table)
+    assert report.expired_snapshots > 0
+    assert (report.orphan_files, report.orphan_photos) == (1, 1)
+    assert not orphan.exists()
+    assert not stray.exists()
+    assert named | {fresh} == set(photos.rglob("*.jpg"))
+    assert (photos / "notes.txt").exists()
+    assert answers(table.uri, clip) == before
+    assert table.snapshots == [table.snapshot]
+    gain = waiting(table)
+    assert (gain.small_files, gain.deleted_rows, gain.expiring_snapshots) == (0, 0, 0)
+    data = set((Path(table.uri) / "posts" / "data").rglob("*.parquet"))
+    assert {Path(f.uri) for f in table.plan()} == data
+    again = compact(table)
+    assert (again.rewritten_files, again.expired_snapshots) == (0, 0)
+
+
+def test_undo_takes_back_an_import_and_can_be_undone(
+    table: PostsTable, clip: ClipModel, world: World
+) -> None:
+    before, good = answers(table.uri, clip), table.snapshot
+    assert good is not None
+    changed = [p for p in read_posts(str(world.found)) if isinstance(p, Post)][:2]
+    mistaken = [Post("oops", "found", "지갑", title="검정 지갑"), *changed]
+    ingest_posts([*mistaken], table, clip)
+    ingest_posts([Post("oops2", "found", "가방", title="검정 가방")], table, clip)
+    wrong, seen = table.snapshot, answers(table.uri, clip)
+    assert wrong is not None
+    report = undo(table, good)
+    assert (report.snapshot, report.undone, report.commits) == (good, wrong, 2)
+    assert report.posts_before - report.posts_after == 2
+    assert answers(table.uri, clip) == before
+    assert table.snapshots == [good]
+    assert undo(table, wrong).posts_after == report.posts_before
+    assert answers(table.uri, clip) == seen
+    undo(table, good)
+    with pytest.raises(InputError, match=f"no snapshot 7 to go back to; there are: {good}"):
+        undo(table, "7")
+    # What came after is written on top, and the undone import expires.
+    ingest_posts([Post("late", "found", "지갑", title="빨간 지갑")], table, clip)
+    assert compact(table).expired_snapshots >= 2
+    assert wrong not in {str(s.snapshot_id) for s in table.metadata.snapshots()}
+    assert "late" in dict(answers(table.uri, clip))
+    assert "oops" not in dict(answers(table.uri, clip))
+
+
+def test_undo_does_not_take_back_what_it_did_not_see(
+    table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = table.snapshot
+    assert first is not None
+    ingest_posts([Post("a", "found", "지갑", title="지갑")], table, clip)
+    swap = table.swap
+
+    def overtaken(base: str | None, change: object) -> bool:
+        other = PostsTable.open(table.uri, table.spark)
+        other.set_status(["late"], "claimed")
+        return swap(base, change)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(table, "swap", overtaken)
+    with pytest.raises(StorageError, match="nothing was taken back"):
+        undo(table, first)
+    assert "a" in dict(answers(table.uri, clip))
+
+
+def test_compact_and_a_withdrawal_at_once(table: PostsTable, clip: ClipModel) -> None:
+    """A post withdrawn while its file is rewritten, or what it read expired, stays withdrawn."""
+    table.refresh()
+    ids = [i for i, _ in answers(table.uri, clip)][:6]
+    for post_id in ids[:2]:
+        table.set_status([post_id], "expired")
+    failed: list[BaseException] = []
+
+    def withdraw() -> None:
+        try:
+            for post_id in ids[2:]:
+                PostsTable.open(table.uri, table.spark, AT_ONCE).set_status([post_id], "claimed")
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=withdraw)
+    thread.start()
+    compact(table)
+    thread.join()
+    assert not failed
+    rows = {r["post_id"]: r["status"] for r in table.frame().select("post_id", "status").collect()}
+    assert [rows[i] for i in ids] == ["expired"] * 2 + ["claimed"] * 4
+    assert len(rows) == table.frame().count()
+
+
+def test_status_says_what_compact_would_gain(
+    table: PostsTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from matching_spark.main import app
+
+    app(["status", "--table", table.uri, "--json"], standalone_mode=False)
+    state = json.loads(capsys.readouterr().out)
+    assert set(state["compact"]) >= {"small_files", "files_after", "deleted_rows"}
+    assert state["snapshots"][0] == state["snapshot"]
