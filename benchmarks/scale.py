@@ -26,7 +26,7 @@ SIZES = (10_000, 100_000)
 FULL = 1_000_000
 DIMENSION = 512
 HEAP = "1g"
-SAMPLE_S = 0.2
+SAMPLE_S = 0.5
 GOALS = {"import": 2.5, "upsert": 4.0}
 
 
@@ -56,7 +56,10 @@ def write_source(path: Path, rows: int, seed: int) -> None:
 
 @contextmanager
 def peak() -> Iterator[dict[str, float]]:
-    """The most memory (MB, resident) that the JVM and all Python workers held in the block."""
+    """The most memory (MB) that the JVM and all Python workers held in the block.
+
+    What forked workers share is counted once (Pss).
+    """
     most = {"jvm": 0.0, "python": 0.0}
     finished = threading.Event()
 
@@ -66,10 +69,11 @@ def peak() -> Iterator[dict[str, float]]:
             for pid in descendants(os.getpid()):
                 try:
                     name = Path(f"/proc/{pid}/comm").read_text().strip()
-                    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                except (OSError, IndexError):
+                    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                except OSError:
                     continue  # it has ended
-                held["jvm" if name == "java" else "python"] += pages * 4096 / 1e6
+                shares = [x.split()[1] for x in rollup.splitlines() if x.startswith("Pss:")]
+                held["jvm" if name == "java" else "python"] += sum(map(int, shares)) * 1024 / 1e6
             for kind, value in held.items():
                 most[kind] = max(most[kind], value)
 

@@ -7,6 +7,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -88,13 +90,20 @@ def test_compacted_and_expired_the_answers_are_the_same(
     (photos / "notes.txt").write_text("not ours")
     stray = Path(table.uri) / "posts" / "data" / "stray.parquet"
     stray.write_bytes(b"of a writer that was killed")
+    left, running = (Path(table.uri) / "staging" / f"import-{c}" / "0.parquet" for c in "ab")
+    for file in (left, running):
+        file.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"post_id": ["x"]}), file)
     backdate(Path(table.uri))
+    os.utime(running)
     fresh.write_bytes(b"of an ingest that is about to commit")
     report = compact(table)
     assert report.expired_snapshots > 0
     assert (report.orphan_files, report.orphan_photos) == (1, 1)
     assert not orphan.exists()
     assert not stray.exists()
+    assert not left.parent.exists()
+    assert running.exists()
     assert named | {fresh} == set(photos.rglob("*.jpg"))
     assert (photos / "notes.txt").exists()
     assert answers(table.uri, clip) == before

@@ -20,6 +20,7 @@ from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
 from matching_spark.errors import InputError, StorageError
+from matching_spark.staging import IMPORT
 from matching_spark.table import PROPERTY, PostsTable
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
@@ -150,6 +151,7 @@ class _Compact:
                 self._expire(name)
         self.progress("removing photos that no post names")
         self._photos()
+        self._staging()
         self.table.refresh()
         files, deletes = _files(self.table)
         self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
@@ -241,6 +243,15 @@ class _Compact:
             if row["sha256"] not in staged and written is not None and written < cutoff:
                 storage.remove(row["uri"])
                 self.report.orphan_photos += 1
+
+    def _staging(self) -> None:
+        """Remove what imports of vectors that were killed have left."""
+        folder = storage.join(self.table.uri, "staging")
+        cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
+        for name in storage.folders(folder) if storage.exists(folder) else ():
+            left = storage.join(folder, name)
+            if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
+                storage.remove(left)
 
     def _call(self, procedure: str, name: str, options: dict[str, str]) -> Any:
         listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
@@ -366,7 +377,7 @@ def _staged(uri: str) -> Iterator[str]:
     """The sha256 of every photo that a job has staged and not committed."""
     folder = storage.join(uri, "staging")
     for file in storage.walk(folder) if storage.exists(folder) else ():
-        if file.endswith(".parquet"):
+        if file.endswith(".parquet") and f"/{IMPORT}" not in file:
             with storage.open_input(file) as stream:
                 for key in pq.read_table(stream, columns=["key"])["key"].to_pylist():
                     if key.startswith("photo:"):

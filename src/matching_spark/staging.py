@@ -38,6 +38,7 @@ STAGED = pa.schema(
         ("detail", pa.string()),
     ]
 )
+IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 T = TypeVar("T")

@@ -31,10 +31,9 @@ from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import Report
 from matching_spark.posts import CATEGORIES, KINDS, STATUSES, Kind, Reject
 from matching_spark.shards import METADATA
-from matching_spark.staging import Progress, ticking
+from matching_spark.staging import IMPORT, Progress, ticking
 from matching_spark.table import COLUMNS, PostsTable
 
-IMPORT = "import-"  # what begins the name of an import's folder in staging/
 ROWS_AT_ONCE = 4096  # read and checked together: 16 MB as float64 of 512 dimensions
 STAGED_BYTES = 64 << 20  # a staged file: what a task holds
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ class Disk:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Ended by a time limit, these tests clean up as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder: Path = tmp_path_factory.mktemp("cluster")
     return folder
 
