@@ -79,7 +79,11 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     got = json.loads(photo.stdout)
     assert photo.returncode == 0
     assert len(got["results"]) == 10
-    assert got["score_kind"] == "cosine"
+    assert got["score_kind"] == "fused"
+    first = got["results"][0]
+    assert first["probability"] == first["score"]
+    assert set(first["contributions"]) == set(first["components"])
+    assert first["why"].endswith("맞습니다.")
     assert (tmp_path / "r.html").read_text("utf-8").count("data:image/jpeg") >= 10
     words = call(*common, "--text", "지갑", "--output", tmp_path / "r.csv", "--top-k", "3")
     assert [r["rank"] for r in json.loads(words.stdout)["results"]] == [1, 2, 3]
@@ -88,7 +92,8 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     post = got["results"][0]["post_id"]
     similar = json.loads(call(*common, "--post", post, "--kind", "found").stdout)
     assert post not in [r["post_id"] for r in similar["results"]]
-    both = call(*common, "--image", world.query_photo, "--text", "가방")
+    both = call(*common, "--image", world.query_photo, "--text", "가방", "--score", "cosine")
+    assert json.loads(both.stdout)["score_kind"] == "cosine"
     assert {"image-image", "text-image"} <= set(json.loads(both.stdout)["results"][0]["components"])
 
 

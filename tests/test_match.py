@@ -11,13 +11,19 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
+from matching_spark.calibration import FILE, save
 from matching_spark.config import Match
+from matching_spark.decisions import Verdict, decide
 from matching_spark.match import Matcher, Rules
+from matching_spark.ranking import Calibration, Facts
 from matching_spark.similarity import unit
 from matching_spark.vectors import ingest_vectors
+from tests import brute
+from tests.calibrations import components, probability, random_calibration
 
 DIMENSION = 8
 CATEGORIES = ("지갑", "가방", "휴대폰", "")
+COLOURS = ("검정", "파랑", "기타", "")
 NEIGHBOURS = Match().neighbours
 K = 3
 DAY = dt.date(2026, 11, 1)
@@ -29,6 +35,7 @@ class Posts:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.rows: dict[str, dict[str, Any]] = {}
+        self.verdicts: dict[tuple[str, str], str] = {}
 
     def draw(self, kind: str, ids: list[int]) -> list[dict[str, Any]]:
         out = []
@@ -39,6 +46,7 @@ class Posts:
                 "vector": unit(self.rng.normal(size=DIMENSION)),
                 "kind": kind,
                 "category": str(self.rng.choice(CATEGORIES)),
+                "colour": str(self.rng.choice(COLOURS)),
                 "happened_on": None if day < 0 else DAY + dt.timedelta(days=day),
                 "status": "open",
             }
@@ -46,25 +54,47 @@ class Posts:
             out.append(row)
         return out
 
-    def expected(self, threshold: float | None, grace: int) -> dict[str, list[tuple[str, float]]]:
+    def expected(
+        self, threshold: float | None, grace: int, calibration: Calibration | None
+    ) -> dict[str, list[tuple[str, float]]]:
         out = {}
         for lost in self.open("lost"):
             near = {lost["category"], *NEIGHBOURS.get(lost["category"], ())}
-            scored = []
+            scored, confirmed = [], []
             for found in self.open("found"):
+                pair = (found["post_id"], score(lost, found, calibration))
+                if verdict := self.verdicts.get((lost["post_id"], found["post_id"])):
+                    confirmed += [pair] if verdict == "confirmed" else []
+                    continue
                 if lost["category"] and found["category"] and found["category"] not in near:
                     continue
                 days = (found["happened_on"], lost["happened_on"])
                 if None not in days and days[0] < days[1] - dt.timedelta(days=grace):
                     continue
-                score = float(lost["vector"].astype(float) @ found["vector"].astype(float))
-                if threshold is None or score >= threshold:
-                    scored.append((found["post_id"], score))
-            out[lost["post_id"]] = sorted(scored, key=lambda p: (-p[1], p[0]))[:K]
+                if threshold is None or pair[1] >= threshold:
+                    scored.append(pair)
+            best = sorted(scored, key=lambda p: (-p[1], p[0]))[:K] + confirmed
+            out[lost["post_id"]] = sorted(best, key=lambda p: (-p[1], p[0]))
         return {lost_id: pairs for lost_id, pairs in out.items() if pairs}
 
     def open(self, kind: str) -> list[dict[str, Any]]:
         return [r for r in self.rows.values() if r["kind"] == kind and r["status"] == "open"]
+
+
+def score(lost: dict[str, Any], found: dict[str, Any], calibration: Calibration | None) -> float:
+    a, b = (
+        (
+            brute.Plain(row["post_id"], row["vector"][None], None),
+            Facts(row["category"], row["colour"], "", "", row["happened_on"], row["kind"]),
+        )
+        for row in (lost, found)
+    )
+    there = components(*a, *b)
+    if calibration is None:
+        return there["image-image"]
+    value = probability(calibration, there)
+    assert value is not None
+    return value
 
 
 def ingest(rows: list[dict[str, Any]], uri: str, spark: SparkSession, folder: Path) -> None:
@@ -94,21 +124,31 @@ def assert_same(
         np.testing.assert_allclose([s for _, s in got[lost_id]], [s for _, s in pairs], atol=1e-6)
 
 
-@pytest.mark.parametrize("threshold", [None, 0.3])
+@pytest.mark.parametrize(("kind", "threshold"), [("cosine", None), ("fused", 0.2)])
 def test_new_gives_what_a_full_run_gives(
-    spark: SparkSession, tmp_path: Path, threshold: float | None
+    spark: SparkSession, tmp_path: Path, kind: str, threshold: float | None
 ) -> None:
     posts = Posts(seed=4 if threshold is None else 5)
     uri = str(tmp_path / "t")
     ingest(posts.draw("lost", list(range(12))), uri, spark, tmp_path)
     ingest(posts.draw("found", list(range(40))), uri, spark, tmp_path)
+    calibration = random_calibration(1) if kind == "fused" else None
+    if calibration is not None:
+        save(calibration, f"{uri}/{FILE}")
     rules = Rules(K, threshold, settings=Match(grace_days=2, block_posts=5))
 
     def matcher() -> Matcher:
         return Matcher(SimilarityEngine(PostsTable.open(uri, spark)), rules)
 
+    def wanted() -> dict[str, list[tuple[str, float]]]:
+        return posts.expected(threshold, 2, calibration)
+
+    def say(pair: tuple[str, str], verdict: Verdict) -> None:
+        decide(PostsTable.open(uri, spark), *pair, verdict, "a test")
+        posts.verdicts[pair] = verdict
+
     first = matcher().run(new=True)
-    want = posts.expected(threshold, 2)
+    want = wanted()
     assert_same(kept(matcher()), want)
     assert (first.full, first.pairs, first.added) == (
         True,
@@ -119,8 +159,17 @@ def test_new_gives_what_a_full_run_gives(
     again = matcher().run()
     assert (again.pairs, again.added, again.removed) == (first.pairs, 0, 0)
     assert spark.table(f"{matcher().name}.snapshots").count() == commits
+    held = {row["score_kind"] for row in spark.table(matcher().name).collect()}
+    assert held == {kind}
 
-    # New ones of both kinds, a changed one, members of lists and a lost post that go.
+    # New ones of both kinds, a changed one, members of lists and a lost post that go; a pair of a
+    # list rejected, one confirmed, and one that no rule would propose confirmed too.
+    lists = {lost_id: [i for i, _ in pairs] for lost_id, pairs in want.items()}
+    a, b, c = [lost_id for lost_id, pairs in lists.items() if len(pairs) == K][-3:]
+    say((a, lists[a][0]), "rejected")
+    say((b, lists[b][0]), "confirmed")
+    unlikely = next(row["post_id"] for row in posts.open("found") if row["post_id"] not in lists[c])
+    say((c, unlikely), "confirmed")
     ingest(posts.draw("found", [3, *range(40, 50)]), uri, spark, tmp_path)
     ingest(posts.draw("lost", [2, 12]), uri, spark, tmp_path)
     members = [pairs[0][0] for pairs in want.values()][:3]
@@ -130,11 +179,17 @@ def test_new_gives_what_a_full_run_gives(
         posts.rows[post_id]["status"] = "claimed"
     report = matcher().run(new=True)
     assert not report.full
-    want = posts.expected(threshold, 2)
+    want = wanted()
     assert_same(kept(matcher()), want)
     assert report.pairs == sum(map(len, want.values()))
     full = matcher().run()
     assert (full.full, full.added, full.removed) == (True, 0, 0)
+
+    # The last word counts: what was confirmed is rejected, what was rejected confirmed.
+    say((a, lists[a][0]), "confirmed")
+    say((c, unlikely), "rejected")
+    assert not matcher().run(new=True).full
+    assert_same(kept(matcher()), wanted())
     # Other rules are another answer: the last run says nothing of it.
     other = Rules(K, threshold, any_category=True, settings=rules.settings)
     assert Matcher(SimilarityEngine(PostsTable.open(uri, spark)), other).run(new=True).full

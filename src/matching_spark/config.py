@@ -83,9 +83,12 @@ class Similarity(_Group):
     """What a search does unless told otherwise."""
 
     top_k: int = Field(default=10, ge=1, le=10_000)
-    threshold: float | None = None  # the model card's, where it has one
+    # On the scale of the score. The calibration's or the model card's, where there is one.
+    threshold: float | None = None
     metric: Literal["cosine", "euclidean"] = "cosine"
     runner: Literal["spark", "memory"] = "spark"
+    score: Literal["cosine", "fused"] | None = None  # fused where there is a calibration
+    language: Literal["ko", "en"] = "ko"  # of the sentence that says why a match is proposed
 
 
 class Match(_Group):

@@ -27,7 +27,9 @@ from matching_spark.cli import (
 )
 from matching_spark.cluster_commands import app as cluster
 from matching_spark.config import Origin
+from matching_spark.decide_commands import decide
 from matching_spark.errors import InputError, MatchingError, UsageError
+from matching_spark.evaluate_commands import calibrate, evaluate
 from matching_spark.log import masked
 from matching_spark.maintenance_commands import compact, undo
 from matching_spark.match_commands import match
@@ -53,6 +55,9 @@ app.command()(reembed)
 app.command()(match)
 app.command()(compact)
 app.command()(undo)
+app.command()(decide)
+app.command()(evaluate)
+app.command()(calibrate)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -161,6 +166,10 @@ def search(
     top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
     metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="ko or en: of the reasons given.")] = None,
     runner: Annotated[
         str | None, typer.Option(help="spark, or memory: this process alone.")
     ] = None,
@@ -179,7 +188,14 @@ def search(
         settings_file,
         as_json,
         verbose,
-        similarity={"top_k": top_k, "threshold": threshold, "metric": metric, "runner": runner},
+        similarity={
+            "top_k": top_k,
+            "threshold": threshold,
+            "metric": metric,
+            "runner": runner,
+            "score": score,
+            "language": language,
+        },
     )
     given = [
         name
@@ -208,6 +224,8 @@ def search(
         )
     except InputError as error:
         raise UsageError(f"--{error}") from None
+    if embedding is not None and score == "fused":
+        raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
     if where.since and where.until and where.since > where.until:
         raise UsageError(f"--since {where.since} is after --until {where.until}")
 

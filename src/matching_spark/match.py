@@ -5,7 +5,7 @@ post out of it. Spark reduces those rows; no score matrix is ever shuffled.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,13 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from matching_spark import decisions, side_tables
 from matching_spark.config import Match as MatchSettings
-from matching_spark.errors import StorageError, UsageError
+from matching_spark.errors import UsageError
+from matching_spark.fused import Fusion, of_row
 from matching_spark.posts import Filters
+from matching_spark.ranking import Calibration, Facts, Score
+from matching_spark.results import Match
 from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import DataFile, Shard, load
 from matching_spark.similarity import Metric
@@ -30,19 +34,25 @@ SCHEMA = (
     "probability double, components map<string, double>, model string, run_at timestamp"
 )
 PAIR = "lost_id string, found_id string, score double, components map<string, double>"
+NAME = "matches"
 RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
 FILES_A_TASK_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How lost posts are matched. threshold None: the model card's for photos and for words."""
+    """How lost posts are matched.
+
+    score None: fused where there is a calibration. threshold None: the calibration's, or for
+    cosines the model card's for photos and for words.
+    """
 
     top_k: int = 10
     threshold: float | None = None
     any_category: bool = False
     metric: Metric = "cosine"
     settings: MatchSettings = field(default_factory=MatchSettings)
+    score: Score | None = None
 
     def described(self) -> dict[str, Any]:
         settings = self.settings.model_dump(exclude={"block_posts"}, mode="json")
@@ -98,10 +108,14 @@ class Matcher:
             if rules.threshold is not None or rules.metric != "cosine"
             else (card("image-image"), card("text-image"))
         )
-        self.name = f"{engine.table.name.rpartition('.')[0]}.matches"
+        self.calibration = engine.fusion(rules.score, rules.metric)
+        self.score_kind = "fused" if self.calibration else rules.metric
+        self.name = side_tables.name_of(engine.table, NAME)
+        self._read_decisions()
 
     def pairs(self) -> DataFrame:
         """SCHEMA: the k found posts most like each open lost post, computed anew."""
+        self._read_decisions()
         files = self.table.plan()
         return self._ranked(self._scan(self._tasks(files, files, anew=True), None))
 
@@ -111,7 +125,7 @@ class Matcher:
         new: compute only what came, changed or went since the last run; the result is the same.
         """
         self.table.refresh()
-        self._create()
+        side_tables.ensure(self.table, NAME, SCHEMA)
         existing = self.spark.table(self.name)
         since = self._last_run() if new else None
         pairs = self._since(since, existing) if since else self.pairs()
@@ -177,6 +191,8 @@ class Matcher:
             _match,
             rules=self.rules,
             thresholds=self._thresholds,
+            calibration=self.calibration,
+            decided=self._decided,
             dimension=self.table.dimension,
             anew=anew,
         )
@@ -186,21 +202,52 @@ class Matcher:
 
     def _ranked(self, pairs: DataFrame) -> DataFrame:
         order = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
-        return (
-            pairs.withColumn("rank", F.row_number().over(order))
-            .where(F.col("rank") <= self.rules.top_k)
-            .select(
-                "lost_id",
-                "found_id",
-                "rank",
-                "score",
-                F.lit(self.rules.metric).alias("score_kind"),
-                F.lit(None).cast("double").alias("probability"),
-                "components",
-                F.lit(self.table.model).alias("model"),
-                F.current_timestamp().alias("run_at"),
-            )
+        best = pairs.withColumn("rank", F.row_number().over(order)).where(
+            F.col("rank") <= self.rules.top_k
         )
+        if confirmed := self._confirmed():
+            stay = self.spark.createDataFrame(confirmed, PAIR)
+            best = best.drop("rank").unionByName(stay)
+            best = best.withColumn("rank", F.row_number().over(order))
+        probability = F.col("score") if self.calibration else F.lit(None).cast("double")
+        return best.select(
+            "lost_id",
+            "found_id",
+            "rank",
+            "score",
+            F.lit(self.score_kind).alias("score_kind"),
+            probability.alias("probability"),
+            "components",
+            F.lit(self.table.model).alias("model"),
+            F.current_timestamp().alias("run_at"),
+        )
+
+    # -- what people decided -------------------------------------------------------------------
+
+    def _read_decisions(self) -> dict[str, frozenset[str]]:
+        """The found posts decided on, a lost post: they take no place among its k."""
+        self._verdicts = decisions.latest(self.table.uri)
+        decided: dict[str, set[str]] = {}
+        for lost_id, found_id in self._verdicts:
+            decided.setdefault(lost_id, set()).add(found_id)
+        self._decided = {lost_id: frozenset(ids) for lost_id, ids in decided.items()}
+        return self._decided
+
+    def _confirmed(self) -> list[tuple[str, str, float, dict[str, float]]]:
+        """PAIR rows of the confirmed pairs whose posts are both open, whatever their score."""
+        pairs = [pair for pair, verdict in self._verdicts.items() if verdict == "confirmed"]
+        if not pairs:
+            return []
+        ids = self.spark.createDataFrame([(i,) for pair in pairs for i in pair], "post_id string")
+        open_ = self.table.frame().where("status = 'open'").join(ids, "post_id", "left_semi")
+        still = {row[0] for row in open_.select("post_id").collect()}
+        out = []
+        for lost_id, found_id in (pair for pair in pairs if still.issuperset(pair)):
+            lost, at = self.table.find(lost_id)
+            found, there = self.table.find(found_id)
+            hits = compare_posts(lost, at, found, there, self.rules, self.calibration)
+            out += [(lost_id, match.post_id, match.score, match.components) for match in hits]
+        return out
 
     # -- only what is new ----------------------------------------------------------------------
 
@@ -220,7 +267,8 @@ class Matcher:
             stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti"
         )
         ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()
-        anew = frozenset(row[0] for row in ids)
+        # A decided pair stands beside the k: a new decision frees or takes a place.
+        anew = frozenset(row[0] for row in ids) | self._read_decisions().keys()
         fresh = [f for f in files if f.uri not in before]
         tasks = self._tasks(files, files, anew=True) if anew else []
         tasks += self._tasks(files, fresh, anew=False) if fresh else []
@@ -241,6 +289,8 @@ class Matcher:
         return self.rules.described() | {
             "model": self.table.model,
             "thresholds": list(self._thresholds),
+            "score": self.score_kind,
+            "calibration": self.calibration and self.calibration.checksum,
         }
 
     def _last_run(self) -> str | None:
@@ -253,20 +303,13 @@ class Matcher:
         snapshot: str | None = stamp.get("snapshot")
         return snapshot if same and snapshot in self.table.snapshots else None
 
-    def _create(self) -> None:
-        try:
-            self.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {self.name} ({SCHEMA}) USING iceberg "
-                "TBLPROPERTIES ('format-version'='2')"
-            )
-        except Exception as error:
-            raise StorageError(f"{self.name} could not be made: {error}") from error
-
 
 def _match(
     task: _Task,
     rules: Rules,
     thresholds: tuple[float | None, float | None],
+    calibration: Calibration | None,
+    decided: Mapping[str, frozenset[str]],
     dimension: int,
     anew: frozenset[str] | None,
 ) -> Iterator[tuple[str, str, float, dict[str, float]]]:
@@ -276,29 +319,64 @@ def _match(
     if not rows:
         return
     ids = [lost.metadata["post_id"][row].as_py() for row in rows]
-    vectors = [Vectors(*lost.query(row)) for row in rows]
+    asked = [_query(lost, row, calibration) for row in rows]
     days, dated = lost.days(), lost.dated()
     first = [int(days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
-    best: list[list[Any]] = [[] for _ in rows]
-    by_photo = [i for i, v in enumerate(vectors) if v.image is not None]
-    by_words = [i for i, v in enumerate(vectors) if v.text is not None]
+    without = [decided.get(lost_id, frozenset()) for lost_id in ids]
+    best: list[list[Match]] = [[] for _ in rows]
+    groups: dict[float | None, list[int]] = {}
+    for i, (vectors, facts) in enumerate(asked):
+        if calibration is None:
+            limit = thresholds[0] if vectors.image is not None else thresholds[1]
+        elif (limit := rules.threshold) is None:
+            limit = calibration.thresholds[vectors.limit(facts)]
+        groups.setdefault(limit, []).append(i)
     for file in task.found:
         shard = load(file, dimension)
-        for group, threshold in ((by_photo, thresholds[0]), (by_words, thresholds[1])):
+        for limit, group in groups.items():
             request = Request(
-                tuple(vectors[i] for i in group),
+                tuple(asked[i][0] for i in group),
                 Filters(kind="found"),
-                rules.top_k,
-                threshold,
+                rules.top_k + max(len(without[i]) for i in group),
+                limit,
                 rules.metric,
                 not_before=tuple(first[i] for i in group),
+                fusion=Fusion(calibration, tuple(asked[i][1] for i in group))
+                if calibration
+                else None,
             )
             for i, hits in zip(group, scan(shard, request)[1], strict=True):
-                best[i] += hits
+                best[i] += [match for match in hits if match.post_id not in without[i]]
     for lost_id, matches in zip(ids, best, strict=True):
         matches.sort(key=lambda m: (-m.score, m.post_id))
         for match in matches[: rules.top_k]:
             yield lost_id, match.post_id, match.score, match.components
+
+
+def compare_posts(
+    lost: Shard, at: int, found: Shard, there: int, rules: Rules, calibration: Calibration | None
+) -> list[Match]:
+    """The match of row `there` of found for row `at` of lost; none if they share no part."""
+    vectors, facts = _query(lost, at, calibration)
+    only = found.metadata["post_id"][there].as_py()
+    request = Request(
+        (vectors,),
+        Filters(),
+        1,
+        None,
+        rules.metric,
+        only=frozenset([only]),
+        fusion=Fusion(calibration, (facts,)) if calibration else None,
+    )
+    return scan(found, request)[1][0]
+
+
+def _query(lost: Shard, row: int, calibration: Calibration | None) -> tuple[Vectors, Facts]:
+    """What a lost post is compared by: all that is known of it; by cosine its photo or words."""
+    if calibration is None:
+        return Vectors(*lost.query(row)), Facts()
+    meta = lost.metadata.slice(row, 1).to_pylist()[0]
+    return Vectors(*lost.parts(row)), of_row(meta, "lost")
 
 
 def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> list[int]:

@@ -27,6 +27,9 @@ def match(
     new: Annotated[bool, typer.Option("--new", help="Only what came since the last run.")] = False,
     top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
+    ] = None,
     any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
     output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
     table: TableOption = None,
@@ -42,7 +45,7 @@ def match(
         settings_file,
         as_json,
         verbose,
-        similarity={"top_k": top_k, "threshold": threshold},
+        similarity={"top_k": top_k, "threshold": threshold, "score": score},
     )
     if output is not None and output.suffix not in FORMATS:
         raise UsageError(f"--output {output}: its name must end in one of {', '.join(FORMATS)}")
@@ -59,13 +62,27 @@ def match(
     with session(run.settings) as spark:
         engine = SimilarityEngine(PostsTable.open(run.table_uri, spark), "spark", model)
         rules = Rules(
-            wanted.top_k, wanted.threshold, any_category, wanted.metric, run.settings.match
+            wanted.top_k,
+            wanted.threshold,
+            any_category,
+            wanted.metric,
+            run.settings.match,
+            wanted.score,
         )
         matcher = Matcher(engine, rules)
         report = matcher.run(new)
         if output is not None:
             rows = spark.table(matcher.name).orderBy("lost_id", "rank").toLocalIterator()
-            names = ("lost_id", "found_id", "rank", "score", "score_kind", "components", "model")
+            names = (
+                "lost_id",
+                "found_id",
+                "rank",
+                "score",
+                "score_kind",
+                "probability",
+                "components",
+                "model",
+            )
             text = io.StringIO()
             writer = csv.writer(text)
             if output.suffix == ".csv":

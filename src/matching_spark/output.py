@@ -32,7 +32,7 @@ def to_json(result: SearchResult) -> str:
 def to_csv(result: SearchResult) -> bytes:
     """With a BOM, so that Excel reads Korean; no cell of a stranger's is run as a formula."""
     out = io.StringIO(newline="")
-    columns = [f.name for f in fields(Match) if f.name != "components"]
+    columns = [f.name for f in fields(Match) if f.name not in ("components", "contributions")]
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for match in result.matches:
@@ -62,7 +62,7 @@ def to_table(result: SearchResult) -> Table:
     for m in result.matches:
         day = "" if m.happened_on is None else m.happened_on.isoformat()
         what = _lines(m.title, _joined(m.category, m.colour))
-        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone))
+        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone), m.why)
         table.add_row(str(m.rank), f"{m.score:.3f}", _escaped(m.post_id), what, where)
     return table
 
@@ -123,6 +123,7 @@ def _card(match: Match, load: Callable[[str], bytes]) -> str:
         f"<article>{_figure(data)}<div class=body><div class=head><b>{match.rank}</b>"
         f"<meter min=0 max=100 value={width:.1f}></meter><output>{match.score:.3f}</output></div>"
         f"<h2>{e(match.title or match.post_id)}</h2><p class=facts>{facts}</p>"
+        f"<p class=why>{e(match.why)}</p>"
         f"<p class=kept>{e(match.kept_at)} {e(match.kept_phone)}</p>"
         f"<p class=id>{e(match.post_id)}</p></div></article>"
     )

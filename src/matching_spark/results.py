@@ -1,13 +1,17 @@
 """What a search gives: matches, and what was done to get them. No library is needed to read it."""
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Match:
-    """A post that was found. `photo` is the uri of the one that won; `matched` photo or text."""
+    """A post that was found. `photo` is the uri of the one that won; `matched` photo or text.
+
+    Of the fused score: `probability` that it shows the same thing, `contributions` in log-odds a
+    component, `band` (propose, ask a person, below what is worth showing), `why` in one sentence.
+    """
 
     rank: int
     post_id: str
@@ -28,6 +32,10 @@ class Match:
     source_url: str
     photo: str | None
     components: dict[str, float]
+    probability: float | None = None
+    contributions: dict[str, float] = field(default_factory=dict)
+    band: str = ""
+    why: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matching_spark import fused
 from matching_spark.posts import Filters
+from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.results import Match
 from matching_spark.shards import DataFile, Shard, load
 from matching_spark.similarity import (
@@ -29,10 +31,17 @@ class Vectors:
     image: Float32 | None = None
     text: Float32 | None = None
 
+    def limit(self, facts: Facts) -> str:
+        """The name of the fused score's thresholds for this query."""
+        return limit_name(modality(self.image is not None, self.text is not None), facts.bare)
+
 
 @dataclass(frozen=True)
 class Request:
-    """What every task of one search is handed. `exclude` are post ids that must not come back."""
+    """What every task of one search is handed.
+
+    exclude: post ids that must not come back. only: the post ids that may.
+    """
 
     queries: tuple[Vectors, ...]
     where: Filters
@@ -40,7 +49,9 @@ class Request:
     threshold: float | None
     metric: Metric = "cosine"
     exclude: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
     not_before: tuple[int | None, ...] = ()  # a query: the first day of a post that is dated
+    fusion: fused.Fusion | None = None  # the fused score in place of the cosine's
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -64,11 +75,14 @@ def scan(shard: Shard, request: Request) -> tuple[int, list[list[Match]]]:
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)
+    if request.only is not None:
+        mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
     hits: list[list[Match]] = [[] for _ in request.queries]
     alike: dict[tuple[bool, bool], list[int]] = {}
     for i, query in enumerate(request.queries):
         alike.setdefault((query.image is not None, query.text is not None), []).append(i)
-    step = max(1, SCORES_AT_ONCE // max(1, len(shard)))
+    at_once = SCORES_AT_ONCE if request.fusion is None else SCORES_AT_ONCE // len(COMPONENTS)
+    step = max(1, at_once // max(1, len(shard)))
     for group in alike.values():
         for start in range(0, len(group), step):
             _scan_block(shard, request, group[start : start + step], mask, hits)
@@ -88,6 +102,29 @@ def _scan_block(
     """Fill hits[i] of the queries i of a block, which have the same modalities."""
     queries = [request.queries[i] for i in block]
     parts: list[tuple[str, Grouped, list[Float32]]] = []
+    whole: Float32 | Float64
+    if request.fusion is not None:
+        facts = [request.fusion.facts[i] for i in block]
+        whole, margin = fused.rough(shard, queries, facts, request.fusion.calibration)
+    else:
+        parts = _parts(shard, queries)
+        rough: dict[str, Float32] = {}
+        margin = 0.0
+        for name, rows, vectors in parts:
+            best = rows.best(np.stack(vectors), len(shard))
+            rough[name], margin = from_cosine(best, request.metric)
+        whole = next(iter(rough.values())) if len(rough) == 1 else combine(rough)
+    scores = np.where(mask, whole, np.nan).astype(np.float32, copy=False)
+    for j, i in enumerate(block):
+        if request.not_before and (first := request.not_before[i]) is not None:
+            scores[j][shard.dated() & (shard.days() < first)] = np.nan
+        each = [(name, rows, vectors[j]) for name, rows, vectors in parts]
+        hits[i] = _keep(shard, request, i, each, scores[j], margin)
+
+
+def _parts(shard: Shard, queries: Sequence[Vectors]) -> list[tuple[str, Grouped, list[Float32]]]:
+    """The components of queries that have the same modalities: name, posts' side, queries' side."""
+    parts: list[tuple[str, Grouped, list[Float32]]] = []
     if queries[0].image is not None:
         images = [q.image for q in queries if q.image is not None]
         parts.append(("image-image", shard.photos, images))
@@ -95,35 +132,33 @@ def _scan_block(
         texts = [q.text for q in queries if q.text is not None]
         parts.append(("text-image", shard.photos, texts))
         parts.append(("text-text", shard.texts, texts))
-    rough: dict[str, Float32] = {}
-    margin = 0.0
-    for name, rows, vectors in parts:
-        rough[name], margin = from_cosine(rows.best(np.stack(vectors), len(shard)), request.metric)
-    whole = next(iter(rough.values())) if len(rough) == 1 else combine(rough)
-    scores = np.where(mask, whole, np.nan).astype(np.float32, copy=False)
-    for j, i in enumerate(block):
-        if request.not_before and (first := request.not_before[i]) is not None:
-            scores[j][shard.dated() & (shard.days() < first)] = np.nan
-        each = [(name, rows, vectors[j]) for name, rows, vectors in parts]
-        hits[i] = _keep(shard, request, each, scores[j], margin)
+    return parts
 
 
 def _keep(
     shard: Shard,
     request: Request,
+    query: int,
     parts: list[tuple[str, Grouped, Float32]],
     scores: Float32,
     margin: float,
 ) -> list[Match]:
     """The best of one query's rough scores (n,), decided in float64."""
     floor = -np.inf if request.threshold is None else request.threshold
-    posts = candidates(scores, request.top_k, floor, margin)
-
     exact: dict[str, Float64] = {}
     winners: dict[str, Index] = {}
-    for name, rows, vector in parts:
-        exact[name], winners[name] = rows.exact(vector, posts, request.metric)
-    final = combine(exact)
+    if request.fusion is not None:
+        lowest = floor if request.threshold is None else log_odds(floor)
+        posts = candidates(scores, request.top_k, lowest, margin)
+        facts, calibration = request.fusion.facts[query], request.fusion.calibration
+        final, exact, winners = fused.exact(
+            shard, request.queries[query], facts, calibration, posts
+        )
+    else:
+        posts = candidates(scores, request.top_k, floor, margin)
+        for name, rows, vector in parts:
+            exact[name], winners[name] = rows.exact(vector, posts, request.metric)
+        final = combine(exact)
     column = shard.metadata["post_id"]
     ids = [column[int(post)].as_py() for post in posts]
     order = sorted(np.flatnonzero(final >= floor), key=lambda i: (-final[i], ids[i]))

@@ -12,7 +12,9 @@ from matching_spark import storage
 from matching_spark.clip import ClipModel
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, ModelError
+from matching_spark.fused import of_row
 from matching_spark.posts import Filters, Kind
+from matching_spark.ranking import Facts, Score
 from matching_spark.results import SearchResult
 from matching_spark.scan import Vectors
 from matching_spark.similarity_engine import Query, SimilarityEngine
@@ -72,9 +74,16 @@ def ask(
     described = question.described()
     exclude: frozenset[str] = frozenset()
     default_kind: Kind = "found"
+    wanted = settings.similarity
+    score: Score | None = "cosine" if question.embedding is not None else wanted.score
+    calibration = engine.fusion(score, wanted.metric)
+    facts = Facts(where.category or "", where.colour or "", where.region or "")
     if question.post_id is not None:
         vectors, post = engine.post_vectors(question.post_id, snapshot)
+        if calibration is None and vectors.image is not None:
+            vectors = Vectors(image=vectors.image)
         default_kind = "lost" if post["kind"] == "found" else "found"
+        facts = of_row(post, post["kind"])
         described |= {"title": post["title"], "photo": post["photo"]}
         exclude = frozenset([question.post_id])
     elif question.embedding is not None:
@@ -85,12 +94,15 @@ def ask(
     else:
         vectors = engine.embed([Query(question.image, question.text)])[0]
     embed_ms = (time.perf_counter() - start) * 1000
-    wanted = settings.similarity
     threshold = wanted.threshold
-    if threshold is None and engine.model and wanted.metric == "cosine":
+    if threshold is None and calibration is not None:
+        threshold = calibration.thresholds[vectors.limit(facts)]
+    elif threshold is None and engine.model and wanted.metric == "cosine":
         threshold = _card_threshold(engine.model, vectors)
     if where.kind is None:
         where = replace(where, kind=default_kind)
+    if question.post_id is None and where.kind == "lost":
+        facts = replace(facts, kind="found")
     return engine.answer(
         vectors,
         described,
@@ -101,6 +113,9 @@ def ask(
         metric=wanted.metric,
         snapshot=snapshot,
         exclude=exclude,
+        calibration=calibration,
+        facts=facts,
+        language=wanted.language,
     )
 
 

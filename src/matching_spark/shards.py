@@ -88,15 +88,27 @@ class Shard:
     def is_post(self, post_id: str) -> Mask:
         return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
 
-    def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """A post's vectors to search by: its first photo's, else its words'."""
+    def coded(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column."""
+        filled = pc.fill_null(_one(self.metadata[name]), _text(""))
+        encoded = pc.dictionary_encode(filled)
+        return _ints(encoded.indices), encoded.dictionary.to_pylist()
+
+    def parts(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A post's vectors: its first photo's, and its words'."""
+        image = text = None
         at = np.searchsorted(self.photos.posts, row)
         if at < len(self.photos.posts) and self.photos.posts[at] == row:
-            return self.photos.vectors[int(self.photos.starts[at])], None
+            image = self.photos.vectors[int(self.photos.starts[at])]
         at = np.searchsorted(self.texts.posts, row)
         if at < len(self.texts.posts) and self.texts.posts[at] == row:
-            return None, self.texts.vectors[at]
-        return None, None
+            text = self.texts.vectors[at]
+        return image, text
+
+    def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A post's vectors to search by: its first photo's, else its words'."""
+        image, text = self.parts(row)
+        return (image, None) if image is not None else (None, text)
 
 
 # pa.scalar, pa.array and np.asarray of an Arrow array each import pandas, which costs a cold search

@@ -3,11 +3,13 @@
 Both runners call the same `scan` on the same shards, so they give the same answer.
 """
 
+import datetime as dt
+import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,9 +20,19 @@ from PIL import Image
 
 from matching_spark import shards
 from matching_spark.clip import ClipModel
-from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.errors import InputError, ModelError, StorageError, UsageError
+from matching_spark.fused import Fusion
 from matching_spark.photos import open_photo
-from matching_spark.posts import Filters
+from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
+from matching_spark.ranking import (
+    LANGUAGES,
+    SCORES,
+    Calibration,
+    Facts,
+    Language,
+    Score,
+    explain,
+)
 from matching_spark.results import Match, SearchResult
 from matching_spark.scan import Request, Vectors, scan, scan_files
 from matching_spark.shards import DataFile, Shard
@@ -30,6 +42,7 @@ from matching_spark.table import PostsTable
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+log = logging.getLogger(__name__)
 Runner = Literal["spark", "memory"]
 RUNNERS: tuple[Runner, ...] = get_args(Runner)
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
@@ -37,10 +50,32 @@ FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is wo
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for: a photo (a path or an opened picture), words, or both."""
+    """What is looked for: a photo (a path or an opened picture), words, or both.
+
+    The rest is what else is known of it, for the fused score; `happened_on` is the day it was lost,
+    or found where `kind` is found. Raises InputError for a word that is not one of the domain's.
+    """
 
     image: Path | str | Image.Image | None = None
     text: str | None = None
+    category: str = ""
+    colour: str = ""
+    region: str = ""
+    place: str = ""
+    happened_on: dt.date | None = None
+    kind: Kind = "lost"
+
+    def __post_init__(self) -> None:
+        check("kind", self.kind, KINDS)
+        check("category", self.category, CATEGORIES)
+        check("colour", self.colour, COLOURS)
+        check("region", self.region, REGIONS)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(
+            self.category, self.colour, self.region, self.place, self.happened_on, self.kind
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +109,41 @@ class SimilarityEngine:
         self.model = model
         self._resident: dict[str, Shard] = {}
 
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """The weights of the fused score: the table's own, else the model's; None without any.
+
+        Raises ModelError when those at hand were learnt on another model's vectors.
+        """
+        from matching_spark.calibration import find
+
+        return find(self.table.uri, self.model, self.table.model)
+
+    def fusion(self, score: Score | None, metric: Metric) -> Calibration | None:
+        """The weights to score by, None for the cosine.
+
+        score None: fused where there is a calibration. Raises ModelError when fused is asked for
+        and there is none, or a stale one; unasked, a stale one is named in the log.
+        """
+        check("score", score, SCORES)
+        if score == "cosine" or (score is None and metric != "cosine"):
+            return None
+        if metric != "cosine":
+            raise UsageError(f"the fused score is made of cosines; metric {metric} has none")
+        try:
+            found = self.calibration
+        except ModelError as error:
+            if score == "fused":
+                raise
+            log.warning("%s; scoring by cosine", error)
+            return None
+        if found is None and score == "fused":
+            raise ModelError(
+                f"{self.table.model} has no calibration: learn one with `matching-spark calibrate "
+                "TRUTH`, or use --score cosine"
+            )
+        return found
+
     def search(
         self,
         vectors: npt.ArrayLike,
@@ -101,13 +171,25 @@ class SimilarityEngine:
         where: Filters | None = None,
         metric: Metric = "cosine",
         snapshot: str | None = None,
+        score: Score | None = None,
+        language: Language = "ko",
     ) -> list[list[Match]]:
         """hits[i]: the posts most like queries[i], best first.
 
-        A photo is compared with photos; words with photos and with the posts' own words.
+        score cosine: a photo is compared with photos; words with photos and with the posts' own
+        words. score fused: the probability that a post shows the same thing, by all that is known,
+        with why in one sentence of `language`. None is fused where there is a calibration.
         """
         request = _request(self.embed(queries), top_k, threshold, where, metric)
-        return self.find(request, snapshot).matches
+        calibration = self.fusion(score, metric)
+        if calibration is not None:
+            facts = tuple(query.facts for query in queries)
+            request = replace(request, fusion=Fusion(calibration, facts))
+        found = self.find(request, snapshot).matches
+        return [
+            reasoned(hits, vectors, query.facts, calibration, language)
+            for query, vectors, hits in zip(queries, request.queries, found, strict=True)
+        ]
 
     def answer(
         self,
@@ -121,9 +203,18 @@ class SimilarityEngine:
         metric: Metric = "cosine",
         snapshot: str | None = None,
         exclude: frozenset[str] = frozenset(),
+        calibration: Calibration | None = None,
+        facts: Facts | None = None,
+        language: Language = "ko",
     ) -> SearchResult:
-        """One query's matches with all that a reader of the JSON wants to know."""
+        """One query's matches with all that a reader of the JSON wants to know.
+
+        calibration: score by it, fused; `facts` are the query's.
+        """
         request = replace(_request((query,), top_k, threshold, where, metric), exclude=exclude)
+        facts = facts or Facts()
+        if calibration is not None:
+            request = replace(request, fusion=Fusion(calibration, (facts,)))
         found = self.find(request, snapshot)
         elapsed = {"embed": embed_ms, "plan": found.plan_ms, "search": found.search_ms}
         return SearchResult(
@@ -133,11 +224,11 @@ class SimilarityEngine:
             snapshot=found.snapshot,
             runner=self.runner,
             exact=True,
-            score_kind=metric,
+            score_kind=metric if calibration is None else "fused",
             threshold=threshold,
             searched=found.searched,
             elapsed_ms=elapsed | {"total": sum(elapsed.values())},
-            matches=tuple(found.matches[0]),
+            matches=tuple(reasoned(found.matches[0], query, facts, calibration, language)),
         )
 
     def embed(self, queries: Sequence[Query]) -> tuple[Vectors, ...]:
@@ -158,10 +249,10 @@ class SimilarityEngine:
         return tuple(out)
 
     def post_vectors(self, post_id: str, snapshot: str | None = None) -> tuple[Vectors, Any]:
-        """A post of the table as a query: its first photo, else its words; and its metadata."""
+        """A post of the table as a query: its first photo and its words; and its metadata."""
         shard, row = self.table.find(post_id, snapshot)
         meta = shard.metadata.slice(row, 1).to_pylist()[0] | {"photo": None}
-        image, text = shard.query(row)
+        image, text = shard.parts(row)
         if image is not None:
             first = shard.photos.starts[np.searchsorted(shard.photos.posts, row)]
             meta["photo"] = shard.photo_uris[int(first)].as_py()
@@ -292,6 +383,33 @@ def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
 def merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:
     best = sorted((m for part in parts for m in part), key=lambda m: (-m.score, m.post_id))[:k]
     return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
+
+
+def reasoned(
+    matches: Sequence[Match],
+    query: Vectors,
+    facts: Facts,
+    calibration: Calibration | None,
+    language: Language,
+) -> list[Match]:
+    """Matches by the fused score with what each component added, and why in one sentence."""
+    check("language", language, LANGUAGES)
+    if calibration is None:
+        return list(matches)
+    limit = query.limit(facts)
+    out = []
+    for match in matches:
+        added = calibration.contributions(match.components)
+        out.append(
+            replace(
+                match,
+                probability=match.score,
+                contributions=added,
+                band=calibration.band(match.score, limit),
+                why=explain(match.components, added, language),
+            )
+        )
+    return out
 
 
 def _request(

@@ -77,7 +77,7 @@ class PostsTable:
         by a newer version.
         """
         uri = storage.absolute(uri)
-        metadata = _current_metadata(uri)
+        metadata = current_metadata(uri)
         if metadata is None:
             raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
         table = cls(uri, spark, metadata, hadoop or Hadoop())
@@ -104,7 +104,7 @@ class PostsTable:
         """The table at `uri`; made when there is none. Raises ModelError for another model's."""
         uri = storage.absolute(uri)
         hadoop = hadoop or Hadoop()
-        if _current_metadata(uri) is None:
+        if current_metadata(uri) is None:
             catalog = _register(uri, spark)
             columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
             properties = {
@@ -188,7 +188,7 @@ class PostsTable:
         return self.spark
 
     def refresh(self) -> None:
-        metadata = _current_metadata(self.uri)
+        metadata = current_metadata(self.uri)
         if metadata is None:
             raise StorageError(f"{self.uri}/posts has gone")
         self.metadata = metadata
@@ -442,9 +442,9 @@ def _register(uri: str, spark: "SparkSession") -> str:
     return name
 
 
-def _current_metadata(uri: str) -> StaticTable | None:
+def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
     """The newest metadata of the Hadoop catalog's table, or None when there is no table."""
-    folder = storage.join(uri, "posts", "metadata")
+    folder = storage.join(uri, name, "metadata")
     hint = storage.join(folder, "version-hint.text")
     try:
         version = int(storage.read_bytes(hint))

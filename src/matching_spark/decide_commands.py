@@ -1,0 +1,48 @@
+"""matching-spark decide: what a person says of a pair."""
+
+import getpass
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli import (
+    ConfOption,
+    JsonOption,
+    SettingsOption,
+    TableOption,
+    VerboseOption,
+    begin,
+    choose,
+)
+
+WORDS = {"confirm": "confirmed", "reject": "rejected"}
+
+
+def decide(
+    lost_id: Annotated[str, typer.Argument(help="The lost post.")],
+    found_id: Annotated[str, typer.Argument(help="The found post.")],
+    verdict: Annotated[str, typer.Argument(metavar="confirm|reject")],
+    by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays."""
+    run = begin(table, conf, settings_file, as_json, verbose)
+    choose("verdict", verdict, tuple(WORDS))
+    from matching_spark import decisions
+    from matching_spark.session import session
+    from matching_spark.table import PostsTable
+
+    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
+    with session(run.settings) as spark:
+        opened = PostsTable.open(run.table_uri, spark)
+        who = by or getpass.getuser()
+        decisions.decide(opened, lost_id, found_id, WORDS[verdict], who)  # type: ignore[arg-type]
+    done = {"lost_id": lost_id, "found_id": found_id, "verdict": WORDS[verdict], "by": who}
+    view = Table(*done)
+    view.add_row(*done.values())
+    run.emit(done, view)

@@ -1,0 +1,52 @@
+"""The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
+
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.table import PostsTable, current_metadata
+
+
+def name_of(table: PostsTable, name: str) -> str:
+    """The name in Spark SQL of the table that stands beside the posts."""
+    return f"{table.name.rpartition('.')[0]}.{name}"
+
+
+def ensure(table: PostsTable, name: str, schema: str) -> str:
+    """Make the table unless it is there; returns its name in Spark SQL."""
+    whole = name_of(table, name)
+    assert table.spark is not None
+    try:
+        table.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {whole} ({schema}) USING iceberg "
+            "TBLPROPERTIES ('format-version'='2')"
+        )
+    except Exception as error:
+        raise StorageError(f"{whole} could not be made: {error}") from error
+    return whole
+
+
+def append(table: PostsTable, name: str, schema: str, rows: list[tuple[Any, ...]]) -> None:
+    """Append rows; when this returns they are stored."""
+    whole = ensure(table, name, schema)
+    assert table.spark is not None
+    try:
+        table.spark.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
+    except Exception as error:
+        raise StorageError(f"{whole} could not be written: {error}") from error
+
+
+def read(uri: str, name: str) -> list[dict[str, Any]]:
+    """Every row; none where there is no such table. Raises StorageError for one with deletes."""
+    metadata = current_metadata(uri, name)
+    if metadata is None or metadata.current_snapshot() is None:
+        return []
+    rows: list[dict[str, Any]] = []
+    for task in metadata.scan().plan_files():
+        if task.delete_files:
+            raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
+        with storage.open_input(task.file.file_path) as stream:
+            rows += pq.ParquetFile(stream).read(use_threads=False).to_pylist()
+    return rows

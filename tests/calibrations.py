@@ -1,0 +1,92 @@
+"""Calibrations for tests: random lines of every pattern; brute force's probability of a pair."""
+
+import datetime as dt
+
+import numpy as np
+
+from matching_spark.ranking import (
+    COMPONENTS,
+    FACTS,
+    LIMITS,
+    PATTERNS,
+    VECTORS,
+    Calibration,
+    Facts,
+    Weights,
+    bigrams,
+    pattern,
+)
+from tests import brute
+
+DAY = dt.date(2026, 11, 1)
+
+
+def random_calibration(seed: int, model: str = "external/8", limit: float = 0.0) -> Calibration:
+    rng = np.random.default_rng(seed)
+    knots = dict.fromkeys(VECTORS, (-1.0, -0.2, 0.3, 0.9)) | {
+        "category": (0.0, 1.0),
+        "colour": (0.0, 1.0),
+        "region": (0.0, 1.0),
+        "place": (0.0, 0.5, 1.0),
+        "days": (-10.0, 0.0, 3.0, 20.0),
+    }
+    patterns = {}
+    for name in PATTERNS:
+        asks = [c for c in COMPONENTS if (c in FACTS and "bare" not in name) or c in VECTORS]
+        points = {c: tuple((x, float(rng.normal(0, 2))) for x in knots[c]) for c in asks}
+        patterns[name] = Weights(float(rng.normal(-1, 1)), points)
+    limits = dict.fromkeys(LIMITS, limit)
+    return Calibration(model, patterns, limits, dict.fromkeys(LIMITS, 0.9), {"from": "a test"})
+
+
+def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:
+    """Facts with some missing."""
+
+    def one_of(*words: str) -> str:
+        return str(rng.choice(words))
+
+    day = int(rng.integers(-1, 15))
+    return Facts(
+        category=one_of("", "지갑", "가방"),
+        colour=one_of("", "검정", "파랑", "기타"),
+        region=one_of("", "서울", "부산", "기타"),
+        place=one_of("", "강남역", "강남역 2번 출구", "역", "GANGNAM", "gang nam"),
+        happened_on=None if day < 0 else DAY + dt.timedelta(days=day),
+        kind=kind,  # type: ignore[arg-type]
+    )
+
+
+def components(query: brute.Plain, a: Facts, post: brute.Plain, b: Facts) -> dict[str, float]:
+    """Every component of a pair, from its definition; query: its first photo and its words."""
+    out: dict[str, float] = {}
+    image = query.photos[0] if len(query.photos) else None
+    for side, vector in (("image", image), ("text", query.text)):
+        if vector is None:
+            continue
+        if len(post.photos):
+            out[f"{side}-image"] = max(brute.similarity(vector, p, "cosine") for p in post.photos)
+        if post.text is not None:
+            out[f"{side}-text"] = brute.similarity(vector, post.text, "cosine")
+    for name in ("category", "colour", "region"):
+        x, y = getattr(a, name), getattr(b, name)
+        if x not in ("", "기타") and y not in ("", "기타"):
+            out[name] = 1.0 if x == y else 0.0
+    if a.place and b.place:
+        p, q = bigrams(a.place), bigrams(b.place)
+        out["place"] = len(p & q) / min(len(p), len(q))
+    if a.happened_on and b.happened_on:
+        out["days"] = float((b.happened_on - a.happened_on).days * (1 if a.kind == "lost" else -1))
+    return out
+
+
+def probability(calibration: Calibration, there: dict[str, float]) -> float | None:
+    """By numpy's interpolation, not by the code under test; None without a vector component."""
+    if not set(there) & set(VECTORS):
+        return None
+    weights = calibration.patterns[pattern(there)]
+    total = weights.intercept + sum(
+        float(np.interp(value, *np.array(weights.points[name]).T))
+        for name, value in there.items()
+        if name in weights.points
+    )
+    return float(1 / (1 + np.exp(-total)))

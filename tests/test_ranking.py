@@ -1,0 +1,183 @@
+"""The fused score: brute force over any split, readable weights, reasons in two languages."""
+
+import itertools
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching_spark import ClipModel
+from matching_spark.calibration import FILE, find, save
+from matching_spark.errors import ModelError
+from matching_spark.fused import Fusion
+from matching_spark.posts import Filters
+from matching_spark.ranking import (
+    Calibration,
+    Facts,
+    bigrams,
+    compare,
+    explain,
+    interpolate,
+    log_odds,
+    sigmoid,
+)
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import DataFile, load
+from matching_spark.similarity import unit
+from matching_spark.similarity_engine import merge
+from tests import brute
+from tests.calibrations import components, probability, random_calibration, random_facts
+from tests.test_exact import DIMENSION, _stable, worlds, write_file
+
+
+def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) -> None:
+    """Write the posts' facts into a data file; a missing one as '' or, now and then, null."""
+    table = pq.read_table(path)
+    rows = []
+    for i, row in enumerate(table.to_pylist()):
+        own = facts[row["post_id"]]
+        for name in ("category", "colour", "region", "place"):
+            row[name] = getattr(own, name) or (None if i % 2 and name != "category" else "")
+        rows.append(row | {"happened_on": own.happened_on})
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    worlds(),
+    st.integers(1, 50),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.sampled_from(["image", "text", "both"]),
+    st.sampled_from(["lost", "found"]),
+    st.integers(0, 2**32),
+)
+def test_any_split_gives_brute_force(
+    world: tuple[list[brute.Plain], list[int], set[str]],
+    k: int,
+    threshold: float | None,
+    asked: str,
+    kind: str,
+    seed: int,
+) -> None:
+    posts, splits, deleted = world
+    rng = np.random.default_rng(seed)
+    calibration = random_calibration(seed)
+    facts = {post.post_id: random_facts(rng) for post in posts}
+    queries = []
+    for _ in range(3):  # of one block: their facts differ
+        first, second = unit(rng.normal(size=(2, DIMENSION)))
+        query = brute.Plain(
+            "q", first[None] if asked != "text" else first[:0], second if asked != "image" else None
+        )
+        queries.append((query, random_facts(rng, kind)))
+    request = Request(
+        tuple(Vectors(q.photos[0] if len(q.photos) else None, q.text) for q, _ in queries),
+        Filters(kind="found"),
+        k,
+        threshold,
+        fusion=Fusion(calibration, tuple(f for _, f in queries)),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        parts = []
+        for n, (a, b) in enumerate(itertools.pairwise([0, *splits, len(posts)])):
+            path = Path(folder) / f"{n}.parquet"
+            file = write_file(path, posts[a:b], deleted)
+            with_facts(path, posts[a:b], facts)
+            file = DataFile(file.uri, file.records, path.stat().st_size, file.deletes)
+            parts.append(scan(load(file, DIMENSION), request))
+    alive = [post for post in posts if post.post_id not in deleted]
+    for i, (query, own) in enumerate(queries):
+        got = merge([hits[i] for _, hits in parts], k)
+        pairs = {p.post_id: components(query, own, p, facts[p.post_id]) for p in alive}
+        each = {post_id: probability(calibration, there) for post_id, there in pairs.items()}
+        scored = [(post_id, s) for post_id, s in each.items() if s is not None]
+        if threshold is not None:
+            if any(abs(s - threshold) < 1e-6 for _, s in scored):
+                continue
+            scored = [(post_id, s) for post_id, s in scored if s >= threshold]
+        want = sorted(scored, key=lambda pair: (-pair[1], pair[0]))
+        if any(0 < abs(a[1] - b[1]) < 1e-6 for a, b in itertools.pairwise(want)):
+            want = [(m.post_id, m.score) for m in got] if len(got) == min(k, len(want)) else want
+        assert [m.post_id for m in got] == [p for p, _ in _stable(want, got)][:k]
+        for match in got:
+            assert match.score == pytest.approx(each[match.post_id], abs=1e-6)
+            assert match.components == pytest.approx(pairs[match.post_id], abs=1e-6)
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=8, unique=True), st.floats(-80, 80))
+def test_lines_are_numpys(values: list[float], x: float) -> None:
+    points = tuple((v, math.sin(v)) for v in sorted(values))
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    assert interpolate(points, x) == pytest.approx(float(np.interp(x, xs, ys)))
+
+
+@given(st.floats(-30, 30))
+def test_log_odds_and_back(x: float) -> None:
+    assert log_odds(sigmoid(x)) == pytest.approx(x, abs=1e-2)
+    assert 0 < sigmoid(x) < 1
+
+
+def test_what_is_missing_is_missing() -> None:
+    whole = Facts("지갑", "검정", "서울", "강남역", None)
+    assert compare(whole, Facts()) == {}
+    assert compare(whole, Facts("지갑", "기타", "부산", "강남역 2번 출구")) == {
+        "category": 1,
+        "region": 0,
+        "place": 1,
+    }
+    assert bigrams("역") == {"역"}
+    assert bigrams(" ") == frozenset()
+
+
+def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    calibration = random_calibration(1)
+    text = calibration.to_json()
+    assert Calibration.from_json(text, "x") == calibration
+    assert text.count("\n") < 300  # a line a component: readable
+    for change, says in (
+        ({"format": 2}, "its format is 2"),
+        ({"patterns": {}}, "lacks the patterns both-both"),
+        ({"thresholds": {}}, "'image'"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            Calibration.from_json(json.dumps(json.loads(text) | change), "x")
+    with pytest.raises(ModelError, match=r"x is no calibration .* makes one"):
+        Calibration.from_json("{", "x")
+
+
+def test_a_tables_own_goes_first_and_a_stale_one_is_refused(
+    tmp_path: Path, clip: ClipModel
+) -> None:
+    table = str(tmp_path)
+    shipped = find(table, clip, clip.name)
+    assert shipped is not None
+    assert shipped.learnt["command"] == "matching-spark calibrate demo"
+    assert find(table, None, clip.name) is None
+    own = random_calibration(2, clip.name)
+    save(own, str(tmp_path / FILE))
+    assert find(table, clip, clip.name) == own
+    save(random_calibration(2, "small-clip@000000000000"), str(tmp_path / FILE))
+    with pytest.raises(ModelError, match=r"learnt on vectors of small-clip@0.* learn it again"):
+        find(table, clip, clip.name)
+
+
+def test_why_in_one_sentence() -> None:
+    there = {"image-image": 0.9, "colour": 1.0, "days": 2.0, "region": 0.0}
+    added = {"image-image": 3.0, "colour": 1.0, "days": 0.9, "region": -2.0}
+    assert explain(there, added, "ko") == (
+        "사진, 색, 날짜(2일 뒤 습득)가 맞습니다. 다만 지역은 맞지 않습니다."
+    )
+    assert explain(there, added, "en") == (
+        "Photo and colour and date (found 2 days later) speak for it; region speaks against it."
+    )
+    assert explain({"days": -1.0}, {"days": -3.0}, "ko") == "날짜(1일 앞서 습득)는 맞지 않습니다."
+    assert explain({}, {}, "en") == "Nothing speaks clearly for it or against it."
+    both = {"text-image": 0.5, "image-text": 0.5}
+    assert explain(both, dict.fromkeys(both, 1.0), "ko") == "사진과 설명이 맞습니다."
