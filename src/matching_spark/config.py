@@ -23,7 +23,7 @@ from matching_spark.errors import UsageError
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
-SECRET = ("key", "secret", "password", "token")
+SECRET = ("key", "secret", "password", "token", "webhook_url")  # such an address is a secret too
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -114,6 +114,15 @@ class Match(_Group):
     }
 
 
+class Alerts(_Group):
+    """Where `match --alert` sends what is new, beside stdout."""
+
+    webhook_url: str | None = None
+    webhook_secret: str | None = None  # what its receiver checks the signature with
+    timeout_s: float = Field(default=10, gt=0, le=300)
+    tries: int = Field(default=4, ge=1, le=10)
+
+
 class Cache(_Group):
     """What is kept on this host."""
 
@@ -143,6 +152,7 @@ class Settings(BaseSettings):
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
     match: Match = Field(default_factory=Match)
+    alerts: Alerts = Field(default_factory=Alerts)
     cache: Cache = Field(default_factory=Cache)
     logging: Logging = Field(default_factory=Logging)
 

@@ -5,6 +5,7 @@ MatchingError                 1
 ├── InputError                3   a source, a query or a post cannot be read
 │   └── PhotoError            3   one photo: `reason` is its short, countable name
 ├── StorageError              4   a file system, the table or the cluster cannot be reached
+├── RemoteError               4   the portal's API or a webhook cannot be reached
 └── ModelError                5   another model than the table's, or none
 """
 
@@ -35,6 +36,10 @@ class PhotoError(InputError):
 
 
 class StorageError(MatchingError):
+    exit_code = 4
+
+
+class RemoteError(MatchingError):
     exit_code = 4
 
 

@@ -18,7 +18,7 @@ SECRET = re.compile(
     | (?<=://) [^/\s:@]* : [^/\s@]+ (?=@)
     """
 )
-QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3")
+QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
 
 
 def new_run_id() -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,13 +12,18 @@ from rich.table import Table
 from matching_spark.cli import (
     ConfOption,
     JsonOption,
+    Run,
     SettingsOption,
     TableOption,
     VerboseOption,
     begin,
     errors,
 )
-from matching_spark.errors import UsageError
+from matching_spark.errors import RemoteError, UsageError
+
+if TYPE_CHECKING:
+    from matching_spark.alerts import Webhook
+    from matching_spark.match import Matcher
 
 FORMATS = (".jsonl", ".csv")
 
@@ -31,6 +36,9 @@ def match(
         str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
     ] = None,
     any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Tell of pairs never told of: JSON lines, webhook.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
     table: TableOption = None,
     conf: ConfOption = None,
@@ -56,6 +64,11 @@ def match(
     from matching_spark.similarity_engine import SimilarityEngine
     from matching_spark.table import PostsTable
 
+    webhook = None
+    if alert and run.settings.alerts.webhook_url:
+        from matching_spark.alerts import Webhook
+
+        webhook = Webhook(run.settings.alerts)
     wanted = run.settings.similarity
     model = table_model(run.settings, PostsTable.open(run.table_uri))
     errors.print("starting Spark ...")
@@ -95,7 +108,25 @@ def match(
             mark = "\ufeff" if output.suffix == ".csv" else ""  # or Excel takes it for CP949
             write_file(output, (mark + text.getvalue()).encode())
             errors.print(f"written: {output}")
+        if alert:
+            _alert(run, matcher, webhook)
+            return
     view = Table("pairs", "added", "removed", "computed")
     computed = "all" if report.full else "what is new"
     view.add_row(f"{report.pairs:,}", f"{report.added:,}", f"{report.removed:,}", computed)
     run.emit(report.to_dict(), view)
+
+
+def _alert(run: Run, matcher: "Matcher", webhook: "Webhook | None") -> None:
+    """One JSON line an alert on stdout, after the webhook, where there is one, has taken it."""
+    from matching_spark.alerts import Alert, emit, pending
+
+    def send(alert: Alert) -> None:
+        if webhook is not None:
+            webhook(alert)
+        print(alert.body, flush=True)
+
+    taken, refused = emit(matcher, pending(matcher, run.settings.similarity.language), send)
+    errors.print(f"{taken} alerts")
+    if refused:
+        raise RemoteError(f"{refused} alerts were not taken; the next run tells of them again")

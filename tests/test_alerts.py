@@ -1,0 +1,156 @@
+"""Alerts: each pair told once it is taken, never again; a webhook that fails is asked again."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, SimilarityEngine, UsageError, remote
+from matching_spark.alerts import Alert, Webhook, alert_id, emit, pending
+from matching_spark.calibration import FILE, save
+from matching_spark.config import Alerts, load_settings
+from matching_spark.decisions import decide
+from matching_spark.errors import RemoteError
+from matching_spark.match import Matcher, Rules
+from tests.calibrations import random_calibration
+from tests.servers import Answer, Asked, serving
+from tests.test_match import Posts, ingest
+
+SECRET = "s3cret"
+ALERT = Alert("lost1", ("found1",), '{"lost_id": "lost1"}')
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, noted instead of slept."""
+    waited: list[float] = []
+    monkeypatch.setattr(remote.call, "__kwdefaults__", {"wait": waited.append})
+    return waited
+
+
+def webhook(url: str, **settings: float) -> Webhook:
+    return Webhook(Alerts(webhook_url=url + "/in", webhook_secret=SECRET, **settings))  # type: ignore[arg-type]
+
+
+def test_the_body_is_signed() -> None:
+    asked: list[Asked] = []
+
+    def answer(request: Asked) -> Answer:
+        asked.append(request)
+        return Answer(status=204)
+
+    with serving(answer) as url:
+        webhook(url)(ALERT)
+    (one,) = asked
+    assert (one.method, one.path, one.body) == ("POST", "/in", ALERT.body.encode())
+    stamp = one.headers["X-Matching-Timestamp"]
+    assert abs(time.time() - int(stamp)) < 60
+    digest = hmac.new(SECRET.encode(), f"{stamp}.".encode() + one.body, hashlib.sha256)
+    assert one.headers["X-Matching-Signature"] == f"sha256={digest.hexdigest()}"
+
+
+def test_what_may_help_is_tried_again(no_waiting: list[float]) -> None:
+    def drip() -> Iterator[bytes]:
+        for _ in range(100):
+            time.sleep(0.05)
+            yield b"x"
+
+    faults = [
+        Answer(status=500),
+        Answer(status=429, headers={"Retry-After": "7"}),
+        None,
+        Answer(chunks=drip),
+        Answer(),
+    ]
+    left = list(faults)
+    with serving(lambda _: left.pop(0)) as url:
+        webhook(url, tries=5, timeout_s=0.5)(ALERT)
+        assert not left
+        assert no_waiting[1] == 7
+        left = [Answer(status=400)]
+        with pytest.raises(RemoteError, match="answers 400"):
+            webhook(url)(ALERT)
+        assert not left  # what is wrong stays wrong
+        left = [Answer(status=302, headers={"Location": url})]
+        with pytest.raises(RemoteError, match="answers 302"):  # no redirect is followed
+            webhook(url)(ALERT)
+        left = [Answer(b"x" * (2 << 20))]
+        with pytest.raises(RemoteError, match="more than 1 MB"):
+            webhook(url)(ALERT)
+    with pytest.raises(RemoteError, match="could not be reached: ConnectError, 4 tries"):
+        webhook(url)(ALERT)
+
+
+def test_settings_are_checked_and_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="webhook_secret is not"):
+        Webhook(Alerts(webhook_url="https://x"))
+    with pytest.raises(UsageError, match="no http"):
+        Webhook(Alerts(webhook_url="file:///etc/passwd", webhook_secret=SECRET))
+    monkeypatch.setenv("MATCHING_ALERTS__WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("MATCHING_ALERTS__WEBHOOK_URL", "https://x/T0KEN")
+    _, origins = load_settings()
+    shown = {origin.name: origin.value for origin in origins}
+    assert shown["alerts.webhook_secret"] == shown["alerts.webhook_url"] == "***"
+
+
+def test_each_pair_is_told_until_it_is_taken_and_no_more(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    posts, uri = Posts(seed=8), str(tmp_path / "t")
+    both = posts.draw("lost", list(range(4))) + posts.draw("found", list(range(12)))
+    ingest(both, uri, spark, tmp_path)
+    save(random_calibration(3), f"{uri}/{FILE}")
+
+    def matcher() -> Matcher:
+        made = Matcher(SimilarityEngine(PostsTable.open(uri, spark)), Rules(3, 0.0))
+        made.run(new=True)
+        return made
+
+    first = matcher()
+    pairs = {(r["lost_id"], r["found_id"]) for r in spark.table(first.name).collect()}
+    rejected = sorted(pairs)[0]
+    decide(first.table, *rejected, "rejected", "a test")
+    wanted = {pair for pair in pairs if pair != rejected}
+    told = list(pending(first, "en"))
+    assert {(a.lost_id, i) for a in told for i in a.found_ids} == wanted
+    assert len({a.lost_id for a in told}) == len(told)
+    match = json.loads(told[0].body)["matches"][0]
+    assert match["alert_id"] == alert_id(told[0].lost_id, match["found_id"])
+    assert match["probability"] == match["score"]
+    assert match["why"]
+
+    refusing, heard = {told[0].lost_id}, []
+
+    def send(alert: Alert) -> None:
+        if alert.lost_id in refusing:
+            raise RemoteError("no")
+        heard.append(json.loads(alert.body))
+
+    assert emit(first, told, send) == (len(told) - 1, 1)
+    again = list(pending(first))
+    assert [a.lost_id for a in again] == [told[0].lost_id]
+    assert [a.found_ids for a in again] == [told[0].found_ids]
+
+    def stopped(alert: Alert) -> None:
+        heard.append(json.loads(alert.body))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # not noted: told again, under the same ids
+        emit(first, again, stopped)
+    refusing.clear()
+    assert emit(first, pending(first), send) == (1, 0)
+    assert list(pending(first)) == []
+    ids = [m["alert_id"] for m in heard[-1]["matches"]]
+    assert ids == [m["alert_id"] for m in heard[-2]["matches"]]
+
+    ingest(posts.draw("found", [20, 21, 22, 23, 24, 25]), uri, spark, tmp_path)
+    second = matcher()
+    now = {(r["lost_id"], r["found_id"]) for r in spark.table(second.name).collect()}
+    new = {(a.lost_id, i) for a in pending(second) for i in a.found_ids}
+    assert new == {pair for pair in now if pair not in pairs and pair != rejected}
+    assert new
