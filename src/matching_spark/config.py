@@ -114,6 +114,23 @@ class Match(_Group):
     }
 
 
+class Lost112(_Group):
+    """The police portal's open data, and what may be fetched for its announcements."""
+
+    service_key: str | None = None  # data.go.kr's; as it is shown there, encoded or not
+    base_url: str = "https://apis.data.go.kr/1320000"
+    timeout_s: float = Field(default=20, gt=0, le=300)  # it has been seen to take 5 s for 8 kB
+    tries: int = Field(default=5, ge=1, le=10)
+    requests_per_s: float = Field(default=10, gt=0, le=100)
+    rows_a_page: int = Field(default=100, ge=1, le=1000)
+    details: bool = True  # one more request a post: colour, place, state and words stand there
+    # Photos come from these hosts only; a port that is not the scheme's own as HOST:PORT.
+    photo_hosts: tuple[str, ...] = ("www.lost112.go.kr", "minwon24.police.go.kr")
+    photo_bytes: int = Field(default=15 << 20, ge=1 << 10)
+    photo_s: float = Field(default=30, gt=0, le=300)
+    photo_pixels: int = Field(default=50_000_000, ge=1)
+
+
 class Alerts(_Group):
     """Where `match --alert` sends what is new, beside stdout."""
 
@@ -152,6 +169,7 @@ class Settings(BaseSettings):
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
     match: Match = Field(default_factory=Match)
+    lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
     cache: Cache = Field(default_factory=Cache)
     logging: Logging = Field(default_factory=Logging)

@@ -27,6 +27,8 @@ from matching_spark.shards import METADATA
 from matching_spark.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.table import COLUMNS, PostsTable
 
+# Rejects of a part, whose post follows in the stream.
+LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail"])
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
 
@@ -45,6 +47,7 @@ class Report:
     seconds: float = 0.0
     photos_per_second: float = 0.0
     snapshot: str | None = None
+    unknown: dict[str, int] = field(default_factory=dict)  # words that were kept as they are
     rejects_file: str | None = None
     rejects: list[Reject] = field(default_factory=list)
 
@@ -95,8 +98,7 @@ def _once(posts: Iterable[Post | Reject], report: Report) -> Iterator[Post]:
     for post in posts:
         if isinstance(post, Reject):
             report.rejects.append(post)
-            # A photo that is refused by its address leaves its post in the stream.
-            report.rejected += post.reason != "remote-photo"
+            report.rejected += post.reason not in LEAVES_POST
         elif post.post_id in seen:
             report.rejects.append(Reject(post.source, post.post_id, "duplicate-id"))
             report.rejected += 1

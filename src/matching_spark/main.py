@@ -86,12 +86,20 @@ def demo(
 @app.command()
 def ingest(
     source: Annotated[
-        str, typer.Argument(help="A folder of photos, a CSV, JSONL or Parquet file.")
+        str, typer.Argument(help="A folder of photos, a CSV, JSONL, XML or Parquet file, or api.")
     ],
     kind: Annotated[
         str | None, typer.Option(help="lost or found, for posts that do not say.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="folder, csv, jsonl or parquet.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="folder, csv, jsonl, lost112 or parquet.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Of `api`: the first day; default: a week before --until.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Of `api`: the last day; default: today.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
     rejects: Annotated[
         str | None, typer.Option(help="Where rejects are listed; default: beside the table.")
@@ -111,7 +119,15 @@ def ingest(
     choose("--format", format, FORMATS)
     format = format or detect_format(source)
     hadoop = run.settings.hadoop
-    if format != "parquet":
+    portal = None
+    if format == "lost112":
+        from matching_spark.lost112_commands import Portal
+
+        portal = Portal(run, source, kind, since, until)
+        posts = portal.posts()
+    elif since or until:
+        raise UsageError("--since and --until are for `ingest api --format lost112`")
+    elif format != "parquet":
         posts = read_posts(source, format, kind)  # type: ignore[arg-type]
     from matching_spark.clip import ClipModel
     from matching_spark.ingest import default_rejects, ingest_posts, write_rejects
@@ -131,6 +147,8 @@ def ingest(
                 uri, spark, model=clip.name, dimension=clip.dimension, hadoop=hadoop
             )
             report = ingest_posts(posts, opened, clip, progress, absolute(source))
+            if portal is not None:
+                portal.finish(opened, report)
         write_rejects(report, rejects or default_rejects(report.table, source))
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
     for name in ("accepted", "rejected", "skipped", "placeholders"):

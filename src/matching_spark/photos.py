@@ -101,6 +101,20 @@ def open_photo(data: bytes) -> Image.Image:
         raise PhotoError(reason, f"{name} that is cut off or damaged: {error}") from error
 
 
+def check_photo(data: bytes, max_pixels: int) -> None:
+    """By the header alone: raise PhotoError unless it is a photo of at most so many pixels."""
+    name, opener = _identify(data)
+    try:
+        image = opener(io.BytesIO(data), "")
+        _check_size(image)
+    except PhotoError:
+        raise
+    except _STUMBLES as error:
+        raise PhotoError("truncated", f"{name} that is cut off or damaged: {error}") from error
+    if image.width * image.height > max_pixels:
+        raise PhotoError("too-many-pixels", f"{image.width} x {image.height}")
+
+
 def encode_photo(image: Image.Image) -> bytes:
     """JPEG without EXIF, GPS, comments or profile, its longest side at most KEPT_SIDE."""
     copy = _bare(image.convert("RGB"))

@@ -1,4 +1,6 @@
-"""Where posts come from: a folder of photos, CSV or JSONL; vectors in Parquet go by ingest itself.
+"""Where posts come from: a folder of photos, CSV, JSONL, the portal LOST112.
+
+Vectors in Parquet go by ingest itself.
 
 A reader yields a Post for what can be taken and a Reject, with its reason, for what cannot.
 """
@@ -10,9 +12,10 @@ from matching_spark import storage
 from matching_spark.errors import InputError, UsageError
 from matching_spark.posts import Kind, Post, Reject
 from matching_spark.sources.folder import read_folder
+from matching_spark.sources.lost112 import Seen, read_lost112
 from matching_spark.sources.tabular import read_csv, read_jsonl
 
-FORMATS = ("folder", "csv", "jsonl", "parquet")
+FORMATS = ("folder", "csv", "jsonl", "lost112", "parquet")
 
 
 def detect_format(source: str) -> str:
@@ -28,16 +31,23 @@ def detect_format(source: str) -> str:
             if ending == "parquet" or (parquet and len(parquet) * 2 > len(files))
             else "folder"
         )
-    ending = {"ndjson": "jsonl", "json": "jsonl", "tsv": "csv"}.get(ending, ending)
+    ending = {"ndjson": "jsonl", "json": "jsonl", "tsv": "csv", "xml": "lost112"}.get(
+        ending, ending
+    )
     if ending in FORMATS:
         return ending
     raise InputError(f"{source}: its format is not clear; say --format {' | '.join(FORMATS)}")
 
 
 def read_posts(
-    source: str, format: str | None = None, kind: Kind | None = None
+    source: str,
+    format: str | None = None,
+    kind: Kind | None = None,
+    seen: Seen | None = None,
 ) -> Iterator[Post | Reject]:
     """The posts of a source; `kind` is for those that do not say, and required for a folder.
+
+    seen: notes the words of LOST112 that the project does not know.
 
     Raises InputError when the source cannot be read at all, UsageError when the call is off.
     """
@@ -54,4 +64,6 @@ def read_posts(
         return read_csv(source, kind)
     if format == "jsonl":
         return read_jsonl(source, kind)
+    if format == "lost112":
+        return read_lost112(source, kind, Seen() if seen is None else seen)
     raise UsageError(f"format {format!r} is not known here; choose one of: {', '.join(FORMATS)}")

@@ -1,0 +1,87 @@
+"""Photos of announcements: fetched by the operator's ingest, from the hosts of the settings only.
+
+A fetched photo lies in the warehouse, named by its address, and is not fetched again. One that
+cannot be had is listed and leaves its post without it; the next run tries again.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from matching_spark import remote, storage
+from matching_spark.config import Lost112 as Lost112Settings
+from matching_spark.errors import PhotoError, RemoteError
+from matching_spark.photos import check_photo
+from matching_spark.posts import Post, Reject
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+FOLDER = "fetched"
+PORTS = {"http": 80, "https": 443}
+
+
+def with_photos(
+    posts: Iterable[Post | Reject], warehouse: str, settings: Lost112Settings
+) -> Iterator[Post | Reject]:
+    """The posts with their photos as files; a Reject before a post for each that was not had."""
+    client = remote.client(settings.photo_s)
+    for post in posts:
+        if not isinstance(post, Post):
+            yield post
+            continue
+        had = []
+        for address in post.photos:
+            if not address.lower().startswith(("http://", "https://")):
+                had.append(address)
+                continue
+            name = hashlib.sha256(address.encode()).hexdigest()
+            place = storage.join(warehouse, FOLDER, name[:2], name)
+            if not storage.exists(place):
+                try:
+                    storage.write_bytes(place, _fetch(client, address, settings))
+                except (RemoteError, PhotoError) as error:
+                    yield Reject(address, post.post_id, "photo-not-fetched", str(error))
+                    continue
+            had.append(place)
+        whole = replace(post, photos=tuple(had))
+        if whole.photos or whole.text:
+            yield whole
+        else:
+            yield Reject(post.source, post.post_id, "nothing-to-find", "neither a photo nor words")
+
+
+def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> bytes:
+    """Raises RemoteError when it may not or cannot be had, PhotoError when it is no photo."""
+    check_address(address, settings.photo_hosts)
+    request = client.build_request("GET", address)
+    status, body = remote.call(
+        client,
+        request,
+        "the photo",
+        tries=2,  # the next run tries again
+        max_bytes=settings.photo_bytes,
+        max_s=settings.photo_s,
+    )
+    if status != 200:
+        raise RemoteError(f"the photo's host answers {status}")
+    check_photo(body, settings.photo_pixels)
+    return body
+
+
+def check_address(address: str, hosts: Iterable[str]) -> None:
+    """Raise RemoteError unless the address is of one of the hosts; HOST:PORT for another port."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise RemoteError("its address cannot be read") from None
+    if parts.scheme not in PORTS or parts.username or parts.password:
+        raise RemoteError("its address is not a plain http:// or https:// one")
+    asked = host if port in (None, PORTS[parts.scheme]) else f"{host}:{port}"
+    if asked not in hosts:
+        raise RemoteError(f"{asked} is not in lost112.photo_hosts")

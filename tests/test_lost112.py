@@ -1,0 +1,395 @@
+"""LOST112: saved XML and the API, over a real HTTP server with the portal's envelope and faults."""
+
+import datetime as dt
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from PIL import Image
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, PostsTable
+from matching_spark.config import Lost112
+from matching_spark.errors import InputError, RemoteError, UsageError
+from matching_spark.ingest import ingest_posts
+from matching_spark.posts import Post, Reject
+from matching_spark.sources import detect_format, read_posts
+from matching_spark.sources.lost112 import Seen, parse
+from matching_spark.sources.lost112_api import Lost112Api
+from matching_spark.sources.lost112_photos import check_address, with_photos
+from tests.servers import Answer, Asked, serving
+
+KEY = "a+b/c=="
+SINCE, UNTIL = dt.date(2026, 11, 1), dt.date(2026, 11, 7)
+OK = "<header><resultCode>00</resultCode><resultMsg>NORMAL SERVICE.</resultMsg></header>"
+REFUSED = (
+    "<OpenAPI_ServiceResponse><cmmMsgHeader><errMsg>SERVICE ERROR</errMsg>"
+    "<returnAuthMsg>SERVICE_KEY_IS_NOT_REGISTERED_ERROR</returnAuthMsg>"
+    "<returnReasonCode>30</returnReasonCode></cmmMsgHeader></OpenAPI_ServiceResponse>"
+)
+
+
+def item(**fields: str) -> str:
+    return "<item>" + "".join(f"<{k}>{v}</{k}>" for k, v in fields.items()) + "</item>"
+
+
+def answer(*items: str, total: int | None = None, detail: bool = False) -> bytes:
+    inside = "".join(items) if detail else f"<items>{''.join(items)}</items>"
+    count = "" if total is None else f"<totalCount>{total}</totalCount>"
+    return f"<response>{OK}<body>{inside}{count}</body></response>".encode()
+
+
+def picture(side: int = 40) -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((side, side)).save(out, "JPEG")
+    return out.getvalue()
+
+
+class Portal:
+    """The portal as a table of announcements: lists by day and page, details, and its faults."""
+
+    def __init__(self, url: str = "") -> None:
+        self.url = url
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.faults: list[Answer | None] = []  # what comes first, whoever asks
+        self.found: dict[str, dict[str, str]] = {}
+        self.lost: dict[str, dict[str, str]] = {}
+        self.photos: dict[str, Answer] = {}
+
+    def __call__(self, request: Asked) -> Answer | None:
+        parts = urlsplit(request.path)
+        query = {k: v[0] for k, v in parse_qs(parts.query).items()}
+        self.asked.append((parts.path, query))
+        if parts.path in self.photos:
+            return self.photos[parts.path]
+        if self.faults:
+            return self.faults.pop(0)
+        if query.pop("serviceKey", None) != KEY:
+            return Answer(REFUSED.encode())
+        things = self.lost if "/LostGoods" in parts.path else self.found
+        if "Detail" in parts.path:
+            one = things.get(query["ATC_ID"])
+            return Answer(answer(*([item(**one)] if one else []), detail=True))
+        assert (query["START_YMD"], query["END_YMD"]) == ("20261101", "20261107")
+        prefix = "V" if "LosPt" in parts.path else "F" if "Losfund" in parts.path else "L"
+        listed = [t for atc, t in sorted(things.items()) if atc.startswith(prefix)]
+        shown = [
+            {
+                k: v
+                for k, v in t.items()
+                if k not in ("uniq", "clrNm", "csteSteNm", "tel", "fdPlace")
+            }
+            for t in listed
+        ]
+        size, page = int(query["numOfRows"]), int(query["pageNo"])
+        rows = shown[(page - 1) * size : page * size]
+        return Answer(answer(*(item(**r) for r in rows), total=len(shown)))
+
+
+def thing(number: int, **more: str) -> dict[str, str]:
+    return {
+        "atcId": f"F20261101{number:08d}",
+        "fdSn": "1",
+        "fdPrdtNm": f"지갑 {number}",
+        "prdtClNm": "지갑 > 남성용 지갑",
+        "fdYmd": "2026-11-03",
+        "depPlace": "서울강남경찰서",
+        "clrNm": "블랙(검정)",
+        "csteSteNm": "보관중",
+        "tel": "02-123-4567",
+        "uniq": "강남역에서 주웠습니다. 010-1234-5678 kim@example.com",
+    } | more
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    made = Portal()
+    with serving(made) as url:
+        made.url = url
+        yield made
+
+
+def settings(portal: Portal, **more: object) -> Lost112:
+    host = portal.url.removeprefix("http://")
+    values: dict[str, object] = {
+        "service_key": KEY,
+        "base_url": portal.url,
+        "requests_per_s": 100,
+        "photo_hosts": (host,),
+        "timeout_s": 5,
+    }
+    return Lost112(**values | more)  # type: ignore[arg-type]
+
+
+def read(portal: Portal, **more: object) -> tuple[list[Post], list[Reject], Seen]:
+    seen = Seen()
+    api = Lost112Api(settings(portal, **more))
+    rows = list(api.posts(SINCE, UNTIL, None, seen))
+    return (
+        [r for r in rows if isinstance(r, Post)],
+        [r for r in rows if isinstance(r, Reject)],
+        seen,
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matching_spark.remote.time.sleep", lambda s: None)
+    monkeypatch.setattr(
+        "matching_spark.remote.call.__kwdefaults__", {"wait": lambda s: None}, raising=False
+    )
+
+
+def test_three_services_lists_and_details(portal: Portal) -> None:
+    portal.found = {t["atcId"]: t for t in (thing(i) for i in range(7))}
+    portal.found["V1"] = thing(0, atcId="V1", depPlace="대구교통공사", fdPlace="대구 동성로")
+    portal.lost["L1"] = {
+        "atcId": "L1",
+        "lstPrdtNm": "에어팟",
+        "prdtClNm": "전자기기 > 무선이어폰",
+        "lstYmd": "2026-11-02",
+        "lstPlace": "2호선",
+        "lstLctNm": "경상남도",
+        "clrNm": "핑크(분홍)",
+        "lstSteNm": "신고",
+    }
+    posts, rejects, seen = read(portal, rows_a_page=3)
+    assert not rejects
+    assert not seen.unknown
+    by_id = {post.post_id: post for post in posts}
+    assert len(posts) == len(by_id) == 9
+    one = by_id["F2026110100000003-1"]
+    assert (one.kind, one.category, one.subcategory) == ("found", "지갑", "남성용 지갑")
+    assert (one.colour, one.region, one.status) == ("검정", "서울", "open")
+    assert (one.kept_at, one.kept_phone) == ("서울강남경찰서", "02-123-4567")
+    assert one.description == "강남역에서 주웠습니다."  # nobody's own number or address
+    assert one.happened_on == dt.date(2026, 11, 3)
+    assert by_id["V1-1"].region == "대구"
+    lost = by_id["L1"]
+    assert (lost.kind, lost.region, lost.colour) == ("lost", "경남", "핑크")
+    pages = [
+        q["pageNo"] for path, q in portal.asked if path.endswith("getLosfundInfoAccToClAreaPd")
+    ]
+    assert pages == ["1", "2", "3"]
+
+
+def test_faults_are_tried_again_and_the_key_is_said_nowhere(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    portal.found = {"F1": thing(1, atcId="F1")}
+    portal.faults = [Answer(status=503), None, Answer(b"slow down", 429)]
+    posts, _, _ = read(portal)
+    assert [p.post_id for p in posts] == ["F1-1"]
+    portal.faults = [Answer(status=500)] * 99
+    with pytest.raises(
+        RemoteError, match="getLosfundInfoAccToClAreaPd could not be reached"
+    ) as bad:
+        read(portal)
+    said = str(bad.value) + caplog.text
+    assert "try 5 of 5" in said
+    assert KEY not in said
+    assert quote(KEY, safe="") not in said
+    with pytest.raises(UsageError, match="MATCHING_LOST112__SERVICE_KEY"):
+        Lost112Api(Lost112())
+
+
+def test_the_portal_refuses(portal: Portal) -> None:
+    with pytest.raises(InputError, match="refuses: SERVICE_KEY_IS_NOT_REGISTERED_ERROR") as refused:
+        read(portal, service_key="wrong")
+    assert refused.value.exit_code == 3
+    assert len(portal.asked) == 1  # asking again would not help
+    # Encoded, as data.go.kr shows it, it is the same key.
+    assert read(portal, service_key="a%2Bb%2Fc%3D%3D")[0] == []
+
+
+def test_a_detail_that_is_not_had_leaves_the_list(portal: Portal) -> None:
+    portal.found = {"F1": thing(1, atcId="F1")}
+    real = portal.__call__
+    asked = {"n": 0}
+
+    def answer_details_badly(request: Asked) -> Answer | None:
+        if "Detail" in request.path:
+            asked["n"] += 1
+            return Answer(status=500)
+        return real(request)
+
+    with serving(answer_details_badly) as url:
+        api = Lost112Api(Lost112(service_key=KEY, base_url=url, tries=2, requests_per_s=100))
+        rows = list(api.posts(SINCE, UNTIL, "found", Seen()))
+    assert asked["n"] == 2
+    assert isinstance(rows[0], Reject)
+    assert rows[0].reason == "no-detail"
+    assert isinstance(rows[1], Post)
+    assert (rows[1].title, rows[1].colour) == ("지갑 1", "")
+
+
+BOMB = (
+    '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+    "<response><body><item><atcId>&b;</atcId></item></body></response>"
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (BOMB, "no XML of the portal"),
+        ("<html>busy</html>", "begins with <html>"),
+        ("<response>", "no XML of the portal"),
+        ("", "no XML of the portal"),
+        (REFUSED, r"SERVICE_KEY_IS_NOT_REGISTERED_ERROR \(reason 30\)"),
+        (
+            "<response><header><resultCode>10</resultCode><resultMsg>INVALID</resultMsg></header>"
+            "</response>",
+            r"answers INVALID \(code 10\)",
+        ),
+    ],
+)
+def test_what_is_no_answer(raw: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        parse(raw.encode(), "x")
+
+
+def test_what_may_be_missing() -> None:
+    for raw in (
+        "<response/>",
+        "<response><body/></response>",
+        "<response><body><items/></body></response>",
+        "<response><header><resultCode>03</resultCode></header></response>",
+    ):
+        assert parse(raw.encode(), "x").items == []
+
+
+def test_saved_xml(tmp_path: Path) -> None:
+    first, second = thing(1, atcId="F1"), thing(1, atcId="F1", csteSteNm="종결", fdPrdtNm="")
+    strange = {
+        "atcId": "F2",
+        "fdSn": "1",
+        "fdPrdtNm": "드론",
+        "prdtClNm": "비행체 > 드론",
+        "clrNm": "무지개",
+        "csteSteNm": "우주",
+        "fdFilePathImg": "https://www.lost112.go.kr/lostnfs/images/sub/img04_no_img.gif",
+    }
+    (tmp_path / "1.xml").write_bytes(answer(item(**first), item(**strange)))
+    (tmp_path / "2.xml").write_bytes(answer(item(**second), detail=True))
+    (tmp_path / "3.xml").write_text("<html/>")
+    (tmp_path / "4.xml").write_bytes(
+        answer(item(fdPrdtNm="x"), item(atcId="F3", fdYmd="2026-13-01"))
+    )
+    seen = Seen()
+    rows = list(read_posts(str(tmp_path), "lost112", seen=seen))
+    posts = {r.post_id: r for r in rows if isinstance(r, Post)}
+    assert set(posts) == {"F1-1", "F2-1"}
+    assert (posts["F1-1"].status, posts["F1-1"].title) == ("claimed", "지갑 1")
+    odd = posts["F2-1"]
+    assert (odd.category, odd.subcategory, odd.colour) == ("", "비행체 > 드론", "무지개")
+    assert (odd.status, odd.photos, odd.placeholders) == ("open", (), 1)
+    assert dict(seen.unknown) == {"category: 비행체": 1, "colour: 무지개": 1, "state: 우주": 1}
+    reasons = sorted(r.reason for r in rows if isinstance(r, Reject))
+    assert reasons == ["bad-date", "bad-file", "no-id"]
+    assert detect_format(str(tmp_path / "1.xml")) == "lost112"
+    with pytest.raises(InputError, match="begins with <html>"):
+        list(read_posts(str(tmp_path / "3.xml"), "lost112"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "https://www.lost112.go.kr.evil.example/a.jpg",
+        "https://www.lost112.go.kr:8443/a.jpg",
+        "https://user:pw@www.lost112.go.kr/a.jpg",
+        "https://evil.example/www.lost112.go.kr",
+        "ftp://www.lost112.go.kr/a.jpg",
+        "https://[::1/a.jpg",
+    ],
+)
+def test_only_the_hosts_of_the_settings(address: str) -> None:
+    with pytest.raises(RemoteError):
+        check_address(address, Lost112().photo_hosts)
+
+
+def test_the_portals_own_host_may_be_asked() -> None:
+    check_address("https://www.lost112.go.kr/a.jpg", Lost112().photo_hosts)
+    check_address("http://www.lost112.go.kr:80/a.jpg", Lost112().photo_hosts)
+
+
+def photos_of(portal: Portal, tmp_path: Path, **more: object) -> Callable[..., list[Post | Reject]]:
+    def take(*paths: str) -> list[Post | Reject]:
+        posts = [Post(f"F{i}", "found", title="x", photos=(p,)) for i, p in enumerate(paths)]
+        return list(with_photos(posts, str(tmp_path), settings(portal, **more)))
+
+    return take
+
+
+def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+    portal.photos = {
+        "/good.jpg": Answer(picture()),
+        "/wide.jpg": Answer(picture(400)),
+        "/endless.jpg": Answer(chunks=endless),
+        "/moved.jpg": Answer(status=302, headers={"Location": "http://169.254.169.254/"}),
+        "/page.jpg": Answer(b"<html>no such picture</html>"),
+        "/gone.jpg": Answer(status=404),
+    }
+    take = photos_of(portal, tmp_path, photo_bytes=1 << 20, photo_pixels=100 * 100)
+    addresses = [portal.url + path for path in portal.photos]
+    rows = take(*addresses, "http://elsewhere.example/a.jpg")
+    posts = [r for r in rows if isinstance(r, Post)]
+    rejects = {r.source: r for r in rows if isinstance(r, Reject)}
+    assert len(posts) == 7
+    assert [len(p.photos) for p in posts] == [1, 0, 0, 0, 0, 0, 0]
+    assert Path(posts[0].photos[0]).read_bytes() == picture()
+    assert {r.reason for r in rejects.values()} == {"photo-not-fetched"}
+    assert set(rejects) == {*addresses[1:], "http://elsewhere.example/a.jpg"}
+    assert "too-many-pixels" in rejects[addresses[1]].detail
+    assert "more than 1 MB" in rejects[addresses[2]].detail
+    assert "not in lost112.photo_hosts" in rejects["http://elsewhere.example/a.jpg"].detail
+    # Again: what was had is not asked for, what was not is.
+    portal.asked.clear()
+    portal.photos["/gone.jpg"] = Answer(picture(50))
+    (first, last) = take(addresses[0], addresses[-1])
+    assert [path for path, _ in portal.asked] == ["/gone.jpg"]
+    assert isinstance(first, Post)
+    assert isinstance(last, Post)
+    assert last.photos
+
+
+def test_a_nightly_ingest(
+    spark: SparkSession, clip: ClipModel, portal: Portal, tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "table")
+    portal.found = {
+        "F1": thing(1, atcId="F1", fdFilePathImg=portal.url + "/1.jpg"),
+        "F2": thing(2, atcId="F2"),
+        "F3": thing(3, atcId="F3"),
+    }
+    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+
+    def run() -> tuple[int, int, int]:
+        api = Lost112Api(settings(portal))
+        stream = with_photos(api.posts(SINCE, UNTIL, None, Seen()), uri, settings(portal))
+        report = ingest_posts(stream, table, clip)
+        closed = dict(api.closed(["F1-1", "F2-1", "F3-1"], Seen()))
+        for post_id, state in closed.items():
+            table.set_status([post_id], state)
+        return report.accepted, report.skipped, report.rejected
+
+    def states() -> dict[str, str]:
+        return {r["post_id"]: r["status"] for r in table.frame().collect()}
+
+    assert run() == (3, 0, 0)  # a photo that is not there yet rejects no post
+    portal.photos["/1.jpg"] = Answer(picture())
+    portal.found["F2"]["csteSteNm"] = "반환"
+    del portal.found["F3"]
+    assert run() == (2, 0, 0)  # F1 has its photo now, F2 was returned
+    assert states() == {"F1-1": "open", "F2-1": "claimed", "F3-1": "withdrawn"}
+    kept = {r["post_id"]: len(r["photos"]) for r in table.frame().collect()}
+    assert kept["F1-1"] == 1
+    assert run() == (0, 2, 0)
