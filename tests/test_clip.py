@@ -1,6 +1,7 @@
 """Any model folder: as open_clip has it, of every input that towers ask for, fetched or not."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,10 +17,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from matching_spark.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.hub import resolve
+from matching_spark.photos import open_reduced
 from matching_spark.preprocess import Preprocess
 from tests.odd import TEXTS, odd_images
 
@@ -33,6 +36,35 @@ def test_vectors_are_open_clips(name: str) -> None:
     want = np.load(GOLDEN / name / "golden.npz")
     assert (model.embed_images(odd_images()) * want["images"]).sum(axis=1).min() > 0.9999
     assert (model.embed_texts(TEXTS) * want["texts"]).sum(axis=1).min() > 0.9999
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_a_large_photo_by_its_decoders_scaling(clip: ClipModel, turned: int) -> None:
+    """Neither the decoder's scaling nor the box filter moves a vector, whatever the sides are."""
+    rng = np.random.default_rng(turned)
+    flat = drawn_photo(rng, 1203 + turned, 901 - turned)
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    sink = io.BytesIO()
+    flat.save(sink, "JPEG", quality=90, exif=exif)
+    spare = clip.preprocess.spare_factor
+    assert spare(flat.size) == 4
+    whole = open_reduced(sink.getvalue(), lambda size: 1)[0]
+    reduced, box = open_reduced(sink.getvalue(), spare)
+    assert reduced.width * 4 - 4 < whole.width <= reduced.width * 4
+    assert (box[2] - box[0]) * 4 == whole.width
+    want = clip.embed_images([whole])[0]
+    got = clip.embed_pixels([clip.preprocess(reduced, box), clip.preprocess.quick(whole)])
+    assert (got @ want).min() > 0.9995
+
+
+def drawn_photo(rng: np.random.Generator, width: int, height: int) -> Image.Image:
+    """Blobs and stripes as fine as a pixel, more of a trial than a photo is."""
+    coarse = rng.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    soft = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    stripes = (np.indices((height, width)).sum(axis=0) % 5 < 2) * 40
+    pixels = np.asarray(soft, np.int32) + stripes[..., None] - 20
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
 def tower(path: Path, wanted: int, out: int, batch: int | None, given: int = 0) -> None:

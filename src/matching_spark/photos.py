@@ -36,14 +36,16 @@ KEPT_SHORT_SIDE = 512  # px: the largest input of a common CLIP tower
 KEPT_QUALITY = 90
 
 _ORIENTATION = 0x0112  # the EXIF tag
+# How a photo is turned upright; whether its sides change places, and whether its right and its
+# bottom edge, which a reduction rounds up, come to lie left and on top.
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: (Image.Transpose.FLIP_LEFT_RIGHT, False, True, False),
+    3: (Image.Transpose.ROTATE_180, False, True, True),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM, False, False, True),
+    5: (Image.Transpose.TRANSPOSE, True, False, False),
+    6: (Image.Transpose.ROTATE_270, True, True, False),
+    7: (Image.Transpose.TRANSVERSE, True, True, True),
+    8: (Image.Transpose.ROTATE_90, True, False, True),
 }
 # What parsers raise when they stumble over bytes. OSError, ValueError, RuntimeError, LookupError
 # and ArithmeticError have many children; Warning is for applications that turn them into errors.
@@ -62,6 +64,8 @@ _STUMBLES = (
     struct.error,
     zlib.error,
 )
+Size = tuple[int, int]  # width, height
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 _Opener = Callable[[IO[bytes], str], ImageFile.ImageFile]
 
 
@@ -76,6 +80,16 @@ def open_photo(data: bytes) -> Image.Image:
     A large photo comes reduced by a whole factor, its sides still at least KEPT_SIDE and
     KEPT_SHORT_SIDE. Raises PhotoError with one of REASONS, and nothing else, for whatever bytes.
     """
+    return open_reduced(data, _spare_factor)[0]
+
+
+def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image, Box]:
+    """The same, reduced by the whole factor that `spare` gives for (width, height), and its box.
+
+    A JPEG's decoder does what it can of it, in a fraction of the time. box: where in the image the
+    photo ends, (left, top, right, bottom); a side that the factor does not divide ends inside its
+    last pixel.
+    """
     if not data:
         raise PhotoError("empty", "the file has no bytes")
     if len(data) > MAX_BYTES:
@@ -84,13 +98,15 @@ def open_photo(data: bytes) -> Image.Image:
     try:
         image = opener(io.BytesIO(data), "")
         _check_size(image)
+        whole = image.size
         if image.format in ("JPEG", "MPO"):
-            factor = _spare_factor(image)
+            factor = spare(image.size)
             image.draft(None, (image.width // factor, image.height // factor))
         image.load()
-        flat = _rgb(_reduced(image))
-        upright = _UPRIGHT.get(_orientation(image))
-        return _bare(flat.transpose(upright) if upright else flat)
+        flat = _rgb(_reduced(image, spare))
+        turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
+        box = _box(whole, flat.size, *edges)
+        return _bare(flat if turn is None else flat.transpose(turn)), box
     except PhotoError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -160,17 +176,28 @@ def _check_size(image: ImageFile.ImageFile) -> None:
         raise PhotoError("too-small", f"{width} x {height}, at least {MIN_SIDE} a side")
 
 
-def _spare_factor(image: Image.Image) -> int:
-    """How many times smaller the image may be and still have the sides that are kept."""
-    return max(1, min(max(image.size) // KEPT_SIDE, min(image.size) // KEPT_SHORT_SIDE))
+def _spare_factor(size: Size) -> int:
+    """How many times smaller a photo may be and still have the sides that are kept."""
+    return max(1, min(max(size) // KEPT_SIDE, min(size) // KEPT_SHORT_SIDE))
 
 
-def _reduced(image: Image.Image) -> Image.Image:
+def _box(whole: Size, reduced: Size, sideways: bool, from_right: bool, from_bottom: bool) -> Box:
+    """Decoder and box filter round a side up; the box says where it ends, once turned upright."""
+    factor = max(1, round(max(whole) / max(reduced)))
+    width, height = whole[0] / factor, whole[1] / factor
+    if sideways:
+        width, height, reduced = height, width, (reduced[1], reduced[0])
+    left = reduced[0] - width if from_right else 0.0
+    top = reduced[1] - height if from_bottom else 0.0
+    return left, top, left + width, top + height
+
+
+def _reduced(image: Image.Image, spare: Callable[[Size], int]) -> Image.Image:
     if image.mode in ("1", "P", "PA") or (image.mode == "L" and image.has_transparency_data):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif image.mode.startswith("I;"):
         image = Image.fromarray(np.asarray(image).astype(np.int32))  # reduce knows no 16 bits
-    return image.reduce(factor) if (factor := _spare_factor(image)) > 1 else image
+    return image.reduce(factor) if (factor := spare(image.size)) > 1 else image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

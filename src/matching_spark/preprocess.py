@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from matching_spark.errors import ModelError
+from matching_spark.photos import Box
 from matching_spark.similarity import Float32
 
 INTERPOLATIONS = {
@@ -20,6 +21,9 @@ INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
 }
 RESIZE_MODES = ("shortest", "longest", "squash")
+# A photo may be reduced to this many times the tower's size by cheaper means before the real
+# resampling: of 78 photos the worst cosine to the whole photo's vector is 0.9998 (at 2, 0.9991).
+GAP = 3
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,32 @@ class Preprocess:
             )
         return out
 
-    def __call__(self, image: Image.Image) -> Float32:
-        """(3, height, width) float32, C-contiguous, of an RGB photo."""
-        height, width = self.size
-        if self.resize_mode == "squash":
-            image = image.resize((width, height), self.interpolation)
-        else:
-            image = self._crop_or_pad(image.resize(self._scaled(image.size), self.interpolation))
-        pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
+    def __call__(self, image: Image.Image, box: Box | None = None) -> Float32:
+        """(3, height, width) float32, C-contiguous, of an RGB photo; box: where in it it ends."""
+        size = image.size if box is None else (box[2] - box[0], box[3] - box[1])
+        image = image.resize(self._scaled(size), self.interpolation, box)
+        pixels = np.asarray(self._crop_or_pad(image), dtype=np.float32) / np.float32(255)
         return np.ascontiguousarray(((pixels - self.mean) / self.std).transpose(2, 0, 1))
 
-    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) that keeps the ratio; one side is the target's."""
+    def quick(self, image: Image.Image) -> Float32:
+        """Nearly the same in a fraction of the time, of a photo that is much too large."""
+        factor = self.spare_factor(image.size)
+        if factor == 1:
+            return self(image)
+        return self(image.reduce(factor), (0, 0, image.width / factor, image.height / factor))
+
+    def spare_factor(self, size: tuple[int, int]) -> int:
+        """How many times smaller a photo of (width, height) may be and give the same vector."""
+        if self.interpolation == Image.Resampling.NEAREST:
+            return 1
+        scaled = self._scaled(size)
+        return max(1, min(size[0] // (GAP * scaled[0]), size[1] // (GAP * scaled[1])))
+
+    def _scaled(self, size: tuple[float, float]) -> tuple[int, int]:
+        """(width, height) to resample to: but for squash of the ratio, one side the target's."""
         height, width = self.size
+        if self.resize_mode == "squash":
+            return width, height
         if self.resize_mode == "shortest" and height == width:
             # torchvision's Resize(int) cuts the longer side's fraction off.
             short, long = min(size), int(height * max(size) / min(size))

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from matching_spark import storage
 from matching_spark.clip import ClipModel, Device, worker_model
 from matching_spark.errors import PhotoError
-from matching_spark.photos import encode_photo, open_photo
+from matching_spark.photos import encode_photo, open_photo, open_reduced
+from matching_spark.preprocess import Preprocess
 from matching_spark.similarity import Float32
 
 if TYPE_CHECKING:
@@ -178,20 +179,29 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         sha = item.key.removeprefix("photo:")
         uri = storage.join(kept, sha[:2], sha[2:4], f"{sha}.jpg")
         try:
-            image = open_photo(storage.read_bytes(item.payload))
+            pixels = _pixels(item.payload, uri, model.preprocess)
         except PhotoError as error:
             batch.rows.append(_row(item.key, reason=error.reason, detail=str(error)))
             continue
         except FileNotFoundError:  # since it was listed
             batch.rows.append(_row(item.key, reason="missing", detail=f"no {item.payload}"))
             continue
-        written = storage.written(uri)
-        # An old one may be an orphan that a compact is about to remove: written anew, it is not.
-        if written is None or time.time() - written > FRESH_S:
-            storage.write_bytes(uri, encode_photo(image))
         batch.photos.append((item.key, uri))
-        batch.pixels.append(model.preprocess(image))
+        batch.pixels.append(pixels)
     return batch
+
+
+def _pixels(source: str, kept: str, preprocess: Preprocess) -> Float32:
+    """What the tower wants of a photo, which is kept first where it is not yet."""
+    data = storage.read_bytes(source)
+    written = storage.written(kept)
+    # An old one may be an orphan that a compact is about to remove: written anew, it is not. Where
+    # nothing is to be written, the decoder may leave out what the tower does not see.
+    if source == kept or (written is not None and time.time() - written <= FRESH_S):
+        return preprocess(*open_reduced(data, preprocess.spare_factor))
+    image = open_photo(data)
+    storage.write_bytes(kept, encode_photo(image))
+    return preprocess.quick(image)
 
 
 def _row(
