@@ -45,3 +45,16 @@ class RemoteError(MatchingError):
 
 class ModelError(MatchingError):
     exit_code = 5
+
+
+def cause(error: BaseException) -> str:
+    """The line that says what happened, out of a Java stack trace with a Python one in it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("matching_spark.errors.")]
+    if ours:
+        return ours[-1].partition(": ")[2]
+    caused = [line for line in lines if line.startswith("Caused by: ")]
+    if caused:
+        return caused[-1].removeprefix("Caused by: ")
+    told = [line for line in lines if not line.startswith("An error occurred while calling")]
+    return told[0].lstrip(": ") if told else repr(error)

@@ -23,6 +23,7 @@ from matching_spark.clip import ClipModel
 from matching_spark.errors import StorageError
 from matching_spark.photos import MAX_BYTES, photo_sha256
 from matching_spark.posts import Post, Reject
+from matching_spark.session import spark_errors
 from matching_spark.shards import METADATA
 from matching_spark.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.table import COLUMNS, PostsTable
@@ -74,7 +75,8 @@ def ingest_posts(
     start = time.perf_counter()
     stream = _once(posts, report)
     while chunk := list(islice(stream, CHUNK_POSTS)):
-        run.chunk(chunk)
+        with spark_errors(f"{source} could not be taken in; what was committed is stored"):
+            run.chunk(chunk)
     run.staging.clear()
     report.seconds = time.perf_counter() - start
     report.photos_per_second = run.rate

@@ -20,7 +20,7 @@ from PIL import Image
 
 from matching_spark import shards
 from matching_spark.clip import ClipModel
-from matching_spark.errors import InputError, ModelError, StorageError, UsageError
+from matching_spark.errors import InputError, ModelError, StorageError, UsageError, cause
 from matching_spark.fused import Fusion
 from matching_spark.photos import open_photo
 from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
@@ -316,7 +316,7 @@ class SimilarityEngine:
                 .collect()
             )
         except Exception as error:
-            raise StorageError(f"the search failed: {_cause(error)}") from error
+            raise StorageError(f"the search failed: {cause(error)}") from error
 
     def _load(self, key: str, file: DataFile) -> Shard:
         return self._resident.get(key) or shards.load(file, self.table.dimension)
@@ -445,10 +445,3 @@ def _floats(column: pa.Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(rows.ravel(), rows.shape[1]).cast(
         pa.list_(pa.float32())
     )
-
-
-def _cause(error: Exception) -> str:
-    """The line that says what happened, out of a Java stack trace with a Python one in it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if line.startswith("matching_spark.errors.")]
-    return named[-1].partition(": ")[2] if named else (lines[0] if lines else repr(error))

@@ -6,6 +6,7 @@ the file.
 """
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import fsspec
 from matching_spark.errors import StorageError
 
 SCHEMES = ("", "file", "hdfs")
+RETRY_S = (1, 2, 4)  # before a write to HDFS is tried again
 
 
 def is_local(uri: str) -> bool:
@@ -96,17 +98,31 @@ def read_bytes(uri: str, limit_bytes: int | None = None) -> bytes:
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
     fs, path = _open_fs(uri)
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-    with _errors(uri):
-        fs.makedirs(parent(path), exist_ok=True)
+    # A DataNode that has just died is still handed out by its NameNode; written anew, the file goes
+    # elsewhere.
+    waits = () if is_local(uri) else RETRY_S
+    for wait_s in (*waits, None):
         try:
-            with fs.open(temporary, "wb") as stream:
-                stream.write(data)
-            fs.mv(temporary, path, overwrite=True)  # HDFS refuses otherwise, local ones do it
-        except BaseException:
-            if fs.exists(temporary):
-                fs.rm(temporary)
-            raise
+            with _errors(uri):
+                _write_whole(fs, path, data)
+            return
+        except StorageError:
+            if wait_s is None:
+                raise
+            time.sleep(wait_s)
+
+
+def _write_whole(fs: Any, path: str, data: bytes) -> None:
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    fs.makedirs(parent(path), exist_ok=True)
+    try:
+        with fs.open(temporary, "wb") as stream:
+            stream.write(data)
+        fs.mv(temporary, path, overwrite=True)  # HDFS refuses otherwise, local ones do it
+    except BaseException:
+        if fs.exists(temporary):
+            fs.rm(temporary)
+        raise
 
 
 def exists(uri: str) -> bool:

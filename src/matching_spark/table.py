@@ -22,7 +22,7 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.errors import InputError, MatchingError, ModelError, StorageError
+from matching_spark.errors import InputError, MatchingError, ModelError, StorageError, cause
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, load
 
@@ -383,7 +383,9 @@ class PostsTable:
                     not any(word in str(error) for word in CONFLICTS)
                     or attempt == self.hadoop.commit_retries
                 ):
-                    raise StorageError(f"{self.uri} could not be written: {error}") from error
+                    raise StorageError(
+                        f"{self.uri} could not be written: {cause(error)}"
+                    ) from error
                 time.sleep(random.uniform(0.6, 1.4) * self.hadoop.commit_wait_s * 2**attempt)
         self.refresh()
 

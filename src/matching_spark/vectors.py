@@ -30,6 +30,7 @@ from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import Report
 from matching_spark.posts import CATEGORIES, KINDS, STATUSES, Kind, Reject
+from matching_spark.session import spark_errors
 from matching_spark.shards import METADATA
 from matching_spark.staging import IMPORT, Progress, ticking
 from matching_spark.table import COLUMNS, PostsTable
@@ -105,20 +106,21 @@ def ingest_vectors(
     folder = storage.join(table.uri, "staging", IMPORT + uuid.uuid4().hex)
     rules = _Rules(dimension, kind, named, model, datetime.now(UTC))
     try:
-        done = _stage_all(spark, tasks, folder, rules, progress)
-        models = set().union(*(each.models for each in done))
-        if len(models) > 1:
-            raise ModelError(
-                f"{source} holds vectors of several models ({', '.join(map(str, models))}); "
-                "vectors of different models are never compared: split it"
-            )
-        report.rejected = sum(each.rejected for each in done)
-        listed = (Reject(source, *each) for part in done for each in part.rejects)
-        report.rejects = list(islice(listed, MAX_REJECTS))
-        files = [file for each in done for file in each.files]
-        if files:
-            rows = spark.read.parquet(*(_place(file) for file in files))
-            _take_in(rows, sum(each.rows for each in done), source, table, folder, report)
+        with spark_errors(f"{source} could not be taken in"):
+            done = _stage_all(spark, tasks, folder, rules, progress)
+            models = set().union(*(each.models for each in done))
+            if len(models) > 1:
+                raise ModelError(
+                    f"{source} holds vectors of several models ({', '.join(map(str, models))}); "
+                    "vectors of different models are never compared: split it"
+                )
+            report.rejected = sum(each.rejected for each in done)
+            listed = (Reject(source, *each) for part in done for each in part.rejects)
+            report.rejects = list(islice(listed, MAX_REJECTS))
+            files = [file for each in done for file in each.files]
+            if files:
+                rows = spark.read.parquet(*(_place(file) for file in files))
+                _take_in(rows, sum(each.rows for each in done), source, table, folder, report)
     finally:
         storage.remove(folder)
     report.snapshot = table.snapshot
