@@ -182,8 +182,11 @@ class _Compact:
                     f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not "
                     "be rewritten, writers overtook each try; run compact again when they rest"
                 )
-        # What is left of them speaks of files that are no more.
-        self._call("rewrite_position_delete_files", name, options={"rewrite-all": "true"})
+            self.table.back_off(attempt)
+        if name == "posts" and self.report.delete_files_before:
+            # What is left of them speaks of files that are no more.
+            options = {"rewrite-all": "true"}
+            self._call("rewrite_position_delete_files", name, options)
 
     def _expire(self, name: str) -> None:
         from pyspark.sql import functions as F

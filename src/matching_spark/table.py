@@ -386,8 +386,12 @@ class PostsTable:
                     raise StorageError(
                         f"{self.uri} could not be written: {cause(error)}"
                     ) from error
-                time.sleep(random.uniform(0.6, 1.4) * self.hadoop.commit_wait_s * 2**attempt)
+                self.back_off(attempt)
         self.refresh()
+
+    def back_off(self, attempt: int) -> None:
+        """Wait before what another writer overtook is tried again, the longer the more often."""
+        time.sleep(random.uniform(0.6, 1.4) * self.hadoop.commit_wait_s * 2**attempt)
 
     def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.
