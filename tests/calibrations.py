@@ -21,7 +21,10 @@ from tests import brute
 DAY = dt.date(2026, 11, 1)
 
 
-def random_calibration(seed: int, model: str = "external/8", limit: float = 0.0) -> Calibration:
+def random_calibration(
+    seed: int, model: str = "external/8", limit: float = 0.0, rising: bool = False
+) -> Calibration:
+    """rising: as learnt lines are, those of days excepted."""
     rng = np.random.default_rng(seed)
     knots = dict.fromkeys(VECTORS, (-1.0, -0.2, 0.3, 0.9)) | {
         "category": (0.0, 1.0),
@@ -33,7 +36,11 @@ def random_calibration(seed: int, model: str = "external/8", limit: float = 0.0)
     patterns = {}
     for name in PATTERNS:
         asks = [c for c in COMPONENTS if (c in FACTS and "bare" not in name) or c in VECTORS]
-        points = {c: tuple((x, float(rng.normal(0, 2))) for x in knots[c]) for c in asks}
+        points = {}
+        for c in asks:
+            heights = rng.normal(0, 2, len(knots[c]))
+            heights = np.sort(heights) if rising and c != "days" else heights
+            points[c] = tuple((x, float(y)) for x, y in zip(knots[c], heights, strict=True))
         patterns[name] = Weights(float(rng.normal(-1, 1)), points)
     limits = dict.fromkeys(LIMITS, limit)
     return Calibration(model, patterns, limits, dict.fromkeys(LIMITS, 0.9), {"from": "a test"})

@@ -40,10 +40,11 @@ def test_the_tour_finds_the_lost_thing(toured: Path) -> None:
     same = {t["lost_id"]: t["found_id"] for t in map(json.loads, lines) if t["same"]}
     result = json.loads((out / "matches.json").read_text("utf-8"))
     results = result["results"]
-    lost = Path(result["query"]["image"]).stem.rpartition("-")[0]
-    assert same[lost] in {match["post_id"] for match in results}
+    assert results[0]["post_id"] == same[result["query"]["post_id"]]
+    assert results[0]["probability"] > 0.5 > results[1]["probability"]
+    assert results[0]["why"]
     page = (out / "matches.html").read_text("utf-8")
-    assert page.count("<img") == len(results) + 1
+    assert page.count("<img") == sum(match["photo"] is not None for match in results) + 1
     assert "http" not in re.sub(r"data:[^']*", "", page)
 
 

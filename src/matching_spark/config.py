@@ -114,6 +114,14 @@ class Match(_Group):
     }
 
 
+class Holding(_Group):
+    """How long a found thing is kept before it goes to its finder or to the state."""
+
+    days: int = Field(default=183, ge=1)  # six months by Korean law (Civil Act, article 253)
+    soon_days: int = Field(default=14, ge=0)  # `status` lists what expires within so many days
+    duplicate_cosine: float = Field(default=0.98, ge=-1, le=1)  # of two photos nearly the same
+
+
 class Lost112(_Group):
     """The police portal's open data, and what may be fetched for its announcements."""
 
@@ -169,6 +177,7 @@ class Settings(BaseSettings):
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
     match: Match = Field(default_factory=Match)
+    holding: Holding = Field(default_factory=Holding)
     lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
     cache: Cache = Field(default_factory=Cache)

@@ -3,10 +3,12 @@
 stdout carries the result (JSON unless it is a terminal), stderr progress and log.
 """
 
+import datetime as dt
 import logging
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -28,6 +30,7 @@ from matching_spark.cli import (
 from matching_spark.cluster_commands import app as cluster
 from matching_spark.config import Origin
 from matching_spark.decide_commands import decide
+from matching_spark.duplicates_commands import duplicates
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.evaluate_commands import calibrate, evaluate
 from matching_spark.log import masked
@@ -56,9 +59,12 @@ app.command()(match)
 app.command()(compact)
 app.command()(undo)
 app.command()(decide)
+app.command()(duplicates)
 app.command()(evaluate)
 app.command()(calibrate)
 
+CLOSED_AT_ONCE = 2000  # ids in one UPDATE
+LISTED = 100  # posts about to expire in the JSON of `status`; all are counted
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -263,8 +269,13 @@ def search(
 
 @app.command()
 def close(
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
-    state: Annotated[str, typer.Option("--as", help="claimed, withdrawn, expired or open.")],
+    post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...")] = None,
+    state: Annotated[
+        str | None, typer.Option("--as", help="claimed, withdrawn, expired or open.")
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="What is kept longer than holding.days.")
+    ] = False,
     table: TableOption = None,
     conf: ConfOption = None,
     settings_file: SettingsOption = None,
@@ -275,20 +286,30 @@ def close(
     from matching_spark.posts import STATUSES
 
     run = begin(table, conf, settings_file, as_json, verbose)
+    if expired == bool(post_ids) or (state is None) != expired:
+        raise UsageError("close ID... --as STATE, or close --expired")
     choose("--as", state, STATUSES)
+    from matching_spark.holding import expiring, today
     from matching_spark.session import session
     from matching_spark.table import PostsTable
 
     PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
     with session(run.settings) as spark:
         opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
-        changed = opened.set_status(post_ids, state)  # type: ignore[arg-type]
+        if expired:
+            over = expiring(opened, run.settings.holding.days, today())
+            post_ids, state = [each.post_id for each in over], "expired"
+        asked = sorted(set(post_ids or ()))
+        changed = 0
+        for start in range(0, len(asked), CLOSED_AT_ONCE):
+            part = asked[start : start + CLOSED_AT_ONCE]
+            changed += opened.set_status(part, state)  # type: ignore[arg-type]
     done = Table("changed", "asked", "state", "snapshot")
-    done.add_row(str(changed), str(len(set(post_ids))), state, opened.snapshot or "")
+    done.add_row(str(changed), str(len(asked)), state, opened.snapshot or "")
     run.emit(
         {
             "changed": changed,
-            "asked": len(set(post_ids)),
+            "asked": len(asked),
             "status": state,
             "snapshot": opened.snapshot,
         },
@@ -306,7 +327,7 @@ def withdraw(
     verbose: VerboseOption = 0,
 ) -> None:
     """Close posts as withdrawn."""
-    close(post_ids, "withdrawn", table, conf, settings_file, as_json, verbose)
+    close(post_ids, "withdrawn", False, table, conf, settings_file, as_json, verbose)
 
 
 @app.command()
@@ -320,12 +341,20 @@ def status(
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = begin(table, conf, settings_file, as_json, verbose)
     from matching_spark.clip import provider
+    from matching_spark.holding import expiring, today
     from matching_spark.maintenance import waiting
     from matching_spark.table import PostsTable
 
     opened = PostsTable.open(run.table_uri, hadoop=run.settings.hadoop)
     state = opened.status() | {"compact": waiting(opened).to_dict()}
     state["provider"] = provider(run.settings.model.device)
+    holding = run.settings.holding
+    soon = expiring(opened, holding.days, today() + dt.timedelta(days=holding.soon_days))
+    state["expiring"] = {
+        "within_days": holding.soon_days,
+        "total": len(soon),
+        "posts": [asdict(each) for each in soon[:LISTED]],
+    }
     view = Table("kind", "category", "state", title=state["table"], title_justify="left")
     view.add_column("posts", justify="right")
     for row in state["posts"]:
@@ -334,7 +363,9 @@ def status(
         f"{state['total']:,} posts, model {state['model']} ({state['dimension']} numbers), "
         f"snapshot {state['snapshot']}, {state['data_files']} data files and "
         f"{state['delete_files']} delete files, {state['bytes'] / 1e6:.1f} MB; models run on "
-        f"{state['provider']}\n{_gain(state['compact'])}"
+        f"{state['provider']}\n{_gain(state['compact'])}\n{len(soon):,} found posts expire within "
+        f"{holding.soon_days} days{', first: ' + soon[0].post_id if soon else ''}; "
+        "`close --expired` closes what has"
     )
     view.caption_justify = "left"
     run.emit(state, view)

@@ -44,8 +44,14 @@ def tour(
             f"{report.photos_per_second:.0f} photos a second"
         )
         engine = SimilarityEngine(table, "spark", model)
-        question = Question(image=str(world.query_photo))
-        say(f"searching with the photo of lost post {world.query_id}: {world.query_photo}")
+        question = Question(post_id=world.query_id)
+        say(
+            f"searching for lost post {world.query_id} by its photo, words, place and day: "
+            f"{world.query_photo}"
+        )
+        if settings.similarity.threshold is None:  # the tour shows look-alikes too
+            settings = settings.model_copy(deep=True)
+            settings.similarity.threshold = 0.0
         result = ask(engine, settings, question, Filters())
     photo = world.query_photo.read_bytes()
     write_file(folder / "query.jpg", photo)

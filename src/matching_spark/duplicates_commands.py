@@ -1,0 +1,54 @@
+"""matching-spark duplicates: what seems to have been posted twice."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli import (
+    ConfOption,
+    JsonOption,
+    SettingsOption,
+    TableOption,
+    VerboseOption,
+    begin,
+    choose,
+)
+from matching_spark.errors import InputError, UsageError
+from matching_spark.posts import KINDS, Filters, parse_date
+
+
+def duplicates(
+    kind: Annotated[str | None, typer.Option(help="lost or found; default: both.")] = None,
+    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
+    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The least cosine; default: holding.duplicate_cosine.")
+    ] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Open posts with a near-identical photo, the same place and day; they are never merged."""
+    run = begin(
+        table, conf, settings_file, as_json, verbose, holding={"duplicate_cosine": threshold}
+    )
+    choose("--kind", kind, KINDS)
+    try:
+        where = Filters(kind=kind, since=parse_date(since), until=parse_date(until))  # type: ignore[arg-type]
+    except InputError as error:
+        raise UsageError(f"--{error}") from None
+    from matching_spark.duplicates import duplicates
+    from matching_spark.table import PostsTable
+
+    limit = run.settings.holding.duplicate_cosine
+    found = duplicates(PostsTable.open(run.table_uri), limit, where)
+    view = Table("kind", "post", "other", "cosine", "day", "place")
+    for each in found:
+        cosine = f"{each.score:.3f}"
+        row = (each.kind, each.post_id, each.other_id, cosine, each.happened_on, each.place)
+        view.add_row(*row)
+    view.caption = f"{len(found):,} pairs from {limit:g} on"
+    run.emit({"threshold": limit, "duplicates": [each.to_dict() for each in found]}, view)

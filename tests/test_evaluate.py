@@ -1,0 +1,147 @@
+"""Metrics against their definitions and scikit-learn; weights that find what made the pairs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from matching_spark import ClipModel
+from matching_spark.calibration import learn, precise, probabilities
+from matching_spark.demo.labelled import world_pairs
+from matching_spark.demo.world import World
+from matching_spark.errors import InputError
+from matching_spark.evaluate import Measured, _draws, evaluate, reliability
+from matching_spark.labelled import Pairs, held_out, join, read_truth
+from matching_spark.ranking import COMPONENTS, FACTS, VECTORS, Facts
+from tests.calibrations import probability, random_calibration
+
+
+def drawn(lost: int, found: int, seed: int) -> tuple[Pairs, np.ndarray]:
+    """Pairs with random components, the same or not by a known calibration's probability."""
+    rng = np.random.default_rng(seed)
+    n = lost * found
+    values = {name: rng.uniform(-0.3, 1, n).astype(np.float32) for name in VECTORS}
+    values |= {name: (rng.random(n) < 0.4).astype(np.float32) for name in FACTS[:3]}
+    values["place"] = rng.choice([0, 0.5, 1], n).astype(np.float32)
+    values["days"] = rng.integers(-10, 20, n).astype(np.float32)
+    for name in FACTS:
+        values[name][rng.random(n) < 0.1] = np.nan
+    calibration = random_calibration(7, rising=True)
+    rows = [
+        {name: float(values[name][i]) for name in COMPONENTS if not np.isnan(values[name][i])}
+        for i in range(n)
+    ]
+    true = np.array([probability(calibration, row) for row in rows], float)
+    pairs = Pairs(
+        tuple(f"L{i}" for i in range(lost)),
+        tuple(f"F{i}" for i in range(found)),
+        (Facts(),) * lost,
+        np.repeat(np.arange(lost), found),
+        np.tile(np.arange(found), lost),
+        rng.random(n) < true,
+        np.ones(n),
+        values,
+    )
+    return pairs, true
+
+
+def test_metrics_are_their_definitions() -> None:
+    pairs, scores = drawn(40, 25, 1)
+    rng = np.random.default_rng(2)
+    scores = scores + rng.normal(0, 0.2, len(scores))
+    got = Measured.of(pairs, scores, _draws(pairs))
+    known = [i for i in range(40) if pairs.same[pairs.lost == i].any()]
+    ranks = []
+    for i in known:
+        mine = pairs.lost == i
+        best = scores[mine & pairs.same].max()
+        ranks.append(1 + int((scores[mine & ~pairs.same] >= best).sum()))
+    for k in (1, 5, 10):
+        assert got.values[f"recall@{k}"] == pytest.approx(np.mean([r <= k for r in ranks]))
+    assert got.values["mrr"] == pytest.approx(np.mean([1 / r for r in ranks]))
+    assert got.values["average_precision"] == pytest.approx(
+        average_precision_score(pairs.same, scores)
+    )
+    for name, figure in got.figures().items():
+        assert figure["low"] <= figure["value"] <= figure["high"], name
+    # A pair that stands for three is three pairs.
+    thrice = replace(pairs, weight=np.where(pairs.same, 1.0, 3.0))
+    weighted = Measured.of(thrice, scores, _draws(pairs)).values["average_precision"]
+    assert weighted == pytest.approx(
+        average_precision_score(pairs.same, scores, sample_weight=thrice.weight)
+    )
+
+
+def test_what_is_never_found_counts_against() -> None:
+    pairs, scores = drawn(30, 10, 3)
+    blind = np.where(pairs.same, np.nan, scores)
+    got = Measured.of(pairs, blind, _draws(pairs)).values
+    assert got["recall@10"] == got["mrr"] == got["average_precision"] == 0
+
+
+def test_weights_find_what_made_the_pairs() -> None:
+    fit, _ = drawn(60, 150, 4)
+    held, true = drawn(60, 50, 5)
+    learnt = learn(fit, "external/8", {"from": "a test"})
+    got = probabilities(held, learnt)
+    assert np.abs(got - true).mean() < 0.08  # lines through other knots, from 9,000 pairs
+    assert reliability(held, got)["expected_calibration_error"] < 0.08
+    assert learn(fit, "external/8", {"from": "a test"}) == learnt
+    limit = precise(got, held, 0.8)
+    assert held.same[got >= limit].mean() >= 0.8
+    for asked, least in learnt.thresholds.items():
+        assert least <= learnt.propose[asked]
+    few = fit.take(np.arange(40))
+    assert few.same.sum() < 30
+    with pytest.raises(InputError, match="true pairs have a query of image and a post of image"):
+        learn(few, "external/8", {})
+    kept = learn(few, "external/8", {}, base=learnt)
+    assert kept.patterns == learnt.patterns
+    assert len(kept.learnt["inherited"]) == 18
+
+
+def test_held_out_items_are_never_seen() -> None:
+    parts = [drawn(50, 20, seed)[0] for seed in (6, 7)]
+    named = [
+        replace(p, lost_ids=tuple(f"{i}-{n}" for i in p.lost_ids)) for n, p in enumerate(parts)
+    ]
+    pairs = join(named)
+    fit, held = pairs.split()
+    seen = {pairs.lost_ids[i] for i in held.lost}
+    assert seen == {i for i in pairs.lost_ids if held_out(i)}
+    assert 0.15 < len(seen) / len(pairs.lost_ids) < 0.45
+    assert not {int(i) for i in fit.lost} & {int(i) for i in held.lost}
+    theirs = {int(f) for f in held.found[held.same]}
+    assert not theirs & {int(f) for f in fit.found}
+
+
+def test_on_the_drawn_world(clip: ClipModel, world: World) -> None:
+    from matching_spark.calibration import find
+
+    calibration = find(None, clip, clip.name)
+    assert calibration is not None
+    report = evaluate(world_pairs(clip, world), calibration, "all of it")
+    json.dumps(report)
+    scores = report["scores"]
+    for name in ("recall@1", "average_precision"):
+        assert scores["fused"][name]["value"] > scores["image cosine"][name]["value"]
+    assert report["reliability"]["expected_calibration_error"] <= 0.05
+    assert report["by"]["modality"] == {} or "both-both" in report["by"]["modality"]
+
+
+def test_a_truth_that_is_off(tmp_path: Path) -> None:
+    file = tmp_path / "truth.jsonl"
+    for text, says in (
+        ("", "has no pair"),
+        ('{"lost_id": "a"}', "truth.jsonl:1 is no .lost_id, found_id, same.: 'found_id'"),
+        ('{"lost_id": "a", "found_id": "b", "same": 1}', "same is true or false"),
+        ("[]", "truth.jsonl:1"),
+    ):
+        file.write_text(text)
+        with pytest.raises(InputError, match=says):
+            read_truth(str(file))
+    with pytest.raises(InputError, match="there is no"):
+        read_truth(str(tmp_path / "none"))

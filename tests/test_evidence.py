@@ -1,0 +1,159 @@
+"""A table of the drawn world: fused search on both runners, decisions, expiry, duplicates."""
+
+import datetime as dt
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark.calibration import FILE, save
+from matching_spark.decisions import decide, latest
+from matching_spark.demo.world import World
+from matching_spark.duplicates import duplicates
+from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.holding import expiring
+from matching_spark.ingest import ingest_posts
+from matching_spark.main import app
+from matching_spark.sources import read_posts
+from tests.calibrations import random_calibration
+
+
+@pytest.fixture(scope="module")
+def uri(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    where = str(tmp_path_factory.mktemp("evidence") / "table")
+    table = PostsTable.open_or_create(where, spark, model=clip.name, dimension=clip.dimension)
+    both = [*read_posts(str(world.found)), *read_posts(str(world.lost))]
+    ingest_posts(both, table, clip)
+    return where
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
+    app(list(arguments), standalone_mode=False)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_either_runner_gives_the_same(
+    spark: SparkSession, clip: ClipModel, world: World, uri: str
+) -> None:
+    queries = [
+        Query(image=world.query_photo),
+        Query(text="검정 지갑", colour="검정", region="서울"),
+        Query(
+            image=world.query_photo,
+            text="가방 분실",
+            category="가방",
+            place="강남역",
+            happened_on=dt.date(2026, 11, 1),
+        ),
+    ]
+    where = Filters(kind="found")
+    here = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+    there = SimilarityEngine(PostsTable.open(uri, spark), "spark", clip)
+    by_memory = here.search_posts(queries, where=where)
+    assert there.search_posts(queries, where=where, score="fused") == by_memory
+    assert all(len(matches) == 10 for matches in by_memory)
+    best = by_memory[2][0]
+    assert best.probability == best.score
+    assert set(best.contributions) == set(best.components)
+    assert best.band in ("propose", "ask", "below")
+    cosine = here.search_posts(queries[:1], where=where, score="cosine")[0]
+    assert cosine[0].probability is None
+    assert set(cosine[0].components) == {"image-image"}
+    with pytest.raises(UsageError, match="euclidean"):
+        here.search_posts(queries, score="fused", metric="euclidean")
+    with pytest.raises(InputError, match="score 'dot' is not known"):
+        here.search_posts(queries, score="dot")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="colour '무지개' is not known"):
+        Query(text="x", colour="무지개")
+
+
+def test_a_stale_calibration_is_refused_aloud(
+    clip: ClipModel, uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(random_calibration(1, "small-clip@000000000000"), f"{uri}/{FILE}")
+    try:
+        engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+        with pytest.raises(ModelError, match="learn it again"):
+            engine.fusion("fused", "cosine")
+        assert engine.fusion(None, "cosine") is None
+        assert "scoring by cosine" in caplog.text
+    finally:
+        from matching_spark import storage
+
+        storage.remove(f"{uri}/{FILE}")
+
+
+def test_evaluate_and_calibrate_from_truth_and_decisions(
+    spark: SparkSession, world: World, uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = str(world.truth)
+    report = run("evaluate", truth, "--table", uri, capsys=capsys)
+    assert report["lost"] == 10
+    assert report["split"].startswith("held out: all of it")
+    assert report["scores"]["fused"]["recall@1"]["value"] >= 0.8
+
+    table = PostsTable.open(uri, spark)
+    with pytest.raises(InputError, match="has no decisions"):
+        app(["evaluate", "decisions", "--table", uri], standalone_mode=False)
+    rows = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]
+    for row in rows[:6]:
+        verdict = "confirmed" if row["same"] else "rejected"
+        decide(table, row["lost_id"], row["found_id"], verdict, "a test")  # type: ignore[arg-type]
+    assert len(latest(uri)) == 6
+    with pytest.raises(InputError, match="give the lost post first"):
+        decide(table, rows[0]["found_id"], rows[0]["lost_id"], "rejected", "a test")
+    with pytest.raises(InputError, match="there is no post 'x'"):
+        decide(table, "x", rows[0]["found_id"], "rejected", "a test")
+    decided = run("evaluate", "decisions", "--table", uri, capsys=capsys)
+    assert decided["true_pairs"] == sum(row["same"] for row in rows[:6])
+
+    own = run("calibrate", truth, "--table", uri, capsys=capsys)
+    assert own["split"].startswith("held out: 30 %")
+    assert 0 < own["lost"] <= 10
+    again = run("evaluate", truth, "--table", uri, capsys=capsys)
+    assert again["scores"] == own["scores"]  # the same held-out posts, nothing else
+    from matching_spark import storage
+
+    storage.remove(f"{uri}/{FILE}")
+
+
+def test_expiring_is_by_the_day_it_was_found(uri: str) -> None:
+    rows = [row for shard in PostsTable.open(uri).shards() for row in shard.metadata.to_pylist()]
+    found = [row for row in rows if row["kind"] == "found" and row["status"] == "open"]
+    days = sorted(row["happened_on"] for row in found)
+    until = days[len(days) // 2] + dt.timedelta(days=183)
+    got = expiring(PostsTable.open(uri), 183, until)
+    want = {r["post_id"] for r in found if r["happened_on"] + dt.timedelta(days=183) <= until}
+    assert {e.post_id for e in got} == want
+    assert got == sorted(got, key=lambda e: e.expires_on)
+    assert expiring(PostsTable.open(uri), 183, days[0] + dt.timedelta(days=182)) == []
+
+
+def test_duplicates_are_brute_forces(uri: str) -> None:
+    table = PostsTable.open(uri)
+    posts = []
+    for shard in table.shards():
+        for row, meta in enumerate(shard.metadata.to_pylist()):
+            image, _ = shard.parts(row)
+            if image is not None:
+                posts.append((meta, image))
+    want = set()
+    for i, (a, x) in enumerate(posts):
+        for b, y in posts[i + 1 :]:
+            alike = float(np.dot(x, y)) >= 0.3
+            same = (a["kind"], a["happened_on"], a["place"]) == (
+                b["kind"],
+                b["happened_on"],
+                b["place"],
+            )
+            if alike and same:
+                want.add(frozenset((a["post_id"], b["post_id"])))
+    got = duplicates(table, 0.3, Filters())
+    assert want <= {frozenset((d.post_id, d.other_id)) for d in got}
+    assert all(d.score >= 0.3 and d.post_id < d.other_id for d in got)
+    assert len({frozenset((d.post_id, d.other_id)) for d in got}) == len(got)
