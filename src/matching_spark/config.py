@@ -56,7 +56,7 @@ class Hadoop(_Group):
     block_bytes: int | None = Field(default=None, ge=1 << 20)
     # How long `compact` leaves what a search may still read; longer than the longest match.
     snapshot_keep: timedelta = timedelta(days=1)  # 1d, 36:00:00
-    # Of a commit that another writer overtook; the waits double: 8 of them are about 90 s.
+    # Of a commit that another writer overtook; the waits double to 22 s: 8 of them take 70 s.
     commit_retries: int = Field(default=8, ge=0, le=20)
     commit_wait_s: float = Field(default=0.35, gt=0)  # the first wait, give or take 40 %
     maven: str = "https://repo1.maven.org/maven2"  # where `cluster up` fetches its one jar

@@ -9,6 +9,12 @@ MatchingError                 1
 └── ModelError                5   another model than the table's, or none
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
+
 
 class MatchingError(Exception):
     """What this project raises on purpose; the message says what to do next."""
@@ -58,3 +64,16 @@ def cause(error: BaseException) -> str:
         return caused[-1].removeprefix("Caused by: ")
     told = [line for line in lines if not line.startswith("An error occurred while calling")]
     return told[0].lstrip(": ") if told else repr(error)
+
+
+@contextmanager
+def spark_errors(what: str) -> Iterator[None]:
+    """What Spark or its JVM raises becomes a StorageError: `what`, and the line that says why."""
+    from py4j.protocol import Py4JError  # half a second for those who use no Spark
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        log.debug("%s", what, exc_info=True)
+        raise StorageError(f"{what}: {cause(error)}") from error

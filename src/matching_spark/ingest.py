@@ -20,10 +20,9 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.clip import ClipModel
-from matching_spark.errors import StorageError
+from matching_spark.errors import StorageError, spark_errors
 from matching_spark.photos import MAX_BYTES, photo_sha256
 from matching_spark.posts import Post, Reject
-from matching_spark.session import spark_errors
 from matching_spark.shards import METADATA
 from matching_spark.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.table import COLUMNS, PostsTable

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
-from matching_spark.errors import InputError, StorageError
+from matching_spark.errors import InputError, StorageError, spark_errors
 from matching_spark.staging import IMPORT
 from matching_spark.table import PROPERTY, PostsTable
 
@@ -118,7 +118,8 @@ def compact(table: PostsTable, progress: Progress = lambda what: None) -> Compac
     assert table.spark is not None
     start = time.perf_counter()
     run = _Compact(table, Compacted(table.uri), progress)
-    run.all()
+    with spark_errors(f"{table.uri} could not be compacted"):
+        run.all()
     run.report.seconds = time.perf_counter() - start
     run.report.snapshot = table.snapshot
     return run.report

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Hadoop, Settings
-from matching_spark.errors import StorageError, UsageError, cause
+from matching_spark.errors import StorageError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -107,16 +105,6 @@ def _jvm_stderr() -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(ours, 2)
             os.close(ours)
-
-
-@contextmanager
-def spark_errors(what: str) -> Iterator[None]:
-    """What Spark or its JVM raises becomes a StorageError: `what`, and the line that says why."""
-    try:
-        yield
-    except (Py4JError, PySparkException) as error:
-        log.debug("%s", what, exc_info=True)
-        raise StorageError(f"{what}: {cause(error)}") from error
 
 
 @contextmanager

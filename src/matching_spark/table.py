@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -22,7 +23,14 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.errors import InputError, MatchingError, ModelError, StorageError, cause
+from matching_spark.errors import (
+    InputError,
+    MatchingError,
+    ModelError,
+    StorageError,
+    cause,
+    spark_errors,
+)
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, load
 
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
+LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
 # Another writer was first, or an undo took away what this one had read: run it again.
 CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
 
@@ -313,7 +322,8 @@ class PostsTable:
         """Take in posts (the table's columns), each id once; when this returns they are stored."""
         from pyspark.sql import functions as F
 
-        first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+        with self._errors():
+            first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
         if first is None:
             return
         view = f"incoming_{uuid.uuid4().hex}"
@@ -350,7 +360,10 @@ class PostsTable:
         ids = sorted(set(post_ids))
         if not ids:
             return 0
-        known = self.frame().where(F.col("post_id").isin(ids)).select("post_id", "status").collect()
+        self.refresh()  # says at once that HDFS is away; Spark would try again for minutes
+        with self._errors():
+            frame = self.frame().where(F.col("post_id").isin(ids))
+            known = frame.select("post_id", "status").collect()
         missing = sorted(set(ids) - {row["post_id"] for row in known})
         if missing:
             raise InputError(f"there is no post {', '.join(map(repr, missing))} in {self.uri}")
@@ -389,9 +402,13 @@ class PostsTable:
                 self.back_off(attempt)
         self.refresh()
 
+    def _errors(self) -> AbstractContextManager[None]:
+        return spark_errors(f"{self.uri} could not be written")
+
     def back_off(self, attempt: int) -> None:
         """Wait before what another writer overtook is tried again, the longer the more often."""
-        time.sleep(random.uniform(0.6, 1.4) * self.hadoop.commit_wait_s * 2**attempt)
+        wait_s = self.hadoop.commit_wait_s * 2 ** min(attempt, LONGEST)
+        time.sleep(random.uniform(0.6, 1.4) * wait_s)
 
     def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.

@@ -27,10 +27,9 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.errors import InputError, ModelError
+from matching_spark.errors import InputError, ModelError, spark_errors
 from matching_spark.ingest import Report
 from matching_spark.posts import CATEGORIES, KINDS, STATUSES, Kind, Reject
-from matching_spark.session import spark_errors
 from matching_spark.shards import METADATA
 from matching_spark.staging import IMPORT, Progress, ticking
 from matching_spark.table import COLUMNS, PostsTable

@@ -331,16 +331,19 @@ def test_a_full_disk_under_sparks_local_folder(cluster: Cluster, tmp_path: Path)
 WRITER = """
 import json, sys
 from matching_spark import PostsTable, Settings, start_session
+from matching_spark.config import Hadoop
 from matching_spark.vectors import ingest_vectors
 uri, mine, *sources = sys.argv[1:]
 conf = {"spark.master": "local[1]", "spark.driver.memory": "600m",
         "spark.sql.shuffle.partitions": "2"}
 spark = start_session(Settings(spark={"conf": conf}))
+# All of them bring posts of the same ids, so each commit overtakes the three others.
+hadoop = Hadoop(commit_retries=20)
 done = []
 for source in sources:
-    report = ingest_vectors(source, uri, spark, "found")
+    report = ingest_vectors(source, uri, spark, "found", hadoop)
     done.append(report.accepted)
-    table = PostsTable.open(uri, spark)
+    table = PostsTable.open(uri, spark, hadoop)
     assert table.set_status([f"{mine}-{len(done) - 1}-0"], "withdrawn") == 1
 print(json.dumps(done))
 """
