@@ -82,7 +82,10 @@ class Cluster:
         """Spark's workers or YARN's NodeManagers, as their master counts them."""
         if self.master == "yarn":
             state = _get(f"{self.process('resourcemanager').page}/ws/v1/cluster/metrics")
-            return None if state is None else int(state["clusterMetrics"]["activeNodes"])
+            # The distribution wraps them in clusterMetrics, this jar's shaded Jersey does not.
+            metrics = (state or {}).get("clusterMetrics", state or {})
+            active: int | None = metrics.get("activeNodes")
+            return active
         state = _get(f"{self.process('master').page}/json/")
         return None if state is None else sum(w["state"] == "ALIVE" for w in state["workers"])
 
