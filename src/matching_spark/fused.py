@@ -57,7 +57,9 @@ def rough(
     kinds = _kinds(shard)
     scores = np.full((len(queries), len(shard)), np.nan, np.float32)
     parts = components(shard, queries, facts)
-    known = np.logical_or.reduce([~np.isnan(parts[name]) for name in FACTS])
+    known = np.zeros(scores.shape, bool)
+    for name in FACTS:
+        known |= ~np.isnan(parts[name]) if name in parts else False
     margin = SLACK
     for at, has in enumerate(MODALITIES):
         # Posts of one pattern share one model: dense blocks instead of a mask on every term.
@@ -82,13 +84,16 @@ def components(
 ) -> dict[str, Float32]:
     """values[name][i, p] = that component of query i and post p, NaN for missing: each (q, n).
 
-    The queries have the same parts.
+    The queries have the same parts. A fact that none of them knows is left out.
     """
     cosines = {
         name: group.best(np.stack([_side(q, name) for q in queries]), len(shard))
         for name, group in _groups(shard, queries[0])
     }
-    return cosines | {name: _facts(name, shard, facts) for name in FACTS}
+    asked = [
+        n for n in FACTS if any(getattr(f, "happened_on" if n == "days" else n) for f in facts)
+    ]
+    return cosines | {name: _facts(name, shard, facts) for name in asked}
 
 
 def exact(

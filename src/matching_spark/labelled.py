@@ -153,8 +153,7 @@ def label(
             each = [components(shard, queries, facts) for shard in shards]
             values = {
                 name: np.concatenate([e[name] for e in each], axis=1)
-                for name in COMPONENTS
-                if each and name in each[0]
+                for name in (each[0] if each else ())
             }
             for j, (post_id, _, _) in enumerate(block):
                 said = truth[post_id]
