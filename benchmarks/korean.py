@@ -13,6 +13,7 @@ from PIL import Image
 
 from benchmarks.harness import Row
 from matching_spark.clip import ClipModel
+from matching_spark.config import load_settings
 from matching_spark.demo.draw import SHADES, VENDORS, Item, photo, shade
 from matching_spark.demo.words import COLOUR_WORDS, Thing, things
 
@@ -29,7 +30,7 @@ DRAWS = 1000
 
 
 def run(full: bool) -> list[Row]:
-    model = ClipModel.load()
+    model = ClipModel.of(load_settings()[0].model)
     rng = np.random.default_rng(0)
     pairs = [(thing, colour) for thing in things() for colour in SHADES]
     chosen = [pairs[i] for i in rng.permutation(len(pairs))[: 1000 if full else 300]]
