@@ -28,10 +28,22 @@ test: setup ## every fast test
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' tests/cluster
 
-bench: setup ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
+PEERS := .venv-texts/.ready .venv-spark43/.ready
+
+.venv-texts/.ready: benchmarks/peers/texts.txt | setup
+	$(UV) venv --quiet --python $(PYTHON) .venv-texts
+	$(UV) pip install --quiet --python .venv-texts/bin/python -r $<
+	@touch $@
+
+.venv-spark43/.ready: benchmarks/peers/spark43.txt | setup
+	$(UV) venv --quiet --python $(PYTHON) .venv-spark43
+	$(UV) pip install --quiet --python .venv-spark43/bin/python -r $<
+	@touch $@
+
+bench: setup $(PEERS) ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
 	.venv/bin/python -m benchmarks
 
-bench-full: setup ## the large sizes and all peers, an hour or more
+bench-full: setup $(PEERS) ## the large sizes and all peers, an hour or more
 	.venv/bin/python -m benchmarks --full
 
 lint: setup ## ruff and mypy

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.harness import ROOT, save
 from benchmarks.page import page
 
-TOOLS = ("__init__", "__main__", "harness", "page", "data")  # what is no benchmark itself
+TOOLS = ("__init__", "__main__", "harness", "page", "data", "plots")  # what is no benchmark itself
 
 
 def names() -> list[str]:

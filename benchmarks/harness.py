@@ -109,3 +109,32 @@ def save(name: str, rows: Sequence[Row], full: bool) -> None:
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     (ROWS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def alternating(
+    functions: dict[str, Callable[[], object]], repeats: int = 9, warm_up: int = 2
+) -> dict[str, list[float]]:
+    """Seconds of each function, called in turn, so that a busy moment of the machine hits all."""
+    for function in functions.values():
+        for _ in range(warm_up):
+            function()
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            taken[name] += seconds(function, 1, 0)
+    return taken
+
+
+def ratio_row(
+    what: str,
+    subject: str,
+    value: float,
+    state: Literal["cold", "warm"],
+    includes: str,
+    limit: float,
+    at_least: bool,
+) -> Row:
+    """A goal that is a ratio: met when `value` is at least (or at most) the limit."""
+    goal = f"at {'least' if at_least else 'most'} {limit:g}"
+    met = value >= limit if at_least else value <= limit
+    return row(what, subject, [value], "ratio", state, includes, goal, met)

@@ -15,6 +15,14 @@ from matching_spark.demo.world import World, draw_world
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of the tests' tables do not push a user's own out of the cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["MATCHING_CACHE__FOLDER"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     # Two partitions: the tests' shuffles hold a few rows.

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matching_spark.cells import sort_by_cell, train
 from matching_spark.errors import StorageError
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, merged, scan
 from matching_spark.shards import METADATA, DataFile, load
-from matching_spark.similarity import METRICS, pair_scores, unit
-from matching_spark.similarity_engine import merge, pack
+from matching_spark.similarity import METRICS, pair_scores, shortlist, unit
+from matching_spark.similarity_engine import pack
 from tests import brute
 
 DIMENSION = 8
@@ -108,23 +110,24 @@ def test_any_split_gives_brute_force(
             for n, (a, b) in enumerate(itertools.pairwise(edges))
         ]
         parts = [scan(load(file, DIMENSION), request) for file in files]
-    got = merge([hits[0] for _, hits in parts], k)
+        got = merged(parts, request)[0]
     alive = [post for post in posts if post.post_id not in deleted]
-    want = brute.search(alive, query, k, threshold, metric)
-    near = {round(s, 9) for _, s in want}
-    if threshold is None or all(abs(s - threshold) > 1e-9 for s in near):
-        assert [m.post_id for m in got] == [i for i, _ in _stable(want, got)]
+    everything = brute.search(alive, query, len(posts), threshold, metric)
+    want = _stable(everything)[:k]
+    if threshold is None or all(abs(s - threshold) > 1e-9 for _, s in everything):
+        if asked != "both":  # means of the same numbers in another order differ in the last bit
+            assert [m.post_id for m in got] == [i for i, _ in want]
+        scores = dict(everything)
+        assert all(abs(scores[m.post_id] - m.score) < 1e-6 for m in got)
+        assert len({m.post_id for m in got}) == len(got)
         np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
-    assert sum(count for count, _ in parts) == len(alive)
+    assert sum(part.searched for part in parts) == len(alive)
     assert [m.rank for m in got] == list(range(1, len(got) + 1))
 
 
-def _stable(want: list[tuple[str, float]], got: list) -> list[tuple[str, float]]:  # type: ignore[type-arg]
+def _stable(want: list[tuple[str, float]]) -> list[tuple[str, float]]:
     """Brute force's order, where its own rounding (1e-15) did not decide between equals."""
-    groups: dict[float, list[str]] = {}
-    for post_id, value in want:
-        groups.setdefault(round(value, 9), []).append(post_id)
-    return [(i, s) for s, ids in groups.items() for i in sorted(ids)]
+    return sorted(((i, round(value, 9)) for i, value in want), key=lambda p: (-p[1], p[0]))
 
 
 def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
     posts = [brute.Plain(f"p{i:02d}", vector, None) for i in reversed(range(30))]
     files = [write_file(tmp_path / f"{n}.parquet", posts[n::3], set()) for n in range(3)]
     request = Request((Vectors(image=vector[0]),), Filters(), 5, None)
-    got = merge([scan(load(f, DIMENSION), request)[1][0] for f in files], 5)
+    got = merged([scan(load(f, DIMENSION), request) for f in files], request)[0]
     assert [m.post_id for m in got] == ["p00", "p01", "p02", "p03", "p04"]
 
 
@@ -140,9 +143,10 @@ def test_the_winning_photo_is_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     photos = unit(rng.normal(size=(4, DIMENSION)))
     file = write_file(tmp_path / "a.parquet", [brute.Plain("p", photos, None)], set())
-    _, hits = scan(load(file, DIMENSION), Request((Vectors(image=photos[2]),), Filters(), 1, None))
-    assert hits[0][0].photo == "p/2"
-    assert hits[0][0].score == pytest.approx(1)
+    request = Request((Vectors(image=photos[2]),), Filters(), 1, None)
+    got = merged([scan(load(file, DIMENSION), request)], request)[0]
+    assert got[0].photo == "p/2"
+    assert got[0].score == pytest.approx(1)
 
 
 def test_a_torn_or_missing_file_is_named(tmp_path: Path) -> None:
@@ -184,3 +188,59 @@ def test_filters_are_checked_by_name() -> None:
     with pytest.raises(Exception, match="category '지갑들' is not known; choose one of: 가방"):
         Filters(category="지갑들")
     assert Filters(since=dt.date(2026, 1, 1)).status == "open"
+
+
+def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
+    """By every kernel (1, a block, faiss from 256 on), with ties, masks, dates and cells."""
+    rng = np.random.default_rng(5)
+    pool = unit(rng.normal(size=(40, DIMENSION)))
+    posts = [
+        brute.Plain(f"p{i:04d}", pool[rng.integers(40, size=rng.integers(0, 3))], pool[i % 40])
+        for i in range(700)
+    ]
+    shard = load(write_file(tmp_path / "a.parquet", posts, set()), DIMENSION)
+    shard = replace(shard, alive=rng.random(len(posts)) < 0.8)
+    days = rng.integers(0, 100, len(posts)).astype(np.int32)
+    shard = replace(shard, days=days)
+    alive = [i for i in range(len(posts)) if shard.alive[i]]
+    cells = train([shard], "m", 1400, 8)
+    sorted_shard = sort_by_cell(shard, cells)
+    for count in (1, 3, 300):
+        for words in (False, True):
+            vectors = unit(rng.normal(size=(count, DIMENSION)))
+            vectors[: count // 2] = pool[rng.integers(40, size=count // 2)]
+            queries = tuple(Vectors(None, v) if words else Vectors(v, None) for v in vectors)
+            first = tuple(int(day) if day < 60 else None for day in rng.integers(0, 90, count))
+            request = Request(queries, Filters(), 7, 0.2, not_before=first)
+            parts = [
+                scan(shard, request),
+                scan(sorted_shard, request, cells),
+                scan(sorted_shard, replace(request, nprobe=8), cells),
+            ]
+            for i, query in enumerate(queries):
+                usable = [posts[p] for p in alive if first[i] is None or days[p] >= first[i]]
+                want = brute.search(usable, query, len(posts), 0.2)
+                want = _stable(want)[:7]
+                for part in parts:
+                    assert [h.post_id for h in part.hits[i]] == [w for w, _ in want]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))
+@settings(max_examples=25, deadline=None)
+def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.normal(size=(int(rng.integers(1, 900)), DIMENSION)))
+    vectors[rng.random(len(vectors)) < 0.3] = vectors[0]
+    queries = unit(rng.normal(size=(count, DIMENSION)))
+    queries[0] = vectors[0]
+    allowed = rng.random(len(vectors)) < rng.random()
+    got = shortlist(queries, vectors, k, 0.1, allowed)
+    for i, query in enumerate(queries):
+        scores = pair_scores(query, vectors)
+        scores[~allowed | (scores < 0.1)] = -np.inf
+        kth = np.sort(scores)[-k:][0] if k <= len(scores) else -np.inf
+        must = set(np.flatnonzero((scores >= kth) & np.isfinite(scores)))
+        rows = got.row[got.query == i]
+        assert must <= set(rows)
+        assert allowed[rows].all()
+        assert len(set(rows)) == len(rows)

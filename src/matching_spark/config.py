@@ -89,6 +89,7 @@ class Similarity(_Group):
     runner: Literal["spark", "memory"] = "spark"
     score: Literal["cosine", "fused"] | None = None  # fused where there is a calibration
     language: Literal["ko", "en"] = "ko"  # of the sentence that says why a match is proposed
+    nprobe: int | None = Field(default=None, ge=1)  # cells looked at; none: all, which is exact
 
 
 class Match(_Group):
@@ -152,6 +153,10 @@ class Cache(_Group):
     """What is kept on this host."""
 
     folder: str = user_cache_dir("matching-spark")
+    # Shards, memory-mapped by every process; 4 million vectors of 512 numbers.
+    max_bytes: int = Field(default=8 << 30, ge=1 << 20)
+    # Categories whose found posts are loaded when an engine is warmed up; ["*"] is all.
+    preload: tuple[str, ...] = ()
 
 
 class Logging(_Group):

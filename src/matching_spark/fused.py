@@ -26,7 +26,7 @@ from matching_spark.ranking import (
     pattern_name,
 )
 from matching_spark.shards import EPOCH, Shard
-from matching_spark.similarity import MARGIN, Float32, Float64, Grouped, Index
+from matching_spark.similarity import MARGIN, Float32, Float64, Index, Part
 
 if TYPE_CHECKING:
     from matching_spark.scan import Vectors
@@ -87,7 +87,7 @@ def components(
     The queries have the same parts. A fact that none of them knows is left out.
     """
     cosines = {
-        name: group.best(np.stack([_side(q, name) for q in queries]), len(shard))
+        name: group.best(np.stack([_side(q, name) for q in queries]))
         for name, group in _groups(shard, queries[0])
     }
     asked = [
@@ -103,12 +103,12 @@ def exact(
     parts: dict[str, Float64] = {}
     winners: dict[str, Index] = {}
     for name, group in _groups(shard, query):
-        parts[name], winners[name] = group.exact(_side(query, name), posts, "cosine")
+        parts[name], winners[name] = group.exact(
+            _side(query, name)[None], np.zeros_like(posts), posts, "cosine"
+        )
     parts |= {name: np.full(len(posts), np.nan) for name in FACTS}
-    columns = shard.metadata.select([*FACTS[:-1], "happened_on"])
     probabilities = np.full(len(posts), np.nan)
-    for i, post in enumerate(posts):
-        row = columns.slice(int(post), 1).to_pylist()[0]
+    for i, row in enumerate(shard.rows(posts)):
         for name, value in compare(facts, of_row(row)).items():
             parts[name][i] = value
         there = {name: float(v[i]) for name, v in parts.items() if not np.isnan(v[i])}
@@ -129,7 +129,7 @@ def _side(query: "Vectors", name: str) -> Float32:
     return vector
 
 
-def _groups(shard: Shard, query: "Vectors") -> list[tuple[str, Grouped]]:
+def _groups(shard: Shard, query: "Vectors") -> list[tuple[str, Part]]:
     """The vector components that the query has a side of, with the posts' other side."""
     return [
         (name, shard.photos if name.endswith("image") else shard.texts)
@@ -140,9 +140,7 @@ def _groups(shard: Shard, query: "Vectors") -> list[tuple[str, Grouped]]:
 
 def _kinds(shard: Shard) -> np.ndarray:
     """(n,) what each post has, as its place in MODALITIES; -1 for nothing."""
-    image, text = np.zeros((2, len(shard)), bool)
-    image[shard.photos.posts] = True
-    text[shard.texts.posts] = True
+    image, text = shard.photos.counts > 0, shard.texts.counts > 0
     out = np.full(len(shard), -1)
     for i, t in ((True, False), (False, True), (True, True)):
         out[(image == i) & (text == t)] = MODALITIES.index(modality(i, t))
@@ -153,7 +151,7 @@ def _facts(name: str, shard: Shard, facts: Sequence[Facts]) -> Float32:
     """values[i, p] = the component of query i and post p: (q, n), NaN for missing."""
     if name == "days":
         out = np.full((len(facts), len(shard)), np.nan, np.float32)
-        days, dated = shard.days(), shard.dated()
+        days, dated = shard.days, shard.dated()
         for i, each in enumerate(facts):
             if each.happened_on is not None:
                 sign = 1 if each.kind == "lost" else -1

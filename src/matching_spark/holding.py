@@ -27,7 +27,7 @@ def expiring(table: PostsTable, holding_days: int, until: dt.date) -> list[Expir
     where = Filters(kind="found")
     out = []
     for shard in table.shards(where):
-        days = shard.days()
+        days = shard.days
         rows = np.flatnonzero(shard.where(where) & shard.dated() & (days <= last))
         for row in rows:
             found_on = EPOCH + dt.timedelta(days=int(days[row]))

@@ -33,6 +33,7 @@ from matching_spark.decide_commands import decide
 from matching_spark.duplicates_commands import duplicates
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.evaluate_commands import calibrate, evaluate
+from matching_spark.index_commands import index
 from matching_spark.log import masked
 from matching_spark.maintenance_commands import compact, undo
 from matching_spark.match_commands import match
@@ -62,6 +63,7 @@ app.command()(decide)
 app.command()(duplicates)
 app.command()(evaluate)
 app.command()(calibrate)
+app.command()(index)
 
 CLOSED_AT_ONCE = 2000  # ids in one UPDATE
 LISTED = 100  # posts about to expire in the JSON of `status`; all are counted
@@ -197,6 +199,9 @@ def search(
     runner: Annotated[
         str | None, typer.Option(help="spark, or memory: this process alone.")
     ] = None,
+    nprobe: Annotated[
+        str | None, typer.Option(help="Look at the nearest N cells only (see index); or all.")
+    ] = None,
     snapshot: Annotated[str | None, typer.Option(help="An older state of the table.")] = None,
     output: Annotated[Path | None, typer.Option(help="F.json, F.csv or F.html.")] = None,
     table: TableOption = None,
@@ -219,8 +224,11 @@ def search(
             "runner": runner,
             "score": score,
             "language": language,
+            "nprobe": None if nprobe == "all" else nprobe,
         },
     )
+    if nprobe == "all":  # also over a setting
+        run.settings.similarity.nprobe = None
     given = [
         name
         for name, value in (
@@ -340,13 +348,17 @@ def status(
 ) -> None:
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.cache import ShardCache
     from matching_spark.clip import provider
     from matching_spark.holding import expiring, today
+    from matching_spark.index_commands import described
     from matching_spark.maintenance import waiting
     from matching_spark.table import PostsTable
 
     opened = PostsTable.open(run.table_uri, hadoop=run.settings.hadoop)
     state = opened.status() | {"compact": waiting(opened).to_dict()}
+    state["cache"] = asdict(ShardCache.of(run.settings.cache).usage())
+    state["cells"] = cells = described(opened)
     state["provider"] = provider(run.settings.model.device)
     holding = run.settings.holding
     soon = expiring(opened, holding.days, today() + dt.timedelta(days=holding.soon_days))
@@ -367,6 +379,14 @@ def status(
         f"{holding.soon_days} days{', first: ' + soon[0].post_id if soon else ''}; "
         "`close --expired` closes what has"
     )
+    kept = state["cache"]
+    view.caption += (
+        f"; cached on this host: {kept['shards']} shards, {kept['resident_bytes'] / 1e6:.1f} of "
+        f"{kept['max_bytes'] / 1e6:.0f} MB, {kept['hits']:,} hits and {kept['misses']:,} misses"
+    )
+    if cells is not None:
+        view.caption += f"; cells: {cells['photos']} of photos, {cells['texts']} of words"
+        view.caption += f" ({cells['advice']})" if cells["advice"] else ""
     view.caption_justify = "left"
     run.emit(state, view)
 

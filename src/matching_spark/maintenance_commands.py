@@ -25,15 +25,19 @@ def compact(
 ) -> None:
     """Rewrite small files, fold deletes in, expire old snapshots, remove what none names."""
     run = begin(table, conf, settings_file, as_json, verbose)
+    from matching_spark.cache import ShardCache
     from matching_spark.maintenance import compact
     from matching_spark.session import session
     from matching_spark.table import PostsTable
 
-    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
+    before = PostsTable.open(run.table_uri).plan()  # no need of Spark to say that there is none
     errors.print("starting Spark ...")
     with session(run.settings) as spark:
         opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
         report = compact(opened, lambda what: errors.print(f"{what} ..."))
+        opened.refresh()
+        dead = {file.uri for file in before} - {file.uri for file in opened.plan()}
+    ShardCache.of(run.settings.cache).forget(dead)
     view = Table(title=report.table, title_justify="left")
     for name in ("data files", "delete files", "expired snapshots", "orphans", "seconds"):
         view.add_column(name, justify="right")

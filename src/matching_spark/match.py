@@ -15,15 +15,15 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from matching_spark import decisions, side_tables
+from matching_spark.cache import ShardCache, Space
 from matching_spark.config import Match as MatchSettings
 from matching_spark.errors import UsageError
 from matching_spark.fused import Fusion, of_row
 from matching_spark.posts import Filters
 from matching_spark.ranking import Calibration, Facts, Score
-from matching_spark.results import Match
-from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import DataFile, Shard, load
-from matching_spark.similarity import Metric
+from matching_spark.scan import Hit, Request, Vectors, best_hits, scan
+from matching_spark.shards import DataFile, Shard
+from matching_spark.similarity import Index, Metric
 from matching_spark.table import PROPERTY, PostsTable
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Matcher:
             if rules.threshold is not None or rules.metric != "cosine"
             else (card("image-image"), card("text-image"))
         )
+        self.cache = engine.cache
         self.calibration = engine.fusion(rules.score, rules.metric)
         self.score_kind = "fused" if self.calibration else rules.metric
         self.name = side_tables.name_of(engine.table, NAME)
@@ -193,7 +194,8 @@ class Matcher:
             thresholds=self._thresholds,
             calibration=self.calibration,
             decided=self._decided,
-            dimension=self.table.dimension,
+            cache=self.cache,
+            space=self.table.space,
             anew=anew,
         )
         context = self.spark.sparkContext
@@ -243,11 +245,15 @@ class Matcher:
         still = {row[0] for row in open_.select("post_id").collect()}
         out = []
         for lost_id, found_id in (pair for pair in pairs if still.issuperset(pair)):
-            lost, at = self.table.find(lost_id)
-            found, there = self.table.find(found_id)
+            lost, at = self._find(lost_id)
+            found, there = self._find(found_id)
             hits = compare_posts(lost, at, found, there, self.rules, self.calibration)
             out += [(lost_id, match.post_id, match.score, match.components) for match in hits]
         return out
+
+    def _find(self, post_id: str) -> tuple[Shard, int]:
+        file, row = self.table.find(post_id)
+        return self.cache.load(file, self.table.space), row
 
     # -- only what is new ----------------------------------------------------------------------
 
@@ -310,20 +316,21 @@ def _match(
     thresholds: tuple[float | None, float | None],
     calibration: Calibration | None,
     decided: Mapping[str, frozenset[str]],
-    dimension: int,
+    cache: ShardCache,
+    space: Space,
     anew: frozenset[str] | None,
 ) -> Iterator[tuple[str, str, float, dict[str, float]]]:
     """The task: the block's open lost posts against its files, k pairs a post."""
-    lost = load(task.lost, dimension)
+    lost = cache.load(task.lost, space)
     rows = _rows(lost, task, anew)
-    if not rows:
+    if not len(rows):
         return
-    ids = [lost.metadata["post_id"][row].as_py() for row in rows]
-    asked = [_query(lost, row, calibration) for row in rows]
-    days, dated = lost.days(), lost.dated()
-    first = [int(days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
+    ids = lost.ids(rows)
+    asked = _queries(lost, rows, calibration)
+    dated = lost.dated()
+    first = [int(lost.days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
     without = [decided.get(lost_id, frozenset()) for lost_id in ids]
-    best: list[list[Match]] = [[] for _ in rows]
+    best: list[list[Hit]] = [[] for _ in rows]
     groups: dict[float | None, list[int]] = {}
     for i, (vectors, facts) in enumerate(asked):
         if calibration is None:
@@ -332,7 +339,7 @@ def _match(
             limit = calibration.thresholds[vectors.limit(facts)]
         groups.setdefault(limit, []).append(i)
     for file in task.found:
-        shard = load(file, dimension)
+        shard = cache.load(file, space)
         for limit, group in groups.items():
             request = Request(
                 tuple(asked[i][0] for i in group),
@@ -345,20 +352,19 @@ def _match(
                 if calibration
                 else None,
             )
-            for i, hits in zip(group, scan(shard, request)[1], strict=True):
-                best[i] += [match for match in hits if match.post_id not in without[i]]
-    for lost_id, matches in zip(ids, best, strict=True):
-        matches.sort(key=lambda m: (-m.score, m.post_id))
-        for match in matches[: rules.top_k]:
-            yield lost_id, match.post_id, match.score, match.components
+            for i, hits in zip(group, scan(shard, request).hits, strict=True):
+                best[i] += [hit for hit in hits if hit.post_id not in without[i]]
+    for lost_id, hits in zip(ids, best, strict=True):
+        for hit in best_hits(hits, rules.top_k):
+            yield lost_id, hit.post_id, hit.score, hit.components
 
 
 def compare_posts(
     lost: Shard, at: int, found: Shard, there: int, rules: Rules, calibration: Calibration | None
-) -> list[Match]:
+) -> list[Hit]:
     """The match of row `there` of found for row `at` of lost; none if they share no part."""
-    vectors, facts = _query(lost, at, calibration)
-    only = found.metadata["post_id"][there].as_py()
+    vectors, facts = _queries(lost, np.array([at]), calibration)[0]
+    only = found.ids(np.array([there]))[0]
     request = Request(
         (vectors,),
         Filters(),
@@ -368,22 +374,23 @@ def compare_posts(
         only=frozenset([only]),
         fusion=Fusion(calibration, (facts,)) if calibration else None,
     )
-    return scan(found, request)[1][0]
+    return scan(found, request).hits[0]
 
 
-def _query(lost: Shard, row: int, calibration: Calibration | None) -> tuple[Vectors, Facts]:
-    """What a lost post is compared by: all that is known of it; by cosine its photo or words."""
+def _queries(
+    lost: Shard, rows: Index, calibration: Calibration | None
+) -> list[tuple[Vectors, Facts]]:
+    """What lost posts are compared by: all that is known of them; by cosine a photo or words."""
     if calibration is None:
-        return Vectors(*lost.query(row)), Facts()
-    meta = lost.metadata.slice(row, 1).to_pylist()[0]
-    return Vectors(*lost.parts(row)), of_row(meta, "lost")
+        return [(Vectors(*lost.query(int(row))), Facts()) for row in rows]
+    facts = [of_row(meta, "lost") for meta in lost.rows(rows)]
+    return [(Vectors(*lost.parts(int(r))), f) for r, f in zip(rows, facts, strict=True)]
 
 
-def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> list[int]:
+def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> Index:
     """The block's open posts that have something to compare and are on this task's side."""
-    open_ = np.flatnonzero(lost.where(Filters(kind="lost"))[task.start : task.stop]) + task.start
-    rows = [int(row) for row in open_ if any(v is not None for v in lost.query(int(row)))]
+    usable = lost.where(Filters(kind="lost")) & (lost.photos.counts + lost.texts.counts > 0)
+    rows = np.flatnonzero(usable[task.start : task.stop]) + task.start
     if anew is None:
         return rows
-    column = lost.metadata["post_id"]
-    return [row for row in rows if (column[row].as_py() in anew) == task.anew]
+    return rows[[(post_id in anew) == task.anew for post_id in lost.ids(rows)]]

@@ -73,7 +73,9 @@ def match(
     model = table_model(run.settings, PostsTable.open(run.table_uri))
     errors.print("starting Spark ...")
     with session(run.settings) as spark:
-        engine = SimilarityEngine(PostsTable.open(run.table_uri, spark), "spark", model)
+        engine = SimilarityEngine(
+            PostsTable.open(run.table_uri, spark), "spark", model, run.settings.cache
+        )
         rules = Rules(
             wanted.top_k,
             wanted.threshold,

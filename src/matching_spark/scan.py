@@ -1,27 +1,37 @@
-"""What a task does with a shard: score its posts against a block of queries, keep the best k."""
+"""What a task does with shards: score their posts against a block of queries, keep the best k."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from matching_spark import fused
+from matching_spark.cache import ShardCache, Space
+from matching_spark.cells import Cells, slices
 from matching_spark.posts import Filters
 from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.results import Match
-from matching_spark.shards import DataFile, Shard, load
+from matching_spark.shards import NO_DAY, DataFile, Shard
 from matching_spark.similarity import (
     Float32,
     Float64,
-    Grouped,
     Index,
     Mask,
     Metric,
+    Pairs,
+    Part,
     candidates,
+    floor_of,
     from_cosine,
+    shortlist,
 )
 
-SCORES_AT_ONCE = 16 << 20  # of a block of queries: 64 MB of float32
+QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
+SCORES_AT_ONCE = 16 << 20  # of whole posts: 64 MB of float32
+DEEPER = 8  # times as many rows are asked for where k were too few
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Request:
     """What every task of one search is handed.
 
     exclude: post ids that must not come back. only: the post ids that may.
+    nprobe: how many cells of a shard are looked at; None is all of it, which is exact.
     """
 
     queries: tuple[Vectors, ...]
@@ -51,7 +62,47 @@ class Request:
     exclude: frozenset[str] = frozenset()
     only: frozenset[str] | None = None
     not_before: tuple[int | None, ...] = ()  # a query: the first day of a post that is dated
+    nprobe: int | None = None
     fusion: fused.Fusion | None = None  # the fused score in place of the cosine's
+
+
+class Hit(NamedTuple):
+    """A post of a shard that may be among a query's best; `look_up` makes a Match of it."""
+
+    score: float
+    post_id: str
+    shard: Shard
+    post: int
+    components: dict[str, float]
+    photo: int  # the one that won, of the post's photos; -1: its words did
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What one scan gave: posts that pass the filters, vectors looked at, hits[i] of query i."""
+
+    searched: int
+    rows: int
+    hits: list[list[Hit]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a task gives: as Scanned, with the best of all its files looked up and unranked."""
+
+    searched: int
+    rows: int
+    matches: list[list[Match]]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One kind of vectors of a shard, compared with queries of one kind. allowed: by row."""
+
+    name: str
+    part: Part
+    centroids: Float32 | None
+    allowed: Mask
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -70,125 +121,304 @@ def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
         return np.asarray(total / there.sum(axis=0))
 
 
-def scan(shard: Shard, request: Request) -> tuple[int, list[list[Match]]]:
-    """How many posts were compared, and the best matches of each query, unranked, at most top_k."""
+def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scanned:
+    """Compare the queries with a shard: of each, at most top_k hits, the best first."""
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)
     if request.only is not None:
         mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
-    hits: list[list[Match]] = [[] for _ in request.queries]
+    hits: list[list[Hit]] = [[] for _ in request.queries]
+    rows = 0
     alike: dict[tuple[bool, bool], list[int]] = {}
     for i, query in enumerate(request.queries):
         alike.setdefault((query.image is not None, query.text is not None), []).append(i)
-    at_once = SCORES_AT_ONCE if request.fusion is None else SCORES_AT_ONCE // len(COMPONENTS)
-    step = max(1, at_once // max(1, len(shard)))
-    for group in alike.values():
+    for (image, text), group in alike.items():
+        # By more than one component, posts are scored whole; else each row speaks for its post.
+        whole = (image and text) or request.fusion is not None
+        sides = list(_sides(shard, mask, image, text, centroids if request.nprobe else None, whole))
+        step = QUERIES_AT_ONCE
+        if whole:
+            step = max(1, SCORES_AT_ONCE // len(COMPONENTS) // max(1, len(shard)))
+            step = 1 if request.nprobe and centroids else step
         for start in range(0, len(group), step):
-            _scan_block(shard, request, group[start : start + step], mask, hits)
-    return int(mask.sum()), hits
+            block = group[start : start + step]
+            if whole:
+                pairs, looked = _whole(shard, request, block, sides, mask)
+            else:
+                pairs, looked = _apart(shard, request, block, sides)
+            rows += looked
+            _decide(shard, request, block, pairs, hits)
+    return Scanned(int(mask.sum()), rows, hits)
 
 
 def scan_files(
-    files: Sequence[DataFile], request: Request, dimension: int
-) -> list[tuple[int, list[list[Match]]]]:
-    """The task of a Spark search: each of its files read, scanned and let go."""
-    return [scan(load(file, dimension), request) for file in files]
+    files: Sequence[DataFile], request: Request, cache: ShardCache, space: Space
+) -> Iterator[Answer]:
+    """The task of a Spark search: its files scanned, the best of all of them looked up."""
+    centroids = space.centroids()
+    parts = [scan(cache.load(file, space), request, centroids) for file in files]
+    yield Answer(
+        sum(part.searched for part in parts),
+        sum(part.rows for part in parts),
+        look_up([best_hits(hits, request.top_k) for hits in _by_query(parts)]),
+    )
 
 
-def _scan_block(
-    shard: Shard, request: Request, block: list[int], mask: Mask, hits: list[list[Match]]
-) -> None:
-    """Fill hits[i] of the queries i of a block, which have the same modalities."""
-    queries = [request.queries[i] for i in block]
-    parts: list[tuple[str, Grouped, list[Float32]]] = []
-    whole: Float32 | Float64
-    if request.fusion is not None:
-        facts = [request.fusion.facts[i] for i in block]
-        whole, margin = fused.rough(shard, queries, facts, request.fusion.calibration)
-    else:
-        parts = _parts(shard, queries)
-        rough: dict[str, Float32] = {}
-        margin = 0.0
-        for name, rows, vectors in parts:
-            best = rows.best(np.stack(vectors), len(shard))
-            rough[name], margin = from_cosine(best, request.metric)
-        whole = next(iter(rough.values())) if len(rough) == 1 else combine(rough)
-    scores = np.where(mask, whole, np.nan).astype(np.float32, copy=False)
-    for j, i in enumerate(block):
-        if request.not_before and (first := request.not_before[i]) is not None:
-            scores[j][shard.dated() & (shard.days() < first)] = np.nan
-        each = [(name, rows, vectors[j]) for name, rows, vectors in parts]
-        hits[i] = _keep(shard, request, i, each, scores[j], margin)
-
-
-def _parts(shard: Shard, queries: Sequence[Vectors]) -> list[tuple[str, Grouped, list[Float32]]]:
-    """The components of queries that have the same modalities: name, posts' side, queries' side."""
-    parts: list[tuple[str, Grouped, list[Float32]]] = []
-    if queries[0].image is not None:
-        images = [q.image for q in queries if q.image is not None]
-        parts.append(("image-image", shard.photos, images))
-    if queries[0].text is not None:
-        texts = [q.text for q in queries if q.text is not None]
-        parts.append(("text-image", shard.photos, texts))
-        parts.append(("text-text", shard.texts, texts))
-    return parts
-
-
-def _keep(
-    shard: Shard,
-    request: Request,
-    query: int,
-    parts: list[tuple[str, Grouped, Float32]],
-    scores: Float32,
-    margin: float,
-) -> list[Match]:
-    """The best of one query's rough scores (n,), decided in float64."""
-    floor = -np.inf if request.threshold is None else request.threshold
-    exact: dict[str, Float64] = {}
-    winners: dict[str, Index] = {}
-    if request.fusion is not None:
-        lowest = floor if request.threshold is None else log_odds(floor)
-        posts = candidates(scores, request.top_k, lowest, margin)
-        facts, calibration = request.fusion.facts[query], request.fusion.calibration
-        final, exact, winners = fused.exact(
-            shard, request.queries[query], facts, calibration, posts
-        )
-    else:
-        posts = candidates(scores, request.top_k, floor, margin)
-        for name, rows, vector in parts:
-            exact[name], winners[name] = rows.exact(vector, posts, request.metric)
-        final = combine(exact)
-    column = shard.metadata["post_id"]
-    ids = [column[int(post)].as_py() for post in posts]
-    order = sorted(np.flatnonzero(final >= floor), key=lambda i: (-final[i], ids[i]))
+def merged(parts: Sequence[Scanned], request: Request) -> list[list[Match]]:
+    """The matches of several shards' hits in this process, ranked."""
+    if not parts:
+        return [[] for _ in request.queries]
     return [
-        _match(shard, int(posts[i]), float(final[i]), exact, winners, int(i))
-        for i in order[: request.top_k]
+        ranked(matches, request.top_k)
+        for matches in look_up([best_hits(hits, request.top_k) for hits in _by_query(parts)])
     ]
 
 
-def _match(
-    shard: Shard,
-    post: int,
-    score: float,
-    exact: dict[str, Float64],
-    winners: dict[str, Index],
-    i: int,
-) -> Match:
-    components = {name: float(s[i]) for name, s in exact.items() if not np.isnan(s[i])}
-    photo = next((name for name in ("image-image", "text-image") if name in components), None)
-    uri = None
-    if photo:
-        first = shard.photos.starts[np.searchsorted(shard.photos.posts, post)]
-        uri = shard.photo_uris[int(first + winners[photo][i])].as_py()
-    row = shard.metadata.slice(post, 1).to_pylist()[0]
-    row = {name: "" if v is None and name != "happened_on" else v for name, v in row.items()}
+def ranked(matches: Sequence[Match], k: int) -> list[Match]:
+    best = sorted(matches, key=lambda m: (-m.score, m.post_id))[:k]
+    return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
+
+
+def best_hits(hits: list[Hit], k: int) -> list[Hit]:
+    """The k best, the best first; of equals the smaller id."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.post_id))[:k]
+
+
+def look_up(hits: list[list[Hit]]) -> list[list[Match]]:
+    """The hits with their posts' metadata, a shard's rows at once."""
+    wanted: dict[int, tuple[Shard, dict[int, None]]] = {}
+    for hit in (hit for each in hits for hit in each):
+        wanted.setdefault(id(hit.shard), (hit.shard, {}))[1][hit.post] = None
+    found = {}
+    for key, (shard, posts) in wanted.items():
+        rows = shard.rows(np.fromiter(posts, np.int64, len(posts)))
+        found.update({(key, post): row for post, row in zip(posts, rows, strict=True)})
+    return [[_match(hit, found[id(hit.shard), hit.post]) for hit in each] for each in hits]
+
+
+def _by_query(parts: Sequence[Scanned]) -> Iterator[list[Hit]]:
+    for lists in zip(*(part.hits for part in parts), strict=True):
+        yield [hit for hits in lists for hit in hits]
+
+
+def _sides(
+    shard: Shard, mask: Mask, image: bool, text: bool, centroids: Cells | None, whole: bool
+) -> Iterator[_Side]:
+    photos = centroids.photos if centroids else None
+    texts = centroids.texts if centroids else None
+    if image:
+        yield _Side("image-image", shard.photos, photos, mask[shard.photos.owners])
+    if text:
+        yield _Side("text-image", shard.photos, photos, mask[shard.photos.owners])
+        # Of a cosine by words alone, a post's words count only where it has no photo.
+        words = mask if whole else mask & (shard.photos.counts == 0)
+        yield _Side("text-text", shard.texts, texts, words[shard.texts.owners])
+
+
+def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
+    vector_of = attrgetter(side.name.partition("-")[0])
+    return np.stack([vector_of(request.queries[i]) for i in block])
+
+
+def _apart(
+    shard: Shard, request: Request, block: list[int], sides: list[_Side]
+) -> tuple[Pairs, int]:
+    """(query of the block, post) that may be among the k best: each row speaks for its post."""
+    floor = floor_of(request.threshold, request.metric)
+    found, rows = [], 0
+    for side in sides:
+        queries = _vectors(request, block, side)
+        early = _too_early(shard, request, block)
+        if side.centroids is None:
+            found.append(_posts(side, queries, request.top_k, floor, early))
+            rows += len(queries) * len(side.part.vectors)
+            continue
+        for i, query in enumerate(queries):
+            near, looked = _near(side, query, request)
+            rows += looked
+            posts = near.of(side.part.owners, np.full_like(near.row, i))
+            if early is not None:
+                posts = posts.where(~early(posts))
+            posts = posts.where(posts.score >= floor - 1e-4).best_of_rows()
+            found.append(posts.near_best(request.top_k))
+    return Pairs.joined(found).best_of_rows().near_best(request.top_k), rows
+
+
+def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early | None") -> Pairs:
+    """The posts of the best rows, until there are k of them or no more rows."""
+    part = side.part
+    asked = np.arange(len(queries))
+    wanted = k if part.most <= 1 and early is None else 4 * k
+    out = []
+    while len(asked):
+        best = shortlist(queries[asked], part.vectors, wanted, floor, side.allowed)
+        rows = np.bincount(best.query, minlength=len(asked))
+        posts = best.of(part.owners, asked[best.query])
+        if early is not None:
+            posts = posts.where(~early(posts))
+        posts = posts.best_of_rows()
+        there = np.bincount(posts.query, minlength=len(queries))[asked]
+        done = (there >= k) | (rows < wanted)
+        finished = np.zeros(len(queries), dtype=bool)
+        finished[asked[done]] = True
+        out.append(posts.where(finished[posts.query]))
+        asked = asked[~done]
+        wanted *= DEEPER
+    return Pairs.joined(out)
+
+
+def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
+    """The rows in the query's cells with their scores, and how many were looked at."""
+    assert side.centroids is not None
+    assert request.nprobe is not None
+    rows, scores, looked = [], [], 0
+    for each in slices(side.part, side.centroids, query, request.nprobe):
+        looked += each.stop - each.start
+        keep = np.flatnonzero(side.allowed[each])
+        if len(keep):
+            scores.append(np.vecdot(side.part.vectors[each], query)[keep])
+            rows.append(keep + each.start)
+    if not rows:
+        return Pairs.joined([]), looked
+    at = np.concatenate(rows)
+    return Pairs(np.zeros_like(at), at, np.concatenate(scores)), looked
+
+
+def _whole(
+    shard: Shard, request: Request, block: list[int], sides: list[_Side], mask: Mask
+) -> tuple[Pairs, int]:
+    """(query of the block, post) that may be among the k best by all of a post's components.
+
+    With cells the block is one query, and only the posts that one of its cells reaches are scored.
+    """
+    posts, rows = np.flatnonzero(mask), len(block) * sum(len(side.part.vectors) for side in sides)
+    if sides[0].centroids is not None:
+        near = [_near(side, _vectors(request, block, side)[0], request) for side in sides]
+        reached = [s.part.owners[n.row] for s, (n, _) in zip(sides, near, strict=True)]
+        posts, rows = np.unique(np.concatenate(reached)).astype(np.int64), sum(n for _, n in near)
+    if not len(posts):
+        return Pairs.joined([]), rows
+    queries = [request.queries[i] for i in block]
+    floor = -np.inf if request.threshold is None else request.threshold
+    if request.fusion is not None:
+        few = 4 * len(posts) <= len(shard)  # as for vectors: copied when they are few
+        some = shard.subset(posts) if few else shard
+        facts = [request.fusion.facts[i] for i in block]
+        scores, margin = fused.rough(some, queries, facts, request.fusion.calibration)
+        scores = scores if few else scores[:, posts]
+        floor = floor if request.threshold is None else log_odds(floor)
+    else:
+        rough, margin = {}, 0.0
+        for side in sides:
+            cosines = side.part.best(_vectors(request, block, side), posts)
+            rough[side.name], margin = from_cosine(cosines, request.metric)
+        scores = combine(rough).astype(np.float32)
+    early, out = _too_early(shard, request, block), []
+    for i, each in enumerate(scores):
+        pairs = Pairs(np.full_like(posts, i), posts, each)
+        if early is not None:
+            each = np.where(early(pairs), np.nan, each)
+        at = candidates(each, request.top_k, floor, margin)
+        out.append(pairs.where(at))
+    return Pairs.joined(out), rows
+
+
+@dataclass(frozen=True)
+class _Early:
+    """Which pairs are of a post that is dated before its query's first day."""
+
+    days: npt.NDArray[np.int32]
+    first: Index
+
+    def __call__(self, pairs: Pairs) -> Mask:
+        days = self.days[pairs.row]
+        return np.asarray((days < self.first[pairs.query]) & (days != NO_DAY))
+
+
+def _too_early(shard: Shard, request: Request, block: Sequence[int]) -> _Early | None:
+    first = [request.not_before[i] for i in block] if request.not_before else []
+    if all(day is None for day in first):
+        return None
+    return _Early(shard.days, np.array([NO_DAY if day is None else day for day in first]))
+
+
+def _decide(
+    shard: Shard, request: Request, block: list[int], pairs: Pairs, hits: list[list[Hit]]
+) -> None:
+    """Fill hits[i] of the block's queries: the candidates scored, cut and sorted in float64."""
+    if not len(pairs.query):
+        return
+    final, exact, winners = _exact(shard, request, block, pairs)
+    good = np.flatnonzero(final >= (-np.inf if request.threshold is None else request.threshold))
+    order = good[np.lexsort((-final[good], pairs.query[good]))]
+    query, score = pairs.query[order], final[order]
+    # Ids are needed of the k best and of what ties with the last of them.
+    begin = np.searchsorted(query, query)
+    end = np.searchsorted(query, query, side="right")
+    last = score[np.minimum(begin + request.top_k, end) - 1]
+    order = order[score >= last]
+    ids = shard.ids(pairs.row[order])
+    photos = [name for name in ("image-image", "text-image") if name in exact]
+    columns = [(name, scores[order].tolist()) for name, scores in exact.items()]
+    won = np.full(len(order), -1)
+    for name in reversed(photos):
+        there = ~np.isnan(exact[name][order])
+        won[there] = winners[name][order][there]
+    for n, (i, post, value, post_id, photo) in enumerate(
+        zip(
+            pairs.query[order].tolist(),
+            pairs.row[order].tolist(),
+            final[order].tolist(),
+            ids,
+            won.tolist(),
+            strict=True,
+        )
+    ):
+        components = {name: column[n] for name, column in columns if column[n] == column[n]}
+        hits[block[i]].append(Hit(value, post_id, shard, post, components, photo))
+    for i in block:
+        hits[i][:] = best_hits(hits[i], request.top_k)
+
+
+def _exact(
+    shard: Shard, request: Request, block: list[int], pairs: Pairs
+) -> tuple[Float64, dict[str, Float64], dict[str, Index]]:
+    """Of each pair the score, its components (NaN for missing) and the photos that won."""
+    exact: dict[str, Float64] = {}
+    winners: dict[str, Index] = {}
+    if request.fusion is not None:
+        final = np.full(len(pairs.query), np.nan)
+        for j in np.unique(pairs.query):
+            mine = np.flatnonzero(pairs.query == j)
+            query, facts = request.queries[block[j]], request.fusion.facts[block[j]]
+            final[mine], parts, photos = fused.exact(
+                shard, query, facts, request.fusion.calibration, pairs.row[mine]
+            )
+            for name, values in parts.items():
+                exact.setdefault(name, np.full(len(final), np.nan))[mine] = values
+            for name, places in photos.items():
+                winners.setdefault(name, np.zeros(len(final), np.int64))[mine] = places
+        return final, exact, winners
+    first = request.queries[block[0]]
+    for side, name, part in (
+        ("image", "image-image", shard.photos),
+        ("text", "text-image", shard.photos),
+        ("text", "text-text", shard.texts),
+    ):
+        if getattr(first, side) is not None:
+            queries = np.stack([getattr(request.queries[i], side) for i in block])
+            exact[name], winners[name] = part.exact(queries, pairs.query, pairs.row, request.metric)
+    return combine(exact), exact, winners
+
+
+def _match(hit: Hit, row: dict[str, object]) -> Match:
+    values = {name: "" if v is None and name != "happened_on" else v for name, v in row.items()}
     return Match(
         rank=0,
-        score=score,
-        matched="photo" if photo else "text",
-        photo=uri,
-        components=components,
-        **row,
+        score=hit.score,
+        matched="text" if hit.photo < 0 else "photo",
+        photo=None if hit.photo < 0 else hit.shard.photo(hit.post, hit.photo),
+        components=hit.components,
+        **values,  # type: ignore[arg-type]
     )

@@ -58,7 +58,7 @@ def answer(
             from matching_spark.session import session
 
             table = PostsTable.open(settings.table, stack.enter_context(session(settings)))
-        engine = SimilarityEngine(table, settings.similarity.runner, model)
+        engine = SimilarityEngine(table, settings.similarity.runner, model, settings.cache)
         return ask(engine, settings, question, where, snapshot)
 
 
@@ -116,6 +116,7 @@ def ask(
         calibration=calibration,
         facts=facts,
         language=wanted.language,
+        nprobe=wanted.nprobe,
     )
 
 

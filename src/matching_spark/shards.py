@@ -4,10 +4,13 @@ A data file never changes (the table is merge-on-read), so a shard read once sta
 deleted since is a mask on it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,7 +18,7 @@ import pyarrow.parquet as pq
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.posts import Filters
-from matching_spark.similarity import Grouped, Mask
+from matching_spark.similarity import Index, Mask, Part
 
 METADATA = (
     "post_id",
@@ -33,7 +36,9 @@ METADATA = (
     "kept_phone",
     "source_url",
 )
+FILTERED = ("kind", "category", "colour", "region", "status")  # kept as codes: masks, not objects
 EPOCH = date(1970, 1, 1)  # what Arrow's days count from
+NO_DAY = np.int32(-(1 << 31))
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,19 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Shard:
-    """metadata: one row a post. photos, texts: vectors by row of metadata. alive: not deleted."""
+    """A data file's posts, a row of metadata each, and their vectors.
+
+    photo_uris: photo i of post p at photos.starts[p] + i. codes[name]: (n,) int32, a post's place
+    in words[name], -1 for none. days: (n,) int32 since EPOCH, NO_DAY for none. alive: not deleted.
+    """
 
     metadata: pa.Table
     photo_uris: pa.Array
-    photos: Grouped
-    texts: Grouped
+    photos: Part
+    texts: Part
+    codes: dict[str, npt.NDArray[np.int32]]
+    words: dict[str, list[str]]
+    days: npt.NDArray[np.int32]
     alive: Mask
 
     def __len__(self) -> int:
@@ -64,26 +76,24 @@ class Shard:
     def where(self, filters: Filters) -> Mask:
         """mask[p] = post p is alive and passes every filter; a missing value passes none."""
         mask = self.alive.copy()
-        for name in ("kind", "category", "colour", "region", "status"):
+        for name in FILTERED:
             wanted = getattr(filters, name)
-            if wanted is not None:
-                mask &= _flags(pc.equal(self.metadata[name], _text(wanted)))
+            if wanted is None:
+                continue
+            if wanted not in self.words[name]:
+                return np.zeros(len(self), dtype=bool)
+            mask &= self.codes[name] == self.words[name].index(wanted)
         if filters.since is not None or filters.until is not None:
-            day = self.metadata["happened_on"]
-            mask &= _flags(day.is_valid())
+            mask &= self.dated()
             if filters.since is not None:
-                mask &= self.days() >= (filters.since - EPOCH).days
+                mask &= self.days >= (filters.since - EPOCH).days
             if filters.until is not None:
-                mask &= self.days() <= (filters.until - EPOCH).days
+                mask &= self.days <= (filters.until - EPOCH).days
         return mask
-
-    def days(self) -> np.ndarray:
-        """(n,) int32, happened_on in days since EPOCH; what a missing one holds means nothing."""
-        return _ints(pc.cast(_one(self.metadata["happened_on"]), pa.int32()))
 
     def dated(self) -> Mask:
         """mask[p] = post p has a happened_on."""
-        return _flags(self.metadata["happened_on"].is_valid())
+        return np.asarray(self.days != NO_DAY)
 
     def is_post(self, post_id: str) -> Mask:
         return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
@@ -94,21 +104,40 @@ class Shard:
         encoded = pc.dictionary_encode(filled)
         return _ints(encoded.indices), encoded.dictionary.to_pylist()
 
+    def ids(self, posts: Index) -> list[str]:
+        found: list[str] = self.metadata["post_id"].take(_indices(posts)).to_pylist()
+        return found
+
+    def rows(self, posts: Index) -> list[dict[str, Any]]:
+        """The metadata of some posts, looked up at once."""
+        found: list[dict[str, Any]] = self.metadata.take(_indices(posts)).to_pylist()
+        return found
+
+    def photo(self, post: int, place: int = 0) -> str | None:
+        """The uri of a post's photo, where the photo was kept."""
+        uri: str | None = self.photo_uris[int(self.photos.starts[post]) + place].as_py()
+        return uri
+
     def parts(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """A post's vectors: its first photo's, and its words'."""
-        image = text = None
-        at = np.searchsorted(self.photos.posts, row)
-        if at < len(self.photos.posts) and self.photos.posts[at] == row:
-            image = self.photos.vectors[int(self.photos.starts[at])]
-        at = np.searchsorted(self.texts.posts, row)
-        if at < len(self.texts.posts) and self.texts.posts[at] == row:
-            text = self.texts.vectors[at]
-        return image, text
+        return self.photos.first(row), self.texts.first(row)
 
     def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """A post's vectors to search by: its first photo's, else its words'."""
         image, text = self.parts(row)
         return (image, None) if image is not None else (None, text)
+
+    def subset(self, posts: Index) -> "Shard":
+        """Some of its posts as a shard of their own; photo_uris stay the whole shard's."""
+        return replace(
+            self,
+            metadata=self.metadata.take(_indices(posts)),
+            photos=self.photos.subset(posts),
+            texts=self.texts.subset(posts),
+            codes={name: codes[posts] for name, codes in self.codes.items()},
+            days=self.days[posts],
+            alive=self.alive[posts],
+        )
 
 
 # pa.scalar, pa.array and np.asarray of an Arrow array each import pandas, which costs a cold search
@@ -137,34 +166,62 @@ def _flags(column: pa.ChunkedArray | pa.Array) -> Mask:
     return flags & there
 
 
-def load(file: DataFile, dimension: int) -> Shard:
-    """Read a data file. Raises StorageError naming it when it is gone, torn or of another shape."""
-    table = _read(file.uri, [*METADATA, "photos", "text_vector"])
+def _indices(at: Index) -> pa.Array:
+    whole = np.ascontiguousarray(at, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(whole), [None, pa.py_buffer(whole)])
+
+
+def read(file: DataFile, dimension: int) -> Shard:
+    """Read a data file, all of its posts alive; `alive` knows the deletes.
+
+    Raises StorageError naming it when it is gone, torn or of another shape.
+    """
+    table = read_columns(file.uri, [*METADATA, "photos", "text_vector"])
     if len(table) != file.records:
         raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
     photos = _one(table["photos"])
     offsets = _ints(photos.offsets).astype(np.int64)
     items = photos.values
     has_text = _flags(table["text_vector"].is_valid())
-    alive = np.ones(len(table), dtype=bool)
-    for uri in file.deletes:
-        deletes = _read(uri, ["file_path", "pos"])
-        mine = deletes.filter(pc.equal(deletes["file_path"], _text(file.uri)))
-        alive[_ints(_one(mine["pos"]))] = False
-    counts = np.diff(offsets)
-    posts = np.flatnonzero(counts)
     vectors = _vectors(items.field("vector"), dimension, file.uri)
     texts = _vectors(_one(table["text_vector"].drop_null()), dimension, file.uri)
+    codes, words = {}, {}
+    for name in FILTERED:
+        coded = pc.dictionary_encode(_one(table[name]))
+        words[name] = coded.dictionary.to_pylist()
+        codes[name] = np.where(_flags(coded.indices.is_valid()), _ints(coded.indices), -1)
+    day = _one(table["happened_on"])
     return Shard(
         metadata=table.select(METADATA),
         photo_uris=items.field("uri"),
-        photos=Grouped(vectors, posts, np.append(offsets[posts], offsets[-1])),
-        texts=Grouped(texts, np.flatnonzero(has_text), np.arange(len(texts) + 1)),
-        alive=alive,
+        photos=Part.of(vectors, np.diff(offsets)),
+        texts=Part.of(texts, has_text.astype(np.int64)),
+        codes={name: code.astype(np.int32) for name, code in codes.items()},
+        words=words,
+        days=np.where(_flags(day.is_valid()), _ints(pc.cast(day, pa.int32())), NO_DAY),
+        alive=np.ones(len(table), dtype=bool),
     )
 
 
-def _read(uri: str, columns: list[str]) -> pa.Table:
+def load(file: DataFile, dimension: int) -> Shard:
+    """A data file with its deletes as a mask, past the cache. Raises as `read` does."""
+    return replace(read(file, dimension), alive=alive(file))
+
+
+@lru_cache(maxsize=512)
+def alive(file: DataFile) -> Mask:
+    """mask[p] = post p of the file is not deleted. Delete files do not change either."""
+    mask = np.ones(file.records, dtype=bool)
+    for uri in file.deletes:
+        deletes = read_columns(uri, ["file_path", "pos"])
+        mine = deletes.filter(pc.equal(deletes["file_path"], _text(file.uri)))
+        mask[_ints(_one(mine["pos"]))] = False
+    mask.flags.writeable = False
+    return mask
+
+
+def read_columns(uri: str, columns: list[str]) -> pa.Table:
+    """Columns of a Parquet file. Raises StorageError naming it when it cannot be read."""
     try:
         with storage.open_input(uri) as stream:
             # read_table would import pandas first (1 s), and read with threads beside the task's.

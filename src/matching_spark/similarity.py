@@ -4,8 +4,9 @@ The float32 matrix product finds the candidates; their scores, the threshold and
 float64, so that any split of the rows into shards gives the same answer.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,12 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 # A blocked float32 dot of unit vectors errs by about (d / 16 + 4) * 2^-24: 2.2e-6 for d = 512,
 # 7.9e-6 for d = 2048; both the row and the k-th score err.
 MARGIN = 2e-5
-BLOCK = (
-    128  # scores whose maximum is looked at first: a partition of all costs as much as the product
-)
+BLOCK = 128  # scores whose maximum is looked at first
+FEW = 32
+FAISS_FROM = 256  # queries; between 16 and 255 faiss.knn takes 2 to 6 times as long as a product
+SPARE = 6  # scores beyond the k-th that faiss is asked for, to see that no equal is left out
+CHUNK_ROWS = 1 << 16  # of scores kept at once: 64 MB for 255 queries
+PAIRS_AT_ONCE = 512  # in float64: 2 x 2 MB for 512 numbers, what a core's cache holds
 
 
 def unit(vectors: npt.ArrayLike) -> Float32:
@@ -40,7 +44,7 @@ def unit(vectors: npt.ArrayLike) -> Float32:
 
 
 def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Float64:
-    """scores[i] = similarity of query (d,) and rows[i] of (n, d), in float64.
+    """scores[i] = similarity of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64.
 
     cosine: cos(query, row). euclidean: 1 / (1 + |query - row|) of the unit vectors, so that larger
     is better in both. A row's score does not depend on the rows beside it (numpy sums each row by
@@ -48,7 +52,7 @@ def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Flo
     """
     a = query.astype(np.float64)
     b = rows.astype(np.float64)
-    a = a / np.sqrt((a * a).sum())
+    a = a / np.sqrt((a * a).sum(axis=-1, keepdims=True))
     b = b / np.sqrt((b * b).sum(axis=1, keepdims=True))
     if metric == "cosine":
         return np.asarray((a * b).sum(axis=1))
@@ -67,47 +71,262 @@ def from_cosine(cosines: Float32, metric: Metric) -> tuple[Float32, float]:
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """Vectors that belong to posts, the rows of a post side by side.
+class Part:
+    """The vectors of one kind (photos, or words) of the posts 0..m-1 of a shard.
 
-    vectors: (n, d) float32, unit length. posts: (m,) the posts that have rows, ascending.
-    starts: (m + 1,) so that the rows of posts[i] are vectors[starts[i]:starts[i + 1]], never empty.
+    vectors: (n, d) float32, unit length, in any order. owners: (n,) int32, the post of each row.
+    rows: (n,) int32, the rows post by post, a post's photos in their order; starts: (m + 1,) int32,
+    so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. cells: (c + 1,) int64 where the
+    rows lie cell by cell, those of cell j being cells[j]:cells[j + 1]; else None.
     """
 
     vectors: Float32
-    posts: Index
-    starts: Index
+    owners: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    cells: Index | None = None
 
-    def best(self, queries: Float32, size: int) -> Float32:
-        """best[i, p] = highest cosine of post p's rows and queries[i]: (q, size), NaN for no rows.
+    @classmethod
+    def of(cls, vectors: Float32, counts: Index) -> Self:
+        """From vectors that lie post by post, counts[p] of them belonging to post p."""
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        return cls(vectors, owners, np.arange(len(vectors), dtype=np.int32), starts)
 
-        queries: (q, d).
+    def by_cell(self, cell: npt.NDArray[np.integer], cells: int) -> Self:
+        """The same with the rows sorted by their cell: cell[row] of `cells`."""
+        order = np.argsort(cell, kind="stable")
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells))])
+        return replace(
+            self,
+            vectors=self.vectors[order],
+            owners=self.owners[order],
+            rows=place[self.rows],
+            cells=offsets.astype(np.int64),
+        )
+
+    @property
+    def counts(self) -> Index:
+        """(m,) how many rows each post has."""
+        return np.diff(self.starts).astype(np.int64)
+
+    @property
+    def most(self) -> int:
+        """The most rows that one post has."""
+        return int(self.counts.max(initial=0))
+
+    def first(self, post: int) -> Float32 | None:
+        """A post's first vector."""
+        at, end = self.starts[post : post + 2]
+        return None if at == end else np.asarray(self.vectors[self.rows[at]])
+
+    def subset(self, posts: Index) -> Self:
+        """The vectors of some posts, copied, post by post."""
+        at, _, _ = self._rows_of(posts)
+        return type(self).of(self.vectors[at], self.counts[posts])
+
+    def best(self, queries: Float32, posts: Index | None = None) -> Float32:
+        """best[i, j] = highest float32 cosine of queries[i] and the rows of posts[j] (None: all).
+
+        queries: (q, d). (q, len(posts)), NaN for a post without rows.
         """
-        # One query is a matrix-vector product, which reads the matrix as fast as memory gives it.
-        product = self.vectors @ queries[0] if len(queries) == 1 else queries @ self.vectors.T
-        scores = product.reshape(len(queries), len(self.vectors))
-        if len(self.posts) != len(self.vectors):
-            scores = np.maximum.reduceat(scores, self.starts[:-1], axis=1)
-        if len(self.posts) == size:
-            return np.asarray(scores)
-        out = np.full((len(queries), size), np.nan, dtype=np.float32)
-        out[:, self.posts] = scores
+        if posts is None:
+            posts = np.arange(len(self.starts) - 1)
+        at, groups, there = self._rows_of(posts)
+        out = np.full((len(queries), len(posts)), np.nan, dtype=np.float32)
+        if len(at):
+            # One pass over all costs less than copying more than a quarter of the rows.
+            whole = 4 * len(at) > len(self.vectors)
+            scores = _product(queries, self.vectors if whole else self.vectors[at])
+            if whole and (self.cells is not None or len(at) < len(self.vectors)):
+                scores = scores[:, at]
+            if len(groups) != len(at):
+                scores = np.maximum.reduceat(scores, groups, axis=1)
+            out[:, there] = scores
         return out
 
-    def exact(self, query: Float32, posts: Index, metric: Metric) -> tuple[Float64, Index]:
-        """Best score of each of `posts` in float64 (NaN if it has no rows), and its winning row.
+    def exact(
+        self, queries: Float32, which: Index, posts: Index, metric: Metric
+    ) -> tuple[Float64, Index]:
+        """scores[i] = best of posts[i] against queries[which[i]] in float64; NaN without rows.
 
-        scores: (len(posts),); winners: the row's place among its post's rows, the first of equals.
+        winners[i]: the row's place among its post's rows, the first of equals.
         """
         scores = np.full(len(posts), np.nan)
         winners = np.zeros(len(posts), dtype=np.int64)
-        at = np.searchsorted(self.posts, posts)
-        for i in np.flatnonzero(np.append(self.posts, -1)[at] == posts):
-            rows = self.vectors[self.starts[at[i]] : self.starts[at[i] + 1]]
-            each = pair_scores(query, rows, metric)
-            winners[i] = each.argmax()
-            scores[i] = each[winners[i]]
+        at, groups, there = self._rows_of(posts)
+        if not len(at):
+            return scores, winners
+        sizes = np.diff(np.append(groups, len(at)))
+        asked = np.repeat(which[there], sizes)
+        each = np.empty(len(at))
+        for s in range(0, len(at), PAIRS_AT_ONCE):
+            part = slice(s, s + PAIRS_AT_ONCE)
+            each[part] = pair_scores(queries[asked[part]], self.vectors[at[part]], metric)
+        best = np.maximum.reduceat(each, groups)
+        scores[there] = best
+        first = np.flatnonzero(each == np.repeat(best, sizes))
+        winners[there] = first[np.searchsorted(first, groups)] - groups
         return scores, winners
+
+    def _rows_of(self, posts: Index) -> tuple[Index, Index, Index]:
+        """The rows of the posts, one post after the other; where each begins; which have any."""
+        counts = (self.starts[posts + 1] - self.starts[posts]).astype(np.int64)
+        there = np.flatnonzero(counts)
+        counts = counts[there]
+        groups = np.cumsum(counts) - counts
+        at = np.repeat(self.starts[posts[there]] - groups, counts) + np.arange(counts.sum())
+        return self.rows[at], groups, there
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Flat lists of (query, row or post, float32 cosine), sorted by nothing."""
+
+    query: Index
+    row: Index
+    score: Float32
+
+    @classmethod
+    def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        if not parts:
+            none = np.empty(0, np.int64)
+            return cls(none, none, np.empty(0, np.float32))
+        return cls(
+            np.concatenate([p.query for p in parts]),
+            np.concatenate([p.row for p in parts]),
+            np.concatenate([p.score for p in parts]),
+        )
+
+    def where(self, mask: Mask | Index) -> "Pairs":
+        return Pairs(self.query[mask], self.row[mask], self.score[mask])
+
+    def of(self, owners: npt.NDArray[np.int32], query: Index) -> "Pairs":
+        """The same of the rows' posts, for queries by other numbers."""
+        return Pairs(query, owners[self.row].astype(np.int64), self.score)
+
+    def best_of_rows(self) -> "Pairs":
+        """Each (query, row) once, with its best score; sorted by query, the best score first."""
+        order = np.lexsort((-self.score, self.row, self.query))
+        query, row = self.query[order], self.row[order]
+        new = np.append(True, (query[1:] != query[:-1]) | (row[1:] != row[:-1]))[: len(row)]
+        once = self.where(order[new])
+        return once.where(np.lexsort((-once.score, once.query)))
+
+    def near_best(self, k: int) -> "Pairs":
+        """What lies within the margin of its query's k-th best score; self sorted as above."""
+        first = np.searchsorted(self.query, self.query)
+        count = np.searchsorted(self.query, self.query, side="right") - first
+        kth = self.score[np.minimum(first + k, first + count) - 1]
+        return self.where((count <= k) | (self.score >= kth - np.float32(2 * MARGIN)))
+
+
+def floor_of(threshold: float | None, metric: Metric) -> float:
+    """The least cosine that can reach a threshold on the metric's own scale."""
+    if threshold is None or (metric == "euclidean" and threshold < 1 / 3 - MARGIN):
+        return -np.inf  # no two unit vectors are further from each other than 2
+    if metric == "cosine":
+        return threshold
+    # score = 1 / (1 + |a - b|) and |a - b|^2 = 2 - 2 cos
+    return np.inf if threshold > 1 else 1 - (1 / threshold - 1) ** 2 / 2
+
+
+def shortlist(
+    queries: Float32, vectors: Float32, k: int, floor: float = -np.inf, allowed: Mask | None = None
+) -> Pairs:
+    """Of each query, all rows that may be among its k best of the allowed ones and reach `floor`.
+
+    queries: (q, d); vectors: (n, d); allowed: (n,). All within 2 MARGIN of the k-th best score are
+    there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS x q float32 numbers, or
+    as many rows copied where only some are allowed.
+    """
+    rows = None if allowed is None or allowed.all() else np.flatnonzero(allowed)
+    # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
+    # copied. One pass over the matrix costs less than copying more than a quarter of its rows.
+    by_faiss = len(queries) >= FAISS_FROM
+    hidden = None
+    if rows is not None and not by_faiss and 4 * len(rows) > len(vectors):
+        rows, hidden = None, ~allowed  # type: ignore[operator]
+    count = len(vectors) if rows is None else len(rows)
+    bounds = np.full(len(queries), floor - MARGIN, dtype=np.float32)
+    tops = np.empty((len(queries), 0), dtype=np.float32)
+    out: list[Pairs] = []
+    for s in range(0, count, CHUNK_ROWS):
+        at = slice(s, min(s + CHUNK_ROWS, count))
+        chunk = vectors[at] if rows is None else vectors[rows[at]]
+        if by_faiss:
+            found = _by_faiss(queries, chunk, k, floor)
+        else:
+            scores = _product(queries, chunk)
+            if hidden is not None:
+                scores[:, hidden[at]] = -np.inf
+            found, tops, bounds = _by_maxima(scores, k, bounds, tops)
+        out.append(
+            Pairs(found.query, found.row + s if rows is None else rows[found.row + s], found.score)
+        )
+    return Pairs.joined(out)
+
+
+def _product(queries: Float32, rows: Float32) -> Float32:
+    # One query: on one thread numpy's vecdot takes 7 ms where BLAS's gemv takes 16.
+    if len(queries) == 1:
+        return np.asarray(np.vecdot(rows, queries[0])[None])
+    if len(queries) < FEW:  # this way round, BLAS packs the small matrix: 16 in 50 ms, not 67
+        return np.ascontiguousarray((rows @ queries.T).T)
+    return np.asarray(queries @ rows.T)
+
+
+def _by_maxima(
+    scores: Float32, k: int, bounds: Float32, tops: Float32
+) -> tuple[Pairs, Float32, Float32]:
+    """Of scores (q, n) those at or above each query's bound, which rises with what is seen.
+
+    The maxima of k blocks of scores are k scores, so the k-th best score is no less than the k-th
+    largest maximum: only blocks that reach it are looked into (a partition of all the scores costs
+    as much as the product). A block is every (n / size)-th score: maxima of whole rows at once.
+    """
+    q, n = scores.shape
+    size = max(1, min(BLOCK, n // (4 * k)))
+    blocks = n // size
+    grid = scores[:, : blocks * size].reshape(q, size, blocks)
+    maxima = np.maximum.reduce(grid, axis=1)
+    tops = np.concatenate([tops, maxima], axis=1)
+    if tops.shape[1] >= k:
+        tops = np.partition(tops, -k, axis=1)[:, -k:]
+        bounds = np.maximum(bounds, tops.min(axis=1) - np.float32(2 * MARGIN))
+    query, block = np.nonzero(maxima >= bounds[:, None])
+    inside = grid[query, :, block]
+    pair, place = np.nonzero(inside >= bounds[query, None])
+    rest_query, rest = np.nonzero(scores[:, blocks * size :] >= bounds[:, None])
+    seen = Pairs(
+        np.concatenate([query[pair], rest_query]),
+        np.concatenate([place * blocks + block[pair], rest + blocks * size]),
+        np.concatenate([inside[pair, place], scores[rest_query, rest + blocks * size]]),
+    )
+    return seen.where(np.isfinite(seen.score)), tops, bounds
+
+
+def _by_faiss(queries: Float32, rows: Float32, k: int, floor: float) -> Pairs:
+    import faiss  # 0.2 s, and a search of one query needs none of it
+
+    wanted = min(k + SPARE, len(rows))
+    scores, found = faiss.knn(queries, rows, wanted, metric=faiss.METRIC_INNER_PRODUCT)
+    low = np.maximum(
+        scores[:, min(k, wanted) - 1] - np.float32(2 * MARGIN), np.float32(floor - MARGIN)
+    )
+    # faiss gives exactly so many; where the last of them is within the margin, more may be.
+    cut = np.flatnonzero(scores[:, -1] >= low) if wanted < len(rows) else np.empty(0, np.int64)
+    keep = scores >= low[:, None]
+    keep[cut] = False
+    query, place = np.nonzero(keep)
+    out = [Pairs(query, found[query, place], scores[query, place])]
+    for s in range(0, len(cut), FAISS_FROM - 1):
+        again = cut[s : s + FAISS_FROM - 1]
+        more = shortlist(queries[again], rows, k, floor)
+        out.append(Pairs(again[more.query], more.row, more.score))
+    return Pairs.joined(out)
 
 
 def candidates(scores: Float32, k: int, floor: float, margin: float) -> Index:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
-from matching_spark import shards
+from matching_spark.cache import ShardCache
 from matching_spark.clip import ClipModel
+from matching_spark.config import Cache, Settings
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError, cause
 from matching_spark.fused import Fusion
 from matching_spark.photos import open_photo
@@ -34,8 +35,8 @@ from matching_spark.ranking import (
     explain,
 )
 from matching_spark.results import Match, SearchResult
-from matching_spark.scan import Request, Vectors, scan, scan_files
-from matching_spark.shards import DataFile, Shard
+from matching_spark.scan import Request, Vectors, merged, ranked, scan, scan_files
+from matching_spark.shards import DataFile
 from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable
 
@@ -80,10 +81,12 @@ class Query:
 
 @dataclass(frozen=True)
 class Found:
-    """What the tasks of one search gave: best matches a query, posts compared, seconds used."""
+    """What the tasks of a search gave: matches a query, posts compared, vectors looked at."""
 
     matches: list[list[Match]]
     searched: int
+    rows: int
+    exact: bool
     snapshot: str | None
     plan_ms: float
     search_ms: float
@@ -93,7 +96,11 @@ class SimilarityEngine:
     """Searches one table. The model is needed for photos and words, not for vectors."""
 
     def __init__(
-        self, table: PostsTable, runner: Runner = "spark", model: ClipModel | None = None
+        self,
+        table: PostsTable,
+        runner: Runner = "spark",
+        model: ClipModel | None = None,
+        cache: Cache | None = None,
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
@@ -107,7 +114,7 @@ class SimilarityEngine:
         self.table = table
         self.runner = runner
         self.model = model
-        self._resident: dict[str, Shard] = {}
+        self.cache = ShardCache.of(cache or Settings().cache)
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -152,15 +159,17 @@ class SimilarityEngine:
         where: Filters | None = None,
         metric: Metric = "cosine",
         snapshot: str | None = None,
+        nprobe: int | None = None,
     ) -> list[list[Match]]:
         """hits[i]: the posts whose best photo is most like vectors[i], best first.
 
         vectors: (q, dimension) or (dimension,). A match reaches `threshold` (inclusive) and ties go
-        to the smaller post_id. Raises InputError for vectors that are no vectors of this table.
+        to the smaller post_id. nprobe: look only at so many cells, where the table has them; None
+        is exact. Raises InputError for vectors that are no vectors of this table.
         """
         rows = self.check_vectors(vectors)
         queries = tuple(Vectors(image=row) for row in rows)
-        request = _request(queries, top_k, threshold, where, metric)
+        request = _request(queries, top_k, threshold, where, metric, nprobe)
         return self.find(request, snapshot).matches
 
     def search_posts(
@@ -173,6 +182,7 @@ class SimilarityEngine:
         snapshot: str | None = None,
         score: Score | None = None,
         language: Language = "ko",
+        nprobe: int | None = None,
     ) -> list[list[Match]]:
         """hits[i]: the posts most like queries[i], best first.
 
@@ -180,7 +190,7 @@ class SimilarityEngine:
         words. score fused: the probability that a post shows the same thing, by all that is known,
         with why in one sentence of `language`. None is fused where there is a calibration.
         """
-        request = _request(self.embed(queries), top_k, threshold, where, metric)
+        request = _request(self.embed(queries), top_k, threshold, where, metric, nprobe)
         calibration = self.fusion(score, metric)
         if calibration is not None:
             facts = tuple(query.facts for query in queries)
@@ -206,12 +216,14 @@ class SimilarityEngine:
         calibration: Calibration | None = None,
         facts: Facts | None = None,
         language: Language = "ko",
+        nprobe: int | None = None,
     ) -> SearchResult:
         """One query's matches with all that a reader of the JSON wants to know.
 
         calibration: score by it, fused; `facts` are the query's.
         """
-        request = replace(_request((query,), top_k, threshold, where, metric), exclude=exclude)
+        request = _request((query,), top_k, threshold, where, metric, nprobe)
+        request = replace(request, exclude=exclude)
         facts = facts or Facts()
         if calibration is not None:
             request = replace(request, fusion=Fusion(calibration, (facts,)))
@@ -223,7 +235,7 @@ class SimilarityEngine:
             provider=self.model.provider if self.model else None,
             snapshot=found.snapshot,
             runner=self.runner,
-            exact=True,
+            exact=found.exact,
             score_kind=metric if calibration is None else "fused",
             threshold=threshold,
             searched=found.searched,
@@ -250,12 +262,11 @@ class SimilarityEngine:
 
     def post_vectors(self, post_id: str, snapshot: str | None = None) -> tuple[Vectors, Any]:
         """A post of the table as a query: its first photo and its words; and its metadata."""
-        shard, row = self.table.find(post_id, snapshot)
-        meta = shard.metadata.slice(row, 1).to_pylist()[0] | {"photo": None}
+        file, row = self.table.find(post_id, snapshot)
+        shard = self.cache.load(file, self.table.space)
         image, text = shard.parts(row)
-        if image is not None:
-            first = shard.photos.starts[np.searchsorted(shard.photos.posts, row)]
-            meta["photo"] = shard.photo_uris[int(first)].as_py()
+        photo = None if image is None else shard.photo(row)
+        meta = shard.rows(np.array([row]))[0] | {"photo": photo}
         if image is not None or text is not None:
             return Vectors(image, text), meta
         raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
@@ -276,50 +287,61 @@ class SimilarityEngine:
     def find(self, request: Request, snapshot: str | None = None) -> Found:
         """Plan, scan and merge. Raises StorageError rather than give a partial answer."""
         if not request.queries:
-            return Found([], 0, self.table.snapshot, 0.0, 0.0)
+            return Found([], 0, 0, True, self.table.snapshot, 0.0, 0.0)
         start = time.perf_counter()
+        if request.nprobe is not None and self.table.space.centroids() is None:
+            request = replace(request, nprobe=None)  # there are none: the whole is looked at
         files = self.table.plan(request.where, snapshot)
         planned = time.perf_counter()
-        parts = self._run(files, request)
-        merged = [
-            merge([hits[i] for _, hits in parts], request.top_k)
-            for i in range(len(request.queries))
-        ]
+        matches, searched, rows = self._run(files, request)
         done = time.perf_counter()
         return Found(
-            merged,
-            sum(count for count, _ in parts),
+            matches,
+            searched,
+            rows,
+            request.nprobe is None,
             snapshot or self.table.snapshot,
             (planned - start) * 1000,
             (done - planned) * 1000,
         )
 
-    def _run(self, files: list[DataFile], request: Request) -> list[tuple[int, list[list[Match]]]]:
-        dimension = self.table.dimension
+    def _run(self, files: list[DataFile], request: Request) -> tuple[list[list[Match]], int, int]:
+        """The ranked matches of each query, posts compared, vectors looked at."""
         if not files:
-            return []
+            return [[] for _ in request.queries], 0, 0
+        space = self.table.space
         if self.runner == "memory":
-            keep = {file.uri + "".join(file.deletes): file for file in files}
+            centroids = space.centroids()
             with ThreadPoolExecutor() as pool:
-                for key, shard in zip(
-                    keep, pool.map(lambda kv: self._load(*kv), keep.items()), strict=True
-                ):
-                    self._resident[key] = shard
-                return list(pool.map(lambda key: scan(self._resident[key], request), keep))
+                shards = list(pool.map(lambda file: self.cache.load(file, space), files))
+                # One query runs on a thread a shard; a block's product has all of BLAS's threads.
+                each = pool.map if len(request.queries) == 1 else map
+                parts = list(each(lambda shard: scan(shard, request, centroids), shards))
+            return (
+                merged(parts, request),
+                sum(p.searched for p in parts),
+                sum(p.rows for p in parts),
+            )
         assert self.table.spark is not None
         context = self.table.spark.sparkContext
         tasks = pack(files, context.defaultParallelism)
+        run = partial(scan_files, request=request, cache=self.cache, space=space)
         try:
-            return (
-                context.parallelize(tasks, len(tasks))
-                .flatMap(partial(scan_files, request=request, dimension=dimension))
-                .collect()
-            )
+            answers = context.parallelize(tasks, len(tasks)).flatMap(run).collect()
         except Exception as error:
             raise StorageError(f"the search failed: {cause(error)}") from error
+        matches = [
+            ranked([match for answer in answers for match in answer.matches[i]], request.top_k)
+            for i in range(len(request.queries))
+        ]
+        return matches, sum(a.searched for a in answers), sum(a.rows for a in answers)
 
-    def _load(self, key: str, file: DataFile) -> Shard:
-        return self._resident.get(key) or shards.load(file, self.table.dimension)
+    def warm(self, categories: Sequence[str] = ("*",)) -> int:
+        """Load the shards of some categories ("*": all) ahead of the first search; their number."""
+        files = [f for f in self.table.plan() if "*" in categories or f.category in categories]
+        nothing = Request((), Filters(), 1, None)
+        self._run(files, nothing)
+        return len(files)
 
     def match(
         self, top_k: int = 10, threshold: float | None = None, any_category: bool = False
@@ -380,11 +402,6 @@ def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
     return tasks
 
 
-def merge(parts: Sequence[Sequence[Match]], k: int) -> list[Match]:
-    best = sorted((m for part in parts for m in part), key=lambda m: (-m.score, m.post_id))[:k]
-    return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
-
-
 def reasoned(
     matches: Sequence[Match],
     query: Vectors,
@@ -418,6 +435,7 @@ def _request(
     threshold: float | None,
     where: Filters | None,
     metric: Metric,
+    nprobe: int | None = None,
 ) -> Request:
     if top_k < 1:
         raise UsageError(f"top_k is {top_k}; it must be 1 or more")
@@ -425,7 +443,9 @@ def _request(
         raise UsageError(f"threshold {threshold} is no number to compare with")
     if metric not in METRICS:
         raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
-    return Request(queries, where or Filters(), top_k, threshold, metric)
+    if nprobe is not None and nprobe < 1:
+        raise UsageError(f"nprobe is {nprobe}; it must be 1 or more, or None for all")
+    return Request(queries, where or Filters(), top_k, threshold, metric, nprobe=nprobe)
 
 
 def _open(image: Path | str | Image.Image) -> Image.Image:

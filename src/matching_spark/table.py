@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.expressions import And, BooleanExpression, EqualTo
 from pyiceberg.expressions.literals import literal
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
 from pyiceberg.table import StaticTable
 
 from matching_spark import storage
+from matching_spark.cache import Space
 from matching_spark.config import Hadoop
 from matching_spark.errors import (
     InputError,
@@ -32,7 +32,7 @@ from matching_spark.errors import (
     spark_errors,
 )
 from matching_spark.posts import STATUSES, Filters, Status, check
-from matching_spark.shards import DataFile, Shard, load
+from matching_spark.shards import DataFile, Shard, alive, load, read_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -75,6 +75,7 @@ class PostsTable:
         self.spark = spark
         self.hadoop = hadoop
         self.metadata = metadata
+        self._plans: dict[tuple[str | None, ...], list[DataFile]] = {}  # of this metadata file
 
     @classmethod
     def open(
@@ -166,6 +167,11 @@ class PostsTable:
         return int(self._property("dimension"))
 
     @property
+    def space(self) -> Space:
+        """The model, the dimension and the cells that its vectors are sorted by where cached."""
+        return Space(self.model, self.dimension, self.metadata.properties.get(PROPERTY + "cells"))
+
+    @property
     def snapshot(self) -> str | None:
         """The id of the state that a search reads; None while nothing was ever written."""
         current = self.metadata.current_snapshot()
@@ -200,6 +206,8 @@ class PostsTable:
         metadata = current_metadata(self.uri)
         if metadata is None:
             raise StorageError(f"{self.uri}/posts has gone")
+        if metadata.metadata_location != self.metadata.metadata_location:
+            self._plans.clear()
         self.metadata = metadata
 
     def check_model(self, model: str) -> None:
@@ -218,9 +226,16 @@ class PostsTable:
 
         Raises InputError for an unknown snapshot, StorageError for deletes of another engine.
         """
-        conditions = {"kind": where and where.kind, "category": where and where.category}
-        terms = [_equal(name, value) for name, value in conditions.items() if value]
-        return self._plan(And(*terms) if len(terms) > 1 else terms[0] if terms else None, snapshot)
+        conditions: dict[str, str | None] = {
+            "kind": where.kind if where else None,
+            "category": where.category if where else None,
+        }
+        key = (self.metadata.metadata_location, snapshot, *conditions.values())
+        if key not in self._plans:
+            terms = [_equal(name, value) for name, value in conditions.items() if value]
+            expression = And(*terms) if len(terms) > 1 else terms[0] if terms else None
+            self._plans[key] = self._plan(expression, snapshot)
+        return list(self._plans[key])
 
     def _plan(self, row_filter: BooleanExpression | None, snapshot: str | None) -> list[DataFile]:
         if self.snapshot is None:
@@ -270,20 +285,17 @@ class PostsTable:
             )
 
     def shards(self, where: Filters | None = None) -> Iterator[Shard]:
+        """Every shard, read past the cache: for what goes over the table once."""
         for file in self.plan(where):
             yield load(file, self.dimension)
 
-    def find(self, post_id: str, snapshot: str | None = None) -> tuple[Shard, int]:
-        """The shard and row of a post. Raises InputError when there is no such post."""
+    def find(self, post_id: str, snapshot: str | None = None) -> tuple[DataFile, int]:
+        """The data file and row of a post. Raises InputError when there is no such post."""
         for file in self._plan(_equal("post_id", post_id), snapshot):
-            with storage.open_input(file.uri) as stream:
-                ids = pq.read_table(stream, columns=["post_id"])["post_id"]
-            at = pc.indices_nonzero(pc.equal(ids, post_id)).to_pylist()
-            if at:
-                shard = load(file, self.dimension)
-                for row in at:
-                    if shard.alive[row]:
-                        return shard, row
+            ids = read_columns(file.uri, ["post_id"])["post_id"]
+            for row in pc.indices_nonzero(pc.equal(ids, post_id)).to_pylist():
+                if alive(file)[row]:
+                    return file, row
         raise InputError(f"there is no post {post_id!r} in {self.uri}")
 
     def frame(self) -> "DataFrame":
@@ -293,10 +305,9 @@ class PostsTable:
         """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
         files = self.plan()
         counts: dict[tuple[str, str, str], int] = {}
-        for shard in self.shards():
-            rows = shard.metadata.filter(pa.array(shard.alive)).select(
-                ["kind", "category", "status"]
-            )
+        for file in files:
+            rows = read_columns(file.uri, ["kind", "category", "status"])
+            rows = rows.filter(pa.array(alive(file)))
             for row in rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist():
                 key = (row["kind"], row["category"], row["status"])
                 counts[key] = counts.get(key, 0) + row["count_all"]
@@ -315,6 +326,11 @@ class PostsTable:
                 for (kind, category, status), n in sorted(counts.items())
             ],
         }
+
+    def set_cells(self, uri: str) -> None:
+        """Make a file of centroids the current one; shards are sorted anew when next cached."""
+        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ('{PROPERTY}cells'='{uri}')"
+        self._commit(lambda: self._spark.sql(statement))
 
     # -- writing -----------------------------------------------------------------------------
 

@@ -6,18 +6,18 @@ and its collection after every task looks at what the task made, not at the libr
 """
 
 import gc
+import runpy
 import zipimport
 
-from pyspark import daemon
-
-import matching_spark.scan  # noqa: F401  (what a search's task needs: numpy, pyarrow)
+import matching_spark.scan  # noqa: F401  (what a search's task needs: numpy, pyarrow, pydantic)
 
 
 def main() -> None:
     # Called by every task; the zip files on a worker's path do not change while it lives.
     zipimport.zipimporter.invalidate_caches = lambda self: None  # type: ignore[method-assign]
     gc.freeze()
-    daemon.manager()  # type: ignore[no-untyped-call]
+    # As Spark itself starts it, whichever version it is and whatever its functions are called.
+    runpy.run_module("pyspark.daemon", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,193 @@
+"""Recall@10 against time: cells in the memory runner's scan, faiss IVF-Flat and HNSW.
+
+On vectors of drawn photos and on real text embeddings; the rows looked at, and whether files in
+cell order could be skipped.
+"""
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import faiss
+import numpy as np
+
+from benchmarks.data import drawn, texts
+from benchmarks.harness import Row, alternating, ratio_row, row
+from benchmarks.plots import lines
+from matching_spark.cells import Cells, sort_by_cell, train
+from matching_spark.posts import Filters
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import FILTERED, Shard
+from matching_spark.similarity import Float32, Index, Part
+
+ASKED, TOP, FILES = 200, 10, 16
+
+
+def run(full: bool) -> list[Row]:
+    rows: list[Row] = []
+    sizes = [100_000, 1_000_000] if full else [100_000]
+    for count in sizes:
+        rows += _measure(f"drawn photos, {count:,}", drawn(count), drawn(ASKED, seed=8), 0.99, 0.03)
+    sentences = texts(100_000 if full else 20_000)
+    if len(sentences):
+        split = len(sentences) - ASKED
+        name = f"text embeddings, {split:,}"
+        rows += _measure(name, sentences[:split], sentences[split:], 0.97, 0.08)
+    return rows
+
+
+def _shard(vectors: Float32) -> Shard:
+    """Posts of one vector, all alike but for it, without a table."""
+    import pyarrow as pa
+
+    n = len(vectors)
+    ids = pa.array([f"p{i:07d}" for i in range(n)])
+    return Shard(
+        metadata=pa.table({"post_id": ids}),
+        photo_uris=pa.nulls(n, pa.string()),
+        photos=Part.of(vectors, np.ones(n, np.int64)),
+        texts=Part.of(np.empty((0, vectors.shape[1]), np.float32), np.zeros(n, np.int64)),
+        codes={name: np.zeros(n, np.int32) for name in FILTERED},
+        words={name: ["open" if name == "status" else ""] for name in FILTERED},
+        days=np.zeros(n, np.int32),
+        alive=np.ones(n, bool),
+    )
+
+
+def _measure(
+    what: str, vectors: Float32, queries: Float32, goal: float, share_goal: float
+) -> list[Row]:
+    truth = faiss.knn(queries, vectors, TOP, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    plain = _shard(vectors)
+    start = time.perf_counter()
+    cells = train([plain], "m", len(vectors), None)
+    trained = time.perf_counter()
+    shard = sort_by_cell(plain, cells)
+    done = time.perf_counter()
+    rows = [
+        row(what, f"{len(cells.photos)} cells, train", [trained - start], "s", "cold", "k-means"),
+        row(what, "cells, assign and sort", [done - trained], "s", "cold", "a cache entry's share"),
+    ]
+    request = Request((Vectors(queries[0]),), Filters(), TOP, None)
+    exact = alternating({"exact": lambda: scan(shard, request, cells)}, 7, 2)["exact"]
+    rows.append(row(what, "exact scan", [1000 * s for s in exact], "ms", "warm", "a query"))
+    points: dict[str, list[tuple[float, float]]] = {}
+    best: tuple[float, float, float, int] | None = None
+    for nprobe in (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128):
+        if nprobe > len(cells.photos) // 4:
+            break
+        found, looked, times = [], 0, []
+        for query in queries:
+            asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
+            begin = time.perf_counter()
+            scanned = scan(shard, asked, cells)
+            times.append(time.perf_counter() - begin)
+            looked += scanned.rows
+            found.append([int(hit.post_id[1:]) for hit in scanned.hits[0]])
+        recall, share = _recall(found, truth), looked / len(queries) / len(vectors)
+        ms = 1000 * median(times)
+        points.setdefault("cells", []).append((ms, recall))
+        if recall >= goal and best is None:
+            best = (recall, share, ms, nprobe)
+    if best is None:
+        rows.append(
+            ratio_row(
+                what, "best recall@10 of cells", points["cells"][-1][1], "warm", "", goal, True
+            )
+        )
+    else:
+        recall, share, ms, nprobe = best
+        subject = f"share of rows at recall@10 {recall:.3f} (nprobe {nprobe})"
+        rows.append(ratio_row(what, subject, share, "warm", "", share_goal, False))
+        ratio = ms / 1000 / median(exact)
+        rows.append(
+            ratio_row(what, "cells / exact scan", ratio, "warm", f"{ms:.2f} ms a query", 0.1, False)
+        )
+        rows.append(_skipped(what, shard, cells, queries, nprobe))
+    rows += _peers(what, vectors, queries, truth, points)
+    lines(
+        "cells-" + what.split(",")[0].replace(" ", "-") + f"-{len(vectors)}",
+        {who: [(ms, 1 - recall + 1e-4) for ms, recall in each] for who, each in points.items()},
+        "ms a query, one thread's calls",
+        "1 - recall@10 (+ 1e-4)",
+        what,
+    )
+    return rows
+
+
+def _skipped(what: str, shard: Shard, cells: Cells, queries: Float32, nprobe: int) -> Row:
+    """Of FILES files written in cell order, the cells ordered by their nearness, those touched."""
+    offsets = shard.photos.cells
+    assert offsets is not None
+    chain = _chain(cells.photos)
+    sizes = np.diff(offsets)[chain]
+    place = np.empty(len(chain), np.int64)
+    place[chain] = (np.cumsum(sizes) - sizes // 2) * FILES // max(1, sizes.sum())
+    near = np.argsort(-(queries @ cells.photos.T), axis=1)[:, :nprobe]
+    touched = [len(set(place[cell])) / FILES for cell in near]
+    return row(
+        what,
+        f"files touched, of {FILES} in cell order",
+        [float(np.mean(touched))],
+        "ratio",
+        "warm",
+        "what skipping whole files would still read",
+    )
+
+
+def _chain(centroids: Float32) -> Index:
+    """Cells one after the other, each the nearest of those left: like beside like."""
+    left = np.ones(len(centroids), bool)
+    at, out = 0, []
+    for _ in range(len(centroids)):
+        out.append(at)
+        left[at] = False
+        at = int(np.where(left, centroids @ centroids[at], -np.inf).argmax())
+    return np.array(out)
+
+
+def _peers(
+    what: str,
+    vectors: Float32,
+    queries: Float32,
+    truth: Index,
+    points: dict[str, list[tuple[float, float]]],
+) -> list[Row]:
+    rows = []
+    dimension = vectors.shape[1]
+    quantizer = faiss.IndexFlatIP(dimension)
+    lists = round(2 * len(vectors) ** 0.5)
+    ivf: Any = faiss.IndexIVFFlat(quantizer, dimension, lists, faiss.METRIC_INNER_PRODUCT)
+    hnsw: Any = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+    for who, index, sweep in (
+        ("faiss IVF-Flat", ivf, (1, 2, 4, 8, 16, 32, 64)),
+        ("faiss HNSW 32", hnsw, (10, 20, 40, 80, 160)),
+    ):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.perf_counter()
+        if who.startswith("faiss IVF"):
+            index.train(vectors[:: max(1, len(vectors) // 100_000)])
+        index.add(vectors)
+        rows.append(row(what, f"{who}, build", [time.perf_counter() - start], "s", "cold", ""))
+        used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        rows.append(row(what, f"{who}, memory", [used], "MB", "cold", "growth of the peak"))
+        for value in sweep:
+            if who.startswith("faiss IVF"):
+                index.nprobe = value
+            else:
+                index.hnsw.efSearch = value
+            found, times = [], []
+            for query in queries:
+                begin = time.perf_counter()
+                found.append(index.search(query[None], TOP)[1][0])
+                times.append(time.perf_counter() - begin)
+            points.setdefault(who, []).append((1000 * median(times), _recall(found, truth)))
+    return rows
+
+
+def _recall(found: Sequence[Sequence[int] | Index], truth: Index) -> float:
+    hits = [len({*f} & {*t}) for f, t in zip(found, truth, strict=True)]
+    return sum(hits) / truth.size

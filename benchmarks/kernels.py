@@ -1,0 +1,53 @@
+"""Top 10 of blocks of queries over 200,000 x 512: our kernel, faiss.knn, numpy."""
+
+from statistics import median
+
+import numpy as np
+
+from benchmarks.data import clustered
+from benchmarks.harness import Row, alternating, ratio_row, row
+from matching_spark.similarity import shortlist
+
+GOALS = {16: 1.5, 24: 2.0, 64: 2.0, 192: 2.0, 256: 0.95, 1024: 0.95}
+
+
+def run(full: bool) -> list[Row]:
+    import faiss
+
+    from benchmarks.plots import lines
+
+    vectors = clustered(200_000)
+    rows: list[Row] = []
+    points: dict[str, list[tuple[float, float]]] = {}
+    for count in (1, 4, *GOALS) if full else (1, *list(GOALS)[:-1]):
+        queries = clustered(count, seed=5)
+        done = alternating(
+            {
+                "ours": lambda: shortlist(queries, vectors, 10),
+                "faiss.knn": lambda: faiss.knn(
+                    queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT
+                ),
+            },
+            repeats=7,
+            warm_up=1,
+        )
+        what = f"{count} queries, 200,000 x 512, top 10"
+        for who, each in done.items():
+            rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", "scores and top 10"))
+            points.setdefault(who, []).append((count, 1000 * median(each)))
+        if count in GOALS:
+            ratio = median(done["faiss.knn"]) / median(done["ours"])
+            rows.append(ratio_row(what, "faiss.knn / ours", ratio, "warm", "", GOALS[count], True))
+    whole = alternating({"product": lambda: np.matmul(clustered(64), vectors.T)}, 3, 1)
+    rows.append(
+        row(
+            "64 queries",
+            "numpy's product alone",
+            [1000 * s for s in whole["product"]],
+            "ms",
+            "warm",
+            "",
+        )
+    )
+    lines("kernels", points, "queries", "ms", "Top 10 of 200,000 x 512")
+    return rows

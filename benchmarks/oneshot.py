@@ -1,0 +1,77 @@
+"""A search as a command, from a cold start of the process, at 200,000 posts in a folder."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.data import WORK, clustered, settings, table
+from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
+from matching_spark import SimilarityEngine
+from matching_spark.session import session
+
+START = "from matching_spark.session import session; from benchmarks.data import settings\n"
+START += "with session(settings()): pass"
+WATCHED = ("pyspark", "pyiceberg", "pyarrow", "onnxruntime", "faiss", "pandas", "pydantic", "numpy")
+
+
+def run(full: bool) -> list[Row]:
+    with session(settings()) as spark:
+        opened = table("search-200000", clustered(200_000), None, spark)
+    SimilarityEngine(opened, "memory", cache=settings().cache).warm()
+    with tempfile.TemporaryDirectory() as folder:
+        query = Path(folder) / "q.npy"
+        np.save(query, clustered(1, seed=9)[0])
+        arguments = ["search", "--embedding", str(query), "--table", opened.uri, "--json"]
+        env = os.environ | {
+            "MATCHING_CACHE__FOLDER": str(WORK / "cache"),
+            "MATCHING_SPARK__MASTER": "local[2]",
+        }
+
+        def call(*command: str) -> str:
+            done = subprocess.run(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=env,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            return done.stderr
+
+        main = ("-m", "matching_spark.main", *arguments)
+        done = alternating(
+            {
+                "a session alone": lambda: call("-c", START),
+                "search, spark": lambda: call(*main, "--runner", "spark"),
+                "search, memory": lambda: call(*main, "--runner", "memory"),
+            },
+            repeats=3,
+            warm_up=1,
+        )
+        imports = call("-X", "importtime", *main, "--runner", "memory")
+    what = "one search of 200,000 x 512, as a command"
+    rows = [row(what, who, each, "s", "cold", "the whole process") for who, each in done.items()]
+    beyond = median(done["search, spark"]) - median(done["a session alone"])
+    rows.append(ratio_row(what, "spark: s beyond the session", beyond, "cold", "", 2.0, False))
+    memory = median(done["search, memory"])
+    rows.append(ratio_row(what, "memory: s in all", memory, "cold", "cached", 2.5, False))
+    taken = {name: _imported(imports, name) for name in WATCHED}
+    rows += [
+        row(what, f"import {name}, memory runner", [ms], "ms", "cold", "-X importtime")
+        for name, ms in taken.items()
+    ]
+    return rows
+
+
+def _imported(report: str, name: str) -> float:
+    """ms that the import of a package took with all it imports; 0 when it was not imported."""
+    for line in report.splitlines():
+        parts = line.removeprefix("import time:").split("|")
+        if len(parts) == 3 and parts[2].strip() == name:
+            return int(parts[1]) / 1000
+    return 0.0

@@ -1,0 +1,33 @@
+"""The plots of BENCHMARKS.md."""
+
+from benchmarks.harness import ROOT
+
+
+def lines(
+    name: str,
+    points: dict[str, list[tuple[float, float]]],
+    x: str,
+    y: str,
+    title: str,
+    log: bool = True,
+) -> None:
+    """docs/benchmarks/NAME.png: a line for each subject."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    for subject, values in points.items():
+        xs, ys = zip(*sorted(values), strict=True)
+        axes.plot(xs, ys, marker="o", markersize=4, linewidth=1.5, label=subject)
+    if log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    axes.set(xlabel=x, ylabel=y, title=title)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    folder = ROOT / "docs" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=110)
+    pyplot.close(figure)

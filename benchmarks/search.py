@@ -1,0 +1,125 @@
+"""One query, top 10, through Spark and in the process, with shards resident."""
+
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+from pyspark.sql import functions as F
+
+from benchmarks.data import clustered, settings, table
+from benchmarks.harness import Row, alternating, ratio_row, row
+from matching_spark import Filters, SimilarityEngine
+from matching_spark.scan import Request, Vectors
+from matching_spark.session import session
+from matching_spark.similarity_engine import _floats, pack
+
+TOP = 10
+
+
+def run(full: bool) -> list[Row]:
+    rows: list[Row] = []
+    with session(settings()) as spark:
+        for count in (10_000, 200_000, 1_000_000) if full else (10_000, 200_000):
+            vectors = clustered(count)
+            opened = table(f"search-{count}", vectors, None, spark)
+            query = clustered(1, seed=9)[0]
+            request = Request((Vectors(query),), Filters(kind="found"), TOP, None)
+            where = Filters(kind="found", colour="검정", region="서울")
+            filtered = replace(request, where=where)
+            engines = {
+                r: SimilarityEngine(opened, r, cache=settings().cache) for r in ("spark", "memory")
+            }
+            tasks = _tasks(engines["spark"])
+            context = spark.sparkContext
+            done = alternating(
+                {
+                    "numpy": lambda: _numpy(vectors, query),
+                    "floor": lambda: context.parallelize(range(tasks), tasks).map(str).collect(),
+                    "spark runner": lambda: engines["spark"].find(request),
+                    "memory runner": lambda: engines["memory"].find(request),
+                    "memory runner, filtered": lambda: engines["memory"].find(filtered),
+                },
+                repeats=7,
+                warm_up=3,
+            )
+            what = f"one query, {count:,} x 512, top 10"
+            includes = {
+                "numpy": "product and argpartition",
+                "floor": f"an empty job of {tasks} tasks",
+                "memory runner, filtered": "plan, masks, scan, finished results",
+            }
+            for who, each in done.items():
+                said = includes.get(who, "plan, scan, merge, finished results")
+                rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", said))
+            mid = {who: median(each) for who, each in done.items()}
+            if count == 200_000:
+                both = mid["floor"] + mid["numpy"]
+                rows.append(
+                    ratio_row(
+                        what,
+                        "spark runner / (floor + numpy)",
+                        mid["spark runner"] / both,
+                        "warm",
+                        "",
+                        1.2,
+                        False,
+                    )
+                )
+                rows.append(
+                    ratio_row(
+                        what,
+                        "memory runner, filtered / numpy",
+                        mid["memory runner, filtered"] / mid["numpy"],
+                        "warm",
+                        "",
+                        1.2,
+                        False,
+                    )
+                )
+                rows += _vector_function(spark, opened, query, mid["spark runner"], what)
+    _plot(rows)
+    return rows
+
+
+def _tasks(engine: SimilarityEngine) -> int:
+    return len(pack(engine.table.plan(Filters(kind="found")), 2))
+
+
+def _numpy(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    return np.argpartition(vectors @ query, -TOP)[-TOP:]
+
+
+def _vector_function(spark, opened, query, ours: float, what: str) -> list[Row]:  # type: ignore[no-untyped-def]
+    """What a user of Spark alone would write: the vector function over a cached array<float>."""
+    floats = F.arrow_udf(_floats, "array<float>")  # type: ignore[attr-defined]
+    frame = (
+        opened.frame().select("post_id", floats(F.col("photos")[0]["vector"]).alias("v")).cache()
+    )
+    frame.count()
+    asked = F.array(*[F.lit(float(x)).cast("float") for x in query])
+    if hasattr(F, "vector_cosine_similarity"):
+        score, name = F.vector_cosine_similarity("v", asked), "Spark's vector_cosine_similarity"
+    else:
+        product = F.zip_with("v", asked, lambda a, b: a * b)
+        score, name = (
+            F.aggregate(product, F.lit(0.0).cast("float"), lambda a, b: a + b),
+            "Spark's zip_with and aggregate",
+        )
+    top = frame.select("post_id", score.alias("s")).orderBy(F.desc("s")).limit(TOP)
+    done = alternating({name: top.collect}, repeats=3, warm_up=1)[name]
+    frame.unpersist()
+    return [
+        row(what, name, [1000 * s for s in done], "ms", "warm", "cached table, order by, limit"),
+        ratio_row(what, f"{name} / spark runner", median(done) / ours, "warm", "", 15, True),
+    ]
+
+
+def _plot(rows: list[Row]) -> None:
+    from benchmarks.plots import lines
+
+    points: dict[str, list[tuple[float, float]]] = {}
+    for each in rows:
+        if each.unit == "ms" and "query" in each.what and "Spark's" not in each.subject:
+            count = float(each.what.split(",", 1)[1].split(" x")[0].replace(",", ""))
+            points.setdefault(each.subject, []).append((count, each.value))
+    lines("search", points, "vectors of 512 numbers", "ms", "One query, top 10, resident")

@@ -1,0 +1,125 @@
+"""Queries that come at the same time, answered as one block: one pass over the vectors for all."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import partial
+from time import monotonic
+
+from matching_spark.scan import Request
+from matching_spark.similarity_engine import Found, SimilarityEngine
+
+
+@dataclass
+class _Block:
+    """Requests that differ in their queries only, and who waits for each."""
+
+    asked: list[tuple[Request, Future[Found]]] = field(default_factory=list)
+    since: float = field(default_factory=monotonic)
+
+    @property
+    def queries(self) -> int:
+        return sum(len(request.queries) for request, _ in self.asked)
+
+
+class Gatherer:
+    """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
+
+    A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
+    each other. While one block is computed the next one gathers, so a queue makes blocks larger,
+    not later. Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
+        self._engine = engine
+        self._wait_s = wait_ms / 1000
+        self._most = most  # queries of a block
+        self._blocks: dict[tuple[Request, str | None], _Block] = {}
+        self._change = threading.Condition()
+        self._closed = False
+        self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
+        self._worker.start()
+
+    def find(self, request: Request, snapshot: str | None = None) -> Found:
+        """As SimilarityEngine.find, from any thread; its errors are raised here."""
+        future: Future[Found] = Future()
+        # What every query of a block shares; a photo and words at once are each their own search.
+        key = (replace(request, queries=(), not_before=()), snapshot)
+        with self._change:
+            if self._closed:
+                raise RuntimeError("the gatherer is closed")
+            self._blocks.setdefault(key, _Block()).asked.append((request, future))
+            self._change.notify()
+        return future.result()
+
+    def close(self) -> None:
+        """Answer what was asked, then stop."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+        self._worker.join()
+
+    def __enter__(self) -> "Gatherer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while (taken := self._take()) is not None:
+            (shared, snapshot), asked = taken
+            find = partial(self._engine.find, snapshot=snapshot)
+            for part in _parts(asked, self._most):
+                _answer(find, shared, part)
+
+    def _take(
+        self,
+    ) -> tuple[tuple[Request, str | None], list[tuple[Request, Future[Found]]]] | None:
+        """The block that has waited longest, once it is due; None when closed and empty."""
+        with self._change:
+            while True:
+                if self._blocks:
+                    key, block = min(self._blocks.items(), key=lambda item: item[1].since)
+                    left = block.since + self._wait_s - monotonic()
+                    if left <= 0 or block.queries >= self._most or self._closed:
+                        return key, self._blocks.pop(key).asked
+                    self._change.wait(left)
+                elif self._closed:
+                    return None
+                else:
+                    self._change.wait()
+
+
+def _parts(
+    asked: list[tuple[Request, Future[Found]]], most: int
+) -> list[list[tuple[Request, Future[Found]]]]:
+    parts: list[list[tuple[Request, Future[Found]]]] = [[]]
+    for each in asked:
+        if parts[-1] and sum(len(r.queries) for r, _ in [*parts[-1], each]) > most:
+            parts.append([])
+        parts[-1].append(each)
+    return parts
+
+
+def _answer(
+    find: Callable[[Request], Found], shared: Request, asked: list[tuple[Request, Future[Found]]]
+) -> None:
+    dated = any(request.not_before for request, _ in asked)
+    queries = tuple(query for request, _ in asked for query in request.queries)
+    first = tuple(
+        day
+        for request, _ in asked
+        for day in (request.not_before or (None,) * len(request.queries))
+    )
+    try:
+        found = find(replace(shared, queries=queries, not_before=first if dated else ()))
+    except BaseException as error:
+        for _, future in asked:
+            future.set_exception(error)
+        return
+    at = 0
+    for request, future in asked:
+        mine = slice(at, at + len(request.queries))
+        future.set_result(replace(found, matches=found.matches[mine]))
+        at = mine.stop

@@ -1,0 +1,141 @@
+"""Cells and gathered queries through the engine: both runners, filters, closed posts."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import Filters, PostsTable, SimilarityEngine
+from matching_spark.cells import Cells, load_cells, save_cells, train
+from matching_spark.errors import StorageError
+from matching_spark.gather import Gatherer
+from matching_spark.index_commands import described
+from matching_spark.scan import Request, Vectors
+from matching_spark.shards import read
+from matching_spark.similarity import unit
+from matching_spark.vectors import ingest_vectors
+
+DIMENSION, COUNT, CELLS = 16, 600, 24
+FOUND = Filters(kind="found")
+
+
+@pytest.fixture(scope="module")
+def centres() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(30, DIMENSION))
+
+
+@pytest.fixture(scope="module")
+def table(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, centres: np.ndarray
+) -> PostsTable:
+    """Clustered vectors in two categories, with cells; some posts withdrawn after that."""
+    folder: Path = tmp_path_factory.mktemp("cells")
+    rng = np.random.default_rng(2)
+    rows = centres[rng.integers(30, size=COUNT)] + rng.normal(scale=0.3, size=(COUNT, DIMENSION))
+    content = {
+        "post_id": [f"f{i:04d}" for i in range(COUNT)],
+        "vector": pa.array(list(unit(rows)), pa.list_(pa.float32())),
+        "category": ["지갑" if i % 3 else "가방" for i in range(COUNT)],
+    }
+    pq.write_table(pa.table(content), folder / "v.parquet")
+    uri = str(folder / "t")
+    ingest_vectors(str(folder / "v.parquet"), uri, spark, "found")
+    opened = PostsTable.open(uri, spark)
+    shards = (read(file, DIMENSION) for file in opened.plan())
+    cells = train(shards, opened.model, COUNT, CELLS)
+    assert (len(cells.photos), len(cells.texts), cells.rows) == (CELLS, 0, COUNT)
+    opened.set_cells(save_cells(cells, f"{uri}/cells"))
+    opened.set_status([f"f{i:04d}" for i in range(0, COUNT, 50)], "withdrawn")
+    return opened
+
+
+def queries(centres: np.ndarray, count: int) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    rows = centres[rng.integers(30, size=count)] + rng.normal(scale=0.3, size=(count, DIMENSION))
+    return unit(rows)
+
+
+def test_few_cells_find_nearly_all_and_all_cells_are_exact(
+    table: PostsTable, centres: np.ndarray
+) -> None:
+    asked = queries(centres, 20)
+    memory = SimilarityEngine(table, "memory")
+    request = Request(tuple(Vectors(v) for v in asked), FOUND, 5, None)
+    exact = memory.find(request)
+    assert exact.exact
+    assert exact.rows == 20 * (COUNT + COUNT // 50)  # a changed post is a new row
+    every = memory.find(replace(request, nprobe=CELLS))
+    assert every.matches == exact.matches
+    few = memory.find(replace(request, nprobe=4))
+    assert not few.exact
+    assert few.rows < 0.4 * exact.rows
+    assert few.searched == exact.searched
+    hits = [
+        len({m.post_id for m in a} & {m.post_id for m in b}) / 5
+        for a, b in zip(few.matches, exact.matches, strict=True)
+    ]
+    assert np.mean(hits) > 0.9
+    where = Filters(kind="found", category="가방")
+    for match in memory.search(asked[:1], nprobe=3, where=where)[0]:
+        assert (match.category, match.status) == ("가방", "open")
+    spark = SimilarityEngine(table, "spark")
+    assert spark.find(replace(request, nprobe=4)).matches == few.matches
+    assert spark.find(request).matches == exact.matches
+
+
+def test_gathered_queries_get_the_answers_they_get_alone(
+    table: PostsTable, centres: np.ndarray
+) -> None:
+    engine = SimilarityEngine(table, "memory")
+    asked = queries(centres, 24)
+    requests = [
+        Request((Vectors(v),), FOUND if i % 3 else Filters(category="지갑"), 4 + i % 2, None)
+        for i, v in enumerate(asked)
+    ]
+    want = [engine.find(request).matches for request in requests]
+    got: list[object] = [None] * len(requests)
+    calls = []
+    find = engine.find
+    engine.find = lambda *a, **k: (calls.append(1), find(*a, **k))[1]  # type: ignore
+    with Gatherer(engine, wait_ms=200) as gatherer:
+
+        def ask(i: int) -> None:
+            got[i] = gatherer.find(requests[i]).matches
+
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(requests))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert got == want
+    assert len(calls) < len(requests)
+    with pytest.raises(RuntimeError, match="closed"):
+        gatherer.find(requests[0])
+
+
+def test_cells_say_when_they_are_torn_gone_or_outgrown(table: PostsTable) -> None:
+    state = described(table)
+    assert state is not None
+    assert (state["photos"], state["advice"]) == (CELLS, None)
+    cells = load_cells(state["uri"])
+    uri = save_cells(replace(cells, rows=COUNT // 10), f"{table.uri}/cells")
+    original = table.space.cells
+    table.set_cells(uri)
+    grown = described(table)
+    assert grown is not None
+    assert "outgrown" in grown["advice"]
+    table.set_cells(str(original))
+    assert Cells.from_bytes(cells.to_bytes()).photos.tolist() == cells.photos.tolist()
+    load_cells.cache_clear()
+    path = Path(uri)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(StorageError, match="torn; run `matching-spark index`"):
+        load_cells(uri)
+    path.unlink()
+    with pytest.raises(StorageError, match="has gone"):
+        load_cells(uri)
