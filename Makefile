@@ -40,10 +40,15 @@ PEERS := .venv-texts/.ready .venv-spark43/.ready
 	$(UV) pip install --quiet --python .venv-spark43/bin/python -r $<
 	@touch $@
 
+VIT := benchmarks/models/ViT-B-32
+
+$(VIT)/config.json: | $(TORCH)/.ready
+	PYTHONPATH=src $(TORCH)/bin/python -m matching_spark.main models export ViT-B-32 $(VIT)
+
 bench: setup $(PEERS) ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
 	.venv/bin/python -m benchmarks
 
-bench-full: setup $(PEERS) ## the large sizes and all peers, an hour or more
+bench-full: setup $(PEERS) $(VIT)/config.json ## the large sizes and all peers, an hour or more
 	.venv/bin/python -m benchmarks --full
 
 lint: setup ## ruff and mypy
@@ -69,15 +74,21 @@ $(TORCH)/.ready: training/requirements.txt | setup
 test-parity: $(TORCH)/.ready ## our vectors against open_clip's, by hand: it fetches torch
 	PYTHONPATH=src:. $(TORCH)/bin/pytest -q -W ignore -p no:cacheprovider --rootdir parity parity
 
-model: $(TORCH)/.ready ## train the small CLIP again, export and measure it: some CPU hours
-	$(TORCH)/bin/python training/train.py --data training/data --out training/data/small.pt
-	$(TORCH)/bin/python training/export.py training/data/small.pt src/matching_spark/models/small-clip
-	$(TORCH)/bin/python training/evaluate.py src/matching_spark/models/small-clip \
-	  --data training/data --out training/data/measured.json
-	$(TORCH)/bin/python training/card.py src/matching_spark/models/small-clip \
-	  --measured training/data/measured.json --curve training/data/small.csv
+MODEL := src/matching_spark/models/small-clip
+DATA := training/data
+
+model: $(TORCH)/.ready ## train the small CLIP again, both towers, measure it, write its card: hours
+	$(TORCH)/bin/python training/train.py --data $(DATA) --out $(DATA)/image.pt
+	$(TORCH)/bin/python training/export.py image $(DATA)/image.pt $(MODEL)
+	$(MAKE) text-tower
+
+text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that is there, and the card
+	$(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx --data $(DATA) --out $(DATA)/text.pt
+	$(TORCH)/bin/python training/export.py text $(DATA)/text.pt $(MODEL)
+	$(TORCH)/bin/python training/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/measured.json
+	$(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
 
 clean: ## remove what the targets made
 	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test test-cluster environment test-parity model bench bench-full lint clean
+.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean

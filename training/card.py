@@ -1,7 +1,8 @@
-"""The model's card: `python card.py FOLDER --measured measured.json --curve small.csv`.
+"""The model's card: `python card.py FOLDER --measured measured.json --curves DATA`.
 
-Writes README.md and curve.png into the model folder, and the default thresholds into config.json:
-the cosine that 95 % of the held-out vendor's true pairs reach.
+Writes README.md and the curves into the model folder, and the default thresholds into config.json:
+the cosine that 95 % of the held-out vendor's true pairs reach. A stage that was not run again keeps
+the picture of its curve.
 """
 
 import argparse
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import unseen
+from evaluate import SENTENCE
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -18,6 +21,7 @@ from matplotlib import pyplot as plt
 TRUE_PAIRS = "p5"  # the percentile that a threshold leaves below it
 PAIRS = {"image-image": "same item", "text-image": "text to its photo"}
 HELD_OUT = "held-out vendor"
+STAGES = {"image": "Both towers", "text": "Text tower alone"}
 
 
 def thresholds(folder: Path, measured: dict[str, Any]) -> dict[str, float]:
@@ -59,12 +63,12 @@ def tables(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def curve(log: Path, picture: Path) -> None:
+def curve(log: Path, picture: Path, title: str) -> None:
     with log.open(encoding="utf-8") as file:
         rows = [(int(r["step"]), float(r["loss"])) for r in csv.DictReader(file)]
     figure, axes = plt.subplots(figsize=(6.4, 3.2), dpi=100, layout="constrained")
     axes.plot(*zip(*rows, strict=True), color="black", linewidth=1.5)
-    axes.set(title="Training loss", xlabel="step", ylabel="contrastive loss (mean of 50 steps)")
+    axes.set(title=title, xlabel="step", ylabel="contrastive loss (mean of 50 steps)")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     figure.savefig(picture)
@@ -74,11 +78,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--measured", type=Path, required=True)
-    parser.add_argument("--curve", type=Path, required=True)
+    parser.add_argument("--curves", type=Path, required=True)
     arguments = parser.parse_args()
     numbers = json.loads(arguments.measured.read_text(encoding="utf-8"))
     cuts = thresholds(arguments.folder, numbers)
-    curve(arguments.curve, arguments.folder / "curve.png")
+    for stage, title in STAGES.items():
+        if (log := arguments.curves / f"{stage}.csv").exists():
+            curve(log, arguments.folder / f"curve-{stage}.png", title)
     config = json.loads((arguments.folder / "config.json").read_text(encoding="utf-8"))
     size = sum(p.stat().st_size for p in arguments.folder.rglob("*.onnx")) / 1e6
     text = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
@@ -87,6 +93,11 @@ if __name__ == "__main__":
         image=cuts["image-image"],
         text=cuts["text-image"],
         megabytes=f"{size:.1f}",
-        steps=f"{config['matching_spark']['steps']:,}",
+        steps=f"{config['matching_spark']['text_steps']:,}",
+        context=config["text_cfg"]["context_length"],
+        unseen=unseen.UNSEEN.format(x="갈색 지갑", o="을"),
+        sentence=SENTENCE.format(x="갈색 지갑", o="을"),
+        others="\n".join(f"  - {form.format(x='갈색 지갑', o='을')}" for form in unseen.OTHERS),
+        english=unseen.ENGLISH.format(x="brown wallet"),
     )
     (arguments.folder / "README.md").write_text(text, encoding="utf-8")

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from captions import caption, sentence
+import unseen
+from captions import ENGLISH, sentence
 from draw import COLOURS
 from PIL import Image
 from sources import HELD_OUT, TRAINED, Sprites, sprites, things
@@ -22,7 +23,21 @@ from train import World
 
 GALLERY = 1000
 SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
-UNSEEN = "버스 뒷자리에 둔 {x}{o} 누가 챙겨 가신 것 같은데 혹시 아시는 분 계실까요"
+ENGLISH_FORMS = (
+    "{x}",
+    "{x}",
+    "a {x}",
+    "a photo of a {x}",
+    "lost {x}",
+    "found {x}",
+    "I lost my {x}",
+    "I lost a {x} on the subway yesterday",
+    "a {x} left on the bus",
+    "looking for my {x}",
+    "have you seen a {x}?",
+    "a {x} was found at the station",
+    "my {x} is missing, please help",
+)
 WALLET = "지갑"
 REAL = {  # scikit-image's own photographs of things that the classes name
     "chelsea.png": "고양이",
@@ -41,8 +56,10 @@ class Model:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tokenizer = Tokenizer.from_file(str(folder / "textual" / "tokenizer.json"))
-        self.tokenizer.enable_padding(length=32, pad_id=0, pad_token="<pad>")
-        self.tokenizer.enable_truncation(32)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        context = config["text_cfg"]["context_length"]
+        self.tokenizer.enable_padding(length=context, pad_id=0, pad_token="<pad>")
+        self.tokenizer.enable_truncation(context)
 
     def images(self, pixels: np.ndarray) -> np.ndarray:
         """pixels: (n, 3, side, side) in [0, 1] -> (n, d) of unit length."""
@@ -91,11 +108,17 @@ def _group(model: Model, art: Sprites, vendors: tuple[str, ...], seed: int) -> d
     a, b = _photos(model, world, sprite, [c for _, c in pairs])
     own = random.Random(seed)
     plain = [f"{palette[c]} {names[t].korean[0]}" for t, c in pairs]
+    english = [f"{ENGLISH[palette[c]]} {own.choice(names[t].english)}" for t, c in pairs]
+    others = unseen.OTHERS
     texts = {
         "Korean words": plain,
         "Korean sentence": [sentence(x, SENTENCE) for x in plain],
-        "Korean, unseen sentence": [sentence(x, UNSEEN) for x in plain],
-        "English": [caption(names[t], palette[c], "en", own) for t, c in pairs],
+        "Korean, unseen sentence": [sentence(x, unseen.UNSEEN) for x in plain],
+        "Korean, three other unseen sentences": [
+            sentence(x, others[i % len(others)]) for i, x in enumerate(plain)
+        ],
+        "English": [own.choice(ENGLISH_FORMS).format(x=x) for x in english],
+        "English, unseen sentence": [unseen.ENGLISH.format(x=x) for x in english],
     }
     recalls = {"same item": recall(a @ b.T, rng)}
     cosines = {}

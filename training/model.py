@@ -1,11 +1,12 @@
-"""The two towers: 64 x 64 photos and 32 tokens, each to a unit vector of 128 numbers."""
+"""The two towers: 64 x 64 photos and 64 tokens, each to a unit vector of 128 numbers."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 DIMENSION = 128
-CONTEXT = 32
+CONTEXT = 64  # tokens; a sentence of 90 Korean letters whose words are not in the vocabulary
+VOCABULARY = 3000
 
 
 class Block(nn.Module):
@@ -63,27 +64,29 @@ class Layer(nn.Module):
         q, k, v = (
             self.qkv(self.n1(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
         )
-        scores = q @ k.transpose(-1, -2) / (w // self.heads) ** 0.5 + mask
-        x = x + self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(b, t, w))
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.proj(seen.transpose(1, 2).reshape(b, t, w))
         return x + self.mlp(self.n2(x))
 
 
 class TextTower(nn.Module):
-    """Token 0 is the padding."""
+    """Token 0 is the padding. A learned weight says how much each token counts: most say nothing."""
 
     def __init__(self, vocabulary: int, width: int = 128, layers: int = 2, heads: int = 4) -> None:
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
+        nn.init.normal_(self.token.weight, std=0.02)
         self.position = nn.Parameter(torch.randn(CONTEXT, width) * 0.02)
         self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
+        self.weigh = nn.Linear(width, 1)
         self.out = nn.Linear(width, DIMENSION)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        there = (tokens != 0).float()
-        mask = (1 - there)[:, None, None, :] * -1e4
+        mask = (tokens == 0).float() * -1e4
         x = self.token(tokens) + self.position[: tokens.shape[1]]
         for layer in self.layers:
-            x = layer(x, mask)
-        x = self.norm(x) * there[:, :, None]
-        return F.normalize(self.out(x.sum(1) / there.sum(1, keepdim=True).clamp(min=1)), dim=-1)
+            x = layer(x, mask[:, None, None, :])
+        x = self.norm(x)
+        weights = (self.weigh(x).squeeze(2) + mask).softmax(1)
+        return F.normalize(self.out((weights[:, :, None] * x).sum(1)), dim=-1)

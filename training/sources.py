@@ -150,14 +150,17 @@ def _icons(data: Path, vendor: str) -> dict[str, str]:
     }
 
 
-def words(data: Path) -> list[str]:
-    """emojibase's labels and tags in both languages, for the tokenizer only."""
-    folder = unpack(EMOJIBASE, data) / "package"
-    out = []
-    for language in ("ko", "en"):
-        for row in json.loads((folder / language / "data.json").read_text(encoding="utf-8")):
-            out += [row["label"], *row.get("tags", [])]
-    return out
+def words(data: Path, language: str) -> list[str]:
+    """emojibase's labels and tags, without those that name a thing of the classes."""
+    path = unpack(EMOJIBASE, data) / "package" / language / "data.json"
+    names = {n.lower() for t in things() for n in (*t.korean, *t.english)}
+    long = [n for n in names if len(n) > 1]
+    out = set()
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        for word in (row["label"].lower(), *row.get("tags", [])):
+            if word not in names and not any(n in word for n in long):
+                out.add(word)
+    return sorted(out)
 
 
 def _draw(vendor: str, code: str, data: Path) -> Image.Image | None:

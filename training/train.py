@@ -1,34 +1,38 @@
-"""Train the small CLIP: `python train.py --data DATA --out CHECKPOINT`.
+"""Train both towers of the small CLIP: `python train.py --data DATA --out CHECKPOINT`.
 
 Batches are a function of the seed and the step, so that a run cut off and started again goes on
-from its last checkpoint and draws what it would have drawn.
+from its last checkpoint and draws what it would have drawn. The text tower is then trained on by
+train_text.py, which costs a tenth a step.
 """
 
 import argparse
 import math
 import random
-import time
 from pathlib import Path
 
 import torch
 from captions import caption
 from draw import COLOURS, colour_rgb, photos, restyle, tint
-from model import CONTEXT, ImageTower, TextTower
+from fit import fit
+from model import CONTEXT, VOCABULARY, ImageTower, TextTower
 from sources import TRAINED, Sprites, Thing, sprites, things, words
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
 CLASSES, PHOTOS_AN_ITEM = 64, 2
-WARM_UP_STEPS, RATE = 150, 2e-3
+RATE = 2e-3
 
 
-def tokenizer(data: Path, seed: int, size: int = 1600) -> Tokenizer:
+def tokenizer(data: Path, seed: int, size: int = VOCABULARY) -> Tokenizer:
     """Byte-level BPE over captions and emojibase's words; case and forms folded inside it."""
     rng = random.Random(seed)
-    text = words(data) * 2
-    for thing in things():
-        for language in ("ko", "en"):
-            text += [caption(thing, rng.choice([None, *COLOURS]), language, rng) for _ in range(24)]
+    text = []
+    for language in ("ko", "en"):
+        some = words(data, language)
+        text += some * 2
+        for thing in things():
+            for _ in range(40):
+                text.append(caption(thing, rng.choice([None, *COLOURS]), language, rng, some))
     out = Tokenizer(models.BPE(unk_token=None))
     out.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     out.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -157,60 +161,12 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
     tok = tokenizer(data, seed)
     world = World(sprites(data), things(), TRAINED, seed)
     net = Trainer(tok.get_vocab_size()).to(memory_format=torch.channels_last)
-    average = {k: v.clone() for k, v in net.state_dict().items()}
-    decay = [p for p in net.parameters() if p.ndim > 1]
-    rest = [p for p in net.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-        lr=RATE,
-        betas=(0.9, 0.98),
-    )
-    first = 0
-    if out.exists():
-        saved = torch.load(out, weights_only=True)
-        average, first = saved["state"], saved["step"]
-        net.load_state_dict(saved["raw"])
-        optimiser.load_state_dict(saved["optimiser"])
-        print(f"goes on from step {first} of {out}", flush=True)
-    else:
-        out.with_suffix(".csv").write_text("step,loss\n", encoding="utf-8")
-    start, seen = time.time(), 0.0
-    for step in range(first, steps):
-        rate = RATE * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+
+    def loss_at(step: int) -> torch.Tensor:
         shots, texts, thing, colour, named = world.batch(step)
-        loss = net(shots, tokens(tok, texts), thing, colour, named)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        keep = min(0.998, (step + 1) / (step + 10))
-        for k, v in net.state_dict().items():
-            if v.is_floating_point():
-                average[k].lerp_(v, 1 - keep)
-            else:
-                average[k].copy_(v)
-        done = step + 1
-        seen = 0.98 * seen + 0.02 * loss.item()
-        if done % 50 == 0:
-            smooth = seen / (1 - 0.98 ** (done - first))
-            print(f"{done} {smooth:.3f} {time.time() - start:.0f}s", flush=True)
-            with out.with_suffix(".csv").open("a", encoding="utf-8") as curve:
-                curve.write(f"{done},{smooth:.4f}\n")
-        if done % 250 == 0 or done == steps:
-            part = out.with_suffix(".part")
-            torch.save(
-                {
-                    "state": average,
-                    "raw": net.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "tokenizer": tok.to_str(),
-                    "step": done,
-                },
-                part,
-            )
-            part.replace(out)
+        return net(shots, tokens(tok, texts), thing, colour, named)
+
+    fit(net, loss_at, out, tok, run=f"both towers, seed {seed}", steps=steps, peak=RATE)
 
 
 def load(path: Path) -> tuple[Trainer, Tokenizer, dict]:
