@@ -15,9 +15,11 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig
+from typer.testing import CliRunner
 
 from matching_spark.clip import ClipModel
 from matching_spark.export import export_model
+from matching_spark.main import app
 from tests.odd import TEXTS, odd_images
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
@@ -132,6 +134,20 @@ def test_texts(pair) -> None:
     _, model, _, tokenizer, ours = pair
     with torch.no_grad():
         held(ours.embed_texts(TEXTS), model.encode_text(tokenizer(TEXTS)))
+
+
+def test_the_command_makes_a_folder(pair, tmp_path: Path) -> None:
+    name = pair[0]
+    if name != "siglip":
+        pytest.skip("the smallest of them says it")
+    folder = tmp_path / "made"
+    run = CliRunner()
+    done = run.invoke(app, ["models", "export", name, str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    made = ClipModel(folder)
+    assert made.preprocess.size == (64, 64)
+    assert np.abs(np.linalg.norm(made.embed_texts(TEXTS), axis=1) - 1).max() < 1e-5
+    assert run.invoke(app, ["models", "export", name, str(folder)]).exit_code != 0  # not over it
 
 
 def keep(name: str, ours: ClipModel, images: torch.Tensor, texts: torch.Tensor) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -205,3 +206,24 @@ def test_killed_and_run_again_nothing_is_lost_or_embedded_twice(
     assert (report.accepted, report.rejected) == (count, 0)
     assert report.embedded == count - done
     assert table.frame().count() == table.frame().select("post_id").distinct().count() == count
+
+
+def test_threads_never_fight(spark: SparkSession, clip: ClipModel) -> None:
+    """A task has one core: one thread for ONNX Runtime, one for OpenMP and BLAS."""
+    folder = str(clip.folder)
+
+    def threads(_: object) -> Iterator[tuple[str, set[int], int]]:
+        import faiss  # noqa: F401  (brings OpenMP)
+        from threadpoolctl import threadpool_info
+
+        from matching_spark.clip import worker_model
+
+        model = worker_model(folder, 8, "cpu")
+        options = model._visual.get_session_options()
+        pools = {pool["num_threads"] for pool in threadpool_info()}
+        yield os.environ["OMP_NUM_THREADS"], pools, options.intra_op_num_threads
+
+    for said, pools, onnx in (
+        spark.sparkContext.parallelize(range(2), 2).mapPartitions(threads).collect()
+    ):
+        assert (said, pools, onnx) == ("1", {1}, 1)

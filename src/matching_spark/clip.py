@@ -43,6 +43,7 @@ DTYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
+CPU_STRIDE = 8
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -155,8 +156,8 @@ class ClipModel:
         if not count:
             return np.empty((0, self.dimension), dtype=np.float32)
         wanted = session.get_inputs()
-        fixed = wanted[0].shape[0]
-        size = fixed if isinstance(fixed, int) and fixed > 0 else self.batch_size
+        fixed = _fixed_batch(session)
+        size = fixed or self.batch_size
         rows = []
         for start in range(0, count, size):
             here = min(size, count - start)
@@ -173,6 +174,16 @@ class ClipModel:
             raise ModelError(
                 f"{self.folder} gives no vectors of {self.dimension}: {error}"
             ) from None
+
+    @property
+    def stride(self) -> int:
+        """How many photos to prepare while the model runs on those before.
+
+        A CPU gains nothing from large batches, and the first one is waited for.
+        """
+        return _fixed_batch(self._visual) or (
+            min(self.batch_size, CPU_STRIDE) if self.provider == CPU else self.batch_size
+        )
 
     @cached_property
     def _visual(self) -> ort.InferenceSession:
@@ -241,6 +252,12 @@ class ClipModel:
 def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
     """The model of a Spark worker: loaded once a process, one thread a task core."""
     return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+
+
+def _fixed_batch(session: ort.InferenceSession) -> int | None:
+    """The rows that a tower takes, where it takes no other number."""
+    rows = session.get_inputs()[0].shape[0]
+    return rows if isinstance(rows, int) and rows > 0 else None
 
 
 def _called(folder: Path) -> str:

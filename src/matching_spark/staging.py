@@ -78,7 +78,7 @@ class Staging:
     def embed(self, what: str, items: "RDD[Item]", count: int) -> float:
         """Stage the vectors of `count` items, each key once; returns the seconds it took."""
         done = self.spark.sparkContext.accumulator(0)
-        task = _embedder(
+        task = embedder(
             str(self.model.folder.resolve()),
             self.model.batch_size,
             self.model.device,
@@ -138,7 +138,7 @@ class _Batch:
     texts: list[Item]
 
 
-def _embedder(
+def embedder(
     folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
@@ -152,11 +152,13 @@ def _embedder(
         if not todo:
             return
         model = worker_model(folder, batch_size, device)
-        batches = (todo[i : i + batch_size] for i in range(0, len(todo), batch_size))
+        # A tower that nothing asks for is not loaded.
+        step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
+        batches = (todo[i : i + step] for i in range(0, len(todo), step))
         rows: list[dict[str, Any]] = []
         for batch in ahead(_prepare(each, model, kept) for each in batches):
             rows += batch.rows
-            if batch.photos:  # a tower that nothing asks for is not loaded
+            if batch.photos:
                 vectors = model.embed_pixels(batch.pixels)
                 pairs = zip(batch.photos, vectors, strict=True)
                 rows += [_row(key, uri, vector) for (key, uri), vector in pairs]
