@@ -28,6 +28,18 @@ test: setup ## every fast test
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' tests/cluster
 
+test-notebook: setup ## the notebook from a clean kernel
+	.venv/bin/pytest -m notebook tests/notebook
+
+notebook: setup ## run the notebook and keep its outputs
+	.venv/bin/python scripts/notebook.py
+
+test-package: setup ## the wheel in an empty environment
+	.venv/bin/pytest -m package tests/package
+
+docs: setup ## the site, into site/; its links are checked
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+
 PEERS := .venv-texts/.ready .venv-spark43/.ready
 
 .venv-texts/.ready: benchmarks/peers/texts.txt | setup
@@ -89,6 +101,6 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 	$(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
 
 clean: ## remove what the targets made
-	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean
+.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-package test-notebook notebook

@@ -1,6 +1,9 @@
 """One Spark for all tests, one small world, and brute force to hold every answer against."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,3 +49,21 @@ def clip() -> ClipModel:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder: Path = tmp_path_factory.mktemp("world")
     return draw_world(folder, posts=40, seed=3)
+
+
+def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "matching_spark.main", *arguments]
+    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the demo has run, as `make demo` runs it, with fewer posts."""
+    folder: Path = tmp_path_factory.mktemp("tour")
+    for _ in range(2):  # run again, nothing fails on what is already there
+        done = call("demo", "--posts", "40", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert json.loads((folder / "demo-out" / "matches.json").read_text("utf-8")) == result
+    assert "0 posts accepted, 40 were there already" in done.stderr
+    return folder

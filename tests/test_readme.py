@@ -1,37 +1,17 @@
 """The README as a new user takes it: its commands and Python examples, run as they stand."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
 import matching_spark
+from tests.conftest import call
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-
-
-def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "matching_spark.main", *arguments]
-    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def toured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the demo has run, as `make demo` runs it, with fewer posts."""
-    folder: Path = tmp_path_factory.mktemp("tour")
-    for _ in range(2):  # run again, nothing fails on what is already there
-        done = call("demo", "--posts", "40", cwd=folder)
-        assert done.returncode == 0, done.stderr
-        result = json.loads(done.stdout)
-        assert json.loads((folder / "demo-out" / "matches.json").read_text("utf-8")) == result
-    assert "0 posts accepted, 40 were there already" in done.stderr
-    return folder
 
 
 def test_the_tour_finds_the_lost_thing(toured: Path) -> None:

@@ -6,6 +6,7 @@ error: over the ten best of each lost post, ten bins of equal width (Naeini et a
 95 % of a bootstrap over the lost posts, the same draws for every method.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -21,6 +22,7 @@ DRAWS = 500
 RECALL_AT = (1, 5, 10)
 LOOKED_AT = 10  # the best of each lost post: what a person sees, and what a probability is for
 BINS = 10
+THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 PRECISIONS = (0.5, 0.8, 0.9, 0.95, 0.99)
 MANY = 10  # lost posts of a category or colour, fewer say nothing
 
@@ -106,7 +108,7 @@ def evaluate(pairs: Pairs, calibration: Calibration, split: str) -> dict[str, An
         "reliability": reliability(pairs, fused),
         "queries": _queries(pairs, calibration),
         "by": _slices(pairs, fused),
-        "curve": _curve(pairs, fused),
+        "curve": curve(pairs, fused),
     }
 
 
@@ -182,9 +184,11 @@ def _slices(pairs: Pairs, scores: Float64) -> dict[str, Any]:
     return out
 
 
-def _curve(pairs: Pairs, scores: Float64) -> list[dict[str, float]]:
-    """Precision and recall by threshold."""
-    return [_at(pairs, scores, float(t)) for t in np.round(np.arange(0.05, 1, 0.05), 2)]
+def curve(
+    pairs: Pairs, scores: Float64, thresholds: Sequence[float] = THRESHOLDS
+) -> list[dict[str, float]]:
+    """By threshold (inclusive): how many pairs reach it, their precision and recall."""
+    return [_at(pairs, scores, threshold) for threshold in thresholds]
 
 
 def _at(pairs: Pairs, scores: Float64, threshold: float) -> dict[str, float]:

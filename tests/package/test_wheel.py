@@ -1,0 +1,65 @@
+"""The wheel in an empty environment: the tour runs there, and no extra is needed or imported."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# What only an extra brings: the core must run where none of them can be imported.
+EXTRAS = ("hdfs_native", "sklearn", "httpx", "matplotlib", "nbclient", "fastapi")
+
+pytestmark = pytest.mark.package
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    # An environment of its own: nothing of ours on its paths.
+    ours = (
+        "PYTHONPATH",
+        "VIRTUAL_ENV",
+        "UV_PROJECT_ENVIRONMENT",
+        "SPARK_CONF_DIR",
+        "PYSPARK_PYTHON",
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an empty environment with the wheel and its locked core dependencies."""
+    folder: Path = tmp_path_factory.mktemp("package")
+    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
+    (wheel,) = folder.glob("*.whl")
+    core = run(uv, "export", "--locked", "--no-dev", "--no-emit-project", "-q", cwd=ROOT)
+    (folder / "core.txt").write_text(core, encoding="utf-8")
+    run(uv, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    python = folder / "env" / "bin" / "python"
+    run(uv, "pip", "install", "--quiet", "--python", python, "-r", folder / "core.txt")
+    run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
+    return python.parent
+
+
+def test_no_extra_is_there_and_every_module_that_needs_none_imports(installed: Path) -> None:
+    script = (
+        "import importlib.util as u, json, pkgutil, matching_spark\n"
+        f"print(json.dumps([m for m in {EXTRAS!r} if u.find_spec(m)]))\n"
+        "for name in matching_spark.__all__: getattr(matching_spark, name)\n"
+        "import matching_spark.main\n"
+    )
+    assert json.loads(run(installed / "python", "-c", script)) == []
+
+
+def test_the_tour_runs_there(installed: Path, tmp_path: Path) -> None:
+    told = run(installed / "matching-spark", "demo", "--posts", "40", cwd=tmp_path)
+    result = json.loads(told)
+    assert result["results"]
+    assert json.loads((tmp_path / "demo-out" / "matches.json").read_text("utf-8")) == result
+    assert "<img" in (tmp_path / "demo-out" / "matches.html").read_text("utf-8")

@@ -1,0 +1,77 @@
+"""The site: it builds, its links lead somewhere, its examples run, its commands exist."""
+
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from typer.main import get_command
+
+from matching_spark.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+EXAMPLES = [
+    pytest.param(example, id=f"{page.stem}-{i}")
+    for page in PAGES
+    for i, example in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S))
+]
+
+
+def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    commands = (tmp_path / "reference" / "commands.html").read_text("utf-8")
+    settings = (tmp_path / "reference" / "settings.html").read_text("utf-8")
+    python = (tmp_path / "reference" / "python.html").read_text("utf-8")
+    assert "matching-spark search" in commands
+    assert "similarity.top_k" in settings
+    assert "search_posts" in python
+    fetched = re.findall(r"""(?:src|href)=["'](https?://[^"']+\.(?:js|css|woff2?))""", commands)
+    assert not fetched, "the site must be readable without a network"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_of_the_site_run(
+    example: str, toured: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(toured)
+    exec(example, {})
+
+
+def commands_of(text: str) -> list[str]:
+    blocks = "\n".join(re.findall(r"```(?:sh|bash)?\n(.*?)```", text, re.S)).replace("\\\n", " ")
+    lines = (line.strip().removeprefix(".venv/bin/") for line in blocks.splitlines())
+    return [line for line in lines if re.match(r"matching-spark( |$)", line)]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("README*.md")], ids=lambda page: page.name)
+def test_commands_of_a_page_exist_with_the_options_they_name(page: Path) -> None:
+    root = get_command(app)
+    for line in commands_of(page.read_text("utf-8")):
+        words = shlex.split(line, comments=True)
+        ends = [i for i, word in enumerate(words) if word in ("&&", "|", ";")]
+        for start, end in itertools.pairwise([-1, *ends, len(words)]):
+            part = words[start + 1 : end]
+            if part[:1] != ["matching-spark"] or "..." in part:
+                continue
+            command: Any = root
+            rest = part[1:]
+            while hasattr(command, "commands") and rest:
+                assert rest[0] in command.commands, f"{page.name}: {line}"
+                command, rest = command.commands[rest[0]], rest[1:]
+            known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+            given = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
+            assert given <= known | {"--help"}, f"{page.name}: {line}"
