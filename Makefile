@@ -84,7 +84,7 @@ $(TORCH)/.ready: training/requirements.txt | setup
 	@touch $@
 
 test-parity: $(TORCH)/.ready ## our vectors against open_clip's, by hand: it fetches torch
-	PYTHONPATH=src:. $(TORCH)/bin/pytest -q -W ignore -p no:cacheprovider --rootdir parity parity
+	PYTHONPATH=src:. $(TORCH)/bin/pytest -W ignore -p no:cacheprovider --rootdir parity parity
 
 MODEL := src/matching_spark/models/small-clip
 DATA := training/data
