@@ -120,18 +120,24 @@ def session(started: Cluster) -> Iterator[SparkSession]:
 
 
 def run(
-    cluster: Cluster, command: str, *arguments: str, table: str, code: int = 0, **env: str
+    cluster: Cluster,
+    command: str,
+    *arguments: str,
+    table: str,
+    code: int = 0,
+    master: str | None = None,
+    **env: str,
 ) -> dict[str, Any]:
     """A command of its own process on the cluster; its JSON, or its error."""
     where: tuple[str, ...] = ("--table", table)
     if command != "status":
-        where = (*where, "--conf", f"spark.master={cluster.master}")
+        where = (*where, "--conf", f"spark.master={master or cluster.master}")
     environment = os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf} | env
     done = subprocess.run(
         [sys.executable, "-m", "matching_spark.main", command, *arguments, *where],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
         env=environment,
         check=False,
     )

@@ -312,14 +312,16 @@ def test_a_full_disk_under_sparks_local_folder(cluster: Cluster, tmp_path: Path)
     rows = vectors(30_000, dimension=512)
     mine = {f"p{i:06d}": rows[i] for i in range(len(rows))}
     source = write(tmp_path / "a.parquet", mine, 5000)
+    # In one process: a standalone worker gives its executors a folder of its own.
     local = ("--conf", f"spark.local.dir={disk.path}", "--conf", "spark.driver.memory=700m")
+    asked = ("ingest", source, "--kind", "found", *local)
     try:
         disk.resize(75)  # Iceberg's jar and not the 60 MB of shuffled rows
-        error = run(cluster, "ingest", source, "--kind", "found", *local, table=uri, code=4)
+        error = run(cluster, *asked, table=uri, master="local[2]", code=4)
         assert "No space left" in error["error"]
         assert PostsTable.open(uri).snapshot is None
         disk.free()
-        done = run(cluster, "ingest", source, "--kind", "found", *local, table=uri)
+        done = run(cluster, *asked, table=uri, master="local[2]")
         assert done["accepted"] == len(mine)
         assert_holds(uri, mine)
     finally:
@@ -349,9 +351,7 @@ print(json.dumps(done))
 """
 
 
-def test_four_writers_at_once_and_a_search_meanwhile(
-    cluster: Cluster, session: SparkSession, tmp_path: Path
-) -> None:
+def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path: Path) -> None:
     """All of one new table, each with posts of its own and the same hundred as the others."""
     uri = f"{cluster.hdfs}/writers"
     shared = {f"z-shared-{i}": row for i, row in enumerate(vectors(100, seed=50))}
@@ -369,30 +369,34 @@ def test_four_writers_at_once_and_a_search_meanwhile(
         subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for c in commands
     ]
-    query, seen, searched = vectors(1, 77), 0, 0
-    while any(w.poll() is None for w in writers):
-        try:
-            table = PostsTable.open(uri)
-        except Exception:  # not made yet
+    try:
+        query, seen, searched = vectors(1, 77), 0, 0
+        while any(w.poll() is None for w in writers):
+            try:
+                table = PostsTable.open(uri)
+            except Exception:  # not made yet
+                time.sleep(0.5)
+                continue
+            if table.snapshot is None:
+                continue
+            engine = SimilarityEngine(table, "memory")
+            hits = engine.search(query, 10_000)[0]
+            # One snapshot: what is open in it, all of it and nothing of a later one.
+            at = table.snapshot
+            table.refresh()
+            again = SimilarityEngine(table, "memory").search(query, 10_000, snapshot=at)[0]
+            assert hits == again
+            assert len({m.post_id for m in hits}) == len(hits)
+            assert len(hits) >= seen - 8  # withdrawn ones go, nothing else does
+            seen, searched = max(seen, len(hits)), searched + 1
             time.sleep(0.5)
-            continue
-        if table.snapshot is None:
-            continue
-        engine = SimilarityEngine(table, "memory")
-        hits = engine.search(query, 10_000)[0]
-        # One snapshot: what is open in it, all of it and nothing of a later one.
-        at = table.snapshot
-        table.refresh()
-        again = SimilarityEngine(table, "memory").search(query, 10_000, snapshot=at)[0]
-        assert hits == again
-        assert len({m.post_id for m in hits}) == len(hits)
-        assert len(hits) >= seen - 8  # withdrawn ones go, nothing else does
-        seen, searched = max(seen, len(hits)), searched + 1
-        time.sleep(0.5)
-    for writer in writers:
-        said, complained = writer.communicate()
-        assert writer.returncode == 0, complained
-        assert said.strip()
+        for writer in writers:
+            said, complained = writer.communicate()
+            assert writer.returncode == 0, complained
+            assert said.strip()
+    finally:
+        for writer in writers:
+            writer.kill()
     assert searched > 3
     assert_holds_statuses(uri, everything)
 
