@@ -69,7 +69,10 @@ def _hdfs(host: str | None, port: int | None, process: int) -> Any:
         from hdfs_native.fsspec import HdfsFileSystem
     except ImportError:
         raise StorageError("reading HDFS needs `pip install 'matching-spark[hdfs]'`") from None
-    return HdfsFileSystem(host=host, port=port, skip_instance_cache=True)
+    # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
+    # has no port, tries the next one as its own settings say.
+    own = {"dfs.client.failover.max.attempts": "4"} if port else {}
+    return HdfsFileSystem(host=host, port=port, skip_instance_cache=True, **own)
 
 
 @contextmanager
