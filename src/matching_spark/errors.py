@@ -59,9 +59,12 @@ def cause(error: BaseException) -> str:
     ours = [line for line in lines if line.startswith("matching_spark.errors.")]
     if ours:
         return ours[-1].partition(": ")[2]
-    caused = [line for line in lines if line.startswith("Caused by: ")]
+    caused = [i for i, line in enumerate(lines) if line.startswith("Caused by: ")]
     if caused:
-        return caused[-1].removeprefix("Caused by: ")
+        at = caused[-1]
+        # A message that begins on a line of its own.
+        told = lines[at : at + 2] if lines[at].endswith(":") else lines[at : at + 1]
+        return " ".join(told).removeprefix("Caused by: ")
     told = [line for line in lines if not line.startswith("An error occurred while calling")]
     return told[0].lstrip(": ") if told else repr(error)
 

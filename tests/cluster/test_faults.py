@@ -316,7 +316,7 @@ def test_a_full_disk_under_sparks_local_folder(cluster: Cluster, tmp_path: Path)
     local = ("--conf", f"spark.local.dir={disk.path}", "--conf", "spark.driver.memory=700m")
     asked = ("ingest", source, "--kind", "found", *local)
     try:
-        disk.resize(75)  # Iceberg's jar and not the 60 MB of shuffled rows
+        disk.resize(130)  # Iceberg's jar, twice, and not the 60 MB of shuffled rows
         error = run(cluster, *asked, table=uri, master="local[2]", code=4)
         assert "No space left" in error["error"]
         assert PostsTable.open(uri).snapshot is None
