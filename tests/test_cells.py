@@ -13,12 +13,15 @@ from pyspark.sql import SparkSession
 from matching_spark import Filters, PostsTable, SimilarityEngine
 from matching_spark.cells import Cells, load_cells, save_cells, train
 from matching_spark.errors import StorageError
+from matching_spark.fused import Fusion
 from matching_spark.gather import Gatherer
 from matching_spark.index_commands import described
+from matching_spark.ranking import Facts
 from matching_spark.scan import Request, Vectors
 from matching_spark.shards import read
 from matching_spark.similarity import unit
 from matching_spark.vectors import ingest_vectors
+from tests.calibrations import random_calibration
 
 DIMENSION, COUNT, CELLS = 16, 600, 24
 FOUND = Filters(kind="found")
@@ -97,6 +100,10 @@ def test_gathered_queries_get_the_answers_they_get_alone(
         Request((Vectors(v),), FOUND if i % 3 else Filters(category="지갑"), 4 + i % 2, None)
         for i, v in enumerate(asked)
     ]
+    weights = random_calibration(seed=1, model=table.model)
+    for i in range(0, len(requests), 4):  # fused ones among them, each with facts of its own
+        facts = (Facts(category=("지갑", "가방")[i // 4 % 2]),)
+        requests[i] = replace(requests[i], fusion=Fusion(weights, facts))
     want = [engine.find(request).matches for request in requests]
     got: list[object] = [None] * len(requests)
     calls = []

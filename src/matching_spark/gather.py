@@ -10,6 +10,8 @@ from time import monotonic
 from matching_spark.scan import Request
 from matching_spark.similarity_engine import Found, SimilarityEngine
 
+_Key = tuple[Request, str | None, int | None]  # shared by a block: snapshot and weights too
+
 
 @dataclass
 class _Block:
@@ -35,7 +37,7 @@ class Gatherer:
         self._engine = engine
         self._wait_s = wait_ms / 1000
         self._most = most  # queries of a block
-        self._blocks: dict[tuple[Request, str | None], _Block] = {}
+        self._blocks: dict[_Key, _Block] = {}
         self._change = threading.Condition()
         self._closed = False
         self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
@@ -44,8 +46,9 @@ class Gatherer:
     def find(self, request: Request, snapshot: str | None = None) -> Found:
         """As SimilarityEngine.find, from any thread; its errors are raised here."""
         future: Future[Found] = Future()
-        # What every query of a block shares; a photo and words at once are each their own search.
-        key = (replace(request, queries=(), not_before=()), snapshot)
+        # What every query of a block shares. The weights are the engine's own: told by identity.
+        weights = None if request.fusion is None else id(request.fusion.calibration)
+        key = (replace(request, queries=(), not_before=(), fusion=None), snapshot, weights)
         with self._change:
             if self._closed:
                 raise RuntimeError("the gatherer is closed")
@@ -68,14 +71,12 @@ class Gatherer:
 
     def _run(self) -> None:
         while (taken := self._take()) is not None:
-            (shared, snapshot), asked = taken
+            (_, snapshot, _), asked = taken
             find = partial(self._engine.find, snapshot=snapshot)
             for part in _parts(asked, self._most):
-                _answer(find, shared, part)
+                _answer(find, part)
 
-    def _take(
-        self,
-    ) -> tuple[tuple[Request, str | None], list[tuple[Request, Future[Found]]]] | None:
+    def _take(self) -> tuple[_Key, list[tuple[Request, Future[Found]]]] | None:
         """The block that has waited longest, once it is due; None when closed and empty."""
         with self._change:
             while True:
@@ -102,9 +103,8 @@ def _parts(
     return parts
 
 
-def _answer(
-    find: Callable[[Request], Found], shared: Request, asked: list[tuple[Request, Future[Found]]]
-) -> None:
+def _answer(find: Callable[[Request], Found], asked: list[tuple[Request, Future[Found]]]) -> None:
+    whole = asked[0][0]
     dated = any(request.not_before for request, _ in asked)
     queries = tuple(query for request, _ in asked for query in request.queries)
     first = tuple(
@@ -112,8 +112,11 @@ def _answer(
         for request, _ in asked
         for day in (request.not_before or (None,) * len(request.queries))
     )
+    if whole.fusion is not None:
+        facts = tuple(fact for r, _ in asked if r.fusion is not None for fact in r.fusion.facts)
+        whole = replace(whole, fusion=replace(whole.fusion, facts=facts))
     try:
-        found = find(replace(shared, queries=queries, not_before=first if dated else ()))
+        found = find(replace(whole, queries=queries, not_before=first if dated else ()))
     except BaseException as error:
         for _, future in asked:
             future.set_exception(error)
