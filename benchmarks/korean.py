@@ -33,7 +33,7 @@ def run(full: bool) -> list[Row]:
     model = ClipModel.of(load_settings()[0].model)
     rng = np.random.default_rng(0)
     pairs = [(thing, colour) for thing in things() for colour in SHADES]
-    chosen = [pairs[i] for i in rng.permutation(len(pairs))[: 1000 if full else 300]]
+    chosen = [pairs[i] for i in rng.permutation(len(pairs))[: 1000 if full else 120]]
     gallery = model.embed_images([_photo(thing, colour, rng) for thing, colour in chosen])
     english = _english()
     colours = [str(rng.choice(COLOUR_WORDS[colour])) for _, colour in chosen]
