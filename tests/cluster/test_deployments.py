@@ -5,19 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pyspark
 import pytest
 
 from matching_spark import PostsTable, storage
-from matching_spark.cluster import Cluster, down, up
+from matching_spark.cluster import Cluster
 from matching_spark.daemons import write_xml
 from matching_spark.demo.world import World
-from tests.cluster.conftest import CACHE, run
+from tests.cluster.conftest import run
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -83,35 +81,6 @@ def test_executors_without_the_project_get_it_packed(
     report = run(cluster, "ingest", str(world.lost), *flags(conf), table=uri)
     assert report["rejected"] == 0
     assert report["embedded"] > 0
-
-
-@pytest.fixture
-def yarn(tmp_path: Path) -> Iterator[Cluster]:
-    folder = tmp_path / "yarn"
-    try:
-        yield up(folder, CACHE, manager="yarn")
-    finally:
-        if Cluster.load(folder):
-            down(folder, delete=True)
-            assert not folder.exists()
-
-
-def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
-    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
-    jars = Path(pyspark.__file__).parent / "jars"
-    conf = shipped(packed) | {
-        "spark.yarn.jars": f"local:{jars}/*",
-        "spark.yarn.am.memory": "512m",
-        "spark.executor.instances": "2",
-    }
-    uri = f"{yarn.hdfs}/lostfound"
-    report = run(yarn, "ingest", str(world.found), *flags(conf), table=uri)
-    assert report["rejected"] == 0
-    asked = ("--image", str(world.query_photo), "--threshold", "-1")
-    by_yarn = run(yarn, "search", *asked, *flags(conf), table=uri)
-    alone = run(yarn, "search", *asked, "--runner", "memory", table=uri)
-    assert by_yarn["results"] == alone["results"] != []
-    assert by_yarn["runner"] == "spark"
 
 
 def test_a_nameservice_and_photos_on_hdfs(
