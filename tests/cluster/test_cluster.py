@@ -33,10 +33,11 @@ IDS = list[tuple[str, float]]
 
 @pytest.fixture(scope="module")
 def expected(world: World, clip: ClipModel) -> IDS:
-    """Brute force over the found posts' photos, embedded here."""
+    """Brute force over the found posts' photos, embedded here as an ingest does it."""
 
     def embed(photo: str) -> np.ndarray:
-        vector: np.ndarray = clip.embed_images([open_photo(Path(photo).read_bytes())])[0]
+        image = open_photo(Path(photo).read_bytes())
+        vector: np.ndarray = clip.embed_pixels([clip.preprocess.quick(image)])[0]
         return vector
 
     plain = []
@@ -45,7 +46,7 @@ def expected(world: World, clip: ClipModel) -> IDS:
         if post.photos and post.status == "open":
             photos = np.stack([embed(photo) for photo in post.photos])
             plain.append(brute.Plain(post.post_id, photos, None))
-    query = Vectors(image=embed(str(world.query_photo)))
+    query = Vectors(image=clip.embed_images([open_photo(world.query_photo.read_bytes())])[0])
     return brute.search(plain, query, 10, None)
 
 
@@ -56,8 +57,9 @@ def ids(result: dict[str, Any]) -> list[str]:
 def assert_answers(cluster: Cluster, world: World, expected: IDS, *runners: str) -> None:
     """What brute force gives, by commands of their own."""
     uri = f"{cluster.hdfs}/{TABLE}"
+    photo = ("--image", str(world.query_photo), "--score", "cosine", "--threshold", "-1")
     for runner in runners:
-        asked = ("--image", str(world.query_photo), "--runner", runner, "--threshold", "-1")
+        asked = (*photo, "--runner", runner)
         got = run(cluster, "search", *asked, table=uri)
         assert ids(got) == [post_id for post_id, _ in expected]
         scores = [match["score"] for match in got["results"]]
