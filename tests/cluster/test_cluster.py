@@ -108,16 +108,25 @@ def test_the_rest_of_the_main_job(cluster: Cluster, world: World) -> None:
     assert run(cluster, "match", "--threshold", "0.5", "--new", table=uri)["added"] == 0
 
 
-def test_a_data_file_removed_is_named(cluster: Cluster, world: World) -> None:
+def test_a_data_file_removed_is_named(
+    cluster: Cluster, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no shard of it is resident; a resident one still answers, and rightly."""
     uri = f"{cluster.hdfs}/{TABLE}"
+    photo = ("--image", str(world.query_photo), "--runner", "memory")
+    before = ids(run(cluster, "search", *photo, table=uri))
     victim = PostsTable.open(uri).plan(Filters(kind="found"))[0].uri
     storage.remove(victim)
-    asked = ("--image", str(world.query_photo), "--runner", "memory")
-    assert victim in run(cluster, "search", *asked, table=uri, code=4)["error"]
+    assert ids(run(cluster, "search", *photo, table=uri)) == before
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))
+    assert victim in run(cluster, "search", *photo, table=uri, code=4)["error"]
 
 
 @pytest.mark.cluster
-def test_a_data_file_removed_is_named_by_a_spark_task(cluster: Cluster, world: World) -> None:
+def test_a_data_file_removed_is_named_by_a_spark_task(
+    cluster: Cluster, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))
     asked = ("--image", str(world.query_photo), "--runner", "spark")
     error = run(cluster, "search", *asked, table=f"{cluster.hdfs}/{TABLE}", code=4)["error"]
     assert "is named by the table but is not there" in error
