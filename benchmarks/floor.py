@@ -1,46 +1,56 @@
-"""What an empty Python job costs: as Spark comes, and with our worker and settings."""
+"""What an empty Python job costs: as Spark comes, and with our worker and settings.
 
+Each in a process of its own: a JVM keeps the keys that it was started with.
+"""
+
+import json
+import subprocess
+import sys
+from functools import partial
 from statistics import median
 
 from benchmarks.data import settings
-from benchmarks.harness import Row, ratio_row, row, seconds
+from benchmarks.harness import ROOT, Row, alternating, ratio_row, row, seconds
 from matching_spark.session import session
 
 AS_IT_COMES = {
-    "spark_python_daemon_module": "pyspark.daemon",
-    "spark_python_unix_domain_socket_enabled": "false",
+    "spark.python.daemon.module": "pyspark.daemon",
+    "spark.python.unix.domain.socket.enabled": "false",
 }
+TASKS = (2, 4, 8)
 
 
 def run(full: bool) -> list[Row]:
-    taken: dict[str, dict[int, list[float]]] = {}
-    for who, conf in (("as Spark comes", AS_IT_COMES), ("ours", {})):
-        keys = {k.replace("unix_domain_socket_", "unix.domain.socket."): v for k, v in conf.items()}
-        with session(settings(**keys)) as spark:
-            context = spark.sparkContext
-            taken[who] = {
-                tasks: seconds(
-                    lambda: context.parallelize(range(tasks), tasks).map(str).collect(),
-                    repeats=7,
-                    warm_up=2,
-                )
-                for tasks in (2, 4, 8)
-            }
+    taken = {"as Spark comes": _measured(AS_IT_COMES), "ours": _measured({})}
     rows = []
-    for tasks in (2, 4, 8):
+    for tasks in TASKS:
+        what = f"an empty job of {tasks} tasks"
         for who, each in taken.items():
-            ms = [1000 * s for s in each[tasks]]
-            rows.append(row(f"an empty job of {tasks} tasks", who, ms, "ms", "warm", "the job"))
-        ratio = median(taken["ours"][tasks]) / median(taken["as Spark comes"][tasks])
-        rows.append(
-            ratio_row(
-                f"an empty job of {tasks} tasks",
-                "ours / as it comes",
-                ratio,
-                "warm",
-                "",
-                0.25,
-                False,
-            )
-        )
+            rows.append(row(what, who, each[str(tasks)], "ms", "warm", "the job"))
+        ours, theirs = (median(taken[who][str(tasks)]) for who in ("ours", "as Spark comes"))
+        rows.append(ratio_row(what, "ours / as it comes", ours / theirs, "warm", "", 0.25, False))
     return rows
+
+
+def _measured(conf: dict[str, str]) -> dict[str, list[float]]:
+    """ms of each of some jobs, by their number of tasks."""
+    command = [sys.executable, "-m", "benchmarks.floor", json.dumps(conf)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    taken: dict[str, list[float]] = json.loads(done.stdout)
+    return taken
+
+
+def _measure(conf: dict[str, str]) -> dict[str, list[float]]:
+    with session(settings(**conf)) as spark:
+        context = spark.sparkContext
+
+        def job(tasks: int) -> None:
+            context.parallelize(range(tasks), tasks).map(str).collect()
+
+        seconds(lambda: job(8), 0, warm_up=40)  # the JVM compiles what it runs often
+        taken = alternating({str(n): partial(job, n) for n in TASKS}, repeats=25, warm_up=5)
+        return {n: [1000 * s for s in each] for n, each in taken.items()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(json.loads(sys.argv[1]))))
