@@ -42,14 +42,9 @@ docs: setup ## the site, into site/; its links are checked
 
 PEERS := .venv-texts/.ready .venv-spark43/.ready
 
-.venv-texts/.ready: benchmarks/peers/texts.txt | setup
-	$(UV) venv --quiet --python $(PYTHON) .venv-texts
-	$(UV) pip install --quiet --python .venv-texts/bin/python -r $<
-	@touch $@
-
-.venv-spark43/.ready: benchmarks/peers/spark43.txt | setup
-	$(UV) venv --quiet --python $(PYTHON) .venv-spark43
-	$(UV) pip install --quiet --python .venv-spark43/bin/python -r $<
+.venv-%/.ready: benchmarks/peers/%.txt | setup
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-$*
+	$(UV) pip install --quiet --python .venv-$*/bin/python -r $<
 	@touch $@
 
 VIT := benchmarks/models/ViT-B-32
@@ -60,7 +55,7 @@ $(VIT)/config.json: | $(TORCH)/.ready
 bench: setup $(PEERS) ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
 	.venv/bin/python -m benchmarks
 
-bench-full: setup $(PEERS) $(VIT)/config.json ## the large sizes and all peers, an hour or more
+bench-full: setup $(PEERS) .venv-spark35/.ready $(VIT)/config.json ## the large sizes and all peers, an hour or more
 	.venv/bin/python -m benchmarks --full
 
 lint: setup ## ruff and mypy
@@ -101,6 +96,6 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 	$(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
 
 clean: ## remove what the targets made
-	rm -rf .venv $(TORCH) .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
+	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
 .PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-package test-notebook notebook

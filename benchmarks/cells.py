@@ -19,7 +19,7 @@ from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
 from matching_spark.cells import Cells, sort_by_cell, train
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, decide, scan
 from matching_spark.shards import FILTERED, Shard
 from matching_spark.similarity import Float32, Index, Part
 
@@ -72,7 +72,9 @@ def _measure(
         row(what, "cells, assign and sort", [done - trained], "s", "cold", "a cache entry's share"),
     ]
     request = Request((Vectors(queries[0]),), Filters(), TOP, None)
-    exact = alternating({"exact": lambda: scan(shard, request, cells)}, 7, 2)["exact"]
+    exact = alternating({"exact": lambda: decide([scan(shard, request, cells)], request)}, 7, 2)[
+        "exact"
+    ]
     rows.append(row(what, "exact scan", [1000 * s for s in exact], "ms", "warm", "a query"))
     points: dict[str, list[tuple[float, float]]] = {}
     best: tuple[float, float, float, int] | None = None
@@ -84,9 +86,10 @@ def _measure(
             asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
             begin = time.perf_counter()
             scanned = scan(shard, asked, cells)
+            (hits,) = decide([scanned], asked)
             times.append(time.perf_counter() - begin)
             looked += scanned.rows
-            found.append([int(hit.post_id[1:]) for hit in scanned.hits[0]])
+            found.append([int(hit.post_id[1:]) for hit in hits])
         recall, share = _recall(found, truth), looked / len(queries) / len(vectors)
         ms = 1000 * median(times)
         points.setdefault("cells", []).append((ms, recall))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -38,32 +39,47 @@ def run(full: bool) -> list[Row]:
         row(what, "faiss.knn", done["faiss.knn"], "s", "warm", "2 threads, scores and places"),
         row(what, "engine.match", done["engine.match"], "s", "warm", said),
         ratio_row(what, "faiss.knn / engine.match", ratio, "warm", "throughput", 0.9, True),
-        *_peers((400, 20_000) if full else (100, 10_000), LOST * FOUND / ours),
+        *_peers((400, 20_000) if full else (100, 10_000), LOST * FOUND / ours, full),
     ]
 
 
-def _peers(size: tuple[int, int], ours: float) -> list[Row]:
-    """nearestByJoin and a cross join of pyspark 4.3, at a size that they can finish."""
-    python = ROOT / ".venv-spark43" / "bin" / "python"
-    if not python.exists():
-        print("match: make .venv-spark43/.ready first; its peers are left out", file=sys.stderr)
-        return []
+def _peers(size: tuple[int, int], ours: float, full: bool) -> list[Row]:
+    """What others take at a size that they can finish: pairs a second against ours."""
     paths = [WORK / "left.npy", WORK / "right.npy"]
     for path, count, seed in zip(paths, size, (3, 0), strict=True):
         np.save(path, clustered(count, seed=seed))
-    script = Path(__file__).parent / "peers" / "nearest_by.py"
-    done = subprocess.run(
-        [python, script, *paths, "10"], check=True, stdout=subprocess.PIPE, text=True
-    )
+    what = f"{size[0]:,} x {size[1]:,} x 512"
     rows = []
-    taken = json.loads(done.stdout.splitlines()[-1])
-    for who, (name, limit) in {
-        "nearestByJoin": ("nearestByJoin, top 10", 300),
-        "crossJoin": ("crossJoin and max_by, top 1", 80),
-    }.items():
-        what = f"{size[0]:,} x {size[1]:,} x 512 by pyspark 4.3"
-        rows.append(row(what, name, [taken[who]], "s", "warm", "cached frames, vector function"))
-        ratio = ours / (size[0] * size[1] / taken[who])
-        said = "pairs a second, ours at 2,000 x 200,000"
-        rows.append(ratio_row(what, f"engine.match / {name}", ratio, "warm", said, limit, True))
+
+    def beside(who: str, taken: float, said: str, least: float | None) -> None:
+        rows.append(row(what, who, [taken], "s", "warm", said))
+        ratio, name = ours / (size[0] * size[1] / taken), f"engine.match / {who}"
+        said = f"pairs a second, ours at {LOST:,} x {FOUND:,}"
+        if least is None:
+            rows.append(row(what, name, [ratio], "ratio", "warm", said))
+        else:
+            rows.append(ratio_row(what, name, ratio, "warm", said, least, True))
+
+    if taken := _peer("spark43", "nearest_by.py", paths):
+        said = "pyspark 4.3, cached frames, vector function"
+        beside("nearestByJoin, top 10", taken["nearestByJoin"], said, 300)
+        beside("crossJoin and max_by, top 1", taken["crossJoin"], said, 80)
+    if full and (taken := _peer("spark35", "synapse_knn.py", paths)):
+        who = "SynapseML's KNN, top 10"
+        said = "pyspark 3.5, cached frames"
+        beside(who, taken["search"], f"{said}; the tree is there", None)
+        rows.append(row(what, f"{who}: build", [taken["build"]], "s", "cold", said))
+        rows.append(row(what, f"{who}: recall@10", [taken["recall"]], "share", "warm", ""))
     return rows
+
+
+def _peer(environment: str, script: str, paths: Sequence[Path]) -> dict[str, float] | None:
+    """What a script of peers/ prints, run in an environment of its own."""
+    python = ROOT / f".venv-{environment}" / "bin" / "python"
+    if not python.exists():
+        print(f"match: make .venv-{environment}/.ready; {script} is left out", file=sys.stderr)
+        return None
+    command = [str(python), str(Path(__file__).parent / "peers" / script), *map(str, paths), "10"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return taken

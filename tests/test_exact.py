@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matching_spark.cells import sort_by_cell, train
 from matching_spark.errors import StorageError
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, merged, scan
+from matching_spark.scan import Request, Vectors, decide, merged, scan
 from matching_spark.shards import METADATA, DataFile, load
 from matching_spark.similarity import METRICS, pair_scores, shortlist, unit
 from matching_spark.similarity_engine import pack
@@ -212,17 +212,18 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
             queries = tuple(Vectors(None, v) if words else Vectors(v, None) for v in vectors)
             first = tuple(int(day) if day < 60 else None for day in rng.integers(0, 90, count))
             request = Request(queries, Filters(), 7, 0.2, not_before=first)
-            parts = [
-                scan(shard, request),
-                scan(sorted_shard, request, cells),
-                scan(sorted_shard, replace(request, nprobe=8), cells),
+            probed = replace(request, nprobe=8)
+            answers = [
+                decide([scan(shard, request)], request),
+                decide([scan(sorted_shard, request, cells)], request),
+                decide([scan(sorted_shard, probed, cells)], probed),
             ]
             for i, query in enumerate(queries):
                 usable = [posts[p] for p in alive if first[i] is None or days[p] >= first[i]]
                 want = brute.search(usable, query, len(posts), 0.2)
                 want = _stable(want)[:7]
-                for part in parts:
-                    assert [h.post_id for h in part.hits[i]] == [w for w, _ in want]
+                for hits in answers:
+                    assert [h.post_id for h in hits[i]] == [w for w, _ in want]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))

@@ -8,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.calibration import FILE, save
 from matching_spark.config import Match
 from matching_spark.decisions import Verdict, decide
-from matching_spark.match import Matcher, Rules
+from matching_spark.match import Matcher, Rules, _split
 from matching_spark.ranking import Calibration, Facts
 from matching_spark.similarity import unit
 from matching_spark.vectors import ingest_vectors
@@ -193,3 +195,13 @@ def test_new_gives_what_a_full_run_gives(
     # Other rules are another answer: the last run says nothing of it.
     other = Rules(K, threshold, any_category=True, settings=rules.settings)
     assert Matcher(SimilarityEngine(PostsTable.open(uri, spark)), other).run(new=True).full
+
+
+@given(st.integers(1, 5000), st.integers(1, 2000), st.integers(1, 64))
+def test_blocks_cover_a_file_and_keep_the_cores_busy(records: int, most: int, cores: int) -> None:
+    bounds, groups = _split(records, most, cores)
+    sizes = np.diff(bounds)
+    assert (bounds[0], bounds[-1]) == (0, records)
+    assert sizes.min() > 0
+    assert sizes.max() <= most
+    assert len(sizes) * groups >= cores

@@ -49,8 +49,12 @@ PLACES = (
     "야구장,공연장,교회,성당,절,놀이공원,캠핑장,등산로,골목,횡단보도,육교,상가,지하상가,푸드코트,대기실,열차 안,"
     "객실,좌석,선반,안내소,경비실,현관,옥상,복도,창구,로터리,다리 밑,구청,주민센터,경찰서,역무실"
 ).split(",")
-AT = "에서,에서,에서,에,에다,에다가,안에서,앞에서,근처에서,쪽에서,옆에서,부근에서,에 갔다가,가는데,들렀다가,갔다가,나오다가,지나다가".split(",")
-BESIDE = "옆에,위에,안에,밑에,뒤에,앞에,사이에,속에,옆에 있던,위에 있던,안에 있던,밑에 있던,하고 같이,하고,타고 가다가,사다가".split(",")
+AT = "에서,에서,에서,에,에다,에다가,안에서,앞에서,근처에서,쪽에서,옆에서,부근에서,에 갔다가,가는데,들렀다가,갔다가,나오다가,지나다가".split(
+    ","
+)
+BESIDE = "옆에,위에,안에,밑에,뒤에,앞에,사이에,속에,옆에 있던,위에 있던,안에 있던,밑에 있던,하고 같이,하고,타고 가다가,사다가".split(
+    ","
+)
 WHEN = (
     "어제,오늘,그저께,그제,지난주,지난달,방금,아까,조금 전,오늘 아침,어제 저녁,어젯밤,새벽에,아침에,점심때,"
     "저녁에,밤에,주말에,월요일에,화요일 오후,수요일 밤,목요일,금요일 저녁에,토요일,일요일에,11월 3일,10월 말쯤,"
@@ -97,7 +101,9 @@ NOUNS = (
 OF_LOST = (
     "잃어버린,분실한,두고 온,두고 내린,놓고 간,흘린,떨어뜨린,없어진,사라진,도난당한,빠뜨린,놓고 온,잊고 온"
 ).split(",")
-OF_FOUND = "주운,습득한,발견한,보관 중인,떨어져 있던,버려진,접수된,들어온,맡아 둔,남아 있던".split(",")
+OF_FOUND = "주운,습득한,발견한,보관 중인,떨어져 있던,버려진,접수된,들어온,맡아 둔,남아 있던".split(
+    ","
+)
 GREETINGS = (
     "안녕하세요,도와주세요,급해요,여러분,안녕하십니까,수고하십니다,저기요,분실 신고합니다,긴급,[분실],[습득],"
     "(급구),문의드립니다,죄송한데,부탁드립니다,선생님,관리자님,질문 있어요,제발요,공유 부탁드려요"
@@ -203,7 +209,9 @@ def _korean(
             x = f"{shade} {pick(['계열', '컬러', '톤의', '빛이 도는', '바탕의'])} {name}"
     elif colour:
         shade = pick(KOREAN[colour][:2])
-        after = pick(["색은 {}", "색상은 {}이에요", "({})", "{}입니다", "{}", "색깔 {}"]).format(shade)
+        after = pick(["색은 {}", "색상은 {}이에요", "({})", "{}입니다", "{}", "색깔 {}"]).format(
+            shade
+        )
     if chance() < 0.3:
         return f"{x} {after}".strip()
     if chance() < 0.25:
@@ -233,7 +241,20 @@ def _korean(
     o, s, t = particle(name, "을", "를"), particle(name, "이", "가"), particle(name, "은", "는")
     kind = chance()
     if kind < 0.36:
-        mark = pick([o, o, o, "", s, t, "도", "만", " 하나" + pick(["", "를"]), particle(name, "이랑", "랑")])
+        mark = pick(
+            [
+                o,
+                o,
+                o,
+                "",
+                s,
+                t,
+                "도",
+                "만",
+                " 하나" + pick(["", "를"]),
+                particle(name, "이랑", "랑"),
+            ]
+        )
         verb = pick(LOST if chance() < 0.6 else FOUND) + pick(ENDS)
         core = [*around, x + mark, verb]
         turn = chance()
@@ -252,7 +273,12 @@ def _korean(
         if chance() < 0.15:
             core = [pick(SEEK), x]
     elif kind < 0.8:
-        core = [*around, pick(OF_LOST if chance() < 0.6 else OF_FOUND), x + pick(["", o, s, t]), pick(SEEK)]
+        core = [
+            *around,
+            pick(OF_LOST if chance() < 0.6 else OF_FOUND),
+            x + pick(["", o, s, t]),
+            pick(SEEK),
+        ]
         if chance() < 0.3:
             core[-1] = pick(NOUNS)
     elif kind < 0.92:
@@ -313,9 +339,43 @@ def _english(
         if chance() < 0.2:
             core = [*around, *core[:3]]
     elif kind < 0.6:
-        core = [x, pick(["is missing", "was lost", "was found", "is gone", "was left", "disappeared", "turned up", "got lost", "fell off", "has been found"]), *around]
+        core = [
+            x,
+            pick(
+                [
+                    "is missing",
+                    "was lost",
+                    "was found",
+                    "is gone",
+                    "was left",
+                    "disappeared",
+                    "turned up",
+                    "got lost",
+                    "fell off",
+                    "has been found",
+                ]
+            ),
+            *around,
+        ]
     elif kind < 0.75:
-        core = [pick(["looking for", "have you seen", "did you see", "searching for", "does anyone know about", "is there", "where is", "who owns", "who lost", "please return"]), x, *around]
+        core = [
+            pick(
+                [
+                    "looking for",
+                    "have you seen",
+                    "did you see",
+                    "searching for",
+                    "does anyone know about",
+                    "is there",
+                    "where is",
+                    "who owns",
+                    "who lost",
+                    "please return",
+                ]
+            ),
+            x,
+            *around,
+        ]
     elif kind < 0.85:
         core = [x, pick(["I lost", "left", "found", "we found", "dropped", "lost"]), *around]
     else:

@@ -47,7 +47,11 @@ def tables(measured: dict[str, Any]) -> str:
         for name, row in found["recall"].items():
             cells = " | ".join(f"{r:.3f} ({low:.3f} to {high:.3f})" for r, low, high in row)
             lines.append(f"| {name} | {cells} |")
-        lines += ["", "| cosine of | p1 | p5 | p10 | median | p90 | p99 |", "|---|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            "| cosine of | p1 | p5 | p10 | median | p90 | p99 |",
+            "|---|---|---|---|---|---|---|",
+        ]
         for name, values in found["cosine"].items():
             lines.append(f"| {name} | " + " | ".join(f"{v:.2f}" for v in values.values()) + " |")
         lines.append("")

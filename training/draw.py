@@ -79,9 +79,13 @@ def restyle(items: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     rim = (wide - alpha).clamp(0, 1)
     rimmed = torch.cat([colour * (alpha / wide.clamp(min=1e-3)), wide], 1)
     plain = torch.cat([colour, alpha], 1)
-    out = torch.where(lined | (chance(0.1) & (rim.amax((1, 2, 3), keepdim=True) > 0)), rimmed, plain)
+    out = torch.where(
+        lined | (chance(0.1) & (rim.amax((1, 2, 3), keepdim=True) > 0)), rimmed, plain
+    )
     # A slow bend of the shape, up to about a tenth of its side.
-    bend = F.interpolate(torch.randn(n, 2, 3, 3, generator=generator) * 0.06, size=items.shape[2], mode="bicubic")
+    bend = F.interpolate(
+        torch.randn(n, 2, 3, 3, generator=generator) * 0.06, size=items.shape[2], mode="bicubic"
+    )
     eye = torch.eye(2, 3).expand(n, 2, 3)
     grid = F.affine_grid(eye, list(out.shape), align_corners=False) + bend.permute(0, 2, 3, 1)
     bent = F.grid_sample(out, grid, align_corners=False)

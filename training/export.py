@@ -76,7 +76,9 @@ def text_tower(checkpoint: Path, folder: Path) -> None:
     tok.no_padding()
     tok.no_truncation()
     (path.parent / "tokenizer.json").write_text(tok.to_str(), encoding="utf-8")
-    write(path.parent / "tokenizer_config.json", {"pad_token": "<pad>", "model_max_length": CONTEXT})
+    write(
+        path.parent / "tokenizer_config.json", {"pad_token": "<pad>", "model_max_length": CONTEXT}
+    )
     write(
         folder / "config.json",
         {

@@ -54,7 +54,11 @@ def fit(
         out.with_suffix(".csv").write_text("step,loss\n", encoding="utf-8")
     start, seen = time.time(), 0.0
     for step in range(first, steps):
-        rate = peak * min(1, (step + 1) / WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        rate = (
+            peak
+            * min(1, (step + 1) / WARM_UP_STEPS)
+            * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         loss = loss_at(step)

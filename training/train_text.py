@@ -105,7 +105,9 @@ def train(visual: Path, data: Path, out: Path, steps: int, seed: int) -> None:
             language = "ko" if rng.random() < KOREAN_SHARE else "en"
             word = palette[c] if says else None
             texts.append(caption(names[t], word, language, rng, some[language], names))
-        shot = torch.from_numpy(np.random.default_rng([seed, step]).integers(SHOTS, size=photos.shape[:2]))
+        shot = torch.from_numpy(
+            np.random.default_rng([seed, step]).integers(SHOTS, size=photos.shape[:2])
+        )
         one = photos.gather(2, shot[:, :, None, None].expand(-1, -1, 1, DIMENSION)).squeeze(2)
         return net(
             tokens(cut, texts), one, torch.tensor(thing), torch.tensor(colour), torch.tensor(named)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from matching_spark.errors import UsageError
 from matching_spark.fused import Fusion, of_row
 from matching_spark.posts import Filters
 from matching_spark.ranking import Calibration, Facts, Score
-from matching_spark.scan import Hit, Request, Vectors, best_hits, scan
+from matching_spark.scan import Hit, Request, Vectors, decide, scan
 from matching_spark.shards import DataFile, Shard
 from matching_spark.similarity import Index, Metric
 from matching_spark.table import PROPERTY, PostsTable
@@ -36,7 +37,8 @@ SCHEMA = (
 PAIR = "lost_id string, found_id string, score double, components map<string, double>"
 NAME = "matches"
 RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
-FILES_A_TASK_BYTES = 128 << 20
+LEAST_POSTS = 256  # lost, of a block: with fewer a product takes longer a post
+FILES_A_TASK_BYTES = 512 << 20  # of vectors against 1,024 lost posts: 3 s of a core
 
 
 @dataclass(frozen=True)
@@ -173,10 +175,9 @@ class Matcher:
                 for f in found
                 if f.kind == "found" and (wanted is None or not f.category or f.category in wanted)
             ]
-            total = sum(f.size_bytes for f in with_it)
-            groups = pack(with_it, -(-total // FILES_A_TASK_BYTES)) if with_it else []
-            for start in range(0, file.records, step):
-                stop = min(start + step, file.records)
+            bounds, least = _split(file.records, step, self.spark.sparkContext.defaultParallelism)
+            groups = pack(with_it, least, FILES_A_TASK_BYTES) if with_it else []
+            for start, stop in pairwise(bounds):
                 out += [_Task(file, start, stop, tuple(group), anew) for group in groups]
         return out
 
@@ -200,11 +201,13 @@ class Matcher:
         )
         context = self.spark.sparkContext
         rows = context.parallelize(tasks, max(1, len(tasks))).flatMap(run)
-        return self.spark.createDataFrame(rows, PAIR)
+        return self.spark.createDataFrame(rows, PAIR, verifySchema=False)
 
     def _ranked(self, pairs: DataFrame) -> DataFrame:
         order = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
-        best = pairs.withColumn("rank", F.row_number().over(order)).where(
+        # k rows a lost post and task are little: a partition a core costs less than many.
+        spread = pairs.repartition(self.spark.sparkContext.defaultParallelism, "lost_id")
+        best = spread.withColumn("rank", F.row_number().over(order)).where(
             F.col("rank") <= self.rules.top_k
         )
         if confirmed := self._confirmed():
@@ -310,6 +313,17 @@ class Matcher:
         return snapshot if same and snapshot in self.table.snapshots else None
 
 
+def _split(records: int, most: int, cores: int) -> tuple[list[int], int]:
+    """Where the blocks of a file's lost posts begin and end; into how many the found are split.
+
+    As many blocks of like size as keep the cores busy, none so small that a product gets slow.
+    Found posts are split only for what cores are left: each part gives k rows a lost post.
+    """
+    fewest = -(-records // most)
+    blocks = max(fewest, min(-(-fewest // cores) * cores, records // LEAST_POSTS))
+    return np.linspace(0, records, blocks + 1).astype(int).tolist(), -(-cores // blocks)
+
+
 def _match(
     task: _Task,
     rules: Rules,
@@ -330,7 +344,6 @@ def _match(
     dated = lost.dated()
     first = [int(lost.days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
     without = [decided.get(lost_id, frozenset()) for lost_id in ids]
-    best: list[list[Hit]] = [[] for _ in rows]
     groups: dict[float | None, list[int]] = {}
     for i, (vectors, facts) in enumerate(asked):
         if calibration is None:
@@ -338,25 +351,21 @@ def _match(
         elif (limit := rules.threshold) is None:
             limit = calibration.thresholds[vectors.limit(facts)]
         groups.setdefault(limit, []).append(i)
-    for file in task.found:
-        shard = cache.load(file, space)
-        for limit, group in groups.items():
-            request = Request(
-                tuple(asked[i][0] for i in group),
-                Filters(kind="found"),
-                rules.top_k + max(len(without[i]) for i in group),
-                limit,
-                rules.metric,
-                not_before=tuple(first[i] for i in group),
-                fusion=Fusion(calibration, tuple(asked[i][1] for i in group))
-                if calibration
-                else None,
-            )
-            for i, hits in zip(group, scan(shard, request).hits, strict=True):
-                best[i] += [hit for hit in hits if hit.post_id not in without[i]]
-    for lost_id, hits in zip(ids, best, strict=True):
-        for hit in best_hits(hits, rules.top_k):
-            yield lost_id, hit.post_id, hit.score, hit.components
+    shards = [cache.load(file, space) for file in task.found]
+    for limit, group in groups.items():
+        request = Request(
+            tuple(asked[i][0] for i in group),
+            Filters(kind="found"),
+            rules.top_k + max(len(without[i]) for i in group),
+            limit,
+            rules.metric,
+            not_before=tuple(first[i] for i in group),
+            fusion=Fusion(calibration, tuple(asked[i][1] for i in group)) if calibration else None,
+        )
+        best = decide([scan(shard, request) for shard in shards], request)
+        for i, hits in zip(group, best, strict=True):
+            for hit in [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]:
+                yield ids[i], hit.post_id, hit.score, hit.components
 
 
 def compare_posts(
@@ -374,7 +383,7 @@ def compare_posts(
         only=frozenset([only]),
         fusion=Fusion(calibration, (facts,)) if calibration else None,
     )
-    return scan(found, request).hits[0]
+    return decide([scan(found, request)], request)[0]
 
 
 def _queries(

@@ -16,6 +16,7 @@ from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, moda
 from matching_spark.results import Match
 from matching_spark.shards import NO_DAY, DataFile, Shard
 from matching_spark.similarity import (
+    MARGIN,
     Float32,
     Float64,
     Index,
@@ -26,6 +27,7 @@ from matching_spark.similarity import (
     candidates,
     floor_of,
     from_cosine,
+    near_best,
     shortlist,
 )
 
@@ -79,11 +81,16 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Scanned:
-    """What one scan gave: posts that pass the filters, vectors looked at, hits[i] of query i."""
+    """What one scan gave: posts that pass the filters, vectors looked at, and (query, post) pairs.
 
+    pairs: in float32, each pair once, all within the margin of what may be a query's k best.
+    """
+
+    shard: Shard
     searched: int
     rows: int
-    hits: list[list[Hit]]
+    pairs: Pairs
+    margin: float  # by how much one of the pairs' scores may err
 
 
 @dataclass(frozen=True)
@@ -122,18 +129,15 @@ def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
 
 
 def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scanned:
-    """Compare the queries with a shard: of each, at most top_k hits, the best first."""
+    """Compare the queries with a shard in float32; `decide` says which are the best."""
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)
     if request.only is not None:
         mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
-    hits: list[list[Hit]] = [[] for _ in request.queries]
-    rows = 0
-    alike: dict[tuple[bool, bool], list[int]] = {}
-    for i, query in enumerate(request.queries):
-        alike.setdefault((query.image is not None, query.text is not None), []).append(i)
-    for (image, text), group in alike.items():
+    found: list[Pairs] = []
+    rows, margin = 0, MARGIN
+    for (image, text), group in _alike(request.queries).items():
         # By more than one component, posts are scored whole; else each row speaks for its post.
         whole = (image and text) or request.fusion is not None
         sides = list(_sides(shard, mask, image, text, centroids if request.nprobe else None, whole))
@@ -144,12 +148,35 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
-                pairs, looked = _whole(shard, request, block, sides, mask)
+                pairs, looked, err = _whole(shard, request, block, sides, mask)
+                margin = max(margin, err)
             else:
                 pairs, looked = _apart(shard, request, block, sides)
             rows += looked
-            _decide(shard, request, block, pairs, hits)
-    return Scanned(int(mask.sum()), rows, hits)
+            found.append(pairs.of_queries(np.array(block)))
+    return Scanned(shard, int(mask.sum()), rows, Pairs.joined(found), margin)
+
+
+def decide(parts: Sequence[Scanned], request: Request) -> list[list[Hit]]:
+    """Of each query the best top_k of several shards, the best first, decided in float64."""
+    hits: list[list[Hit]] = [[] for _ in request.queries]
+    if parts:
+        margin = max(part.margin for part in parts)
+        near = near_best([part.pairs for part in parts], request.top_k, margin)
+        groups = list(_alike(request.queries).values())
+        for part, pairs in zip(parts, near, strict=True):
+            for group in groups:
+                mine = pairs.where(np.isin(pairs.query, group)) if len(groups) > 1 else pairs
+                _decide(part.shard, request, group, mine, hits)
+    return [best_hits(each, request.top_k) for each in hits]
+
+
+def _alike(queries: Sequence[Vectors]) -> dict[tuple[bool, bool], list[int]]:
+    """The queries by what they have: a photo, words, or both."""
+    alike: dict[tuple[bool, bool], list[int]] = {}
+    for i, query in enumerate(queries):
+        alike.setdefault((query.image is not None, query.text is not None), []).append(i)
+    return alike
 
 
 def scan_files(
@@ -161,18 +188,13 @@ def scan_files(
     yield Answer(
         sum(part.searched for part in parts),
         sum(part.rows for part in parts),
-        look_up([best_hits(hits, request.top_k) for hits in _by_query(parts)]),
+        look_up(decide(parts, request)),
     )
 
 
 def merged(parts: Sequence[Scanned], request: Request) -> list[list[Match]]:
-    """The matches of several shards' hits in this process, ranked."""
-    if not parts:
-        return [[] for _ in request.queries]
-    return [
-        ranked(matches, request.top_k)
-        for matches in look_up([best_hits(hits, request.top_k) for hits in _by_query(parts)])
-    ]
+    """The matches of several shards in this process, ranked."""
+    return [ranked(matches, request.top_k) for matches in look_up(decide(parts, request))]
 
 
 def ranked(matches: Sequence[Match], k: int) -> list[Match]:
@@ -195,11 +217,6 @@ def look_up(hits: list[list[Hit]]) -> list[list[Match]]:
         rows = shard.rows(np.fromiter(posts, np.int64, len(posts)))
         found.update({(key, post): row for post, row in zip(posts, rows, strict=True)})
     return [[_match(hit, found[id(hit.shard), hit.post]) for hit in each] for each in hits]
-
-
-def _by_query(parts: Sequence[Scanned]) -> Iterator[list[Hit]]:
-    for lists in zip(*(part.hits for part in parts), strict=True):
-        yield [hit for hits in lists for hit in hits]
 
 
 def _sides(
@@ -240,9 +257,9 @@ def _apart(
             posts = near.of(side.part.owners, np.full_like(near.row, i))
             if early is not None:
                 posts = posts.where(~early(posts))
-            posts = posts.where(posts.score >= floor - 1e-4).best_of_rows()
-            found.append(posts.near_best(request.top_k))
-    return Pairs.joined(found).best_of_rows().near_best(request.top_k), rows
+            found.append(posts.where(posts.score >= floor - MARGIN).best_of_rows())
+    (best,) = near_best([Pairs.joined(found).best_of_rows()], request.top_k, MARGIN)
+    return best, rows
 
 
 def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early | None") -> Pairs:
@@ -287,7 +304,7 @@ def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
 
 def _whole(
     shard: Shard, request: Request, block: list[int], sides: list[_Side], mask: Mask
-) -> tuple[Pairs, int]:
+) -> tuple[Pairs, int, float]:
     """(query of the block, post) that may be among the k best by all of a post's components.
 
     With cells the block is one query, and only the posts that one of its cells reaches are scored.
@@ -298,7 +315,7 @@ def _whole(
         reached = [s.part.owners[n.row] for s, (n, _) in zip(sides, near, strict=True)]
         posts, rows = np.unique(np.concatenate(reached)).astype(np.int64), sum(n for _, n in near)
     if not len(posts):
-        return Pairs.joined([]), rows
+        return Pairs.joined([]), rows, 0.0
     queries = [request.queries[i] for i in block]
     floor = -np.inf if request.threshold is None else request.threshold
     if request.fusion is not None:
@@ -321,7 +338,7 @@ def _whole(
             each = np.where(early(pairs), np.nan, each)
         at = candidates(each, request.top_k, floor, margin)
         out.append(pairs.where(at))
-    return Pairs.joined(out), rows
+    return Pairs.joined(out), rows, margin
 
 
 @dataclass(frozen=True)
@@ -344,12 +361,12 @@ def _too_early(shard: Shard, request: Request, block: Sequence[int]) -> _Early |
 
 
 def _decide(
-    shard: Shard, request: Request, block: list[int], pairs: Pairs, hits: list[list[Hit]]
+    shard: Shard, request: Request, group: list[int], pairs: Pairs, hits: list[list[Hit]]
 ) -> None:
-    """Fill hits[i] of the block's queries: the candidates scored, cut and sorted in float64."""
+    """Add to hits[i] of some alike queries: their candidates of a shard in float64, cut."""
     if not len(pairs.query):
         return
-    final, exact, winners = _exact(shard, request, block, pairs)
+    final, exact, winners = _exact(shard, request, group, pairs)
     good = np.flatnonzero(final >= (-np.inf if request.threshold is None else request.threshold))
     order = good[np.lexsort((-final[good], pairs.query[good]))]
     query, score = pairs.query[order], final[order]
@@ -376,13 +393,11 @@ def _decide(
         )
     ):
         components = {name: column[n] for name, column in columns if column[n] == column[n]}
-        hits[block[i]].append(Hit(value, post_id, shard, post, components, photo))
-    for i in block:
-        hits[i][:] = best_hits(hits[i], request.top_k)
+        hits[i].append(Hit(value, post_id, shard, post, components, photo))
 
 
 def _exact(
-    shard: Shard, request: Request, block: list[int], pairs: Pairs
+    shard: Shard, request: Request, group: list[int], pairs: Pairs
 ) -> tuple[Float64, dict[str, Float64], dict[str, Index]]:
     """Of each pair the score, its components (NaN for missing) and the photos that won."""
     exact: dict[str, Float64] = {}
@@ -391,7 +406,7 @@ def _exact(
         final = np.full(len(pairs.query), np.nan)
         for j in np.unique(pairs.query):
             mine = np.flatnonzero(pairs.query == j)
-            query, facts = request.queries[block[j]], request.fusion.facts[block[j]]
+            query, facts = request.queries[j], request.fusion.facts[j]
             final[mine], parts, photos = fused.exact(
                 shard, query, facts, request.fusion.calibration, pairs.row[mine]
             )
@@ -400,15 +415,16 @@ def _exact(
             for name, places in photos.items():
                 winners.setdefault(name, np.zeros(len(final), np.int64))[mine] = places
         return final, exact, winners
-    first = request.queries[block[0]]
+    first = request.queries[group[0]]
+    place = np.searchsorted(group, pairs.query)
     for side, name, part in (
         ("image", "image-image", shard.photos),
         ("text", "text-image", shard.photos),
         ("text", "text-text", shard.texts),
     ):
         if getattr(first, side) is not None:
-            queries = np.stack([getattr(request.queries[i], side) for i in block])
-            exact[name], winners[name] = part.exact(queries, pairs.query, pairs.row, request.metric)
+            queries = np.stack([getattr(request.queries[i], side) for i in group])
+            exact[name], winners[name] = part.exact(queries, place, pairs.row, request.metric)
     return combine(exact), exact, winners
 
 

@@ -215,12 +215,26 @@ class Pairs:
         once = self.where(order[new])
         return once.where(np.lexsort((-once.score, once.query)))
 
-    def near_best(self, k: int) -> "Pairs":
-        """What lies within the margin of its query's k-th best score; self sorted as above."""
-        first = np.searchsorted(self.query, self.query)
-        count = np.searchsorted(self.query, self.query, side="right") - first
-        kth = self.score[np.minimum(first + k, first + count) - 1]
-        return self.where((count <= k) | (self.score >= kth - np.float32(2 * MARGIN)))
+    def of_queries(self, numbers: Index) -> "Pairs":
+        """The same of queries by other numbers: query i becomes numbers[i]."""
+        return Pairs(numbers[self.query], self.row, self.score)
+
+
+def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
+    """Of each part what may be among its query's k best of all parts, scores being off by margin.
+
+    A pair is in one part, and there once.
+    """
+    joined = Pairs.joined(parts)
+    order = np.lexsort((-joined.score, joined.query))
+    query, score = joined.query[order], joined.score[order]
+    first = np.searchsorted(query, query)
+    count = np.searchsorted(query, query, side="right") - first
+    kth = score[np.minimum(first + k, first + count) - 1]
+    keep = np.empty(len(order), dtype=bool)
+    keep[order] = (count <= k) | (score >= kth - np.float32(2 * margin))
+    ends = np.cumsum([len(part.query) for part in parts])
+    return [part.where(mine) for part, mine in zip(parts, np.split(keep, ends[:-1]), strict=True)]
 
 
 def floor_of(threshold: float | None, metric: Metric) -> float:

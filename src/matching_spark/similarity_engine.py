@@ -389,10 +389,12 @@ class SimilarityEngine:
         )
 
 
-def pack(files: Sequence[DataFile], cores: int) -> list[list[DataFile]]:
-    """Files into tasks of like size: at least one a core, large ones alone, small ones together."""
+def pack(
+    files: Sequence[DataFile], least: int, task_bytes: int = FILES_A_TASK_BYTES
+) -> list[list[DataFile]]:
+    """Files into tasks of like size: at least so many, large ones alone, small ones together."""
     total = sum(file.size_bytes for file in files)
-    count = min(len(files), max(cores, -(-total // FILES_A_TASK_BYTES)))
+    count = min(len(files), max(least, -(-total // task_bytes)))
     tasks: list[list[DataFile]] = [[] for _ in range(count)]
     loads = [0] * count
     for file in sorted(files, key=lambda f: (-f.size_bytes, f.uri)):

@@ -1,0 +1,42 @@
+"""One query and the all-pairs match through Spark, against the cores that Spark has."""
+
+import os
+from statistics import median
+
+from benchmarks.data import clustered, settings, table
+from benchmarks.harness import Row, row, seconds
+from benchmarks.plots import lines
+from matching_spark import Filters, SimilarityEngine
+from matching_spark.scan import Request, Vectors
+from matching_spark.session import session
+
+LOST = 2000
+
+
+def run(full: bool) -> list[Row]:
+    found = 1_000_000 if full else 200_000
+    vectors, lost = clustered(found), clustered(LOST, seed=3)
+    query = Request((Vectors(clustered(1, seed=9)[0]),), Filters(kind="found"), 10, None)
+    rows: list[Row] = []
+    points: dict[str, list[tuple[float, float]]] = {}
+    whats = {
+        "one query": f"one query, {found:,} x 512, top 10",
+        "match": f"{LOST:,} lost x {found:,} found x 512, top 10",
+    }
+    for cores in range(1, (os.cpu_count() or 1) + 1):
+        conf = settings()
+        conf.spark.master = f"local[{cores}]"
+        with session(conf) as spark:
+            # One category, so that both cores have as much to do.
+            opened = table(f"cores-{found}", vectors, lost, spark, categories=1)
+            engine = SimilarityEngine(opened, "spark", cache=conf.cache)
+            taken = {
+                "one query": seconds(lambda: engine.find(query), 9, 5),
+                "match": seconds(lambda: engine.match(top_k=10).toArrow(), 3),
+            }
+        for name, each in taken.items():
+            who = f"{cores} core" + "s" * (cores > 1)
+            rows.append(row(whats[name], who, each, "s", "warm", "plan to finished results"))
+            points.setdefault(name, []).append((cores, median(each)))
+    lines("cores", points, "cores", "s", f"Through Spark, {found:,} x 512, resident")
+    return rows
