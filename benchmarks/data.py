@@ -85,11 +85,16 @@ def _drawn_base() -> Float32:
 
 
 def table(
-    name: str, found: Float32, lost: Float32 | None, spark: SparkSession, categories: int = 4
+    name: str,
+    found: Float32,
+    lost: Float32 | None,
+    spark: SparkSession,
+    categories: int = 4,
+    root: str = str(WORK),
 ) -> PostsTable:
     """A table of posts with a photo each, kept for the next run. found: over some categories."""
     key = hashlib.sha256(found[:100].tobytes() + str((len(found), categories)).encode())
-    uri = str(WORK / f"{name}-{key.hexdigest()[:8]}")
+    uri = f"{root}/{name}-{key.hexdigest()[:8]}"
     dimension = found.shape[1]
     opened = PostsTable.open_or_create(
         uri, spark, model=f"external/{dimension}", dimension=dimension

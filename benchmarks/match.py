@@ -28,8 +28,8 @@ def run(full: bool) -> list[Row]:
                 "faiss.knn": lambda: faiss.knn(lost, found, 10, metric=faiss.METRIC_INNER_PRODUCT),
                 "engine.match": lambda: engine.match(top_k=10).toArrow(),
             },
-            repeats=4,
-            warm_up=1,
+            repeats=7,
+            warm_up=3,
         )
     what = f"{LOST:,} lost x {FOUND:,} found x 512, top 10"
     ours = median(done["engine.match"])

@@ -172,3 +172,42 @@ def java_of(group: int) -> list[int]:
     listed = subprocess.run(["ps", "-eo", "pid,pgid,comm"], capture_output=True, text=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
     return [int(pid) for pid, pgid, name in rows if int(pgid) == group and "java" in name]
+
+
+def test_index_warm_and_what_compact_forgets(
+    stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells and --nprobe by command; shards warmed; a compact drops those of dead files."""
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))
+    trained = json.loads(call("index", "--cells", "4", "--table", stored).stdout)
+    assert (trained["photos"], trained["texts"]) == (4, 4)
+    asked = [
+        "search",
+        "--table",
+        stored,
+        "--text",
+        "지갑",
+        "--threshold",
+        "-1",
+        "--score",
+        "cosine",
+    ]
+    asked += ["--runner", "memory"]
+    exact = json.loads(call(*asked, "--nprobe", "all").stdout)
+    every = json.loads(call(*asked, "--nprobe", "4").stdout)
+    few = json.loads(call(*asked, "--nprobe", "1").stdout)
+    assert (exact["exact"], every["exact"], few["exact"]) == (True, False, False)
+    assert every["results"] == exact["results"]
+    assert 0 < len(few["results"]) <= len(exact["results"])
+
+    def shards() -> set[str]:
+        return {path.name for path in (tmp_path / "shards").glob("*.shard")}
+
+    changed = call("close", exact["results"][0]["post_id"], "--as", "claimed", "--table", stored)
+    assert json.loads(changed.stdout)["changed"] == 1
+    warm = ("warm", "--runner", "memory", "--table", stored)
+    assert json.loads(call(*warm).stdout)["shards"] == len(before := shards()) > 0
+    compacted = json.loads(call("compact", "--table", stored).stdout)
+    assert compacted["files_after"] < compacted["files_before"]
+    assert before - shards()
+    assert json.loads(call(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]

@@ -155,7 +155,7 @@ class Cache(_Group):
     folder: str = user_cache_dir("matching-spark")
     # Shards, memory-mapped by every process; 4 million vectors of 512 numbers.
     max_bytes: int = Field(default=8 << 30, ge=1 << 20)
-    # Categories whose found posts are loaded when an engine is warmed up; ["*"] is all.
+    # Categories whose shards `warm` loads ahead of the first search; none: all.
     preload: tuple[str, ...] = ()
 
 

@@ -53,6 +53,7 @@ def index(
         rows = sum(file.records for file in files)
         trained = train(shards(), opened.model, rows, cells)
         opened.set_cells(save_cells(trained, join(opened.uri, "cells")))
+        cache.forget(file.uri for file in files)  # sorted by the cells before, or by none
     view = Table("cells of photos", "cells of words", "vectors")
     view.add_row(f"{len(trained.photos):,}", f"{len(trained.texts):,}", f"{trained.rows:,}")
     run.emit(described(opened) or {}, view)

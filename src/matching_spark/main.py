@@ -35,7 +35,7 @@ from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.evaluate_commands import calibrate, evaluate
 from matching_spark.index_commands import index
 from matching_spark.log import masked
-from matching_spark.maintenance_commands import compact, undo
+from matching_spark.maintenance_commands import compact, undo, warm
 from matching_spark.match_commands import match
 from matching_spark.model_commands import app as models
 from matching_spark.model_commands import reembed
@@ -58,6 +58,7 @@ app.add_typer(cluster, name="cluster")
 app.command()(reembed)
 app.command()(match)
 app.command()(compact)
+app.command()(warm)
 app.command()(undo)
 app.command()(decide)
 app.command()(duplicates)

@@ -1,5 +1,6 @@
-"""matching-spark compact and undo: what an operator does to a table now and then."""
+"""matching-spark compact, undo and warm: what an operator does to a table now and then."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -76,3 +77,31 @@ def undo(
     view.caption = f"had back by: matching-spark undo {report.undone}"
     view.title_justify = view.caption_justify = "left"
     run.emit(report.to_dict(), view)
+
+
+def warm(
+    categories: Annotated[
+        list[str] | None, typer.Argument(help="Default: cache.preload, and where it is empty all.")
+    ] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="spark: the executors' caches; memory: this host's.")
+    ] = None,
+    table: TableOption = None,
+    conf: ConfOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Load shards into the cache ahead of the first search, after a compact or on a new host."""
+    run = begin(table, conf, settings_file, as_json, verbose, similarity={"runner": runner})
+    from matching_spark.search import opened_for
+    from matching_spark.similarity_engine import SimilarityEngine
+
+    start = time.perf_counter()
+    with opened_for(run.settings) as opened:
+        engine = SimilarityEngine(opened, run.settings.similarity.runner, cache=run.settings.cache)
+        files = engine.warm(categories or run.settings.cache.preload or ("*",))
+    taken = time.perf_counter() - start
+    view = Table("shards", "seconds", title=opened.uri, title_justify="left")
+    view.add_row(f"{files:,}", f"{taken:.1f}")
+    run.emit({"table": opened.uri, "shards": files, "seconds": taken}, view)

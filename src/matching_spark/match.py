@@ -34,11 +34,14 @@ SCHEMA = (
     "lost_id string, found_id string, rank int, score double, score_kind string, "
     "probability double, components map<string, double>, model string, run_at timestamp"
 )
-PAIR = "lost_id string, found_id string, score double, components map<string, double>"
+PAIR = "lost_id string, found_id string, rank int, score double, components map<string, double>"
 NAME = "matches"
 RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
 LEAST_POSTS = 256  # lost, of a block: with fewer a product takes longer a post
 FILES_A_TASK_BYTES = 512 << 20  # of vectors against 1,024 lost posts: 3 s of a core
+
+
+_Pair = tuple[str, str, int, float, dict[str, float]]  # a PAIR row
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,10 @@ class Matcher:
         """SCHEMA: the k found posts most like each open lost post, computed anew."""
         self._read_decisions()
         files = self.table.plan()
-        return self._ranked(self._scan(self._tasks(files, files, anew=True), None))
+        tasks = self._tasks(files, files, anew=True)
+        pairs = self._scan(tasks, None)
+        split = len({(task.lost.uri, task.start) for task in tasks}) < len(tasks)
+        return self._described(self._cut(pairs) if split else pairs)
 
     def run(self, new: bool = False) -> MatchReport:
         """Bring the matches table to what `pairs` gives, in one commit; nothing to do, no commit.
@@ -188,7 +194,7 @@ class Matcher:
         return {category, *self.rules.settings.neighbours.get(category, ())}
 
     def _scan(self, tasks: list[_Task], anew: frozenset[str] | None) -> DataFrame:
-        """PAIR rows of all tasks: at most k a lost post and task."""
+        """PAIR rows of all tasks: at most k a lost post and task, ranked within the task."""
         run = partial(
             _match,
             rules=self.rules,
@@ -203,17 +209,16 @@ class Matcher:
         rows = context.parallelize(tasks, max(1, len(tasks))).flatMap(run)
         return self.spark.createDataFrame(rows, PAIR, verifySchema=False)
 
-    def _ranked(self, pairs: DataFrame) -> DataFrame:
-        order = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
+    def _cut(self, pairs: DataFrame) -> DataFrame:
+        """Of pairs from several tasks the k best of each lost post."""
         # k rows a lost post and task are little: a partition a core costs less than many.
         spread = pairs.repartition(self.spark.sparkContext.defaultParallelism, "lost_id")
-        best = spread.withColumn("rank", F.row_number().over(order)).where(
-            F.col("rank") <= self.rules.top_k
-        )
+        return _ranked(spread).where(F.col("rank") <= self.rules.top_k)
+
+    def _described(self, best: DataFrame) -> DataFrame:
+        """SCHEMA: the best pairs with those that were confirmed, whatever their place."""
         if confirmed := self._confirmed():
-            stay = self.spark.createDataFrame(confirmed, PAIR)
-            best = best.drop("rank").unionByName(stay)
-            best = best.withColumn("rank", F.row_number().over(order))
+            best = _ranked(best.unionByName(self.spark.createDataFrame(confirmed, PAIR)))
         probability = F.col("score") if self.calibration else F.lit(None).cast("double")
         return best.select(
             "lost_id",
@@ -238,7 +243,7 @@ class Matcher:
         self._decided = {lost_id: frozenset(ids) for lost_id, ids in decided.items()}
         return self._decided
 
-    def _confirmed(self) -> list[tuple[str, str, float, dict[str, float]]]:
+    def _confirmed(self) -> list[_Pair]:
         """PAIR rows of the confirmed pairs whose posts are both open, whatever their score."""
         pairs = [pair for pair, verdict in self._verdicts.items() if verdict == "confirmed"]
         if not pairs:
@@ -251,7 +256,7 @@ class Matcher:
             lost, at = self._find(lost_id)
             found, there = self._find(found_id)
             hits = compare_posts(lost, at, found, there, self.rules, self.calibration)
-            out += [(lost_id, match.post_id, match.score, match.components) for match in hits]
+            out += [(lost_id, hit.post_id, 0, hit.score, hit.components) for hit in hits]
         return out
 
     def _find(self, post_id: str) -> tuple[Shard, int]:
@@ -286,13 +291,13 @@ class Matcher:
         )
         again = self.spark.createDataFrame([(i,) for i in sorted(anew)], "lost_id string")
         kept = (
-            existing.select("lost_id", "found_id", "score", "components")
+            existing.select("lost_id", "found_id", "rank", "score", "components")
             .join(again, "lost_id", "left_anti")
             .join(still, "lost_id", "left_semi")
         )
         both = kept.unionByName(self._scan(tasks, anew))
         # A file that was only rewritten brings pairs that are there already.
-        return self._ranked(both.dropDuplicates(["lost_id", "found_id"]))
+        return self._described(self._cut(both.dropDuplicates(["lost_id", "found_id"])))
 
     def _stamp(self) -> dict[str, Any]:
         return self.rules.described() | {
@@ -311,6 +316,11 @@ class Matcher:
         same = stamp.get("rules") == json.loads(json.dumps(self._stamp(), ensure_ascii=False))
         snapshot: str | None = stamp.get("snapshot")
         return snapshot if same and snapshot in self.table.snapshots else None
+
+
+def _ranked(pairs: DataFrame) -> DataFrame:
+    best_first = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
+    return pairs.withColumn("rank", F.row_number().over(best_first))
 
 
 def _split(records: int, most: int, cores: int) -> tuple[list[int], int]:
@@ -333,7 +343,7 @@ def _match(
     cache: ShardCache,
     space: Space,
     anew: frozenset[str] | None,
-) -> Iterator[tuple[str, str, float, dict[str, float]]]:
+) -> Iterator[_Pair]:
     """The task: the block's open lost posts against its files, k pairs a post."""
     lost = cache.load(task.lost, space)
     rows = _rows(lost, task, anew)
@@ -364,8 +374,9 @@ def _match(
         )
         best = decide([scan(shard, request) for shard in shards], request)
         for i, hits in zip(group, best, strict=True):
-            for hit in [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]:
-                yield ids[i], hit.post_id, hit.score, hit.components
+            free = [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]
+            for rank, hit in enumerate(free, 1):
+                yield ids[i], hit.post_id, rank, hit.score, hit.components
 
 
 def compare_posts(

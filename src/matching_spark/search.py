@@ -1,7 +1,8 @@
 """One search as the command line asks it: the question embedded, compared, answered."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,22 @@ def answer(
     settings: Settings, question: Question, where: Filters, snapshot: str | None = None
 ) -> SearchResult:
     """Answer a question by the settings' table, model and runner; Spark is stopped at the end."""
-    table = PostsTable.open(settings.table)
-    model = _model(settings, table, question)
-    with ExitStack() as stack:
-        if settings.similarity.runner == "spark":
-            from matching_spark.session import session
-
-            table = PostsTable.open(settings.table, stack.enter_context(session(settings)))
+    model = _model(settings, PostsTable.open(settings.table), question)
+    with opened_for(settings) as table:
         engine = SimilarityEngine(table, settings.similarity.runner, model, settings.cache)
         return ask(engine, settings, question, where, snapshot)
+
+
+@contextmanager
+def opened_for(settings: Settings) -> Iterator[PostsTable]:
+    """The settings' table for their runner; a session of Spark's is stopped at the end."""
+    if settings.similarity.runner == "memory":
+        yield PostsTable.open(settings.table)
+        return
+    from matching_spark.session import session
+
+    with session(settings) as spark:
+        yield PostsTable.open(settings.table, spark)
 
 
 def ask(

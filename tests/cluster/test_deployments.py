@@ -5,17 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pyspark
 import pytest
 
 from matching_spark import PostsTable, storage
-from matching_spark.cluster import Cluster
+from matching_spark.cluster import Cluster, down, up
 from matching_spark.daemons import write_xml
 from matching_spark.demo.world import World
-from tests.cluster.conftest import run
+from tests.cluster.conftest import CACHE, run
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,79 @@ def test_executors_without_the_project_get_it_packed(
     report = run(cluster, "ingest", str(world.lost), *flags(conf), table=uri)
     assert report["rejected"] == 0
     assert report["embedded"] > 0
+
+
+def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
+    """As docs/cluster.md has it, with the cluster's profile; executors get the environment."""
+    uri = f"{cluster.hdfs}/submitted"
+    conf = {
+        "spark.pyspark.python": "./environment/bin/python",
+        "spark.executor.memory": "512m",
+        "spark.executor.cores": "1",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "1g",
+    }
+    submit = [
+        *(str(Path(sys.executable).parent / "spark-submit"), "--master", cluster.master),
+        *("--properties-file", str(ROOT / "conf" / "cluster.conf"), "--load-spark-defaults"),
+        *("--archives", f"{packed}#environment", *flags(conf)),
+        str(ROOT / "src" / "matching_spark" / "main.py"),
+    ]
+    env = {
+        "HADOOP_CONF_DIR": cluster.hadoop_conf,
+        "SPARK_CONF_DIR": str(ROOT / "conf"),
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
+
+    def call(*arguments: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [*submit, *arguments, "--table", uri],
+            env=os.environ | env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    report = call("ingest", str(world.lost))
+    assert (report["rejected"], report["accepted"]) == (0, report["embedded"])
+    asked = ("search", "--image", str(world.query_photo), "--threshold", "-1", "--kind", "lost")
+    submitted = call(*asked)
+    alone = run(cluster, *asked, "--runner", "memory", table=uri)
+    assert submitted["runner"] == "spark"
+    assert submitted["results"] == alone["results"] != []
+
+
+@pytest.fixture
+def yarn(tmp_path: Path) -> Iterator[Cluster]:
+    folder = tmp_path / "yarn"
+    try:
+        yield up(folder, CACHE, manager="yarn")
+    finally:
+        if Cluster.load(folder):
+            down(folder, delete=True)
+            assert not folder.exists()
+
+
+def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
+    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
+    jars = Path(pyspark.__file__).parent / "jars"
+    conf = shipped(packed) | {
+        "spark.yarn.jars": f"local:{jars}/*",
+        "spark.yarn.am.memory": "512m",
+        "spark.executor.instances": "2",
+    }
+    uri = f"{yarn.hdfs}/lostfound"
+    report = run(yarn, "ingest", str(world.found), *flags(conf), table=uri)
+    assert report["rejected"] == 0
+    asked = ("--image", str(world.query_photo), "--threshold", "-1")
+    by_yarn = run(yarn, "search", *asked, *flags(conf), table=uri)
+    alone = run(yarn, "search", *asked, "--runner", "memory", table=uri)
+    assert by_yarn["results"] == alone["results"] != []
+    assert by_yarn["runner"] == "spark"
 
 
 def test_a_nameservice_and_photos_on_hdfs(
