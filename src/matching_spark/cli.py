@@ -1,13 +1,15 @@
 """What every command shares: its options, its settings, how it prints, how it shows progress."""
 
+import inspect
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
@@ -20,9 +22,6 @@ from matching_spark.log import new_run_id, setup_logging
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-TableOption = Annotated[
-    str | None, typer.Option("--table", help="A folder or hdfs:// URI. [MATCHING_TABLE]")
-]
 ConfOption = Annotated[
     list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
 ]
@@ -82,6 +81,45 @@ def begin(
     if settings.hadoop.conf_dir:  # where the HDFS client and the JVM look for it
         os.environ["HADOOP_CONF_DIR"] = settings.hadoop.conf_dir
     return Run(settings, origins, as_json or not sys.stdout.isatty())
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options of every command that works on a table."""
+
+    table: Annotated[
+        str | None, typer.Option("--table", help="A folder or hdfs:// URI. [MATCHING_TABLE]")
+    ] = None
+    conf: ConfOption = None
+    settings_file: SettingsOption = None
+    as_json: JsonOption = False
+    verbose: VerboseOption = 0
+
+    def begin(self, **flags: Any) -> Run:
+        """As `begin`; flags: a group of settings each, with the values that options gave."""
+        return begin(self.table, self.conf, self.settings_file, self.as_json, self.verbose, **flags)
+
+
+def on_a_table(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with Common's options after its own; its first parameter is the Common."""
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        common = Common(**{each.name: given.pop(each.name) for each in fields(Common)})
+        command(common, **given)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    hints = get_type_hints(command, include_extras=True)
+    _, *own = inspect.signature(command).parameters.values()
+    mine = [each.replace(kind=keyword, annotation=hints[each.name]) for each in own]
+    shared = [
+        inspect.Parameter(each.name, keyword, default=each.default, annotation=each.type)
+        for each in fields(Common)
+    ]
+    # What typer makes options of.
+    called.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in [*mine, *shared]}
+    return called
 
 
 def choose(name: str, value: str | None, choices: tuple[str, ...]) -> None:

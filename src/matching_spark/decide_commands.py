@@ -7,31 +7,24 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
+    Common,
     choose,
+    on_a_table,
 )
 
 WORDS = {"confirm": "confirmed", "reject": "rejected"}
 
 
+@on_a_table
 def decide(
+    common: Common,
     lost_id: Annotated[str, typer.Argument(help="The lost post.")],
     found_id: Annotated[str, typer.Argument(help="The found post.")],
     verdict: Annotated[str, typer.Argument(metavar="confirm|reject")],
     by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays."""
-    run = begin(table, conf, settings_file, as_json, verbose)
+    run = common.begin()
     choose("verdict", verdict, tuple(WORDS))
     from matching_spark import decisions
     from matching_spark.session import session

@@ -6,35 +6,26 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
+    Common,
     choose,
+    on_a_table,
 )
 from matching_spark.errors import InputError, UsageError
 from matching_spark.posts import KINDS, Filters, parse_date
 
 
+@on_a_table
 def duplicates(
+    common: Common,
     kind: Annotated[str | None, typer.Option(help="lost or found; default: both.")] = None,
     since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
     until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="The least cosine; default: holding.duplicate_cosine.")
     ] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Open posts with a near-identical photo, the same place and day; they are never merged."""
-    run = begin(
-        table, conf, settings_file, as_json, verbose, holding={"duplicate_cosine": threshold}
-    )
+    run = common.begin(holding={"duplicate_cosine": threshold})
     choose("--kind", kind, KINDS)
     try:
         where = Filters(kind=kind, since=parse_date(since), until=parse_date(until))  # type: ignore[arg-type]

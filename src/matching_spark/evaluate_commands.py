@@ -8,14 +8,10 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
+    Common,
     Run,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
     errors,
+    on_a_table,
     progress_bar,
 )
 from matching_spark.errors import ModelError, UsageError
@@ -34,18 +30,15 @@ DRAWN = (
 )
 
 
+@on_a_table
 def evaluate(
+    common: Common,
     truth: TruthArgument,
     model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
     output: Annotated[Path | None, typer.Option(help="The report, F.json.")] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Recall, precision and calibration of the scores, on pairs that nothing was fitted on."""
-    run = begin(table, conf, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     from matching_spark.calibration import find
     from matching_spark.demo.labelled import HELD_OUT_SEEDS
     from matching_spark.evaluate import evaluate as measure
@@ -65,18 +58,15 @@ def evaluate(
     _emit(run, measure(pairs, calibration, split), output)
 
 
+@on_a_table
 def calibrate(
+    common: Common,
     truth: TruthArgument,
     model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
     output: Annotated[Path | None, typer.Option(help="The report, F.json.")] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Learn the weights of the fused score; `demo` for the model itself, else for the table."""
-    run = begin(table, conf, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     from matching_spark import storage
     from matching_spark.calibration import FILE, find, learn, save
     from matching_spark.demo.labelled import FIT_SEEDS, HELD_OUT_SEEDS, POSTS

@@ -6,13 +6,9 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
+    Common,
     errors,
+    on_a_table,
     progress_bar,
 )
 
@@ -20,18 +16,15 @@ if TYPE_CHECKING:
     from matching_spark.table import PostsTable
 
 
+@on_a_table
 def index(
+    common: Common,
     cells: Annotated[
         int | None, typer.Option(min=1, help="How many; default: 2 x the root of the vectors.")
     ] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Train cells on the table's vectors, for searches with --nprobe; run it again as it grows."""
-    run = begin(table, conf, settings_file, as_json, verbose)
+    run = common.begin()
     from matching_spark.cache import ShardCache
     from matching_spark.cells import save_cells, train
     from matching_spark.session import session

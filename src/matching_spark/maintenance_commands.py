@@ -7,25 +7,18 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
+    Common,
     errors,
+    on_a_table,
 )
 
 
+@on_a_table
 def compact(
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
+    common: Common,
 ) -> None:
     """Rewrite small files, fold deletes in, expire old snapshots, remove what none names."""
-    run = begin(table, conf, settings_file, as_json, verbose)
+    run = common.begin()
     from matching_spark.cache import ShardCache
     from matching_spark.maintenance import compact
     from matching_spark.session import session
@@ -52,16 +45,13 @@ def compact(
     run.emit(report.to_dict(), view)
 
 
+@on_a_table
 def undo(
+    common: Common,
     snapshot: Annotated[str, typer.Argument(help="The state to go back to; `status` lists them.")],
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Take back everything that was written after SNAPSHOT, in one commit; can itself be undone."""
-    run = begin(table, conf, settings_file, as_json, verbose)
+    run = common.begin()
     from matching_spark.maintenance import check_undo, undo
     from matching_spark.session import session
     from matching_spark.table import PostsTable
@@ -79,21 +69,18 @@ def undo(
     run.emit(report.to_dict(), view)
 
 
+@on_a_table
 def warm(
+    common: Common,
     categories: Annotated[
         list[str] | None, typer.Argument(help="Default: cache.preload, and where it is empty all.")
     ] = None,
     runner: Annotated[
         str | None, typer.Option(help="spark: the executors' caches; memory: this host's.")
     ] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Load shards into the cache ahead of the first search, after a compact or on a new host."""
-    run = begin(table, conf, settings_file, as_json, verbose, similarity={"runner": runner})
+    run = common.begin(similarity={"runner": runner})
     from matching_spark.search import opened_for
     from matching_spark.similarity_engine import SimilarityEngine
 

@@ -10,14 +10,10 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
-    JsonOption,
+    Common,
     Run,
-    SettingsOption,
-    TableOption,
-    VerboseOption,
-    begin,
     errors,
+    on_a_table,
 )
 from matching_spark.errors import RemoteError, UsageError
 
@@ -28,7 +24,9 @@ if TYPE_CHECKING:
 FORMATS = (".jsonl", ".csv")
 
 
+@on_a_table
 def match(
+    common: Common,
     new: Annotated[bool, typer.Option("--new", help="Only what came since the last run.")] = False,
     top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
@@ -40,19 +38,9 @@ def match(
         bool, typer.Option("--alert", help="Tell of pairs never told of: JSON lines, webhook.")
     ] = False,
     output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Compare all open lost posts with all open found ones; keep the pairs in the matches table."""
-    run = begin(
-        table,
-        conf,
-        settings_file,
-        as_json,
-        verbose,
+    run = common.begin(
         similarity={"top_k": top_k, "threshold": threshold, "score": score},
     )
     if output is not None and output.suffix not in FORMATS:

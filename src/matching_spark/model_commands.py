@@ -9,13 +9,13 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli import (
-    ConfOption,
+    Common,
     JsonOption,
     SettingsOption,
-    TableOption,
     VerboseOption,
     begin,
     errors,
+    on_a_table,
     progress_bar,
 )
 from matching_spark.errors import UsageError
@@ -157,16 +157,13 @@ def export(
     run.emit(facts, _facts(facts))
 
 
+@on_a_table
 def reembed(
+    common: Common,
     model: Annotated[str, typer.Option(help="The new model: shipped, a folder, or a hub's.")],
-    table: TableOption = None,
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Give the table another model's vectors; searches go on with the old until it switches."""
-    run = begin(table, conf, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     from matching_spark.clip import ClipModel
     from matching_spark.reembed import reembed as change
     from matching_spark.session import session
