@@ -1,16 +1,19 @@
-"""64 clients at once against one after another, in the memory runner."""
+"""64 clients at once against one alone, in the memory runner: each asks again when answered."""
 
 import threading
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, ratio_row, row
 from matching_spark import Filters, SimilarityEngine
 from matching_spark.gather import Gatherer
+from matching_spark.results import Match
 from matching_spark.scan import Request, Vectors
 from matching_spark.session import session
+from matching_spark.similarity_engine import Found
 
-CLIENTS = 64
+CLIENTS, EACH = 64, 25
 
 
 def run(full: bool) -> list[Row]:
@@ -22,38 +25,44 @@ def run(full: bool) -> list[Row]:
     ]
     alone = [engine.find(r).matches for r in requests]
     with Gatherer(engine) as gatherer:
-        got: list[object] = [None] * CLIENTS
-
-        def together() -> None:
-            def ask(i: int) -> None:
-                got[i] = gatherer.find(requests[i]).matches
-
-            threads = [threading.Thread(target=ask, args=(i,)) for i in range(CLIENTS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-
+        assert _together(gatherer.find, requests) == [each for each in alone for _ in range(EACH)]
         done = alternating(
-            {"one after another": lambda: [engine.find(r) for r in requests], "gathered": together},
+            {
+                "one client, no gatherer": lambda: [engine.find(r) for r in requests],
+                "one client": lambda: [gatherer.find(r) for r in requests],
+                f"{CLIENTS} clients": lambda: _together(gatherer.find, requests),
+            },
             repeats=5,
             warm_up=1,
         )
-    assert got == alone
     what = f"{CLIENTS} clients, 200,000 x 512, top 10"
-    rows = [
-        row(
-            what,
-            who,
-            [CLIENTS / s for s in each],
-            "queries/s",
-            "warm",
-            "from threads, finished results",
-        )
-        for who, each in done.items()
+    said = "from threads, finished results"
+    asked = {who: CLIENTS * (EACH if who == f"{CLIENTS} clients" else 1) for who in done}
+    rates = {who: [asked[who] / s for s in each] for who, each in done.items()}
+    rows = [row(what, who, each, "queries/s", "warm", said) for who, each in rates.items()]
+    many = median(rates[f"{CLIENTS} clients"])
+    ratio = many / median(rates["one client"])
+    bare = many / median(rates["one client, no gatherer"])
+    rows += [
+        ratio_row(what, f"{CLIENTS} clients : one", ratio, "warm", "same answers", 10, True),
+        row(what, f"{CLIENTS} clients : one, no gatherer", [bare], "ratio", "warm", said),
     ]
-    ratio = median(done["one after another"]) / median(done["gathered"])
-    rows.append(
-        ratio_row(what, "gathered / one after another", ratio, "warm", "same answers", 10, True)
-    )
     return rows
+
+
+def _together(
+    find: Callable[[Request], Found], requests: Sequence[Request]
+) -> list[list[list[Match]]]:
+    """Each request asked EACH times in a row by a thread of its own; the answers, by thread."""
+    got: list[list[list[list[Match]]]] = [[] for _ in requests]
+
+    def ask(i: int) -> None:
+        for _ in range(EACH):
+            got[i].append(find(requests[i]).matches)
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(requests))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [answer for answers in got for answer in answers]

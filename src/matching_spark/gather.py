@@ -29,8 +29,9 @@ class Gatherer:
     """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
 
     A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
-    each other. While one block is computed the next one gathers, so a queue makes blocks larger,
-    not later. Use as a context manager, or call `close`.
+    each other. While one block is computed the next one gathers, and who was answered gets the wait
+    once more to ask again: else the clients fall apart into two blocks that take turns, each a pass.
+    Use as a context manager, or call `close`.
     """
 
     def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
@@ -40,6 +41,7 @@ class Gatherer:
         self._blocks: dict[_Key, _Block] = {}
         self._change = threading.Condition()
         self._closed = False
+        self._answered = 0.0  # when the last block was
         self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
         self._worker.start()
 
@@ -75,6 +77,7 @@ class Gatherer:
             find = partial(self._engine.find, snapshot=snapshot)
             for part in _parts(asked, self._most):
                 _answer(find, part)
+            self._answered = monotonic()
 
     def _take(self) -> tuple[_Key, list[tuple[Request, Future[Found]]]] | None:
         """The block that has waited longest, once it is due; None when closed and empty."""
@@ -82,7 +85,7 @@ class Gatherer:
             while True:
                 if self._blocks:
                     key, block = min(self._blocks.items(), key=lambda item: item[1].since)
-                    left = block.since + self._wait_s - monotonic()
+                    left = max(block.since, self._answered) + self._wait_s - monotonic()
                     if left <= 0 or block.queries >= self._most or self._closed:
                         return key, self._blocks.pop(key).asked
                     self._change.wait(left)

@@ -95,7 +95,7 @@ class Scanned:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a task gives: as Scanned, with the best of all its files looked up and unranked."""
+    """What a task gives: as Scanned, with the best of all its files looked up."""
 
     searched: int
     rows: int
@@ -193,13 +193,14 @@ def scan_files(
 
 
 def merged(parts: Sequence[Scanned], request: Request) -> list[list[Match]]:
-    """The matches of several shards in this process, ranked."""
-    return [ranked(matches, request.top_k) for matches in look_up(decide(parts, request))]
+    """The matches of several shards in this process."""
+    return look_up(decide(parts, request))
 
 
 def ranked(matches: Sequence[Match], k: int) -> list[Match]:
+    """The k best of several tasks' matches."""
     best = sorted(matches, key=lambda m: (-m.score, m.post_id))[:k]
-    return [replace(match, rank=rank) for rank, match in enumerate(best, 1)]
+    return [m if m.rank == rank else replace(m, rank=rank) for rank, m in enumerate(best, 1)]
 
 
 def best_hits(hits: list[Hit], k: int) -> list[Hit]:
@@ -208,7 +209,7 @@ def best_hits(hits: list[Hit], k: int) -> list[Hit]:
 
 
 def look_up(hits: list[list[Hit]]) -> list[list[Match]]:
-    """The hits with their posts' metadata, a shard's rows at once."""
+    """The hits, the best first, with their posts' metadata, a shard's rows at once."""
     wanted: dict[int, tuple[Shard, dict[int, None]]] = {}
     for hit in (hit for each in hits for hit in each):
         wanted.setdefault(id(hit.shard), (hit.shard, {}))[1][hit.post] = None
@@ -216,7 +217,10 @@ def look_up(hits: list[list[Hit]]) -> list[list[Match]]:
     for key, (shard, posts) in wanted.items():
         rows = shard.rows(np.fromiter(posts, np.int64, len(posts)))
         found.update({(key, post): row for post, row in zip(posts, rows, strict=True)})
-    return [[_match(hit, found[id(hit.shard), hit.post]) for hit in each] for each in hits]
+    return [
+        [_match(hit, found[id(hit.shard), hit.post], rank) for rank, hit in enumerate(each, 1)]
+        for each in hits
+    ]
 
 
 def _sides(
@@ -428,10 +432,10 @@ def _exact(
     return combine(exact), exact, winners
 
 
-def _match(hit: Hit, row: dict[str, object]) -> Match:
+def _match(hit: Hit, row: dict[str, object], rank: int) -> Match:
     values = {name: "" if v is None and name != "happened_on" else v for name, v in row.items()}
     return Match(
-        rank=0,
+        rank=rank,
         score=hit.score,
         matched="text" if hit.photo < 0 else "photo",
         photo=None if hit.photo < 0 else hit.shard.photo(hit.post, hit.photo),
