@@ -38,5 +38,5 @@ def run(full: bool) -> list[Row]:
             who = f"{cores} core" + "s" * (cores > 1)
             rows.append(row(whats[name], who, each, "s", "warm", "plan to finished results"))
             points.setdefault(name, []).append((cores, median(each)))
-    lines("cores", points, "cores", "s", f"Through Spark, {found:,} x 512, resident")
+    lines("cores", points, "cores", "s", f"Through Spark, {found:,} x 512, resident", log=False)
     return rows

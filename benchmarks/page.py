@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from benchmarks.harness import ROWS
+from benchmarks.harness import ROOT, ROWS
 
 HEAD = """# Benchmarks
 
@@ -34,9 +34,8 @@ def _table(name: str, kept: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [_line(row) for row in kept["rows"]]
-    plot = f"docs/benchmarks/{name}.png"
-    if (ROWS.parents[1] / plot).exists():
-        lines += ["", f"![{name}]({plot})"]
+    for plot in sorted((ROOT / "docs" / "benchmarks").glob(f"{name}*.png")):
+        lines += ["", f"![{plot.stem}](docs/benchmarks/{plot.name})"]
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,8 @@
 
 from benchmarks.harness import ROOT
 
+MARKED = ("o-", "s--", "^-.", "D:", "v-", "x--")  # told apart without their colours
+
 
 def lines(
     name: str,
@@ -18,9 +20,9 @@ def lines(
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
-    for subject, values in points.items():
+    for i, (subject, values) in enumerate(points.items()):
         xs, ys = zip(*sorted(values), strict=True)
-        axes.plot(xs, ys, marker="o", markersize=4, linewidth=1.5, label=subject)
+        axes.plot(xs, ys, MARKED[i % len(MARKED)], markersize=5, linewidth=1.5, label=subject)
     if log:
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from benchmarks.harness import Row, row
+from benchmarks.plots import lines
 from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
 from matching_spark.posts import CATEGORIES
 from matching_spark.vectors import ingest_vectors
@@ -115,6 +116,7 @@ def run(full: bool) -> list[Row]:
         for size in (*SIZES, *((FULL,) if full else ())):
             rows += measure(spark, folder / str(size), size)
             shutil.rmtree(folder / str(size))
+        _plot(rows)
         return rows
     finally:
         spark.stop()
@@ -173,3 +175,12 @@ def measure(spark: SparkSession, folder: Path, size: int) -> list[Row]:
                 )
             )
     return out
+
+
+def _plot(rows: list[Row]) -> None:
+    for unit, name, title in (("s", "scale", "time"), ("MB", "scale-memory", "memory")):
+        points: dict[str, list[tuple[float, float]]] = {}
+        for each in (each for each in rows if each.unit == unit):
+            count = float(each.what.split(" x ")[0].replace(",", ""))
+            points.setdefault(each.subject, []).append((count, each.value))
+        lines(name, points, "vectors of 512 numbers", unit, f"From Parquet into a table: {title}")

@@ -30,7 +30,7 @@ class Gatherer:
 
     A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
     each other. While one block is computed the next one gathers, and who was answered gets the wait
-    once more to ask again: else the clients fall apart into two blocks that take turns, each a pass.
+    once more to ask again: else the clients fall apart into blocks that take turns, a pass each.
     Use as a context manager, or call `close`.
     """
 

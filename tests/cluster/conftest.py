@@ -25,6 +25,13 @@ from tests import brute
 
 CACHE = Path(Cache().folder)
 DIMENSION = 32
+CLUSTER_CONF = {  # over the cluster's profile: its workers are small
+    "spark.executor.memory": "512m",
+    "spark.executor.cores": "1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.executor.memoryOverhead": "512m",
+    "spark.driver.memory": "1g",
+}
 
 
 @dataclass(frozen=True)
@@ -101,14 +108,7 @@ def session(started: Cluster) -> Iterator[SparkSession]:
     """This process as a driver of the cluster; for the tests of `make test-cluster` alone."""
     if other := SparkSession.getActiveSession():
         other.stop()
-    conf = {
-        "spark.master": started.master,
-        "spark.executor.memory": "512m",
-        "spark.executor.cores": "1",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.executor.memoryOverhead": "512m",
-        "spark.driver.memory": "1g",
-    }
+    conf = CLUSTER_CONF | {"spark.master": started.master}
     settings = Settings(
         spark={"conf": conf, "profile": "cluster"},  # type: ignore[arg-type]
         hadoop={"conf_dir": started.hadoop_conf},  # type: ignore[arg-type]
