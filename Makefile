@@ -83,14 +83,17 @@ test-parity: $(TORCH)/.ready ## our vectors against open_clip's, by hand: it fet
 
 MODEL := src/matching_spark/models/small-clip
 DATA := training/data
+# make model STEPS=20 MODEL=/tmp/model DATA=/tmp/data: the whole way in minutes, for a model of no use.
+STEPS :=
+FLAGS = --data $(DATA) $(if $(STEPS),--steps $(STEPS))
 
 model: $(TORCH)/.ready ## train the small CLIP again, both towers, measure it, write its card: hours
-	$(TORCH)/bin/python training/train.py --data $(DATA) --out $(DATA)/image.pt
+	$(TORCH)/bin/python training/train.py $(FLAGS) --out $(DATA)/image.pt
 	$(TORCH)/bin/python training/export.py image $(DATA)/image.pt $(MODEL)
 	$(MAKE) text-tower
 
 text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that is there, and the card
-	$(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx --data $(DATA) --out $(DATA)/text.pt
+	$(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx $(FLAGS) --out $(DATA)/text.pt
 	$(TORCH)/bin/python training/export.py text $(DATA)/text.pt $(MODEL)
 	$(TORCH)/bin/python training/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/measured.json
 	$(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)

@@ -195,3 +195,16 @@ def test_status_counts(imported: Imported) -> None:
     assert status["total"] == COUNT
     assert sum(row["posts"] for row in status["posts"]) == COUNT
     assert status["model"] == f"external/{DIMENSION}"
+
+
+def test_between_a_commits_deletion_and_renaming_of_its_hint_the_table_is_there(
+    imported: Imported,
+) -> None:
+    """Iceberg's Hadoop catalog replaces the hint so; a reader must not say that there is none."""
+    table = PostsTable.open(imported.uri)
+    hint = Path(imported.uri) / "posts" / "metadata" / "version-hint.text"
+    kept = hint.rename(hint.with_suffix(".kept"))
+    try:
+        assert PostsTable.open(imported.uri).snapshot == table.snapshot is not None
+    finally:
+        kept.rename(hint)

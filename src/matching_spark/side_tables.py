@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.table import PostsTable, current_metadata
+from matching_spark.metadata import current_metadata
+from matching_spark.table import PostsTable
 
 
 def name_of(table: PostsTable, name: str) -> str:

@@ -10,14 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.expressions import And, BooleanExpression, EqualTo
 from pyiceberg.expressions.literals import literal
-from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile
 from pyiceberg.table import StaticTable
 
 from matching_spark import storage
@@ -25,12 +23,12 @@ from matching_spark.cache import Space
 from matching_spark.config import Hadoop
 from matching_spark.errors import (
     InputError,
-    MatchingError,
     ModelError,
     StorageError,
     cause,
     spark_errors,
 )
+from matching_spark.metadata import current_metadata
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, alive, load, read_columns
 
@@ -479,53 +477,3 @@ def _register(uri: str, spark: "SparkSession") -> str:
         spark.conf.set(f"{key}.warehouse", uri)
         spark.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")
     return name
-
-
-def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
-    """The newest metadata of the Hadoop catalog's table, or None when there is no table."""
-    folder = storage.join(uri, name, "metadata")
-    hint = storage.join(folder, "version-hint.text")
-    try:
-        version = int(storage.read_bytes(hint))
-    except FileNotFoundError:
-        return None
-    # A writer that died between the commit and the hint leaves the hint behind the truth.
-    while storage.exists(storage.join(folder, f"v{version + 1}.metadata.json")):
-        version += 1
-    return StaticTable.from_metadata(
-        storage.join(folder, f"v{version}.metadata.json"),
-        {"py-io-impl": f"{StorageFileIO.__module__}.{StorageFileIO.__qualname__}"},
-    )
-
-
-@dataclass
-class _StorageFile(InputFile):
-    """A file that pyiceberg reads, through storage.py."""
-
-    _location: str
-
-    @property
-    def location(self) -> str:
-        return self._location
-
-    def __len__(self) -> int:
-        return storage.size_bytes(self._location)
-
-    def exists(self) -> bool:
-        return storage.exists(self._location)
-
-    def open(self, seekable: bool = True) -> InputStream:
-        return storage.open_input(self._location)
-
-
-class StorageFileIO(FileIO):
-    """pyiceberg's reading through storage.py; writing is Spark's."""
-
-    def new_input(self, location: str) -> InputFile:
-        return _StorageFile(location)
-
-    def new_output(self, location: str) -> OutputFile:
-        raise MatchingError(f"{location}: the table is written by Spark only")
-
-    def delete(self, location: str | InputFile | OutputFile) -> None:
-        raise MatchingError(f"{location}: the table is written by Spark only")

@@ -92,6 +92,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     uri = f"{cluster.hdfs}/submitted"
     conf = {
         "spark.pyspark.python": "./environment/bin/python",
+        "spark.pyspark.driver.python": sys.executable,
         "spark.executor.memory": "512m",
         "spark.executor.cores": "1",
         "spark.sql.shuffle.partitions": "2",
@@ -106,7 +107,6 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     env = {
         "HADOOP_CONF_DIR": cluster.hadoop_conf,
         "SPARK_CONF_DIR": str(ROOT / "conf"),
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
     }
 
     def call(*arguments: str) -> dict[str, Any]:
