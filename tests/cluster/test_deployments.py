@@ -107,6 +107,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     env = {
         "HADOOP_CONF_DIR": cluster.hadoop_conf,
         "SPARK_CONF_DIR": str(ROOT / "conf"),
+        "PYSPARK_DRIVER_PYTHON": sys.executable,  # of the launcher; the key above is of the driver
     }
 
     def call(*arguments: str) -> dict[str, Any]:
@@ -119,7 +120,8 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        result: dict[str, Any] = json.loads(done.stdout)
+        # spark-submit puts what Python says on stderr into stdout.
+        result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") :])
         return result
 
     report = call("ingest", str(world.lost))
