@@ -159,6 +159,7 @@ def test_a_folder_that_cannot_be_made_costs_time_only(
 
 FULL = """
 import os, resource, signal, sys
+import fsspec, pyarrow.parquet  # while this Python may still read its own library
 from pathlib import Path
 from tests.test_cache import *
 from matching_spark.shards import DataFile

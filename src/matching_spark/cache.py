@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import mmap
 import os
 import struct
 import threading
@@ -20,23 +19,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from matching_spark import shards
+from matching_spark import shard_file, shards
 from matching_spark.cells import Cells, load_cells, sort_by_cell
-from matching_spark.config import Cache as CacheSettings
 from matching_spark.shards import DataFile, Shard
-from matching_spark.similarity import Part
+
+if TYPE_CHECKING:  # a worker starts without pydantic
+    from matching_spark.config import Cache as CacheSettings
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"matching-spark shard 1\n\0"  # with the format's version
-HEAD = struct.Struct(f"<{len(MAGIC)}sQ32s")  # magic, length of the JSON header, its SHA-256
-ALIGN = 64  # of every array in the file
-SUM_WORDS = 1 << 14  # 128 kB: one number of the checksum
 TOUCH_S = 60.0  # how exactly "least recently used" is known to other processes
 WAIT_S = 120.0  # for another process that reads the same file
 COUNTS = struct.Struct("<QQ")  # hits, misses
@@ -93,7 +86,7 @@ class ShardCache:
     max_bytes: int
 
     @classmethod
-    def of(cls, settings: CacheSettings) -> "ShardCache":
+    def of(cls, settings: "CacheSettings") -> "ShardCache":
         return cls(str(Path(settings.folder) / "shards"), settings.max_bytes)
 
     def load(self, file: DataFile, space: Space) -> Shard:
@@ -155,7 +148,7 @@ class ShardCache:
 
     def _fetch(self, name: str, file: DataFile, space: Space) -> Shard:
         path = Path(self.folder) / name
-        if (shard := _open(path, name)) is not None:
+        if (shard := shard_file.mapped(path, name)) is not None:
             self._counts(1, 0)
             _touch(path)
             return self._hold(name, _Held(shard, path, path.stat().st_size))
@@ -168,7 +161,7 @@ class ShardCache:
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
             _warn(self.folder, error)
         self._counts(0, 1)
-        opened = _open(path, name)
+        opened = shard_file.mapped(path, name)
         if opened is not None:
             return self._hold(name, _Held(opened, path, path.stat().st_size))
         shard = _read(file, space) if shard is None else shard
@@ -197,7 +190,7 @@ class ShardCache:
         with stream:
             renamed = False
             try:
-                if _open(path, path.name) is not None:
+                if shard_file.mapped(path, path.name) is not None:
                     yield None
                 else:
                     stream.truncate(0)
@@ -211,18 +204,13 @@ class ShardCache:
                     temporary.unlink(missing_ok=True)
 
     def _write(self, stream: IO[bytes], name: str, shard: Shard) -> None:
-        header, arrays = _parts(name, shard)
+        header, arrays = shard_file.parts(name, shard)
         size = header["size"]
         if size > self.max_bytes:
             return
         self._make_room(size)
         os.truncate(stream.fileno(), size)  # seen by others that make room
-        text = json.dumps(header).encode()
-        stream.write(HEAD.pack(MAGIC, len(text), hashlib.sha256(text).digest()))
-        stream.write(text)
-        for offset, array in zip((s["offset"] for s in header["arrays"]), arrays, strict=True):
-            stream.seek(header["start"] + offset)
-            stream.write(array.reshape(-1).view(np.uint8).data)
+        shard_file.write(stream, header, arrays)
 
     def _entries(self) -> list[tuple[Path, int, float]]:
         """Entries and temporary files: path, bytes, when last used."""
@@ -320,115 +308,6 @@ def _touch(path: Path) -> None:
         _touched[path] = now
         with suppress(OSError):  # a read-only folder: its order of use is not ours to keep
             os.utime(path)
-
-
-# -- the file's form ---------------------------------------------------------------------------
-
-
-def _parts(name: str, shard: Shard) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """The header and the arrays of an entry, in the order in which they are written."""
-    named: dict[str, np.ndarray] = {"days": shard.days}
-    named |= {f"codes.{key}": code for key, code in shard.codes.items()}
-    for key, part in (("photos", shard.photos), ("texts", shard.texts)):
-        for field in ("vectors", "owners", "rows", "starts", "cells"):
-            if (value := getattr(part, field)) is not None:
-                named[f"{key}.{field}"] = value
-    uris = pa.table([shard.photo_uris], names=["uri"])
-    for key, table in (("metadata", shard.metadata), ("uris", uris)):
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table.combine_chunks())
-        named[key] = np.frombuffer(sink.getvalue(), np.uint8)
-    arrays = {key: np.ascontiguousarray(value) for key, value in named.items()}
-    listed, at = [], 0
-    for key, array in arrays.items():
-        listed.append(
-            {
-                "name": key,
-                "dtype": array.dtype.str,
-                "shape": array.shape,
-                "offset": at,
-                "sum": _sum(array),
-            }
-        )
-        at += -(-array.nbytes // ALIGN) * ALIGN
-    header: dict[str, Any] = {
-        "name": name,
-        "words": shard.words,
-        "arrays": listed,
-        "start": 0,
-        "size": 0,
-    }
-    room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers have not their length yet
-    header["start"] = -(-room // ALIGN) * ALIGN
-    header["size"] = header["start"] + at
-    return header, list(arrays.values())
-
-
-def _sum(array: np.ndarray) -> str:
-    """A checksum as fast as memory: the sums of its stretches of 64-bit words, hashed."""
-    raw = array.reshape(-1).view(np.uint8)
-    whole = raw.nbytes // (8 * SUM_WORDS) * SUM_WORDS
-    words = raw[: whole * 8].view(np.uint64).reshape(-1, SUM_WORDS)
-    digest = hashlib.sha256(words.sum(axis=1).tobytes())
-    digest.update(raw[whole * 8 :].tobytes())
-    return digest.hexdigest()
-
-
-def _open(path: Path, name: str) -> Shard | None:
-    """The entry mapped into memory, or None when there is none that can be trusted."""
-    try:
-        with open(path, "rb") as stream:
-            raw = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except (FileNotFoundError, PermissionError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-        log.warning("%s cannot be read and is made anew: %s", path, error)
-        return None
-    problem = "it is torn"
-    try:
-        magic, length, digest = HEAD.unpack_from(raw)
-        text = raw[HEAD.size : HEAD.size + length]
-        if magic == MAGIC and hashlib.sha256(text).digest() == digest:
-            header = json.loads(text)
-            if header["name"] != name:
-                problem = "it is another file's"
-            elif header["size"] == len(raw):
-                arrays = {a["name"]: _array(raw, header["start"], a) for a in header["arrays"]}
-                if all(_sum(arrays[a["name"]]) == a["sum"] for a in header["arrays"]):
-                    return _shard(header, arrays)
-    except struct.error:
-        pass
-    log.warning("%s is no cached shard and is made anew: %s", path, problem)
-    return None
-
-
-def _array(raw: mmap.mmap, start: int, listed: dict[str, Any]) -> np.ndarray:
-    shape = tuple(listed["shape"])
-    count = int(np.prod(shape, dtype=np.int64))
-    flat = np.frombuffer(raw, np.dtype(listed["dtype"]), count, start + listed["offset"])
-    return flat.reshape(shape)
-
-
-def _shard(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Shard:
-    def part(key: str) -> Part:
-        fields = ("vectors", "owners", "rows", "starts", "cells")
-        return Part(*(arrays.get(f"{key}.{field}") for field in fields))  # type: ignore[arg-type]
-
-    def table(key: str) -> pa.Table:
-        return pa.ipc.open_file(pa.py_buffer(arrays[key])).read_all()
-
-    uris = table("uris")["uri"]
-    return Shard(
-        metadata=table("metadata"),
-        photo_uris=uris.chunk(0) if uris.num_chunks else pa.nulls(0, uris.type),
-        photos=part("photos"),
-        texts=part("texts"),
-        codes={key: arrays[f"codes.{key}"] for key in header["words"]},
-        words=header["words"],
-        days=arrays["days"],
-        alive=np.ones(len(arrays["days"]), dtype=bool),
-    )
 
 
 def _size(shard: Shard) -> int:

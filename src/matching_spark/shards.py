@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
@@ -222,6 +221,8 @@ def alive(file: DataFile) -> Mask:
 
 def read_columns(uri: str, columns: list[str]) -> pa.Table:
     """Columns of a Parquet file. Raises StorageError naming it when it cannot be read."""
+    import pyarrow.parquet as pq  # half a second of a worker's start; what is resident needs none
+
     try:
         with storage.open_input(uri) as stream:
             # read_table would import pandas first (1 s), and read with threads beside the task's.

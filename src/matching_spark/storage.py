@@ -14,8 +14,6 @@ from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-import fsspec
-
 from matching_spark.errors import StorageError
 
 SCHEMES = ("", "file", "hdfs")
@@ -52,6 +50,8 @@ def _open_fs(uri: str) -> tuple[Any, str]:
     if scheme not in SCHEMES:
         raise StorageError(f"{uri}: {scheme}:// is not supported; use a folder or hdfs://")
     if is_local(uri):
+        import fsspec  # a third of a second, and a search of what is resident reads no file
+
         return fsspec.filesystem("file"), local_path(uri)
     parts = urlsplit(uri)
     with _errors(uri):
