@@ -104,12 +104,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Side:
-    """One kind of vectors of a shard, compared with queries of one kind. allowed: by row."""
+    """One kind of vectors of a shard, compared with queries of one kind. mask: by post."""
 
     name: str
     part: Part
     centroids: Float32 | None
-    allowed: Mask
+    mask: Mask
+
+    def allowed(self, rows: slice = slice(None)) -> Mask:
+        """Of some rows those whose posts may be found: what no cell reaches is not looked at."""
+        return np.asarray(self.mask[self.part.owners[rows]])
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -229,12 +233,12 @@ def _sides(
     photos = centroids.photos if centroids else None
     texts = centroids.texts if centroids else None
     if image:
-        yield _Side("image-image", shard.photos, photos, mask[shard.photos.owners])
+        yield _Side("image-image", shard.photos, photos, mask)
     if text:
-        yield _Side("text-image", shard.photos, photos, mask[shard.photos.owners])
+        yield _Side("text-image", shard.photos, photos, mask)
         # Of a cosine by words alone, a post's words count only where it has no photo.
         words = mask if whole else mask & (shard.photos.counts == 0)
-        yield _Side("text-text", shard.texts, texts, words[shard.texts.owners])
+        yield _Side("text-text", shard.texts, texts, words)
 
 
 def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
@@ -268,12 +272,12 @@ def _apart(
 
 def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early | None") -> Pairs:
     """The posts of the best rows, until there are k of them or no more rows."""
-    part = side.part
+    part, allowed = side.part, side.allowed()
     asked = np.arange(len(queries))
     wanted = k if part.most <= 1 and early is None else 4 * k
     out = []
     while len(asked):
-        best = shortlist(queries[asked], part.vectors, wanted, floor, side.allowed)
+        best = shortlist(queries[asked], part.vectors, wanted, floor, allowed)
         rows = np.bincount(best.query, minlength=len(asked))
         posts = best.of(part.owners, asked[best.query])
         if early is not None:
@@ -296,7 +300,7 @@ def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
     rows, scores, looked = [], [], 0
     for each in slices(side.part, side.centroids, query, request.nprobe):
         looked += each.stop - each.start
-        keep = np.flatnonzero(side.allowed[each])
+        keep = np.flatnonzero(side.allowed(each))
         if len(keep):
             scores.append(np.vecdot(side.part.vectors[each], query)[keep])
             rows.append(keep + each.start)
