@@ -95,8 +95,6 @@ class PostsTable:
                 f"{uri} was written by a newer matching-spark (format {version}, this one knows "
                 f"{FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
             )
-        if spark is not None:
-            _register(uri, spark)
         return table
 
     @classmethod
@@ -191,7 +189,10 @@ class PostsTable:
 
     @property
     def name(self) -> str:
-        """The table's name in Spark SQL. Raises StorageError without a session."""
+        """The table's name in Spark SQL. Raises StorageError without a session.
+
+        Made known here and not when it is opened: a search runs no SQL and need not start it.
+        """
         return f"{_register(self.uri, self._spark)}.posts"
 
     @property
