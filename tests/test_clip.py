@@ -120,6 +120,24 @@ def test_every_input_and_output(real: int, ids: int, batch: int | None, tmp_path
         assert np.allclose(model.embed_images([images[i]])[0], vectors[i], atol=1e-6)
 
 
+@pytest.mark.parametrize("fill", [127, [10, 20, 30]])
+def test_a_photo_that_is_padded_has_the_configurations_colour_about_it(
+    fill: int | list[int],
+) -> None:
+    """As open_clip's image_transform pads, whose pixels are the same to the bit (by hand)."""
+    config = {"size": 8, "mean": [0.5] * 3, "std": [0.25] * 3}
+    config |= {"resize_mode": "longest", "fill_color": fill}
+    pixels = Preprocess.of(config, "cfg.json")(Image.new("RGB", (32, 16), (255, 0, 0)))
+    about = np.broadcast_to(np.asarray(fill, np.float32), 3)
+    for rows, colour in ((slice(0, 2), about), (slice(2, 6), (255, 0, 0)), (slice(6, 8), about)):
+        want = (np.asarray(colour, np.float32) / 255 - 0.5) / 0.25
+        np.testing.assert_allclose(
+            pixels[:, rows],
+            np.broadcast_to(want[:, None, None], (3, rows.stop - rows.start, 8)),
+            atol=1e-6,
+        )
+
+
 def test_what_is_not_understood_is_named(tmp_path: Path) -> None:
     good = {"size": [8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}
     worse: list[dict[str, object]] = [
