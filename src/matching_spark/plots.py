@@ -79,6 +79,8 @@ def lines(
             xycoords=("data", "axes fraction"),
             fontsize=8,
             va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+            zorder=5,  # over the lines it would be crossed by
         )
     if log_x:
         axes.set_xscale("log")
