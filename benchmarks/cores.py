@@ -4,11 +4,12 @@ import os
 from statistics import median
 
 from benchmarks.data import clustered, settings, table
-from benchmarks.harness import Row, row, seconds
+from benchmarks.harness import Row, row
 from benchmarks.plots import lines
 from matching_spark import Filters, SimilarityEngine
 from matching_spark.scan import Request, Vectors
 from matching_spark.session import session
+from matching_spark.timing import seconds
 
 LOST = 2000
 

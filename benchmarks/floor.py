@@ -10,8 +10,9 @@ from functools import partial
 from statistics import median
 
 from benchmarks.data import settings
-from benchmarks.harness import ROOT, Row, alternating, ratio_row, row, seconds
+from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
 from matching_spark.session import session
+from matching_spark.timing import seconds
 
 AS_IT_COMES = {
     "spark.python.daemon.module": "pyspark.daemon",

@@ -10,12 +10,13 @@ import os
 import platform
 import statistics
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
+
+from matching_spark.timing import seconds
 
 ROOT = Path(__file__).parents[1]
 ROWS = Path(__file__).parent / "rows"
@@ -36,18 +37,6 @@ class Row:
     includes: str  # what the time covers: "plan, scan, merge, finished results"
     goal: str = ""  # "at most 1.2 x numpy", where there is one
     met: bool | None = None
-
-
-def seconds(function: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> list[float]:
-    """Wall-clock seconds of each of `repeats` calls, after `warm_up` calls that are not counted."""
-    for _ in range(warm_up):
-        function()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        taken.append(time.perf_counter() - start)
-    return taken
 
 
 def row(

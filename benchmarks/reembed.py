@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.data import settings
-from benchmarks.harness import Row, row, seconds
+from benchmarks.harness import Row, row
 from matching_spark import ClipModel, PostsTable, Query, SimilarityEngine
 from matching_spark.demo.world import draw_world
 from matching_spark.ingest import ingest_posts
 from matching_spark.reembed import reembed
 from matching_spark.session import session
 from matching_spark.sources import read_posts
+from matching_spark.timing import seconds
 
 
 def run(full: bool) -> list[Row]:

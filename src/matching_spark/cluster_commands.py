@@ -6,15 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    JsonOption,
-    Run,
-    SettingsOption,
-    VerboseOption,
-    begin,
-    choose,
-    errors,
-)
+from matching_spark.cli import JsonOption, Run, SettingsOption, VerboseOption, begin, choose, errors
 from matching_spark.errors import InputError
 
 app = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)

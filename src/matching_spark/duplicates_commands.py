@@ -5,11 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    Common,
-    choose,
-    on_a_table,
-)
+from matching_spark.cli import Common, choose, on_a_table
 from matching_spark.errors import InputError, UsageError
 from matching_spark.posts import KINDS, Filters, parse_date
 

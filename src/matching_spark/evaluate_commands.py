@@ -7,13 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    Common,
-    Run,
-    errors,
-    on_a_table,
-    progress_bar,
-)
+from matching_spark.cli import Common, Run, errors, on_a_table, progress_bar
 from matching_spark.errors import ModelError, UsageError
 
 TruthArgument = Annotated[

@@ -5,12 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    Common,
-    errors,
-    on_a_table,
-    progress_bar,
-)
+from matching_spark.cli import Common, errors, on_a_table, progress_bar
 
 if TYPE_CHECKING:
     from matching_spark.table import PostsTable

@@ -6,11 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    Common,
-    errors,
-    on_a_table,
-)
+from matching_spark.cli import Common, errors, on_a_table
 
 
 @on_a_table

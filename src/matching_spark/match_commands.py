@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from matching_spark.cli import (
-    Common,
-    Run,
-    errors,
-    on_a_table,
-)
+from matching_spark.cli import Common, Run, errors, on_a_table
 from matching_spark.errors import RemoteError, UsageError
 
 if TYPE_CHECKING:

@@ -192,7 +192,7 @@ def scan_files(
     yield Answer(
         sum(part.searched for part in parts),
         sum(part.rows for part in parts),
-        look_up(decide(parts, request)),
+        merged(parts, request),
     )
 
 
