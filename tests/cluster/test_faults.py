@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from matching_spark import (
     ClipModel,
     Filters,
+    InputError,
     PostsTable,
     Query,
     SimilarityEngine,
@@ -377,7 +378,7 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
         while any(w.poll() is None for w in writers):
             try:
                 table = PostsTable.open(uri)
-            except Exception:  # not made yet
+            except InputError:  # not made yet
                 time.sleep(0.5)
                 continue
             if table.snapshot is None:
