@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.data import drawn, texts
 from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
-from matching_spark.cells import Cells, sort_by_cell, train
+from matching_spark.cells import Cells, assign, reached, sort_by_cell, train
 from matching_spark.posts import Filters
 from matching_spark.scan import Request, Vectors, decide, scan
 from matching_spark.shards import FILTERED, Shard
@@ -124,14 +124,13 @@ def _measure(
 
 def _skipped(what: str, shard: Shard, cells: Cells, queries: Float32, nprobe: int) -> Row:
     """Of FILES files written in cell order, the cells ordered by their nearness, those touched."""
-    offsets = shard.photos.cells
-    assert offsets is not None
-    chain = _chain(cells.photos)
-    sizes = np.diff(offsets)[chain]
-    place = np.empty(len(chain), np.int64)
-    place[chain] = (np.cumsum(sizes) - sizes // 2) * FILES // max(1, sizes.sum())
-    near = np.argsort(-(queries @ cells.photos.T), axis=1)[:, :nprobe]
-    touched = [len(set(place[cell])) / FILES for cell in near]
+    part = shard.photos
+    place = np.argsort(_chain(cells.photos))  # of a cell in that order
+    order = np.argsort(place[assign(part.vectors, cells.photos)[:, 0]], kind="stable")
+    file = np.empty(len(order), np.int64)
+    file[order] = np.arange(len(order)) * FILES // len(order)
+    near = (reached(part, cells.photos, query, nprobe) for query in queries)
+    touched = [len(np.unique(file[rows])) / FILES for rows in near]
     return row(
         what,
         f"files touched, of {FILES} in cell order",

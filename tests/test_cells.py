@@ -8,10 +8,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
-from matching_spark.cells import Cells, load_cells, save_cells, train
+from matching_spark.cells import (
+    NEIGHBOURS,
+    SOAR,
+    Cells,
+    assign,
+    load_cells,
+    reached,
+    save_cells,
+    train,
+)
 from matching_spark.errors import StorageError
 from matching_spark.fused import Fusion
 from matching_spark.gather import Gatherer
@@ -19,7 +30,7 @@ from matching_spark.index_commands import described
 from matching_spark.ranking import Facts
 from matching_spark.scan import Request, Vectors
 from matching_spark.shards import read
-from matching_spark.similarity import unit
+from matching_spark.similarity import Part, unit
 from matching_spark.vectors import ingest_vectors
 from tests.calibrations import random_calibration
 
@@ -61,6 +72,34 @@ def queries(centres: np.ndarray, count: int) -> np.ndarray:
     rng = np.random.default_rng(3)
     rows = centres[rng.integers(30, size=count)] + rng.normal(scale=0.3, size=(count, DIMENSION))
     return unit(rows)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=25, deadline=None)
+def test_a_vector_lies_in_its_nearest_cell_and_in_soars(seed: int, count: int, probed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, centroids = unit(rng.normal(size=(200, 8))), unit(rng.normal(size=(count, 8)))
+    vectors[0] = centroids[0]
+    cells = assign(vectors, centroids)
+    cosines = vectors.astype(np.float64) @ centroids.T
+    np.testing.assert_allclose(cosines[np.arange(200), cells[:, 0]], cosines.max(axis=1), atol=1e-6)
+    for row, (first, second) in zip(vectors, cells, strict=True):
+        if count == 1:
+            assert second == 0
+            continue
+        rest, others = row - centroids[first], row - centroids
+        along = (others @ rest) ** 2 / max(rest @ rest, 1e-6)
+        loss = (others**2).sum(axis=1) + SOAR * along
+        near = np.argsort(-(centroids @ row))[:NEIGHBOURS]
+        assert second != first
+        assert loss[second] <= loss[near[near != first]].min() + 1e-4
+
+    part = Part.of(vectors, np.ones(200, np.int64)).by_cell(cells, count)
+    query, nprobe = vectors[1], min(probed, count)
+    near = np.argsort(-(centroids @ query))[:nprobe]
+    want = vectors[np.isin(cells, near).any(axis=1)]
+    got = part.vectors[reached(part, centroids, query, nprobe)]
+    assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, want.tolist()))
 
 
 def test_few_cells_find_nearly_all_and_all_cells_are_exact(

