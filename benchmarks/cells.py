@@ -18,8 +18,9 @@ from benchmarks.data import drawn, texts
 from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
 from matching_spark.cells import Cells, assign, reached, sort_by_cell, train
+from matching_spark.hits import decide
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, decide, scan
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import FILTERED, Shard
 from matching_spark.similarity import Float32, Index, Part
 

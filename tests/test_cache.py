@@ -12,8 +12,9 @@ import pytest
 
 from matching_spark import cache
 from matching_spark.cache import ShardCache, Space
+from matching_spark.hits import merged
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, merged, scan
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import DataFile, Shard, alive, read
 from matching_spark.similarity import unit
 from tests import brute

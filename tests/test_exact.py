@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from matching_spark.cells import reached, sort_by_cell, train
 from matching_spark.errors import StorageError
+from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, decide, merged, scan
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import METADATA, DataFile, load
 from matching_spark.similarity import METRICS, pair_scores, shortlist, unit
 from matching_spark.similarity_engine import pack

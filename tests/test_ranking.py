@@ -17,6 +17,7 @@ from matching_spark import ClipModel
 from matching_spark.calibration import FILE, find, save
 from matching_spark.errors import ModelError
 from matching_spark.fused import Fusion
+from matching_spark.hits import merged
 from matching_spark.posts import Filters
 from matching_spark.ranking import (
     Calibration,
@@ -28,7 +29,7 @@ from matching_spark.ranking import (
     log_odds,
     sigmoid,
 )
-from matching_spark.scan import Request, Vectors, merged, scan
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import DataFile, load
 from matching_spark.similarity import unit
 from tests import brute

@@ -20,9 +20,10 @@ from matching_spark.cache import ShardCache, Space
 from matching_spark.config import Match as MatchSettings
 from matching_spark.errors import UsageError
 from matching_spark.fused import Fusion, of_row
+from matching_spark.hits import Hit, decide
 from matching_spark.posts import Filters
 from matching_spark.ranking import Calibration, Facts, Score
-from matching_spark.scan import Hit, Request, Vectors, decide, scan
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import DataFile, Shard
 from matching_spark.similarity import Index, Metric
 from matching_spark.table import PROPERTY, PostsTable

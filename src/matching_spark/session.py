@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
 
 log = logging.getLogger(__name__)
+STARVED_S = 15  # as Spark's own warning, which is not shown
 
 
 def conf_dir() -> Path:
@@ -109,15 +111,51 @@ def _jvm_stderr() -> Iterator[Callable[[], str]]:
 
 @contextmanager
 def session(settings: Settings) -> Iterator[SparkSession]:
-    """A session that is stopped at the end, whatever the end is."""
+    """A session that is stopped at the end, whatever the end is.
+
+    A job that no executor comes to do is named in the log: it waits, as it may for a queue.
+    """
     try:
         with _interrupts_held():
             spark = start_session(settings)
-        yield spark
+        with _watched(spark.sparkContext):
+            yield spark
     finally:
         if started := SparkSession.getActiveSession():
             log.debug("stopping Spark")
             started.stop()
+
+
+@contextmanager
+def _watched(context: SparkContext) -> Iterator[None]:
+    """Say every STARVED_S seconds that jobs wait without an executor, until there is one."""
+    over = threading.Event()
+
+    def watch() -> None:
+        jobs = context.statusTracker()
+        while not over.wait(STARVED_S):
+            if context._jsc.sc().getExecutorMemoryStatus().size() > 1:  # the driver is one
+                return
+            if jobs.getActiveJobsIds():
+                log.warning(
+                    "no executor has come yet: %s has no worker free with %s of memory "
+                    "(spark.executor.memory) and %s cores (spark.executor.cores); it waits, "
+                    "Ctrl-C ends it",
+                    context.master,
+                    context.getConf().get("spark.executor.memory", "1g"),
+                    context.getConf().get("spark.executor.cores", "all its"),
+                )
+
+    if str(context.master).startswith("local"):
+        yield
+        return
+    watcher = threading.Thread(target=watch, name="executors", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from matching_spark.clip import ClipModel
 from matching_spark.config import Cache, Settings
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError, cause
 from matching_spark.fused import Fusion
+from matching_spark.hits import merged, ranked, scan_files
 from matching_spark.photos import open_photo
 from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
 from matching_spark.ranking import (
@@ -35,7 +36,7 @@ from matching_spark.ranking import (
     explain,
 )
 from matching_spark.results import Match, SearchResult
-from matching_spark.scan import Request, Vectors, merged, ranked, scan, scan_files
+from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import DataFile
 from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable

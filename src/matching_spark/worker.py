@@ -9,7 +9,7 @@ import gc
 import runpy
 import zipimport
 
-import matching_spark.scan  # noqa: F401  (what a search's task needs: numpy, pyarrow, pydantic)
+import matching_spark.hits  # noqa: F401  (what a search's task needs: numpy, pyarrow, pydantic)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from matching_spark.similarity import unit
 from tests import brute
 
 CACHE = Path(Cache().folder)
+COMMAND = (sys.executable, "-m", "matching_spark.main")
 DIMENSION = 32
 CLUSTER_CONF = {  # over the cluster's profile: its workers are small
     "spark.executor.memory": "512m",
@@ -134,7 +135,7 @@ def run(
         where = (*where, "--conf", f"spark.master={master or cluster.master}")
     environment = os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf} | env
     done = subprocess.run(
-        [sys.executable, "-m", "matching_spark.main", command, *arguments, *where],
+        [*COMMAND, command, *arguments, *where],
         capture_output=True,
         text=True,
         timeout=580,

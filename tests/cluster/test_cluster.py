@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from matching_spark.posts import Post
 from matching_spark.scan import Vectors
 from matching_spark.sources import read_posts
 from tests import brute
-from tests.cluster.conftest import CACHE, run
+from tests.cluster.conftest import CACHE, COMMAND, run
 
 TABLE = "lostfound"
 IDS = list[tuple[str, float]]
@@ -130,6 +132,30 @@ def test_a_data_file_removed_is_named_by_a_spark_task(
     asked = ("--image", str(world.query_photo), "--runner", "spark")
     error = run(cluster, "search", *asked, table=f"{cluster.hdfs}/{TABLE}", code=4)["error"]
     assert "is named by the table but is not there" in error
+
+
+@pytest.mark.cluster
+def test_a_job_that_no_worker_can_do_is_named(cluster: Cluster, world: World) -> None:
+    """It waits, as it may for a queue, and says for what; Ctrl-C ends it."""
+    asked = ("search", "--image", str(world.query_photo), "--runner", "spark")
+    conf = ("--conf", f"spark.master={cluster.master}", "--conf", "spark.executor.memory=1000g")
+    running = subprocess.Popen(
+        [*COMMAND, *asked, *conf, "--table", f"{cluster.hdfs}/{TABLE}"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    late = threading.Timer(120, running.kill)
+    late.start()
+    try:
+        assert running.stderr is not None
+        said = next(line for line in running.stderr if "no executor has come yet" in line)
+        assert cluster.master in said
+        assert "1000g of memory (spark.executor.memory)" in said
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=60) == 130
+    finally:
+        late.cancel()
+        running.kill()
 
 
 def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:
