@@ -8,7 +8,7 @@ nothing can go stale.
 A vector lies in its nearest cell and in one more, chosen by SOAR (Sun et al., NeurIPS 2023,
 arXiv:2404.00774): what is left of the vector by the second centroid should be small and not along
 what is left by the first, so that a query that the one deceives finds it by the other. Sentences'
-embeddings reach recall@10 of 0.97 with 6.9 % of the rows so, with 16 % by the nearest cell alone.
+embeddings reach recall@10 of 0.97 with 7.7 % of the rows so, with 16 % by the nearest cell alone.
 """
 
 import hashlib
@@ -200,4 +200,5 @@ def reached(part: Part, centroids: Float32, query: Float32, nprobe: int) -> Rows
     assert part.members is not None
     near = np.argpartition(centroids @ query, -nprobe)[-nprobe:]
     spans = zip(part.cells[near], part.cells[near + 1], strict=True)
-    return np.unique(np.concatenate([part.members[a:b] for a, b in spans]))
+    rows: Rows = np.sort(np.concatenate([part.members[a:b] for a, b in spans]))
+    return np.asarray(rows[np.append(True, rows[1:] != rows[:-1])[: len(rows)]])

@@ -13,7 +13,7 @@ from matching_spark.posts import Filters
 from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.shards import NO_DAY, Shard
 from matching_spark.similarity import (
-    CHUNK_ROWS,
+    BLOCK_ROWS,
     MARGIN,
     Float32,
     Float64,
@@ -196,7 +196,8 @@ def _apart(
             posts = near.of(side.part.owners, np.full_like(near.row, i))
             if early is not None:
                 posts = posts.where(~early(posts))
-            found.append(posts.where(posts.score >= floor - MARGIN).best_of_rows())
+            rows_of_k = request.top_k * max(1, side.part.most)  # among them k posts
+            found.append(posts.where(candidates(posts.score, rows_of_k, floor, MARGIN)))
     (best,) = near_best([Pairs.joined(found).best_of_rows()], request.top_k, MARGIN)
     return best, rows
 
@@ -228,8 +229,8 @@ def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
     """The rows in the query's cells that may be found, with their scores; how many lie there."""
     rows, looked = _reached(side, query, request)
     scores = [
-        np.vecdot(side.part.vectors[rows[s : s + CHUNK_ROWS]], query)
-        for s in range(0, max(1, len(rows)), CHUNK_ROWS)
+        np.vecdot(side.part.vectors.take(rows[s : s + BLOCK_ROWS], axis=0), query)
+        for s in range(0, max(1, len(rows)), BLOCK_ROWS)
     ]
     return Pairs(np.zeros_like(rows), rows, np.concatenate(scores)), looked
 

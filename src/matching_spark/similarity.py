@@ -6,6 +6,7 @@ float64, so that any split of the rows into shards gives the same answer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -116,7 +117,7 @@ class Part:
         """(m,) how many rows each post has."""
         return np.diff(self.starts).astype(np.int64)
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The most rows that one post has."""
         return int(self.counts.max(initial=0))
