@@ -55,8 +55,10 @@ def _together(
 ) -> list[list[list[Match]]]:
     """Each request asked EACH times in a row by a thread of its own; the answers, by thread."""
     got: list[list[list[list[Match]]]] = [[] for _ in requests]
+    start = threading.Barrier(len(requests))
 
     def ask(i: int) -> None:
+        start.wait()
         for _ in range(EACH):
             got[i].append(find(requests[i]).matches)
 

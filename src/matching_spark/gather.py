@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import accumulate
 from time import monotonic
 
 from matching_spark.scan import Request
@@ -18,11 +19,12 @@ class _Block:
     """Requests that differ in their queries only, and who waits for each."""
 
     asked: list[tuple[Request, Future[Found]]] = field(default_factory=list)
+    queries: int = 0
     since: float = field(default_factory=monotonic)
 
-    @property
-    def queries(self) -> int:
-        return sum(len(request.queries) for request, _ in self.asked)
+    def add(self, request: Request, future: Future[Found]) -> None:
+        self.asked.append((request, future))
+        self.queries += len(request.queries)
 
 
 class Gatherer:
@@ -30,8 +32,8 @@ class Gatherer:
 
     A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
     each other. While one block is computed the next one gathers, and who was answered gets the wait
-    once more to ask again: else the clients fall apart into blocks that take turns, a pass each.
-    Use as a context manager, or call `close`.
+    once more to ask again, or until all of them have: else the clients fall apart into blocks that
+    take turns, a pass each. Use as a context manager, or call `close`.
     """
 
     def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
@@ -42,6 +44,7 @@ class Gatherer:
         self._change = threading.Condition()
         self._closed = False
         self._answered = 0.0  # when the last block was
+        self._expected = most  # queries, once those who were answered then have asked again
         self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
         self._worker.start()
 
@@ -54,8 +57,10 @@ class Gatherer:
         with self._change:
             if self._closed:
                 raise RuntimeError("the gatherer is closed")
-            self._blocks.setdefault(key, _Block()).asked.append((request, future))
-            self._change.notify()
+            block = self._blocks.setdefault(key, _Block())
+            block.add(request, future)
+            if len(block.asked) == 1 or self._is_full(block):
+                self._change.notify()
         return future.result()
 
     def close(self) -> None:
@@ -76,8 +81,21 @@ class Gatherer:
             (_, snapshot, _), asked = taken
             find = partial(self._engine.find, snapshot=snapshot)
             for part in _parts(asked, self._most):
-                _answer(find, part)
-            self._answered = monotonic()
+                answers = _answers(find, part)
+                with self._change:  # before any of them can ask again
+                    self._answered = monotonic()
+                    waiting = sum(block.queries for block in self._blocks.values())
+                    self._expected = waiting + sum(len(request.queries) for request, _ in part)
+                for (_, future), answer in zip(part, answers, strict=True):
+                    if isinstance(answer, Found):
+                        future.set_result(answer)
+                    else:
+                        future.set_exception(answer)
+
+    def _is_full(self, block: _Block) -> bool:
+        """Whether there is nothing to wait for: no room, or everybody has asked again."""
+        again = self._expected if monotonic() < self._answered + self._wait_s else self._most
+        return block.queries >= min(again, self._most)
 
     def _take(self) -> tuple[_Key, list[tuple[Request, Future[Found]]]] | None:
         """The block that has waited longest, once it is due; None when closed and empty."""
@@ -86,7 +104,7 @@ class Gatherer:
                 if self._blocks:
                     key, block = min(self._blocks.items(), key=lambda item: item[1].since)
                     left = max(block.since, self._answered) + self._wait_s - monotonic()
-                    if left <= 0 or block.queries >= self._most or self._closed:
+                    if left <= 0 or self._is_full(block) or self._closed:
                         return key, self._blocks.pop(key).asked
                     self._change.wait(left)
                 elif self._closed:
@@ -106,7 +124,10 @@ def _parts(
     return parts
 
 
-def _answer(find: Callable[[Request], Found], asked: list[tuple[Request, Future[Found]]]) -> None:
+def _answers(
+    find: Callable[[Request], Found], asked: list[tuple[Request, Future[Found]]]
+) -> list[Found | BaseException]:
+    """The answer of each request, or the error that all of them met."""
     whole = asked[0][0]
     dated = any(request.not_before for request, _ in asked)
     queries = tuple(query for request, _ in asked for query in request.queries)
@@ -121,11 +142,9 @@ def _answer(find: Callable[[Request], Found], asked: list[tuple[Request, Future[
     try:
         found = find(replace(whole, queries=queries, not_before=first if dated else ()))
     except BaseException as error:
-        for _, future in asked:
-            future.set_exception(error)
-        return
-    at = 0
-    for request, future in asked:
-        mine = slice(at, at + len(request.queries))
-        future.set_result(replace(found, matches=found.matches[mine]))
-        at = mine.stop
+        return [error] * len(asked)
+    ends = accumulate(len(request.queries) for request, _ in asked)
+    return [
+        replace(found, matches=found.matches[end - len(request.queries) : end])
+        for (request, _), end in zip(asked, ends, strict=True)
+    ]

@@ -93,7 +93,7 @@ def mapped(path: Path, name: str) -> Shard | None:
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         log.warning("%s cannot be read and is made anew: %s", path, error)
         return None
-    problem = "it is torn"
+    problem = "it is torn, or of another version"
     try:
         magic, length, digest = HEAD.unpack_from(raw)
         text = raw[HEAD.size : HEAD.size + length]
