@@ -77,12 +77,12 @@ def warm(
 ) -> None:
     """Load shards into the cache ahead of the first search, after a compact or on a new host."""
     run = common.begin(similarity={"runner": runner})
-    from matching_spark.search import opened_for
-    from matching_spark.similarity_engine import SimilarityEngine
+    from matching_spark.search import engine_of
+    from matching_spark.table import PostsTable
 
     start = time.perf_counter()
-    with opened_for(run.settings) as opened:
-        engine = SimilarityEngine(opened, run.settings.similarity.runner, cache=run.settings.cache)
+    opened = PostsTable.open(run.settings.table)
+    with engine_of(run.settings, opened) as engine:
         files = engine.warm(categories or run.settings.cache.preload or ("*",))
     taken = time.perf_counter() - start
     view = Table("shards", "seconds", title=opened.uri, title_justify="left")

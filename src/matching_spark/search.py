@@ -52,22 +52,24 @@ def answer(
     settings: Settings, question: Question, where: Filters, snapshot: str | None = None
 ) -> SearchResult:
     """Answer a question by the settings' table, model and runner; Spark is stopped at the end."""
-    model = _model(settings, PostsTable.open(settings.table), question)
-    with opened_for(settings) as table:
-        engine = SimilarityEngine(table, settings.similarity.runner, model, settings.cache)
+    table = PostsTable.open(settings.table)
+    with engine_of(settings, table, _model(settings, table, question)) as engine:
         return ask(engine, settings, question, where, snapshot)
 
 
 @contextmanager
-def opened_for(settings: Settings) -> Iterator[PostsTable]:
-    """The settings' table for their runner; a session of Spark's is stopped at the end."""
-    if settings.similarity.runner == "memory":
-        yield PostsTable.open(settings.table)
+def engine_of(
+    settings: Settings, table: PostsTable, model: ClipModel | None = None
+) -> Iterator[SimilarityEngine]:
+    """An engine of the settings' runner; what it started of Spark is stopped at the end."""
+    runner, cache = settings.similarity.runner, settings.cache
+    if runner == "memory":
+        yield SimilarityEngine(table, runner, model, cache)
         return
-    from matching_spark.session import session
+    from matching_spark.session import context
 
-    with session(settings) as spark:
-        yield PostsTable.open(settings.table, spark)
+    with context(settings) as started:
+        yield SimilarityEngine(table, runner, model, cache, started)
 
 
 def ask(

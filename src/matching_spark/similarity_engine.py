@@ -42,6 +42,7 @@ from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable
 
 if TYPE_CHECKING:
+    from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,10 @@ class Found:
 
 
 class SimilarityEngine:
-    """Searches one table. The model is needed for photos and words, not for vectors."""
+    """Searches one table. The model is needed for photos and words, not for vectors.
+
+    context: where the spark runner's tasks run; None is the session's that the table has.
+    """
 
     def __init__(
         self,
@@ -102,10 +106,13 @@ class SimilarityEngine:
         runner: Runner = "spark",
         model: ClipModel | None = None,
         cache: Cache | None = None,
+        context: "SparkContext | None" = None,
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
-        if runner == "spark" and table.spark is None:
+        if context is None and table.spark is not None:
+            context = table.spark.sparkContext
+        if runner == "spark" and context is None:
             raise UsageError(
                 "the spark runner needs a table opened with a session: "
                 "PostsTable.open(uri, spark), or runner='memory'"
@@ -116,6 +123,7 @@ class SimilarityEngine:
         self.runner = runner
         self.model = model
         self.cache = ShardCache.of(cache or Settings().cache)
+        self._context = context
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -323,8 +331,8 @@ class SimilarityEngine:
                 sum(p.searched for p in parts),
                 sum(p.rows for p in parts),
             )
-        assert self.table.spark is not None
-        context = self.table.spark.sparkContext
+        context = self._context
+        assert context is not None
         tasks = pack(files, context.defaultParallelism)
         run = partial(scan_files, request=request, cache=self.cache, space=space)
         try:

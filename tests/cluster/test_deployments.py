@@ -12,14 +12,12 @@ from xml.etree import ElementTree
 
 import pyspark
 import pytest
-from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, storage
 from matching_spark.cluster import Cluster, down, up
 from matching_spark.daemons import write_xml
 from matching_spark.demo.world import World
-from matching_spark.session import conf_dir, read_conf
-from tests.cluster.conftest import CACHE, CLUSTER_CONF, run
+from tests.cluster.conftest import CACHE, run
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -131,19 +129,6 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     alone = run(cluster, *asked, "--runner", "memory", table=uri)
     assert submitted["runner"] == "spark"
     assert submitted["results"] == alone["results"] != []
-
-
-def test_the_session_has_the_clusters_profile(session: SparkSession) -> None:
-    """Over spark-defaults.conf, and under what a caller says: here less memory and fewer cores."""
-    held = dict(session.sparkContext.getConf().getAll())
-    defaults = read_conf(conf_dir() / "spark-defaults.conf")
-    profile = read_conf(conf_dir() / "cluster.conf")
-    told = {"spark.master", *CLUSTER_CONF}
-    for key, value in (defaults | profile).items():
-        if key not in told:
-            assert held[key] == value, key
-    assert held["spark.speculation"] == "true" != defaults["spark.speculation"]
-    assert {key: held[key] for key in CLUSTER_CONF} == CLUSTER_CONF
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is killed, filled or taken away: every acknowledged post is there once, no answer is wrong.
 
-`make test-cluster` runs these; they share one cluster and one driver, this process.
+`make test-cluster` runs these last; they share one cluster and one driver, this process, which holds
+all the cores of the cluster's workers: a command here runs in memory or on a Spark of its own.
 """
 
 import os
@@ -35,9 +36,19 @@ from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest import ingest_posts
 from matching_spark.maintenance import compact
+from matching_spark.session import conf_dir, read_conf
 from matching_spark.sources import read_posts
 from matching_spark.vectors import ingest_vectors
-from tests.cluster.conftest import CACHE, Disk, assert_holds, held, run, vectors, write
+from tests.cluster.conftest import (
+    CACHE,
+    CLUSTER_CONF,
+    Disk,
+    assert_holds,
+    held,
+    run,
+    vectors,
+    write,
+)
 
 pytestmark = pytest.mark.cluster
 COUNT = 20_000
@@ -85,6 +96,19 @@ def take(uri: str, source: str, spark: SparkSession, **options: Any) -> int:
     report = ingest_vectors(source, uri, spark, "found", **options)
     assert report.rejected == 0
     return report.accepted
+
+
+def test_the_session_has_the_clusters_profile(session: SparkSession) -> None:
+    """Over spark-defaults.conf, and under what a caller says: here less memory and fewer cores."""
+    held = dict(session.sparkContext.getConf().getAll())
+    defaults = read_conf(conf_dir() / "spark-defaults.conf")
+    profile = read_conf(conf_dir() / "cluster.conf")
+    told = {"spark.master", *CLUSTER_CONF}
+    for key, value in (defaults | profile).items():
+        if key not in told:
+            assert held[key] == value, key
+    assert held["spark.speculation"] == "true" != defaults["spark.speculation"]
+    assert {key: held[key] for key in CLUSTER_CONF} == CLUSTER_CONF
 
 
 @pytest.mark.parametrize("victim", ["datanode-1", "worker-1"])
