@@ -68,9 +68,9 @@ environment: setup ## dist/environment.tar.gz: what executors need that do not h
 	$(UV) venv --quiet --relocatable --python $(PYTHON) dist/environment
 	$(UV) export --quiet --locked --no-dev --extra hdfs --no-emit-project --no-emit-package pyspark \
 	  --no-emit-package py4j --output-file dist/requirements.txt
-	$(UV) pip install --quiet --python dist/environment/bin/python -r dist/requirements.txt
+	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python -r dist/requirements.txt
 	.venv/bin/python -m hatchling build -t wheel -d dist/wheel
-	$(UV) pip install --quiet --python dist/environment/bin/python --no-deps --reinstall dist/wheel/*.whl
+	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python --no-deps --reinstall dist/wheel/*.whl
 	tar -C dist/environment -cf - . | gzip -1 > dist/environment.tar.gz
 
 $(TORCH)/.ready: training/requirements.txt | setup

@@ -46,8 +46,11 @@ def packed() -> Path:
 
 
 def shipped(packed: Path) -> dict[str, str]:
+    """With one executor: each unpacks the environment."""
     return {
         "spark.archives": f"{packed}#environment",
+        "spark.cores.max": "1",
+        "spark.executor.instances": "1",
         "spark.pyspark.python": "./environment/bin/python",
         "spark.executor.memory": "512m",
         "spark.executor.memoryOverhead": "512m",
@@ -93,6 +96,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
         "spark.pyspark.driver.python": sys.executable,
         "spark.executor.memory": "512m",
         "spark.executor.cores": "1",
+        "spark.cores.max": "1",
         "spark.sql.shuffle.partitions": "2",
         "spark.driver.memory": "1g",
     }
@@ -148,7 +152,6 @@ def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None
     conf = shipped(packed) | {
         "spark.yarn.jars": f"local:{jars}/*",
         "spark.yarn.am.memory": "512m",
-        "spark.executor.instances": "2",
     }
     uri = f"{yarn.hdfs}/lostfound"
     report = run(yarn, "ingest", str(world.found), *flags(conf), table=uri)

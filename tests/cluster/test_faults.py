@@ -1,7 +1,7 @@
 """What is killed, filled or taken away: every acknowledged post is there once, no answer is wrong.
 
-`make test-cluster` runs these last; they share one cluster and one driver, this process, which holds
-all the cores of the cluster's workers: a command here runs in memory or on a Spark of its own.
+`make test-cluster` runs these last; they share one cluster and one driver, this process, which
+holds all the cores of its workers: a command here runs in memory or on a Spark of its own.
 """
 
 import os
