@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.data import drawn, texts
 from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
-from matching_spark.cells import Cells, assign, reached, sort_by_cell, train
+from matching_spark.cells import Cells, assign, default_count, reached, sort_by_cell, train
 from matching_spark.hits import decide
 from matching_spark.posts import Filters
 from matching_spark.scan import Request, Vectors, scan
@@ -163,11 +163,11 @@ def _peers(
     rows = []
     dimension = vectors.shape[1]
     quantizer = faiss.IndexFlatIP(dimension)
-    lists = round(2 * len(vectors) ** 0.5)
+    lists = default_count(len(vectors))
     ivf: Any = faiss.IndexIVFFlat(quantizer, dimension, lists, faiss.METRIC_INNER_PRODUCT)
     hnsw: Any = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
     for who, index, sweep in (
-        ("faiss IVF-Flat", ivf, (1, 2, 4, 8, 16, 32, 64)),
+        ("faiss IVF-Flat", ivf, (1, 2, 4, 8, 16, 32, 64, 128)),
         ("faiss HNSW 32", hnsw, (10, 20, 40, 80, 160)),
     ):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

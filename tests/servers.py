@@ -1,10 +1,14 @@
 """A real HTTP server of this process that answers as a test tells it to."""
 
+import hashlib
+import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,91 @@ def serving(answer: Callable[[Asked], Answer | None]) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Hub(ThreadingHTTPServer):
+    """As much of a Hugging Face hub as a download needs; it can cut a file off or spoil it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.folder = folder
+        self.cut: set[str] = set()
+        self.spoiled: set[str] = set()
+        self.ranges: list[str] = []
+        self.asked = 0
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Hub
+    protocol_version = "HTTP/1.1"
+    commit = "c" * 40
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        if self.path.startswith("/api/models/"):
+            root = self.server.folder
+            paths = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
+            said: object = {"id": "owner/model", "sha": self.commit}
+            if "/tree/" in self.path:
+                said = [
+                    {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0" * 40}
+                    for n, p in sorted(paths.items())
+                ]
+            body = json.dumps(said).encode()
+            return self.answer(200, body, {"Content-Type": "application/json"})
+        name = self.path.partition("/resolve/")[2].partition("/")[2]
+        path = self.server.folder / name
+        if not path.is_file():
+            return self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
+        data = path.read_bytes()
+        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": self.commit}
+        if name in self.server.spoiled:
+            data = b"\xff" * len(data)
+        asked, code = self.headers.get("Range"), 200
+        if asked:
+            self.server.ranges.append(f"{name} {asked}")
+            start = int(asked.removeprefix("bytes=").partition("-")[0])
+            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            data, code = data[start:], 206
+        return self.answer(code, data, headers, cut=name in self.server.cut and not asked)
+
+    def answer(self, code: int, body: bytes, headers: dict[str, str], cut: bool = False) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def serving_hub(folder: Path) -> Iterator[Hub]:
+    """A hub of one model, owner/model, the files of a folder."""
+    server = Hub(folder)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def hub_environment(hub: Hub, home: Path) -> dict[str, str]:
+    """For a process of its own: the hub's settings are read at import."""
+    return {
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }

@@ -1,6 +1,7 @@
 """Cells and gathered queries through the engine: both runners, filters, closed posts."""
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +163,33 @@ def test_gathered_queries_get_the_answers_they_get_alone(
     assert len(calls) < len(requests)
     with pytest.raises(RuntimeError, match="closed"):
         gatherer.find(requests[0])
+
+
+def test_who_was_answered_and_asks_again_waits_for_nobody(
+    table: PostsTable, centres: np.ndarray
+) -> None:
+    """Alone or beside one whose questions are of another kind: only the first waits are waited."""
+    engine = SimilarityEngine(table, "memory")
+    asked = [Vectors(v) for v in queries(centres, 5)]
+    with Gatherer(engine, wait_ms=2000) as gatherer:
+
+        def ask(where: Filters) -> None:
+            for query in asked:
+                gatherer.find(Request((query,), where, 5, None))
+
+        start = time.monotonic()
+        ask(FOUND)
+        assert 2 <= time.monotonic() - start < 4
+        threads = [
+            threading.Thread(target=ask, args=(where,))
+            for where in (FOUND, Filters(category="지갑"))
+        ]
+        start = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - start < 6
 
 
 def test_cells_say_when_they_are_torn_gone_or_outgrown(table: PostsTable) -> None:

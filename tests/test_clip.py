@@ -1,16 +1,12 @@
 """Any model folder: as open_clip has it, of every input that towers ask for, fetched or not."""
 
-import hashlib
 import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +21,7 @@ from matching_spark.hub import resolve
 from matching_spark.photos import open_reduced
 from matching_spark.preprocess import Preprocess
 from tests.odd import TEXTS, odd_images
+from tests.servers import Hub, hub_environment, serving_hub
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -179,91 +176,16 @@ def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
     assert ClipModel(folder).name != name
 
 
-class Hub(ThreadingHTTPServer):
-    """As much of a Hugging Face hub as a download needs; it can cut a file off or spoil it."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.folder = folder
-        self.cut: set[str] = set()
-        self.spoiled: set[str] = set()
-        self.ranges: list[str] = []
-        self.asked = 0
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Hub
-    protocol_version = "HTTP/1.1"
-    commit = "c" * 40
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        if self.path.startswith("/api/models/"):
-            root = self.server.folder
-            paths = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
-            said: object = {"id": "owner/model", "sha": self.commit}
-            if "/tree/" in self.path:
-                said = [
-                    {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0" * 40}
-                    for n, p in sorted(paths.items())
-                ]
-            body = json.dumps(said).encode()
-            return self.answer(200, body, {"Content-Type": "application/json"})
-        name = self.path.partition("/resolve/")[2].partition("/")[2]
-        path = self.server.folder / name
-        if not path.is_file():
-            return self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
-        data = path.read_bytes()
-        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": self.commit}
-        if name in self.server.spoiled:
-            data = b"\xff" * len(data)
-        asked, code = self.headers.get("Range"), 200
-        if asked:
-            self.server.ranges.append(f"{name} {asked}")
-            start = int(asked.removeprefix("bytes=").partition("-")[0])
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            data, code = data[start:], 206
-        return self.answer(code, data, headers, cut=name in self.server.cut and not asked)
-
-    def answer(self, code: int, body: bytes, headers: dict[str, str], cut: bool = False) -> None:
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    server = Hub(GOLDEN / "siglip")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving_hub(GOLDEN / "siglip") as server:
+        yield server
 
 
 def fetch(hub: Hub, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """`models info owner/model` in a process of its own: the hub's settings are read at import."""
-    env = os.environ | {
-        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
-        "HF_HOME": str(home),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }
+    env = os.environ | hub_environment(hub, home) | more
     command = [sys.executable, "-m", "matching_spark.main", "models", "info", "owner/model"]
-    return subprocess.run(command, env=env | more, capture_output=True, text=True)
+    return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
 def test_a_name_is_fetched_once_and_kept(hub: Hub, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from matching_spark import ClipModel
 from matching_spark.calibration import FILE, find, save
+from matching_spark.cells import reached, sort_by_cell, train
 from matching_spark.errors import ModelError
 from matching_spark.fused import Fusion
 from matching_spark.hits import merged
@@ -110,6 +112,51 @@ def test_any_split_gives_brute_force(
         for match in got:
             assert match.score == pytest.approx(each[match.post_id], abs=1e-6)
             assert match.components == pytest.approx(pairs[match.post_id], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fuses"), [("image", True), ("text", True), ("both", True), ("both", False)]
+)
+def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
+    asked: str, fuses: bool, tmp_path: Path
+) -> None:
+    """Also a post without a photo by a photo, which the fused score alone can find."""
+    rng = np.random.default_rng(4)
+    posts = [
+        brute.Plain(
+            f"p{i:03d}",
+            unit(rng.normal(size=(i % 4, DIMENSION))) if i % 4 else np.empty((0, DIMENSION)),
+            unit(rng.normal(size=DIMENSION)) if i % 3 else None,
+        )
+        for i in range(200)
+    ]
+    shard = load(write_file(tmp_path / "a.parquet", posts, set()), DIMENSION)
+    cells = train([shard], "m", 400, 12)
+    by_cell = sort_by_cell(shard, cells)
+    calibration = random_calibration(1)
+    bare = 0
+    for _ in range(20):
+        image, text = unit(rng.normal(size=(2, DIMENSION)))
+        query = Vectors(None if asked == "text" else image, None if asked == "image" else text)
+        fusion = Fusion(calibration, (random_facts(rng),)) if fuses else None
+        request = Request((query,), Filters(), 200, None, fusion=fusion)
+        probed = replace(request, nprobe=2)
+        got = merged([scan(by_cell, probed, cells)], probed)[0]
+
+        reaching = [(by_cell.photos, cells.photos, query.image)]
+        reaching += [(by_cell.texts, cells.texts, query.image)] if fuses else []
+        reaching += [(p, c, query.text) for p, c, _ in reaching[:1]]
+        reaching += [(by_cell.texts, cells.texts, query.text)]
+        owners = {
+            int(owner)
+            for part, centroids, vector in reaching
+            if vector is not None
+            for owner in part.owners[reached(part, centroids, vector, 2)]
+        }
+        only = frozenset(shard.ids(np.array(sorted(owners))))
+        assert got == merged([scan(shard, replace(request, only=only))], request)[0]
+        bare += sum(match.matched == "text" for match in got)
+    assert bare
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=8, unique=True), st.floats(-80, 80))

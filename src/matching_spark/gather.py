@@ -41,6 +41,7 @@ class Gatherer:
         self._wait_s = wait_ms / 1000
         self._most = most  # queries of a block
         self._blocks: dict[_Key, _Block] = {}
+        self._waiting = 0  # queries of all blocks
         self._change = threading.Condition()
         self._closed = False
         self._answered = 0.0  # when the last block was
@@ -59,6 +60,7 @@ class Gatherer:
                 raise RuntimeError("the gatherer is closed")
             block = self._blocks.setdefault(key, _Block())
             block.add(request, future)
+            self._waiting += len(request.queries)
             if len(block.asked) == 1 or self._is_full(block):
                 self._change.notify()
         return future.result()
@@ -84,8 +86,7 @@ class Gatherer:
                 answers = _answers(find, part)
                 with self._change:  # before any of them can ask again
                     self._answered = monotonic()
-                    waiting = sum(block.queries for block in self._blocks.values())
-                    self._expected = waiting + sum(len(request.queries) for request, _ in part)
+                    self._expected = self._waiting + sum(len(each.queries) for each, _ in part)
                 for (_, future), answer in zip(part, answers, strict=True):
                     if isinstance(answer, Found):
                         future.set_result(answer)
@@ -94,8 +95,8 @@ class Gatherer:
 
     def _is_full(self, block: _Block) -> bool:
         """Whether there is nothing to wait for: no room, or everybody has asked again."""
-        again = self._expected if monotonic() < self._answered + self._wait_s else self._most
-        return block.queries >= min(again, self._most)
+        again = monotonic() < self._answered + self._wait_s and self._waiting >= self._expected
+        return again or block.queries >= self._most
 
     def _take(self) -> tuple[_Key, list[tuple[Request, Future[Found]]]] | None:
         """The block that has waited longest, once it is due; None when closed and empty."""
@@ -105,6 +106,7 @@ class Gatherer:
                     key, block = min(self._blocks.items(), key=lambda item: item[1].since)
                     left = max(block.since, self._answered) + self._wait_s - monotonic()
                     if left <= 0 or self._is_full(block) or self._closed:
+                        self._waiting -= block.queries
                         return key, self._blocks.pop(key).asked
                     self._change.wait(left)
                 elif self._closed:

@@ -56,6 +56,11 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def _not_py4j(record: logging.LogRecord) -> bool:
+    """py4j writes a traceback of each error that it raises as well, as the root logger itself."""
+    return record.module != "java_gateway"
+
+
 def setup_logging(settings: Logging, run_id: str) -> None:
     """Set up the root logger; called again, it replaces what it did.
 
@@ -71,5 +76,6 @@ def setup_logging(settings: Logging, run_id: str) -> None:
     for handler in handlers:
         handler.setFormatter(formatter)
     logging.basicConfig(level=settings.level, handlers=handlers, force=True)
+    logging.getLogger().addFilter(_not_py4j)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,4 +1,4 @@
-"""What a task does with shards: score their posts against a block of queries, keep the best k."""
+"""What a task does with a shard: compare its posts with a block of queries, in float32."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
 
 
 def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scanned:
-    """Compare the queries with a shard in float32; `decide` says which are the best."""
+    """Compare the queries with a shard in float32; `hits.decide` says which are the best."""
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)
@@ -125,7 +125,7 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
     for (image, text), group in alike(request.queries).items():
         # By more than one component, posts are scored whole; else each row speaks for its post.
         whole = (image and text) or request.fusion is not None
-        sides = list(_sides(shard, mask, image, text, centroids, request.nprobe, whole))
+        sides = list(_sides(shard, mask, image, text, centroids, request))
         step = QUERIES_AT_ONCE
         if whole:
             step = max(1, SCORES_AT_ONCE // len(COMPONENTS) // max(1, len(shard)))
@@ -144,10 +144,10 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
 
 def alike(queries: Sequence[Vectors]) -> dict[tuple[bool, bool], list[int]]:
     """The queries by what they have: a photo, words, or both."""
-    alike: dict[tuple[bool, bool], list[int]] = {}
+    groups: dict[tuple[bool, bool], list[int]] = {}
     for i, query in enumerate(queries):
-        alike.setdefault((query.image is not None, query.text is not None), []).append(i)
-    return alike
+        groups.setdefault((query.image is not None, query.text is not None), []).append(i)
+    return groups
 
 
 def _sides(
@@ -156,19 +156,22 @@ def _sides(
     image: bool,
     text: bool,
     cells: Cells | None,
-    nprobe: int | None,
-    whole: bool,
+    request: Request,
 ) -> Iterator[_Side]:
     def few(centroids: Float32) -> Float32 | None:
-        return centroids if nprobe is not None and nprobe < len(centroids) else None
+        wanted = request.nprobe
+        return centroids if wanted is not None and wanted < len(centroids) else None
 
     photos, texts = (few(cells.photos), few(cells.texts)) if cells else (None, None)
+    fuses = request.fusion is not None
     if image:
         yield _Side("image-image", shard.photos, photos, mask)
+    if image and fuses:  # only the fused score knows what a photo and words have in common
+        yield _Side("image-text", shard.texts, texts, mask)
     if text:
         yield _Side("text-image", shard.photos, photos, mask)
         # Of a cosine by words alone, a post's words count only where it has no photo.
-        words = mask if whole else mask & (shard.photos.counts == 0)
+        words = mask if image or fuses else mask & (shard.photos.counts == 0)
         yield _Side("text-text", shard.texts, texts, words)
 
 
@@ -236,9 +239,10 @@ def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
 
 
 def _reached(side: _Side, query: Float32, request: Request) -> tuple[Index, int]:
-    """The rows that the query's cells reach and that may be found; how many there are of both."""
-    if side.centroids is None or request.nprobe is None:
+    """The rows that the query's cells reach and that may be found; how many are reached."""
+    if side.centroids is None:
         return np.flatnonzero(side.allowed()), len(side.part.vectors)
+    assert request.nprobe is not None
     rows = reached(side.part, side.centroids, query, request.nprobe)
     return rows[side.mask[side.part.owners[rows]]].astype(np.int64), len(rows)
 
@@ -248,13 +252,15 @@ def _whole(
 ) -> tuple[Pairs, int, float]:
     """(query of the block, post) that may be among the k best by all of a post's components.
 
-    With cells the block is one query, and only the posts that one of its cells reaches are scored.
+    With cells the block is one query, and only the posts that one of its sides reaches are scored.
     """
-    posts, rows = np.flatnonzero(mask), len(block) * sum(len(side.part.vectors) for side in sides)
     if any(side.centroids is not None for side in sides):
         near = [_reached(side, _vectors(request, block, side)[0], request) for side in sides]
         owners = [side.part.owners[at] for side, (at, _) in zip(sides, near, strict=True)]
         posts, rows = np.unique(np.concatenate(owners)).astype(np.int64), sum(n for _, n in near)
+    else:
+        posts = np.flatnonzero(mask)
+        rows = len(block) * sum(len(side.part.vectors) for side in sides)
     if not len(posts):
         return Pairs.joined([]), rows, 0.0
     queries = [request.queries[i] for i in block]

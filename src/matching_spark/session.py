@@ -1,4 +1,4 @@
-"""The SparkSession: conf/spark-defaults.conf found and applied, stopped at the end."""
+"""Spark: conf/spark-defaults.conf found and applied, a session or a context, stopped at the end."""
 
 import logging
 import os
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
@@ -18,7 +19,8 @@ from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
 
 log = logging.getLogger(__name__)
-STARVED_S = 15  # as Spark's own warning, which is not shown
+STARVED_S = 10
+CANCEL_S = 10  # that a JVM may take to cancel its jobs
 
 
 def conf_dir() -> Path:
@@ -128,52 +130,96 @@ def session(settings: Settings) -> Iterator[SparkSession]:
 
     A job that no executor comes to do is named in the log: it waits, as it may for a queue.
     """
-    try:
+    with _stopped():
         with _interrupts_held():
             spark = start_session(settings)
-        with _watched(spark.sparkContext):
+        with _cancelling(spark.sparkContext), _watched(spark.sparkContext):
             yield spark
-    finally:
-        if started := SparkSession.getActiveSession():
-            log.debug("stopping Spark")
-            started.stop()
 
 
 @contextmanager
 def context(settings: Settings) -> Iterator[SparkContext]:
     """As `session`, of start_context."""
-    try:
+    with _stopped():
         with _interrupts_held():
             started = start_context(settings)
-        with _watched(started):
+        with _cancelling(started), _watched(started):
             yield started
-    finally:
-        if SparkContext._active_spark_context is not None:
-            log.debug("stopping Spark")
-            SparkContext._active_spark_context.stop()
 
 
 @contextmanager
-def _watched(context: SparkContext) -> Iterator[None]:
-    """Say every STARVED_S seconds that jobs wait without an executor, until there is one."""
+def _stopped() -> Iterator[None]:
+    """What was started of Spark is stopped at the end, also where it was started half-way."""
+    try:
+        yield
+    finally:
+        log.debug("stopping Spark")
+        if session := SparkSession.getActiveSession():
+            session.stop()
+        if context := SparkContext._active_spark_context:
+            context.stop()
+
+
+@contextmanager
+def _cancelling(spark: SparkContext) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt.
+
+    From another thread: pyspark's own handler asks on the connection whose answer is being waited
+    for, which fails now and then. And what py4j makes of it may be an error of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def interrupted(number: int, frame: object) -> None:
+        came.append(number)
+        cancel = threading.Thread(target=spark.cancelAllJobs, daemon=True)
+        cancel.start()
+        cancel.join(CANCEL_S)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _watched(spark: SparkContext) -> Iterator[None]:
+    """Say every STARVED_S seconds that a job waits and no executor has come, until one has."""
     over = threading.Event()
 
     def watch() -> None:
-        jobs = context.statusTracker()
+        waited = False
         while not over.wait(STARVED_S):
-            if context._jsc.sc().getExecutorMemoryStatus().size() > 1:  # the driver is one
+            try:
+                jobs = spark.statusTracker().getActiveJobsIds()
+                executors = spark._jsc.sc().getExecutorMemoryStatus().size() - 1  # and the driver
+            except Py4JError:  # Spark has ended; whoever waits for the job is told
                 return
-            if jobs.getActiveJobsIds():
+            if executors:
+                return
+            if jobs and waited:
                 log.warning(
-                    "no executor has come yet: %s has no worker free with %s of memory "
-                    "(spark.executor.memory) and %s cores (spark.executor.cores); it waits, "
-                    "Ctrl-C ends it",
-                    context.master,
-                    context.getConf().get("spark.executor.memory", "1g"),
-                    context.getConf().get("spark.executor.cores", "all its"),
+                    "no executor has come yet from %s; each asks for %s of memory "
+                    "(spark.executor.memory; on YARN spark.executor.memoryOverhead more) and %s "
+                    "cores (spark.executor.cores): what no worker has free is waited for, Ctrl-C "
+                    "ends it",
+                    spark.master,
+                    spark.getConf().get("spark.executor.memory", "1g"),
+                    spark.getConf().get("spark.executor.cores", "all"),
                 )
+            waited = bool(jobs)
 
-    if str(context.master).startswith("local"):
+    if str(spark.master).startswith("local"):
         yield
         return
     watcher = threading.Thread(target=watch, name="executors", daemon=True)

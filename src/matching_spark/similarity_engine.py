@@ -110,13 +110,13 @@ class SimilarityEngine:
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
-        if context is None and table.spark is not None:
-            context = table.spark.sparkContext
         if runner == "spark" and context is None:
-            raise UsageError(
-                "the spark runner needs a table opened with a session: "
-                "PostsTable.open(uri, spark), or runner='memory'"
-            )
+            if table.spark is None:
+                raise UsageError(
+                    "the spark runner needs a table opened with a session: "
+                    "PostsTable.open(uri, spark), or context=, or runner='memory'"
+                )
+            context = table.spark.sparkContext
         if model is not None:
             table.check_model(model.name)
         self.table = table

@@ -139,23 +139,26 @@ def test_a_job_that_no_worker_can_do_is_named(cluster: Cluster, world: World) ->
     """It waits, as it may for a queue, and says for what; Ctrl-C ends it."""
     asked = ("search", "--image", str(world.query_photo), "--runner", "spark")
     conf = ("--conf", f"spark.master={cluster.master}", "--conf", "spark.executor.memory=1000g")
-    running = subprocess.Popen(
-        [*COMMAND, *asked, *conf, "--table", f"{cluster.hdfs}/{TABLE}"],
+    command = [*COMMAND, *asked, *conf, "--table", f"{cluster.hdfs}/{TABLE}"]
+    with subprocess.Popen(
+        command,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    late = threading.Timer(120, running.kill)
-    late.start()
-    try:
+        env=os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf},
+    ) as running:
+        late = threading.Timer(120, running.kill)
+        late.start()
         assert running.stderr is not None
-        said = next(line for line in running.stderr if "no executor has come yet" in line)
-        assert cluster.master in said
-        assert "1000g of memory (spark.executor.memory)" in said
-        running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 130
-    finally:
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if "no executor has come yet" in line:
+                running.send_signal(signal.SIGINT)
         late.cancel()
-        running.kill()
+    assert running.returncode == 130, said
+    warning = next(line for line in said if "no executor has come yet" in line)
+    assert cluster.master in warning
+    assert "1000g of memory (spark.executor.memory;" in warning
 
 
 def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:

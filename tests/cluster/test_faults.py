@@ -124,7 +124,7 @@ def test_killed_during_an_ingest_and_a_search(
     wait_until(lambda: whole.live_workers() == 2)
 
     engine = SimilarityEngine(PostsTable.open(uri, session))
-    queries = vectors(400, seed=5)
+    queries = vectors(4000, seed=5)
     want = engine.search(queries, 10)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(engine.search, queries, 10)
