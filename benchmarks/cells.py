@@ -106,6 +106,9 @@ def _measure(
         recall, share, ms, nprobe = best
         subject = f"share of rows at recall@10 {recall:.3f} (nprobe {nprobe})"
         rows.append(ratio_row(what, subject, share, "warm", "", share_goal, False))
+        alone = _nearest_alone(vectors, cells, queries, truth, goal)
+        said = "were a vector in its nearest cell only"
+        rows.append(row(what, f"share of rows at recall@10 {goal}", [alone], "ratio", "warm", said))
         ratio, said = ms / 1000 / median(exact), f"{ms:.2f} ms a query"
         if len(vectors) >= 1_000_000:
             rows.append(ratio_row(what, "cells / exact scan", ratio, "warm", said, 0.1, False))
@@ -121,6 +124,19 @@ def _measure(
         what,
     )
     return rows
+
+
+def _nearest_alone(
+    vectors: Float32, cells: Cells, queries: Float32, truth: Index, goal: float
+) -> float:
+    """The share of rows that the nearest cells hold, once they hold the goal's share of `truth`."""
+    first = assign(vectors, cells.photos)[:, 0]
+    order = np.argsort(-(queries @ cells.photos.T), axis=1)
+    rank = np.argsort(order, axis=1)
+    needed = np.take_along_axis(rank, first[truth], axis=1)
+    nprobe = int(np.quantile(needed, goal, method="inverted_cdf")) + 1
+    sizes = np.bincount(first, minlength=len(cells.photos))
+    return float(sizes[order[:, :nprobe]].sum(axis=1).mean() / len(vectors))
 
 
 def _skipped(what: str, shard: Shard, cells: Cells, queries: Float32, nprobe: int) -> Row:
