@@ -8,7 +8,7 @@ it, so nothing can go stale.
 A vector lies in its nearest cell and in one more, chosen by SOAR (Sun et al., NeurIPS 2023,
 arXiv:2404.00774): what is left of the vector by the second centroid should be small and not along
 what is left by the first, so that a query that the one deceives finds it by the other. Embeddings
-of sentences need half the rows that they need by the nearest cell alone.
+of sentences need a third of the rows that they need by the nearest cell alone.
 """
 
 import hashlib

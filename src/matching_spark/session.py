@@ -53,7 +53,7 @@ def start_session(settings: Settings | None = None) -> SparkSession:
 
 
 def start_context(settings: Settings | None = None) -> SparkContext:
-    """As start_session without Spark SQL, which a search has no use for: two seconds less."""
+    """As start_session without Spark SQL, of no use to a search: one or two seconds less."""
     with _starting(settings or Settings()) as conf:
         context = SparkContext.getOrCreate(SparkConf().setAll(list(conf.items())))
         context.setLogLevel("ERROR")
