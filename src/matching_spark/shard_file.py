@@ -6,6 +6,7 @@ import logging
 import mmap
 import struct
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MAGIC = b"matching-spark shard 2\n\0"  # with the format's version
 HEAD = struct.Struct(f"<{len(MAGIC)}sQ32s")  # magic, length of the JSON header, its SHA-256
+FIELDS = [field.name for field in fields(Part)]  # an array each, where there is one
 ALIGN = 64  # of every array in the file
 SUM_WORDS = 1 << 14  # 128 kB: one number of the checksum
 
@@ -28,7 +30,7 @@ def parts(name: str, shard: Shard) -> tuple[dict[str, Any], list[np.ndarray]]:
     named: dict[str, np.ndarray] = {"days": shard.days}
     named |= {f"codes.{key}": code for key, code in shard.codes.items()}
     for key, part in (("photos", shard.photos), ("texts", shard.texts)):
-        for field in ("vectors", "owners", "rows", "starts", "members", "cells"):
+        for field in FIELDS:
             if (value := getattr(part, field)) is not None:
                 named[f"{key}.{field}"] = value
     uris = pa.table([shard.photo_uris], names=["uri"])
@@ -120,8 +122,7 @@ def _array(raw: mmap.mmap, start: int, listed: dict[str, Any]) -> np.ndarray:
 
 def _shard(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Shard:
     def part(key: str) -> Part:
-        fields = ("vectors", "owners", "rows", "starts", "members", "cells")
-        return Part(*(arrays.get(f"{key}.{field}") for field in fields))  # type: ignore[arg-type]
+        return Part(*(arrays.get(f"{key}.{field}") for field in FIELDS))  # type: ignore[arg-type]
 
     def table(key: str) -> pa.Table:
         return pa.ipc.open_file(pa.py_buffer(arrays[key])).read_all()

@@ -107,6 +107,7 @@ def test_the_rest_of_the_main_job(cluster: Cluster, world: World) -> None:
     assert undone["undone"] == compacted["snapshot"]
     assert ids(run(cluster, "search", *asked, table=uri))[0] == first
     assert run(cluster, "match", "--threshold", "0.5", table=uri)["pairs"] > 0
+    assert run(cluster, "match", "--threshold", "0.5", "--new", table=uri)["added"] == 0
 
 
 def test_a_data_file_removed_is_named(

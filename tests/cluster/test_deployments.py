@@ -139,8 +139,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
 def yarn(tmp_path: Path) -> Iterator[Cluster]:
     folder = tmp_path / "yarn"
     try:
-        # One NodeManager, which unpacks the environment once for the two containers of a command.
-        yield up(folder, CACHE, manager="yarn", workers=1, worker_cores=2)
+        yield up(folder, CACHE, manager="yarn")
     finally:
         if Cluster.load(folder):
             down(folder, delete=True)
@@ -148,7 +147,7 @@ def yarn(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
-    assert (yarn.master, yarn.live_workers()) == ("yarn", 1)
+    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
     jars = Path(pyspark.__file__).parent / "jars"
     conf = shipped(packed) | {
         "spark.yarn.jars": f"local:{jars}/*",
