@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import multiprocessing
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,10 @@ from matching_spark.cells import reached, sort_by_cell, train
 from matching_spark.errors import StorageError
 from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
+from matching_spark.product import MATMUL, product
 from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import METADATA, DataFile, load
-from matching_spark.similarity import METRICS, pair_scores, shortlist, unit
+from matching_spark.similarity import MARGIN, METRICS, pair_scores, shortlist, unit
 from matching_spark.similarity_engine import pack
 from tests import brute
 
@@ -260,3 +262,38 @@ def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -
         assert must <= set(rows)
         assert allowed[rows].all()
         assert len(set(rows)) == len(rows)
+
+
+@pytest.mark.parametrize("dimension", [1, 8, 512, 2048])
+def test_a_product_errs_by_less_than_its_margin(dimension: int) -> None:
+    """Of numbers that all add up too, where rounding errs most; from any memory, in order."""
+    rng = np.random.default_rng(dimension)
+    rows = unit(np.abs(rng.normal(size=(1000, dimension))))
+    for queries in (rows[:1], rows[:2], rows[:33], unit(rng.normal(size=(200, dimension)))):
+        want = rows.astype(np.float64) @ queries.T.astype(np.float64)
+        there = np.frombuffer(rows.tobytes(), np.float32).reshape(rows.shape)  # as a cached shard
+        got = product(there[3:], queries)
+        assert got.dtype == np.float32
+        assert np.abs(got - want[3:]).max() < MARGIN / 2
+
+
+def test_the_matrix_product_is_the_model_it_is_said_to_be() -> None:
+    from onnx import TensorProto, ValueInfoProto, helper
+
+    def of(name: str) -> ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None])
+
+    node = helper.make_node("MatMul", ["a", "b"], ["c"])
+    graph = helper.make_graph([node], "", [of("a"), of("b")], [of("c")])
+    opset = helper.make_opsetid("", 13)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    assert model.SerializeToString() == MATMUL
+
+
+def test_a_fork_multiplies_as_its_parent_does() -> None:
+    """The parent's threads are not in the fork: waiting for them would be for ever."""
+    rows = unit(np.random.default_rng(1).normal(size=(5000, 64)))
+    want = product(rows, rows[:32])
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        got = pool.apply_async(product, (rows, rows[:32])).get(timeout=60)
+    np.testing.assert_array_equal(got, want)

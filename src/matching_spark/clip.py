@@ -43,7 +43,9 @@ DTYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
-CPU_STRIDE = 8
+# Photos of a batch while the next is decoded: a CPU gains nothing from more, and the first one is
+# waited for; on a card the copy and the run of one hide behind the next, four of them a task.
+STRIDE = {CPU: 8, CUDA: 16}
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -177,13 +179,8 @@ class ClipModel:
 
     @property
     def stride(self) -> int:
-        """How many photos to prepare while the model runs on those before.
-
-        A CPU gains nothing from large batches, and the first one is waited for.
-        """
-        return _fixed_batch(self._visual) or (
-            min(self.batch_size, CPU_STRIDE) if self.provider == CPU else self.batch_size
-        )
+        """How many photos to prepare while the model runs on those before."""
+        return _fixed_batch(self._visual) or min(self.batch_size, STRIDE[self.provider])
 
     @cached_property
     def _visual(self) -> ort.InferenceSession:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -160,13 +160,12 @@ def _exact(
     return combine(exact), exact, winners
 
 
-def _match(hit: Hit, row: dict[str, object], rank: int) -> Match:
-    values = {name: "" if v is None and name != "happened_on" else v for name, v in row.items()}
+def _match(hit: Hit, row: dict[str, Any], rank: int) -> Match:
     return Match(
         rank=rank,
         score=hit.score,
         matched="text" if hit.photo < 0 else "photo",
         photo=None if hit.photo < 0 else hit.shard.photo(hit.post, hit.photo),
         components=hit.components,
-        **values,  # type: ignore[arg-type]
+        **row,
     )

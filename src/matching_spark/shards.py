@@ -108,9 +108,14 @@ class Shard:
         return found
 
     def rows(self, posts: Index) -> list[dict[str, Any]]:
-        """The metadata of some posts, looked up at once."""
-        found: list[dict[str, Any]] = self.metadata.take(_indices(posts)).to_pylist()
-        return found
+        """The metadata of some posts, looked up at once; a word that is missing is ''."""
+        taken = self.metadata.take(_indices(posts))
+        columns = [taken[name].to_pylist() for name in METADATA]
+        words = [
+            column if name == "happened_on" else [word or "" for word in column]
+            for name, column in zip(METADATA, columns, strict=True)
+        ]
+        return [dict(zip(METADATA, row, strict=True)) for row in zip(*words, strict=True)]
 
     def photo(self, post: int, place: int = 0) -> str | None:
         """The uri of a post's photo, where the photo was kept."""

@@ -323,7 +323,7 @@ class SimilarityEngine:
             centroids = space.centroids()
             with ThreadPoolExecutor() as pool:
                 shards = list(pool.map(lambda file: self.cache.load(file, space), files))
-                # One query runs on a thread a shard; a block's product has all of BLAS's threads.
+                # One query runs on a thread a shard; a block's product has threads of its own.
                 each = pool.map if len(request.queries) == 1 else map
                 parts = list(each(lambda shard: scan(shard, request, centroids), shards))
             return (
