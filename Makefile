@@ -26,7 +26,7 @@ test: setup ## every fast test
 	.venv/bin/pytest
 
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
-	.venv/bin/pytest -m '' tests/cluster
+	.venv/bin/pytest -m '' -n 2 --dist loadfile --durations 10 tests/cluster
 
 test-notebook: setup ## the notebook from a clean kernel
 	.venv/bin/pytest -m notebook tests/notebook
@@ -71,7 +71,7 @@ environment: setup ## dist/environment.tar.gz: what executors need that do not h
 	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python -r dist/requirements.txt
 	.venv/bin/python -m hatchling build -t wheel -d dist/wheel
 	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python --no-deps --reinstall dist/wheel/*.whl
-	tar -C dist/environment -cf - . | gzip -1 > dist/environment.tar.gz
+	tar -C dist/environment --exclude='*/site-packages/*/tests' -cf - . | gzip -1 > dist/environment.tar.gz
 
 $(TORCH)/.ready: training/requirements.txt | setup
 	$(UV) venv --quiet --python $(PYTHON) $(TORCH)

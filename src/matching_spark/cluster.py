@@ -276,11 +276,12 @@ def _wait(start: Daemons, what: str, ready: Callable[[], bool]) -> None:
 
 
 def _stop(processes: tuple[Process, ...] | list[Process]) -> None:
-    """Ask each to end, the last started first; end what has not after STOP_S."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        left = [p for p in reversed(processes) if p.alive]
-        for process in left:
-            os.kill(process.pid, sign)
-        deadline = time.monotonic() + STOP_S
-        while any(p.alive for p in left) and time.monotonic() < deadline:
-            time.sleep(0.1)
+    """Ask each to end, and after STOP_S end it: the last started first, since it takes its leave of
+    those before it, and a NodeManager whose ResourceManager is gone waits for it."""
+    for process in reversed(processes):
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if process.alive:
+                os.kill(process.pid, sign)
+            deadline = time.monotonic() + STOP_S
+            while process.alive and time.monotonic() < deadline:
+                time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""One cluster for all of these tests, its DataNodes on small file systems, whole after each."""
+"""One cluster a process of tests, its DataNodes on small file systems, whole after each test."""
 
 import json
 import os

@@ -91,23 +91,24 @@ def test_the_rest_of_the_main_job(cluster: Cluster, world: World) -> None:
     """The cluster is whole again: `up` has started what was killed."""
     assert cluster.process("datanode-0").alive
     uri = f"{cluster.hdfs}/{TABLE}"
+    one = ("--conf", "spark.cores.max=1")  # the second executor is a JVM more to start
     report = run(cluster, "ingest", str(world.lost), table=uri)
     assert report["accepted"] > 0
     asked = ("--image", str(world.query_photo), "--threshold", "-1", "--runner", "memory")
     first = ids(run(cluster, "search", *asked, table=uri))[0]
     before = run(cluster, "status", table=uri)
-    assert run(cluster, "withdraw", first, table=uri)["changed"] == 1
+    assert run(cluster, "withdraw", first, *one, table=uri)["changed"] == 1
     assert first not in ids(run(cluster, "search", *asked, table=uri))
     old = run(cluster, "search", *asked, "--snapshot", before["snapshot"], table=uri)
     assert ids(old)[0] == first
     compacted = run(cluster, "compact", table=uri)
     assert compacted["files_after"] < compacted["files_before"]
     assert first not in ids(run(cluster, "search", *asked, table=uri))
-    undone = run(cluster, "undo", before["snapshot"], table=uri)
+    undone = run(cluster, "undo", before["snapshot"], *one, table=uri)
     assert undone["undone"] == compacted["snapshot"]
     assert ids(run(cluster, "search", *asked, table=uri))[0] == first
     assert run(cluster, "match", "--threshold", "0.5", table=uri)["pairs"] > 0
-    assert run(cluster, "match", "--threshold", "0.5", "--new", table=uri)["added"] == 0
+    assert run(cluster, "match", "--threshold", "0.5", "--new", *one, table=uri)["added"] == 0
 
 
 def test_a_data_file_removed_is_named(

@@ -45,7 +45,7 @@ def packed() -> Path:
     return ROOT / "dist" / "environment.tar.gz"
 
 
-def shipped(packed: Path) -> dict[str, str]:
+def shipped(packed: Path | str) -> dict[str, str]:
     """With one executor: each unpacks the environment."""
     return {
         "spark.archives": f"{packed}#environment",
@@ -149,7 +149,10 @@ def yarn(tmp_path: Path) -> Iterator[Cluster]:
 def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
     assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
     jars = Path(pyspark.__file__).parent / "jars"
-    conf = shipped(packed) | {
+    # What everybody may read, a NodeManager unpacks once, for all applications.
+    kept = f"{yarn.hdfs}/apps/{packed.name}"
+    storage.write_bytes(kept, packed.read_bytes())
+    conf = shipped(kept) | {
         "spark.yarn.jars": f"local:{jars}/*",
         "spark.yarn.am.memory": "512m",
     }

@@ -216,7 +216,7 @@ def drive(action: str, point: str, uri: str, source: str) -> None:
 
 def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
     """At each point: before is what there was or all of what came; run again, all is there."""
-    count = 4000
+    count = 1500
     old, new = posts(count, seed=1), posts(count, seed=2)
     first = write(tmp_path / "old.parquet", old, 500)
     second = write(tmp_path / "new.parquet", new, 500)
