@@ -207,6 +207,8 @@ def test_index_warm_and_what_compact_forgets(
     assert json.loads(changed.stdout)["changed"] == 1
     warm = ("warm", "--runner", "memory", "--table", stored)
     assert json.loads(call(*warm).stdout)["shards"] == len(before := shards()) > 0
+    unknown = call(*warm, "지값")
+    assert (unknown.returncode, "지갑" in unknown.stderr) == (3, True)
     compacted = json.loads(call("compact", "--table", stored).stdout)
     assert compacted["files_after"] < compacted["files_before"]
     assert before - shards()

@@ -346,7 +346,12 @@ class SimilarityEngine:
         return matches, sum(a.searched for a in answers), sum(a.rows for a in answers)
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:
-        """Load the shards of some categories ("*": all) ahead of the first search; their number."""
+        """Load the shards of some categories ("*": all) ahead of the first search; their number.
+
+        Raises InputError for a word that is no category.
+        """
+        for category in categories:
+            check("category", category, (*CATEGORIES, "*"))
         files = [f for f in self.table.plan() if "*" in categories or f.category in categories]
         nothing = Request((), Filters(), 1, None)
         self._run(files, nothing)
