@@ -44,8 +44,9 @@ def _session(process: int) -> "ort.InferenceSession":
     """
     import onnxruntime as ort  # 0.2 s, and a search of one query needs none of it
 
+    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)  # "4,2" where nested
     options = ort.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    options.intra_op_num_threads = int(threads.partition(",")[0])
     # Between two products a thread that spins takes the core of what is done with the scores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(MATMUL, options, providers=["CPUExecutionProvider"])
