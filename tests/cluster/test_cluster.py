@@ -101,7 +101,7 @@ def test_the_rest_of_the_main_job(cluster: Cluster, world: World) -> None:
     assert first not in ids(run(cluster, "search", *asked, table=uri))
     old = run(cluster, "search", *asked, "--snapshot", before["snapshot"], table=uri)
     assert ids(old)[0] == first
-    compacted = run(cluster, "compact", table=uri)
+    compacted = run(cluster, "compact", *one, table=uri)
     assert compacted["files_after"] < compacted["files_before"]
     assert first not in ids(run(cluster, "search", *asked, table=uri))
     undone = run(cluster, "undo", before["snapshot"], *one, table=uri)
