@@ -74,7 +74,7 @@ environment: setup ## dist/environment.tar.gz: what executors need that do not h
 	tar -C dist/environment --exclude='*/site-packages/*/tests' -cf - . | gzip -1 > dist/environment.tar.gz
 
 $(TORCH)/.ready: training/requirements.txt | setup
-	$(UV) venv --quiet --python $(PYTHON) $(TORCH)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(TORCH)
 	$(UV) pip install --quiet --python $(TORCH)/bin/python -r training/requirements.txt
 	@touch $@
 
