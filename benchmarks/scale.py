@@ -166,12 +166,13 @@ def measure(spark: SparkSession, folder: Path, size: int) -> list[Row]:
             out.append(row(what, f"{subject}: {held}", [value], "MB", "warm", "most resident"))
         if name in GOALS:
             ratio = taken[name] / taken["plain"]
+            goal = size == FULL  # below, what a commit costs is most of it
             out.append(
                 row(
                     *(what, f"{subject} / plain Parquet", [ratio], "ratio", "warm"),
                     includes="the whole call",
-                    goal=f"at most {GOALS[name]:g} x",
-                    met=ratio <= GOALS[name],
+                    goal=f"at most {GOALS[name]:g} x" if goal else "",
+                    met=ratio <= GOALS[name] if goal else None,
                 )
             )
     return out
@@ -180,7 +181,9 @@ def measure(spark: SparkSession, folder: Path, size: int) -> list[Row]:
 def _plot(rows: list[Row]) -> None:
     for unit, name, title in (("s", "scale", "time"), ("MB", "scale-memory", "memory")):
         points: dict[str, list[tuple[float, float]]] = {}
-        for each in (each for each in rows if each.unit == unit):
+        # Of memory the import and the search: plain Parquet has no Python, an upsert is an import.
+        shown = ("ingest", "one query") if unit == "MB" else ("",)
+        for each in (r for r in rows if r.unit == unit and r.subject.startswith(shown)):
             count = float(each.what.split(" x ")[0].replace(",", ""))
             points.setdefault(each.subject, []).append((count, each.value))
         lines(name, points, "vectors of 512 numbers", unit, f"From Parquet into a table: {title}")
