@@ -18,7 +18,7 @@ from matching_spark.cells import reached, sort_by_cell, train
 from matching_spark.errors import StorageError
 from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
-from matching_spark.product import MATMUL, product
+from matching_spark.product import MATMUL, columns_of, product
 from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import METADATA, DataFile, load
 from matching_spark.similarity import MARGIN, METRICS, pair_scores, shortlist, unit
@@ -272,7 +272,7 @@ def test_a_product_errs_by_less_than_its_margin(dimension: int) -> None:
     for queries in (rows[:1], rows[:2], rows[:33], unit(rng.normal(size=(200, dimension)))):
         want = rows.astype(np.float64) @ queries.T.astype(np.float64)
         there = np.frombuffer(rows.tobytes(), np.float32).reshape(rows.shape)  # as a cached shard
-        got = product(there[3:], queries)
+        got = product(there[3:], columns_of(queries))
         assert got.dtype == np.float32
         assert np.abs(got - want[3:]).max() < MARGIN / 2
 
@@ -293,7 +293,8 @@ def test_the_matrix_product_is_the_model_it_is_said_to_be() -> None:
 def test_a_fork_multiplies_as_its_parent_does() -> None:
     """The parent's threads are not in the fork: waiting for them would be for ever."""
     rows = unit(np.random.default_rng(1).normal(size=(5000, 64)))
-    want = product(rows, rows[:32])
+    columns = columns_of(rows[:32])
+    want = product(rows, columns)
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        got = pool.apply_async(product, (rows, rows[:32])).get(timeout=60)
+        got = pool.apply_async(product, (rows, columns)).get(timeout=60)
     np.testing.assert_array_equal(got, want)
