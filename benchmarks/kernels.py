@@ -41,7 +41,10 @@ def run(full: bool) -> list[Row]:
             ratio = median(done["faiss.knn"]) / median(done["ours"])
             rows.append(ratio_row(what, "faiss.knn / ours", ratio, "warm", "", GOALS[count], True))
     block = columns_of(clustered(64))
-    products = {"ONNX Runtime's, as ours": product, "numpy's": np.matmul}
+    products: dict[str, Callable[..., Float32]] = {
+        "ONNX Runtime's, as ours": product,
+        "numpy's": np.matmul,
+    }
     for who, multiply in products.items():
         # One after the other: threads of the one that still spin would slow the other down.
         done = alternating({who: lambda: by_blocks(vectors, block, multiply)}, 15, 3)
