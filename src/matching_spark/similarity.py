@@ -289,7 +289,8 @@ def shortlist(
         out.append(
             Pairs(found.query, found.row + s if rows is None else rows[found.row + s], found.score)
         )
-    return Pairs.joined(out)
+    seen = Pairs.joined(out)
+    return seen.where(seen.score >= bounds[seen.query])  # the bounds of the first were low
 
 
 def _by_maxima(
