@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.data import clustered
 from benchmarks.harness import Row, alternating, ratio_row, row
 from matching_spark.product import columns_of, product
-from matching_spark.similarity import BLOCK_ROWS, Float32, shortlist
+from matching_spark.similarity import BLOCK_SCORES, Float32, shortlist
 
 GOALS = {16: 1.5, 24: 2.0, 64: 2.0, 192: 2.0, 256: 0.95, 1024: 0.95}
 
@@ -55,5 +55,6 @@ def run(full: bool) -> list[Row]:
 
 
 def by_blocks(vectors: Float32, columns: Float32, multiply: Callable[..., Float32]) -> None:
-    for start in range(0, len(vectors), BLOCK_ROWS):
-        multiply(vectors[start : start + BLOCK_ROWS], columns)
+    step = BLOCK_SCORES // columns.shape[1]
+    for start in range(0, len(vectors), step):
+        multiply(vectors[start : start + step], columns)

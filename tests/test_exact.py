@@ -247,7 +247,7 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    vectors = unit(rng.normal(size=(int(rng.integers(1, 900)), DIMENSION)))
+    vectors = unit(rng.normal(size=(int(rng.integers(1, 9000)), DIMENSION)))
     vectors[rng.random(len(vectors)) < 0.3] = vectors[0]
     queries = unit(rng.normal(size=(count, DIMENSION)))
     queries[0] = vectors[0]

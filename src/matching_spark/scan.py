@@ -13,7 +13,7 @@ from matching_spark.posts import Filters
 from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.shards import NO_DAY, Shard
 from matching_spark.similarity import (
-    BLOCK_ROWS,
+    COPY_ROWS,
     MARGIN,
     Float32,
     Float64,
@@ -232,8 +232,8 @@ def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
     """The rows in the query's cells that may be found, with their scores; how many lie there."""
     rows, looked = _reached(side, query, request)
     scores = [
-        np.vecdot(side.part.vectors.take(rows[s : s + BLOCK_ROWS], axis=0), query)
-        for s in range(0, max(1, len(rows)), BLOCK_ROWS)
+        np.vecdot(side.part.vectors.take(rows[s : s + COPY_ROWS], axis=0), query)
+        for s in range(0, max(1, len(rows)), COPY_ROWS)
     ]
     return Pairs(np.zeros_like(rows), rows, np.concatenate(scores)), looked
 

@@ -28,8 +28,9 @@ MARGIN = 2e-5
 BLOCK = 128  # scores whose maximum is looked at first
 FAISS_FROM = 256  # queries; between 16 and 255 faiss.knn takes 2 to 6 times as long as a product
 SPARE = 6  # scores beyond the k-th that faiss is asked for, to see that no equal is left out
-CHUNK_ROWS = 1 << 16  # compared at once, and copied where only some are allowed
-BLOCK_ROWS = 1 << 12  # the same for a block of queries: its scores stay in the cache
+CHUNK_ROWS = 1 << 16  # compared at once by one query, or by faiss
+BLOCK_SCORES = 1 << 17  # of a block of queries at once: 512 KB, which stay in a core's cache
+COPY_ROWS = 1 << 11  # copied at once where only some are allowed: 4 MB for 512 numbers
 PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
 
 
@@ -260,8 +261,8 @@ def shortlist(
     """Of each query, all rows that may be among its k best of the allowed ones and reach `floor`.
 
     queries: (q, d); vectors: (n, d); allowed: (n,). All within 2 MARGIN of the k-th best score are
-    there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS scores, for several
-    queries BLOCK_ROWS x q, or as many rows copied where only some are allowed.
+    there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS or BLOCK_SCORES scores;
+    where only some rows are allowed COPY_ROWS of them, by faiss CHUNK_ROWS.
     """
     rows = None if allowed is None or allowed.all() else np.flatnonzero(allowed)
     # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
@@ -274,7 +275,9 @@ def shortlist(
     bounds = np.full(len(queries), floor - MARGIN, dtype=np.float32)
     tops = np.empty((0, len(queries)), dtype=np.float32)
     out: list[Pairs] = []
-    step = CHUNK_ROWS if by_faiss or len(queries) == 1 else BLOCK_ROWS
+    step = CHUNK_ROWS
+    if not by_faiss:
+        step = min(step if rows is None else COPY_ROWS, BLOCK_SCORES // len(queries))
     columns = None if by_faiss else columns_of(queries)
     for s in range(0, count, step):
         at = slice(s, min(s + step, count))
