@@ -46,13 +46,12 @@ def duplicates(table: PostsTable, threshold: float, where: Filters) -> list[Dupl
     days: dict[tuple[str, str], list[_Photo]] = {}
     for shard in table.shards(where):
         rows = np.flatnonzero(shard.where(where) & shard.dated())
-        for row in rows:
-            image, _ = shard.parts(int(row))
+        for row, meta in zip(rows.tolist(), shard.rows(rows), strict=True):
+            image, _ = shard.parts(row)
             if image is None:
                 continue
-            meta = shard.metadata.slice(int(row), 1).to_pylist()[0]
             key = (meta["kind"], meta["happened_on"].isoformat())
-            photo = _Photo(meta["post_id"], meta["place"] or "", meta["region"] or "", image)
+            photo = _Photo(meta["post_id"], meta["place"], meta["region"], image)
             days.setdefault(key, []).append(photo)
     found = [
         Duplicate(kind, a.post_id, b.post_id, score, day, a.place, b.place)

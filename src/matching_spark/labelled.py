@@ -146,10 +146,7 @@ def label(
         for start in range(0, len(group), BLOCK_POSTS):
             block = group[start : start + BLOCK_POSTS]
             queries = [Vectors(*shard.parts(row)) for _, shard, row in block]
-            facts = [
-                of_row(shard.metadata.slice(row, 1).to_pylist()[0], "lost")
-                for _, shard, row in block
-            ]
+            facts = [of_row(shard.rows(np.array([row]))[0], "lost") for _, shard, row in block]
             each = [components(shard, queries, facts) for shard in shards]
             values = {
                 name: np.concatenate([e[name] for e in each], axis=1)
