@@ -21,7 +21,7 @@ from pyiceberg.manifest import DataFileContent
 from matching_spark import storage
 from matching_spark.errors import InputError, StorageError, spark_errors
 from matching_spark.staging import IMPORT
-from matching_spark.table import PROPERTY, PostsTable
+from matching_spark.table import PROPERTY, PostsTable, overtaken
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
@@ -141,21 +141,33 @@ class _Compact:
         self.report.files_before, self.report.delete_files_before = len(files), len(deletes)
         self._target()
         self.progress("rewriting small files and folding deletes in")
-        self._rewrite("posts")
+        self._again(self._rewrite, "posts")
         self.progress(f"expiring snapshots older than {self.keep}")
-        self._expire("posts")
+        self._again(self._expire, "posts")
         for name in storage.folders(self.table.uri):  # matches, decisions and what else is kept
             if name != "posts" and storage.exists(
                 storage.join(self.table.uri, name, "metadata", "version-hint.text")
             ):
-                self._rewrite(name)
-                self._expire(name)
+                self._again(self._rewrite, name)
+                self._again(self._expire, name)
         self.progress("removing photos that no post names")
-        self._photos()
+        self._again(self._photos)
         self._staging()
         self.table.refresh()
         files, deletes = _files(self.table)
         self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
+
+    def _again(self, step: Callable[..., None], *arguments: str) -> None:
+        """Run a step, each of which may run twice; once more when a writer overtook it."""
+        retries = self.table.hadoop.commit_retries
+        for attempt in range(retries + 1):
+            try:
+                step(*arguments)
+                break
+            except Exception as error:
+                if attempt == retries or not overtaken(error):
+                    raise
+                self.table.back_off(attempt)
 
     def _target(self) -> None:
         """What writers write from now on has the size that the settings name."""

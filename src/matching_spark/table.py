@@ -38,8 +38,14 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
 LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
-# Another writer was first, or an undo took away what this one had read: run it again.
-CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
+# Another writer was first, or an undo took away what this one had read, or somebody wrote after
+# Spark had looked at the table and before it scanned: run it again.
+CONFLICTS = (
+    "ValidationException",
+    "CommitFailed",
+    "is not an ancestor of",
+    "Failed to enforce scan consistency",
+)
 
 COLUMNS = {
     "post_id": "string NOT NULL",
@@ -407,10 +413,7 @@ class PostsTable:
                 write()
                 break
             except Exception as error:
-                if (
-                    not any(word in str(error) for word in CONFLICTS)
-                    or attempt == self.hadoop.commit_retries
-                ):
+                if attempt == self.hadoop.commit_retries or not overtaken(error):
                     raise StorageError(
                         f"{self.uri} could not be written: {cause(error)}"
                     ) from error
@@ -452,6 +455,11 @@ class PostsTable:
         self._spark.catalog.refreshTable(self.name)
         self.refresh()
         return True
+
+
+def overtaken(error: Exception) -> bool:
+    """Whether it failed only since somebody else wrote meanwhile: worth another try."""
+    return any(word in str(error) for word in CONFLICTS)
 
 
 def _equal(column: str, value: str) -> BooleanExpression:
