@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, ratio_row, row
 from matching_spark import Filters, SimilarityEngine
+from matching_spark.ml_vectors import floats
 from matching_spark.scan import Request, Vectors
 from matching_spark.session import session
-from matching_spark.similarity_engine import _floats, pack
+from matching_spark.shards import pack
 
 TOP = 10
 
@@ -92,9 +93,9 @@ def _numpy(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
 
 def _vector_function(spark, opened, query, ours: float, what: str) -> list[Row]:  # type: ignore[no-untyped-def]
     """What a user of Spark alone would write: the vector function over a cached array<float>."""
-    floats = F.arrow_udf(_floats, "array<float>")  # type: ignore[attr-defined]
+    to_array = F.arrow_udf(floats, "array<float>")  # type: ignore[attr-defined]
     frame = (
-        opened.frame().select("post_id", floats(F.col("photos")[0]["vector"]).alias("v")).cache()
+        opened.frame().select("post_id", to_array(F.col("photos")[0]["vector"]).alias("v")).cache()
     )
     frame.count()
     asked = F.array(*[F.lit(float(x)).cast("float") for x in query])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine, UsageError, remote
+from matching_spark import PostsTable, SimilarityEngine, UsageError, matches, remote
 from matching_spark.alerts import Alert, Webhook, alert_id, emit, pending
 from matching_spark.calibration import FILE, save
 from matching_spark.config import Alerts, load_settings
@@ -108,11 +108,11 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
 
     def matcher() -> Matcher:
         made = Matcher(SimilarityEngine(PostsTable.open(uri, spark)), Rules(3, 0.0))
-        made.run(new=True)
+        matches.update(made, new=True)
         return made
 
     first = matcher()
-    pairs = {(r["lost_id"], r["found_id"]) for r in spark.table(first.name).collect()}
+    pairs = {(r["lost_id"], r["found_id"]) for r in matches.kept(first).collect()}
     rejected = sorted(pairs)[0]
     decide(first.table, *rejected, "rejected", "a test")
     wanted = {pair for pair in pairs if pair != rejected}
@@ -150,7 +150,7 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
 
     ingest(posts.draw("found", [20, 21, 22, 23, 24, 25]), uri, spark, tmp_path)
     second = matcher()
-    now = {(r["lost_id"], r["found_id"]) for r in spark.table(second.name).collect()}
+    now = {(r["lost_id"], r["found_id"]) for r in matches.kept(second).collect()}
     new = {(a.lost_id, i) for a in pending(second) for i in a.found_ids}
     assert new == {pair for pair in now if pair not in pairs and pair != rejected}
     assert new

@@ -20,9 +20,8 @@ from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
 from matching_spark.product import MATMUL, columns_of, product
 from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import METADATA, DataFile, load
+from matching_spark.shards import METADATA, DataFile, load, pack
 from matching_spark.similarity import MARGIN, METRICS, pair_scores, shortlist, unit
-from matching_spark.similarity_engine import pack
 from tests import brute
 
 DIMENSION = 8

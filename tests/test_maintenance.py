@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, InputError, PostsTable, Query, SimilarityEngine, StorageError
+from matching_spark import (
+    ClipModel,
+    InputError,
+    PostsTable,
+    Query,
+    SimilarityEngine,
+    StorageError,
+    matches,
+)
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest import ingest_posts
@@ -81,7 +89,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     table.refresh()
     assert waiting(table).expiring_bytes > 0
     engine = SimilarityEngine(table, "spark", clip)
-    Matcher(engine, Rules(threshold=-1.0)).run()
+    matches.update(Matcher(engine, Rules(threshold=-1.0)))
     photos = Path(table.uri) / "photos"
     named = set(photos.rglob("*.jpg"))
     orphan, fresh = (photos / "00" / "00" / f"{c * 64}.jpg" for c in "ab")
@@ -183,6 +191,7 @@ def test_compact_and_a_withdrawal_at_once(table: PostsTable, clip: ClipModel) ->
     compact(table)
     thread.join()
     assert not failed
+    table.refresh()
     rows = {r["post_id"]: r["status"] for r in table.frame().select("post_id", "status").collect()}
     assert [rows[i] for i in ids] == ["expired"] * 2 + ["claimed"] * 2
     assert len(rows) == table.frame().count()

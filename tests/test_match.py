@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine
+from matching_spark import PostsTable, SimilarityEngine, matches
 from matching_spark.calibration import FILE, save
 from matching_spark.config import Match
 from matching_spark.decisions import Verdict, decide
 from matching_spark.match import Matcher, Rules, _split
+from matching_spark.metadata import current_metadata
 from matching_spark.ranking import Calibration, Facts
 from matching_spark.similarity import unit
 from matching_spark.vectors import ingest_vectors
@@ -109,7 +110,7 @@ def ingest(rows: list[dict[str, Any]], uri: str, spark: SparkSession, folder: Pa
 
 def kept(matcher: Matcher) -> dict[str, list[tuple[str, float]]]:
     out: dict[str, list[tuple[str, float]]] = {}
-    for row in matcher.spark.table(matcher.name).orderBy("lost_id", "rank").collect():
+    for row in matches.kept(matcher).orderBy("lost_id", "rank").collect():
         pairs = out.setdefault(row["lost_id"], [])
         pairs.append((row["found_id"], row["score"]))
         assert row["rank"] == len(pairs)
@@ -124,6 +125,16 @@ def assert_same(
     }
     for lost_id, pairs in want.items():
         np.testing.assert_allclose([s for _, s in got[lost_id]], [s for _, s in pairs], atol=1e-6)
+
+
+def last_commit(uri: str) -> str:
+    metadata = current_metadata(uri, matches.NAME)
+    assert metadata is not None
+    return metadata.metadata_location
+
+
+def pairs_of(lists: dict[str, list[tuple[str, float]]]) -> set[tuple[str, str]]:
+    return {(lost_id, found_id) for lost_id, pairs in lists.items() for found_id, _ in pairs}
 
 
 @pytest.mark.parametrize(("kind", "threshold"), [("cosine", None), ("fused", 0.2)])
@@ -149,7 +160,7 @@ def test_new_gives_what_a_full_run_gives(
         decide(PostsTable.open(uri, spark), *pair, verdict, "a test")
         posts.verdicts[pair] = verdict
 
-    first = matcher().run(new=True)
+    first = matches.update(matcher(), new=True)
     want = wanted()
     assert_same(kept(matcher()), want)
     assert (first.full, first.pairs, first.added) == (
@@ -157,11 +168,11 @@ def test_new_gives_what_a_full_run_gives(
         sum(map(len, want.values())),
         first.pairs,
     )
-    commits = spark.table(f"{matcher().name}.snapshots").count()
-    again = matcher().run()
+    commit = last_commit(uri)
+    again = matches.update(matcher())
     assert (again.pairs, again.added, again.removed) == (first.pairs, 0, 0)
-    assert spark.table(f"{matcher().name}.snapshots").count() == commits
-    held = {row["score_kind"] for row in spark.table(matcher().name).collect()}
+    assert last_commit(uri) == commit
+    held = {row["score_kind"] for row in matches.kept(matcher()).collect()}
     assert held == {kind}
 
     # New ones of both kinds, a changed one, members of lists and a lost post that go; a pair of a
@@ -179,22 +190,28 @@ def test_new_gives_what_a_full_run_gives(
     PostsTable.open(uri, spark).set_status(gone, "claimed")
     for post_id in gone:
         posts.rows[post_id]["status"] = "claimed"
-    report = matcher().run(new=True)
+    before, want = pairs_of(want), wanted()
+    report = matches.update(matcher(), new=True)
     assert not report.full
-    want = wanted()
     assert_same(kept(matcher()), want)
-    assert report.pairs == sum(map(len, want.values()))
-    full = matcher().run()
+    now = pairs_of(want)
+    assert (report.pairs, report.added, report.removed) == (
+        len(now),
+        len(now - before),
+        len(before - now),
+    )
+    full = matches.update(matcher())
     assert (full.full, full.added, full.removed) == (True, 0, 0)
 
     # The last word counts: what was confirmed is rejected, what was rejected confirmed.
     say((a, lists[a][0]), "confirmed")
     say((c, unlikely), "rejected")
-    assert not matcher().run(new=True).full
+    assert not matches.update(matcher(), new=True).full
     assert_same(kept(matcher()), wanted())
     # Other rules are another answer: the last run says nothing of it.
     other = Rules(K, threshold, any_category=True, settings=rules.settings)
-    assert Matcher(SimilarityEngine(PostsTable.open(uri, spark)), other).run(new=True).full
+    othered = Matcher(SimilarityEngine(PostsTable.open(uri, spark)), other)
+    assert matches.update(othered, new=True).full
 
 
 @given(st.integers(1, 5000), st.integers(1, 2000), st.integers(1, 64))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from matching_spark import decisions, remote, side_tables
+from matching_spark import decisions, matches, remote, side_tables
 from matching_spark.config import Alerts as AlertSettings
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.ranking import Language, explain
@@ -52,7 +52,7 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
     uri = matcher.table.uri
     told = {(row["lost_id"], row["found_id"]) for row in side_tables.read(uri, NAME)}
     known = told | decisions.latest(uri).keys()
-    pairs = matcher.spark.table(matcher.name)
+    pairs = matches.kept(matcher)
     posts = matcher.table.frame()
     lost = posts.selectExpr("post_id AS lost_id", f"struct({', '.join(FACTS)}) AS lost")
     found = posts.selectExpr("post_id AS found_id", f"struct({', '.join(FACTS + KEPT)}) AS found")

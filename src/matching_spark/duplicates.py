@@ -45,11 +45,10 @@ def duplicates(table: PostsTable, threshold: float, where: Filters) -> list[Dupl
     """Pairs of posts that pass `where`, the most similar first, each pair once."""
     days: dict[tuple[str, str], list[_Photo]] = {}
     for shard in table.shards(where):
-        rows = np.flatnonzero(shard.where(where) & shard.dated())
+        rows = np.flatnonzero(shard.where(where) & shard.dated() & (shard.photos.counts > 0))
         for row, meta in zip(rows.tolist(), shard.rows(rows), strict=True):
             image, _ = shard.parts(row)
-            if image is None:
-                continue
+            assert image is not None
             key = (meta["kind"], meta["happened_on"].isoformat())
             photo = _Photo(meta["post_id"], meta["place"], meta["region"], image)
             days.setdefault(key, []).append(photo)

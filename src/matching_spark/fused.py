@@ -1,30 +1,34 @@
 """The fused score of a shard's posts: rough log-odds of all, exact probabilities of the best.
 
 As for cosines, the rough scores only find candidates; what decides is ranking.Calibration, a pair
-at a time in float64, so that any split of the posts gives the same answer.
+at a time in float64, so that any split of the posts gives the same answer, and tells why.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matching_spark.posts import Kind
+from matching_spark.posts import Kind, check
 from matching_spark.ranking import (
     FACTS,
+    LANGUAGES,
     MODALITIES,
     VAGUE,
     VECTORS,
     Calibration,
     Facts,
+    Language,
     Points,
     bigrams,
     compare,
+    explain,
     modality,
     pattern_name,
 )
+from matching_spark.results import Match
 from matching_spark.shards import EPOCH, Shard
 from matching_spark.similarity import MARGIN, Float32, Float64, Index, Part
 
@@ -121,6 +125,33 @@ def of_row(row: dict[str, Any], kind: Kind = "found") -> Facts:
     """The facts of a row of the table; missing ones may be None."""
     words = {name: row.get(name) or "" for name in FACTS[:-1]}
     return Facts(**words, happened_on=row["happened_on"], kind=kind)
+
+
+def reasoned(
+    matches: Sequence[Match],
+    query: "Vectors",
+    facts: Facts,
+    calibration: Calibration | None,
+    language: Language,
+) -> list[Match]:
+    """Matches by the fused score with what each component added, and why in one sentence."""
+    check("language", language, LANGUAGES)
+    if calibration is None:
+        return list(matches)
+    limit = query.limit(facts)
+    out = []
+    for match in matches:
+        added = calibration.contributions(match.components)
+        out.append(
+            replace(
+                match,
+                probability=match.score,
+                contributions=added,
+                band=calibration.band(match.score, limit),
+                why=explain(match.components, added, language),
+            )
+        )
+    return out
 
 
 def _side(query: "Vectors", name: str) -> Float32:

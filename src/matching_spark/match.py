@@ -1,12 +1,11 @@
-"""All lost x found: what every open lost post most looks like, kept in the matches table.
+"""All lost x found: what every open lost post most looks like.
 
 A task is a block of lost posts against some files of found ones: one matrix product, k rows a lost
 post out of it. Spark reduces those rows; no score matrix is ever shuffled.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from matching_spark import decisions, side_tables
+from matching_spark import decisions
 from matching_spark.cache import ShardCache, Space
 from matching_spark.config import Match as MatchSettings
 from matching_spark.errors import UsageError
@@ -24,9 +23,9 @@ from matching_spark.hits import Hit, decide
 from matching_spark.posts import Filters
 from matching_spark.ranking import Calibration, Facts, Score
 from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import DataFile, Shard
+from matching_spark.shards import DataFile, Shard, pack
 from matching_spark.similarity import Index, Metric
-from matching_spark.table import PROPERTY, PostsTable
+from matching_spark.table import PostsTable
 
 if TYPE_CHECKING:
     from matching_spark.similarity_engine import SimilarityEngine
@@ -36,8 +35,6 @@ SCHEMA = (
     "probability double, components map<string, double>, model string, run_at timestamp"
 )
 PAIR = "lost_id string, found_id string, rank int, score double, components map<string, double>"
-NAME = "matches"
-RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
 LEAST_POSTS = 256  # lost, of a block: with fewer a product takes longer a post
 FILES_A_TASK_BYTES = 512 << 20  # of vectors against 1,024 lost posts: 3 s of a core
 
@@ -71,22 +68,6 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class MatchReport:
-    """What a run did to the matches table."""
-
-    table: str
-    model: str
-    snapshot: str | None  # of the posts
-    pairs: int
-    added: int
-    removed: int
-    full: bool  # every lost post was computed anew
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class _Task:
     """Rows [start, stop) of a file of lost posts against some files of found ones."""
 
@@ -109,7 +90,7 @@ class Matcher:
         self.spark = engine.table.spark
         self.rules = rules
         card = engine.model.default_threshold if engine.model else lambda pair: None
-        self._thresholds = (
+        self.thresholds = (
             (rules.threshold, rules.threshold)
             if rules.threshold is not None or rules.metric != "cosine"
             else (card("image-image"), card("text-image"))
@@ -117,62 +98,21 @@ class Matcher:
         self.cache = engine.cache
         self.calibration = engine.fusion(rules.score, rules.metric)
         self.score_kind = "fused" if self.calibration else rules.metric
-        self.name = side_tables.name_of(engine.table, NAME)
-        self._read_decisions()
+        self.read_decisions()
 
     def pairs(self) -> DataFrame:
         """SCHEMA: the k found posts most like each open lost post, computed anew."""
-        self._read_decisions()
+        self.read_decisions()
         files = self.table.plan()
-        tasks = self._tasks(files, files, anew=True)
-        pairs = self._scan(tasks, None)
+        tasks = self.tasks(files, files, anew=True)
+        pairs = self.compared(tasks, None)
         split = len({(task.lost.uri, task.start) for task in tasks}) < len(tasks)
-        return self._described(self._cut(pairs) if split else pairs)
-
-    def run(self, new: bool = False) -> MatchReport:
-        """Bring the matches table to what `pairs` gives, in one commit; nothing to do, no commit.
-
-        new: compute only what came, changed or went since the last run; the result is the same.
-        """
-        self.table.refresh()
-        side_tables.ensure(self.table, NAME, SCHEMA)
-        existing = self.spark.table(self.name)
-        since = self._last_run() if new else None
-        pairs = self._since(since, existing) if since else self.pairs()
-        pairs = pairs.localCheckpoint()  # read thrice, and once while what it reads is replaced
-        keys = ["lost_id", "found_id"]
-        unchanged = pairs.join(existing.select(*keys, "rank", "score"), [*keys, "rank", "score"])
-        total, before, same = pairs.count(), existing.count(), unchanged.count()
-        if same < max(total, before) or (since is None and not before):
-            first_seen = existing.select(*keys, F.col("run_at").alias("seen"))
-            rows = pairs.join(first_seen, keys, "left").withColumn(
-                "run_at", F.coalesce("seen", "run_at")
-            )
-            stamp = {"snapshot": self.table.snapshot, "rules": self._stamp()}
-            (
-                rows.select(*existing.columns)
-                .writeTo(self.name)
-                .option(f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False))
-                .overwrite(F.lit(True))
-            )
-        return MatchReport(
-            table=self.table.uri,
-            model=self.table.model,
-            snapshot=self.table.snapshot,
-            pairs=total,
-            added=total - pairs.join(existing.select(keys), keys).count() if before else total,
-            removed=existing.join(pairs.select(keys), keys, "left_anti").count() if before else 0,
-            full=since is None,
-        )
+        return self.described(self.cut(pairs) if split else pairs)
 
     # -- what is compared ----------------------------------------------------------------------
 
-    def _tasks(
-        self, lost: Sequence[DataFile], found: Sequence[DataFile], anew: bool
-    ) -> list[_Task]:
+    def tasks(self, lost: Sequence[DataFile], found: Sequence[DataFile], anew: bool) -> list[_Task]:
         """Every block of lost posts beside the files of the categories that go with its own."""
-        from matching_spark.similarity_engine import pack
-
         out = []
         step = self.rules.settings.block_posts
         for file in (f for f in lost if f.kind == "lost"):
@@ -194,12 +134,12 @@ class Matcher:
             return None
         return {category, *self.rules.settings.neighbours.get(category, ())}
 
-    def _scan(self, tasks: list[_Task], anew: frozenset[str] | None) -> DataFrame:
+    def compared(self, tasks: list[_Task], anew: frozenset[str] | None) -> DataFrame:
         """PAIR rows of all tasks: at most k a lost post and task, ranked within the task."""
         run = partial(
             _match,
             rules=self.rules,
-            thresholds=self._thresholds,
+            thresholds=self.thresholds,
             calibration=self.calibration,
             decided=self._decided,
             cache=self.cache,
@@ -210,13 +150,13 @@ class Matcher:
         rows = context.parallelize(tasks, max(1, len(tasks))).flatMap(run)
         return self.spark.createDataFrame(rows, PAIR, verifySchema=False)
 
-    def _cut(self, pairs: DataFrame) -> DataFrame:
+    def cut(self, pairs: DataFrame) -> DataFrame:
         """Of pairs from several tasks the k best of each lost post."""
         # k rows a lost post and task are little: a partition a core costs less than many.
         spread = pairs.repartition(self.spark.sparkContext.defaultParallelism, "lost_id")
         return _ranked(spread).where(F.col("rank") <= self.rules.top_k)
 
-    def _described(self, best: DataFrame) -> DataFrame:
+    def described(self, best: DataFrame) -> DataFrame:
         """SCHEMA: the best pairs with those that were confirmed, whatever their place."""
         if confirmed := self._confirmed():
             best = _ranked(best.unionByName(self.spark.createDataFrame(confirmed, PAIR)))
@@ -235,7 +175,7 @@ class Matcher:
 
     # -- what people decided -------------------------------------------------------------------
 
-    def _read_decisions(self) -> dict[str, frozenset[str]]:
+    def read_decisions(self) -> dict[str, frozenset[str]]:
         """The found posts decided on, a lost post: they take no place among its k."""
         self._verdicts = decisions.latest(self.table.uri)
         decided: dict[str, set[str]] = {}
@@ -263,60 +203,6 @@ class Matcher:
     def _find(self, post_id: str) -> tuple[Shard, int]:
         file, row = self.table.find(post_id)
         return self.cache.load(file, self.table.space), row
-
-    # -- only what is new ----------------------------------------------------------------------
-
-    def _since(self, snapshot: str, existing: DataFrame) -> DataFrame:
-        """The pairs from those of the last run, at `snapshot`.
-
-        A lost post is computed anew when it came or changed, or when its list lost a member: what
-        would take the free place is not known. The others meet only the files that came since.
-        """
-        files = self.table.plan()
-        before = {f.uri for f in self.table.plan(None, snapshot)}
-        now = self.table.frame().select("post_id", "updated_at", "kind", "status")
-        then = self.spark.read.option("versionAsOf", snapshot).table(self.table.name)
-        stable = now.join(then.select("post_id", "updated_at"), ["post_id", "updated_at"])
-        changed = now.where("kind = 'lost'").join(stable, "post_id", "left_anti")
-        gone = existing.join(
-            stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti"
-        )
-        ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()
-        # A decided pair stands beside the k: a new decision frees or takes a place.
-        anew = frozenset(row[0] for row in ids) | self._read_decisions().keys()
-        fresh = [f for f in files if f.uri not in before]
-        tasks = self._tasks(files, files, anew=True) if anew else []
-        tasks += self._tasks(files, fresh, anew=False) if fresh else []
-        still = now.where("kind = 'lost' AND status = 'open'").select(
-            F.col("post_id").alias("lost_id")
-        )
-        again = self.spark.createDataFrame([(i,) for i in sorted(anew)], "lost_id string")
-        kept = (
-            existing.select("lost_id", "found_id", "rank", "score", "components")
-            .join(again, "lost_id", "left_anti")
-            .join(still, "lost_id", "left_semi")
-        )
-        both = kept.unionByName(self._scan(tasks, anew))
-        # A file that was only rewritten brings pairs that are there already.
-        return self._described(self._cut(both.dropDuplicates(["lost_id", "found_id"])))
-
-    def _stamp(self) -> dict[str, Any]:
-        return self.rules.described() | {
-            "model": self.table.model,
-            "thresholds": list(self._thresholds),
-            "score": self.score_kind,
-            "calibration": self.calibration and self.calibration.checksum,
-        }
-
-    def _last_run(self) -> str | None:
-        """The posts' snapshot of the last run by these same rules, if it can still be read."""
-        summaries = (
-            self.spark.table(f"{self.name}.snapshots").orderBy(F.desc("committed_at")).limit(1)
-        ).collect()
-        stamp = json.loads(summaries[0]["summary"].get(RUN, "{}")) if summaries else {}
-        same = stamp.get("rules") == json.loads(json.dumps(self._stamp(), ensure_ascii=False))
-        snapshot: str | None = stamp.get("snapshot")
-        return snapshot if same and snapshot in self.table.snapshots else None
 
 
 def _ranked(pairs: DataFrame) -> DataFrame:

@@ -40,6 +40,7 @@ def match(
     )
     if output is not None and output.suffix not in FORMATS:
         raise UsageError(f"--output {output}: its name must end in one of {', '.join(FORMATS)}")
+    from matching_spark import matches
     from matching_spark.match import Matcher, Rules
     from matching_spark.output import write_file
     from matching_spark.search import table_model
@@ -68,9 +69,9 @@ def match(
             wanted.score,
         )
         matcher = Matcher(engine, rules)
-        report = matcher.run(new)
+        report = matches.update(matcher, new)
         if output is not None:
-            rows = spark.table(matcher.name).orderBy("lost_id", "rank").toLocalIterator()
+            rows = matches.kept(matcher).orderBy("lost_id", "rank").toLocalIterator()
             names = (
                 "lost_id",
                 "found_id",

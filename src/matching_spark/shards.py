@@ -4,6 +4,7 @@ A data file never changes (the table is merge-on-read), so a shard read once sta
 deleted since is a mask on it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -38,6 +39,7 @@ METADATA = (
 FILTERED = ("kind", "category", "colour", "region", "status")  # kept as codes: masks, not objects
 EPOCH = date(1970, 1, 1)  # what Arrow's days count from
 NO_DAY = np.int32(-(1 << 31))
+FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ class DataFile:
     deletes: tuple[str, ...] = ()
     kind: str = ""
     category: str = ""
+
+
+def pack(
+    files: Sequence[DataFile], least: int, task_bytes: int = FILES_A_TASK_BYTES
+) -> list[list[DataFile]]:
+    """Files into tasks of like size: at least so many, large ones alone, small ones together."""
+    total = sum(file.size_bytes for file in files)
+    count = min(len(files), max(least, -(-total // task_bytes)))
+    tasks: list[list[DataFile]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for file in sorted(files, key=lambda f: (-f.size_bytes, f.uri)):
+        lightest = loads.index(min(loads))
+        tasks[lightest].append(file)
+        loads[lightest] += file.size_bytes
+    return tasks
 
 
 @dataclass(frozen=True)

@@ -15,29 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from PIL import Image
 
 from matching_spark.cache import ShardCache
 from matching_spark.clip import ClipModel
 from matching_spark.config import Cache, Settings
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError, cause
-from matching_spark.fused import Fusion
+from matching_spark.fused import Fusion, reasoned
 from matching_spark.hits import merged, ranked, scan_files
 from matching_spark.photos import open_photo
 from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
-from matching_spark.ranking import (
-    LANGUAGES,
-    SCORES,
-    Calibration,
-    Facts,
-    Language,
-    Score,
-    explain,
-)
+from matching_spark.ranking import SCORES, Calibration, Facts, Language, Score
 from matching_spark.results import Match, SearchResult
 from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import DataFile
+from matching_spark.shards import DataFile, pack
 from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable
 
@@ -48,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Runner = Literal["spark", "memory"]
 RUNNERS: tuple[Runner, ...] = get_args(Runner)
-FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
 
 
 @dataclass(frozen=True)
@@ -373,76 +363,9 @@ class SimilarityEngine:
 
         Columns: post_id, part ('photo' or 'text'), kind, category, features (pyspark.ml vector).
         """
-        from pyspark.ml.functions import array_to_vector
-        from pyspark.sql import functions as F
+        from matching_spark.ml_vectors import ml_vectors
 
-        filters = where or Filters()
-        frame = self.table.frame()
-        for name in ("kind", "category", "colour", "region", "status"):
-            if getattr(filters, name) is not None:
-                frame = frame.where(F.col(name) == getattr(filters, name))
-        if filters.since is not None:
-            frame = frame.where(F.col("happened_on") >= F.lit(filters.since))
-        if filters.until is not None:
-            frame = frame.where(F.col("happened_on") <= F.lit(filters.until))
-        keys = ["post_id", "kind", "category"]
-        photos = frame.select(*keys, F.explode("photos.vector").alias("bytes"))
-        texts = frame.where("text_vector IS NOT NULL").select(
-            *keys, F.col("text_vector").alias("bytes")
-        )
-        both = photos.withColumn("part", F.lit("photo")).unionByName(
-            texts.withColumn("part", F.lit("text"))
-        )
-        floats = F.arrow_udf(_floats, "array<float>")  # type: ignore[attr-defined]
-        return both.select(
-            "post_id",
-            "part",
-            "kind",
-            "category",
-            array_to_vector(floats("bytes")).alias("features"),
-        )
-
-
-def pack(
-    files: Sequence[DataFile], least: int, task_bytes: int = FILES_A_TASK_BYTES
-) -> list[list[DataFile]]:
-    """Files into tasks of like size: at least so many, large ones alone, small ones together."""
-    total = sum(file.size_bytes for file in files)
-    count = min(len(files), max(least, -(-total // task_bytes)))
-    tasks: list[list[DataFile]] = [[] for _ in range(count)]
-    loads = [0] * count
-    for file in sorted(files, key=lambda f: (-f.size_bytes, f.uri)):
-        lightest = loads.index(min(loads))
-        tasks[lightest].append(file)
-        loads[lightest] += file.size_bytes
-    return tasks
-
-
-def reasoned(
-    matches: Sequence[Match],
-    query: Vectors,
-    facts: Facts,
-    calibration: Calibration | None,
-    language: Language,
-) -> list[Match]:
-    """Matches by the fused score with what each component added, and why in one sentence."""
-    check("language", language, LANGUAGES)
-    if calibration is None:
-        return list(matches)
-    limit = query.limit(facts)
-    out = []
-    for match in matches:
-        added = calibration.contributions(match.components)
-        out.append(
-            replace(
-                match,
-                probability=match.score,
-                contributions=added,
-                band=calibration.band(match.score, limit),
-                why=explain(match.components, added, language),
-            )
-        )
-    return out
+        return ml_vectors(self.table.frame(), where or Filters())
 
 
 def _request(
@@ -473,11 +396,3 @@ def _open(image: Path | str | Image.Image) -> Image.Image:
         return open_photo(storage.read_bytes(str(image)))
     except FileNotFoundError:
         raise InputError(f"there is no photo {image}") from None
-
-
-def _floats(column: pa.Array) -> pa.Array:
-    """Little-endian float32 bytes -> lists of floats."""
-    rows = np.stack([np.frombuffer(raw.as_buffer(), dtype="<f4") for raw in column])
-    return pa.FixedSizeListArray.from_arrays(rows.ravel(), rows.shape[1]).cast(
-        pa.list_(pa.float32())
-    )
