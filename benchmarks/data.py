@@ -106,7 +106,7 @@ def table(
                 path = WORK / "rows.parquet"
                 _write(path, kind, vectors, names)
                 frame = spark.read.parquet(str(path))
-                opened._commit(lambda frame=frame: frame.writeTo(opened.name).append())
+                opened._commit(frame.writeTo(opened.name).append)
                 path.unlink()
     return PostsTable.open(uri, spark)
 

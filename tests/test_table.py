@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import (
@@ -16,6 +18,8 @@ from matching_spark import (
     SimilarityEngine,
     StorageError,
 )
+from matching_spark.commits import CONFLICTS, retry
+from matching_spark.config import Hadoop
 from matching_spark.scan import Vectors
 from matching_spark.similarity import unit
 from matching_spark.vectors import ingest_vectors
@@ -101,6 +105,63 @@ def test_withdrawn_posts_are_found_no_more_and_an_old_snapshot_still_finds_them(
     assert engine.search(query)[0][0].post_id != "p0000"
     closed = engine.search(query, where=Filters(status="withdrawn"))
     assert closed[0][0].post_id == "p0000"
+
+
+def test_a_table_is_what_it_was_when_opened_until_it_is_refreshed(
+    imported: Imported, spark: SparkSession
+) -> None:
+    """Another session is another writer: neither what this one read before nor luck decides."""
+
+    def states() -> set[str]:
+        post = table.frame().where("post_id = 'p0399'")
+        planned = SimilarityEngine(table, "memory").search(
+            imported.vectors[399], top_k=1, where=Filters(status="claimed")
+        )
+        return {row["status"] for row in post.collect()} | {m.status for m in planned[0]}
+
+    table = PostsTable.open(imported.uri, spark)
+    held = table.frame()
+    assert states() == {"open"}
+    other = PostsTable.open(imported.uri, spark.newSession())
+    other.set_status(["p0399"], "claimed")
+    assert states() == {"open"}
+    table.refresh()
+    assert states() == {"claimed"}
+    assert held.where("status = 'claimed'").isEmpty()
+    assert table.set_status(["p0399"], "open") == 1
+
+
+@given(st.integers(0, 6), st.integers(0, 4), st.sampled_from(CONFLICTS))
+def test_what_others_overtook_is_tried_again_as_often_as_the_settings_say(
+    failures: int, retries: int, conflict: str
+) -> None:
+    tries = 0
+
+    def step() -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= failures:
+            raise RuntimeError(f"org.apache.iceberg.exceptions.{conflict}: ...")
+
+    hadoop = Hadoop(commit_retries=retries, commit_wait_s=1e-6)
+    if failures > retries:
+        with pytest.raises(RuntimeError, match=conflict):
+            retry(step, hadoop)
+    else:
+        retry(step, hadoop)
+    assert tries == min(failures, retries) + 1
+
+
+def test_what_is_no_conflict_is_tried_once() -> None:
+    tries: list[int] = []
+
+    def step() -> None:
+        tries.append(1)
+        raise StorageError("HDFS has no DataNode")
+
+    with pytest.raises(StorageError):
+        retry(step, Hadoop(commit_retries=5))
+    assert len(tries) == 1
 
 
 def test_filters_by_category(imported: Imported) -> None:

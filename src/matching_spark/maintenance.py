@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
+from matching_spark.commits import Overtaken, retry
 from matching_spark.errors import InputError, StorageError, spark_errors
 from matching_spark.staging import IMPORT
-from matching_spark.table import PROPERTY, PostsTable, overtaken
+from matching_spark.table import PROPERTY, PostsTable
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
@@ -151,7 +152,7 @@ class _Compact:
                 self._again(self._rewrite, name)
                 self._again(self._expire, name)
         self.progress("removing photos that no post names")
-        self._again(self._photos)
+        self._photos()
         self._staging()
         self.table.refresh()
         files, deletes = _files(self.table)
@@ -159,15 +160,7 @@ class _Compact:
 
     def _again(self, step: Callable[..., None], *arguments: str) -> None:
         """Run a step, each of which may run twice; once more when a writer overtook it."""
-        retries = self.table.hadoop.commit_retries
-        for attempt in range(retries + 1):
-            try:
-                step(*arguments)
-                break
-            except Exception as error:
-                if attempt == retries or not overtaken(error):
-                    raise
-                self.table.back_off(attempt)
+        retry(lambda: step(*arguments), self.table.hadoop)
 
     def _target(self) -> None:
         """What writers write from now on has the size that the settings name."""
@@ -183,19 +176,14 @@ class _Compact:
             # Each commit that a writer does not overtake stays, and a killed compact keeps it.
             "partial-progress.enabled": "true",
         }
-        retries = self.table.hadoop.commit_retries
-        for attempt in range(retries + 1):
-            done = self._call("rewrite_data_files", name, options=options)
-            self.report.rewritten_files += done["rewritten_data_files_count"]
-            self.report.rewritten_bytes += done["rewritten_bytes_count"]
-            if not done["failed_data_files_count"]:
-                break
-            if attempt == retries:
-                raise StorageError(
-                    f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not "
-                    "be rewritten, writers overtook each try; run compact again when they rest"
-                )
-            self.table.back_off(attempt)
+        done = self._call("rewrite_data_files", name, options=options)
+        self.report.rewritten_files += done["rewritten_data_files_count"]
+        self.report.rewritten_bytes += done["rewritten_bytes_count"]
+        if done["failed_data_files_count"]:
+            raise Overtaken(
+                f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
+                "rewritten, writers overtook each try; run compact again when they rest"
+            )
         if name == "posts" and self.report.delete_files_before:
             # What is left of them speaks of files that are no more.
             options = {"rewrite-all": "true"}

@@ -5,8 +5,6 @@ that any Spark, Trino or pyiceberg can read it too.
 """
 
 import hashlib
-import random
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -20,14 +18,9 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.cache import Space
+from matching_spark.commits import retry
 from matching_spark.config import Hadoop
-from matching_spark.errors import (
-    InputError,
-    ModelError,
-    StorageError,
-    cause,
-    spark_errors,
-)
+from matching_spark.errors import InputError, ModelError, StorageError, spark_errors
 from matching_spark.metadata import current_metadata
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, alive, load, read_columns
@@ -37,15 +30,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
-LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
-# Another writer was first, or an undo took away what this one had read, or somebody wrote after
-# Spark had looked at the table and before it scanned: run it again.
-CONFLICTS = (
-    "ValidationException",
-    "CommitFailed",
-    "is not an ancestor of",
-    "Failed to enforce scan consistency",
-)
 
 COLUMNS = {
     "post_id": "string NOT NULL",
@@ -304,7 +288,11 @@ class PostsTable:
         raise InputError(f"there is no post {post_id!r} in {self.uri}")
 
     def frame(self) -> "DataFrame":
-        return self._spark.table(self.name)
+        """The posts as of `snapshot`, whoever writes until it is read."""
+        reader = self._spark.read
+        if self.snapshot is not None:
+            reader = reader.option("versionAsOf", self.snapshot)
+        return reader.table(self.name)
 
     def status(self) -> dict[str, Any]:
         """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
@@ -399,34 +387,25 @@ class PostsTable:
             self._commit(lambda: self._spark.sql(update, args=args))
         return len(changing)
 
-    def _commit(self, write: Any) -> None:
-        """Run a write; when another writer overtook it, run it again with jittered backoff."""
+    def _commit(self, write: Callable[[], object]) -> None:
+        """Run a write of posts of this table's model, again where another writer overtook it."""
         model = self.model
-        for attempt in range(self.hadoop.commit_retries + 1):
+
+        def step() -> None:
             self.refresh()
             if self.model != model:
                 raise ModelError(
                     f"{self.uri} has changed from {model} to {self.model} meanwhile; run it again "
                     f"with --model {self.model.partition('@')[0]}"
                 )
-            try:
-                write()
-                break
-            except Exception as error:
-                if attempt == self.hadoop.commit_retries or not overtaken(error):
-                    raise StorageError(
-                        f"{self.uri} could not be written: {cause(error)}"
-                    ) from error
-                self.back_off(attempt)
+            write()
+
+        with self._errors():
+            retry(step, self.hadoop)
         self.refresh()
 
     def _errors(self) -> AbstractContextManager[None]:
         return spark_errors(f"{self.uri} could not be written")
-
-    def back_off(self, attempt: int) -> None:
-        """Wait before what another writer overtook is tried again, the longer the more often."""
-        wait_s = self.hadoop.commit_wait_s * 2 ** min(attempt, LONGEST)
-        time.sleep(random.uniform(0.6, 1.4) * wait_s)
 
     def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.
@@ -452,14 +431,8 @@ class PostsTable:
             if "CommitFailedException" in str(error):
                 return False
             raise StorageError(f"{self.uri} could not be written: {error}") from error
-        self._spark.catalog.refreshTable(self.name)
         self.refresh()
         return True
-
-
-def overtaken(error: Exception) -> bool:
-    """Whether it failed only since somebody else wrote meanwhile: worth another try."""
-    return any(word in str(error) for word in CONFLICTS)
 
 
 def _equal(column: str, value: str) -> BooleanExpression:
@@ -484,5 +457,7 @@ def _register(uri: str, spark: "SparkSession") -> str:
             ) from None
         spark.conf.set(f"{key}.type", "hadoop")
         spark.conf.set(f"{key}.warehouse", uri)
+        # A table kept from an earlier query does not know what other processes wrote since.
+        spark.conf.set(f"{key}.cache-enabled", "false")
         spark.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")
     return name
