@@ -29,8 +29,8 @@ from matching_spark import (
     SimilarityEngine,
     StorageError,
     storage,
+    vector_files,
 )
-from matching_spark import vectors as importing
 from matching_spark.cluster import Cluster, up
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
@@ -52,13 +52,14 @@ from tests.cluster.conftest import (
 
 pytestmark = pytest.mark.cluster
 COUNT = 20_000
+DRIVER, WRITER = (str(Path(__file__).with_name(f"{name}.py")) for name in ("driver", "writer"))
 Posts = dict[str, np.ndarray]
 
 
 @pytest.fixture
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import of many tasks, so that something can die between them."""
-    monkeypatch.setattr(importing, "TASK_BYTES", 1)
+    monkeypatch.setattr(vector_files, "TASK_BYTES", 1)
 
 
 def posts(count: int = COUNT, seed: int = 0) -> Posts:
@@ -155,45 +156,6 @@ def test_photos_ingested_while_a_datanode_dies(
 
 # -- the driver --------------------------------------------------------------------------------
 
-DRIVER = """
-import os, signal, sys, threading
-from datetime import timedelta
-from matching_spark import PostsTable, Settings, start_session, maintenance, vectors
-from matching_spark.config import Hadoop
-
-action, point, uri, source = sys.argv[1:]
-
-def die(*ignored):
-    os.killpg(0, signal.SIGKILL)
-
-def around(owner, name):
-    original = getattr(owner, name)
-    def wrapped(*arguments, **options):
-        if point == f"in {name}":
-            threading.Timer(0.7, die).start()
-        if point == f"before {name}":
-            die()
-        result = original(*arguments, **options)
-        if point == f"after {name}":
-            die()
-        return result
-    setattr(owner, name, wrapped)
-
-around(PostsTable, "_commit")
-for name in ("_rewrite", "_expire", "_photos"):
-    around(maintenance._Compact, name)
-vectors.TASK_BYTES = 1
-conf = {"spark.master": "local[1]", "spark.driver.memory": "700m",
-        "spark.sql.shuffle.partitions": "2"}
-spark = start_session(Settings(spark={"conf": conf}))
-if action == "ingest":
-    progress = lambda what, done, total: die() if point == "staged" and done else None
-    vectors.ingest_vectors(source, uri, spark, "found", progress=progress)
-else:
-    hadoop = Hadoop(snapshot_keep=timedelta(0))
-    maintenance.compact(PostsTable.open(uri, spark, hadoop))
-print("done")
-"""
 POINTS = [
     *(("ingest", point) for point in ("staged", "before _commit", "in _commit", "after _commit")),
     *(("upsert", point) for point in ("before _commit", "in _commit", "after _commit")),
@@ -204,7 +166,7 @@ POINTS = [
 def drive(action: str, point: str, uri: str, source: str) -> None:
     """A driver of its own that kills itself, its JVM and its workers at the point."""
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, action.replace("upsert", "ingest"), point, uri, source],
+        [sys.executable, DRIVER, action.replace("upsert", "ingest"), point, uri, source],
         capture_output=True,
         text=True,
         timeout=280,
@@ -358,26 +320,6 @@ def test_a_full_disk_under_sparks_local_folder(cluster: Cluster, tmp_path: Path)
 
 # -- many writers ------------------------------------------------------------------------------
 
-WRITER = """
-import json, sys
-from matching_spark import PostsTable, Settings, start_session
-from matching_spark.config import Hadoop
-from matching_spark.vectors import ingest_vectors
-uri, mine, *sources = sys.argv[1:]
-conf = {"spark.master": "local[1]", "spark.driver.memory": "600m",
-        "spark.sql.shuffle.partitions": "2"}
-spark = start_session(Settings(spark={"conf": conf}))
-# All of them bring posts of the same ids, so each commit overtakes the three others.
-hadoop = Hadoop(commit_retries=20)
-done = []
-for source in sources:
-    report = ingest_vectors(source, uri, spark, "found", hadoop)
-    done.append(report.accepted)
-    table = PostsTable.open(uri, spark, hadoop)
-    assert table.set_status([f"{mine}-{len(done) - 1}-0"], "withdrawn") == 1
-print(json.dumps(done))
-"""
-
 
 def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path: Path) -> None:
     """All of one new table, each with posts of its own and the same hundred as the others."""
@@ -392,7 +334,7 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
             mine = {f"w{w}-{part}-{i}": row for i, row in enumerate(rows)}
             everything |= mine
             sources.append(write(tmp_path / f"{w}-{part}.parquet", mine | shared))
-        commands.append([sys.executable, "-c", WRITER, uri, f"w{w}", *sources])
+        commands.append([sys.executable, WRITER, uri, f"w{w}", *sources])
     writers = [
         subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for c in commands

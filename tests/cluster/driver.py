@@ -1,0 +1,64 @@
+"""`driver.py ACTION POINT URI SOURCE`: an ingest or a compact that kills itself at a point of it.
+
+With it go its JVM and its workers: they are of its process group, of which it is the leader.
+"""
+
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from typing import Any
+
+from matching_spark import PostsTable, Settings, maintenance, start_session, vector_files
+from matching_spark.config import Hadoop
+from matching_spark.vectors import ingest_vectors
+
+CONF = {
+    "spark.master": "local[1]",
+    "spark.driver.memory": "700m",
+    "spark.sql.shuffle.partitions": "2",
+}
+
+
+def die() -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+def around(owner: type, name: str, point: str) -> None:
+    """Die before, within or after a method, where the point says so."""
+    original = getattr(owner, name)
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        if point == f"in {name}":
+            threading.Timer(0.7, die).start()
+        if point == f"before {name}":
+            die()
+        result = original(*arguments, **options)
+        if point == f"after {name}":
+            die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def main(action: str, point: str, uri: str, source: str) -> None:
+    around(PostsTable, "_commit", point)
+    for name in ("_rewrite", "_expire", "_photos"):
+        around(maintenance._Compact, name, point)
+    vector_files.TASK_BYTES = 1
+
+    def progress(what: str, done: int, total: int) -> None:
+        if point == "staged" and done:
+            die()
+
+    spark = start_session(Settings(spark={"conf": CONF}))  # type: ignore[arg-type]
+    if action == "ingest":
+        ingest_vectors(source, uri, spark, "found", progress=progress)
+    else:
+        maintenance.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))
+    print("done")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
