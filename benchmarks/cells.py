@@ -30,12 +30,16 @@ def run(full: bool) -> list[Row]:
     rows: list[Row] = []
     sizes = [100_000, 1_000_000] if full else [100_000]
     for count in sizes:
-        rows += _measure(f"drawn photos, {count:,}", drawn(count), drawn(ASKED, seed=8), 0.99, 0.03)
+        name = f"drawn photos, {count:,}"
+        rows += _measure(
+            name, f"drawn-photos-{count}", drawn(count), drawn(ASKED, seed=8), 0.99, 0.03
+        )
     sentences = texts(100_000 if full else 20_000)
     if len(sentences):
         split = len(sentences) - ASKED
         name = f"text embeddings, {split:,}"
-        rows += _measure(name, sentences[:split], sentences[split:], 0.97, 0.08)
+        # How many there are depends on what is installed: the picture's name does not.
+        rows += _measure(name, "text-embeddings", sentences[:split], sentences[split:], 0.97, 0.08)
     return rows
 
 
@@ -58,7 +62,7 @@ def _shard(vectors: Float32) -> Shard:
 
 
 def _measure(
-    what: str, vectors: Float32, queries: Float32, goal: float, share_goal: float
+    what: str, picture: str, vectors: Float32, queries: Float32, goal: float, share_goal: float
 ) -> list[Row]:
     truth = faiss.knn(queries, vectors, TOP, metric=faiss.METRIC_INNER_PRODUCT)[1]
     plain = _shard(vectors)
@@ -118,7 +122,7 @@ def _measure(
         rows.append(_skipped(what, shard, cells, queries, nprobe))
     rows += _peers(what, vectors, queries, truth, points)
     lines(
-        "cells-" + what.split(",")[0].replace(" ", "-") + f"-{len(vectors)}",
+        f"cells-{picture}",
         {who: [(ms, 1 - recall + 1e-4) for ms, recall in each] for who, each in points.items()},
         "ms a query, one thread's calls",
         "1 - recall@10 (+ 1e-4)",
