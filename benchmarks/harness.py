@@ -10,6 +10,7 @@ import os
 import platform
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from matching_spark.timing import seconds
 
 ROOT = Path(__file__).parents[1]
 ROWS = Path(__file__).parent / "rows"
+REST_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,18 @@ def save(name: str, rows: Sequence[Row], full: bool) -> None:
 def alternating(
     functions: dict[str, Callable[[], object]], repeats: int = 9, warm_up: int = 2
 ) -> dict[str, list[float]]:
-    """Seconds of each function, called in turn, so that a busy moment of the machine hits all."""
+    """Seconds of each function, called in turn, so that a busy moment of the machine hits all.
+
+    Before each call the machine rests for REST_S: OpenBLAS's and OpenMP's threads spin on for a
+    while after a product, and take a core of whoever comes next.
+    """
     for function in functions.values():
         for _ in range(warm_up):
             function()
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
+            time.sleep(REST_S)
             taken[name] += seconds(function, 1, 0)
     return taken
 

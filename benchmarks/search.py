@@ -4,87 +4,109 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, ratio_row, row
-from matching_spark import Filters, SimilarityEngine
+from matching_spark import Filters, PostsTable, SimilarityEngine
 from matching_spark.ml_vectors import floats
 from matching_spark.scan import Request, Vectors
 from matching_spark.session import session
 from matching_spark.shards import pack
+from matching_spark.similarity import Float32
 
 TOP = 10
 
 
 def run(full: bool) -> list[Row]:
     rows: list[Row] = []
+    counts = (10_000, 200_000, 1_000_000) if full else (10_000, 200_000)
     with session(settings(**{"spark.driver.memory": "6g"})) as spark:  # for what Spark's own cache
-        for count in (10_000, 200_000, 1_000_000) if full else (10_000, 200_000):
-            vectors = clustered(count)
-            opened = table(f"search-{count}", vectors, None, spark)
-            query = clustered(1, seed=9)[0]
-            request = Request((Vectors(query),), Filters(kind="found"), TOP, None)
-            where = Filters(kind="found", colour="검정", region="서울")
-            filtered = replace(request, where=where)
-            engines = {
-                r: SimilarityEngine(opened, r, cache=settings().cache) for r in ("spark", "memory")
-            }
-            tasks = _tasks(engines["spark"])
-            context = spark.sparkContext
-            done = alternating(
-                {
-                    "numpy": lambda: _numpy(vectors, query),
-                    "floor": lambda: context.parallelize(range(tasks), tasks).map(str).collect(),
-                    "spark runner": lambda: engines["spark"].find(request),
-                    "memory runner": lambda: engines["memory"].find(request),
-                    "memory runner, filtered": lambda: engines["memory"].find(filtered),
-                },
-                repeats=7,
-                warm_up=3,
-            )
-            what = f"one query, {count:,} x 512, top 10"
-            includes = {
-                "numpy": "product and argpartition",
-                "floor": f"an empty job of {tasks} tasks",
-                "memory runner, filtered": "plan, masks, scan, finished results",
-            }
-            for who, each in done.items():
-                said = includes.get(who, "plan, scan, merge, finished results")
-                rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", said))
-            mid = {who: median(each) for who, each in done.items()}
-            if count == 200_000:
-                both = mid["floor"] + mid["numpy"]
-                rows.append(
-                    ratio_row(
-                        what,
-                        "spark runner / (floor + numpy)",
-                        mid["spark runner"] / both,
-                        "warm",
-                        "",
-                        1.2,
-                        False,
-                    )
-                )
-                rows.append(
-                    ratio_row(
-                        what,
-                        "memory runner, filtered / numpy",
-                        mid["memory runner, filtered"] / mid["numpy"],
-                        "warm",
-                        "",
-                        1.2,
-                        False,
-                    )
-                )
-                rows += _vector_function(spark, opened, query, mid["spark runner"], what)
-                rows += _lsh(engines["spark"], vectors, query, mid["spark runner"], what)
+        uris = {
+            count: table(f"search-{count}", clustered(count), None, spark).uri for count in counts
+        }
+        for count, uri in uris.items():
+            rows += _through_spark(spark, count, uri)
+    for count, uri in uris.items():  # with no JVM beside
+        rows += _in_memory(count, uri)
     _plot(rows)
     return rows
 
 
-def _tasks(engine: SimilarityEngine) -> int:
-    return len(pack(engine.table.plan(Filters(kind="found")), 2))
+def _through_spark(spark: SparkSession, count: int, uri: str) -> list[Row]:
+    vectors, query, request = _asked(count)
+    opened = PostsTable.open(uri, spark)
+    engine = SimilarityEngine(opened, "spark", cache=settings().cache)
+    tasks = len(pack(opened.plan(request.where), 2))
+    context = spark.sparkContext
+    done = alternating(
+        {
+            "numpy, beside Spark": lambda: _numpy(vectors, query),
+            "floor": lambda: context.parallelize(range(tasks), tasks).map(str).collect(),
+            "spark runner": lambda: engine.find(request),
+        },
+        repeats=9,
+        warm_up=3,
+    )
+    what = _what(count)
+    rows = _rows(what, done, {"floor": f"an empty job of {tasks} tasks"})
+    if count == 200_000:
+        mid = {who: median(each) for who, each in done.items()}
+        ratio = mid["spark runner"] / (mid["floor"] + mid["numpy, beside Spark"])
+        rows.append(
+            ratio_row(what, "spark runner / (floor + numpy)", ratio, "warm", "", 1.2, False)
+        )
+        rows += _vector_function(spark, opened, query, mid["spark runner"], what)
+        rows += _lsh(engine, vectors, query, mid["spark runner"], what)
+    return rows
+
+
+def _in_memory(count: int, uri: str) -> list[Row]:
+    vectors, query, request = _asked(count)
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", cache=settings().cache)
+    filtered = replace(request, where=Filters(kind="found", colour="검정", region="서울"))
+    done = alternating(
+        {
+            "numpy": lambda: _numpy(vectors, query),
+            "memory runner": lambda: engine.find(request),
+            "memory runner, filtered": lambda: engine.find(filtered),
+        },
+        repeats=15,
+        warm_up=3,
+    )
+    what = _what(count)
+    rows = _rows(what, done, {"memory runner, filtered": "plan, masks, scan, finished results"})
+    if count == 200_000:
+        ratio = median(done["memory runner, filtered"]) / median(done["numpy"])
+        subject = "memory runner, filtered / numpy"
+        rows.append(ratio_row(what, subject, ratio, "warm", "", 1.2, False))
+    return rows
+
+
+def _asked(count: int) -> tuple[Float32, Float32, Request]:
+    query = clustered(1, seed=9)[0]
+    return clustered(count), query, Request((Vectors(query),), Filters(kind="found"), TOP, None)
+
+
+def _what(count: int) -> str:
+    return f"one query, {count:,} x 512, top {TOP}"
+
+
+def _rows(what: str, done: dict[str, list[float]], includes: dict[str, str]) -> list[Row]:
+    return [
+        row(
+            what,
+            who,
+            [1000 * s for s in each],
+            "ms",
+            "warm",
+            "product and argpartition"
+            if who.startswith("numpy")
+            else includes.get(who, "plan, scan, merge, finished results"),
+        )
+        for who, each in done.items()
+    ]
 
 
 def _numpy(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:

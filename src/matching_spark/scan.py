@@ -94,7 +94,7 @@ class _Side:
 
     def allowed(self) -> Mask:
         """Of each row whether its post may be found."""
-        return np.asarray(self.mask[self.part.owners])
+        return np.asarray(self.mask.take(self.part.owners))  # half the time of an index
 
 
 def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
@@ -139,7 +139,7 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
                 pairs, looked = _apart(shard, request, block, sides)
             rows += looked
             found.append(pairs.of_queries(np.array(block)))
-    return Scanned(shard, int(mask.sum()), rows, Pairs.joined(found), margin)
+    return Scanned(shard, int(np.count_nonzero(mask)), rows, Pairs.joined(found), margin)
 
 
 def alike(queries: Sequence[Vectors]) -> dict[tuple[bool, bool], list[int]]:
@@ -200,7 +200,10 @@ def _apart(
             if early is not None:
                 posts = posts.where(~early(posts))
             rows_of_k = request.top_k * max(1, side.part.most)  # among them k posts
-            found.append(posts.where(candidates(posts.score, rows_of_k, floor, MARGIN)))
+            best = posts.where(candidates(posts.score, rows_of_k, floor, MARGIN))
+            found.append(best.best_of_rows())
+    if len(sides) == 1:
+        return Pairs.joined(found), rows
     (best,) = near_best([Pairs.joined(found).best_of_rows()], request.top_k, MARGIN)
     return best, rows
 

@@ -5,11 +5,12 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 
 import datetime as dt
 import logging
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -311,11 +312,12 @@ class SimilarityEngine:
         space = self.table.space
         if self.runner == "memory":
             centroids = space.centroids()
-            with ThreadPoolExecutor() as pool:
-                shards = list(pool.map(lambda file: self.cache.load(file, space), files))
-                # One query runs on a thread a shard; a block's product has threads of its own.
-                each = pool.map if len(request.queries) == 1 else map
-                parts = list(each(lambda shard: scan(shard, request, centroids), shards))
+            load = partial(self.cache.load, space=space)
+            pool = _pool(os.getpid())
+            if len(request.queries) == 1:
+                parts = list(pool.map(lambda file: scan(load(file), request, centroids), files))
+            else:  # a block's product has threads of its own
+                parts = [scan(shard, request, centroids) for shard in pool.map(load, files)]
             return (
                 merged(parts, request),
                 sum(p.searched for p in parts),
@@ -366,6 +368,13 @@ class SimilarityEngine:
         from matching_spark.ml_vectors import ml_vectors
 
         return ml_vectors(self.table.frame(), where or Filters())
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The memory runner's threads, one a core: with more, shards are pushed out of its cache by
+    each other (a fifth of a scan). One pool a process: a fork has none of its parent's threads."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def _request(
