@@ -5,7 +5,7 @@ cell order could be skipped.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -17,13 +17,15 @@ from benchmarks.data import drawn, texts
 from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
 from matching_spark.cells import Cells, assign, default_count, reached, sort_by_cell, train
-from matching_spark.hits import decide
+from matching_spark.hits import Hit, decide
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Scanned, Vectors, scan
 from matching_spark.shards import FILTERED, Shard
 from matching_spark.similarity import Float32, Index, Part
 
 ASKED, TOP, FILES = 200, 10, 16
+PROBES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+ROUNDS = 5
 
 
 def run(full: bool) -> list[Row]:
@@ -84,20 +86,19 @@ def _measure(
     rows.append(row(what, "exact scan", [1000 * s for s in exact], "ms", "warm", "a query"))
     points: dict[str, list[tuple[float, float]]] = {}
     best: tuple[float, float, float, int] | None = None
-    for nprobe in (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128):
-        if nprobe > len(cells.photos) // 4:
-            break
-        found, looked, times = [], 0, []
-        for query in queries:
-            asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
-            begin = time.perf_counter()
-            scanned = scan(shard, asked, cells)
-            (hits,) = decide([scanned], asked)
-            times.append(time.perf_counter() - begin)
-            looked += scanned.rows
-            found.append([int(hit.post_id[1:]) for hit in hits])
+
+    def ask(nprobe: int, query: Float32) -> tuple[Scanned, list[Hit]]:
+        asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
+        scanned = scan(shard, asked, cells)
+        (hits,) = decide([scanned], asked)
+        return scanned, hits
+
+    sweep = [n for n in PROBES if n <= len(cells.photos) // 4]
+    for nprobe, ms in _swept(sweep, queries, ask):
+        answers = [ask(nprobe, query) for query in queries]
+        looked = sum(scanned.rows for scanned, _ in answers)
+        found = [[int(hit.post_id[1:]) for hit in hits] for _, hits in answers]
         recall, share = _recall(found, truth), looked / len(queries) / len(vectors)
-        ms = 1000 * median(times)
         points.setdefault("cells", []).append((ms, recall))
         if recall >= goal and best is None:
             best = (recall, share, ms, nprobe)
@@ -197,18 +198,34 @@ def _peers(
         index.add(vectors)
         rows.append(row(what, f"{who}, build", [time.perf_counter() - start], "s", "cold", ""))
         rows.append(_memory(what, who, faiss.serialize_index(index).nbytes))
-        for value in sweep:
-            if who.startswith("faiss IVF"):
+
+        def ask(value: int, query: Float32, index: Any = index) -> Index:
+            if isinstance(index, faiss.IndexIVFFlat):
                 index.nprobe = value
             else:
                 index.hnsw.efSearch = value
-            found, times = [], []
+            found: Index = index.search(query[None], TOP)[1][0]
+            return found
+
+        for value, ms in _swept(sweep, queries, ask):
+            recall = _recall([ask(value, query) for query in queries], truth)
+            points.setdefault(who, []).append((ms, recall))
+    return rows
+
+
+def _swept(
+    sweep: Sequence[int], queries: Float32, ask: Callable[[int, Float32], object]
+) -> list[tuple[int, float]]:
+    """Each value and its ms a query: the median of all queries in ROUNDS rounds over the values,
+    so that a busy moment of the machine is not one value's."""
+    times: dict[int, list[float]] = {value: [] for value in sweep}
+    for _ in range(ROUNDS):
+        for value in sweep:
             for query in queries:
                 begin = time.perf_counter()
-                found.append(index.search(query[None], TOP)[1][0])
-                times.append(time.perf_counter() - begin)
-            points.setdefault(who, []).append((1000 * median(times), _recall(found, truth)))
-    return rows
+                ask(value, query)
+                times[value].append(time.perf_counter() - begin)
+    return [(value, 1000 * median(each)) for value, each in times.items()]
 
 
 def _memory(what: str, who: str, held: int) -> Row:

@@ -21,7 +21,7 @@ def lines(
 
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     for i, (subject, values) in enumerate(points.items()):
-        xs, ys = zip(*sorted(values), strict=True)
+        xs, ys = zip(*values, strict=True)
         axes.plot(xs, ys, MARKED[i % len(MARKED)], markersize=5, linewidth=1.5, label=subject)
     if log:
         axes.set_xscale("log")

@@ -28,7 +28,7 @@ def run(full: bool) -> list[Row]:
         }
         for count, uri in uris.items():
             rows += _through_spark(spark, count, uri)
-    for count, uri in uris.items():  # with no JVM beside
+    for count, uri in uris.items():  # with no Spark running beside
         rows += _in_memory(count, uri)
     _plot(rows)
     return rows

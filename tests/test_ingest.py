@@ -61,8 +61,12 @@ def test_a_changed_post_is_updated_once_and_a_closed_one_stays_closed(
     changed = tmp_path / "changed.jsonl"
     changed.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     table = PostsTable.open(stored, spark)
-    table.set_status([rows[0]["post_id"]], "claimed")
-    report = ingest_posts(read_posts(str(changed)), table, clip)
+    other = PostsTable.open(stored, spark.newSession())
+
+    def closed_meanwhile(what: str, done: int, total: int) -> None:
+        other.set_status([rows[0]["post_id"]], "claimed")
+
+    report = ingest_posts(read_posts(str(changed)), table, clip, closed_meanwhile)
     assert (report.accepted, report.embedded) == (2, 0)
     posts = table.frame().where("title = '고친 제목'").select("post_id", "status").collect()
     assert sorted(tuple(p) for p in posts) == sorted(

@@ -18,7 +18,7 @@ from matching_spark import (
     SimilarityEngine,
     StorageError,
 )
-from matching_spark.commits import CONFLICTS, retry
+from matching_spark.commits import CONFLICTS, Overtaken, retry
 from matching_spark.config import Hadoop
 from matching_spark.scan import Vectors
 from matching_spark.similarity import unit
@@ -131,9 +131,12 @@ def test_a_table_is_what_it_was_when_opened_until_it_is_refreshed(
     assert table.set_status(["p0399"], "open") == 1
 
 
-@given(st.integers(0, 6), st.integers(0, 4), st.sampled_from(CONFLICTS))
+CONFLICTING = [RuntimeError(f"org.apache.iceberg.exceptions.{each}: ...") for each in CONFLICTS]
+
+
+@given(st.integers(0, 6), st.integers(0, 4), st.sampled_from([*CONFLICTING, Overtaken("...")]))
 def test_what_others_overtook_is_tried_again_as_often_as_the_settings_say(
-    failures: int, retries: int, conflict: str
+    failures: int, retries: int, conflict: Exception
 ) -> None:
     tries = 0
 
@@ -141,11 +144,11 @@ def test_what_others_overtook_is_tried_again_as_often_as_the_settings_say(
         nonlocal tries
         tries += 1
         if tries <= failures:
-            raise RuntimeError(f"org.apache.iceberg.exceptions.{conflict}: ...")
+            raise conflict
 
     hadoop = Hadoop(commit_retries=retries, commit_wait_s=1e-6)
     if failures > retries:
-        with pytest.raises(RuntimeError, match=conflict):
+        with pytest.raises(type(conflict)):
             retry(step, hadoop)
     else:
         retry(step, hadoop)
@@ -162,6 +165,21 @@ def test_what_is_no_conflict_is_tried_once() -> None:
     with pytest.raises(StorageError):
         retry(step, Hadoop(commit_retries=5))
     assert len(tries) == 1
+
+
+def test_a_closed_post_stays_closed_when_its_vector_changes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    uri, source = str(tmp_path / "t"), tmp_path / "v.parquet"
+    write_vectors(source, ["a", "b"], np.eye(2, DIMENSION))
+    ingest_vectors(str(source), uri, spark, "found")
+    PostsTable.open(uri, spark).set_status(["a"], "claimed")
+    write_vectors(source, ["a", "b"], np.eye(2, DIMENSION)[::-1])
+    assert ingest_vectors(str(source), uri, spark, "found").accepted == 2
+    rows = PostsTable.open(uri, spark).frame().select("post_id", "status").collect()
+    assert {row["post_id"]: row["status"] for row in rows} == {"a": "claimed", "b": "open"}
+    engine = SimilarityEngine(PostsTable.open(uri), "memory")
+    assert [m.post_id for m in engine.search(np.eye(2, DIMENSION)[0])[0]] == ["b"]
 
 
 def test_filters_by_category(imported: Imported) -> None:

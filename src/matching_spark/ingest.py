@@ -150,6 +150,8 @@ class _Ingest:
                 rows.append((post, tuple(dict.fromkeys(kept))))
             else:
                 self.report.rejected += 1
+        self.table.refresh()  # to fetch and embed a chunk took its time
+        self.table.check_model(self.model.name)
         before = self._existing([post.post_id for post, _ in rows])
         changed = []
         for post, kept_shas in rows:

@@ -56,6 +56,7 @@ class Portal:
         if self._api is not None:
             from pyspark.sql import functions as F
 
+            table.refresh()  # what was closed meanwhile is not closed again, as something else
             prefixes = [s.prefix for s in SERVICES if self._kind in (None, s.kind)]
             rows = (
                 table.frame()

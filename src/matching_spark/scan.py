@@ -70,7 +70,8 @@ class Request:
 class Scanned:
     """What one scan gave: posts that pass the filters, vectors looked at, and (query, post) pairs.
 
-    pairs: in float32, each pair once, all within the margin of what may be a query's k best.
+    pairs: in float32, each pair once, all within the margin of what may be a query's k best, and
+    some beyond.
     """
 
     shard: Shard

@@ -354,7 +354,7 @@ class SimilarityEngine:
     ) -> "DataFrame":
         """The found posts most like each open lost post: match.SCHEMA, a row a pair.
 
-        `Matcher` has the rules of time and category, and keeps the pairs in the matches table.
+        `Matcher` has the rules of time and category, `matches.update` keeps the pairs in a table.
         """
         from matching_spark.match import Matcher, Rules
 

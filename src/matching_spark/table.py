@@ -288,11 +288,14 @@ class PostsTable:
         raise InputError(f"there is no post {post_id!r} in {self.uri}")
 
     def frame(self) -> "DataFrame":
-        """The posts as of `snapshot`, whoever writes until it is read."""
-        reader = self._spark.read
-        if self.snapshot is not None:
-            reader = reader.option("versionAsOf", self.snapshot)
-        return reader.table(self.name)
+        """The posts as of `snapshot`, whoever writes until it is read.
+
+        Raises StorageError when the snapshot has expired: `refresh` first.
+        """
+        if self.snapshot is None:
+            return self._spark.table(self.name)
+        with spark_errors(f"{self.uri} cannot be read at snapshot {self.snapshot}"):
+            return self._spark.read.option("versionAsOf", self.snapshot).table(self.name)
 
     def status(self) -> dict[str, Any]:
         """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
@@ -328,7 +331,10 @@ class PostsTable:
     # -- writing -----------------------------------------------------------------------------
 
     def upsert(self, posts: "DataFrame") -> None:
-        """Take in posts (the table's columns), each id once; when this returns they are stored."""
+        """Take in posts (the table's columns), each id once; when this returns they are stored.
+
+        A post that was closed stays closed when the one that comes calls it open.
+        """
         from pyspark.sql import functions as F
 
         with self._errors():
@@ -338,12 +344,15 @@ class PostsTable:
         view = f"incoming_{uuid.uuid4().hex}"
         posts.createOrReplaceTempView(view)
         values = ", ".join(f"s.{c}" for c in COLUMNS)
+        new = {c: f"s.{c}" for c in COLUMNS}
+        # Here, where no other writer can come between: it may be closed while this one is embedded.
+        new["status"] = "CASE WHEN s.status = 'open' THEN t.status ELSE s.status END"
         # The literal range is both conflict filter and file pruning: without it, writers of
         # different ids refuse each other.
         merge = (
             f"MERGE INTO {self.name} t USING {view} s ON t.post_id = s.post_id "
             "AND t.post_id BETWEEN :first AND :last "
-            f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = s.{c}' for c in COLUMNS)} "
+            f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = {v}' for c, v in new.items())} "
             f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) VALUES ({values})"
         )
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.errors import InputError
-from matching_spark.posts import CATEGORIES, KINDS, STATUSES, Kind
+from matching_spark.posts import CATEGORIES, KINDS, STATUSES, Kind, parse_date
 from matching_spark.shards import METADATA
 
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
@@ -240,8 +240,6 @@ def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Dates, and which of those that are there cannot be read."""
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.date32()), np.zeros(len(column), dtype=bool)
-    from matching_spark.posts import parse_date
-
     bad = np.zeros(len(column), dtype=bool)
     if column.null_count == len(column):
         return pa.nulls(len(column), pa.date32()), bad

@@ -94,6 +94,8 @@ def _take_in(
     rows: DataFrame, count: int, source: str, table: PostsTable, folder: str, report: Report
 ) -> None:
     """Staged rows into the table, each id once; what the table has already is skipped."""
+    table.refresh()  # to stage them took its time
+    table.check_model(report.model)
     doubled = rows.groupBy("post_id").count().where("count > 1").select("post_id")
     if not doubled.isEmpty():
         order = Window.partitionBy("post_id").orderBy(F.col("photos")[0]["vector"])
