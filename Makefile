@@ -22,8 +22,8 @@ setup: .venv/.ready ## the environment, into .venv; Java by apt where that is al
 demo: setup ## draw posts, store them, search with a photo: the tour, into demo-out/
 	.venv/bin/matching-spark demo
 
-test: setup ## every fast test
-	.venv/bin/pytest
+test: setup ## every fast test, in two processes
+	.venv/bin/pytest -n 2 --dist loadfile
 
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' -n 2 --dist loadfile --durations 10 tests/cluster
