@@ -61,18 +61,36 @@ def test_a_changed_post_is_updated_once_and_a_closed_one_stays_closed(
     changed = tmp_path / "changed.jsonl"
     changed.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     table = PostsTable.open(stored, spark)
-    other = PostsTable.open(stored, spark.newSession())
-
-    def closed_meanwhile(what: str, done: int, total: int) -> None:
-        other.set_status([rows[0]["post_id"]], "claimed")
-
-    report = ingest_posts(read_posts(str(changed)), table, clip, closed_meanwhile)
+    table.set_status([rows[0]["post_id"]], "claimed")
+    report = ingest_posts(read_posts(str(changed)), table, clip)
     assert (report.accepted, report.embedded) == (2, 0)
     posts = table.frame().where("title = '고친 제목'").select("post_id", "status").collect()
     assert sorted(tuple(p) for p in posts) == sorted(
         [(rows[0]["post_id"], "claimed"), (rows[1]["post_id"], "open")]
     )
     assert table.frame().count() == 40
+
+
+def test_a_post_closed_while_it_is_embedded_stays_closed(
+    stored: str, spark: SparkSession, clip: ClipModel, world: World, tmp_path: Path
+) -> None:
+    row = json.loads(world.found.read_text("utf-8").splitlines()[1])
+    row["title"] = "다시 고친 제목"
+    row["photos"] = [str(world.folder / photo) for photo in row["photos"]]
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text(json.dumps(row) + "\n", "utf-8")
+    other = PostsTable.open(stored, spark.newSession())
+    closed: list[int] = []
+
+    def close(what: str, done: int, total: int) -> None:
+        closed.append(other.set_status([row["post_id"]], "claimed"))
+
+    table = PostsTable.open(stored, spark)
+    assert ingest_posts(read_posts(str(changed)), table, clip, close).accepted == 1
+    assert sum(closed) == 1
+    post = table.frame().where(f"post_id = '{row['post_id']}'").select("title", "status").collect()
+    assert [tuple(p) for p in post] == [("다시 고친 제목", "claimed")]
+    table.set_status([row["post_id"]], "open")
 
 
 def test_a_lost_things_photo_finds_its_counterpart(

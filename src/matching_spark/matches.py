@@ -84,8 +84,8 @@ def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
     files = table.plan()
     before = {f.uri for f in table.plan(None, snapshot)}
     now = table.frame().select("post_id", "updated_at", "kind", "status")
-    then = spark.read.option("versionAsOf", snapshot).table(table.name)
-    stable = now.join(then.select("post_id", "updated_at"), ["post_id", "updated_at"])
+    then = table.frame(snapshot).select("post_id", "updated_at")
+    stable = now.join(then, ["post_id", "updated_at"])
     changed = now.where("kind = 'lost'").join(stable, "post_id", "left_anti")
     gone = existing.join(stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti")
     ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()

@@ -287,15 +287,16 @@ class PostsTable:
                     return file, row
         raise InputError(f"there is no post {post_id!r} in {self.uri}")
 
-    def frame(self) -> "DataFrame":
-        """The posts as of `snapshot`, whoever writes until it is read.
+    def frame(self, snapshot: str | None = None) -> "DataFrame":
+        """The posts as of a snapshot (None: the table's own), whoever writes until it is read.
 
         Raises StorageError when the snapshot has expired: `refresh` first.
         """
-        if self.snapshot is None:
+        at = snapshot or self.snapshot
+        if at is None:
             return self._spark.table(self.name)
-        with spark_errors(f"{self.uri} cannot be read at snapshot {self.snapshot}"):
-            return self._spark.read.option("versionAsOf", self.snapshot).table(self.name)
+        with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
+            return self._spark.read.option("versionAsOf", at).table(self.name)
 
     def status(self) -> dict[str, Any]:
         """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
