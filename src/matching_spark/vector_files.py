@@ -51,7 +51,6 @@ class Rules:
 
     dimension: int
     kind: Kind | None
-    model: str | None  # what the source's own column says in its first row
     stored_as: str
     now: datetime
 

@@ -66,7 +66,7 @@ def ingest_vectors(
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)
     report = Report(table=table.uri, model=model)
     folder = storage.join(table.uri, "staging", IMPORT + uuid.uuid4().hex)
-    rules = Rules(dimension, kind, named, model, datetime.now(UTC))
+    rules = Rules(dimension, kind, model, datetime.now(UTC))
     try:
         with spark_errors(f"{source} could not be taken in"):
             done = _stage_all(spark, tasks, folder, rules, progress)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from matching_spark import PostsTable, Settings, maintenance, start_session, vector_files
-from matching_spark.config import Hadoop
+from matching_spark.config import Hadoop, Spark
 from matching_spark.vectors import ingest_vectors
 
 CONF = {
@@ -52,7 +52,7 @@ def main(action: str, point: str, uri: str, source: str) -> None:
         if point == "staged" and done:
             die()
 
-    spark = start_session(Settings(spark={"conf": CONF}))  # type: ignore[arg-type]
+    spark = start_session(Settings(spark=Spark(conf=CONF)))
     if action == "ingest":
         ingest_vectors(source, uri, spark, "found", progress=progress)
     else:

@@ -3,7 +3,7 @@
 import sys
 
 from matching_spark import PostsTable, Settings, start_session
-from matching_spark.config import Hadoop
+from matching_spark.config import Hadoop, Spark
 from matching_spark.vectors import ingest_vectors
 
 CONF = {
@@ -14,7 +14,7 @@ CONF = {
 
 
 def main(uri: str, name: str, *sources: str) -> None:
-    spark = start_session(Settings(spark={"conf": CONF}))  # type: ignore[arg-type]
+    spark = start_session(Settings(spark=Spark(conf=CONF)))
     # All of them bring posts of the same ids, so each commit overtakes the others.
     hadoop = Hadoop(commit_retries=20)
     for part, source in enumerate(sources):
