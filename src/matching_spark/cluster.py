@@ -13,6 +13,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -281,7 +282,8 @@ def _stop(processes: tuple[Process, ...] | list[Process]) -> None:
     for process in reversed(processes):
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if process.alive:
-                os.kill(process.pid, sign)
+                with suppress(ProcessLookupError):  # it ended by itself since
+                    os.kill(process.pid, sign)
             deadline = time.monotonic() + STOP_S
             while process.alive and time.monotonic() < deadline:
                 time.sleep(0.1)

@@ -87,12 +87,11 @@ def started(place: Path, disks: list[Disk]) -> Iterator[Cluster]:
     try:
         yield up(place, CACHE)
     finally:
-        if Cluster.load(place):
-            pids = [p.pid for p in Cluster.load(place).processes]  # type: ignore[union-attr]
+        if known := Cluster.load(place):
             for disk in disks:  # a mount is not removed with what lies on it
                 disk.unmount()
             down(place, delete=True)
-            assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+            assert not any(process.alive for process in known.processes)
             assert not place.exists()
 
 
