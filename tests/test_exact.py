@@ -21,7 +21,8 @@ from matching_spark.posts import Filters
 from matching_spark.product import MATMUL, columns_of, product
 from matching_spark.scan import Request, Vectors, scan
 from matching_spark.shards import METADATA, DataFile, load, pack
-from matching_spark.similarity import MARGIN, METRICS, pair_scores, shortlist, unit
+from matching_spark.shortlist import shortlist
+from matching_spark.similarity import MARGIN, METRICS, Part, pair_scores, unit
 from tests import brute
 
 DIMENSION = 8
@@ -251,7 +252,8 @@ def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -
     queries = unit(rng.normal(size=(count, DIMENSION)))
     queries[0] = vectors[0]
     allowed = rng.random(len(vectors)) < rng.random()
-    got = shortlist(queries, vectors, k, 0.1, allowed)
+    part = Part.of(vectors, np.ones(len(vectors), np.int64))
+    got = shortlist(queries, part, k, 0.1, allowed)
     for i, query in enumerate(queries):
         scores = pair_scores(query, vectors)
         scores[~allowed | (scores < 0.1)] = -np.inf

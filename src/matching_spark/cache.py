@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING
 
 from matching_spark import shard_file, shards
 from matching_spark.cells import Cells, load_cells, sort_by_cell
+from matching_spark.heads import with_heads
 from matching_spark.shards import DataFile, Shard
 
 if TYPE_CHECKING:  # a worker starts without pydantic
@@ -283,7 +284,9 @@ def _name(file: DataFile, space: Space) -> str:
 def _read(file: DataFile, space: Space) -> Shard:
     shard = shards.read(file, space.dimension)
     centroids = space.centroids()
-    return shard if centroids is None else sort_by_cell(shard, centroids)
+    if centroids is not None:
+        shard = sort_by_cell(shard, centroids)
+    return replace(shard, photos=with_heads(shard.photos), texts=with_heads(shard.texts))
 
 
 def _try_lock(stream: IO[bytes]) -> bool:

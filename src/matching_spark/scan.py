@@ -12,8 +12,8 @@ from matching_spark.cells import Cells, reached
 from matching_spark.posts import Filters
 from matching_spark.ranking import COMPONENTS, Facts, limit_name, log_odds, modality
 from matching_spark.shards import NO_DAY, Shard
+from matching_spark.shortlist import COPY_ROWS, candidates, shortlist
 from matching_spark.similarity import (
-    COPY_ROWS,
     MARGIN,
     Float32,
     Float64,
@@ -22,11 +22,9 @@ from matching_spark.similarity import (
     Metric,
     Pairs,
     Part,
-    candidates,
     floor_of,
     from_cosine,
     near_best,
-    shortlist,
 )
 
 QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
@@ -216,7 +214,7 @@ def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early |
     wanted = k if part.most <= 1 and early is None else 4 * k
     out = []
     while len(asked):
-        best = shortlist(queries[asked], part.vectors, wanted, floor, allowed)
+        best = shortlist(queries[asked], part, wanted, floor, allowed)
         rows = np.bincount(best.query, minlength=len(asked))
         posts = best.of(part.owners, asked[best.query])
         if early is not None:

@@ -18,7 +18,7 @@ from matching_spark.similarity import Part
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"matching-spark shard 2\n\0"  # with the format's version
+MAGIC = b"matching-spark shard 3\n\0"  # with the format's version
 HEAD = struct.Struct(f"<{len(MAGIC)}sQ32s")  # magic, length of the JSON header, its SHA-256
 FIELDS = [field.name for field in fields(Part)]  # an array each, where there is one
 ALIGN = 64  # of every array in the file

@@ -25,12 +25,6 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 # A blocked float32 dot of unit vectors errs by about (d / 16 + 4) * 2^-24: 2.2e-6 for d = 512,
 # 7.9e-6 for d = 2048; both the row and the k-th score err.
 MARGIN = 2e-5
-BLOCK = 128  # scores whose maximum is looked at first
-FAISS_FROM = 256  # queries; between 16 and 255 faiss.knn takes 5 to 9 times as long as a product
-SPARE = 6  # scores beyond the k-th that faiss is asked for, to see that no equal is left out
-CHUNK_ROWS = 1 << 16  # compared at once by one query, or by faiss
-BLOCK_SCORES = 1 << 17  # of a block of queries at once: 512 KB, which stay in a core's cache
-COPY_ROWS = 1 << 11  # copied at once where only some are allowed: 4 MB for 512 numbers
 PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
 
 
@@ -81,7 +75,8 @@ class Part:
     rows: (n,) int32, the rows post by post, a post's photos in their order; starts: (m + 1,) int32,
     so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. Where there are cells, members
     are the rows cell by cell, int32, a row in each of its cells, and cells (c + 1,) int64 says that
-    those of cell j are members[cells[j]:cells[j + 1]].
+    those of cell j are members[cells[j]:cells[j + 1]]. Where there are heads (see heads.py), basis
+    (d, m) float32 has orthonormal columns and heads (n, m + 1) float32 what they say of each row.
     """
 
     vectors: Float32
@@ -90,6 +85,8 @@ class Part:
     starts: npt.NDArray[np.int32]
     members: npt.NDArray[np.int32] | None = None
     cells: Index | None = None
+    basis: Float32 | None = None
+    heads: Float32 | None = None
 
     @classmethod
     def of(cls, vectors: Float32, counts: Index) -> Self:
@@ -108,6 +105,7 @@ class Part:
         return replace(
             self,
             vectors=self.vectors[order],
+            heads=None if self.heads is None else self.heads[order],
             owners=self.owners[order],
             rows=place[self.rows],
             members=(np.argsort(each, kind="stable") // 2).astype(np.int32),
@@ -253,115 +251,3 @@ def floor_of(threshold: float | None, metric: Metric) -> float:
         return threshold
     # score = 1 / (1 + |a - b|) and |a - b|^2 = 2 - 2 cos
     return np.inf if threshold > 1 else 1 - (1 / threshold - 1) ** 2 / 2
-
-
-def shortlist(
-    queries: Float32, vectors: Float32, k: int, floor: float = -np.inf, allowed: Mask | None = None
-) -> Pairs:
-    """Of each query, all rows that may be among its k best of the allowed ones and reach `floor`.
-
-    queries: (q, d); vectors: (n, d); allowed: (n,). All within 2 MARGIN of the k-th best score are
-    there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS or BLOCK_SCORES scores;
-    where only some rows are allowed COPY_ROWS of them, by faiss CHUNK_ROWS.
-    """
-    rows = None if allowed is None or allowed.all() else np.flatnonzero(allowed)
-    # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
-    # copied. One pass over the matrix costs less than copying more than a quarter of its rows.
-    by_faiss = len(queries) >= FAISS_FROM
-    hidden = None
-    if rows is not None and not by_faiss and 4 * len(rows) > len(vectors):
-        rows, hidden = None, ~allowed  # type: ignore[operator]
-    count = len(vectors) if rows is None else len(rows)
-    bounds = np.full(len(queries), floor - MARGIN, dtype=np.float32)
-    tops = np.empty((0, len(queries)), dtype=np.float32)
-    out: list[Pairs] = []
-    step = CHUNK_ROWS
-    if not by_faiss:
-        step = min(step if rows is None else COPY_ROWS, BLOCK_SCORES // len(queries))
-    columns = None if by_faiss else columns_of(queries)
-    for s in range(0, count, step):
-        at = slice(s, min(s + step, count))
-        chunk = vectors[at] if rows is None else vectors[rows[at]]
-        if columns is None:
-            found = _by_faiss(queries, chunk, k, floor)
-        else:
-            scores = product(chunk, columns)
-            if hidden is not None:
-                scores[hidden[at]] = -np.inf
-            found, tops, bounds = _by_maxima(scores, k, bounds, tops)
-        out.append(
-            Pairs(found.query, found.row + s if rows is None else rows[found.row + s], found.score)
-        )
-    seen = Pairs.joined(out)
-    return seen.where(seen.score >= bounds[seen.query])  # the bounds of the first were low
-
-
-def _by_maxima(
-    scores: Float32, k: int, bounds: Float32, tops: Float32
-) -> tuple[Pairs, Float32, Float32]:
-    """Of scores (n, q) those at or above each query's bound, which rises with what is seen.
-
-    The maxima of k blocks of scores are k scores, so the k-th best score is no less than the k-th
-    largest maximum: only blocks that reach it are looked into (a partition of all the scores costs
-    as much as the product). A block is every (n / size)-th score: maxima of whole slabs at once.
-    """
-    n, q = scores.shape
-    size = max(1, min(BLOCK, n // (4 * k)))
-    blocks = n // size
-    grid = scores[: blocks * size].reshape(size, blocks, q)
-    maxima = np.maximum.reduce(grid, axis=0)
-    tops = np.concatenate([tops, maxima])
-    if len(tops) >= k:
-        tops = np.partition(tops, -k, axis=0)[-k:]
-        bounds = np.maximum(bounds, tops.min(axis=0) - np.float32(2 * MARGIN))
-    block, query = np.nonzero(maxima >= bounds)
-    inside = grid[:, block, query]
-    place, pair = np.nonzero(inside >= bounds[query])
-    rest, rest_query = np.nonzero(scores[blocks * size :] >= bounds)
-    seen = Pairs(
-        np.concatenate([query[pair], rest_query]),
-        np.concatenate([place * blocks + block[pair], rest + blocks * size]),
-        np.concatenate([inside[place, pair], scores[rest + blocks * size, rest_query]]),
-    )
-    return seen.where(np.isfinite(seen.score)), tops, bounds
-
-
-def _by_faiss(queries: Float32, rows: Float32, k: int, floor: float) -> Pairs:
-    import faiss  # 0.2 s, and a search of one query needs none of it
-
-    wanted = min(k + SPARE, len(rows))
-    scores, found = faiss.knn(queries, rows, wanted, metric=faiss.METRIC_INNER_PRODUCT)
-    low = np.maximum(
-        scores[:, min(k, wanted) - 1] - np.float32(2 * MARGIN), np.float32(floor - MARGIN)
-    )
-    # faiss gives exactly so many; where the last of them is within the margin, more may be.
-    cut = np.flatnonzero(scores[:, -1] >= low) if wanted < len(rows) else np.empty(0, np.int64)
-    keep = scores >= low[:, None]
-    keep[cut] = False
-    query, place = np.nonzero(keep)
-    out = [Pairs(query, found[query, place], scores[query, place])]
-    for s in range(0, len(cut), FAISS_FROM - 1):
-        again = cut[s : s + FAISS_FROM - 1]
-        more = shortlist(queries[again], rows, k, floor)
-        out.append(Pairs(again[more.query], more.row, more.score))
-    return Pairs.joined(out)
-
-
-def candidates(scores: Float32, k: int, floor: float, margin: float) -> Index:
-    """Indices that may be among the k best of scores (n,) and reach `floor`; NaN never is.
-
-    Everything within the margin of the k-th score or of the floor is kept: float64 decides later.
-    """
-    lowest = floor - margin
-    whole = len(scores) - len(scores) % BLOCK
-    if whole // BLOCK >= k:
-        # k blocks hold a score of at least the k-th largest maximum, so the k-th score is no less.
-        tops = np.fmax.reduce(scores[:whole].reshape(-1, BLOCK), axis=1)
-        tops = tops[~np.isnan(tops)]
-        if len(tops) >= k:
-            lowest = max(lowest, float(np.partition(tops, -k)[-k]) - 2 * margin)
-    usable = np.flatnonzero(scores >= lowest)
-    if len(usable) > k:
-        kth = np.partition(scores[usable], -k)[-k]
-        usable = usable[scores[usable] >= kth - 2 * margin]
-    return usable

@@ -1,0 +1,155 @@
+"""By heads or without: the same rows, for any vectors, any basis, any mask."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching_spark import shortlist as module
+from matching_spark.cache import ShardCache, Space
+from matching_spark.cells import sort_by_cell, train
+from matching_spark.heads import MOST, STEP, heads_of, with_heads
+from matching_spark.hits import merged
+from matching_spark.posts import Filters
+from matching_spark.scan import Request, Vectors, scan
+from matching_spark.shards import load
+from matching_spark.shortlist import shortlist
+from matching_spark.similarity import MARGIN, Float32, Part, pair_scores, unit
+from tests import brute
+from tests.test_exact import write_file
+
+D = MOST * STEP  # the smallest dimension that can have heads
+
+
+def few_directions(rng: np.random.Generator, count: int, dimension: int = D) -> Float32:
+    """Unit vectors with nearly all of their length in 6 directions."""
+    basis = np.random.default_rng(9).normal(size=(6, dimension))
+    noise = 0.02 * rng.normal(size=(count, dimension))
+    return unit(rng.normal(size=(count, 6)) @ basis + noise)
+
+
+def part_of(vectors: Float32) -> Part:
+    return Part.of(vectors, np.ones(len(vectors), np.int64))
+
+
+def some_basis(rng: np.random.Generator, dimension: int, size: int) -> Float32:
+    return np.linalg.qr(rng.normal(size=(dimension, size)))[0].astype(np.float32)
+
+
+@pytest.mark.parametrize("dimension", [2, 64, 512, 2048])
+def test_no_similarity_is_above_its_bound(dimension: int) -> None:
+    """Nor of vectors that lie in the basis, where a rest is a difference of equals."""
+    rng = np.random.default_rng(dimension)
+    basis = some_basis(rng, dimension, max(1, dimension // 4))
+    inside = unit(rng.normal(size=(300, basis.shape[1])) @ basis.T.astype(np.float64))
+    noise = unit(rng.normal(size=(300, dimension)))
+    near = unit(inside + 1e-3 * noise)
+    along = unit(np.abs(noise))
+    rows = np.concatenate([inside, noise, near, along, basis.T])
+    true = rows.astype(np.float64) @ rows.T.astype(np.float64)
+    heads = heads_of(rows, basis)
+    bound = heads @ heads.T
+    assert (bound >= true - MARGIN / 4).all()
+    assert (np.abs(bound - true)[:300, :300] < 1e-3).all()  # no rest, nothing to rule in
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 30),
+    st.sampled_from([1, 2, 40, 300]),
+    st.sampled_from(["own", "any", "cells"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_shortlist_by_heads_holds_all_that_may_be_best(
+    seed: int, k: int, count: int, basis: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 6000))
+    vectors = few_directions(rng, n) if basis != "any" else unit(rng.normal(size=(n, D)))
+    vectors[rng.random(n) < 0.3] = vectors[0]
+    part = part_of(vectors)
+    if basis == "any":  # of vectors that a head says little of
+        any_basis = some_basis(rng, D, STEP - 1)
+        part = replace(part, basis=any_basis, heads=heads_of(vectors, any_basis))
+    else:
+        part = with_heads(part, 1)
+        if basis == "cells":
+            part = part.by_cell(rng.integers(0, 8, (n, 2)), 8)
+        assert part.heads is not None
+        assert part.basis is not None
+        assert np.abs(part.heads - heads_of(part.vectors, part.basis)).max() < 1e-3
+    queries = unit(rng.normal(size=(count, D))) if seed % 2 else few_directions(rng, count)
+    queries[0] = vectors[0]
+    allowed = rng.random(n) < rng.random() if seed % 3 else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "HEAD_ROWS", 256)
+        patch.setattr(module, "PROBE_ROWS", 256)
+        patch.setattr(module, "HEAD_QUERIES", 70)
+        got = shortlist(queries, part, k, 0.1, allowed)
+    free = np.ones(n, bool) if allowed is None else allowed
+    for i, query in enumerate(queries):
+        scores = pair_scores(query, part.vectors)
+        scores[~free | (scores < 0.1)] = -np.inf
+        kth = np.sort(scores)[-k:][0] if k <= len(scores) else -np.inf
+        must = set(np.flatnonzero((scores >= kth) & np.isfinite(scores)))
+        mine = got.query == i
+        rows = got.row[mine]
+        assert must <= set(rows)
+        assert free[rows].all()
+        assert len(set(rows)) == len(rows)
+        np.testing.assert_allclose(
+            got.score[mine], pair_scores(query, part.vectors[rows]), atol=2e-6
+        )
+
+
+def test_heads_rule_out_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of few directions are never compared whole, but for those that are found."""
+    rng = np.random.default_rng(3)
+    part = with_heads(part_of(few_directions(rng, 40_000)))
+    looked = []
+
+    def scored(queries: Float32, vectors: Float32, query: np.ndarray, row: np.ndarray) -> object:
+        looked.append(len(row))
+        return real(queries, vectors, query, row)
+
+    def whole(*given: object) -> None:
+        raise AssertionError("whole vectors were compared")
+
+    real = module._scored
+    monkeypatch.setattr(module, "_scored", scored)
+    monkeypatch.setattr(module, "_by_products", whole)
+    for count in (1, 50):
+        looked.clear()
+        shortlist(few_directions(rng, count), part, 10)
+        assert sum(looked) < 40_000 * count / 50
+
+
+def test_what_heads_would_not_help_has_none() -> None:
+    rng = np.random.default_rng(4)
+    assert with_heads(part_of(unit(rng.normal(size=(9000, D))))).heads is None  # all directions
+    assert with_heads(part_of(few_directions(rng, 1000))).heads is None  # few rows
+    assert with_heads(part_of(few_directions(rng, 9000, D - 1))).heads is None  # few numbers
+    assert with_heads(part_of(np.empty((0, D), np.float32))).heads is None
+    assert with_heads(part_of(few_directions(rng, 9000))).heads is not None
+
+
+def test_a_cached_shard_has_heads_and_answers_as_its_file_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    vectors = few_directions(rng, 9000)
+    posts = [brute.Plain(f"p{i:04d}", v[None], None) for i, v in enumerate(vectors)]
+    file = write_file(tmp_path / "a.parquet", posts, {"p0007", "p0100"})
+    cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), Space("m", D)
+    plain = load(file, D)
+    request = Request(tuple(Vectors(v) for v in vectors[:60]), Filters(kind="found"), 5, None)
+    want = merged([scan(plain, request)], request)
+    for _ in range(2):  # written, then mapped
+        shard = cache.load(file, space)
+        assert shard.photos.heads is not None
+        assert shard.texts.heads is None
+        assert merged([scan(shard, request)], request) == want
+    assert want[7][0].post_id != "p0007"
+    sorted_shard = sort_by_cell(shard, train([shard], "m", 9000, 16))
+    assert merged([scan(sorted_shard, request)], request) == want
