@@ -81,13 +81,16 @@ def test_a_shortlist_by_heads_holds_all_that_may_be_best(
         assert part.heads is not None
         assert part.basis is not None
         assert np.abs(part.heads - heads_of(part.vectors, part.basis)).max() < 1e-3
-    queries = unit(rng.normal(size=(count, D))) if seed % 2 else few_directions(rng, count)
+    queries = few_directions(rng, count)
+    if seed % 2:  # some or all of the blocks lie elsewhere
+        queries[int(rng.integers(count)) :] = unit(rng.normal(size=(1, D)))
     queries[0] = vectors[0]
     allowed = rng.random(n) < rng.random() if seed % 3 else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "HEAD_ROWS", 256)
         patch.setattr(module, "PROBE_ROWS", 256)
         patch.setattr(module, "HEAD_QUERIES", 70)
+        patch.setattr(module, "FAR", 2 if seed % 5 else module.FAR)
         got = shortlist(queries, part, k, 0.1, allowed)
     free = np.ones(n, bool) if allowed is None else allowed
     for i, query in enumerate(queries):

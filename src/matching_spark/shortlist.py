@@ -15,10 +15,11 @@ SPARE = 6  # scores beyond the k-th that faiss is asked for, to see that no equa
 CHUNK_ROWS = 1 << 16  # compared at once by one query, or by faiss
 BLOCK_SCORES = 1 << 17  # of a block of queries at once: 512 KB, which stay in a core's cache
 COPY_ROWS = 1 << 11  # copied at once where only some are allowed: 4 MB for 512 numbers
-HEAD_ROWS = 1 << 13  # whose heads are compared at once by one query
+HEAD_ROWS = 1 << 15  # whose heads are compared at once by one query
 HEAD_QUERIES = 192  # a block of them whose columns of heads stay in a core's cache too
 PROBE_ROWS = 1 << 12  # of which the first k are found, to know what the others must reach
 PROBE_BLOCKS = 4  # times k: of each the one with the highest bound is a candidate
+FAR = 0.7  # the length of the rest of a query of which a head says little: half of it squared
 DENSE = 16  # where one bound of so many must be looked into, whole products cost no more
 PAIRS_AT_ONCE = 256  # rows and queries copied: 512 KB each for 512 numbers
 
@@ -39,23 +40,39 @@ def shortlist(
     # Of few rows the vectors are less to read than all the heads.
     if part.heads is None or count * part.vectors.shape[1] < part.heads.size:
         return _by_products(queries, part.vectors, k, low, allowed)
-    blocks = np.array_split(np.arange(len(queries)), -(-len(queries) // HEAD_QUERIES))
-    found = [_by_heads(queries[b], part, k, low[b], allowed).of_queries(b) for b in blocks]
+    found: list[Pairs] = []
+    left: list[Index] = []
+    for b in np.array_split(np.arange(len(queries)), -(-len(queries) // HEAD_QUERIES)):
+        pairs = _by_heads(queries[b], part, k, low[b], allowed)
+        if pairs is None:
+            left.append(b)
+        else:
+            found.append(pairs.of_queries(b))
+    if left:
+        b = np.concatenate(left)
+        found.append(_by_products(queries[b], part.vectors, k, low[b], allowed).of_queries(b))
     return Pairs.joined(found)
 
 
-def _by_heads(queries: Float32, part: Part, k: int, low: Float32, allowed: Mask | None) -> Pairs:
-    """The rows whose bounds reach what is found already, compared whole."""
+def _by_heads(
+    queries: Float32, part: Part, k: int, low: Float32, allowed: Mask | None
+) -> Pairs | None:
+    """The rows whose bounds reach what is found already, compared whole; None if too many would be.
+
+    So it is with words asked of photos: they have most of their length where photos have little.
+    """
     assert part.heads is not None
     assert part.basis is not None
     vectors, heads = part.vectors, part.heads
     bounds = columns_of(heads_of(queries, part.basis))
-    rows = np.arange(len(heads)) if allowed is None else np.flatnonzero(allowed)
-    probed = rows[:: max(1, len(rows) // PROBE_ROWS)]
+    if np.median(bounds[-1]) > FAR:
+        return None
+    probed = np.arange(len(heads)) if allowed is None else np.flatnonzero(allowed)
+    probed = probed[:: max(1, len(probed) // PROBE_ROWS)]
     upper = _product(heads.take(probed, axis=0), bounds)
     low = np.maximum(low, _reached(queries, vectors, probed, upper, k) - np.float32(2 * MARGIN))
     if np.count_nonzero(upper >= low - MARGIN) > upper.size // DENSE:
-        return _by_products(queries, vectors, k, low, allowed)
+        return None
     step = min(HEAD_ROWS, BLOCK_SCORES // len(queries))
     out: list[Pairs] = []
     settled = len(probed)
@@ -89,11 +106,9 @@ def _reached(queries: Float32, vectors: Float32, rows: Index, upper: Float32, k:
         return np.full(len(queries), -np.inf, np.float32)
     # The highest of some blocks, not of all: no row is taken twice, and no column is sorted.
     grid = upper[: size * PROBE_BLOCKS * k].reshape(size, -1, len(queries))
-    first = grid.argmax(axis=0)
-    highest = np.take_along_axis(grid, first[None], axis=0)[0]
-    block = np.argpartition(highest, -k, axis=0)[-k:]
+    block = np.argpartition(grid.max(axis=0), -k, axis=0)[-k:]
     query = np.broadcast_to(np.arange(len(queries)), block.shape)
-    row = rows[first[block, query] * PROBE_BLOCKS * k + block]
+    row = rows[grid[:, block, query].argmax(axis=0) * PROBE_BLOCKS * k + block]
     scores = _scored(queries, vectors, query.ravel(), row.ravel()).score
     return np.asarray(scores.reshape(k, -1).min(axis=0))
 
