@@ -15,9 +15,10 @@ import struct
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -92,18 +93,34 @@ class ShardCache:
 
     def load(self, file: DataFile, space: Space) -> Shard:
         """The file's shard with its deletes as a mask. Raises StorageError as shards.read does."""
+        return self.load_all([file], space)[0]
+
+    def load_all(
+        self,
+        files: Sequence[DataFile],
+        space: Space,
+        apply: Callable[..., Iterable[tuple[Shard, bool]]] = map,
+    ) -> list[Shard]:
+        """Of each file what `load` gives, counted at once. apply: `map`, or as a pool has it."""
+        found = list(apply(partial(self._load, space=space), files))
+        hits = sum(hit for _, hit in found)
+        self._counts(hits, len(found) - hits)
+        return [shard for shard, _ in found]
+
+    def _load(self, file: DataFile, space: Space) -> tuple[Shard, bool]:
+        """The shard, and whether it was resident."""
         name = _name(file, space)
-        shard = self._open_here(name)
+        shard, hit = self._open_here(name), True
         if shard is None:
             with _lock:
                 lock = _loading.setdefault(name, threading.Lock())
             with lock:  # two threads of this process; other processes wait on the file itself
                 shard = self._open_here(name)
                 if shard is None:
-                    shard = self._fetch(name, file, space)
+                    shard, hit = self._fetch(name, file, space)
             with _lock:
                 _loading.pop(name, None)
-        return replace(shard, alive=shards.alive(file))
+        return replace(shard, alive=shards.alive(file)), hit
 
     def usage(self) -> Usage:
         entries = [size for path, size, _ in self._entries() if path.suffix == ".shard"]
@@ -134,7 +151,6 @@ class ShardCache:
             _held.move_to_end((self.folder, name))
         if held.path is not None:
             _touch(held.path)
-        self._counts(1, 0)
         return held.shard
 
     def _hold(self, name: str, held: _Held) -> Shard:
@@ -147,12 +163,11 @@ class ShardCache:
 
     # -- this host ---------------------------------------------------------------------------
 
-    def _fetch(self, name: str, file: DataFile, space: Space) -> Shard:
+    def _fetch(self, name: str, file: DataFile, space: Space) -> tuple[Shard, bool]:
         path = Path(self.folder) / name
         if (shard := shard_file.mapped(path, name)) is not None:
-            self._counts(1, 0)
             _touch(path)
-            return self._hold(name, _Held(shard, path, path.stat().st_size))
+            return self._hold(name, _Held(shard, path, path.stat().st_size)), True
         shard = None
         try:
             with self._writing(path) as stream:
@@ -161,12 +176,11 @@ class ShardCache:
                     self._write(stream, name, shard)
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
             _warn(self.folder, error)
-        self._counts(0, 1)
         opened = shard_file.mapped(path, name)
         if opened is not None:
-            return self._hold(name, _Held(opened, path, path.stat().st_size))
+            return self._hold(name, _Held(opened, path, path.stat().st_size)), False
         shard = _read(file, space) if shard is None else shard
-        return self._hold(name, _Held(shard, None, _size(shard)))
+        return self._hold(name, _Held(shard, None, _size(shard))), False
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[IO[bytes] | None]:

@@ -39,7 +39,7 @@ def scan_files(
 ) -> Iterator[Answer]:
     """The task of a Spark search: its files scanned, the best of all of them looked up."""
     centroids = space.centroids()
-    parts = [scan(cache.load(file, space), request, centroids) for file in files]
+    parts = [scan(shard, request, centroids) for shard in cache.load_all(files, space)]
     yield Answer(
         sum(part.searched for part in parts),
         sum(part.rows for part in parts),

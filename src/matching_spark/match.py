@@ -248,7 +248,7 @@ def _match(
         elif (limit := rules.threshold) is None:
             limit = calibration.thresholds[vectors.limit(facts)]
         groups.setdefault(limit, []).append(i)
-    shards = [cache.load(file, space) for file in task.found]
+    shards = cache.load_all(task.found, space)
     for limit, group in groups.items():
         request = Request(
             tuple(asked[i][0] for i in group),

@@ -312,12 +312,11 @@ class SimilarityEngine:
         space = self.table.space
         if self.runner == "memory":
             centroids = space.centroids()
-            load = partial(self.cache.load, space=space)
             pool = _pool(os.getpid())
-            if len(request.queries) == 1:
-                parts = list(pool.map(lambda file: scan(load(file), request, centroids), files))
-            else:  # a block's product has threads of its own
-                parts = [scan(shard, request, centroids) for shard in pool.map(load, files)]
+            shards = self.cache.load_all(files, space, pool.map)
+            look = partial(scan, request=request, centroids=centroids)
+            # A block's product has threads of its own.
+            parts = list((pool.map if len(request.queries) == 1 else map)(look, shards))
             return (
                 merged(parts, request),
                 sum(p.searched for p in parts),
