@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from matching_spark.product import columns_of, product
 from matching_spark.similarity import Float32, Part
 
 LEAST_ROWS = 1 << 13  # of a part: fewer are compared in a millisecond or two
@@ -35,18 +36,29 @@ def with_heads(part: Part, least_rows: int = LEAST_ROWS) -> Part:
 
 
 def heads_of(vectors: Float32, basis: Float32) -> Float32:
-    """(n, m + 1) of unit vectors (n, d) and a basis (d, m): the head and the length of the rest."""
-    out = np.empty((len(vectors), basis.shape[1] + 1), np.float32)
+    """(n, m + 1) of unit vectors (n, d) and a basis (m, d): the head and the length of the rest."""
+    out = np.empty((len(vectors), len(basis) + 1), np.float32)
+    columns = columns_of(basis)
     for s in range(0, len(vectors), ROWS_AT_ONCE):
-        head = vectors[s : s + ROWS_AT_ONCE] @ basis
-        rest = 1 - np.square(head, dtype=np.float64).sum(axis=1)
+        head = product(vectors[s : s + ROWS_AT_ONCE], columns)
         out[s : s + ROWS_AT_ONCE, :-1] = head
-        out[s : s + ROWS_AT_ONCE, -1] = np.sqrt(np.maximum(0, rest) + SLACK)
+        out[s : s + ROWS_AT_ONCE, -1] = _rest(head, 1)
     return out
 
 
+def bounds_of(queries: Float32, basis: Float32) -> Float32:
+    """(m + 1, q): what heads are multiplied by, to bound their similarities to queries (q, d)."""
+    head = product(basis, columns_of(queries))
+    return np.concatenate([head, _rest(head, 0)[None]])
+
+
+def _rest(head: Float32, axis: int) -> Float32:
+    rest = 1 - np.square(head, dtype=np.float64).sum(axis=axis)
+    return np.asarray(np.sqrt(np.maximum(0, rest) + SLACK), np.float32)
+
+
 def _basis(vectors: Float32) -> Float32 | None:
-    """(d, m) the directions of most length of the vectors; None where they would be too many."""
+    """(m, d) the directions of most length of the vectors; None where they would be too many."""
     n, d = vectors.shape
     sample = vectors[:: max(1, n // SAMPLE_ROWS)]
     lengths, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))  # ascending
@@ -55,4 +67,4 @@ def _basis(vectors: Float32) -> Float32 | None:
     size = -(-(needed + 1) // STEP) * STEP
     if MOST * size > d:
         return None
-    return np.ascontiguousarray(directions[:, ::-1][:, : size - 1], np.float32)
+    return np.ascontiguousarray(directions[:, ::-1].T[: size - 1], np.float32)

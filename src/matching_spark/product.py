@@ -29,28 +29,30 @@ def columns_of(queries: Float32) -> Float32:
     return np.ascontiguousarray(queries.T)
 
 
-def product(rows: Float32, columns: Float32) -> Float32:
+def product(rows: Float32, columns: Float32, threads: int | None = None) -> Float32:
     """scores[i, j] = rows[i] . columns[:, j] in float32, (n, q) of (n, d) and (d, q), contiguous.
 
-    Uses OMP_NUM_THREADS threads, which Spark sets to a task's cores; without it every core.
+    threads None: OMP_NUM_THREADS, which Spark sets to a task's cores; without it every core.
     """
     if columns.shape[1] == 1:  # numpy's vecdot takes 7 ms where a product takes 16
         return np.asarray(np.vecdot(rows, columns[:, 0])[:, None])
-    scores: Float32 = _session(os.getpid()).run(None, {"a": rows, "b": columns})[0]
+    scores: Float32 = _session(os.getpid(), threads).run(None, {"a": rows, "b": columns})[0]
     return scores
 
 
 @cache
-def _session(process: int) -> "ort.InferenceSession":
+def _session(process: int, threads: int | None) -> "ort.InferenceSession":
     """One a process: a fork has none of its parent's threads, and would wait for them.
 
     As it would to end the parent's session, which is therefore kept.
     """
     import onnxruntime as ort  # 0.2 s, and a search of one query needs none of it
 
-    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)  # "4,2" where nested
+    if threads is None:
+        named = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
+        threads = int(named.partition(",")[0])  # "4,2" where nested
     options = ort.SessionOptions()
-    options.intra_op_num_threads = int(threads.partition(",")[0])
+    options.intra_op_num_threads = threads
     # Between two products a thread that spins takes the core of what is done with the scores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(MATMUL, options, providers=["CPUExecutionProvider"])

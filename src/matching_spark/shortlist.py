@@ -5,7 +5,7 @@ By heads where the shard has them, by the whole vectors where it has none or the
 
 import numpy as np
 
-from matching_spark.heads import heads_of
+from matching_spark.heads import bounds_of
 from matching_spark.product import columns_of, product
 from matching_spark.similarity import MARGIN, Float32, Index, Mask, Pairs, Part
 
@@ -64,7 +64,7 @@ def _by_heads(
     assert part.heads is not None
     assert part.basis is not None
     vectors, heads = part.vectors, part.heads
-    bounds = columns_of(heads_of(queries, part.basis))
+    bounds = bounds_of(queries, part.basis)
     if np.median(bounds[-1]) > FAR:
         return None
     probed = np.arange(len(heads)) if allowed is None else np.flatnonzero(allowed)
@@ -115,7 +115,7 @@ def _reached(queries: Float32, vectors: Float32, rows: Index, upper: Float32, k:
 
 def _product(heads: Float32, bounds: Float32) -> Float32:
     # Of rows as short as heads BLAS makes less than numpy's vecdot, which `product` takes for one.
-    return np.asarray(heads @ bounds) if bounds.shape[1] == 1 else product(heads, bounds)
+    return np.asarray(heads @ bounds) if bounds.shape[1] == 1 else product(heads, bounds, 1)
 
 
 def _scored(queries: Float32, vectors: Float32, query: Index, row: Index) -> Pairs:

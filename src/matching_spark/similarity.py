@@ -76,7 +76,7 @@ class Part:
     so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. Where there are cells, members
     are the rows cell by cell, int32, a row in each of its cells, and cells (c + 1,) int64 says that
     those of cell j are members[cells[j]:cells[j + 1]]. Where there are heads (see heads.py), basis
-    (d, m) float32 has orthonormal columns and heads (n, m + 1) float32 what they say of each row.
+    (m, d) float32 has orthonormal rows and heads (n, m + 1) float32 what they say of each vector.
     """
 
     vectors: Float32
