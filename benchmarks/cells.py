@@ -84,16 +84,16 @@ def _measure(
     if headed.photos.heads is not None:
         rows.append(_memory(what, "heads beside", headed.photos.heads.nbytes))
     request = Request((Vectors(queries[0]),), Filters(), TOP, None)
-    done = alternating(
+    taken = alternating(
         {
             "exact, whole vectors": lambda: decide([scan(shard, request, cells)], request),
             "exact": lambda: decide([scan(headed, request, cells)], request),
         },
         repeats=9,
     )
-    for who, each in done.items():
+    for who, each in taken.items():
         rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", "a query"))
-    exact = done["exact"]  # by heads where there are any, as the memory runner has it
+    exact = taken["exact"]  # by heads where there are any, as the memory runner has it
     points: dict[str, list[tuple[float, float]]] = {}
     best: tuple[float, float, float, int] | None = None
 
@@ -130,7 +130,7 @@ def _measure(
             rows.append(ratio_row(what, "cells / exact", ratio, "warm", said, 0.1, False))
         else:
             rows.append(row(what, "cells / exact", [ratio], "ratio", "warm", said))
-        whole = ms / 1000 / median(done["exact, whole vectors"])
+        whole = ms / 1000 / median(taken["exact, whole vectors"])
         rows.append(row(what, "cells / exact, whole vectors", [whole], "ratio", "warm", ""))
         rows.append(_skipped(what, shard, cells, queries, nprobe))
     rows += _peers(what, vectors, queries, truth, points)

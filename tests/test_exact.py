@@ -19,7 +19,7 @@ from matching_spark.errors import StorageError
 from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
 from matching_spark.product import MATMUL, columns_of, product
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, scan, scan_all
 from matching_spark.shards import METADATA, DataFile, load, pack
 from matching_spark.shortlist import shortlist
 from matching_spark.similarity import MARGIN, METRICS, Part, pair_scores, unit
@@ -112,7 +112,7 @@ def test_any_split_gives_brute_force(
             write_file(Path(folder) / f"{n}.parquet", posts[a:b], deleted)
             for n, (a, b) in enumerate(itertools.pairwise(edges))
         ]
-        parts = [scan(load(file, DIMENSION), request) for file in files]
+        parts = scan_all((load(file, DIMENSION) for file in files), request)
         got = merged(parts, request)[0]
     alive = [post for post in posts if post.post_id not in deleted]
     everything = brute.search(alive, query, len(posts), threshold, metric)
@@ -138,7 +138,7 @@ def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
     posts = [brute.Plain(f"p{i:02d}", vector, None) for i in reversed(range(30))]
     files = [write_file(tmp_path / f"{n}.parquet", posts[n::3], set()) for n in range(3)]
     request = Request((Vectors(image=vector[0]),), Filters(), 5, None)
-    got = merged([scan(load(f, DIMENSION), request) for f in files], request)[0]
+    got = merged(scan_all((load(f, DIMENSION) for f in files), request), request)[0]
     assert [m.post_id for m in got] == ["p00", "p01", "p02", "p03", "p04"]
 
 

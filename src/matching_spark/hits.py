@@ -9,7 +9,7 @@ import numpy as np
 from matching_spark import fused
 from matching_spark.cache import ShardCache, Space
 from matching_spark.results import Match
-from matching_spark.scan import Request, Scanned, alike, combine, scan
+from matching_spark.scan import Request, Scanned, alike, combine, scan_all
 from matching_spark.shards import DataFile, Shard
 from matching_spark.similarity import Float64, Index, Pairs, near_best
 
@@ -39,7 +39,7 @@ def scan_files(
 ) -> Iterator[Answer]:
     """The task of a Spark search: its files scanned, the best of all of them looked up."""
     centroids = space.centroids()
-    parts = [scan(shard, request, centroids) for shard in cache.load_all(files, space)]
+    parts = scan_all(cache.load_all(files, space), request, centroids)
     yield Answer(
         sum(part.searched for part in parts),
         sum(part.rows for part in parts),

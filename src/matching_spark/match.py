@@ -22,7 +22,7 @@ from matching_spark.fused import Fusion, of_row
 from matching_spark.hits import Hit, decide
 from matching_spark.posts import Filters
 from matching_spark.ranking import Calibration, Facts, Score
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, scan, scan_all
 from matching_spark.shards import DataFile, Shard, pack
 from matching_spark.similarity import Index, Metric
 from matching_spark.table import PostsTable
@@ -259,7 +259,7 @@ def _match(
             not_before=tuple(first[i] for i in group),
             fusion=Fusion(calibration, tuple(asked[i][1] for i in group)) if calibration else None,
         )
-        best = decide([scan(shard, request) for shard in shards], request)
+        best = decide(scan_all(shards, request), request)
         for i, hits in zip(group, best, strict=True):
             free = [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]
             for rank, hit in enumerate(free, 1):

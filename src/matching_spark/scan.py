@@ -1,6 +1,6 @@
 """What a task does with a shard: compare its posts with a block of queries, in float32."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -24,6 +24,7 @@ from matching_spark.similarity import (
     Part,
     floor_of,
     from_cosine,
+    kth_best,
     near_best,
 )
 
@@ -112,8 +113,34 @@ def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
         return np.asarray(total / there.sum(axis=0))
 
 
-def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scanned:
-    """Compare the queries with a shard in float32; `hits.decide` says which are the best."""
+def scan_all(
+    shards: Iterable[Shard], request: Request, centroids: Cells | None = None
+) -> list[Scanned]:
+    """Each shard as `scan` has it, but for pairs that the ones before it have ruled out."""
+    parts: list[Scanned] = []
+    reached = None
+    for shard in shards:
+        parts.append(scan(shard, request, centroids, reached))
+        seen = Pairs.joined([part.pairs for part in parts])
+        kth = kth_best(seen, request.top_k, len(request.queries))
+        reached = kth - np.float32(2 * MARGIN)
+    return parts
+
+
+def scan(
+    shard: Shard,
+    request: Request,
+    centroids: Cells | None = None,
+    reached: Float32 | None = None,
+) -> Scanned:
+    """Compare the queries with a shard in float32; `hits.decide` says which are the best.
+
+    reached: (q,) what the k best of each query are known to reach, of float32 cosines; queries of
+    which posts are scored whole do not heed it.
+    """
+    floors = np.full(len(request.queries), floor_of(request.threshold, request.metric), np.float32)
+    if reached is not None:
+        floors = np.maximum(floors, reached)
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)
@@ -135,7 +162,7 @@ def scan(shard: Shard, request: Request, centroids: Cells | None = None) -> Scan
                 pairs, looked, err = _whole(shard, request, block, sides, mask)
                 margin = max(margin, err)
             else:
-                pairs, looked = _apart(shard, request, block, sides)
+                pairs, looked = _apart(shard, request, block, sides, floors[block])
             rows += looked
             found.append(pairs.of_queries(np.array(block)))
     return Scanned(shard, int(np.count_nonzero(mask)), rows, Pairs.joined(found), margin)
@@ -180,16 +207,15 @@ def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
 
 
 def _apart(
-    shard: Shard, request: Request, block: list[int], sides: list[_Side]
+    shard: Shard, request: Request, block: list[int], sides: list[_Side], floors: Float32
 ) -> tuple[Pairs, int]:
     """(query of the block, post) that may be among the k best: each row speaks for its post."""
-    floor = floor_of(request.threshold, request.metric)
     found, rows = [], 0
     for side in sides:
         queries = _vectors(request, block, side)
         early = _too_early(shard, request, block)
         if side.centroids is None:
-            found.append(_posts(side, queries, request.top_k, floor, early))
+            found.append(_posts(side, queries, request.top_k, floors, early))
             rows += len(queries) * len(side.part.vectors)
             continue
         for i, query in enumerate(queries):
@@ -199,7 +225,7 @@ def _apart(
             if early is not None:
                 posts = posts.where(~early(posts))
             rows_of_k = request.top_k * max(1, side.part.most)  # among them k posts
-            best = posts.where(candidates(posts.score, rows_of_k, floor, MARGIN))
+            best = posts.where(candidates(posts.score, rows_of_k, float(floors[i]), MARGIN))
             found.append(best.best_of_rows())
     if len(sides) == 1:
         return Pairs.joined(found), rows
@@ -207,14 +233,14 @@ def _apart(
     return best, rows
 
 
-def _posts(side: _Side, queries: Float32, k: int, floor: float, early: "_Early | None") -> Pairs:
+def _posts(side: _Side, queries: Float32, k: int, floors: Float32, early: "_Early | None") -> Pairs:
     """The posts of the best rows, until there are k of them or no more rows."""
     part, allowed = side.part, side.allowed()
     asked = np.arange(len(queries))
     wanted = k if part.most <= 1 and early is None else 4 * k
     out = []
     while len(asked):
-        best = shortlist(queries[asked], part, wanted, floor, allowed)
+        best = shortlist(queries[asked], part, wanted, floors[asked], allowed)
         rows = np.bincount(best.query, minlength=len(asked))
         posts = best.of(part.owners, asked[best.query])
         if early is not None:

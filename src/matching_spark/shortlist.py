@@ -7,7 +7,7 @@ import numpy as np
 
 from matching_spark.heads import bounds_of
 from matching_spark.product import columns_of, product
-from matching_spark.similarity import MARGIN, Float32, Index, Mask, Pairs, Part
+from matching_spark.similarity import MARGIN, Float32, Index, Mask, Pairs, Part, kth_best
 
 BLOCK = 128  # scores whose maximum is looked at first
 FAISS_FROM = 256  # queries; between 16 and 255 faiss.knn takes 5 to 9 times as long as a product
@@ -25,15 +25,19 @@ PAIRS_AT_ONCE = 256  # rows and queries copied: 512 KB each for 512 numbers
 
 
 def shortlist(
-    queries: Float32, part: Part, k: int, floor: float = -np.inf, allowed: Mask | None = None
+    queries: Float32,
+    part: Part,
+    k: int,
+    floor: float | Float32 = -np.inf,
+    allowed: Mask | None = None,
 ) -> Pairs:
     """Of each query, all rows that may be among its k best of the allowed ones and reach `floor`.
 
-    queries: (q, d); allowed: (n,). All within 2 MARGIN of the k-th best score are there (and some
-    beyond), so that float64 can decide. Memory: CHUNK_ROWS or BLOCK_SCORES scores; where only some
-    rows are allowed COPY_ROWS of them, by faiss CHUNK_ROWS.
+    queries: (q, d); floor: one, or (q,); allowed: (n,). All within 2 MARGIN of the k-th best score
+    are there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS or BLOCK_SCORES
+    scores; where only some rows are allowed COPY_ROWS of them, by faiss CHUNK_ROWS.
     """
-    low = np.full(len(queries), floor - MARGIN, dtype=np.float32)
+    low = np.full(len(queries), floor, np.float32) - np.float32(MARGIN)
     if allowed is not None and allowed.all():
         allowed = None
     count = len(part.vectors) if allowed is None else np.count_nonzero(allowed)
@@ -93,7 +97,7 @@ def _by_heads(
         if s >= 2 * settled:
             settled = s
             seen = Pairs.joined(out)
-            low = np.maximum(low, _kth(seen, k, len(queries)) - np.float32(2 * MARGIN))
+            low = np.maximum(low, kth_best(seen, k, len(queries)) - np.float32(2 * MARGIN))
             out = [seen.where(seen.score >= low[seen.query])]
     seen = Pairs.joined(out)
     return seen.where(seen.score >= low[seen.query])  # the first were held against less
@@ -125,17 +129,6 @@ def _scored(queries: Float32, vectors: Float32, query: Index, row: Index) -> Pai
         at = slice(s, s + PAIRS_AT_ONCE)
         score[at] = np.vecdot(vectors.take(row[at], axis=0), queries.take(query[at], axis=0))
     return Pairs(query, row, score)
-
-
-def _kth(pairs: Pairs, k: int, queries: int) -> Float32:
-    """(queries,) the k-th best score of each; -inf where there are fewer."""
-    order = np.lexsort((-pairs.score, pairs.query))
-    counts = np.bincount(pairs.query, minlength=queries)
-    last = np.cumsum(counts) - counts + k - 1
-    kth = np.full(queries, -np.inf, np.float32)
-    full = counts >= k
-    kth[full] = pairs.score[order[last[full]]]
-    return kth
 
 
 def _by_products(

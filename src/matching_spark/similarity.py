@@ -226,6 +226,17 @@ class Pairs:
         return Pairs(numbers[self.query], self.row, self.score)
 
 
+def kth_best(pairs: Pairs, k: int, queries: int) -> Float32:
+    """(queries,) the k-th best score of each query; -inf where it has fewer."""
+    order = np.lexsort((-pairs.score, pairs.query))
+    counts = np.bincount(pairs.query, minlength=queries)
+    last = np.cumsum(counts) - counts + k - 1
+    kth = np.full(queries, -np.inf, np.float32)
+    full = counts >= k
+    kth[full] = pairs.score[order[last[full]]]
+    return kth
+
+
 def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
     """Of each part what may be among its query's k best of all parts, scores being off by margin.
 

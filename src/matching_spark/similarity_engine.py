@@ -28,7 +28,7 @@ from matching_spark.photos import open_photo
 from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
 from matching_spark.ranking import SCORES, Calibration, Facts, Language, Score
 from matching_spark.results import Match, SearchResult
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, scan, scan_all
 from matching_spark.shards import DataFile, pack
 from matching_spark.similarity import METRICS, Metric, unit
 from matching_spark.table import PostsTable
@@ -314,9 +314,11 @@ class SimilarityEngine:
             centroids = space.centroids()
             pool = _pool(os.getpid())
             shards = self.cache.load_all(files, space, pool.map)
-            look = partial(scan, request=request, centroids=centroids)
-            # A block's product has threads of its own.
-            parts = list((pool.map if len(request.queries) == 1 else map)(look, shards))
+            if len(request.queries) == 1:
+                look = partial(scan, request=request, centroids=centroids)
+                parts = list(pool.map(look, shards))
+            else:  # a block's product has threads of its own
+                parts = scan_all(shards, request, centroids)
             return (
                 merged(parts, request),
                 sum(p.searched for p in parts),
