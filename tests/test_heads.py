@@ -12,9 +12,9 @@ from matching_spark import shortlist as module
 from matching_spark.cache import ShardCache, Space
 from matching_spark.cells import sort_by_cell, train
 from matching_spark.heads import MOST, STEP, bounds_of, heads_of, with_heads
-from matching_spark.hits import merged
+from matching_spark.hits import decide, merged
 from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan
+from matching_spark.scan import Request, Vectors, scan, scan_all
 from matching_spark.shards import load
 from matching_spark.shortlist import shortlist
 from matching_spark.similarity import MARGIN, Float32, Part, pair_scores, unit
@@ -39,7 +39,7 @@ def some_basis(rng: np.random.Generator, dimension: int, size: int) -> Float32:
     return np.ascontiguousarray(np.linalg.qr(rng.normal(size=(dimension, size)))[0].T, np.float32)
 
 
-@pytest.mark.parametrize("dimension", [2, 64, 512, 2048])
+@pytest.mark.parametrize("dimension", [2, 64, 512, 2048, 4096])
 def test_no_similarity_is_above_its_bound(dimension: int) -> None:
     """Nor of vectors that lie in the basis, where a rest is a difference of equals."""
     rng = np.random.default_rng(dimension)
@@ -105,6 +105,56 @@ def test_a_shortlist_by_heads_holds_all_that_may_be_best(
         np.testing.assert_allclose(
             got.score[mine], pair_scores(query, part.vectors[rows]), atol=2e-6
         )
+
+
+def test_hidden_rows_stay_hidden_whatever_is_known_before() -> None:
+    """Of one query nothing is known, of the others much: not even a low floor lets -inf pass."""
+    rng = np.random.default_rng(6)
+    part = with_heads(part_of(few_directions(rng, 9000)))
+    queries = few_directions(rng, 100)
+    floors = np.full(100, 0.999, np.float32)
+    floors[3] = -np.inf
+    for count, k in ((2300, 10), (2300, 600), (2300, 2000)):
+        allowed = np.zeros(9000, bool)
+        allowed[rng.permutation(9000)[:count]] = True
+        got = shortlist(queries, part, k, floors, allowed)
+        assert allowed[got.row].all()
+        best = np.argsort(-pair_scores(queries[3], part.vectors[allowed]))[:k]
+        assert set(np.flatnonzero(allowed)[best]) <= set(got.row[got.query == 3])
+
+
+def test_a_block_over_several_shards_gets_what_each_alone_gives(tmp_path: Path) -> None:
+    """Though a shard knows what those before it reached: dates, deletes, any number of photos."""
+    rng = np.random.default_rng(7)
+    shards, posts = [], []
+    for n in range(3):
+        mine = [
+            brute.Plain(f"p{n}{i:04d}", few_directions(rng, int(rng.integers(1, 3))), None)
+            for i in range(6000)
+        ]
+        shard = load(write_file(tmp_path / f"{n}.parquet", mine, set()), D)
+        shards.append(
+            replace(
+                shard,
+                alive=rng.random(6000) < 0.3,
+                days=(rng.integers(0, 50, 6000) + 20 * n).astype(np.int32),
+                photos=with_heads(shard.photos),
+            )
+        )
+        assert shards[-1].photos.heads is not None
+        posts += mine
+    queries = few_directions(rng, 80)
+    first = tuple(int(day) if day < 85 else None for day in rng.integers(0, 90, 80))
+    asked = tuple(Vectors(query) for query in queries)
+    for k in (5, 400):
+        request = Request(asked, Filters(kind="found"), k, None, not_before=first)
+        got = decide(scan_all(shards, request), request)
+        alone = decide([scan(shard, request) for shard in shards], request)
+        plain = [replace(s, photos=replace(s.photos, heads=None)) for s in shards]
+        want = decide([scan(shard, request) for shard in plain], request)
+        for a, b, c in zip(got, alone, want, strict=True):
+            assert [h.post_id for h in a] == [h.post_id for h in b] == [h.post_id for h in c]
+            assert all(h.shard.alive[h.post] for h in a)
 
 
 def test_heads_rule_out_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from matching_spark import shard_file, shards
 from matching_spark.cells import Cells, load_cells, sort_by_cell
 from matching_spark.heads import with_heads
@@ -328,5 +330,6 @@ def _touch(path: Path) -> None:
 
 
 def _size(shard: Shard) -> int:
-    vectors = (shard.photos.vectors, shard.texts.vectors)
-    return sum(each.nbytes for each in vectors) + int(shard.metadata.nbytes)
+    arrays = [value for part in (shard.photos, shard.texts) for value in vars(part).values()]
+    held = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return held + int(shard.metadata.nbytes)

@@ -6,8 +6,8 @@ first m coordinates) and a rest. By Cauchy and Schwarz
     q . x <= head(q) . head(x) + |rest(q)| |rest(x)|
 
 so with the rest's length as one more number, an inner product of m + 1 numbers in place of d bounds
-every similarity. Vectors whose bound does not reach what is found already need not be read. (The
-bound is that of Cauchy's for any orthonormal basis; a good basis makes it tight.)
+every similarity. Vectors whose bound does not reach what is found already need not be read. That
+holds in any orthonormal basis; a good one makes the bound tight.
 """
 
 from dataclasses import replace
@@ -19,11 +19,11 @@ from matching_spark.similarity import Float32, Part
 
 LEAST_ROWS = 1 << 13  # of a part: fewer are compared in a millisecond or two
 SHARE = 0.9  # of the vectors' squared length, that a head has at least
-MOST = 4  # of a vector's numbers a fourth are a head: more of them rule out little
+MOST = 4  # a head is a fourth of a vector's numbers at most: where it wants more it saves little
 STEP = 16  # numbers: a head is some of them less one, for the length of the rest
-SAMPLE_ROWS = 1 << 12  # by which the basis is chosen
+SAMPLE_ROWS = 1 << 12  # at least, by which the basis is chosen
 ROWS_AT_ONCE = 1 << 11
-# A squared rest is 1 less a sum of squares in float32, which errs by less for any d up to 4,096.
+# A squared rest is 1 less a sum of squares of float32 sums, which were seen to err by a few 1e-6.
 SLACK = 1e-5
 
 

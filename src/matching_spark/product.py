@@ -32,7 +32,7 @@ def columns_of(queries: Float32) -> Float32:
 def product(rows: Float32, columns: Float32, threads: int | None = None) -> Float32:
     """scores[i, j] = rows[i] . columns[:, j] in float32, (n, q) of (n, d) and (d, q), contiguous.
 
-    threads None: OMP_NUM_THREADS, which Spark sets to a task's cores; without it every core.
+    threads: of a block's; None: OMP_NUM_THREADS, which Spark sets to a task's cores, or all cores.
     """
     if columns.shape[1] == 1:  # numpy's vecdot takes 7 ms where a product takes 16
         return np.asarray(np.vecdot(rows, columns[:, 0])[:, None])

@@ -69,8 +69,8 @@ class Request:
 class Scanned:
     """What one scan gave: posts that pass the filters, vectors looked at, and (query, post) pairs.
 
-    pairs: in float32, each pair once, all within the margin of what may be a query's k best, and
-    some beyond.
+    pairs: in float32, each pair once, all within the margin of what may be a query's k best (of
+    this shard, or of it and those before), and some beyond. rows: those that heads rule out too.
     """
 
     shard: Shard
@@ -118,12 +118,13 @@ def scan_all(
 ) -> list[Scanned]:
     """Each shard as `scan` has it, but for pairs that the ones before it have ruled out."""
     parts: list[Scanned] = []
-    reached = None
+    seen, floors = Pairs.joined([]), None
     for shard in shards:
-        parts.append(scan(shard, request, centroids, reached))
-        seen = Pairs.joined([part.pairs for part in parts])
-        kth = kth_best(seen, request.top_k, len(request.queries))
-        reached = kth - np.float32(2 * MARGIN)
+        parts.append(scan(shard, request, centroids, floors))
+        if request.fusion is None:
+            seen = Pairs.joined([seen, parts[-1].pairs])
+            floors = kth_best(seen, request.top_k, len(request.queries)) - np.float32(2 * MARGIN)
+            seen = seen.where(seen.score >= floors[seen.query])
     return parts
 
 
@@ -131,16 +132,15 @@ def scan(
     shard: Shard,
     request: Request,
     centroids: Cells | None = None,
-    reached: Float32 | None = None,
+    floors: Float32 | None = None,
 ) -> Scanned:
     """Compare the queries with a shard in float32; `hits.decide` says which are the best.
 
-    reached: (q,) what the k best of each query are known to reach, of float32 cosines; queries of
-    which posts are scored whole do not heed it.
+    floors: (q,) float32 cosines below which there is none of a query's k best; not heeded where
+    posts are scored whole.
     """
-    floors = np.full(len(request.queries), floor_of(request.threshold, request.metric), np.float32)
-    if reached is not None:
-        floors = np.maximum(floors, reached)
+    least = np.full(len(request.queries), floor_of(request.threshold, request.metric), np.float32)
+    floors = least if floors is None else np.maximum(floors, least)
     mask = shard.where(request.where)
     for post_id in request.exclude:
         mask &= ~shard.is_post(post_id)

@@ -17,7 +17,7 @@ BLOCK_SCORES = 1 << 17  # of a block of queries at once: 512 KB, which stay in a
 COPY_ROWS = 1 << 11  # copied at once where only some are allowed: 4 MB for 512 numbers
 HEAD_ROWS = 1 << 15  # whose heads are compared at once by one query
 HEAD_QUERIES = 192  # a block of them whose columns of heads stay in a core's cache too
-PROBE_ROWS = 1 << 12  # of which the first k are found, to know what the others must reach
+PROBE_ROWS = 1 << 12  # at least, of which k are compared, to know what the others must reach
 PROBE_BLOCKS = 4  # times k: of each the one with the highest bound is a candidate
 FAR = 0.7  # the length of the rest of a query of which a head says little: half of it squared
 DENSE = 16  # where one bound of so many must be looked into, whole products cost no more
@@ -35,9 +35,11 @@ def shortlist(
 
     queries: (q, d); floor: one, or (q,); allowed: (n,). All within 2 MARGIN of the k-th best score
     are there (and some beyond), so that float64 can decide. Memory: CHUNK_ROWS or BLOCK_SCORES
-    scores; where only some rows are allowed COPY_ROWS of them, by faiss CHUNK_ROWS.
+    scores, by heads those of PROBE_ROWS; where only some rows are allowed COPY_ROWS of them, by
+    faiss CHUNK_ROWS.
     """
-    low = np.full(len(queries), floor, np.float32) - np.float32(MARGIN)
+    # No cosine is below -2, and what is hidden has the score -inf, which must not reach it.
+    low = np.full(len(queries), np.maximum(floor, -2), np.float32) - np.float32(MARGIN)
     if allowed is not None and allowed.all():
         allowed = None
     count = len(part.vectors) if allowed is None else np.count_nonzero(allowed)
@@ -73,8 +75,10 @@ def _by_heads(
         return None
     probed = np.arange(len(heads)) if allowed is None else np.flatnonzero(allowed)
     probed = probed[:: max(1, len(probed) // PROBE_ROWS)]
+    if len(probed) < PROBE_BLOCKS * k:
+        return None
     upper = _product(heads.take(probed, axis=0), bounds)
-    low = np.maximum(low, _reached(queries, vectors, probed, upper, k) - np.float32(2 * MARGIN))
+    low = np.maximum(low, _promised(queries, vectors, probed, upper, k) - np.float32(2 * MARGIN))
     if np.count_nonzero(upper >= low - MARGIN) > upper.size // DENSE:
         return None
     step = min(HEAD_ROWS, BLOCK_SCORES // len(queries))
@@ -103,11 +107,9 @@ def _by_heads(
     return seen.where(seen.score >= low[seen.query])  # the first were held against less
 
 
-def _reached(queries: Float32, vectors: Float32, rows: Index, upper: Float32, k: int) -> Float32:
-    """(q,) what k of the rows reach, those that upper (n, q) promises most of; -inf where n < k."""
+def _promised(queries: Float32, vectors: Float32, rows: Index, upper: Float32, k: int) -> Float32:
+    """(q,) what k of the rows reach, of those that upper (n, q) promises most of."""
     size = len(rows) // (PROBE_BLOCKS * k)
-    if not size:
-        return np.full(len(queries), -np.inf, np.float32)
     # The highest of some blocks, not of all: no row is taken twice, and no column is sorted.
     grid = upper[: size * PROBE_BLOCKS * k].reshape(size, -1, len(queries))
     block = np.argpartition(grid.max(axis=0), -k, axis=0)[-k:]

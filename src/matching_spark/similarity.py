@@ -227,7 +227,7 @@ class Pairs:
 
 
 def kth_best(pairs: Pairs, k: int, queries: int) -> Float32:
-    """(queries,) the k-th best score of each query; -inf where it has fewer."""
+    """(queries,) the k-th best score of each query, -inf where it has fewer; each pair once."""
     order = np.lexsort((-pairs.score, pairs.query))
     counts = np.bincount(pairs.query, minlength=queries)
     last = np.cumsum(counts) - counts + k - 1
