@@ -16,6 +16,8 @@ TruthArgument = Annotated[
         help="JSONL of lost_id, found_id, same; decisions: what was decided; demo: drawn worlds."
     ),
 ]
+ModelOption = Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")]
+ReportOption = Annotated[Path | None, typer.Option(help="The report, F.json.")]
 DEMO = "drawn worlds of other seeds"
 SPLIT = "held out: 30 % of the lost posts, by a hash of their ids; others were fitted on"
 DRAWN = (
@@ -28,8 +30,8 @@ DRAWN = (
 def evaluate(
     common: Common,
     truth: TruthArgument,
-    model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The report, F.json.")] = None,
+    model: ModelOption = None,
+    output: ReportOption = None,
 ) -> None:
     """Recall, precision and calibration of the scores, on pairs that nothing was fitted on."""
     run = common.begin(model={"name": model})
@@ -56,8 +58,8 @@ def evaluate(
 def calibrate(
     common: Common,
     truth: TruthArgument,
-    model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
-    output: Annotated[Path | None, typer.Option(help="The report, F.json.")] = None,
+    model: ModelOption = None,
+    output: ReportOption = None,
 ) -> None:
     """Learn the weights of the fused score; `demo` for the model itself, else for the table."""
     run = common.begin(model={"name": model})

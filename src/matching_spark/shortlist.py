@@ -21,7 +21,7 @@ PROBE_ROWS = 1 << 12  # at least, of which k are compared, to know what the othe
 PROBE_BLOCKS = 4  # times k: of each the one with the highest bound is a candidate
 FAR = 0.7  # the length of the rest of a query of which a head says little: half of it squared
 DENSE = 16  # where one bound of so many must be looked into, whole products cost no more
-PAIRS_AT_ONCE = 256  # rows and queries copied: 512 KB each for 512 numbers
+SCORED_AT_ONCE = 256  # rows and queries copied: 512 KB each for 512 numbers
 
 
 def shortlist(
@@ -127,8 +127,8 @@ def _product(heads: Float32, bounds: Float32) -> Float32:
 def _scored(queries: Float32, vectors: Float32, query: Index, row: Index) -> Pairs:
     """The pairs (query[i], row[i]) with their scores."""
     score = np.empty(len(row), np.float32)
-    for s in range(0, len(row), PAIRS_AT_ONCE):
-        at = slice(s, s + PAIRS_AT_ONCE)
+    for s in range(0, len(row), SCORED_AT_ONCE):
+        at = slice(s, s + SCORED_AT_ONCE)
         score[at] = np.vecdot(vectors.take(row[at], axis=0), queries.take(query[at], axis=0))
     return Pairs(query, row, score)
 
@@ -165,13 +165,13 @@ def _by_products(
             Pairs(found.query, found.row + s if rows is None else rows[found.row + s], found.score)
         )
     seen = Pairs.joined(out)
-    return seen.where(seen.score >= low[seen.query])  # the bounds of the first were low
+    return seen.where(seen.score >= low[seen.query])  # the first were held against less
 
 
 def _by_maxima(
-    scores: Float32, k: int, bounds: Float32, tops: Float32
+    scores: Float32, k: int, low: Float32, tops: Float32
 ) -> tuple[Pairs, Float32, Float32]:
-    """Of scores (n, q) those at or above each query's bound, which rises with what is seen.
+    """Of scores (n, q) those at or above each query's low, which rises with what is seen.
 
     The maxima of k blocks of scores are k scores, so the k-th best score is no less than the k-th
     largest maximum: only blocks that reach it are looked into (a partition of all the scores costs
@@ -185,17 +185,17 @@ def _by_maxima(
     tops = np.concatenate([tops, maxima])
     if len(tops) >= k:
         tops = np.partition(tops, -k, axis=0)[-k:]
-        bounds = np.maximum(bounds, tops.min(axis=0) - np.float32(2 * MARGIN))
-    block, query = np.nonzero(maxima >= bounds)
+        low = np.maximum(low, tops.min(axis=0) - np.float32(2 * MARGIN))
+    block, query = np.nonzero(maxima >= low)
     inside = grid[:, block, query]
-    place, pair = np.nonzero(inside >= bounds[query])
-    rest, rest_query = np.nonzero(scores[blocks * size :] >= bounds)
+    place, pair = np.nonzero(inside >= low[query])
+    rest, rest_query = np.nonzero(scores[blocks * size :] >= low)
     seen = Pairs(
         np.concatenate([query[pair], rest_query]),
         np.concatenate([place * blocks + block[pair], rest + blocks * size]),
         np.concatenate([inside[place, pair], scores[rest + blocks * size, rest_query]]),
     )
-    return seen.where(np.isfinite(seen.score)), tops, bounds
+    return seen.where(np.isfinite(seen.score)), tops, low
 
 
 def _by_faiss(queries: Float32, rows: Float32, k: int, low: Float32) -> Pairs:
