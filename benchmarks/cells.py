@@ -126,10 +126,8 @@ def _measure(
         said = "were a vector in its nearest cell only"
         rows.append(row(what, f"share of rows at recall@10 {goal}", [alone], "ratio", "warm", said))
         ratio, said = ms / 1000 / median(exact), f"{ms:.2f} ms a query"
-        if len(vectors) >= 1_000_000:
-            rows.append(ratio_row(what, "cells / exact", ratio, "warm", said, 0.1, False))
-        else:
-            rows.append(row(what, "cells / exact", [ratio], "ratio", "warm", said))
+        most = 0.1 if len(vectors) >= 1_000_000 else None
+        rows.append(ratio_row(what, "cells / exact", ratio, "warm", said, most, False))
         whole = ms / 1000 / median(taken["exact, whole vectors"])
         rows.append(row(what, "cells / exact, whole vectors", [whole], "ratio", "warm", ""))
         rows.append(_skipped(what, shard, cells, queries, nprobe))

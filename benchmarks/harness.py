@@ -127,10 +127,12 @@ def ratio_row(
     value: float,
     state: Literal["cold", "warm"],
     includes: str,
-    limit: float,
+    limit: float | None,
     at_least: bool,
 ) -> Row:
-    """A goal that is a ratio: met when `value` is at least (or at most) the limit."""
+    """A ratio and its goal: met when it is at least (or at most) the limit; None is no goal."""
+    if limit is None:
+        return row(what, subject, [value], "ratio", state, includes)
     goal = f"at {'least' if at_least else 'most'} {limit:g}"
     met = value >= limit if at_least else value <= limit
     return row(what, subject, [value], "ratio", state, includes, goal, met)

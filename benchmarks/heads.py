@@ -42,7 +42,7 @@ def _measured(name: str, vectors: Float32, queries: Float32) -> list[Row]:
     part = with_heads(whole)
     built = time.perf_counter() - start
     what = f"{name}, {len(vectors):,} x {vectors.shape[1]}"
-    if part.heads is None or part.basis is None:
+    if part.heads is None:
         return [row(what, "heads", [0], "numbers", "cold", "none: too many directions")]
     share = part.heads.shape[1] / vectors.shape[1]
     rest = f"{np.square(part.heads[:, -1]).mean():.3f} of the squared length is left out"

@@ -48,13 +48,11 @@ def _beside_faiss(
     ours = median(done["engine.match"])
     ratio = median(done["faiss.knn"]) / ours
     said = "plan, Spark, float64 decision, ids, ranks, Arrow"
-    name = "faiss.knn / engine.match"
+    subject = "faiss.knn / engine.match"
     return [
         row(what, "faiss.knn", done["faiss.knn"], "s", "warm", "2 threads, scores and places"),
         row(what, "engine.match", done["engine.match"], "s", "warm", said),
-        row(what, name, [ratio], "ratio", "warm", "throughput")
-        if goal is None
-        else ratio_row(what, name, ratio, "warm", "throughput", goal, True),
+        ratio_row(what, subject, ratio, "warm", "throughput", goal, True),
     ], ours
 
 
@@ -70,10 +68,7 @@ def _peers(size: tuple[int, int], ours: float, full: bool) -> list[Row]:
         rows.append(row(what, who, [taken], "s", "warm", said))
         ratio, name = ours / (size[0] * size[1] / taken), f"engine.match / {who}"
         said = f"pairs a second, ours at {LOST:,} x {FOUND:,}"
-        if least is None:
-            rows.append(row(what, name, [ratio], "ratio", "warm", said))
-        else:
-            rows.append(ratio_row(what, name, ratio, "warm", said, least, True))
+        rows.append(ratio_row(what, name, ratio, "warm", said, least, True))
 
     if taken := _peer("spark43", "nearest_by.py", paths):
         said = "pyspark 4.3, cached frames, vector function"

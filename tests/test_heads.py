@@ -126,7 +126,7 @@ def test_hidden_rows_stay_hidden_whatever_is_known_before() -> None:
 def test_a_block_over_several_shards_gets_what_each_alone_gives(tmp_path: Path) -> None:
     """Though a shard knows what those before it reached: dates, deletes, any number of photos."""
     rng = np.random.default_rng(7)
-    shards, posts = [], []
+    shards = []
     for n in range(3):
         mine = [
             brute.Plain(f"p{n}{i:04d}", few_directions(rng, int(rng.integers(1, 3))), None)
@@ -142,7 +142,6 @@ def test_a_block_over_several_shards_gets_what_each_alone_gives(tmp_path: Path) 
             )
         )
         assert shards[-1].photos.heads is not None
-        posts += mine
     queries = few_directions(rng, 80)
     first = tuple(int(day) if day < 85 else None for day in rng.integers(0, 90, 80))
     asked = tuple(Vectors(query) for query in queries)

@@ -24,7 +24,7 @@ from matching_spark.similarity import (
     Part,
     floor_of,
     from_cosine,
-    kth_best,
+    low_of,
     near_best,
 )
 
@@ -120,11 +120,11 @@ def scan_all(
     parts: list[Scanned] = []
     seen, floors = Pairs.joined([]), None
     for shard in shards:
-        parts.append(scan(shard, request, centroids, floors))
-        if request.fusion is None:
+        if parts and request.fusion is None:
             seen = Pairs.joined([seen, parts[-1].pairs])
-            floors = kth_best(seen, request.top_k, len(request.queries)) - np.float32(2 * MARGIN)
+            floors = low_of(seen, request.top_k, len(request.queries))
             seen = seen.where(seen.score >= floors[seen.query])
+        parts.append(scan(shard, request, centroids, floors))
     return parts
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from matching_spark.heads import bounds_of
 from matching_spark.product import columns_of, product
-from matching_spark.similarity import MARGIN, Float32, Index, Mask, Pairs, Part, kth_best
+from matching_spark.similarity import MARGIN, Float32, Index, Mask, Pairs, Part, low_of
 
 BLOCK = 128  # scores whose maximum is looked at first
 FAISS_FROM = 256  # queries; between 16 and 255 faiss.knn takes 5 to 9 times as long as a product
@@ -101,7 +101,7 @@ def _by_heads(
         if s >= 2 * settled:
             settled = s
             seen = Pairs.joined(out)
-            low = np.maximum(low, kth_best(seen, k, len(queries)) - np.float32(2 * MARGIN))
+            low = np.maximum(low, low_of(seen, k, len(queries)))
             out = [seen.where(seen.score >= low[seen.query])]
     seen = Pairs.joined(out)
     return seen.where(seen.score >= low[seen.query])  # the first were held against less
@@ -137,13 +137,16 @@ def _by_products(
     queries: Float32, vectors: Float32, k: int, low: Float32, allowed: Mask | None
 ) -> Pairs:
     """The same by whole vectors (n, d), of those that reach low (q,)."""
-    rows = None if allowed is None or allowed.all() else np.flatnonzero(allowed)
-    # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
-    # copied. One pass over the matrix costs less than copying more than a quarter of its rows.
     by_faiss = len(queries) >= FAISS_FROM
-    hidden = None
-    if rows is not None and not by_faiss and 4 * len(rows) > len(vectors):
-        rows, hidden = None, ~allowed  # type: ignore[operator]
+    rows: Index | None = None
+    hidden: Mask | None = None
+    if allowed is not None:
+        # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
+        # copied. One pass over the matrix costs less than copying more than a quarter of its rows.
+        if by_faiss or 4 * np.count_nonzero(allowed) <= len(vectors):
+            rows = np.flatnonzero(allowed)
+        else:
+            hidden = ~allowed
     count = len(vectors) if rows is None else len(rows)
     tops = np.empty((0, len(queries)), dtype=np.float32)
     out: list[Pairs] = []

@@ -226,15 +226,16 @@ class Pairs:
         return Pairs(numbers[self.query], self.row, self.score)
 
 
-def kth_best(pairs: Pairs, k: int, queries: int) -> Float32:
-    """(queries,) the k-th best score of each query, -inf where it has fewer; each pair once."""
+def low_of(pairs: Pairs, k: int, queries: int, margin: float = MARGIN) -> Float32:
+    """(queries,) what a score must reach that may be among its query's k best, each being off by
+    margin; -inf where there are fewer than k. Each pair is there once."""
     order = np.lexsort((-pairs.score, pairs.query))
     counts = np.bincount(pairs.query, minlength=queries)
     last = np.cumsum(counts) - counts + k - 1
-    kth = np.full(queries, -np.inf, np.float32)
+    low = np.full(queries, -np.inf, np.float32)
     full = counts >= k
-    kth[full] = pairs.score[order[last[full]]]
-    return kth
+    low[full] = pairs.score[order[last[full]]] - np.float32(2 * margin)
+    return low
 
 
 def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
@@ -243,15 +244,8 @@ def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
     A pair is in one part, and there once.
     """
     joined = Pairs.joined(parts)
-    order = np.lexsort((-joined.score, joined.query))
-    query, score = joined.query[order], joined.score[order]
-    first = np.searchsorted(query, query)
-    count = np.searchsorted(query, query, side="right") - first
-    kth = score[np.minimum(first + k, first + count) - 1]
-    keep = np.empty(len(order), dtype=bool)
-    keep[order] = (count <= k) | (score >= kth - np.float32(2 * margin))
-    ends = np.cumsum([len(part.query) for part in parts])
-    return [part.where(mine) for part, mine in zip(parts, np.split(keep, ends[:-1]), strict=True)]
+    low = low_of(joined, k, int(joined.query.max(initial=-1)) + 1, margin)
+    return [part.where(part.score >= low[part.query]) for part in parts]
 
 
 def floor_of(threshold: float | None, metric: Metric) -> float:
