@@ -1,5 +1,6 @@
 """Brute force: every post's score in float64, sorted; what every route must give."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ class Plain:
     post_id: str
     photos: np.ndarray
     text: np.ndarray | None
+    day: dt.date | None = None
 
 
 def similarity(a: np.ndarray, b: np.ndarray, metric: str) -> float:

@@ -45,7 +45,7 @@ def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataF
                 "post_id": post.post_id,
                 "kind": "found",
                 "status": "open",
-                "happened_on": None,
+                "happened_on": post.day,
                 "photos": photos,
                 "text_vector": text,
             }

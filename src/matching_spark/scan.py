@@ -234,20 +234,26 @@ def _apart(
 
 
 def _posts(side: _Side, queries: Float32, k: int, floors: Float32, early: "_Early | None") -> Pairs:
-    """The posts of the best rows, until there are k of them or no more rows."""
+    """The posts of the best rows, of more of them until k posts are sure or no row is left.
+
+    They are where the k-th post scores no less than the wanted-th best row: then the cosines of k
+    posts are no less than that row's score - MARGIN. A row that is left out scores below it by more
+    than 2 MARGIN (or below the floor), so its cosine is below it by more than MARGIN: it makes no
+    post one of the k best. Of a k-th post in the margin below, one left out may be the better.
+    """
     part, allowed = side.part, side.allowed()
     asked = np.arange(len(queries))
     wanted = k if part.most <= 1 and early is None else 4 * k
     out = []
     while len(asked):
         best = shortlist(queries[asked], part, wanted, floors[asked], allowed)
-        rows = np.bincount(best.query, minlength=len(asked))
         posts = best.of(part.owners, asked[best.query])
         if early is not None:
             posts = posts.where(~early(posts))
         posts = posts.best_of_rows()
-        there = np.bincount(posts.query, minlength=len(queries))[asked]
-        done = (there >= k) | (rows < wanted)
+        kth = low_of(posts, k, len(queries), margin=0)[asked]  # -inf where there are fewer
+        above = np.bincount(best.query[best.score > kth[best.query]], minlength=len(asked))
+        done = above < wanted
         finished = np.zeros(len(queries), dtype=bool)
         finished[asked[done]] = True
         out.append(posts.where(finished[posts.query]))
