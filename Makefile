@@ -88,15 +88,15 @@ STEPS :=
 FLAGS = --data $(DATA) $(if $(STEPS),--steps $(STEPS))
 
 model: $(TORCH)/.ready ## train the small CLIP again, both towers, measure it, write its card: hours
-	$(TORCH)/bin/python training/train.py $(FLAGS) --out $(DATA)/image.pt
-	$(TORCH)/bin/python training/export.py image $(DATA)/image.pt $(MODEL)
+	PYTHONPATH=src $(TORCH)/bin/python training/train.py $(FLAGS) --out $(DATA)/image.pt
+	PYTHONPATH=src $(TORCH)/bin/python training/export.py image $(DATA)/image.pt $(MODEL)
 	$(MAKE) text-tower
 
 text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that is there, and the card
-	$(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx $(FLAGS) --out $(DATA)/text.pt
-	$(TORCH)/bin/python training/export.py text $(DATA)/text.pt $(MODEL)
-	$(TORCH)/bin/python training/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/measured.json
-	$(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
+	PYTHONPATH=src $(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx $(FLAGS) --out $(DATA)/text.pt
+	PYTHONPATH=src $(TORCH)/bin/python training/export.py text $(DATA)/text.pt $(MODEL)
+	PYTHONPATH=src $(TORCH)/bin/python training/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/measured.json
+	PYTHONPATH=src $(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
 
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site

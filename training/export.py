@@ -7,6 +7,9 @@ import argparse
 import json
 from pathlib import Path
 
+import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
+
+# isort: split
 import numpy as np
 import onnx
 import onnxruntime as ort

@@ -11,6 +11,9 @@ import math
 import random
 from pathlib import Path
 
+import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
+
+# isort: split
 import numpy as np
 import onnxruntime as ort
 import torch

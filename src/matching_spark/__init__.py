@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from matching_spark import telemetry
+
 if TYPE_CHECKING:
     from matching_spark.clip import ClipModel
     from matching_spark.config import Settings
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from matching_spark.session import start_session
     from matching_spark.similarity_engine import Query, SimilarityEngine
     from matching_spark.table import PostsTable
+
+telemetry.turn_off()
 
 __all__ = [
     "ClipModel",

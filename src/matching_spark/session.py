@@ -15,6 +15,7 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from matching_spark import telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
 
@@ -75,7 +76,8 @@ def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
     profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
     with _jvm_stderr() as said:
         try:
-            yield conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
+            given = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
+            yield given | telemetry.of_executors()
         except Exception as error:
             raise StorageError(
                 f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "
