@@ -22,6 +22,7 @@ from matching_spark.config import Cache
 from matching_spark.scan import Vectors
 from matching_spark.similarity import unit
 from tests import brute
+from tests.cluster import guardian
 
 CACHE = Path(Cache().folder)
 COMMAND = (sys.executable, "-m", "matching_spark.main")
@@ -63,9 +64,22 @@ class Disk:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of this process's tests; no daemon in it outlives them, however they end."""
     # Ended by a time limit, these tests clean up as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder: Path = tmp_path_factory.getbasetemp()
+    with subprocess.Popen(
+        [sys.executable, guardian.__file__, str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is not for it
+    ) as process:
+        yield folder
+        process.communicate(guardian.DONE)
+
+
+@pytest.fixture(scope="session")
+def place(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("cluster")
     return folder
 

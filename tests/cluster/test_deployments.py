@@ -136,7 +136,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
 
 
 @pytest.fixture
-def yarn(tmp_path: Path) -> Iterator[Cluster]:
+def yarn(guarded: Path, tmp_path: Path) -> Iterator[Cluster]:
     folder = tmp_path / "yarn"
     try:
         yield up(folder, CACHE, manager="yarn")
