@@ -1,5 +1,8 @@
 """A development cluster without Docker: HDFS and Spark, or YARN, as processes on loopback.
 
+Spark talks only to who knows the cluster's secret. HDFS and YARN believe the name of a user that a
+client gives: against that only Kerberos helps, which is not here.
+
 Ports are free ones, and stay the same while the data are kept; data, logs and the list of processes
 lie in one folder.
 """
@@ -18,9 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from matching_spark import cluster_conf
 from matching_spark.daemons import (
     HADOOP,
-    HOST,
     MAVEN,
     START_S,
     YARN,
@@ -32,6 +35,7 @@ from matching_spark.daemons import (
     tail,
 )
 from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.loopback import HOST
 
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
@@ -59,6 +63,11 @@ class Cluster:
         values = json.loads(path.read_text(encoding="utf-8"))
         return cls(**values | {"processes": tuple(Process(**p) for p in values["processes"])})
 
+    @property
+    def spark_conf(self) -> str:
+        """What SPARK_CONF_DIR must name for a client: the cluster's secret is there."""
+        return str(Path(self.folder) / "conf" / cluster_conf.CLIENT)
+
     def save(self) -> None:
         part = Path(self.folder) / f"{STATE}.part"
         part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
@@ -72,7 +81,7 @@ class Cluster:
         for each, process in zip(values["processes"], self.processes, strict=True):
             each["alive"] = process.alive
         live = {"live_datanodes": self.live_datanodes(), "live_workers": self.live_workers()}
-        return values | live
+        return values | live | {"spark_conf": self.spark_conf}
 
     def live_datanodes(self) -> int | None:
         """As the NameNode counts them; None while it does not answer."""
@@ -162,6 +171,8 @@ def _start(
     if not (start.folder / "name" / "current").exists():
         progress("formatting HDFS")
         start.format()
+    source = cluster_conf.write(start.folder / "conf", yarn)
+    progress(f"writing Spark's settings for its clients, those of {source} and a secret")
     progress("starting the NameNode and DataNodes")
     start.namenode()
     for i in range(datanodes):

@@ -44,9 +44,13 @@ def up(
     )
     _show(run, started.to_dict())
     errors.print(
-        f"use it: export HADOOP_CONF_DIR={started.hadoop_conf} "
+        f"use it: export SPARK_CONF_DIR={started.spark_conf} HADOOP_CONF_DIR={started.hadoop_conf} "
         f"MATCHING_TABLE={started.hdfs}/lostfound MATCHING_SPARK__MASTER={started.master}"
     )
+    others = "HDFS believes any user name: others who may log in here can change what lies there"
+    if started.master == "yarn":
+        others = f"{others}, and YARN too: they can run programs as you"
+    errors.print(f"{others}; for data that matter use a cluster with Kerberos")
 
 
 @app.command()

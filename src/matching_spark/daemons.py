@@ -17,7 +17,9 @@ from xml.sax.saxutils import escape
 
 import pyspark
 
+from matching_spark.cluster_conf import DAEMONS
 from matching_spark.errors import StorageError
+from matching_spark.loopback import HOST
 
 MAVEN = "https://repo1.maven.org/maven2"
 HADOOP = {  # path -> sha256
@@ -49,7 +51,6 @@ YARN = {
         "ae475120e9fcd99b4b00b38329bd61cdc5eb754eee03fe66c01f50e137724f99"
     ),
 }
-HOST = "127.0.0.1"
 START_S = 90
 # Seven JVMs on one machine: a small heap, one thread to collect it, less compiling at the start.
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -107,6 +108,8 @@ class Daemons:
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
             # With two DataNodes there is none to take a dead one's place in a pipeline.
             "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
+            # A page that its owner looks at in a browser cannot write by HTTP.
+            "dfs.webhdfs.rest-csrf.enabled": "true",
         }
         self._yarn = {
             "yarn.resourcemanager.hostname": HOST,
@@ -125,6 +128,12 @@ class Daemons:
             # A development machine's disk may be nearly full and is good all the same.
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "99.5",
             "yarn.nodemanager.delete.debug-delay-sec": "0",
+            # Spark submits by RPC; HTTP would take an application from anybody, also from a page
+            # that its owner looks at in a browser.
+            "yarn.webapp.enable-rest-app-submissions": "false",
+            "yarn.resourcemanager.webapp.ui-actions.enabled": "false",
+            "yarn.resourcemanager.webapp.rest-csrf.enabled": "true",
+            "yarn.nodemanager.webapp.rest-csrf.enabled": "true",
         }
         self._conf("client", {}, {})
 
@@ -198,7 +207,7 @@ class Daemons:
         path = f"{self.folder / 'conf' / 'client'}{os.pathsep}{self._home / 'jars' / '*'}"
         return [
             *(self._java, *JVM, *OPENS, "-cp", path, f"org.apache.spark.deploy.{daemon}"),
-            *("--host", HOST, *arguments),
+            *("--host", HOST, "--properties-file", str(self.folder / "conf" / DAEMONS), *arguments),
         ]
 
     def _start(self, name: str, command: list[str], page: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from matching_spark import telemetry
+from matching_spark import loopback, telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
 
@@ -28,6 +29,11 @@ def conf_dir() -> Path:
     """Where spark-defaults.conf is: in SPARK_CONF_DIR, else in the project's own conf/."""
     if named := os.environ.get("SPARK_CONF_DIR"):
         return Path(named)
+    return project_conf_dir()
+
+
+def project_conf_dir() -> Path:
+    """The project's own conf/: in the wheel, or in the checkout."""
     packaged = Path(__file__).parent / "conf"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
@@ -38,14 +44,18 @@ def read_conf(file: Path) -> dict[str, str]:
         lines = file.read_text("utf-8").splitlines()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
-    pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
-    return {key: value.strip() for key, value in pairs}
+    # As java.util.Properties has it: a space, = or : between them, ! for a comment too.
+    said = [text for line in lines if (text := line.strip()) and text[0] not in "#!"]
+    pairs = [re.split(r"\s*[=:\s]\s*", text, maxsplit=1) for text in said]
+    return {key: value[0] if value else "" for key, *value in pairs}
 
 
 def start_session(settings: Settings | None = None) -> SparkSession:
     """A SparkSession with conf/spark-defaults.conf and the settings' own Spark keys applied.
 
-    Raises StorageError when Spark or its cluster cannot be started.
+    With a local master nobody else can reach it (loopback.py), nor the cluster of a later session
+    of this process: it has one JVM, which has one address. Raises StorageError when Spark or its
+    cluster cannot be started.
     """
     with _starting(settings or Settings()) as conf:
         spark = SparkSession.builder.config(map=conf).getOrCreate()
@@ -76,14 +86,26 @@ def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
     profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
     with _jvm_stderr() as said:
         try:
-            given = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
-            yield given | telemetry.of_executors()
+            conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
+            whole = _defaults() | conf
+            conf |= telemetry.of_executors() | loopback.private(whole)
+            with loopback.jvm_at((whole | conf).get("spark.driver.host")):
+                yield conf
         except Exception as error:
             raise StorageError(
                 f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "
                 "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
                 "packages"
             ) from error
+
+
+def _defaults() -> dict[str, str]:
+    """What Spark has of every key before a session's own: as it will read it, or has read it."""
+    if SparkContext._gateway or "PYSPARK_GATEWAY_PORT" in os.environ:  # or spark-submit has
+        SparkContext._ensure_initialized()
+        return dict(SparkConf().getAll())
+    file = conf_dir() / "spark-defaults.conf"
+    return (read_conf(file) if file.exists() else {}) | loopback.submitted()
 
 
 def _hadoop(hadoop: Hadoop) -> dict[str, str]:

@@ -127,10 +127,17 @@ def session(started: Cluster) -> Iterator[SparkSession]:
         spark={"conf": conf, "profile": "cluster"},  # type: ignore[arg-type]
         hadoop={"conf_dir": started.hadoop_conf},  # type: ignore[arg-type]
     )
-    spark = start_session(settings)
-    assert spark.sparkContext.master == started.master
-    yield spark
-    spark.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", started.spark_conf)
+        spark = start_session(settings)
+        assert spark.sparkContext.master == started.master
+        yield spark
+        spark.stop()
+
+
+def client(cluster: Cluster) -> dict[str, str]:
+    """What `cluster up` says to export."""
+    return {"SPARK_CONF_DIR": cluster.spark_conf, "HADOOP_CONF_DIR": cluster.hadoop_conf}
 
 
 def run(
@@ -146,7 +153,7 @@ def run(
     where: tuple[str, ...] = ("--table", table)
     if command != "status":
         where = (*where, "--conf", f"spark.master={master or cluster.master}")
-    environment = os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf} | env
+    environment = os.environ | client(cluster) | env
     done = subprocess.run(
         [*COMMAND, command, *arguments, *where],
         capture_output=True,

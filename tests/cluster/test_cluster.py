@@ -27,7 +27,7 @@ from matching_spark.posts import Post
 from matching_spark.scan import Vectors
 from matching_spark.sources import read_posts
 from tests import brute
-from tests.cluster.conftest import CACHE, COMMAND, run
+from tests.cluster.conftest import CACHE, COMMAND, client, run
 
 TABLE = "lostfound"
 IDS = list[tuple[str, float]]
@@ -145,7 +145,7 @@ def test_a_job_that_no_worker_can_do_is_named(cluster: Cluster, world: World) ->
         command,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"HADOOP_CONF_DIR": cluster.hadoop_conf},
+        env=os.environ | client(cluster),
     ) as running:
         late = threading.Timer(120, running.kill)
         late.start()

@@ -17,7 +17,7 @@ from matching_spark import PostsTable, storage
 from matching_spark.cluster import Cluster, down, up
 from matching_spark.daemons import write_xml
 from matching_spark.demo.world import World
-from tests.cluster.conftest import CACHE, run
+from tests.cluster.conftest import CACHE, client, run
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -61,12 +61,12 @@ def flags(conf: dict[str, str]) -> tuple[str, ...]:
     return tuple(word for key, value in conf.items() for word in ("--conf", f"{key}={value}"))
 
 
-def assert_not_ours(master: str, conf: dict[str, str], cwd: Path, hadoop_conf: str) -> None:
+def assert_not_ours(cluster: Cluster, conf: dict[str, str], cwd: Path) -> None:
     """The Python of the executors, and all that it imports, came in the archive."""
-    env = os.environ | {
-        "MATCHING_SPARK__MASTER": master,
+    env = os.environ | client(cluster)
+    env |= {
+        "MATCHING_SPARK__MASTER": cluster.master,
         "MATCHING_SPARK__CONF": json.dumps(conf),
-        "HADOOP_CONF_DIR": hadoop_conf,
     }
     done = subprocess.run(
         [sys.executable, "-c", WHERE], env=env, cwd=cwd, capture_output=True, text=True, check=False
@@ -81,7 +81,7 @@ def test_executors_without_the_project_get_it_packed(
     cluster: Cluster, world: World, packed: Path, tmp_path: Path
 ) -> None:
     conf = shipped(packed)
-    assert_not_ours(cluster.master, conf, tmp_path, cluster.hadoop_conf)
+    assert_not_ours(cluster, conf, tmp_path)
     uri = f"{cluster.hdfs}/packed"
     report = run(cluster, "ingest", str(world.lost), *flags(conf), table=uri)
     assert report["rejected"] == 0
@@ -102,15 +102,12 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     }
     submit = [
         *(str(Path(sys.executable).parent / "spark-submit"), "--master", cluster.master),
-        *("--properties-file", str(ROOT / "conf" / "cluster.conf"), "--load-spark-defaults"),
+        *("--properties-file", f"{cluster.spark_conf}/cluster.conf", "--load-spark-defaults"),
         *("--archives", f"{packed}#environment", *flags(conf)),
         str(ROOT / "src" / "matching_spark" / "main.py"),
     ]
-    env = {
-        "HADOOP_CONF_DIR": cluster.hadoop_conf,
-        "SPARK_CONF_DIR": str(ROOT / "conf"),
-        "PYSPARK_DRIVER_PYTHON": sys.executable,  # of the launcher; the key above is of the driver
-    }
+    env = client(cluster)
+    env["PYSPARK_DRIVER_PYTHON"] = sys.executable  # of the launcher; the key above is of the driver
 
     def call(*arguments: str) -> dict[str, Any]:
         done = subprocess.run(

@@ -1,0 +1,166 @@
+"""A development cluster is its owner's alone: what it listens on, and what strangers get there."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyspark
+import pytest
+
+from matching_spark.cluster import Cluster, down, up
+from matching_spark.demo.world import World
+from matching_spark.session import project_conf_dir, read_conf
+from tests.cluster.conftest import CACHE, COMMAND, client
+from tests.listening import Listener, beyond_loopback, listeners, watched
+from tests.test_loopback import needs_root, tried
+
+pytestmark = pytest.mark.cluster
+# A job that leaves a file behind when it runs.
+JOB = """
+import sys
+from pathlib import Path
+from pyspark import SparkConf, SparkContext
+context = SparkContext(conf=SparkConf().set("spark.cores.max", "1"))
+made = sys.argv[1]
+context.parallelize([0], 1).foreach(lambda _: Path(made).touch())
+"""
+
+
+def of(cluster: Cluster) -> list[int]:
+    return [process.pid for process in cluster.processes]
+
+
+def ports(seen: set[Listener]) -> set[int]:
+    return {each.port for each in seen if each.port is not None}
+
+
+def ask(url: str, data: bytes | None = None) -> int:
+    """The status of an answer; JSON is posted where there is data."""
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_nothing_listens_beyond_loopback(cluster: Cluster, world: World, tmp_path: Path) -> None:
+    """Daemons, executors and the driver, its page too, while an ingest runs."""
+    where = ("--table", f"{cluster.hdfs}/closed", "--conf", f"spark.master={cluster.master}")
+    command = [*COMMAND, "ingest", str(world.lost), "--conf", "spark.ui.enabled=true", *where]
+    _, seen = watched(command, os.environ | client(cluster), tmp_path, *of(cluster))
+    assert len(ports(seen)) > len(cluster.processes)
+    assert beyond_loopback(seen) == []
+
+
+def test_the_master_takes_no_orders_by_http(cluster: Cluster) -> None:
+    master = cluster.process("master")
+    own = {urlsplit(url).port for url in (cluster.master, master.page)}
+    assert ports(listeners([master.pid])) == own  # and 6066, or the next free one, is not there
+    page = str(master.page)
+    assert 'action="app/kill/"' not in urllib.request.urlopen(page).read().decode()
+
+
+def test_the_secret_is_the_owners_alone(cluster: Cluster) -> None:
+    conf = Path(cluster.folder) / "conf"
+    secret = read_conf(conf / "daemons.conf")["spark.authenticate.secret"]
+    assert (
+        read_conf(Path(cluster.spark_conf) / "spark-defaults.conf")["spark.authenticate.secret"]
+        == secret
+    )
+    assert len(secret) == 64
+    holding = [f for f in conf.rglob("*") if f.is_file() and secret in f.read_text("utf-8")]
+    assert len(holding) == 2
+    assert {file.stat().st_mode & 0o777 for file in holding} == {0o600}
+    shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert secret not in shown.stdout
+
+
+@needs_root
+def test_another_user_is_refused_by_every_daemon_of_spark(cluster: Cluster) -> None:
+    daemons = [p for p in cluster.processes if p.name.startswith(("master", "worker"))]
+    pages = {urlsplit(str(p.page)).port for p in daemons}
+    found = ports(listeners(p.pid for p in daemons)) - pages
+    assert len(found) == len(daemons)
+    for answer in tried("/jars/any.jar", *map(str, found)).values():
+        assert "Expected SaslMessage" in answer["call"]
+        assert "Unauthenticated call" in answer["file"]
+
+
+@pytest.mark.parametrize("secret", [None, "a-guess"])
+def test_who_does_not_know_the_secret_runs_nothing(
+    cluster: Cluster, tmp_path: Path, secret: str | None
+) -> None:
+    """By spark-submit, which gives up after a minute."""
+    script, made = tmp_path / "job.py", tmp_path / "made"
+    script.write_text(JOB)
+    told = {"spark.authenticate": "true", "spark.authenticate.secret": secret} if secret else {}
+    conf = [word for key, value in told.items() for word in ("--conf", f"{key}={value}")]
+    submit = [str(Path(sys.executable).parent / "spark-submit"), "--master", cluster.master]
+    command = [*submit, *conf, str(script), str(made)]
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+
+    def submitted(conf_dir: str) -> int:
+        env = os.environ | python | {"SPARK_CONF_DIR": conf_dir}
+        return subprocess.run(command, env=env, capture_output=True, check=False).returncode
+
+    assert submitted(str(project_conf_dir())) != 0
+    assert not made.exists()
+    if secret is None:  # control: the owner's does
+        assert submitted(cluster.spark_conf) == 0
+        assert made.exists()
+
+
+@pytest.fixture(scope="module")
+def yarn(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("closed") / "yarn"
+    try:
+        yield up(folder, CACHE, manager="yarn", workers=1)
+    finally:
+        if Cluster.load(folder):
+            down(folder, delete=True)
+
+
+def test_nothing_of_yarn_listens_beyond_loopback(
+    yarn: Cluster, world: World, tmp_path: Path
+) -> None:
+    jars = Path(pyspark.__file__).parent / "jars"
+    conf = {
+        "spark.master": "yarn",
+        "spark.yarn.jars": f"local:{jars}/*",
+        "spark.yarn.am.memory": "512m",
+        "spark.executor.memory": "512m",
+        "spark.executor.memoryOverhead": "512m",
+        "spark.executor.instances": "1",
+    }
+    flags = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
+    command = [*COMMAND, "ingest", str(world.lost), *flags, "--table", f"{yarn.hdfs}/closed"]
+    out, seen = watched(command, os.environ | client(yarn), tmp_path, *of(yarn))
+    assert json.loads(out)["accepted"] > 0
+    assert len(ports(seen)) > len(yarn.processes)
+    assert beyond_loopback(seen) == []
+
+
+def test_yarn_and_hdfs_take_no_orders_of_a_browser(yarn: Cluster) -> None:
+    """From a page of somebody else's: it can post, and cannot set the header that is asked for."""
+    apps = f"{yarn.process('resourcemanager').page}/ws/v1/cluster/apps/new-application"
+    files = f"{yarn.process('namenode').page}/webhdfs/v1/theirs?op=MKDIRS&user.name=root"
+
+    def as_browser(url: str, method: str) -> int:
+        browser = {"User-Agent": "Mozilla/5.0", "Content-Type": "text/plain"}
+        request = urllib.request.Request(url, b"{}", browser, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert as_browser(apps, "POST") in (400, 403)
+    assert as_browser(files, "PUT") == 400
+    assert ask(apps, b"{}") == 403  # nor of anybody else: Spark submits by RPC

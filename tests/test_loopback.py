@@ -1,0 +1,185 @@
+"""Nobody but this user of this machine reaches a Spark whose master is local."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matching_spark import loopback
+from matching_spark.demo.world import World
+from tests import stranger
+from tests.listening import Listener, beyond_loopback, listeners, tree, watched
+
+ROOT = Path(__file__).parents[1]
+MAIN = [sys.executable, "-m", "matching_spark.main"]
+FEW = ("--conf", "spark.sql.shuffle.partitions=2")
+# A session with a worker, held until stdin closes; under a umask that keeps nobody out.
+HOLD = """
+import json, os, sys
+os.umask(0)
+from matching_spark import Settings, start_session
+spark = start_session(Settings(spark={"conf": json.loads(sys.argv[1])}))
+spark.sparkContext.parallelize([0], 1).map(str).collect()
+env = spark._jvm.org.apache.spark.SparkEnv.get()
+ports = [env.rpcEnv().address().port(), env.blockManager().blockManagerId().port()]
+jars = [jar.rpartition("/")[2] for jar in spark._jsc.sc().listJars().mkString(" ").split()]
+print(json.dumps({"ports": ports, "jar": "/jars/" + jars[0]}), flush=True)
+sys.stdin.read()
+spark.stop()
+"""
+
+
+def test_the_kernels_lists_are_read_rightly() -> None:
+    with socket.socket() as everywhere, socket.socket() as here:
+        everywhere.bind(("0.0.0.0", 0))
+        here.bind(("127.0.0.1", 0))
+        for each in (everywhere, here):
+            each.listen()
+        seen = listeners([os.getpid()])
+        beyond = Listener("tcp", "0.0.0.0", everywhere.getsockname()[1])
+        assert beyond in beyond_loopback(seen)
+        assert Listener("tcp", "127.0.0.1", here.getsockname()[1]) in seen - {beyond}
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as mapped:
+        mapped.bind(("::ffff:127.0.0.1", 0))
+        port = mapped.getsockname()[1]
+        (found,) = [each for each in listeners([os.getpid()]) if each.port == port]
+        assert (found.protocol, found.on_loopback) == ("udp6", True)
+
+
+def test_an_ingest_and_searches_listen_on_loopback_alone(world: World, tmp_path: Path) -> None:
+    """start_session and start_context; with the pages turned on, too."""
+    table = ("--table", str(tmp_path / "table"))
+    env = dict(os.environ)
+    pages = ("--conf", "spark.ui.enabled=true", "--conf", "spark.master=local[2]")
+    asked = ("search", "--image", str(world.query_photo), "--runner", "spark", *table)
+    cases = (
+        ("ingest", str(world.found), *FEW, *pages, *table),
+        (*asked, "--conf", "spark.master=local"),
+        (*asked, "--conf", "spark.master=local[2,3]", *pages[:2]),
+    )
+    for case in cases:
+        _, seen = watched([*MAIN, *case], env, tmp_path)
+        assert sum(each.protocol.startswith("tcp") for each in seen) >= 3, case
+        assert beyond_loopback(seen) == [], case
+
+
+def test_by_spark_submit(world: World, tmp_path: Path) -> None:
+    """Its JVM is there before us: the address is set all the same."""
+    submit = [str(Path(sys.executable).parent / "spark-submit"), "--master", "local[1]"]
+    script = [str(ROOT / "src" / "matching_spark" / "main.py"), "ingest", str(world.lost), *FEW]
+    env = os.environ | {"SPARK_CONF_DIR": str(ROOT / "conf"), "PYSPARK_PYTHON": sys.executable}
+    _, seen = watched([*submit, *script, "--table", str(tmp_path / "table")], env, tmp_path)
+    assert sum(each.protocol.startswith("tcp") for each in seen) >= 3
+    assert beyond_loopback(seen) == []
+
+
+@contextmanager
+def held(**conf: str) -> Iterator[tuple[dict[str, Any], set[Listener]]]:
+    command = [sys.executable, "-c", HOLD, json.dumps(conf | {"spark.master": "local[1]"})]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        try:
+            yield json.loads(running.stdout.readline()), listeners(tree(running.pid))
+        finally:
+            running.communicate()
+
+
+def tried(file: str, *targets: str) -> dict[str, Any]:
+    """What another user gets of them."""
+    command = [sys.executable, stranger.__file__, file, *targets]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers: dict[str, Any] = json.loads(done.stdout)
+    return answers
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+
+
+@needs_root
+def test_another_user_is_refused() -> None:
+    with held() as (spark, seen):
+        sockets = [each.address for each in seen if each.protocol == "unix" and each.address]
+        assert len(sockets) >= 2  # the driver's and a daemon's of workers
+        got = tried(spark["jar"], *map(str, spark["ports"]), *sockets)
+    for port in map(str, spark["ports"]):
+        assert "Expected SaslMessage" in got[port]["call"]
+        assert "Unauthenticated call" in got[port]["file"]
+    assert {got[path] for path in sockets} == {"PermissionError"}
+    assert not any(Path(path).exists() for path in sockets)
+
+
+@needs_root
+def test_control_what_another_user_gets_where_the_user_says_so() -> None:
+    """--conf has the last word; and the question is one that an open driver answers."""
+    with held(**{"spark.authenticate": "false"}) as (spark, _):
+        rpc = str(spark["ports"][0])
+        got = tried(spark["jar"], rpc)
+    assert got[rpc]["file"] == "the file"
+    assert "Sasl" not in got[rpc]["call"]
+
+
+@pytest.mark.parametrize("master", ["local", "local[*]", "local[4,2]", "local-cluster[1,1,1024]"])
+def test_what_a_user_says_stands(master: str) -> None:
+    keys = loopback.private({"spark.master": master})
+    assert keys["spark.driver.host"] == keys["spark.driver.bindAddress"] == "127.0.0.1"
+    own = {"spark.master": master, "spark.driver.host": "10.0.0.7", "spark.authenticate": "false"}
+    keys = loopback.private(own)
+    assert keys["spark.driver.host"] == keys["spark.driver.bindAddress"] == "10.0.0.7"
+    assert keys.get("spark.authenticate", "false") == "false"
+    bound = loopback.private({"spark.master": master, "spark.driver.bindAddress": "0.0.0.0"})
+    assert bound["spark.driver.bindAddress"] == "0.0.0.0"
+    assert bound["spark.driver.host"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("master", ["yarn", "spark://h:7077", "k8s://h", ""])
+def test_a_cluster_keeps_its_drivers_address(master: str) -> None:
+    """Executors must reach it; sockets without a secret only where the umask keeps others out."""
+    sockets = "spark.python.unix.domain.socket"
+    module = {"spark.python.daemon.module": "matching_spark.worker"}
+    ours = module | {"spark.master": master, f"{sockets}.enabled": "true"}
+    tcp = {f"{sockets}.enabled": "false"}
+    before = os.umask(0o022)
+    try:
+        assert loopback.private(ours) == {f"{sockets}.dir": "/tmp"}
+        assert loopback.private(ours | {"spark.python.daemon.module": "pyspark.daemon"}) == tcp
+        os.umask(0o002)
+        assert loopback.private(ours) == tcp
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("said", "master"),
+    [
+        ("--master local[2] pyspark-shell", "local[2]"),
+        ("--driver-memory 2g --conf spark.master=yarn pyspark-shell", "yarn"),
+        ("--conf spark.master=yarn --master=local pyspark-shell", "local"),
+        ("pyspark-shell", None),
+        ("", None),
+    ],
+)
+def test_what_pyspark_is_told_by_its_own_variable(
+    said: str, master: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", said)
+    assert loopback.submitted().get("spark.master") == master
+
+
+def test_the_variable_is_for_the_start_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver of a cluster that is started later must have this host's own address."""
+    monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)
+    for other in (None, "10.0.0.7"):
+        with loopback.jvm_at(other):
+            assert "SPARK_LOCAL_IP" not in os.environ
+    with loopback.jvm_at("127.0.0.1"):
+        assert os.environ["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert "SPARK_LOCAL_IP" not in os.environ
