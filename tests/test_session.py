@@ -108,3 +108,10 @@ def test_a_users_own_folder_wins(tmp_path: Path) -> None:
     assert got["dir"] == str(tmp_path)
     assert got["spark.sql.shuffle.partitions"] == "3"
     assert "spark.serializer" not in got
+
+
+def test_the_file_is_read_as_spark_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "spark-defaults.conf"
+    file.write_text("a.b  c d\ne=f=g\nh : i\n  # no\n! no\n\n j\tk \nl\n")
+    read = {"a.b": "c d", "e": "f=g", "h": "i", "j": "k", "l": ""}
+    assert read_conf(file) == read
