@@ -122,7 +122,7 @@ class ShardCache:
                     shard, hit = self._fetch(name, file, space)
             with _lock:
                 _loading.pop(name, None)
-        return replace(shard, alive=shards.alive(file)), hit
+        return shards.of_now(shard, file), hit
 
     def usage(self) -> Usage:
         entries = [size for path, size, _ in self._entries() if path.suffix == ".shard"]

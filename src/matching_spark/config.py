@@ -59,6 +59,8 @@ class Hadoop(_Group):
     # Of a commit that another writer overtook; the waits double to 22 s: 8 of them take 70 s.
     commit_retries: int = Field(default=8, ge=0, le=20)
     commit_wait_s: float = Field(default=0.35, gt=0)  # the first wait, give or take 40 %
+    # For the process that writes to a table in a folder just now; on HDFS nobody waits.
+    lock_wait_s: float = Field(default=600, gt=0)
     maven: str = "https://repo1.maven.org/maven2"  # where `cluster up` fetches its one jar
 
 

@@ -22,6 +22,7 @@ def index(
     run = common.begin()
     from matching_spark.cache import ShardCache
     from matching_spark.cells import save_cells, train
+    from matching_spark.layout import CELLS
     from matching_spark.session import session
     from matching_spark.storage import join
     from matching_spark.table import PostsTable
@@ -40,7 +41,7 @@ def index(
 
         rows = sum(file.records for file in files)
         trained = train(shards(), opened.model, rows, cells)
-        opened.set_cells(save_cells(trained, join(opened.uri, "cells")))
+        opened.set_cells(save_cells(trained, join(opened.uri, CELLS)))
         cache.forget(file.uri for file in files)  # sorted by the cells before, or by none
     view = Table("cells of photos", "cells of words", "vectors")
     view.add_row(f"{len(trained.photos):,}", f"{len(trained.texts):,}", f"{trained.rows:,}")

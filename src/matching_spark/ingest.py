@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from matching_spark import storage
 from matching_spark.clip import ClipModel
 from matching_spark.errors import StorageError, spark_errors
+from matching_spark.layout import photo_column_here
 from matching_spark.photos import MAX_BYTES, photo_sha256
 from matching_spark.posts import Post, Reject
 from matching_spark.shards import METADATA
@@ -211,7 +212,9 @@ class _Ingest:
         wanted = self.spark.createDataFrame(pa.table({"sha": sorted(shas)}))
         held = self.table.frame().select(F.explode("photos").alias("p"))
         return held.join(F.broadcast(wanted), F.col("p.sha256") == F.col("sha")).select(
-            F.concat(F.lit("photo:"), "sha").alias("key"), "p.uri", "p.vector"
+            F.concat(F.lit("photo:"), "sha").alias("key"),
+            photo_column_here(self.table.photos, F.col("p.uri")).alias("uri"),
+            "p.vector",
         )
 
     def _existing(self, ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -250,7 +253,9 @@ class _Ingest:
         """key, uri, vector of everything staged and of the table's photos among `shas`."""
         frames = []
         if (staged := self.staging.frame()) is not None:
-            frames.append(staged.where("reason IS NULL").select("key", "uri", "vector"))
+            # What a copied folder has staged names the photos of the one that it was copied from.
+            here = photo_column_here(self.table.photos, F.col("uri")).alias("uri")
+            frames.append(staged.where("reason IS NULL").select("key", here, "vector"))
         if shas and self.table.snapshot is not None:
             frames.append(self._table_photos(shas))
         if not frames:

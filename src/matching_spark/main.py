@@ -35,7 +35,7 @@ from matching_spark.errors import MatchingError
 from matching_spark.evaluate_commands import calibrate, evaluate
 from matching_spark.index_commands import index
 from matching_spark.log import masked
-from matching_spark.maintenance_commands import compact, undo, warm
+from matching_spark.maintenance_commands import adopt, compact, undo, warm
 from matching_spark.match_commands import match
 from matching_spark.model_commands import app as models
 from matching_spark.model_commands import reembed
@@ -165,7 +165,7 @@ def config(
 for command in (
     *(ingest, search, match, decide, close, withdraw, duplicates),
     *(evaluate, calibrate, reembed),
-    *(compact, warm, undo, index),
+    *(compact, warm, undo, adopt, index),
 ):
     app.command()(command)
 app.add_typer(models, name="models")

@@ -4,10 +4,12 @@ A search reads the snapshot that it planned from, whose files stay until the sna
 long after it ceased to be the current one, not after it was written.
 """
 
-import re
+import os
+import shlex
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -21,12 +23,15 @@ from pyiceberg.manifest import DataFileContent
 from matching_spark import storage
 from matching_spark.commits import Overtaken, retry
 from matching_spark.errors import InputError, StorageError, spark_errors
+from matching_spark.layout import KEPT_PHOTO, STAGING
+from matching_spark.metadata import current_metadata, live_files, named_files, tables
+from matching_spark.spark_files import read_parquet
 from matching_spark.staging import IMPORT
-from matching_spark.table import PROPERTY, PostsTable
+from matching_spark.table import PROPERTY, PostsTable, quoted
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
-PHOTO = re.compile(r"[0-9a-f]{64}\.jpg")
+PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten seconds a core
 Progress = Callable[[str], None]
 
 
@@ -118,6 +123,8 @@ def compact(table: PostsTable, progress: Progress = lambda what: None) -> Compac
     """
     assert table.spark is not None
     start = time.perf_counter()
+    for name in tables(table.uri):
+        _check_own(table.uri, name)
     run = _Compact(table, Compacted(table.uri), progress)
     with spark_errors(f"{table.uri} could not be compacted"):
         run.all()
@@ -142,14 +149,12 @@ class _Compact:
         self.report.files_before, self.report.delete_files_before = len(files), len(deletes)
         self._target()
         self.progress("rewriting small files and folding deletes in")
-        self._again(self._rewrite, "posts")
+        self._rewrite("posts")
         self.progress(f"expiring snapshots older than {self.keep}")
         self._again(self._expire, "posts")
-        for name in storage.folders(self.table.uri):  # matches, decisions and what else is kept
-            if name != "posts" and storage.exists(
-                storage.join(self.table.uri, name, "metadata", "version-hint.text")
-            ):
-                self._again(self._rewrite, name)
+        for name in tables(self.table.uri):  # matches, decisions and what else is kept
+            if name != "posts":
+                self._rewrite(name)
                 self._again(self._expire, name)
         self.progress("removing photos that no post names")
         self._photos()
@@ -162,13 +167,33 @@ class _Compact:
         """Run a step, each of which may run twice; once more when a writer overtook it."""
         retry(lambda: step(*arguments), self.table.hadoop)
 
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """The warehouse's only writer, of a table that still is one of this place."""
+        with self.table.writing():
+            current_metadata(self.table.uri, name)
+            yield
+
     def _target(self) -> None:
         """What writers write from now on has the size that the settings name."""
         name, target = "write.target-file-size-bytes", str(self.table.hadoop.target_file_bytes)
         if self.table.metadata.properties.get(name) != target:
-            self.spark.sql(f"ALTER TABLE {self.table.name} SET TBLPROPERTIES ('{name}'='{target}')")
+            with self.table.writing():
+                self.spark.sql(
+                    f"ALTER TABLE {self.table.name} SET TBLPROPERTIES ('{name}'='{target}')"
+                )
 
     def _rewrite(self, name: str) -> None:
+        for part in _parts(self.table) if name == "posts" else [""]:
+            self._again(self._rewrite_part, name, part)
+        if name == "posts" and self.report.delete_files_before:
+            # What is left of them speaks of files that are no more.
+            self._again(self._rewrite_deletes, name)
+
+    def _rewrite_deletes(self, name: str) -> None:
+        self._call("rewrite_position_delete_files", name, {"rewrite-all": "true"})
+
+    def _rewrite_part(self, name: str, where: str) -> None:
         options = {
             "target-file-size-bytes": str(self.table.hadoop.target_file_bytes),
             "min-input-files": "2",
@@ -176,7 +201,7 @@ class _Compact:
             # Each commit that a writer does not overtake stays, and a killed compact keeps it.
             "partial-progress.enabled": "true",
         }
-        done = self._call("rewrite_data_files", name, options=options)
+        done = self._call("rewrite_data_files", name, options, where)
         self.report.rewritten_files += done["rewritten_data_files_count"]
         self.report.rewritten_bytes += done["rewritten_bytes_count"]
         if done["failed_data_files_count"]:
@@ -184,10 +209,6 @@ class _Compact:
                 f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
                 "rewritten, writers overtook each try; run compact again when they rest"
             )
-        if name == "posts" and self.report.delete_files_before:
-            # What is left of them speaks of files that are no more.
-            options = {"rewrite-all": "true"}
-            self._call("rewrite_position_delete_files", name, options)
 
     def _expire(self, name: str) -> None:
         from pyspark.sql import functions as F
@@ -204,17 +225,26 @@ class _Compact:
             ids = {snapshot for snapshot, end in ended.items() if end < cutoff}
         if ids:
             listed = ", ".join(f"{i}L" for i in sorted(ids))
-            self.spark.sql(
-                f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
-                # These and no others: Iceberg's own age counts from when one was written.
-                f"older_than => TIMESTAMP '1970-01-02 00:00:00', snapshot_ids => ARRAY({listed}))"
-            ).collect()
+            with self._writing(name):
+                self.spark.sql(
+                    f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
+                    # These and no others: Iceberg's own age counts from when one was written.
+                    f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
+                    f"snapshot_ids => ARRAY({listed}))"
+                ).collect()
             self.report.expired_snapshots += len(ids)
+        current = current_metadata(self.table.uri, name)
         age = max(self.keep.total_seconds(), ORPHAN_S) + 60
-        before = datetime.fromtimestamp(time.time() - age, UTC).isoformat(" ", "seconds")
+        before_s = time.time() - age
+        if current is not None:  # what is younger than that a writer may be about to name
+            before_s = min(before_s, current.metadata.last_updated_ms / 1000)
+        before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
+        _check_own(self.table.uri, name)
         removed = self.spark.sql(
             f"CALL {self.catalog}.system.remove_orphan_files(table => '{name}', "
-            f"older_than => TIMESTAMP '{before}')"
+            # As it was opened, and as a URI: else it would be listed on HADOOP_CONF_DIR's HDFS.
+            f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
+            f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
         ).collect()
         self.report.orphan_files += len(removed)
 
@@ -222,21 +252,21 @@ class _Compact:
         """Remove kept photos that no post of any snapshot and nothing staged names."""
         from pyspark.sql import functions as F
 
-        folder = storage.join(self.table.uri, "photos")
+        folder = self.table.photos
         cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
         old = [
             uri
             for uri, written in (storage.walk_times(folder) if storage.exists(folder) else ())
-            if written < cutoff and PHOTO.fullmatch(PurePath(uri).name)
+            if written < cutoff and KEPT_PHOTO.fullmatch(PurePath(uri).name)
         ]
         if not old:
             return
         files = self.spark.table(f"{self.table.name}.all_data_files").where("content = 0")
-        paths = [row[0] for row in files.select("file_path").distinct().collect()]
+        paths = [storage.recorded(row[0]) for row in files.select("file_path").distinct().collect()]
         names = [PurePath(uri).stem for uri in old]
         orphans = self.spark.createDataFrame(pa.table({"uri": old, "sha256": names}))
         if paths:
-            named = self.spark.read.parquet(*paths).select(
+            named = read_parquet(self.spark, paths).select(
                 F.explode("photos.sha256").alias("sha256")
             )
             orphans = orphans.join(named, "sha256", "left_anti")
@@ -250,22 +280,47 @@ class _Compact:
 
     def _staging(self) -> None:
         """Remove what imports of vectors that were killed have left."""
-        folder = storage.join(self.table.uri, "staging")
+        folder = storage.join(self.table.uri, STAGING)
         cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
         for name in storage.folders(folder) if storage.exists(folder) else ():
             left = storage.join(folder, name)
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
 
-    def _call(self, procedure: str, name: str, options: dict[str, str]) -> Any:
+    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> Any:
         listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
-        try:
-            return self.spark.sql(
-                f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
-                f"options => map({listed}))"
-            ).collect()[0]
-        except Exception as error:
-            raise StorageError(f"{self.table.uri}/{name}: {procedure} failed: {error}") from error
+        which = f", where => {quoted(where)}" if where else ""
+        statement = (
+            f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
+            f"options => map({listed}){which})"
+        )
+        with self._writing(name):
+            try:
+                return self.spark.sql(statement).collect()[0]
+            except Exception as error:
+                whole = f"{self.table.uri}/{name}"
+                raise StorageError(f"{whole}: {procedure} failed: {error}") from error
+
+
+def _parts(table: PostsTable) -> list[str]:
+    """Conditions that part the table into some PART_BYTES each, of whole kinds and categories.
+
+    On a folder a part's rewriting keeps other writers out; between two parts their turn comes.
+    """
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    for file in table.plan():
+        sizes[file.kind, file.category] += file.size_bytes
+    if sum(sizes.values()) <= PART_BYTES:
+        return [""]
+    parts: list[list[str]] = []
+    room = 0
+    for (kind, category), size in sorted(sizes.items()):
+        if size > room:
+            parts.append([])
+            room = PART_BYTES
+        room -= size
+        parts[-1].append(f"(kind = {quoted(kind)} AND category = {quoted(category)})")
+    return [" OR ".join(part) for part in parts]
 
 
 def undo(table: PostsTable, snapshot: str) -> Undone:
@@ -351,7 +406,7 @@ def _files(table: PostsTable) -> tuple[dict[str, int], dict[str, int]]:
     data: dict[str, int] = {}
     deletes: dict[str, int] = {}
     current = table.metadata.current_snapshot()
-    for file in _entries(table, [] if current is None else [current.snapshot_id]):
+    for file in live_files(table.metadata, [] if current is None else [current.snapshot_id]):
         if file.content == DataFileContent.DATA:
             data[file.file_path] = file.file_size_in_bytes
         else:
@@ -360,26 +415,38 @@ def _files(table: PostsTable) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def _reachable(table: PostsTable, snapshots: list[int]) -> dict[str, int]:
-    return {f.file_path: f.file_size_in_bytes for f in _entries(table, snapshots)}
+    return {f.file_path: f.file_size_in_bytes for f in live_files(table.metadata, snapshots)}
 
 
-def _entries(table: PostsTable, snapshots: list[int]) -> Iterator[Any]:
-    """The live files of some snapshots, each manifest read once."""
-    seen: set[str] = set()
-    for number in snapshots:
-        snapshot = table.metadata.snapshot_by_id(number)
-        if snapshot is None:
-            continue
-        for manifest in snapshot.manifests(table.metadata.io):
-            if manifest.manifest_path not in seen:
-                seen.add(manifest.manifest_path)
-                for entry in manifest.fetch_manifest_entry(table.metadata.io):
-                    yield entry.data_file
+def _check_own(uri: str, name: str) -> None:
+    """Raise StorageError for a table whose orphans cannot be told from other tables' files.
+
+    Iceberg takes for an orphan what lies in the folder and is named by no snapshot, to the letter:
+    a file that is named by another way to it (a link) would be one.
+    """
+    metadata = current_metadata(uri, name)
+    if metadata is None:
+        return
+    folder = storage.join(uri, name)
+    if storage.is_local(folder):
+        for at, folders, files in os.walk(folder):
+            for link in (os.path.join(at, each) for each in (*folders, *files)):
+                if os.path.islink(link):
+                    raise StorageError(
+                        f"{link} is a link: what is removed as an orphan could be another table's; "
+                        "put the files themselves there (a bind mount will do), then compact"
+                    )
+    for place in named_files(metadata):
+        if not place.startswith(f"{folder}/"):
+            raise StorageError(
+                f"{folder} names {place}, which does not lie there: what is an orphan cannot be "
+                f"told; `matching-spark adopt --table {shlex.quote(uri)}` names its files anew"
+            )
 
 
 def _staged(uri: str) -> Iterator[str]:
     """The sha256 of every photo that a job has staged and not committed."""
-    folder = storage.join(uri, "staging")
+    folder = storage.join(uri, STAGING)
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
             with storage.open_input(file) as stream:

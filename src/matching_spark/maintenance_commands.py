@@ -1,4 +1,4 @@
-"""matching-spark compact, undo and warm: what an operator does to a table now and then."""
+"""matching-spark compact, undo, adopt and warm: what an operator does to a table now and then."""
 
 import time
 from typing import Annotated
@@ -61,6 +61,32 @@ def undo(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
     )
     view.caption = f"had back by: matching-spark undo {report.undone}"
+    view.title_justify = view.caption_justify = "left"
+    run.emit(report.to_dict(), view)
+
+
+@on_a_table
+def adopt(
+    common: Common,
+) -> None:
+    """Make a table that was moved or copied one of its own; its history does not come along."""
+    run = common.begin()
+    from matching_spark.adopt import adopt
+
+    report = adopt(run.table_uri, run.settings.hadoop, lambda what: errors.print(f"{what} ..."))
+    view = Table("came from", "tables", "files", "delete files", title=report.table)
+    view.add_row(
+        report.made_at,
+        ", ".join(report.tables),
+        f"{report.data_files:,}",
+        f"{report.delete_files:,}",
+    )
+    view.caption = (
+        "its rows are those it had; older snapshots, what `undo` could take back and what "
+        "`match --new` had compared ended with the move"
+    )
+    if report.lacks:
+        view.caption += f"; {' and '.join(report.lacks)} did not come along"
     view.title_justify = view.caption_justify = "left"
     run.emit(report.to_dict(), view)
 

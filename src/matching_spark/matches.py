@@ -65,12 +65,10 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
             "run_at", F.coalesce("seen", "run_at")
         )
         stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
-        (
-            rows.select(*existing.columns)
-            .writeTo(name)
-            .option(f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False))
-            .overwrite(F.lit(True))
-        )
+        stamped = f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False)
+        with matcher.table.writing():
+            whole = rows.select(*existing.columns).writeTo(name).option(*stamped)
+            whole.overwrite(F.lit(True))
     return report
 
 

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from matching_spark.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest import assemble
+from matching_spark.layout import photo_column_here
 from matching_spark.shards import METADATA
 from matching_spark.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.table import COLUMNS, PROPERTY, PostsTable
@@ -95,7 +96,8 @@ class _Reembed:
         """Embed what is not staged yet."""
         posts = self._posts()
         photos = posts.select(F.explode("photos").alias("p")).select(
-            F.concat(F.lit("photo:"), "p.sha256").alias("key"), F.col("p.uri").alias("payload")
+            F.concat(F.lit("photo:"), "p.sha256").alias("key"),
+            photo_column_here(self.table.photos, F.col("p.uri")).alias("payload"),
         )
         texts = posts.where("text_key IS NOT NULL").select(
             F.col("text_key").alias("key"), F.col("words").alias("payload")
@@ -124,18 +126,19 @@ class _Reembed:
         """Bring the branch to what the table is now, with the new vectors."""
         refs = {row["name"] for row in self.spark.table(f"{self.table.name}.refs").collect()}
         if self.ref not in refs:
-            self.spark.sql(f"ALTER TABLE {self.table.name} CREATE BRANCH {self.ref}")
+            self._commit(f"ALTER TABLE {self.table.name} CREATE BRANCH {self.ref}")
         ours = self.spark.table(self.branch).where(F.col("model") == self.model.name)
         now = self._posts()
         if ours.isEmpty():
-            self._assembled(now).writeTo(self.branch).overwrite(F.lit(True))
+            with self.table.writing():
+                self._assembled(now).writeTo(self.branch).overwrite(F.lit(True))
             return
         same = ours.select("post_id", "updated_at")
         changed = now.join(same, ["post_id", "updated_at"], "left_anti")
         if not changed.isEmpty():
             view = f"reembedded_{uuid.uuid4().hex}"
             self._assembled(changed).createOrReplaceTempView(view)
-            self.spark.sql(
+            self._commit(
                 f"MERGE INTO {self.branch} t USING {view} s ON t.post_id = s.post_id "
                 f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = s.{c}' for c in COLUMNS)} "
                 f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) "
@@ -146,10 +149,12 @@ class _Reembed:
         if not gone.isEmpty():  # an import was taken back meanwhile
             view = f"gone_{uuid.uuid4().hex}"
             gone.createOrReplaceTempView(view)
-            self.spark.sql(
-                f"DELETE FROM {self.branch} WHERE post_id IN (SELECT post_id FROM {view})"
-            )
+            self._commit(f"DELETE FROM {self.branch} WHERE post_id IN (SELECT post_id FROM {view})")
             self.spark.catalog.dropTempView(view)
+
+    def _commit(self, statement: str) -> None:
+        with self.table.writing():
+            self.spark.sql(statement)
 
     def switch(self, base: str | None) -> bool:
         """Make the branch the table, unless the table is no more what `base` was."""
@@ -187,5 +192,6 @@ class _Reembed:
         staged = self.staging.frame()
         if staged is None:
             raise StorageError(f"nothing is staged in {self.staging.folder}; run it again")
-        vectors = staged.select("key", "uri", "vector").dropDuplicates(["key"])
+        here = photo_column_here(self.table.photos, F.col("uri")).alias("uri")
+        vectors = staged.select("key", here, "vector").dropDuplicates(["key"])
         return assemble(posts.drop("photos", "words"), vectors, self.model.name)

@@ -19,10 +19,10 @@ from pyspark.sql import SparkSession
 from matching_spark import loopback, telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.interrupts import cancel_jobs
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
-CANCEL_S = 10  # that a JVM may take to cancel its jobs
 
 
 def conf_dir() -> Path:
@@ -186,11 +186,7 @@ def _stopped() -> Iterator[None]:
 
 @contextmanager
 def _cancelling(spark: SparkContext) -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt.
-
-    From another thread: pyspark's own handler asks on the connection whose answer is being waited
-    for, which fails now and then. And what py4j makes of it may be an error of its own.
-    """
+    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt, whatever py4j makes of it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -198,9 +194,7 @@ def _cancelling(spark: SparkContext) -> Iterator[None]:
 
     def interrupted(number: int, frame: object) -> None:
         came.append(number)
-        cancel = threading.Thread(target=spark.cancelAllJobs, daemon=True)
-        cancel.start()
-        cancel.join(CANCEL_S)
+        cancel_jobs(spark)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupted)

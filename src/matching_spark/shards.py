@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
+from matching_spark.layout import photo_here
 from matching_spark.posts import Filters
 from matching_spark.similarity import Index, Mask, Part
 
@@ -44,7 +45,10 @@ FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is wo
 
 @dataclass(frozen=True)
 class DataFile:
-    """One immutable data file of a snapshot, and the delete files that may speak of it."""
+    """One immutable data file of a snapshot, and the delete files that may speak of it.
+
+    photos: the folder of the warehouse's kept photos.
+    """
 
     uri: str
     records: int
@@ -52,6 +56,7 @@ class DataFile:
     deletes: tuple[str, ...] = ()
     kind: str = ""
     category: str = ""
+    photos: str = ""
 
 
 def pack(
@@ -75,6 +80,7 @@ class Shard:
 
     photo_uris: photo i of post p at photos.starts[p] + i. codes[name]: (n,) int32, a post's place
     in words[name], -1 for none. days: (n,) int32 since EPOCH, NO_DAY for none. alive: not deleted.
+    kept: the folder of the warehouse's photos.
     """
 
     metadata: pa.Table
@@ -85,6 +91,7 @@ class Shard:
     words: dict[str, list[str]]
     days: npt.NDArray[np.int32]
     alive: Mask
+    kept: str = ""
 
     def __len__(self) -> int:
         return len(self.alive)
@@ -136,8 +143,7 @@ class Shard:
 
     def photo(self, post: int, place: int = 0) -> str | None:
         """The uri of a post's photo, where the photo was kept."""
-        uri: str | None = self.photo_uris[int(self.photos.starts[post]) + place].as_py()
-        return uri
+        return photo_here(self.kept, self.photo_uris[int(self.photos.starts[post]) + place].as_py())
 
     def parts(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """A post's vectors: its first photo's, and its words'."""
@@ -226,7 +232,12 @@ def read(file: DataFile, dimension: int) -> Shard:
 
 def load(file: DataFile, dimension: int) -> Shard:
     """A data file with its deletes as a mask, past the cache. Raises as `read` does."""
-    return replace(read(file, dimension), alive=alive(file))
+    return of_now(read(file, dimension), file)
+
+
+def of_now(shard: Shard, file: DataFile) -> Shard:
+    """A file's shard as a snapshot of a warehouse has it: what is deleted, where photos lie."""
+    return replace(shard, alive=alive(file), kept=file.photos)
 
 
 @lru_cache(maxsize=512)
@@ -235,8 +246,9 @@ def alive(file: DataFile) -> Mask:
     mask = np.ones(file.records, dtype=bool)
     for uri in file.deletes:
         deletes = read_columns(uri, ["file_path", "pos"])
-        mine = deletes.filter(pc.equal(deletes["file_path"], _text(file.uri)))
-        mask[_ints(_one(mine["pos"]))] = False
+        for spelt in storage.spellings(file.uri):
+            mine = deletes.filter(pc.equal(deletes["file_path"], _text(spelt)))
+            mask[_ints(_one(mine["pos"]))] = False
     mask.flags.writeable = False
     return mask
 

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from matching_spark import storage
-from matching_spark.errors import StorageError
+from matching_spark.errors import StorageError, spark_errors
 from matching_spark.metadata import current_metadata
 from matching_spark.table import PostsTable
 
@@ -18,14 +18,14 @@ def name_of(table: PostsTable, name: str) -> str:
 def ensure(table: PostsTable, name: str, schema: str) -> str:
     """Make the table unless it is there; returns its name in Spark SQL."""
     whole = name_of(table, name)
+    if current_metadata(table.uri, name) is not None:
+        return whole
     assert table.spark is not None
-    try:
+    with spark_errors(f"{whole} could not be made"), table.writing():
         table.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {whole} ({schema}) USING iceberg "
             "TBLPROPERTIES ('format-version'='2')"
         )
-    except Exception as error:
-        raise StorageError(f"{whole} could not be made: {error}") from error
     return whole
 
 
@@ -33,10 +33,8 @@ def append(table: PostsTable, name: str, schema: str, rows: list[tuple[Any, ...]
     """Append rows; when this returns they are stored."""
     whole = ensure(table, name, schema)
     assert table.spark is not None
-    try:
+    with spark_errors(f"{whole} could not be written"), table.writing():
         table.spark.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
-    except Exception as error:
-        raise StorageError(f"{whole} could not be written: {error}") from error
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:
@@ -48,6 +46,6 @@ def read(uri: str, name: str) -> list[dict[str, Any]]:
     for task in metadata.scan().plan_files():
         if task.delete_files:
             raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
-        with storage.open_input(task.file.file_path) as stream:
+        with storage.open_input(storage.recorded(task.file.file_path)) as stream:
             rows += pq.ParquetFile(stream).read(use_threads=False).to_pylist()
     return rows

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from matching_spark import storage
 from matching_spark.clip import ClipModel, Device, worker_model
 from matching_spark.errors import PhotoError
+from matching_spark.layout import PHOTOS, STAGING, kept_photo
 from matching_spark.photos import encode_photo, open_photo, open_reduced
 from matching_spark.preprocess import Preprocess
 from matching_spark.similarity import Float32
@@ -71,8 +72,8 @@ class Staging:
         self.spark = spark
         self.model = model
         name = hashlib.sha256(f"{model.name} {job}".encode()).hexdigest()[:16]
-        self.folder = storage.join(table_uri, "staging", name)
-        self._photos = storage.join(table_uri, "photos")
+        self.folder = storage.join(table_uri, STAGING, name)
+        self._photos = storage.join(table_uri, PHOTOS)
         self._progress = progress
 
     def embed(self, what: str, items: "RDD[Item]", count: int) -> float:
@@ -106,7 +107,11 @@ class Staging:
     def frame(self) -> "DataFrame | None":
         """STAGED as a DataFrame; None while nothing is staged."""
         files = self._files()
-        return self.spark.read.parquet(*files) if files else None
+        if not files:
+            return None
+        from matching_spark.spark_files import read_parquet  # pyspark is the driver's
+
+        return read_parquet(self.spark, files)
 
     def clear(self) -> None:
         storage.remove(self.folder)
@@ -179,7 +184,7 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         if not item.key.startswith("photo:"):
             continue
         sha = item.key.removeprefix("photo:")
-        uri = storage.join(kept, sha[:2], sha[2:4], f"{sha}.jpg")
+        uri = kept_photo(kept, sha)
         try:
             pixels = _pixels(item.payload, uri, model.preprocess)
         except PhotoError as error:

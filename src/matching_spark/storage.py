@@ -1,39 +1,89 @@
 """Files on a folder or on hdfs://: the only module that knows what a URI scheme is.
 
-A path without a scheme and a file: URI are local. HDFS is read and written by hdfs-native, without
-a JVM. FileNotFoundError keeps its meaning; every other failure becomes a StorageError that names
-the file.
+A place is an absolute path of this machine or hdfs://authority/path. Its path is taken to the
+letter, as Hadoop's Path does: no character of a name (# ? ; %) means anything. HDFS is read and
+written by hdfs-native, without a JVM. FileNotFoundError keeps its meaning; every other failure
+becomes a StorageError that names the file.
 """
 
 import os
+import posixpath
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from matching_spark.errors import StorageError
+from matching_spark.namenodes import host_and_port, same_authority
 
-SCHEMES = ("", "file", "hdfs")
 RETRY_S = (1, 2, 4)  # before a write to HDFS is tried again
+_URI = re.compile(
+    r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def _split(uri: str) -> tuple[str, str, str]:
+    """(scheme, authority, path); scheme and authority are '' where there is none."""
+    found = _URI.fullmatch(uri)
+    if found is None:
+        return "", "", uri
+    scheme, authority = found["scheme"].lower(), found["authority"] or ""
+    if scheme not in ("file", "hdfs"):
+        raise StorageError(f"{uri}: {scheme}:// is not supported; use a folder or hdfs://")
+    if scheme == "file" and authority not in ("", "localhost"):
+        raise StorageError(
+            f"{uri} names a host, {authority}; a file of this machine is file:///path or /path"
+        )
+    return scheme, authority, found["path"]
 
 
 def is_local(uri: str) -> bool:
-    return urlsplit(uri).scheme in ("", "file")
-
-
-def local_path(uri: str) -> str:
-    """The absolute path of a local URI or path."""
-    if uri.startswith("file:"):
-        return unquote(urlsplit(uri).path)
-    return os.path.abspath(uri)
+    return _split(uri)[0] != "hdfs"
 
 
 def absolute(uri: str) -> str:
-    """One spelling for a place: absolute path for local ones, no trailing slash."""
-    return local_path(uri) if is_local(uri) else uri.rstrip("/")
+    """The place that somebody wrote: of a file: URI, percent signs are decoded (RFC 8089)."""
+    scheme, authority, path = _split(uri)
+    if scheme == "hdfs":
+        whole = posixpath.normpath("/" + path.lstrip("/"))
+        return f"hdfs://{authority}{'' if whole == '/' else whole}"
+    whole = os.path.abspath(unquote(path) if scheme else path)
+    return "/" + whole.lstrip("/")  # POSIX keeps two slashes at the beginning
+
+
+def recorded(location: str) -> str:
+    """The place that Iceberg or Spark wrote down: as Hadoop spells it, where % is a percent."""
+    scheme, _, path = _split(location)
+    return location if scheme == "hdfs" else path
+
+
+def spellings(place: str) -> tuple[str, ...]:
+    """How Hadoop may have written a place down."""
+    return (place, f"file:{place}", f"file://{place}") if is_local(place) else (place,)
+
+
+def for_spark(place: str) -> str:
+    """A place as the JVM is told it: without a scheme it would lie on HADOOP_CONF_DIR's HDFS."""
+    return f"file:{place}" if is_local(place) else place
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two places are the same file or folder, by whatever links, mounts or hosts' names."""
+    if one == other:
+        return True
+    (scheme, authority, path), (scheme2, authority2, path2) = _split(one), _split(other)
+    if "hdfs" in (scheme, scheme2):
+        there = scheme == scheme2 and posixpath.normpath(path) == posixpath.normpath(path2)
+        return there and same_authority(authority, authority2)
+    try:
+        return os.path.samefile(path, path2)  # device and inode
+    except OSError:  # one of them is not there
+        return False
 
 
 def join(uri: str, *parts: str) -> str:
@@ -46,20 +96,18 @@ def parent(uri: str) -> str:
 
 def _open_fs(uri: str) -> tuple[Any, str]:
     """The file system of `uri`, and the path of `uri` on it."""
-    scheme = urlsplit(uri).scheme
-    if scheme not in SCHEMES:
-        raise StorageError(f"{uri}: {scheme}:// is not supported; use a folder or hdfs://")
-    if is_local(uri):
+    place = absolute(uri)
+    scheme, authority, path = _split(place)
+    if scheme != "hdfs":
         import fsspec  # a third of a second, and a search of what is resident reads no file
 
-        return fsspec.filesystem("file"), local_path(uri)
-    parts = urlsplit(uri)
+        return fsspec.filesystem("file"), place
     with _errors(uri):
-        return _hdfs(parts.hostname, parts.port, os.getpid()), parts.path
+        return _hdfs(authority, os.getpid()), path or "/"
 
 
 @lru_cache(maxsize=8)
-def _hdfs(host: str | None, port: int | None, process: int) -> Any:
+def _hdfs(authority: str, process: int) -> Any:
     """One client a name node and process: its threads do not live on in a fork.
 
     Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
@@ -69,17 +117,24 @@ def _hdfs(host: str | None, port: int | None, process: int) -> Any:
         from hdfs_native.fsspec import HdfsFileSystem
     except ImportError:
         raise StorageError("reading HDFS needs `pip install 'matching-spark[hdfs]'`") from None
+
+    class ToTheLetter(HdfsFileSystem):
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return path or "/"  # its own reads a URL, and cuts the path at # ? ;
+
+    host, port = host_and_port(authority)
     # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
     # has no port, tries the next one as its own settings say.
     own = {"dfs.client.failover.max.attempts": "4"} if port else {}
-    return HdfsFileSystem(host=host, port=port, skip_instance_cache=True, **own)
+    return ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
 
 
 @contextmanager
 def _errors(uri: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         raise
     except (OSError, RuntimeError) as error:  # RuntimeError: hdfs-native's own
         raise StorageError(f"{uri} cannot be reached: {error}") from error
@@ -122,10 +177,37 @@ def _write_whole(fs: Any, path: str, data: bytes) -> None:
         with fs.open(temporary, "wb") as stream:
             stream.write(data)
         fs.mv(temporary, path, overwrite=True)  # HDFS refuses otherwise, local ones do it
+        _forget_sum(fs, path)
     except BaseException:
         if fs.exists(temporary):
             fs.rm(temporary)
         raise
+
+
+def _forget_sum(fs: Any, path: str) -> None:
+    """Remove the checksum that Hadoop keeps beside a file of a folder that it wrote before."""
+    beside = join(parent(path), f".{path.rpartition('/')[2]}.crc")
+    if fs.exists(beside):
+        fs.rm(beside)
+
+
+def create(uri: str, data: bytes) -> None:
+    """Write a new file whole or not at all. Raises FileExistsError where there is one already."""
+    fs, path = _open_fs(uri)
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    with _errors(uri):
+        fs.makedirs(parent(path), exist_ok=True)
+        try:
+            with fs.open(temporary, "wb") as stream:
+                stream.write(data)
+            if is_local(uri):
+                os.link(temporary, path)  # a rename would replace what is there
+                _forget_sum(fs, path)
+            else:
+                fs.mv(temporary, path)  # HDFS refuses where there is one
+        finally:
+            if fs.exists(temporary):
+                fs.rm(temporary)
 
 
 def exists(uri: str) -> bool:
@@ -161,8 +243,7 @@ def walk_times(uri: str) -> Iterator[tuple[str, float]]:
         found = sorted(fs.find(path, detail=True).items())
     prefix = path.rstrip("/")
     for name, info in found:
-        tail = urlsplit(name).path if "://" in name else name
-        yield root + tail[len(prefix) :], _written(info)
+        yield root + name[len(prefix) :], _written(info)
 
 
 def written(uri: str) -> float | None:

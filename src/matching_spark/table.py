@@ -21,9 +21,11 @@ from matching_spark.cache import Space
 from matching_spark.commits import retry
 from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, ModelError, StorageError, spark_errors
-from matching_spark.metadata import current_metadata
+from matching_spark.layout import PHOTOS, cells_here
+from matching_spark.metadata import current_metadata, made_at
 from matching_spark.posts import STATUSES, Filters, Status, check
 from matching_spark.shards import DataFile, Shard, alive, load, read_columns
+from matching_spark.writer_lock import writing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -78,7 +80,8 @@ class PostsTable:
         metadata = current_metadata(uri)
         if metadata is None:
             raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
-        table = cls(uri, spark, metadata, hadoop or Hadoop())
+        # In the spelling of the metadata, which every file's name begins with: `uri` may be a link.
+        table = cls(storage.parent(made_at(metadata)), spark, metadata, hadoop or Hadoop())
         version = int(table._property("format-version"))
         if version > FORMAT_VERSION:
             raise StorageError(
@@ -126,11 +129,12 @@ class PostsTable:
                 PROPERTY + "model": model,
                 PROPERTY + "dimension": str(dimension),
             }
-            listed = ", ".join(f"'{k}'='{v}'" for k, v in properties.items())
-            spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
-                f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
-            )
+            listed = ", ".join(f"{quoted(k)} = {quoted(v)}" for k, v in properties.items())
+            with spark_errors(f"{uri} could not be made"), writing(uri, spark, hadoop.lock_wait_s):
+                spark.sql(
+                    f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
+                    f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
+                )
         table = cls.open(uri, spark, hadoop)
         table.check_model(model)
         return table
@@ -155,7 +159,13 @@ class PostsTable:
     @property
     def space(self) -> Space:
         """The model, the dimension and the cells that its vectors are sorted by where cached."""
-        return Space(self.model, self.dimension, self.metadata.properties.get(PROPERTY + "cells"))
+        cells = self.metadata.properties.get(PROPERTY + "cells")
+        return Space(self.model, self.dimension, cells and cells_here(self.uri, cells))
+
+    @property
+    def photos(self) -> str:
+        """The folder of the kept photos."""
+        return storage.join(self.uri, PHOTOS)
 
     @property
     def snapshot(self) -> str | None:
@@ -191,11 +201,15 @@ class PostsTable:
             raise StorageError(f"{self.uri} was opened for reading; writing needs a Spark session")
         return self.spark
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Be the warehouse's only writer: around every statement that commits to a table of it."""
+        return writing(self.uri, self._spark, self.hadoop.lock_wait_s)
+
     def refresh(self) -> None:
         metadata = current_metadata(self.uri)
         if metadata is None:
             raise StorageError(f"{self.uri}/posts has gone")
-        if metadata.metadata_location != self.metadata.metadata_location:
+        if _version(metadata) != _version(self.metadata):
             self._plans.clear()
         self.metadata = metadata
 
@@ -219,7 +233,7 @@ class PostsTable:
             "kind": where.kind if where else None,
             "category": where.category if where else None,
         }
-        key = (self.metadata.metadata_location, snapshot, *conditions.values())
+        key = (snapshot, *conditions.values())
         if key not in self._plans:
             terms = [_equal(name, value) for name, value in conditions.items() if value]
             expression = And(*terms) if len(terms) > 1 else terms[0] if terms else None
@@ -244,7 +258,7 @@ class PostsTable:
         files = []
         for task in tasks:
             self._check_file(task.file)
-            deletes = tuple(sorted(d.file_path for d in task.delete_files))
+            deletes = tuple(sorted(storage.recorded(d.file_path) for d in task.delete_files))
             if any(d.endswith(".puffin") for d in deletes):
                 raise StorageError(
                     f"{self.uri} has deletion vectors, written by another engine (format v3); "
@@ -252,12 +266,13 @@ class PostsTable:
                 )
             files.append(
                 DataFile(
-                    task.file.file_path,
+                    storage.recorded(task.file.file_path),
                     task.file.record_count,
                     task.file.file_size_in_bytes,
                     deletes,
                     task.file.partition[0],
                     task.file.partition[1],
+                    self.photos,
                 )
             )
         return sorted(files, key=lambda f: f.uri)
@@ -326,7 +341,8 @@ class PostsTable:
 
     def set_cells(self, uri: str) -> None:
         """Make a file of centroids the current one; shards are sorted anew when next cached."""
-        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ('{PROPERTY}cells'='{uri}')"
+        value = f"{quoted(PROPERTY + 'cells')} = {quoted(uri)}"
+        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({value})"
         self._commit(lambda: self._spark.sql(statement))
 
     # -- writing -----------------------------------------------------------------------------
@@ -402,13 +418,14 @@ class PostsTable:
         model = self.model
 
         def step() -> None:
-            self.refresh()
-            if self.model != model:
-                raise ModelError(
-                    f"{self.uri} has changed from {model} to {self.model} meanwhile; run it again "
-                    f"with --model {self.model.partition('@')[0]}"
-                )
-            write()
+            with self.writing():
+                self.refresh()
+                if self.model != model:
+                    raise ModelError(
+                        f"{self.uri} has changed from {model} to {self.model} meanwhile; run it "
+                        f"again with --model {self.model.partition('@')[0]}"
+                    )
+                write()
 
         with self._errors():
             retry(step, self.hadoop)
@@ -423,6 +440,13 @@ class PostsTable:
         change: (Iceberg's TableMetadata, a builder from it) -> the builder. Returns whether it was
         committed: False when anybody wrote since `base`.
         """
+        with self.writing():
+            committed = self._swap(base, change)
+        if committed:
+            self.refresh()
+        return committed
+
+    def _swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
         from py4j.protocol import Py4JJavaError
 
         jvm: Any = self._spark._jvm
@@ -441,8 +465,19 @@ class PostsTable:
             if "CommitFailedException" in str(error):
                 return False
             raise StorageError(f"{self.uri} could not be written: {error}") from error
-        self.refresh()
         return True
+
+
+def _version(table: StaticTable) -> tuple[Any, ...]:
+    """What tells one state from another, also where a folder was replaced by a copy."""
+    state = table.metadata
+    return table.metadata_location, state.table_uuid, state.last_updated_ms
+
+
+def quoted(text: str) -> str:
+    """A literal of Spark SQL, where a statement takes no parameter."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _equal(column: str, value: str) -> BooleanExpression:
@@ -467,6 +502,9 @@ def _register(uri: str, spark: "SparkSession") -> str:
             ) from None
         spark.conf.set(f"{key}.type", "hadoop")
         spark.conf.set(f"{key}.warehouse", uri)
+        if storage.is_local(uri):
+            # Its files are named without a scheme, which HADOOP_CONF_DIR would take for HDFS.
+            spark.conf.set(f"{key}.hadoop.fs.defaultFS", "file:///")
         # A table kept from an earlier query does not know what other processes wrote since.
         spark.conf.set(f"{key}.cache-enabled", "false")
         spark.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")

@@ -24,8 +24,10 @@ from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, ModelError, spark_errors
 from matching_spark.ingest import Report
+from matching_spark.layout import STAGING
 from matching_spark.posts import Kind, Reject
 from matching_spark.shards import METADATA
+from matching_spark.spark_files import read_parquet
 from matching_spark.staging import IMPORT, Progress, ticking
 from matching_spark.table import COLUMNS, PostsTable
 from matching_spark.vector_files import (
@@ -65,7 +67,7 @@ def ingest_vectors(
         dimension = PostsTable.open(uri).dimension
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)
     report = Report(table=table.uri, model=model)
-    folder = storage.join(table.uri, "staging", IMPORT + uuid.uuid4().hex)
+    folder = storage.join(table.uri, STAGING, IMPORT + uuid.uuid4().hex)
     rules = Rules(dimension, kind, model, datetime.now(UTC))
     try:
         with spark_errors(f"{source} could not be taken in"):
@@ -81,7 +83,7 @@ def ingest_vectors(
             report.rejects = list(islice(listed, MAX_REJECTS))
             files = [file for each in done for file in each.files]
             if files:
-                rows = spark.read.parquet(*(_place(file) for file in files))
+                rows = read_parquet(spark, files)
                 _take_in(rows, sum(each.rows for each in done), source, table, folder, report)
     finally:
         storage.remove(folder)
@@ -112,20 +114,15 @@ def _take_in(
     report.accepted = count
     if table.snapshot is not None:
         assert table.spark is not None
-        changed = _place(storage.join(folder, "changed"))
-        _changed(rows, table.frame()).write.parquet(changed)
-        ids = table.spark.read.parquet(changed)
+        changed = storage.join(folder, "changed")
+        _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
+        ids = read_parquet(table.spark, [changed])
         report.accepted = ids.count()
         if report.accepted < count:
             rows = rows.join(ids, "post_id", "left_semi")
     report.skipped = count - report.accepted
     if report.accepted:
         table.upsert(rows)
-
-
-def _place(uri: str) -> str:
-    """A place as Spark spells it; without a scheme it would be one on HADOOP_CONF_DIR's HDFS."""
-    return f"file://{uri}" if storage.is_local(uri) else uri
 
 
 def _changed(rows: DataFrame, existing: DataFrame) -> DataFrame:

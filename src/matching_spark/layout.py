@@ -1,0 +1,42 @@
+"""Where things lie in a warehouse, beside its tables: kept photos, cells, what is staged.
+
+The tables hold whole places of photos and cells. They are read by their names alone, below the
+folder that was opened: a table that was moved or copied has its own.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from matching_spark import storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+PHOTOS, CELLS, STAGING = "photos", "cells", "staging"
+_KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
+KEPT_PHOTO = re.compile(_KEPT)
+
+
+def kept_photo(photos: str, sha256: str) -> str:
+    """The place of a kept photo, by its hash. photos: the warehouse's folder of them."""
+    return storage.join(photos, sha256[:2], sha256[2:4], f"{sha256}.jpg")
+
+
+def photo_here(photos: str, uri: str | None) -> str | None:
+    """A photo's place as the table has it -> in this warehouse's folder; others as they are."""
+    name = uri.rpartition("/")[2] if uri else ""
+    return kept_photo(photos, name[:-4]) if KEPT_PHOTO.fullmatch(name) else uri
+
+
+def photo_column_here(photos: str, uri: "Column") -> "Column":
+    """The same of a column in Spark."""
+    from pyspark.sql import functions as F
+
+    name = F.substring_index(uri, "/", -1)
+    parts = (F.lit(photos), F.substring(name, 1, 2), F.substring(name, 3, 2), name)
+    return F.when(name.rlike(f"^{_KEPT}$"), F.concat_ws("/", *parts)).otherwise(uri)
+
+
+def cells_here(warehouse: str, uri: str) -> str:
+    """The place of a file of cells as the table has it -> in this warehouse."""
+    return storage.join(warehouse, CELLS, uri.rpartition("/")[2])

@@ -1,0 +1,81 @@
+"""Which NameNodes an hdfs:// authority stands for, from Hadoop's own configuration files."""
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+from xml.etree import ElementTree  # of the operator's own files, as Hadoop itself trusts them
+
+from matching_spark.errors import StorageError
+
+PORT = 8020  # Hadoop's default of a NameNode's RPC port
+
+Address = tuple[str, int]
+
+
+def same_authority(one: str, other: str) -> bool:
+    """Whether two authorities ('': Hadoop's default one) name a NameNode in common.
+
+    Compared after the default port and the nameservice, by names first and then by what the names
+    resolve to.
+    """
+    if one == other:
+        return True
+    here, there = _namenodes(one), _namenodes(other)
+    return bool(here & there) or bool(_resolved(here) & _resolved(there))
+
+
+def _namenodes(authority: str) -> frozenset[Address]:
+    conf = _conf(os.environ.get("HADOOP_CONF_DIR"))
+    if not authority:
+        scheme, _, rest = conf.get("fs.defaultFS", "").partition("://")
+        authority = rest.partition("/")[0] if scheme == "hdfs" else ""
+    names = [n.strip() for n in conf.get(f"dfs.ha.namenodes.{authority}", "").split(",")]
+    found = [conf.get(f"dfs.namenode.rpc-address.{authority}.{name}", "") for name in names]
+    return frozenset(_address(each) for each in found if each) or (
+        frozenset([_address(authority)]) if authority else frozenset()
+    )
+
+
+def host_and_port(authority: str) -> tuple[str, int | None]:
+    """The two of an authority; a nameservice has no port."""
+    authority = authority.rpartition("@")[2]
+    host, colon, port = authority.rpartition(":")
+    if colon and (not port or port.isdecimal()):
+        return host, int(port) if port else None
+    return authority, None
+
+
+def _address(authority: str) -> Address:
+    host, port = host_and_port(authority)
+    return host.lower(), port or PORT
+
+
+def _resolved(addresses: frozenset[Address]) -> set[Address]:
+    found: set[Address] = set()
+    for host, port in addresses:
+        try:
+            infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):  # a name that is not known here stands for itself alone
+            continue
+        found |= {(str(info[4][0]), port) for info in infos}
+    return found
+
+
+@lru_cache(maxsize=8)
+def _conf(folder: str | None) -> dict[str, str]:
+    """core-site.xml and hdfs-site.xml of a HADOOP_CONF_DIR; what is not there says nothing."""
+    values: dict[str, str] = {}
+    for name in ("core-site.xml", "hdfs-site.xml"):
+        path = Path(folder or ".") / name
+        if folder is None or not path.is_file():
+            continue
+        try:
+            root = ElementTree.parse(path).getroot()
+        except ElementTree.ParseError as error:
+            raise StorageError(f"{path} is no configuration of Hadoop's: {error}") from None
+        for each in root.iter("property"):
+            key, value = each.findtext("name"), each.findtext("value")
+            if key:
+                values[key.strip()] = (value or "").strip()
+    return values

@@ -1,0 +1,448 @@
+"""A table is one only where it was made: copies are refused, and adopted they are whole."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyiceberg.manifest import DataFileContent, clear_manifest_cache
+from pyspark.sql import SparkSession
+
+from matching_spark import (
+    ClipModel,
+    InputError,
+    PostsTable,
+    Query,
+    SimilarityEngine,
+    StorageError,
+    decisions,
+    matches,
+    storage,
+)
+from matching_spark.adopt import adopt
+from matching_spark.cells import save_cells, train
+from matching_spark.config import Hadoop
+from matching_spark.demo.world import World
+from matching_spark.ingest import ingest_posts
+from matching_spark.maintenance import compact, undo
+from matching_spark.match import Matcher, Rules
+from matching_spark.metadata import live_files, load_metadata, newest
+from matching_spark.posts import Filters, Post
+from matching_spark.sources import read_posts
+
+DAY_S = 86_400
+AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
+EVERYTHING = Filters(status=None)
+RULES = Rules(threshold=-1.0, score="cosine")
+Answers = list[tuple[str, float, str, str]]
+
+
+@pytest.fixture(scope="module")
+def original(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Several files, deletes of two commits, cells, matches, a decision. Tests copy it."""
+    folder = tmp_path_factory.mktemp("original") / "prod"
+    table = PostsTable.open_or_create(
+        str(folder), spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
+    )
+    for source in (world.found, world.lost):
+        posts = [p for p in read_posts(str(source)) if isinstance(p, Post)]
+        ingest_posts(posts[:12], table, clip)
+        ingest_posts(posts[12:], table, clip)
+        table.set_status(sorted(p.post_id for p in posts)[:3], "withdrawn")
+    cells = train(table.shards(), table.model, 40, 4)
+    table.set_cells(save_cells(cells, storage.join(table.uri, "cells")))
+    matcher = Matcher(SimilarityEngine(table, "spark", clip), RULES)
+    assert matches.update(matcher).pairs > 0
+    best = matches.kept(matcher).first()
+    assert best is not None
+    decisions.decide(table, best["lost_id"], best["found_id"], "confirmed", "desk")
+    return folder
+
+
+def answers(place: Path, clip: ClipModel, spark: SparkSession | None = None) -> Answers:
+    """Every post, its state and where its photo lies below the folder, by one runner."""
+    table = PostsTable.open(str(place), spark)
+    engine = SimilarityEngine(table, "memory" if spark is None else "spark", clip)
+    found = engine.search_posts([Query(text="검정 지갑")], 1000, where=EVERYTHING, threshold=-2.0)[
+        0
+    ]
+    assert found
+    for match in found:
+        assert match.photo is None or storage.exists(match.photo)
+    return [(m.post_id, m.score, m.status, (m.photo or "").removeprefix(table.uri)) for m in found]
+
+
+def by_pyiceberg(place: Path) -> set[tuple[str, str]]:
+    """What Iceberg's own Python reads, deletes applied by it."""
+    path = newest(str(place), "posts")
+    assert path is not None
+    table = load_metadata(path)
+    ids = table.scan(selected_fields=("post_id", "status")).to_arrow()
+    return set(zip(ids["post_id"].to_pylist(), ids["status"].to_pylist(), strict=True))
+
+
+def files(place: Path) -> set[tuple[str, int]]:
+    return {(str(p.relative_to(place)), p.stat().st_size) for p in place.rglob("*") if p.is_file()}
+
+
+def backdate(*folders: Path) -> None:
+    for folder in folders:
+        for file in folder.rglob("*"):
+            os.utime(file, (time.time() - 3 * DAY_S,) * 2, follow_symlinks=False)
+
+
+def copied(original: Path, tmp_path: Path) -> tuple[Path, Path]:
+    prod = tmp_path / "prod"
+    # Made where it lies: the module's own table stays as it was for the next test.
+    shutil.copytree(original, prod)
+    adopt(str(prod))
+    shutil.copytree(prod, tmp_path / "test")
+    return prod, tmp_path / "test"
+
+
+def moved(original: Path, tmp_path: Path) -> tuple[Path, Path]:
+    prod, test = copied(original, tmp_path)
+    shutil.rmtree(prod)
+    return original, test
+
+
+def by_links(original: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The tables are real, the warehouse is not: its folders are links to the original's."""
+    test = tmp_path / "test"
+    test.mkdir()
+    for each in original.iterdir():
+        (test / each.name).symlink_to(each)
+    return original, test
+
+
+def refused(place: Path, spark: SparkSession) -> None:
+    """Nothing reads it, and nothing writes to it."""
+    said = "was moved or copied from"
+    tries: list[Callable[[], object]] = [
+        lambda: PostsTable.open(str(place)),
+        lambda: PostsTable.open_or_create(str(place), spark, model="any@1", dimension=8),
+    ]
+    if (place / "decisions").exists():
+        tries.append(lambda: decisions.latest(str(place)))
+    for attempt in tries:
+        with pytest.raises(StorageError, match=said) as error:
+            attempt()
+        assert f"matching-spark adopt --table {place}" in str(error.value)
+
+
+@pytest.mark.parametrize("way", [copied, moved, by_links])
+def test_another_place_is_refused(
+    original: Path, tmp_path: Path, way: Callable[..., tuple[Path, Path]], spark: SparkSession
+) -> None:
+    prod, test = way(original, tmp_path)
+    before = files(prod)
+    refused(test, spark)
+    assert files(prod) == before
+
+
+def test_a_table_that_becomes_a_copy_while_it_is_open_is_not_written(
+    original: Path, tmp_path: Path, spark: SparkSession
+) -> None:
+    """As by a restore into its folder: a handle from before knows no better than its next look."""
+    prod, test = copied(original, tmp_path)
+    adopt(str(test))
+    table = PostsTable.open(str(test), spark, AT_ONCE)
+    shutil.rmtree(test)
+    shutil.copytree(prod, test)
+    before = files(prod)
+    for write in (
+        lambda: table.set_status(["F00001"], "claimed"),
+        lambda: compact(table),
+        lambda: undo(table, table.snapshots[-1]),
+        lambda: table.set_cells("any"),
+    ):
+        with pytest.raises(StorageError, match="was moved or copied from"):
+            write()
+    assert files(prod) == before
+
+
+def test_an_adopted_copy_is_whole_and_its_own(
+    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+) -> None:
+    prod, test = copied(original, tmp_path)
+    want, there, decided = answers(prod, clip), by_pyiceberg(prod), decisions.latest(str(prod))
+    assert sum(status == "withdrawn" for _, _, status, _ in want) == 6
+    report = adopt(str(test))
+    assert report.tables == ["decisions", "matches", "posts"]
+    assert report.made_at == str(prod)
+    assert report.delete_files > 0
+    assert (report.snapshot, report.lacks) == (PostsTable.open(str(test)).snapshot, [])
+    with pytest.raises(InputError, match="nothing to adopt"):
+        adopt(str(test))
+    assert answers(test, clip) == answers(test, clip, spark) == want
+    assert by_pyiceberg(test) == there
+    assert decisions.latest(str(test)) == decided
+    # Of Spark's own reading, which applies the deletes by itself.
+    table = PostsTable.open(str(test), spark, AT_ONCE)
+    assert {(r["post_id"], r["status"]) for r in table.frame().collect()} == there
+    assert len(table.snapshots) == 1
+    assert table.space.centroids() is not None
+    matcher = Matcher(SimilarityEngine(table, "spark", clip), RULES)
+    pairs = matches.kept(matcher).count()
+    again = matches.update(matcher, new=True)
+    assert (again.full, again.pairs, again.added, again.removed) == (True, pairs, 0, 0)
+    # What is done to the copy, and what its maintenance removes, is its own.
+    before, ours = files(prod), answers(prod, clip)
+    backdate(prod, test)
+    gone = sorted(post_id for post_id, _, status, _ in want if status == "open")[:2]
+    assert table.set_status(gone, "claimed") == 2
+    backdate(prod, test)
+    assert compact(table).orphan_files > 0
+    now = {post_id: (score, photo) for post_id, score, _, photo in answers(test, clip)}
+    assert now == {post_id: (score, photo) for post_id, score, _, photo in want}
+    assert answers(test, clip) == answers(test, clip, spark)
+    assert files(prod) == before
+    assert answers(prod, clip) == answers(prod, clip, spark) == ours == want
+    shutil.rmtree(prod)
+    assert {i for i, *_ in answers(test, clip)} == {i for i, *_ in want}
+
+
+def test_what_is_taken_in_after_an_adoption(
+    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel, world: World
+) -> None:
+    """A photo that the table has already is not embedded again, and named in this folder."""
+    prod, test = copied(original, tmp_path)
+    shutil.rmtree(prod)
+    adopt(str(test))
+    table = PostsTable.open(str(test), spark, AT_ONCE)
+    posts = [p for p in read_posts(str(world.found)) if isinstance(p, Post) and p.photos]
+    again = [replace(posts[0], post_id="twin", title="같은 사진")]
+    report = ingest_posts(again, table, clip)
+    assert (report.accepted, report.embedded) == (1, 0)
+    uris = table.frame().where("post_id = 'twin'").selectExpr("photos.uri").collect()[0][0]
+    assert uris
+    assert all(uri.startswith(f"{test}/photos/") and storage.exists(uri) for uri in uris)
+
+
+def test_through_a_link_it_is_the_same_table(
+    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+) -> None:
+    """Made by its real path and opened through a link, and the other way round."""
+    prod, _ = copied(original, tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(prod)
+    want = answers(prod, clip)
+    assert [a[:3] for a in answers(link, clip)] == [a[:3] for a in want]
+    with pytest.raises(InputError, match="nothing to adopt"):
+        adopt(str(link))
+    table = PostsTable.open(str(link), spark, AT_ONCE)
+    assert table.uri == str(prod)
+    backdate(prod)
+    compact(table)
+    assert answers(prod, clip) == answers(link, clip) == want
+    # Made through the link, whose name all its files have, and compacted by the real path.
+    (tmp_path / "real").mkdir()
+    way = tmp_path / "way"
+    way.symlink_to(tmp_path / "real")
+    shutil.copytree(prod, way / "table")
+    adopt(str(way / "table"))
+    real = tmp_path / "real" / "table"
+    table = PostsTable.open(str(real), spark, AT_ONCE)
+    assert table.uri == str(way / "table")
+    table.set_status([want[0][0]], "expired")
+    backdate(real)
+    compact(table)
+    assert {i for i, *_ in answers(real, clip)} == {i for i, *_ in want}
+    assert answers(real, clip) == answers(way / "table", clip)
+    # The link goes another way: what lies there is not what was opened.
+    way.unlink()
+    way.symlink_to(tmp_path / "elsewhere")
+    refused(real, spark)
+    adopt(str(real))
+    assert {i for i, *_ in answers(real, clip)} == {i for i, *_ in want}
+
+
+@pytest.fixture
+def mounted(original: Path, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    prod, _ = copied(original, tmp_path)
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "--bind", str(prod), str(mount)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"a bind mount needs root: {done.stderr.strip()}")
+    yield prod, mount
+    subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def test_through_a_bind_mount_it_is_the_same_table(
+    mounted: tuple[Path, Path], spark: SparkSession, clip: ClipModel
+) -> None:
+    prod, mount = mounted
+    want = answers(prod, clip)
+    assert answers(mount, clip) == want
+    table = PostsTable.open(str(mount), spark, AT_ONCE)
+    backdate(prod)
+    compact(table)
+    assert answers(prod, clip) == answers(mount, clip) == want
+
+
+def test_compact_refuses_links_inside_and_files_elsewhere(
+    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+) -> None:
+    prod, test = copied(original, tmp_path)
+    adopt(str(test))
+    want = answers(test, clip)
+    backdate(prod, test)
+    before = files(prod)
+    link = test / "posts" / "data" / "more"
+    link.symlink_to(prod / "posts" / "data")
+    with pytest.raises(StorageError, match="more is a link"):
+        compact(PostsTable.open(str(test), spark, AT_ONCE))
+    link.unlink()
+    # A file by its way through a link: what an older version wrote into a table made by a link.
+    way = tmp_path / "way"
+    way.symlink_to(tmp_path)
+    path = newest(str(test), "posts")
+    assert path is not None
+    raw = Path(path).read_text("utf-8")
+    manifest_list = f"{test}/posts/metadata/snap-"
+    Path(path).write_text(raw.replace(manifest_list, f"{way}/test/posts/metadata/snap-"), "utf-8")
+    with pytest.raises(StorageError, match="which does not lie there"):
+        compact(PostsTable.open(str(test), spark, AT_ONCE))
+    assert adopt(str(test)).tables == ["posts"]
+    compact(PostsTable.open(str(test), spark, AT_ONCE))
+    assert answers(test, clip) == want
+    assert files(prod) == before
+
+
+def test_half_a_copy_is_not_adopted(original: Path, tmp_path: Path, spark: SparkSession) -> None:
+    """Whatever file the current state needs is gone, cut off or not what it was."""
+    _, test = copied(original, tmp_path)
+    path = newest(str(test), "posts")
+    assert path is not None
+    table = load_metadata(path)
+    current = table.current_snapshot()
+    assert current is not None
+    named = [current.manifest_list, *(m.manifest_path for m in current.manifests(table.io))]
+    lists, *manifests = [test / "posts" / "metadata" / Path(place).name for place in named]
+    files_of = {f.content: f for f in live_files(table, [current.snapshot_id])}
+    data, deletes = (
+        Path(str(files_of[content].file_path).replace(str(test.parent / "prod"), str(test)))
+        for content in (DataFileContent.DATA, DataFileContent.POSITION_DELETES)
+    )
+
+    def cut(file: Path) -> None:
+        os.truncate(file, 100)
+
+    def spoil(file: Path) -> None:
+        file.write_bytes(bytes(file.stat().st_size))
+
+    for victim, damages in (
+        (lists, (Path.unlink, cut)),
+        (manifests[0], (Path.unlink, cut)),
+        (data, (Path.unlink, cut)),
+        (deletes, (Path.unlink, cut, spoil)),
+    ):
+        for damage in damages:
+            raw = victim.read_bytes()
+            damage(victim)
+            clear_manifest_cache()
+            with pytest.raises(StorageError, match="is no whole copy of"):
+                adopt(str(test))
+            assert newest(str(test), "posts") == path
+            refused(test, spark)
+            victim.write_bytes(raw)
+    clear_manifest_cache()
+    assert "posts" in adopt(str(test)).tables
+
+
+def test_a_copy_without_a_hint_or_with_one_ahead(
+    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+) -> None:
+    """As a copy that is taken while somebody commits may have it."""
+    prod, test = copied(original, tmp_path)
+    want = answers(prod, clip)
+    for name in ("posts", "decisions"):
+        (test / name / "metadata" / "version-hint.text").unlink()
+    refused(test, spark)
+    assert adopt(str(test)).tables == ["decisions", "matches", "posts"]
+    assert answers(test, clip, spark) == want
+    for hint in ("99", ""):
+        (test / "posts" / "metadata" / "version-hint.text").write_text(hint)
+        assert answers(test, clip) == want
+
+
+def test_the_same_folder_by_a_name_unknown_here_is_not_adopted(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a nameservice's is without its HADOOP_CONF_DIR: for the others it would be another's."""
+    prod, _ = copied(original, tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(prod)
+    monkeypatch.setattr(storage, "same_place", lambda one, other: one == other)
+    with pytest.raises(StorageError, match="was moved or copied from"):
+        PostsTable.open(str(link))
+    before = {name for name, _ in files(prod)}
+    with pytest.raises(InputError, match="by another name"):
+        adopt(str(link))
+    assert {name for name, _ in files(prod)} - {".writer.lock"} == before - {".writer.lock"}
+
+
+def test_what_did_not_come_along_is_named(original: Path, tmp_path: Path, clip: ClipModel) -> None:
+    prod, test = copied(original, tmp_path)
+    want = answers(prod, clip)
+    shutil.rmtree(test / "cells")
+    assert adopt(str(test)).lacks == ["cells"]
+    assert PostsTable.open(str(test)).space.cells is None
+    assert answers(test, clip) == want
+
+
+def test_a_handle_sees_that_its_folder_was_replaced(
+    original: Path, tmp_path: Path, spark: SparkSession
+) -> None:
+    """By another state under the same version's name: nothing of the old plan is used."""
+    prod, test = copied(original, tmp_path)
+    adopt(str(test))
+    table = PostsTable.open(str(test), spark, AT_ONCE)
+    old, location = table.plan(), table.metadata.metadata_location
+    shutil.rmtree(test)
+    shutil.copytree(prod, test)
+    adopt(str(test))
+    table.refresh()
+    assert table.metadata.metadata_location == location
+    assert table.snapshot == PostsTable.open(str(test)).snapshot
+    assert table.plan() == PostsTable.open(str(test)).plan() != old
+
+
+def test_a_foreign_table_that_comes_while_compact_runs_is_let_alone(
+    original: Path, tmp_path: Path, spark: SparkSession
+) -> None:
+    prod, test = copied(original, tmp_path)
+    adopt(str(test))
+    backdate(prod, test)
+    before = files(prod)
+
+    def progress(what: str) -> None:
+        if what.startswith("expiring"):
+            shutil.rmtree(test / "decisions")
+            shutil.copytree(prod / "decisions", test / "decisions")
+            backdate(test / "decisions")
+
+    with pytest.raises(StorageError, match="was moved or copied from"):
+        compact(PostsTable.open(str(test), spark, AT_ONCE), progress)
+    assert files(prod) == before
+    assert decisions.latest(str(prod))
+
+
+def test_an_empty_table_is_adopted_too(tmp_path: Path, spark: SparkSession) -> None:
+    PostsTable.open_or_create(str(tmp_path / "a"), spark, model="any@1", dimension=8)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    refused(tmp_path / "b", spark)
+    assert adopt(str(tmp_path / "b")).snapshot is None
+    table = PostsTable.open(str(tmp_path / "b"), spark)
+    assert table.snapshot is None
+    assert (table.plan(), table.frame().count()) == ([], 0)

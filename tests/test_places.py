@@ -1,0 +1,158 @@
+"""Places: any name of a file, spelt for Python and for the JVM, is the same file."""
+
+import os
+import unicodedata
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, SimilarityEngine, StorageError, storage
+from matching_spark.cells import save_cells, train
+from matching_spark.config import Hadoop
+from matching_spark.maintenance import compact
+from matching_spark.namenodes import same_authority
+from matching_spark.similarity import unit
+from matching_spark.spark_files import read_parquet
+from matching_spark.vectors import ingest_vectors
+from tests.test_table import write_vectors
+
+HANGUL = "검정 지갑"
+NAMES = [
+    *("IMG#1", "IMG", "a?b", "a;b", "100%", "%41", "%EA%B0%80", "a+b", "[1]", "{a,b}", "it's"),
+    *('"x"', "back\\slash", "*", "a:b", " space ", "~", "$HOME", "${x}", "file:x", "a&b=c", "`"),
+    *(unicodedata.normalize(form, HANGUL) for form in ("NFC", "NFD")),
+]
+ODD = "it's #1? 100%41; [a]{b,c} a+b \\ " + unicodedata.normalize("NFD", HANGUL)
+names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("places")
+
+
+@given(names.filter(lambda n: n not in (".", "..") and len(n.encode()) < 200))
+def test_any_name_is_one_file(folder: Path, name: str) -> None:
+    place = storage.join(str(folder), name)
+    content = name.encode()
+    storage.write_bytes(place, content)
+    try:
+        assert (folder / name).read_bytes() == content
+        assert storage.read_bytes(place) == content
+        assert list(storage.walk(str(folder))) == [place]
+        assert storage.size_bytes(place) == len(content)
+        assert storage.absolute(place) == place
+        assert storage.absolute((folder / name).as_uri()) == place
+        assert storage.recorded(storage.for_spark(place)) == place
+        with pytest.raises(FileExistsError):
+            storage.create(place, b"another")
+        assert storage.read_bytes(place) == content
+    finally:
+        storage.remove(place)
+    assert not any(folder.iterdir())
+
+
+def test_the_jvm_reads_the_file_that_python_wrote(folder: Path, spark: SparkSession) -> None:
+    """Each file says its own name; no pattern matches another one, no character cuts a name."""
+    here = folder / ODD
+    for name in NAMES:
+        frame = spark.createDataFrame([(name,)], "name string").coalesce(1)
+        frame.write.parquet(storage.for_spark(storage.join(str(here), name)))
+    for name in NAMES:
+        place = storage.join(str(here), name)
+        assert os.path.isdir(place)
+        (row,) = read_parquet(spark, [place]).collect()
+        assert row["name"] == name
+
+
+@pytest.mark.parametrize("default", [None, "hdfs://127.0.0.1:9"])
+def test_a_table_in_an_odd_folder(tmp_path: Path, spark: SparkSession, default: str | None) -> None:
+    """Also where Hadoop's own default is an HDFS, and one that does not answer at that."""
+    session = spark.newSession()
+    if default:
+        session.conf.set("fs.defaultFS", default)
+    rng = np.random.default_rng(7)
+    vectors = unit(rng.normal(size=(40, 8)))
+    ids = [f"p{i:02}" for i in range(40)]
+    uri = str(tmp_path / ODD / "table")
+    for part in (slice(0, 25), slice(15, 40)):
+        source = tmp_path / f"{ODD}-{part.start}.parquet"
+        write_vectors(source, ids[part], vectors[part], category=["지갑"] * 25)
+        ingest_vectors(str(source), uri, session, "found")
+    table = PostsTable.open(uri, session, Hadoop(snapshot_keep=timedelta(0)))
+    assert table.set_status(["p07"], "withdrawn") == 1
+    cells = save_cells(train(table.shards(), table.model, 40, 4), storage.join(uri, "cells"))
+    table.set_cells(cells)
+    assert table.space.cells == cells
+
+    def found() -> list[str]:
+        memory = SimilarityEngine(PostsTable.open(uri), "memory").search(vectors[7], top_k=40)
+        by_spark = SimilarityEngine(PostsTable.open(uri, session), "spark").search(
+            vectors[7], top_k=40
+        )
+        assert memory == by_spark
+        return [m.post_id for m in memory[0]]
+
+    before = found()
+    assert len(before) == 39
+    assert "p07" not in before
+    compact(table)
+    assert found() == before
+    assert PostsTable.open(uri).status()["delete_files"] == 0
+
+
+def test_what_somebody_writes_and_the_place_it_is(tmp_path: Path) -> None:
+    here = str(tmp_path)
+    assert storage.absolute(f"file://{here}/a%20b%23") == f"{here}/a b#"
+    assert storage.absolute(f"file:{here}/x/../a") == f"{here}/a"
+    assert storage.absolute(f"file://localhost{here}/a") == f"{here}/a"
+    assert storage.absolute(f"FILE:{here}/a") == storage.absolute(f"/{here}/a") == f"{here}/a"
+    assert storage.absolute("HDFS://h/a") == "hdfs://h/a"
+    assert storage.absolute(storage.join("hdfs:///", "a")) == "hdfs:///a"
+    assert storage.absolute("hdfs://h//a//b/./c/../d/") == "hdfs://h/a/b/d"
+    assert storage.absolute("hdfs://h/") == "hdfs://h"
+    assert storage.absolute("hdfs://h/100%/IMG#1?;x") == "hdfs://h/100%/IMG#1?;x"
+    for uri in ("file://host/a", "s3://bucket/a"):
+        with pytest.raises(StorageError, match=uri):
+            storage.absolute(uri)
+
+
+def test_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, other, link = tmp_path / "real", tmp_path / "other", tmp_path / "link"
+    real.mkdir()
+    other.mkdir()
+    link.symlink_to(real)
+    assert storage.same_place(str(real), str(link))
+    assert not storage.same_place(str(real), str(other))
+    assert not storage.same_place(str(real), str(tmp_path / "gone"))
+    assert not storage.same_place("hdfs://h/a", "/a")
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "core-site.xml").write_text(
+        "<configuration><property><name>fs.defaultFS</name><value>hdfs://ns</value></property>"
+        "</configuration>"
+    )
+    values = {
+        "dfs.nameservices": "ns",
+        "dfs.ha.namenodes.ns": "one, two",
+        "dfs.namenode.rpc-address.ns.one": "nn1.example:8020",
+        "dfs.namenode.rpc-address.ns.two": "nn2.example:9000",
+    }
+    rows = (f"<property><name>{k}</name><value>{v}</value></property>" for k, v in values.items())
+    (conf / "hdfs-site.xml").write_text(f"<configuration>{''.join(rows)}</configuration>")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(conf))
+    for authority in ("ns", "nn1.example", "NN1.example:8020", "nn2.example:9000"):
+        assert same_authority(authority, "ns")
+        assert same_authority("", authority)
+        assert storage.same_place(f"hdfs://{authority}/a/b", "hdfs://ns/a/b")
+    assert same_authority("localhost:9000", "me@127.0.0.1:9000")
+    assert same_authority("nn1.example:", "ns")
+    assert not same_authority("a..b", "x" * 70)
+    assert not same_authority("nn2.example", "ns")
+    assert not same_authority("127.0.0.1:9000", "127.0.0.1:9001")
+    assert not storage.same_place("hdfs://ns/a", "hdfs://ns/b")
