@@ -28,6 +28,9 @@ test: setup ## every fast test, in two processes
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' -n 2 --dist loadfile --durations 10 tests/cluster
 
+test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
+	.venv/bin/pytest -m races --durations 10 tests/races
+
 test-notebook: setup ## the notebook from a clean kernel
 	.venv/bin/pytest -m notebook tests/notebook
 
@@ -101,4 +104,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-package test-notebook notebook
+.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook

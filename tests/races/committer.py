@@ -1,0 +1,40 @@
+"""`committer.py URI NAME COUNT WHAT`: commits that are told on stdout once they are acknowledged.
+
+WHAT: properties (of the posts table, at full speed) or posts (one is closed, one decided on).
+Begins when a line comes on stdin, having said that it is ready.
+"""
+
+import sys
+from typing import Any
+
+from matching_spark import PostsTable, Settings, decisions, start_session
+from matching_spark.config import Hadoop, Spark
+
+CONF = {
+    "spark.master": "local[1]",
+    "spark.driver.memory": "600m",
+    "spark.sql.shuffle.partitions": "1",
+}
+
+
+def main(uri: str, name: str, count: int, what: str) -> None:
+    spark = start_session(Settings(spark=Spark(conf=CONF)))
+    table = PostsTable.open(uri, spark, Hadoop(commit_retries=20, commit_wait_s=0.05))
+    jvm: Any = spark._jvm
+    load = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable
+    loaded: Any = load(spark._jsparkSession, table.name)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for i in range(count):
+        own = f"{name}{i:04}"
+        if what == "properties":
+            with table.writing():
+                loaded.updateProperties().set(f"test.{own}", "yes").commit()
+        else:
+            assert table.set_status([own], "claimed") == 1
+            decisions.decide(table, "lost", own, "rejected", name)
+        print(own, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

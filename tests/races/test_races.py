@@ -1,0 +1,237 @@
+"""Processes that write to a table in one folder: what was acknowledged to any of them is there."""
+
+import fcntl
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, decisions
+from matching_spark.config import Hadoop
+from matching_spark.maintenance import compact
+from matching_spark.similarity import unit
+from matching_spark.vectors import ingest_vectors
+from matching_spark.writer_lock import FILE, WRITER
+from tests.test_table import write_vectors
+
+pytestmark = pytest.mark.races
+COMMITTER = Path(__file__).parent / "committer.py"
+POSTS = 60  # of each name
+
+
+@pytest.fixture
+def uri(tmp_path: Path, spark: SparkSession) -> str:
+    """Found posts for every writer to close, and a lost one to decide on."""
+    ids = ["lost", *(f"{name}{i:04}" for name in "ABCD" for i in range(POSTS))]
+    kinds: list[object] = ["lost", *("found" for _ in ids[1:])]
+    vectors = unit(np.random.default_rng(0).normal(size=(len(ids), 8)))
+    write_vectors(tmp_path / "posts.parquet", ids, vectors, kind=kinds)
+    place = str(tmp_path / "table")
+    ingest_vectors(str(tmp_path / "posts.parquet"), place, spark)
+    return place
+
+
+@pytest.fixture(scope="module")
+def slow_renames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which a JVM's renames of metadata take 0.2 s."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("slow renames are a library that a C compiler makes: there is none")
+    library = tmp_path_factory.mktemp("slow") / "slow.so"
+    source = str(COMMITTER.with_name("slow.c"))
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), source, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "SLOW_RENAME_MS": "200"}
+
+
+class Writer:
+    """A process that commits."""
+
+    def __init__(self, uri: str, name: str, count: int, what: str, env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(COMMITTER), uri, name, str(count), what],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | env | {"PYTHONPATH": str(COMMITTER.parents[2])},
+            text=True,
+            start_new_session=True,
+        )
+
+    def ready(self) -> "Writer":
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+        return self
+
+    def go(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def acknowledged(self) -> list[str]:
+        """What it was told is stored, once it has ended, however it did."""
+        assert self.process.stdout is not None
+        told = self.process.stdout.read().split()
+        self.process.wait()
+        return told
+
+    def end(self) -> None:
+        """It and its JVM, whatever state they are in."""
+        for each in (self.process.stdin, self.process.stdout):
+            assert each is not None
+            each.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def writers(
+    uri: str, names: str, count: int, what: str, env: dict[str, str] | None = None
+) -> Iterator[list[Writer]]:
+    started = [Writer(uri, name, count, what, env or {}) for name in names]
+    try:
+        for each in started:
+            each.ready()
+        yield started
+    finally:
+        for each in started:
+            each.end()
+
+
+def properties(uri: str) -> set[str]:
+    known = PostsTable.open(uri).metadata.properties
+    return {name.removeprefix("test.") for name in known if name.startswith("test.")}
+
+
+def closed(uri: str) -> set[str]:
+    found = set()
+    for shard in PostsTable.open(uri).shards():
+        rows = shard.rows(np.flatnonzero(shard.alive))
+        found |= {row["post_id"] for row in rows if row["status"] == "claimed"}
+    return found
+
+
+@pytest.mark.parametrize("names", ["AB", "ABCD"])
+def test_at_full_speed_no_acknowledged_commit_is_lost(uri: str, names: str) -> None:
+    count = 3000 // len(names)
+    with writers(uri, names, count, "properties") as started:
+        for each in started:
+            each.go()
+        told = [each.acknowledged() for each in started]
+    assert [len(each) for each in told] == [count] * len(names)
+    assert properties(uri) == {own for each in told for own in each}
+
+
+@pytest.mark.parametrize("names", ["AB", "ABCD"])
+def test_with_slow_renames_no_closed_post_and_no_decision_is_lost(
+    uri: str, names: str, slow_renames: dict[str, str]
+) -> None:
+    count = 100 // len(names) // 2  # a post closed and a decision each
+    with writers(uri, names, count, "posts", slow_renames) as started:
+        for each in started:
+            each.go()
+        told = [each.acknowledged() for each in started]
+    assert [len(each) for each in told] == [count] * len(names)
+    everything = {own for each in told for own in each}
+    assert closed(uri) == everything
+    assert {found for _, found in decisions.latest(uri)} == everything
+
+
+def held(uri: str) -> bool:
+    """Whether some process has the lock."""
+    with open(Path(uri) / FILE, "r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, WRITER)
+        except OSError:
+            return True
+    return False
+
+
+def jvm_of(writer: Writer) -> int:
+    """The JVM that a writer's Python has started."""
+    session = os.getsid(writer.process.pid)
+    found = [
+        int(each.name)
+        for each in Path("/proc").iterdir()
+        if each.name.isdigit()
+        and (each / "comm").read_text() == "java\n"
+        and os.getsid(int(each.name)) == session
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_jvm_whose_python_was_killed_keeps_others_out_until_it_has_ended(
+    uri: str, slow_renames: dict[str, str]
+) -> None:
+    """It may yet rename: who was told yes meanwhile would be overwritten."""
+    slower = slow_renames | {"SLOW_RENAME_MS": "1500"}
+    with (
+        writers(uri, "A", 50, "properties", slower) as (victim,),
+        writers(uri, "B", 5, "properties") as (other,),
+    ):
+        victim.go()
+        deadline = time.monotonic() + 30
+        while not held(uri):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        jvm = jvm_of(victim)
+        os.kill(jvm, signal.SIGSTOP)  # in its rename, and for longer than it would live by itself
+        os.kill(victim.process.pid, signal.SIGKILL)
+        victim.process.wait()
+        other.go()
+        assert other.process.stdout is not None
+        assert select.select([other.process.stdout], [], [], 2) == ([], [], [])
+        assert held(uri)
+        os.kill(jvm, signal.SIGCONT)
+        told = set(other.acknowledged())
+        assert len(told) == 5
+        while (Path("/proc") / str(jvm)).exists():
+            assert time.monotonic() < deadline + 30
+            time.sleep(0.05)
+    assert told <= properties(uri)
+    assert not held(uri)
+
+
+def test_an_interrupted_writer_ends_its_commit_before_another_begins(
+    uri: str, slow_renames: dict[str, str]
+) -> None:
+    """Its JVM lives on: by Ctrl-C in a notebook, for one."""
+    slower = slow_renames | {"SLOW_RENAME_MS": "1500"}
+    with (
+        writers(uri, "A", 50, "properties", slower) as (victim,),
+        writers(uri, "B", 1, "properties") as (other,),
+    ):
+        victim.go()
+        deadline = time.monotonic() + 30
+        while not held(uri):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(victim.process.pid, signal.SIGINT)
+        other.go()
+        told = set(other.acknowledged())
+        assert victim.process.wait(60) != 0
+        assert told == {"B0000"}
+        time.sleep(2)  # longer than the rename that had begun
+        assert told <= properties(uri)
+
+
+def test_compact_beside_writers_loses_nothing(uri: str, spark: SparkSession) -> None:
+    with writers(uri, "AB", 12, "posts") as started:
+        for each in started:
+            each.go()
+        for _ in range(3):
+            compact(PostsTable.open(uri, spark, Hadoop(commit_retries=20, commit_wait_s=0.05)))
+        told = {own for each in started for own in each.acknowledged()}
+    assert len(told) == 24
+    assert closed(uri) == told
+    assert {found for _, found in decisions.latest(uri)} == told
