@@ -61,10 +61,14 @@ bench: setup $(PEERS) ## every benchmark at its small size, some minutes; writes
 bench-full: setup $(PEERS) .venv-spark35/.ready $(VIT)/config.json ## the large sizes and all peers, an hour or more
 	.venv/bin/python -m benchmarks --full
 
-lint: setup ## ruff and mypy
+house: ## every storey and room of the package, and what each is for
+	@$(PYTHON) scripts/house.py
+
+lint: setup ## ruff, mypy, and that modules import only downwards
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 
 environment: setup ## dist/environment.tar.gz: what executors need that do not have the project
 	@rm -rf dist/environment && mkdir -p dist
@@ -104,4 +108,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook
+.PHONY: help setup demo house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook

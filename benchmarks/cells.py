@@ -16,13 +16,22 @@ import numpy as np
 from benchmarks.data import drawn, texts
 from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
-from matching_spark.cells import Cells, assign, default_count, reached, sort_by_cell, train
-from matching_spark.heads import with_heads
-from matching_spark.hits import Hit, decide
-from matching_spark.posts import Filters
-from matching_spark.scan import Request, Scanned, Vectors, scan
-from matching_spark.shards import FILTERED, Shard
-from matching_spark.similarity import Float32, Index, Part
+from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import FILTERED
+from matching_spark.knn.prefix_bounds import with_heads
+from matching_spark.knn.similarity import Float32, Index, VectorSet
+from matching_spark.search.request import Request, Vectors
+from matching_spark.search.rerank import Candidate, decide
+from matching_spark.search.scan import ShardCandidates, scan
+from matching_spark.shards.ivf_index import (
+    Cells,
+    assign,
+    default_count,
+    reached,
+    sort_by_cell,
+    train,
+)
+from matching_spark.shards.shard import Shard
 
 ASKED, TOP, FILES = 200, 10, 16
 PROBES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -55,8 +64,8 @@ def _shard(vectors: Float32) -> Shard:
     return Shard(
         metadata=pa.table({"post_id": ids}),
         photo_uris=pa.nulls(n, pa.string()),
-        photos=Part.of(vectors, np.ones(n, np.int64)),
-        texts=Part.of(np.empty((0, vectors.shape[1]), np.float32), np.zeros(n, np.int64)),
+        photos=VectorSet.of(vectors, np.ones(n, np.int64)),
+        texts=VectorSet.of(np.empty((0, vectors.shape[1]), np.float32), np.zeros(n, np.int64)),
         codes={name: np.zeros(n, np.int32) for name in FILTERED},
         words={name: ["open" if name == "status" else ""] for name in FILTERED},
         days=np.zeros(n, np.int32),
@@ -97,7 +106,7 @@ def _measure(
     points: dict[str, list[tuple[float, float]]] = {}
     best: tuple[float, float, float, int] | None = None
 
-    def ask(nprobe: int, query: Float32) -> tuple[Scanned, list[Hit]]:
+    def ask(nprobe: int, query: Float32) -> tuple[ShardCandidates, list[Candidate]]:
         asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
         scanned = scan(shard, asked, cells)
         (hits,) = decide([scanned], asked)

@@ -6,10 +6,10 @@ from statistics import median
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, row
 from benchmarks.plots import lines
+from benchmarks.timing import seconds
 from matching_spark import Filters, SimilarityEngine
-from matching_spark.scan import Request, Vectors
-from matching_spark.session import session
-from matching_spark.timing import seconds
+from matching_spark.search.request import Request, Vectors
+from matching_spark.spark.session import session
 
 LOST = 2000
 

@@ -22,8 +22,8 @@ from pyspark.sql import SparkSession
 from benchmarks.harness import ROOT
 from matching_spark import ClipModel, PostsTable, Settings
 from matching_spark.demo.world import draw_world
-from matching_spark.posts import CATEGORIES
-from matching_spark.similarity import Float32, unit
+from matching_spark.domain.posts import CATEGORIES
+from matching_spark.knn.similarity import Float32, unit
 
 WORK = ROOT / ".benchmarks"  # what benchmarks draw, kept between runs
 DRAWN = 1600
@@ -137,7 +137,7 @@ def _write(path: Path, kind: str, vectors: Float32, categories: list[str]) -> No
     columns["photos"] = pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32), photo)
     columns["text_vector"] = pa.nulls(n, pa.binary())
     columns["updated_at"] = pa.nulls(n, pa.timestamp("us", "UTC"))
-    from matching_spark.table import COLUMNS
+    from matching_spark.domain.schema import COLUMNS
 
     pq.write_table(
         pa.table({c: columns[c] for c in COLUMNS}), path, compression="none", row_group_size=20_000

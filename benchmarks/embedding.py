@@ -25,9 +25,9 @@ from pyspark.sql import SparkSession
 from benchmarks.harness import ROOT, Row, row
 from matching_spark import ClipModel, Settings, start_session
 from matching_spark.demo.world import draw_world
-from matching_spark.photos import encode_photo, open_photo, open_reduced, photo_sha256
-from matching_spark.similarity import Float32
-from matching_spark.staging import Item, Staging, embedder
+from matching_spark.embed.photos import encode_photo, open_photo, open_reduced, photo_sha256
+from matching_spark.ingest.staging import Item, Staging, embedder
+from matching_spark.knn.similarity import Float32
 
 VIT = ROOT / "benchmarks" / "models" / "ViT-B-32"
 TORCH = ROOT / ".venv-torch" / "bin" / "python"

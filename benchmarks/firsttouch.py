@@ -10,10 +10,11 @@ from statistics import median
 
 from benchmarks.data import WORK, clustered, settings, table
 from benchmarks.harness import Row, ratio_row, row
-from matching_spark import PostsTable, cache
-from matching_spark.cache import ShardCache
-from matching_spark.cluster import down, up
-from matching_spark.session import session
+from matching_spark import PostsTable
+from matching_spark.shards import cache
+from matching_spark.shards.cache import ShardCache
+from matching_spark.spark.cluster import down, up
+from matching_spark.spark.session import session
 
 
 def run(full: bool) -> list[Row]:

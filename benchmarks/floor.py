@@ -11,8 +11,8 @@ from statistics import median
 
 from benchmarks.data import settings
 from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
-from matching_spark.session import session
-from matching_spark.timing import seconds
+from benchmarks.timing import seconds
+from matching_spark.spark.session import session
 
 AS_IT_COMES = {
     "spark.python.daemon.module": "pyspark.daemon",

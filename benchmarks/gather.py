@@ -7,11 +7,11 @@ from statistics import median
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, row
 from matching_spark import Filters, SimilarityEngine
-from matching_spark.gather import Gatherer
-from matching_spark.results import Match
-from matching_spark.scan import Request, Vectors
-from matching_spark.session import session
-from matching_spark.similarity_engine import Found
+from matching_spark.domain.results import Match
+from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.search.request import Request, Vectors
+from matching_spark.similarity_engine import SearchOutcome
+from matching_spark.spark.session import session
 
 CLIENTS, EACH = 64, 25
 BARE = "one client, no gatherer"
@@ -25,7 +25,7 @@ def run(full: bool) -> list[Row]:
         Request((Vectors(q),), Filters(kind="found"), 10, None) for q in clustered(CLIENTS, seed=7)
     ]
     alone = [engine.find(r).matches for r in requests]
-    with Gatherer(engine) as gatherer:
+    with QueryBatcher(engine) as gatherer:
         assert _together(gatherer.find, requests) == [each for each in alone for _ in range(EACH)]
         done = alternating(
             {
@@ -55,7 +55,7 @@ def run(full: bool) -> list[Row]:
 
 
 def _together(
-    find: Callable[[Request], Found], requests: Sequence[Request]
+    find: Callable[[Request], SearchOutcome], requests: Sequence[Request]
 ) -> list[list[list[Match]]]:
     """Each request asked EACH times in a row by a thread of its own; the answers, by thread."""
     got: list[list[list[list[Match]]]] = [[] for _ in requests]

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from matching_spark.timing import seconds
+from benchmarks.timing import seconds
 
 ROOT = Path(__file__).parents[1]
 ROWS = Path(__file__).parent / "rows"

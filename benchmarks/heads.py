@@ -11,11 +11,12 @@ import numpy as np
 
 from benchmarks.data import clustered, drawn, texts
 from benchmarks.harness import Row, alternating, row
-from matching_spark import ClipModel, shortlist
+from matching_spark import ClipModel
 from matching_spark.demo.words import COLOUR_WORDS
-from matching_spark.heads import with_heads
-from matching_spark.posts import CATEGORIES
-from matching_spark.similarity import Float32, Part
+from matching_spark.domain.posts import CATEGORIES
+from matching_spark.knn import candidates
+from matching_spark.knn.prefix_bounds import with_heads
+from matching_spark.knn.similarity import Float32, VectorSet
 
 ROWS, TOP, COUNTS = 65_536, 10, (1, 64, 1000)
 
@@ -37,7 +38,7 @@ def _words() -> Float32:
 
 
 def _measured(name: str, vectors: Float32, queries: Float32) -> list[Row]:
-    whole = Part.of(vectors, np.ones(len(vectors), np.int64))
+    whole = VectorSet.of(vectors, np.ones(len(vectors), np.int64))
     start = time.perf_counter()
     part = with_heads(whole)
     built = time.perf_counter() - start
@@ -55,8 +56,8 @@ def _measured(name: str, vectors: Float32, queries: Float32) -> list[Row]:
         asked = np.ascontiguousarray(queries[:count])
         done = alternating(
             {
-                "whole vectors": lambda: shortlist.shortlist(asked, whole, TOP),
-                "by heads": lambda: shortlist.shortlist(asked, part, TOP),
+                "whole vectors": lambda: candidates.shortlist(asked, whole, TOP),
+                "by heads": lambda: candidates.shortlist(asked, part, TOP),
             },
             repeats=9,
         )

@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.data import clustered
 from benchmarks.harness import Row, alternating, ratio_row, row
-from matching_spark.product import columns_of, product
-from matching_spark.shortlist import BLOCK_SCORES, shortlist
-from matching_spark.similarity import Float32, Part
+from matching_spark.knn.candidates import BLOCK_SCORES, shortlist
+from matching_spark.knn.matmul import columns_of, product
+from matching_spark.knn.similarity import Float32, VectorSet
 
 GOALS = {16: 1.5, 24: 2.0, 64: 2.0, 192: 2.0, 256: 0.95, 1024: 0.95}
 
@@ -20,7 +20,7 @@ def run(full: bool) -> list[Row]:
     from benchmarks.plots import lines
 
     vectors = clustered(200_000)
-    part = Part.of(vectors, np.ones(len(vectors), np.int64))
+    part = VectorSet.of(vectors, np.ones(len(vectors), np.int64))
     rows: list[Row] = []
     points: dict[str, list[tuple[float, float]]] = {}
     for count in (1, 4, *GOALS) if full else (1, *list(GOALS)[:-1]):

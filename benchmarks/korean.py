@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness import Row
-from matching_spark.clip import ClipModel
 from matching_spark.config import load_settings
 from matching_spark.demo.draw import SHADES, VENDORS, Item, photo, shade
 from matching_spark.demo.words import COLOUR_WORDS, Thing, things
+from matching_spark.embed.clip import ClipModel
 
 PARTICLES = ("에서", "으로", "을", "를", "이", "가", "은", "는", "의", "에", "도", "로")
 ENGLISH = dict(

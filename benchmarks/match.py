@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.data import WORK, clustered, settings, table, texts
 from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
 from matching_spark import SimilarityEngine
-from matching_spark.session import session
-from matching_spark.similarity import Float32
+from matching_spark.knn.similarity import Float32
+from matching_spark.spark.session import session
 
 LOST, FOUND = 2000, 200_000
 

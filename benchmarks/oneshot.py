@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.data import WORK, clustered, settings, table
 from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
 from matching_spark import SimilarityEngine
-from matching_spark.session import session
+from matching_spark.spark.session import session
 
 START = "from matching_spark.session import session; from benchmarks.data import settings\n"
 START += "with session(settings()): pass"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from benchmarks.data import settings
 from benchmarks.harness import Row, row
+from benchmarks.timing import seconds
 from matching_spark import ClipModel, PostsTable, Query, SimilarityEngine
 from matching_spark.demo.world import draw_world
-from matching_spark.ingest import ingest_posts
-from matching_spark.reembed import reembed
-from matching_spark.session import session
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.reembed import reembed
 from matching_spark.sources import read_posts
-from matching_spark.timing import seconds
+from matching_spark.spark.session import session
 
 
 def run(full: bool) -> list[Row]:

@@ -20,8 +20,8 @@ from pyspark.sql import SparkSession
 from benchmarks.harness import Row, row
 from benchmarks.plots import lines
 from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
-from matching_spark.posts import CATEGORIES
-from matching_spark.vectors import ingest_vectors
+from matching_spark.domain.posts import CATEGORIES
+from matching_spark.ingest.vector_import import ingest_vectors
 
 SIZES = (10_000, 100_000)
 FULL = 1_000_000

@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, ratio_row, row
 from matching_spark import Filters, PostsTable, SimilarityEngine
-from matching_spark.ml_vectors import floats
-from matching_spark.scan import Request, Vectors
-from matching_spark.session import session
-from matching_spark.shards import pack
-from matching_spark.similarity import Float32
+from matching_spark.knn.similarity import Float32
+from matching_spark.search.request import Request, Vectors
+from matching_spark.shards.shard import pack
+from matching_spark.spark.ml_vectors import floats
+from matching_spark.spark.session import session
 
 TOP = 10
 

@@ -69,7 +69,7 @@ def commands() -> str:
     from typer.cli import get_docs_for_click
     from typer.main import get_command
 
-    from matching_spark.main import app
+    from matching_spark.cli.app import app
 
     command = get_command(app)
     import click
@@ -141,7 +141,7 @@ def _comment(source: str, name: str) -> str:
 
 def results() -> str:
     """The keys of the JSON of a search, from the dataclasses that write it."""
-    from matching_spark.results import Match, SearchResult
+    from matching_spark.domain.results import Match, SearchResult
 
     def table(kind: type, skip: tuple[str, ...] = ()) -> list[str]:
         hints = {n: h for n, h in get_type_hints(kind).items() if n not in skip}

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig
 from typer.testing import CliRunner
 
-from matching_spark.clip import ClipModel
-from matching_spark.export import export_model
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.open_clip_export import export_model
 from matching_spark.main import app
 from tests.odd import TEXTS, odd_images
 

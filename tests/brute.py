@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching_spark.scan import Vectors
+from matching_spark.search.request import Vectors
 
 
 @dataclass(frozen=True)

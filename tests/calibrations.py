@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 
-from matching_spark.ranking import (
+from matching_spark.score.ranking import (
     COMPONENTS,
     FACTS,
     LIMITS,

@@ -20,25 +20,25 @@ from matching_spark import (
     Query,
     SimilarityEngine,
     StorageError,
-    decisions,
-    matches,
     storage,
 )
-from matching_spark.adopt import adopt
-from matching_spark.cells import save_cells, train
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
-from matching_spark.maintenance import compact, undo
-from matching_spark.match import Matcher, Rules
-from matching_spark.metadata import live_files, load_metadata, newest
-from matching_spark.posts import Filters, Post
+from matching_spark.domain.posts import Filters, Post
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.matching import decisions, matches_table
+from matching_spark.matching.matcher import MatchRules
+from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.sources import read_posts
+from matching_spark.table.adopt import adopt
+from matching_spark.table.compact import compact
+from matching_spark.table.metadata import live_files, load_metadata, newest
+from matching_spark.table.undo import undo
 
 DAY_S = 86_400
 AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
 EVERYTHING = Filters(status=None)
-RULES = Rules(threshold=-1.0, score="cosine")
+RULES = MatchRules(threshold=-1.0, score="cosine")
 Answers = list[tuple[str, float, str, str]]
 
 
@@ -58,9 +58,9 @@ def original(
         table.set_status(sorted(p.post_id for p in posts)[:3], "withdrawn")
     cells = train(table.shards(), table.model, 40, 4)
     table.set_cells(save_cells(cells, storage.join(table.uri, "cells")))
-    matcher = Matcher(SimilarityEngine(table, "spark", clip), RULES)
-    assert matches.update(matcher).pairs > 0
-    best = matches.kept(matcher).first()
+    matcher = SimilarityEngine(table, "spark", clip).matcher(RULES)
+    assert matches_table.update(matcher).pairs > 0
+    best = matches_table.kept(matcher).first()
     assert best is not None
     decisions.decide(table, best["lost_id"], best["found_id"], "confirmed", "desk")
     return folder
@@ -189,9 +189,9 @@ def test_an_adopted_copy_is_whole_and_its_own(
     assert {(r["post_id"], r["status"]) for r in table.frame().collect()} == there
     assert len(table.snapshots) == 1
     assert table.space.centroids() is not None
-    matcher = Matcher(SimilarityEngine(table, "spark", clip), RULES)
-    pairs = matches.kept(matcher).count()
-    again = matches.update(matcher, new=True)
+    matcher = SimilarityEngine(table, "spark", clip).matcher(RULES)
+    pairs = matches_table.kept(matcher).count()
+    again = matches_table.update(matcher, new=True)
     assert (again.full, again.pairs, again.added, again.removed) == (True, pairs, 0, 0)
     # What is done to the copy, and what its maintenance removes, is its own.
     before, ours = files(prod), answers(prod, clip)

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine, UsageError, matches, remote
-from matching_spark.alerts import Alert, Webhook, alert_id, emit, pending
-from matching_spark.calibration import FILE, save
+from matching_spark import PostsTable, SimilarityEngine, UsageError, http_client
 from matching_spark.config import Alerts, load_settings
-from matching_spark.decisions import decide
 from matching_spark.errors import RemoteError
-from matching_spark.match import Matcher, Rules
+from matching_spark.matching import matches_table
+from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
+from matching_spark.matching.decisions import decide
+from matching_spark.matching.matcher import Matcher, MatchRules
+from matching_spark.score.calibration import FILE, save
 from tests.calibrations import random_calibration
 from tests.servers import Answer, Asked, serving
 from tests.test_match import Posts, ingest
@@ -29,7 +30,7 @@ ALERT = Alert("lost1", ("found1",), '{"lost_id": "lost1"}')
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between tries, noted instead of slept."""
     waited: list[float] = []
-    monkeypatch.setattr(remote.call, "__kwdefaults__", {"wait": waited.append})
+    monkeypatch.setattr(http_client.call, "__kwdefaults__", {"wait": waited.append})
     return waited
 
 
@@ -107,12 +108,12 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
     save(random_calibration(3), f"{uri}/{FILE}")
 
     def matcher() -> Matcher:
-        made = Matcher(SimilarityEngine(PostsTable.open(uri, spark)), Rules(3, 0.0))
-        matches.update(made, new=True)
+        made = SimilarityEngine(PostsTable.open(uri, spark)).matcher(MatchRules(3, 0.0))
+        matches_table.update(made, new=True)
         return made
 
     first = matcher()
-    pairs = {(r["lost_id"], r["found_id"]) for r in matches.kept(first).collect()}
+    pairs = {(r["lost_id"], r["found_id"]) for r in matches_table.kept(first).collect()}
     rejected = sorted(pairs)[0]
     decide(first.table, *rejected, "rejected", "a test")
     wanted = {pair for pair in pairs if pair != rejected}
@@ -150,7 +151,7 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
 
     ingest(posts.draw("found", [20, 21, 22, 23, 24, 25]), uri, spark, tmp_path)
     second = matcher()
-    now = {(r["lost_id"], r["found_id"]) for r in matches.kept(second).collect()}
+    now = {(r["lost_id"], r["found_id"]) for r in matches_table.kept(second).collect()}
     new = {(a.lost_id, i) for a in pending(second) for i in a.found_ids}
     assert new == {pair for pair in now if pair not in pairs and pair != rejected}
     assert new

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matching_spark import cache
-from matching_spark.cache import ShardCache, Space
-from matching_spark.hits import merged
-from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import DataFile, Shard, alive, read
-from matching_spark.similarity import unit
+from matching_spark.domain.posts import Filters
+from matching_spark.knn.similarity import unit
+from matching_spark.search.request import Request, Vectors
+from matching_spark.search.rerank import merged
+from matching_spark.search.scan import scan
+from matching_spark.shards import cache
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.shard import DataFile, Shard, alive, read
 from tests import brute
 from tests.test_exact import DIMENSION, write_file
 

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
-from matching_spark.cells import (
+from matching_spark.cli.index import described
+from matching_spark.errors import StorageError
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.knn.similarity import VectorSet, unit
+from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.score.ranking import Facts
+from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.shards.ivf_index import (
     NEIGHBOURS,
     SOAR,
     Cells,
@@ -24,15 +31,7 @@ from matching_spark.cells import (
     save_cells,
     train,
 )
-from matching_spark.errors import StorageError
-from matching_spark.fused import Fusion
-from matching_spark.gather import Gatherer
-from matching_spark.index_commands import described
-from matching_spark.ranking import Facts
-from matching_spark.scan import Request, Vectors
-from matching_spark.shards import read
-from matching_spark.similarity import Part, unit
-from matching_spark.vectors import ingest_vectors
+from matching_spark.shards.shard import read
 from tests.calibrations import random_calibration
 
 DIMENSION, COUNT, CELLS = 16, 600, 24
@@ -95,7 +94,7 @@ def test_a_vector_lies_in_its_nearest_cell_and_in_soars(seed: int, count: int, p
         assert second != first
         assert loss[second] <= loss[near[near != first]].min() + 1e-4
 
-    part = Part.of(vectors, np.ones(200, np.int64)).by_cell(cells, count)
+    part = VectorSet.of(vectors, np.ones(200, np.int64)).by_cell(cells, count)
     query, nprobe = vectors[1], min(probed, count)
     near = np.argsort(-(centroids @ query))[:nprobe]
     want = vectors[np.isin(cells, near).any(axis=1)]
@@ -149,7 +148,7 @@ def test_gathered_queries_get_the_answers_they_get_alone(
     calls = []
     find = engine.find
     engine.find = lambda *a, **k: (calls.append(1), find(*a, **k))[1]  # type: ignore
-    with Gatherer(engine, wait_ms=200) as gatherer:
+    with QueryBatcher(engine, wait_ms=200) as gatherer:
 
         def ask(i: int) -> None:
             got[i] = gatherer.find(requests[i]).matches
@@ -171,7 +170,7 @@ def test_who_was_answered_and_asks_again_waits_for_nobody(
     """Alone or beside one whose questions are of another kind: only the first waits are waited."""
     engine = SimilarityEngine(table, "memory")
     asked = [Vectors(v) for v in queries(centres, 5)]
-    with Gatherer(engine, wait_ms=2000) as gatherer:
+    with QueryBatcher(engine, wait_ms=2000) as gatherer:
 
         def ask(where: Filters) -> None:
             for query in asked:

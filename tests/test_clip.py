@@ -15,11 +15,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from matching_spark.clip import ClipModel
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.hub import resolve
+from matching_spark.embed.photos import open_reduced
+from matching_spark.embed.preprocess import Preprocess
 from matching_spark.errors import ModelError
-from matching_spark.hub import resolve
-from matching_spark.photos import open_reduced
-from matching_spark.preprocess import Preprocess
 from tests.odd import TEXTS, odd_images
 from tests.servers import Hub, hub_environment, serving_hub
 

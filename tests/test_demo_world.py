@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from matching_spark.demo.world import World, draw_world
-from matching_spark.posts import CATEGORIES, COLOURS, REGIONS, Post
+from matching_spark.domain.posts import CATEGORIES, COLOURS, REGIONS, Post
 from matching_spark.sources import read_posts
 
 

@@ -1,5 +1,6 @@
 """README and site as a new user takes them: commands and examples run, links lead somewhere."""
 
+import importlib
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ from pyspark.sql import SparkSession
 from typer.main import get_command
 
 import matching_spark
-from matching_spark.main import app
+from matching_spark.cli.app import app
 from tests.conftest import call
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +122,25 @@ def test_examples_of_the_readme_run(
     for example in examples:
         exec(example, {})
     assert "F2026" in capsys.readouterr().out
+
+
+def test_the_house_is_shown_as_it_is() -> None:
+    """`make house` prints what docs/developer.md shows, and every stop of its ways exists."""
+    printed = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "house.py"], capture_output=True, text=True, check=True
+    ).stdout
+    page = (ROOT / "docs" / "developer.md").read_text("utf-8")
+    assert f"```text\n{printed}```" in page
+    ways = page[page.index("Three ways through it") : page.index("Rules that keep it so")]
+    stops = re.findall(r"`([a-z_.]+\.[A-Za-z_.]+)`", ways)
+    assert len(stops) > 15
+    for stop in stops:
+        found: Any = matching_spark
+        for name in stop.split("."):
+            if hasattr(found, "__path__"):
+                importlib.import_module(f"{found.__name__}.{name}")
+            found = vars(found)[name]
+        assert callable(found), stop
 
 
 def test_public_names() -> None:

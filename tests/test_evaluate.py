@@ -9,17 +9,17 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from matching_spark import ClipModel
-from matching_spark.calibration import learn, precise, probabilities
 from matching_spark.demo.labelled import world_pairs
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError
-from matching_spark.evaluate import Measured, _draws, evaluate, reliability
-from matching_spark.labelled import Pairs, held_out, join, read_truth
-from matching_spark.ranking import COMPONENTS, FACTS, VECTORS, Facts
+from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
+from matching_spark.evaluation.learn import learn, precise, probabilities
+from matching_spark.evaluation.metrics import Measured, _draws, evaluate, reliability
+from matching_spark.score.ranking import COMPONENTS, FACTS, VECTORS, Facts
 from tests.calibrations import probability, random_calibration
 
 
-def drawn(lost: int, found: int, seed: int) -> tuple[Pairs, np.ndarray]:
+def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
     """Pairs with random components, the same or not by a known calibration's probability."""
     rng = np.random.default_rng(seed)
     n = lost * found
@@ -35,7 +35,7 @@ def drawn(lost: int, found: int, seed: int) -> tuple[Pairs, np.ndarray]:
         for i in range(n)
     ]
     true = np.array([probability(calibration, row) for row in rows], float)
-    pairs = Pairs(
+    pairs = LabelledPairs(
         tuple(f"L{i}" for i in range(lost)),
         tuple(f"F{i}" for i in range(found)),
         (Facts(),) * lost,
@@ -119,7 +119,7 @@ def test_held_out_items_are_never_seen() -> None:
 
 
 def test_on_the_drawn_world(clip: ClipModel, world: World) -> None:
-    from matching_spark.calibration import find
+    from matching_spark.score.calibration import find
 
     calibration = find(None, clip, clip.name)
     assert calibration is not None

@@ -9,14 +9,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
-from matching_spark.calibration import FILE, save
-from matching_spark.decisions import decide, latest
+from matching_spark.cli.app import app
 from matching_spark.demo.world import World
-from matching_spark.duplicates import duplicates
 from matching_spark.errors import InputError, ModelError, UsageError
-from matching_spark.holding import expiring
-from matching_spark.ingest import ingest_posts
-from matching_spark.main import app
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.matching.decisions import decide, latest
+from matching_spark.matching.duplicates import duplicates
+from matching_spark.matching.retention import expiring
+from matching_spark.score.calibration import FILE, save
 from matching_spark.sources import read_posts
 from tests.calibrations import random_calibration
 

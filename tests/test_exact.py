@@ -14,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching_spark.cells import reached, sort_by_cell, train
+from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import METADATA
 from matching_spark.errors import StorageError
-from matching_spark.hits import decide, merged
-from matching_spark.posts import Filters
-from matching_spark.product import MATMUL, columns_of, product
-from matching_spark.scan import Request, Vectors, scan, scan_all
-from matching_spark.shards import METADATA, DataFile, load, pack
-from matching_spark.shortlist import shortlist
-from matching_spark.similarity import MARGIN, METRICS, Part, pair_scores, unit
+from matching_spark.knn.candidates import shortlist
+from matching_spark.knn.matmul import MATMUL, columns_of, product
+from matching_spark.knn.similarity import MARGIN, METRICS, VectorSet, pair_scores, unit
+from matching_spark.search.request import Request, Vectors
+from matching_spark.search.rerank import decide, merged
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.shards.ivf_index import reached, sort_by_cell, train
+from matching_spark.shards.shard import DataFile, load, pack
 from tests import brute
 
 DIMENSION = 8
@@ -252,7 +254,7 @@ def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -
     queries = unit(rng.normal(size=(count, DIMENSION)))
     queries[0] = vectors[0]
     allowed = rng.random(len(vectors)) < rng.random()
-    part = Part.of(vectors, np.ones(len(vectors), np.int64))
+    part = VectorSet.of(vectors, np.ones(len(vectors), np.int64))
     got = shortlist(queries, part, k, 0.1, allowed)
     for i, query in enumerate(queries):
         scores = pair_scores(query, vectors)

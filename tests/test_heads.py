@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching_spark import shortlist as module
-from matching_spark.cache import ShardCache, Space
-from matching_spark.cells import sort_by_cell, train
-from matching_spark.heads import MOST, STEP, bounds_of, heads_of, with_heads
-from matching_spark.hits import decide, merged
-from matching_spark.posts import Filters
-from matching_spark.scan import Request, Vectors, scan, scan_all
-from matching_spark.shards import load
-from matching_spark.shortlist import shortlist
-from matching_spark.similarity import MARGIN, Float32, Part, pair_scores, unit
+from matching_spark.domain.posts import Filters
+from matching_spark.knn import candidates
+from matching_spark.knn.candidates import shortlist
+from matching_spark.knn.prefix_bounds import MOST, STEP, bounds_of, heads_of, with_heads
+from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, pair_scores, unit
+from matching_spark.search.request import Request, Vectors
+from matching_spark.search.rerank import decide, merged
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.ivf_index import sort_by_cell, train
+from matching_spark.shards.shard import load
 from tests import brute
 from tests.test_exact import write_file
 
@@ -31,8 +32,8 @@ def few_directions(rng: np.random.Generator, count: int, dimension: int = D) -> 
     return unit(rng.normal(size=(count, 6)) @ basis + noise)
 
 
-def part_of(vectors: Float32) -> Part:
-    return Part.of(vectors, np.ones(len(vectors), np.int64))
+def part_of(vectors: Float32) -> VectorSet:
+    return VectorSet.of(vectors, np.ones(len(vectors), np.int64))
 
 
 def some_basis(rng: np.random.Generator, dimension: int, size: int) -> Float32:
@@ -86,10 +87,10 @@ def test_a_shortlist_by_heads_holds_all_that_may_be_best(
     queries[0] = vectors[0]
     allowed = rng.random(n) < rng.random() if seed % 3 else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "HEAD_ROWS", 256)
-        patch.setattr(module, "PROBE_ROWS", 256)
-        patch.setattr(module, "HEAD_QUERIES", 70)
-        patch.setattr(module, "FAR", 2 if seed % 5 else module.FAR)
+        patch.setattr(candidates, "HEAD_ROWS", 256)
+        patch.setattr(candidates, "PROBE_ROWS", 256)
+        patch.setattr(candidates, "HEAD_QUERIES", 70)
+        patch.setattr(candidates, "FAR", 2 if seed % 5 else candidates.FAR)
         got = shortlist(queries, part, k, 0.1, allowed)
     free = np.ones(n, bool) if allowed is None else allowed
     for i, query in enumerate(queries):
@@ -169,9 +170,9 @@ def test_heads_rule_out_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(*given: object) -> None:
         raise AssertionError("whole vectors were compared")
 
-    real = module._scored
-    monkeypatch.setattr(module, "_scored", scored)
-    monkeypatch.setattr(module, "_by_products", whole)
+    real = candidates._scored
+    monkeypatch.setattr(candidates, "_scored", scored)
+    monkeypatch.setattr(candidates, "_by_products", whole)
     for count in (1, 50):
         looked.clear()
         shortlist(few_directions(rng, count), part, 10)

@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
 from matching_spark.demo.world import World
-from matching_spark.ingest import Report, ingest_posts
+from matching_spark.ingest.pipeline import Report, ingest_posts
 from matching_spark.sources import read_posts
 
 
@@ -238,7 +238,7 @@ def test_threads_never_fight(spark: SparkSession, clip: ClipModel) -> None:
         import faiss  # noqa: F401  (brings OpenMP)
         from threadpoolctl import threadpool_info
 
-        from matching_spark.clip import worker_model
+        from matching_spark.embed.clip import worker_model
 
         model = worker_model(folder, 8, "cpu")
         options = model._visual.get_session_options()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from matching_spark import loopback
 from matching_spark.demo.world import World
+from matching_spark.spark import loopback
 from tests import stranger
 from tests.listening import Listener, beyond_loopback, listeners, tree, watched
 

@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable
 from matching_spark.config import Lost112
+from matching_spark.domain.posts import Post, Reject
 from matching_spark.errors import InputError, RemoteError, UsageError
-from matching_spark.ingest import ingest_posts
-from matching_spark.posts import Post, Reject
+from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.lost112 import Seen, parse
 from matching_spark.sources.lost112_api import Lost112Api
@@ -136,9 +136,9 @@ def read(portal: Portal, **more: object) -> tuple[list[Post], list[Reject], Seen
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matching_spark.remote.time.sleep", lambda s: None)
+    monkeypatch.setattr("matching_spark.http_client.time.sleep", lambda s: None)
     monkeypatch.setattr(
-        "matching_spark.remote.call.__kwdefaults__", {"wait": lambda s: None}, raising=False
+        "matching_spark.http_client.call.__kwdefaults__", {"wait": lambda s: None}, raising=False
     )
 
 

@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
-from matching_spark.vectors import ingest_vectors
 from tests.test_table import write_vectors
 
 COMMAND = [sys.executable, "-m", "matching_spark.main"]

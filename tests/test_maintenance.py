@@ -12,22 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import (
-    ClipModel,
-    InputError,
-    PostsTable,
-    Query,
-    SimilarityEngine,
-    StorageError,
-    matches,
-)
+from matching_spark import ClipModel, InputError, PostsTable, Query, SimilarityEngine, StorageError
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
-from matching_spark.maintenance import compact, undo, waiting
-from matching_spark.match import Matcher, Rules
-from matching_spark.posts import Filters, Post
+from matching_spark.domain.posts import Filters, Post
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.matching import matches_table
+from matching_spark.matching.matcher import MatchRules
 from matching_spark.sources import read_posts
+from matching_spark.table.compact import compact, waiting
+from matching_spark.table.undo import undo
 
 DAY_S = 86_400
 AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
@@ -89,7 +83,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     table.refresh()
     assert waiting(table).expiring_bytes > 0
     engine = SimilarityEngine(table, "spark", clip)
-    matches.update(Matcher(engine, Rules(threshold=-1.0)))
+    matches_table.update(engine.matcher(MatchRules(threshold=-1.0)))
     photos = Path(table.uri) / "photos"
     named = set(photos.rglob("*.jpg"))
     orphan, fresh = (photos / "00" / "00" / f"{c * 64}.jpg" for c in "ab")
@@ -200,7 +194,7 @@ def test_compact_and_a_withdrawal_at_once(table: PostsTable, clip: ClipModel) ->
 def test_status_says_what_compact_would_gain(
     table: PostsTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from matching_spark.main import app
+    from matching_spark.cli.app import app
 
     app(["status", "--table", table.uri, "--json"], standalone_mode=False)
     state = json.loads(capsys.readouterr().out)

@@ -16,19 +16,21 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from matching_spark import Filters, PostsTable, SimilarityEngine, shortlist
-from matching_spark.cache import ShardCache, Space
-from matching_spark.cells import Cells, sort_by_cell
+from matching_spark import Filters, PostsTable, SimilarityEngine
 from matching_spark.config import Match as MatchSettings
-from matching_spark.heads import with_heads
-from matching_spark.hits import Hit, decide, ranked, scan_files
-from matching_spark.match import Matcher, Rules
-from matching_spark.results import Match
-from matching_spark.scan import Request, Vectors, scan, scan_all
-from matching_spark.shards import EPOCH, DataFile, load
-from matching_spark.similarity import MARGIN, unit
+from matching_spark.domain.results import Match
+from matching_spark.domain.schema import COLUMNS
+from matching_spark.knn import candidates
+from matching_spark.knn.prefix_bounds import with_heads
+from matching_spark.knn.similarity import MARGIN, unit
+from matching_spark.matching.matcher import MatchRules
+from matching_spark.search.request import Request, Vectors
+from matching_spark.search.rerank import Candidate, decide, ranked, scan_files
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.ivf_index import Cells, sort_by_cell
+from matching_spark.shards.shard import EPOCH, DataFile, load
 from matching_spark.similarity_engine import RUNNERS
-from matching_spark.table import COLUMNS
 from tests import brute
 from tests.test_exact import write_file
 
@@ -137,7 +139,7 @@ def blocks_of(
             yield mine, Request(asked, where, K, None, not_before=first, nprobe=nprobe)
 
 
-def assert_best(world: World, mine: list[int], hits: Sequence[Sequence[Hit | Match]]) -> None:
+def assert_best(world: World, mine: list[int], hits: Sequence[Sequence[Candidate | Match]]) -> None:
     for i, got in zip(mine, hits, strict=True):
         want = world.best[i]
         assert [h.post_id for h in got] == [post_id for post_id, _ in want]
@@ -170,8 +172,8 @@ def test_any_split_and_block_gives_brute_forces_kth(
 def test_by_heads_it_is_brute_forces_kth_too(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shortlist, "PROBE_ROWS", 256)
-    monkeypatch.setattr(shortlist, "HEAD_ROWS", 256)
+    monkeypatch.setattr(candidates, "PROBE_ROWS", 256)
+    monkeypatch.setattr(candidates, "HEAD_ROWS", 256)
     for seed in range(2):
         world = draw(seed, others=2000)
         shards = [
@@ -223,8 +225,8 @@ def test_a_table_gives_brute_forces_kth_by_both_runners(
     engine = SimilarityEngine(opened, "memory")
     for i in numbers:
         assert_best(always, [i], engine.search(world.queries[i], K, where=Filters(kind="found")))
-    rules = Rules(K, score="cosine", settings=MatchSettings(grace_days=GRACE))
-    pairs = Matcher(engine, rules).pairs().orderBy("lost_id", "rank").collect()
+    rules = MatchRules(K, score="cosine", settings=MatchSettings(grace_days=GRACE))
+    pairs = engine.matcher(rules).pairs().orderBy("lost_id", "rank").collect()
     got = [[p["found_id"] for p in pairs if p["lost_id"] == post.post_id] for post in lost]
     dated = replace(world, first=(FIRST,) * QUERIES)
     assert got == [[post_id for post_id, _ in best] for best in dated.best]

@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine, matches
-from matching_spark.calibration import FILE, save
+from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.config import Match
-from matching_spark.decisions import Verdict, decide
-from matching_spark.match import Matcher, Rules, _split
-from matching_spark.metadata import current_metadata
-from matching_spark.ranking import Calibration, Facts
-from matching_spark.similarity import unit
-from matching_spark.vectors import ingest_vectors
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.knn.similarity import unit
+from matching_spark.matching import matches_table
+from matching_spark.matching.decisions import Verdict, decide
+from matching_spark.matching.matcher import Matcher, MatchRules, _split
+from matching_spark.score.calibration import FILE, save
+from matching_spark.score.ranking import Calibration, Facts
+from matching_spark.table.metadata import current_metadata
 from tests import brute
 from tests.calibrations import components, probability, random_calibration
 
@@ -110,7 +111,7 @@ def ingest(rows: list[dict[str, Any]], uri: str, spark: SparkSession, folder: Pa
 
 def kept(matcher: Matcher) -> dict[str, list[tuple[str, float]]]:
     out: dict[str, list[tuple[str, float]]] = {}
-    for row in matches.kept(matcher).orderBy("lost_id", "rank").collect():
+    for row in matches_table.kept(matcher).orderBy("lost_id", "rank").collect():
         pairs = out.setdefault(row["lost_id"], [])
         pairs.append((row["found_id"], row["score"]))
         assert row["rank"] == len(pairs)
@@ -128,7 +129,7 @@ def assert_same(
 
 
 def last_commit(uri: str) -> str:
-    metadata = current_metadata(uri, matches.NAME)
+    metadata = current_metadata(uri, matches_table.NAME)
     assert metadata is not None
     return metadata.metadata_location
 
@@ -148,10 +149,10 @@ def test_new_gives_what_a_full_run_gives(
     calibration = random_calibration(1) if kind == "fused" else None
     if calibration is not None:
         save(calibration, f"{uri}/{FILE}")
-    rules = Rules(K, threshold, settings=Match(grace_days=2, block_posts=5))
+    rules = MatchRules(K, threshold, settings=Match(grace_days=2, block_posts=5))
 
     def matcher() -> Matcher:
-        return Matcher(SimilarityEngine(PostsTable.open(uri, spark)), rules)
+        return SimilarityEngine(PostsTable.open(uri, spark)).matcher(rules)
 
     def wanted() -> dict[str, list[tuple[str, float]]]:
         return posts.expected(threshold, 2, calibration)
@@ -160,7 +161,7 @@ def test_new_gives_what_a_full_run_gives(
         decide(PostsTable.open(uri, spark), *pair, verdict, "a test")
         posts.verdicts[pair] = verdict
 
-    first = matches.update(matcher(), new=True)
+    first = matches_table.update(matcher(), new=True)
     want = wanted()
     assert_same(kept(matcher()), want)
     assert (first.full, first.pairs, first.added) == (
@@ -169,10 +170,10 @@ def test_new_gives_what_a_full_run_gives(
         first.pairs,
     )
     commit = last_commit(uri)
-    again = matches.update(matcher())
+    again = matches_table.update(matcher())
     assert (again.pairs, again.added, again.removed) == (first.pairs, 0, 0)
     assert last_commit(uri) == commit
-    held = {row["score_kind"] for row in matches.kept(matcher()).collect()}
+    held = {row["score_kind"] for row in matches_table.kept(matcher()).collect()}
     assert held == {kind}
 
     # New ones of both kinds, a changed one, members of lists and a lost post that go; a pair of a
@@ -191,7 +192,7 @@ def test_new_gives_what_a_full_run_gives(
     for post_id in gone:
         posts.rows[post_id]["status"] = "claimed"
     before, want = pairs_of(want), wanted()
-    report = matches.update(matcher(), new=True)
+    report = matches_table.update(matcher(), new=True)
     assert not report.full
     assert_same(kept(matcher()), want)
     now = pairs_of(want)
@@ -200,18 +201,18 @@ def test_new_gives_what_a_full_run_gives(
         len(now - before),
         len(before - now),
     )
-    full = matches.update(matcher())
+    full = matches_table.update(matcher())
     assert (full.full, full.added, full.removed) == (True, 0, 0)
 
     # The last word counts: what was confirmed is rejected, what was rejected confirmed.
     say((a, lists[a][0]), "confirmed")
     say((c, unlikely), "rejected")
-    assert not matches.update(matcher(), new=True).full
+    assert not matches_table.update(matcher(), new=True).full
     assert_same(kept(matcher()), wanted())
     # Other rules are another answer: the last run says nothing of it.
-    other = Rules(K, threshold, any_category=True, settings=rules.settings)
-    othered = Matcher(SimilarityEngine(PostsTable.open(uri, spark)), other)
-    assert matches.update(othered, new=True).full
+    other = MatchRules(K, threshold, any_category=True, settings=rules.settings)
+    othered = SimilarityEngine(PostsTable.open(uri, spark)).matcher(other)
+    assert matches_table.update(othered, new=True).full
 
 
 @given(st.integers(1, 5000), st.integers(1, 2000), st.integers(1, 64))

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from matching_spark.domain.results import Match, SearchResult
 from matching_spark.errors import UsageError
-from matching_spark.output import to_csv, to_html, to_json, to_table, write_file, write_output
-from matching_spark.results import Match, SearchResult
+from matching_spark.operations.output import to_csv, to_html, to_json, to_table, write_output
+from matching_spark.storage import write_file
 
 
 def result(score: float = 0.5, title: str = "검정 지갑", photo: str | None = "x") -> SearchResult:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from matching_spark.embed.photos import KEPT_SIDE, REASONS, encode_photo, open_photo, photo_sha256
 from matching_spark.errors import PhotoError
-from matching_spark.photos import KEPT_SIDE, REASONS, encode_photo, open_photo, photo_sha256
 
 
 def saved(image: Image.Image, format: str, **options: object) -> bytes:
@@ -159,7 +159,7 @@ def test_a_bomb_costs_neither_memory_nor_time(tmp_path: Path) -> None:
     code = (
         "import sys, resource\n"
         "from matching_spark.errors import PhotoError\n"
-        "from matching_spark.photos import open_photo\n"
+        "from matching_spark.embed.photos import open_photo\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: open_photo(open(sys.argv[1], 'rb').read())\n"
         "except PhotoError as error: print(error.reason)\n"

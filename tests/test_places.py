@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, StorageError, storage
-from matching_spark.cells import save_cells, train
 from matching_spark.config import Hadoop
-from matching_spark.maintenance import compact
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.knn.similarity import unit
 from matching_spark.namenodes import same_authority
-from matching_spark.similarity import unit
-from matching_spark.spark_files import read_parquet
-from matching_spark.vectors import ingest_vectors
+from matching_spark.shards.ivf_index import save_cells, train
+from matching_spark.spark.files import read_parquet
+from matching_spark.table.compact import compact
 from tests.test_table import write_vectors
 
 HANGUL = "검정 지갑"

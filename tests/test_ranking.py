@@ -15,13 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark import ClipModel
-from matching_spark.calibration import FILE, find, save
-from matching_spark.cells import reached, sort_by_cell, train
+from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
-from matching_spark.fused import Fusion
-from matching_spark.hits import merged
-from matching_spark.posts import Filters
-from matching_spark.ranking import (
+from matching_spark.knn.similarity import unit
+from matching_spark.score.calibration import FILE, find, save
+from matching_spark.score.ranking import (
     Calibration,
     Facts,
     bigrams,
@@ -31,9 +29,11 @@ from matching_spark.ranking import (
     log_odds,
     sigmoid,
 )
-from matching_spark.scan import Request, Vectors, scan
-from matching_spark.shards import DataFile, load
-from matching_spark.similarity import unit
+from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.search.rerank import merged
+from matching_spark.search.scan import scan
+from matching_spark.shards.ivf_index import reached, sort_by_cell, train
+from matching_spark.shards.shard import DataFile, load
 from tests import brute
 from tests.calibrations import components, probability, random_calibration, random_facts
 from tests.test_exact import DIMENSION, _stable, worlds, write_file

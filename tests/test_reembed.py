@@ -9,10 +9,10 @@ from pyspark.sql import functions as F
 
 from matching_spark import ClipModel, Filters, ModelError, PostsTable, Query, SimilarityEngine
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
-from matching_spark.photos import open_photo
-from matching_spark.posts import Post
-from matching_spark.reembed import reembed
+from matching_spark.domain.posts import Post
+from matching_spark.embed.photos import open_photo
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.reembed import reembed
 from matching_spark.sources import read_posts
 
 OTHER = Path(__file__).parent / "golden" / "siglip"

@@ -12,7 +12,7 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.session import conf_dir, read_conf
+from matching_spark.spark.session import conf_dir, read_conf
 
 ROOT = Path(__file__).parents[1]
 SHOW = """

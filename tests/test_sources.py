@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from matching_spark.domain.posts import Post, Reject
 from matching_spark.errors import InputError, UsageError
-from matching_spark.posts import Post, Reject
 from matching_spark.sources import detect_format, read_posts
 
 

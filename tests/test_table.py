@@ -18,11 +18,11 @@ from matching_spark import (
     SimilarityEngine,
     StorageError,
 )
-from matching_spark.commits import CONFLICTS, Overtaken, retry
 from matching_spark.config import Hadoop
-from matching_spark.scan import Vectors
-from matching_spark.similarity import unit
-from matching_spark.vectors import ingest_vectors
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.knn.similarity import unit
+from matching_spark.search.request import Vectors
+from matching_spark.table.commits import CONFLICTS, Overtaken, retry
 from tests import brute
 
 DIMENSION = 32

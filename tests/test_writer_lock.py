@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, StorageError, writer_lock
+from matching_spark import PostsTable, StorageError
 from matching_spark.config import Hadoop
-from matching_spark.writer_lock import FILE, writing
+from matching_spark.table import writer_lock
+from matching_spark.table.writer_lock import FILE, writing
 
 HOLD = """
 import fcntl, sys
@@ -170,8 +171,9 @@ def test_a_folder_that_cannot_be_written_is_named(spark: SparkSession) -> None:
 
 def test_every_commit_waits_for_it(tmp_path: Path, spark: SparkSession) -> None:
     """Of the table, of those beside it, and to make one."""
-    from matching_spark import decisions, side_tables
-    from matching_spark.maintenance import compact
+    from matching_spark.matching import decisions
+    from matching_spark.table import side_tables
+    from matching_spark.table.compact import compact
 
     impatient = Hadoop(lock_wait_s=0.05)
     table = PostsTable.open_or_create(

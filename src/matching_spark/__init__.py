@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 from matching_spark import telemetry
 
 if TYPE_CHECKING:
-    from matching_spark.clip import ClipModel
     from matching_spark.config import Settings
+    from matching_spark.domain.posts import Filters, Post
+    from matching_spark.domain.results import Match, SearchResult
+    from matching_spark.embed.clip import ClipModel
     from matching_spark.errors import (
         InputError,
         MatchingError,
@@ -16,11 +18,9 @@ if TYPE_CHECKING:
         StorageError,
         UsageError,
     )
-    from matching_spark.posts import Filters, Post
-    from matching_spark.results import Match, SearchResult
-    from matching_spark.session import start_session
     from matching_spark.similarity_engine import Query, SimilarityEngine
-    from matching_spark.table import PostsTable
+    from matching_spark.spark.session import start_session
+    from matching_spark.table.posts_table import PostsTable
 
 telemetry.turn_off()
 
@@ -44,22 +44,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ClipModel": "clip",
-    "Filters": "posts",
+    "ClipModel": "embed.clip",
+    "Filters": "domain.posts",
     "InputError": "errors",
-    "Match": "results",
+    "Match": "domain.results",
     "MatchingError": "errors",
     "ModelError": "errors",
     "PhotoError": "errors",
-    "Post": "posts",
-    "PostsTable": "table",
+    "Post": "domain.posts",
+    "PostsTable": "table.posts_table",
     "Query": "similarity_engine",
-    "SearchResult": "results",
+    "SearchResult": "domain.results",
     "Settings": "config",
     "SimilarityEngine": "similarity_engine",
     "StorageError": "errors",
     "UsageError": "errors",
-    "start_session": "session",
+    "start_session": "spark.session",
 }
 
 

@@ -40,3 +40,6 @@ def photo_column_here(photos: str, uri: "Column") -> "Column":
 def cells_here(warehouse: str, uri: str) -> str:
     """The place of a file of cells as the table has it -> in this warehouse."""
     return storage.join(warehouse, CELLS, uri.rpartition("/")[2])
+
+
+IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with

@@ -5,12 +5,10 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 
 import datetime as dt
 import logging
-import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,28 +16,31 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from matching_spark.cache import ShardCache
-from matching_spark.clip import ClipModel
 from matching_spark.config import Cache, Settings
-from matching_spark.errors import InputError, ModelError, StorageError, UsageError, cause
-from matching_spark.fused import Fusion, reasoned
-from matching_spark.hits import merged, ranked, scan_files
-from matching_spark.photos import open_photo
-from matching_spark.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
-from matching_spark.ranking import SCORES, Calibration, Facts, Language, Score
-from matching_spark.results import Match, SearchResult
-from matching_spark.scan import Request, Vectors, scan, scan_all
-from matching_spark.shards import DataFile, pack
-from matching_spark.similarity import METRICS, Metric, unit
-from matching_spark.table import PostsTable
+from matching_spark.domain.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
+from matching_spark.domain.results import Match, SearchResult
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.photos import open_photo
+from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.knn.similarity import METRICS, Metric, unit
+from matching_spark.score.ranking import SCORES, Calibration, Facts, Language, Score
+from matching_spark.search.fused import reasoned
+from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.search.rerank import TaskOutcome
+from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
+from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.shard import DataFile
+from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
+    from matching_spark.matching.matcher import Matcher, MatchRules
+
 log = logging.getLogger(__name__)
-Runner = Literal["spark", "memory"]
-RUNNERS: tuple[Runner, ...] = get_args(Runner)
+RunnerName = Literal["spark", "memory"]
+RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchOutcome:
     """What the tasks of a search gave: matches a query, posts compared, vectors looked at."""
 
     matches: list[list[Match]]
@@ -94,7 +95,7 @@ class SimilarityEngine:
     def __init__(
         self,
         table: PostsTable,
-        runner: Runner = "spark",
+        runner: RunnerName = "spark",
         model: ClipModel | None = None,
         cache: Cache | None = None,
         context: "SparkContext | None" = None,
@@ -114,7 +115,9 @@ class SimilarityEngine:
         self.runner = runner
         self.model = model
         self.cache = ShardCache.of(cache or Settings().cache)
-        self._context = context
+        self._runner: Runner = MemoryRunner(self.cache)
+        if runner == "spark" and context is not None:
+            self._runner = SparkRunner(self.cache, context)
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -122,7 +125,7 @@ class SimilarityEngine:
 
         Raises ModelError when those at hand were learnt on another model's vectors.
         """
-        from matching_spark.calibration import find
+        from matching_spark.score.calibration import find
 
         return find(self.table.uri, self.model, self.table.model)
 
@@ -284,59 +287,31 @@ class SimilarityEngine:
         except ValueError as error:
             raise InputError(f"the query cannot be compared: {error}") from None
 
-    def find(self, request: Request, snapshot: str | None = None) -> Found:
+    def find(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
         """Plan, scan and merge. Raises StorageError rather than give a partial answer."""
         if not request.queries:
-            return Found([], 0, 0, True, self.table.snapshot, 0.0, 0.0)
+            return SearchOutcome([], 0, 0, True, self.table.snapshot, 0.0, 0.0)
         start = time.perf_counter()
         if request.nprobe is not None and self.table.space.centroids() is None:
             request = replace(request, nprobe=None)  # there are none: the whole is looked at
         files = self.table.plan(request.where, snapshot)
         planned = time.perf_counter()
-        matches, searched, rows = self._run(files, request)
+        answer = self._run(files, request)
         done = time.perf_counter()
-        return Found(
-            matches,
-            searched,
-            rows,
+        return SearchOutcome(
+            answer.matches,
+            answer.searched,
+            answer.rows,
             request.nprobe is None,
             snapshot or self.table.snapshot,
             (planned - start) * 1000,
             (done - planned) * 1000,
         )
 
-    def _run(self, files: list[DataFile], request: Request) -> tuple[list[list[Match]], int, int]:
-        """The ranked matches of each query, posts compared, vectors looked at."""
+    def _run(self, files: list[DataFile], request: Request) -> TaskOutcome:
         if not files:
-            return [[] for _ in request.queries], 0, 0
-        space = self.table.space
-        if self.runner == "memory":
-            centroids = space.centroids()
-            pool = _pool(os.getpid())
-            shards = self.cache.load_all(files, space, pool.map)
-            if len(request.queries) == 1:
-                look = partial(scan, request=request, centroids=centroids)
-                parts = list(pool.map(look, shards))
-            else:  # a block's product has threads of its own
-                parts = scan_all(shards, request, centroids)
-            return (
-                merged(parts, request),
-                sum(p.searched for p in parts),
-                sum(p.rows for p in parts),
-            )
-        context = self._context
-        assert context is not None
-        tasks = pack(files, context.defaultParallelism)
-        run = partial(scan_files, request=request, cache=self.cache, space=space)
-        try:
-            answers = context.parallelize(tasks, len(tasks)).flatMap(run).collect()
-        except Exception as error:
-            raise StorageError(f"the search failed: {cause(error)}") from error
-        matches = [
-            ranked([match for answer in answers for match in answer.matches[i]], request.top_k)
-            for i in range(len(request.queries))
-        ]
-        return matches, sum(a.searched for a in answers), sum(a.rows for a in answers)
+            return TaskOutcome(0, 0, [[] for _ in request.queries])
+        return self._runner.run(files, request, self.table.space)
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:
         """Load the shards of some categories ("*": all) ahead of the first search; their number.
@@ -353,29 +328,34 @@ class SimilarityEngine:
     def match(
         self, top_k: int = 10, threshold: float | None = None, any_category: bool = False
     ) -> "DataFrame":
-        """The found posts most like each open lost post: match.SCHEMA, a row a pair.
+        """The found posts most like each open lost post: matching.matcher.SCHEMA, a row a pair.
 
-        `Matcher` has the rules of time and category, `matches.update` keeps the pairs in a table.
+        `Matcher` has the rules of time and category, `matches_table.update` keeps the pairs.
         """
-        from matching_spark.match import Matcher, Rules
+        from matching_spark.matching.matcher import MatchRules
 
-        return Matcher(self, Rules(top_k, threshold, any_category)).pairs()
+        return self.matcher(MatchRules(top_k, threshold, any_category)).pairs()
+
+    def matcher(self, rules: "MatchRules") -> "Matcher":
+        """What matches all lost posts of the table by these rules and this engine's score."""
+        from matching_spark.matching.matcher import Matcher
+
+        return Matcher(
+            self.table,
+            rules,
+            self.cache,
+            self.fusion(rules.score, rules.metric),
+            self.model.default_threshold if self.model else lambda pair: None,
+        )
 
     def embeddings(self, where: Filters | None = None) -> "DataFrame":
         """One row a vector, for the data engineer and MLlib.
 
         Columns: post_id, part ('photo' or 'text'), kind, category, features (pyspark.ml vector).
         """
-        from matching_spark.ml_vectors import ml_vectors
+        from matching_spark.spark.ml_vectors import ml_vectors
 
         return ml_vectors(self.table.frame(), where or Filters())
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The memory runner's threads, one a core: with more, shards are pushed out of its cache by
-    each other (a fifth of a scan). One pool a process: a fork has none of its parent's threads."""
-    return ThreadPoolExecutor(os.cpu_count())
 
 
 def _request(

@@ -9,11 +9,13 @@ becomes a StorageError that names the file.
 import os
 import posixpath
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
 
@@ -270,3 +272,17 @@ def size_bytes(uri: str) -> int:
     fs, path = _open_fs(uri)
     with _errors(uri):
         return int(fs.size(path))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """A local file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

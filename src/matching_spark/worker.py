@@ -16,7 +16,7 @@ import zipimport
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import matching_spark.hits  # noqa: F401  (what a search's task needs: numpy, pyarrow, pydantic)
+import matching_spark.search.rerank  # noqa: F401  (what a search's task needs: numpy, pyarrow, pydantic)
 
 SOCKETS = "PYTHON_WORKER_FACTORY_SOCK_DIR"  # set where workers have Unix sockets
 

@@ -17,10 +17,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
-from matching_spark.cluster import Cluster, down, up
 from matching_spark.config import Cache
-from matching_spark.scan import Vectors
-from matching_spark.similarity import unit
+from matching_spark.knn.similarity import unit
+from matching_spark.search.request import Vectors
+from matching_spark.spark.cluster import Cluster, down, up
 from tests import brute
 from tests.cluster import guardian
 

@@ -10,9 +10,11 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-from matching_spark import PostsTable, Settings, maintenance, start_session, vector_files
+from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
-from matching_spark.vectors import ingest_vectors
+from matching_spark.ingest import vector_batches
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.table import compact
 
 CONF = {
     "spark.master": "local[1]",
@@ -45,8 +47,8 @@ def around(owner: type, name: str, point: str) -> None:
 def main(action: str, point: str, uri: str, source: str) -> None:
     around(PostsTable, "_commit", point)
     for name in ("_rewrite", "_expire", "_photos"):
-        around(maintenance._Compact, name, point)
-    vector_files.TASK_BYTES = 1
+        around(compact._Compact, name, point)
+    vector_batches.TASK_BYTES = 1
 
     def progress(what: str, done: int, total: int) -> None:
         if point == "staged" and done:
@@ -56,7 +58,7 @@ def main(action: str, point: str, uri: str, source: str) -> None:
     if action == "ingest":
         ingest_vectors(source, uri, spark, "found", progress=progress)
     else:
-        maintenance.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))
+        compact.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))
     print("done")
 
 

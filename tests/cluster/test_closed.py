@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pyspark
 import pytest
 
-from matching_spark.cluster import Cluster, down, up
 from matching_spark.demo.world import World
-from matching_spark.session import project_conf_dir, read_conf
+from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.session import project_conf_dir, read_conf
 from tests.cluster.conftest import CACHE, COMMAND, client
 from tests.listening import Listener, beyond_loopback, listeners, watched
 from tests.test_loopback import needs_root, tried

@@ -19,13 +19,13 @@ from matching_spark import (
     UsageError,
     storage,
 )
-from matching_spark.cluster import Cluster, down, up
-from matching_spark.daemons import fetch
 from matching_spark.demo.world import World
-from matching_spark.photos import open_photo
-from matching_spark.posts import Post
-from matching_spark.scan import Vectors
+from matching_spark.domain.posts import Post
+from matching_spark.embed.photos import open_photo
+from matching_spark.search.request import Vectors
 from matching_spark.sources import read_posts
+from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.daemons import fetch
 from tests import brute
 from tests.cluster.conftest import CACHE, COMMAND, client, run
 

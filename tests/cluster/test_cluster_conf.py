@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from matching_spark import cluster_conf
-from matching_spark.session import project_conf_dir, read_conf
+from matching_spark.spark import cluster_conf
+from matching_spark.spark.session import project_conf_dir, read_conf
 
 SECRET = "spark.authenticate.secret"
 

@@ -14,9 +14,9 @@ import pyspark
 import pytest
 
 from matching_spark import PostsTable, storage
-from matching_spark.cluster import Cluster, down, up
-from matching_spark.daemons import write_xml
 from matching_spark.demo.world import World
+from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.daemons import write_xml
 from tests.cluster.conftest import CACHE, client, run
 
 pytestmark = pytest.mark.cluster

@@ -29,16 +29,16 @@ from matching_spark import (
     SimilarityEngine,
     StorageError,
     storage,
-    vector_files,
 )
-from matching_spark.cluster import Cluster, up
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
-from matching_spark.ingest import ingest_posts
-from matching_spark.maintenance import compact
-from matching_spark.session import conf_dir, read_conf
+from matching_spark.ingest import vector_batches
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
-from matching_spark.vectors import ingest_vectors
+from matching_spark.spark.cluster import Cluster, up
+from matching_spark.spark.session import conf_dir, read_conf
+from matching_spark.table.compact import compact
 from tests.cluster.conftest import (
     CACHE,
     CLUSTER_CONF,
@@ -59,7 +59,7 @@ Posts = dict[str, np.ndarray]
 @pytest.fixture
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import of many tasks, so that something can die between them."""
-    monkeypatch.setattr(vector_files, "TASK_BYTES", 1)
+    monkeypatch.setattr(vector_batches, "TASK_BYTES", 1)
 
 
 def posts(count: int = COUNT, seed: int = 0) -> Posts:

@@ -11,12 +11,12 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, StorageError, storage
-from matching_spark.adopt import adopt
-from matching_spark.cluster import Cluster
 from matching_spark.config import Hadoop
-from matching_spark.maintenance import compact
-from matching_spark.spark_files import read_parquet
-from matching_spark.vectors import ingest_vectors
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.spark.cluster import Cluster
+from matching_spark.spark.files import read_parquet
+from matching_spark.table.adopt import adopt
+from matching_spark.table.compact import compact
 from tests.cluster.conftest import assert_holds, client, held, run, vectors, write
 from tests.races.test_races import properties, writers
 from tests.test_places import NAMES, ODD

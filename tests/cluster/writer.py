@@ -4,7 +4,7 @@ import sys
 
 from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
-from matching_spark.vectors import ingest_vectors
+from matching_spark.ingest.vector_import import ingest_vectors
 
 CONF = {
     "spark.master": "local[1]",

@@ -7,8 +7,9 @@ Begins when a line comes on stdin, having said that it is ready.
 import sys
 from typing import Any
 
-from matching_spark import PostsTable, Settings, decisions, start_session
+from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
+from matching_spark.matching import decisions
 
 CONF = {
     "spark.master": "local[1]",

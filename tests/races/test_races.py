@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, decisions
+from matching_spark import PostsTable
 from matching_spark.config import Hadoop
-from matching_spark.maintenance import compact
-from matching_spark.similarity import unit
-from matching_spark.vectors import ingest_vectors
-from matching_spark.writer_lock import FILE, WRITER
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.knn.similarity import unit
+from matching_spark.matching import decisions
+from matching_spark.table.compact import compact
+from matching_spark.table.writer_lock import FILE, WRITER
 from tests.test_table import write_vectors
 
 pytestmark = pytest.mark.races

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matching_spark import storage
-from matching_spark.clip import ClipModel
 from matching_spark.demo.world import World, draw_world
-from matching_spark.labelled import Pairs, join, label, read_truth
-from matching_spark.photos import open_photo
-from matching_spark.posts import Post
-from matching_spark.shards import METADATA, DataFile, Shard, load
+from matching_spark.domain.posts import Post
+from matching_spark.domain.schema import METADATA
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.photos import open_photo
+from matching_spark.evaluation.labelled import LabelledPairs, join, label, read_truth
+from matching_spark.shards.shard import DataFile, Shard, load
 from matching_spark.sources import read_posts
 
 POSTS = 400  # a world: as `demo` draws it, so that a probability is one of 300 found posts
@@ -29,7 +30,7 @@ def drawn_pairs(
     seeds: Sequence[int],
     posts: int = POSTS,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> Pairs:
+) -> LabelledPairs:
     """The pairs of worlds of these seeds; every world's lost posts meet its own found ones."""
     with tempfile.TemporaryDirectory() as folder:
         jobs = [(Path(folder) / str(seed), posts, seed) for seed in seeds]
@@ -48,7 +49,7 @@ def _draw(job: tuple[Path, int, int]) -> World:
     return draw_world(*job)
 
 
-def world_pairs(model: ClipModel, world: World) -> Pairs:
+def world_pairs(model: ClipModel, world: World) -> LabelledPairs:
     """The labelled pairs of one drawn world."""
     lost, found = (_shard(model, file) for file in (world.lost, world.found))
     return label([lost], [found], read_truth(str(world.truth)))

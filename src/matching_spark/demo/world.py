@@ -26,7 +26,7 @@ from matching_spark.demo.words import (
     Thing,
     things,
 )
-from matching_spark.output import write_file
+from matching_spark.storage import write_file
 
 LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
 LOST_SHARE = 0.25

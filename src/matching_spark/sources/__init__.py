@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from matching_spark import storage
+from matching_spark.domain.posts import Kind, Post, Reject
 from matching_spark.errors import InputError, UsageError
-from matching_spark.posts import Kind, Post, Reject
 from matching_spark.sources.folder import read_folder
 from matching_spark.sources.lost112 import Seen, read_lost112
 from matching_spark.sources.tabular import read_csv, read_jsonl

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from matching_spark import storage
-from matching_spark.posts import Kind, Post, Reject
+from matching_spark.domain.posts import Kind, Post, Reject
 
 ENDINGS = frozenset(
     [

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from matching_spark import storage
+from matching_spark.domain.posts import CATEGORIES, Kind, Post, Reject, Status, clean, parse_date
 from matching_spark.errors import InputError, UsageError
-from matching_spark.posts import CATEGORIES, Kind, Post, Reject, Status, clean, parse_date
 
 MAX_XML_BYTES = 32 << 20  # a page of 1,000 announcements has about 1 MB
 MAX_TEXT = 20_000

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from matching_spark import remote
+from matching_spark import http_client
 from matching_spark.config import Lost112 as Lost112Settings
+from matching_spark.domain.posts import Kind, Post, Reject, Status
 from matching_spark.errors import InputError, RemoteError, UsageError
-from matching_spark.posts import Kind, Post, Reject, Status
 from matching_spark.sources.lost112 import (
     MAX_XML_BYTES,
     Item,
@@ -79,7 +79,7 @@ class Lost112Api:
             )
         self._settings = settings
         self._key = unquote(settings.service_key)  # shown there both encoded and plain
-        self._client: httpx.Client = remote.client(settings.timeout_s)
+        self._client: httpx.Client = http_client.client(settings.timeout_s)
         self._wait = wait
         self._next = 0.0
         self.listed: set[str] = set()  # ids that the lists have named
@@ -166,7 +166,7 @@ class Lost112Api:
             f"{self._settings.base_url.rstrip('/')}/{service.name}/{what}",
             params={"serviceKey": self._key, **query},
         )
-        status, body = remote.call(
+        status, body = http_client.call(
             self._client,
             request,
             f"the portal's {what}",

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from matching_spark import remote, storage
+from matching_spark import http_client, storage
 from matching_spark.config import Lost112 as Lost112Settings
+from matching_spark.domain.posts import Post, Reject
+from matching_spark.embed.photos import check_photo
 from matching_spark.errors import PhotoError, RemoteError
-from matching_spark.photos import check_photo
-from matching_spark.posts import Post, Reject
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ def with_photos(
     posts: Iterable[Post | Reject], warehouse: str, settings: Lost112Settings
 ) -> Iterator[Post | Reject]:
     """The posts with their photos as files; a Reject before a post for each that was not had."""
-    client = remote.client(settings.photo_s)
+    client = http_client.client(settings.photo_s)
     for post in posts:
         if not isinstance(post, Post):
             yield post
@@ -59,7 +59,7 @@ def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> b
     """Raises RemoteError when it may not or cannot be had, PhotoError when it is no photo."""
     check_address(address, settings.photo_hosts)
     request = client.build_request("GET", address)
-    status, body = remote.call(
+    status, body = http_client.call(
         client,
         request,
         "the photo",

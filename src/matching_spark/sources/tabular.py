@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from matching_spark import storage
-from matching_spark.errors import InputError
-from matching_spark.posts import (
+from matching_spark.domain.posts import (
     CATEGORIES,
     KINDS,
     STATUSES,
@@ -20,6 +19,7 @@ from matching_spark.posts import (
     clean,
     parse_date,
 )
+from matching_spark.errors import InputError
 
 PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
 TEXTS = (

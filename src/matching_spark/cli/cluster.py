@@ -1,0 +1,108 @@
+"""matching-spark cluster: HDFS and Spark for development, on this machine, without Docker."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli.options import (
+    JsonOption,
+    Run,
+    SettingsOption,
+    VerboseOption,
+    begin,
+    errors,
+    one_of,
+)
+from matching_spark.errors import InputError
+
+app = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)
+FolderOption = Annotated[Path, typer.Option(help="Where its data, logs and state lie.")]
+FOLDER = Path("cluster")
+
+
+@app.command()
+def up(
+    folder: FolderOption = FOLDER,
+    manager: Annotated[str, typer.Option(help="standalone or yarn.")] = "standalone",
+    datanodes: Annotated[int, typer.Option(min=1, max=16)] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=16)] = 2,
+    worker_cores: Annotated[int, typer.Option(min=1)] = 1,
+    worker_memory: Annotated[str, typer.Option(help="As Spark writes it: 2g.")] = "2g",
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Start HDFS and Spark (or YARN) on loopback; again, what has died of them."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    from matching_spark.spark import cluster
+
+    started = cluster.up(
+        folder,
+        Path(run.settings.cache.folder),
+        manager=one_of("--manager", manager, cluster.MANAGERS),
+        datanodes=datanodes,
+        workers=workers,
+        worker_cores=worker_cores,
+        worker_memory=worker_memory,
+        maven=run.settings.hadoop.maven,
+        progress=lambda what: errors.print(f"{what} ..."),
+    )
+    _show(run, started.to_dict())
+    errors.print(
+        f"use it: export SPARK_CONF_DIR={started.spark_conf} HADOOP_CONF_DIR={started.hadoop_conf} "
+        f"MATCHING_TABLE={started.hdfs}/lostfound MATCHING_SPARK__MASTER={started.master}"
+    )
+    others = "HDFS believes any user name: others who may log in here can change what lies there"
+    if started.master == "yarn":
+        others = f"{others}, and YARN too: they can run programs as you"
+    errors.print(f"{others}; for data that matter use a cluster with Kerberos")
+
+
+@app.command()
+def status(
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """What runs, its pages and its logs."""
+    run = begin(None, None, None, as_json, verbose)
+    from matching_spark.spark.cluster import Cluster
+
+    state = Cluster.load(folder.resolve())
+    if state is None:
+        raise InputError(f"there is no cluster in {folder}; `matching-spark cluster up` starts one")
+    _show(run, state.to_dict())
+
+
+@app.command()
+def down(
+    folder: FolderOption = FOLDER,
+    delete: Annotated[bool, typer.Option("--delete", help="Its data and logs too.")] = False,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Stop it; its data stay for the next time unless --delete."""
+    run = begin(None, None, None, as_json, verbose)
+    from matching_spark.spark import cluster
+
+    stopped = cluster.down(folder, delete)
+    view = Table("stopped")
+    for name in stopped:
+        view.add_row(name)
+    run.emit({"stopped": stopped, "folder": str(folder), "deleted": delete}, view)
+
+
+def _show(run: Run, state: dict[str, Any]) -> None:
+    view = Table("process", "pid", "state", title=state["hdfs"], title_justify="left")
+    view.add_column("page, log", overflow="fold")
+    for each in state["processes"]:
+        where = "\n".join(filter(None, (each["page"], each["log"])))
+        view.add_row(each["name"], str(each["pid"]), "up" if each["alive"] else "DOWN", where)
+    view.caption = (
+        f"spark.master={state['master']}, {state['live_datanodes']} DataNodes and "
+        f"{state['live_workers']} workers live"
+    )
+    view.caption_justify = "left"
+    run.emit(state, view)

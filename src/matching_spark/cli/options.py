@@ -1,0 +1,160 @@
+"""What every command shares: its options, its settings, how it prints, how it shows progress."""
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints, overload
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from matching_spark.config import Origin, Settings, load_settings
+from matching_spark.errors import UsageError
+from matching_spark.log import new_run_id, setup_logging
+
+T = TypeVar("T", bound=str)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfOption = Annotated[
+    list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
+]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="A TOML file in place of ./matching.toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")]
+VerboseOption = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every command is given: settings, where they came from, and how to print."""
+
+    settings: Settings
+    origins: list[Origin]
+    as_json: bool
+
+    @property
+    def table_uri(self) -> str:
+        return self.settings.table
+
+    def emit(self, value: dict[str, Any], table: Table) -> None:
+        if self.as_json:
+            print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+        else:
+            Console().print(table)
+
+
+def begin(
+    table: str | None,
+    conf: list[str] | None,
+    settings_file: Path | None,
+    as_json: bool,
+    verbose: int,
+    **flags: Any,
+) -> Run:
+    """Settings from every source, and the log set up. Raises UsageError."""
+    given: dict[str, Any] = {
+        group: {k: v for k, v in values.items() if v is not None} for group, values in flags.items()
+    }
+    if table is not None:
+        given["table"] = table
+    if conf:
+        pairs = [item.partition("=") for item in conf]
+        bad = [key for key, sign, _ in pairs if not sign or not key]
+        if bad:
+            raise UsageError(f"--conf {bad[0]}: write it as KEY=VALUE")
+        spark = given.setdefault("spark", {})
+        spark["conf"] = {key: value for key, _, value in pairs}
+    if verbose:
+        given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
+    settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
+    setup_logging(settings.logging, new_run_id())
+    if settings.hadoop.conf_dir:  # where the HDFS client and the JVM look for it
+        os.environ["HADOOP_CONF_DIR"] = settings.hadoop.conf_dir
+    return Run(settings, origins, as_json or not sys.stdout.isatty())
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options of every command that works on a table."""
+
+    table: Annotated[
+        str | None, typer.Option("--table", help="A folder or hdfs:// URI. [MATCHING_TABLE]")
+    ] = None
+    conf: ConfOption = None
+    settings_file: SettingsOption = None
+    as_json: JsonOption = False
+    verbose: VerboseOption = 0
+
+    def begin(self, **flags: Any) -> Run:
+        """As `begin`; flags: a group of settings each, with the values that options gave."""
+        return begin(self.table, self.conf, self.settings_file, self.as_json, self.verbose, **flags)
+
+
+def on_a_table(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with Common's options after its own; its first parameter is the Common."""
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        common = Common(**{each.name: given.pop(each.name) for each in fields(Common)})
+        command(common, **given)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    hints = get_type_hints(command, include_extras=True)
+    _, *own = inspect.signature(command).parameters.values()
+    mine = [each.replace(kind=keyword, annotation=hints[each.name]) for each in own]
+    shared = [
+        inspect.Parameter(each.name, keyword, default=each.default, annotation=each.type)
+        for each in fields(Common)
+    ]
+    # What typer makes options of.
+    called.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in [*mine, *shared]}
+    return called
+
+
+@overload
+def one_of(name: str, value: str, choices: Collection[T]) -> T: ...
+@overload
+def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None: ...
+def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None:
+    """The choice that was given, None where none was. Raises UsageError listing the choices."""
+    if value is None:
+        return None
+    for each in choices:
+        if each == value:
+            return each
+    raise UsageError(f"{name} {value}: choose one of {', '.join(choices)}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A function (what, done, total) that draws bars on stderr, where that is a terminal."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    tasks: dict[str, Any] = {}
+
+    def update(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
+
+    with bars:
+        yield update

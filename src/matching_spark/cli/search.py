@@ -1,0 +1,104 @@
+"""matching-spark search: the posts most like a photo, words, a vector or another post."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matching_spark.cli.options import Common, errors, on_a_table, one_of
+from matching_spark.domain.posts import KINDS, STATUSES, Filters, parse_date
+from matching_spark.errors import InputError, UsageError
+
+
+@on_a_table
+def search(
+    common: Common,
+    image: Annotated[str | None, typer.Option(help="A photo.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words, Korean or English.")] = None,
+    embedding: Annotated[Path | None, typer.Option(help="A .npy vector.")] = None,
+    post: Annotated[str | None, typer.Option(help="The id of a post of the table.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="lost or found; default: found, or the other of --post.")
+    ] = None,
+    category: Annotated[str | None, typer.Option()] = None,
+    colour: Annotated[str | None, typer.Option()] = None,
+    region: Annotated[str | None, typer.Option()] = None,
+    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
+    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
+    status: Annotated[
+        str, typer.Option(help="open, claimed, withdrawn, expired, or any.")
+    ] = "open",
+    top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="ko or en: of the reasons given.")] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="spark, or memory: this process alone.")
+    ] = None,
+    nprobe: Annotated[
+        str | None, typer.Option(help="Look at the nearest N cells only (see index); or all.")
+    ] = None,
+    snapshot: Annotated[str | None, typer.Option(help="An older state of the table.")] = None,
+    output: Annotated[Path | None, typer.Option(help="F.json, F.csv or F.html.")] = None,
+) -> None:
+    """Find the posts most like a photo, words, a vector or a post of the table."""
+    run = common.begin(
+        similarity={
+            "top_k": top_k,
+            "threshold": threshold,
+            "metric": metric,
+            "runner": runner,
+            "score": score,
+            "language": language,
+            "nprobe": None if nprobe == "all" else nprobe,
+        },
+    )
+    if nprobe == "all":  # also over a setting
+        run.settings.similarity.nprobe = None
+    given = [
+        name
+        for name, value in (
+            ("--image", image),
+            ("--text", text),
+            ("--embedding", embedding),
+            ("--post", post),
+        )
+        if value is not None
+    ]
+    if not given or (len(given) > 1 and set(given) != {"--image", "--text"}):
+        raise UsageError(
+            "search by one of --image, --text, --embedding or --post (--image and --text may go "
+            f"together); given: {', '.join(given) or 'none'}"
+        )
+    try:
+        where = Filters(
+            kind=one_of("--kind", kind, KINDS),
+            category=category,
+            colour=colour,
+            region=region,
+            since=parse_date(since),
+            until=parse_date(until),
+            status=None if status == "any" else one_of("--status", status, STATUSES),
+        )
+    except InputError as error:
+        raise UsageError(f"--{error}") from None
+    if embedding is not None and score == "fused":
+        raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
+    if where.since and where.until and where.since > where.until:
+        raise UsageError(f"--since {where.since} is after --until {where.until}")
+
+    from matching_spark.operations.output import check_output, to_table, write_output
+    from matching_spark.operations.search import Question, answer
+    from matching_spark.storage import read_bytes
+
+    if output is not None:
+        check_output(output)
+    question = Question(image, text, embedding, post)
+    result = answer(run.settings, question, where, snapshot)
+    if output is not None:
+        write_output(result, output, read_bytes, question.photo(result))
+        errors.print(f"written: {output}")
+    run.emit(result.to_dict(), to_table(result))

@@ -1,0 +1,1 @@
+"""The words of lost and found: posts, their columns, results. Knows nothing else."""

@@ -1,0 +1,1 @@
+"""CLIP: photos and words become unit vectors. Knows no table and no Spark."""

@@ -1,0 +1,274 @@
+"""CLIP on ONNX Runtime: a model folder becomes two functions, photos and texts to unit vectors.
+
+The folder has the layout of immich-app's ONNX exports: config.json, visual/model.onnx,
+visual/preprocess_cfg.json, textual/model.onnx, textual/tokenizer.json,
+textual/tokenizer_config.json.
+"""
+
+import hashlib
+import html
+import json
+import string
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+from tokenizers import Tokenizer
+
+from matching_spark.embed import hub
+from matching_spark.embed.preprocess import Preprocess
+from matching_spark.errors import ModelError
+from matching_spark.knn.similarity import Float32, unit
+
+if TYPE_CHECKING:
+    from matching_spark.config import Model
+
+FILES = (
+    "config.json",
+    "visual/model.onnx",
+    "visual/preprocess_cfg.json",
+    "textual/model.onnx",
+    "textual/tokenizer.json",
+    "textual/tokenizer_config.json",
+)
+Device = Literal["auto", "cpu", "cuda"]
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+# Photos of a batch while the next is decoded: a CPU gains nothing from more, and the first one is
+# waited for; on a card the copy and the run of one hide behind the next, four of them a task.
+STRIDE = {CPU: 8, CUDA: 16}
+CLEANINGS = ("lower", "whitespace", "canonicalize")
+
+
+def provider(device: Device) -> str:
+    """What ONNX Runtime runs models on for a device setting; nothing else is ever fallen back to.
+
+    Raises ModelError for a device that is not there.
+    """
+    there = CUDA in ort.get_available_providers()
+    if device == "cuda" and not there:
+        raise ModelError("device cuda: this onnxruntime has no CUDA; install onnxruntime-gpu")
+    return CUDA if there and device != "cpu" else CPU
+
+
+class ClipModel:
+    """A model folder. `name` carries the checksum of its files: vectors of two never mix.
+
+    threads: ONNX Runtime's own; 1 inside a Spark task, whose cores are counted by Spark. device:
+    'auto' is CUDA where onnxruntime-gpu has it, else the CPU; `provider` says what runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        batch_size: int = 64,
+        device: Device = "auto",
+    ) -> None:
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise ModelError(f"{folder} is no CLIP model folder: it lacks {', '.join(missing)}")
+        self.folder = folder
+        self.batch_size = batch_size
+        self.device = device
+        self._threads = threads
+        self._config = _read_json(folder / "config.json")
+        where = folder / "visual" / "preprocess_cfg.json"
+        self.preprocess = Preprocess.of(_read_json(where), str(where))
+
+    @classmethod
+    def load(
+        cls,
+        name: str = "small-clip",
+        *,
+        threads: int | None = None,
+        batch_size: int = 64,
+        device: Device = "auto",
+    ) -> "ClipModel":
+        """The shipped model by its name, a folder by its path, a hub's model as owner/model.
+
+        Raises ModelError when there is none of them.
+        """
+        folder = hub.resolve(name.partition("@")[0])
+        return cls(folder, threads=threads, batch_size=batch_size, device=device)
+
+    @classmethod
+    def of(cls, wanted: "Model") -> "ClipModel":
+        """The model that the settings name."""
+        return cls.load(wanted.name, batch_size=wanted.batch_size, device=wanted.device)
+
+    @cached_property
+    def name(self) -> str:
+        """'<folder>@<12 hex digits>': the checksum of all that a vector depends on."""
+        digest = hashlib.sha256(str(self.context_length).encode())
+        for tower in ("visual", "textual"):
+            for path in sorted((self.folder / tower).rglob("*")):
+                if path.is_file():
+                    with path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+        return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
+
+    @property
+    def dimension(self) -> int:
+        return int(self._config["embed_dim"])
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a text; more are cut off."""
+        return int(self._config.get("text_cfg", {}).get("context_length", 77))
+
+    @property
+    def provider(self) -> str:
+        return provider(self.device)
+
+    def default_threshold(self, pair: str) -> float | None:
+        """The card's threshold for 'image-image' or 'text-image'; None without a card."""
+        value = self._config.get("matching_spark", {}).get("thresholds", {}).get(pair)
+        return None if value is None else float(value)
+
+    def embed_images(self, images: Sequence[Image.Image]) -> Float32:
+        """(n, dimension) float32 of unit length, row i of images[i] (RGB)."""
+        return self.embed_pixels([self.preprocess(image) for image in images])
+
+    def embed_pixels(self, pixels: Sequence[Float32]) -> Float32:
+        """The same of photos that `preprocess` has made ready, each (3, height, width)."""
+        return self._run(self._visual, [pixels])
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """(n, dimension) float32 of unit length, row i of texts[i]."""
+        encodings = self._tokenizer.encode_batch([self._clean(text) for text in texts])
+        inputs = [[np.array(e.ids) for e in encodings]]
+        if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's towers ask for the mask too
+            inputs.append([np.array(e.attention_mask) for e in encodings])
+        return self._run(self._textual, inputs)
+
+    def _run(self, session: ort.InferenceSession, inputs: Sequence[Sequence[Any]]) -> Float32:
+        """inputs[j][i]: row i of the tower's j-th input."""
+        count = len(inputs[0])
+        if not count:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        wanted = session.get_inputs()
+        fixed = _fixed_batch(session)
+        size = fixed or self.batch_size
+        rows = []
+        for start in range(0, count, size):
+            here = min(size, count - start)
+            # A batch that the model fixes is filled up with its own last row.
+            at = [start + min(i, here - 1) for i in range(size if size == fixed else here)]
+            feed = {
+                node.name: np.stack([values[i] for i in at]).astype(DTYPES[node.type], copy=False)
+                for node, values in zip(wanted, inputs, strict=True)
+            }
+            rows.append(session.run(None, feed)[0][:here])
+        try:
+            return unit(np.concatenate(rows).reshape(count, self.dimension))
+        except ValueError as error:
+            raise ModelError(
+                f"{self.folder} gives no vectors of {self.dimension}: {error}"
+            ) from None
+
+    @property
+    def stride(self) -> int:
+        """How many photos to prepare while the model runs on those before."""
+        return _fixed_batch(self._visual) or min(self.batch_size, STRIDE[self.provider])
+
+    @cached_property
+    def _visual(self) -> ort.InferenceSession:
+        return self._session("visual")
+
+    @cached_property
+    def _textual(self) -> ort.InferenceSession:
+        return self._session("textual")
+
+    def _session(self, tower: str) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        if self._threads:
+            options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        path = self.folder / tower / "model.onnx"
+        try:
+            session = ort.InferenceSession(
+                str(path), options, providers=list(dict.fromkeys([self.provider, CPU]))
+            )
+        except Exception as error:  # onnxruntime's errors have no common ancestor
+            raise ModelError(f"{path} cannot be run: {error}") from error
+        if session.get_providers()[0] != self.provider:
+            raise ModelError(
+                f"{path}: CUDA is there but could not be used; see the log, or set model.device=cpu"
+            )
+        return session
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_file(str(self.folder / "textual" / "tokenizer.json"))
+        config = _read_json(self.folder / "textual" / "tokenizer_config.json")
+        pad = config.get("pad_token") or "<pad>"
+        token = pad["content"] if isinstance(pad, dict) else pad
+        number = tokenizer.token_to_id(token)
+        if number is None:
+            raise ModelError(f"{self.folder}: its tokenizer has no padding token {token!r}")
+        tokenizer.enable_padding(length=self.context_length, pad_token=token, pad_id=number)
+        tokenizer.enable_truncation(max_length=self.context_length)
+        return tokenizer
+
+    @cached_property
+    def _cleaning(self) -> str:
+        """open_clip's: its own tokenizer lowers, a Hugging Face one only minds white space."""
+        text = self._config.get("text_cfg", {})
+        asked = text.get("tokenizer_kwargs") or {}
+        cleaning = asked.get("clean", "whitespace" if text.get("hf_tokenizer_name") else "lower")
+        if cleaning not in CLEANINGS or asked.get("strip_sep_token"):
+            raise ModelError(
+                f"{self.folder}/config.json: tokenizer_kwargs {asked} are not known; clean may be "
+                f"{', '.join(CLEANINGS)}"
+            )
+        return str(cleaning)
+
+    def _clean(self, text: str) -> str:
+        """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
+        import ftfy
+
+        text = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+        if self._cleaning == "canonicalize":
+            text = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
+            text = " ".join(text.split())
+        return text if self._cleaning == "whitespace" else text.lower()
+
+
+@lru_cache(maxsize=2)
+def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
+    """The model of a Spark worker: loaded once a process, one thread a task core."""
+    return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+
+
+def _fixed_batch(session: ort.InferenceSession) -> int | None:
+    """The rows that a tower takes, where it takes no other number."""
+    rows = session.get_inputs()[0].shape[0]
+    return rows if isinstance(rows, int) and rows > 0 else None
+
+
+def _called(folder: Path) -> str:
+    """A folder's own name; in the hub's cache (models--owner--model/snapshots/HASH) the model's."""
+    whole = folder.absolute()
+    for part in whole.parts:
+        if part.startswith("models--"):
+            return part.removeprefix("models--").replace("--", "/")
+    return whole.name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    return content

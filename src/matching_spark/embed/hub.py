@@ -1,0 +1,85 @@
+"""A model's name to its folder: shipped, on this disk, or fetched once from a Hugging Face hub.
+
+HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from matching_spark.errors import ModelError
+
+SHIPPED = Path(__file__).parents[1] / "models"
+# The ONNX layout, with weights beside it where they are too large for one file; not the
+# accelerators' own copies of the same model.
+WANTED = ["config.json", "visual/*", "textual/*"]
+UNWANTED = ["*.armnn", "*.rknn", "*/rknpu/*", "*/fp16/*"]
+WHOLE = ".whole"  # marks a snapshot whose files were all fetched and checked
+CHUNK_BYTES = 1 << 20
+
+
+def resolve(name: str) -> Path:
+    """The folder of a shipped model, a folder, or a hub's `owner/model`, fetched when first named.
+
+    A fetch that was cut goes on where it stopped; what came is checked against the hub's checksums.
+    Raises ModelError with the remedy.
+    """
+    for folder in (SHIPPED / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        shipped = ", ".join(sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()))
+        raise ModelError(
+            f"there is no model {name!r}; name a model folder, a hub's owner/model, or one that is "
+            f"here: {shipped}"
+        )
+    return _kept(name) or _fetch(name)
+
+
+def _kept(name: str) -> Path | None:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    repo = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
+    head = repo / "refs" / "main"
+    if not head.is_file():
+        return None
+    folder = repo / "snapshots" / head.read_text().strip()
+    return folder if (folder / WHOLE).is_file() else None
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import constants, snapshot_download
+
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError(f"{name} is not on this machine, and HF_HUB_OFFLINE forbids fetching it")
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=WANTED, ignore_patterns=UNWANTED))
+    except Exception as error:  # the hub's own, the file system's, and those of its HTTP client
+        first = str(error).strip().splitlines()
+        raise ModelError(
+            f"{name} could not be fetched from {constants.ENDPOINT}: "
+            f"{first[0] if first else repr(error)}; what came is kept, run it again"
+        ) from error
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        _check(path)
+    (folder / WHOLE).touch()
+    return folder
+
+
+def _check(path: Path) -> None:
+    """A blob of the cache is named by its checksum: sha256 of a large file, git's of a small."""
+    blob = path.resolve()
+    if len(blob.name) == 64:
+        digest = hashlib.sha256()
+    elif len(blob.name) == 40:
+        digest = hashlib.sha1(b"blob %d\0" % blob.stat().st_size)
+    else:
+        return  # a hub that gives no checksum
+    with blob.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != blob.name:
+        os.unlink(blob)
+        raise ModelError(f"{path} came damaged and was removed; run it again to fetch it anew")

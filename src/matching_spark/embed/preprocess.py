@@ -1,0 +1,107 @@
+"""A photo as a CLIP's image tower wants it, exactly as its preprocess_cfg.json says.
+
+The rules are open_clip's (`image_transform_v2`, evaluation), so that a model gives the vectors that
+it gives there: sides and offsets are rounded as torchvision rounds them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from PIL import Image
+
+from matching_spark.embed.photos import Box
+from matching_spark.errors import ModelError
+from matching_spark.knn.similarity import Float32
+
+INTERPOLATIONS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
+}
+RESIZE_MODES = ("shortest", "longest", "squash")
+# A photo may be reduced to this many times the tower's size by cheaper means before the real
+# resampling: of 78 photos the worst cosine to the whole photo's vector is 0.9998 (at 2, 0.9991).
+GAP = 3
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """size: (height, width) in px. mean, std: (3,) of pixels in [0, 1]."""
+
+    size: tuple[int, int]
+    mean: Float32
+    std: Float32
+    interpolation: Image.Resampling
+    resize_mode: str
+    fill: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], where: str) -> Self:
+        """Raises ModelError naming `where` for a configuration that is not understood."""
+        try:
+            size, fill = config["size"], config.get("fill_color", 0)
+            out = cls(
+                (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])),
+                np.asarray(config["mean"], np.float32),
+                np.asarray(config["std"], np.float32),
+                INTERPOLATIONS[config.get("interpolation") or "bicubic"],
+                config.get("resize_mode") or "shortest",
+                (fill, fill, fill) if isinstance(fill, int) else (fill[0], fill[1], fill[2]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ModelError(f"{where} is not understood: {error!r}") from error
+        if out.resize_mode not in RESIZE_MODES or config.get("mode", "RGB") != "RGB":
+            raise ModelError(
+                f"{where}: mode {config.get('mode', 'RGB')!r} with resize_mode "
+                f"{out.resize_mode!r} is not known; RGB and one of {', '.join(RESIZE_MODES)} are"
+            )
+        return out
+
+    def __call__(self, image: Image.Image, box: Box | None = None) -> Float32:
+        """(3, height, width) float32, C-contiguous, of an RGB photo; box: where in it it ends."""
+        size = image.size if box is None else (box[2] - box[0], box[3] - box[1])
+        image = image.resize(self._scaled(size), self.interpolation, box)
+        pixels = np.asarray(self._crop_or_pad(image), dtype=np.float32) / np.float32(255)
+        return np.ascontiguousarray(((pixels - self.mean) / self.std).transpose(2, 0, 1))
+
+    def quick(self, image: Image.Image) -> Float32:
+        """Nearly the same in a fraction of the time, of a photo that is much too large."""
+        factor = self.spare_factor(image.size)
+        if factor == 1:
+            return self(image)
+        return self(image.reduce(factor), (0, 0, image.width / factor, image.height / factor))
+
+    def spare_factor(self, size: tuple[int, int]) -> int:
+        """How many times smaller a photo of (width, height) may be and give the same vector."""
+        if self.interpolation == Image.Resampling.NEAREST:
+            return 1
+        scaled = self._scaled(size)
+        return max(1, min(size[0] // (GAP * scaled[0]), size[1] // (GAP * scaled[1])))
+
+    def _scaled(self, size: tuple[float, float]) -> tuple[int, int]:
+        """(width, height) to resample to: but for squash of the ratio, one side the target's."""
+        height, width = self.size
+        if self.resize_mode == "squash":
+            return width, height
+        if self.resize_mode == "shortest" and height == width:
+            # torchvision's Resize(int) cuts the longer side's fraction off.
+            short, long = min(size), int(height * max(size) / min(size))
+            return (height, long) if size[0] == short else (long, height)
+        pick = max if self.resize_mode == "longest" else min
+        ratio = pick(size[1] / height, size[0] / width)
+        return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+
+    def _crop_or_pad(self, image: Image.Image) -> Image.Image:
+        height, width = self.size
+        if image.width < width or image.height < height:
+            canvas = Image.new(
+                "RGB", (max(width, image.width), max(height, image.height)), self.fill
+            )
+            canvas.paste(
+                image, ((canvas.width - image.width) // 2, (canvas.height - image.height) // 2)
+            )
+            image = canvas
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        return image.crop((left, top, left + width, top + height))

@@ -1,0 +1,4 @@
+"""Labelled pairs: how good the scores are, and the weights learnt from them.
+
+Knows no table of Spark's.
+"""

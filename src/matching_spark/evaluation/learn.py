@@ -1,0 +1,219 @@
+"""The weights of the fused score, learnt from labelled pairs by logistic regression."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matching_spark.errors import InputError, UsageError
+from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.knn.similarity import Float64, Mask
+from matching_spark.score.ranking import (
+    FACTS,
+    MODALITIES,
+    VECTORS,
+    Calibration,
+    Modality,
+    Weights,
+    limit_name,
+    pattern_name,
+)
+
+# Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
+# model's scale will do.
+BENDS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+OTHER_BENDS = (0.05, 0.5, 0.95, 0.999)
+
+
+KNOTS: dict[str, Sequence[float]] = {
+    "category": (0, 1),
+    "colour": (0, 1),
+    "region": (0, 1),
+    "place": (0, 0.34, 0.67, 1),
+    "days": (-30, -7, -3, -1, 0, 3, 7, 14, 30, 90),
+}
+
+
+FITTED_PAIRS = 20_000  # different ones a pattern: a sample of more teaches thirty weights no better
+
+
+MIN_TRUE_PAIRS = 30  # of a pattern, to learn its weights rather than keep those there are
+
+
+STRENGTH = 1.0  # of the ridge: sklearn's C; the weights of a line's ends rest on few pairs
+
+
+MIN_PAIRS = 20
+
+
+KEPT = 0.98  # share of true pairs that the default threshold keeps
+
+
+PRECISION = 0.95  # of what is proposed without a person's look
+
+
+def learn(
+    pairs: LabelledPairs, model: str, learnt: Mapping[str, Any], base: Calibration | None = None
+) -> Calibration:
+    """Weights of every pattern by logistic regression; those that too few pairs show are `base`'s.
+
+    A pair of posts that have both a photo and words teaches also the patterns that lack one. Raises
+    InputError when a pattern has too few true pairs and there is no base.
+    """
+    rng = np.random.default_rng(0)
+    patterns: dict[str, Weights] = {}
+    inherited = []
+    for query, post in product(MODALITIES, MODALITIES):
+        vectors = [
+            v for v in VECTORS if _has(query, v.split("-")[0]) and _has(post, v.split("-")[1])
+        ]
+        own = pairs.take(np.logical_and.reduce([~np.isnan(pairs.values[v]) for v in vectors]))
+        for facts in (True, False):
+            name = pattern_name(query, post, facts)
+            if int(own.same.sum()) >= MIN_TRUE_PAIRS:
+                patterns[name] = _fit(own, vectors, facts, rng)
+            elif base is not None:
+                patterns[name] = base.patterns[name]
+                inherited.append(name)
+            else:
+                raise InputError(
+                    f"{int(own.same.sum())} true pairs have a query of {query} and a post of "
+                    f"{post}; learning needs {MIN_TRUE_PAIRS}, or a calibration to start from: "
+                    "`matching-spark calibrate demo`"
+                )
+    whole = Calibration(model, patterns, {}, {}, dict(learnt))
+    thresholds: dict[str, float] = {}
+    propose: dict[str, float] = {}
+    for asked, bare in product(MODALITIES, (False, True)):
+        seen = masked(pairs, asked, facts=not bare)
+        p = probabilities(seen, whole)
+        true = p[seen.same & ~np.isnan(p)]
+        name = limit_name(asked, bare)
+        propose[name] = precise(p, seen, PRECISION)
+        least = float(np.quantile(true, 1 - KEPT)) if len(true) else 0.0
+        thresholds[name] = min(least, propose[name])
+    return replace(
+        whole, thresholds=thresholds, propose=propose, learnt={**learnt, "inherited": inherited}
+    )
+
+
+def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> LabelledPairs:
+    """The pairs as a query of this modality sees them; without `facts` it knows no more."""
+    gone = {
+        name
+        for name in (*VECTORS, *FACTS)
+        if (name in FACTS and not facts)
+        or (name in VECTORS and not _has(asked, name.split("-")[0]))
+    }
+    blank = np.full(len(pairs), np.nan, np.float32)
+    return replace(pairs, values={n: blank if n in gone else v for n, v in pairs.values.items()})
+
+
+def probabilities(pairs: LabelledPairs, calibration: Calibration) -> Float64:
+    """Calibration.probability of every pair (n,), NaN for those with no vector component."""
+    out = np.full(len(pairs), np.nan)
+    there = {name: ~np.isnan(pairs.values[name]) for name in VECTORS}
+    known = np.logical_or.reduce([~np.isnan(pairs.values[name]) for name in FACTS])
+    for query, post, facts in product(MODALITIES, MODALITIES, (True, False)):
+        want = {v: _has(query, v.split("-")[0]) and _has(post, v.split("-")[1]) for v in VECTORS}
+        rows = np.logical_and.reduce([known == facts, *(there[v] == want[v] for v in VECTORS)])
+        weights = calibration.patterns[pattern_name(query, post, facts)]
+        total = np.full(int(rows.sum()), weights.intercept)
+        for name, points in weights.points.items():
+            values = pairs.values[name][rows].astype(np.float64)
+            x, y = zip(*points, strict=True)
+            total += np.nan_to_num(np.interp(values, x, y))
+        out[rows] = 1 / (1 + np.exp(-total))
+    return out
+
+
+def precise(scores: Float64, pairs: LabelledPairs, wanted: float) -> float:
+    """The least score from which on a share `wanted` of the pairs is true; 1 where none is.
+
+    Fewer than MIN_PAIRS pairs show no share.
+    """
+    known = ~np.isnan(scores)
+    order = np.argsort(-scores[known], kind="stable")
+    same, weight = pairs.same[known][order], pairs.weight[known][order]
+    precision = np.cumsum(same * weight) / np.cumsum(weight)
+    enough = np.flatnonzero((precision >= wanted) & (np.cumsum(weight) >= MIN_PAIRS))
+    return float(scores[known][order][enough[-1]]) if len(enough) else 1.0
+
+
+def _has(what: str, part: str) -> bool:
+    return what in ("both", part)
+
+
+def _knots(values: npt.NDArray[np.float32], same: Mask) -> list[float]:
+    marks = [*np.quantile(values[same], BENDS), *np.quantile(values[~same], OTHER_BENDS)]
+    out: list[float] = []
+    for mark in sorted(round(float(m), 3) for m in marks):
+        if not out or mark - out[-1] >= 0.03:  # closer ones would fit the noise between them
+            out.append(mark)
+    return out
+
+
+def _hats(values: npt.NDArray[np.float32], knots: Sequence[float]) -> Float64:
+    """(n, knots): how much of each knot a value is; rows of missing values are 0."""
+    eye = np.eye(len(knots))
+    columns = [np.interp(values, knots, eye[i]) for i in range(len(knots))]
+    return np.asarray(np.nan_to_num(np.stack(columns, axis=1)))
+
+
+def _fit(
+    pairs: LabelledPairs, vectors: Sequence[str], facts: bool, rng: np.random.Generator
+) -> Weights:
+    """Lines through the knots of every component, rising where more must not speak against."""
+    try:
+        from sklearn.isotonic import isotonic_regression
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise UsageError(
+            "learning needs scikit-learn: pip install 'matching-spark[evaluate]'"
+        ) from None
+    chance = FITTED_PAIRS / max(FITTED_PAIRS, int((~pairs.same).sum()))
+    kept = pairs.same | (rng.random(len(pairs)) < chance)
+    weight = np.where(pairs.same, pairs.weight, pairs.weight / chance)
+    pairs = replace(pairs, weight=weight).take(kept)
+    knots: dict[str, Sequence[float]] = {v: _knots(pairs.values[v], pairs.same) for v in vectors}
+    shown = np.ones((len(pairs), 0))
+    if facts:
+        knots |= KNOTS
+        # Once with all the facts that a pair has, once with some: a search may know few.
+        some = rng.random((len(pairs), len(FACTS))) < 0.7
+        shown = np.concatenate([np.ones_like(some), some])
+        pairs = pairs.take(np.tile(np.arange(len(pairs)), 2))
+    hats = {name: _hats(pairs.values[name], at) for name, at in knots.items()}
+    for i, name in enumerate(FACTS if facts else ()):
+        hats[name] *= shown[:, i : i + 1]
+
+    def fit(columns: Sequence[Float64]) -> tuple[Float64, float]:
+        model = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=100)
+        model.fit(np.column_stack(columns), pairs.same, pairs.weight)
+        return model.coef_[0], float(model.intercept_[0])
+
+    coefficients, _ = fit(list(hats.values()))
+    ends = np.cumsum([len(at) for at in knots.values()])[:-1]
+    heights = dict(zip(knots, np.split(coefficients, ends), strict=True))
+    for name in heights:
+        if name != "days":
+            mass = hats[name].T @ pairs.weight + 1e-9
+            heights[name] = isotonic_regression(heights[name], sample_weight=mass)
+    # Straightened lines are weighed against each other once more.
+    scale, intercept = fit([hats[name] @ heights[name] for name in heights])
+    points = {}
+    for factor, (name, line) in zip(scale, heights.items(), strict=True):
+        line = line * max(0.0, float(factor))
+        if name in VECTORS:  # never missing: the average pair's adds nothing
+            mean = float(np.average(hats[name] @ line, weights=pairs.weight))
+            intercept += mean
+            line = line - mean
+        points[name] = tuple(
+            (float(x), round(float(y) + 0.0, 4)) for x, y in zip(knots[name], line, strict=True)
+        )
+    return Weights(round(intercept, 4), points)

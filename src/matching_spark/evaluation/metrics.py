@@ -1,0 +1,260 @@
+"""How good a ranking and its probabilities are, by labelled pairs that nothing was fitted on.
+
+recall@k, MRR: over the lost posts whose counterpart is known. Average precision: over all pairs by
+one scale of scores (sum of precision at each true pair, over their number). Expected calibration
+error: over the ten best of each lost post, ten bins of equal width (Naeini et al. 2015). Intervals:
+95 % of a bootstrap over the lost posts, the same draws for every method.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.evaluation.learn import masked, precise, probabilities
+from matching_spark.knn.similarity import Float64, Index
+from matching_spark.score.ranking import MODALITIES, Calibration, limit_name, pattern
+
+DRAWS = 500
+RECALL_AT = (1, 5, 10)
+LOOKED_AT = 10  # the best of each lost post: what a person sees, and what a probability is for
+BINS = 10
+THRESHOLDS = tuple(n / 20 for n in range(1, 20))
+PRECISIONS = (0.5, 0.8, 0.9, 0.95, 0.99)
+MANY = 10  # lost posts of a category or colour, fewer say nothing
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A score's metrics: values[name], and draws[name] (DRAWS,) of the bootstrap."""
+
+    values: dict[str, float]
+    draws: dict[str, Float64]
+
+    @classmethod
+    def of(cls, pairs: LabelledPairs, scores: Float64, counts: Index) -> "Measured":
+        """scores: (n,), NaN: never found. counts: (DRAWS, lost), how often each is drawn."""
+        s = np.where(np.isnan(scores), -np.inf, scores)
+        ranks = _ranks(pairs, s)
+        each = {f"recall@{k}": np.where(np.isnan(ranks), np.nan, ranks <= k) for k in RECALL_AT}
+        each["mrr"] = 1 / ranks
+        there = ~np.isnan(ranks)
+        values = {name: float(np.nanmean(v)) for name, v in each.items()}
+        draws = {
+            name: (counts @ np.nan_to_num(v)) / np.maximum(1, counts @ there)
+            for name, v in each.items()
+        }
+        order = np.argsort(-s, kind="stable")
+        lost, same, weight = pairs.lost[order], pairs.same[order], pairs.weight[order]
+        found = np.isfinite(s[order])
+
+        def average_precision(times: Float64) -> float:
+            stand = weight * times[lost]
+            true = stand * same
+            precision = np.cumsum(true) / np.maximum(np.cumsum(stand), 1e-12)
+            return float((true * precision * found).sum() / max(true.sum(), 1e-12))
+
+        values["average_precision"] = average_precision(np.ones(counts.shape[1]))
+        draws["average_precision"] = np.array([average_precision(c.astype(float)) for c in counts])
+        return cls(values, draws)
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        return {name: _figure(value, self.draws[name]) for name, value in self.values.items()}
+
+    def minus(self, other: "Measured") -> dict[str, dict[str, float]]:
+        return {
+            name: _figure(value - other.values[name], self.draws[name] - other.draws[name])
+            for name, value in self.values.items()
+        }
+
+
+def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict[str, Any]:
+    """Everything that is measured, as it stands in the JSON. split: what was held out, in words."""
+    fused = probabilities(pairs, calibration)
+    image = pairs.values["image-image"].astype(np.float64)
+    words = _first(pairs, ("text-image", "text-text"))
+    own_photo = np.zeros(len(pairs.lost_ids), bool)
+    own_photo[pairs.lost[~np.isnan(image)]] = True
+    scores = {
+        "image cosine": image,
+        # What a search by cosine does with a post: its photo, else its words.
+        "cosine": np.where(own_photo[pairs.lost], image, words),
+        "fused": fused,
+    }
+    counts = _draws(pairs)
+    measured = {name: Measured.of(pairs, s, counts) for name, s in scores.items()}
+    photos = np.zeros(len(pairs.lost_ids), bool)
+    photos[pairs.lost[pairs.same & ~np.isnan(image)]] = True
+    rows = photos[pairs.lost]
+    of_photos = {name: Measured.of(pairs.take(rows), s[rows], counts) for name, s in scores.items()}
+    return {
+        "model": calibration.model,
+        "learnt": dict(calibration.learnt),
+        "split": split,
+        "lost": len(pairs.lost_ids),
+        "found": len(pairs.found_ids),
+        "pairs": round(float(pairs.weight.sum())),
+        "true_pairs": int(pairs.same.sum()),
+        "scores": {name: m.figures() for name, m in measured.items()},
+        "fused_minus_image_cosine": measured["fused"].minus(measured["image cosine"]),
+        "where_both_have_photos": {
+            "lost": int(photos.sum()),
+            "scores": {name: m.figures() for name, m in of_photos.items()},
+            "fused_minus_image_cosine": of_photos["fused"].minus(of_photos["image cosine"]),
+        },
+        "reliability": reliability(pairs, fused),
+        "queries": _queries(pairs, calibration),
+        "by": _slices(pairs, fused),
+        "curve": curve(pairs, fused),
+    }
+
+
+def reliability(pairs: LabelledPairs, scores: Float64) -> dict[str, Any]:
+    """The expected calibration error over what is looked at, and its bins."""
+    rows = _looked_at(pairs, scores)
+    p, same, weight = scores[rows], pairs.same[rows], pairs.weight[rows]
+    at = np.minimum((p * BINS).astype(int), BINS - 1)
+    bins, error = [], 0.0
+    for b in range(BINS):
+        here = at == b
+        if not here.any():
+            continue
+        mean, true = (
+            np.average(p[here], weights=weight[here]),
+            np.average(same[here], weights=weight[here]),
+        )
+        error += abs(mean - true) * weight[here].sum() / weight.sum()
+        bins.append(
+            {
+                "from": b / BINS,
+                "to": (b + 1) / BINS,
+                "pairs": round(float(weight[here].sum())),
+                "probability": float(mean),
+                "true": float(true),
+            }
+        )
+    return {"expected_calibration_error": float(error), "pairs": len(rows), "bins": bins}
+
+
+def _queries(pairs: LabelledPairs, calibration: Calibration) -> dict[str, Any]:
+    """By what a query holds: its ranking, its error, its thresholds and its two review bands."""
+    out = {}
+    for bare, asked in product((False, True), MODALITIES):
+        seen = masked(pairs, asked, facts=not bare)
+        scores = probabilities(seen, calibration)
+        ranks = _ranks(seen, np.where(np.isnan(scores), -np.inf, scores))
+        name = limit_name(asked, bare)
+        out[name] = {
+            **{f"recall@{k}": _share(ranks <= k, ranks) for k in RECALL_AT},
+            "expected_calibration_error": reliability(seen, scores)["expected_calibration_error"],
+            "threshold_for_precision": {str(p): precise(scores, seen, p) for p in PRECISIONS},
+            "bands": {
+                "propose": _at(seen, scores, calibration.propose[name]),
+                "ask": _at(seen, scores, calibration.thresholds[name]),
+            },
+        }
+    return out
+
+
+def _slices(pairs: LabelledPairs, scores: Float64) -> dict[str, Any]:
+    """Recall by the lost post's category and colour, and by what the true pair's posts have."""
+    ranks = _ranks(pairs, np.where(np.isnan(scores), -np.inf, scores))
+    names: dict[str, list[str]] = {
+        "category": [f.category or "-" for f in pairs.facts],
+        "colour": [f.colour or "-" for f in pairs.facts],
+        "modality": ["-"] * len(pairs.lost_ids),
+    }
+    for row in np.flatnonzero(pairs.same):
+        there = {n: float(v[row]) for n, v in pairs.values.items() if not np.isnan(v[row])}
+        if any("-" in name for name in there):
+            names["modality"][pairs.lost[row]] = pattern(there).partition(" ")[0]
+    out: dict[str, Any] = {}
+    for what, of in names.items():
+        out[what] = {}
+        for name in sorted(set(of)):
+            here = np.array([n == name for n in of]) & ~np.isnan(ranks)
+            if here.sum() >= MANY:
+                out[what][name] = {
+                    "lost": int(here.sum()),
+                    **{f"recall@{k}": _share(ranks[here] <= k, ranks[here]) for k in RECALL_AT},
+                }
+    return out
+
+
+def curve(
+    pairs: LabelledPairs, scores: Float64, thresholds: Sequence[float] = THRESHOLDS
+) -> list[dict[str, float]]:
+    """By threshold (inclusive): how many pairs reach it, their precision and recall."""
+    return [_at(pairs, scores, threshold) for threshold in thresholds]
+
+
+def _at(pairs: LabelledPairs, scores: Float64, threshold: float) -> dict[str, float]:
+    reached = np.nan_to_num(scores, nan=-1) >= threshold
+    true = float((pairs.weight * (reached & pairs.same)).sum())
+    shown = float((pairs.weight * reached).sum())
+    return {
+        "threshold": threshold,
+        "pairs": round(shown),
+        "precision": true / shown if shown else 1.0,
+        "recall": true / max(1e-12, float((pairs.weight * pairs.same).sum())),
+    }
+
+
+def _first(pairs: LabelledPairs, names: tuple[str, ...]) -> Float64:
+    out = np.full(len(pairs), np.nan)
+    for name in names:
+        out = np.where(np.isnan(out), pairs.values[name], out)
+    return out
+
+
+def _draws(pairs: LabelledPairs) -> Index:
+    lost = len(pairs.lost_ids)
+    drawn = np.random.default_rng(0).integers(lost, size=(DRAWS, lost))
+    return np.stack([np.bincount(d, minlength=lost) for d in drawn])
+
+
+def _ranks(pairs: LabelledPairs, scores: Float64) -> Float64:
+    """(lost,) the place of the best true pair, after those of equal score; NaN without one.
+
+    inf where it has no score at all.
+    """
+    out = np.full(len(pairs.lost_ids), np.nan)
+    for start, stop in _runs(pairs):
+        same, s = pairs.same[start:stop], scores[start:stop]
+        if not same.any():
+            continue
+        best = s[same].max()
+        before = (s >= best) & ~same
+        ahead = pairs.weight[start:stop][before].sum()
+        out[pairs.lost[start]] = 1 + ahead if np.isfinite(best) else np.inf
+    return out
+
+
+def _looked_at(pairs: LabelledPairs, scores: Float64) -> Index:
+    """The rows of the best LOOKED_AT of each lost post."""
+    rows: list[int] = []
+    for start, stop in _runs(pairs):
+        s = scores[start:stop]
+        order = np.argsort(-np.where(np.isnan(s), -np.inf, s), kind="stable")[:LOOKED_AT]
+        rows += [start + int(i) for i in order if not np.isnan(s[i])]
+    return np.array(rows, np.int64)
+
+
+def _runs(pairs: LabelledPairs) -> list[tuple[int, int]]:
+    """Where the pairs of each lost post begin and end."""
+    edges = np.flatnonzero(np.diff(pairs.lost)) + 1
+    ends = [0, *(int(e) for e in edges), len(pairs)]
+    return list(pairwise(ends)) if len(pairs) else []
+
+
+def _share(hit: Any, of: Float64) -> float:
+    known = ~np.isnan(of)
+    return float(hit[known].mean()) if known.any() else 0.0
+
+
+def _figure(value: float, draws: Float64) -> dict[str, float]:
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return {"value": value, "low": float(low), "high": float(high)}

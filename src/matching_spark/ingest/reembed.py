@@ -1,0 +1,198 @@
+"""Reembed: another model's vectors for the whole table, switched to in one commit.
+
+The new vectors are staged, then written to a branch of the table, while searches and writers go on
+with the old ones. What changed meanwhile is carried over, again and again, until nothing has: then
+one commit of the table's metadata makes the branch the table and names the new model. A reembed
+that was cut off goes on where it stopped.
+"""
+
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from matching_spark.domain.schema import COLUMNS, METADATA
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import ModelError, StorageError
+from matching_spark.ingest.pipeline import assemble
+from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Progress, Staging
+from matching_spark.layout import photo_column_here
+from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.posts_table import PostsTable
+
+PASSES = 20  # of carrying over; each takes what was written during the one before it
+
+
+@dataclass
+class Reembedded:
+    """What a reembed did. embedded counts photos and texts, passes the rounds until it switched."""
+
+    table: str
+    before: str
+    model: str
+    embedded: int = 0
+    passes: int = 0
+    seconds: float = 0.0
+    snapshot: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def reembed(
+    table: PostsTable,
+    model: ClipModel,
+    progress: Progress = lambda what, done, total: None,
+) -> Reembedded:
+    """Give every post of the table vectors of `model`, from its kept photos and its words.
+
+    Raises ModelError for a table of vectors made elsewhere, StorageError naming kept photos that
+    have gone, or when writers never let it switch; the table is then as it was.
+    """
+    if table.model.startswith("external/"):
+        raise ModelError(
+            f"{table.uri} holds {table.model} vectors, made elsewhere, without photos to embed"
+        )
+    start = time.perf_counter()
+    run = _Reembed(table, model, progress, Reembedded(table.uri, table.model, model.name))
+    for _ in range(PASSES):
+        table.refresh()
+        base = table.snapshot
+        run.report.passes += 1
+        if base is not None:
+            run.stage()
+            run.write()
+        progress("passes", run.report.passes, PASSES)
+        if run.switch(base):
+            break
+    else:
+        raise StorageError(
+            f"{table.uri} was written to during each of {PASSES} passes; let the writers rest for "
+            "a moment and run it again, what was embedded is kept"
+        )
+    run.staging.clear()
+    table.refresh()
+    run.report.snapshot = table.snapshot
+    run.report.seconds = time.perf_counter() - start
+    return run.report
+
+
+class _Reembed:
+    def __init__(
+        self, table: PostsTable, model: ClipModel, progress: Progress, report: Reembedded
+    ) -> None:
+        assert table.spark is not None
+        self.table = table
+        self.spark = table.spark
+        self.model = model
+        self.report = report
+        self.staging = Staging(table.spark, table.uri, model, "reembed", progress)
+        self.ref = "reembed_" + model.name.rpartition("@")[2]
+        self.branch = f"{table.name}.branch_{self.ref}"
+
+    def stage(self) -> None:
+        """Embed what is not staged yet."""
+        posts = self._posts()
+        photos = posts.select(F.explode("photos").alias("p")).select(
+            F.concat(F.lit("photo:"), "p.sha256").alias("key"),
+            photo_column_here(self.table.photos, F.col("p.uri")).alias("payload"),
+        )
+        texts = posts.where("text_key IS NOT NULL").select(
+            F.col("text_key").alias("key"), F.col("words").alias("payload")
+        )
+        todo = photos.unionByName(texts).dropDuplicates(["key"])
+        if (staged := self.staging.frame()) is not None:
+            todo = todo.join(staged.select("key"), "key", "left_anti")
+        count = todo.count()
+        if count:
+            tasks = max(self.spark.sparkContext.defaultParallelism, -(-count // PHOTOS_A_TASK))
+            rows = todo.repartition(tasks).rdd
+            self.staging.embed("reembed", rows.map(lambda r: Item(r["key"], r["payload"])), count)
+            self.report.embedded += count
+        staged = self.staging.frame()
+        if staged is not None:
+            failed = staged.where("reason IS NOT NULL").select("detail").limit(5).collect()
+            if failed:
+                # Tried again at the next run, when whoever took them has put them back.
+                self.staging.clear()
+                raise StorageError(
+                    "kept photos cannot be embedded, nothing was changed: "
+                    + "; ".join(row["detail"] for row in failed)
+                )
+
+    def write(self) -> None:
+        """Bring the branch to what the table is now, with the new vectors."""
+        refs = {row["name"] for row in self.spark.table(f"{self.table.name}.refs").collect()}
+        if self.ref not in refs:
+            self._commit(f"ALTER TABLE {self.table.name} CREATE BRANCH {self.ref}")
+        ours = self.spark.table(self.branch).where(F.col("model") == self.model.name)
+        now = self._posts()
+        if ours.isEmpty():
+            with self.table.writing():
+                self._assembled(now).writeTo(self.branch).overwrite(F.lit(True))
+            return
+        same = ours.select("post_id", "updated_at")
+        changed = now.join(same, ["post_id", "updated_at"], "left_anti")
+        if not changed.isEmpty():
+            view = f"reembedded_{uuid.uuid4().hex}"
+            self._assembled(changed).createOrReplaceTempView(view)
+            self._commit(
+                f"MERGE INTO {self.branch} t USING {view} s ON t.post_id = s.post_id "
+                f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = s.{c}' for c in COLUMNS)} "
+                f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) "
+                f"VALUES ({', '.join(f's.{c}' for c in COLUMNS)})"
+            )
+            self.spark.catalog.dropTempView(view)
+        gone = ours.join(now.select("post_id"), "post_id", "left_anti").select("post_id")
+        if not gone.isEmpty():  # an import was taken back meanwhile
+            view = f"gone_{uuid.uuid4().hex}"
+            gone.createOrReplaceTempView(view)
+            self._commit(f"DELETE FROM {self.branch} WHERE post_id IN (SELECT post_id FROM {view})")
+            self.spark.catalog.dropTempView(view)
+
+    def _commit(self, statement: str) -> None:
+        with self.table.writing():
+            self.spark.sql(statement)
+
+    def switch(self, base: str | None) -> bool:
+        """Make the branch the table, unless the table is no more what `base` was."""
+        properties = {"model": self.model.name, "dimension": str(self.model.dimension)}
+
+        def change(now: Any, builder: Any) -> Any:
+            if base is not None:
+                head = now.ref(self.ref).snapshotId()
+                properties["model-snapshot"] = str(head)
+                builder = builder.setBranchSnapshot(head, "main").removeRef(self.ref)
+            return builder.setProperties({PROPERTY + k: v for k, v in properties.items()})
+
+        return self.table.swap(base, change)
+
+    def _posts(self) -> DataFrame:
+        """The table as `assemble` wants it, its photos and words beside."""
+        words = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
+        return (
+            self.table.frame()
+            .withColumn("words", F.expr(words))
+            .select(
+                *METADATA,
+                "updated_at",
+                "photos",
+                "words",
+                F.expr("transform(photos, p -> concat('photo:', p.sha256)) AS keys"),
+                F.expr(
+                    "CASE WHEN text_vector IS NOT NULL THEN concat('text:', sha2(words, 256)) END "
+                    "AS text_key"
+                ),
+            )
+        )
+
+    def _assembled(self, posts: DataFrame) -> DataFrame:
+        staged = self.staging.frame()
+        if staged is None:
+            raise StorageError(f"nothing is staged in {self.staging.folder}; run it again")
+        here = photo_column_here(self.table.photos, F.col("uri")).alias("uri")
+        vectors = staged.select("key", here, "vector").dropDuplicates(["key"])
+        return assemble(posts.drop("photos", "words"), vectors, self.model.name)

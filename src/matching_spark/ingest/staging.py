@@ -1,0 +1,241 @@
+"""Staging: vectors that tasks have embedded and no commit has taken in yet, keyed by content.
+
+A task writes one small Parquet file, whole or not at all; what lies there is never embedded again,
+so that an ingest or a reembed that was cut off goes on where it stopped.
+"""
+
+import hashlib
+import io
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.embed.clip import ClipModel, Device, worker_model
+from matching_spark.embed.photos import encode_photo, open_photo, open_reduced
+from matching_spark.embed.preprocess import Preprocess
+from matching_spark.errors import PhotoError
+from matching_spark.knn.similarity import Float32
+from matching_spark.layout import PHOTOS, STAGING, kept_photo
+
+if TYPE_CHECKING:
+    from pyspark import RDD
+    from pyspark.sql import DataFrame, SparkSession
+
+PHOTOS_A_TASK = 64  # a staged file each: what a crash can cost in embedding
+STAGED = pa.schema(
+    [
+        ("key", pa.string()),
+        ("uri", pa.string()),
+        ("vector", pa.binary()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
+Progress = Callable[[str, int, int], None]  # what, done, of how many
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to embed: a photo by its path, or words."""
+
+    key: str  # photo:<sha256> or text:<sha256>
+    payload: str
+
+
+class Staging:
+    """What one job stages beside a table; the same job run again finds it.
+
+    job: what is embedded, as the source of an ingest. Two jobs at once do not share a folder:
+    the one that is done first would clear what the other has yet to commit.
+    """
+
+    def __init__(
+        self,
+        spark: "SparkSession",
+        table_uri: str,
+        model: ClipModel,
+        job: str,
+        progress: Progress,
+    ) -> None:
+        self.spark = spark
+        self.model = model
+        name = hashlib.sha256(f"{model.name} {job}".encode()).hexdigest()[:16]
+        self.folder = storage.join(table_uri, STAGING, name)
+        self._photos = storage.join(table_uri, PHOTOS)
+        self._progress = progress
+
+    def embed(self, what: str, items: "RDD[Item]", count: int) -> float:
+        """Stage the vectors of `count` items, each key once; returns the seconds it took."""
+        done = self.spark.sparkContext.accumulator(0)
+        task = embedder(
+            str(self.model.folder.resolve()),
+            self.model.batch_size,
+            self.model.device,
+            self.folder,
+            self._photos,
+            done,
+        )
+        start = time.perf_counter()
+        with ticking(self._progress, what, lambda: done.value, count):
+            items.foreachPartition(task)
+        return time.perf_counter() - start
+
+    def keys(self) -> tuple[dict[str, tuple[str, str]], set[str]]:
+        """(failed key -> reason and detail, every key), read by the driver."""
+        failed: dict[str, tuple[str, str]] = {}
+        keys: set[str] = set()
+        for uri in self._files():
+            with storage.open_input(uri) as stream:
+                for row in pq.read_table(stream, columns=["key", "reason", "detail"]).to_pylist():
+                    keys.add(row["key"])
+                    if row["reason"]:
+                        failed[row["key"]] = (row["reason"], row["detail"])
+        return failed, keys
+
+    def frame(self) -> "DataFrame | None":
+        """STAGED as a DataFrame; None while nothing is staged."""
+        files = self._files()
+        if not files:
+            return None
+        from matching_spark.spark.files import read_parquet  # pyspark is the driver's
+
+        return read_parquet(self.spark, files)
+
+    def clear(self) -> None:
+        storage.remove(self.folder)
+
+    def _files(self) -> list[str]:
+        if not storage.exists(self.folder):
+            return []
+        return [uri for uri in storage.walk(self.folder) if uri.endswith(".parquet")]
+
+
+def ahead(source: Iterable[T]) -> Iterator[T]:
+    """The same items, each made by a thread of its own while the one before it is used."""
+    items = iter(source)
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """photos[i] is the key and uri of pixels[i]; rows are the photos that were refused."""
+
+    rows: list[dict[str, Any]]
+    photos: list[tuple[str, str]]
+    pixels: list[Float32]
+    texts: list[Item]
+
+
+def embedder(
+    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
+) -> Callable[[Iterable[Item]], None]:
+    """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
+
+    While the model runs on one batch, the next is read, decoded and scaled; of a photo only what
+    the tower wants stays in memory.
+    """
+
+    def embed(items: Iterable[Item]) -> None:
+        todo = list(items)
+        if not todo:
+            return
+        model = worker_model(folder, batch_size, device)
+        # A tower that nothing asks for is not loaded.
+        step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
+        batches = (todo[i : i + step] for i in range(0, len(todo), step))
+        rows: list[dict[str, Any]] = []
+        for batch in ahead(_prepare(each, model, kept) for each in batches):
+            rows += batch.rows
+            if batch.photos:
+                vectors = model.embed_pixels(batch.pixels)
+                pairs = zip(batch.photos, vectors, strict=True)
+                rows += [_row(key, uri, vector) for (key, uri), vector in pairs]
+            if batch.texts:
+                vectors = model.embed_texts([item.payload for item in batch.texts])
+                rows += [_row(i.key, vector=v) for i, v in zip(batch.texts, vectors, strict=True)]
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows, STAGED), sink, compression="none")
+        storage.write_bytes(storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue())
+        done.add(len(todo))
+
+    return embed
+
+
+def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
+    batch = _Batch([], [], [], [item for item in items if item.key.startswith("text:")])
+    for item in items:
+        if not item.key.startswith("photo:"):
+            continue
+        sha = item.key.removeprefix("photo:")
+        uri = kept_photo(kept, sha)
+        try:
+            pixels = _pixels(item.payload, uri, model.preprocess)
+        except PhotoError as error:
+            batch.rows.append(_row(item.key, reason=error.reason, detail=str(error)))
+            continue
+        except FileNotFoundError:  # since it was listed
+            batch.rows.append(_row(item.key, reason="missing", detail=f"no {item.payload}"))
+            continue
+        batch.photos.append((item.key, uri))
+        batch.pixels.append(pixels)
+    return batch
+
+
+def _pixels(source: str, kept: str, preprocess: Preprocess) -> Float32:
+    """What the tower wants of a photo, which is kept first where it is not yet."""
+    data = storage.read_bytes(source)
+    written = storage.written(kept)
+    # An old one may be an orphan that a compact is about to remove: written anew, it is not. Where
+    # nothing is to be written, the decoder may leave out what the tower does not see.
+    if source == kept or (written is not None and time.time() - written <= FRESH_S):
+        return preprocess(*open_reduced(data, preprocess.spare_factor))
+    image = open_photo(data)
+    storage.write_bytes(kept, encode_photo(image))
+    return preprocess.quick(image)
+
+
+def _row(
+    key: str,
+    uri: str | None = None,
+    vector: Float32 | None = None,
+    reason: str | None = None,
+    detail: str | None = None,
+) -> dict[str, Any]:
+    raw = None if vector is None else vector.astype("<f4").tobytes()
+    return {"key": key, "uri": uri, "vector": raw, "reason": reason, "detail": detail}
+
+
+@contextmanager
+def ticking(progress: Progress, what: str, done: Callable[[], int], total: int) -> Iterator[None]:
+    """Report progress twice a second while a Spark job holds the main thread."""
+    finished = threading.Event()
+
+    def tick() -> None:
+        while not finished.wait(0.5):
+            progress(what, done(), total)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    progress(what, 0, total)
+    thread.start()
+    try:
+        yield
+        progress(what, total, total)
+    finally:
+        finished.set()
+        thread.join()

@@ -1,0 +1,252 @@
+"""Parquet of vectors, read natively: into tasks by row groups, and a batch into rows that are good.
+
+A row that cannot be taken is counted and listed with its reason.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.domain.posts import CATEGORIES, KINDS, STATUSES, Kind, parse_date
+from matching_spark.domain.schema import METADATA
+from matching_spark.errors import InputError
+
+TASK_BYTES = 64 << 20  # of the source; small row groups share a task
+MAX_REJECTS = 100_000  # listed; all are counted
+
+PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
+STAGED = pa.schema(
+    [
+        *((name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA),
+        ("photos", pa.list_(PHOTO)),
+        ("text_vector", pa.binary()),
+        ("model", pa.string()),
+        ("updated_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some row groups of one file; `fixed` are columns that its path names (category=가방)."""
+
+    number: int
+    uri: str
+    row_groups: tuple[int, ...]
+    fixed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ImportRules:
+    """What rows are held against, and what is stored with them."""
+
+    dimension: int
+    kind: Kind | None
+    stored_as: str
+    now: datetime
+
+
+@dataclass
+class Staged:
+    """What one task has done."""
+
+    files: list[str] = field(default_factory=list)
+    rows: int = 0
+    rejected: int = 0
+    rejects: list[tuple[str, str, str]] = field(default_factory=list)
+    models: set[str | None] = field(default_factory=set)
+
+
+def tasks_of(source: str) -> list[Task]:
+    """The source's row groups, those of a file together up to TASK_BYTES."""
+    if not storage.exists(source):
+        raise InputError(f"there is no {source}")
+    whole = storage.is_dir(source)
+    root = storage.absolute(source)
+    names = [n for n in storage.walk(source) if n.endswith(".parquet")] if whole else [root]
+    if not names:
+        raise InputError(f"{source} holds no .parquet files")
+    tasks: list[Task] = []
+    for name in names:
+        metadata = open_file(name).metadata
+        parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
+        fixed = tuple((key, unquote(value)) for key, sign, value in parts if sign)
+        group: list[int] = []
+        size = 0
+        for i in range(metadata.num_row_groups):
+            group.append(i)
+            size += metadata.row_group(i).total_byte_size
+            if size >= TASK_BYTES or i == metadata.num_row_groups - 1:
+                tasks.append(Task(len(tasks), name, tuple(group), fixed))
+                group, size = [], 0
+    return tasks
+
+
+def open_file(uri: str) -> pq.ParquetFile:
+    try:
+        # Pages as they are wanted, not a column of a row group at once.
+        return pq.ParquetFile(storage.open_input(uri), buffer_size=1 << 20)
+    except FileNotFoundError:
+        raise InputError(f"{uri} has gone since it was listed") from None
+    except pa.ArrowException as error:
+        raise InputError(f"{uri} is not Parquet that can be read: {error}") from error
+
+
+def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str | None]:
+    """The dimension of the first vector, and the model that its row names."""
+    for task in tasks:
+        file = open_file(task.uri)
+        columns = file.schema_arrow.names + [name for name, _ in task.fixed]
+        if missing := {"post_id", "vector"} - set(columns):
+            raise InputError(
+                f"{task.uri} has no column {', '.join(sorted(missing))}; its columns are: "
+                f"{', '.join(columns)}"
+            )
+        wanted = [name for name in ("vector", "model") if name in columns]
+        for batch in file.iter_batches(16, task.row_groups, wanted, use_threads=False):
+            for row in batch.to_pylist():
+                if (vector := row["vector"]) is not None:
+                    return len(vector) // (4 if isinstance(vector, bytes) else 1), row.get("model")
+    raise InputError(f"{source} holds no vectors")
+
+
+def checked(
+    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, staged: Staged
+) -> pa.RecordBatch:
+    """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
+    n = len(batch)
+    good = np.ones(n, dtype=bool)
+    why: dict[int, tuple[str, str]] = {}
+
+    def reject(mask: Any, reason: str, detail: str) -> None:
+        new = np.asarray(mask, dtype=bool) & good
+        good[new] = False
+        why.update(dict.fromkeys(np.flatnonzero(new).tolist(), (reason, detail)))
+
+    def column(name: str) -> pa.Array:
+        if name in fixed:
+            return pa.array([fixed[name]] * n)
+        return batch[name] if name in batch.schema.names else pa.nulls(n, pa.string())
+
+    columns = {}
+    for name in METADATA:
+        if name == "happened_on":
+            columns[name], unreadable = _dates(column(name))
+            reject(unreadable, "bad-date", "the date cannot be read; write it as 2026-11-01")
+        else:
+            columns[name] = pc.cast(column(name), pa.string())
+            if name != "post_id":
+                columns[name] = pc.fill_null(columns[name], _default(name, rules.kind))
+    ids = pc.utf8_trim_whitespace(pc.fill_null(columns["post_id"], ""))
+    reject(pc.equal(ids, ""), "no-id", "post_id is missing")
+    for name, choices in (("kind", KINDS), ("category", ("", *CATEGORIES)), ("status", STATUSES)):
+        known = np.asarray(pc.is_in(columns[name], pa.array(choices)))
+        reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
+    if rules.kind is not None:
+        other = pc.not_equal(columns["kind"], rules.kind)
+        reject(other, "kind-differs", f"the row is not of --kind {rules.kind}")
+    if "model" in batch.schema.names:
+        staged.models |= set(pc.unique(batch["model"]).to_pylist())
+
+    numbers, lengths = _matrix(batch["vector"], rules.dimension)
+    for length in np.unique(lengths[lengths != rules.dimension]):
+        detail = f"{length} numbers, not {rules.dimension}"
+        reject(lengths == length, "wrong-dimension", detail)
+    finite = np.isfinite(numbers).all(axis=1)
+    reject(~finite, "not-finite", "the vector has NaN or infinity")
+    numbers[~finite] = 0
+    norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
+    reject(norms == 0, "zero-length", "the vector has no direction")
+    unit = (numbers[good] / norms[good, None]).astype("<f4")
+
+    staged.rejected += len(why)
+    for row in sorted(why)[: MAX_REJECTS - len(staged.rejects)]:
+        staged.rejects.append((columns["post_id"][row].as_py() or "", *why[row]))
+    count = len(unit)
+    photos = pa.StructArray.from_arrays(
+        [pa.nulls(count, pa.string()), _shas(unit), _binary(unit)], fields=list(PHOTO)
+    )
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32))
+    keep = pa.array(good)
+    return pa.RecordBatch.from_arrays(
+        [
+            *(columns[name].filter(keep) for name in METADATA),
+            pa.ListArray.from_arrays(offsets, photos),
+            pa.nulls(count, pa.binary()),
+            pa.array([rules.stored_as] * count, pa.string()),
+            pa.array([rules.now] * count, pa.timestamp("us", tz="UTC")),
+        ],
+        schema=STAGED,
+    )
+
+
+def _default(name: str, kind: Kind | None) -> str:
+    return {"kind": kind or "", "status": "open"}.get(name, "")
+
+
+def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as (n, dimension) float64, and how many numbers each has; zeros where another.
+
+    Bytes that are no whole float32 numbers have 0.
+    """
+    kind = column.type
+    is_bytes = any(
+        t(kind)
+        for t in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    )
+    if is_bytes:
+        column = pc.cast(column, pa.binary())
+        sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
+        lengths = np.where(sizes % 4, 0, sizes // 4)
+    else:
+        lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    rows = np.zeros((len(column), dimension), dtype=np.float64)
+    fits = lengths == dimension
+    if fits.any():
+        these = column.filter(pa.array(fits))
+        if is_bytes:
+            start = np.frombuffer(these.buffers()[1], np.int32)[these.offset]
+            count = len(these) * dimension
+            flat = np.frombuffer(these.buffers()[2], "<f4", count, int(start))
+        else:
+            flat = these.flatten().to_numpy(zero_copy_only=False)  # a null is NaN
+        rows[fits] = flat.reshape(-1, dimension)
+    return rows, lengths
+
+
+def _binary(rows: np.ndarray) -> pa.Array:
+    """(n, d) float32 -> n values of its bytes."""
+    n, d = rows.shape
+    offsets = np.arange(n + 1, dtype=np.int32) * (4 * d)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(rows))]
+    return pa.Array.from_buffers(pa.binary(), n, buffers)
+
+
+def _shas(rows: np.ndarray) -> pa.Array:
+    return pa.array([hashlib.sha256(row.data).hexdigest() for row in rows], pa.string())
+
+
+def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Dates, and which of those that are there cannot be read."""
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.date32()), np.zeros(len(column), dtype=bool)
+    bad = np.zeros(len(column), dtype=bool)
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.date32()), bad
+    days = []
+    for i, value in enumerate(column.to_pylist()):
+        try:
+            days.append(parse_date(value))
+        except InputError:
+            days.append(None)
+            bad[i] = True
+    return pa.array(days, pa.date32()), bad

@@ -1,0 +1,1 @@
+"""Nearest neighbours on arrays alone. Knows no file, no post and no Spark."""

@@ -1,0 +1,259 @@
+"""Similarity of unit vectors, on arrays alone: no Spark, no I/O.
+
+The float32 matrix product finds the candidates; their scores, the threshold and ties are decided in
+float64, so that any split of the rows into shards gives the same answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, Self, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from matching_spark.errors import UsageError
+from matching_spark.knn.matmul import Float32 as Float32
+from matching_spark.knn.matmul import columns_of, product
+
+Float64 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Metric = Literal["cosine", "euclidean"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+# A blocked float32 dot of unit vectors errs by about (d / 16 + 4) * 2^-24: 2.2e-6 for d = 512,
+# 7.9e-6 for d = 2048; both the row and the k-th score err.
+MARGIN = 2e-5
+PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
+
+
+def unit(vectors: npt.ArrayLike) -> Float32:
+    """Rows scaled to length 1: (n, d) or (d,) of any float type -> the same shape, float32.
+
+    Raises ValueError when a row is not finite or has no length.
+    """
+    rows = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise ValueError("a vector has NaN, infinity or no length")
+    return np.asarray(rows / lengths, dtype=np.float32)
+
+
+def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Float64:
+    """scores[i] = similarity of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64.
+
+    cosine: cos(query, row). euclidean: 1 / (1 + |query - row|) of the unit vectors, so that larger
+    is better in both. A row's score does not depend on the rows beside it (numpy sums each row by
+    itself; a BLAS product would not promise that).
+    """
+    a = query.astype(np.float64)
+    b = rows.astype(np.float64)
+    a = a / np.sqrt((a * a).sum(axis=-1, keepdims=True))
+    b = b / np.sqrt((b * b).sum(axis=1, keepdims=True))
+    if metric == "cosine":
+        return np.asarray((a * b).sum(axis=1))
+    if metric == "euclidean":
+        return np.asarray(1.0 / (1.0 + np.sqrt(((a - b) ** 2).sum(axis=1))))
+    raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
+
+
+def from_cosine(cosines: Float32, metric: Metric) -> tuple[Float32, float]:
+    """Approximate scores of float32 cosines, and by how much such a score may err."""
+    if metric == "cosine":
+        return cosines, MARGIN
+    # |a - b|^2 = 2 - 2 cos for unit vectors; the root turns an error e into sqrt(2 e) at worst.
+    distances = np.sqrt(np.maximum(np.float32(0), 2 - 2 * cosines))
+    return np.asarray(1 / (1 + distances), np.float32), float(np.sqrt(2 * MARGIN))
+
+
+@dataclass(frozen=True)
+class VectorSet:
+    """The vectors of one kind (photos, or words) of the posts 0..m-1 of a shard.
+
+    vectors: (n, d) float32, unit length, in any order. owners: (n,) int32, the post of each row.
+    rows: (n,) int32, the rows post by post, a post's photos in their order; starts: (m + 1,) int32,
+    so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. Where there are cells, members
+    are the rows cell by cell, int32, a row in each of its cells, and cells (c + 1,) int64 says that
+    those of cell j are members[cells[j]:cells[j + 1]]. Where there are heads (see
+    prefix_bounds.py), basis (m, d) float32 has orthonormal rows and heads (n, m + 1) float32 what
+    they say of each vector.
+    """
+
+    vectors: Float32
+    owners: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    members: npt.NDArray[np.int32] | None = None
+    cells: Index | None = None
+    basis: Float32 | None = None
+    heads: Float32 | None = None
+
+    @classmethod
+    def of(cls, vectors: Float32, counts: Index) -> Self:
+        """From vectors that lie post by post, counts[p] of them belonging to post p."""
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        return cls(vectors, owners, np.arange(len(vectors), dtype=np.int32), starts)
+
+    def by_cell(self, cell: Index, cells: int) -> Self:
+        """The same with the rows sorted by the first of their two cells, cell (n, 2)."""
+        order = np.argsort(cell[:, 0], kind="stable")
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        each = cell[order].ravel()
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(each, minlength=cells))])
+        return replace(
+            self,
+            vectors=self.vectors[order],
+            heads=None if self.heads is None else self.heads[order],
+            owners=self.owners[order],
+            rows=place[self.rows],
+            members=(np.argsort(each, kind="stable") // 2).astype(np.int32),
+            cells=offsets.astype(np.int64),
+        )
+
+    @property
+    def counts(self) -> Index:
+        """(m,) how many rows each post has."""
+        return np.diff(self.starts).astype(np.int64)
+
+    @cached_property
+    def most(self) -> int:
+        """The most rows that one post has."""
+        return int(self.counts.max(initial=0))
+
+    def first(self, post: int) -> Float32 | None:
+        """A post's first vector."""
+        at, end = self.starts[post : post + 2]
+        return None if at == end else np.asarray(self.vectors[self.rows[at]])
+
+    def subset(self, posts: Index) -> Self:
+        """The vectors of some posts, copied, post by post."""
+        at, _, _ = self._rows_of(posts)
+        return type(self).of(self.vectors[at], self.counts[posts])
+
+    def best(self, queries: Float32, posts: Index | None = None) -> Float32:
+        """best[i, j] = highest float32 cosine of queries[i] and the rows of posts[j] (None: all).
+
+        queries: (q, d). (q, len(posts)), NaN for a post without rows.
+        """
+        if posts is None:
+            posts = np.arange(len(self.starts) - 1)
+        at, groups, there = self._rows_of(posts)
+        out = np.full((len(queries), len(posts)), np.nan, dtype=np.float32)
+        if len(at):
+            # One pass over all costs less than copying more than a quarter of the rows.
+            whole = 4 * len(at) > len(self.vectors)
+            rows = self.vectors if whole else self.vectors[at]
+            scores = np.ascontiguousarray(product(rows, columns_of(queries)).T)
+            if whole and (self.cells is not None or len(at) < len(self.vectors)):
+                scores = scores[:, at]
+            if len(groups) != len(at):
+                scores = np.maximum.reduceat(scores, groups, axis=1)
+            out[:, there] = scores
+        return out
+
+    def exact(
+        self, queries: Float32, which: Index, posts: Index, metric: Metric
+    ) -> tuple[Float64, Index]:
+        """scores[i] = best of posts[i] against queries[which[i]] in float64; NaN without rows.
+
+        winners[i]: the row's place among its post's rows, the first of equals.
+        """
+        scores = np.full(len(posts), np.nan)
+        winners = np.zeros(len(posts), dtype=np.int64)
+        at, groups, there = self._rows_of(posts)
+        if not len(at):
+            return scores, winners
+        sizes = np.diff(np.append(groups, len(at)))
+        asked = np.repeat(which[there], sizes)
+        each = np.empty(len(at))
+        for s in range(0, len(at), PAIRS_AT_ONCE):
+            part = slice(s, s + PAIRS_AT_ONCE)
+            each[part] = pair_scores(queries[asked[part]], self.vectors[at[part]], metric)
+        best = np.maximum.reduceat(each, groups)
+        scores[there] = best
+        first = np.flatnonzero(each == np.repeat(best, sizes))
+        winners[there] = first[np.searchsorted(first, groups)] - groups
+        return scores, winners
+
+    def _rows_of(self, posts: Index) -> tuple[Index, Index, Index]:
+        """The rows of the posts, one post after the other; where each begins; which have any."""
+        counts = (self.starts[posts + 1] - self.starts[posts]).astype(np.int64)
+        there = np.flatnonzero(counts)
+        counts = counts[there]
+        groups = np.cumsum(counts) - counts
+        at = np.repeat(self.starts[posts[there]] - groups, counts) + np.arange(counts.sum())
+        return self.rows[at], groups, there
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Flat lists of (query, row or post, float32 cosine), sorted by nothing."""
+
+    query: Index
+    row: Index
+    score: Float32
+
+    @classmethod
+    def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        if not parts:
+            none = np.empty(0, np.int64)
+            return cls(none, none, np.empty(0, np.float32))
+        return cls(
+            np.concatenate([p.query for p in parts]),
+            np.concatenate([p.row for p in parts]),
+            np.concatenate([p.score for p in parts]),
+        )
+
+    def where(self, mask: Mask | Index) -> "Pairs":
+        return Pairs(self.query[mask], self.row[mask], self.score[mask])
+
+    def of(self, owners: npt.NDArray[np.int32], query: Index) -> "Pairs":
+        """The same of the rows' posts, for queries by other numbers."""
+        return Pairs(query, owners[self.row].astype(np.int64), self.score)
+
+    def best_of_rows(self) -> "Pairs":
+        """Each (query, row) once, with its best score; sorted by query, the best score first."""
+        order = np.lexsort((-self.score, self.row, self.query))
+        query, row = self.query[order], self.row[order]
+        new = np.append(True, (query[1:] != query[:-1]) | (row[1:] != row[:-1]))[: len(row)]
+        once = self.where(order[new])
+        return once.where(np.lexsort((-once.score, once.query)))
+
+    def of_queries(self, numbers: Index) -> "Pairs":
+        """The same of queries by other numbers: query i becomes numbers[i]."""
+        return Pairs(numbers[self.query], self.row, self.score)
+
+
+def low_of(pairs: Pairs, k: int, queries: int, margin: float = MARGIN) -> Float32:
+    """(queries,) what a score must reach that may be among its query's k best, each being off by
+    margin; -inf where there are fewer than k. Each pair is there once."""
+    order = np.lexsort((-pairs.score, pairs.query))
+    counts = np.bincount(pairs.query, minlength=queries)
+    last = np.cumsum(counts) - counts + k - 1
+    low = np.full(queries, -np.inf, np.float32)
+    full = counts >= k
+    low[full] = pairs.score[order[last[full]]] - np.float32(2 * margin)
+    return low
+
+
+def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
+    """Of each part what may be among its query's k best of all parts, scores being off by margin.
+
+    A pair is in one part, and there once.
+    """
+    joined = Pairs.joined(parts)
+    low = low_of(joined, k, int(joined.query.max(initial=-1)) + 1, margin)
+    return [part.where(part.score >= low[part.query]) for part in parts]
+
+
+def floor_of(threshold: float | None, metric: Metric) -> float:
+    """The least cosine that can reach a threshold on the metric's own scale."""
+    if threshold is None or (metric == "euclidean" and threshold < 1 / 3 - MARGIN):
+        return -np.inf  # no two unit vectors are further from each other than 2
+    if metric == "cosine":
+        return threshold
+    # score = 1 / (1 + |a - b|) and |a - b|^2 = 2 - 2 cos
+    return np.inf if threshold > 1 else 1 - (1 / threshold - 1) ** 2 / 2

@@ -1,0 +1,314 @@
+"""All lost x found: what every open lost post most looks like.
+
+A task is a block of lost posts against some files of found ones: one matrix product, k rows a lost
+post out of it. Spark reduces those rows; no score matrix is ever shuffled.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from matching_spark.config import Match as MatchSettings
+from matching_spark.domain.posts import Filters
+from matching_spark.errors import UsageError
+from matching_spark.knn.similarity import Index, Metric
+from matching_spark.matching import decisions
+from matching_spark.score.ranking import Calibration, Facts, Score
+from matching_spark.search.fused import of_row
+from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.search.rerank import Candidate, decide
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.shard import DataFile, Shard, pack
+from matching_spark.table.posts_table import PostsTable
+
+SCHEMA = (
+    "lost_id string, found_id string, rank int, score double, score_kind string, "
+    "probability double, components map<string, double>, model string, run_at timestamp"
+)
+PAIR = "lost_id string, found_id string, rank int, score double, components map<string, double>"
+LEAST_POSTS = 256  # lost, of a block: with fewer a product takes longer a post
+FILES_A_TASK_BYTES = 512 << 20  # of vectors against 1,024 lost posts: 3 s of a core
+
+
+_Pair = tuple[str, str, int, float, dict[str, float]]  # a PAIR row
+
+
+@dataclass(frozen=True)
+class MatchRules:
+    """How lost posts are matched.
+
+    score None: fused where there is a calibration. threshold None: the calibration's, or for
+    cosines the model card's for photos and for words.
+    """
+
+    top_k: int = 10
+    threshold: float | None = None
+    any_category: bool = False
+    metric: Metric = "cosine"
+    settings: MatchSettings = field(default_factory=MatchSettings)
+    score: Score | None = None
+
+    def described(self) -> dict[str, Any]:
+        settings = self.settings.model_dump(exclude={"block_posts"}, mode="json")
+        return {
+            "top_k": self.top_k,
+            "any_category": self.any_category,
+            "metric": self.metric,
+            "settings": settings,
+        }
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Rows [start, stop) of a file of lost posts against some files of found ones."""
+
+    lost: DataFile
+    start: int
+    stop: int
+    found: tuple[DataFile, ...]
+    anew: bool  # the block's posts that are computed anew, or those that are not
+
+
+class Matcher:
+    """Matches the lost posts of one table by one set of rules."""
+
+    def __init__(
+        self,
+        table: PostsTable,
+        rules: MatchRules,
+        cache: ShardCache,
+        calibration: Calibration | None = None,
+        threshold_of: Callable[[str], float | None] = lambda pair: None,
+    ) -> None:
+        """calibration: of the fused score; None: by rules.metric. threshold_of: the model card's
+        threshold of image-image and of text-image, where the rules name none."""
+        if table.spark is None:
+            raise UsageError("match needs a table opened with a Spark session")
+        if rules.top_k < 1:
+            raise UsageError(f"top_k is {rules.top_k}; it must be 1 or more")
+        self.table = table
+        self.spark = table.spark
+        self.rules = rules
+        self.thresholds = (
+            (rules.threshold, rules.threshold)
+            if rules.threshold is not None or rules.metric != "cosine"
+            else (threshold_of("image-image"), threshold_of("text-image"))
+        )
+        self.cache = cache
+        self.calibration = calibration
+        self.score_kind = "fused" if self.calibration else rules.metric
+        self.read_decisions()
+
+    def pairs(self) -> DataFrame:
+        """SCHEMA: the k found posts most like each open lost post, computed anew."""
+        self.read_decisions()
+        files = self.table.plan()
+        tasks = self.tasks(files, files, anew=True)
+        pairs = self.compared(tasks, None)
+        split = len({(task.lost.uri, task.start) for task in tasks}) < len(tasks)
+        return self.described(self.cut(pairs) if split else pairs)
+
+    # -- what is compared ----------------------------------------------------------------------
+
+    def tasks(self, lost: Sequence[DataFile], found: Sequence[DataFile], anew: bool) -> list[_Task]:
+        """Every block of lost posts beside the files of the categories that go with its own."""
+        out = []
+        step = self.rules.settings.block_posts
+        for file in (f for f in lost if f.kind == "lost"):
+            wanted = self._categories(file.category)
+            with_it = [
+                f
+                for f in found
+                if f.kind == "found" and (wanted is None or not f.category or f.category in wanted)
+            ]
+            bounds, least = _split(file.records, step, self.spark.sparkContext.defaultParallelism)
+            groups = pack(with_it, least, FILES_A_TASK_BYTES) if with_it else []
+            for start, stop in pairwise(bounds):
+                out += [_Task(file, start, stop, tuple(group), anew) for group in groups]
+        return out
+
+    def _categories(self, category: str) -> set[str] | None:
+        """The categories that a lost post of this one may be found in; None is all."""
+        if self.rules.any_category or not category:
+            return None
+        return {category, *self.rules.settings.neighbours.get(category, ())}
+
+    def compared(self, tasks: list[_Task], anew: frozenset[str] | None) -> DataFrame:
+        """PAIR rows of all tasks: at most k a lost post and task, ranked within the task."""
+        run = partial(
+            _match,
+            rules=self.rules,
+            thresholds=self.thresholds,
+            calibration=self.calibration,
+            decided=self._decided,
+            cache=self.cache,
+            space=self.table.space,
+            anew=anew,
+        )
+        context = self.spark.sparkContext
+        rows = context.parallelize(tasks, max(1, len(tasks))).flatMap(run)
+        return self.spark.createDataFrame(rows, PAIR, verifySchema=False)
+
+    def cut(self, pairs: DataFrame) -> DataFrame:
+        """Of pairs from several tasks the k best of each lost post."""
+        # k rows a lost post and task are little: a partition a core costs less than many.
+        spread = pairs.repartition(self.spark.sparkContext.defaultParallelism, "lost_id")
+        return _ranked(spread).where(F.col("rank") <= self.rules.top_k)
+
+    def described(self, best: DataFrame) -> DataFrame:
+        """SCHEMA: the best pairs with those that were confirmed, whatever their place."""
+        if confirmed := self._confirmed():
+            best = _ranked(best.unionByName(self.spark.createDataFrame(confirmed, PAIR)))
+        probability = F.col("score") if self.calibration else F.lit(None).cast("double")
+        return best.select(
+            "lost_id",
+            "found_id",
+            "rank",
+            "score",
+            F.lit(self.score_kind).alias("score_kind"),
+            probability.alias("probability"),
+            "components",
+            F.lit(self.table.model).alias("model"),
+            F.current_timestamp().alias("run_at"),
+        )
+
+    # -- what people decided -------------------------------------------------------------------
+
+    def read_decisions(self) -> dict[str, frozenset[str]]:
+        """The found posts decided on, a lost post: they take no place among its k."""
+        self._verdicts = decisions.latest(self.table.uri)
+        decided: dict[str, set[str]] = {}
+        for lost_id, found_id in self._verdicts:
+            decided.setdefault(lost_id, set()).add(found_id)
+        self._decided = {lost_id: frozenset(ids) for lost_id, ids in decided.items()}
+        return self._decided
+
+    def _confirmed(self) -> list[_Pair]:
+        """PAIR rows of the confirmed pairs whose posts are both open, whatever their score."""
+        pairs = [pair for pair, verdict in self._verdicts.items() if verdict == "confirmed"]
+        if not pairs:
+            return []
+        ids = self.spark.createDataFrame([(i,) for pair in pairs for i in pair], "post_id string")
+        open_ = self.table.frame().where("status = 'open'").join(ids, "post_id", "left_semi")
+        still = {row[0] for row in open_.select("post_id").collect()}
+        out = []
+        for lost_id, found_id in (pair for pair in pairs if still.issuperset(pair)):
+            lost, at = self._find(lost_id)
+            found, there = self._find(found_id)
+            hits = compare_posts(lost, at, found, there, self.rules, self.calibration)
+            out += [(lost_id, hit.post_id, 0, hit.score, hit.components) for hit in hits]
+        return out
+
+    def _find(self, post_id: str) -> tuple[Shard, int]:
+        file, row = self.table.find(post_id)
+        return self.cache.load(file, self.table.space), row
+
+
+def _ranked(pairs: DataFrame) -> DataFrame:
+    best_first = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
+    return pairs.withColumn("rank", F.row_number().over(best_first))
+
+
+def _split(records: int, most: int, cores: int) -> tuple[list[int], int]:
+    """Where the blocks of a file's lost posts begin and end; into how many the found are split.
+
+    As many blocks of like size as keep the cores busy, none so small that a product gets slow.
+    Found posts are split only for what cores are left: each part gives k rows a lost post.
+    """
+    fewest = -(-records // most)
+    blocks = max(fewest, min(-(-fewest // cores) * cores, records // LEAST_POSTS))
+    return np.linspace(0, records, blocks + 1).astype(int).tolist(), -(-cores // blocks)
+
+
+def _match(
+    task: _Task,
+    rules: MatchRules,
+    thresholds: tuple[float | None, float | None],
+    calibration: Calibration | None,
+    decided: Mapping[str, frozenset[str]],
+    cache: ShardCache,
+    space: Space,
+    anew: frozenset[str] | None,
+) -> Iterator[_Pair]:
+    """The task: the block's open lost posts against its files, k pairs a post."""
+    lost = cache.load(task.lost, space)
+    rows = _rows(lost, task, anew)
+    if not len(rows):
+        return
+    ids = lost.ids(rows)
+    asked = _queries(lost, rows, calibration)
+    dated = lost.dated()
+    first = [int(lost.days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
+    without = [decided.get(lost_id, frozenset()) for lost_id in ids]
+    groups: dict[float | None, list[int]] = {}
+    for i, (vectors, facts) in enumerate(asked):
+        if calibration is None:
+            limit = thresholds[0] if vectors.image is not None else thresholds[1]
+        elif (limit := rules.threshold) is None:
+            limit = calibration.thresholds[vectors.limit(facts)]
+        groups.setdefault(limit, []).append(i)
+    shards = cache.load_all(task.found, space)
+    for limit, group in groups.items():
+        request = Request(
+            tuple(asked[i][0] for i in group),
+            Filters(kind="found"),
+            rules.top_k + max(len(without[i]) for i in group),
+            limit,
+            rules.metric,
+            not_before=tuple(first[i] for i in group),
+            fusion=Fusion(calibration, tuple(asked[i][1] for i in group)) if calibration else None,
+        )
+        best = decide(scan_all(shards, request), request)
+        for i, hits in zip(group, best, strict=True):
+            free = [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]
+            for rank, hit in enumerate(free, 1):
+                yield ids[i], hit.post_id, rank, hit.score, hit.components
+
+
+def compare_posts(
+    lost: Shard,
+    at: int,
+    found: Shard,
+    there: int,
+    rules: MatchRules,
+    calibration: Calibration | None,
+) -> list[Candidate]:
+    """The match of row `there` of found for row `at` of lost; none if they share no part."""
+    vectors, facts = _queries(lost, np.array([at]), calibration)[0]
+    only = found.ids(np.array([there]))[0]
+    request = Request(
+        (vectors,),
+        Filters(),
+        1,
+        None,
+        rules.metric,
+        only=frozenset([only]),
+        fusion=Fusion(calibration, (facts,)) if calibration else None,
+    )
+    return decide([scan(found, request)], request)[0]
+
+
+def _queries(
+    lost: Shard, rows: Index, calibration: Calibration | None
+) -> list[tuple[Vectors, Facts]]:
+    """What lost posts are compared by: all that is known of them; by cosine a photo or words."""
+    if calibration is None:
+        return [(Vectors(*lost.query(int(row))), Facts()) for row in rows]
+    facts = [of_row(meta, "lost") for meta in lost.rows(rows)]
+    return [(Vectors(*lost.parts(int(r))), f) for r, f in zip(rows, facts, strict=True)]
+
+
+def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> Index:
+    """The block's open posts that have something to compare and are on this task's side."""
+    usable = lost.where(Filters(kind="lost")) & (lost.photos.counts + lost.texts.counts > 0)
+    rows = np.flatnonzero(usable[task.start : task.stop]) + task.start
+    if anew is None:
+        return rows
+    return rows[[(post_id in anew) == task.anew for post_id in lost.ids(rows)]]

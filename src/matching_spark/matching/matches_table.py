@@ -1,0 +1,123 @@
+"""The matches table: what the match gives, kept, and brought up to date by what is new."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from matching_spark.matching.matcher import SCHEMA, Matcher
+from matching_spark.table import side_tables
+from matching_spark.table.catalog import PROPERTY
+
+NAME = "matches"
+RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
+KEYS = ["lost_id", "found_id"]
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """What a run did to the matches table."""
+
+    table: str
+    model: str
+    snapshot: str | None  # of the posts
+    pairs: int
+    added: int
+    removed: int
+    full: bool  # every lost post was computed anew
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def kept(matcher: Matcher) -> DataFrame:
+    """SCHEMA: the pairs as the last run left them."""
+    return matcher.spark.table(side_tables.name_of(matcher.table, NAME))
+
+
+def update(matcher: Matcher, new: bool = False) -> MatchReport:
+    """Bring the table to what `matcher.pairs` gives, in one commit; nothing to do, no commit.
+
+    new: compute only what came, changed or went since the last run; the result is the same.
+    """
+    matcher.table.refresh()
+    name = side_tables.ensure(matcher.table, NAME, SCHEMA)
+    existing = kept(matcher)
+    since = _last_run(matcher) if new else None
+    pairs = _since(matcher, since, existing) if since else matcher.pairs()
+    pairs = pairs.localCheckpoint()  # read thrice, and once while what it reads is replaced
+    unchanged = pairs.join(existing.select(*KEYS, "rank", "score"), [*KEYS, "rank", "score"])
+    total, before, same = pairs.count(), existing.count(), unchanged.count()
+    report = MatchReport(
+        table=matcher.table.uri,
+        model=matcher.table.model,
+        snapshot=matcher.table.snapshot,
+        pairs=total,
+        added=total - pairs.join(existing.select(KEYS), KEYS).count() if before else total,
+        removed=existing.join(pairs.select(KEYS), KEYS, "left_anti").count() if before else 0,
+        full=since is None,
+    )
+    if same < max(total, before) or (since is None and not before):
+        first_seen = existing.select(*KEYS, F.col("run_at").alias("seen"))
+        rows = pairs.join(first_seen, KEYS, "left").withColumn(
+            "run_at", F.coalesce("seen", "run_at")
+        )
+        stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
+        stamped = f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False)
+        with matcher.table.writing():
+            whole = rows.select(*existing.columns).writeTo(name).option(*stamped)
+            whole.overwrite(F.lit(True))
+    return report
+
+
+def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
+    """The pairs from those of the last run, at `snapshot`.
+
+    A lost post is computed anew when it came or changed, or when its list lost a member: what
+    would take the free place is not known. The others meet only the files that came since.
+    """
+    table, spark = matcher.table, matcher.spark
+    files = table.plan()
+    before = {f.uri for f in table.plan(None, snapshot)}
+    now = table.frame().select("post_id", "updated_at", "kind", "status")
+    then = table.frame(snapshot).select("post_id", "updated_at")
+    stable = now.join(then, ["post_id", "updated_at"])
+    changed = now.where("kind = 'lost'").join(stable, "post_id", "left_anti")
+    gone = existing.join(stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti")
+    ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()
+    # A decided pair stands beside the k: a new decision frees or takes a place.
+    anew = frozenset(row[0] for row in ids) | matcher.read_decisions().keys()
+    fresh = [f for f in files if f.uri not in before]
+    tasks = matcher.tasks(files, files, anew=True) if anew else []
+    tasks += matcher.tasks(files, fresh, anew=False) if fresh else []
+    still = now.where("kind = 'lost' AND status = 'open'").select(F.col("post_id").alias("lost_id"))
+    again = spark.createDataFrame([(i,) for i in sorted(anew)], "lost_id string")
+    others = (
+        existing.select(*KEYS, "rank", "score", "components")
+        .join(again, "lost_id", "left_anti")
+        .join(still, "lost_id", "left_semi")
+    )
+    both = others.unionByName(matcher.compared(tasks, anew))
+    # A file that was only rewritten brings pairs that are there already.
+    return matcher.described(matcher.cut(both.dropDuplicates(KEYS)))
+
+
+def _stamp(matcher: Matcher) -> dict[str, Any]:
+    return matcher.rules.described() | {
+        "model": matcher.table.model,
+        "thresholds": list(matcher.thresholds),
+        "score": matcher.score_kind,
+        "calibration": matcher.calibration and matcher.calibration.checksum,
+    }
+
+
+def _last_run(matcher: Matcher) -> str | None:
+    """The posts' snapshot of the last run by these same rules, if it can still be read."""
+    snapshots = matcher.spark.table(f"{side_tables.name_of(matcher.table, NAME)}.snapshots")
+    summaries = snapshots.orderBy(F.desc("committed_at")).limit(1).collect()
+    stamp = json.loads(summaries[0]["summary"].get(RUN, "{}")) if summaries else {}
+    same = stamp.get("rules") == json.loads(json.dumps(_stamp(matcher), ensure_ascii=False))
+    snapshot: str | None = stamp.get("snapshot")
+    return snapshot if same and snapshot in matcher.table.snapshots else None

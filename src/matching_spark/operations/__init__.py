@@ -1,0 +1,3 @@
+"""What the project does, as functions from settings to a report: search, its output, the demo's
+tour. Prints nothing.
+"""

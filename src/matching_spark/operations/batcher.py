@@ -1,0 +1,158 @@
+"""Queries that come at the same time, answered as one block: one pass over the vectors for all."""
+
+import gc
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import accumulate
+from time import monotonic
+
+from matching_spark.search.request import Request
+from matching_spark.similarity_engine import SearchOutcome, SimilarityEngine
+
+_Key = tuple[Request, str | None, int | None]  # shared by a block: snapshot and weights too
+
+
+@dataclass
+class _Block:
+    """Requests that differ in their queries only, and who waits for each."""
+
+    asked: list[tuple[Request, Future[SearchOutcome]]] = field(default_factory=list)
+    queries: int = 0
+    since: float = field(default_factory=monotonic)
+
+    def add(self, request: Request, future: Future[SearchOutcome]) -> None:
+        self.asked.append((request, future))
+        self.queries += len(request.queries)
+
+
+class QueryBatcher:
+    """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
+
+    A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
+    each other. While one block is computed the next one gathers, and who was answered gets the wait
+    once more to ask again, or until all of them have: else the clients fall apart into blocks that
+    take turns, a pass each. What the process holds by now is out of the garbage collector's way
+    until `close`: looking through it takes a twentieth of a block's time.
+
+    Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
+        self._engine = engine
+        self._wait_s = wait_ms / 1000
+        self._most = most  # queries of a block
+        self._blocks: dict[_Key, _Block] = {}
+        self._waiting = 0  # queries of all blocks
+        self._change = threading.Condition()
+        self._closed = False
+        self._answered = 0.0  # when the last block was
+        self._expected = most  # queries, once those who were answered then have asked again
+        gc.freeze()
+        self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
+        self._worker.start()
+
+    def find(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
+        """As SimilarityEngine.find, from any thread; its errors are raised here."""
+        future: Future[SearchOutcome] = Future()
+        # What every query of a block shares. The weights are the engine's own: told by identity.
+        weights = None if request.fusion is None else id(request.fusion.calibration)
+        key = (replace(request, queries=(), not_before=(), fusion=None), snapshot, weights)
+        with self._change:
+            if self._closed:
+                raise RuntimeError("the gatherer is closed")
+            block = self._blocks.setdefault(key, _Block())
+            block.add(request, future)
+            self._waiting += len(request.queries)
+            if len(block.asked) == 1 or self._is_full(block):
+                self._change.notify()
+        return future.result()
+
+    def close(self) -> None:
+        """Answer what was asked, then stop."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+        self._worker.join()
+        gc.unfreeze()
+
+    def __enter__(self) -> "QueryBatcher":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while (taken := self._take()) is not None:
+            (_, snapshot, _), asked = taken
+            find = partial(self._engine.find, snapshot=snapshot)
+            for part in _parts(asked, self._most):
+                answers = _answers(find, part)
+                with self._change:  # before any of them can ask again
+                    self._answered = monotonic()
+                    self._expected = self._waiting + sum(len(each.queries) for each, _ in part)
+                for (_, future), answer in zip(part, answers, strict=True):
+                    if isinstance(answer, SearchOutcome):
+                        future.set_result(answer)
+                    else:
+                        future.set_exception(answer)
+
+    def _is_full(self, block: _Block) -> bool:
+        """Whether there is nothing to wait for: no room, or everybody has asked again."""
+        again = monotonic() < self._answered + self._wait_s and self._waiting >= self._expected
+        return again or block.queries >= self._most
+
+    def _take(self) -> tuple[_Key, list[tuple[Request, Future[SearchOutcome]]]] | None:
+        """The block that has waited longest, once it is due; None when closed and empty."""
+        with self._change:
+            while True:
+                if self._blocks:
+                    key, block = min(self._blocks.items(), key=lambda item: item[1].since)
+                    left = max(block.since, self._answered) + self._wait_s - monotonic()
+                    if left <= 0 or self._is_full(block) or self._closed:
+                        self._waiting -= block.queries
+                        return key, self._blocks.pop(key).asked
+                    self._change.wait(left)
+                elif self._closed:
+                    return None
+                else:
+                    self._change.wait()
+
+
+def _parts(
+    asked: list[tuple[Request, Future[SearchOutcome]]], most: int
+) -> list[list[tuple[Request, Future[SearchOutcome]]]]:
+    parts: list[list[tuple[Request, Future[SearchOutcome]]]] = [[]]
+    for each in asked:
+        if parts[-1] and sum(len(r.queries) for r, _ in [*parts[-1], each]) > most:
+            parts.append([])
+        parts[-1].append(each)
+    return parts
+
+
+def _answers(
+    find: Callable[[Request], SearchOutcome], asked: list[tuple[Request, Future[SearchOutcome]]]
+) -> list[SearchOutcome | BaseException]:
+    """The answer of each request, or the error that all of them met."""
+    whole = asked[0][0]
+    dated = any(request.not_before for request, _ in asked)
+    queries = tuple(query for request, _ in asked for query in request.queries)
+    first = tuple(
+        day
+        for request, _ in asked
+        for day in (request.not_before or (None,) * len(request.queries))
+    )
+    if whole.fusion is not None:
+        facts = tuple(fact for r, _ in asked if r.fusion is not None for fact in r.fusion.facts)
+        whole = replace(whole, fusion=replace(whole.fusion, facts=facts))
+    try:
+        found = find(replace(whole, queries=queries, not_before=first if dated else ()))
+    except BaseException as error:
+        return [error] * len(asked)
+    ends = accumulate(len(request.queries) for request, _ in asked)
+    return [
+        replace(found, matches=found.matches[end - len(request.queries) : end])
+        for (request, _), end in zip(asked, ends, strict=True)
+    ]

@@ -1,0 +1,163 @@
+"""The ways out of a search's result: JSON, CSV, a page, a table on a terminal."""
+
+import base64
+import csv
+import html
+import io
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from PIL import Image
+from rich.table import Table
+
+from matching_spark.domain.results import Match, SearchResult
+from matching_spark.embed.photos import open_photo
+from matching_spark.errors import MatchingError, UsageError
+from matching_spark.storage import write_file
+
+THUMBNAIL_SIDE = 360  # px
+ENDINGS = (".json", ".csv", ".html")
+
+
+def to_json(result: SearchResult) -> str:
+    """Scores as they are, not rounded."""
+    return json.dumps(result.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+
+def to_csv(result: SearchResult) -> bytes:
+    """With a BOM, so that Excel reads Korean; no cell of a stranger's is run as a formula."""
+    out = io.StringIO(newline="")
+    columns = [f.name for f in fields(Match) if f.name not in ("components", "contributions")]
+    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    for match in result.matches:
+        writer.writerow({k: _harmless(v) for k, v in match.to_dict().items()})
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@", "\t")):
+        return "'" + value
+    return value
+
+
+def to_table(result: SearchResult) -> Table:
+    """For a terminal. Without matches the caption says what to try."""
+    limit = "none" if result.threshold is None else f"{result.threshold:g}"
+    seconds = result.elapsed_ms["total"] / 1000
+    caption = f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {limit}"
+    if not result.matches:
+        caption += "; nothing reached it: try a lower --threshold or fewer filters"
+    table = Table(caption=caption, caption_justify="left", header_style="bold", show_lines=True)
+    table.add_column("#", justify="right")
+    table.add_column(result.score_kind, justify="right")
+    table.add_column("post", overflow="fold")
+    table.add_column("what", overflow="fold", ratio=1)
+    table.add_column("where and when", overflow="fold", ratio=1)
+    for m in result.matches:
+        day = "" if m.happened_on is None else m.happened_on.isoformat()
+        what = _lines(m.title, _joined(m.category, m.colour))
+        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone), m.why)
+        table.add_row(str(m.rank), f"{m.score:.3f}", _escaped(m.post_id), what, where)
+    return table
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(word for word in words if word)
+
+
+def _lines(*lines: str) -> str:
+    return _escaped("\n".join(line for line in lines if line))
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("[", r"\[")
+
+
+def to_html(
+    result: SearchResult, load: Callable[[str], bytes], query_photo: bytes | None = None
+) -> str:
+    """One page that needs nothing else: the query beside its matches, photos inside it.
+
+    load: the bytes of a photo's uri; a photo that cannot be had leaves a blank frame.
+    """
+    page = Template((Path(__file__).parent / "results.html").read_text(encoding="utf-8"))
+    image = Path(result.query.get("image") or "").name
+    asked = result.query.get("text") or result.query.get("post_id") or image
+    cards = "".join(_card(match, load) for match in result.matches)
+    empty = (
+        "<p class=empty>기준 점수에 이른 게시물이 없습니다. 기준을 낮추거나 조건을 줄여 보세요.</p>"
+    )
+    return page.substitute(
+        query=_figure(query_photo),
+        asked=html.escape(asked),
+        cards=cards or empty,
+        count=len(result.matches),
+        searched=f"{result.searched:,}",
+        seconds=f"{result.elapsed_ms['total'] / 1000:.2f}",
+        threshold="없음" if result.threshold is None else f"{result.threshold:g}",
+        model=html.escape(result.model),
+        score_kind=html.escape(result.score_kind),
+    )
+
+
+def _card(match: Match, load: Callable[[str], bytes]) -> str:
+    data = None
+    if match.photo:
+        try:
+            data = load(match.photo)
+        except (FileNotFoundError, MatchingError):
+            data = None
+    e = html.escape
+    day = "" if match.happened_on is None else match.happened_on.isoformat()
+    facts = "".join(
+        f"<span>{e(x)}</span>" for x in (match.category, match.colour, day, match.place) if x
+    )
+    width = max(0.0, min(1.0, match.score)) * 100
+    return (
+        f"<article>{_figure(data)}<div class=body><div class=head><b>{match.rank}</b>"
+        f"<meter min=0 max=100 value={width:.1f}></meter><output>{match.score:.3f}</output></div>"
+        f"<h2>{e(match.title or match.post_id)}</h2><p class=facts>{facts}</p>"
+        f"<p class=why>{e(match.why)}</p>"
+        f"<p class=kept>{e(match.kept_at)} {e(match.kept_phone)}</p>"
+        f"<p class=id>{e(match.post_id)}</p></div></article>"
+    )
+
+
+def _figure(data: bytes | None) -> str:
+    if data is None:
+        return "<div class='photo none'>사진 없음</div>"
+    try:
+        image = open_photo(data)
+    except MatchingError:
+        return "<div class='photo none'>사진 없음</div>"
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82)
+    encoded = base64.b64encode(out.getvalue()).decode()
+    return f"<img class=photo alt='' src='data:image/jpeg;base64,{encoded}'>"
+
+
+def check_output(path: Path) -> None:
+    """Raise UsageError, before any work is done, unless the ending says a known format."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"--output {path}: the ending must be one of {', '.join(ENDINGS)}")
+
+
+def write_output(
+    result: SearchResult, path: Path, load: Callable[[str], bytes], query_photo: bytes | None = None
+) -> None:
+    """Write the format that the ending says, whole or not at all."""
+    check_output(path)
+    ending = path.suffix.lower()
+    if ending == ".json":
+        data = to_json(result).encode()
+    elif ending == ".csv":
+        data = to_csv(result)
+    else:
+        data = to_html(result, load, query_photo).encode()
+    write_file(path, data)

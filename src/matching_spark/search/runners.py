@@ -1,0 +1,80 @@
+"""Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Protocol
+
+from matching_spark.errors import StorageError
+from matching_spark.search.request import Request
+from matching_spark.search.rerank import TaskOutcome, merged, ranked, scan_files
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.shard import DataFile, pack
+from matching_spark.spark.failures import cause
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+
+
+class Runner(Protocol):
+    """Runs a request over the files that were planned for it."""
+
+    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+        """The ranked matches of each query, posts compared, vectors looked at."""
+        ...
+
+
+@dataclass(frozen=True)
+class MemoryRunner:
+    """In this process, a thread a core; its shards are shared with this host's other processes."""
+
+    cache: ShardCache
+
+    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+        centroids = space.centroids()
+        pool = _pool(os.getpid())
+        shards = self.cache.load_all(files, space, pool.map)
+        if len(request.queries) == 1:
+            look = partial(scan, request=request, centroids=centroids)
+            parts = list(pool.map(look, shards))
+        else:  # a block's product has threads of its own
+            parts = scan_all(shards, request, centroids)
+        return TaskOutcome(
+            sum(part.searched for part in parts),
+            sum(part.rows for part in parts),
+            merged(parts, request),
+        )
+
+
+@dataclass(frozen=True)
+class SparkRunner:
+    """By Spark's tasks, each with some of the files, wherever executors are."""
+
+    cache: ShardCache
+    context: "SparkContext"
+
+    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+        tasks = pack(files, self.context.defaultParallelism)
+        run = partial(scan_files, request=request, cache=self.cache, space=space)
+        try:
+            answers = self.context.parallelize(tasks, len(tasks)).flatMap(run).collect()
+        except Exception as error:
+            raise StorageError(f"the search failed: {cause(error)}") from error
+        return TaskOutcome(
+            sum(answer.searched for answer in answers),
+            sum(answer.rows for answer in answers),
+            [
+                ranked([match for answer in answers for match in answer.matches[i]], request.top_k)
+                for i in range(len(request.queries))
+            ],
+        )
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The memory runner's threads, one a core: with more, shards are pushed out of its cache by
+    each other (a fifth of a scan). One pool a process: a fork has none of its parent's threads."""
+    return ThreadPoolExecutor(os.cpu_count())

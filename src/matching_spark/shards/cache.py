@@ -1,0 +1,335 @@
+"""Shards resident on this host: one memory-mapped file each, shared by all processes.
+
+An entry is derived from an immutable data file, so it never goes stale. It is written under a
+temporary name and renamed; what is found torn, foreign or half-written is written anew. Where the
+folder cannot be written, shards live in the process alone: that costs time, never an answer.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import struct
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from matching_spark.knn.prefix_bounds import with_heads
+from matching_spark.shards import cache_entry
+from matching_spark.shards.ivf_index import Cells, load_cells, sort_by_cell
+from matching_spark.shards.shard import DataFile, Shard, of_now, read
+
+if TYPE_CHECKING:  # a worker starts without pydantic
+    from matching_spark.config import Cache as CacheSettings
+
+log = logging.getLogger(__name__)
+
+TOUCH_S = 60.0  # how exactly "least recently used" is known to other processes
+WAIT_S = 120.0  # for another process that reads the same file
+COUNTS = struct.Struct("<QQ")  # hits, misses
+
+
+@dataclass(frozen=True)
+class Space:
+    """Which vectors: the model's name, how many numbers, and the table's cells where it has any."""
+
+    model: str
+    dimension: int
+    cells: str | None = None  # the uri of its centroids
+
+    def centroids(self) -> Cells | None:
+        """The cells, unless they are of the model that the table had before."""
+        cells = None if self.cells is None else load_cells(self.cells)
+        return cells if cells is not None and cells.model == self.model else None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the cache of this host holds, and how often it was of use."""
+
+    folder: str
+    shards: int
+    resident_bytes: int
+    max_bytes: int
+    hits: int
+    misses: int
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A shard that this process has open. path None: it is in this process's memory only."""
+
+    shard: Shard
+    path: Path | None
+    size_bytes: int
+
+
+# What this process has open, least recently used first: the worker of a task that comes later, and
+# every engine of the process, find it here.
+_held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
+_touched: dict[Path, float] = {}
+_lock = threading.Lock()
+_loading: dict[str, threading.Lock] = {}
+
+
+@dataclass(frozen=True)
+class ShardCache:
+    """The cache in `folder`, of at most `max_bytes`; handed to every task."""
+
+    folder: str
+    max_bytes: int
+
+    @classmethod
+    def of(cls, settings: "CacheSettings") -> "ShardCache":
+        return cls(str(Path(settings.folder) / "shards"), settings.max_bytes)
+
+    def load(self, file: DataFile, space: Space) -> Shard:
+        """The file's shard with its deletes as a mask. Raises StorageError as shards.read does."""
+        return self.load_all([file], space)[0]
+
+    def load_all(
+        self,
+        files: Sequence[DataFile],
+        space: Space,
+        apply: Callable[..., Iterable[tuple[Shard, bool]]] = map,
+    ) -> list[Shard]:
+        """Of each file what `load` gives, counted at once. apply: `map`, or as a pool has it."""
+        found = list(apply(partial(self._load, space=space), files))
+        hits = sum(hit for _, hit in found)
+        self._counts(hits, len(found) - hits)
+        return [shard for shard, _ in found]
+
+    def _load(self, file: DataFile, space: Space) -> tuple[Shard, bool]:
+        """The shard, and whether it was resident."""
+        name = _name(file, space)
+        shard, hit = self._open_here(name), True
+        if shard is None:
+            with _lock:
+                lock = _loading.setdefault(name, threading.Lock())
+            with lock:  # two threads of this process; other processes wait on the file itself
+                shard = self._open_here(name)
+                if shard is None:
+                    shard, hit = self._fetch(name, file, space)
+            with _lock:
+                _loading.pop(name, None)
+        return of_now(shard, file), hit
+
+    def usage(self) -> Usage:
+        entries = [size for path, size, _ in self._entries() if path.suffix == ".shard"]
+        hits, misses = self._counts(0, 0)
+        return Usage(self.folder, len(entries), sum(entries), self.max_bytes, hits, misses)
+
+    def forget(self, uris: Iterable[str]) -> int:
+        """Drop the shards of data files that are no more; returns how many bytes that frees."""
+        freed = 0
+        for uri in uris:
+            for path in Path(self.folder).glob(f"{_digest(uri)}-*.shard"):
+                freed += path.stat().st_size
+                path.unlink(missing_ok=True)
+                with _lock:
+                    _held.pop((self.folder, path.name), None)
+        return freed
+
+    # -- this process ------------------------------------------------------------------------
+
+    def _open_here(self, name: str) -> Shard | None:
+        with _lock:
+            held = _held.get((self.folder, name))
+            if held is None:
+                return None
+            if held.path is not None and not held.path.exists():  # out of use on this host
+                del _held[self.folder, name]
+                return None
+            _held.move_to_end((self.folder, name))
+        if held.path is not None:
+            _touch(held.path)
+        return held.shard
+
+    def _hold(self, name: str, held: _Held) -> Shard:
+        with _lock:
+            _held[self.folder, name] = held
+            total = sum(h.size_bytes for h in _held.values())
+            while total > self.max_bytes and len(_held) > 1:
+                total -= _held.popitem(last=False)[1].size_bytes
+        return held.shard
+
+    # -- this host ---------------------------------------------------------------------------
+
+    def _fetch(self, name: str, file: DataFile, space: Space) -> tuple[Shard, bool]:
+        path = Path(self.folder) / name
+        if (shard := cache_entry.mapped(path, name)) is not None:
+            _touch(path)
+            return self._hold(name, _Held(shard, path, path.stat().st_size)), True
+        shard = None
+        try:
+            with self._writing(path) as stream:
+                if stream is not None:  # None: another process was first
+                    shard = _read(file, space)
+                    self._write(stream, name, shard)
+        except OSError as error:  # the cache's own: what cannot be read is a StorageError
+            _warn(self.folder, error)
+        opened = cache_entry.mapped(path, name)
+        if opened is not None:
+            return self._hold(name, _Held(opened, path, path.stat().st_size)), False
+        shard = _read(file, space) if shard is None else shard
+        return self._hold(name, _Held(shard, None, _size(shard))), False
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[IO[bytes] | None]:
+        """A locked temporary file that becomes `path`; None when another process has made it.
+
+        A process that dies leaves its temporary file unlocked: the next one writes it anew.
+        """
+        temporary = path.with_suffix(".tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            stream = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+            if _try_lock(stream):
+                if _same_file(stream, temporary):
+                    break
+            elif time.monotonic() > deadline:
+                stream.close()
+                raise OSError(errno.EBUSY, f"another process holds {temporary}")
+            else:
+                time.sleep(0.02)
+            stream.close()
+        with stream:
+            renamed = False
+            try:
+                if cache_entry.mapped(path, path.name) is not None:
+                    yield None
+                else:
+                    stream.truncate(0)
+                    yield stream
+                    if stream.tell():
+                        stream.flush()
+                        os.replace(temporary, path)
+                        renamed = True
+            finally:
+                if not renamed:  # after it, the name may be another process's
+                    temporary.unlink(missing_ok=True)
+
+    def _write(self, stream: IO[bytes], name: str, shard: Shard) -> None:
+        header, arrays = cache_entry.parts(name, shard)
+        size = header["size"]
+        if size > self.max_bytes:
+            return
+        self._make_room(size)
+        os.truncate(stream.fileno(), size)  # seen by others that make room
+        cache_entry.write(stream, header, arrays)
+
+    def _entries(self) -> list[tuple[Path, int, float]]:
+        """Entries and temporary files: path, bytes, when last used."""
+        found = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for each in os.scandir(self.folder):
+                if each.name.endswith((".shard", ".tmp")):
+                    with suppress(FileNotFoundError):
+                        state = each.stat()
+                        found.append((Path(each.path), state.st_size, state.st_mtime))
+        return found
+
+    def _make_room(self, size: int) -> None:
+        """Remove what was least recently used, and what a dead process left, until `size` fits."""
+        entries = sorted(self._entries(), key=lambda e: e[2])
+        total = sum(e[1] for e in entries)
+        for path, each, _ in entries:
+            if path.suffix == ".tmp":
+                with suppress(FileNotFoundError), open(path, "r+b") as stream:
+                    if _try_lock(stream) and _same_file(stream, path):
+                        path.unlink(missing_ok=True)
+                        total -= each
+            elif total + size > self.max_bytes:
+                path.unlink(missing_ok=True)
+                total -= each
+
+    def _counts(self, hits: int, misses: int) -> tuple[int, int]:
+        """Add to the host's counts and return them; (0, 0) where they cannot be kept."""
+        try:
+            flags = os.O_RDWR | os.O_CREAT if hits or misses else os.O_RDONLY
+            file = os.open(Path(self.folder) / "counts", flags, 0o644)
+        except OSError:  # no folder yet, or a read-only one: counts are a courtesy
+            return 0, 0
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            raw = os.pread(file, COUNTS.size, 0)
+            before = COUNTS.unpack(raw) if len(raw) == COUNTS.size else (0, 0)
+            after = (before[0] + hits, before[1] + misses)
+            if after != before:
+                with suppress(OSError):
+                    os.pwrite(file, COUNTS.pack(*after), 0)
+            return after
+        finally:
+            os.close(file)
+
+
+_warned: set[str] = set()
+
+
+def _warn(folder: str, error: OSError) -> None:
+    if folder not in _warned:
+        _warned.add(folder)
+        log.warning(
+            "shards cannot be kept in %s (%s): they are read again by every process; give it room, "
+            "or set cache.folder",
+            folder,
+            error.strerror,
+        )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _name(file: DataFile, space: Space) -> str:
+    rest = [file.size_bytes, file.records, space.model, space.dimension, space.cells]
+    return f"{_digest(file.uri)}-{_digest(json.dumps(rest))}.shard"
+
+
+def _read(file: DataFile, space: Space) -> Shard:
+    shard = read(file, space.dimension)
+    centroids = space.centroids()
+    if centroids is not None:
+        shard = sort_by_cell(shard, centroids)
+    return replace(shard, photos=with_heads(shard.photos), texts=with_heads(shard.texts))
+
+
+def _try_lock(stream: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _same_file(stream: IO[bytes], path: Path) -> bool:
+    """Whether the path still names the file that was opened, and not one made since."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _touch(path: Path) -> None:
+    now = time.time()
+    if now - _touched.get(path, 0.0) > TOUCH_S:
+        _touched[path] = now
+        with suppress(OSError):  # a read-only folder: its order of use is not ours to keep
+            os.utime(path)
+
+
+def _size(shard: Shard) -> int:
+    arrays = [value for part in (shard.photos, shard.texts) for value in vars(part).values()]
+    held = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return held + int(shard.metadata.nbytes)

@@ -1,0 +1,274 @@
+"""A data file of the posts table as a shard: vectors beside metadata columns, deletes as a mask.
+
+A data file never changes (the table is merge-on-read), so a shard read once stays valid; what was
+deleted since is a mask on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matching_spark import storage
+from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import FILTERED, METADATA
+from matching_spark.errors import StorageError
+from matching_spark.knn.similarity import Index, Mask, VectorSet
+from matching_spark.layout import photo_here
+
+EPOCH = date(1970, 1, 1)  # what Arrow's days count from
+NO_DAY = np.int32(-(1 << 31))
+FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One immutable data file of a snapshot, and the delete files that may speak of it.
+
+    photos: the folder of the warehouse's kept photos.
+    """
+
+    uri: str
+    records: int
+    size_bytes: int
+    deletes: tuple[str, ...] = ()
+    kind: str = ""
+    category: str = ""
+    photos: str = ""
+
+
+def pack(
+    files: Sequence[DataFile], least: int, task_bytes: int = FILES_A_TASK_BYTES
+) -> list[list[DataFile]]:
+    """Files into tasks of like size: at least so many, large ones alone, small ones together."""
+    total = sum(file.size_bytes for file in files)
+    count = min(len(files), max(least, -(-total // task_bytes)))
+    tasks: list[list[DataFile]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for file in sorted(files, key=lambda f: (-f.size_bytes, f.uri)):
+        lightest = loads.index(min(loads))
+        tasks[lightest].append(file)
+        loads[lightest] += file.size_bytes
+    return tasks
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A data file's posts, a row of metadata each, and their vectors.
+
+    photo_uris: photo i of post p at photos.starts[p] + i. codes[name]: (n,) int32, a post's place
+    in words[name], -1 for none. days: (n,) int32 since EPOCH, NO_DAY for none. alive: not deleted.
+    kept: the folder of the warehouse's photos.
+    """
+
+    metadata: pa.Table
+    photo_uris: pa.Array
+    photos: VectorSet
+    texts: VectorSet
+    codes: dict[str, npt.NDArray[np.int32]]
+    words: dict[str, list[str]]
+    days: npt.NDArray[np.int32]
+    alive: Mask
+    kept: str = ""
+
+    def __len__(self) -> int:
+        return len(self.alive)
+
+    def where(self, filters: Filters) -> Mask:
+        """mask[p] = post p is alive and passes every filter; a missing value passes none."""
+        mask = self.alive.copy()
+        for name in FILTERED:
+            wanted = getattr(filters, name)
+            if wanted is None:
+                continue
+            if wanted not in self.words[name]:
+                return np.zeros(len(self), dtype=bool)
+            mask &= self.codes[name] == self.words[name].index(wanted)
+        if filters.since is not None or filters.until is not None:
+            mask &= self.dated()
+            if filters.since is not None:
+                mask &= self.days >= (filters.since - EPOCH).days
+            if filters.until is not None:
+                mask &= self.days <= (filters.until - EPOCH).days
+        return mask
+
+    def dated(self) -> Mask:
+        """mask[p] = post p has a happened_on."""
+        return np.asarray(self.days != NO_DAY)
+
+    def is_post(self, post_id: str) -> Mask:
+        return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
+
+    def coded(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column."""
+        filled = pc.fill_null(_one(self.metadata[name]), _text(""))
+        encoded = pc.dictionary_encode(filled)
+        return _ints(encoded.indices), encoded.dictionary.to_pylist()
+
+    def ids(self, posts: Index) -> list[str]:
+        found: list[str] = self.metadata["post_id"].take(_indices(posts)).to_pylist()
+        return found
+
+    def rows(self, posts: Index) -> list[dict[str, Any]]:
+        """The metadata of some posts, looked up at once; a word that is missing is ''."""
+        taken = self.metadata.take(_indices(posts))
+        columns = [taken[name].to_pylist() for name in METADATA]
+        words = [
+            column if name == "happened_on" else [word or "" for word in column]
+            for name, column in zip(METADATA, columns, strict=True)
+        ]
+        return [dict(zip(METADATA, row, strict=True)) for row in zip(*words, strict=True)]
+
+    def photo(self, post: int, place: int = 0) -> str | None:
+        """The uri of a post's photo, where the photo was kept."""
+        return photo_here(self.kept, self.photo_uris[int(self.photos.starts[post]) + place].as_py())
+
+    def parts(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A post's vectors: its first photo's, and its words'."""
+        return self.photos.first(row), self.texts.first(row)
+
+    def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A post's vectors to search by: its first photo's, else its words'."""
+        image, text = self.parts(row)
+        return (image, None) if image is not None else (None, text)
+
+    def subset(self, posts: Index) -> "Shard":
+        """Some of its posts as a shard of their own; photo_uris stay the whole shard's."""
+        return replace(
+            self,
+            metadata=self.metadata.take(_indices(posts)),
+            photos=self.photos.subset(posts),
+            texts=self.texts.subset(posts),
+            codes={name: codes[posts] for name, codes in self.codes.items()},
+            days=self.days[posts],
+            alive=self.alive[posts],
+        )
+
+
+# pa.scalar, pa.array and np.asarray of an Arrow array each import pandas, which costs a cold search
+# a second; these do not.
+
+
+def _text(value: str) -> pa.Scalar:
+    raw = value.encode()
+    ends = pa.py_buffer(np.array([0, len(raw)], dtype=np.int32))
+    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(raw))[0]
+
+
+def _ints(column: pa.Array) -> np.ndarray:
+    """The column's values, without a copy; what a null holds means nothing."""
+    width = column.type.bit_width // 8
+    if not len(column):
+        return np.empty(0, f"i{width}")
+    return np.frombuffer(column.buffers()[1], f"i{width}", len(column), column.offset * width)
+
+
+def _flags(column: pa.ChunkedArray | pa.Array) -> Mask:
+    """A boolean column as a mask; a null is False."""
+    whole = _one(column) if isinstance(column, pa.ChunkedArray) else column
+    flags: Mask = _ints(pc.cast(whole, pa.int8())) == 1
+    there: Mask = _ints(pc.cast(whole.is_valid(), pa.int8())) == 1
+    return flags & there
+
+
+def _indices(at: Index) -> pa.Array:
+    whole = np.ascontiguousarray(at, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(whole), [None, pa.py_buffer(whole)])
+
+
+def read(file: DataFile, dimension: int) -> Shard:
+    """Read a data file, all of its posts alive; `alive` knows the deletes.
+
+    Raises StorageError naming it when it is gone, torn or of another shape.
+    """
+    table = read_columns(file.uri, [*METADATA, "photos", "text_vector"])
+    if len(table) != file.records:
+        raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
+    photos = _one(table["photos"])
+    offsets = _ints(photos.offsets).astype(np.int64)
+    items = photos.values
+    has_text = _flags(table["text_vector"].is_valid())
+    vectors = _vectors(items.field("vector"), dimension, file.uri)
+    texts = _vectors(_one(table["text_vector"].drop_null()), dimension, file.uri)
+    codes, words = {}, {}
+    for name in FILTERED:
+        coded = pc.dictionary_encode(_one(table[name]))
+        words[name] = coded.dictionary.to_pylist()
+        codes[name] = np.where(_flags(coded.indices.is_valid()), _ints(coded.indices), -1)
+    day = _one(table["happened_on"])
+    return Shard(
+        metadata=table.select(METADATA),
+        photo_uris=items.field("uri"),
+        photos=VectorSet.of(vectors, np.diff(offsets)),
+        texts=VectorSet.of(texts, has_text.astype(np.int64)),
+        codes={name: code.astype(np.int32) for name, code in codes.items()},
+        words=words,
+        days=np.where(_flags(day.is_valid()), _ints(pc.cast(day, pa.int32())), NO_DAY),
+        alive=np.ones(len(table), dtype=bool),
+    )
+
+
+def load(file: DataFile, dimension: int) -> Shard:
+    """A data file with its deletes as a mask, past the cache. Raises as `read` does."""
+    return of_now(read(file, dimension), file)
+
+
+def of_now(shard: Shard, file: DataFile) -> Shard:
+    """A file's shard as a snapshot of a warehouse has it: what is deleted, where photos lie."""
+    return replace(shard, alive=alive(file), kept=file.photos)
+
+
+@lru_cache(maxsize=512)
+def alive(file: DataFile) -> Mask:
+    """mask[p] = post p of the file is not deleted. Delete files do not change either."""
+    mask = np.ones(file.records, dtype=bool)
+    for uri in file.deletes:
+        deletes = read_columns(uri, ["file_path", "pos"])
+        for spelt in storage.spellings(file.uri):
+            mine = deletes.filter(pc.equal(deletes["file_path"], _text(spelt)))
+            mask[_ints(_one(mine["pos"]))] = False
+    mask.flags.writeable = False
+    return mask
+
+
+def read_columns(uri: str, columns: list[str]) -> pa.Table:
+    """Columns of a Parquet file. Raises StorageError naming it when it cannot be read."""
+    import pyarrow.parquet as pq  # half a second of a worker's start; what is resident needs none
+
+    try:
+        with storage.open_input(uri) as stream:
+            # read_table would import pandas first (1 s), and read with threads beside the task's.
+            return pq.ParquetFile(stream).read(columns=columns, use_threads=False)
+    except FileNotFoundError:
+        raise StorageError(
+            f"{uri} is named by the table but is not there; restore it, or `undo` to a snapshot "
+            "that does not need it"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise StorageError(f"{uri} cannot be read: {error}") from error
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array whose offsets begin at its own start."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+
+
+def _vectors(column: pa.Array, dimension: int, uri: str) -> np.ndarray:
+    """Little-endian float32 bytes -> (n, dimension) float32, without a copy."""
+    width = 4 * dimension
+    lengths = _ints(pc.binary_length(column))
+    if column.null_count or (lengths != width).any():
+        raise StorageError(f"{uri} has vectors that are not {dimension} float32 numbers")
+    if not len(column):
+        return np.empty((0, dimension), dtype=np.float32)
+    start = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset]
+    flat = np.frombuffer(
+        column.buffers()[2], dtype="<f4", count=len(column) * dimension, offset=int(start)
+    )
+    return flat.reshape(len(column), dimension)

@@ -1,0 +1,300 @@
+"""A development cluster without Docker: HDFS and Spark, or YARN, as processes on loopback.
+
+Spark talks only to who knows the cluster's secret. HDFS and YARN believe the name of a user that a
+client gives: against that only Kerberos helps, which is not here.
+
+Ports are free ones, and stay the same while the data are kept; data, logs and the list of processes
+lie in one folder.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.spark import cluster_conf
+from matching_spark.spark.daemons import (
+    HADOOP,
+    MAVEN,
+    START_S,
+    YARN,
+    YARN_PORTS,
+    Daemons,
+    Process,
+    fetch_all,
+    find_java,
+    tail,
+)
+from matching_spark.spark.loopback import HOST
+
+Manager = Literal["standalone", "yarn"]
+MANAGERS: tuple[Manager, ...] = get_args(Manager)
+STATE = "cluster.json"
+PORTS = "ports.json"  # kept with the data: a table's metadata names its files with the NameNode's
+STOP_S = 15
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What `up` has started, as cluster.json keeps it."""
+
+    folder: str
+    hdfs: str
+    master: str
+    hadoop_conf: str
+    processes: tuple[Process, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Cluster | None":
+        """The cluster of a folder; None when none was started, or it was stopped."""
+        path = folder / STATE
+        if not path.exists():
+            return None
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**values | {"processes": tuple(Process(**p) for p in values["processes"])})
+
+    @property
+    def spark_conf(self) -> str:
+        """What SPARK_CONF_DIR must name for a client: the cluster's secret is there."""
+        return str(Path(self.folder) / "conf" / cluster_conf.CLIENT)
+
+    def save(self) -> None:
+        part = Path(self.folder) / f"{STATE}.part"
+        part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        part.replace(Path(self.folder) / STATE)
+
+    def process(self, name: str) -> Process:
+        return next(p for p in self.processes if p.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        values = asdict(self)
+        for each, process in zip(values["processes"], self.processes, strict=True):
+            each["alive"] = process.alive
+        live = {"live_datanodes": self.live_datanodes(), "live_workers": self.live_workers()}
+        return values | live | {"spark_conf": self.spark_conf}
+
+    def live_datanodes(self) -> int | None:
+        """As the NameNode counts them; None while it does not answer."""
+        state = _jmx(self.process("namenode").page, "FSNamesystemState")
+        return None if state is None else int(state["NumLiveDataNodes"])
+
+    def live_workers(self) -> int | None:
+        """Spark's workers or YARN's NodeManagers, as their master counts them."""
+        if self.master == "yarn":
+            state = _get(f"{self.process('resourcemanager').page}/ws/v1/cluster/metrics")
+            # The distribution wraps them in clusterMetrics, this jar's shaded Jersey does not.
+            metrics = (state or {}).get("clusterMetrics", state or {})
+            active: int | None = metrics.get("activeNodes")
+            return active
+        state = _get(f"{self.process('master').page}/json/")
+        return None if state is None else sum(w["state"] == "ALIVE" for w in state["workers"])
+
+
+def up(
+    folder: Path,
+    cache: Path,
+    *,
+    manager: Manager = "standalone",
+    datanodes: int = 2,
+    workers: int = 2,
+    worker_cores: int = 1,
+    worker_memory: str = "2g",
+    maven: str = MAVEN,
+    progress: Callable[[str], None] = lambda what: None,
+) -> Cluster:
+    """Start a cluster whose data lie in `folder`; what lay there before is there again.
+
+    Of a cluster that runs there already, what has died is started again. Raises UsageError when
+    all of it runs, StorageError naming the log of what did not start; then everything started is
+    stopped again.
+    """
+    folder = folder.resolve()
+    running = Cluster.load(folder)
+    alive = tuple(p for p in running.processes if p.alive) if running else ()
+    if running and len(alive) == len(running.processes):
+        raise UsageError(
+            f"a cluster runs in {folder} already; `matching-spark cluster status` shows it, "
+            "`matching-spark cluster down` stops it"
+        )
+    java = find_java()
+    yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
+    jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
+    for name in ("conf", "logs", "name", "work"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    ports = _ports(folder, free=not alive)
+    start = Daemons(folder, java, jars, ports, min(2, datanodes))
+    master = "yarn" if yarn else f"spark://{HOST}:{ports['master']}"
+    try:
+        if running is not None and alive:
+            for process in running.processes:
+                if process not in alive:
+                    progress(f"starting {process.name} again")
+                    start.again(process)
+            again = {p.name: p for p in start.processes}
+            all_of_it = tuple(again.get(p.name, p) for p in running.processes)
+        else:
+            _start(start, yarn, datanodes, workers, worker_cores, worker_memory, progress)
+            all_of_it = tuple(start.processes)
+        cluster = Cluster(
+            str(folder), start.hdfs, master, str(folder / "conf" / "client"), all_of_it
+        )
+        nodes = [p for p in all_of_it if p.name.startswith("datanode")]
+        hands = [p for p in all_of_it if p.name.startswith(("worker", "nodemanager"))]
+        _wait(start, f"{len(nodes)} DataNodes", lambda: _hdfs_ready(cluster, len(nodes)))
+        _wait(start, f"{len(hands)} workers", lambda: cluster.live_workers() == len(hands))
+    except BaseException:
+        _stop(start.processes)
+        raise
+    cluster.save()
+    return cluster
+
+
+def _start(
+    start: Daemons,
+    yarn: bool,
+    datanodes: int,
+    workers: int,
+    cores: int,
+    memory: str,
+    progress: Callable[[str], None],
+) -> None:
+    if not (start.folder / "name" / "current").exists():
+        progress("formatting HDFS")
+        start.format()
+    source = cluster_conf.write(start.folder / "conf", yarn)
+    progress(f"writing Spark's settings for its clients, those of {source} and a secret")
+    progress("starting the NameNode and DataNodes")
+    start.namenode()
+    for i in range(datanodes):
+        start.datanode(i)
+    pages = _free_ports(workers)
+    if yarn:
+        progress("starting the ResourceManager and NodeManagers")
+        start.resourcemanager()
+        for i, page in enumerate(pages):
+            start.nodemanager(i, cores, _megabytes(memory), page)
+        return
+    progress("starting the Spark master and workers")
+    start.master()
+    # A worker that does not find its master waits for 5 s before it tries again.
+    _wait(start, "the Spark master", lambda: _answers(start.ports["master"]))
+    for i, page in enumerate(pages):
+        start.worker(i, cores, memory, page)
+
+
+def down(folder: Path, delete: bool = False) -> list[str]:
+    """Stop the cluster of a folder; returns the names of what was stopped.
+
+    delete: its data too. Raises InputError when there is none.
+    """
+    folder = folder.resolve()
+    cluster = Cluster.load(folder)
+    if cluster is None:
+        raise InputError(f"there is no cluster in {folder}; `matching-spark cluster up` starts one")
+    stopped = [p.name for p in cluster.processes if p.alive]
+    _stop(cluster.processes)
+    (folder / STATE).unlink()
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    shutil.rmtree(folder / "conf", ignore_errors=True)
+    if delete:
+        (folder / PORTS).unlink(missing_ok=True)
+        for name in ("name", "logs", *(p.name for p in folder.glob("data-*"))):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    return stopped
+
+
+def _ports(folder: Path, free: bool) -> dict[str, int]:
+    """The ports of a cluster: those it had before. Raises StorageError when one was taken since."""
+    names = ("namenode", "namenode page", "master", "master page", *YARN_PORTS)
+    path = folder / PORTS
+    if not path.exists():
+        path.write_text(json.dumps(dict(zip(names, _free_ports(len(names)), strict=True))))
+    ports: dict[str, int] = json.loads(path.read_text())
+    taken = [f"{name} {port}" for name, port in ports.items() if free and _answers(port)]
+    if taken:
+        raise StorageError(
+            f"{folder} had ports that something else listens on now: {', '.join(taken)}; the "
+            "tables there name the NameNode's, so end what listens or use another --folder"
+        )
+    return ports
+
+
+def _megabytes(memory: str) -> int:
+    """2g, 512m as Spark writes it."""
+    found = re.fullmatch(r"(\d+)([mg])b?", memory.lower())
+    if not found:
+        raise UsageError(f"--worker-memory {memory}: write it as 2g or 512m")
+    return int(found[1]) * (1024 if found[2] == "g" else 1)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _get(url: str) -> Any | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
+
+
+def _jmx(page: str | None, bean: str) -> dict[str, Any] | None:
+    found = _get(f"{page}/jmx?qry=Hadoop:service=NameNode,name={bean}")
+    return found["beans"][0] if found and found["beans"] else None
+
+
+def _hdfs_ready(cluster: Cluster, datanodes: int) -> bool:
+    info = _jmx(cluster.process("namenode").page, "NameNodeInfo")
+    return bool(info and not info["Safemode"] and cluster.live_datanodes() == datanodes)
+
+
+def _wait(start: Daemons, what: str, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_S
+    while not ready():
+        for process in start.processes:
+            if not process.alive:
+                raise StorageError(f"{process.name} did not start; {tail(Path(process.log))}")
+        if time.monotonic() > deadline:
+            raise StorageError(
+                f"{what} did not come up within {START_S} s; the logs are in {start.folder}/logs"
+            )
+        time.sleep(0.2)
+
+
+def _stop(processes: tuple[Process, ...] | list[Process]) -> None:
+    """Ask each to end, and after STOP_S end it: the last started first, since it takes its leave of
+    those before it, and a NodeManager whose ResourceManager is gone waits for it."""
+    for process in reversed(processes):
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if process.alive:
+                with suppress(ProcessLookupError):  # it ended by itself since
+                    os.kill(process.pid, sign)
+            deadline = time.monotonic() + STOP_S
+            while process.alive and time.monotonic() < deadline:
+                time.sleep(0.1)

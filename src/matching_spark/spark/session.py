@@ -1,0 +1,271 @@
+"""Spark: conf/spark-defaults.conf found and applied, a session or a context, stopped at the end."""
+
+import logging
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from matching_spark import telemetry
+from matching_spark.config import Hadoop, Settings
+from matching_spark.errors import StorageError, UsageError
+from matching_spark.spark import loopback
+from matching_spark.spark.interrupts import cancel_jobs
+
+log = logging.getLogger(__name__)
+STARVED_S = 10
+
+
+def conf_dir() -> Path:
+    """Where spark-defaults.conf is: in SPARK_CONF_DIR, else in the project's own conf/."""
+    if named := os.environ.get("SPARK_CONF_DIR"):
+        return Path(named)
+    return project_conf_dir()
+
+
+def project_conf_dir() -> Path:
+    """The project's own conf/: in the wheel, or in the checkout."""
+    packaged = Path(__file__).parents[1] / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+def read_conf(file: Path) -> dict[str, str]:
+    """The keys and values of a file as spark-defaults.conf is written."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    # As java.util.Properties has it: a space, = or : between them, ! for a comment too.
+    said = [text for line in lines if (text := line.strip()) and text[0] not in "#!"]
+    pairs = [re.split(r"\s*[=:\s]\s*", text, maxsplit=1) for text in said]
+    return {key: value[0] if value else "" for key, *value in pairs}
+
+
+def start_session(settings: Settings | None = None) -> SparkSession:
+    """A SparkSession with conf/spark-defaults.conf and the settings' own Spark keys applied.
+
+    With a local master nobody else can reach it (loopback.py), nor the cluster of a later session
+    of this process: it has one JVM, which has one address. Raises StorageError when Spark or its
+    cluster cannot be started.
+    """
+    with _starting(settings or Settings()) as conf:
+        spark = SparkSession.builder.config(map=conf).getOrCreate()
+        spark.sparkContext.setLogLevel("ERROR")
+        return spark
+
+
+def start_context(settings: Settings | None = None) -> SparkContext:
+    """As start_session without Spark SQL, of no use to a search: one or two seconds less."""
+    with _starting(settings or Settings()) as conf:
+        context = SparkContext.getOrCreate(SparkConf().setAll(list(conf.items())))
+        context.setLogLevel("ERROR")
+        return context
+
+
+@contextmanager
+def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
+    # Read when the JVM starts, so they must stand before. Workers need the driver's interpreter.
+    os.environ["SPARK_CONF_DIR"] = str(conf_dir())
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    if shipped := settings.spark.conf.get("spark.pyspark.python"):
+        os.environ["PYSPARK_PYTHON"] = shipped  # Spark itself heeds the key in spark-submit alone
+    conf = {"spark.app.name": settings.spark.app_name}
+    if settings.spark.master:
+        conf["spark.master"] = settings.spark.master
+    profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
+    with _jvm_stderr() as said:
+        try:
+            conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
+            whole = _defaults() | conf
+            conf |= telemetry.of_executors() | loopback.private(whole)
+            with loopback.jvm_at((whole | conf).get("spark.driver.host")):
+                yield conf
+        except Exception as error:
+            raise StorageError(
+                f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "
+                "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
+                "packages"
+            ) from error
+
+
+def _defaults() -> dict[str, str]:
+    """What Spark has of every key before a session's own: as it will read it, or has read it."""
+    if SparkContext._gateway or "PYSPARK_GATEWAY_PORT" in os.environ:  # or spark-submit has
+        SparkContext._ensure_initialized()
+        return dict(SparkConf().getAll())
+    file = conf_dir() / "spark-defaults.conf"
+    return (read_conf(file) if file.exists() else {}) | loopback.submitted()
+
+
+def _hadoop(hadoop: Hadoop) -> dict[str, str]:
+    """The keys that the settings of HDFS stand for."""
+    keys = {}
+    if hadoop.conf_dir:
+        os.environ["HADOOP_CONF_DIR"] = hadoop.conf_dir
+        # Executors' Python reads HDFS itself, and finds a nameservice there.
+        keys["spark.executorEnv.HADOOP_CONF_DIR"] = hadoop.conf_dir
+    if hadoop.replication:
+        keys["spark.hadoop.dfs.replication"] = str(hadoop.replication)
+    if hadoop.block_bytes:
+        keys["spark.hadoop.dfs.blocksize"] = str(hadoop.block_bytes)
+    return keys
+
+
+@contextmanager
+def _jvm_stderr() -> Iterator[Callable[[], str]]:
+    """What the JVM says on stderr while it starts goes to a file: a page of resolved packages.
+
+    A process keeps the stderr that it was started with, so the file is the JVM's from then on.
+    Yields a function that gives the end of what it has said.
+    """
+    if log.isEnabledFor(logging.INFO):
+        yield lambda: ""
+        return
+    sys.stderr.flush()
+    ours = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+
+        def said() -> str:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            return file.read().decode(errors="replace").strip()
+
+        try:
+            yield said
+        finally:
+            os.dup2(ours, 2)
+            os.close(ours)
+
+
+@contextmanager
+def session(settings: Settings) -> Iterator[SparkSession]:
+    """A session that is stopped at the end, whatever the end is.
+
+    A job that no executor comes to do is named in the log: it waits, as it may for a queue.
+    """
+    with _stopped():
+        with _interrupts_held():
+            spark = start_session(settings)
+        with _cancelling(spark.sparkContext), _watched(spark.sparkContext):
+            yield spark
+
+
+@contextmanager
+def context(settings: Settings) -> Iterator[SparkContext]:
+    """As `session`, of start_context."""
+    with _stopped():
+        with _interrupts_held():
+            started = start_context(settings)
+        with _cancelling(started), _watched(started):
+            yield started
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """What was started of Spark is stopped at the end, also where it was started half-way."""
+    try:
+        yield
+    finally:
+        log.debug("stopping Spark")
+        if session := SparkSession.getActiveSession():
+            session.stop()
+        if context := SparkContext._active_spark_context:
+            context.stop()
+
+
+@contextmanager
+def _cancelling(spark: SparkContext) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt, whatever py4j makes of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def interrupted(number: int, frame: object) -> None:
+        came.append(number)
+        cancel_jobs(spark)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _watched(spark: SparkContext) -> Iterator[None]:
+    """Say every STARVED_S seconds that a job waits and no executor has come, until one has."""
+    over = threading.Event()
+
+    def watch() -> None:
+        waited = False
+        while not over.wait(STARVED_S):
+            try:
+                jobs = spark.statusTracker().getActiveJobsIds()
+                executors = spark._jsc.sc().getExecutorMemoryStatus().size() - 1  # and the driver
+            except Py4JError:  # Spark has ended; whoever waits for the job is told
+                return
+            if executors:
+                return
+            if jobs and waited:
+                log.warning(
+                    "no executor has come yet from %s; each asks for %s of memory "
+                    "(spark.executor.memory; on YARN spark.executor.memoryOverhead more) and %s "
+                    "cores (spark.executor.cores): what no worker has free is waited for, Ctrl-C "
+                    "ends it",
+                    spark.master,
+                    spark.getConf().get("spark.executor.memory", "1g"),
+                    spark.getConf().get("spark.executor.cores", "all"),
+                )
+            waited = bool(jobs)
+
+    if str(spark.master).startswith("local"):
+        yield
+        return
+    watcher = threading.Thread(target=watch, name="executors", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits the few seconds in which a JVM that is starting would outlive its Python."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: object) -> None:
+        held.append(number)
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is hold:  # Spark puts a handler of its own there
+            signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt

@@ -1,0 +1,87 @@
+"""A warehouse as a catalog of Spark SQL: made known to a session, and its posts table made."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from matching_spark import storage
+from matching_spark.config import Hadoop
+from matching_spark.domain.schema import COLUMNS
+from matching_spark.errors import StorageError
+from matching_spark.spark.failures import spark_errors
+from matching_spark.table.writer_lock import writing
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
+
+
+PROPERTY = "matching-spark."
+
+
+def quoted(text: str) -> str:
+    """A literal of Spark SQL, where a statement takes no parameter."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def register(uri: str, spark: "SparkSession") -> str:
+    """Make the warehouse known to Spark SQL as a catalog; returns the catalog's name."""
+    name = "lf_" + hashlib.sha256(uri.encode()).hexdigest()[:8]
+    key = f"spark.sql.catalog.{name}"
+    if spark.conf.get(key, None) is None:
+        jvm: Any = spark._jvm
+        try:
+            jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(
+                "org.apache.iceberg.spark.SparkCatalog"
+            )
+        except Exception:
+            raise StorageError(
+                "this Spark has no Iceberg: start it with SPARK_CONF_DIR at matching-spark's conf/ "
+                "(`matching-spark config` says where), or with its spark.jars.packages"
+            ) from None
+        spark.conf.set(f"{key}.type", "hadoop")
+        spark.conf.set(f"{key}.warehouse", uri)
+        if storage.is_local(uri):
+            # Its files are named without a scheme, which HADOOP_CONF_DIR would take for HDFS.
+            spark.conf.set(f"{key}.hadoop.fs.defaultFS", "file:///")
+        # A table kept from an earlier query does not know what other processes wrote since.
+        spark.conf.set(f"{key}.cache-enabled", "false")
+        spark.conf.set(key, "org.apache.iceberg.spark.SparkCatalog")
+    return name
+
+
+def create(uri: str, spark: "SparkSession", model: str, dimension: int, hadoop: Hadoop) -> None:
+    """Make the posts table of a warehouse, unless another process just has."""
+    catalog = register(uri, spark)
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    properties = {
+        "format-version": "2",
+        # Data files never change, so a shard once read stays valid; deletes are a mask.
+        "write.delete.mode": "merge-on-read",
+        "write.update.mode": "merge-on-read",
+        "write.merge.mode": "merge-on-read",
+        "write.delete.isolation-level": "serializable",
+        "write.update.isolation-level": "serializable",
+        "write.merge.isolation-level": "serializable",
+        # Vectors do not compress, and native reading is twice as fast without zstd.
+        "write.parquet.compression-codec": "uncompressed",
+        "write.distribution-mode": "hash",
+        "write.target-file-size-bytes": str(hadoop.target_file_bytes),
+        "write.metadata.metrics.column.post_id": "full",
+        "write.metadata.metrics.column.model": "full",
+        "write.metadata.metrics.column.description": "none",
+        "write.metadata.metrics.column.text_vector": "none",
+        "write.metadata.metrics.column.photos.element.vector": "none",
+        "write.metadata.delete-after-commit.enabled": "true",
+        PROPERTY + "format-version": str(FORMAT_VERSION),
+        PROPERTY + "model": model,
+        PROPERTY + "dimension": str(dimension),
+    }
+    listed = ", ".join(f"{quoted(k)} = {quoted(v)}" for k, v in properties.items())
+    with spark_errors(f"{uri} could not be made"), writing(uri, spark, hadoop.lock_wait_s):
+        spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
+            f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
+        )

@@ -1,0 +1,72 @@
+"""Commits that another writer may overtake: which failures mean that, and the one loop of tries."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from matching_spark.config import Hadoop
+from matching_spark.errors import StorageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
+# Another writer was first, or an undo took away what this one had read; in Iceberg's words.
+CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
+
+
+class Overtaken(StorageError):
+    """Writers overtook a step that tells so by its result."""
+
+
+def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
+    """Run a step, again with jittered and growing waits while others overtake it.
+
+    Raises what the step raised: at once what is no conflict, a conflict after
+    `hadoop.commit_retries` more tries.
+    """
+    for attempt in range(hadoop.commit_retries):
+        try:
+            step()
+            return
+        except Exception as error:
+            if not overtaken(error):
+                raise
+        wait_s = hadoop.commit_wait_s * 2 ** min(attempt, LONGEST)
+        time.sleep(random.uniform(0.6, 1.4) * wait_s)
+    step()
+
+
+def overtaken(error: Exception) -> bool:
+    """Whether it failed only since somebody else wrote meanwhile: worth another try."""
+    return isinstance(error, Overtaken) or any(word in str(error) for word in CONFLICTS)
+
+
+def swap(
+    spark: "SparkSession", name: str, base: str | None, change: Callable[[Any, Any], Any]
+) -> bool:
+    """Commit a change of a table's metadata itself, as PostsTable.swap has it, once.
+
+    name: the table's in Spark SQL. Returns False when anybody wrote since snapshot `base`.
+    """
+    from py4j.protocol import Py4JJavaError
+
+    jvm: Any = spark._jvm
+    session: Any = spark._jsparkSession
+    operations = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
+        session, name
+    ).operations()
+    now = operations.refresh()
+    current = now.currentSnapshot()
+    if (None if current is None else str(current.snapshotId())) != base:
+        return False
+    built = change(now, jvm.org.apache.iceberg.TableMetadata.buildFrom(now))
+    try:
+        # Fails when anybody has committed since `now` was read, and is not retried.
+        operations.commit(now, built.build())
+    except Py4JJavaError as error:
+        if "CommitFailedException" in str(error):
+            return False
+        raise StorageError(f"{name} could not be written: {error}") from error
+    return True

@@ -1,0 +1,388 @@
+"""Maintenance of a warehouse: compact its tables, and take back a mistaken import.
+
+A search reads the snapshot that it planned from, whose files stay until the snapshot expires: so
+long after it ceased to be the current one, not after it was written.
+"""
+
+import os
+import shlex
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import PurePath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.manifest import DataFileContent
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.layout import IMPORT, KEPT_PHOTO, STAGING
+from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.files import read_parquet
+from matching_spark.table.catalog import quoted
+from matching_spark.table.commits import Overtaken, retry
+from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
+from matching_spark.table.posts_table import PostsTable
+
+SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
+ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
+PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten seconds a core
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a compact would do now, from the posts table's metadata alone."""
+
+    small_files: int  # of data_files, that lie beside others of their kind and category
+    files_after: int
+    delete_files: int
+    deleted_rows: int
+    expiring_snapshots: int
+    expiring_bytes: int  # of data and delete files that only those snapshots need
+    waiting_snapshots: int  # older than the current one, not yet so old
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Compacted:
+    """What a compact did, over all tables of the warehouse; photos are of the posts."""
+
+    table: str
+    files_before: int = 0
+    files_after: int = 0
+    delete_files_before: int = 0
+    delete_files_after: int = 0
+    rewritten_files: int = 0
+    rewritten_bytes: int = 0
+    expired_snapshots: int = 0
+    orphan_files: int = 0
+    orphan_photos: int = 0
+    seconds: float = 0.0
+    snapshot: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def waiting(table: PostsTable) -> Waiting:
+    """What `compact` would gain and what still waits for `snapshot_keep`. No JVM."""
+    target = table.hadoop.target_file_bytes
+    files, deletes = _files(table)
+    beside: dict[tuple[str, str], list[int]] = defaultdict(list)
+    touched = 0
+    for file in table.plan():
+        if file.size_bytes < SMALL * target:
+            beside[file.kind, file.category].append(file.size_bytes)
+        else:
+            touched += bool(file.deletes)
+    groups = [sizes for sizes in beside.values() if len(sizes) > 1]
+    small = sum(len(sizes) for sizes in groups)
+    expiring = _expiring(table, table.hadoop.snapshot_keep)
+    others = [s.snapshot_id for s in table.metadata.snapshots() if s.snapshot_id not in expiring]
+    kept = _reachable(table, others)
+    gone = {u: b for u, b in _reachable(table, sorted(expiring)).items() if u not in kept}
+    return Waiting(
+        small_files=small,
+        files_after=len(files) - small + sum(-(-sum(sizes) // target) for sizes in groups),
+        delete_files=len(deletes),
+        deleted_rows=sum(deletes.values()),
+        expiring_snapshots=len(expiring),
+        expiring_bytes=sum(gone.values()),
+        waiting_snapshots=max(0, len(others) - 1),
+    )
+
+
+def compact(table: PostsTable, progress: Progress = lambda what: None) -> Compacted:
+    """Rewrite small files with deletes folded in, expire old snapshots, remove what none names.
+
+    Searches and writers go on. What a search may still read stays for `hadoop.snapshot_keep`.
+    Raises StorageError when writers overtake it again and again; what it committed stays.
+    """
+    assert table.spark is not None
+    start = time.perf_counter()
+    for name in tables(table.uri):
+        _check_own(table.uri, name)
+    run = _Compact(table, Compacted(table.uri), progress)
+    with spark_errors(f"{table.uri} could not be compacted"):
+        run.all()
+    run.report.seconds = time.perf_counter() - start
+    run.report.snapshot = table.snapshot
+    return run.report
+
+
+class _Compact:
+    def __init__(self, table: PostsTable, report: Compacted, progress: Progress) -> None:
+        assert table.spark is not None
+        self.table = table
+        self.spark = table.spark
+        self.report = report
+        self.progress = progress
+        self.catalog = table.name.rpartition(".")[0]
+        self.keep = table.hadoop.snapshot_keep
+
+    def all(self) -> None:
+        self.table.refresh()
+        files, deletes = _files(self.table)
+        self.report.files_before, self.report.delete_files_before = len(files), len(deletes)
+        self._target()
+        self.progress("rewriting small files and folding deletes in")
+        self._rewrite("posts")
+        self.progress(f"expiring snapshots older than {self.keep}")
+        self._again(self._expire, "posts")
+        for name in tables(self.table.uri):  # matches, decisions and what else is kept
+            if name != "posts":
+                self._rewrite(name)
+                self._again(self._expire, name)
+        self.progress("removing photos that no post names")
+        self._photos()
+        self._staging()
+        self.table.refresh()
+        files, deletes = _files(self.table)
+        self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
+
+    def _again(self, step: Callable[..., None], *arguments: str) -> None:
+        """Run a step, each of which may run twice; once more when a writer overtook it."""
+        retry(lambda: step(*arguments), self.table.hadoop)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """The warehouse's only writer, of a table that still is one of this place."""
+        with self.table.writing():
+            current_metadata(self.table.uri, name)
+            yield
+
+    def _target(self) -> None:
+        """What writers write from now on has the size that the settings name."""
+        name, target = "write.target-file-size-bytes", str(self.table.hadoop.target_file_bytes)
+        if self.table.metadata.properties.get(name) != target:
+            with self.table.writing():
+                self.spark.sql(
+                    f"ALTER TABLE {self.table.name} SET TBLPROPERTIES ('{name}'='{target}')"
+                )
+
+    def _rewrite(self, name: str) -> None:
+        for part in _parts(self.table) if name == "posts" else [""]:
+            self._again(self._rewrite_part, name, part)
+        if name == "posts" and self.report.delete_files_before:
+            # What is left of them speaks of files that are no more.
+            self._again(self._rewrite_deletes, name)
+
+    def _rewrite_deletes(self, name: str) -> None:
+        self._call("rewrite_position_delete_files", name, {"rewrite-all": "true"})
+
+    def _rewrite_part(self, name: str, where: str) -> None:
+        options = {
+            "target-file-size-bytes": str(self.table.hadoop.target_file_bytes),
+            "min-input-files": "2",
+            "delete-file-threshold": "1",
+            # Each commit that a writer does not overtake stays, and a killed compact keeps it.
+            "partial-progress.enabled": "true",
+        }
+        done = self._call("rewrite_data_files", name, options, where)
+        self.report.rewritten_files += done["rewritten_data_files_count"]
+        self.report.rewritten_bytes += done["rewritten_bytes_count"]
+        if done["failed_data_files_count"]:
+            raise Overtaken(
+                f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
+                "rewritten, writers overtook each try; run compact again when they rest"
+            )
+
+    def _expire(self, name: str) -> None:
+        from pyspark.sql import functions as F
+
+        table = self.table
+        if name == "posts":
+            table.refresh()
+            ids = _expiring(table, self.keep)
+        else:
+            at = F.expr("unix_millis(made_current_at) / 1000")
+            history = self.spark.table(f"{self.catalog}.{name}.history").orderBy("made_current_at")
+            ended = _ended([tuple(row) for row in history.select(at, "snapshot_id").collect()])
+            cutoff = time.time() - self.keep.total_seconds()
+            ids = {snapshot for snapshot, end in ended.items() if end < cutoff}
+        if ids:
+            listed = ", ".join(f"{i}L" for i in sorted(ids))
+            with self._writing(name):
+                self.spark.sql(
+                    f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
+                    # These and no others: Iceberg's own age counts from when one was written.
+                    f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
+                    f"snapshot_ids => ARRAY({listed}))"
+                ).collect()
+            self.report.expired_snapshots += len(ids)
+        current = current_metadata(self.table.uri, name)
+        age = max(self.keep.total_seconds(), ORPHAN_S) + 60
+        before_s = time.time() - age
+        if current is not None:  # what is younger than that a writer may be about to name
+            before_s = min(before_s, current.metadata.last_updated_ms / 1000)
+        before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
+        _check_own(self.table.uri, name)
+        removed = self.spark.sql(
+            f"CALL {self.catalog}.system.remove_orphan_files(table => '{name}', "
+            # As it was opened, and as a URI: else it would be listed on HADOOP_CONF_DIR's HDFS.
+            f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
+            f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
+        ).collect()
+        self.report.orphan_files += len(removed)
+
+    def _photos(self) -> None:
+        """Remove kept photos that no post of any snapshot and nothing staged names."""
+        from pyspark.sql import functions as F
+
+        folder = self.table.photos
+        cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
+        old = [
+            uri
+            for uri, written in (storage.walk_times(folder) if storage.exists(folder) else ())
+            if written < cutoff and KEPT_PHOTO.fullmatch(PurePath(uri).name)
+        ]
+        if not old:
+            return
+        files = self.spark.table(f"{self.table.name}.all_data_files").where("content = 0")
+        paths = [storage.recorded(row[0]) for row in files.select("file_path").distinct().collect()]
+        names = [PurePath(uri).stem for uri in old]
+        orphans = self.spark.createDataFrame(pa.table({"uri": old, "sha256": names}))
+        if paths:
+            named = read_parquet(self.spark, paths).select(
+                F.explode("photos.sha256").alias("sha256")
+            )
+            orphans = orphans.join(named, "sha256", "left_anti")
+        staged = set(_staged(self.table.uri))
+        for row in orphans.collect():
+            written = storage.written(row["uri"])
+            # Written again since it was listed: an ingest is about to name it.
+            if row["sha256"] not in staged and written is not None and written < cutoff:
+                storage.remove(row["uri"])
+                self.report.orphan_photos += 1
+
+    def _staging(self) -> None:
+        """Remove what imports of vectors that were killed have left."""
+        folder = storage.join(self.table.uri, STAGING)
+        cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
+        for name in storage.folders(folder) if storage.exists(folder) else ():
+            left = storage.join(folder, name)
+            if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
+                storage.remove(left)
+
+    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> Any:
+        listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
+        which = f", where => {quoted(where)}" if where else ""
+        statement = (
+            f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
+            f"options => map({listed}){which})"
+        )
+        with self._writing(name):
+            try:
+                return self.spark.sql(statement).collect()[0]
+            except Exception as error:
+                whole = f"{self.table.uri}/{name}"
+                raise StorageError(f"{whole}: {procedure} failed: {error}") from error
+
+
+def _parts(table: PostsTable) -> list[str]:
+    """Conditions that part the table into some PART_BYTES each, of whole kinds and categories.
+
+    On a folder a part's rewriting keeps other writers out; between two parts their turn comes.
+    """
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    for file in table.plan():
+        sizes[file.kind, file.category] += file.size_bytes
+    if sum(sizes.values()) <= PART_BYTES:
+        return [""]
+    parts: list[list[str]] = []
+    room = 0
+    for (kind, category), size in sorted(sizes.items()):
+        if size > room:
+            parts.append([])
+            room = PART_BYTES
+        room -= size
+        parts[-1].append(f"(kind = {quoted(kind)} AND category = {quoted(category)})")
+    return [" OR ".join(part) for part in parts]
+
+
+def _ended(log: list[tuple[float, int]]) -> dict[int, float]:
+    """snapshot -> when it ceased to be the current one, of a log of (seconds, snapshot)."""
+    ended = {}
+    for (_, snapshot), (at, _) in pairwise(log):
+        ended[snapshot] = at
+    if log:
+        ended.pop(log[-1][1], None)  # the current one, also when an undo came back to it
+    return ended
+
+
+def _expiring(table: PostsTable, keep: timedelta) -> set[int]:
+    """The snapshots that no search can still be reading."""
+    metadata = table.metadata.metadata
+    log = [(entry.timestamp_ms / 1000, entry.snapshot_id) for entry in metadata.snapshot_log]
+    ended = _ended(log)
+    refs = {ref.snapshot_id for ref in metadata.refs.values()}
+    cutoff = time.time() - keep.total_seconds()
+    return {
+        s.snapshot_id
+        for s in metadata.snapshots
+        # One that never was the table's (of a branch) counts from when it was written.
+        if s.snapshot_id not in refs and ended.get(s.snapshot_id, s.timestamp_ms / 1000) < cutoff
+    }
+
+
+def _files(table: PostsTable) -> tuple[dict[str, int], dict[str, int]]:
+    """(data file -> bytes, delete file -> rows) of the current snapshot."""
+    data: dict[str, int] = {}
+    deletes: dict[str, int] = {}
+    current = table.metadata.current_snapshot()
+    for file in live_files(table.metadata, [] if current is None else [current.snapshot_id]):
+        if file.content == DataFileContent.DATA:
+            data[file.file_path] = file.file_size_in_bytes
+        else:
+            deletes[file.file_path] = file.record_count
+    return data, deletes
+
+
+def _reachable(table: PostsTable, snapshots: list[int]) -> dict[str, int]:
+    return {f.file_path: f.file_size_in_bytes for f in live_files(table.metadata, snapshots)}
+
+
+def _check_own(uri: str, name: str) -> None:
+    """Raise StorageError for a table whose orphans cannot be told from other tables' files.
+
+    Iceberg takes for an orphan what lies in the folder and is named by no snapshot, to the letter:
+    a file that is named by another way to it (a link) would be one.
+    """
+    metadata = current_metadata(uri, name)
+    if metadata is None:
+        return
+    folder = storage.join(uri, name)
+    if storage.is_local(folder):
+        for at, folders, files in os.walk(folder):
+            for link in (os.path.join(at, each) for each in (*folders, *files)):
+                if os.path.islink(link):
+                    raise StorageError(
+                        f"{link} is a link: what is removed as an orphan could be another table's; "
+                        "put the files themselves there (a bind mount will do), then compact"
+                    )
+    for place in named_files(metadata):
+        if not place.startswith(f"{folder}/"):
+            raise StorageError(
+                f"{folder} names {place}, which does not lie there: what is an orphan cannot be "
+                f"told; `matching-spark adopt --table {shlex.quote(uri)}` names its files anew"
+            )
+
+
+def _staged(uri: str) -> Iterator[str]:
+    """The sha256 of every photo that a job has staged and not committed."""
+    folder = storage.join(uri, STAGING)
+    for file in storage.walk(folder) if storage.exists(folder) else ():
+        if file.endswith(".parquet") and f"/{IMPORT}" not in file:
+            with storage.open_input(file) as stream:
+                for key in pq.read_table(stream, columns=["key"])["key"].to_pylist():
+                    if key.startswith("photo:"):
+                        yield key.removeprefix("photo:")

@@ -1,0 +1,138 @@
+"""A table's metadata as Iceberg's Hadoop catalog lays it out, read without a JVM.
+
+The metadata name every file by its whole place. So a table is one only where it was made: a copy
+would read, and its maintenance remove, the files of the table that it was copied from.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from pyiceberg.catalog.noop import NoopCatalog
+from pyiceberg.io import FileIO
+from pyiceberg.manifest import DataFile
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table import StaticTable
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.table.iceberg_io import StorageFile, StorageFileIO
+
+VERSION = re.compile(r"/v(\d+)\.metadata\.json$")
+
+
+def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
+    """The newest metadata of the table `name` of a warehouse, or None when there is no table.
+
+    Raises StorageError where they speak of a table in another place.
+    """
+    path = newest(uri, name)
+    if path is None:
+        return None
+    table = load_metadata(path)
+    made = made_at(table)
+    if not is_at(made, uri, name):
+        unknown = "" if storage.is_local(made) else ", or that is a name for it unknown here"
+        raise StorageError(
+            f"{uri} was moved or copied from {storage.parent(made)}{unknown}: the metadata of its "
+            f"{name} name the files there, so it is neither read nor written; `matching-spark "
+            f"adopt --table {shlex.quote(uri)}` makes it a table of its own, with the rows that it "
+            "has now"
+        )
+    return table
+
+
+def load_metadata(path: str, io: FileIO | None = None) -> StaticTable:
+    """A table as one metadata file has it. io: how the files that it names are read."""
+    # Not by StaticTable.from_metadata: it would import whatever class the table's properties name.
+    return StaticTable(
+        identifier=("static-table", path),
+        metadata=FromInputFile.table_metadata(StorageFile(path)),
+        metadata_location=path,
+        io=io or StorageFileIO(),
+        catalog=NoopCatalog("static-table"),
+    )
+
+
+def newest(uri: str, name: str) -> str | None:
+    """The place of the newest metadata file, whatever it says; None when there is no table."""
+    folder = storage.join(uri, name, "metadata")
+    number = _hinted(folder)
+    if number is None or not storage.exists(storage.join(folder, f"v{number}.metadata.json")):
+        # A commit deletes the hint and renames a new one to its place: in between there is none.
+        # A copy that was taken meanwhile has none, or one of a version that it lacks.
+        number = _latest(folder)
+    if number is None:
+        return None
+    # A writer that died between the commit and the hint leaves the hint behind the truth.
+    while storage.exists(storage.join(folder, f"v{number + 1}.metadata.json")):
+        number += 1
+    return storage.join(folder, f"v{number}.metadata.json")
+
+
+def made_at(table: StaticTable) -> str:
+    """The place of a table as its metadata say it, in the spelling that its files' names have."""
+    return storage.recorded(table.metadata.location.rstrip("/"))
+
+
+def is_at(made: str, uri: str, name: str) -> bool:
+    """Whether a table made at `made` is the table `name` of the warehouse at `uri`.
+
+    Both folders are compared: a link to another warehouse's posts is not a warehouse.
+    """
+    return storage.same_place(made, storage.join(uri, name)) and storage.same_place(
+        storage.parent(made), uri
+    )
+
+
+def version(table: StaticTable) -> tuple[Any, ...]:
+    """What tells one state from another, also where a folder was replaced by a copy."""
+    state = table.metadata
+    return table.metadata_location, state.table_uuid, state.last_updated_ms
+
+
+def tables(uri: str) -> list[str]:
+    """The names of the tables that lie in a warehouse, posts last; none where there is none."""
+    folders = storage.folders(uri) if storage.exists(uri) else []
+    found = [name for name in folders if newest(uri, name) is not None]
+    return sorted(found, key=lambda name: (name == "posts", name))
+
+
+def live_files(metadata: StaticTable, snapshots: list[int]) -> Iterator[DataFile]:
+    """The data and delete files of some snapshots, each manifest read once."""
+    seen: set[str] = set()
+    for number in snapshots:
+        snapshot = metadata.snapshot_by_id(number)
+        for manifest in snapshot.manifests(metadata.io) if snapshot is not None else ():
+            if manifest.manifest_path not in seen:
+                seen.add(manifest.manifest_path)
+                for entry in manifest.fetch_manifest_entry(metadata.io):
+                    yield entry.data_file
+
+
+def named_files(metadata: StaticTable) -> Iterator[str]:
+    """The place of every file that any snapshot of a table names, and of its metadata's log."""
+    state = metadata.metadata
+    locations = [entry.metadata_file for entry in state.metadata_log]
+    for snapshot in state.snapshots:
+        manifests = snapshot.manifests(metadata.io)
+        locations += [snapshot.manifest_list, *(m.manifest_path for m in manifests)]
+    files = live_files(metadata, [s.snapshot_id for s in state.snapshots])
+    return map(storage.recorded, chain(locations, (file.file_path for file in files)))
+
+
+def _hinted(folder: str) -> int | None:
+    """The version that the hint names, which is there or was; None without a hint."""
+    try:
+        hint = storage.read_bytes(storage.join(folder, "version-hint.text"))
+    except FileNotFoundError:
+        return None
+    return int(hint) if hint.strip().isdigit() else None
+
+
+def _latest(folder: str) -> int | None:
+    """The highest version that is there; None where there is no table."""
+    names = map(VERSION.search, storage.walk(folder) if storage.exists(folder) else ())
+    return max((int(name[1]) for name in names if name), default=None)

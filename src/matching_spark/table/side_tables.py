@@ -1,0 +1,52 @@
+"""The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
+
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.spark.failures import spark_errors
+from matching_spark.table.metadata import current_metadata
+from matching_spark.table.posts_table import PostsTable
+
+
+def name_of(table: PostsTable, name: str) -> str:
+    """The name in Spark SQL of the table that stands beside the posts."""
+    return f"{table.name.rpartition('.')[0]}.{name}"
+
+
+def ensure(table: PostsTable, name: str, schema: str) -> str:
+    """Make the table unless it is there; returns its name in Spark SQL."""
+    whole = name_of(table, name)
+    if current_metadata(table.uri, name) is not None:
+        return whole
+    assert table.spark is not None
+    with spark_errors(f"{whole} could not be made"), table.writing():
+        table.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {whole} ({schema}) USING iceberg "
+            "TBLPROPERTIES ('format-version'='2')"
+        )
+    return whole
+
+
+def append(table: PostsTable, name: str, schema: str, rows: list[tuple[Any, ...]]) -> None:
+    """Append rows; when this returns they are stored."""
+    whole = ensure(table, name, schema)
+    assert table.spark is not None
+    with spark_errors(f"{whole} could not be written"), table.writing():
+        table.spark.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
+
+
+def read(uri: str, name: str) -> list[dict[str, Any]]:
+    """Every row; none where there is no such table. Raises StorageError for one with deletes."""
+    metadata = current_metadata(uri, name)
+    if metadata is None or metadata.current_snapshot() is None:
+        return []
+    rows: list[dict[str, Any]] = []
+    for task in metadata.scan().plan_files():
+        if task.delete_files:
+            raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
+        with storage.open_input(storage.recorded(task.file.file_path)) as stream:
+            rows += pq.ParquetFile(stream).read(use_threads=False).to_pylist()
+    return rows

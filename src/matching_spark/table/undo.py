@@ -1,0 +1,76 @@
+"""Undo: the table again what it was at an earlier snapshot, in one commit that can be undone."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from matching_spark.errors import InputError, StorageError
+from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.posts_table import PostsTable
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What an undo did: `undone` can be had back by `undo` of it until `compact` expires it."""
+
+    table: str
+    snapshot: str
+    undone: str
+    commits: int
+    posts_before: int
+    posts_after: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def undo(table: PostsTable, snapshot: str) -> Undone:
+    """Make the table again what it was at `snapshot`; what came after it is taken back.
+
+    Raises InputError for a snapshot that there is none of, StorageError when somebody wrote
+    meanwhile: then nothing has changed.
+    """
+    table.refresh()
+    check_undo(table, snapshot)
+    undone = table.snapshot
+    assert undone is not None
+    line = table.snapshots
+    commits = line.index(snapshot) if snapshot in line else 0
+    before = _posts(table, undone)
+    if snapshot != undone and not table.swap(
+        undone, lambda now, builder: builder.setBranchSnapshot(int(snapshot), "main")
+    ):
+        raise StorageError(
+            f"{table.uri} was written to meanwhile, nothing was taken back; look at what came "
+            "(`matching-spark status`) and run it again"
+        )
+    return Undone(table.uri, snapshot, undone, commits, before, _posts(table, snapshot))
+
+
+def check_undo(table: PostsTable, snapshot: str) -> None:
+    """Raise InputError, naming those that there are, for a snapshot that `undo` cannot go to."""
+    known = _undoable(table)
+    if snapshot not in known:
+        raise InputError(
+            f"{table.uri} has no snapshot {snapshot} to go back to; there are: "
+            f"{', '.join(known) or 'none'}"
+        )
+
+
+def _undoable(table: PostsTable) -> list[str]:
+    """Every state of the present model that there still is, undone ones too, the newest first."""
+    metadata = table.metadata.metadata
+    there = {s.snapshot_id for s in metadata.snapshots}
+    log = [entry.snapshot_id for entry in metadata.snapshot_log]
+    first = metadata.properties.get(PROPERTY + "model-snapshot")
+    if first is not None and int(first) in log:
+        log = log[log.index(int(first)) :]
+    return [str(i) for i in dict.fromkeys(reversed(log)) if i in there]
+
+
+def _posts(table: PostsTable, snapshot: str) -> int:
+    at = table.metadata.snapshot_by_id(int(snapshot))
+    summary = at.summary if at is not None else None
+    if summary is None:
+        return 0
+    totals = (int(summary[f"total-{what}"] or 0) for what in ("records", "position-deletes"))
+    return next(totals) - next(totals)

@@ -1,0 +1,198 @@
+"""One writer at a time in a warehouse on a folder, whichever process and table it writes.
+
+Iceberg commits by a rename that must fail where the file is there. On HDFS it does; on a folder it
+replaces, and of two writers that both rename version 7 one is lost although both were told yes. So
+writers take turns. The JVM that renames holds the lock itself, by the kernel: when its Python is
+killed it may still rename, and until it has ended nobody else does. Nothing is left to clean up.
+
+Writers that do not know of the lock (another engine on the same folder) are not kept out.
+"""
+
+import fcntl
+import logging
+import os
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.spark.interrupts import held_back
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+FILE = ".writer.lock"  # in the warehouse; who holds it writes a line into it
+NEXT, WRITER = 0, 1  # its bytes: who comes next waits holding the first, so that turns are taken
+POLL_S = (0.005, 0.05)  # between two tries: at first, and at most
+SAY_S = 2.0  # after this long a wait is logged, and again after every 20 times as long
+TryLock = Callable[
+    [int], Callable[[], object] | None
+]  # a byte -> what unlocks it; None: it is held
+
+
+class _Turn:
+    """A folder's lock between the threads of this process, and how often its holder has it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.depth = 0
+
+
+_turns: defaultdict[tuple[int, int], _Turn] = defaultdict(_Turn)  # as the kernel's, of a process
+
+
+def writing(uri: str, spark: "SparkSession | None", wait_s: float) -> AbstractContextManager[None]:
+    """Be the only writer of a warehouse for a while; of one on HDFS nothing has to be done.
+
+    spark: whose JVM commits; None: this process does. Ctrl-C is heard when the JVM has answered.
+    Raises StorageError when another process does not end its own turn within wait_s.
+    """
+    return _writing(uri, spark, wait_s) if storage.is_local(uri) else nullcontext()
+
+
+@contextmanager
+def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[None]:
+    with _explained(uri):
+        os.makedirs(uri, exist_ok=True)
+        state = os.stat(uri)
+    path = os.path.join(os.path.realpath(uri), FILE)
+    deadline = time.monotonic() + wait_s
+    turn = _turns[state.st_dev, state.st_ino]
+    if not turn.lock.acquire(timeout=wait_s):
+        raise _busy(path, wait_s)
+    try:
+        unlock = None if turn.depth else _lock(path, spark, deadline, wait_s)
+        turn.depth += 1
+        try:
+            with held_back(None if spark is None else spark.sparkContext):
+                yield
+        finally:
+            turn.depth -= 1
+            if unlock is not None:
+                unlock()
+    finally:
+        turn.lock.release()
+
+
+@contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """What opening or locking a file raises becomes a StorageError."""
+    from py4j.protocol import Py4JError
+
+    try:
+        yield
+    except (OSError, Py4JError) as error:
+        raise StorageError(
+            f"{place} cannot be locked for writing ({str(error).strip().splitlines()[0]}): a table "
+            "is written in a folder that one may write to, on a file system that has locks"
+        ) from error
+
+
+def _lock(
+    path: str, spark: "SparkSession | None", deadline: float, wait_s: float
+) -> Callable[[], object]:
+    """Wait for the lock; returns what ends it."""
+    while True:
+        with _explained(path):
+            _make(path)
+            opened = os.stat(path).st_ino
+            try_lock, close = _by_this_process(path) if spark is None else _by_jvm(path, spark)
+        try:
+            unlock_next = _wait(try_lock, NEXT, path, deadline, wait_s)
+            _wait(try_lock, WRITER, path, deadline, wait_s)
+            unlock_next()
+            with suppress(FileNotFoundError):
+                if os.stat(path).st_ino == opened:
+                    return close
+        except BaseException:
+            close()
+            raise
+        close()  # somebody has removed the file meanwhile, and others lock a new one
+
+
+def _by_jvm(path: str, spark: "SparkSession") -> tuple[TryLock, Callable[[], object]]:
+    jvm: Any = spark._jvm
+    file = jvm.java.io.RandomAccessFile(path, "rw")
+    channel = file.getChannel()
+
+    def try_lock(byte: int) -> Callable[[], object] | None:
+        lock = channel.tryLock(byte, 1, False)
+        if lock is not None and byte == WRITER:
+            with suppress(OSError):  # whose it is is a courtesy
+                Path(path).write_text(_self(), "utf-8")
+        return None if lock is None else lock.release
+
+    return try_lock, file.close
+
+
+def _by_this_process(path: str) -> tuple[TryLock, Callable[[], object]]:
+    file = os.open(path, os.O_RDWR)
+
+    def try_lock(byte: int) -> Callable[[], object] | None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except BlockingIOError:
+            return None
+        if byte == WRITER:
+            with suppress(OSError):
+                os.ftruncate(file, 0)
+                os.pwrite(file, _self().encode(), 0)  # to open and close it again would unlock it
+        return lambda: fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
+
+    return try_lock, lambda: os.close(file)
+
+
+def _wait(
+    try_lock: TryLock, byte: int, path: str, deadline: float, wait_s: float
+) -> Callable[[], object]:
+    say = time.monotonic() + SAY_S
+    pause, longest = POLL_S
+    while True:
+        with _explained(path):
+            unlock = try_lock(byte)
+        if unlock is not None:
+            return unlock
+        now = time.monotonic()
+        if now > deadline:
+            raise _busy(path, wait_s)
+        if now > say:
+            say = now + 20 * SAY_S
+            log.warning(
+                "waiting for %s, which writes to %s; for at most %.0f s (hadoop.lock_wait_s)",
+                _holder(path),
+                os.path.dirname(path),
+                deadline - now,
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, longest)
+
+
+def _busy(path: str, wait_s: float) -> StorageError:
+    return StorageError(
+        f"{os.path.dirname(path)} has been written to by {_holder(path)} for more than "
+        f"{wait_s:g} s; run it again when that has ended, or wait longer by hadoop.lock_wait_s"
+    )
+
+
+def _self() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}\n"
+
+
+def _holder(path: str) -> str:
+    with suppress(OSError):
+        return Path(path).read_text("utf-8").strip() or "another process"
+    return "another process"
+
+
+def _make(path: str) -> None:
+    """The lock's file, which whoever may write to the folder may lock."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.chmod(path, os.stat(os.path.dirname(path)).st_mode & 0o666)
