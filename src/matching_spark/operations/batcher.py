@@ -62,7 +62,7 @@ class QueryBatcher:
         key = (replace(request, queries=(), not_before=(), fusion=None), snapshot, weights)
         with self._change:
             if self._closed:
-                raise RuntimeError("the gatherer is closed")
+                raise RuntimeError("the batcher is closed")
             block = self._blocks.setdefault(key, _Block())
             block.add(request, future)
             self._waiting += len(request.queries)
