@@ -180,6 +180,6 @@ def python() -> str:
     import matching_spark
 
     lines = ["# Python", "", "`from matching_spark import ...`:", ""]
-    for name in matching_spark.__all__:
-        lines += [f"::: matching_spark.{matching_spark._HOMES[name]}.{name}", ""]
+    for name, home in sorted(matching_spark.HOME_OF.items()):
+        lines += [f"::: matching_spark.{home}.{name}", ""]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """README and site as a new user takes them: commands and examples run, links lead somewhere."""
 
 import importlib
+import importlib.metadata
 import itertools
 import json
 import os
@@ -144,8 +145,13 @@ def test_the_house_is_shown_as_it_is() -> None:
 
 
 def test_public_names() -> None:
-    for name in matching_spark.__all__:
+    """What types see, what is imported when it is asked for, and what there is, are the same."""
+    names = set(matching_spark.__all__)
+    assert names == {*matching_spark.HOME_OF, "__version__"}
+    for name in names - {"__version__"}:
         assert getattr(matching_spark, name).__name__ == name
+    assert matching_spark.__version__ == importlib.metadata.version("matching-spark")
+    assert (Path(matching_spark.__file__).parent / "py.typed").is_file()
     with pytest.raises(AttributeError):
         _ = matching_spark.nothing
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from matching_spark import telemetry
 
 if TYPE_CHECKING:
-    from matching_spark.config import Settings
-    from matching_spark.domain.posts import Filters, Post
+    from matching_spark.config import Settings, load_settings
+    from matching_spark.domain.posts import Filters, Post, Reject
     from matching_spark.domain.results import Match, SearchResult
     from matching_spark.embed.clip import ClipModel
     from matching_spark.errors import (
@@ -15,56 +15,76 @@ if TYPE_CHECKING:
         MatchingError,
         ModelError,
         PhotoError,
+        RemoteError,
         StorageError,
         UsageError,
     )
+    from matching_spark.ingest.pipeline import ingest_posts
+    from matching_spark.matching.matcher import MatchRules
+    from matching_spark.score.ranking import Calibration
     from matching_spark.similarity_engine import Query, SimilarityEngine
+    from matching_spark.sources import read_posts
     from matching_spark.spark.session import start_session
     from matching_spark.table.posts_table import PostsTable
+
+    __version__: str
 
 telemetry.turn_off()
 
 __all__ = [
+    "Calibration",
     "ClipModel",
     "Filters",
     "InputError",
     "Match",
+    "MatchRules",
     "MatchingError",
     "ModelError",
     "PhotoError",
     "Post",
     "PostsTable",
     "Query",
+    "Reject",
+    "RemoteError",
     "SearchResult",
     "Settings",
     "SimilarityEngine",
     "StorageError",
     "UsageError",
+    "__version__",
+    "ingest_posts",
+    "load_settings",
+    "read_posts",
     "start_session",
 ]
 
+# Where the public names live: `__all__` lists them for those who read types, a test holds the two.
 _HOMES = {
-    "ClipModel": "embed.clip",
-    "Filters": "domain.posts",
-    "InputError": "errors",
-    "Match": "domain.results",
-    "MatchingError": "errors",
-    "ModelError": "errors",
-    "PhotoError": "errors",
-    "Post": "domain.posts",
-    "PostsTable": "table.posts_table",
-    "Query": "similarity_engine",
-    "SearchResult": "domain.results",
-    "Settings": "config",
-    "SimilarityEngine": "similarity_engine",
-    "StorageError": "errors",
-    "UsageError": "errors",
-    "start_session": "spark.session",
+    "config": ("Settings", "load_settings"),
+    "domain.posts": ("Filters", "Post", "Reject"),
+    "domain.results": ("Match", "SearchResult"),
+    "embed.clip": ("ClipModel",),
+    "errors": (
+        *("InputError", "MatchingError", "ModelError", "PhotoError"),
+        *("RemoteError", "StorageError", "UsageError"),
+    ),
+    "ingest.pipeline": ("ingest_posts",),
+    "matching.matcher": ("MatchRules",),
+    "score.ranking": ("Calibration",),
+    "similarity_engine": ("Query", "SimilarityEngine"),
+    "sources": ("read_posts",),
+    "spark.session": ("start_session",),
+    "table.posts_table": ("PostsTable",),
 }
+HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for: a Spark task needs few of them."""
-    if name not in _HOMES:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("matching-spark")
+    if name not in HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{HOME_OF[name]}"), name)
