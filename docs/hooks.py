@@ -86,7 +86,7 @@ def commands() -> str:
 
 
 def settings() -> str:
-    """Every setting with its default and the reason that stands beside it in config.py."""
+    """Every setting with its default and its description."""
     from matching_spark import config
 
     lines = [
@@ -121,7 +121,7 @@ def _setting(kind: type[BaseModel], name: str, whole: str) -> str:
         text = text.replace(str(Path.home()), "~")
     if len(text) > 60:
         text = f"{text[:57]}..."
-    reason = _comment(inspect.getsource(kind), name)
+    reason = (kind.model_fields[name].description or "").replace("|", "\\|")
     return f"| `{whole}` | {f'`{text}`' if text else 'none'} | {reason} |"
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from matching_spark.config import load_settings
+from matching_spark.config import Settings, load_settings
 from matching_spark.errors import UsageError
 
 
@@ -58,3 +59,16 @@ def test_secrets_are_masked() -> None:
     values = {o.name: o.value for o in origins}
     assert "hunter2" not in str(values)
     assert values["spark.conf.spark.ui.port"] == "1"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """The reference of settings is made of these."""
+    groups = [
+        field.annotation
+        for field in Settings.model_fields.values()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    ]
+    assert len(groups) == 10
+    for group in groups:
+        assert group.__doc__
+        assert all(field.description for field in group.model_fields.values()), group

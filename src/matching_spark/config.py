@@ -48,123 +48,203 @@ class _Group(BaseModel):
 class Hadoop(_Group):
     """HDFS and the table's layout on it."""
 
-    conf_dir: str | None = None  # HADOOP_CONF_DIR when not given
-    # One HDFS block: a task reads a file in a second or two, and a NameNode holds few of them.
-    target_file_bytes: int = Field(default=128 << 20, ge=1 << 20)
-    # Of the table's new files; None: as HDFS itself has it, which photos always follow.
-    replication: int | None = Field(default=None, ge=1, le=512)
-    block_bytes: int | None = Field(default=None, ge=1 << 20)
-    # How long `compact` leaves what a search may still read; longer than the longest match.
-    snapshot_keep: timedelta = timedelta(days=1)  # 1d, 36:00:00
-    # Of a commit that another writer overtook; the waits double to 22 s: 8 of them take 70 s.
-    commit_retries: int = Field(default=8, ge=0, le=20)
-    commit_wait_s: float = Field(default=0.35, gt=0)  # the first wait, give or take 40 %
-    # For the process that writes to a table in a folder just now; on HDFS nobody waits.
-    lock_wait_s: float = Field(default=600, gt=0)
-    maven: str = "https://repo1.maven.org/maven2"  # where `cluster up` fetches its one jar
+    conf_dir: str | None = Field(default=None, description="in place of HADOOP_CONF_DIR")
+    target_file_bytes: int = Field(
+        default=128 << 20,
+        ge=1 << 20,
+        description="of a data file. One HDFS block: a task reads it in a second or two, and a "
+        "NameNode holds few of them",
+    )
+    replication: int | None = Field(
+        default=None,
+        ge=1,
+        le=512,
+        description="of the table's new files; none: as HDFS itself has it, which photos always "
+        "follow",
+    )
+    block_bytes: int | None = Field(default=None, ge=1 << 20, description="likewise, of a block")
+    snapshot_keep: timedelta = Field(
+        default=timedelta(days=1),
+        description="how long `compact` leaves what a search may still read; longer than the "
+        "longest match. 1d, 36:00:00",
+    )
+    commit_retries: int = Field(
+        default=8,
+        ge=0,
+        le=20,
+        description="of a commit that another writer overtook; the waits double to 22 s: 8 of them "
+        "take 70 s",
+    )
+    commit_wait_s: float = Field(
+        default=0.35, gt=0, description="the first of those waits, give or take 40 %"
+    )
+    lock_wait_s: float = Field(
+        default=600,
+        gt=0,
+        description="for the process that writes to a table in a folder just now; on HDFS nobody "
+        "waits",
+    )
+    maven: str = Field(
+        default="https://repo1.maven.org/maven2",
+        description="where `cluster up` fetches its jars",
+    )
 
 
 class Model(_Group):
     """Which CLIP, and how it is fed."""
 
-    name: str = "small-clip"  # shipped, a folder, or a hub's owner/model
-    batch_size: int = Field(default=64, ge=1, le=4096)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    name: str = Field(
+        default="small-clip", description="the shipped one, a folder, or a hub's owner/model"
+    )
+    batch_size: int = Field(default=64, ge=1, le=4096, description="inputs of one run of a tower at most")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: cuda where ONNX Runtime has it"
+    )
 
 
 class Spark(_Group):
     """What Spark is started with, over conf/spark-defaults.conf."""
 
-    master: str | None = None
-    profile: Literal["laptop", "cluster"] = "laptop"  # cluster: conf/cluster.conf over it
-    app_name: str = "matching-spark"
-    conf: Annotated[dict[str, str], BeforeValidator(_spark_conf)] = {}
+    master: str | None = Field(default=None, description="spark.master: local[*], yarn, spark://..")
+    profile: Literal["laptop", "cluster"] = Field(
+        default="laptop", description="cluster: conf/cluster.conf over it"
+    )
+    app_name: str = Field(default="matching-spark", description="spark.app.name")
+    conf: Annotated[dict[str, str], BeforeValidator(_spark_conf)] = Field(
+        default={}, description="Spark's own keys, over everything else"
+    )
 
 
 class Similarity(_Group):
     """What a search does unless told otherwise."""
 
-    top_k: int = Field(default=10, ge=1, le=10_000)
-    # On the scale of the score. The calibration's or the model card's, where there is one.
-    threshold: float | None = None
-    metric: Literal["cosine", "euclidean"] = "cosine"
-    runner: Literal["spark", "memory"] = "spark"
-    score: Literal["cosine", "fused"] | None = None  # fused where there is a calibration
-    language: Literal["ko", "en"] = "ko"  # of the sentence that says why a match is proposed
-    nprobe: int | None = Field(default=None, ge=1)  # cells looked at; none: all, which is exact
+    top_k: int = Field(default=10, ge=1, le=10_000, description="matches of a query at most")
+    threshold: float | None = Field(
+        default=None,
+        description="on the scale of the score; none: the calibration's or the model card's, where "
+        "there is one",
+    )
+    metric: Literal["cosine", "euclidean"] = Field(
+        default="cosine", description="euclidean: 1 / (1 + distance)"
+    )
+    runner: Literal["spark", "memory"] = Field(
+        default="spark", description="memory: in this process, without a JVM"
+    )
+    score: Literal["cosine", "fused"] | None = Field(
+        default=None, description="none: fused where there is a calibration"
+    )
+    language: Literal["ko", "en"] = Field(
+        default="ko", description="of the sentence that says why a match is proposed"
+    )
+    nprobe: int | None = Field(
+        default=None, ge=1, description="cells looked at; none: all, which is exact"
+    )
 
 
 class Match(_Group):
     """Which lost and found posts are compared with each other, and in what blocks."""
 
-    grace_days: int = Field(default=3, ge=0)  # found so much before "lost": people misremember
-    block_posts: int = Field(default=1024, ge=1)  # lost posts a task holds at once
-    # What a lost thing may have been registered as, beside its own category.
-    neighbours: dict[str, tuple[str, ...]] = {
-        "지갑": ("가방", "카드", "현금", "증명서"),
-        "가방": ("쇼핑백", "지갑", "의류"),
-        "쇼핑백": ("가방",),
-        "카드": ("지갑", "증명서"),
-        "증명서": ("지갑", "카드", "서류"),
-        "현금": ("지갑", "유가증권"),
-        "유가증권": ("현금", "지갑"),
-        "휴대폰": ("전자기기",),
-        "전자기기": ("휴대폰", "컴퓨터", "귀금속"),
-        "컴퓨터": ("전자기기", "가방"),
-        "귀금속": ("전자기기",),
-        "서류": ("증명서", "도서용품"),
-        "도서용품": ("서류",),
-    }
+    grace_days: int = Field(
+        default=3, ge=0, description='found so much before "lost": people misremember'
+    )
+    block_posts: int = Field(default=1024, ge=1, description="lost posts a task holds at once")
+    neighbours: dict[str, tuple[str, ...]] = Field(
+        default={
+            "지갑": ("가방", "카드", "현금", "증명서"),
+            "가방": ("쇼핑백", "지갑", "의류"),
+            "쇼핑백": ("가방",),
+            "카드": ("지갑", "증명서"),
+            "증명서": ("지갑", "카드", "서류"),
+            "현금": ("지갑", "유가증권"),
+            "유가증권": ("현금", "지갑"),
+            "휴대폰": ("전자기기",),
+            "전자기기": ("휴대폰", "컴퓨터", "귀금속"),
+            "컴퓨터": ("전자기기", "가방"),
+            "귀금속": ("전자기기",),
+            "서류": ("증명서", "도서용품"),
+            "도서용품": ("서류",),
+        },
+        description="what a lost thing may have been registered as, beside its own category",
+    )
 
 
 class Holding(_Group):
     """How long a found thing is kept before it goes to its finder or to the state."""
 
-    days: int = Field(default=183, ge=1)  # six months by Korean law (Civil Act, article 253)
-    soon_days: int = Field(default=14, ge=0)  # `status` lists what expires within so many days
-    duplicate_cosine: float = Field(default=0.98, ge=-1, le=1)  # of two photos nearly the same
+    days: int = Field(
+        default=183, ge=1, description="six months by Korean law (Civil Act, article 253)"
+    )
+    soon_days: int = Field(
+        default=14, ge=0, description="`status` lists what expires within so many days"
+    )
+    duplicate_cosine: float = Field(
+        default=0.98, ge=-1, le=1, description="from which on two photos are nearly the same"
+    )
 
 
 class Lost112(_Group):
     """The police portal's open data, and what may be fetched for its announcements."""
 
-    service_key: str | None = None  # data.go.kr's; as it is shown there, encoded or not
-    base_url: str = "https://apis.data.go.kr/1320000"
-    timeout_s: float = Field(default=20, gt=0, le=300)  # it has been seen to take 5 s for 8 kB
-    tries: int = Field(default=5, ge=1, le=10)
-    requests_per_s: float = Field(default=10, gt=0, le=100)
-    rows_a_page: int = Field(default=100, ge=1, le=1000)
-    details: bool = True  # one more request a post: colour, place, state and words stand there
-    # Photos come from these hosts only; a port that is not the scheme's own as HOST:PORT.
-    photo_hosts: tuple[str, ...] = ("www.lost112.go.kr", "minwon24.police.go.kr")
-    photo_bytes: int = Field(default=15 << 20, ge=1 << 10)
-    photo_s: float = Field(default=30, gt=0, le=300)
-    photo_pixels: int = Field(default=50_000_000, ge=1)
+    service_key: str | None = Field(
+        default=None, description="data.go.kr's; as it is shown there, encoded or not"
+    )
+    base_url: str = Field(default="https://apis.data.go.kr/1320000", description="of its API")
+    timeout_s: float = Field(
+        default=20, gt=0, le=300, description="of an answer; it has been seen to take 5 s for 8 kB"
+    )
+    tries: int = Field(default=5, ge=1, le=10, description="of a request, with growing waits")
+    requests_per_s: float = Field(default=10, gt=0, le=100, description="at most")
+    rows_a_page: int = Field(default=100, ge=1, le=1000, description="asked of its lists")
+    details: bool = Field(
+        default=True,
+        description="one more request a post: colour, place, state and words stand there",
+    )
+    photo_hosts: tuple[str, ...] = Field(
+        default=("www.lost112.go.kr", "minwon24.police.go.kr"),
+        description="photos come from these hosts only; a port that is not the scheme's own as "
+        "HOST:PORT",
+    )
+    photo_bytes: int = Field(default=15 << 20, ge=1 << 10, description="of a photo at most")
+    photo_s: float = Field(default=30, gt=0, le=300, description="for a photo at most")
+    photo_pixels: int = Field(default=50_000_000, ge=1, description="of a photo at most")
 
 
 class Alerts(_Group):
     """Where `match --alert` sends what is new, beside stdout."""
 
-    webhook_url: str | None = None
-    webhook_secret: str | None = None  # what its receiver checks the signature with
-    timeout_s: float = Field(default=10, gt=0, le=300)
-    tries: int = Field(default=4, ge=1, le=10)
+    webhook_url: str | None = Field(default=None, description="posted to, signed; none: to nobody")
+    webhook_secret: str | None = Field(
+        default=None, description="what its receiver checks the signature with"
+    )
+    timeout_s: float = Field(default=10, gt=0, le=300, description="of its answer")
+    tries: int = Field(default=4, ge=1, le=10, description="before it is told at the next run")
 
 
 class Cache(_Group):
     """What is kept on this host."""
 
-    folder: str = user_cache_dir("matching-spark")
-    # Shards, memory-mapped by every process; 4 million vectors of 512 numbers.
-    max_bytes: int = Field(default=8 << 30, ge=1 << 20)
-    # Categories whose shards `warm` loads ahead of the first search; none: all.
-    preload: tuple[str, ...] = ()
+    folder: str = Field(
+        default=user_cache_dir("matching-spark"), description="of shards, jars and what is fetched"
+    )
+    max_bytes: int = Field(
+        default=8 << 30,
+        ge=1 << 20,
+        description="of shards, memory-mapped by every process; 4 million vectors of 512 numbers",
+    )
+    preload: tuple[str, ...] = Field(
+        default=(),
+        description="categories whose shards `warm` loads ahead of the first search; none: all",
+    )
 
 
 class Logging(_Group):
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
-    format: Literal["text", "json"] = "text"
-    file: str | None = None
+    """What is told beside the result."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="WARNING", description="-v: INFO, -vv: DEBUG"
+    )
+    format: Literal["text", "json"] = Field(default="text", description="json: an object a line")
+    file: str | None = Field(default=None, description="none: on stderr")
 
 
 class Settings(BaseSettings):
@@ -178,7 +258,7 @@ class Settings(BaseSettings):
         extra="forbid",
     )
 
-    table: str = "lostfound"  # a folder, or hdfs://...
+    table: str = Field(default="lostfound", description="a folder, or hdfs://...")
     hadoop: Hadoop = Field(default_factory=Hadoop)
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)
