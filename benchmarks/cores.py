@@ -6,8 +6,8 @@ from statistics import median
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, row
 from benchmarks.plots import lines
-from benchmarks.timing import seconds
 from matching_spark import Filters, SimilarityEngine
+from matching_spark.evaluation.timing import seconds
 from matching_spark.search.request import Request, Vectors
 from matching_spark.spark.session import session
 

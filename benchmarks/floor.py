@@ -11,7 +11,7 @@ from statistics import median
 
 from benchmarks.data import settings
 from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
-from benchmarks.timing import seconds
+from matching_spark.evaluation.timing import seconds
 from matching_spark.spark.session import session
 
 AS_IT_COMES = {

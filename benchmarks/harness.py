@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.timing import seconds
+from matching_spark.evaluation.timing import seconds
 
 ROOT = Path(__file__).parents[1]
 ROWS = Path(__file__).parent / "rows"

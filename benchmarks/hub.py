@@ -14,7 +14,7 @@ from tests.servers import hub_environment, serving_hub
 
 MEGABYTES = 256
 BARE = "from huggingface_hub import snapshot_download; snapshot_download('owner/model')"
-OURS = "from matching_spark.hub import resolve; resolve('owner/model')"
+OURS = "from matching_spark.embed.hub import resolve; resolve('owner/model')"
 
 
 def run(full: bool) -> list[Row]:

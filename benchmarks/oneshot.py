@@ -14,7 +14,7 @@ from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
 from matching_spark import SimilarityEngine
 from matching_spark.spark.session import session
 
-START = "from matching_spark.session import session; from benchmarks.data import settings\n"
+START = "from matching_spark.spark.session import session; from benchmarks.data import settings\n"
 START += "with session(settings()): pass"
 BARE = START.replace("import session;", "import context;").replace("session(", "context(")
 WATCHED = ("pyspark", "pyiceberg", "pyarrow", "onnxruntime", "faiss", "pandas", "pydantic", "numpy")

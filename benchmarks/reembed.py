@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks.data import settings
 from benchmarks.harness import Row, row
-from benchmarks.timing import seconds
 from matching_spark import ClipModel, PostsTable, Query, SimilarityEngine
 from matching_spark.demo.world import draw_world
+from matching_spark.evaluation.timing import seconds
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
 from matching_spark.sources import read_posts

@@ -164,7 +164,7 @@ import os, resource, signal, sys
 import fsspec, pyarrow.parquet  # while this Python may still read its own library
 from pathlib import Path
 from tests.test_cache import *
-from matching_spark.shards import DataFile
+from matching_spark.shards.shard import DataFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 file = DataFile(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), (sys.argv[4],))
 if sys.argv[6] == "nobody":

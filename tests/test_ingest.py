@@ -187,14 +187,14 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
 KILLED = """
 import sys
 from matching_spark import ClipModel, PostsTable, Settings, start_session
-from matching_spark import ingest
+from matching_spark.ingest import pipeline
 from matching_spark.sources import read_posts
-ingest.PHOTOS_A_TASK = 8
+pipeline.PHOTOS_A_TASK = 8
 settings = Settings(spark={"conf": {"spark.master": "local[1]"}})
 spark = start_session(settings)
 clip = ClipModel.load()
 table = PostsTable.open_or_create(sys.argv[2], spark, model=clip.name, dimension=clip.dimension)
-ingest.ingest_posts(read_posts(sys.argv[1], kind="found"), table, clip)
+pipeline.ingest_posts(read_posts(sys.argv[1], kind="found"), table, clip)
 """
 
 

@@ -1,4 +1,4 @@
-"""The command line, as a process: exit codes, one sentence an error, output that pipes."""
+"""The command line: exit codes, one sentence an error, output that pipes."""
 
 import csv
 import json
@@ -18,6 +18,7 @@ from matching_spark.demo.world import World
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
+from tests.support.commands import command
 from tests.test_table import write_vectors
 
 COMMAND = [sys.executable, "-m", "matching_spark.main"]
@@ -58,7 +59,7 @@ def stored(
     ],
 )
 def test_one_sentence_and_the_exit_code(arguments: list[str], code: int, says: str) -> None:
-    done = call(*arguments)
+    done = command(*arguments)
     assert done.returncode == code
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -75,7 +76,7 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
         "--threshold",
         "-1",
     ]
-    photo = call(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
+    photo = command(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
     got = json.loads(photo.stdout)
     assert photo.returncode == 0
     assert len(got["results"]) == 10
@@ -85,14 +86,14 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     assert set(first["contributions"]) == set(first["components"])
     assert first["why"].endswith("맞습니다.")
     assert (tmp_path / "r.html").read_text("utf-8").count("data:image/jpeg") >= 10
-    words = call(*common, "--text", "지갑", "--output", tmp_path / "r.csv", "--top-k", "3")
+    words = command(*common, "--text", "지갑", "--output", tmp_path / "r.csv", "--top-k", "3")
     assert [r["rank"] for r in json.loads(words.stdout)["results"]] == [1, 2, 3]
     with (tmp_path / "r.csv").open(encoding="utf-8-sig") as file:
         assert len(list(csv.DictReader(file))) == 3
     post = got["results"][0]["post_id"]
-    similar = json.loads(call(*common, "--post", post, "--kind", "found").stdout)
+    similar = json.loads(command(*common, "--post", post, "--kind", "found").stdout)
     assert post not in [r["post_id"] for r in similar["results"]]
-    both = call(*common, "--image", world.query_photo, "--text", "가방", "--score", "cosine")
+    both = command(*common, "--image", world.query_photo, "--text", "가방", "--score", "cosine")
     assert json.loads(both.stdout)["score_kind"] == "cosine"
     assert {"image-image", "text-image"} <= set(json.loads(both.stdout)["results"][0]["components"])
 
@@ -103,16 +104,16 @@ def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
     ingest_vectors(str(tmp_path / "v.parquet"), str(uri), spark, "found")
     np.save(tmp_path / "q.npy", np.eye(2, 8)[1])
     common: list[str | Path] = ["search", "--table", uri, "--runner", "memory"]
-    got = json.loads(call(*common, "--embedding", tmp_path / "q.npy").stdout)
+    got = json.loads(command(*common, "--embedding", tmp_path / "q.npy").stdout)
     assert [(r["post_id"], r["score"]) for r in got["results"]] == [("b", 1.0), ("a", 0.0)]
     assert got["model"] == "external/8"
-    refused = call(*common, "--text", "지갑")
+    refused = command(*common, "--text", "지갑")
     assert refused.returncode == 5
     assert "--embedding F.npy or --post ID" in " ".join(refused.stderr.split())
     (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY")
-    assert call(*common, "--embedding", tmp_path / "bad.npy").returncode == 3
+    assert command(*common, "--embedding", tmp_path / "bad.npy").returncode == 3
     np.save(tmp_path / "long.npy", np.ones(9))
-    assert call(*common, "--embedding", tmp_path / "long.npy").returncode == 3
+    assert command(*common, "--embedding", tmp_path / "long.npy").returncode == 3
 
 
 def test_status_and_config(stored: str) -> None:
@@ -175,11 +176,11 @@ def java_of(group: int) -> list[int]:
 
 
 def test_index_warm_and_what_compact_forgets(
-    stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
 ) -> None:
     """Cells and --nprobe by command; shards warmed; a compact drops those of dead files."""
     monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))
-    trained = json.loads(call("index", "--cells", "4", "--table", stored).stdout)
+    trained = json.loads(command("index", "--cells", "4", "--table", stored, spark=spark).stdout)
     assert (trained["photos"], trained["texts"]) == (4, 4)
     asked = [
         "search",
@@ -193,9 +194,9 @@ def test_index_warm_and_what_compact_forgets(
         "cosine",
     ]
     asked += ["--runner", "memory"]
-    exact = json.loads(call(*asked, "--nprobe", "all").stdout)
-    every = json.loads(call(*asked, "--nprobe", "4").stdout)
-    few = json.loads(call(*asked, "--nprobe", "1").stdout)
+    exact = json.loads(command(*asked, "--nprobe", "all").stdout)
+    every = json.loads(command(*asked, "--nprobe", "4").stdout)
+    few = json.loads(command(*asked, "--nprobe", "1").stdout)
     assert (exact["exact"], every["exact"], few["exact"]) == (True, False, False)
     assert every["results"] == exact["results"]
     assert 0 < len(few["results"]) <= len(exact["results"])
@@ -203,13 +204,14 @@ def test_index_warm_and_what_compact_forgets(
     def shards() -> set[str]:
         return {path.name for path in (tmp_path / "shards").glob("*.shard")}
 
-    changed = call("close", exact["results"][0]["post_id"], "--as", "claimed", "--table", stored)
+    best = exact["results"][0]["post_id"]
+    changed = command("close", best, "--as", "claimed", "--table", stored, spark=spark)
     assert json.loads(changed.stdout)["changed"] == 1
     warm = ("warm", "--runner", "memory", "--table", stored)
-    assert json.loads(call(*warm).stdout)["shards"] == len(before := shards()) > 0
-    unknown = call(*warm, "지값")
+    assert json.loads(command(*warm).stdout)["shards"] == len(before := shards()) > 0
+    unknown = command(*warm, "지값")
     assert (unknown.returncode, "지갑" in unknown.stderr) == (3, True)
-    compacted = json.loads(call("compact", "--table", stored).stdout)
+    compacted = json.loads(command("compact", "--table", stored, spark=spark).stdout)
     assert compacted["files_after"] < compacted["files_before"]
     assert before - shards()
-    assert json.loads(call(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]
+    assert json.loads(command(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]

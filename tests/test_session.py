@@ -17,7 +17,7 @@ from matching_spark.spark.session import conf_dir, read_conf
 ROOT = Path(__file__).parents[1]
 SHOW = """
 import json, sys
-from matching_spark.session import session, conf_dir
+from matching_spark.spark.session import session, conf_dir
 from matching_spark.config import Settings
 with session(Settings()) as spark:
     print(json.dumps({"dir": str(conf_dir()), **dict(spark.sparkContext.getConf().getAll())}))
@@ -86,7 +86,7 @@ def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)
     for needed in (
-        "results.html",
+        "operations/results.html",
         "models/small-clip/visual/model.onnx",
         "demo/drawings/classes.txt",
     ):

@@ -96,7 +96,9 @@ class Model(_Group):
     name: str = Field(
         default="small-clip", description="the shipped one, a folder, or a hub's owner/model"
     )
-    batch_size: int = Field(default=64, ge=1, le=4096, description="inputs of one run of a tower at most")
+    batch_size: int = Field(
+        default=64, ge=1, le=4096, description="inputs of one run of a tower at most"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: cuda where ONNX Runtime has it"
     )

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -108,7 +109,14 @@ def _once(posts: Iterable[Post | Reject], report: Report) -> Iterator[Post]:
         else:
             seen.add(post.post_id)
             report.placeholders += post.placeholders
-            yield post
+            yield replace(post, photos=tuple(map(_place, post.photos)))
+
+
+def _place(photo: str) -> str:
+    """Where a photo is for a task too, whose working folder is another one."""
+    with suppress(StorageError):  # of no file system we know: the task rejects it by name
+        return storage.absolute(photo)
+    return photo
 
 
 class _Ingest:
