@@ -45,7 +45,7 @@ def held_back(spark: "SparkContext | None") -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler in before.items():  # None: one that was not Python's
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
     if came:
         raise KeyboardInterrupt
