@@ -117,9 +117,12 @@ def cluster(started: Cluster, place: Path) -> Cluster:
     return known if all(p.alive for p in known.processes) else up(place, CACHE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(started: Cluster) -> Iterator[SparkSession]:
-    """This process as a driver of the cluster; for the tests of `make test-cluster` alone."""
+    """This process as a driver of the cluster; for the tests of `make test-cluster` alone.
+
+    It holds the workers, which drivers of the next module's tests would wait for.
+    """
     if other := SparkSession.getActiveSession():
         other.stop()
     conf = CLUSTER_CONF | {"spark.master": started.master}
