@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PHOTOS, CELLS, STAGING = "photos", "cells", "staging"
 _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
+IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 KEPT_PHOTO = re.compile(_KEPT)
 
 
@@ -40,6 +41,3 @@ def photo_column_here(photos: str, uri: "Column") -> "Column":
 def cells_here(warehouse: str, uri: str) -> str:
     """The place of a file of cells as the table has it -> in this warehouse."""
     return storage.join(warehouse, CELLS, uri.rpartition("/")[2])
-
-
-IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with

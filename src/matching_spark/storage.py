@@ -12,9 +12,9 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
@@ -164,7 +164,7 @@ def write_bytes(uri: str, data: bytes) -> None:
     for wait_s in (*waits, None):
         try:
             with _errors(uri):
-                _write_whole(fs, path, data)
+                _write_whole(fs, path, data, partial(fs.mv, overwrite=True))
             return
         except StorageError:
             if wait_s is None:
@@ -172,18 +172,25 @@ def write_bytes(uri: str, data: bytes) -> None:
             time.sleep(wait_s)
 
 
-def _write_whole(fs: Any, path: str, data: bytes) -> None:
+def _write_whole(fs: Any, path: str, data: bytes, put: Callable[[str, str], object]) -> None:
+    """put: gives the whole file, which has another name while it is written, its own."""
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     fs.makedirs(parent(path), exist_ok=True)
     try:
         with fs.open(temporary, "wb") as stream:
             stream.write(data)
-        fs.mv(temporary, path, overwrite=True)  # HDFS refuses otherwise, local ones do it
+        put(temporary, path)
         _forget_sum(fs, path)
     except BaseException:
         if fs.exists(temporary):
             fs.rm(temporary)
         raise
+
+
+def _put_new(temporary: str, path: str) -> None:
+    """A rename that fails where there is a file, which a folder's own would replace."""
+    os.link(temporary, path)
+    os.unlink(temporary)
 
 
 def _forget_sum(fs: Any, path: str) -> None:
@@ -196,20 +203,9 @@ def _forget_sum(fs: Any, path: str) -> None:
 def create(uri: str, data: bytes) -> None:
     """Write a new file whole or not at all. Raises FileExistsError where there is one already."""
     fs, path = _open_fs(uri)
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     with _errors(uri):
-        fs.makedirs(parent(path), exist_ok=True)
-        try:
-            with fs.open(temporary, "wb") as stream:
-                stream.write(data)
-            if is_local(uri):
-                os.link(temporary, path)  # a rename would replace what is there
-                _forget_sum(fs, path)
-            else:
-                fs.mv(temporary, path)  # HDFS refuses where there is one
-        finally:
-            if fs.exists(temporary):
-                fs.rm(temporary)
+        # HDFS itself refuses to rename where there is one.
+        _write_whole(fs, path, data, _put_new if is_local(uri) else fs.mv)
 
 
 def exists(uri: str) -> bool:

@@ -13,10 +13,7 @@ from matching_spark.table.writer_lock import writing
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-
 FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
-
-
 PROPERTY = "matching-spark."
 
 

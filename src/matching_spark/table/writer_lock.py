@@ -32,9 +32,8 @@ FILE = ".writer.lock"  # in the warehouse; who holds it writes a line into it
 NEXT, WRITER = 0, 1  # its bytes: who comes next waits holding the first, so that turns are taken
 POLL_S = (0.005, 0.05)  # between two tries: at first, and at most
 SAY_S = 2.0  # after this long a wait is logged, and again after every 20 times as long
-TryLock = Callable[
-    [int], Callable[[], object] | None
-]  # a byte -> what unlocks it; None: it is held
+# A byte -> what unlocks it; None: it is held.
+TryLock = Callable[[int], Callable[[], object] | None]
 
 
 class _Turn:
