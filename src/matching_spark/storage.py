@@ -160,11 +160,14 @@ def write_bytes(uri: str, data: bytes) -> None:
     fs, path = _open_fs(uri)
     # A DataNode that has just died is still handed out by its NameNode; written anew, the file goes
     # elsewhere.
-    waits = () if is_local(uri) else RETRY_S
+    local = is_local(uri)
+    waits = () if local else RETRY_S
+    # HDFS refuses to rename where there is one already, unless it is told.
+    put = _put_over if local else partial(fs.mv, overwrite=True)
     for wait_s in (*waits, None):
         try:
             with _errors(uri):
-                _write_whole(fs, path, data, partial(fs.mv, overwrite=True))
+                _write_whole(fs, path, data, put)
             return
         except StorageError:
             if wait_s is None:
@@ -180,7 +183,6 @@ def _write_whole(fs: Any, path: str, data: bytes, put: Callable[[str, str], obje
         with fs.open(temporary, "wb") as stream:
             stream.write(data)
         put(temporary, path)
-        _forget_sum(fs, path)
     except BaseException:
         if fs.exists(temporary):
             fs.rm(temporary)
@@ -191,13 +193,18 @@ def _put_new(temporary: str, path: str) -> None:
     """A rename that fails where there is a file, which a folder's own would replace."""
     os.link(temporary, path)
     os.unlink(temporary)
+    _forget_sum(path)
 
 
-def _forget_sum(fs: Any, path: str) -> None:
+def _put_over(temporary: str, path: str) -> None:
+    os.replace(temporary, path)
+    _forget_sum(path)
+
+
+def _forget_sum(path: str) -> None:
     """Remove the checksum that Hadoop keeps beside a file of a folder that it wrote before."""
-    beside = join(parent(path), f".{path.rpartition('/')[2]}.crc")
-    if fs.exists(beside):
-        fs.rm(beside)
+    folder, name = os.path.split(path)
+    Path(folder, f".{name}.crc").unlink(missing_ok=True)
 
 
 def create(uri: str, data: bytes) -> None:
