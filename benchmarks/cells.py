@@ -20,7 +20,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import FILTERED
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.knn.similarity import Float32, Index, VectorSet
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import Candidate, decide
 from matching_spark.search.scan import ShardCandidates, scan
 from matching_spark.shards.ivf_index import (
@@ -92,7 +92,7 @@ def _measure(
     headed = replace(shard, photos=with_heads(shard.photos))
     if headed.photos.heads is not None:
         rows.append(_memory(what, "heads beside", headed.photos.heads.nbytes))
-    request = Request((Vectors(queries[0]),), Filters(), TOP, None)
+    request = Request((QueryItem(queries[0]),), Filters(), TOP)
     taken = alternating(
         {
             "exact, whole vectors": lambda: decide([scan(shard, request, cells)], request),
@@ -107,7 +107,7 @@ def _measure(
     best: tuple[float, float, float, int] | None = None
 
     def ask(nprobe: int, query: Float32) -> tuple[ShardCandidates, list[Candidate]]:
-        asked = replace(request, queries=(Vectors(query),), nprobe=nprobe)
+        asked = replace(request, queries=(QueryItem(query),), nprobe=nprobe)
         scanned = scan(shard, asked, cells)
         (hits,) = decide([scanned], asked)
         return scanned, hits

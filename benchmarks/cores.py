@@ -6,9 +6,9 @@ from statistics import median
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, row
 from benchmarks.plots import lines
-from matching_spark import Filters, SimilarityEngine
+from matching_spark import Filters, MatchRules, SimilarityEngine
 from matching_spark.evaluation.timing import seconds
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.spark.session import session
 
 LOST = 2000
@@ -17,7 +17,7 @@ LOST = 2000
 def run(full: bool) -> list[Row]:
     found = 1_000_000 if full else 200_000
     vectors, lost = clustered(found), clustered(LOST, seed=3)
-    query = Request((Vectors(clustered(1, seed=9)[0]),), Filters(kind="found"), 10, None)
+    query = Request((QueryItem(clustered(1, seed=9)[0]),), Filters(kind="found"), 10)
     rows: list[Row] = []
     points: dict[str, list[tuple[float, float]]] = {}
     whats = {
@@ -32,8 +32,8 @@ def run(full: bool) -> list[Row]:
             opened = table(f"cores-{found}", vectors, lost, spark, categories=1)
             engine = SimilarityEngine(opened, "spark", cache=conf.cache)
             taken = {
-                "one query": seconds(lambda: engine.find(query), 9, 5),
-                "match": seconds(lambda: engine.match(top_k=10).toArrow(), 3),
+                "one query": seconds(lambda: engine.run(query), 9, 5),
+                "match": seconds(lambda: engine.matcher(MatchRules()).pairs().toArrow(), 3),
             }
         for name, each in taken.items():
             who = f"{cores} core" + "s" * (cores > 1)

@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from benchmarks.harness import ROOT
 from matching_spark import ClipModel, PostsTable, Settings
+from matching_spark.config import Hadoop
 from matching_spark.demo.world import draw_world
 from matching_spark.domain.posts import CATEGORIES
 from matching_spark.knn.similarity import Float32, unit
@@ -97,7 +98,7 @@ def table(
     uri = f"{root}/{name}-{key.hexdigest()[:8]}"
     dimension = found.shape[1]
     opened = PostsTable.open_or_create(
-        uri, spark, model=f"external/{dimension}", dimension=dimension
+        uri, spark, model=f"external/{dimension}", dimension=dimension, hadoop=Hadoop()
     )
     if opened.snapshot is None:
         names = list(CATEGORIES)[:categories]
@@ -108,7 +109,7 @@ def table(
                 frame = spark.read.parquet(str(path))
                 opened._commit(frame.writeTo(opened.name).append)
                 path.unlink()
-    return PostsTable.open(uri, spark)
+    return PostsTable.open(uri, spark, Hadoop())
 
 
 def _write(path: Path, kind: str, vectors: Float32, categories: list[str]) -> None:

@@ -28,7 +28,7 @@ def _measured(opened: PostsTable, where: str, goal: float) -> list[Row]:
     folder = WORK / "first"
     first: list[float] = []
     again: list[float] = []
-    files = opened.plan()
+    files = opened.plan().files
     size = sum(file.size_bytes for file in files) / 1e6
     for _ in range(5):
         shutil.rmtree(folder, ignore_errors=True)

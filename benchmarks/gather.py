@@ -9,7 +9,7 @@ from benchmarks.harness import Row, alternating, row
 from matching_spark import Filters, SimilarityEngine
 from matching_spark.domain.results import Match
 from matching_spark.operations.batcher import QueryBatcher
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.similarity_engine import SearchOutcome
 from matching_spark.spark.session import session
 
@@ -22,16 +22,16 @@ def run(full: bool) -> list[Row]:
         opened = table("search-200000", clustered(200_000), None, spark)
     engine = SimilarityEngine(opened, "memory", cache=settings().cache)
     requests = [
-        Request((Vectors(q),), Filters(kind="found"), 10, None) for q in clustered(CLIENTS, seed=7)
+        Request((QueryItem(q),), Filters(kind="found"), 10) for q in clustered(CLIENTS, seed=7)
     ]
-    alone = [engine.find(r).matches for r in requests]
+    alone = [engine.run(r).matches for r in requests]
     with QueryBatcher(engine) as gatherer:
-        assert _together(gatherer.find, requests) == [each for each in alone for _ in range(EACH)]
+        assert _together(gatherer.run, requests) == [each for each in alone for _ in range(EACH)]
         done = alternating(
             {
-                BARE: lambda: [engine.find(r) for r in requests],
-                "one client": lambda: [gatherer.find(r) for r in requests],
-                f"{CLIENTS} clients": lambda: _together(gatherer.find, requests),
+                BARE: lambda: [engine.run(r) for r in requests],
+                "one client": lambda: [gatherer.run(r) for r in requests],
+                f"{CLIENTS} clients": lambda: _together(gatherer.run, requests),
             },
             repeats=9,
             warm_up=1,

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.data import WORK, clustered, settings, table, texts
 from benchmarks.harness import ROOT, Row, alternating, ratio_row, row
-from matching_spark import SimilarityEngine
+from matching_spark import MatchRules, SimilarityEngine
 from matching_spark.knn.similarity import Float32
 from matching_spark.spark.session import session
 
@@ -39,7 +39,7 @@ def _beside_faiss(
         done = alternating(
             {
                 "faiss.knn": lambda: faiss.knn(lost, found, 10, metric=faiss.METRIC_INNER_PRODUCT),
-                "engine.match": lambda: engine.match(top_k=10).toArrow(),
+                "engine.match": lambda: engine.matcher(MatchRules()).pairs().toArrow(),
             },
             repeats=7,
             warm_up=3,

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.data import settings
 from benchmarks.harness import Row, row
 from matching_spark import ClipModel, PostsTable, Query, SimilarityEngine
+from matching_spark.config import Hadoop
 from matching_spark.demo.world import draw_world
 from matching_spark.evaluation.timing import seconds
 from matching_spark.ingest.pipeline import ingest_posts
@@ -25,7 +26,7 @@ def run(full: bool) -> list[Row]:
         world = draw_world(folder / "world", posts=posts, seed=11)
         clip = ClipModel.load()
         table = PostsTable.open_or_create(
-            str(folder / "table"), spark, model=clip.name, dimension=clip.dimension
+            str(folder / "table"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
         )
         start = time.perf_counter()
         taken_in = ingest_posts(read_posts(str(world.found)), table, clip)
@@ -42,7 +43,7 @@ def run(full: bool) -> list[Row]:
         thread.start()
         start = time.perf_counter()
         # Two passes see that nothing came meanwhile; the switch is one commit.
-        reembed(PostsTable.open(table.uri, spark), _same_by_another_name(folder))
+        reembed(PostsTable.open(table.uri, spark, Hadoop()), _same_by_another_name(folder))
         switched = time.perf_counter() - start
         ended.set()
         thread.join()
@@ -60,8 +61,8 @@ def run(full: bool) -> list[Row]:
 
 def _search(table: PostsTable, clip: ClipModel) -> Callable[[], object]:
     """A search of the snapshot that is there now, whatever the table's model is later."""
-    engine = SimilarityEngine(table, "memory", clip, settings().cache)
-    return lambda: engine.search_posts([Query(text="검정 지갑")])
+    engine = SimilarityEngine(table, "memory", clip, cache=settings().cache)
+    return lambda: engine.search([Query(text="검정 지갑")])
 
 
 def _same_by_another_name(folder: Path) -> ClipModel:

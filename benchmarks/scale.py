@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 
 from benchmarks.harness import Row, row
 from benchmarks.plots import lines
-from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
+from matching_spark import PostsTable, Query, Settings, SimilarityEngine, start_session
+from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.posts import CATEGORIES
 from matching_spark.ingest.vector_import import ingest_vectors
 
@@ -137,15 +138,15 @@ def measure(spark: SparkSession, folder: Path, size: int) -> list[Row]:
 
     def take(source: Path) -> Callable[[], None]:
         def work() -> None:
-            report = ingest_vectors(str(source), uri, spark, "found")
+            report = ingest_vectors(str(source), uri, spark, "found", Hadoop())
             assert (report.accepted, report.rejected) == (size, 0)
 
         return work
 
     def search() -> None:
-        engine = SimilarityEngine(PostsTable.open(uri, spark))
-        hits = engine.search(np.eye(1, DIMENSION, dtype=np.float32))[0]
-        assert len(hits) == 10
+        engine = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache())
+        (result,) = engine.search([Query(embedding=np.eye(1, DIMENSION)[0])])
+        assert len(result.matches) == 10
 
     plain()  # warms Spark's own code
     out: list[Row] = []

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, alternating, ratio_row, row
 from matching_spark import Filters, PostsTable, SimilarityEngine
+from matching_spark.config import Hadoop
 from matching_spark.knn.similarity import Float32
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.shards.shard import pack
 from matching_spark.spark.ml_vectors import floats
 from matching_spark.spark.session import session
@@ -36,15 +37,15 @@ def run(full: bool) -> list[Row]:
 
 def _through_spark(spark: SparkSession, count: int, uri: str) -> list[Row]:
     vectors, query, request = _asked(count)
-    opened = PostsTable.open(uri, spark)
+    opened = PostsTable.open(uri, spark, Hadoop())
     engine = SimilarityEngine(opened, "spark", cache=settings().cache)
-    tasks = len(pack(opened.plan(request.where), 2))
+    tasks = len(pack(opened.plan(request.where).files, 2))
     context = spark.sparkContext
     done = alternating(
         {
             "numpy, beside Spark": lambda: _numpy(vectors, query),
             "floor": lambda: context.parallelize(range(tasks), tasks).map(str).collect(),
-            "spark runner": lambda: engine.find(request),
+            "spark runner": lambda: engine.run(request),
         },
         repeats=9,
         warm_up=3,
@@ -69,8 +70,8 @@ def _in_memory(count: int, uri: str) -> list[Row]:
     done = alternating(
         {
             "numpy": lambda: _numpy(vectors, query),
-            "memory runner": lambda: engine.find(request),
-            "memory runner, filtered": lambda: engine.find(filtered),
+            "memory runner": lambda: engine.run(request),
+            "memory runner, filtered": lambda: engine.run(filtered),
         },
         repeats=15,
         warm_up=3,
@@ -86,7 +87,7 @@ def _in_memory(count: int, uri: str) -> list[Row]:
 
 def _asked(count: int) -> tuple[Float32, Float32, Request]:
     query = clustered(1, seed=9)[0]
-    return clustered(count), query, Request((Vectors(query),), Filters(kind="found"), TOP, None)
+    return clustered(count), query, Request((QueryItem(query),), Filters(kind="found"), TOP)
 
 
 def _what(count: int) -> str:

@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable
+from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
@@ -33,7 +34,9 @@ def stored(
     spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     uri = str(tmp_path_factory.mktemp("main") / "table")
-    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
     ingest_posts(read_posts(str(world.found)), table, clip)
     return uri
 
@@ -101,7 +104,7 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
 def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.parquet", ["a", "b"], np.eye(2, 8))
     uri = tmp_path / "table"
-    ingest_vectors(str(tmp_path / "v.parquet"), str(uri), spark, "found")
+    ingest_vectors(str(tmp_path / "v.parquet"), str(uri), spark, "found", Hadoop())
     np.save(tmp_path / "q.npy", np.eye(2, 8)[1])
     common: list[str | Path] = ["search", "--table", uri, "--runner", "memory"]
     got = json.loads(command(*common, "--embedding", tmp_path / "q.npy").stdout)

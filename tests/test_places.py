@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, StorageError, storage
-from matching_spark.config import Hadoop
+from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.namenodes import same_authority
 from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.compact import compact
+from tests.support.found import hits_of
 from tests.support.names import NAMES, ODD
 from tests.support.vectors import write_vectors
 
@@ -76,7 +77,7 @@ def test_a_table_in_an_odd_folder(tmp_path: Path, spark: SparkSession, default: 
     for part in (slice(0, 25), slice(15, 40)):
         source = tmp_path / f"{ODD}-{part.start}.parquet"
         write_vectors(source, ids[part], vectors[part], category=["지갑"] * 25)
-        ingest_vectors(str(source), uri, session, "found")
+        ingest_vectors(str(source), uri, session, "found", Hadoop())
     table = PostsTable.open(uri, session, Hadoop(snapshot_keep=timedelta(0)))
     assert table.set_status(["p07"], "withdrawn") == 1
     cells = save_cells(train(table.shards(), table.model, 40, 4), storage.join(uri, "cells"))
@@ -84,9 +85,13 @@ def test_a_table_in_an_odd_folder(tmp_path: Path, spark: SparkSession, default: 
     assert table.space.cells == cells
 
     def found() -> list[str]:
-        memory = SimilarityEngine(PostsTable.open(uri), "memory").search(vectors[7], top_k=40)
-        by_spark = SimilarityEngine(PostsTable.open(uri, session), "spark").search(
-            vectors[7], top_k=40
+        memory = hits_of(
+            SimilarityEngine(PostsTable.open(uri), "memory", cache=Cache()), vectors[7], top_k=40
+        )
+        by_spark = hits_of(
+            SimilarityEngine(PostsTable.open(uri, session, Hadoop()), "spark", cache=Cache()),
+            vectors[7],
+            top_k=40,
         )
         assert memory == by_spark
         return [m.post_id for m in memory[0]]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     )
     from matching_spark.ingest.pipeline import ingest_posts
     from matching_spark.matching.matcher import MatchRules
-    from matching_spark.score.ranking import Calibration
-    from matching_spark.similarity_engine import Query, SimilarityEngine
+    from matching_spark.score.calibration import Calibration
+    from matching_spark.similarity_engine import Query, SearchOptions, SimilarityEngine
     from matching_spark.sources import read_posts
     from matching_spark.spark.session import start_session
     from matching_spark.table.posts_table import PostsTable
@@ -46,6 +46,7 @@ __all__ = [
     "Query",
     "Reject",
     "RemoteError",
+    "SearchOptions",
     "SearchResult",
     "Settings",
     "SimilarityEngine",
@@ -70,8 +71,8 @@ _HOMES = {
     ),
     "ingest.pipeline": ("ingest_posts",),
     "matching.matcher": ("MatchRules",),
-    "score.ranking": ("Calibration",),
-    "similarity_engine": ("Query", "SimilarityEngine"),
+    "score.calibration": ("Calibration",),
+    "similarity_engine": ("Query", "SearchOptions", "SimilarityEngine"),
     "sources": ("read_posts",),
     "spark.session": ("start_session",),
     "table.posts_table": ("PostsTable",),

@@ -5,6 +5,7 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 
 import datetime as dt
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,21 +17,24 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from matching_spark import storage
 from matching_spark.config import Cache, Settings
+from matching_spark.domain.facts import Facts, facts_of
 from matching_spark.domain.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo
 from matching_spark.errors import InputError, ModelError, UsageError
-from matching_spark.knn.similarity import METRICS, Metric, unit
-from matching_spark.score.ranking import SCORES, Calibration, Facts, Language, Score
-from matching_spark.search.fused import reasoned
-from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.knn.similarity import METRICS, Float32, Metric, unit
+from matching_spark.score.calibration import SCORES, Calibration, Score
+from matching_spark.score.components import Language
+from matching_spark.score.store import find
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
+from matching_spark.search.scores import reasoned
 from matching_spark.shards.cache import ShardCache
-from matching_spark.shards.shard import DataFile
 from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.state import Snapshot
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -43,16 +47,20 @@ RunnerName = Literal["spark", "memory"]
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
-    """What is looked for: a photo (a path or an opened picture), words, or both.
+    """What is looked for: a photo (a path, bytes or an opened picture), words, or both; or a vector
+    (an array (d,) or a .npy); or a post of the table, by its id.
 
-    The rest is what else is known of it, for the fused score; `happened_on` is the day it was lost,
-    or found where `kind` is found. Raises InputError for a word that is not one of the domain's.
+    The rest is what else is known of it, for the fused score, a post's own facts excepted;
+    `happened_on` is the day it was lost, or found where `kind` is found. Raises InputError for a
+    word that is not one of the domain's, or for what cannot go together.
     """
 
-    image: Path | str | Image.Image | None = None
+    image: Path | str | bytes | Image.Image | None = None
     text: str | None = None
+    embedding: Path | str | npt.ArrayLike | None = None
+    post_id: str | None = None
     category: str = ""
     colour: str = ""
     region: str = ""
@@ -65,12 +73,77 @@ class Query:
         check("category", self.category, CATEGORIES)
         check("colour", self.colour, COLOURS)
         check("region", self.region, REGIONS)
+        words = bool(self.text and self.text.strip())
+        asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
+        if not any(asked):
+            raise InputError("a query needs a photo or words, a vector, or a post")
+        if sum(asked) > 1:
+            raise InputError("a query is a photo and words, or a vector, or a post: one of these")
 
     @property
     def facts(self) -> Facts:
         return Facts(
             self.category, self.colour, self.region, self.place, self.happened_on, self.kind
         )
+
+    def described(self) -> dict[str, Any]:
+        """What a reader of the JSON is told of it."""
+        values = {
+            "image": str(self.image) if isinstance(self.image, Path | str) else None,
+            "text": self.text,
+            "post_id": self.post_id,
+            "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What may be found, and how it is scored.
+
+    score cosine: a photo is compared with photos; words with photos, and where a post has none with
+    its own words. score fused: the probability that a post shows the same thing, by all that is
+    known, with why in one sentence of `language`. None: fused where there is a calibration, but for
+    a bare vector. threshold: the least score, inclusive; None is the score's own (the
+    calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
+    nprobe: look only at so many cells, where the table has them; None is exact. Raises UsageError.
+    """
+
+    where: Filters = Filters()  # noqa: RUF009  (frozen)
+    top_k: int = 10
+    threshold: float | None = None
+    metric: Metric = "cosine"
+    score: Score | None = None
+    language: Language = "ko"
+    nprobe: int | None = None
+    snapshot: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise UsageError(f"top_k is {self.top_k}; it must be 1 or more")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UsageError(f"threshold {self.threshold} is no number to compare with")
+        if self.metric not in METRICS:
+            raise UsageError(
+                f"metric {self.metric!r} is not known; choose one of: {', '.join(METRICS)}"
+            )
+        if self.nprobe is not None and self.nprobe < 1:
+            raise UsageError(f"nprobe is {self.nprobe}; it must be 1 or more, or None for all")
+        check("score", self.score, SCORES)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query that was looked up and embedded, with all that is known of it.
+
+    described: for a reader of the JSON. bare: it is a vector. kind: of the post that it is.
+    """
+
+    item: QueryItem
+    described: dict[str, Any]
+    bare: bool = False
+    kind: Kind | None = None
+    embed_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +170,8 @@ class SimilarityEngine:
         table: PostsTable,
         runner: RunnerName = "spark",
         model: ClipModel | None = None,
-        cache: Cache | None = None,
+        *,
+        cache: Cache,
         context: "SparkContext | None" = None,
     ) -> None:
         if runner not in RUNNERS:
@@ -106,7 +180,7 @@ class SimilarityEngine:
             if table.spark is None:
                 raise UsageError(
                     "the spark runner needs a table opened with a session: "
-                    "PostsTable.open(uri, spark), or context=, or runner='memory'"
+                    "PostsTable.open(uri, spark, hadoop), or context=, or runner='memory'"
                 )
             context = table.spark.sparkContext
         if model is not None:
@@ -114,10 +188,19 @@ class SimilarityEngine:
         self.table = table
         self.runner = runner
         self.model = model
-        self.cache = ShardCache.of(cache or Settings().cache)
+        self.cache = ShardCache.of(cache)
         self._runner: Runner = MemoryRunner(self.cache)
         if runner == "spark" and context is not None:
             self._runner = SparkRunner(self.cache, context)
+
+    @classmethod
+    def of(
+        cls, settings: Settings, table: PostsTable, model: ClipModel | None = None
+    ) -> "SimilarityEngine":
+        """An engine with the settings' runner and cache."""
+        return cls(table, settings.similarity.runner, model, cache=settings.cache)
+
+    # -- how it scores -----------------------------------------------------------------------
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -125,16 +208,27 @@ class SimilarityEngine:
 
         Raises ModelError when those at hand were learnt on another model's vectors.
         """
-        from matching_spark.score.calibration import find
-
         return find(self.table.uri, self.model, self.table.model)
 
-    def fusion(self, score: Score | None, metric: Metric) -> Calibration | None:
-        """The weights to score by, None for the cosine.
+    def scoring(
+        self, score: Score | None, metric: Metric = "cosine", threshold: float | None = None
+    ) -> Scoring:
+        """How posts are scored; score None: fused where there is a calibration.
 
-        score None: fused where there is a calibration. Raises ModelError when fused is asked for
-        and there is none, or a stale one; unasked, a stale one is named in the log.
+        Raises ModelError when fused is asked for and there is none, or a stale one; unasked, a
+        stale one is named in the log.
         """
+        card = (
+            (None, None)
+            if self.model is None
+            else (
+                self.model.default_threshold("image-image"),
+                self.model.default_threshold("text-image"),
+            )
+        )
+        return Scoring(metric, self._weights(score, metric), threshold, card)
+
+    def _weights(self, score: Score | None, metric: Metric) -> Calibration | None:
         check("score", score, SCORES)
         if score == "cosine" or (score is None and metric != "cosine"):
             return None
@@ -150,131 +244,108 @@ class SimilarityEngine:
         if found is None and score == "fused":
             raise ModelError(
                 f"{self.table.model} has no calibration: learn one with `matching-spark calibrate "
-                "TRUTH`, or use --score cosine"
+                "TRUTH`, or score by cosine"
             )
         return found
 
+    # -- one query after the other: ask, answer ----------------------------------------------
+
     def search(
-        self,
-        vectors: npt.ArrayLike,
-        top_k: int = 10,
-        threshold: float | None = None,
-        where: Filters | None = None,
-        metric: Metric = "cosine",
-        snapshot: str | None = None,
-        nprobe: int | None = None,
-    ) -> list[list[Match]]:
-        """hits[i]: the posts whose best photo is most like vectors[i], best first.
+        self, queries: Sequence[Query], options: SearchOptions | None = None
+    ) -> list[SearchResult]:
+        """results[i]: the posts most like queries[i], best first; of equals the smaller id.
 
-        vectors: (q, dimension) or (dimension,). A match reaches `threshold` (inclusive) and ties go
-        to the smaller post_id. nprobe: look only at so many cells, where the table has them; None
-        is exact. Raises InputError for vectors that are no vectors of this table.
+        Raises InputError for a query that cannot be looked up or compared, PhotoError for a photo
+        that cannot be read, StorageError rather than give a partial answer.
         """
-        rows = self.check_vectors(vectors)
-        queries = tuple(Vectors(image=row) for row in rows)
-        request = _request(queries, top_k, threshold, where, metric, nprobe)
-        return self.find(request, snapshot).matches
+        options = options or SearchOptions()
+        return self.answer(self.ask(queries, options.snapshot), options)
 
-    def search_posts(
-        self,
-        queries: Sequence[Query],
-        top_k: int = 10,
-        threshold: float | None = None,
-        where: Filters | None = None,
-        metric: Metric = "cosine",
-        snapshot: str | None = None,
-        score: Score | None = None,
-        language: Language = "ko",
-        nprobe: int | None = None,
-    ) -> list[list[Match]]:
-        """hits[i]: the posts most like queries[i], best first.
+    def ask(self, queries: Sequence[Query], snapshot: str | None = None) -> list[Asked]:
+        """The queries with their vectors: posts looked up in a snapshot, photos and words embedded.
 
-        score cosine: a photo is compared with photos; words with photos and with the posts' own
-        words. score fused: the probability that a post shows the same thing, by all that is known,
-        with why in one sentence of `language`. None is fused where there is a calibration.
+        Raises as `search` does.
         """
-        request = _request(self.embed(queries), top_k, threshold, where, metric, nprobe)
-        calibration = self.fusion(score, metric)
-        if calibration is not None:
-            facts = tuple(query.facts for query in queries)
-            request = replace(request, fusion=Fusion(calibration, facts))
-        found = self.find(request, snapshot).matches
+        start = time.perf_counter()
+        asked = [self._asked(query, snapshot) for query in queries]
+        own = [i for i, each in enumerate(asked) if each is None]
+        for i, (image, text) in zip(own, self._embed([queries[i] for i in own]), strict=True):
+            item = QueryItem(image, text, queries[i].facts)
+            asked[i] = Asked(item, queries[i].described())
+        taken_ms = (time.perf_counter() - start) * 1000
+        return [replace(each, embed_ms=taken_ms) for each in asked if each is not None]
+
+    def answer(self, asked: Sequence[Asked], options: SearchOptions) -> list[SearchResult]:
+        """The matches of what `ask` gave, with all that a reader of the JSON wants to know."""
+        if not asked:
+            return []
+        bare = any(each.bare for each in asked)
+        if bare and options.score == "fused":
+            raise UsageError("a vector is compared by cosine: it has no facts to weigh")
+        score = "cosine" if bare else options.score
+        scoring = self.scoring(score, options.metric, options.threshold)
+        queries = tuple(scoring.of_post(q.item) if q.kind else q.item for q in asked)
+        request = Request(queries, options.where, options.top_k, scoring, nprobe=options.nprobe)
+        found = self.run(request, options.snapshot)
+        elapsed = {"plan": found.plan_ms, "search": found.search_ms}
         return [
-            reasoned(hits, vectors, query.facts, calibration, language)
-            for query, vectors, hits in zip(queries, request.queries, found, strict=True)
+            SearchResult(
+                query=each.described,
+                model=self.table.model,
+                provider=self.model.provider if self.model else None,
+                snapshot=found.snapshot,
+                runner=self.runner,
+                exact=found.exact,
+                score_kind=scoring.kind,
+                threshold=scoring.threshold_for(query),
+                searched=found.searched,
+                elapsed_ms={"embed": each.embed_ms}
+                | elapsed
+                | {"total": each.embed_ms + sum(elapsed.values())},
+                matches=reasoned(matches, query, scoring, options.language),
+            )
+            for each, query, matches in zip(asked, queries, found.matches, strict=True)
         ]
 
-    def answer(
-        self,
-        query: Vectors,
-        described: dict[str, Any],
-        *,
-        embed_ms: float = 0.0,
-        top_k: int = 10,
-        threshold: float | None = None,
-        where: Filters | None = None,
-        metric: Metric = "cosine",
-        snapshot: str | None = None,
-        exclude: frozenset[str] = frozenset(),
-        calibration: Calibration | None = None,
-        facts: Facts | None = None,
-        language: Language = "ko",
-        nprobe: int | None = None,
-    ) -> SearchResult:
-        """One query's matches with all that a reader of the JSON wants to know.
+    def _asked(self, query: Query, snapshot: str | None) -> Asked | None:
+        """A vector or a post; None for a photo or words, which are embedded together."""
+        if query.post_id is not None:
+            return self._post(query, query.post_id, snapshot)
+        if query.embedding is None:
+            return None
+        rows = self.check_vectors(_loaded(query.embedding))
+        if len(rows) != 1:
+            raise InputError(f"{query.embedding} holds {len(rows)} vectors; a search takes one")
+        return Asked(QueryItem(rows[0], facts=query.facts), query.described(), bare=True)
 
-        calibration: score by it, fused; `facts` are the query's.
-        """
-        request = _request((query,), top_k, threshold, where, metric, nprobe)
-        request = replace(request, exclude=exclude)
-        facts = facts or Facts()
-        if calibration is not None:
-            request = replace(request, fusion=Fusion(calibration, (facts,)))
-        found = self.find(request, snapshot)
-        elapsed = {"embed": embed_ms, "plan": found.plan_ms, "search": found.search_ms}
-        return SearchResult(
-            query=described,
-            model=self.table.model,
-            provider=self.model.provider if self.model else None,
-            snapshot=found.snapshot,
-            runner=self.runner,
-            exact=found.exact,
-            score_kind=metric if calibration is None else "fused",
-            threshold=threshold,
-            searched=found.searched,
-            elapsed_ms=elapsed | {"total": sum(elapsed.values())},
-            matches=tuple(reasoned(found.matches[0], query, facts, calibration, language)),
-        )
-
-    def embed(self, queries: Sequence[Query]) -> tuple[Vectors, ...]:
-        """Queries as vectors. Raises PhotoError for a photo that cannot be read."""
-        if self.model is None:
-            raise UsageError("photos and words need a model: SimilarityEngine(table, model=...)")
-        out = []
-        for query in queries:
-            if query.image is None and not (query.text and query.text.strip()):
-                raise InputError("a query needs a photo or words")
-            image = None if query.image is None else _open(query.image)
-            out.append(
-                Vectors(
-                    None if image is None else self.model.embed_images([image])[0],
-                    self.model.embed_texts([query.text])[0] if query.text else None,
-                )
-            )
-        return tuple(out)
-
-    def post_vectors(self, post_id: str, snapshot: str | None = None) -> tuple[Vectors, Any]:
-        """A post of the table as a query: its first photo and its words; and its metadata."""
-        file, row = self.table.find(post_id, snapshot)
+    def _post(self, query: Query, post_id: str, snapshot: str | None) -> Asked:
+        """A post of the table as a query: its first photo, its words, its facts."""
+        file, row = self.table.locate(post_id, snapshot)
         shard = self.cache.load(file, self.table.space)
         image, text = shard.parts(row)
+        if image is None and text is None:
+            raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
+        post = shard.rows(np.array([row]))[0]
         photo = None if image is None else shard.photo(row)
-        meta = shard.rows(np.array([row]))[0] | {"photo": photo}
-        if image is not None or text is not None:
-            return Vectors(image, text), meta
-        raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
+        described = query.described() | {"title": post["title"], "photo": photo}
+        facts = facts_of(post, post["kind"])
+        item = QueryItem(image, text, facts, exclude=frozenset([post_id]))
+        return Asked(item, described, kind=post["kind"])
 
-    def check_vectors(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def _embed(self, queries: Sequence[Query]) -> list[tuple[Float32 | None, Float32 | None]]:
+        """The vectors of photos and of words, each kind as one batch."""
+        if not queries:
+            return []
+        if self.model is None:
+            raise UsageError("photos and words need a model: SimilarityEngine(..., model=...)")
+        photos = [i for i, query in enumerate(queries) if query.image is not None]
+        words = {i: query.text for i, query in enumerate(queries) if query.text}
+        pixels = [self.model.pixels(_read(queries[i].image)) for i in photos]
+        images = dict(zip(photos, self.model.embed_pixels(pixels), strict=True))
+        texts = dict(zip(words, self.model.embed_texts(list(words.values())), strict=True))
+        return [(images.get(i), texts.get(i)) for i in range(len(queries))]
+
+    def check_vectors(self, vectors: npt.ArrayLike) -> Float32:
         """Vectors as (q, dimension) unit rows. Raises InputError naming what is wrong."""
         rows = np.atleast_2d(np.asarray(vectors))
         if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != self.table.dimension:
@@ -287,31 +358,34 @@ class SimilarityEngine:
         except ValueError as error:
             raise InputError(f"the query cannot be compared: {error}") from None
 
-    def find(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
-        """Plan, scan and merge. Raises StorageError rather than give a partial answer."""
-        if not request.queries:
-            return SearchOutcome([], 0, 0, True, self.table.snapshot, 0.0, 0.0)
+    # -- over the shards ---------------------------------------------------------------------
+
+    def run(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
+        """Plan, scan and merge. Raises StorageError rather than give a partial answer.
+
+        What is read is one snapshot, and the one that is named in the outcome, whoever writes.
+        """
         start = time.perf_counter()
-        if request.nprobe is not None and self.table.space.centroids() is None:
+        state = self.table.plan(request.where, snapshot)
+        if request.nprobe is not None and state.space.centroids() is None:
             request = replace(request, nprobe=None)  # there are none: the whole is looked at
-        files = self.table.plan(request.where, snapshot)
         planned = time.perf_counter()
-        answer = self._run(files, request)
+        outcome = self._scan(state, request)
         done = time.perf_counter()
         return SearchOutcome(
-            answer.matches,
-            answer.searched,
-            answer.rows,
+            outcome.matches,
+            outcome.searched,
+            outcome.rows,
             request.nprobe is None,
-            snapshot or self.table.snapshot,
+            state.id,
             (planned - start) * 1000,
             (done - planned) * 1000,
         )
 
-    def _run(self, files: list[DataFile], request: Request) -> TaskOutcome:
-        if not files:
+    def _scan(self, state: Snapshot, request: Request) -> TaskOutcome:
+        if not state.files or not request.queries:
             return TaskOutcome(0, 0, [[] for _ in request.queries])
-        return self._runner.run(files, request, self.table.space)
+        return self._runner.run(state.files, request, state.space)
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:
         """Load the shards of some categories ("*": all) ahead of the first search; their number.
@@ -320,69 +394,48 @@ class SimilarityEngine:
         """
         for category in categories:
             check("category", category, (*CATEGORIES, "*"))
-        files = [f for f in self.table.plan() if "*" in categories or f.category in categories]
-        nothing = Request((), Filters(), 1, None)
-        self._run(files, nothing)
+        state = self.table.plan()
+        files = [f for f in state.files if "*" in categories or f.category in categories]
+        if files:
+            self._runner.run(files, Request((), Filters(), 1), state.space)
         return len(files)
 
-    def match(
-        self, top_k: int = 10, threshold: float | None = None, any_category: bool = False
-    ) -> "DataFrame":
-        """The found posts most like each open lost post: matching.matcher.SCHEMA, a row a pair.
-
-        `Matcher` has the rules of time and category, `matches_table.update` keeps the pairs.
-        """
-        from matching_spark.matching.matcher import MatchRules
-
-        return self.matcher(MatchRules(top_k, threshold, any_category)).pairs()
+    # -- all of them -------------------------------------------------------------------------
 
     def matcher(self, rules: "MatchRules") -> "Matcher":
         """What matches all lost posts of the table by these rules and this engine's score."""
-        from matching_spark.matching.matcher import Matcher
+        from matching_spark.matching.matcher import Matcher  # pyspark, which few searches need
 
-        return Matcher(
-            self.table,
-            rules,
-            self.cache,
-            self.fusion(rules.score, rules.metric),
-            self.model.default_threshold if self.model else lambda pair: None,
-        )
+        scoring = self.scoring(rules.score, rules.metric, rules.threshold)
+        return Matcher(self.table, rules, self.cache, scoring)
 
     def embeddings(self, where: Filters | None = None) -> "DataFrame":
         """One row a vector, for the data engineer and MLlib.
 
         Columns: post_id, part ('photo' or 'text'), kind, category, features (pyspark.ml vector).
         """
-        from matching_spark.spark.ml_vectors import ml_vectors
+        from matching_spark.spark.ml_vectors import ml_vectors  # pyspark, as above
 
         return ml_vectors(self.table.frame(), where or Filters())
 
 
-def _request(
-    queries: tuple[Vectors, ...],
-    top_k: int,
-    threshold: float | None,
-    where: Filters | None,
-    metric: Metric,
-    nprobe: int | None = None,
-) -> Request:
-    if top_k < 1:
-        raise UsageError(f"top_k is {top_k}; it must be 1 or more")
-    if threshold is not None and not np.isfinite(threshold):
-        raise UsageError(f"threshold {threshold} is no number to compare with")
-    if metric not in METRICS:
-        raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
-    if nprobe is not None and nprobe < 1:
-        raise UsageError(f"nprobe is {nprobe}; it must be 1 or more, or None for all")
-    return Request(queries, where or Filters(), top_k, threshold, metric, nprobe=nprobe)
+def _read(image: Path | str | bytes | Image.Image | None) -> bytes | Image.Image:
+    if isinstance(image, Path | str):
+        try:
+            return storage.read_bytes(str(image))
+        except FileNotFoundError:
+            raise InputError(f"there is no photo {image}") from None
+    assert image is not None
+    return image
 
 
-def _open(image: Path | str | Image.Image) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    from matching_spark import storage
-
+def _loaded(embedding: Path | str | npt.ArrayLike) -> npt.ArrayLike:
+    if not isinstance(embedding, Path | str):
+        return embedding
     try:
-        return open_photo(storage.read_bytes(str(image)))
+        vector: npt.ArrayLike = np.load(embedding, allow_pickle=False)
     except FileNotFoundError:
-        raise InputError(f"there is no photo {image}") from None
+        raise InputError(f"there is no {embedding}") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{embedding} is not a .npy of numbers: {error}") from None
+    return vector

@@ -17,12 +17,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
-from matching_spark.config import Cache
+from matching_spark.config import Cache, Hadoop
 from matching_spark.knn.similarity import unit
-from matching_spark.search.request import Vectors
+from matching_spark.search.request import QueryItem
 from matching_spark.spark.cluster import Cluster, down, up
 from tests.cluster import guardian
 from tests.support import brute
+from tests.support.found import hits_of
 
 CACHE = Path(Cache().folder)
 COMMAND = (sys.executable, "-m", "matching_spark.main")
@@ -190,7 +191,7 @@ def held(uri: str) -> dict[str, np.ndarray]:
         for row in rows:
             post_id = shard.metadata["post_id"][int(row)].as_py()
             assert post_id not in out, f"{post_id} is there twice"
-            vector, _ = shard.query(int(row))
+            vector, _ = shard.parts(int(row))
             assert vector is not None
             out[post_id] = vector
     return out
@@ -204,10 +205,10 @@ def assert_holds(uri: str, posts: dict[str, np.ndarray], spark: SparkSession | N
     np.testing.assert_allclose([there[i] for i in ids], [posts[i] for i in ids], atol=1e-6)
     plain = [brute.Plain(i, posts[i][None], None) for i in ids]
     query = vectors(1, seed=99, dimension=len(posts[ids[0]]))[0]
-    want = brute.search(plain, Vectors(image=query), 10, None)
+    want = brute.search(plain, QueryItem(image=query), 10, None)
     runners = (("memory", None), ("spark", spark)) if spark else (("memory", None),)
     for runner, driver in runners:
-        engine = SimilarityEngine(PostsTable.open(uri, driver), runner)  # type: ignore[arg-type]
-        got = engine.search(query, 10)[0]
+        engine = SimilarityEngine(PostsTable.open(uri, driver, Hadoop()), runner, cache=Cache())  # type: ignore[arg-type]
+        got = hits_of(engine, query, 10)[0]
         assert [m.post_id for m in got] == [i for i, _ in want]
         np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)

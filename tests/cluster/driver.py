@@ -56,7 +56,7 @@ def main(action: str, point: str, uri: str, source: str) -> None:
 
     spark = start_session(Settings(spark=Spark(conf=CONF)))
     if action == "ingest":
-        ingest_vectors(source, uri, spark, "found", progress=progress)
+        ingest_vectors(source, uri, spark, "found", Hadoop(), progress=progress)
     else:
         compact.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))
     print("done")

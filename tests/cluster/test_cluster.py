@@ -22,7 +22,7 @@ from matching_spark import (
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
-from matching_spark.search.request import Vectors
+from matching_spark.search.request import QueryItem
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import fetch
@@ -48,7 +48,7 @@ def expected(world: World, clip: ClipModel) -> IDS:
         if post.photos and post.status == "open":
             photos = np.stack([embed(photo) for photo in post.photos])
             plain.append(brute.Plain(post.post_id, photos, None))
-    query = Vectors(image=clip.embed_images([open_photo(world.query_photo.read_bytes())])[0])
+    query = QueryItem(image=clip.embed_images([open_photo(world.query_photo.read_bytes())])[0])
     return brute.search(plain, query, 10, None)
 
 
@@ -118,7 +118,7 @@ def test_a_data_file_removed_is_named(
     uri = f"{cluster.hdfs}/{TABLE}"
     photo = ("--image", str(world.query_photo), "--runner", "memory")
     before = ids(run(cluster, "search", *photo, table=uri))
-    victim = PostsTable.open(uri).plan(Filters(kind="found"))[0].uri
+    victim = PostsTable.open(uri).plan(Filters(kind="found")).files[0].uri
     storage.remove(victim)
     assert ids(run(cluster, "search", *photo, table=uri)) == before
     monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))

@@ -49,6 +49,7 @@ from tests.cluster.conftest import (
     vectors,
     write,
 )
+from tests.support.found import hits_of
 
 pytestmark = pytest.mark.cluster
 COUNT = 20_000
@@ -94,7 +95,7 @@ def wait_until(ready: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def take(uri: str, source: str, spark: SparkSession, **options: Any) -> int:
-    report = ingest_vectors(source, uri, spark, "found", **options)
+    report = ingest_vectors(source, uri, spark, "found", Hadoop(), **options)
     assert report.rejected == 0
     return report.accepted
 
@@ -124,11 +125,11 @@ def test_killed_during_an_ingest_and_a_search(
     whole = up(Path(cluster.folder), CACHE)
     wait_until(lambda: whole.live_workers() == 2)
 
-    engine = SimilarityEngine(PostsTable.open(uri, session))
+    engine = SimilarityEngine(PostsTable.open(uri, session, Hadoop()), cache=Cache())
     queries = vectors(4000, seed=5)
-    want = engine.search(queries, 10)
+    want = hits_of(engine, queries, 10)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(engine.search, queries, 10)
+        running = pool.submit(hits_of, engine, queries, 10)
         time.sleep(0.3)
         assert not running.done()
         kill(whole, victim)
@@ -139,15 +140,17 @@ def test_photos_ingested_while_a_datanode_dies(
     cluster: Cluster, session: SparkSession, clip: ClipModel, world: World
 ) -> None:
     uri = f"{cluster.hdfs}/photos-killed"
-    table = PostsTable.open_or_create(uri, session, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        uri, session, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
     found = list(read_posts(str(world.found)))
     timer = threading.Timer(0.5, kill, (cluster, "datanode-0"))
     timer.start()
     report = ingest_posts(found, table, clip)
     timer.join()
     assert (report.accepted, report.rejected) == (len(found), 0)
-    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
-    hits = engine.search_posts([Query(text="지갑")], 100, where=Filters(status=None))[0]
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
+    hits = hits_of(engine, [Query(text="지갑")], 100, where=Filters(status=None))[0]
     assert len({m.post_id for m in hits}) == len(hits) == len(found)
     for match in hits:
         if match.photo:
@@ -190,7 +193,9 @@ def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Pa
         if action != "ingest":
             take(uri_of(action, point), first, session)
         if action == "compact":
-            PostsTable.open(uri_of(action, point), session).set_status(["p000001"], "claimed")
+            PostsTable.open(uri_of(action, point), session, Hadoop()).set_status(
+                ["p000001"], "claimed"
+            )
     sources = {"ingest": first, "upsert": second, "compact": first}
     with ThreadPoolExecutor(3) as pool:
         runs = [
@@ -212,10 +217,12 @@ def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Pa
         else:
             assert set(there) == set(old), point
         if action == "compact":
-            report = compact(PostsTable.open(uri, session))
+            report = compact(PostsTable.open(uri, session, Hadoop()))
             assert report.delete_files_after == 0
             status = {"p000001": "claimed"}
-            rows = PostsTable.open(uri, session).frame().where("status != 'open'").collect()
+            rows = (
+                PostsTable.open(uri, session, Hadoop()).frame().where("status != 'open'").collect()
+            )
             assert {row["post_id"]: row["status"] for row in rows} == status
             assert set(held(uri)) == set(old)
         else:
@@ -233,19 +240,19 @@ def test_the_namenode_away_and_back(
     mine = posts(2000)
     source = write(tmp_path / "a.parquet", mine)
     take(uri, source, session)
-    table = PostsTable.open(uri, session)
-    engine = SimilarityEngine(table)
-    want = engine.search(vectors(1, 9), 5)
+    table = PostsTable.open(uri, session, Hadoop())
+    engine = SimilarityEngine(table, cache=Cache())
+    want = hits_of(engine, vectors(1, 9), 5)
     cold = Cache(folder=str(tmp_path / "cold"))
     os.kill(cluster.process("namenode").pid, signal.SIGTERM)
     wait_until(lambda: not cluster.process("namenode").alive)
     # What is planned and resident needs no NameNode, and answers rightly.
-    assert SimilarityEngine(table, "memory").search(vectors(1, 9), 5) == want
+    assert hits_of(SimilarityEngine(table, "memory", cache=Cache()), vectors(1, 9), 5) == want
     for attempt in (
         lambda: PostsTable.open(uri),
-        lambda: SimilarityEngine(table, "memory", cache=cold).search(vectors(1, 9), 5),
+        lambda: hits_of(SimilarityEngine(table, "memory", cache=cold), vectors(1, 9), 5),
         lambda: table.set_status(["p000001"], "claimed"),
-        lambda: ingest_vectors(source, uri, session, "found"),
+        lambda: ingest_vectors(source, uri, session, "found", Hadoop()),
     ):
         with pytest.raises(StorageError, match=r"cannot be reached|could not be|failed") as caught:
             attempt()
@@ -254,7 +261,7 @@ def test_the_namenode_away_and_back(
     assert "cannot be reached" in run(cluster, "search", *asked, table=uri, code=4)["error"]
     back = up(Path(cluster.folder), CACHE)
     assert back.hdfs == cluster.hdfs
-    assert engine.search(vectors(1, 9), 5) == want
+    assert hits_of(engine, vectors(1, 9), 5) == want
     assert table.set_status(["p000001"], "claimed") == 1
     mine |= {i: -v for i, v in list(mine.items())[:500]}
     assert take(uri, write(tmp_path / "b.parquet", mine), session) == 500
@@ -349,12 +356,14 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
                 continue
             if table.snapshot is None:
                 continue
-            engine = SimilarityEngine(table, "memory")
-            hits = engine.search(query, 10_000)[0]
+            engine = SimilarityEngine(table, "memory", cache=Cache())
+            hits = hits_of(engine, query, 10_000)[0]
             # One snapshot: what is open in it, all of it and nothing of a later one.
             at = table.snapshot
             table.refresh()
-            again = SimilarityEngine(table, "memory").search(query, 10_000, snapshot=at)[0]
+            again = hits_of(
+                SimilarityEngine(table, "memory", cache=Cache()), query, 10_000, snapshot=at
+            )[0]
             assert hits == again
             assert len({m.post_id for m in hits}) == len(hits)
             assert len(hits) >= seen - 8  # withdrawn ones go, nothing else does
@@ -373,6 +382,6 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
 
 def assert_holds_statuses(uri: str, everything: Posts) -> None:
     assert set(held(uri)) == set(everything)
-    engine = SimilarityEngine(PostsTable.open(uri), "memory")
-    gone = engine.search(vectors(1, 77), 100, where=Filters(status="withdrawn"))[0]
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", cache=Cache())
+    gone = hits_of(engine, vectors(1, 77), 100, where=Filters(status="withdrawn"))[0]
     assert {m.post_id for m in gone} == {f"w{w}-{part}-0" for w in range(4) for part in range(2)}

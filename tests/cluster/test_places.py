@@ -60,9 +60,13 @@ def test_a_table_in_an_odd_folder(cluster: Cluster, session: SparkSession, tmp_p
     posts = {f"p{i:03}": v for i, v in enumerate(vectors(60))}
     for ids in (list(posts)[:40], list(posts)[30:]):
         ingest_vectors(
-            write(tmp_path / "some.parquet", {i: posts[i] for i in ids}), uri, session, "found"
+            write(tmp_path / "some.parquet", {i: posts[i] for i in ids}),
+            uri,
+            session,
+            "found",
+            Hadoop(),
         )
-    table = PostsTable.open(uri, session)
+    table = PostsTable.open(uri, session, Hadoop())
     assert table.set_status(["p007"], "withdrawn") == 1
     compact(table)
     assert set(held(uri)) == set(posts)
@@ -70,7 +74,7 @@ def test_a_table_in_an_odd_folder(cluster: Cluster, session: SparkSession, tmp_p
 
 
 def assert_holds_open(uri: str, posts: dict[str, Any], session: SparkSession) -> None:
-    table = PostsTable.open(uri, session)
+    table = PostsTable.open(uri, session, Hadoop())
     assert table.set_status(["p007"], "open") == 1
     assert_holds(uri, posts, session)
 
@@ -110,8 +114,8 @@ def test_a_local_table_in_the_shell_of_cluster_up(cluster: Cluster, tmp_path: Pa
 def test_a_copy_on_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
     prod, test = (f"{cluster.hdfs}/{name}" for name in ("copied/prod", "copied/test"))
     posts = {f"p{i:03}": v for i, v in enumerate(vectors(60, seed=5))}
-    ingest_vectors(write(tmp_path / "posts.parquet", posts), prod, session, "found")
-    PostsTable.open(prod, session).set_status(["p001", "p002"], "withdrawn")
+    ingest_vectors(write(tmp_path / "posts.parquet", posts), prod, session, "found", Hadoop())
+    PostsTable.open(prod, session, Hadoop()).set_status(["p001", "p002"], "withdrawn")
     # By another name of the same NameNode it is the same table.
     other = prod.replace("127.0.0.1", "localhost")
     assert other != prod
@@ -123,11 +127,11 @@ def test_a_copy_on_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Path)
     system = source.getFileSystem(conf)
     assert hadoop.FileUtil.copy(system, source, system, target, False, conf)
     with pytest.raises(StorageError, match=f"was moved or copied from {prod}"):
-        PostsTable.open(test, session)
+        PostsTable.open(test, session, Hadoop())
     report = adopt(test)
     assert (report.tables, report.delete_files > 0) == (["posts"], True)
     before = sorted(storage.walk(prod))
-    table = PostsTable.open(test, session)
+    table = PostsTable.open(test, session, Hadoop())
     assert table.set_status(["p001", "p002"], "open") == 2
     compact(table)
     assert_holds(test, posts, session)
@@ -142,7 +146,7 @@ def test_hdfs_itself_keeps_commits_apart(
     """It refuses a rename to a name that is taken: without a lock nothing acknowledged is lost."""
     uri = f"{cluster.hdfs}/apart"
     posts = {f"p{i}": v for i, v in enumerate(vectors(4))}
-    ingest_vectors(write(tmp_path / "posts.parquet", posts), uri, session, "found")
+    ingest_vectors(write(tmp_path / "posts.parquet", posts), uri, session, "found", Hadoop())
     table = PostsTable.open(uri, session, Hadoop())
     retries = "'commit.retry.num-retries' = '200', 'commit.retry.min-wait-ms' = '20'"
     session.sql(f"ALTER TABLE {table.name} SET TBLPROPERTIES ({retries})")
@@ -169,6 +173,8 @@ def test_a_photo_with_a_hash_in_its_name(
     # Not on the workers, which this process's session holds.
     report = run(cluster, *words, table=uri, master="local[2]")
     assert (report["accepted"], [r["post_id"] for r in report["rejects"]]) == (2, ["IMG"])
-    rows = PostsTable.open(uri, session).frame().select("post_id", "photos.sha256").collect()
+    rows = (
+        PostsTable.open(uri, session, Hadoop()).frame().select("post_id", "photos.sha256").collect()
+    )
     assert {row["post_id"] for row in rows} == {"IMG#1.jpg", "q?;.jpg"}
     assert len({row[1][0] for row in rows}) == 2

@@ -11,19 +11,20 @@ from sklearn.metrics import average_precision_score
 from matching_spark import ClipModel
 from matching_spark.demo.labelled import world_pairs
 from matching_spark.demo.world import World
+from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
 from matching_spark.evaluation.learn import learn, precise, probabilities
 from matching_spark.evaluation.metrics import Measured, _draws, evaluate, reliability
-from matching_spark.score.ranking import COMPONENTS, FACTS, VECTORS, Facts
-from tests.support.calibrations import probability, random_calibration
+from matching_spark.score.components import names
+from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
 
 
 def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
     """Pairs with random components, the same or not by a known calibration's probability."""
     rng = np.random.default_rng(seed)
     n = lost * found
-    values = {name: rng.uniform(-0.3, 1, n).astype(np.float32) for name in VECTORS}
+    values = {name: rng.uniform(-0.3, 1, n).astype(np.float32) for name in COSINES}
     values |= {name: (rng.random(n) < 0.4).astype(np.float32) for name in FACTS[:3]}
     values["place"] = rng.choice([0, 0.5, 1], n).astype(np.float32)
     values["days"] = rng.integers(-10, 20, n).astype(np.float32)
@@ -31,7 +32,7 @@ def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
         values[name][rng.random(n) < 0.1] = np.nan
     calibration = random_calibration(7, rising=True)
     rows = [
-        {name: float(values[name][i]) for name in COMPONENTS if not np.isnan(values[name][i])}
+        {name: float(values[name][i]) for name in names() if not np.isnan(values[name][i])}
         for i in range(n)
     ]
     true = np.array([probability(calibration, row) for row in rows], float)
@@ -119,7 +120,7 @@ def test_held_out_items_are_never_seen() -> None:
 
 
 def test_on_the_drawn_world(clip: ClipModel, world: World) -> None:
-    from matching_spark.score.calibration import find
+    from matching_spark.score.store import find
 
     calibration = find(None, clip, clip.name)
     assert calibration is not None

@@ -18,13 +18,17 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.pipeline import Report, ingest_posts
 from matching_spark.sources import read_posts
+from tests.support.found import hits_of
 
 
 def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Report:
-    table = PostsTable.open_or_create(str(uri), spark, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        str(uri), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
     return ingest_posts(read_posts(str(source), kind=None), table, clip)
 
 
@@ -33,7 +37,9 @@ def stored(
     spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     uri = str(tmp_path_factory.mktemp("stored") / "table")
-    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
     posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
     report = ingest_posts(posts, table, clip)
     assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
@@ -44,7 +50,7 @@ def stored(
 def test_the_same_again_is_skipped_and_embeds_nothing(
     stored: str, spark: SparkSession, clip: ClipModel, world: World
 ) -> None:
-    table = PostsTable.open(stored, spark)
+    table = PostsTable.open(stored, spark, Hadoop())
     snapshot = table.snapshot
     report = ingest_posts(read_posts(str(world.found)), table, clip)
     assert (report.accepted, report.skipped, report.embedded) == (0, 30, 0)
@@ -60,7 +66,7 @@ def test_a_changed_post_is_updated_once_and_a_closed_one_stays_closed(
         row["photos"] = [str(world.folder / photo) for photo in row["photos"]]
     changed = tmp_path / "changed.jsonl"
     changed.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    table = PostsTable.open(stored, spark)
+    table = PostsTable.open(stored, spark, Hadoop())
     table.set_status([rows[0]["post_id"]], "claimed")
     report = ingest_posts(read_posts(str(changed)), table, clip)
     assert (report.accepted, report.embedded) == (2, 0)
@@ -79,13 +85,13 @@ def test_a_post_closed_while_it_is_embedded_stays_closed(
     row["photos"] = [str(world.folder / photo) for photo in row["photos"]]
     changed = tmp_path / "changed.jsonl"
     changed.write_text(json.dumps(row) + "\n", "utf-8")
-    other = PostsTable.open(stored, spark.newSession())
+    other = PostsTable.open(stored, spark.newSession(), Hadoop())
     closed: list[int] = []
 
     def close(what: str, done: int, total: int) -> None:
         closed.append(other.set_status([row["post_id"]], "claimed"))
 
-    table = PostsTable.open(stored, spark)
+    table = PostsTable.open(stored, spark, Hadoop())
     assert ingest_posts(read_posts(str(changed)), table, clip, close).accepted == 1
     assert sum(closed) == 1
     post = table.frame().where(f"post_id = '{row['post_id']}'").select("title", "status").collect()
@@ -101,17 +107,17 @@ def test_a_lost_things_photo_finds_its_counterpart(
     query = Query(image=world.query_photo)
     answers = []
     for runner, session in (("spark", spark), ("memory", None)):
-        table = PostsTable.open(stored, session)
-        engine = SimilarityEngine(table, runner, clip)  # type: ignore[arg-type]
-        hits = engine.search_posts([query], top_k=5, where=Filters(kind="found"))[0]
+        table = PostsTable.open(stored, session, Hadoop())
+        engine = SimilarityEngine(table, runner, clip, cache=Cache())  # type: ignore[arg-type]
+        hits = hits_of(engine, [query], top_k=5, where=Filters(kind="found"))[0]
         answers.append([(m.post_id, m.score) for m in hits])
     assert want in [post_id for post_id, _ in answers[0]]
     assert answers[0] == answers[1]
 
 
 def test_words_find_posts_with_and_without_photos(stored: str, clip: ClipModel) -> None:
-    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip)
-    hits = engine.search_posts([Query(text="지갑")], top_k=50, where=Filters(status=None))[0]
+    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=Cache())
+    hits = hits_of(engine, [Query(text="지갑")], top_k=50, where=Filters(status=None))[0]
     assert {m.matched for m in hits} == {"photo", "text"}
     assert len(hits) == 40
 
@@ -175,7 +181,7 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
         ("category", "bad-category"),
     }
     assert (report.accepted, report.rejected, report.placeholders) == (5, 10, 1)
-    frame = PostsTable.open(str(tmp_path / "table"), spark).frame()
+    frame = PostsTable.open(str(tmp_path / "table"), spark, Hadoop()).frame()
     stored = {r["post_id"]: len(r["photos"]) for r in frame.collect()}
     assert stored == {"good": 1, "same": 1, "half": 1, "words": 0, "placeholder": 0}
     # Two posts with the same photo, and one photo a second time: it was embedded once.
@@ -193,7 +199,9 @@ pipeline.PHOTOS_A_TASK = 8
 settings = Settings(spark={"conf": {"spark.master": "local[1]"}})
 spark = start_session(settings)
 clip = ClipModel.load()
-table = PostsTable.open_or_create(sys.argv[2], spark, model=clip.name, dimension=clip.dimension)
+table = PostsTable.open_or_create(
+    sys.argv[2], spark, model=clip.name, dimension=clip.dimension, hadoop=settings.hadoop
+)
 pipeline.ingest_posts(read_posts(sys.argv[1], kind="found"), table, clip)
 """
 
@@ -222,7 +230,7 @@ def test_killed_and_run_again_nothing_is_lost_or_embedded_twice(
     staged = list(uri.glob("staging/*/*.parquet"))
     done = sum(pq.read_metadata(file).num_rows for file in staged)
     assert 0 < done < count
-    table = PostsTable.open(str(uri), spark)
+    table = PostsTable.open(str(uri), spark, Hadoop())
     assert table.snapshot is None
     report = ingest_posts(read_posts(str(photos), kind="found"), table, clip)
     assert (report.accepted, report.rejected) == (count, 0)

@@ -8,12 +8,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from matching_spark import ClipModel, Filters, ModelError, PostsTable, Query, SimilarityEngine
+from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
 from matching_spark.sources import read_posts
+from tests.support.found import hits_of
 
 OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 
@@ -21,7 +23,7 @@ OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 @pytest.fixture
 def table(spark: SparkSession, clip: ClipModel, world: World, tmp_path: Path) -> PostsTable:
     table = PostsTable.open_or_create(
-        str(tmp_path / "table"), spark, model=clip.name, dimension=clip.dimension
+        str(tmp_path / "table"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
     )
     ingest_posts(read_posts(str(world.found)), table, clip)
     return table
@@ -60,15 +62,15 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
     first, second = sorted(row["post_id"] for row in before if row["status"] == "open")[:2]
     changed = table.frame().where(F.col("post_id") == second).collect()[0]
     query = Query(text="검정 지갑")
-    expected = SimilarityEngine(table, "memory", clip).search_posts([query])
+    expected = hits_of(SimilarityEngine(table, "memory", clip, cache=Cache()), [query])
     old_snapshot = table.snapshot
 
     def meanwhile(what: str, done: int, total: int) -> None:
         if (what, done) != ("passes", 1):
             return
-        now = PostsTable.open(table.uri, spark)
+        now = PostsTable.open(table.uri, spark, Hadoop())
         # The branch is there, and nobody sees it.
-        assert SimilarityEngine(now, "memory", clip).search_posts([query]) == expected
+        assert hits_of(SimilarityEngine(now, "memory", clip, cache=Cache()), [query]) == expected
         now.set_status([first], "withdrawn")
         posts = [
             Post("new", "found", "지갑", title="빨간 지갑"),
@@ -87,10 +89,10 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
         if row["post_id"] not in (first, second):
             assert after[row["post_id"]].asDict().items() >= row.asDict().items()
 
-    engine = SimilarityEngine(table, "memory", other)
-    assert engine.search_posts([Query(text="빨간 지갑")], where=Filters(kind="found"))[0]
+    engine = SimilarityEngine(table, "memory", other, cache=Cache())
+    assert hits_of(engine, [Query(text="빨간 지갑")], where=Filters(kind="found"))[0]
     with pytest.raises(ModelError, match="reembed --model small-clip"):
-        SimilarityEngine(table, "memory", clip)
+        SimilarityEngine(table, "memory", clip, cache=Cache())
     assert old_snapshot not in table.snapshots
     assert not list(Path(table.uri).glob("staging/*/*"))
 
@@ -116,7 +118,7 @@ def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
 def test_a_writer_of_the_old_model_is_refused(
     table: PostsTable, clip: ClipModel, other: ClipModel, spark: SparkSession
 ) -> None:
-    late = PostsTable.open(table.uri, spark)
+    late = PostsTable.open(table.uri, spark, Hadoop())
     rows = late.frame().limit(3).localCheckpoint()
     reembed(table, other)
     with pytest.raises(ModelError, match="has changed from small-clip"):
@@ -125,4 +127,4 @@ def test_a_writer_of_the_old_model_is_refused(
     rows.writeTo(table.name).append()
     table.refresh()
     with pytest.raises(ModelError, match="holds vectors of small-clip"):
-        SimilarityEngine(table, "memory", other).search_posts([Query(text="지갑")])
+        hits_of(SimilarityEngine(table, "memory", other, cache=Cache()), [Query(text="지갑")])

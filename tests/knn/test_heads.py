@@ -13,7 +13,7 @@ from matching_spark.knn import candidates
 from matching_spark.knn.candidates import shortlist
 from matching_spark.knn.prefix_bounds import MOST, STEP, bounds_of, heads_of, with_heads
 from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, pair_scores, unit
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import decide, merged
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache, Space
@@ -145,9 +145,9 @@ def test_a_block_over_several_shards_gets_what_each_alone_gives(tmp_path: Path) 
         assert shards[-1].photos.heads is not None
     queries = few_directions(rng, 80)
     first = tuple(int(day) if day < 85 else None for day in rng.integers(0, 90, 80))
-    asked = tuple(Vectors(query) for query in queries)
+    asked = tuple(QueryItem(q, not_before=day) for q, day in zip(queries, first, strict=True))
     for k in (5, 400):
-        request = Request(asked, Filters(kind="found"), k, None, not_before=first)
+        request = Request(asked, Filters(kind="found"), k)
         got = decide(scan_all(shards, request), request)
         alone = decide([scan(shard, request) for shard in shards], request)
         plain = [replace(s, photos=replace(s.photos, heads=None)) for s in shards]
@@ -158,7 +158,7 @@ def test_a_block_over_several_shards_gets_what_each_alone_gives(tmp_path: Path) 
 
 
 def test_heads_rule_out_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vectors of few directions are never compared whole, but for those that are found."""
+    """QueryItem of few directions are never compared whole, but for those that are found."""
     rng = np.random.default_rng(3)
     part = with_heads(part_of(few_directions(rng, 40_000)))
     looked = []
@@ -195,7 +195,7 @@ def test_a_cached_shard_has_heads_and_answers_as_its_file_does(tmp_path: Path) -
     file = write_file(tmp_path / "a.parquet", posts, {"p0007", "p0100"})
     cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), Space("m", D)
     plain = load(file, D)
-    request = Request(tuple(Vectors(v) for v in vectors[:60]), Filters(kind="found"), 5, None)
+    request = Request(tuple(QueryItem(v) for v in vectors[:60]), Filters(kind="found"), 5)
     want = merged([scan(plain, request)], request)
     for _ in range(2):  # written, then mapped
         shard = cache.load(file, space)

@@ -11,13 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, UsageError, http_client
-from matching_spark.config import Alerts, load_settings
+from matching_spark.config import Alerts, Cache, Hadoop, load_settings
 from matching_spark.errors import RemoteError
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
 from matching_spark.matching.decisions import decide
 from matching_spark.matching.matcher import Matcher, MatchRules
-from matching_spark.score.calibration import FILE, save
+from matching_spark.score.store import FILE, save
 from tests.support.calibrations import random_calibration
 from tests.support.posts import Posts, ingest
 from tests.support.servers import Answer, Asked, serving
@@ -108,7 +108,9 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
     save(random_calibration(3), f"{uri}/{FILE}")
 
     def matcher() -> Matcher:
-        made = SimilarityEngine(PostsTable.open(uri, spark)).matcher(MatchRules(3, 0.0))
+        made = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache()).matcher(
+            MatchRules(3, 0.0)
+        )
         matches_table.update(made, new=True)
         return made
 

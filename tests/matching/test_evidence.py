@@ -10,15 +10,17 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
 from matching_spark.cli.app import app
+from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching.decisions import decide, latest
 from matching_spark.matching.duplicates import duplicates
 from matching_spark.matching.retention import expiring
-from matching_spark.score.calibration import FILE, save
+from matching_spark.score.store import FILE, save
 from matching_spark.sources import read_posts
 from tests.support.calibrations import random_calibration
+from tests.support.found import hits_of
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,9 @@ def uri(
     spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     where = str(tmp_path_factory.mktemp("evidence") / "table")
-    table = PostsTable.open_or_create(where, spark, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        where, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
     both = [*read_posts(str(world.found)), *read_posts(str(world.lost))]
     ingest_posts(both, table, clip)
     return where
@@ -52,22 +56,22 @@ def test_either_runner_gives_the_same(
         ),
     ]
     where = Filters(kind="found")
-    here = SimilarityEngine(PostsTable.open(uri), "memory", clip)
-    there = SimilarityEngine(PostsTable.open(uri, spark), "spark", clip)
-    by_memory = here.search_posts(queries, where=where)
-    assert there.search_posts(queries, where=where, score="fused") == by_memory
+    here = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
+    there = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), "spark", clip, cache=Cache())
+    by_memory = hits_of(here, queries, where=where)
+    assert hits_of(there, queries, where=where, score="fused") == by_memory
     assert all(len(matches) == 10 for matches in by_memory)
     best = by_memory[2][0]
     assert best.probability == best.score
     assert set(best.contributions) == set(best.components)
     assert best.band in ("propose", "ask", "below")
-    cosine = here.search_posts(queries[:1], where=where, score="cosine")[0]
+    cosine = hits_of(here, queries[:1], where=where, score="cosine")[0]
     assert cosine[0].probability is None
     assert set(cosine[0].components) == {"image-image"}
     with pytest.raises(UsageError, match="euclidean"):
-        here.search_posts(queries, score="fused", metric="euclidean")
+        hits_of(here, queries, score="fused", metric="euclidean")
     with pytest.raises(InputError, match="score 'dot' is not known"):
-        here.search_posts(queries, score="dot")  # type: ignore[arg-type]
+        hits_of(here, queries, score="dot")
     with pytest.raises(InputError, match="colour '무지개' is not known"):
         Query(text="x", colour="무지개")
 
@@ -77,10 +81,10 @@ def test_a_stale_calibration_is_refused_aloud(
 ) -> None:
     save(random_calibration(1, "small-clip@000000000000"), f"{uri}/{FILE}")
     try:
-        engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+        engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
         with pytest.raises(ModelError, match="learn it again"):
-            engine.fusion("fused", "cosine")
-        assert engine.fusion(None, "cosine") is None
+            engine.scoring("fused")
+        assert engine.scoring(None).calibration is None
         assert "scoring by cosine" in caplog.text
     finally:
         from matching_spark import storage
@@ -97,7 +101,7 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     assert report["split"].startswith("held out: all of it")
     assert report["scores"]["fused"]["recall@1"]["value"] >= 0.8
 
-    table = PostsTable.open(uri, spark)
+    table = PostsTable.open(uri, spark, Hadoop())
     with pytest.raises(InputError, match="has no decisions"):
         app(["evaluate", "decisions", "--table", uri], standalone_mode=False)
     rows = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
-from matching_spark.config import Match
+from matching_spark.config import Cache, Hadoop, Match
 from matching_spark.matching import matches_table
 from matching_spark.matching.decisions import Verdict, decide
 from matching_spark.matching.matcher import Matcher, MatchRules, _split
-from matching_spark.score.calibration import FILE, save
+from matching_spark.score.store import FILE, save
 from matching_spark.table.metadata import current_metadata
 from tests.support.calibrations import random_calibration
 from tests.support.posts import K, Posts, ingest
@@ -62,13 +62,13 @@ def test_new_gives_what_a_full_run_gives(
     rules = MatchRules(K, threshold, settings=Match(grace_days=2, block_posts=5))
 
     def matcher() -> Matcher:
-        return SimilarityEngine(PostsTable.open(uri, spark)).matcher(rules)
+        return SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache()).matcher(rules)
 
     def wanted() -> dict[str, list[tuple[str, float]]]:
         return posts.expected(threshold, 2, calibration)
 
     def say(pair: tuple[str, str], verdict: Verdict) -> None:
-        decide(PostsTable.open(uri, spark), *pair, verdict, "a test")
+        decide(PostsTable.open(uri, spark, Hadoop()), *pair, verdict, "a test")
         posts.verdicts[pair] = verdict
 
     first = matches_table.update(matcher(), new=True)
@@ -98,7 +98,7 @@ def test_new_gives_what_a_full_run_gives(
     ingest(posts.draw("lost", [2, 12]), uri, spark, tmp_path)
     members = [pairs[0][0] for pairs in want.values()][:3]
     gone = [*members, "lost005"]
-    PostsTable.open(uri, spark).set_status(gone, "claimed")
+    PostsTable.open(uri, spark, Hadoop()).set_status(gone, "claimed")
     for post_id in gone:
         posts.rows[post_id]["status"] = "claimed"
     before, want = pairs_of(want), wanted()
@@ -121,7 +121,7 @@ def test_new_gives_what_a_full_run_gives(
     assert_same(kept(matcher()), wanted())
     # Other rules are another answer: the last run says nothing of it.
     other = MatchRules(K, threshold, any_category=True, settings=rules.settings)
-    othered = SimilarityEngine(PostsTable.open(uri, spark)).matcher(other)
+    othered = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache()).matcher(other)
     assert matches_table.update(othered, new=True).full
 
 

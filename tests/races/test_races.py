@@ -35,7 +35,7 @@ def uri(tmp_path: Path, spark: SparkSession) -> str:
     vectors = unit(np.random.default_rng(0).normal(size=(len(ids), 8)))
     write_vectors(tmp_path / "posts.parquet", ids, vectors, kind=kinds)
     place = str(tmp_path / "table")
-    ingest_vectors(str(tmp_path / "posts.parquet"), place, spark)
+    ingest_vectors(str(tmp_path / "posts.parquet"), place, spark, None, Hadoop())
     return place
 
 

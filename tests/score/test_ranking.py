@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,21 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark import ClipModel
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
-from matching_spark.score.calibration import FILE, find, save
-from matching_spark.score.ranking import (
-    Calibration,
-    Facts,
-    bigrams,
-    compare,
-    explain,
-    interpolate,
-    log_odds,
-    sigmoid,
-)
-from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.score.calibration import Calibration, log_odds, sigmoid
+from matching_spark.score.components import bigrams, compare
+from matching_spark.score.explain import explain
+from matching_spark.score.store import FILE, find, save
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
@@ -80,11 +73,10 @@ def test_any_split_gives_brute_force(
         )
         queries.append((query, random_facts(rng, kind)))
     request = Request(
-        tuple(Vectors(q.photos[0] if len(q.photos) else None, q.text) for q, _ in queries),
+        tuple(QueryItem(q.photos[0] if len(q.photos) else None, q.text, f) for q, f in queries),
         Filters(kind="found"),
         k,
-        threshold,
-        fusion=Fusion(calibration, tuple(f for _, f in queries)),
+        Scoring(calibration=calibration, threshold=-1.0 if threshold is None else threshold),
     )
     with tempfile.TemporaryDirectory() as folder:
         parts = []
@@ -137,9 +129,13 @@ def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
     bare = 0
     for _ in range(20):
         image, text = unit(rng.normal(size=(2, DIMENSION)))
-        query = Vectors(None if asked == "text" else image, None if asked == "image" else text)
-        fusion = Fusion(calibration, (random_facts(rng),)) if fuses else None
-        request = Request((query,), Filters(), 200, None, fusion=fusion)
+        query = QueryItem(
+            None if asked == "text" else image,
+            None if asked == "image" else text,
+            random_facts(rng),
+        )
+        scoring = Scoring(calibration=calibration if fuses else None, threshold=-1.0)
+        request = Request((query,), Filters(), 200, scoring)
         probed = replace(request, nprobe=2)
         got = merged([scan(by_cell, probed, cells)], probed)[0]
 
@@ -157,13 +153,6 @@ def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
         assert got == merged([scan(shard, replace(request, only=only))], request)[0]
         bare += sum(match.matched == "text" for match in got)
     assert bare
-
-
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=8, unique=True), st.floats(-80, 80))
-def test_lines_are_numpys(values: list[float], x: float) -> None:
-    points = tuple((v, math.sin(v)) for v in sorted(values))
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    assert interpolate(points, x) == pytest.approx(float(np.interp(x, xs, ys)))
 
 
 @given(st.floats(-30, 30))

@@ -15,12 +15,13 @@ from pyspark.sql import SparkSession
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
 from matching_spark.cli.index import described
+from matching_spark.config import Cache, Hadoop
+from matching_spark.domain.facts import Facts
 from matching_spark.errors import StorageError
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import VectorSet, unit
 from matching_spark.operations.batcher import QueryBatcher
-from matching_spark.score.ranking import Facts
-from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.ivf_index import (
     NEIGHBOURS,
     SOAR,
@@ -33,6 +34,7 @@ from matching_spark.shards.ivf_index import (
 )
 from matching_spark.shards.shard import read
 from tests.support.calibrations import random_calibration
+from tests.support.found import hits_of
 
 DIMENSION, COUNT, CELLS = 16, 600, 24
 FOUND = Filters(kind="found")
@@ -58,9 +60,9 @@ def table(
     }
     pq.write_table(pa.table(content), folder / "v.parquet")
     uri = str(folder / "t")
-    ingest_vectors(str(folder / "v.parquet"), uri, spark, "found")
-    opened = PostsTable.open(uri, spark)
-    shards = (read(file, DIMENSION) for file in opened.plan())
+    ingest_vectors(str(folder / "v.parquet"), uri, spark, "found", Hadoop())
+    opened = PostsTable.open(uri, spark, Hadoop())
+    shards = (read(file, DIMENSION) for file in opened.plan().files)
     cells = train(shards, opened.model, COUNT, CELLS)
     assert (len(cells.photos), len(cells.texts), cells.rows) == (CELLS, 0, COUNT)
     opened.set_cells(save_cells(cells, f"{uri}/cells"))
@@ -106,14 +108,14 @@ def test_few_cells_find_nearly_all_and_all_cells_are_exact(
     table: PostsTable, centres: np.ndarray
 ) -> None:
     asked = queries(centres, 20)
-    memory = SimilarityEngine(table, "memory")
-    request = Request(tuple(Vectors(v) for v in asked), FOUND, 5, None)
-    exact = memory.find(request)
+    memory = SimilarityEngine(table, "memory", cache=Cache())
+    request = Request(tuple(QueryItem(v) for v in asked), FOUND, 5)
+    exact = memory.run(request)
     assert exact.exact
     assert exact.rows == 20 * (COUNT + COUNT // 50)  # a changed post is a new row
-    every = memory.find(replace(request, nprobe=CELLS))
+    every = memory.run(replace(request, nprobe=CELLS))
     assert every.matches == exact.matches
-    few = memory.find(replace(request, nprobe=4))
+    few = memory.run(replace(request, nprobe=4))
     assert not few.exact
     assert few.rows < 0.4 * exact.rows
     assert few.searched == exact.searched
@@ -123,35 +125,36 @@ def test_few_cells_find_nearly_all_and_all_cells_are_exact(
     ]
     assert np.mean(hits) > 0.9
     where = Filters(kind="found", category="가방")
-    for match in memory.search(asked[:1], nprobe=3, where=where)[0]:
+    for match in hits_of(memory, asked[:1], nprobe=3, where=where)[0]:
         assert (match.category, match.status) == ("가방", "open")
-    spark = SimilarityEngine(table, "spark")
-    assert spark.find(replace(request, nprobe=4)).matches == few.matches
-    assert spark.find(request).matches == exact.matches
+    spark = SimilarityEngine(table, "spark", cache=Cache())
+    assert spark.run(replace(request, nprobe=4)).matches == few.matches
+    assert spark.run(request).matches == exact.matches
 
 
 def test_gathered_queries_get_the_answers_they_get_alone(
     table: PostsTable, centres: np.ndarray
 ) -> None:
-    engine = SimilarityEngine(table, "memory")
+    engine = SimilarityEngine(table, "memory", cache=Cache())
     asked = queries(centres, 24)
     requests = [
-        Request((Vectors(v),), FOUND if i % 3 else Filters(category="지갑"), 4 + i % 2, None)
+        Request((QueryItem(v),), FOUND if i % 3 else Filters(category="지갑"), 4 + i % 2)
         for i, v in enumerate(asked)
     ]
     weights = random_calibration(seed=1, model=table.model)
     for i in range(0, len(requests), 4):  # fused ones among them, each with facts of its own
-        facts = (Facts(category=("지갑", "가방")[i // 4 % 2]),)
-        requests[i] = replace(requests[i], fusion=Fusion(weights, facts))
-    want = [engine.find(request).matches for request in requests]
+        facts = Facts(category=("지갑", "가방")[i // 4 % 2])
+        queries_of = tuple(replace(query, facts=facts) for query in requests[i].queries)
+        requests[i] = replace(requests[i], queries=queries_of, scoring=Scoring(calibration=weights))
+    want = [engine.run(request).matches for request in requests]
     got: list[object] = [None] * len(requests)
     calls = []
-    find = engine.find
-    engine.find = lambda *a, **k: (calls.append(1), find(*a, **k))[1]  # type: ignore
+    run = engine.run
+    engine.run = lambda *a, **k: (calls.append(1), run(*a, **k))[1]  # type: ignore
     with QueryBatcher(engine, wait_ms=200) as gatherer:
 
         def ask(i: int) -> None:
-            got[i] = gatherer.find(requests[i]).matches
+            got[i] = gatherer.run(requests[i]).matches
 
         threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(requests))]
         for thread in threads:
@@ -161,20 +164,20 @@ def test_gathered_queries_get_the_answers_they_get_alone(
     assert got == want
     assert len(calls) < len(requests)
     with pytest.raises(RuntimeError, match="closed"):
-        gatherer.find(requests[0])
+        gatherer.run(requests[0])
 
 
 def test_who_was_answered_and_asks_again_waits_for_nobody(
     table: PostsTable, centres: np.ndarray
 ) -> None:
     """Alone or beside one whose questions are of another kind: only the first waits are waited."""
-    engine = SimilarityEngine(table, "memory")
-    asked = [Vectors(v) for v in queries(centres, 5)]
+    engine = SimilarityEngine(table, "memory", cache=Cache())
+    asked = [QueryItem(v) for v in queries(centres, 5)]
     with QueryBatcher(engine, wait_ms=2000) as gatherer:
 
         def ask(where: Filters) -> None:
             for query in asked:
-                gatherer.find(Request((query,), where, 5, None))
+                gatherer.run(Request((query,), where, 5))
 
         start = time.monotonic()
         ask(FOUND)

@@ -17,7 +17,7 @@ from matching_spark.errors import StorageError
 from matching_spark.knn.candidates import shortlist
 from matching_spark.knn.matmul import MATMUL, columns_of, product
 from matching_spark.knn.similarity import MARGIN, METRICS, VectorSet, pair_scores, unit
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import decide, merged
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
@@ -48,10 +48,11 @@ def test_any_split_gives_brute_force(
     first, second = unit(rng.normal(size=(2, DIMENSION)))
     if seed % 2 and len(posts[0].photos):
         first = posts[0].photos[0]  # a query that is in the table
-    query = Vectors(
+    query = QueryItem(
         image=first if asked != "text" else None, text=second if asked != "image" else None
     )
-    request = Request((query,), Filters(kind="found"), k, threshold, metric)  # type: ignore[arg-type]
+    scoring = Scoring(metric, threshold=threshold)  # type: ignore[arg-type]
+    request = Request((query,), Filters(kind="found"), k, scoring)
     with tempfile.TemporaryDirectory() as folder:
         edges = [0, *splits, len(posts)]
         files = [
@@ -78,7 +79,7 @@ def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
     vector = unit(np.ones((1, DIMENSION)))
     posts = [brute.Plain(f"p{i:02d}", vector, None) for i in reversed(range(30))]
     files = [write_file(tmp_path / f"{n}.parquet", posts[n::3], set()) for n in range(3)]
-    request = Request((Vectors(image=vector[0]),), Filters(), 5, None)
+    request = Request((QueryItem(image=vector[0]),), Filters(), 5)
     got = merged(scan_all((load(f, DIMENSION) for f in files), request), request)[0]
     assert [m.post_id for m in got] == ["p00", "p01", "p02", "p03", "p04"]
 
@@ -87,7 +88,7 @@ def test_the_winning_photo_is_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     photos = unit(rng.normal(size=(4, DIMENSION)))
     file = write_file(tmp_path / "a.parquet", [brute.Plain("p", photos, None)], set())
-    request = Request((Vectors(image=photos[2]),), Filters(), 1, None)
+    request = Request((QueryItem(image=photos[2]),), Filters(), 1)
     got = merged([scan(load(file, DIMENSION), request)], request)[0]
     assert got[0].photo == "p/2"
     assert got[0].score == pytest.approx(1)
@@ -153,9 +154,12 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
         for words in (False, True):
             vectors = unit(rng.normal(size=(count, DIMENSION)))
             vectors[: count // 2] = pool[rng.integers(40, size=count // 2)]
-            queries = tuple(Vectors(None, v) if words else Vectors(v, None) for v in vectors)
-            first = tuple(int(day) if day < 60 else None for day in rng.integers(0, 90, count))
-            request = Request(queries, Filters(), 7, 0.2, not_before=first)
+            first = [int(day) if day < 60 else None for day in rng.integers(0, 90, count)]
+            queries = tuple(
+                QueryItem(None, v, not_before=day) if words else QueryItem(v, not_before=day)
+                for v, day in zip(vectors, first, strict=True)
+            )
+            request = Request(queries, Filters(), 7, Scoring(threshold=0.2))
             probed = replace(request, nprobe=3)
             exact = [
                 decide([scan(shard, request)], request),

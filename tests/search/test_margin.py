@@ -17,21 +17,24 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
+from matching_spark.config import Cache, Hadoop
 from matching_spark.config import Match as MatchSettings
+from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.results import Match
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.knn import candidates
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.knn.similarity import MARGIN, unit
 from matching_spark.matching.matcher import MatchRules
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import Candidate, decide, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache, Space
 from matching_spark.shards.ivf_index import Cells, sort_by_cell
-from matching_spark.shards.shard import EPOCH, DataFile, load
+from matching_spark.shards.shard import DataFile, load
 from matching_spark.similarity_engine import RUNNERS
 from tests.support import brute
+from tests.support.found import hits_of
 from tests.support.shards import write_file
 
 DIMENSION, DIRECTIONS = 64, 12  # as few as heads need
@@ -72,7 +75,7 @@ def _unit64(rows: np.ndarray) -> np.ndarray:
 
 
 def draw(seed: int, others: int = 0) -> World:
-    """Vectors in few directions, so that they can have heads. others: posts of no query."""
+    """QueryItem in few directions, so that they can have heads. others: posts of no query."""
     rng = np.random.default_rng(seed)
     basis = np.linalg.qr(rng.normal(size=(DIMENSION, DIRECTIONS)))[0].T
 
@@ -131,12 +134,13 @@ def blocks_of(
     """All queries, `size` at once (over again where there are fewer), by photo and by words."""
     numbers = [n % QUERIES for n in range(max(QUERIES, size))]
     for mine in (numbers[s : s + size] for s in range(0, len(numbers), size)):
-        first = tuple(world.first[i] for i in mine)
         for words in (False, True):
-            rows = (world.queries[i] for i in mine)
-            asked = tuple(Vectors(None, row) if words else Vectors(row) for row in rows)
-            where = Filters(kind="found")
-            yield mine, Request(asked, where, K, None, not_before=first, nprobe=nprobe)
+            rows = ((world.queries[i], world.first[i]) for i in mine)
+            asked = tuple(
+                QueryItem(None, row, not_before=day) if words else QueryItem(row, not_before=day)
+                for row, day in rows
+            )
+            yield mine, Request(asked, Filters(kind="found"), K, nprobe=nprobe)
 
 
 def assert_best(world: World, mine: list[int], hits: Sequence[Sequence[Candidate | Match]]) -> None:
@@ -206,7 +210,7 @@ def test_a_table_gives_brute_forces_kth_by_both_runners(
     lost = [brute.Plain(f"q{i:02d}", q[None], None, LOST) for i, q in enumerate(world.queries)]
     uri = str(tmp_path / "t")
     name = f"external/{DIMENSION}"
-    table = PostsTable.open_or_create(uri, spark, model=name, dimension=DIMENSION)
+    table = PostsTable.open_or_create(uri, spark, model=name, dimension=DIMENSION, hadoop=Hadoop())
     files = [
         write_file(tmp_path / f"{n}.parquet", posts, set())
         for n, posts in enumerate((world.posts, lost))
@@ -215,16 +219,16 @@ def test_a_table_gives_brute_forces_kth_by_both_runners(
     kind = F.when(F.col("post_id").startswith("q"), "lost").otherwise("found")
     told = {"kind": kind, "model": F.lit(name), "updated_at": F.current_timestamp()}
     table.upsert(rows.withColumns(told).select(*COLUMNS))
-    opened = PostsTable.open(uri, spark)
+    opened = PostsTable.open(uri, spark, Hadoop())
     always = replace(world, first=(None,) * QUERIES)
     numbers = list(range(QUERIES))
     for runner in RUNNERS:
-        engine = SimilarityEngine(opened, runner)
-        hits = engine.search(world.queries, K, where=Filters(kind="found"))
+        engine = SimilarityEngine(opened, runner, cache=Cache())
+        hits = hits_of(engine, world.queries, K, where=Filters(kind="found"))
         assert_best(always, numbers, hits)
-    engine = SimilarityEngine(opened, "memory")
+    engine = SimilarityEngine(opened, "memory", cache=Cache())
     for i in numbers:
-        assert_best(always, [i], engine.search(world.queries[i], K, where=Filters(kind="found")))
+        assert_best(always, [i], hits_of(engine, world.queries[i], K, where=Filters(kind="found")))
     rules = MatchRules(K, score="cosine", settings=MatchSettings(grace_days=GRACE))
     pairs = engine.matcher(rules).pairs().orderBy("lost_id", "rank").collect()
     got = [[p["found_id"] for p in pairs if p["lost_id"] == post.post_id] for post in lost]

@@ -12,7 +12,7 @@ import pytest
 
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import unit
-from matching_spark.search.request import Request, Vectors
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
 from matching_spark.shards import cache
@@ -46,7 +46,7 @@ def entries(resident: ShardCache) -> list[Path]:
 
 def answer(shard: Shard) -> list[tuple[str, float, str | None]]:
     query = unit(np.arange(1.0, DIMENSION + 1))
-    request = Request((Vectors(image=query),), Filters(kind="found"), 10, None)
+    request = Request((QueryItem(image=query),), Filters(kind="found"), 10)
     return [(m.post_id, m.score, m.photo) for m in merged([scan(shard, request)], request)[0]]
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable
-from matching_spark.config import Lost112
+from matching_spark.config import Hadoop, Lost112
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
@@ -370,7 +370,9 @@ def test_a_nightly_ingest(
         "F2": thing(2, atcId="F2"),
         "F3": thing(3, atcId="F3"),
     }
-    table = PostsTable.open_or_create(uri, spark, model=clip.name, dimension=clip.dimension)
+    table = PostsTable.open_or_create(
+        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
 
     def run() -> tuple[int, int, int]:
         api = Lost112Api(settings(portal))

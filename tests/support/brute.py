@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching_spark.search.request import Vectors
+from matching_spark.search.request import QueryItem
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def similarity(a: np.ndarray, b: np.ndarray, metric: str) -> float:
     return float(a @ b) if metric == "cosine" else float(1 / (1 + np.linalg.norm(a - b)))
 
 
-def score(post: Plain, query: Vectors, metric: str) -> float | None:
+def score(post: Plain, query: QueryItem, metric: str) -> float | None:
     def photos(vector: np.ndarray | None) -> float | None:
         if vector is None or not len(post.photos):
             return None
@@ -43,7 +43,7 @@ def score(post: Plain, query: Vectors, metric: str) -> float | None:
 
 
 def search(
-    posts: list[Plain], query: Vectors, k: int, threshold: float | None, metric: str = "cosine"
+    posts: list[Plain], query: QueryItem, k: int, threshold: float | None, metric: str = "cosine"
 ) -> list[tuple[str, float]]:
     scored = [(post.post_id, score(post, query, metric)) for post in posts]
     kept = [(i, s) for i, s in scored if s is not None and (threshold is None or s >= threshold)]

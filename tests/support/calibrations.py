@@ -4,20 +4,14 @@ import datetime as dt
 
 import numpy as np
 
-from matching_spark.score.ranking import (
-    COMPONENTS,
-    FACTS,
-    LIMITS,
-    PATTERNS,
-    VECTORS,
-    Calibration,
-    Facts,
-    Weights,
-    bigrams,
-    pattern,
-)
+from matching_spark.domain.facts import Facts
+from matching_spark.score import components as known
+from matching_spark.score.calibration import LIMITS, PATTERNS, Calibration, Weights, pattern
+from matching_spark.score.components import bigrams
 from tests.support import brute
 
+COSINES = tuple(cosine.name for cosine in known.COSINES)
+FACTS = tuple(fact.name for fact in known.FACTS)
 DAY = dt.date(2026, 11, 1)
 
 
@@ -26,7 +20,7 @@ def random_calibration(
 ) -> Calibration:
     """rising: as learnt lines are, those of days excepted."""
     rng = np.random.default_rng(seed)
-    knots = dict.fromkeys(VECTORS, (-1.0, -0.2, 0.3, 0.9)) | {
+    knots = dict.fromkeys(COSINES, (-1.0, -0.2, 0.3, 0.9)) | {
         "category": (0.0, 1.0),
         "colour": (0.0, 1.0),
         "region": (0.0, 1.0),
@@ -35,7 +29,7 @@ def random_calibration(
     }
     patterns = {}
     for name in PATTERNS:
-        asks = [c for c in COMPONENTS if (c in FACTS and "bare" not in name) or c in VECTORS]
+        asks = COSINES if "bare" in name else COSINES + FACTS
         points = {}
         for c in asks:
             heights = rng.normal(0, 2, len(knots[c]))
@@ -88,7 +82,7 @@ def components(query: brute.Plain, a: Facts, post: brute.Plain, b: Facts) -> dic
 
 def probability(calibration: Calibration, there: dict[str, float]) -> float | None:
     """By numpy's interpolation, not by the code under test; None without a vector component."""
-    if not set(there) & set(VECTORS):
+    if not set(there) & set(COSINES):
         return None
     weights = calibration.patterns[pattern(there)]
     total = weights.intercept + sum(

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from matching_spark.config import Match
+from matching_spark.config import Hadoop, Match
+from matching_spark.domain.facts import Facts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
-from matching_spark.score.ranking import Calibration, Facts
+from matching_spark.score.calibration import Calibration
 from tests.support import brute
 from tests.support.calibrations import components, probability
 
@@ -97,4 +98,4 @@ def ingest(rows: list[dict[str, Any]], uri: str, spark: SparkSession, folder: Pa
     vectors = pa.array([row["vector"] for row in rows], pa.list_(pa.float32()))
     path = folder / "rows.parquet"
     pq.write_table(pa.table(columns | {"vector": vectors}), path)
-    ingest_vectors(str(path), uri, spark)
+    ingest_vectors(str(path), uri, spark, None, Hadoop())

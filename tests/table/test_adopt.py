@@ -22,7 +22,7 @@ from matching_spark import (
     StorageError,
     storage,
 )
-from matching_spark.config import Hadoop
+from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.ingest.pipeline import ingest_posts
@@ -34,6 +34,7 @@ from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from matching_spark.table.metadata import live_files, load_metadata, newest
 from matching_spark.table.undo import undo
+from tests.support.found import hits_of
 
 DAY_S = 86_400
 AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
@@ -58,7 +59,7 @@ def original(
         table.set_status(sorted(p.post_id for p in posts)[:3], "withdrawn")
     cells = train(table.shards(), table.model, 40, 4)
     table.set_cells(save_cells(cells, storage.join(table.uri, "cells")))
-    matcher = SimilarityEngine(table, "spark", clip).matcher(RULES)
+    matcher = SimilarityEngine(table, "spark", clip, cache=Cache()).matcher(RULES)
     assert matches_table.update(matcher).pairs > 0
     best = matches_table.kept(matcher).first()
     assert best is not None
@@ -68,11 +69,9 @@ def original(
 
 def answers(place: Path, clip: ClipModel, spark: SparkSession | None = None) -> Answers:
     """Every post, its state and where its photo lies below the folder, by one runner."""
-    table = PostsTable.open(str(place), spark)
-    engine = SimilarityEngine(table, "memory" if spark is None else "spark", clip)
-    found = engine.search_posts([Query(text="검정 지갑")], 1000, where=EVERYTHING, threshold=-2.0)[
-        0
-    ]
+    table = PostsTable.open(str(place), spark, Hadoop())
+    engine = SimilarityEngine(table, "memory" if spark is None else "spark", clip, cache=Cache())
+    found = hits_of(engine, [Query(text="검정 지갑")], 1000, where=EVERYTHING, threshold=-2.0)[0]
     assert found
     for match in found:
         assert match.photo is None or storage.exists(match.photo)
@@ -127,7 +126,9 @@ def refused(place: Path, spark: SparkSession) -> None:
     said = "was moved or copied from"
     tries: list[Callable[[], object]] = [
         lambda: PostsTable.open(str(place)),
-        lambda: PostsTable.open_or_create(str(place), spark, model="any@1", dimension=8),
+        lambda: PostsTable.open_or_create(
+            str(place), spark, model="any@1", dimension=8, hadoop=Hadoop()
+        ),
     ]
     if (place / "decisions").exists():
         tries.append(lambda: decisions.latest(str(place)))
@@ -189,7 +190,7 @@ def test_an_adopted_copy_is_whole_and_its_own(
     assert {(r["post_id"], r["status"]) for r in table.frame().collect()} == there
     assert len(table.snapshots) == 1
     assert table.space.centroids() is not None
-    matcher = SimilarityEngine(table, "spark", clip).matcher(RULES)
+    matcher = SimilarityEngine(table, "spark", clip, cache=Cache()).matcher(RULES)
     pairs = matches_table.kept(matcher).count()
     again = matches_table.update(matcher, new=True)
     assert (again.full, again.pairs, again.added, again.removed) == (True, pairs, 0, 0)
@@ -408,14 +409,14 @@ def test_a_handle_sees_that_its_folder_was_replaced(
     prod, test = copied(original, tmp_path)
     adopt(str(test))
     table = PostsTable.open(str(test), spark, AT_ONCE)
-    old, location = table.plan(), table.metadata.metadata_location
+    old, location = table.plan().files, table.metadata.metadata_location
     shutil.rmtree(test)
     shutil.copytree(prod, test)
     adopt(str(test))
     table.refresh()
     assert table.metadata.metadata_location == location
     assert table.snapshot == PostsTable.open(str(test)).snapshot
-    assert table.plan() == PostsTable.open(str(test)).plan() != old
+    assert table.plan().files == PostsTable.open(str(test)).plan().files != old
 
 
 def test_a_foreign_table_that_comes_while_compact_runs_is_let_alone(
@@ -439,10 +440,12 @@ def test_a_foreign_table_that_comes_while_compact_runs_is_let_alone(
 
 
 def test_an_empty_table_is_adopted_too(tmp_path: Path, spark: SparkSession) -> None:
-    PostsTable.open_or_create(str(tmp_path / "a"), spark, model="any@1", dimension=8)
+    PostsTable.open_or_create(
+        str(tmp_path / "a"), spark, model="any@1", dimension=8, hadoop=Hadoop()
+    )
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     refused(tmp_path / "b", spark)
     assert adopt(str(tmp_path / "b")).snapshot is None
-    table = PostsTable.open(str(tmp_path / "b"), spark)
+    table = PostsTable.open(str(tmp_path / "b"), spark, Hadoop())
     assert table.snapshot is None
-    assert (table.plan(), table.frame().count()) == ([], 0)
+    assert (table.plan().files, table.frame().count()) == ((), 0)

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, InputError, PostsTable, Query, SimilarityEngine, StorageError
-from matching_spark.config import Hadoop
+from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.ingest.pipeline import ingest_posts
@@ -22,6 +22,7 @@ from matching_spark.matching.matcher import MatchRules
 from matching_spark.sources import read_posts
 from matching_spark.table.compact import compact, waiting
 from matching_spark.table.undo import undo
+from tests.support.found import hits_of
 
 DAY_S = 86_400
 AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
@@ -45,9 +46,9 @@ def table(
 
 
 def answers(uri: str, clip: ClipModel, snapshot: str | None = None) -> list[tuple[str, float]]:
-    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip)
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
     query = [Query(text="검정 지갑")]
-    hits = engine.search_posts(query, 100, where=EVERYTHING, snapshot=snapshot)[0]
+    hits = hits_of(engine, query, 100, where=EVERYTHING, snapshot=snapshot)[0]
     return [(m.post_id, m.score) for m in hits]
 
 
@@ -66,7 +67,7 @@ def test_nothing_expires_before_its_time_however_old_it_is(
     old = table.snapshots
     gain = waiting(patient)
     assert gain.small_files > 0
-    assert 0 < gain.files_after < len(patient.plan())
+    assert 0 < gain.files_after < len(patient.plan().files)
     assert (gain.deleted_rows, gain.expiring_snapshots) == (3, 0)
     assert gain.waiting_snapshots == len(old) - 1
     report = compact(patient)
@@ -82,7 +83,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     before = answers(table.uri, clip)
     table.refresh()
     assert waiting(table).expiring_bytes > 0
-    engine = SimilarityEngine(table, "spark", clip)
+    engine = SimilarityEngine(table, "spark", clip, cache=Cache())
     matches_table.update(engine.matcher(MatchRules(threshold=-1.0)))
     photos = Path(table.uri) / "photos"
     named = set(photos.rglob("*.jpg"))
@@ -113,7 +114,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     gain = waiting(table)
     assert (gain.small_files, gain.deleted_rows, gain.expiring_snapshots) == (0, 0, 0)
     data = set((Path(table.uri) / "posts" / "data").rglob("*.parquet"))
-    assert {Path(f.uri) for f in table.plan()} == data
+    assert {Path(f.uri) for f in table.plan().files} == data
     again = compact(table)
     assert (again.rewritten_files, again.expired_snapshots) == (0, 0)
 
@@ -156,7 +157,7 @@ def test_undo_does_not_take_back_what_it_did_not_see(
     swap = table.swap
 
     def overtaken(base: str | None, change: object) -> bool:
-        other = PostsTable.open(table.uri, table.spark)
+        other = PostsTable.open(table.uri, table.spark, Hadoop())
         other.set_status(["late"], "claimed")
         return swap(base, change)  # type: ignore[arg-type]
 

@@ -15,15 +15,17 @@ from matching_spark import (
     InputError,
     ModelError,
     PostsTable,
+    Query,
     SimilarityEngine,
     StorageError,
 )
-from matching_spark.config import Hadoop
+from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
-from matching_spark.search.request import Vectors
+from matching_spark.search.request import QueryItem
 from matching_spark.table.commits import CONFLICTS, Overtaken, retry
 from tests.support import brute
+from tests.support.found import hits_of
 from tests.support.vectors import write_vectors
 
 DIMENSION = 32
@@ -54,9 +56,9 @@ def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> I
     uri = str(folder / "table")
     write_vectors(folder / "a.parquet", ids[:250], vectors[:250] * 3, category=categories[:250])
     write_vectors(folder / "b.parquet", ids[200:], vectors[200:], category=categories[200:])
-    first = ingest_vectors(str(folder / "a.parquet"), uri, spark, "found")
+    first = ingest_vectors(str(folder / "a.parquet"), uri, spark, "found", Hadoop())
     assert (first.accepted, first.rejected, first.skipped) == (250, 0, 0)
-    second = ingest_vectors(str(folder / "b.parquet"), uri, spark, "found")
+    second = ingest_vectors(str(folder / "b.parquet"), uri, spark, "found", Hadoop())
     # The rows of both are scaled to the same unit vectors, all but rounding.
     assert second.accepted + second.skipped == 200
     assert second.accepted >= 150
@@ -68,12 +70,13 @@ def check(imported: Imported, seed: int, where: Filters | None = None) -> None:
     rng = np.random.default_rng(seed)
     queries = np.concatenate([unit(rng.normal(size=(2, DIMENSION))), imported.vectors[50:51]])
     for runner in ("memory", "spark"):
-        table = PostsTable.open(imported.uri, imported.spark if runner == "spark" else None)
-        engine = SimilarityEngine(table, runner)
-        for k, threshold in ((7, None), (100, 0.2)):
-            hits = engine.search(queries, top_k=k, threshold=threshold, where=where)
+        driver = imported.spark if runner == "spark" else None
+        table = PostsTable.open(imported.uri, driver, Hadoop())
+        engine = SimilarityEngine(table, runner, cache=Cache())
+        for k, threshold in ((7, -1.0), (100, 0.2)):
+            hits = hits_of(engine, queries, top_k=k, threshold=threshold, where=where)
             for query, got in zip(queries, hits, strict=True):
-                want = brute.search(imported.open, Vectors(image=query), k, threshold)
+                want = brute.search(imported.open, QueryItem(image=query), k, threshold)
                 assert [m.post_id for m in got] == [i for i, _ in want]
                 np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
 
@@ -85,7 +88,7 @@ def test_both_runners_give_brute_force(imported: Imported) -> None:
 def test_withdrawn_posts_are_found_no_more_and_an_old_snapshot_still_finds_them(
     imported: Imported,
 ) -> None:
-    table = PostsTable.open(imported.uri, imported.spark)
+    table = PostsTable.open(imported.uri, imported.spark, Hadoop())
     before = table.snapshot
     gone = [f"p{i:04d}" for i in range(0, 60, 3)]
     assert table.set_status(gone, "withdrawn") == len(gone)
@@ -93,11 +96,11 @@ def test_withdrawn_posts_are_found_no_more_and_an_old_snapshot_still_finds_them(
     everything = imported.open
     imported.open = [post for post in everything if post.post_id not in gone]
     check(imported, 2)
-    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory", cache=Cache())
     query = imported.vectors[0]
-    assert engine.search(query, snapshot=before)[0][0].post_id == "p0000"
-    assert engine.search(query)[0][0].post_id != "p0000"
-    closed = engine.search(query, where=Filters(status="withdrawn"))
+    assert hits_of(engine, query, snapshot=before)[0][0].post_id == "p0000"
+    assert hits_of(engine, query)[0][0].post_id != "p0000"
+    closed = hits_of(engine, query, where=Filters(status="withdrawn"))
     assert closed[0][0].post_id == "p0000"
 
 
@@ -108,15 +111,18 @@ def test_a_table_is_what_it_was_when_opened_until_it_is_refreshed(
 
     def states() -> set[str]:
         post = table.frame().where("post_id = 'p0399'")
-        planned = SimilarityEngine(table, "memory").search(
-            imported.vectors[399], top_k=1, where=Filters(status="claimed")
+        planned = hits_of(
+            SimilarityEngine(table, "memory", cache=Cache()),
+            imported.vectors[399],
+            top_k=1,
+            where=Filters(status="claimed"),
         )
         return {row["status"] for row in post.collect()} | {m.status for m in planned[0]}
 
-    table = PostsTable.open(imported.uri, spark)
+    table = PostsTable.open(imported.uri, spark, Hadoop())
     held = table.frame()
     assert states() == {"open"}
-    other = PostsTable.open(imported.uri, spark.newSession())
+    other = PostsTable.open(imported.uri, spark.newSession(), Hadoop())
     other.set_status(["p0399"], "claimed")
     assert states() == {"open"}
     table.refresh()
@@ -166,23 +172,23 @@ def test_a_closed_post_stays_closed_when_its_vector_changes(
 ) -> None:
     uri, source = str(tmp_path / "t"), tmp_path / "v.parquet"
     write_vectors(source, ["a", "b"], np.eye(2, DIMENSION))
-    ingest_vectors(str(source), uri, spark, "found")
-    PostsTable.open(uri, spark).set_status(["a"], "claimed")
+    ingest_vectors(str(source), uri, spark, "found", Hadoop())
+    PostsTable.open(uri, spark, Hadoop()).set_status(["a"], "claimed")
     write_vectors(source, ["a", "b"], np.eye(2, DIMENSION)[::-1])
-    assert ingest_vectors(str(source), uri, spark, "found").accepted == 2
-    rows = PostsTable.open(uri, spark).frame().select("post_id", "status").collect()
+    assert ingest_vectors(str(source), uri, spark, "found", Hadoop()).accepted == 2
+    rows = PostsTable.open(uri, spark, Hadoop()).frame().select("post_id", "status").collect()
     assert {row["post_id"]: row["status"] for row in rows} == {"a": "claimed", "b": "open"}
-    engine = SimilarityEngine(PostsTable.open(uri), "memory")
-    assert [m.post_id for m in engine.search(np.eye(2, DIMENSION)[0])[0]] == ["b"]
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", cache=Cache())
+    assert [m.post_id for m in hits_of(engine, np.eye(2, DIMENSION)[0])[0]] == ["b"]
 
 
 def test_filters_by_category(imported: Imported) -> None:
-    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
-    hits = engine.search(imported.vectors[3], top_k=COUNT, where=Filters(category="가방"))[0]
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory", cache=Cache())
+    hits = hits_of(engine, imported.vectors[3], top_k=COUNT, where=Filters(category="가방"))[0]
     assert hits
     assert {m.category for m in hits} == {"가방"}
-    files = PostsTable.open(imported.uri).plan(Filters(category="가방"))
-    assert len(files) < len(PostsTable.open(imported.uri).plan())
+    files = PostsTable.open(imported.uri).plan(Filters(category="가방")).files
+    assert len(files) < len(PostsTable.open(imported.uri).plan().files)
 
 
 def test_bad_vectors_are_refused_by_name(
@@ -202,7 +208,9 @@ def test_bad_vectors_are_refused_by_name(
         }
     )
     pq.write_table(table, tmp_path / "bad.parquet")
-    report = ingest_vectors(str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found")
+    report = ingest_vectors(
+        str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found", Hadoop()
+    )
     assert (report.accepted, report.rejected) == (2, 7)
     assert {r.post_id: r.reason for r in report.rejects} == {
         "nan": "not-finite",
@@ -213,23 +221,25 @@ def test_bad_vectors_are_refused_by_name(
         "category": "bad-category",
         "twice": "duplicate-id",
     }
-    again = ingest_vectors(str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found")
+    again = ingest_vectors(
+        str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found", Hadoop()
+    )
     assert (again.accepted, again.skipped) == (0, 2)
     write_vectors(tmp_path / "other.parquet", ["a"], np.ones((1, DIMENSION)), model=["clip-x"])
     with pytest.raises(ModelError, match="never compared"):
-        ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found")
+        ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found", Hadoop())
 
 
 def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
-    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory")
+    engine = SimilarityEngine(PostsTable.open(imported.uri), "memory", cache=Cache())
     with pytest.raises(InputError, match="wants floating"):
-        engine.search(np.ones(DIMENSION + 1))
+        hits_of(engine, np.ones(DIMENSION + 1))
     with pytest.raises(InputError, match="no length"):
-        engine.search(np.zeros(DIMENSION))
+        hits_of(engine, np.zeros(DIMENSION))
     with pytest.raises(InputError, match="there is no post 'nobody'"):
-        engine.post_vectors("nobody")
+        engine.search([Query(post_id="nobody")])
     with pytest.raises(InputError, match="has no snapshot 7"):
-        engine.search(np.ones(DIMENSION), snapshot="7")
+        hits_of(engine, np.ones(DIMENSION), snapshot="7")
     with pytest.raises(InputError, match="ingest` makes one"):
         PostsTable.open("/nowhere/at/all")
 
@@ -237,7 +247,9 @@ def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
 def test_mllib_takes_the_embeddings(imported: Imported) -> None:
     from pyspark.ml.clustering import KMeans
 
-    engine = SimilarityEngine(PostsTable.open(imported.uri, imported.spark))
+    engine = SimilarityEngine(
+        PostsTable.open(imported.uri, imported.spark, Hadoop()), cache=Cache()
+    )
     frame = engine.embeddings()
     assert frame.count() == len(imported.open)
     row = frame.where("post_id = 'p0001'").first()
@@ -254,13 +266,13 @@ def test_a_removed_data_file_is_an_error_not_a_shorter_answer(
         tmp_path / "v.parquet", ["a", "b"], np.eye(2, DIMENSION), category=["지갑", "가방"]
     )
     uri = str(tmp_path / "t")
-    ingest_vectors(str(tmp_path / "v.parquet"), uri, spark, "found")
-    victim = PostsTable.open(uri).plan(Filters(category="지갑"))[0].uri
+    ingest_vectors(str(tmp_path / "v.parquet"), uri, spark, "found", Hadoop())
+    victim = PostsTable.open(uri).plan(Filters(category="지갑")).files[0].uri
     Path(victim).unlink()
     for runner, session in (("memory", None), ("spark", spark)):
-        engine = SimilarityEngine(PostsTable.open(uri, session), runner)  # type: ignore[arg-type]
+        engine = SimilarityEngine(PostsTable.open(uri, session, Hadoop()), runner, cache=Cache())  # type: ignore[arg-type]
         with pytest.raises(StorageError, match="is named by the table but is not there"):
-            engine.search(np.ones(DIMENSION))
+            hits_of(engine, np.ones(DIMENSION))
 
 
 def test_status_counts(imported: Imported) -> None:

@@ -84,7 +84,7 @@ def status(
     from matching_spark.table.compact import waiting
     from matching_spark.table.posts_table import PostsTable
 
-    opened = PostsTable.open(run.table_uri, hadoop=run.settings.hadoop)
+    opened = PostsTable.of(run.settings)
     state = opened.status() | {"compact": waiting(opened).to_dict()}
     state["cache"] = asdict(ShardCache.of(run.settings.cache).usage())
     state["cells"] = cells = described(opened)

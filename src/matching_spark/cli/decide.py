@@ -31,7 +31,7 @@ def decide(
 
     PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
     with session(run.settings) as spark:
-        opened = PostsTable.open(run.table_uri, spark)
+        opened = PostsTable.of(run.settings, spark)
         who = by or getpass.getuser()
         decisions.decide(opened, lost_id, found_id, decided, who)
     done = {"lost_id": lost_id, "found_id": found_id, "verdict": decided, "by": who}

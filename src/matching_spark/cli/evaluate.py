@@ -37,7 +37,7 @@ def evaluate(
     run = common.begin(model={"name": model})
     from matching_spark.demo.labelled import HELD_OUT_SEEDS
     from matching_spark.evaluation.metrics import evaluate as measure
-    from matching_spark.score.calibration import find
+    from matching_spark.score.store import find
 
     opened, clip = _sides(run, truth)
     name = clip.name if opened is None else opened.model
@@ -67,7 +67,7 @@ def calibrate(
     from matching_spark.demo.labelled import FIT_SEEDS, HELD_OUT_SEEDS, POSTS
     from matching_spark.evaluation.learn import learn
     from matching_spark.evaluation.metrics import evaluate as measure
-    from matching_spark.score.calibration import FILE, find, save
+    from matching_spark.score.store import FILE, find, save
 
     opened, clip = _sides(run, truth)
     if opened is None:

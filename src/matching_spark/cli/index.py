@@ -27,10 +27,10 @@ def index(
     from matching_spark.storage import join
     from matching_spark.table.posts_table import PostsTable
 
-    files = PostsTable.open(run.table_uri).plan()
+    files = PostsTable.open(run.table_uri).plan().files
     errors.print("starting Spark ...")
     with session(run.settings) as spark, progress_bar() as progress:
-        opened = PostsTable.open(run.table_uri, spark)
+        opened = PostsTable.of(run.settings, spark)
         cache = ShardCache.of(run.settings.cache)
 
         def shards() -> Any:
@@ -56,7 +56,7 @@ def described(table: "PostsTable") -> dict[str, Any] | None:
     if space.cells is None:
         return None
     cells = load_cells(space.cells)
-    rows = sum(file.records for file in table.plan())
+    rows = sum(file.records for file in table.plan().files)
     advice = None
     if cells.model != space.model:
         advice = "trained on another model: run `matching-spark index`"

@@ -58,7 +58,7 @@ def match(
     errors.print("starting Spark ...")
     with session(run.settings) as spark:
         engine = SimilarityEngine(
-            PostsTable.open(run.table_uri, spark), "spark", model, run.settings.cache
+            PostsTable.of(run.settings, spark), "spark", model, cache=run.settings.cache
         )
         rules = MatchRules(
             wanted.top_k,

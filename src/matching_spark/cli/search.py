@@ -91,14 +91,15 @@ def search(
         raise UsageError(f"--since {where.since} is after --until {where.until}")
 
     from matching_spark.operations.output import check_output, to_table, write_output
-    from matching_spark.operations.search import Question, answer
+    from matching_spark.operations.search import photo_of, query_of
+    from matching_spark.operations.search import search as answer
     from matching_spark.storage import read_bytes
 
     if output is not None:
         check_output(output)
-    question = Question(image, text, embedding, post)
-    result = answer(run.settings, question, where, snapshot)
+    query = query_of(where, image, text, embedding, post)
+    result = answer(run.settings, query, where, snapshot)
     if output is not None:
-        write_output(result, output, read_bytes, question.photo(result))
+        write_output(result, output, read_bytes, photo_of(result))
         errors.print(f"written: {output}")
     run.emit(result.to_dict(), to_table(result))

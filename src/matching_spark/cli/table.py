@@ -20,13 +20,15 @@ def compact(
     from matching_spark.table.compact import compact
     from matching_spark.table.posts_table import PostsTable
 
-    before = PostsTable.open(run.table_uri).plan()  # no need of Spark to say that there is none
+    before = (
+        PostsTable.open(run.table_uri).plan().files
+    )  # no need of Spark to say that there is none
     errors.print("starting Spark ...")
     with session(run.settings) as spark:
         opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
         report = compact(opened, lambda what: errors.print(f"{what} ..."))
         opened.refresh()
-        dead = {file.uri for file in before} - {file.uri for file in opened.plan()}
+        dead = {file.uri for file in before} - {file.uri for file in opened.plan().files}
     ShardCache.of(run.settings.cache).forget(dead)
     view = Table(title=report.table, title_justify="left")
     for name in ("data files", "delete files", "expired snapshots", "orphans", "seconds"):

@@ -15,7 +15,6 @@ from matching_spark.demo.world import World, draw_world
 from matching_spark.domain.posts import Post
 from matching_spark.domain.schema import METADATA
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo
 from matching_spark.evaluation.labelled import LabelledPairs, join, label, read_truth
 from matching_spark.shards.shard import DataFile, Shard, load
 from matching_spark.sources import read_posts
@@ -59,8 +58,8 @@ def _shard(model: ClipModel, file: Path) -> Shard:
     """The posts of a file, embedded, as a data file of the table holds them."""
     posts = [post for post in read_posts(str(file)) if isinstance(post, Post)]
     photos = [photo for post in posts for photo in post.photos]
-    images = [model.preprocess(open_photo(storage.read_bytes(photo))) for photo in photos]
-    of_photo = dict(zip(photos, model.embed_pixels(images), strict=True))
+    images = model.embed_images([storage.read_bytes(photo) for photo in photos])
+    of_photo = dict(zip(photos, images, strict=True))
     of_text = model.embed_texts([post.text for post in posts])
     rows = [
         {name: getattr(post, name) for name in METADATA}

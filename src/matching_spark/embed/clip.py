@@ -20,7 +20,7 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from matching_spark.embed import hub
-from matching_spark.embed.preprocess import Preprocess
+from matching_spark.embed.preprocess import Preprocess, photo_pixels
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
 
@@ -136,12 +136,16 @@ class ClipModel:
         value = self._config.get("matching_spark", {}).get("thresholds", {}).get(pair)
         return None if value is None else float(value)
 
-    def embed_images(self, images: Sequence[Image.Image]) -> Float32:
-        """(n, dimension) float32 of unit length, row i of images[i] (RGB)."""
-        return self.embed_pixels([self.preprocess(image) for image in images])
+    def pixels(self, photo: bytes | Image.Image) -> Float32:
+        """(3, height, width) of a photo's bytes, or of an opened one. Raises PhotoError."""
+        return photo_pixels(photo, self.preprocess)
+
+    def embed_images(self, photos: Sequence[bytes | Image.Image]) -> Float32:
+        """(n, dimension) float32 of unit length, row i of photos[i]. Raises PhotoError."""
+        return self.embed_pixels([self.pixels(photo) for photo in photos])
 
     def embed_pixels(self, pixels: Sequence[Float32]) -> Float32:
-        """The same of photos that `preprocess` has made ready, each (3, height, width)."""
+        """The same of what `pixels` gave."""
         return self._run(self._visual, [pixels])
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:

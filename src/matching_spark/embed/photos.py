@@ -117,6 +117,14 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
         raise PhotoError(reason, f"{name} that is cut off or damaged: {error}") from error
 
 
+def plain(image: Image.Image) -> Image.Image:
+    """An opened picture as `open_photo` gives one, but whole: RGB, upright, over white."""
+    turn, *_ = _UPRIGHT.get(_orientation(image), (None,))
+    if image.mode != "RGB" or image.has_transparency_data:
+        image = _rgb(_reduced(image, lambda size: 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def check_photo(data: bytes, max_pixels: int) -> None:
     """By the header alone: raise PhotoError unless it is a photo of at most so many pixels."""
     name, opener = _identify(data)

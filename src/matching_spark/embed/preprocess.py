@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from matching_spark.embed.photos import Box
+from matching_spark.embed.photos import Box, open_reduced, plain
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32
 
@@ -105,3 +105,14 @@ class Preprocess:
             image = canvas
         left, top = round((image.width - width) / 2), round((image.height - height) / 2)
         return image.crop((left, top, left + width, top + height))
+
+
+def photo_pixels(photo: bytes | Image.Image, preprocess: Preprocess) -> Float32:
+    """(3, height, width): the one way from a photo to its pixels, for queries, ingest and demo.
+
+    Bytes are decoded no larger than the tower needs; an opened photo is reduced as far. Raises
+    PhotoError for bytes that are no photo.
+    """
+    if isinstance(photo, Image.Image):
+        return preprocess.quick(plain(photo))
+    return preprocess(*open_reduced(photo, preprocess.spare_factor))

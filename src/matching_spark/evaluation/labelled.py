@@ -7,18 +7,20 @@ the pairs that are named count.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from matching_spark import storage
+from matching_spark.domain.facts import Facts, facts_of
 from matching_spark.errors import InputError
-from matching_spark.knn.similarity import Float32
-from matching_spark.score.ranking import COMPONENTS, Facts
-from matching_spark.search.fused import components, of_row
-from matching_spark.search.request import Vectors
+from matching_spark.knn.similarity import Float32, Float64, Index, Mask
+from matching_spark.score import components
+from matching_spark.score.calibration import Modality
+from matching_spark.search.request import QueryItem, cosines_of
+from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard
 
 MAX_PAIRS = 4_000_000  # held at once, 36 bytes each; beyond, a sample of the different ones
@@ -112,7 +114,7 @@ def join(parts: Sequence[LabelledPairs]) -> LabelledPairs:
         np.concatenate([p.found + at for p, at in zip(parts, found_at[:-1], strict=True)]),
         np.concatenate([p.same for p in parts]),
         np.concatenate([p.weight for p in parts]),
-        {name: np.concatenate([p.values[name] for p in parts]) for name in COMPONENTS},
+        {name: np.concatenate([p.values[name] for p in parts]) for name in components.names()},
     )
 
 
@@ -124,69 +126,75 @@ def label(
     Raises InputError when none is there.
     """
     shards = list(found)
-    ids = [_ids(shard) for shard in shards]
-    found_ids = [i for each in ids for i in each]
-    where = {post_id: at for at, post_id in enumerate(found_ids)}
-    posts = [
-        (post_id, shard, row)
-        for shard in lost
-        for row, post_id in enumerate(_ids(shard))
-        if post_id in truth and shard.alive[row] and any(v is not None for v in shard.parts(row))
-    ]
+    found_ids = tuple(post_id for shard in shards for post_id in _ids(shard))
     alive = np.concatenate([shard.alive for shard in shards]) if shards else np.zeros(0, bool)
-    share = min(1.0, max_pairs / max(1, len(posts) * len(found_ids)))
+    place = {post_id: at for at, post_id in enumerate(found_ids) if alive[at]}
+    groups: dict[Modality, list[tuple[str, QueryItem]]] = {}
+    for shard in lost:
+        for post_id, query in _asked(shard, truth):
+            groups.setdefault(query.has, []).append((post_id, query))
+    posts = sum(map(len, groups.values()))
+    share = min(1.0, max_pairs / max(1, posts * len(found_ids)))
     rng = np.random.default_rng(0)
     lost_ids: list[str] = []
     parts: list[LabelledPairs] = []
-    groups: dict[tuple[bool, bool], list[tuple[str, Shard, int]]] = {}
-    for post in posts:
-        image, text = post[1].parts(post[2])
-        groups.setdefault((image is not None, text is not None), []).append(post)
     for group in groups.values():
         for start in range(0, len(group), BLOCK_POSTS):
             block = group[start : start + BLOCK_POSTS]
-            queries = [Vectors(*shard.parts(row)) for _, shard, row in block]
-            facts = [of_row(shard.rows(np.array([row]))[0], "lost") for _, shard, row in block]
-            each = [components(shard, queries, facts) for shard in shards]
-            values = {
-                name: np.concatenate([e[name] for e in each], axis=1)
-                for name in (each[0] if each else ())
-            }
-            for j, (post_id, _, _) in enumerate(block):
+            values = _values(shards, [query for _, query in block])
+            for j, (post_id, query) in enumerate(block):
                 said = truth[post_id]
-                keep = (
-                    alive & (rng.random(len(alive)) < share)
-                    if any(said.values())
-                    else ~alive & alive
-                )
-                weight = np.full(len(alive), 1 / share)
-                same = np.zeros(len(alive), bool)
-                for found_id, one in said.items():
-                    if (at := where.get(found_id)) is not None and alive[at]:
-                        keep[at], weight[at], same[at] = True, 1.0, one
-                rows = np.flatnonzero(keep)
-                if not len(rows):
-                    continue
-                blank = np.full(len(rows), np.nan, np.float32)
-                parts.append(
-                    LabelledPairs(
-                        (),
-                        (),
-                        (facts[j],),
-                        np.full(len(rows), len(lost_ids)),
-                        rows,
-                        same[rows],
-                        weight[rows],
-                        {n: values[n][j, rows] if n in values else blank for n in COMPONENTS},
+                # Where its own is named, every other one is known to be another thing.
+                others = rng.random(len(alive)) < share if any(said.values()) else False
+                rows, same, weight = _told(said, place, alive & others, share)
+                if len(rows):
+                    lost_at = np.full(len(rows), len(lost_ids))
+                    here = {name: each[j, rows] for name, each in values.items()}
+                    parts.append(
+                        LabelledPairs((), (), (query.facts,), lost_at, rows, same, weight, here)
                     )
-                )
-                lost_ids.append(post_id)
+                    lost_ids.append(post_id)
     if not parts:
         raise InputError(
             "none of the truth's pairs is in the table: its ids are of other posts, or they have "
             "neither photos nor words"
         )
-    return replace(join(parts), lost_ids=tuple(lost_ids), found_ids=tuple(found_ids))
+    return replace(join(parts), lost_ids=tuple(lost_ids), found_ids=found_ids)
+
+
+def _asked(shard: Shard, truth: Truth) -> Iterator[tuple[str, QueryItem]]:
+    """The posts of a shard that the truth speaks of and that can be compared, as queries."""
+    for row, post_id in enumerate(_ids(shard)):
+        image, text = shard.parts(row)
+        if post_id in truth and shard.alive[row] and (image is not None or text is not None):
+            facts = facts_of(shard.rows(np.array([row]))[0], "lost")
+            yield post_id, QueryItem(image, text, facts)
+
+
+def _values(shards: Sequence[Shard], queries: Sequence[QueryItem]) -> dict[str, Float32]:
+    """(q, found posts) of every component, NaN for missing. The queries have the same parts."""
+    each = [values_of(shard, queries, cosines_of(queries[0]), facts=True) for shard in shards]
+    blank = np.full((len(queries), sum(map(len, shards))), np.nan, np.float32)
+    there = each[0] if each else {}
+    return {
+        name: np.concatenate([values[name] for values in each], axis=1) if name in there else blank
+        for name in components.names()
+    }
+
+
+def _told(
+    said: Mapping[str, bool], place: Mapping[str, int], others: Mask, share: float
+) -> tuple[Index, Mask, Float64]:
+    """The found posts of one lost post's pairs, whether each is the same thing, its weight.
+
+    said: of the pairs that the truth names. others: (found,) the sample of different ones.
+    """
+    named = {place[found_id]: same for found_id, same in said.items() if found_id in place}
+    keep, same, weight = others.copy(), np.zeros(len(others), bool), np.full(len(others), 1 / share)
+    at = list(named)
+    keep[at], same[at], weight[at] = True, list(named.values()), 1.0
+    rows = np.flatnonzero(keep)
+    return rows, same[rows], weight[rows]
 
 
 def _ids(shard: Shard) -> list[str]:

@@ -1,6 +1,6 @@
 """The weights of the fused score, learnt from labelled pairs by logistic regression."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -10,50 +10,28 @@ import numpy.typing as npt
 
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.knn.similarity import Float64, Mask
-from matching_spark.score.ranking import (
-    FACTS,
+from matching_spark.knn.similarity import Float64, Index, Mask
+from matching_spark.score import components
+from matching_spark.score.calibration import (
     MODALITIES,
-    VECTORS,
     Calibration,
     Modality,
     Weights,
     limit_name,
+    modality,
     pattern_name,
 )
+from matching_spark.score.components import COSINES, Cosine, Part
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
 # model's scale will do.
 BENDS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)
-
-
 OTHER_BENDS = (0.05, 0.5, 0.95, 0.999)
-
-
-KNOTS: dict[str, Sequence[float]] = {
-    "category": (0, 1),
-    "colour": (0, 1),
-    "region": (0, 1),
-    "place": (0, 0.34, 0.67, 1),
-    "days": (-30, -7, -3, -1, 0, 3, 7, 14, 30, 90),
-}
-
-
 FITTED_PAIRS = 20_000  # different ones a pattern: a sample of more teaches thirty weights no better
-
-
 MIN_TRUE_PAIRS = 30  # of a pattern, to learn its weights rather than keep those there are
-
-
 STRENGTH = 1.0  # of the ridge: sklearn's C; the weights of a line's ends rest on few pairs
-
-
 MIN_PAIRS = 20
-
-
 KEPT = 0.98  # share of true pairs that the default threshold keeps
-
-
 PRECISION = 0.95  # of what is proposed without a person's look
 
 
@@ -69,9 +47,7 @@ def learn(
     patterns: dict[str, Weights] = {}
     inherited = []
     for query, post in product(MODALITIES, MODALITIES):
-        vectors = [
-            v for v in VECTORS if _has(query, v.split("-")[0]) and _has(post, v.split("-")[1])
-        ]
+        vectors = [c.name for c in COSINES if _has(query, c.query) and _has(post, c.post)]
         own = pairs.take(np.logical_and.reduce([~np.isnan(pairs.values[v]) for v in vectors]))
         for facts in (True, False):
             name = pattern_name(query, post, facts)
@@ -104,32 +80,36 @@ def learn(
 
 def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> LabelledPairs:
     """The pairs as a query of this modality sees them; without `facts` it knows no more."""
-    gone = {
-        name
-        for name in (*VECTORS, *FACTS)
-        if (name in FACTS and not facts)
-        or (name in VECTORS and not _has(asked, name.split("-")[0]))
-    }
+    gone = {cosine.name for cosine in COSINES if not _has(asked, cosine.query)}
+    gone |= set() if facts else {fact.name for fact in components.FACTS}
     blank = np.full(len(pairs), np.nan, np.float32)
     return replace(pairs, values={n: blank if n in gone else v for n, v in pairs.values.items()})
 
 
 def probabilities(pairs: LabelledPairs, calibration: Calibration) -> Float64:
-    """Calibration.probability of every pair (n,), NaN for those with no vector component."""
+    """Calibration.probability of every pair (n,), NaN for those with no cosine."""
+    query = _places(pairs, lambda cosine: cosine.query)
+    post = _places(pairs, lambda cosine: cosine.post)
     out = np.full(len(pairs), np.nan)
-    there = {name: ~np.isnan(pairs.values[name]) for name in VECTORS}
-    known = np.logical_or.reduce([~np.isnan(pairs.values[name]) for name in FACTS])
-    for query, post, facts in product(MODALITIES, MODALITIES, (True, False)):
-        want = {v: _has(query, v.split("-")[0]) and _has(post, v.split("-")[1]) for v in VECTORS}
-        rows = np.logical_and.reduce([known == facts, *(there[v] == want[v] for v in VECTORS)])
-        weights = calibration.patterns[pattern_name(query, post, facts)]
-        total = np.full(int(rows.sum()), weights.intercept)
-        for name, points in weights.points.items():
-            values = pairs.values[name][rows].astype(np.float64)
-            x, y = zip(*points, strict=True)
-            total += np.nan_to_num(np.interp(values, x, y))
-        out[rows] = 1 / (1 + np.exp(-total))
-    return out
+    for at, asked in enumerate(MODALITIES):
+        rows = np.flatnonzero(query == at)
+        if len(rows):
+            values = {n: each[rows].astype(np.float64)[None] for n, each in pairs.values.items()}
+            out[rows] = calibration.log_odds(values, asked, post[rows])[0][0]
+    return np.asarray(1 / (1 + np.exp(-out)))
+
+
+def _places(pairs: LabelledPairs, part_of: Callable[[Cosine], Part]) -> Index:
+    """(n,) what a side of each pair has, as its place in MODALITIES; -1 for nothing."""
+    there = [(part_of(cosine), ~np.isnan(pairs.values[cosine.name])) for cosine in COSINES]
+    image, text = (
+        np.logical_or.reduce([each for part, each in there if part == wanted])
+        for wanted in ("image", "text")
+    )
+    places = [
+        MODALITIES.index(modality(i, t)) for i, t in ((True, True), (True, False), (False, True))
+    ]
+    return np.select([image & text, image, text], places, -1)
 
 
 def precise(scores: Float64, pairs: LabelledPairs, wanted: float) -> float:
@@ -183,14 +163,14 @@ def _fit(
     knots: dict[str, Sequence[float]] = {v: _knots(pairs.values[v], pairs.same) for v in vectors}
     shown = np.ones((len(pairs), 0))
     if facts:
-        knots |= KNOTS
+        knots |= {fact.name: fact.knots for fact in components.FACTS}
         # Once with all the facts that a pair has, once with some: a search may know few.
-        some = rng.random((len(pairs), len(FACTS))) < 0.7
+        some = rng.random((len(pairs), len(components.FACTS))) < 0.7
         shown = np.concatenate([np.ones_like(some), some])
         pairs = pairs.take(np.tile(np.arange(len(pairs)), 2))
     hats = {name: _hats(pairs.values[name], at) for name, at in knots.items()}
-    for i, name in enumerate(FACTS if facts else ()):
-        hats[name] *= shown[:, i : i + 1]
+    for i, fact in enumerate(components.FACTS if facts else ()):
+        hats[fact.name] *= shown[:, i : i + 1]
 
     def fit(columns: Sequence[Float64]) -> tuple[Float64, float]:
         model = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=100)
@@ -200,8 +180,9 @@ def _fit(
     coefficients, _ = fit(list(hats.values()))
     ends = np.cumsum([len(at) for at in knots.values()])[:-1]
     heights = dict(zip(knots, np.split(coefficients, ends), strict=True))
+    bending = {fact.name for fact in components.FACTS if not fact.rising}
     for name in heights:
-        if name != "days":
+        if name not in bending:
             mass = hats[name].T @ pairs.weight + 1e-9
             heights[name] = isotonic_regression(heights[name], sample_weight=mass)
     # Straightened lines are weighed against each other once more.
@@ -209,7 +190,7 @@ def _fit(
     points = {}
     for factor, (name, line) in zip(scale, heights.items(), strict=True):
         line = line * max(0.0, float(factor))
-        if name in VECTORS:  # never missing: the average pair's adds nothing
+        if name in vectors:  # never missing: the average pair's adds nothing
             mean = float(np.average(hats[name] @ line, weights=pairs.weight))
             intercept += mean
             line = line - mean

@@ -16,7 +16,7 @@ import numpy as np
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.learn import masked, precise, probabilities
 from matching_spark.knn.similarity import Float64, Index
-from matching_spark.score.ranking import MODALITIES, Calibration, limit_name, pattern
+from matching_spark.score.calibration import MODALITIES, Calibration, limit_name, pattern
 
 DRAWS = 500
 RECALL_AT = (1, 5, 10)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel, Device, worker_model
-from matching_spark.embed.photos import encode_photo, open_photo, open_reduced
-from matching_spark.embed.preprocess import Preprocess
+from matching_spark.embed.photos import encode_photo, open_photo
 from matching_spark.errors import PhotoError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
@@ -185,7 +185,7 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         sha = item.key.removeprefix("photo:")
         uri = kept_photo(kept, sha)
         try:
-            pixels = _pixels(item.payload, uri, model.preprocess)
+            pixels = model.pixels(_photo(item.payload, uri))
         except PhotoError as error:
             batch.rows.append(_row(item.key, reason=error.reason, detail=str(error)))
             continue
@@ -197,17 +197,17 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
     return batch
 
 
-def _pixels(source: str, kept: str, preprocess: Preprocess) -> Float32:
-    """What the tower wants of a photo, which is kept first where it is not yet."""
+def _photo(source: str, kept: str) -> bytes | Image.Image:
+    """A photo, which is kept first where it is not yet."""
     data = storage.read_bytes(source)
     written = storage.written(kept)
     # An old one may be an orphan that a compact is about to remove: written anew, it is not. Where
     # nothing is to be written, the decoder may leave out what the tower does not see.
     if source == kept or (written is not None and time.time() - written <= FRESH_S):
-        return preprocess(*open_reduced(data, preprocess.spare_factor))
+        return data
     image = open_photo(data)
     storage.write_bytes(kept, encode_photo(image))
-    return preprocess.quick(image)
+    return image
 
 
 def _row(

@@ -51,8 +51,8 @@ def ingest_vectors(
     source: str,
     uri: str,
     spark: SparkSession,
-    kind: Kind | None = None,
-    hadoop: Hadoop | None = None,
+    kind: Kind | None,
+    hadoop: Hadoop,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.

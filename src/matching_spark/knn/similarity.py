@@ -249,9 +249,9 @@ def near_best(parts: Sequence[Pairs], k: int, margin: float) -> list[Pairs]:
     return [part.where(part.score >= low[part.query]) for part in parts]
 
 
-def floor_of(threshold: float | None, metric: Metric) -> float:
+def floor_of(threshold: float, metric: Metric) -> float:
     """The least cosine that can reach a threshold on the metric's own scale."""
-    if threshold is None or (metric == "euclidean" and threshold < 1 / 3 - MARGIN):
+    if metric == "euclidean" and threshold < 1 / 3 - MARGIN:
         return -np.inf  # no two unit vectors are further from each other than 2
     if metric == "cosine":
         return threshold

@@ -19,7 +19,8 @@ from matching_spark import http_client
 from matching_spark.config import Alerts as AlertSettings
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.matching import decisions, matches_table
-from matching_spark.score.ranking import Language, explain
+from matching_spark.score.components import Language
+from matching_spark.score.explain import explain
 from matching_spark.table import side_tables
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def _match(matcher: "Matcher", row: Any, language: Language) -> dict[str, Any]:
         "components": row["components"],
         "found": _facts(row["found"]),
     }
-    if matcher.calibration is not None:
-        contributions = matcher.calibration.contributions(row["components"])
+    if matcher.scoring.calibration is not None:
+        contributions = matcher.scoring.calibration.contributions(row["components"])
         out |= {
             "contributions": contributions,
             "why": explain(row["components"], contributions, language),

@@ -21,7 +21,7 @@ def decide(table: PostsTable, lost_id: str, found_id: str, verdict: Verdict, by:
     """
     check("verdict", verdict, VERDICTS)
     for post_id, kind in ((lost_id, "lost"), (found_id, "found")):
-        is_of = table.find(post_id)[0].kind  # the table is partitioned by it
+        is_of = table.locate(post_id)[0].kind  # the table is partitioned by it
         if is_of != kind:
             raise InputError(
                 f"post {post_id!r} is {is_of}: give the lost post first, then the found"

@@ -11,7 +11,7 @@ import numpy as np
 
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import Float32
-from matching_spark.score.ranking import bigrams
+from matching_spark.score.components import bigrams
 from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once

@@ -4,8 +4,8 @@ A task is a block of lost posts against some files of found ones: one matrix pro
 post out of it. Spark reduces those rows; no score matrix is ever shuffled.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -15,13 +15,13 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from matching_spark.config import Match as MatchSettings
+from matching_spark.domain.facts import Facts, facts_of
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
 from matching_spark.knn.similarity import Index, Metric
 from matching_spark.matching import decisions
-from matching_spark.score.ranking import Calibration, Facts, Score
-from matching_spark.search.fused import of_row
-from matching_spark.search.request import Fusion, Request, Vectors
+from matching_spark.score.calibration import Score
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import Candidate, decide
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache, Space
@@ -80,15 +80,8 @@ class Matcher:
     """Matches the lost posts of one table by one set of rules."""
 
     def __init__(
-        self,
-        table: PostsTable,
-        rules: MatchRules,
-        cache: ShardCache,
-        calibration: Calibration | None = None,
-        threshold_of: Callable[[str], float | None] = lambda pair: None,
+        self, table: PostsTable, rules: MatchRules, cache: ShardCache, scoring: Scoring
     ) -> None:
-        """calibration: of the fused score; None: by rules.metric. threshold_of: the model card's
-        threshold of image-image and of text-image, where the rules name none."""
         if table.spark is None:
             raise UsageError("match needs a table opened with a Spark session")
         if rules.top_k < 1:
@@ -96,20 +89,14 @@ class Matcher:
         self.table = table
         self.spark = table.spark
         self.rules = rules
-        self.thresholds = (
-            (rules.threshold, rules.threshold)
-            if rules.threshold is not None or rules.metric != "cosine"
-            else (threshold_of("image-image"), threshold_of("text-image"))
-        )
         self.cache = cache
-        self.calibration = calibration
-        self.score_kind = "fused" if self.calibration else rules.metric
+        self.scoring = scoring
         self.read_decisions()
 
     def pairs(self) -> DataFrame:
         """SCHEMA: the k found posts most like each open lost post, computed anew."""
         self.read_decisions()
-        files = self.table.plan()
+        files = self.table.plan().files
         tasks = self.tasks(files, files, anew=True)
         pairs = self.compared(tasks, None)
         split = len({(task.lost.uri, task.start) for task in tasks}) < len(tasks)
@@ -145,8 +132,7 @@ class Matcher:
         run = partial(
             _match,
             rules=self.rules,
-            thresholds=self.thresholds,
-            calibration=self.calibration,
+            scoring=self.scoring,
             decided=self._decided,
             cache=self.cache,
             space=self.table.space,
@@ -166,13 +152,13 @@ class Matcher:
         """SCHEMA: the best pairs with those that were confirmed, whatever their place."""
         if confirmed := self._confirmed():
             best = _ranked(best.unionByName(self.spark.createDataFrame(confirmed, PAIR)))
-        probability = F.col("score") if self.calibration else F.lit(None).cast("double")
+        probability = F.col("score") if self.scoring.calibration else F.lit(None).cast("double")
         return best.select(
             "lost_id",
             "found_id",
             "rank",
             "score",
-            F.lit(self.score_kind).alias("score_kind"),
+            F.lit(self.scoring.kind).alias("score_kind"),
             probability.alias("probability"),
             "components",
             F.lit(self.table.model).alias("model"),
@@ -202,16 +188,17 @@ class Matcher:
         for lost_id, found_id in (pair for pair in pairs if still.issuperset(pair)):
             lost, at = self._find(lost_id)
             found, there = self._find(found_id)
-            hits = compare_posts(lost, at, found, there, self.rules, self.calibration)
+            hits = compare_posts(lost, at, found, there, self.scoring)
             out += [(lost_id, hit.post_id, 0, hit.score, hit.components) for hit in hits]
         return out
 
     def _find(self, post_id: str) -> tuple[Shard, int]:
-        file, row = self.table.find(post_id)
+        file, row = self.table.locate(post_id)
         return self.cache.load(file, self.table.space), row
 
 
 def _ranked(pairs: DataFrame) -> DataFrame:
+    # rerank.order, as Spark has it: its strings are in the order of their UTF-8, as Python's are.
     best_first = Window.partitionBy("lost_id").orderBy(F.desc("score"), "found_id")
     return pairs.withColumn("rank", F.row_number().over(best_first))
 
@@ -230,8 +217,7 @@ def _split(records: int, most: int, cores: int) -> tuple[list[int], int]:
 def _match(
     task: _Task,
     rules: MatchRules,
-    thresholds: tuple[float | None, float | None],
-    calibration: Calibration | None,
+    scoring: Scoring,
     decided: Mapping[str, frozenset[str]],
     cache: ShardCache,
     space: Space,
@@ -243,66 +229,40 @@ def _match(
     if not len(rows):
         return
     ids = lost.ids(rows)
-    asked = _queries(lost, rows, calibration)
     dated = lost.dated()
-    first = [int(lost.days[r]) - rules.settings.grace_days if dated[r] else None for r in rows]
-    without = [decided.get(lost_id, frozenset()) for lost_id in ids]
-    groups: dict[float | None, list[int]] = {}
-    for i, (vectors, facts) in enumerate(asked):
-        if calibration is None:
-            limit = thresholds[0] if vectors.image is not None else thresholds[1]
-        elif (limit := rules.threshold) is None:
-            limit = calibration.thresholds[vectors.limit(facts)]
-        groups.setdefault(limit, []).append(i)
-    shards = cache.load_all(task.found, space)
-    for limit, group in groups.items():
-        request = Request(
-            tuple(asked[i][0] for i in group),
-            Filters(kind="found"),
-            rules.top_k + max(len(without[i]) for i in group),
-            limit,
-            rules.metric,
-            not_before=tuple(first[i] for i in group),
-            fusion=Fusion(calibration, tuple(asked[i][1] for i in group)) if calibration else None,
+    queries = tuple(
+        replace(
+            query,
+            not_before=int(lost.days[row]) - rules.settings.grace_days if dated[row] else None,
+            exclude=decided.get(lost_id, frozenset()),
         )
-        best = decide(scan_all(shards, request), request)
-        for i, hits in zip(group, best, strict=True):
-            free = [hit for hit in hits if hit.post_id not in without[i]][: rules.top_k]
-            for rank, hit in enumerate(free, 1):
-                yield ids[i], hit.post_id, rank, hit.score, hit.components
+        for query, row, lost_id in zip(_queries(lost, rows, scoring), rows, ids, strict=True)
+    )
+    request = Request(queries, Filters(kind="found"), rules.top_k, scoring)
+    best = decide(scan_all(cache.load_all(task.found, space), request), request)
+    for lost_id, hits in zip(ids, best, strict=True):
+        for rank, hit in enumerate(hits, 1):
+            yield lost_id, hit.post_id, rank, hit.score, hit.components
 
 
 def compare_posts(
-    lost: Shard,
-    at: int,
-    found: Shard,
-    there: int,
-    rules: MatchRules,
-    calibration: Calibration | None,
+    lost: Shard, at: int, found: Shard, there: int, scoring: Scoring
 ) -> list[Candidate]:
     """The match of row `there` of found for row `at` of lost; none if they share no part."""
-    vectors, facts = _queries(lost, np.array([at]), calibration)[0]
-    only = found.ids(np.array([there]))[0]
-    request = Request(
-        (vectors,),
-        Filters(),
-        1,
-        None,
-        rules.metric,
-        only=frozenset([only]),
-        fusion=Fusion(calibration, (facts,)) if calibration else None,
-    )
+    (query,) = _queries(lost, np.array([at]), scoring)
+    only = frozenset(found.ids(np.array([there])))
+    anyhow = replace(scoring, threshold=-np.inf)
+    request = Request((query,), Filters(), 1, anyhow, only=only)
     return decide([scan(found, request)], request)[0]
 
 
-def _queries(
-    lost: Shard, rows: Index, calibration: Calibration | None
-) -> list[tuple[Vectors, Facts]]:
-    """What lost posts are compared by: all that is known of them; by cosine a photo or words."""
-    if calibration is None:
-        return [(Vectors(*lost.query(int(row))), Facts()) for row in rows]
-    facts = [of_row(meta, "lost") for meta in lost.rows(rows)]
-    return [(Vectors(*lost.parts(int(r))), f) for r, f in zip(rows, facts, strict=True)]
+def _queries(lost: Shard, rows: Index, scoring: Scoring) -> Iterator[QueryItem]:
+    """Lost posts as queries; their facts only where they are weighed, since that takes its time."""
+    known = lost.rows(rows) if scoring.calibration else [None] * len(rows)
+    for row, meta in zip(rows.tolist(), known, strict=True):
+        image, text = lost.parts(row)
+        facts = Facts() if meta is None else facts_of(meta, "lost")
+        yield scoring.of_post(QueryItem(image, text, facts))
 
 
 def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> Index:

@@ -79,8 +79,8 @@ def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
     would take the free place is not known. The others meet only the files that came since.
     """
     table, spark = matcher.table, matcher.spark
-    files = table.plan()
-    before = {f.uri for f in table.plan(None, snapshot)}
+    files = table.plan().files
+    before = {f.uri for f in table.plan(None, snapshot).files}
     now = table.frame().select("post_id", "updated_at", "kind", "status")
     then = table.frame(snapshot).select("post_id", "updated_at")
     stable = now.join(then, ["post_id", "updated_at"])
@@ -105,11 +105,14 @@ def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
 
 
 def _stamp(matcher: Matcher) -> dict[str, Any]:
+    """All that a pair's score and place depend on."""
+    scoring, weights = matcher.scoring, matcher.scoring.calibration
+    default = scoring.threshold is None and scoring.metric == "cosine"
     return matcher.rules.described() | {
         "model": matcher.table.model,
-        "thresholds": list(matcher.thresholds),
-        "score": matcher.score_kind,
-        "calibration": matcher.calibration and matcher.calibration.checksum,
+        "thresholds": list(scoring.card) if default else [scoring.threshold] * 2,
+        "score": scoring.kind,
+        "calibration": weights and weights.checksum,
     }
 
 

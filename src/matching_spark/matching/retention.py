@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.posts import SEOUL, Filters
-from matching_spark.shards.shard import EPOCH
 from matching_spark.table.posts_table import PostsTable
 
 

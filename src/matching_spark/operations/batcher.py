@@ -12,7 +12,7 @@ from time import monotonic
 from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SearchOutcome, SimilarityEngine
 
-_Key = tuple[Request, str | None, int | None]  # shared by a block: snapshot and weights too
+_Key = tuple[Request, str | None]  # what a block shares: all but its queries; the snapshot
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Block:
 class QueryBatcher:
     """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
 
-    A request's answer is the one that `engine.find` gives it alone: a block's queries do not touch
+    A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
     each other. While one block is computed the next one gathers, and who was answered gets the wait
     once more to ask again, or until all of them have: else the clients fall apart into blocks that
     take turns, a pass each. What the process holds by now is out of the garbage collector's way
@@ -51,15 +51,13 @@ class QueryBatcher:
         self._answered = 0.0  # when the last block was
         self._expected = most  # queries, once those who were answered then have asked again
         gc.freeze()
-        self._worker = threading.Thread(target=self._run, name="gatherer", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="gatherer", daemon=True)
         self._worker.start()
 
-    def find(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
-        """As SimilarityEngine.find, from any thread; its errors are raised here."""
+    def run(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
+        """As SimilarityEngine.run, from any thread; its errors are raised here."""
         future: Future[SearchOutcome] = Future()
-        # What every query of a block shares. The weights are the engine's own: told by identity.
-        weights = None if request.fusion is None else id(request.fusion.calibration)
-        key = (replace(request, queries=(), not_before=(), fusion=None), snapshot, weights)
+        key = (replace(request, queries=()), snapshot)
         with self._change:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
@@ -84,12 +82,12 @@ class QueryBatcher:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         while (taken := self._take()) is not None:
-            (_, snapshot, _), asked = taken
-            find = partial(self._engine.find, snapshot=snapshot)
+            (_, snapshot), asked = taken
+            run = partial(self._engine.run, snapshot=snapshot)
             for part in _parts(asked, self._most):
-                answers = _answers(find, part)
+                answers = _answers(run, part)
                 with self._change:  # before any of them can ask again
                     self._answered = monotonic()
                     self._expected = self._waiting + sum(len(each.queries) for each, _ in part)
@@ -133,22 +131,12 @@ def _parts(
 
 
 def _answers(
-    find: Callable[[Request], SearchOutcome], asked: list[tuple[Request, Future[SearchOutcome]]]
+    run: Callable[[Request], SearchOutcome], asked: list[tuple[Request, Future[SearchOutcome]]]
 ) -> list[SearchOutcome | BaseException]:
     """The answer of each request, or the error that all of them met."""
-    whole = asked[0][0]
-    dated = any(request.not_before for request, _ in asked)
     queries = tuple(query for request, _ in asked for query in request.queries)
-    first = tuple(
-        day
-        for request, _ in asked
-        for day in (request.not_before or (None,) * len(request.queries))
-    )
-    if whole.fusion is not None:
-        facts = tuple(fact for r, _ in asked if r.fusion is not None for fact in r.fusion.facts)
-        whole = replace(whole, fusion=replace(whole.fusion, facts=facts))
     try:
-        found = find(replace(whole, queries=queries, not_before=first if dated else ()))
+        found = run(replace(asked[0][0], queries=queries))
     except BaseException as error:
         return [error] * len(asked)
     ends = accumulate(len(request.queries) for request, _ in asked)

@@ -11,8 +11,8 @@ from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.operations.output import write_output
-from matching_spark.operations.search import Question, ask
-from matching_spark.similarity_engine import SimilarityEngine
+from matching_spark.operations.search import ask
+from matching_spark.similarity_engine import Query, SimilarityEngine
 from matching_spark.sources import read_posts
 from matching_spark.spark.session import session
 from matching_spark.storage import read_bytes, write_file
@@ -34,7 +34,11 @@ def tour(
     say("starting Spark ...")
     with session(settings) as spark:
         table = PostsTable.open_or_create(
-            settings.table, spark, model=model.name, dimension=model.dimension
+            settings.table,
+            spark,
+            model=model.name,
+            dimension=model.dimension,
+            hadoop=settings.hadoop,
         )
         say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
         stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
@@ -43,8 +47,8 @@ def tour(
             f"{report.accepted} posts accepted, {report.skipped} were there already, "
             f"{report.photos_per_second:.0f} photos a second"
         )
-        engine = SimilarityEngine(table, "spark", model)
-        question = Question(post_id=world.query_id)
+        engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
+        question = Query(post_id=world.query_id)
         say(
             f"searching for lost post {world.query_id} by its photo, words, place and day: "
             f"{world.query_photo}"

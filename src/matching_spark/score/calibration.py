@@ -1,30 +1,263 @@
-"""The weights of the fused score, kept as readable JSON and found again.
+"""The weights of the fused score: from a pair's components to the probability that it is one thing.
 
-A table's own calibration (calibration.json in its warehouse) goes before the one that came with the
-model (calibration.json in its folder).
+The model is logistic and additive: the log-odds of a pair are an intercept and one contribution a
+component, a piecewise linear function of its value. A component that a pair lacks is missing, not
+zero: it contributes nothing. No Spark, no I/O.
 """
 
-from matching_spark import storage
-from matching_spark.embed.clip import ClipModel
-from matching_spark.score.ranking import Calibration
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
-FILE = "calibration.json"
+import numpy as np
+import numpy.typing as npt
+
+from matching_spark.errors import ModelError
+from matching_spark.knn.similarity import Index
+from matching_spark.score import components
+
+Score = Literal["cosine", "fused"]
+SCORES: tuple[Score, ...] = get_args(Score)
+Modality = Literal["image", "text", "both"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+FORMAT = 1  # of the calibration file
+
+Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
+Values = npt.NDArray[np.floating[Any]]  # of whatever shape, one number too
 
 
-def find(table_uri: str | None, model: ClipModel | None, name: str) -> Calibration | None:
-    """The calibration of a table's vectors (of model `name`), else its model's; None without one.
+def modality(image: bool, text: bool) -> Modality:
+    """What of a photo and words a query or a post has. Raises ValueError when it has neither."""
+    if not image and not text:
+        raise ValueError("neither a photo nor words")
+    return "both" if image and text else "image" if image else "text"
 
-    Raises ModelError when the one that is there was learnt on another model's vectors.
+
+def limit_name(asked: Modality, bare: bool) -> str:
+    """Under which name the thresholds of such queries stand."""
+    return f"{asked} bare" if bare else asked
+
+
+LIMITS = tuple(limit_name(asked, bare) for bare in (False, True) for asked in MODALITIES)
+
+
+def pattern_name(query: Modality, post: Modality, facts: bool) -> str:
+    """Which model a pair is scored by: photos weigh more where nothing else is known."""
+    return f"{query}-{post}" if facts else f"{query}-{post} bare"
+
+
+PATTERNS = tuple(
+    pattern_name(query, post, facts)
+    for facts in (True, False)
+    for query in MODALITIES
+    for post in MODALITIES
+)
+
+
+def pattern(values: Mapping[str, float]) -> str:
+    """The pattern of a pair, by the components that it has."""
+    there = [each for each in components.COSINES if each.name in values]
+    query, post = {each.query for each in there}, {each.post for each in there}
+    return pattern_name(
+        modality("image" in query, "text" in query),
+        modality("image" in post, "text" in post),
+        any(each.name in values for each in components.FACTS),
+    )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The logistic model of one pattern."""
+
+    intercept: float
+    points: Mapping[str, Points]
+
+    def log_odds(self, values: Mapping[str, Values], dtype: type[np.floating[Any]]) -> Values:
+        """Of pairs with these components, arrays of one shape, NaN for missing; in that shape.
+
+        A pair's number depends on no other pair, and components are summed in one order: so any
+        split of the pairs gives the same.
+        """
+        first = next(iter(values.values()))
+        total = np.full(np.shape(first), self.intercept, dtype)
+        for name in components.names():
+            if name in values and name in self.points:
+                total += _added(self.points[name], values[name]).astype(dtype)
+        return total
+
+    def contributions(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Log-odds that each component adds; of those that exist and that the model knows."""
+        return {
+            name: float(_added(self.points[name], np.asarray(values[name])))
+            for name in components.names()
+            if name in values and name in self.points
+        }
+
+    @cached_property
+    def steepest(self) -> float:
+        """By how much the log-odds may change at most, for a change of 1 in every cosine."""
+        lines = (self.points.get(each.name, ()) for each in components.COSINES)
+        slopes = ([abs((d - b) / (c - a)) for (a, b), (c, d) in pairwise(line)] for line in lines)
+        return sum(max(each, default=0.0) for each in slopes)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Weights by pattern, for the vectors of one model; two limits a kind of query (LIMITS).
+
+    thresholds: the least probability worth showing. propose: from here on a pair is proposed
+    without a person's look; between the two a person is asked. learnt: from what.
     """
-    places = [] if table_uri is None else [storage.join(table_uri, FILE)]
-    places += [] if model is None else [str(model.folder / FILE)]
-    for place in places:
-        if storage.exists(place):
-            found = Calibration.from_json(storage.read_bytes(place).decode(), place)
-            found.check_model(name)
-            return found
-    return None
+
+    model: str
+    patterns: Mapping[str, Weights]
+    thresholds: Mapping[str, float]
+    propose: Mapping[str, float]
+    learnt: Mapping[str, Any] = field(default_factory=dict)
+
+    def log_odds(
+        self,
+        values: Mapping[str, Values],
+        asked: Modality,
+        has: Index,
+        dtype: type[np.floating[Any]] = np.float64,
+    ) -> tuple[Values, float]:
+        """(q, n) of q queries that have `asked` and n posts, NaN for posts without a part.
+
+        values: (q, n) a component, NaN for missing. has: (n,) each post's place in MODALITIES, -1
+        for neither photo nor words. Also the steepest of the weights that were used.
+        """
+        shape = next(iter(values.values())).shape
+        known = np.zeros(shape, bool)
+        for fact in components.FACTS:
+            known |= ~np.isnan(values[fact.name]) if fact.name in values else False
+        out = np.full(shape, np.nan, dtype)
+        steepest = 0.0
+        for at, post in enumerate(MODALITIES):
+            # Posts of one pattern share one model: dense blocks instead of a mask on every term.
+            posts = np.flatnonzero(has == at)
+            here = known[:, posts]
+            for facts in (True, False):
+                if not (here == facts).any():
+                    continue
+                weights = self.patterns[pattern_name(asked, post, facts)]
+                of_posts = {name: each[:, posts] for name, each in values.items()}
+                whole = weights.log_odds(of_posts, dtype)
+                out[:, posts] = np.where(here == facts, whole, out[:, posts])
+                steepest = max(steepest, weights.steepest)
+        return out, steepest
+
+    def probability(self, values: Mapping[str, float]) -> float:
+        """That a pair with these components is one thing."""
+        one = {name: np.asarray(value) for name, value in values.items()}
+        return sigmoid(float(self.patterns[pattern(values)].log_odds(one, np.float64)))
+
+    def contributions(self, values: Mapping[str, float]) -> dict[str, float]:
+        return self.patterns[pattern(values)].contributions(values)
+
+    def band(self, probability: float, limit: str) -> str:
+        """'propose', 'ask' a person, or 'below' what is worth showing; limit: of LIMITS."""
+        if probability >= self.propose[limit]:
+            return "propose"
+        return "ask" if probability >= self.thresholds[limit] else "below"
+
+    def check_model(self, model: str) -> None:
+        """Raise ModelError unless the weights were learnt on this model's vectors."""
+        if model != self.model:
+            raise ModelError(
+                f"the calibration at hand was learnt on vectors of {self.model}, these are of "
+                f"{model}: learn it again with `matching-spark calibrate`, or score by cosine"
+            )
+
+    @cached_property
+    def checksum(self) -> str:
+        """Of all that a score depends on: 12 hex digits."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def __hash__(self) -> int:
+        return hash(self.checksum)
+
+    def to_json(self) -> str:
+        """Readable, and the same text for the same weights."""
+        content = {
+            "format": FORMAT,
+            "model": self.model,
+            "learnt": self.learnt,
+            "thresholds": self.thresholds,
+            "propose": self.propose,
+            "patterns": {
+                name: {"intercept": weights.intercept, "points": weights.points}
+                for name, weights in self.patterns.items()
+            },
+        }
+        return _pretty(json.loads(json.dumps(content, ensure_ascii=False))) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "Calibration":
+        """Raises ModelError, naming `where`, when it is no calibration that this version reads."""
+        try:
+            content = json.loads(text)
+            if content["format"] != FORMAT:
+                raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
+            patterns = {
+                name: Weights(
+                    float(each["intercept"]),
+                    {c: _points(points) for c, points in each["points"].items()},
+                )
+                for name, each in content["patterns"].items()
+            }
+            if lacking := sorted(set(PATTERNS) - set(patterns)):
+                raise ValueError(f"it lacks the patterns {', '.join(lacking)}")
+            return cls(
+                str(content["model"]),
+                patterns,
+                thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
+                propose={name: float(content["propose"][name]) for name in LIMITS},
+                learnt=dict(content["learnt"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"{where} is no calibration ({error}); `matching-spark calibrate` makes one"
+            ) from None
 
 
-def save(calibration: Calibration, place: str) -> None:
-    storage.write_bytes(place, calibration.to_json().encode())
+def _added(points: Points, values: Values) -> Values:
+    """The piecewise linear function through `points`, constant beyond its ends; 0 for NaN."""
+    x, y = zip(*points, strict=True)
+    return np.where(np.isnan(values), 0.0, np.interp(values, x, y))
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def log_odds(probability: float) -> float:
+    if probability <= 0:
+        return -math.inf
+    return math.inf if probability >= 1 else math.log(probability / (1 - probability))
+
+
+def _points(values: Sequence[Sequence[float]]) -> Points:
+    points = tuple((float(x), float(y)) for x, y in values)
+    if not points or any(b[0] <= a[0] for a, b in pairwise(points)):
+        raise ValueError("points are not in ascending order")
+    if not all(math.isfinite(number) for point in points for number in point):
+        raise ValueError("points hold a number that is not finite")
+    return points
+
+
+def _pretty(value: Any, indent: str = "") -> str:
+    """JSON with a list of points on one line."""
+    if isinstance(value, dict) and value:
+        inner = indent + "  "
+        rows = (
+            f"{inner}{json.dumps(k, ensure_ascii=False)}: {_pretty(v, inner)}"
+            for k, v in value.items()
+        )
+        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    return json.dumps(value, ensure_ascii=False)

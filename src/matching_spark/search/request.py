@@ -1,47 +1,118 @@
-"""What every task of a search is handed: its queries and what they may find."""
+"""What every task of a search is handed: its queries, what they may find, how posts are scored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 
+import numpy as np
+
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import Float32, Metric
-from matching_spark.score.ranking import Calibration, Facts, limit_name, modality
+from matching_spark.knn.similarity import Float32, Float64, Metric
+from matching_spark.score import components
+from matching_spark.score.calibration import Calibration, Modality, limit_name, modality
+from matching_spark.score.components import Cosine, Part
 
 
 @dataclass(frozen=True)
-class Fusion:
-    """What a request needs for the fused score: the weights, and each query's facts."""
+class QueryItem:
+    """A query as unit vectors (d,), of a photo, of words, or of both; and what else is known of it.
 
-    calibration: Calibration
-    facts: tuple[Facts, ...]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """A query as unit vectors (d,): of a photo, of words, or of both."""
+    not_before: the first day, since EPOCH, of a post that is dated. exclude: ids of posts that must
+    not come back.
+    """
 
     image: Float32 | None = None
     text: Float32 | None = None
+    facts: Facts = Facts()  # noqa: RUF009  (frozen)
+    not_before: int | None = None
+    exclude: frozenset[str] = frozenset()
 
-    def limit(self, facts: Facts) -> str:
-        """The name of the fused score's thresholds for this query."""
-        return limit_name(modality(self.image is not None, self.text is not None), facts.bare)
+    @property
+    def has(self) -> Modality:
+        """Raises ValueError when it has neither."""
+        return modality(self.image is not None, self.text is not None)
+
+    def part(self, name: Part) -> Float32 | None:
+        return self.image if name == "image" else self.text
+
+
+def cosines_of(query: QueryItem) -> tuple[Cosine, ...]:
+    """All that the query's parts can be compared with."""
+    return tuple(each for each in components.COSINES if query.part(each.query) is not None)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How posts are scored, and from where on they are shown.
+
+    calibration: of the fused score; None: by `metric`. threshold: asked for, of every query. card:
+    the model card's thresholds of cosines for photos and for words.
+    """
+
+    metric: Metric = "cosine"
+    calibration: Calibration | None = None
+    threshold: float | None = None
+    card: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def kind(self) -> str:
+        return self.metric if self.calibration is None else "fused"
+
+    def counted(self, query: QueryItem) -> tuple[Cosine, ...]:
+        """The cosines of the query's parts with a post's that count."""
+        every = self.calibration is not None
+        return tuple(each for each in cosines_of(query) if every or each.alone)
+
+    def of_post(self, post: QueryItem) -> QueryItem:
+        """A post as a query: all that is known of it; by cosine its photo, else its words."""
+        if self.calibration is not None or post.image is None:
+            return post
+        return replace(post, text=None)
+
+    def threshold_for(self, query: QueryItem) -> float | None:
+        """The least score that is shown: what was asked for, else the calibration's for what is
+        known of the query, else the model card's. None is no limit.
+
+        A card has none for a photo and words at once, and none but of cosines.
+        """
+        if self.threshold is not None:
+            return self.threshold
+        if self.calibration is not None:
+            return self.calibration.thresholds[limit_name(query.has, query.facts.bare)]
+        if self.metric != "cosine" or query.has == "both":
+            return None
+        return self.card[0 if query.has == "image" else 1]
 
 
 @dataclass(frozen=True)
 class Request:
     """What every task of one search is handed.
 
-    exclude: post ids that must not come back. only: the post ids that may.
-    nprobe: how many cells of a shard are looked at; None is all of it, which is exact.
+    only: ids of the posts that may come back. nprobe: how many cells of a shard are looked at; None
+    is all of it, which is exact.
     """
 
-    queries: tuple[Vectors, ...]
+    queries: tuple[QueryItem, ...]
     where: Filters
     top_k: int
-    threshold: float | None
-    metric: Metric = "cosine"
-    exclude: frozenset[str] = frozenset()
+    scoring: Scoring = Scoring()
     only: frozenset[str] | None = None
-    not_before: tuple[int | None, ...] = ()  # a query: the first day of a post that is dated
     nprobe: int | None = None
-    fusion: Fusion | None = None  # the fused score in place of the cosine's
+
+    @cached_property
+    def thresholds(self) -> Float64:
+        """(q,) the least score of each query; -inf where there is no limit."""
+        limits = (self.scoring.threshold_for(query) for query in self.queries)
+        return np.array([-np.inf if limit is None else limit for limit in limits])
+
+    @cached_property
+    def depth(self) -> int:
+        """How many posts of a query must be known for top_k to be left without the excluded."""
+        return self.top_k + max((len(query.exclude) for query in self.queries), default=0)
+
+    @cached_property
+    def alike(self) -> list[list[int]]:
+        """The queries that have the same parts, by their places."""
+        places = sorted(range(len(self.queries)), key=lambda i: self.queries[i].has)
+        return [list(group) for _, group in groupby(places, lambda i: self.queries[i].has)]

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matching_spark.domain.results import Match
-from matching_spark.knn.similarity import Float64, Index, Pairs, near_best
-from matching_spark.search import fused
+from matching_spark.knn.similarity import Pairs, near_best
+from matching_spark.score.components import COSINES
+from matching_spark.search import scores
 from matching_spark.search.request import Request
-from matching_spark.search.scan import ShardCandidates, alike, combine, scan_all
+from matching_spark.search.scan import ShardCandidates, scan_all
 from matching_spark.shards.cache import ShardCache, Space
 from matching_spark.shards.shard import DataFile, Shard
 
@@ -58,13 +59,18 @@ def decide(parts: Sequence[ShardCandidates], request: Request) -> list[list[Cand
     hits: list[list[Candidate]] = [[] for _ in request.queries]
     if parts:
         margin = max(part.margin for part in parts)
-        near = near_best([part.pairs for part in parts], request.top_k, margin)
-        groups = list(alike(request.queries).values())
+        near = near_best([part.pairs for part in parts], request.depth, margin)
         for part, pairs in zip(parts, near, strict=True):
-            for group in groups:
-                mine = pairs.where(np.isin(pairs.query, group)) if len(groups) > 1 else pairs
+            for group in request.alike:
+                one = len(request.alike) == 1
+                mine = pairs if one else pairs.where(np.isin(pairs.query, group))
                 _decide(part.shard, request, group, mine, hits)
-    return [best_hits(each, request.top_k) for each in hits]
+    return [
+        sorted((hit for hit in each if hit.post_id not in query.exclude), key=order)[
+            : request.top_k
+        ]
+        for query, each in zip(request.queries, hits, strict=True)
+    ]
 
 
 def look_up(hits: list[list[Candidate]]) -> list[list[Match]]:
@@ -84,13 +90,13 @@ def look_up(hits: list[list[Candidate]]) -> list[list[Match]]:
 
 def ranked(matches: Sequence[Match], k: int) -> list[Match]:
     """The k best of several tasks' matches."""
-    best = sorted(matches, key=lambda m: (-m.score, m.post_id))[:k]
+    best = sorted(matches, key=order)[:k]
     return [m if m.rank == rank else replace(m, rank=rank) for rank, m in enumerate(best, 1)]
 
 
-def best_hits(hits: list[Candidate], k: int) -> list[Candidate]:
-    """The k best, the best first; of equals the smaller id."""
-    return sorted(hits, key=lambda hit: (-hit.score, hit.post_id))[:k]
+def order(hit: Candidate | Match) -> tuple[float, str]:
+    """The order of every answer: the best score first, of equals the smaller id."""
+    return -hit.score, hit.post_id
 
 
 def _decide(
@@ -99,66 +105,36 @@ def _decide(
     """Add to hits[i] of some alike queries: their candidates of a shard in float64, cut."""
     if not len(pairs.query):
         return
-    final, exact, winners = _exact(shard, request, group, pairs)
-    good = np.flatnonzero(final >= (-np.inf if request.threshold is None else request.threshold))
-    order = good[np.lexsort((-final[good], pairs.query[good]))]
-    query, score = pairs.query[order], final[order]
-    # Ids are needed of the k best and of what ties with the last of them.
+    which = np.searchsorted(group, pairs.query)
+    queries = [request.queries[i] for i in group]
+    final, values, winners = scores.exact(shard, queries, which, pairs.row, request.scoring)
+    good = np.flatnonzero(final >= request.thresholds[pairs.query])
+    best = good[np.lexsort((-final[good], pairs.query[good]))]
+    query, score = pairs.query[best], final[best]
+    # Ids are needed of the best and of what ties with the last of them.
     begin = np.searchsorted(query, query)
     end = np.searchsorted(query, query, side="right")
-    last = score[np.minimum(begin + request.top_k, end) - 1]
-    order = order[score >= last]
-    ids = shard.ids(pairs.row[order])
-    photos = [name for name in ("image-image", "text-image") if name in exact]
-    columns = [(name, scores[order].tolist()) for name, scores in exact.items()]
-    won = np.full(len(order), -1)
-    for name in reversed(photos):
-        there = ~np.isnan(exact[name][order])
-        won[there] = winners[name][order][there]
+    last = score[np.minimum(begin + request.depth, end) - 1]
+    best = best[score >= last]
+    ids = shard.ids(pairs.row[best])
+    columns = [(name, each[best]) for name, each in values.items()]
+    listed = [(name, each.tolist(), (~np.isnan(each)).tolist()) for name, each in columns]
+    won = np.full(len(best), -1)
+    for cosine in reversed([c for c in COSINES if c.post == "image" and c.name in values]):
+        there = ~np.isnan(values[cosine.name][best])
+        won[there] = winners[cosine.name][best][there]
     for n, (i, post, value, post_id, photo) in enumerate(
         zip(
-            pairs.query[order].tolist(),
-            pairs.row[order].tolist(),
-            final[order].tolist(),
+            pairs.query[best].tolist(),
+            pairs.row[best].tolist(),
+            final[best].tolist(),
             ids,
             won.tolist(),
             strict=True,
         )
     ):
-        components = {name: column[n] for name, column in columns if column[n] == column[n]}
+        components = {name: column[n] for name, column, there in listed if there[n]}
         hits[i].append(Candidate(value, post_id, shard, post, components, photo))
-
-
-def _exact(
-    shard: Shard, request: Request, group: list[int], pairs: Pairs
-) -> tuple[Float64, dict[str, Float64], dict[str, Index]]:
-    """Of each pair the score, its components (NaN for missing) and the photos that won."""
-    exact: dict[str, Float64] = {}
-    winners: dict[str, Index] = {}
-    if request.fusion is not None:
-        final = np.full(len(pairs.query), np.nan)
-        for j in np.unique(pairs.query):
-            mine = np.flatnonzero(pairs.query == j)
-            query, facts = request.queries[j], request.fusion.facts[j]
-            final[mine], parts, photos = fused.exact(
-                shard, query, facts, request.fusion.calibration, pairs.row[mine]
-            )
-            for name, values in parts.items():
-                exact.setdefault(name, np.full(len(final), np.nan))[mine] = values
-            for name, places in photos.items():
-                winners.setdefault(name, np.zeros(len(final), np.int64))[mine] = places
-        return final, exact, winners
-    first = request.queries[group[0]]
-    place = np.searchsorted(group, pairs.query)
-    for side, name, part in (
-        ("image", "image-image", shard.photos),
-        ("text", "text-image", shard.photos),
-        ("text", "text-text", shard.texts),
-    ):
-        if getattr(first, side) is not None:
-            queries = np.stack([getattr(request.queries[i], side) for i in group])
-            exact[name], winners[name] = part.exact(queries, place, pairs.row, request.metric)
-    return combine(exact), exact, winners
 
 
 def _match(hit: Candidate, row: dict[str, Any], rank: int) -> Match:

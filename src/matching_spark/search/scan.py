@@ -1,8 +1,7 @@
 """What a task does with a shard: compare its posts with a block of queries, in float32."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +10,18 @@ from matching_spark.knn.candidates import COPY_ROWS, candidates, shortlist
 from matching_spark.knn.similarity import (
     MARGIN,
     Float32,
-    Float64,
     Index,
     Mask,
     Pairs,
     VectorSet,
     floor_of,
-    from_cosine,
     low_of,
     near_best,
 )
-from matching_spark.score.ranking import COMPONENTS, log_odds
-from matching_spark.search import fused
-from matching_spark.search.request import Request, Vectors
+from matching_spark.score.calibration import log_odds
+from matching_spark.score.components import Cosine, names
+from matching_spark.search import scores
+from matching_spark.search.request import QueryItem, Request
 from matching_spark.shards.ivf_index import Cells, reached
 from matching_spark.shards.shard import NO_DAY, Shard
 
@@ -49,12 +47,12 @@ class ShardCandidates:
 
 @dataclass(frozen=True)
 class _Side:
-    """One kind of vectors of a shard, compared with queries of one kind.
+    """A cosine's side of a shard: the vectors that queries are compared with.
 
     centroids: of the cells to choose from; None where all the vectors are looked at. mask: by post.
     """
 
-    name: str
+    cosine: Cosine
     part: VectorSet
     centroids: Float32 | None
     mask: Mask
@@ -64,22 +62,6 @@ class _Side:
         return np.asarray(self.mask.take(self.part.owners))  # half the time of an index
 
 
-def combine(components: Mapping[str, Float64 | Float32]) -> Float64:
-    """Scores of posts from their components, each (n,) with NaN for missing.
-
-    A photo query scores its best photo. A text query scores the photo where there is one, else the
-    text. With both, the mean of the components that exist. NaN where none does.
-    """
-    if set(components) == {"text-image", "text-text"}:
-        photo, text = components["text-image"], components["text-text"]
-        return np.asarray(np.where(np.isnan(photo), text, photo), np.float64)
-    stack = np.stack(list(components.values()))
-    there = ~np.isnan(stack)
-    total = np.where(there, stack, 0).sum(axis=0)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is wanted
-        return np.asarray(total / there.sum(axis=0))
-
-
 def scan_all(
     shards: Iterable[Shard], request: Request, centroids: Cells | None = None
 ) -> list[ShardCandidates]:
@@ -87,9 +69,9 @@ def scan_all(
     parts: list[ShardCandidates] = []
     seen, floors = Pairs.joined([]), None
     for shard in shards:
-        if parts and request.fusion is None:
+        if parts and request.scoring.calibration is None:
             seen = Pairs.joined([seen, parts[-1].pairs])
-            floors = low_of(seen, request.top_k, len(request.queries))
+            floors = low_of(seen, request.depth, len(request.queries))
             seen = seen.where(seen.score >= floors[seen.query])
         parts.append(scan(shard, request, centroids, floors))
     return parts
@@ -106,22 +88,22 @@ def scan(
     floors: (q,) float32 cosines below which there is none of a query's k best; not heeded where
     posts are scored whole.
     """
-    least = np.full(len(request.queries), floor_of(request.threshold, request.metric), np.float32)
+    metric, limits = request.scoring.metric, request.thresholds
+    least = np.array([floor_of(limit, metric) for limit in limits.tolist()], np.float32)
     floors = least if floors is None else np.maximum(floors, least)
     mask = shard.where(request.where)
-    for post_id in request.exclude:
-        mask &= ~shard.is_post(post_id)
     if request.only is not None:
         mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
     found: list[Pairs] = []
     rows, margin = 0, MARGIN
-    for (image, text), group in alike(request.queries).items():
+    for group in request.alike:
+        first = request.queries[group[0]]
         # By more than one component, posts are scored whole; else each row speaks for its post.
-        whole = (image and text) or request.fusion is not None
-        sides = list(_sides(shard, mask, image, text, centroids, request))
+        whole = first.has == "both" or request.scoring.calibration is not None
+        sides = list(_sides(shard, mask, centroids, first, request))
         step = QUERIES_AT_ONCE
         if whole:
-            step = max(1, SCORES_AT_ONCE // len(COMPONENTS) // max(1, len(shard)))
+            step = max(1, SCORES_AT_ONCE // len(names()) // max(1, len(shard)))
             step = 1 if any(side.centroids is not None for side in sides) else step
         for start in range(0, len(group), step):
             block = group[start : start + step]
@@ -135,42 +117,22 @@ def scan(
     return ShardCandidates(shard, int(np.count_nonzero(mask)), rows, Pairs.joined(found), margin)
 
 
-def alike(queries: Sequence[Vectors]) -> dict[tuple[bool, bool], list[int]]:
-    """The queries by what they have: a photo, words, or both."""
-    groups: dict[tuple[bool, bool], list[int]] = {}
-    for i, query in enumerate(queries):
-        groups.setdefault((query.image is not None, query.text is not None), []).append(i)
-    return groups
-
-
 def _sides(
-    shard: Shard,
-    mask: Mask,
-    image: bool,
-    text: bool,
-    cells: Cells | None,
-    request: Request,
+    shard: Shard, mask: Mask, cells: Cells | None, query: QueryItem, request: Request
 ) -> Iterator[_Side]:
-    def few(centroids: Float32) -> Float32 | None:
-        wanted = request.nprobe
-        return centroids if wanted is not None and wanted < len(centroids) else None
-
-    photos, texts = (few(cells.photos), few(cells.texts)) if cells else (None, None)
-    fuses = request.fusion is not None
-    if image:
-        yield _Side("image-image", shard.photos, photos, mask)
-    if image and fuses:  # only the fused score knows what a photo and words have in common
-        yield _Side("image-text", shard.texts, texts, mask)
-    if text:
-        yield _Side("text-image", shard.photos, photos, mask)
-        # Of a cosine by words alone, a post's words count only where it has no photo.
-        words = mask if image or fuses else mask & (shard.photos.counts == 0)
-        yield _Side("text-text", shard.texts, texts, words)
+    """The sides that count for a query and those that have the same parts."""
+    by_words = query.has == "text" and request.scoring.calibration is None
+    for cosine in request.scoring.counted(query):
+        photos = cosine.post == "image"
+        centroids = None if cells is None else cells.photos if photos else cells.texts
+        if centroids is not None and (request.nprobe or len(centroids)) >= len(centroids):
+            centroids = None  # all of them: no need to choose
+        speaks = scores.words_speak(shard, mask) if by_words and not photos else mask
+        yield _Side(cosine, scores.side_of(shard, cosine), centroids, speaks)
 
 
 def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
-    vector_of = attrgetter(side.name.partition("-")[0])
-    return np.stack([vector_of(request.queries[i]) for i in block])
+    return scores.vectors_of([request.queries[i] for i in block], side.cosine)
 
 
 def _apart(
@@ -182,7 +144,7 @@ def _apart(
         queries = _vectors(request, block, side)
         early = _too_early(shard, request, block)
         if side.centroids is None:
-            found.append(_posts(side, queries, request.top_k, floors, early))
+            found.append(_posts(side, queries, request.depth, floors, early))
             rows += len(queries) * len(side.part.vectors)
             continue
         for i, query in enumerate(queries):
@@ -191,12 +153,12 @@ def _apart(
             posts = near.of(side.part.owners, np.full_like(near.row, i))
             if early is not None:
                 posts = posts.where(~early(posts))
-            rows_of_k = request.top_k * max(1, side.part.most)  # among them k posts
+            rows_of_k = request.depth * max(1, side.part.most)  # among them k posts
             best = posts.where(candidates(posts.score, rows_of_k, float(floors[i]), MARGIN))
             found.append(best.best_of_rows())
     if len(sides) == 1:
         return Pairs.joined(found), rows
-    (best,) = near_best([Pairs.joined(found).best_of_rows()], request.top_k, MARGIN)
+    (best,) = near_best([Pairs.joined(found).best_of_rows()], request.depth, MARGIN)
     return best, rows
 
 
@@ -264,27 +226,19 @@ def _whole(
         rows = len(block) * sum(len(side.part.vectors) for side in sides)
     if not len(posts):
         return Pairs.joined([]), rows, 0.0
-    queries = [request.queries[i] for i in block]
-    floor = -np.inf if request.threshold is None else request.threshold
-    if request.fusion is not None:
-        few = 4 * len(posts) <= len(shard)  # as for vectors: copied when they are few
-        some = shard.subset(posts) if few else shard
-        facts = [request.fusion.facts[i] for i in block]
-        scores, margin = fused.rough(some, queries, facts, request.fusion.calibration)
-        scores = scores if few else scores[:, posts]
-        floor = floor if request.threshold is None else log_odds(floor)
-    else:
-        rough, margin = {}, 0.0
-        for side in sides:
-            cosines = side.part.best(_vectors(request, block, side), posts)
-            rough[side.name], margin = from_cosine(cosines, request.metric)
-        scores = combine(rough).astype(np.float32)
+    few = 4 * len(posts) <= len(shard)  # as for vectors: copied when they are few
+    some = shard.subset(posts) if few else shard
+    found, margin = scores.rough(some, [request.queries[i] for i in block], request.scoring)
+    found = found if few else found[:, posts]
+    floors = request.thresholds[block].tolist()
+    if request.scoring.calibration is not None:
+        floors = [log_odds(floor) for floor in floors]
     early, out = _too_early(shard, request, block), []
-    for i, each in enumerate(scores):
+    for i, (each, floor) in enumerate(zip(found, floors, strict=True)):
         pairs = Pairs(np.full_like(posts, i), posts, each)
         if early is not None:
             each = np.where(early(pairs), np.nan, each)
-        at = candidates(each, request.top_k, floor, margin)
+        at = candidates(each, request.depth, floor, margin)
         out.append(pairs.where(at))
     return Pairs.joined(out), rows, margin
 
@@ -302,7 +256,7 @@ class _Early:
 
 
 def _too_early(shard: Shard, request: Request, block: Sequence[int]) -> _Early | None:
-    first = [request.not_before[i] for i in block] if request.not_before else []
+    first = [request.queries[i].not_before for i in block]
     if all(day is None for day in first):
         return None
     return _Early(shard.days, np.array([NO_DAY if day is None else day for day in first]))

@@ -6,7 +6,6 @@ deleted since is a mask on it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -16,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching_spark import storage
+from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import FILTERED, METADATA
 from matching_spark.errors import StorageError
 from matching_spark.knn.similarity import Index, Mask, VectorSet
 from matching_spark.layout import photo_here
 
-EPOCH = date(1970, 1, 1)  # what Arrow's days count from
 NO_DAY = np.int32(-(1 << 31))
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
 
@@ -132,11 +131,6 @@ class Shard:
     def parts(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """A post's vectors: its first photo's, and its words'."""
         return self.photos.first(row), self.texts.first(row)
-
-    def query(self, row: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """A post's vectors to search by: its first photo's, else its words'."""
-        image, text = self.parts(row)
-        return (image, None) if image is not None else (None, text)
 
     def subset(self, posts: Index) -> "Shard":
         """Some of its posts as a shard of their own; photo_uris stay the whole shard's."""

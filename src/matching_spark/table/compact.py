@@ -79,7 +79,7 @@ def waiting(table: PostsTable) -> Waiting:
     files, deletes = _files(table)
     beside: dict[tuple[str, str], list[int]] = defaultdict(list)
     touched = 0
-    for file in table.plan():
+    for file in table.plan().files:
         if file.size_bytes < SMALL * target:
             beside[file.kind, file.category].append(file.size_bytes)
         else:
@@ -294,7 +294,7 @@ def _parts(table: PostsTable) -> list[str]:
     On a folder a part's rewriting keeps other writers out; between two parts their turn comes.
     """
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    for file in table.plan():
+    for file in table.plan().files:
         sizes[file.kind, file.category] += file.size_bytes
     if sum(sizes.values()) <= PART_BYTES:
         return [""]

@@ -1,0 +1,39 @@
+"""What is known of a post or a query beside its vectors."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matching_spark.domain.posts import Kind
+
+EPOCH = dt.date(1970, 1, 1)  # what Arrow's days count from
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Empty strings and None mean "not known". kind: what the post or the query is of."""
+
+    category: str = ""
+    colour: str = ""
+    region: str = ""
+    place: str = ""
+    happened_on: dt.date | None = None
+    kind: Kind = "lost"
+
+    @property
+    def bare(self) -> bool:
+        """Whether it does not say when and where: then no pair can be as sure."""
+        return self.happened_on is None or not (self.region or self.place)
+
+
+def facts_of(row: Mapping[str, Any], kind: Kind) -> Facts:
+    """The facts of a row of the table; a missing word may be None."""
+    return Facts(
+        row["category"] or "",
+        row["colour"] or "",
+        row["region"] or "",
+        row["place"] or "",
+        row["happened_on"],
+        kind,
+    )

@@ -1,0 +1,192 @@
+"""One state of the posts table, read without a JVM: what it says of itself stays true, whoever
+writes meanwhile.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.expressions import And, BooleanExpression, EqualTo
+from pyiceberg.expressions.literals import literal
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.table import StaticTable
+
+from matching_spark import storage
+from matching_spark.domain.posts import Filters
+from matching_spark.errors import InputError, ModelError, StorageError
+from matching_spark.layout import PHOTOS, cells_here
+from matching_spark.shards.cache import Space
+from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
+from matching_spark.table.catalog import PROPERTY
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a search reads. id: None while nothing was ever written."""
+
+    id: str | None
+    files: tuple[DataFile, ...]
+    space: Space
+
+
+@dataclass(frozen=True)
+class TableState:
+    """The posts table of the warehouse `uri` as one file of its metadata has it."""
+
+    uri: str
+    metadata: StaticTable
+    _plans: dict[tuple[str | None, ...], Snapshot] = field(default_factory=dict)
+
+    def stated(self, name: str) -> str:
+        """Raises InputError where the table is none of ours."""
+        try:
+            return self.metadata.properties[PROPERTY + name]
+        except KeyError:
+            raise InputError(
+                f"{self.uri}/posts is an Iceberg table, but not of matching-spark"
+            ) from None
+
+    @cached_property
+    def space(self) -> Space:
+        """The model, the dimension and the cells that its vectors are sorted by where cached."""
+        cells = self.metadata.properties.get(PROPERTY + "cells")
+        here = cells and cells_here(self.uri, cells)
+        return Space(self.stated("model"), int(self.stated("dimension")), here)
+
+    @property
+    def photos(self) -> str:
+        """The folder of the kept photos."""
+        return storage.join(self.uri, PHOTOS)
+
+    @cached_property
+    def snapshot(self) -> str | None:
+        """The id of the newest snapshot; None while nothing was ever written."""
+        current = self.metadata.current_snapshot()
+        return None if current is None else str(current.snapshot_id)
+
+    @cached_property
+    def snapshots(self) -> tuple[str, ...]:
+        """The snapshots that can be asked, the newest first: those of the table's present model."""
+        known = {s.snapshot_id: s for s in self.metadata.snapshots()}
+        first = self.metadata.properties.get(PROPERTY + "model-snapshot")
+        at = self.metadata.current_snapshot()
+        out = []
+        while at is not None:
+            out.append(str(at.snapshot_id))
+            if out[-1] == first or at.parent_snapshot_id is None:
+                break
+            at = known.get(at.parent_snapshot_id)  # None: it has expired
+        return tuple(out)
+
+    def plan(self, where: Filters | None = None, snapshot: str | None = None) -> Snapshot:
+        """A snapshot (None: the newest) with the data files that may hold matching posts, pruned by
+        kind and category.
+
+        Raises InputError for an unknown snapshot, StorageError for deletes of another engine.
+        """
+        conditions: dict[str, str | None] = {
+            "kind": where.kind if where else None,
+            "category": where.category if where else None,
+        }
+        key = (snapshot, *conditions.values())
+        if key not in self._plans:
+            terms = [_equal(name, value) for name, value in conditions.items() if value]
+            expression = And(*terms) if len(terms) > 1 else terms[0] if terms else None
+            self._plans[key] = self._planned(expression, snapshot)
+        return self._plans[key]
+
+    def _planned(self, condition: BooleanExpression | None, snapshot: str | None) -> Snapshot:
+        if self.snapshot is None:
+            return Snapshot(None, (), self.space)
+        if snapshot is not None and snapshot not in self.snapshots:
+            raise InputError(
+                f"{self.uri} has no snapshot {snapshot}; there are: {', '.join(self.snapshots)}"
+            )
+        at = snapshot or self.snapshot
+        options: dict[str, Any] = {} if condition is None else {"row_filter": condition}
+        try:
+            tasks = list(self.metadata.scan(snapshot_id=int(at), **options).plan_files())
+        except FileNotFoundError as error:
+            raise StorageError(f"a file that {self.uri} names has gone: {error}") from error
+        except (ValueError, NotImplementedError) as error:  # equality deletes
+            raise StorageError(f"{self.uri} cannot be read: {error}") from error
+        files = (self._file(task.file, task.delete_files) for task in tasks)
+        return Snapshot(at, tuple(sorted(files, key=lambda f: f.uri)), self.space)
+
+    def _file(self, file: IcebergFile, deletes: set[IcebergFile]) -> DataFile:
+        self._check_model(file)
+        uris = tuple(sorted(storage.recorded(d.file_path) for d in deletes))
+        if any(uri.endswith(".puffin") for uri in uris):
+            raise StorageError(
+                f"{self.uri} has deletion vectors, written by another engine (format v3); "
+                "rewrite its data files to fold them in"
+            )
+        return DataFile(
+            storage.recorded(file.file_path),
+            file.record_count,
+            file.file_size_in_bytes,
+            uris,
+            file.partition[0],
+            file.partition[1],
+            self.photos,
+        )
+
+    def _check_model(self, file: IcebergFile) -> None:
+        """Raise ModelError when the file's own statistics say that it is of another model."""
+        number = self.metadata.schema().find_field("model").field_id
+        held = {bounds[number].decode() for bounds in (file.lower_bounds, file.upper_bounds)}
+        model = self.space.model
+        if held != {model}:
+            raise ModelError(
+                f"{file.file_path} holds vectors of {', '.join(sorted(held))}, the table is of "
+                f"{model}: it was written while the model changed; run `matching-spark "
+                f"reembed --model {model.partition('@')[0]}`"
+            )
+
+    def shards(self, where: Filters | None = None) -> Iterator[Shard]:
+        """Every shard, read past the cache: for what goes over the table once."""
+        for file in self.plan(where).files:
+            yield load(file, self.space.dimension)
+
+    def locate(self, post_id: str, snapshot: str | None = None) -> tuple[DataFile, int]:
+        """The data file and row of a post. Raises InputError when there is no such post."""
+        for file in self._planned(_equal("post_id", post_id), snapshot).files:
+            ids = read_columns(file.uri, ["post_id"])["post_id"]
+            for row in pc.indices_nonzero(pc.equal(ids, post_id)).to_pylist():
+                if alive(file)[row]:
+                    return file, row
+        raise InputError(f"there is no post {post_id!r} in {self.uri}")
+
+    def status(self) -> dict[str, Any]:
+        """Posts by kind, category and state; model, snapshots, files; bytes."""
+        files = self.plan().files
+        counts: dict[tuple[str, str, str], int] = {}
+        for file in files:
+            rows = read_columns(file.uri, ["kind", "category", "status"])
+            rows = rows.filter(pa.array(alive(file)))
+            for row in rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist():
+                key = (row["kind"], row["category"], row["status"])
+                counts[key] = counts.get(key, 0) + row["count_all"]
+        return {
+            "table": self.uri,
+            "model": self.space.model,
+            "dimension": self.space.dimension,
+            "snapshot": self.snapshot,
+            "snapshots": list(self.snapshots),
+            "data_files": len(files),
+            "delete_files": len({d for f in files for d in f.deletes}),
+            "bytes": sum(f.size_bytes for f in files),
+            "total": sum(counts.values()),
+            "posts": [
+                {"kind": kind, "category": category, "status": status, "posts": n}
+                for (kind, category, status), n in sorted(counts.items())
+            ],
+        }
+
+
+def _equal(column: str, value: str) -> BooleanExpression:
+    equal: Any = EqualTo  # its constructor is typed as pydantic's, not as it is called
+    return cast(BooleanExpression, equal(column, literal(value)))
