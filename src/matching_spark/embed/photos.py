@@ -119,6 +119,7 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
 
 def plain(image: Image.Image) -> Image.Image:
     """An opened picture as `open_photo` gives one, but whole: RGB, upright, over white."""
+    image.load()  # a TIFF turns itself upright here, and forgets that it was not
     turn, *_ = _UPRIGHT.get(_orientation(image), (None,))
     if image.mode != "RGB" or image.has_transparency_data:
         image = _rgb(_reduced(image, lambda size: 1))

@@ -1,0 +1,65 @@
+"""A photo comes to the tower in one way, whoever brings it, and nearly as a whole one would."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from matching_spark import ClipModel
+from matching_spark.embed.photos import open_photo, open_reduced
+from tests.embed.test_clip import drawn_photo
+
+NEARLY = 1e-3  # of a cosine: far below what two photos of one thing differ by
+SIZES = (
+    *((w, h) for w in (96, 223, 224, 225, 449, 897, 1801) for h in (96, 224, 673, 1349)),
+    *((4000, 3000), (3000, 4001), (2401, 300), (301, 2600)),
+)
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF")
+
+
+def encoded(image: Image.Image, kind: str, turned: int = 1) -> bytes:
+    sink = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    image.save(sink, kind, **({"exif": exif} if turned > 1 else {}))
+    return sink.getvalue()
+
+
+def cosines(clip: ClipModel, data: bytes) -> list[float]:
+    """Of the whole photo's vector with: its bytes', the opened photo's, the kept one's."""
+    whole = open_reduced(data, lambda size: 1)[0]
+    want = clip.embed_pixels([clip.preprocess(whole)])[0]
+    by_bytes, opened, kept = clip.embed_images(
+        [data, Image.open(io.BytesIO(data)), open_photo(data)]
+    )
+    return float(by_bytes @ want), float(opened @ want), float(kept @ want)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_of_any_size(clip: ClipModel, size: tuple[int, int]) -> None:
+    image = drawn_photo(np.random.default_rng(size[0] * 7 + size[1]), *size)
+    for kind in ("JPEG", "PNG"):
+        assert min(cosines(clip, encoded(image, kind))) > 1 - NEARLY
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_of_any_orientation(clip: ClipModel, kind: str, turned: int) -> None:
+    image = drawn_photo(np.random.default_rng(turned), 1203 + turned, 901 - turned)
+    assert min(cosines(clip, encoded(image, kind, turned))) > 1 - NEARLY
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "LA", "CMYK", "I;16"])
+def test_of_any_format(clip: ClipModel, kind: str, mode: str) -> None:
+    image = drawn_photo(np.random.default_rng(3), 1500, 1100)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    try:
+        data = encoded(image, kind)
+    except (OSError, KeyError, ValueError):
+        pytest.skip(f"{kind} has no {mode}")
+    assert min(cosines(clip, data)) > 1 - NEARLY
