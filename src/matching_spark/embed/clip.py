@@ -19,7 +19,7 @@ import onnxruntime as ort
 from PIL import Image
 from tokenizers import Tokenizer
 
-from matching_spark.embed import hub
+from matching_spark.embed import digests, hub
 from matching_spark.embed.preprocess import Preprocess
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
@@ -114,8 +114,7 @@ class ClipModel:
         for tower in ("visual", "textual"):
             for path in sorted((self.folder / tower).rglob("*")):
                 if path.is_file():
-                    with path.open("rb") as file:
-                        digest.update(hashlib.file_digest(file, "sha256").digest())
+                    digest.update(digests.sha256(path))
         return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
 
     @property
