@@ -97,7 +97,8 @@ class Staging:
         keys: set[str] = set()
         for uri in self._files():
             with storage.open_input(uri) as stream:
-                for row in pq.read_table(stream, columns=["key", "reason", "detail"]).to_pylist():
+                file = pq.ParquetFile(stream)
+                for row in file.read(["key", "reason", "detail"], use_threads=False).to_pylist():
                     keys.add(row["key"])
                     if row["reason"]:
                         failed[row["key"]] = (row["reason"], row["detail"])

@@ -100,7 +100,7 @@ class Cluster:
         return None if state is None else sum(w["state"] == "ALIVE" for w in state["workers"])
 
 
-def up(
+def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     folder: Path,
     cache: Path,
     *,

@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import signal
 import sys
 import tempfile
 import threading
@@ -19,8 +18,8 @@ from pyspark.sql import SparkSession
 from matching_spark import telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
-from matching_spark.spark import loopback
-from matching_spark.spark.interrupts import cancel_jobs
+from matching_spark.spark import jvm, loopback
+from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
@@ -102,8 +101,8 @@ def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
 
 def _defaults() -> dict[str, str]:
     """What Spark has of every key before a session's own: as it will read it, or has read it."""
-    if SparkContext._gateway or "PYSPARK_GATEWAY_PORT" in os.environ:  # or spark-submit has
-        SparkContext._ensure_initialized()
+    if jvm.has_started() or "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started it
+        jvm.ensure_started()
         return dict(SparkConf().getAll())
     file = conf_dir() / "spark-defaults.conf"
     return (read_conf(file) if file.exists() else {}) | loopback.submitted()
@@ -156,9 +155,9 @@ def session(settings: Settings) -> Iterator[SparkSession]:
     A job that no executor comes to do is named in the log: it waits, as it may for a queue.
     """
     with _stopped():
-        with _interrupts_held():
+        with held_back(None):
             spark = start_session(settings)
-        with _cancelling(spark.sparkContext), _watched(spark.sparkContext):
+        with cancelling(spark.sparkContext), _watched(spark.sparkContext):
             yield spark
 
 
@@ -166,9 +165,9 @@ def session(settings: Settings) -> Iterator[SparkSession]:
 def context(settings: Settings) -> Iterator[SparkContext]:
     """As `session`, of start_context."""
     with _stopped():
-        with _interrupts_held():
+        with held_back(None):
             started = start_context(settings)
-        with _cancelling(started), _watched(started):
+        with cancelling(started), _watched(started):
             yield started
 
 
@@ -181,34 +180,8 @@ def _stopped() -> Iterator[None]:
         log.debug("stopping Spark")
         if session := SparkSession.getActiveSession():
             session.stop()
-        if context := SparkContext._active_spark_context:
+        if context := jvm.active_context():
             context.stop()
-
-
-@contextmanager
-def _cancelling(spark: SparkContext) -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt, whatever py4j makes of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-
-    def interrupted(number: int, frame: object) -> None:
-        came.append(number)
-        cancel_jobs(spark)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupted)
-    before = signal.signal(signal.SIGTERM, interrupted)
-    try:
-        yield
-    except Exception as error:
-        if came:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -221,7 +194,7 @@ def _watched(spark: SparkContext) -> Iterator[None]:
         while not over.wait(STARVED_S):
             try:
                 jobs = spark.statusTracker().getActiveJobsIds()
-                executors = spark._jsc.sc().getExecutorMemoryStatus().size() - 1  # and the driver
+                executors = jvm.executors(spark)
             except Py4JError:  # Spark has ended; whoever waits for the job is told
                 return
             if executors:
@@ -248,24 +221,3 @@ def _watched(spark: SparkContext) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits the few seconds in which a JVM that is starting would outlive its Python."""
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield
-        return
-    held: list[int] = []
-
-    def hold(number: int, frame: object) -> None:
-        held.append(number)
-
-    before = signal.signal(signal.SIGINT, hold)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is hold:  # Spark puts a handler of its own there
-            signal.signal(signal.SIGINT, before)
-    if held:
-        raise KeyboardInterrupt

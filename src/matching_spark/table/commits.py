@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Hadoop
 from matching_spark.errors import StorageError
+from matching_spark.spark.jvm import java_session, jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,16 +53,14 @@ def swap(
     """
     from py4j.protocol import Py4JJavaError
 
-    jvm: Any = spark._jvm
-    session: Any = spark._jsparkSession
-    operations = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-        session, name
-    ).operations()
+    iceberg = jvm(spark).org.apache.iceberg
+    table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
+    operations = table.operations()
     now = operations.refresh()
     current = now.currentSnapshot()
     if (None if current is None else str(current.snapshotId())) != base:
         return False
-    built = change(now, jvm.org.apache.iceberg.TableMetadata.buildFrom(now))
+    built = change(now, iceberg.TableMetadata.buildFrom(now))
     try:
         # Fails when anybody has committed since `now` was read, and is not retried.
         operations.commit(now, built.build())

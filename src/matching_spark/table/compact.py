@@ -383,6 +383,7 @@ def _staged(uri: str) -> Iterator[str]:
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
             with storage.open_input(file) as stream:
-                for key in pq.read_table(stream, columns=["key"])["key"].to_pylist():
+                keys = pq.ParquetFile(stream).read(["key"], use_threads=False)["key"]
+                for key in keys.to_pylist():
                     if key.startswith("photo:"):
                         yield key.removeprefix("photo:")

@@ -18,11 +18,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.spark.interrupts import held_back
+from matching_spark.spark.jvm import jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -117,8 +118,7 @@ def _lock(
 
 
 def _by_jvm(path: str, spark: "SparkSession") -> tuple[TryLock, Callable[[], object]]:
-    jvm: Any = spark._jvm
-    file = jvm.java.io.RandomAccessFile(path, "rw")
+    file = jvm(spark).java.io.RandomAccessFile(path, "rw")
     channel = file.getChannel()
 
     def try_lock(byte: int) -> Callable[[], object] | None:
