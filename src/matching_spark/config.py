@@ -26,7 +26,7 @@ FILE = "matching.toml"
 SECRET = ("key", "secret", "password", "token", "webhook_url")  # such an address is a secret too
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in tree.items():
         if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
             yield from _leaves(value, f"{prefix}{name}.")
@@ -34,7 +34,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield prefix + name, value
 
 
-def _spark_conf(value: Any) -> Any:
+def _spark_conf(value: object) -> object:
     """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
     if not isinstance(value, Mapping):
         return value
@@ -289,7 +289,7 @@ class Origin:
     """One setting, its value, and where the value came from."""
 
     name: str
-    value: Any
+    value: object
     origin: str
 
 
@@ -298,7 +298,8 @@ def load_settings(
 ) -> tuple[Settings, list[Origin]]:
     """The settings and the origin of each.
 
-    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}.
+    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}; pydantic
+    checks their values.
     Raises UsageError in one sentence naming the setting, where it was set, and what is valid.
     """
     if file is not None and not file.is_file():
@@ -340,7 +341,7 @@ class _Given:
     variables: dict[str, str]
 
     @classmethod
-    def of(cls, path: Path, flags: Mapping[str, Any]) -> "_Given":
+    def of(cls, path: Path, flags: Mapping[str, object]) -> "_Given":
         variables = {
             name[len(PREFIX) :].lower().replace("__", "."): name
             for name, value in os.environ.items()
@@ -388,6 +389,6 @@ def _known(name: str) -> bool:
     return name.startswith("spark.conf.") or any(f"{n}.".startswith(f"{name}.") for n in _names())
 
 
-def _masked(name: str, value: Any) -> Any:
+def _masked(name: str, value: object) -> object:
     # The whole name: fs.azure.account.key.NAME.dfs.core.windows.net ends in no secret's word.
     return "***" if value and any(word in name.lower() for word in SECRET) else value

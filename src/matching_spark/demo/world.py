@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -31,6 +31,23 @@ from matching_spark.storage import write_file
 LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
 LOST_SHARE = 0.25
 PLACEHOLDER = "img02_no_img.gif"
+
+
+class _Line(TypedDict):
+    """A post as its line of JSON has it."""
+
+    post_id: str
+    kind: str
+    category: str
+    title: str
+    description: str
+    colour: str
+    region: str
+    place: str
+    happened_on: str
+    kept_at: str
+    kept_phone: str
+    photos: list[str]
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,7 @@ def draw_world(
         progress("drawing", len(lost) + len(found), posts)
     placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
     write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
-    lost.sort(key=lambda post: str(post["post_id"]))
+    lost.sort(key=lambda post: post["post_id"])
     for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_file(folder / f"{name}.jsonl", lines.encode())
@@ -94,7 +111,7 @@ def draw_world(
     )
 
 
-def _drawn(post: dict[str, Any]) -> bool:
+def _drawn(post: _Line) -> bool:
     return bool(post["photos"]) and not post["photos"][0].endswith(PLACEHOLDER)
 
 
@@ -150,7 +167,7 @@ def _post(
     region: str,
     day: dt.date,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> _Line:
     thing, item = of
     places, offices = PLACES[region]
     place = str(rng.choice(places))

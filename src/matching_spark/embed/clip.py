@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 from tokenizers import Tokenizer
@@ -151,7 +152,9 @@ class ClipModel:
             inputs.append([np.array(e.attention_mask) for e in encodings])
         return self._run(self._textual, inputs)
 
-    def _run(self, session: ort.InferenceSession, inputs: Sequence[Sequence[Any]]) -> Float32:
+    def _run(
+        self, session: ort.InferenceSession, inputs: Sequence[Sequence[npt.NDArray[Any]]]
+    ) -> Float32:
         """inputs[j][i]: row i of the tower's j-th input."""
         count = len(inputs[0])
         if not count:
@@ -265,7 +268,7 @@ def _called(folder: Path) -> str:
     return whole.name
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:  # what each key holds is open_clip's to say
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +42,14 @@ STAGED = pa.schema(
 )
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 Progress = Callable[[str, int, int], None]  # what, done, of how many
+StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
 T = TypeVar("T")
+
+
+class Counter(Protocol):
+    """What a task adds to, as Spark's accumulator; only the driver reads it."""
+
+    def add(self, term: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -124,27 +131,26 @@ class Staging:
 
 def ahead(source: Iterable[T]) -> Iterator[T]:
     """The same items, each made by a thread of its own while the one before it is used."""
-    items = iter(source)
-    end = object()
+    items = ([item] for item in source)  # in a list: at the end there is none
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
-            yield item  # type: ignore[misc]
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item[0]
 
 
 @dataclass(frozen=True)
 class _Batch:
     """photos[i] is the key and uri of pixels[i]; rows are the photos that were refused."""
 
-    rows: list[dict[str, Any]]
+    rows: list[StagedRow]
     photos: list[tuple[str, str]]
     pixels: list[Float32]
     texts: list[Item]
 
 
 def embedder(
-    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
+    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Counter
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
 
@@ -160,7 +166,7 @@ def embedder(
         # A tower that nothing asks for is not loaded.
         step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
         batches = (todo[i : i + step] for i in range(0, len(todo), step))
-        rows: list[dict[str, Any]] = []
+        rows: list[StagedRow] = []
         for batch in ahead(_prepare(each, model, kept) for each in batches):
             rows += batch.rows
             if batch.photos:
@@ -217,7 +223,7 @@ def _row(
     vector: Float32 | None = None,
     reason: str | None = None,
     detail: str | None = None,
-) -> dict[str, Any]:
+) -> StagedRow:
     raw = None if vector is None else vector.astype("<f4").tobytes()
     return {"key": key, "uri": uri, "vector": raw, "reason": reason, "detail": detail}
 

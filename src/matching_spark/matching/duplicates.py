@@ -5,7 +5,6 @@ They are shown, never merged: two people may have lost the same thing at the sam
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Duplicate:
     place: str
     other_place: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 

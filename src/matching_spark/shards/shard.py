@@ -116,7 +116,7 @@ class Shard:
         return found
 
     def rows(self, posts: Index) -> list[dict[str, Any]]:
-        """The metadata of some posts, looked up at once; a word that is missing is ''."""
+        """METADATA of some posts, looked up at once: happened_on a date or None, all others text."""
         taken = self.metadata.take(_indices(posts))
         columns = [taken[name].to_pylist() for name in METADATA]
         words = [

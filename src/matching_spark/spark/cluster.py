@@ -76,7 +76,7 @@ class Cluster:
     def process(self, name: str) -> Process:
         return next(p for p in self.processes if p.name == name)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         values = asdict(self)
         for each, process in zip(values["processes"], self.processes, strict=True):
             each["alive"] = process.alive
@@ -256,7 +256,7 @@ def _answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _get(url: str) -> Any | None:
+def _get(url: str) -> Any | None:  # a daemon's JSON, of which each caller knows what it reads
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)

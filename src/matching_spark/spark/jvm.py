@@ -1,7 +1,4 @@
-"""Spark's JVM through py4j. Its names in pyspark are private: they stand here and nowhere else.
-
-What the JVM gives is Any: py4j looks a class or a method up when it is called.
-"""
+"""Spark's JVM through py4j. Its names in pyspark are private: they stand here and nowhere else."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +6,16 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+# An object, a class or a package of the JVM: py4j looks a name in it up when it is called.
+Java = Any
 
-def jvm(spark: "SparkSession") -> Any:
+
+def jvm(spark: "SparkSession") -> Java:
     """The JVM of a session: its packages and classes are attributes of it."""
     return spark._jvm
 
 
-def java_session(spark: "SparkSession") -> Any:
+def java_session(spark: "SparkSession") -> Java:
     """The session as the JVM itself knows it."""
     return spark._jsparkSession
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -58,7 +57,7 @@ def start_session(settings: Settings | None = None) -> SparkSession:
     cluster cannot be started.
     """
     with _starting(settings or Settings()) as conf:
-        spark = SparkSession.builder.config(map=conf).getOrCreate()
+        spark = SparkSession.builder.config(map={**conf}).getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
         return spark
 
@@ -72,7 +71,7 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 
 
 @contextmanager
-def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
+def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
     # Read when the JVM starts, so they must stand before. Workers need the driver's interpreter.
     os.environ["SPARK_CONF_DIR"] = str(conf_dir())

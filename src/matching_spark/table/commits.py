@@ -3,11 +3,11 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Hadoop
 from matching_spark.errors import StorageError
-from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.spark.jvm import Java, java_session, jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,7 +45,7 @@ def overtaken(error: Exception) -> bool:
 
 
 def swap(
-    spark: "SparkSession", name: str, base: str | None, change: Callable[[Any, Any], Any]
+    spark: "SparkSession", name: str, base: str | None, change: Callable[[Java, Java], Java]
 ) -> bool:
     """Commit a change of a table's metadata itself, as PostsTable.swap has it, once.
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,9 @@ from matching_spark.table.catalog import quoted
 from matching_spark.table.commits import Overtaken, retry
 from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
 from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
@@ -48,7 +51,7 @@ class Waiting:
     expiring_bytes: int  # of data and delete files that only those snapshots need
     waiting_snapshots: int  # older than the current one, not yet so old
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -69,7 +72,7 @@ class Compacted:
     seconds: float = 0.0
     snapshot: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -273,7 +276,7 @@ class _Compact:
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
 
-    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> Any:
+    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> "Row":
         listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
         which = f", where => {quoted(where)}" if where else ""
         statement = (

@@ -7,11 +7,11 @@ that any Spark, Trino or pyiceberg can read it too.
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import And, BooleanExpression, EqualTo
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
 from pyiceberg.expressions.literals import literal
 from pyiceberg.table import StaticTable
 
@@ -24,6 +24,7 @@ from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.cache import Space
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
 from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY, create, quoted, register
 from matching_spark.table.commits import retry, swap
 from matching_spark.table.metadata import current_metadata, made_at, version
@@ -184,19 +185,18 @@ class PostsTable:
         key = (snapshot, *conditions.values())
         if key not in self._plans:
             terms = [_equal(name, value) for name, value in conditions.items() if value]
-            expression = And(*terms) if len(terms) > 1 else terms[0] if terms else None
+            expression = And(*terms) if len(terms) > 1 else terms[0] if terms else AlwaysTrue()
             self._plans[key] = self._plan(expression, snapshot)
         return list(self._plans[key])
 
-    def _plan(self, row_filter: BooleanExpression | None, snapshot: str | None) -> list[DataFile]:
+    def _plan(self, row_filter: BooleanExpression, snapshot: str | None) -> list[DataFile]:
         if self.snapshot is None:
             return []
         if snapshot is not None and snapshot not in self.snapshots:
             raise InputError(
                 f"{self.uri} has no snapshot {snapshot}; there are: {', '.join(self.snapshots)}"
             )
-        options: dict[str, Any] = {} if row_filter is None else {"row_filter": row_filter}
-        scan = self.metadata.scan(snapshot_id=int(snapshot) if snapshot else None, **options)
+        scan = self.metadata.scan(row_filter, snapshot_id=int(snapshot) if snapshot else None)
         try:
             tasks = list(scan.plan_files())
         except FileNotFoundError as error:
@@ -261,7 +261,7 @@ class PostsTable:
         with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
             return self._spark.read.option("versionAsOf", at).table(self.name)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:  # the JSON of `status`
         """Posts by kind, category and state; model, snapshots, files; bytes. No JVM."""
         files = self.plan()
         counts: dict[tuple[str, str, str], int] = {}
@@ -382,7 +382,7 @@ class PostsTable:
     def _errors(self) -> AbstractContextManager[None]:
         return spark_errors(f"{self.uri} could not be written")
 
-    def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
+    def swap(self, base: str | None, change: Callable[[Java, Java], Java]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.
 
         change: (Iceberg's TableMetadata, a builder from it) -> the builder. Returns whether it was
@@ -396,5 +396,5 @@ class PostsTable:
 
 
 def _equal(column: str, value: str) -> BooleanExpression:
-    equal: Any = EqualTo  # its constructor is typed as pydantic's, not as it is called
-    return cast(BooleanExpression, equal(column, literal(value)))
+    equal: Callable[..., BooleanExpression] = EqualTo  # it is typed as pydantic's, not as called
+    return equal(column, literal(value))
