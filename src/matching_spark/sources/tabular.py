@@ -35,7 +35,7 @@ TEXTS = (
     "source_url",
 )
 MAX_ID, MAX_TEXT = 512, 20_000
-csv.field_size_limit(1 << 20)
+MAX_CELL = 1 << 20  # characters of a CSV's cell: more is taken for an open quote
 
 
 class _Bad(Exception):
@@ -71,6 +71,8 @@ def read_csv(uri: str, kind: Kind | None) -> Iterator[Post | Reject]:
             raise InputError(f"{uri} is neither UTF-8 nor CP949; save it as UTF-8") from None
     if not text.strip():
         return
+    # The csv module has one limit for a whole process: it is raised, never lowered for others.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
     first = text.partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
