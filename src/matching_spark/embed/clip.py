@@ -44,8 +44,9 @@ DTYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
-# Photos of a batch while the next is decoded: a CPU gains nothing from more, and the first one is
-# waited for; on a card the copy and the run of one hide behind the next, four of them a task.
+# How many photos the tower takes while the next are decoded. A CPU gains nothing from more, and the
+# first are waited for; on a card the copy and the run of some hide behind the decoding of the next,
+# and a task has four times as many.
 STRIDE = {CPU: 8, CUDA: 16}
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
@@ -165,7 +166,7 @@ class ClipModel:
         rows = []
         for start in range(0, count, size):
             here = min(size, count - start)
-            # A batch that the model fixes is filled up with its own last row.
+            # Where the model fixes the size of a batch, the last row is repeated to fill it.
             at = [start + min(i, here - 1) for i in range(size if size == fixed else here)]
             feed = {
                 node.name: np.stack([values[i] for i in at]).astype(DTYPES[node.type], copy=False)
@@ -249,7 +250,7 @@ class ClipModel:
 
 @lru_cache(maxsize=2)
 def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
-    """The model of a Spark worker: loaded once a process, one thread a task core."""
+    """The model of a Spark worker: loaded once a process, for all its tasks; one thread."""
     return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
 
 

@@ -208,7 +208,7 @@ def _pixels(source: str, kept: str, preprocess: Preprocess) -> Float32:
     """What the tower wants of a photo, which is kept first where it is not yet."""
     data = storage.read_bytes(source)
     written = storage.written(kept)
-    # An old one may be an orphan that a compact is about to remove: written anew, it is not. Where
+    # An old photo may be an orphan that `compact` is about to remove: written again it stays. Where
     # nothing is to be written, the decoder may leave out what the tower does not see.
     if source == kept or (written is not None and time.time() - written <= FRESH_S):
         return preprocess(*open_reduced(data, preprocess.spare_factor))

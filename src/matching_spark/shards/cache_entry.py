@@ -80,7 +80,7 @@ def parts(name: str, shard: Shard) -> tuple[Header, list[np.ndarray]]:
         "start": 0,
         "size": 0,
     }
-    room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers have not their length yet
+    room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers will be longer
     header["start"] = -(-room // ALIGN) * ALIGN
     header["size"] = header["start"] + at
     return header, list(arrays.values())

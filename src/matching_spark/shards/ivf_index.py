@@ -1,4 +1,4 @@
-"""Cells: two of some centroids for every vector, so that a query looks at few of them.
+"""Cells: every vector lies in two of them, so that a query looks at few vectors.
 
 k-means over a bounded sample makes the centroids, for photos and for words apart (CLIP puts them in
 different regions). The file of centroids is immutable and named by its hash; a property of the
@@ -6,9 +6,9 @@ table names the current one. A shard is sorted by cell when it is cached: the ta
 it, so nothing can go stale.
 
 A vector lies in its nearest cell and in one more, chosen by SOAR (Sun et al., NeurIPS 2023,
-arXiv:2404.00774): what is left of the vector by the second centroid should be small and not along
-what is left by the first, so that a query that the one deceives finds it by the other. Embeddings
-of sentences need a third of the rows that they need by the nearest cell alone.
+arXiv:2404.00774): the difference to the second centroid should be short, and not parallel to the
+difference to the first, so that a query that misses the vector by one cell finds it by the other.
+Embeddings of sentences need a third of the rows that they need by the nearest cell alone.
 """
 
 import hashlib

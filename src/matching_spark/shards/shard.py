@@ -24,7 +24,7 @@ from matching_spark.layout import photo_here
 
 EPOCH = date(1970, 1, 1)  # what Arrow's days count from
 NO_DAY = np.int32(-(1 << 31))
-FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
+FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Shard:
         return found
 
     def rows(self, posts: Index) -> list[dict[str, Any]]:
-        """METADATA of some posts, looked up at once: happened_on a date or None, all others text."""
+        """METADATA of some posts, looked up at once: text, but for the day; missing text is ''."""
         taken = self.metadata.take(_indices(posts))
         columns = [taken[name].to_pylist() for name in METADATA]
         words = [

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
-CANCEL_S = 10  # that a JVM may take to cancel its jobs
+CANCEL_S = 10  # for the JVM to cancel its jobs; then the interrupt goes on without it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def cancel_jobs(spark: "SparkContext") -> None:
-    """Cancel all jobs, from another thread: on this one's connection an answer is waited for, and
-    pyspark's own handler, which asks there, fails now and then."""
+    """Cancel all jobs, by another thread: this one's connection to the JVM waits for an answer
+    already, and pyspark's own handler, which asks on it, fails now and then."""
     cancel = threading.Thread(target=spark.cancelAllJobs, daemon=True)
     cancel.start()
     cancel.join(CANCEL_S)

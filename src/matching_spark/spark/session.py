@@ -52,9 +52,9 @@ def read_conf(file: Path) -> dict[str, str]:
 def start_session(settings: Settings | None = None) -> SparkSession:
     """A SparkSession with conf/spark-defaults.conf and the settings' own Spark keys applied.
 
-    With a local master nobody else can reach it (loopback.py), nor the cluster of a later session
-    of this process: it has one JVM, which has one address. Raises StorageError when Spark or its
-    cluster cannot be started.
+    With a local master nobody else can reach it (loopback.py). A process has one JVM with one
+    address, so that after it no session of this process can use a cluster. Raises StorageError when
+    Spark or its cluster cannot be started.
     """
     with _starting(settings or Settings()) as conf:
         spark = SparkSession.builder.config(map={**conf}).getOrCreate()
@@ -63,7 +63,7 @@ def start_session(settings: Settings | None = None) -> SparkSession:
 
 
 def start_context(settings: Settings | None = None) -> SparkContext:
-    """As start_session without Spark SQL, of no use to a search: one or two seconds less."""
+    """As start_session, without Spark SQL, which a search has no use for: a second or two less."""
     with _starting(settings or Settings()) as conf:
         context = SparkContext.getOrCreate(SparkConf().setAll(list(conf.items())))
         context.setLogLevel("ERROR")
@@ -73,7 +73,7 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 @contextmanager
 def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
-    # Read when the JVM starts, so they must stand before. Workers need the driver's interpreter.
+    # The JVM reads the environment when it starts. Workers need the driver's interpreter.
     os.environ["SPARK_CONF_DIR"] = str(conf_dir())
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
@@ -99,7 +99,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
 
 
 def _defaults() -> dict[str, str]:
-    """What Spark has of every key before a session's own: as it will read it, or has read it."""
+    """What every key is before a session's own are set: as Spark has read it, or is going to."""
     if jvm.has_started() or "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started it
         jvm.ensure_started()
         return dict(SparkConf().getAll())
@@ -123,9 +123,9 @@ def _hadoop(hadoop: Hadoop) -> dict[str, str]:
 
 @contextmanager
 def _jvm_stderr() -> Iterator[Callable[[], str]]:
-    """What the JVM says on stderr while it starts goes to a file: a page of resolved packages.
+    """Send what a JVM that starts says on stderr, a page of resolved packages, to a file.
 
-    A process keeps the stderr that it was started with, so the file is the JVM's from then on.
+    A process keeps the stderr that it was started with, so the JVM writes there from then on.
     Yields a function that gives the end of what it has said.
     """
     if log.isEnabledFor(logging.INFO):
@@ -151,7 +151,7 @@ def _jvm_stderr() -> Iterator[Callable[[], str]]:
 def session(settings: Settings) -> Iterator[SparkSession]:
     """A session that is stopped at the end, whatever the end is.
 
-    A job that no executor comes to do is named in the log: it waits, as it may for a queue.
+    A job that waits for executors is named in the log and goes on waiting: a queue may be long.
     """
     with _stopped():
         with held_back(None):
@@ -172,7 +172,7 @@ def context(settings: Settings) -> Iterator[SparkContext]:
 
 @contextmanager
 def _stopped() -> Iterator[None]:
-    """What was started of Spark is stopped at the end, also where it was started half-way."""
+    """At the end stop what was started of Spark, also where its start failed half-way."""
     try:
         yield
     finally:

@@ -153,18 +153,18 @@ class _Compact:
         self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
 
     def _again(self, step: Callable[..., None], *arguments: str) -> None:
-        """Run a step, each of which may run twice; once more when a writer overtook it."""
+        """Run a step, and again while writers overtake it: every step may run more than once."""
         retry(lambda: step(*arguments), self.table.hadoop)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
-        """The warehouse's only writer, of a table that still is one of this place."""
+        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now."""
         with self.table.writing():
             current_metadata(self.table.uri, name)
             yield
 
     def _target(self) -> None:
-        """What writers write from now on has the size that the settings name."""
+        """Let writers write files of the size that the settings name from now on."""
         name, target = "write.target-file-size-bytes", str(self.table.hadoop.target_file_bytes)
         if self.table.metadata.properties.get(name) != target:
             with self.table.writing():
@@ -176,7 +176,7 @@ class _Compact:
         for part in _parts(self.table) if name == "posts" else [""]:
             self._again(self._rewrite_part, name, part)
         if name == "posts" and self.report.delete_files_before:
-            # What is left of them speaks of files that are no more.
+            # What rows are left in delete files name data files that are gone.
             self._again(self._rewrite_deletes, name)
 
     def _rewrite_deletes(self, name: str) -> None:
@@ -217,7 +217,7 @@ class _Compact:
             with self._writing(name):
                 self.spark.sql(
                     f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
-                    # These and no others: Iceberg's own age counts from when one was written.
+                    # All of these and no others: Iceberg counts a snapshot's age from its writing.
                     f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
                     f"snapshot_ids => ARRAY({listed}))"
                 ).collect()
@@ -225,13 +225,13 @@ class _Compact:
         current = current_metadata(self.table.uri, name)
         age = max(self.keep.total_seconds(), ORPHAN_S) + 60
         before_s = time.time() - age
-        if current is not None:  # what is younger than that a writer may be about to name
+        if current is not None:  # a writer may be about to name what is younger
             before_s = min(before_s, current.metadata.last_updated_ms / 1000)
         before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
         _check_own(self.table.uri, name)
         removed = self.spark.sql(
             f"CALL {self.catalog}.system.remove_orphan_files(table => '{name}', "
-            # As it was opened, and as a URI: else it would be listed on HADOOP_CONF_DIR's HDFS.
+            # As it was opened, and as a URI: a bare path would be on HADOOP_CONF_DIR's HDFS.
             f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
         ).collect()
