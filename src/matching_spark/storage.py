@@ -159,8 +159,7 @@ def read_bytes(uri: str, limit_bytes: int | None = None) -> bytes:
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
     fs, path = _open_fs(uri)
-    # A DataNode that has just died is still handed out by its NameNode; written anew, the file goes
-    # elsewhere.
+    # A NameNode still names a DataNode that has just died; at the next try the file goes elsewhere.
     local = is_local(uri)
     waits = () if local else RETRY_S
     # HDFS refuses to rename where there is one already, unless it is told.

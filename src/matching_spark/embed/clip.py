@@ -52,7 +52,7 @@ CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
 def provider(device: Device) -> str:
-    """What ONNX Runtime runs models on for a device setting; nothing else is ever fallen back to.
+    """What ONNX Runtime runs models on for a device setting; it never falls back to another.
 
     Raises ModelError for a device that is not there.
     """

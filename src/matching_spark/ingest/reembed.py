@@ -23,7 +23,7 @@ from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.posts_table import PostsTable
 
-PASSES = 20  # of carrying over; each takes what was written during the one before it
+PASSES = 20  # at most; each carries over what was written during the one before it
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Vectors made elsewhere: Parquet with post_id and vector becomes rows of the table.
 
 Tasks read the source natively, a few thousand rows at a time, check and scale them, and stage them
-as Parquet; Spark takes the staged rows in by one commit. No driver sees a vector, and an executor's
-Python holds STAGED_BYTES of them a core, twice while they are written.
+as Parquet; Spark takes the staged rows in by one commit. The driver sees no vector; an executor's
+Python holds STAGED_BYTES of them for each core, twice as much while it writes them.
 """
 
 import io

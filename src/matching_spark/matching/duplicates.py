@@ -71,7 +71,7 @@ def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[_Photo, _Ph
 
 
 def same_place(a: _Photo, b: _Photo) -> bool:
-    """Whether one place's name holds the other's, for most of it; by region where one has none."""
+    """Whether most bigrams of the shorter place are the other's too; without a place, by region."""
     first, second = bigrams(a.place), bigrams(b.place)
     if not first or not second:
         return bool(a.region) and a.region == b.region

@@ -31,10 +31,10 @@ MAGIC = b"matching-spark cells 1\n"
 SAMPLE_A_CELL = 64  # vectors; faiss warns below 39, and 256 did not find more
 SAMPLE_BYTES = 256 << 20  # of both kinds together: what training holds in memory, about twice
 ITERATIONS = 12
-NEIGHBOURS = 8  # the nearest centroids, of which the second is chosen; 32 did not find more
-SOAR = 1.0  # weight of what lies along the first rest; the paper's, 0.5 and 2 differ by little
-CENTROIDS_AT_ONCE = 256  # whose products with all the others are held
-OUTGROWN = 4.0  # times the rows that were there at training: cells are then twice too large
+NEIGHBOURS = 8  # the second centroid is one of so many nearest; of 32 it was no better
+SOAR = 1.0  # weight of what is parallel to the first difference, the paper's; 0.5 and 2: like it
+CENTROIDS_AT_ONCE = 256  # bounds the memory of their products with all the others
+OUTGROWN = 4.0  # times the rows of the training: then a cell holds twice what it should
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from matching_spark.spark.loopback import HOST
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
 STATE = "cluster.json"
-PORTS = "ports.json"  # kept with the data: a table's metadata names its files with the NameNode's
+PORTS = "ports.json"  # kept with the data: the NameNode's stands in the names of a table's files
 STOP_S = 15
 
 

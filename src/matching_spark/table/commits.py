@@ -18,7 +18,7 @@ CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
 
 
 class Overtaken(StorageError):
-    """Writers overtook a step that tells so by its result."""
+    """Writers overtook a step, as its result says: Iceberg raised nothing."""
 
 
 def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
