@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
-from matching_spark.config import Match
+from matching_spark.config import Matching
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.matching import matches_table
@@ -28,7 +28,7 @@ from tests.calibrations import components, probability, random_calibration
 DIMENSION = 8
 CATEGORIES = ("지갑", "가방", "휴대폰", "")
 COLOURS = ("검정", "파랑", "기타", "")
-NEIGHBOURS = Match().neighbours
+NEIGHBOURS = Matching().neighbours
 K = 3
 DAY = dt.date(2026, 11, 1)
 
@@ -149,7 +149,7 @@ def test_new_gives_what_a_full_run_gives(
     calibration = random_calibration(1) if kind == "fused" else None
     if calibration is not None:
         save(calibration, f"{uri}/{FILE}")
-    rules = MatchRules(K, threshold, settings=Match(grace_days=2, block_posts=5))
+    rules = MatchRules(K, threshold, settings=Matching(grace_days=2, block_posts=5))
 
     def matcher() -> Matcher:
         return SimilarityEngine(PostsTable.open(uri, spark)).matcher(rules)

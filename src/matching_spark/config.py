@@ -143,7 +143,7 @@ class Similarity(_Group):
     )
 
 
-class Match(_Group):
+class Matching(_Group):
     """Which lost and found posts are compared with each other, and in what blocks."""
 
     grace_days: int = Field(
@@ -265,7 +265,7 @@ class Settings(BaseSettings):
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
-    match: Match = Field(default_factory=Match)
+    match: Matching = Field(default_factory=Matching)
     holding: Holding = Field(default_factory=Holding)
     lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
