@@ -1,7 +1,7 @@
 """matching-spark: find lost things by CLIP vectors on HDFS, compared by Spark."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark import telemetry
 
@@ -80,7 +80,7 @@ _HOMES = {
 HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: a Spark task needs few of them."""
     if name == "__version__":
         from importlib.metadata import version

@@ -26,7 +26,7 @@ FILE = "matching.toml"
 SECRET = ("key", "secret", "password", "token", "webhook_url")  # such an address is a secret too
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in tree.items():
         if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
             yield from _leaves(value, f"{prefix}{name}.")
@@ -34,7 +34,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield prefix + name, value
 
 
-def _spark_conf(value: Any) -> Any:
+def _spark_conf(value: object) -> object:
     """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
     if not isinstance(value, Mapping):
         return value
@@ -143,7 +143,7 @@ class Similarity(_Group):
     )
 
 
-class Match(_Group):
+class Matching(_Group):
     """Which lost and found posts are compared with each other, and in what blocks."""
 
     grace_days: int = Field(
@@ -265,7 +265,7 @@ class Settings(BaseSettings):
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)
     similarity: Similarity = Field(default_factory=Similarity)
-    match: Match = Field(default_factory=Match)
+    match: Matching = Field(default_factory=Matching)
     holding: Holding = Field(default_factory=Holding)
     lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
@@ -289,7 +289,7 @@ class Origin:
     """One setting, its value, and where the value came from."""
 
     name: str
-    value: Any
+    value: object
     origin: str
 
 
@@ -298,41 +298,14 @@ def load_settings(
 ) -> tuple[Settings, list[Origin]]:
     """The settings and the origin of each.
 
-    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}.
+    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}; pydantic
+    checks their values.
     Raises UsageError in one sentence naming the setting, where it was set, and what is valid.
     """
-    path = file or Path(FILE)
     if file is not None and not file.is_file():
         raise UsageError(f"there is no settings file {file}")
-    try:
-        in_file = dict(_leaves(tomllib.loads(path.read_text("utf-8")))) if path.is_file() else {}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
-    given = dict(_leaves(flags or {}))
-    variables = {
-        name[len(PREFIX) :].lower().replace("__", "."): name
-        for name, value in os.environ.items()
-        if name.upper().startswith(PREFIX) and value
-    }
-    if unknown := sorted(v for k, v in variables.items() if not _known(k)):
-        raise UsageError(
-            f"{', '.join(unknown)} in the environment: no such setting; there are: "
-            f"{', '.join(_names())}"
-        )
-    try:
-        in_environment = dict(_leaves(EnvSettingsSource(Settings)()))
-    except SettingsError as error:
-        raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
-
-    def origin(name: str) -> str:
-        if name in given:
-            return "flag"
-        if name in in_environment:  # by its own variable, or inside the JSON of a group's
-            own = max((k for k in variables if f"{name}.".startswith(f"{k}.")), key=len)
-            return f"environment {variables[own]}"
-        return f"file {path}" if name in in_file else "default"
+    path = file or Path(FILE)
+    given = _Given.of(path, flags or {})
 
     class Here(Settings):
         model_config = SettingsConfigDict(toml_file=path)
@@ -345,16 +318,66 @@ def load_settings(
         what = first["msg"].removeprefix("Input ")
         if first["type"] == "extra_forbidden":
             what = f"is no setting; there are: {', '.join(_names())}"
-        raise UsageError(f"setting {name} ({origin(name)}): {what}") from None
+        raise UsageError(f"setting {name} ({given.origin(name)}): {what}") from None
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
-        variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
-        in_environment["hadoop.conf_dir"] = settings.hadoop.conf_dir
+        given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
+        given.in_environment.add("hadoop.conf_dir")
     origins = [
-        Origin(name, _masked(name, value), origin(name))
+        Origin(name, _masked(name, value), given.origin(name))
         for name, value in _leaves(settings.model_dump())
     ]
     return settings, origins
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The names of the settings that somebody gave, by where. variables: name -> its variable."""
+
+    path: Path
+    flags: set[str]
+    in_environment: set[str]
+    in_file: set[str]
+    variables: dict[str, str]
+
+    @classmethod
+    def of(cls, path: Path, flags: Mapping[str, object]) -> "_Given":
+        variables = {
+            name[len(PREFIX) :].lower().replace("__", "."): name
+            for name, value in os.environ.items()
+            if name.upper().startswith(PREFIX) and value
+        }
+        in_file = _in_file(path)
+        if unknown := sorted(v for k, v in variables.items() if not _known(k)):
+            raise UsageError(
+                f"{', '.join(unknown)} in the environment: no such setting; there are: "
+                f"{', '.join(_names())}"
+            )
+        try:
+            in_environment = {name for name, _ in _leaves(EnvSettingsSource(Settings)())}
+        except SettingsError as error:
+            raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
+        return cls(path, {name for name, _ in _leaves(flags)}, in_environment, in_file, variables)
+
+    def origin(self, name: str) -> str:
+        if name in self.flags:
+            return "flag"
+        if name in self.in_environment:  # by its own variable, or inside the JSON of a group's
+            own = max((k for k in self.variables if f"{name}.".startswith(f"{k}.")), key=len)
+            return f"environment {self.variables[own]}"
+        return f"file {self.path}" if name in self.in_file else "default"
+
+
+def _in_file(path: Path) -> set[str]:
+    """The names of the settings in a file; none where there is no file."""
+    if not path.is_file():
+        return set()
+    try:
+        return {name for name, _ in _leaves(tomllib.loads(path.read_text("utf-8")))}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
 def _names() -> list[str]:
@@ -366,6 +389,6 @@ def _known(name: str) -> bool:
     return name.startswith("spark.conf.") or any(f"{n}.".startswith(f"{name}.") for n in _names())
 
 
-def _masked(name: str, value: Any) -> Any:
+def _masked(name: str, value: object) -> object:
     # The whole name: fs.azure.account.key.NAME.dfs.core.windows.net ends in no secret's word.
     return "***" if value and any(word in name.lower() for word in SECRET) else value

@@ -22,7 +22,8 @@ def client(timeout_s: float) -> "httpx.Client":
         import httpx
     except ImportError:
         raise UsageError("this needs httpx: pip install 'matching-spark[lost112]'") from None
-    for name in ("httpx", "httpcore"):  # they log whole addresses, keys and all
+    # Of the whole process: they log whole addresses, keys and all, whoever asked for DEBUG.
+    for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx.Client(timeout=timeout_s, follow_redirects=False)
 

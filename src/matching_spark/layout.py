@@ -1,7 +1,7 @@
 """Where things lie in a warehouse, beside its tables: kept photos, cells, what is staged.
 
-The tables hold whole places of photos and cells. They are read by their names alone, below the
-folder that was opened: a table that was moved or copied has its own.
+The tables hold whole places of photos and cells, of which only the file's name counts: it is looked
+for below the folder that was opened. So a table that was moved or copied reads its own files.
 """
 
 import re

@@ -64,7 +64,10 @@ def _resolved(addresses: frozenset[Address]) -> set[Address]:
 
 @lru_cache(maxsize=8)
 def _conf(folder: str | None) -> dict[str, str]:
-    """core-site.xml and hdfs-site.xml of a HADOOP_CONF_DIR; what is not there says nothing."""
+    """core-site.xml and hdfs-site.xml of a HADOOP_CONF_DIR, read once a process, as Hadoop does.
+
+    A file that is not there says nothing.
+    """
     values: dict[str, str] = {}
     for name in ("core-site.xml", "hdfs-site.xml"):
         path = Path(folder or ".") / name

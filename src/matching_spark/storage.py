@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from matching_spark.errors import StorageError
 from matching_spark.namenodes import host_and_port, same_authority
 
+FileSystem = Any  # of fsspec, which has no types
 RETRY_S = (1, 2, 4)  # before a write to HDFS is tried again
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
@@ -96,7 +97,7 @@ def parent(uri: str) -> str:
     return uri.rstrip("/").rpartition("/")[0] or ("/" if uri.startswith("/") else ".")
 
 
-def _open_fs(uri: str) -> tuple[Any, str]:
+def _open_fs(uri: str) -> tuple[FileSystem, str]:
     """The file system of `uri`, and the path of `uri` on it."""
     place = absolute(uri)
     scheme, authority, path = _split(place)
@@ -109,7 +110,7 @@ def _open_fs(uri: str) -> tuple[Any, str]:
 
 
 @lru_cache(maxsize=8)
-def _hdfs(authority: str, process: int) -> Any:
+def _hdfs(authority: str, process: int) -> FileSystem:
     """One client a name node and process: its threads do not live on in a fork.
 
     Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
@@ -158,8 +159,7 @@ def read_bytes(uri: str, limit_bytes: int | None = None) -> bytes:
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
     fs, path = _open_fs(uri)
-    # A DataNode that has just died is still handed out by its NameNode; written anew, the file goes
-    # elsewhere.
+    # A NameNode still names a DataNode that has just died; at the next try the file goes elsewhere.
     local = is_local(uri)
     waits = () if local else RETRY_S
     # HDFS refuses to rename where there is one already, unless it is told.
@@ -175,7 +175,7 @@ def write_bytes(uri: str, data: bytes) -> None:
             time.sleep(wait_s)
 
 
-def _write_whole(fs: Any, path: str, data: bytes, put: Callable[[str, str], object]) -> None:
+def _write_whole(fs: FileSystem, path: str, data: bytes, put: Callable[[str, str], object]) -> None:
     """put: gives the whole file, which has another name while it is written, its own."""
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     fs.makedirs(parent(path), exist_ok=True)
@@ -258,7 +258,7 @@ def written(uri: str) -> float | None:
         return _written(fs.info(path)) if fs.exists(path) else None
 
 
-def _written(info: dict[str, Any]) -> float:
+def _written(info: Mapping[str, Any]) -> float:  # fsspec: each file system has keys of its own
     hdfs_ms = info.get("modification_time")
     return float(info["mtime"]) if hdfs_ms is None else hdfs_ms / 1000
 

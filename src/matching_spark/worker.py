@@ -33,7 +33,7 @@ def _own_folder() -> Iterator[None]:
 
 def main() -> None:
     # Called by every task; the zip files on a worker's path do not change while it lives.
-    zipimport.zipimporter.invalidate_caches = lambda self: None  # type: ignore[method-assign]
+    zipimport.zipimporter.invalidate_caches = lambda self: None  # type: ignore[method-assign]  # it is meant
     gc.freeze()
     with _own_folder():
         # As Spark itself starts it, whichever version it is and whatever its functions are called.

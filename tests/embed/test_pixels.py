@@ -30,10 +30,8 @@ def cosines(clip: ClipModel, data: bytes) -> list[float]:
     """Of the whole photo's vector with: its bytes', the opened photo's, the kept one's."""
     whole = open_reduced(data, lambda size: 1)[0]
     want = clip.embed_pixels([clip.preprocess(whole)])[0]
-    by_bytes, opened, kept = clip.embed_images(
-        [data, Image.open(io.BytesIO(data)), open_photo(data)]
-    )
-    return float(by_bytes @ want), float(opened @ want), float(kept @ want)
+    three = [data, Image.open(io.BytesIO(data)), open_photo(data)]
+    return [float(vector @ want) for vector in clip.embed_images(three)]
 
 
 @pytest.mark.parametrize("size", SIZES)

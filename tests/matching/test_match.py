@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
-from matching_spark.config import Cache, Hadoop, Match
+from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
 from matching_spark.matching.decisions import Verdict, decide
 from matching_spark.matching.matcher import Matcher, MatchRules, _split
@@ -59,7 +59,7 @@ def test_new_gives_what_a_full_run_gives(
     calibration = random_calibration(1) if kind == "fused" else None
     if calibration is not None:
         save(calibration, f"{uri}/{FILE}")
-    rules = MatchRules(K, threshold, settings=Match(grace_days=2, block_posts=5))
+    rules = MatchRules(K, threshold, settings=Matching(grace_days=2, block_posts=5))
 
     def matcher() -> Matcher:
         return SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), cache=Cache()).matcher(rules)

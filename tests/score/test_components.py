@@ -74,7 +74,7 @@ def _weekdays(queries: Sequence[Facts], posts: Posts) -> Float32 | None:
     out = (np.array(of_query)[:, None] == of_post[None]).astype(np.float32)
     out[[day < 0 for day in of_query]] = np.nan
     out[:, ~posts.dated()] = np.nan
-    return out
+    return np.asarray(out)
 
 
 WEEKDAY = Fact("weekday", {"ko": "요일", "en": "weekday"}, (0, 1), _weekday, _weekdays)

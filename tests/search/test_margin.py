@@ -17,8 +17,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
-from matching_spark.config import Cache, Hadoop
-from matching_spark.config import Match as MatchSettings
+from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.results import Match
 from matching_spark.domain.schema import COLUMNS
@@ -229,7 +228,7 @@ def test_a_table_gives_brute_forces_kth_by_both_runners(
     engine = SimilarityEngine(opened, "memory", cache=Cache())
     for i in numbers:
         assert_best(always, [i], hits_of(engine, world.queries[i], K, where=Filters(kind="found")))
-    rules = MatchRules(K, score="cosine", settings=MatchSettings(grace_days=GRACE))
+    rules = MatchRules(K, score="cosine", settings=Matching(grace_days=GRACE))
     pairs = engine.matcher(rules).pairs().orderBy("lost_id", "rank").collect()
     got = [[p["found_id"] for p in pairs if p["lost_id"] == post.post_id] for post in lost]
     dated = replace(world, first=(FIRST,) * QUERIES)

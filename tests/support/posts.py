@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from matching_spark.config import Hadoop, Match
+from matching_spark.config import Hadoop, Matching
 from matching_spark.domain.facts import Facts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
@@ -20,7 +20,7 @@ from tests.support.calibrations import components, probability
 DIMENSION = 8
 CATEGORIES = ("지갑", "가방", "휴대폰", "")
 COLOURS = ("검정", "파랑", "기타", "")
-NEIGHBOURS = Match().neighbours
+NEIGHBOURS = Matching().neighbours
 K = 3
 DAY = dt.date(2026, 11, 1)
 

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -67,7 +67,7 @@ def shade(colour: str, rng: np.random.Generator) -> tuple[float, float, float]:
     return float(rgb[0]), float(rgb[1]), float(rgb[2])
 
 
-@cache
+@lru_cache(maxsize=16)  # 4 MB each; look-alikes of one drawing follow each other
 def drawing(vendor: str, code: str) -> Pixels:
     """The drawing, cropped and centred in a square: (DRAWN, DRAWN, 4) float32 in [0, 1]."""
     svg = (files("matching_spark.demo") / "drawings" / vendor / f"{code}.svg").read_text("utf-8")
@@ -81,7 +81,7 @@ def drawing(vendor: str, code: str) -> Pixels:
     return np.asarray(np.asarray(small, np.float32) / 255, np.float32)
 
 
-@cache
+@lru_cache(maxsize=4)  # 1 MB each; all photos of an item are drawn one after the other
 def look(item: Item) -> Image.Image:
     """The item itself, RGBA: tinted, its shading kept (luma percentiles map dark, shade, light)."""
     pixels = drawing(item.vendor, item.code)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -31,6 +31,23 @@ from matching_spark.storage import write_file
 LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
 LOST_SHARE = 0.25
 PLACEHOLDER = "img02_no_img.gif"
+
+
+class _Line(TypedDict):
+    """A post as its line of JSON has it."""
+
+    post_id: str
+    kind: str
+    category: str
+    title: str
+    description: str
+    colour: str
+    region: str
+    place: str
+    happened_on: str
+    kept_at: str
+    kept_phone: str
+    photos: list[str]
 
 
 @dataclass(frozen=True)
@@ -61,24 +78,24 @@ def draw_world(
     lost_of = rng.permutation(len(items))[:lost_count]
     lost_at = {int(found): i for i, found in enumerate(lost_of)}
     lost, found, truth = [], [], []
-    for i, (thing, item) in enumerate(items):
+    for i, of in enumerate(items):
         own = np.random.default_rng([seed, 1, i])
         region = str(own.choice(list(PLACES), p=_region_shares()))
         lost_day = LAST_DAY - dt.timedelta(days=int(own.integers(4, 60)))
         found_id = f"F{LAST_DAY.year}{i:012d}-1"
         if i in lost_at:
             lost_id = f"L{LAST_DAY.year}{lost_at[i]:012d}"
-            lost.append(_post(folder, lost_id, "lost", thing, item, region, lost_day, own))
+            lost.append(_post(folder, lost_id, "lost", of, region, lost_day, own))
             truth.append({"lost_id": lost_id, "found_id": found_id, "same": True})
             if i + 1 < len(items):
                 other = f"F{LAST_DAY.year}{i + 1:012d}-1"
                 truth.append({"lost_id": lost_id, "found_id": other, "same": False})
         found_day = lost_day + dt.timedelta(days=int(own.integers(0, 4)))
-        found.append(_post(folder, found_id, "found", thing, item, region, found_day, own))
+        found.append(_post(folder, found_id, "found", of, region, found_day, own))
         progress("drawing", len(lost) + len(found), posts)
     placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
     write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
-    lost.sort(key=lambda post: str(post["post_id"]))
+    lost.sort(key=lambda post: post["post_id"])
     for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_file(folder / f"{name}.jsonl", lines.encode())
@@ -94,7 +111,7 @@ def draw_world(
     )
 
 
-def _drawn(post: dict[str, Any]) -> bool:
+def _drawn(post: _Line) -> bool:
     return bool(post["photos"]) and not post["photos"][0].endswith(PLACEHOLDER)
 
 
@@ -146,12 +163,12 @@ def _post(
     folder: Path,
     post_id: str,
     kind: str,
-    thing: Thing,
-    item: Item,
+    of: tuple[Thing, Item],
     region: str,
     day: dt.date,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> _Line:
+    thing, item = of
     places, offices = PLACES[region]
     place = str(rng.choice(places))
     word = str(rng.choice(COLOUR_WORDS[item.colour])) if rng.random() < 0.8 else ""

@@ -37,7 +37,7 @@ class Match:
     band: str = ""
     why: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         day = self.happened_on
         return values | {"happened_on": None if day is None else day.isoformat()}
@@ -47,7 +47,7 @@ class Match:
 class SearchResult:
     """A search and its matches, best first; the keys of the JSON in their order."""
 
-    query: dict[str, Any]
+    query: dict[str, Any]  # as the question was put, by the names of its flags
     model: str
     provider: str | None  # what ONNX Runtime runs the model on; None without a model
     snapshot: str | None
@@ -59,6 +59,6 @@ class SearchResult:
     elapsed_ms: dict[str, float]
     matches: tuple[Match, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "matches"}
         return values | {"results": [match.to_dict() for match in self.matches]}

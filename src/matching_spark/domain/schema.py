@@ -18,7 +18,13 @@ METADATA = (
 )
 
 
-FILTERED = ("kind", "category", "colour", "region", "status")  # kept as codes: masks, not objects
+FILTERED = (
+    "kind",
+    "category",
+    "colour",
+    "region",
+    "status",
+)  # integers in a shard: to filter is a mask
 
 
 COLUMNS = {

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image
 from tokenizers import Tokenizer
 
-from matching_spark.embed import hub
+from matching_spark.embed import digests, hub
 from matching_spark.embed.preprocess import Preprocess, photo_pixels
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
@@ -43,14 +44,15 @@ DTYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
-# Photos of a batch while the next is decoded: a CPU gains nothing from more, and the first one is
-# waited for; on a card the copy and the run of one hide behind the next, four of them a task.
+# How many photos the tower takes while the next are decoded. A CPU gains nothing from more, and the
+# first are waited for; on a card the copy and the run of some hide behind the decoding of the next,
+# and a task has four times as many.
 STRIDE = {CPU: 8, CUDA: 16}
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
 def provider(device: Device) -> str:
-    """What ONNX Runtime runs models on for a device setting; nothing else is ever fallen back to.
+    """What ONNX Runtime runs models on for a device setting; it never falls back to another.
 
     Raises ModelError for a device that is not there.
     """
@@ -114,8 +116,7 @@ class ClipModel:
         for tower in ("visual", "textual"):
             for path in sorted((self.folder / tower).rglob("*")):
                 if path.is_file():
-                    with path.open("rb") as file:
-                        digest.update(hashlib.file_digest(file, "sha256").digest())
+                    digest.update(digests.sha256(path))
         return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
 
     @property
@@ -156,7 +157,9 @@ class ClipModel:
             inputs.append([np.array(e.attention_mask) for e in encodings])
         return self._run(self._textual, inputs)
 
-    def _run(self, session: ort.InferenceSession, inputs: Sequence[Sequence[Any]]) -> Float32:
+    def _run(
+        self, session: ort.InferenceSession, inputs: Sequence[Sequence[npt.NDArray[Any]]]
+    ) -> Float32:
         """inputs[j][i]: row i of the tower's j-th input."""
         count = len(inputs[0])
         if not count:
@@ -167,7 +170,7 @@ class ClipModel:
         rows = []
         for start in range(0, count, size):
             here = min(size, count - start)
-            # A batch that the model fixes is filled up with its own last row.
+            # Where the model fixes the size of a batch, the last row is repeated to fill it.
             at = [start + min(i, here - 1) for i in range(size if size == fixed else here)]
             feed = {
                 node.name: np.stack([values[i] for i in at]).astype(DTYPES[node.type], copy=False)
@@ -251,7 +254,7 @@ class ClipModel:
 
 @lru_cache(maxsize=2)
 def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
-    """The model of a Spark worker: loaded once a process, one thread a task core."""
+    """The model of a Spark worker: loaded once a process, for all its tasks; one thread."""
     return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
 
 
@@ -270,7 +273,7 @@ def _called(folder: Path) -> str:
     return whole.name
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:  # what each key holds is open_clip's to say
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

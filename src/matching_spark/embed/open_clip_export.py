@@ -1,7 +1,7 @@
 """An open_clip model as a model folder; needs torch, open_clip and onnx, as nothing else does."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,11 @@ def export_pretrained(architecture: str, pretrained: str | None, folder: Path) -
     export_model(model, tokenizer, config, folder)
 
 
-def export_model(model: Any, tokenizer: Any, config: Mapping[str, Any], folder: Path) -> None:
-    """A model of open_clip in memory, with its tokenizer and its architecture's configuration."""
+def export_model(model: Any, tokenizer: Any, config: Mapping[str, object], folder: Path) -> None:
+    """A model of open_clip in memory, with its tokenizer and its architecture's configuration.
+
+    Both are Any: torch and open_clip are not here when this is checked.
+    """
     model.eval()
     visual, textual = folder / "visual", folder / "textual"
     for path in (visual, textual):
@@ -58,10 +61,10 @@ def export_model(model: Any, tokenizer: Any, config: Mapping[str, Any], folder: 
         _write(textual / "tokenizer_config.json", {"pad_token": "!"})
 
 
-class _Tower(torch.nn.Module):  # type: ignore[misc]  # torch is not here when this is checked
+class _Tower(torch.nn.Module):  # type: ignore[misc]  # likewise, so that its base is Any
     """One of a model's two functions, as the module that the exporter asks for."""
 
-    def __init__(self, encode: Any) -> None:
+    def __init__(self, encode: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.encode = encode
 
@@ -91,9 +94,9 @@ def _clip_tokenizer(simple: Any) -> Tokenizer:
     return out
 
 
-def _pair(size: Any) -> tuple[int, int]:
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

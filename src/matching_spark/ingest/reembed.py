@@ -9,7 +9,6 @@ that was cut off goes on where it stopped.
 import time
 import uuid
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,10 +19,11 @@ from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest.pipeline import assemble
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Progress, Staging
 from matching_spark.layout import photo_column_here
+from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.posts_table import PostsTable
 
-PASSES = 20  # of carrying over; each takes what was written during the one before it
+PASSES = 20  # at most; each carries over what was written during the one before it
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Reembedded:
     seconds: float = 0.0
     snapshot: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -161,7 +161,7 @@ class _Reembed:
         """Make the branch the table, unless the table is no more what `base` was."""
         properties = {"model": self.model.name, "dimension": str(self.model.dimension)}
 
-        def change(now: Any, builder: Any) -> Any:
+        def change(now: Java, builder: Java) -> Java:
             if base is not None:
                 head = now.ref(self.ref).snapshotId()
                 properties["model-snapshot"] = str(head)

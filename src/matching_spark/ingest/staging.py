@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +42,14 @@ STAGED = pa.schema(
 )
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 Progress = Callable[[str, int, int], None]  # what, done, of how many
+StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
 T = TypeVar("T")
+
+
+class Counter(Protocol):
+    """What a task adds to, as Spark's accumulator; only the driver reads it."""
+
+    def add(self, term: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ class Staging:
         keys: set[str] = set()
         for uri in self._files():
             with storage.open_input(uri) as stream:
-                for row in pq.read_table(stream, columns=["key", "reason", "detail"]).to_pylist():
+                file = pq.ParquetFile(stream)
+                for row in file.read(["key", "reason", "detail"], use_threads=False).to_pylist():
                     keys.add(row["key"])
                     if row["reason"]:
                         failed[row["key"]] = (row["reason"], row["detail"])
@@ -123,27 +131,26 @@ class Staging:
 
 def ahead(source: Iterable[T]) -> Iterator[T]:
     """The same items, each made by a thread of its own while the one before it is used."""
-    items = iter(source)
-    end = object()
+    items = ([item] for item in source)  # in a list: at the end there is none
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
-            yield item  # type: ignore[misc]
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item[0]
 
 
 @dataclass(frozen=True)
 class _Batch:
     """photos[i] is the key and uri of pixels[i]; rows are the photos that were refused."""
 
-    rows: list[dict[str, Any]]
+    rows: list[StagedRow]
     photos: list[tuple[str, str]]
     pixels: list[Float32]
     texts: list[Item]
 
 
 def embedder(
-    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Any
+    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Counter
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
 
@@ -159,7 +166,7 @@ def embedder(
         # A tower that nothing asks for is not loaded.
         step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
         batches = (todo[i : i + step] for i in range(0, len(todo), step))
-        rows: list[dict[str, Any]] = []
+        rows: list[StagedRow] = []
         for batch in ahead(_prepare(each, model, kept) for each in batches):
             rows += batch.rows
             if batch.photos:
@@ -201,7 +208,7 @@ def _photo(source: str, kept: str) -> bytes | Image.Image:
     """A photo, which is kept first where it is not yet."""
     data = storage.read_bytes(source)
     written = storage.written(kept)
-    # An old one may be an orphan that a compact is about to remove: written anew, it is not. Where
+    # An old photo may be an orphan that `compact` is about to remove: written again it stays. Where
     # nothing is to be written, the decoder may leave out what the tower does not see.
     if source == kept or (written is not None and time.time() - written <= FRESH_S):
         return data
@@ -216,7 +223,7 @@ def _row(
     vector: Float32 | None = None,
     reason: str | None = None,
     detail: str | None = None,
-) -> dict[str, Any]:
+) -> StagedRow:
     raw = None if vector is None else vector.astype("<f4").tobytes()
     return {"key": key, "uri": uri, "vector": raw, "reason": reason, "detail": detail}
 

@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -123,60 +123,21 @@ def checked(
     batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, staged: Staged
 ) -> pa.RecordBatch:
     """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
-    n = len(batch)
-    good = np.ones(n, dtype=bool)
-    why: dict[int, tuple[str, str]] = {}
-
-    def reject(mask: Any, reason: str, detail: str) -> None:
-        new = np.asarray(mask, dtype=bool) & good
-        good[new] = False
-        why.update(dict.fromkeys(np.flatnonzero(new).tolist(), (reason, detail)))
-
-    def column(name: str) -> pa.Array:
-        if name in fixed:
-            return pa.array([fixed[name]] * n)
-        return batch[name] if name in batch.schema.names else pa.nulls(n, pa.string())
-
-    columns = {}
-    for name in METADATA:
-        if name == "happened_on":
-            columns[name], unreadable = _dates(column(name))
-            reject(unreadable, "bad-date", "the date cannot be read; write it as 2026-11-01")
-        else:
-            columns[name] = pc.cast(column(name), pa.string())
-            if name != "post_id":
-                columns[name] = pc.fill_null(columns[name], _default(name, rules.kind))
-    ids = pc.utf8_trim_whitespace(pc.fill_null(columns["post_id"], ""))
-    reject(pc.equal(ids, ""), "no-id", "post_id is missing")
-    for name, choices in (("kind", KINDS), ("category", ("", *CATEGORIES)), ("status", STATUSES)):
-        known = np.asarray(pc.is_in(columns[name], pa.array(choices)))
-        reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
-    if rules.kind is not None:
-        other = pc.not_equal(columns["kind"], rules.kind)
-        reject(other, "kind-differs", f"the row is not of --kind {rules.kind}")
+    rows = _Rows(len(batch))
+    columns = _metadata(batch, fixed, rules, rows)
     if "model" in batch.schema.names:
         staged.models |= set(pc.unique(batch["model"]).to_pylist())
+    unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
-    numbers, lengths = _matrix(batch["vector"], rules.dimension)
-    for length in np.unique(lengths[lengths != rules.dimension]):
-        detail = f"{length} numbers, not {rules.dimension}"
-        reject(lengths == length, "wrong-dimension", detail)
-    finite = np.isfinite(numbers).all(axis=1)
-    reject(~finite, "not-finite", "the vector has NaN or infinity")
-    numbers[~finite] = 0
-    norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
-    reject(norms == 0, "zero-length", "the vector has no direction")
-    unit = (numbers[good] / norms[good, None]).astype("<f4")
-
-    staged.rejected += len(why)
-    for row in sorted(why)[: MAX_REJECTS - len(staged.rejects)]:
-        staged.rejects.append((columns["post_id"][row].as_py() or "", *why[row]))
+    staged.rejected += len(rows.why)
+    for row in sorted(rows.why)[: MAX_REJECTS - len(staged.rejects)]:
+        staged.rejects.append((columns["post_id"][row].as_py() or "", *rows.why[row]))
     count = len(unit)
     photos = pa.StructArray.from_arrays(
         [pa.nulls(count, pa.string()), _shas(unit), _binary(unit)], fields=list(PHOTO)
     )
     offsets = pa.array(np.arange(count + 1, dtype=np.int32))
-    keep = pa.array(good)
+    keep = pa.array(rows.good)
     return pa.RecordBatch.from_arrays(
         [
             *(columns[name].filter(keep) for name in METADATA),
@@ -187,6 +148,66 @@ def checked(
         ],
         schema=STAGED,
     )
+
+
+class _Rows:
+    """Which rows of a batch are good, and of each other one the first reason and its detail."""
+
+    def __init__(self, count: int) -> None:
+        self.good = np.ones(count, dtype=bool)
+        self.why: dict[int, tuple[str, str]] = {}
+
+    def reject(self, mask: npt.ArrayLike, reason: str, detail: str) -> None:
+        new = np.asarray(mask, dtype=bool) & self.good
+        self.good[new] = False
+        self.why.update(dict.fromkeys(np.flatnonzero(new).tolist(), (reason, detail)))
+
+
+def _metadata(
+    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows
+) -> dict[str, pa.Array]:
+    """METADATA of every row, whose values that cannot be taken are rejected."""
+
+    def column(name: str) -> pa.Array:
+        if name in fixed:
+            return pa.array([fixed[name]] * len(batch))
+        return batch[name] if name in batch.schema.names else pa.nulls(len(batch), pa.string())
+
+    columns = {}
+    for name in METADATA:
+        if name == "happened_on":
+            columns[name], unreadable = _dates(column(name))
+            rows.reject(unreadable, "bad-date", "the date cannot be read; write it as 2026-11-01")
+        else:
+            columns[name] = pc.cast(column(name), pa.string())
+            if name != "post_id":
+                columns[name] = pc.fill_null(columns[name], _default(name, rules.kind))
+    ids = pc.utf8_trim_whitespace(pc.fill_null(columns["post_id"], ""))
+    rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
+    for name, choices in (("kind", KINDS), ("category", ("", *CATEGORIES)), ("status", STATUSES)):
+        known = np.asarray(pc.is_in(columns[name], pa.array(choices)))
+        rows.reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
+    if rules.kind is not None:
+        other = pc.not_equal(columns["kind"], rules.kind)
+        rows.reject(other, "kind-differs", f"the row is not of --kind {rules.kind}")
+    return columns
+
+
+def _unit_vectors(column: pa.Array, dimension: int, rows: _Rows) -> np.ndarray:
+    """(g, dimension) little-endian float32 of unit length: the vectors of the g good rows.
+
+    Rows are rejected whose vector has another dimension, no finite numbers or no direction.
+    """
+    numbers, lengths = _matrix(column, dimension)
+    for length in np.unique(lengths[lengths != dimension]):
+        detail = f"{length} numbers, not {dimension}"
+        rows.reject(lengths == length, "wrong-dimension", detail)
+    finite = np.isfinite(numbers).all(axis=1)
+    rows.reject(~finite, "not-finite", "the vector has NaN or infinity")
+    numbers[~finite] = 0
+    norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
+    rows.reject(norms == 0, "zero-length", "the vector has no direction")
+    return np.asarray(numbers[rows.good] / norms[rows.good, None], "<f4")
 
 
 def _default(name: str, kind: Kind | None) -> str:

@@ -1,8 +1,8 @@
 """Vectors made elsewhere: Parquet with post_id and vector becomes rows of the table.
 
 Tasks read the source natively, a few thousand rows at a time, check and scale them, and stage them
-as Parquet; Spark takes the staged rows in by one commit. No driver sees a vector, and an executor's
-Python holds STAGED_BYTES of them a core, twice while they are written.
+as Parquet; Spark takes the staged rows in by one commit. The driver sees no vector; an executor's
+Python holds STAGED_BYTES of them for each core, twice as much while it writes them.
 """
 
 import io
@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +25,7 @@ from matching_spark.domain.posts import Kind, Reject
 from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest.pipeline import Report
-from matching_spark.ingest.staging import Progress, ticking
+from matching_spark.ingest.staging import Counter, Progress, ticking
 from matching_spark.ingest.vector_batches import (
     MAX_REJECTS,
     STAGED,
@@ -147,13 +146,17 @@ def _stage_all(
         return spark.sparkContext.parallelize(tasks, len(tasks)).mapPartitions(run).collect()
 
 
-def _stage(tasks: Iterable[Task], folder: str, rules: ImportRules, done: Any) -> Iterator[Staged]:
+def _stage(
+    tasks: Iterable[Task], folder: str, rules: ImportRules, done: Counter
+) -> Iterator[Staged]:
     """Stage the good rows of each task. Run again, it writes the same files."""
     for task in tasks:
         staged = Staged()
         waiting: list[pa.RecordBatch] = []
 
-        def write(task: Task = task, staged: Staged = staged, rows: Any = waiting) -> None:
+        def write(
+            task: Task = task, staged: Staged = staged, rows: list[pa.RecordBatch] = waiting
+        ) -> None:
             if rows:
                 sink = io.BytesIO()
                 table = pa.Table.from_batches(rows, STAGED)

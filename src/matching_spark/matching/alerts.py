@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark import http_client
 from matching_spark.config import Alerts as AlertSettings
@@ -24,6 +24,8 @@ from matching_spark.score.explain import explain
 from matching_spark.table import side_tables
 
 if TYPE_CHECKING:
+    from pyspark.sql import Row
+
     from matching_spark.matching.matcher import Matcher
 
 log = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ def emit(
     An alert for which `send` raises RemoteError is told again at the next run.
     """
     taken, refused = 0, 0
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[object, ...]] = []
     try:
         for alert in alerts:
             try:
@@ -145,13 +147,13 @@ class Webhook:
             raise RemoteError(f"the webhook answers {status}")
 
 
-def _facts(row: Any) -> dict[str, Any]:
+def _facts(row: "Row") -> dict[str, object]:
     values = {name: row[name] for name in row.__fields__ if row[name] not in (None, "")}
     day = values.get("happened_on")
     return values | ({} if day is None else {"happened_on": day.isoformat()})
 
 
-def _match(matcher: "Matcher", row: Any, language: Language) -> dict[str, Any]:
+def _match(matcher: "Matcher", row: "Row", language: Language) -> dict[str, object]:
     out = {
         "alert_id": alert_id(row["lost_id"], row["found_id"]),
         "found_id": row["found_id"],

@@ -26,8 +26,8 @@ def decide(table: PostsTable, lost_id: str, found_id: str, verdict: Verdict, by:
             raise InputError(
                 f"post {post_id!r} is {is_of}: give the lost post first, then the found"
             )
-    row_ = (lost_id, found_id, verdict, by, dt.datetime.now(dt.UTC))
-    side_tables.append(table, NAME, SCHEMA, [row_])
+    decision = (lost_id, found_id, verdict, by, dt.datetime.now(dt.UTC))
+    side_tables.append(table, NAME, SCHEMA, [decision])
 
 
 def latest(uri: str) -> dict[tuple[str, str], Verdict]:

@@ -5,7 +5,6 @@ They are shown, never merged: two people may have lost the same thing at the sam
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Duplicate:
     place: str
     other_place: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -72,7 +71,7 @@ def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[_Photo, _Ph
 
 
 def same_place(a: _Photo, b: _Photo) -> bool:
-    """Whether one place's name holds the other's, for most of it; by region where one has none."""
+    """Whether most bigrams of the shorter place are the other's too; without a place, by region."""
     first, second = bigrams(a.place), bigrams(b.place)
     if not first or not second:
         return bool(a.region) and a.region == b.region

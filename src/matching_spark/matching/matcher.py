@@ -14,7 +14,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from matching_spark.config import Match as MatchSettings
+from matching_spark.config import Matching
 from matching_spark.domain.facts import Facts, facts_of
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
@@ -52,7 +52,7 @@ class MatchRules:
     threshold: float | None = None
     any_category: bool = False
     metric: Metric = "cosine"
-    settings: MatchSettings = field(default_factory=MatchSettings)
+    settings: Matching = field(default_factory=Matching)
     score: Score | None = None
 
     def described(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -28,7 +27,7 @@ class MatchReport:
     removed: int
     full: bool  # every lost post was computed anew
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -104,7 +103,7 @@ def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
     return matcher.described(matcher.cut(both.dropDuplicates(KEYS)))
 
 
-def _stamp(matcher: Matcher) -> dict[str, Any]:
+def _stamp(matcher: Matcher) -> dict[str, object]:
     """All that a pair's score and place depend on."""
     scoring, weights = matcher.scoring, matcher.scoring.calibration
     default = scoring.threshold is None and scoring.metric == "cosine"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # a worker starts without pydantic
 
 log = logging.getLogger(__name__)
 
-TOUCH_S = 60.0  # how exactly "least recently used" is known to other processes
+TOUCH_S = 60.0  # an entry's time of use, which other processes go by, is written so often at most
 WAIT_S = 120.0  # for another process that reads the same file
 COUNTS = struct.Struct("<QQ")  # hits, misses
 
@@ -74,12 +74,13 @@ class _Held:
     size_bytes: int
 
 
-# What this process has open, least recently used first: the worker of a task that comes later, and
-# every engine of the process, find it here.
+# State of the process, not of a ShardCache: a task brings a copy of its own, and what an earlier
+# task or another engine of this process has opened serves it too. What is open, by folder and name,
+# least recently used first; when an entry's time of use was last written; who is loading what.
 _held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
 _touched: dict[Path, float] = {}
 _lock = threading.Lock()
-_loading: dict[str, threading.Lock] = {}
+_loading: dict[tuple[str, str], threading.Lock] = {}
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ class ShardCache:
         shard, hit = self._open_here(name), True
         if shard is None:
             with _lock:
-                lock = _loading.setdefault(name, threading.Lock())
+                lock = _loading.setdefault((self.folder, name), threading.Lock())
             with lock:  # two threads of this process; other processes wait on the file itself
                 shard = self._open_here(name)
                 if shard is None:
                     shard, hit = self._fetch(name, file, space)
             with _lock:
-                _loading.pop(name, None)
+                _loading.pop((self.folder, name), None)
         return of_now(shard, file), hit
 
     def usage(self) -> Usage:
@@ -147,7 +148,7 @@ class ShardCache:
             held = _held.get((self.folder, name))
             if held is None:
                 return None
-            if held.path is not None and not held.path.exists():  # out of use on this host
+            if held.path is not None and not held.path.exists():  # removed, to make room or as dead
                 del _held[self.folder, name]
                 return None
             _held.move_to_end((self.folder, name))
@@ -158,9 +159,12 @@ class ShardCache:
     def _hold(self, name: str, held: _Held) -> Shard:
         with _lock:
             _held[self.folder, name] = held
-            total = sum(h.size_bytes for h in _held.values())
-            while total > self.max_bytes and len(_held) > 1:
-                total -= _held.popitem(last=False)[1].size_bytes
+            _held.move_to_end((self.folder, name))
+            ours = [key for key in _held if key[0] == self.folder]  # another has its own bound
+            total = sum(_held[key].size_bytes for key in ours)
+            for key in ours[:-1]:
+                if total > self.max_bytes:
+                    total -= _held.pop(key).size_bytes
         return held.shard
 
     # -- this host ---------------------------------------------------------------------------
@@ -259,7 +263,7 @@ class ShardCache:
         try:
             flags = os.O_RDWR | os.O_CREAT if hits or misses else os.O_RDONLY
             file = os.open(Path(self.folder) / "counts", flags, 0o644)
-        except OSError:  # no folder yet, or a read-only one: counts are a courtesy
+        except OSError:  # no folder yet, or a read-only one: nothing rests on counts
             return 0, 0
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -274,7 +278,7 @@ class ShardCache:
             os.close(file)
 
 
-_warned: set[str] = set()
+_warned: set[str] = set()  # folders: this process says it once of each, however many tasks it runs
 
 
 def _warn(folder: str, error: OSError) -> None:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,27 @@ ALIGN = 64  # of every array in the file
 SUM_WORDS = 1 << 14  # 128 kB: one number of the checksum
 
 
-def parts(name: str, shard: Shard) -> tuple[dict[str, Any], list[np.ndarray]]:
+class Listed(TypedDict):
+    """An array of an entry. offset: bytes from the header's `start`."""
+
+    name: str
+    dtype: str
+    shape: Sequence[int]
+    offset: int
+    sum: str
+
+
+class Header(TypedDict):
+    """The JSON of an entry. start: where its arrays begin; size: of the whole file, in bytes."""
+
+    name: str
+    words: dict[str, list[str]]
+    arrays: list[Listed]
+    start: int
+    size: int
+
+
+def parts(name: str, shard: Shard) -> tuple[Header, list[np.ndarray]]:
     """The header and the arrays of an entry, in the order in which they are written."""
     named: dict[str, np.ndarray] = {"days": shard.days}
     named |= {f"codes.{key}": code for key, code in shard.codes.items()}
@@ -40,7 +60,8 @@ def parts(name: str, shard: Shard) -> tuple[dict[str, Any], list[np.ndarray]]:
             writer.write_table(table.combine_chunks())
         named[key] = np.frombuffer(sink.getvalue(), np.uint8)
     arrays = {key: np.ascontiguousarray(value) for key, value in named.items()}
-    listed, at = [], 0
+    listed: list[Listed] = []
+    at = 0
     for key, array in arrays.items():
         listed.append(
             {
@@ -52,20 +73,20 @@ def parts(name: str, shard: Shard) -> tuple[dict[str, Any], list[np.ndarray]]:
             }
         )
         at += -(-array.nbytes // ALIGN) * ALIGN
-    header: dict[str, Any] = {
+    header: Header = {
         "name": name,
         "words": shard.words,
         "arrays": listed,
         "start": 0,
         "size": 0,
     }
-    room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers have not their length yet
+    room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers will be longer
     header["start"] = -(-room // ALIGN) * ALIGN
     header["size"] = header["start"] + at
     return header, list(arrays.values())
 
 
-def write(stream: IO[bytes], header: dict[str, Any], arrays: Sequence[np.ndarray]) -> None:
+def write(stream: IO[bytes], header: Header, arrays: Sequence[np.ndarray]) -> None:
     """Write what `parts` gave."""
     text = json.dumps(header).encode()
     stream.write(HEAD.pack(MAGIC, len(text), hashlib.sha256(text).digest()))
@@ -100,7 +121,7 @@ def mapped(path: Path, name: str) -> Shard | None:
         magic, length, digest = HEAD.unpack_from(raw)
         text = raw[HEAD.size : HEAD.size + length]
         if magic == MAGIC and hashlib.sha256(text).digest() == digest:
-            header = json.loads(text)
+            header: Header = json.loads(text)
             if header["name"] != name:
                 problem = "it is another file's"
             elif header["size"] == len(raw):
@@ -113,16 +134,16 @@ def mapped(path: Path, name: str) -> Shard | None:
     return None
 
 
-def _array(raw: mmap.mmap, start: int, listed: dict[str, Any]) -> np.ndarray:
+def _array(raw: mmap.mmap, start: int, listed: Listed) -> np.ndarray:
     shape = tuple(listed["shape"])
     count = int(np.prod(shape, dtype=np.int64))
     flat = np.frombuffer(raw, np.dtype(listed["dtype"]), count, start + listed["offset"])
     return flat.reshape(shape)
 
 
-def _shard(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Shard:
+def _shard(header: Header, arrays: dict[str, np.ndarray]) -> Shard:
     def part(key: str) -> VectorSet:
-        return VectorSet(*(arrays.get(f"{key}.{field}") for field in FIELDS))  # type: ignore[arg-type]
+        return VectorSet(**{f: arrays[f"{key}.{f}"] for f in FIELDS if f"{key}.{f}" in arrays})
 
     def table(key: str) -> pa.Table:
         return pa.ipc.open_file(pa.py_buffer(arrays[key])).read_all()

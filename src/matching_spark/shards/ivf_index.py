@@ -1,4 +1,4 @@
-"""Cells: two of some centroids for every vector, so that a query looks at few of them.
+"""Cells: every vector lies in two of them, so that a query looks at few vectors.
 
 k-means over a bounded sample makes the centroids, for photos and for words apart (CLIP puts them in
 different regions). The file of centroids is immutable and named by its hash; a property of the
@@ -6,9 +6,9 @@ table names the current one. A shard is sorted by cell when it is cached: the ta
 it, so nothing can go stale.
 
 A vector lies in its nearest cell and in one more, chosen by SOAR (Sun et al., NeurIPS 2023,
-arXiv:2404.00774): what is left of the vector by the second centroid should be small and not along
-what is left by the first, so that a query that the one deceives finds it by the other. Embeddings
-of sentences need a third of the rows that they need by the nearest cell alone.
+arXiv:2404.00774): the difference to the second centroid should be short, and not parallel to the
+difference to the first, so that a query that misses the vector by one cell finds it by the other.
+Embeddings of sentences need a third of the rows that they need by the nearest cell alone.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ MAGIC = b"matching-spark cells 1\n"
 SAMPLE_A_CELL = 64  # vectors; faiss warns below 39, and 256 did not find more
 SAMPLE_BYTES = 256 << 20  # of both kinds together: what training holds in memory, about twice
 ITERATIONS = 12
-NEIGHBOURS = 8  # the nearest centroids, of which the second is chosen; 32 did not find more
-SOAR = 1.0  # weight of what lies along the first rest; the paper's, 0.5 and 2 differ by little
-CENTROIDS_AT_ONCE = 256  # whose products with all the others are held
-OUTGROWN = 4.0  # times the rows that were there at training: cells are then twice too large
+NEIGHBOURS = 8  # the second centroid is one of so many nearest; of 32 it was no better
+SOAR = 1.0  # weight of what is parallel to the first difference, the paper's; 0.5 and 2: like it
+CENTROIDS_AT_ONCE = 256  # bounds the memory of their products with all the others
+OUTGROWN = 4.0  # times the rows of the training: then a cell holds twice what it should
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from matching_spark.knn.similarity import Index, Mask, VectorSet
 from matching_spark.layout import photo_here
 
 NO_DAY = np.int32(-(1 << 31))
-FILES_A_TASK_BYTES = 128 << 20  # small files share a task, so that a task is worth its start
+FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Shard:
         return found
 
     def rows(self, posts: Index) -> list[dict[str, Any]]:
-        """The metadata of some posts, looked up at once; a word that is missing is ''."""
+        """METADATA of some posts, looked up at once: text, but for the day; missing text is ''."""
         taken = self.metadata.take(_indices(posts))
         columns = [taken[name].to_pylist() for name in METADATA]
         words = [

@@ -1,11 +1,12 @@
 """Posts in CSV or JSONL, by the names of the table's columns."""
 
 import csv
+import datetime as dt
 import io
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Collection, Iterator, Mapping
+from typing import cast
 
 from matching_spark import storage
 from matching_spark.domain.posts import (
@@ -34,7 +35,7 @@ TEXTS = (
     "source_url",
 )
 MAX_ID, MAX_TEXT = 512, 20_000
-csv.field_size_limit(1 << 20)
+MAX_CELL = 1 << 20  # characters of a CSV's cell: more is taken for an open quote
 
 
 class _Bad(Exception):
@@ -70,6 +71,8 @@ def read_csv(uri: str, kind: Kind | None) -> Iterator[Post | Reject]:
             raise InputError(f"{uri} is neither UTF-8 nor CP949; save it as UTF-8") from None
     if not text.strip():
         return
+    # The csv module has one limit for a whole process: it is raised, never lowered for others.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
     first = text.partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -94,7 +97,7 @@ def read_csv(uri: str, kind: Kind | None) -> Iterator[Post | Reject]:
 
 
 def _read(
-    row: Mapping[str, Any], uri: str, number: int, kind: Kind | None
+    row: Mapping[str, object], uri: str, number: int, kind: Kind | None
 ) -> Iterator[Post | Reject]:
     where = f"{uri}:{number}"
     raw_id = row.get("post_id")
@@ -123,7 +126,7 @@ def _read(
         yield Reject(where, post_id, *bad.args)
 
 
-def _id(raw: Any, post_id: str) -> str:
+def _id(raw: object, post_id: str) -> str:
     if not post_id:
         raise _Bad("no-id", "post_id is missing" if raw in (None, "") else f"post_id is {raw!r}")
     if len(post_id) > MAX_ID or any(unicodedata.category(c) == "Cc" for c in post_id):
@@ -141,20 +144,20 @@ def _kind(value: str, default: Kind | None) -> Kind:
     return value
 
 
-def _one_of(name: str, value: str, choices: Any) -> str:
+def _one_of(name: str, value: str, choices: Collection[str]) -> str:
     if value and value not in choices:
         raise _Bad(f"bad-{name}", f"{value!r}; choose one of: {', '.join(choices)}")
     return value
 
 
-def _date(value: Any) -> Any:
+def _date(value: object) -> dt.date | None:
     try:
         return parse_date(value)
     except InputError as error:
         raise _Bad("bad-date", str(error)) from None
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, list | dict):
         raise _Bad("bad-row", f"{name} is not text")
     text = clean(value).replace("\x00", "")
@@ -163,7 +166,7 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
-def _photos(value: Any, folder: str) -> tuple[tuple[str, ...], int, list[str]]:
+def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]]:
     """Paths that can be opened, how many placeholders there were, and the addresses refused."""
     listed = [value] if isinstance(value, str) else value or []
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):

@@ -40,7 +40,7 @@ from matching_spark.spark.loopback import HOST
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
 STATE = "cluster.json"
-PORTS = "ports.json"  # kept with the data: a table's metadata names its files with the NameNode's
+PORTS = "ports.json"  # kept with the data: the NameNode's stands in the names of a table's files
 STOP_S = 15
 
 
@@ -76,7 +76,7 @@ class Cluster:
     def process(self, name: str) -> Process:
         return next(p for p in self.processes if p.name == name)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         values = asdict(self)
         for each, process in zip(values["processes"], self.processes, strict=True):
             each["alive"] = process.alive
@@ -100,7 +100,7 @@ class Cluster:
         return None if state is None else sum(w["state"] == "ALIVE" for w in state["workers"])
 
 
-def up(
+def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     folder: Path,
     cache: Path,
     *,
@@ -256,7 +256,7 @@ def _answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _get(url: str) -> Any | None:
+def _get(url: str) -> Any | None:  # a daemon's JSON, of which each caller knows what it reads
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)

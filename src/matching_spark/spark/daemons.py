@@ -27,7 +27,7 @@ HADOOP = {  # path -> sha256
         "ae2406c544825b7734b8aad4f87eff60d9ec422284f0b16c2856032083b63c77"
     ),
 }
-# What YARN's daemons want beside it: certificates for their proxies, and XML by annotations.
+# What YARN's daemons need as well: certificates for their proxies, XML from annotated classes.
 YARN = {
     "org/bouncycastle/bcprov-jdk18on/1.78.1/bcprov-jdk18on-1.78.1.jar": (
         "add5915e6acfc6ab5836e1fd8a5e21c6488536a8c1f21f386eeb3bf280b702d7"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
-CANCEL_S = 10  # that a JVM may take to cancel its jobs
+CANCEL_S = 10  # for the JVM to cancel its jobs; then the interrupt goes on without it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def cancel_jobs(spark: "SparkContext") -> None:
-    """Cancel all jobs, from another thread: on this one's connection an answer is waited for, and
-    pyspark's own handler, which asks there, fails now and then."""
+    """Cancel all jobs, by another thread: this one's connection to the JVM waits for an answer
+    already, and pyspark's own handler, which asks on it, fails now and then."""
     cancel = threading.Thread(target=spark.cancelAllJobs, daemon=True)
     cancel.start()
     cancel.join(CANCEL_S)
@@ -23,29 +23,45 @@ def cancel_jobs(spark: "SparkContext") -> None:
 
 @contextmanager
 def held_back(spark: "SparkContext | None") -> Iterator[None]:
-    """Interrupts cancel the jobs of what is done within, which ends by the JVM's answer.
+    """An interrupt is raised only when what is done within has ended, its jobs being cancelled.
 
-    Only then are they raised: a statement that nobody listens to any more may yet commit.
+    So the JVM's answer is heard: a statement that nobody listens to any more may yet commit, and a
+    JVM that is starting would outlive its Python.
     """
+    with _caught(spark, at_once=False):
+        yield
+
+
+@contextmanager
+def cancelling(spark: "SparkContext") -> Iterator[None]:
+    """An interrupt cancels the jobs and is raised at once, whatever py4j makes of it."""
+    with _caught(spark, at_once=True):
+        yield
+
+
+@contextmanager
+def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
         return
     came: list[int] = []
 
-    def hold(number: int, frame: object) -> None:
+    def interrupted(number: int, frame: object) -> None:
         came.append(number)
         if spark is not None:
             cancel_jobs(spark)
+        if at_once:
+            raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, hold) for number in SIGNALS}
+    before = {number: signal.signal(number, interrupted) for number in SIGNALS}
     try:
         yield
     except Exception as error:
         if came:
             raise KeyboardInterrupt from error
         raise
-    finally:
+    finally:  # also in place of the handler that pyspark puts there when it starts
         for number, handler in before.items():  # None: one that was not Python's
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    if came:
+    if came and not at_once:
         raise KeyboardInterrupt

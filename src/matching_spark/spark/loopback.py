@@ -29,7 +29,7 @@ def is_local(master: str) -> bool:
 def private(conf: Mapping[str, str]) -> dict[str, str]:
     """The keys that close a session to others, for the keys it is started with.
 
-    What those say of the driver's address, or of authentication, stands.
+    What `conf` says itself of the driver's address, or of authentication, is kept.
     """
     master = conf.get("spark.master", "")
     if not is_local(master):
@@ -43,10 +43,11 @@ def private(conf: Mapping[str, str]) -> dict[str, str]:
 
 
 def _sockets(conf: Mapping[str, str], local: bool) -> dict[str, str]:
-    """Of those between Python and the JVM: Unix sockets ask for no secret, TCP's do.
+    """The keys of the sockets between Python and the JVM: Unix ones ask for no secret.
 
-    matching_spark.worker has its own in a folder that only its user may enter. So has a local
-    session; on a cluster, whose hosts have no such folder, the umask must keep others out.
+    matching_spark.worker and a local session have Unix sockets in a folder that only their user may
+    enter. On a cluster, whose hosts have no such folder, the umask must keep others out, or it is
+    TCP, which asks for a secret.
     """
     if conf.get(f"{SOCKETS}.enabled") != "true":
         return {}
@@ -64,7 +65,7 @@ def _sockets(conf: Mapping[str, str], local: bool) -> dict[str, str]:
 
 @cache
 def _own_folder(parent: str) -> str:
-    """One that only this user may enter, for as long as this process lives."""
+    """A folder that only this user may enter: one for the whole process, as its JVM is one."""
     folder = tempfile.mkdtemp(prefix="spark-", dir=parent)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

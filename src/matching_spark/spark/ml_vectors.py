@@ -30,7 +30,7 @@ def ml_vectors(posts: DataFrame, where: Filters) -> DataFrame:
     both = photos.withColumn("part", F.lit("photo")).unionByName(
         texts.withColumn("part", F.lit("text"))
     )
-    # pyspark's __init__ does not name it for type checkers.
+    # pyspark 4.1 does not name it for type checkers.
     to_array = F.arrow_udf(floats, "array<float>")  # type: ignore[attr-defined]
     features = array_to_vector(to_array("bytes")).alias("features")
     return both.select("post_id", "part", "kind", "category", features)

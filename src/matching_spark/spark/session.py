@@ -3,14 +3,12 @@
 import logging
 import os
 import re
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -19,8 +17,8 @@ from pyspark.sql import SparkSession
 from matching_spark import telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import StorageError, UsageError
-from matching_spark.spark import loopback
-from matching_spark.spark.interrupts import cancel_jobs
+from matching_spark.spark import jvm, loopback
+from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
@@ -54,18 +52,18 @@ def read_conf(file: Path) -> dict[str, str]:
 def start_session(settings: Settings | None = None) -> SparkSession:
     """A SparkSession with conf/spark-defaults.conf and the settings' own Spark keys applied.
 
-    With a local master nobody else can reach it (loopback.py), nor the cluster of a later session
-    of this process: it has one JVM, which has one address. Raises StorageError when Spark or its
-    cluster cannot be started.
+    With a local master nobody else can reach it (loopback.py). A process has one JVM with one
+    address, so that after it no session of this process can use a cluster. Raises StorageError when
+    Spark or its cluster cannot be started.
     """
     with _starting(settings or Settings()) as conf:
-        spark = SparkSession.builder.config(map=conf).getOrCreate()
+        spark = SparkSession.builder.config(map={**conf}).getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
         return spark
 
 
 def start_context(settings: Settings | None = None) -> SparkContext:
-    """As start_session without Spark SQL, of no use to a search: one or two seconds less."""
+    """As start_session, without Spark SQL, which a search has no use for: a second or two less."""
     with _starting(settings or Settings()) as conf:
         context = SparkContext.getOrCreate(SparkConf().setAll(list(conf.items())))
         context.setLogLevel("ERROR")
@@ -73,9 +71,9 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 
 
 @contextmanager
-def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
+def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
-    # Read when the JVM starts, so they must stand before. Workers need the driver's interpreter.
+    # The JVM reads the environment when it starts. Workers need the driver's interpreter.
     os.environ["SPARK_CONF_DIR"] = str(conf_dir())
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
@@ -101,9 +99,9 @@ def _starting(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _defaults() -> dict[str, str]:
-    """What Spark has of every key before a session's own: as it will read it, or has read it."""
-    if SparkContext._gateway or "PYSPARK_GATEWAY_PORT" in os.environ:  # or spark-submit has
-        SparkContext._ensure_initialized()
+    """What every key is before a session's own are set: as Spark has read it, or is going to."""
+    if jvm.has_started() or "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started it
+        jvm.ensure_started()
         return dict(SparkConf().getAll())
     file = conf_dir() / "spark-defaults.conf"
     return (read_conf(file) if file.exists() else {}) | loopback.submitted()
@@ -125,9 +123,9 @@ def _hadoop(hadoop: Hadoop) -> dict[str, str]:
 
 @contextmanager
 def _jvm_stderr() -> Iterator[Callable[[], str]]:
-    """What the JVM says on stderr while it starts goes to a file: a page of resolved packages.
+    """Send what a JVM that starts says on stderr, a page of resolved packages, to a file.
 
-    A process keeps the stderr that it was started with, so the file is the JVM's from then on.
+    A process keeps the stderr that it was started with, so the JVM writes there from then on.
     Yields a function that gives the end of what it has said.
     """
     if log.isEnabledFor(logging.INFO):
@@ -153,12 +151,12 @@ def _jvm_stderr() -> Iterator[Callable[[], str]]:
 def session(settings: Settings) -> Iterator[SparkSession]:
     """A session that is stopped at the end, whatever the end is.
 
-    A job that no executor comes to do is named in the log: it waits, as it may for a queue.
+    A job that waits for executors is named in the log and goes on waiting: a queue may be long.
     """
     with _stopped():
-        with _interrupts_held():
+        with held_back(None):
             spark = start_session(settings)
-        with _cancelling(spark.sparkContext), _watched(spark.sparkContext):
+        with cancelling(spark.sparkContext), _watched(spark.sparkContext):
             yield spark
 
 
@@ -166,49 +164,23 @@ def session(settings: Settings) -> Iterator[SparkSession]:
 def context(settings: Settings) -> Iterator[SparkContext]:
     """As `session`, of start_context."""
     with _stopped():
-        with _interrupts_held():
+        with held_back(None):
             started = start_context(settings)
-        with _cancelling(started), _watched(started):
+        with cancelling(started), _watched(started):
             yield started
 
 
 @contextmanager
 def _stopped() -> Iterator[None]:
-    """What was started of Spark is stopped at the end, also where it was started half-way."""
+    """At the end stop what was started of Spark, also where its start failed half-way."""
     try:
         yield
     finally:
         log.debug("stopping Spark")
         if session := SparkSession.getActiveSession():
             session.stop()
-        if context := SparkContext._active_spark_context:
+        if context := jvm.active_context():
             context.stop()
-
-
-@contextmanager
-def _cancelling(spark: SparkContext) -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel the jobs and are a KeyboardInterrupt, whatever py4j makes of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-
-    def interrupted(number: int, frame: object) -> None:
-        came.append(number)
-        cancel_jobs(spark)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupted)
-    before = signal.signal(signal.SIGTERM, interrupted)
-    try:
-        yield
-    except Exception as error:
-        if came:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -221,7 +193,7 @@ def _watched(spark: SparkContext) -> Iterator[None]:
         while not over.wait(STARVED_S):
             try:
                 jobs = spark.statusTracker().getActiveJobsIds()
-                executors = spark._jsc.sc().getExecutorMemoryStatus().size() - 1  # and the driver
+                executors = jvm.executors(spark)
             except Py4JError:  # Spark has ended; whoever waits for the job is told
                 return
             if executors:
@@ -248,24 +220,3 @@ def _watched(spark: SparkContext) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits the few seconds in which a JVM that is starting would outlive its Python."""
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield
-        return
-    held: list[int] = []
-
-    def hold(number: int, frame: object) -> None:
-        held.append(number)
-
-    before = signal.signal(signal.SIGINT, hold)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is hold:  # Spark puts a handler of its own there
-            signal.signal(signal.SIGINT, before)
-    if held:
-        raise KeyboardInterrupt

@@ -39,6 +39,7 @@ from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFile
 from matching_spark.table.metadata import is_at, load_metadata, made_at, named_files, newest, tables
 from matching_spark.table.writer_lock import writing
 
+Json = dict[str, Any]  # metadata as they lie in their file, by the names of Iceberg's spec
 FORMAT: Literal[2] = 2  # of Iceberg: what is written here
 FILE_PATH = 2147483546  # the column of a position delete that names the data file; Iceberg's spec
 FIELDS = {each.name: at for at, each in enumerate(DATA_FILE_TYPE[FORMAT].fields)}
@@ -66,7 +67,7 @@ class Adopted:
     snapshot: str | None = None  # of the posts
     lacks: list[str] = field(default_factory=list)  # folders that did not come along
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -221,7 +222,7 @@ class _Adopt:
             ) from None
         storage.write_bytes(storage.join(folder, "version-hint.text"), str(version).encode())
 
-    def _renewed(self, state: dict[str, Any], snapshot: dict[str, Any] | None) -> dict[str, Any]:
+    def _renewed(self, state: Json, snapshot: Json | None) -> Json:
         """The metadata with this place, and one snapshot or none."""
         made = storage.parent(self.made)
         properties = {
@@ -238,7 +239,7 @@ class _Adopt:
         for key in PLACES:  # outside of the table it would write into another one's files
             if not self.is_here(properties.get(key, f"{self.here}/")):
                 del properties[key]
-        there: dict[str, Any] = {"current-snapshot-id": -1, "snapshots": [], "snapshot-log": []}
+        there: Json = {"current-snapshot-id": -1, "snapshots": [], "snapshot-log": []}
         there |= {"refs": {}, "last-updated-ms": _now_ms(state)}
         if snapshot is not None:
             number, at = snapshot["snapshot-id"], snapshot["timestamp-ms"]
@@ -360,13 +361,13 @@ class _Adopt:
             raise StorageError(f"{place} {what}: {self._torn}")
 
 
-def _now_ms(state: dict[str, Any]) -> int:
+def _now_ms(state: Json) -> int:
     """The clock, but never before what the table was written at."""
     written: int = state["last-updated-ms"]
     return max(time.time_ns() // 1_000_000, written + 1)
 
 
-def _changed(file: DataFile, **values: Any) -> DataFile:
+def _changed(file: DataFile, **values: object) -> DataFile:
     for name, value in values.items():
         file[FIELDS[name]] = value
     return file

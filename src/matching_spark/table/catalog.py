@@ -1,13 +1,14 @@
 """A warehouse as a catalog of Spark SQL: made known to a session, and its posts table made."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.jvm import jvm
 from matching_spark.table.writer_lock import writing
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ def register(uri: str, spark: "SparkSession") -> str:
     name = "lf_" + hashlib.sha256(uri.encode()).hexdigest()[:8]
     key = f"spark.sql.catalog.{name}"
     if spark.conf.get(key, None) is None:
-        jvm: Any = spark._jvm
         try:
-            jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(
+            jvm(spark).java.lang.Thread.currentThread().getContextClassLoader().loadClass(
                 "org.apache.iceberg.spark.SparkCatalog"
             )
         except Exception:

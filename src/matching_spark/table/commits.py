@@ -3,10 +3,11 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Hadoop
 from matching_spark.errors import StorageError
+from matching_spark.spark.jvm import Java, java_session, jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -17,7 +18,7 @@ CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
 
 
 class Overtaken(StorageError):
-    """Writers overtook a step that tells so by its result."""
+    """Writers overtook a step, as its result says: Iceberg raised nothing."""
 
 
 def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
@@ -44,7 +45,7 @@ def overtaken(error: Exception) -> bool:
 
 
 def swap(
-    spark: "SparkSession", name: str, base: str | None, change: Callable[[Any, Any], Any]
+    spark: "SparkSession", name: str, base: str | None, change: Callable[[Java, Java], Java]
 ) -> bool:
     """Commit a change of a table's metadata itself, as PostsTable.swap has it, once.
 
@@ -52,16 +53,14 @@ def swap(
     """
     from py4j.protocol import Py4JJavaError
 
-    jvm: Any = spark._jvm
-    session: Any = spark._jsparkSession
-    operations = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-        session, name
-    ).operations()
+    iceberg = jvm(spark).org.apache.iceberg
+    table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
+    operations = table.operations()
     now = operations.refresh()
     current = now.currentSnapshot()
     if (None if current is None else str(current.snapshotId())) != base:
         return False
-    built = change(now, jvm.org.apache.iceberg.TableMetadata.buildFrom(now))
+    built = change(now, iceberg.TableMetadata.buildFrom(now))
     try:
         # Fails when anybody has committed since `now` was read, and is not retried.
         operations.commit(now, built.build())

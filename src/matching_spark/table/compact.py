@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,9 @@ from matching_spark.table.catalog import quoted
 from matching_spark.table.commits import Overtaken, retry
 from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
 from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
@@ -48,7 +51,7 @@ class Waiting:
     expiring_bytes: int  # of data and delete files that only those snapshots need
     waiting_snapshots: int  # older than the current one, not yet so old
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -69,7 +72,7 @@ class Compacted:
     seconds: float = 0.0
     snapshot: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -150,18 +153,18 @@ class _Compact:
         self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
 
     def _again(self, step: Callable[..., None], *arguments: str) -> None:
-        """Run a step, each of which may run twice; once more when a writer overtook it."""
+        """Run a step, and again while writers overtake it: every step may run more than once."""
         retry(lambda: step(*arguments), self.table.hadoop)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
-        """The warehouse's only writer, of a table that still is one of this place."""
+        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now."""
         with self.table.writing():
             current_metadata(self.table.uri, name)
             yield
 
     def _target(self) -> None:
-        """What writers write from now on has the size that the settings name."""
+        """Let writers write files of the size that the settings name from now on."""
         name, target = "write.target-file-size-bytes", str(self.table.hadoop.target_file_bytes)
         if self.table.metadata.properties.get(name) != target:
             with self.table.writing():
@@ -173,7 +176,7 @@ class _Compact:
         for part in _parts(self.table) if name == "posts" else [""]:
             self._again(self._rewrite_part, name, part)
         if name == "posts" and self.report.delete_files_before:
-            # What is left of them speaks of files that are no more.
+            # What rows are left in delete files name data files that are gone.
             self._again(self._rewrite_deletes, name)
 
     def _rewrite_deletes(self, name: str) -> None:
@@ -214,7 +217,7 @@ class _Compact:
             with self._writing(name):
                 self.spark.sql(
                     f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
-                    # These and no others: Iceberg's own age counts from when one was written.
+                    # All of these and no others: Iceberg counts a snapshot's age from its writing.
                     f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
                     f"snapshot_ids => ARRAY({listed}))"
                 ).collect()
@@ -222,13 +225,13 @@ class _Compact:
         current = current_metadata(self.table.uri, name)
         age = max(self.keep.total_seconds(), ORPHAN_S) + 60
         before_s = time.time() - age
-        if current is not None:  # what is younger than that a writer may be about to name
+        if current is not None:  # a writer may be about to name what is younger
             before_s = min(before_s, current.metadata.last_updated_ms / 1000)
         before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
         _check_own(self.table.uri, name)
         removed = self.spark.sql(
             f"CALL {self.catalog}.system.remove_orphan_files(table => '{name}', "
-            # As it was opened, and as a URI: else it would be listed on HADOOP_CONF_DIR's HDFS.
+            # As it was opened, and as a URI: a bare path would be on HADOOP_CONF_DIR's HDFS.
             f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
         ).collect()
@@ -273,7 +276,7 @@ class _Compact:
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
 
-    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> Any:
+    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> "Row":
         listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
         which = f", where => {quoted(where)}" if where else ""
         statement = (
@@ -383,6 +386,7 @@ def _staged(uri: str) -> Iterator[str]:
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
             with storage.open_input(file) as stream:
-                for key in pq.read_table(stream, columns=["key"])["key"].to_pylist():
+                keys = pq.ParquetFile(stream).read(["key"], use_threads=False)["key"]
+                for key in keys.to_pylist():
                     if key.startswith("photo:"):
                         yield key.removeprefix("photo:")

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from uuid import UUID
 
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.io import FileIO
@@ -87,7 +87,7 @@ def is_at(made: str, uri: str, name: str) -> bool:
     )
 
 
-def version(table: StaticTable) -> tuple[Any, ...]:
+def version(table: StaticTable) -> tuple[str, UUID, int]:
     """What tells one state from another, also where a folder was replaced by a copy."""
     state = table.metadata
     return table.metadata_location, state.table_uuid, state.last_updated_ms

@@ -19,6 +19,7 @@ from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.cache import Space
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY, create, quoted, register
 from matching_spark.table.commits import retry, swap
 from matching_spark.table.metadata import current_metadata, made_at, version
@@ -298,7 +299,7 @@ class PostsTable:
     def _errors(self) -> AbstractContextManager[None]:
         return spark_errors(f"{self.uri} could not be written")
 
-    def swap(self, base: str | None, change: Callable[[Any, Any], Any]) -> bool:
+    def swap(self, base: str | None, change: Callable[[Java, Java], Java]) -> bool:
         """Commit a change of the metadata itself, unless the table is no more at snapshot `base`.
 
         change: (Iceberg's TableMetadata, a builder from it) -> the builder. Returns whether it was

@@ -30,7 +30,7 @@ def ensure(table: PostsTable, name: str, schema: str) -> str:
     return whole
 
 
-def append(table: PostsTable, name: str, schema: str, rows: list[tuple[Any, ...]]) -> None:
+def append(table: PostsTable, name: str, schema: str, rows: list[tuple[object, ...]]) -> None:
     """Append rows; when this returns they are stored."""
     whole = ensure(table, name, schema)
     assert table.spark is not None
@@ -39,7 +39,10 @@ def append(table: PostsTable, name: str, schema: str, rows: list[tuple[Any, ...]
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:
-    """Every row; none where there is no such table. Raises StorageError for one with deletes."""
+    """Every row, its values by column; none where there is no such table.
+
+    Raises StorageError for a table with deletes.
+    """
     metadata = current_metadata(uri, name)
     if metadata is None or metadata.current_snapshot() is None:
         return []

@@ -1,7 +1,6 @@
 """Undo: the table again what it was at an earlier snapshot, in one commit that can be undone."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from matching_spark.errors import InputError, StorageError
 from matching_spark.table.catalog import PROPERTY
@@ -19,7 +18,7 @@ class Undone:
     posts_before: int
     posts_after: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -72,5 +71,5 @@ def _posts(table: PostsTable, snapshot: str) -> int:
     summary = at.summary if at is not None else None
     if summary is None:
         return 0
-    totals = (int(summary[f"total-{what}"] or 0) for what in ("records", "position-deletes"))
-    return next(totals) - next(totals)
+    written, deleted = (int(summary[f"total-{w}"] or 0) for w in ("records", "position-deletes"))
+    return written - deleted

@@ -18,21 +18,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.spark.interrupts import held_back
+from matching_spark.spark.jvm import jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
-FILE = ".writer.lock"  # in the warehouse; who holds it writes a line into it
-NEXT, WRITER = 0, 1  # its bytes: who comes next waits holding the first, so that turns are taken
+FILE = ".writer.lock"  # in the warehouse; its holder writes into it who he is
+NEXT, WRITER = 0, 1  # its bytes. The next writer waits holding the first: so writers take turns
 POLL_S = (0.005, 0.05)  # between two tries: at first, and at most
 SAY_S = 2.0  # after this long a wait is logged, and again after every 20 times as long
-# A byte -> what unlocks it; None: it is held.
+# Tries to lock a byte; gives what unlocks it, None where another process has it.
 TryLock = Callable[[int], Callable[[], object] | None]
 
 
@@ -44,7 +45,8 @@ class _Turn:
         self.depth = 0
 
 
-_turns: defaultdict[tuple[int, int], _Turn] = defaultdict(_Turn)  # as the kernel's, of a process
+# By device and inode. Of the process, as the kernel's locks are: two tables of one folder share it.
+_turns: defaultdict[tuple[int, int], _Turn] = defaultdict(_Turn)
 
 
 def writing(uri: str, spark: "SparkSession | None", wait_s: float) -> AbstractContextManager[None]:
@@ -113,18 +115,17 @@ def _lock(
         except BaseException:
             close()
             raise
-        close()  # somebody has removed the file meanwhile, and others lock a new one
+        close()  # the file was removed meanwhile, and others lock a new one
 
 
 def _by_jvm(path: str, spark: "SparkSession") -> tuple[TryLock, Callable[[], object]]:
-    jvm: Any = spark._jvm
-    file = jvm.java.io.RandomAccessFile(path, "rw")
+    file = jvm(spark).java.io.RandomAccessFile(path, "rw")
     channel = file.getChannel()
 
     def try_lock(byte: int) -> Callable[[], object] | None:
         lock = channel.tryLock(byte, 1, False)
         if lock is not None and byte == WRITER:
-            with suppress(OSError):  # whose it is is a courtesy
+            with suppress(OSError):  # it serves the messages of others alone
                 Path(path).write_text(_self(), "utf-8")
         return None if lock is None else lock.release
 

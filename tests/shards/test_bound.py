@@ -1,0 +1,60 @@
+"""What a process has open is bounded by each cache's own folder and size."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from matching_spark.domain.schema import METADATA
+from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.shard import DataFile, Shard
+
+DIMENSION = 8
+SPACE = Space("any@1", DIMENSION)
+PHOTO = pa.struct([("uri", pa.string()), ("vector", pa.binary())])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[DataFile]:
+    def written(number: int) -> DataFile:
+        path = tmp_path / f"{number}.parquet"
+        vector = np.full(DIMENSION, DIMENSION**-0.5, "<f4").tobytes()
+        row: dict[str, object] = dict.fromkeys(METADATA, "")
+        row |= {"happened_on": None, "post_id": f"p{number}"}
+        schema = pa.schema(
+            [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
+            + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
+        )
+        row |= {"photos": [{"uri": None, "vector": vector}], "text_vector": None}
+        pq.write_table(pa.Table.from_pylist([row], schema), path)
+        return DataFile(str(path), 1, path.stat().st_size)
+
+    return [written(number) for number in range(4)]
+
+
+def same(one: Shard, other: Shard) -> bool:
+    """Whether the process had it open: the very arrays."""
+    return one.photos.vectors is other.photos.vectors
+
+
+def test_a_small_cache_does_not_close_what_another_folder_has(
+    files: list[DataFile], tmp_path: Path
+) -> None:
+    large = ShardCache(str(tmp_path / "large"), 1 << 30)
+    before = large.load_all(files, SPACE)
+    ShardCache(str(tmp_path / "small"), 1).load_all(files, SPACE)
+    assert all(map(same, large.load_all(files, SPACE), before))
+
+
+def test_of_one_folder_what_was_least_recently_used_is_closed(
+    files: list[DataFile], tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "cache")
+    ShardCache(folder, 1 << 30).load_all(files, SPACE)
+    sizes = [path.stat().st_size for path in Path(folder).glob("*.shard")]
+    other = ShardCache(str(tmp_path / "other"), sum(sizes) - 1)
+    before = other.load_all(files, SPACE)
+    after = [other.load(file, SPACE) for file in (*files[1:], files[0])]
+    assert list(map(same, after, [*before[1:], before[0]])) == [True, True, True, False]

@@ -1,0 +1,142 @@
+"""A table and a cache entry that an older commit wrote are read and written by this one."""
+
+import json
+import shutil
+import tarfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, storage
+from matching_spark.config import Hadoop
+from matching_spark.knn.similarity import VectorSet
+from matching_spark.shards import cache_entry
+from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.shard import Shard
+from matching_spark.table.adopt import adopt
+from tests.support.commands import call, command
+from tests.support.stored.make import ANSWERS, MATCHED, STORED, Answer, answer, search
+
+NEW_POST = "F2026000000000029-1"
+KNOWN: dict[str, Any] = json.loads(ANSWERS.read_text("utf-8"))
+CLOSED: str = KNOWN["closed"][0]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stored")
+    with tarfile.open(STORED) as stored:
+        stored.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture
+def table(unpacked: Path, tmp_path: Path) -> str:
+    """The stored table, a copy for each test, adopted where it lies now."""
+    shutil.copytree(unpacked / "table", tmp_path / "table")
+    report = adopt(str(tmp_path / "table"), Hadoop())
+    assert report.tables == ["alerts", "decisions", "matches", "posts"]
+    assert (report.delete_files, report.lacks) == (1, [])  # of two commits, in one file
+    return str(tmp_path / "table")
+
+
+def by_spark(table: str, post_id: str, cwd: Path) -> Answer:
+    asked = ("--post", post_id, "--threshold", "-1", "--top-k", "100", "--runner", "spark")
+    done = call("search", "--table", table, *asked, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return answer(done.stdout)
+
+
+def same(got: Answer, known: Answer) -> None:
+    assert [post_id for post_id, _ in got] == [post_id for post_id, _ in known]
+    scores = [[score for _, score in each] for each in (got, known)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_it_gives_the_answers_that_it_gave(table: str, tmp_path: Path) -> None:
+    for asked in KNOWN["searches"]:
+        same(search(table, asked["post"], *asked["asked"]), asked["answer"])
+    fused = KNOWN["searches"][0]
+    assert fused["asked"] == ["--score", "fused"]
+    same(by_spark(table, fused["post"], tmp_path), fused["answer"])
+
+
+def test_its_pairs_decisions_and_alerts_are_kept(
+    table: str, tmp_path: Path, spark: SparkSession
+) -> None:
+    def run(*arguments: str | Path) -> str:
+        done = command(*MATCHED, *arguments, "--table", table, spark=spark)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    report = json.loads(run("--output", tmp_path / "pairs.jsonl"))
+    assert (report["pairs"], report["added"], report["removed"]) == (len(KNOWN["pairs"]), 0, 0)
+    assert run("--alert") == ""  # all of them were told of
+    lines = (tmp_path / "pairs.jsonl").read_text("utf-8").splitlines()
+    for got, known in zip(map(json.loads, lines), KNOWN["pairs"], strict=True):
+        numbers = [pair.pop("components") | pair for pair in (got, known | {})]
+        assert numbers[0].keys() == numbers[1].keys()
+        for name, value in numbers[1].items():
+            close = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+            assert numbers[0][name] == close, name
+
+
+def test_it_is_written_and_read_again(
+    unpacked: Path, table: str, tmp_path: Path, spark: SparkSession
+) -> None:
+    for arguments in (
+        ("ingest", unpacked / "new" / "posts.jsonl"),
+        ("close", CLOSED, "--as", "claimed"),
+    ):
+        done = command(*arguments, "--table", table, spark=spark)
+        assert done.returncode == 0, done.stderr
+    post = KNOWN["searches"][0]["post"]
+    for asked in (each for each in KNOWN["searches"] if each["post"] == post):
+        if "--nprobe" in asked["asked"]:
+            continue  # the new post lies in whatever cell is its nearest
+        got = search(table, post, *asked["asked"])
+        assert NEW_POST in dict(got)
+        everything = "any" in asked["asked"]
+        old = [pair for pair in asked["answer"] if everything or pair[0] != CLOSED]
+        assert len(old) == len(asked["answer"]) - (not everything)
+        same([pair for pair in got if pair[0] != NEW_POST], old)
+    fused = search(table, post, "--score", "fused")
+    assert by_spark(table, post, tmp_path) == fused
+
+
+def test_a_stored_cache_entry_is_read_whole_or_refused(
+    unpacked: Path, table: str, tmp_path: Path
+) -> None:
+    """An entry's name holds the place of its data file, so that the search of a copy has no use
+    for it: its arrays are compared with those that are made of the same data file today."""
+    (entry,) = (unpacked / "cache").iterdir()
+    stored = cache_entry.mapped(entry, entry.name)
+    if stored is None:  # of a former version, and it says so
+        assert not entry.read_bytes().startswith(cache_entry.MAGIC)
+        return
+    opened = PostsTable.open(table)
+    today = ShardCache(str(tmp_path / "cache"), 1 << 30)
+    ids = stored.metadata["post_id"]
+    shards = (today.load(file, opened.space) for file in opened.plan().files)
+    (shard,) = [shard for shard in shards if shard.metadata["post_id"] == ids]
+    assert arrays(stored).keys() == arrays(shard).keys()
+    for name, array in arrays(stored).items():
+        assert np.array_equal(array, arrays(shard)[name]), name
+    assert (stored.metadata, stored.words) == (shard.metadata, shard.words)
+    assert stored.photo_uris == shard.photo_uris
+    photo = shard.photo(int(np.flatnonzero(shard.photos.counts)[0]))
+    assert photo is not None
+    assert storage.exists(photo)
+
+
+def arrays(shard: Shard) -> dict[str, np.ndarray]:
+    named = {"days": shard.days} | {f"codes.{name}": codes for name, codes in shard.codes.items()}
+    for kind, part in (("photos", shard.photos), ("texts", shard.texts)):
+        for field in fields(VectorSet):
+            if (value := getattr(part, field.name)) is not None:
+                named[f"{kind}.{field.name}"] = value
+    return named
