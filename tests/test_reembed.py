@@ -13,6 +13,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
+from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 
 OTHER = Path(__file__).parent / "golden" / "siglip"
@@ -63,20 +64,21 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
     expected = SimilarityEngine(table, "memory", clip).search_posts([query])
     old_snapshot = table.snapshot
 
-    def meanwhile(what: str, done: int, total: int) -> None:
-        if (what, done) != ("passes", 1):
-            return
-        now = PostsTable.open(table.uri, spark)
-        # The branch is there, and nobody sees it.
-        assert SimilarityEngine(now, "memory", clip).search_posts([query]) == expected
-        now.set_status([first], "withdrawn")
-        posts = [
-            Post("new", "found", "지갑", title="빨간 지갑"),
-            Post(second, changed["kind"], changed["category"], title="다시 쓴 제목"),
-        ]
-        assert ingest_posts(posts, now, clip).accepted == 2
+    class Meanwhile(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if (what, done) != ("passes", 1):
+                return
+            now = PostsTable.open(table.uri, spark)
+            # The branch is there, and nobody sees it.
+            assert SimilarityEngine(now, "memory", clip).search_posts([query]) == expected
+            now.set_status([first], "withdrawn")
+            posts = [
+                Post("new", "found", "지갑", title="빨간 지갑"),
+                Post(second, changed["kind"], changed["category"], title="다시 쓴 제목"),
+            ]
+            assert ingest_posts(posts, now, clip).accepted == 2
 
-    report = reembed(table, other, meanwhile)
+    report = reembed(table, other, Meanwhile())
     assert report.passes == 2
     assert_holds(table, other)
     after = {row["post_id"]: row for row in table.frame().collect()}
@@ -89,7 +91,7 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
 
     engine = SimilarityEngine(table, "memory", other)
     assert engine.search_posts([Query(text="빨간 지갑")], where=Filters(kind="found"))[0]
-    with pytest.raises(ModelError, match="reembed --model small-clip"):
+    with pytest.raises(ModelError, match="reembed this one with small-clip"):
         SimilarityEngine(table, "memory", clip)
     assert old_snapshot not in table.snapshots
     assert not list(Path(table.uri).glob("staging/*/*"))
@@ -100,12 +102,13 @@ def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
 ) -> None:
     snapshot = table.snapshot
 
-    def cut(what: str, done: int, total: int) -> None:
-        if what == "passes":
-            raise KeyboardInterrupt
+    class Cut(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if what == "passes":
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reembed(table, other, cut)
+        reembed(table, other, Cut())
     table.refresh()
     assert (table.snapshot, table.model) == (snapshot, clip.name)
     report = reembed(table, other)

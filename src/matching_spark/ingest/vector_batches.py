@@ -153,7 +153,7 @@ def checked(
         reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
     if rules.kind is not None:
         other = pc.not_equal(columns["kind"], rules.kind)
-        reject(other, "kind-differs", f"the row is not of --kind {rules.kind}")
+        reject(other, "kind-differs", f"the row is not {rules.kind}, as all are said to be")
     if "model" in batch.schema.names:
         staged.models |= set(pc.unique(batch["model"]).to_pylist())
 
