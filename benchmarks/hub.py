@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import ROOT, Row, alternating, row
-from tests.servers import hub_environment, serving_hub
+from tests.support.servers import hub_environment, serving_hub
 
 MEGABYTES = 256
 BARE = "from huggingface_hub import snapshot_download; snapshot_download('owner/model')"

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.open_clip_export import export_model
 from matching_spark.main import app
-from tests.odd import TEXTS, odd_images
+from tests.support.odd import TEXTS, odd_images
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 VISION = {"image_size": 64, "layers": 1, "width": 32, "head_width": 32, "patch_size": 16}

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Settings, start_session
 from matching_spark.demo.world import World, draw_world
-from tests.support.commands import command
+from tests.support.commands import call, command
 
 # A JVM of a test lives for seconds: compiling less and collecting with one thread halves the CPU
 # it takes (51 s to 27 s for four ingests and five searches). Every `java` started here reads it.
@@ -50,11 +48,6 @@ def clip() -> ClipModel:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder: Path = tmp_path_factory.mktemp("world")
     return draw_world(folder, posts=40, seed=3)
-
-
-def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "matching_spark.main", *arguments]
-    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session")

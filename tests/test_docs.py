@@ -18,7 +18,7 @@ from typer.main import get_command
 
 import matching_spark
 from matching_spark.cli.app import app
-from tests.conftest import call
+from tests.support.commands import call
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -19,7 +19,7 @@ from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
 from tests.support.commands import command
-from tests.test_table import write_vectors
+from tests.support.vectors import write_vectors
 
 COMMAND = [sys.executable, "-m", "matching_spark.main"]
 

@@ -1,7 +1,6 @@
 """Places: any name of a file, spelt for Python and for the JVM, is the same file."""
 
 import os
-import unicodedata
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,15 +18,9 @@ from matching_spark.namenodes import same_authority
 from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.compact import compact
-from tests.test_table import write_vectors
+from tests.support.names import NAMES, ODD
+from tests.support.vectors import write_vectors
 
-HANGUL = "검정 지갑"
-NAMES = [
-    *("IMG#1", "IMG", "a?b", "a;b", "100%", "%41", "%EA%B0%80", "a+b", "[1]", "{a,b}", "it's"),
-    *('"x"', "back\\slash", "*", "a:b", " space ", "~", "$HOME", "${x}", "file:x", "a&b=c", "`"),
-    *(unicodedata.normalize(form, HANGUL) for form in ("NFC", "NFD")),
-]
-ODD = "it's #1? 100%41; [a]{b,c} a+b \\ " + unicodedata.normalize("NFD", HANGUL)
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 
 

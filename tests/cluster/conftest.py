@@ -21,8 +21,8 @@ from matching_spark.config import Cache
 from matching_spark.knn.similarity import unit
 from matching_spark.search.request import Vectors
 from matching_spark.spark.cluster import Cluster, down, up
-from tests import brute
 from tests.cluster import guardian
+from tests.support import brute
 
 CACHE = Path(Cache().folder)
 COMMAND = (sys.executable, "-m", "matching_spark.main")

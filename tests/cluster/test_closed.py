@@ -17,8 +17,8 @@ from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.conf import project_conf_dir, read_conf
 from tests.cluster.conftest import CACHE, COMMAND, client
-from tests.listening import Listener, beyond_loopback, listeners, watched
-from tests.test_loopback import needs_root, tried
+from tests.support.another_user import needs_root, tried
+from tests.support.listening import Listener, beyond_loopback, listeners, watched
 
 pytestmark = pytest.mark.cluster
 # A job that leaves a file behind when it runs.

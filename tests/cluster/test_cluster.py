@@ -27,8 +27,8 @@ from matching_spark.search.request import Vectors
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import fetch
-from tests import brute
 from tests.cluster.conftest import CACHE, COMMAND, client, run
+from tests.support import brute
 
 TABLE = "lostfound"
 IDS = list[tuple[str, float]]

@@ -18,8 +18,8 @@ from matching_spark.spark.files import read_parquet
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from tests.cluster.conftest import assert_holds, client, held, run, vectors, write
-from tests.races.test_races import properties, writers
-from tests.test_places import NAMES, ODD
+from tests.support.names import NAMES, ODD
+from tests.support.writers import properties, writers
 
 pytestmark = pytest.mark.cluster
 # HDFS itself takes no colon in a name.

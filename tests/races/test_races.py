@@ -6,10 +6,7 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +20,10 @@ from matching_spark.knn.similarity import unit
 from matching_spark.matching import decisions
 from matching_spark.table.compact import compact
 from matching_spark.table.writer_lock import FILE, WRITER
-from tests.test_table import write_vectors
+from tests.support.vectors import write_vectors
+from tests.support.writers import Writer, properties, writers
 
 pytestmark = pytest.mark.races
-COMMITTER = Path(__file__).parent / "committer.py"
 POSTS = 60  # of each name
 
 
@@ -49,68 +46,9 @@ def slow_renames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     if compiler is None:
         pytest.skip("slow renames are a library that a C compiler makes: there is none")
     library = tmp_path_factory.mktemp("slow") / "slow.so"
-    source = str(COMMITTER.with_name("slow.c"))
+    source = str(Path(__file__).with_name("slow.c"))
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), source, "-ldl"], check=True)
     return {"LD_PRELOAD": str(library), "SLOW_RENAME_MS": "200"}
-
-
-class Writer:
-    """A process that commits."""
-
-    def __init__(self, uri: str, name: str, count: int, what: str, env: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(COMMITTER), uri, name, str(count), what],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | env | {"PYTHONPATH": str(COMMITTER.parents[2])},
-            text=True,
-            start_new_session=True,
-        )
-
-    def ready(self) -> "Writer":
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-        return self
-
-    def go(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def acknowledged(self) -> list[str]:
-        """What it was told is stored, once it has ended, however it did."""
-        assert self.process.stdout is not None
-        told = self.process.stdout.read().split()
-        self.process.wait()
-        return told
-
-    def end(self) -> None:
-        """It and its JVM, whatever state they are in."""
-        for each in (self.process.stdin, self.process.stdout):
-            assert each is not None
-            each.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-@contextmanager
-def writers(
-    uri: str, names: str, count: int, what: str, env: dict[str, str] | None = None
-) -> Iterator[list[Writer]]:
-    started = [Writer(uri, name, count, what, env or {}) for name in names]
-    try:
-        for each in started:
-            each.ready()
-        yield started
-    finally:
-        for each in started:
-            each.end()
-
-
-def properties(uri: str) -> set[str]:
-    known = PostsTable.open(uri).metadata.properties
-    return {name.removeprefix("test.") for name in known if name.startswith("test.")}
 
 
 def closed(uri: str) -> set[str]:

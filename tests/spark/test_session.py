@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark.spark.conf import conf_dir, read_conf
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHOW = """
 import json, sys
 from matching_spark.spark.conf import conf_dir

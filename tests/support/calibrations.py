@@ -16,7 +16,7 @@ from matching_spark.score.ranking import (
     bigrams,
     pattern,
 )
-from tests import brute
+from tests.support import brute
 
 DAY = dt.date(2026, 11, 1)
 

@@ -16,7 +16,7 @@ from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, re
 from matching_spark.evaluation.learn import learn, precise, probabilities
 from matching_spark.evaluation.metrics import Measured, _draws, evaluate, reliability
 from matching_spark.score.ranking import COMPONENTS, FACTS, VECTORS, Facts
-from tests.calibrations import probability, random_calibration
+from tests.support.calibrations import probability, random_calibration
 
 
 def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:

@@ -18,9 +18,9 @@ from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pendi
 from matching_spark.matching.decisions import decide
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.score.calibration import FILE, save
-from tests.calibrations import random_calibration
-from tests.servers import Answer, Asked, serving
-from tests.test_match import Posts, ingest
+from tests.support.calibrations import random_calibration
+from tests.support.posts import Posts, ingest
+from tests.support.servers import Answer, Asked, serving
 
 SECRET = "s3cret"
 ALERT = Alert("lost1", ("found1",), '{"lost_id": "lost1"}')

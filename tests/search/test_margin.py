@@ -31,8 +31,8 @@ from matching_spark.shards.cache import ShardCache, Space
 from matching_spark.shards.ivf_index import Cells, sort_by_cell
 from matching_spark.shards.shard import EPOCH, DataFile, load
 from matching_spark.similarity_engine import RUNNERS
-from tests import brute
-from tests.test_exact import write_file
+from tests.support import brute
+from tests.support.shards import write_file
 
 DIMENSION, DIRECTIONS = 64, 12  # as few as heads need
 LOST, GRACE = dt.date(2026, 11, 20), 3

@@ -16,7 +16,7 @@ from matching_spark.ingest.reembed import reembed
 from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 
-OTHER = Path(__file__).parent / "golden" / "siglip"
+OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from matching_spark.matching.duplicates import duplicates
 from matching_spark.matching.retention import expiring
 from matching_spark.score.calibration import FILE, save
 from matching_spark.sources import read_posts
-from tests.calibrations import random_calibration
+from tests.support.calibrations import random_calibration
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from matching_spark.embed.hub import resolve
 from matching_spark.embed.photos import open_reduced
 from matching_spark.embed.preprocess import Preprocess
 from matching_spark.errors import ModelError
-from tests.odd import TEXTS, odd_images
-from tests.servers import Hub, hub_environment, serving_hub
+from tests.support.odd import TEXTS, odd_images
+from tests.support.servers import Hub, hub_environment, serving_hub
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize("name", ["siglip", "xlmr"])

@@ -48,3 +48,8 @@ def search(
     scored = [(post.post_id, score(post, query, metric)) for post in posts]
     kept = [(i, s) for i, s in scored if s is not None and (threshold is None or s >= threshold)]
     return sorted(kept, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+
+def stable(want: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Brute force's order, where its own rounding (1e-15) did not decide between equals."""
+    return sorted(((i, round(value, 9)) for i, value in want), key=lambda p: (-p[1], p[0]))

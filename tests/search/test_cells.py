@@ -32,7 +32,7 @@ from matching_spark.shards.ivf_index import (
     train,
 )
 from matching_spark.shards.shard import read
-from tests.calibrations import random_calibration
+from tests.support.calibrations import random_calibration
 
 DIMENSION, COUNT, CELLS = 16, 600, 24
 FOUND = Filters(kind="found")

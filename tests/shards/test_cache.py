@@ -18,8 +18,8 @@ from matching_spark.search.scan import scan
 from matching_spark.shards import cache
 from matching_spark.shards.cache import ShardCache, Space
 from matching_spark.shards.shard import DataFile, Shard, alive, read
-from tests import brute
-from tests.test_exact import DIMENSION, write_file
+from tests.support import brute
+from tests.support.shards import DIMENSION, write_file
 
 SPACE = Space("m", DIMENSION)
 
@@ -163,7 +163,7 @@ FULL = """
 import os, resource, signal, sys
 import fsspec, pyarrow.parquet  # while this Python may still read its own library
 from pathlib import Path
-from tests.test_cache import *
+from tests.shards.test_cache import *
 from matching_spark.shards.shard import DataFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 file = DataFile(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), (sys.argv[4],))
@@ -193,7 +193,7 @@ def test_a_full_disk_and_a_read_only_folder_cost_time_only(
     arguments = [file.uri, str(file.records), str(file.size_bytes), *file.deletes, str(folder), who]
     done = subprocess.run(
         [sys.executable, "-c", FULL, *arguments],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
     )

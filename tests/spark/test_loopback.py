@@ -14,10 +14,10 @@ import pytest
 
 from matching_spark.demo.world import World
 from matching_spark.spark import loopback
-from tests import stranger
-from tests.listening import Listener, beyond_loopback, listeners, tree, watched
+from tests.support.another_user import needs_root, tried
+from tests.support.listening import Listener, beyond_loopback, listeners, tree, watched
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MAIN = [sys.executable, "-m", "matching_spark.main"]
 FEW = ("--conf", "spark.sql.shuffle.partitions=2")
 # A session with a worker, held until stdin closes; under a umask that keeps nobody out.
@@ -91,17 +91,6 @@ def held(**conf: str) -> Iterator[tuple[dict[str, Any], set[Listener]]]:
             yield json.loads(running.stdout.readline()), listeners(tree(running.pid))
         finally:
             running.communicate()
-
-
-def tried(file: str, *targets: str) -> dict[str, Any]:
-    """What another user gets of them."""
-    command = [sys.executable, stranger.__file__, file, *targets]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    answers: dict[str, Any] = json.loads(done.stdout)
-    return answers
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 
 @needs_root

@@ -19,7 +19,7 @@ from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.lost112 import Seen, parse
 from matching_spark.sources.lost112_api import Lost112Api
 from matching_spark.sources.lost112_photos import check_address, with_photos
-from tests.servers import Answer, Asked, serving
+from tests.support.servers import Answer, Asked, serving
 
 KEY = "a+b/c=="
 SINCE, UNTIL = dt.date(2026, 11, 1), dt.date(2026, 11, 7)

@@ -23,7 +23,8 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.search.request import Vectors
 from matching_spark.table.commits import CONFLICTS, Overtaken, retry
-from tests import brute
+from tests.support import brute
+from tests.support.vectors import write_vectors
 
 DIMENSION = 32
 COUNT = 400
@@ -40,13 +41,6 @@ class Imported:
         self.open = [
             brute.Plain(f"p{i:04d}", vectors[i : i + 1], None) for i in range(len(vectors))
         ]
-
-
-def write_vectors(path: Path, ids: list[str], vectors: np.ndarray, **columns: list[object]) -> None:
-    table = pa.table(
-        {"post_id": ids, "vector": pa.array(list(vectors), pa.list_(pa.float32())), **columns}
-    )
-    pq.write_table(table, path, row_group_size=150)
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache, Space
 from matching_spark.shards.ivf_index import sort_by_cell, train
 from matching_spark.shards.shard import load
-from tests import brute
-from tests.test_exact import write_file
+from tests.support import brute
+from tests.support.shards import write_file
 
 D = MOST * STEP  # the smallest dimension that can have heads
 

@@ -8,14 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark.domain.posts import Filters
-from matching_spark.domain.schema import METADATA
 from matching_spark.errors import StorageError
 from matching_spark.knn.candidates import shortlist
 from matching_spark.knn.matmul import MATMUL, columns_of, product
@@ -25,61 +22,8 @@ from matching_spark.search.rerank import decide, merged
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.shard import DataFile, load, pack
-from tests import brute
-
-DIMENSION = 8
-PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
-
-
-def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataFile:
-    """Posts as a data file of the table, and their deletes as a position delete file."""
-    rows = []
-    for post in posts:
-        row: dict[str, object] = dict.fromkeys(METADATA, "")
-        photos = [
-            {"uri": f"{post.post_id}/{i}", "sha256": "", "vector": v.astype("<f4").tobytes()}
-            for i, v in enumerate(post.photos)
-        ]
-        text = None if post.text is None else post.text.astype("<f4").tobytes()
-        rows.append(
-            row
-            | {
-                "post_id": post.post_id,
-                "kind": "found",
-                "status": "open",
-                "happened_on": post.day,
-                "photos": photos,
-                "text_vector": text,
-            }
-        )
-    schema = pa.schema(
-        [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
-        + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
-    )
-    pq.write_table(pa.Table.from_pylist(rows, schema), path)
-    gone = [i for i, post in enumerate(posts) if post.post_id in deleted]
-    deletes = path.with_suffix(".deletes")
-    other = [str(path) + ".other"]  # a delete of another file must not be taken for ours
-    pq.write_table(
-        pa.table({"file_path": [str(path)] * len(gone) + other, "pos": [*gone, 0]}), deletes
-    )
-    return DataFile(str(path), len(posts), path.stat().st_size, (str(deletes),))
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[brute.Plain], list[int], set[str]]:
-    """Posts with 0 to 4 photos, many of them alike, a split into files, and deleted ids."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    count = draw(st.integers(1, 40))
-    pool = unit(rng.normal(size=(draw(st.integers(1, 12)), DIMENSION)))
-    posts = []
-    for i in rng.permutation(count):
-        photos = pool[rng.integers(len(pool), size=draw(st.integers(0, 4)))]
-        text = pool[rng.integers(len(pool))] if draw(st.booleans()) else None
-        posts.append(brute.Plain(f"p{i:03d}", photos, text))
-    splits = draw(st.lists(st.integers(0, count), max_size=4))
-    deleted = {p.post_id for p in posts if rng.random() < 0.2}
-    return posts, sorted(splits), deleted
+from tests.support import brute
+from tests.support.shards import DIMENSION, worlds, write_file
 
 
 @settings(max_examples=60, deadline=None)
@@ -118,7 +62,7 @@ def test_any_split_gives_brute_force(
         got = merged(parts, request)[0]
     alive = [post for post in posts if post.post_id not in deleted]
     everything = brute.search(alive, query, len(posts), threshold, metric)
-    want = _stable(everything)[:k]
+    want = brute.stable(everything)[:k]
     if threshold is None or all(abs(s - threshold) > 1e-9 for _, s in everything):
         if asked != "both":  # means of the same numbers in another order differ in the last bit
             assert [m.post_id for m in got] == [i for i, _ in want]
@@ -128,11 +72,6 @@ def test_any_split_gives_brute_force(
         np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
     assert sum(part.searched for part in parts) == len(alive)
     assert [m.rank for m in got] == list(range(1, len(got) + 1))
-
-
-def _stable(want: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Brute force's order, where its own rounding (1e-15) did not decide between equals."""
-    return sorted(((i, round(value, 9)) for i, value in want), key=lambda p: (-p[1], p[0]))
 
 
 def test_ties_go_to_the_smaller_id(tmp_path: Path) -> None:
@@ -228,7 +167,7 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
                 usable = [p for p in alive if first[i] is None or days[p] >= first[i]]
                 want = brute.search([posts[p] for p in usable], query, len(posts), 0.2)
                 for hits in exact:
-                    assert [h.post_id for h in hits[i]] == [w for w, _ in _stable(want)[:7]]
+                    assert [h.post_id for h in hits[i]] == [w for w, _ in brute.stable(want)[:7]]
                 # With cells: the same of those that are best by what the cells reach of them.
                 at = reached(sorted_shard.photos, cells.photos, vectors[i], 3)
                 owner, row = sorted_shard.photos.owners[at], sorted_shard.photos.vectors[at]
@@ -242,7 +181,7 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
                 least = best[:7][-1][1] - 1e-6 if best else 0.2
                 near = [posts[int(name[1:])] for name, score in best if score >= least]
                 want = brute.search(near, query, 700, 0.2)
-                assert [h.post_id for h in few[i]] == [w for w, _ in _stable(want)[:7]]
+                assert [h.post_id for h in few[i]] == [w for w, _ in brute.stable(want)[:7]]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))

@@ -34,9 +34,9 @@ from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.shard import DataFile, load
-from tests import brute
-from tests.calibrations import components, probability, random_calibration, random_facts
-from tests.test_exact import DIMENSION, _stable, worlds, write_file
+from tests.support import brute
+from tests.support.calibrations import components, probability, random_calibration, random_facts
+from tests.support.shards import DIMENSION, worlds, write_file
 
 
 def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) -> None:
@@ -108,7 +108,7 @@ def test_any_split_gives_brute_force(
         want = sorted(scored, key=lambda pair: (-pair[1], pair[0]))
         if any(0 < abs(a[1] - b[1]) < 1e-6 for a, b in itertools.pairwise(want)):
             want = [(m.post_id, m.score) for m in got] if len(got) == min(k, len(want)) else want
-        assert [m.post_id for m in got] == [p for p, _ in _stable(want)][:k]
+        assert [m.post_id for m in got] == [p for p, _ in brute.stable(want)][:k]
         for match in got:
             assert match.score == pytest.approx(each[match.post_id], abs=1e-6)
             assert match.components == pytest.approx(pairs[match.post_id], abs=1e-6)
