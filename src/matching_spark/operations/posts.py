@@ -83,7 +83,7 @@ def close(
 ) -> Closed:
     """Give posts another state: from the next snapshot on only open ones are found.
 
-    An id that there is not is not counted as changed. Raises InputError for an unknown state.
+    Raises InputError naming the ids that there are not, or for an unknown state.
     """
     check("status", status, STATUSES)
     with writing(settings, spark=spark) as table:
