@@ -28,6 +28,7 @@ from matching_spark.demo.world import draw_world
 from matching_spark.embed.photos import encode_photo, open_photo, open_reduced, photo_sha256
 from matching_spark.ingest.staging import Item, Staging, embedder
 from matching_spark.knn.similarity import Float32
+from matching_spark.progress import SILENT
 
 VIT = ROOT / "benchmarks" / "models" / "ViT-B-32"
 TORCH = ROOT / ".venv-torch" / "bin" / "python"
@@ -102,7 +103,7 @@ class Pipeline:
 
     def spark(self, session: SparkSession, tasks: int) -> None:
         shutil.rmtree(self.kept, ignore_errors=True)
-        staging = Staging(session, str(self.folder), self.model, "bench", lambda *_: None)
+        staging = Staging(session, str(self.folder), self.model, "bench", SILENT)
         rdd = session.sparkContext.parallelize(self.todo, tasks)
         staging.embed("photos", rdd, len(self.todo))
         staging.clear()

@@ -53,7 +53,7 @@ def stored(
         (["search", "--text", "a", "--output", "r.pdf"], 2, ".json, .csv, .html"),
         (["search", "--nothing"], 2, "--nothing"),
         (["ingest", ".", "--kind", "stolen"], 2, "choose one of lost, found"),
-        (["ingest", "."], 2, "--kind lost or found"),
+        (["ingest", "."], 2, "name its kind, lost or found (--kind)"),
         (["ingest", "/no/such/place", "--kind", "lost"], 3, "there is no /no/such/place"),
         (["close", "a", "--as", "gone"], 2, "choose one of open, claimed"),
         (["status", "--table", "/no/table"], 3, "`matching-spark ingest` makes one"),

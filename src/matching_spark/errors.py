@@ -15,9 +15,17 @@ log = logging.getLogger(__name__)
 
 
 class MatchingError(Exception):
-    """What this project raises on purpose; the message says what to do next."""
+    """What this project raises on purpose; the message says what to do next.
+
+    argument: the name of the argument or setting at fault, where there is one; whoever called says
+    it in its own words, the command line as a flag.
+    """
 
     exit_code = 1
+
+    def __init__(self, *text: object, argument: str | None = None) -> None:
+        super().__init__(*text)
+        self.argument = argument
 
 
 class UsageError(MatchingError):

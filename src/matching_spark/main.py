@@ -9,9 +9,8 @@ from types import FrameType
 import typer
 
 from matching_spark.cli.app import app
-from matching_spark.cli.options import errors
+from matching_spark.cli.options import sentence, stderr
 from matching_spark.errors import MatchingError
-from matching_spark.log import masked
 
 log = logging.getLogger("matching_spark")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -29,7 +28,7 @@ def run() -> None:
         code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
     except MatchingError as error:
         log.debug("failed", exc_info=True)
-        errors.print(f"matching-spark: {masked(str(error))}", markup=False)
+        stderr.print(f"matching-spark: {sentence(error)}", markup=False)
         code = error.exit_code
     except typer.Exit as error:
         code = error.exit_code
@@ -42,10 +41,10 @@ def run() -> None:
         # click's usage errors show themselves; anything else is a bug and keeps its traceback.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        errors.print(f"matching-spark: {error.format_message()}", markup=False)
+        stderr.print(f"matching-spark: {error.format_message()}", markup=False)
         code = 2
     if code == INTERRUPTED:
-        errors.print("matching-spark: stopped; what was acknowledged is stored, run it again")
+        stderr.print("matching-spark: stopped; what was acknowledged is stored, run it again")
     log.info("done in %.1f s, exit %d", time.perf_counter() - start, code)
     sys.exit(code)
 

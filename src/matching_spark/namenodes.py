@@ -13,6 +13,17 @@ PORT = 8020  # Hadoop's default of a NameNode's RPC port
 Address = tuple[str, int]
 
 
+def heed_conf_dir(folder: str | None) -> None:
+    """Let this process and its children find Hadoop's configuration there; None changes nothing.
+
+    The one place that writes HADOOP_CONF_DIR. It has to be the environment: the HDFS client, the
+    JVM and this module read it there. Called before any of them looks: where the command line has
+    its settings, and where Spark is started by settings.
+    """
+    if folder:
+        os.environ["HADOOP_CONF_DIR"] = folder
+
+
 def same_authority(one: str, other: str) -> bool:
     """Whether two authorities ('': Hadoop's default one) name a NameNode in common.
 

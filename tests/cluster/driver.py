@@ -14,6 +14,7 @@ from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
 from matching_spark.ingest import vector_batches
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.progress import Silent
 from matching_spark.table import compact
 
 CONF = {
@@ -50,13 +51,14 @@ def main(action: str, point: str, uri: str, source: str) -> None:
         around(compact._Compact, name, point)
     vector_batches.TASK_BYTES = 1
 
-    def progress(what: str, done: int, total: int) -> None:
-        if point == "staged" and done:
-            die()
+    class Dying(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if point == "staged" and done:
+                die()
 
     spark = start_session(Settings(spark=Spark(conf=CONF)))
     if action == "ingest":
-        ingest_vectors(source, uri, spark, "found", Hadoop(), progress=progress)
+        ingest_vectors(source, uri, spark, "found", Hadoop(), progress=Dying())
     else:
         compact.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))
     print("done")

@@ -15,7 +15,7 @@ import pytest
 
 from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
-from matching_spark.spark.session import project_conf_dir, read_conf
+from matching_spark.spark.conf import project_conf_dir, read_conf
 from tests.cluster.conftest import CACHE, COMMAND, client
 from tests.support.another_user import needs_root, tried
 from tests.support.listening import Listener, beyond_loopback, listeners, watched

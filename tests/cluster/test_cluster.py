@@ -22,6 +22,7 @@ from matching_spark import (
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
+from matching_spark.progress import SILENT
 from matching_spark.search.request import QueryItem
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, down, up
@@ -168,7 +169,7 @@ def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.jar").write_bytes(b"not the jar")
     with pytest.raises(StorageError, match="it is not used"):
-        fetch("a/b.jar", "0" * 64, tmp_path / "cache", f"file://{tmp_path}", lambda what: None)
+        fetch("a/b.jar", "0" * 64, tmp_path / "cache", f"file://{tmp_path}", SILENT)
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 

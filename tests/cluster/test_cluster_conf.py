@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from matching_spark.spark import cluster_conf
-from matching_spark.spark.session import project_conf_dir, read_conf
+from matching_spark.spark.conf import project_conf_dir, read_conf
 
 SECRET = "spark.authenticate.secret"
 

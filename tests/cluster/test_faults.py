@@ -37,7 +37,7 @@ from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, up
-from matching_spark.spark.session import conf_dir, read_conf
+from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.table.compact import compact
 from tests.cluster.conftest import (
     CACHE,

@@ -30,7 +30,7 @@ def cosines(clip: ClipModel, data: bytes) -> list[float]:
     """Of the whole photo's vector with: its bytes', the opened photo's, the kept one's."""
     whole = open_reduced(data, lambda size: 1)[0]
     want = clip.embed_pixels([clip.preprocess(whole)])[0]
-    three = [data, Image.open(io.BytesIO(data)), open_photo(data)]
+    three: list[bytes | Image.Image] = [data, Image.open(io.BytesIO(data)), open_photo(data)]
     return [float(vector @ want) for vector in clip.embed_images(three)]
 
 

@@ -21,6 +21,7 @@ from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngi
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.pipeline import Report, ingest_posts
+from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
 
@@ -88,11 +89,12 @@ def test_a_post_closed_while_it_is_embedded_stays_closed(
     other = PostsTable.open(stored, spark.newSession(), Hadoop())
     closed: list[int] = []
 
-    def close(what: str, done: int, total: int) -> None:
-        closed.append(other.set_status([row["post_id"]], "claimed"))
+    class Closing(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            closed.append(other.set_status([row["post_id"]], "claimed"))
 
     table = PostsTable.open(stored, spark, Hadoop())
-    assert ingest_posts(read_posts(str(changed)), table, clip, close).accepted == 1
+    assert ingest_posts(read_posts(str(changed)), table, clip, Closing()).accepted == 1
     assert sum(closed) == 1
     post = table.frame().where(f"post_id = '{row['post_id']}'").select("title", "status").collect()
     assert [tuple(p) for p in post] == [("다시 고친 제목", "claimed")]

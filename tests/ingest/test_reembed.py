@@ -14,6 +14,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
+from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
 
@@ -65,20 +66,22 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
     expected = hits_of(SimilarityEngine(table, "memory", clip, cache=Cache()), [query])
     old_snapshot = table.snapshot
 
-    def meanwhile(what: str, done: int, total: int) -> None:
-        if (what, done) != ("passes", 1):
-            return
-        now = PostsTable.open(table.uri, spark, Hadoop())
-        # The branch is there, and nobody sees it.
-        assert hits_of(SimilarityEngine(now, "memory", clip, cache=Cache()), [query]) == expected
-        now.set_status([first], "withdrawn")
-        posts = [
-            Post("new", "found", "지갑", title="빨간 지갑"),
-            Post(second, changed["kind"], changed["category"], title="다시 쓴 제목"),
-        ]
-        assert ingest_posts(posts, now, clip).accepted == 2
+    class Meanwhile(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if (what, done) != ("passes", 1):
+                return
+            now = PostsTable.open(table.uri, spark, Hadoop())
+            # The branch is there, and nobody sees it.
+            engine = SimilarityEngine(now, "memory", clip, cache=Cache())
+            assert hits_of(engine, [query]) == expected
+            now.set_status([first], "withdrawn")
+            posts = [
+                Post("new", "found", "지갑", title="빨간 지갑"),
+                Post(second, changed["kind"], changed["category"], title="다시 쓴 제목"),
+            ]
+            assert ingest_posts(posts, now, clip).accepted == 2
 
-    report = reembed(table, other, meanwhile)
+    report = reembed(table, other, Meanwhile())
     assert report.passes == 2
     assert_holds(table, other)
     after = {row["post_id"]: row for row in table.frame().collect()}
@@ -91,7 +94,7 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
 
     engine = SimilarityEngine(table, "memory", other, cache=Cache())
     assert hits_of(engine, [Query(text="빨간 지갑")], where=Filters(kind="found"))[0]
-    with pytest.raises(ModelError, match="reembed --model small-clip"):
+    with pytest.raises(ModelError, match="reembed this one with small-clip"):
         SimilarityEngine(table, "memory", clip, cache=Cache())
     assert old_snapshot not in table.snapshots
     assert not list(Path(table.uri).glob("staging/*/*"))
@@ -102,12 +105,13 @@ def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
 ) -> None:
     snapshot = table.snapshot
 
-    def cut(what: str, done: int, total: int) -> None:
-        if what == "passes":
-            raise KeyboardInterrupt
+    class Cut(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if what == "passes":
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reembed(table, other, cut)
+        reembed(table, other, Cut())
     table.refresh()
     assert (table.snapshot, table.model) == (snapshot, clip.name)
     report = reembed(table, other)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from matching_spark.cli.views import to_table
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.errors import UsageError
-from matching_spark.operations.output import to_csv, to_html, to_json, to_table, write_output
+from matching_spark.operations.output import to_csv, to_html, to_json, write_output
 from matching_spark.storage import write_file
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
-from matching_spark.cli.index import described
 from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.facts import Facts
 from matching_spark.errors import StorageError
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import VectorSet, unit
 from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.operations.index import described
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.ivf_index import (
     NEIGHBOURS,
@@ -197,14 +197,14 @@ def test_who_was_answered_and_asks_again_waits_for_nobody(
 def test_cells_say_when_they_are_torn_gone_or_outgrown(table: PostsTable) -> None:
     state = described(table)
     assert state is not None
-    assert (state["photos"], state["advice"]) == (CELLS, None)
-    cells = load_cells(state["uri"])
+    assert (state.photos, state.advice) == (CELLS, None)
+    cells = load_cells(state.uri)
     uri = save_cells(replace(cells, rows=COUNT // 10), f"{table.uri}/cells")
     original = table.space.cells
     table.set_cells(uri)
     grown = described(table)
     assert grown is not None
-    assert "outgrown" in grown["advice"]
+    assert "outgrown" in str(grown.advice)
     table.set_cells(str(original))
     assert Cells.from_bytes(cells.to_bytes()).photos.tolist() == cells.photos.tolist()
     load_cells.cache_clear()

@@ -30,7 +30,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert {p.post_id for p in posts} == {"a.png", "a.JPG", "역/지갑.jpeg", "가방.png"}
     assert all(Path(p.photos[0]).is_file() for p in posts)
     assert [(r.post_id, r.reason) for r in rejects] == [("memo.txt", "unsupported-format")]
-    with pytest.raises(UsageError, match="--kind lost or found"):
+    with pytest.raises(UsageError, match="name its kind, lost or found"):
         read(folder)
 
 

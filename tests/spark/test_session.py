@@ -12,12 +12,13 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.spark.session import conf_dir, read_conf
+from matching_spark.spark.conf import conf_dir, read_conf
 
 ROOT = Path(__file__).parents[2]
 SHOW = """
 import json, sys
-from matching_spark.spark.session import session, conf_dir
+from matching_spark.spark.conf import conf_dir
+from matching_spark.spark.session import session
 from matching_spark.config import Settings
 with session(Settings()) as spark:
     print(json.dumps({"dir": str(conf_dir()), **dict(spark.sparkContext.getConf().getAll())}))

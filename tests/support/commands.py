@@ -18,7 +18,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import main
-from matching_spark.operations import tour
 from matching_spark.spark import session
 
 
@@ -44,8 +43,7 @@ def command(
     ):
         patch.setattr(sys, "argv", ["matching-spark", *map(str, arguments)])
         patch.chdir(cwd or Path.cwd())
-        for module in (session, tour):  # commands import it when they run, the tour at its start
-            patch.setattr(module, "session", _given(spark))
+        patch.setattr(session, "session", _given(spark))  # imported when a command starts Spark
         with pytest.raises(SystemExit) as ended:
             main.run()
     assert isinstance(ended.value.code, int)

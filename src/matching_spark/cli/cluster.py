@@ -6,23 +6,24 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from matching_spark import operations
 from matching_spark.cli.options import (
     JsonOption,
     Run,
     SettingsOption,
     VerboseOption,
     begin,
-    errors,
     one_of,
+    stderr,
+    terminal,
 )
-from matching_spark.errors import InputError
 
-app = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)
+cluster = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)
 FolderOption = Annotated[Path, typer.Option(help="Where its data, logs and state lie.")]
 FOLDER = Path("cluster")
 
 
-@app.command()
+@cluster.command()
 def up(
     folder: FolderOption = FOLDER,
     manager: Annotated[str, typer.Option(help="standalone or yarn.")] = "standalone",
@@ -36,31 +37,27 @@ def up(
 ) -> None:
     """Start HDFS and Spark (or YARN) on loopback; again, what has died of them."""
     run = begin(None, None, settings_file, as_json, verbose)
-    from matching_spark.spark import cluster
-
-    started = cluster.up(
-        folder,
-        Path(run.settings.cache.folder),
-        manager=one_of("--manager", manager, cluster.MANAGERS),
-        datanodes=datanodes,
-        workers=workers,
-        worker_cores=worker_cores,
-        worker_memory=worker_memory,
-        maven=run.settings.hadoop.maven,
-        progress=lambda what: errors.print(f"{what} ..."),
-    )
+    with terminal() as progress:
+        made_of = operations.cluster.Size(
+            one_of("--manager", manager, operations.cluster.MANAGERS),
+            datanodes,
+            workers,
+            worker_cores,
+            worker_memory,
+        )
+        started = operations.cluster.up(run.settings, folder, made_of, progress)
     _show(run, started.to_dict())
-    errors.print(
+    stderr.print(
         f"use it: export SPARK_CONF_DIR={started.spark_conf} HADOOP_CONF_DIR={started.hadoop_conf} "
         f"MATCHING_TABLE={started.hdfs}/lostfound MATCHING_SPARK__MASTER={started.master}"
     )
     others = "HDFS believes any user name: others who may log in here can change what lies there"
     if started.master == "yarn":
         others = f"{others}, and YARN too: they can run programs as you"
-    errors.print(f"{others}; for data that matter use a cluster with Kerberos")
+    stderr.print(f"{others}; for data that matter use a cluster with Kerberos")
 
 
-@app.command()
+@cluster.command()
 def status(
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
@@ -68,15 +65,10 @@ def status(
 ) -> None:
     """What runs, its pages and its logs."""
     run = begin(None, None, None, as_json, verbose)
-    from matching_spark.spark.cluster import Cluster
-
-    state = Cluster.load(folder.resolve())
-    if state is None:
-        raise InputError(f"there is no cluster in {folder}; `matching-spark cluster up` starts one")
-    _show(run, state.to_dict())
+    _show(run, operations.cluster.status(folder).to_dict())
 
 
-@app.command()
+@cluster.command()
 def down(
     folder: FolderOption = FOLDER,
     delete: Annotated[bool, typer.Option("--delete", help="Its data and logs too.")] = False,
@@ -85,13 +77,11 @@ def down(
 ) -> None:
     """Stop it; its data stay for the next time unless --delete."""
     run = begin(None, None, None, as_json, verbose)
-    from matching_spark.spark import cluster
-
-    stopped = cluster.down(folder, delete)
+    done = operations.cluster.down(folder, delete)
     view = Table("stopped")
-    for name in stopped:
+    for name in done.stopped:
         view.add_row(name)
-    run.emit({"stopped": stopped, "folder": str(folder), "deleted": delete}, view)
+    run.emit(done.to_dict(), view)
 
 
 def _show(run: Run, state: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -13,15 +12,18 @@ from typing import Annotated, Any, TypeVar, get_type_hints, overload
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from matching_spark.config import Origin, Settings, load_settings
-from matching_spark.errors import UsageError
-from matching_spark.log import new_run_id, setup_logging
+from matching_spark.errors import InputError, MatchingError, UsageError
+from matching_spark.log import masked, new_run_id, setup_logging
+from matching_spark.namenodes import heed_conf_dir
+from matching_spark.progress import Progress
 
 T = TypeVar("T", bound=str)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfOption = Annotated[
     list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
@@ -79,8 +81,7 @@ def begin(
         given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
     settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
     setup_logging(settings.logging, new_run_id())
-    if settings.hadoop.conf_dir:  # where the HDFS client and the JVM look for it
-        os.environ["HADOOP_CONF_DIR"] = settings.hadoop.conf_dir
+    heed_conf_dir(settings.hadoop.conf_dir)
     return Run(settings, origins, as_json or not sys.stdout.isatty())
 
 
@@ -138,23 +139,60 @@ def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Any]:
-    """A function (what, done, total) that draws bars on stderr, where that is a terminal."""
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    tasks: dict[str, Any] = {}
+def flags_named() -> Iterator[None]:
+    """What the check of an argument says is wrong usage of the flag of its name."""
+    try:
+        yield
+    except InputError as error:
+        raise UsageError(f"--{error}") from None
 
-    def update(what: str, done: int, total: int) -> None:
-        if what not in tasks:
-            tasks[what] = bars.add_task(what, total=total)
-        bars.update(tasks[what], completed=done, total=total)
 
-    with bars:
-        yield update
+def sentence(error: MatchingError) -> str:
+    """What went wrong, no secret in it, and the flag that says otherwise where there is one."""
+    flag = f" (--{error.argument.replace('_', '-')})" if error.argument else ""
+    return f"{masked(str(error))}{flag}"
+
+
+class Terminal:
+    """Progress on stderr: sentences, and bars below them where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._tasks: dict[str, Any] = {}
+
+    def say(self, what: str) -> None:
+        """A sentence, which ends the bars before it."""
+        self.close()
+        stderr.print(what, markup=False, emoji=False)
+
+    def count(self, what: str, done: int, total: int) -> None:
+        if self._bars is None:
+            self._bars = Bars(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=stderr,
+                transient=True,
+                disable=not stderr.is_terminal,
+            )
+            self._bars.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars, self._tasks = None, {}
+
+
+@contextmanager
+def terminal() -> Iterator[Progress]:
+    """Progress for one command; no bar is left of it."""
+    shown = Terminal()
+    try:
+        yield shown
+    finally:
+        shown.close()

@@ -1,14 +1,29 @@
-"""matching-spark ingest, close and withdraw: what changes the posts of a table."""
+"""matching-spark ingest, decide, close, withdraw, duplicates: what people bring, and say of it."""
 
-from typing import Annotated
+import getpass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from matching_spark.cli.options import Common, errors, on_a_table, one_of, progress_bar
-from matching_spark.errors import UsageError
+from matching_spark import operations
+from matching_spark.cli.options import (
+    Common,
+    Run,
+    flags_named,
+    on_a_table,
+    one_of,
+    terminal,
+)
+from matching_spark.domain.posts import KINDS, STATUSES, Filters, parse_date
+from matching_spark.errors import InputError, UsageError
+from matching_spark.sources import FORMATS
 
-CLOSED_AT_ONCE = 2000  # ids in one UPDATE
+if TYPE_CHECKING:
+    from matching_spark.matching.decisions import Verdict
+    from matching_spark.operations.posts import Closed
+
+VERDICTS: dict[str, "Verdict"] = {"confirm": "confirmed", "reject": "rejected"}
 
 
 @on_a_table
@@ -36,43 +51,17 @@ def ingest(
 ) -> None:
     """Take in posts and their photos, or vectors made elsewhere; run it again at any time."""
     run = common.begin(model={"name": model})
-    from matching_spark.domain.posts import KINDS
-    from matching_spark.sources import FORMATS, detect_format, read_posts
-
     wanted = one_of("--kind", kind, KINDS)
-    format = one_of("--format", format, FORMATS) or detect_format(source)
-    hadoop = run.settings.hadoop
-    portal = None
-    if format == "lost112":
-        from matching_spark.cli.lost112 import Portal
-
-        portal = Portal(run, source, wanted, since, until)
-        posts = portal.posts()
-    elif since or until:
-        raise UsageError("--since and --until are for `ingest api --format lost112`")
-    elif format != "parquet":
-        posts = read_posts(source, format, wanted)
-    from matching_spark.embed.clip import ClipModel
-    from matching_spark.ingest.pipeline import default_rejects, ingest_posts, write_rejects
-    from matching_spark.ingest.vector_import import ingest_vectors
-    from matching_spark.spark.session import session
-    from matching_spark.storage import absolute
-    from matching_spark.table.posts_table import PostsTable
-
-    uri = run.table_uri
-    errors.print("starting Spark ...")
-    with session(run.settings) as spark, progress_bar() as progress:
-        if format == "parquet":
-            report = ingest_vectors(source, uri, spark, wanted, hadoop, progress)
-        else:
-            clip = ClipModel.of(run.settings.model)
-            opened = PostsTable.open_or_create(
-                uri, spark, model=clip.name, dimension=clip.dimension, hadoop=hadoop
-            )
-            report = ingest_posts(posts, opened, clip, progress, absolute(source))
-            if portal is not None:
-                portal.finish(opened, report)
-        write_rejects(report, rejects or default_rejects(report.table, source))
+    one_of("--format", format, FORMATS)
+    try:
+        first, last = parse_date(since), parse_date(until)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    if first and last and first > last:
+        raise UsageError(f"--since {first} is after --until {last}")
+    with terminal() as progress:
+        asked = operations.ingest.Source(source, wanted, format, first, last)
+        report = operations.ingest.ingest(run.settings, asked, rejects, progress)
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
     for name in ("accepted", "rejected", "skipped", "placeholders"):
         summary.add_column(name, justify="right")
@@ -88,6 +77,24 @@ def ingest(
 
 
 @on_a_table
+def decide(
+    common: Common,
+    lost_id: Annotated[str, typer.Argument(help="The lost post.")],
+    found_id: Annotated[str, typer.Argument(help="The found post.")],
+    verdict: Annotated[str, typer.Argument(metavar="confirm|reject")],
+    by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
+) -> None:
+    """Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays."""
+    run = common.begin()
+    said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
+    who = by or getpass.getuser()
+    done = operations.posts.decide(run.settings, lost_id, found_id, said, who).to_dict()
+    view = Table(*done)
+    view.add_row(*done.values())
+    run.emit(done, view)
+
+
+@on_a_table
 def close(
     common: Common,
     post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...")] = None,
@@ -99,7 +106,14 @@ def close(
     ] = False,
 ) -> None:
     """Close posts: from the next snapshot on they are found no more."""
-    _close(common, post_ids, state, expired)
+    run = common.begin()
+    if expired == bool(post_ids) or (state is None) != expired:
+        raise UsageError("close ID... --as STATE, or close --expired")
+    status = one_of("--as", state, STATUSES)
+    if status is None:
+        _emit(run, operations.posts.close_expired(run.settings))
+    else:
+        _emit(run, operations.posts.close(run.settings, post_ids or (), status))
 
 
 @on_a_table
@@ -108,41 +122,37 @@ def withdraw(
     post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
 ) -> None:
     """Close posts as withdrawn."""
-    _close(common, post_ids, "withdrawn")
-
-
-def _close(
-    common: Common, post_ids: list[str] | None, state: str | None, expired: bool = False
-) -> None:
-    from matching_spark.domain.posts import STATUSES
-
     run = common.begin()
-    if expired == bool(post_ids) or (state is None) != expired:
-        raise UsageError("close ID... --as STATE, or close --expired")
-    status = one_of("--as", state, STATUSES) or "expired"
-    from matching_spark.matching.retention import expiring, today
-    from matching_spark.spark.session import session
-    from matching_spark.table.posts_table import PostsTable
+    _emit(run, operations.posts.close(run.settings, post_ids, "withdrawn"))
 
-    PostsTable.open(run.table_uri)  # no need of Spark to say that there is none
-    with session(run.settings) as spark:
-        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
-        if expired:
-            over = expiring(opened, run.settings.holding.days, today())
-            post_ids = [each.post_id for each in over]
-        asked = sorted(set(post_ids or ()))
-        changed = 0
-        for start in range(0, len(asked), CLOSED_AT_ONCE):
-            part = asked[start : start + CLOSED_AT_ONCE]
-            changed += opened.set_status(part, status)
-    done = Table("changed", "asked", "state", "snapshot")
-    done.add_row(str(changed), str(len(asked)), status, opened.snapshot or "")
-    run.emit(
-        {
-            "changed": changed,
-            "asked": len(asked),
-            "status": status,
-            "snapshot": opened.snapshot,
-        },
-        done,
-    )
+
+def _emit(run: Run, done: "Closed") -> None:
+    view = Table("changed", "asked", "state", "snapshot")
+    view.add_row(str(done.changed), str(done.asked), done.status, done.snapshot or "")
+    run.emit(done.to_dict(), view)
+
+
+@on_a_table
+def duplicates(
+    common: Common,
+    kind: Annotated[str | None, typer.Option(help="lost or found; default: both.")] = None,
+    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
+    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The least cosine; default: holding.duplicate_cosine.")
+    ] = None,
+) -> None:
+    """Open posts with a near-identical photo, the same place and day; they are never merged."""
+    run = common.begin(holding={"duplicate_cosine": threshold})
+    with flags_named():
+        where = Filters(
+            kind=one_of("--kind", kind, KINDS), since=parse_date(since), until=parse_date(until)
+        )
+    report = operations.posts.duplicates(run.settings, where)
+    view = Table("kind", "post", "other", "cosine", "day", "place")
+    for each in report.duplicates:
+        cosine = f"{each.score:.3f}"
+        row = (each.kind, each.post_id, each.other_id, cosine, each.happened_on, each.place)
+        view.add_row(*row)
+    view.caption = f"{len(report.duplicates):,} pairs from {report.threshold:g} on"
+    run.emit(report.to_dict(), view)

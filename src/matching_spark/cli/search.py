@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
-from matching_spark.cli.options import Common, errors, on_a_table, one_of
+from matching_spark import operations
+from matching_spark.cli.options import Common, flags_named, on_a_table, one_of, stderr
+from matching_spark.cli.views import to_table
 from matching_spark.domain.posts import KINDS, STATUSES, Filters, parse_date
-from matching_spark.errors import InputError, UsageError
+from matching_spark.errors import UsageError
+from matching_spark.storage import read_bytes
 
 
 @on_a_table
@@ -73,7 +76,7 @@ def search(
             "search by one of --image, --text, --embedding or --post (--image and --text may go "
             f"together); given: {', '.join(given) or 'none'}"
         )
-    try:
+    with flags_named():
         where = Filters(
             kind=one_of("--kind", kind, KINDS),
             category=category,
@@ -83,23 +86,17 @@ def search(
             until=parse_date(until),
             status=None if status == "any" else one_of("--status", status, STATUSES),
         )
-    except InputError as error:
-        raise UsageError(f"--{error}") from None
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
     if where.since and where.until and where.since > where.until:
         raise UsageError(f"--since {where.since} is after --until {where.until}")
-
-    from matching_spark.operations.output import check_output, to_table, write_output
-    from matching_spark.operations.search import photo_of, query_of
-    from matching_spark.operations.search import search as answer
-    from matching_spark.storage import read_bytes
-
     if output is not None:
-        check_output(output)
-    query = query_of(where, image, text, embedding, post)
-    result = answer(run.settings, query, where, snapshot)
+        operations.output.check_output(output)
+    query = operations.search.query_of(where, image, text, embedding, post)
+    result = operations.search.search(run.settings, query, where, snapshot)
     if output is not None:
-        write_output(result, output, read_bytes, photo_of(result))
-        errors.print(f"written: {output}")
+        operations.output.write_output(
+            result, output, read_bytes, operations.search.photo_of(result)
+        )
+        stderr.print(f"written: {output}", markup=False)
     run.emit(result.to_dict(), to_table(result))

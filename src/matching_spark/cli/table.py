@@ -1,12 +1,13 @@
-"""matching-spark compact, undo, adopt and warm: what an operator does to a table now and then."""
+"""matching-spark compact, undo, adopt, warm, index, reembed: what an operator does now and then."""
 
-import time
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from matching_spark.cli.options import Common, errors, on_a_table
+from matching_spark import operations
+from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.views import facts
 
 
 @on_a_table
@@ -15,21 +16,8 @@ def compact(
 ) -> None:
     """Rewrite small files, fold deletes in, expire old snapshots, remove what none names."""
     run = common.begin()
-    from matching_spark.shards.cache import ShardCache
-    from matching_spark.spark.session import session
-    from matching_spark.table.compact import compact
-    from matching_spark.table.posts_table import PostsTable
-
-    before = (
-        PostsTable.open(run.table_uri).plan().files
-    )  # no need of Spark to say that there is none
-    errors.print("starting Spark ...")
-    with session(run.settings) as spark:
-        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
-        report = compact(opened, lambda what: errors.print(f"{what} ..."))
-        opened.refresh()
-        dead = {file.uri for file in before} - {file.uri for file in opened.plan().files}
-    ShardCache.of(run.settings.cache).forget(dead)
+    with terminal() as progress:
+        report = operations.table.compact(run.settings, progress)
     view = Table(title=report.table, title_justify="left")
     for name in ("data files", "delete files", "expired snapshots", "orphans", "seconds"):
         view.add_column(name, justify="right")
@@ -50,14 +38,7 @@ def undo(
 ) -> None:
     """Take back everything that was written after SNAPSHOT, in one commit; can itself be undone."""
     run = common.begin()
-    from matching_spark.spark.session import session
-    from matching_spark.table.posts_table import PostsTable
-    from matching_spark.table.undo import check_undo, undo
-
-    check_undo(PostsTable.open(run.table_uri), snapshot)  # before six seconds of Spark
-    with session(run.settings) as spark:
-        opened = PostsTable.open(run.table_uri, spark, run.settings.hadoop)
-        report = undo(opened, snapshot)
+    report = operations.table.undo(run.settings, snapshot)
     view = Table("commits taken back", "posts", "snapshot", title=report.table)
     view.add_row(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
@@ -73,9 +54,8 @@ def adopt(
 ) -> None:
     """Make a table that was moved or copied one of its own; its history does not come along."""
     run = common.begin()
-    from matching_spark.table.adopt import adopt
-
-    report = adopt(run.table_uri, run.settings.hadoop, lambda what: errors.print(f"{what} ..."))
+    with terminal() as progress:
+        report = operations.table.adopt(run.settings, progress)
     view = Table("came from", "tables", "files", "delete files", title=report.table)
     view.add_row(
         report.made_at,
@@ -105,14 +85,35 @@ def warm(
 ) -> None:
     """Load shards into the cache ahead of the first search, after a compact or on a new host."""
     run = common.begin(similarity={"runner": runner})
-    from matching_spark.operations.search import engine_of
-    from matching_spark.table.posts_table import PostsTable
+    report = operations.table.warm(run.settings, categories or ())
+    view = Table("shards", "seconds", title=report.table, title_justify="left")
+    view.add_row(f"{report.shards:,}", f"{report.seconds:.1f}")
+    run.emit(report.to_dict(), view)
 
-    start = time.perf_counter()
-    opened = PostsTable.open(run.settings.table)
-    with engine_of(run.settings, opened) as engine:
-        files = engine.warm(categories or run.settings.cache.preload or ("*",))
-    taken = time.perf_counter() - start
-    view = Table("shards", "seconds", title=opened.uri, title_justify="left")
-    view.add_row(f"{files:,}", f"{taken:.1f}")
-    run.emit({"table": opened.uri, "shards": files, "seconds": taken}, view)
+
+@on_a_table
+def index(
+    common: Common,
+    cells: Annotated[
+        int | None, typer.Option(min=1, help="How many; default: 2 x the root of the vectors.")
+    ] = None,
+) -> None:
+    """Train cells on the table's vectors, for searches with --nprobe; run it again as it grows."""
+    run = common.begin()
+    with terminal() as progress:
+        state = operations.index.index(run.settings, cells, progress)
+    view = Table("cells of photos", "cells of words", "vectors")
+    view.add_row(f"{state.photos:,}", f"{state.texts:,}", f"{state.trained_on:,}")
+    run.emit(state.to_dict(), view)
+
+
+@on_a_table
+def reembed(
+    common: Common,
+    model: Annotated[str, typer.Option(help="The new model: shipped, a folder, or a hub's.")],
+) -> None:
+    """Give the table another model's vectors; searches go on with the old until it switches."""
+    run = common.begin(model={"name": model})
+    with terminal() as progress:
+        report = operations.table.reembed(run.settings, progress)
+    run.emit(report.to_dict(), facts(report.to_dict()))

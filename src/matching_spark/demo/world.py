@@ -6,7 +6,6 @@ item. Look-alikes are the same drawing in other colours and with other marks.
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +25,7 @@ from matching_spark.demo.words import (
     Thing,
     things,
 )
+from matching_spark.progress import SILENT, Progress
 from matching_spark.storage import write_file
 
 LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
@@ -66,7 +66,7 @@ def draw_world(
     folder: Path,
     posts: int = 400,
     seed: int = 0,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = SILENT,
 ) -> World:
     """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/."""
     rng = np.random.default_rng([seed, 0])
@@ -92,7 +92,7 @@ def draw_world(
                 truth.append({"lost_id": lost_id, "found_id": other, "same": False})
         found_day = lost_day + dt.timedelta(days=int(own.integers(0, 4)))
         found.append(_post(folder, found_id, "found", of, region, found_day, own))
-        progress("drawing", len(lost) + len(found), posts)
+        progress.count("drawing", len(lost) + len(found), posts)
     placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
     write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
     lost.sort(key=lambda post: post["post_id"])

@@ -25,8 +25,9 @@ from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_sha256
 from matching_spark.errors import StorageError
-from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Progress, Staging
+from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import photo_column_here
+from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
 
@@ -35,7 +36,7 @@ LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail"])
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
     """What an ingest did. accepted, rejected, skipped count posts; embedded counts photos."""
 
@@ -52,17 +53,44 @@ class Report:
     snapshot: str | None = None
     unknown: dict[str, int] = field(default_factory=dict)  # words that were kept as they are
     rejects_file: str | None = None
-    rejects: list[Reject] = field(default_factory=list)
+    rejects: tuple[Reject, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass
+class Tally:
+    """What an ingest has counted so far; its report is made of it at the end."""
+
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    placeholders: int = 0
+    embedded: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    def report(self, table: PostsTable, model: str, start: float) -> Report:
+        """start: of the ingest, by time.perf_counter()."""
+        return Report(
+            table=table.uri,
+            model=model,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            skipped=self.skipped,
+            placeholders=self.placeholders,
+            embedded=self.embedded,
+            seconds=time.perf_counter() - start,
+            snapshot=table.snapshot,
+            rejects=tuple(self.rejects),
+        )
 
 
 def ingest_posts(
     posts: Iterable[Post | Reject],
     table: PostsTable,
     model: ClipModel,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = SILENT,
     source: str = "posts",
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
@@ -72,43 +100,44 @@ def ingest_posts(
     open. Raises StorageError when the table or Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
-    report = Report(table=table.uri, model=model.name, provider=model.provider)
-    run = _Ingest(table, model, report, source, progress)
+    tally = Tally()
+    run = _Ingest(table, model, tally, source, progress)
     start = time.perf_counter()
-    stream = _once(posts, report)
+    stream = _once(posts, tally)
     while chunk := list(islice(stream, CHUNK_POSTS)):
         with spark_errors(f"{source} could not be taken in; what was committed is stored"):
             run.chunk(chunk)
     run.staging.clear()
-    report.seconds = time.perf_counter() - start
-    report.photos_per_second = run.rate
-    report.snapshot = table.snapshot
-    return report
+    done = tally.report(table, model.name, start)
+    return replace(done, provider=model.provider, photos_per_second=run.rate)
 
 
-def write_rejects(report: Report, path: str) -> None:
-    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file."""
+def write_rejects(report: Report, path: str) -> Report:
+    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file.
+
+    Returns the report with the file's place in it.
+    """
     lines = [json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in report.rejects]
     if lines:
         storage.write_bytes(path, "".join(lines).encode())
-        report.rejects_file = path
-    else:
-        storage.remove(path)
+        return replace(report, rejects_file=path)
+    storage.remove(path)
+    return replace(report, rejects_file=None)
 
 
-def _once(posts: Iterable[Post | Reject], report: Report) -> Iterator[Post]:
+def _once(posts: Iterable[Post | Reject], tally: Tally) -> Iterator[Post]:
     """The posts, each id once; rejects of the source are noted on the way."""
     seen: set[str] = set()
     for post in posts:
         if isinstance(post, Reject):
-            report.rejects.append(post)
-            report.rejected += post.reason not in LEAVES_POST
+            tally.rejects.append(post)
+            tally.rejected += post.reason not in LEAVES_POST
         elif post.post_id in seen:
-            report.rejects.append(Reject(post.source, post.post_id, "duplicate-id"))
-            report.rejected += 1
+            tally.rejects.append(Reject(post.source, post.post_id, "duplicate-id"))
+            tally.rejected += 1
         else:
             seen.add(post.post_id)
-            report.placeholders += post.placeholders
+            tally.placeholders += post.placeholders
             yield replace(post, photos=tuple(map(_place, post.photos)))
 
 
@@ -126,7 +155,7 @@ class _Ingest:
         self,
         table: PostsTable,
         model: ClipModel,
-        report: Report,
+        tally: Tally,
         source: str,
         progress: Progress,
     ) -> None:
@@ -134,14 +163,14 @@ class _Ingest:
         self.spark: SparkSession = table.spark
         self.table = table
         self.model = model
-        self.report = report
+        self.tally = tally
         self.staging = Staging(self.spark, table.uri, model, source, progress)
         self._embedding_s = 0.0
 
     @property
     def rate(self) -> float:
         """Photos embedded per second of the embedding stage."""
-        return self.report.embedded / self._embedding_s if self._embedding_s else 0.0
+        return self.tally.embedded / self._embedding_s if self._embedding_s else 0.0
 
     def chunk(self, posts: Sequence[Post]) -> None:
         shas, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
@@ -152,14 +181,14 @@ class _Ingest:
         }
         rows = []
         for post in posts:
-            self.report.rejects += [
+            self.tally.rejects += [
                 Reject(path, post.post_id, *bad[path]) for path in post.photos if path in bad
             ]
             kept = [shas[path] for path in post.photos if path not in bad]
             if kept or post.text:
                 rows.append((post, tuple(dict.fromkeys(kept))))
             else:
-                self.report.rejected += 1
+                self.tally.rejected += 1
         self.table.refresh()  # to fetch and embed a chunk took its time
         self.table.check_model(self.model.name)
         before = self._existing([post.post_id for post, _ in rows])
@@ -169,14 +198,14 @@ class _Ingest:
             if old and post.status == "open":
                 post = replace(post, status=old["status"])
             if old == _row(post) | {"shas": list(kept_shas)}:
-                self.report.skipped += 1
+                self.tally.skipped += 1
             else:
                 changed.append((post, kept_shas))
         if changed:
             texts = {post.text for post, _ in changed if post.text}
             self._embed("texts", [Item(_text_key(t), t) for t in sorted(texts)], known=set())
             self._merge(changed)
-        self.report.accepted += len(changed)
+        self.tally.accepted += len(changed)
 
     # -- the tasks ---------------------------------------------------------------------------
 
@@ -198,7 +227,7 @@ class _Ingest:
         if todo:
             seconds = self.staging.embed(what, self._parallel(todo, PHOTOS_A_TASK), len(todo))
             if what == "photos":
-                self.report.embedded += len(todo)
+                self.tally.embedded += len(todo)
                 self._embedding_s += seconds
             failed, _ = self.staging.keys()
         return failed

@@ -17,8 +17,9 @@ from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest.pipeline import assemble
-from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Progress, Staging
+from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import photo_column_here
+from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.posts_table import PostsTable
@@ -45,7 +46,7 @@ class Reembedded:
 def reembed(
     table: PostsTable,
     model: ClipModel,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = SILENT,
 ) -> Reembedded:
     """Give every post of the table vectors of `model`, from its kept photos and its words.
 
@@ -65,7 +66,7 @@ def reembed(
         if base is not None:
             run.stage()
             run.write()
-        progress("passes", run.report.passes, PASSES)
+        progress.count("passes", run.report.passes, PASSES)
         if run.switch(base):
             break
     else:

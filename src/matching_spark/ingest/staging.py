@@ -25,6 +25,7 @@ from matching_spark.embed.photos import encode_photo, open_photo
 from matching_spark.errors import PhotoError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
+from matching_spark.progress import Progress
 
 if TYPE_CHECKING:
     from pyspark import RDD
@@ -41,7 +42,6 @@ STAGED = pa.schema(
     ]
 )
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
-Progress = Callable[[str, int, int], None]  # what, done, of how many
 StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
 T = TypeVar("T")
 
@@ -235,14 +235,14 @@ def ticking(progress: Progress, what: str, done: Callable[[], int], total: int) 
 
     def tick() -> None:
         while not finished.wait(0.5):
-            progress(what, done(), total)
+            progress.count(what, done(), total)
 
     thread = threading.Thread(target=tick, daemon=True)
-    progress(what, 0, total)
+    progress.count(what, 0, total)
     thread.start()
     try:
         yield
-        progress(what, total, total)
+        progress.count(what, total, total)
     finally:
         finished.set()
         thread.join()

@@ -189,7 +189,7 @@ def _metadata(
         rows.reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
     if rules.kind is not None:
         other = pc.not_equal(columns["kind"], rules.kind)
-        rows.reject(other, "kind-differs", f"the row is not of --kind {rules.kind}")
+        rows.reject(other, "kind-differs", f"the row is not {rules.kind}, as all are said to be")
     return columns
 
 

@@ -24,8 +24,8 @@ from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Kind, Reject
 from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.errors import InputError, ModelError
-from matching_spark.ingest.pipeline import Report
-from matching_spark.ingest.staging import Counter, Progress, ticking
+from matching_spark.ingest.pipeline import Report, Tally
+from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
     MAX_REJECTS,
     STAGED,
@@ -38,6 +38,7 @@ from matching_spark.ingest.vector_batches import (
     tasks_of,
 )
 from matching_spark.layout import IMPORT, STAGING
+from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.posts_table import PostsTable
@@ -52,7 +53,7 @@ def ingest_vectors(
     spark: SparkSession,
     kind: Kind | None,
     hadoop: Hadoop,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = SILENT,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
 
@@ -66,7 +67,7 @@ def ingest_vectors(
     with suppress(InputError):  # no table yet: the first vector fixes its dimension
         dimension = PostsTable.open(uri).dimension
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)
-    report = Report(table=table.uri, model=model)
+    tally = Tally()
     folder = storage.join(table.uri, STAGING, IMPORT + uuid.uuid4().hex)
     rules = ImportRules(dimension, kind, model, datetime.now(UTC))
     try:
@@ -78,26 +79,24 @@ def ingest_vectors(
                     f"{source} holds vectors of several models ({', '.join(map(str, models))}); "
                     "vectors of different models are never compared: split it"
                 )
-            report.rejected = sum(each.rejected for each in done)
+            tally.rejected = sum(each.rejected for each in done)
             listed = (Reject(source, *each) for part in done for each in part.rejects)
-            report.rejects = list(islice(listed, MAX_REJECTS))
+            tally.rejects = list(islice(listed, MAX_REJECTS))
             files = [file for each in done for file in each.files]
             if files:
                 rows = read_parquet(spark, files)
-                _take_in(rows, sum(each.rows for each in done), source, table, folder, report)
+                table.refresh()  # to stage them took its time
+                table.check_model(model)
+                _take_in(rows, sum(each.rows for each in done), source, table, folder, tally)
     finally:
         storage.remove(folder)
-    report.snapshot = table.snapshot
-    report.seconds = time.perf_counter() - start
-    return report
+    return tally.report(table, model, start)
 
 
 def _take_in(
-    rows: DataFrame, count: int, source: str, table: PostsTable, folder: str, report: Report
+    rows: DataFrame, count: int, source: str, table: PostsTable, folder: str, tally: Tally
 ) -> None:
     """Staged rows into the table, each id once; what the table has already is skipped."""
-    table.refresh()  # to stage them took its time
-    table.check_model(report.model)
     doubled = rows.groupBy("post_id").count().where("count > 1").select("post_id")
     if not doubled.isEmpty():
         order = Window.partitionBy("post_id").orderBy(F.col("photos")[0]["vector"])
@@ -105,23 +104,23 @@ def _take_in(
         numbered = several.withColumn("n", F.row_number().over(order))
         again = numbered.where("n > 1").select("post_id")
         extra = again.count()
-        report.rejected += extra
-        listed = again.limit(MAX_REJECTS - len(report.rejects)).collect()
-        report.rejects += [Reject(source, row["post_id"], "duplicate-id") for row in listed]
+        tally.rejected += extra
+        listed = again.limit(MAX_REJECTS - len(tally.rejects)).collect()
+        tally.rejects += [Reject(source, row["post_id"], "duplicate-id") for row in listed]
         count -= extra
         once = rows.join(doubled, "post_id", "left_anti")
         rows = once.unionByName(numbered.where("n = 1").drop("n")).select(*COLUMNS)
-    report.accepted = count
+    tally.accepted = count
     if table.snapshot is not None:
         assert table.spark is not None
         changed = storage.join(folder, "changed")
         _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
         ids = read_parquet(table.spark, [changed])
-        report.accepted = ids.count()
-        if report.accepted < count:
+        tally.accepted = ids.count()
+        if tally.accepted < count:
             rows = rows.join(ids, "post_id", "left_semi")
-    report.skipped = count - report.accepted
-    if report.accepted:
+    tally.skipped = count - tally.accepted
+    if tally.accepted:
         table.upsert(rows)
 
 

@@ -1,3 +1,50 @@
-"""What the project does, as functions from settings to a report: search, its output, the demo's
-tour. Prints nothing.
+"""What the project does, as functions from settings to a report: each command's work without its
+flags. Prints nothing.
+
+A module is imported when it is first asked for: `from matching_spark import operations` costs
+nothing, and `operations.match.match(...)` brings Spark. So the command line refuses wrong flags at
+once.
 """
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matching_spark.operations import (
+        batcher,
+        cluster,
+        evaluate,
+        index,
+        ingest,
+        match,
+        models,
+        output,
+        posts,
+        search,
+        status,
+        table,
+        tour,
+    )
+
+__all__ = [
+    "batcher",
+    "cluster",
+    "evaluate",
+    "index",
+    "ingest",
+    "match",
+    "models",
+    "output",
+    "posts",
+    "search",
+    "status",
+    "table",
+    "tour",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

@@ -1,4 +1,4 @@
-"""The ways out of a search's result: JSON, CSV, a page, a table on a terminal."""
+"""The ways out of a search's result: JSON, CSV, a page."""
 
 import base64
 import csv
@@ -12,7 +12,6 @@ from string import Template
 from typing import Any
 
 from PIL import Image
-from rich.table import Table
 
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.embed.photos import open_photo
@@ -43,39 +42,6 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@", "\t")):
         return "'" + value
     return value
-
-
-def to_table(result: SearchResult) -> Table:
-    """For a terminal. Without matches the caption says what to try."""
-    limit = "none" if result.threshold is None else f"{result.threshold:g}"
-    seconds = result.elapsed_ms["total"] / 1000
-    caption = f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {limit}"
-    if not result.matches:
-        caption += "; nothing reached it: try a lower --threshold or fewer filters"
-    table = Table(caption=caption, caption_justify="left", header_style="bold", show_lines=True)
-    table.add_column("#", justify="right")
-    table.add_column(result.score_kind, justify="right")
-    table.add_column("post", overflow="fold")
-    table.add_column("what", overflow="fold", ratio=1)
-    table.add_column("where and when", overflow="fold", ratio=1)
-    for m in result.matches:
-        day = "" if m.happened_on is None else m.happened_on.isoformat()
-        what = _lines(m.title, _joined(m.category, m.colour))
-        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone), m.why)
-        table.add_row(str(m.rank), f"{m.score:.3f}", _escaped(m.post_id), what, where)
-    return table
-
-
-def _joined(*words: str) -> str:
-    return ", ".join(word for word in words if word)
-
-
-def _lines(*lines: str) -> str:
-    return _escaped("\n".join(line for line in lines if line))
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("[", r"\[")
 
 
 def to_html(
@@ -145,7 +111,9 @@ def _figure(data: bytes | None) -> str:
 def check_output(path: Path) -> None:
     """Raise UsageError, before any work is done, unless the ending says a known format."""
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"--output {path}: the ending must be one of {', '.join(ENDINGS)}")
+        raise UsageError(
+            f"{path}: the ending must be one of {', '.join(ENDINGS)}", argument="output"
+        )
 
 
 def write_output(

@@ -36,7 +36,9 @@ def detect_format(source: str) -> str:
     )
     if ending in FORMATS:
         return ending
-    raise InputError(f"{source}: its format is not clear; say --format {' | '.join(FORMATS)}")
+    raise InputError(
+        f"{source}: its format is not clear; name one of {', '.join(FORMATS)}", argument="format"
+    )
 
 
 def read_posts(
@@ -57,7 +59,8 @@ def read_posts(
     if format == "folder":
         if kind is None:
             raise UsageError(
-                "a folder of photos does not say what it is: give --kind lost or found"
+                "a folder of photos does not say what it is: name its kind, lost or found",
+                argument="kind",
             )
         return read_folder(source, kind)
     if format == "csv":

@@ -138,9 +138,9 @@ def _kind(value: str, default: Kind | None) -> Kind:
     if not value and default:
         return default
     if value not in KINDS:
-        raise _Bad("bad-kind", f"kind {value!r}; lost or found, in the row or by --kind")
+        raise _Bad("bad-kind", f"kind {value!r}; lost or found, in the row or as the kind of all")
     if default and value != default:
-        raise _Bad("kind-differs", f"the row says {value}, --kind {default}")
+        raise _Bad("kind-differs", f"the row says {value}, but all are said to be {default}")
     return value
 
 

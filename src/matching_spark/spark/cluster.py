@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.progress import SILENT, Progress
 from matching_spark.spark import cluster_conf
 from matching_spark.spark.daemons import (
     HADOOP,
@@ -110,7 +111,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     worker_cores: int = 1,
     worker_memory: str = "2g",
     maven: str = MAVEN,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Progress = SILENT,
 ) -> Cluster:
     """Start a cluster whose data lie in `folder`; what lay there before is there again.
 
@@ -138,7 +139,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
         if running is not None and alive:
             for process in running.processes:
                 if process not in alive:
-                    progress(f"starting {process.name} again")
+                    progress.say(f"starting {process.name} again ...")
                     start.again(process)
             again = {p.name: p for p in start.processes}
             all_of_it = tuple(again.get(p.name, p) for p in running.processes)
@@ -166,25 +167,25 @@ def _start(
     workers: int,
     cores: int,
     memory: str,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     if not (start.folder / "name" / "current").exists():
-        progress("formatting HDFS")
+        progress.say("formatting HDFS ...")
         start.format()
     source = cluster_conf.write(start.folder / "conf", yarn)
-    progress(f"writing Spark's settings for its clients, those of {source} and a secret")
-    progress("starting the NameNode and DataNodes")
+    progress.say(f"writing Spark's settings for its clients, those of {source} and a secret ...")
+    progress.say("starting the NameNode and DataNodes ...")
     start.namenode()
     for i in range(datanodes):
         start.datanode(i)
     pages = _free_ports(workers)
     if yarn:
-        progress("starting the ResourceManager and NodeManagers")
+        progress.say("starting the ResourceManager and NodeManagers ...")
         start.resourcemanager()
         for i, page in enumerate(pages):
             start.nodemanager(i, cores, _megabytes(memory), page)
         return
-    progress("starting the Spark master and workers")
+    progress.say("starting the Spark master and workers ...")
     start.master()
     # A worker that does not find its master waits for 5 s before it tries again.
     _wait(start, "the Spark master", lambda: _answers(start.ports["master"]))
@@ -226,7 +227,8 @@ def _ports(folder: Path, free: bool) -> dict[str, int]:
     if taken:
         raise StorageError(
             f"{folder} had ports that something else listens on now: {', '.join(taken)}; the "
-            "tables there name the NameNode's, so end what listens or use another --folder"
+            "tables there name the NameNode's, so end what listens or use another folder",
+            argument="folder",
         )
     return ports
 
@@ -235,7 +237,9 @@ def _megabytes(memory: str) -> int:
     """2g, 512m as Spark writes it."""
     found = re.fullmatch(r"(\d+)([mg])b?", memory.lower())
     if not found:
-        raise UsageError(f"--worker-memory {memory}: write it as 2g or 512m")
+        raise UsageError(
+            f"a worker's memory of {memory}: write it as 2g or 512m", argument="worker_memory"
+        )
     return int(found[1]) * (1024 if found[2] == "g" else 1)
 
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -18,6 +17,7 @@ from xml.sax.saxutils import escape
 import pyspark
 
 from matching_spark.errors import StorageError
+from matching_spark.progress import Progress
 from matching_spark.spark.cluster_conf import DAEMONS
 from matching_spark.spark.loopback import HOST
 
@@ -235,19 +235,17 @@ class Daemons:
         )
 
 
-def fetch_all(
-    jars: dict[str, str], cache: Path, maven: str, progress: Callable[[str], None]
-) -> list[Path]:
+def fetch_all(jars: dict[str, str], cache: Path, maven: str, progress: Progress) -> list[Path]:
     return [fetch(path, sha256, cache, maven, progress) for path, sha256 in jars.items()]
 
 
-def fetch(path: str, sha256: str, cache: Path, maven: str, progress: Callable[[str], None]) -> Path:
+def fetch(path: str, sha256: str, cache: Path, maven: str, progress: Progress) -> Path:
     """A jar of a Maven repository, kept in `cache`. Raises StorageError for one that is damaged."""
     target = cache / "jars" / path.rpartition("/")[2]
     if target.exists() and _sha256(target) == sha256:
         return target
     url = f"{maven.rstrip('/')}/{path}"
-    progress(f"fetching {url}")
+    progress.say(f"fetching {url} ...")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(f".{os.getpid()}.part")
     try:

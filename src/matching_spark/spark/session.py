@@ -2,13 +2,11 @@
 
 import logging
 import os
-import re
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -16,37 +14,14 @@ from pyspark.sql import SparkSession
 
 from matching_spark import telemetry
 from matching_spark.config import Hadoop, Settings
-from matching_spark.errors import StorageError, UsageError
+from matching_spark.errors import StorageError
+from matching_spark.namenodes import heed_conf_dir
 from matching_spark.spark import jvm, loopback
+from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
-
-
-def conf_dir() -> Path:
-    """Where spark-defaults.conf is: in SPARK_CONF_DIR, else in the project's own conf/."""
-    if named := os.environ.get("SPARK_CONF_DIR"):
-        return Path(named)
-    return project_conf_dir()
-
-
-def project_conf_dir() -> Path:
-    """The project's own conf/: in the wheel, or in the checkout."""
-    packaged = Path(__file__).parents[1] / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "conf"
-
-
-def read_conf(file: Path) -> dict[str, str]:
-    """The keys and values of a file as spark-defaults.conf is written."""
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
-    # As java.util.Properties has it: a space, = or : between them, ! for a comment too.
-    said = [text for line in lines if (text := line.strip()) and text[0] not in "#!"]
-    pairs = [re.split(r"\s*[=:\s]\s*", text, maxsplit=1) for text in said]
-    return {key: value[0] if value else "" for key, *value in pairs}
 
 
 def start_session(settings: Settings | None = None) -> SparkSession:
@@ -110,8 +85,8 @@ def _defaults() -> dict[str, str]:
 def _hadoop(hadoop: Hadoop) -> dict[str, str]:
     """The keys that the settings of HDFS stand for."""
     keys = {}
+    heed_conf_dir(hadoop.conf_dir)
     if hadoop.conf_dir:
-        os.environ["HADOOP_CONF_DIR"] = hadoop.conf_dir
         # Executors' Python reads HDFS itself, and finds a nameservice there.
         keys["spark.executorEnv.HADOOP_CONF_DIR"] = hadoop.conf_dir
     if hadoop.replication:

@@ -34,6 +34,7 @@ from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import CELLS, PHOTOS, cells_here
+from matching_spark.progress import SILENT, Progress
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
 from matching_spark.table.metadata import is_at, load_metadata, made_at, named_files, newest, tables
@@ -74,7 +75,7 @@ class Adopted:
 def adopt(
     uri: str,
     hadoop: Hadoop | None = None,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Progress = SILENT,
 ) -> Adopted:
     """Make every table of a warehouse that was moved or copied its own. No JVM.
 
@@ -92,7 +93,7 @@ def adopt(
             run.check_other()
         report = Adopted(uri, storage.parent(foreign[-1].made))
         for run in foreign:
-            progress(f"naming the files of {run.name} anew, made in {run.made}")
+            progress.say(f"naming the files of {run.name} anew, made in {run.made} ...")
             run.prepare()
         for run in foreign:
             run.commit()

@@ -5,7 +5,6 @@ long after it ceased to be the current one, not after it was written.
 """
 
 import os
-import shlex
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from pyiceberg.manifest import DataFileContent
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.layout import IMPORT, KEPT_PHOTO, STAGING
+from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.catalog import quoted
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
 PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten seconds a core
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def waiting(table: PostsTable) -> Waiting:
     )
 
 
-def compact(table: PostsTable, progress: Progress = lambda what: None) -> Compacted:
+def compact(table: PostsTable, progress: Progress = SILENT) -> Compacted:
     """Rewrite small files with deletes folded in, expire old snapshots, remove what none names.
 
     Searches and writers go on. What a search may still read stays for `hadoop.snapshot_keep`.
@@ -137,15 +136,15 @@ class _Compact:
         files, deletes = _files(self.table)
         self.report.files_before, self.report.delete_files_before = len(files), len(deletes)
         self._target()
-        self.progress("rewriting small files and folding deletes in")
+        self.progress.say("rewriting small files and folding deletes in ...")
         self._rewrite("posts")
-        self.progress(f"expiring snapshots older than {self.keep}")
+        self.progress.say(f"expiring snapshots older than {self.keep} ...")
         self._again(self._expire, "posts")
         for name in tables(self.table.uri):  # matches, decisions and what else is kept
             if name != "posts":
                 self._rewrite(name)
                 self._again(self._expire, name)
-        self.progress("removing photos that no post names")
+        self.progress.say("removing photos that no post names ...")
         self._photos()
         self._staging()
         self.table.refresh()
@@ -376,7 +375,7 @@ def _check_own(uri: str, name: str) -> None:
         if not place.startswith(f"{folder}/"):
             raise StorageError(
                 f"{folder} names {place}, which does not lie there: what is an orphan cannot be "
-                f"told; `matching-spark adopt --table {shlex.quote(uri)}` names its files anew"
+                "told; `matching-spark adopt` names its files anew"
             )
 
 

@@ -5,7 +5,6 @@ would read, and its maintenance remove, the files of the table that it was copie
 """
 
 import re
-import shlex
 from collections.abc import Iterator
 from itertools import chain
 from uuid import UUID
@@ -38,8 +37,7 @@ def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
         raise StorageError(
             f"{uri} was moved or copied from {storage.parent(made)}{unknown}: the metadata of its "
             f"{name} name the files there, so it is neither read nor written; `matching-spark "
-            f"adopt --table {shlex.quote(uri)}` makes it a table of its own, with the rows that it "
-            "has now"
+            "adopt` makes it a table of its own, with the rows that it has now"
         )
     return table
 

@@ -170,9 +170,9 @@ class PostsTable:
         if model != self.model:
             raise ModelError(
                 f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
-                f"models are never compared: use --model {self.model.partition('@')[0]}, another "
-                f"--table, or give this one new vectors: `matching-spark reembed --model "
-                f"{model.partition('@')[0]}`"
+                f"models are never compared: use its model (model.name: "
+                f"{self.model.partition('@')[0]}), another table, or reembed this one with "
+                f"{model.partition('@')[0]}"
             )
 
     # -- reading -----------------------------------------------------------------------------
@@ -288,7 +288,7 @@ class PostsTable:
                 if self.model != model:
                     raise ModelError(
                         f"{self.uri} has changed from {model} to {self.model} meanwhile; run it "
-                        f"again with --model {self.model.partition('@')[0]}"
+                        f"again with that model (model.name: {self.model.partition('@')[0]})"
                     )
                 write()
 

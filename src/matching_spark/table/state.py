@@ -142,8 +142,8 @@ class TableState:
         if held != {model}:
             raise ModelError(
                 f"{file.file_path} holds vectors of {', '.join(sorted(held))}, the table is of "
-                f"{model}: it was written while the model changed; run `matching-spark "
-                f"reembed --model {model.partition('@')[0]}`"
+                f"{model}: it was written while the model changed; reembed the table with "
+                f"{model.partition('@')[0]}"
             )
 
     def shards(self, where: Filters | None = None) -> Iterator[Shard]:

@@ -1,0 +1,146 @@
+"""How good the scores are on pairs with a known answer, and weights learnt from such pairs."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matching_spark import storage
+from matching_spark.config import Settings
+from matching_spark.demo.labelled import FIT_SEEDS, HELD_OUT_SEEDS, POSTS, drawn_pairs
+from matching_spark.domain.posts import Filters
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import ModelError, StorageError, UsageError
+from matching_spark.evaluation.labelled import LabelledPairs, label, read_truth
+from matching_spark.evaluation.learn import learn
+from matching_spark.evaluation.metrics import evaluate as measure
+from matching_spark.matching import decisions
+from matching_spark.operations.search import table_model
+from matching_spark.operations.warehouse import reading
+from matching_spark.progress import SILENT, Progress
+from matching_spark.score.store import FILE, find, save
+from matching_spark.table.posts_table import PostsTable
+
+DEMO, DECISIONS = "demo", "decisions"  # truths that are no file
+DRAWN_WORLDS = "drawn worlds of other seeds"
+SPLIT = "held out: 30 % of the lost posts, by a hash of their ids; others were fitted on"
+DRAWN = (
+    "held out: drawn worlds of other seeds, items never seen in fitting; their drawings are those "
+    "that small-clip was trained on"
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of evaluation.metrics.evaluate, with the pairs they are of named in `split`."""
+
+    figures: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.figures
+
+
+def evaluate(
+    settings: Settings, truth: str, output: Path | None = None, progress: Progress = SILENT
+) -> Evaluation:
+    """Recall, precision and calibration of the scores, on pairs that nothing was fitted on.
+
+    truth: a JSONL file of lost_id, found_id, same; DECISIONS: what was decided of the table's
+    pairs; DEMO: drawn worlds, for the settings' model itself. output: a JSON file of the figures.
+    Raises ModelError without a calibration, InputError for a truth that cannot be read.
+    """
+    if truth == DEMO:
+        model = ClipModel.of(settings.model)
+        calibration = find(None, model, model.name)
+        if calibration is None:
+            raise _uncalibrated(model.name)
+        pairs, split = _drawn(model, HELD_OUT_SEEDS, progress), DRAWN
+    else:
+        table = reading(settings)
+        calibration = find(table.uri, table_model(settings, table), table.model)
+        if calibration is None:
+            raise _uncalibrated(table.model)
+        pairs = _labelled(table, truth)
+        if calibration.learnt.get("from") == DRAWN_WORLDS:
+            split = f"held out: all of it; the weights were learnt from {DRAWN_WORLDS}"
+        else:
+            pairs, split = pairs.split()[1], SPLIT
+    return _written(Evaluation(measure(pairs, calibration, split)), output, progress)
+
+
+def calibrate(
+    settings: Settings, truth: str, output: Path | None = None, progress: Progress = SILENT
+) -> Evaluation:
+    """Learn the weights of the fused score, keep them, and measure them on pairs held out.
+
+    truth, output: as `evaluate` has them. From DEMO they are the model's and go into its folder,
+    else the table's and go into its warehouse. Raises StorageError, before anything is learnt,
+    for a model's folder that cannot be written to; UsageError, after the weights are written, where
+    no true pair is left to measure them on.
+    """
+    if truth == DEMO:
+        model = ClipModel.of(settings.model)
+        _check_writable(model.folder)
+        learnt: dict[str, Any] = {
+            "from": DRAWN_WORLDS,
+            "command": "matching-spark calibrate demo",
+            "seeds": list(FIT_SEEDS),
+            "posts_a_world": POSTS,
+        }
+        calibration = learn(_drawn(model, FIT_SEEDS, progress), model.name, learnt)
+        place = str(model.folder / FILE)
+        held, split = _drawn(model, HELD_OUT_SEEDS, progress), DRAWN
+    else:
+        table = reading(settings)
+        pairs = _labelled(table, truth)
+        fit, held = pairs.split()
+        learnt = {
+            "from": truth,
+            "found": len(pairs.found_ids),
+            "true_pairs": int(fit.same.sum()),
+        }
+        try:
+            base = find(None, table_model(settings, table), table.model)
+        except ModelError:
+            base = None
+        calibration = learn(fit, table.model, learnt, base)
+        place, split = storage.join(table.uri, FILE), SPLIT
+    save(calibration, place)
+    progress.say(f"written: {place}")
+    if not len(held.lost_ids) or not held.same.any():
+        raise UsageError(f"{truth} has no true pair left to hold out; the weights are written")
+    return _written(Evaluation(measure(held, calibration, split)), output, progress)
+
+
+def _uncalibrated(name: str) -> ModelError:
+    return ModelError(f"{name} has no calibration; `matching-spark calibrate` learns one")
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise StorageError for the folder of an installed package that is not ours to write to."""
+    if not os.access(folder, os.W_OK):
+        raise StorageError(
+            f"{folder} cannot be written to, and the weights of a model lie in its folder: copy "
+            "the folder to a place of your own, and name that as the model (model.name)"
+        )
+
+
+def _drawn(model: ClipModel, seeds: tuple[int, ...], progress: Progress) -> LabelledPairs:
+    progress.say(f"drawing {len(seeds)} worlds ...")
+    return drawn_pairs(model, seeds, progress=progress.count)
+
+
+def _labelled(table: PostsTable, truth: str) -> LabelledPairs:
+    """The table's pairs that the truth speaks of, posts of every state."""
+    said = decisions.truth(table.uri) if truth == DECISIONS else read_truth(truth)
+    lost = table.shards(Filters(kind="lost", status=None))
+    return label(lost, table.shards(Filters(kind="found", status=None)), said)
+
+
+def _written(report: Evaluation, output: Path | None, progress: Progress) -> Evaluation:
+    if output is not None:
+        text = json.dumps(report.figures, ensure_ascii=False, indent=2) + "\n"
+        storage.write_file(output, text.encode())
+        progress.say(f"written: {output}")
+    return report

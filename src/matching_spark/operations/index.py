@@ -1,0 +1,79 @@
+"""Cells: trained on the table's vectors, so that a search may look at few of them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from matching_spark.config import Settings
+from matching_spark.layout import CELLS
+from matching_spark.operations.warehouse import reading, writing
+from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.ivf_index import OUTGROWN, load_cells, save_cells, train
+from matching_spark.shards.shard import Shard
+from matching_spark.storage import join
+from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class CellsState:
+    """A table's cells: how many of photos and of words, and on how many vectors they were trained.
+
+    advice: what to do about them; None: nothing.
+    """
+
+    uri: str
+    photos: int
+    texts: int
+    trained_on: int
+    advice: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def index(
+    settings: Settings,
+    cells: int | None = None,
+    progress: Progress = SILENT,
+    spark: "SparkSession | None" = None,
+) -> CellsState:
+    """Train `cells` cells (None: 2 x the root of the vectors) and make them the table's.
+
+    Raises InputError when the table has no vectors.
+    """
+    files = reading(settings).plan().files
+    with writing(settings, progress, spark) as table:
+        cache = ShardCache.of(settings.cache)
+
+        def shards() -> Iterator[Shard]:
+            for done, file in enumerate(files):
+                progress.count("reading", done, len(files))
+                yield cache.load(file, table.space)
+            progress.count("reading", len(files), len(files))
+
+        rows = sum(file.records for file in files)
+        trained = train(shards(), table.model, rows, cells)
+        table.set_cells(save_cells(trained, join(table.uri, CELLS)))
+        cache.forget(file.uri for file in files)  # sorted by the cells before, or by none
+        state = described(table)
+    assert state is not None
+    return state
+
+
+def described(table: PostsTable) -> CellsState | None:
+    """The table's cells; None where it has none."""
+    space = table.space
+    if space.cells is None:
+        return None
+    cells = load_cells(space.cells)
+    rows = sum(file.records for file in table.plan().files)
+    advice = None
+    if cells.model != space.model:
+        advice = "trained on another model: run `matching-spark index`"
+    elif rows > OUTGROWN * cells.rows:
+        advice = "the table has outgrown them: run `matching-spark index`"
+    return CellsState(space.cells, len(cells.photos), len(cells.texts), cells.rows, advice)

@@ -1,0 +1,75 @@
+"""Ingest: posts of any source, or vectors made elsewhere, taken into the settings' table."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Kind
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import UsageError
+from matching_spark.ingest.pipeline import Report, default_rejects, ingest_posts, write_rejects
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.portal import API, Days, Portal
+from matching_spark.operations.warehouse import spark_of
+from matching_spark.progress import SILENT, Progress
+from matching_spark.sources import detect_format, read_posts
+from matching_spark.storage import absolute
+from matching_spark.table.posts_table import PostsTable
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is taken in. place: a folder of photos, a file, or `api`, the portal's.
+
+    kind: of posts that do not say. format: one of sources.FORMATS; None: by what the place is.
+    since, until: of the portal's API alone, both inclusive; None: the week up to today in Seoul.
+    """
+
+    place: str
+    kind: Kind | None = None
+    format: str | None = None
+    since: dt.date | None = None
+    until: dt.date | None = None
+
+
+def ingest(
+    settings: Settings,
+    source: Source,
+    rejects: str | None = None,
+    progress: Progress = SILENT,
+    spark: SparkSession | None = None,
+) -> Report:
+    """Take a source into the table, which is made where there is none.
+
+    rejects: where they are listed; None: beside the table. spark: a session that stays; None: one
+    is started and stopped. Raises UsageError where the arguments do not go together, InputError
+    when the source cannot be read, ModelError when the table is of another model, StorageError when
+    the table, Spark or the portal fails.
+    """
+    place, format = source.place, source.format or detect_format(source.place)
+    with_days = format == "lost112" and place == API
+    if not with_days and (source.since or source.until):
+        raise UsageError("days are asked of the portal's API only", argument="since")
+    days = Days.of(source.since, source.until) if with_days else None
+    portal = Portal(settings, place, source.kind, days) if format == "lost112" else None
+    if format == "parquet":
+        with spark_of(settings, progress, spark) as session:
+            uri, hadoop = settings.table, settings.hadoop
+            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress)
+    else:
+        posts = portal.posts() if portal is not None else read_posts(place, format, source.kind)
+        with spark_of(settings, progress, spark) as session:
+            clip = ClipModel.of(settings.model)
+            table = PostsTable.open_or_create(
+                settings.table,
+                session,
+                model=clip.name,
+                dimension=clip.dimension,
+                hadoop=settings.hadoop,
+            )
+            report = ingest_posts(posts, table, clip, progress, absolute(place))
+            if portal is not None:
+                report = portal.finish(table, report, progress)
+    return write_rejects(report, rejects or default_rejects(report.table, place))

@@ -1,0 +1,128 @@
+"""Which CLIP to use: what a model's folder says, how it runs here, how one is made."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from matching_spark import storage
+from matching_spark.config import Model
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.photos import open_photo
+from matching_spark.errors import UsageError
+
+CHECK_PHOTOS = 32
+WORDS = "검정 지갑"  # what a check embeds unless told otherwise
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
+
+    thresholds: the least cosine of a match by the model's card, None where it names none.
+    """
+
+    model: str
+    folder: str
+    dimension: int
+    bytes: int
+    photo_px: tuple[int, ...]
+    resize_mode: str
+    interpolation: str
+    context_length: int
+    thresholds: dict[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """A model's two towers run once and then CHECK_PHOTOS times. cosine: None without a photo."""
+
+    model: str
+    runs_on: str
+    dimension: int
+    photo_norm: float
+    text_norm: float
+    cosine: float | None
+    photos_per_second: float
+    texts_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model folder that was made."""
+
+    folder: str
+    architecture: str
+    pretrained: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def info(settings: Model) -> ModelInfo:
+    """What the settings' model says of itself; a hub's is fetched. Raises ModelError."""
+    clip = ClipModel.of(settings)
+    wants = clip.preprocess
+    return ModelInfo(
+        model=clip.name,
+        folder=str(clip.folder.resolve()),
+        dimension=clip.dimension,
+        bytes=sum(p.stat().st_size for p in clip.folder.rglob("*") if p.is_file()),
+        photo_px=tuple(wants.size),
+        resize_mode=wants.resize_mode,
+        interpolation=wants.interpolation.name.lower(),
+        context_length=clip.context_length,
+        thresholds={pair: clip.default_threshold(pair) for pair in ("image-image", "text-image")},
+    )
+
+
+def check(settings: Model, image: str | None = None, text: str = WORDS) -> ModelCheck:
+    """Run the settings' model on a photo (None: a blue rectangle) and words.
+
+    Raises ModelError for the model, PhotoError for the photo, FileNotFoundError without one.
+    """
+    clip = ClipModel.of(settings)
+    photo = open_photo(storage.read_bytes(image)) if image else Image.new("RGB", (640, 480), "navy")
+    vectors, words = clip.embed_images([photo]), clip.embed_texts([text])
+    start = time.perf_counter()
+    clip.embed_images([photo] * CHECK_PHOTOS)
+    photos_s = time.perf_counter() - start
+    start = time.perf_counter()
+    clip.embed_texts([text] * CHECK_PHOTOS)
+    texts_s = time.perf_counter() - start
+    return ModelCheck(
+        model=clip.name,
+        runs_on=clip.provider,
+        dimension=clip.dimension,
+        photo_norm=float(np.linalg.norm(vectors[0])),
+        text_norm=float(np.linalg.norm(words[0])),
+        cosine=float(vectors[0] @ words[0]) if image else None,
+        photos_per_second=CHECK_PHOTOS / photos_s,
+        texts_per_second=CHECK_PHOTOS / texts_s,
+    )
+
+
+def export(architecture: str, pretrained: str | None, folder: Path) -> Exported:
+    """Make a model folder of an open_clip model.
+
+    Raises UsageError for a folder that is not empty, or naming what is not installed.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; name a new folder")
+    try:  # torch and open_clip, which are no dependencies
+        from matching_spark.embed.open_clip_export import export_pretrained
+    except ImportError as error:
+        raise UsageError(
+            f"models export needs {error.name}: pip install open_clip_torch onnx beside this"
+        ) from None
+    export_pretrained(architecture, pretrained, folder)
+    return Exported(str(folder), architecture, pretrained)

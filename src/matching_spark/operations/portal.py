@@ -1,0 +1,87 @@
+"""The part of an ingest that speaks with the portal LOST112."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pyspark.sql import functions as F
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import SEOUL, Kind, Post, Reject, Status
+from matching_spark.errors import UsageError
+from matching_spark.ingest.pipeline import Report
+from matching_spark.progress import Progress
+from matching_spark.sources import read_posts
+from matching_spark.sources.lost112 import Seen
+from matching_spark.sources.lost112_api import SERVICES, Lost112Api
+from matching_spark.sources.lost112_photos import with_photos
+from matching_spark.storage import absolute
+from matching_spark.table.posts_table import PostsTable
+
+API = "api"
+WEEK = dt.timedelta(days=7)  # what is registered late is still taken in by a nightly run
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days of an ingest from the API, both inclusive."""
+
+    first: dt.date
+    last: dt.date
+
+    @classmethod
+    def of(cls, since: dt.date | None, until: dt.date | None) -> "Days":
+        """Until today in Seoul, since a week before. Raises UsageError when they are turned."""
+        last = until or dt.datetime.now(SEOUL).date()
+        first = since or last - WEEK
+        if first > last:
+            raise UsageError(f"the first day, {first}, is after the last, {last}", argument="since")
+        return cls(first, last)
+
+
+class Portal:
+    """One ingest from the API, or from saved XML: then days is None."""
+
+    def __init__(self, settings: Settings, source: str, kind: Kind | None, days: Days | None):
+        self._settings, self._source = settings, source
+        self._kind = kind
+        self._days = days
+        self._seen = Seen()
+        self._api = None if days is None else Lost112Api(settings.lost112)
+
+    def posts(self) -> Iterator[Post | Reject]:
+        if self._api is not None and self._days is not None:
+            first, last = self._days.first, self._days.last
+            stream = self._api.posts(first, last, self._kind, self._seen)
+        else:
+            stream = read_posts(self._source, "lost112", self._kind, self._seen)
+        return with_photos(stream, absolute(self._settings.table), self._settings.lost112)
+
+    def finish(self, table: PostsTable, report: Report, progress: Progress) -> Report:
+        """Close what the portal has closed, or lists no more; note the words that were unknown."""
+        if self._api is not None and self._days is not None:
+            table.refresh()  # what was closed meanwhile is not closed again, as something else
+            states: dict[Status, list[str]] = {}
+            unlisted = self._open(table, self._days) - self._api.listed
+            for post_id, status in self._api.closed(sorted(unlisted), self._seen):
+                states.setdefault(status, []).append(post_id)
+            for status, ids in states.items():
+                table.set_status(ids, status)
+                progress.say(f"{len(ids)} posts closed as {status}: the portal has closed them")
+            report = replace(report, snapshot=table.snapshot)
+        for word, count in self._seen.unknown.most_common():
+            progress.say(f"kept as it is, {count} times: {word}")
+        return replace(report, unknown=dict(self._seen.unknown.most_common()))
+
+    def _open(self, table: PostsTable, days: Days) -> set[str]:
+        """The ids of the portal's posts of those days that the table still calls open."""
+        prefixes = [s.prefix for s in SERVICES if self._kind in (None, s.kind)]
+        rows = (
+            table.frame()
+            .where(F.col("status") == "open")
+            .where(F.substring("post_id", 1, 1).isin(prefixes))
+            .where(F.col("happened_on").between(days.first, days.last))
+            .select("post_id")
+            .collect()
+        )
+        return {row[0] for row in rows}

@@ -1,0 +1,100 @@
+"""What an operator does to a table now and then: compact, undo, adopt, warm, another model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from matching_spark.config import Settings
+from matching_spark.embed.clip import ClipModel
+from matching_spark.operations.search import engine_of
+from matching_spark.operations.warehouse import reading, writing
+from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.cache import ShardCache
+from matching_spark.table import adopt as adopting
+from matching_spark.table import compact as compacting
+from matching_spark.table import undo as undoing
+from matching_spark.table.adopt import Adopted
+from matching_spark.table.compact import Compacted
+from matching_spark.table.undo import Undone
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from matching_spark.ingest.reembed import Reembedded
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """How many shards the caches hold now that they were asked to, and how long it took."""
+
+    table: str
+    shards: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compact(
+    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+) -> Compacted:
+    """Rewrite small files, fold deletes in, expire old snapshots, remove what none names.
+
+    spark: a session that stays; None: one for this. What this host's cache holds of files that are
+    no more is dropped. Raises InputError when there is no table, StorageError when writers overtake
+    it again and again.
+    """
+    before = reading(settings).plan().files
+    with writing(settings, progress, spark) as table:
+        report = compacting.compact(table, progress)
+        table.refresh()
+        dead = {file.uri for file in before} - {file.uri for file in table.plan().files}
+    ShardCache.of(settings.cache).forget(dead)
+    return report
+
+
+def undo(settings: Settings, snapshot: str, spark: "SparkSession | None" = None) -> Undone:
+    """Take back everything that was written after `snapshot`, in one commit.
+
+    Raises InputError, naming those that there are, for a snapshot that is not.
+    """
+    undoing.check_undo(reading(settings), snapshot)  # before six seconds of Spark
+    with writing(settings, spark=spark) as table:
+        return undoing.undo(table, snapshot)
+
+
+def adopt(settings: Settings, progress: Progress = SILENT) -> Adopted:
+    """Make a table that was moved or copied one of its own. No JVM.
+
+    Raises InputError where there is nothing to adopt, StorageError naming a file that is not here.
+    """
+    return adopting.adopt(settings.table, settings.hadoop, progress)
+
+
+def warm(settings: Settings, categories: Sequence[str] = ()) -> Warmed:
+    """Load shards into the caches of the settings' runner ahead of the first search.
+
+    categories: none: those of `cache.preload`, and where it is empty all. Raises InputError for a
+    word that is no category.
+    """
+    start = time.perf_counter()
+    table = reading(settings)
+    with engine_of(settings, table) as engine:
+        shards = engine.warm(categories or settings.cache.preload or ("*",))
+    return Warmed(table.uri, shards, time.perf_counter() - start)
+
+
+def reembed(
+    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+) -> "Reembedded":
+    """Give the table vectors of the settings' model; searches go on with the old until it switches.
+
+    Raises ModelError for a table of vectors made elsewhere, StorageError as ingest.reembed does.
+    """
+    # pyspark at its top: half a second for `adopt` and `warm`, which need none.
+    from matching_spark.ingest.reembed import reembed as change
+
+    clip = ClipModel.of(settings.model)
+    with writing(settings, spark=spark) as table:
+        return change(table, clip, progress)

@@ -1,0 +1,42 @@
+"""The door to a warehouse: its table by the settings, to read, or with Spark to write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from matching_spark.config import Settings
+from matching_spark.progress import SILENT, Progress
+from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def reading(settings: Settings) -> PostsTable:
+    """The table, without a JVM. Raises InputError when there is none."""
+    return PostsTable.of(settings)
+
+
+@contextmanager
+def spark_of(
+    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+) -> Iterator["SparkSession"]:
+    """A session that is there already stays; else one is started, and stopped at the end."""
+    if spark is not None:
+        yield spark
+        return
+    from matching_spark.spark.session import session  # half a second for those who only read
+
+    progress.say("starting Spark ...")
+    with session(settings) as started:
+        yield started
+
+
+@contextmanager
+def writing(
+    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+) -> Iterator[PostsTable]:
+    """The table with Spark, as `spark_of` has it. Raises InputError when there is none."""
+    reading(settings)  # no need of Spark to say that there is none
+    with spark_of(settings, progress, spark) as session:
+        yield PostsTable.of(settings, session)

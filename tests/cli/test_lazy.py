@@ -1,0 +1,73 @@
+"""The command line answers at once: what a command needs is imported when it is asked for."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from matching_spark.cli.app import COMMANDS, app
+
+HEAVY = ("numpy", "onnxruntime", "pyarrow", "pyiceberg", "pyspark")
+LOOK = """
+import sys
+from matching_spark import main
+sys.argv = ["matching-spark", *{arguments!r}]
+try:
+    main.run()
+except SystemExit as ended:
+    code = ended.code
+own = {{name.rpartition(".")[2] for name in sys.modules if name.startswith("matching_spark.cli.")}}
+print(sorted(own - {{"app", "options", "views"}}), code, file=sys.stderr)
+print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
+"""
+
+
+def look(*arguments: str) -> tuple[str, str, str]:
+    """What a command said on stdout, which modules of commands it took, and which heavy ones."""
+    program = LOOK.format(arguments=list(arguments), heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    *_, own, heavy = done.stderr.splitlines()
+    return done.stdout, own, heavy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "own"),
+    [
+        (["--help"], "[] 0"),
+        (["search", "--help"], "['search'] 0"),
+        (["search"], "['search'] 2"),
+        (["close", "a", "--as", "gone"], "['posts'] 2"),
+        (["compact", "--nothing"], "['table'] 2"),
+        (["cluster", "up", "--datanodes", "0"], "['cluster'] 2"),
+        (["models", "list"], "['models'] 0"),
+        (["evaluate"], "['evaluate'] 2"),
+        (["serch"], "[] 2"),
+    ],
+)
+def test_nothing_is_imported_that_is_not_asked_for(arguments: list[str], own: str) -> None:
+    _, taken, heavy = look(*arguments)
+    assert taken == own
+    if arguments[0] != "close":  # STATUSES are the domain's; sources bring pyarrow
+        assert heavy == "[]"
+
+
+def test_help_lists_every_command_with_its_own_first_sentence() -> None:
+    said, _, _ = look("--help")
+    group: Any = get_command(app)
+    assert set(group.commands) == set(COMMANDS)
+    for name, (_, first) in COMMANDS.items():
+        command = group.commands[name]
+        assert command.name == name
+        assert " ".join((command.help or "").split()) == first
+        assert f"  {name} " in said
+    assert "nothing" not in group.commands
+
+
+def test_a_mistyped_command_is_told_its_like() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "matching_spark.main", "serch"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "'search'" in done.stderr
