@@ -23,7 +23,7 @@ demo: setup ## draw posts, store them, search with a photo: the tour, into demo-
 	.venv/bin/matching-spark demo
 
 test: setup ## every fast test, in two processes
-	.venv/bin/pytest -n 2 --dist loadfile --durations 10
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
 	.venv/bin/pytest -m '' -n 2 --dist loadfile --durations 10 tests/cluster

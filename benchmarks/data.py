@@ -107,6 +107,7 @@ def table(
                 path = WORK / "rows.parquet"
                 _write(path, kind, vectors, names)
                 frame = spark.read.parquet(str(path))
+                # Private: the rows are right, an import would check and sort each of them.
                 opened._commit(frame.writeTo(opened.name).append)
                 path.unlink()
     return PostsTable.open(uri, spark, Hadoop())

@@ -18,7 +18,7 @@ from typer.main import get_command
 
 import matching_spark
 from matching_spark.cli.app import app
-from tests.support.commands import call
+from tests.support.commands import command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -73,12 +73,12 @@ def test_commands_of_a_page_exist_with_the_options_they_name(page: Path) -> None
             part = words[start + 1 : end]
             if part[:1] != ["matching-spark"] or "..." in part:
                 continue
-            command: Any = root
+            named: Any = root
             rest = part[1:]
-            while hasattr(command, "commands") and rest:
-                assert rest[0] in command.commands, f"{page.name}: {line}"
-                command, rest = command.commands[rest[0]], rest[1:]
-            known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+            while hasattr(named, "commands") and rest:
+                assert rest[0] in named.commands, f"{page.name}: {line}"
+                named, rest = named.commands[rest[0]], rest[1:]
+            known = {option for p in named.params for option in (*p.opts, *p.secondary_opts)}
             given = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
             assert given <= known | {"--help"}, f"{page.name}: {line}"
 
@@ -97,7 +97,10 @@ def test_the_tour_finds_the_lost_thing(toured: Path) -> None:
     assert "http" not in re.sub(r"data:[^']*", "", page)
 
 
-def test_commands_of_the_readme_run(toured: Path) -> None:
+def test_commands_of_the_readme_run(
+    toured: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MATCHING_TABLE", "demo-out/table")
     block = re.search(r"export MATCHING_TABLE=demo-out/table\n(.*?)```", README, re.S)
     assert block
     lines = [line for line in block[1].splitlines() if line]
@@ -105,7 +108,7 @@ def test_commands_of_the_readme_run(toured: Path) -> None:
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == ".venv/bin/matching-spark"
-        done = call(*arguments, cwd=toured, MATCHING_TABLE="demo-out/table")
+        done = command(*arguments, cwd=toured, spark=spark)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)
     assert (toured / "found.html").is_file()

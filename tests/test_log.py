@@ -14,13 +14,13 @@ from matching_spark.log import masked, setup_logging
     ("text", "kept"),
     [
         ("GET /x?serviceKey=abc%2Bdef&page=1", "GET /x?serviceKey=***&page=1"),
-        ("password: 'hunter2'", "password: '***'"),
+        ("password: 'hunter2'", "password: ***"),
         ("Authorization: Bearer abc.def", "Authorization: ***"),
         ("nothing to hide", "nothing to hide"),
     ],
 )
 def test_secrets_are_masked(text: str, kept: str) -> None:
-    assert masked(text).replace("'***'", "'***'") == kept or masked(text) == kept.replace("'", "")
+    assert masked(text) == kept
     for secret in ("abc%2Bdef", "hunter2", "abc.def"):
         assert secret not in masked(text)
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,11 @@ from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
 from tests.support.commands import command
+from tests.support.processes import LONG_S, in_session, wait_until
+from tests.support.tables import copied
 from tests.support.vectors import write_vectors
 
 COMMAND = [sys.executable, "-m", "matching_spark.main"]
-
-
-def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +36,12 @@ def stored(
     )
     ingest_posts(read_posts(str(world.found)), table, clip)
     return uri
+
+
+@pytest.fixture
+def own(stored: str, tmp_path: Path) -> str:
+    """The same, to be changed."""
+    return copied(stored, tmp_path / "own")
 
 
 @pytest.mark.parametrize(
@@ -120,22 +123,22 @@ def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_status_and_config(stored: str) -> None:
-    status = json.loads(call("status", "--table", stored).stdout)
+    status = json.loads(command("status", "--table", stored).stdout)
     assert status["total"] == 30
     assert status["model"].startswith("small-clip@")
     assert status["provider"] == "CPUExecutionProvider"
-    settings = json.loads(call("config", "--table", "x", "--conf", "spark.ui.port=1").stdout)
+    settings = json.loads(command("config", "--table", "x", "--conf", "spark.ui.port=1").stdout)
     by_name = {row["name"]: row for row in settings["settings"]}
     assert by_name["table"] == {"name": "table", "value": "x", "origin": "flag"}
     assert by_name["spark.conf.spark.ui.port"]["value"] == "1"
     assert by_name["model.name"]["origin"] == "default"
 
 
-def test_through_spark_submit_and_closed_by_command(stored: str, tmp_path: Path) -> None:
+def test_through_spark_submit_and_closed_by_command(own: str, spark: SparkSession) -> None:
     main = Path(__file__).parents[1] / "src" / "matching_spark" / "main.py"
     submit = Path(sys.executable).parent / "spark-submit"
     env = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    arguments = ["search", "--table", stored, "--text", "지갑", "--top-k", "2", "--threshold", "-1"]
+    arguments = ["search", "--table", own, "--text", "지갑", "--top-k", "2", "--threshold", "-1"]
     done = subprocess.run(
         [submit, "--master", "local[2]", main, *arguments], capture_output=True, text=True, env=env
     )
@@ -143,9 +146,9 @@ def test_through_spark_submit_and_closed_by_command(stored: str, tmp_path: Path)
     got = json.loads(done.stdout)
     assert got["runner"] == "spark"
     best = got["results"][0]["post_id"]
-    closed = call("close", best, "--as", "claimed", "--table", stored)
+    closed = command("close", best, "--as", "claimed", "--table", own, spark=spark)
     assert json.loads(closed.stdout)["changed"] == 1
-    again = call(*arguments, "--runner", "memory")
+    again = command(*arguments, "--runner", "memory")
     assert best not in [r["post_id"] for r in json.loads(again.stdout)["results"]]
 
 
@@ -157,38 +160,31 @@ def test_interrupted_it_stops_spark_and_says_so(stored: str) -> None:
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not java_of(process.pid):
+
+    def is_started() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        return bool(in_session(process.pid, "java"))
+
+    wait_until(is_started, "its JVM")
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130, said
     assert "stopped" in said
     assert "Traceback" not in said
-    time.sleep(2)
-    assert not java_of(process.pid)
-
-
-def java_of(group: int) -> list[int]:
-    """The Java processes of a process group."""
-    listed = subprocess.run(["ps", "-eo", "pid,pgid,comm"], capture_output=True, text=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    return [int(pid) for pid, pgid, name in rows if int(pgid) == group and "java" in name]
+    wait_until(lambda: not in_session(process.pid, "java"), "the end of its JVM")
 
 
 def test_index_warm_and_what_compact_forgets(
-    stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
 ) -> None:
     """Cells and --nprobe by command; shards warmed; a compact drops those of dead files."""
     monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path))
-    trained = json.loads(command("index", "--cells", "4", "--table", stored, spark=spark).stdout)
+    trained = json.loads(command("index", "--cells", "4", "--table", own, spark=spark).stdout)
     assert (trained["photos"], trained["texts"]) == (4, 4)
     asked = [
         "search",
         "--table",
-        stored,
+        own,
         "--text",
         "지갑",
         "--threshold",
@@ -208,13 +204,13 @@ def test_index_warm_and_what_compact_forgets(
         return {path.name for path in (tmp_path / "shards").glob("*.shard")}
 
     best = exact["results"][0]["post_id"]
-    changed = command("close", best, "--as", "claimed", "--table", stored, spark=spark)
+    changed = command("close", best, "--as", "claimed", "--table", own, spark=spark)
     assert json.loads(changed.stdout)["changed"] == 1
-    warm = ("warm", "--runner", "memory", "--table", stored)
+    warm = ("warm", "--runner", "memory", "--table", own)
     assert json.loads(command(*warm).stdout)["shards"] == len(before := shards()) > 0
     unknown = command(*warm, "지값")
     assert (unknown.returncode, "지갑" in unknown.stderr) == (3, True)
-    compacted = json.loads(command("compact", "--table", stored, spark=spark).stdout)
+    compacted = json.loads(command("compact", "--table", own, spark=spark).stdout)
     assert compacted["files_after"] < compacted["files_before"]
     assert before - shards()
     assert json.loads(command(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]

@@ -1,7 +1,9 @@
-"""No library tells its maker of a run, here or in Spark's workers; one that would is noticed."""
+"""No library tells its maker of a run, here or in Spark's workers; one that would is noticed.
+
+tests/test_processes.py has what an ingest and searches leave.
+"""
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +11,9 @@ from pathlib import Path
 import pytest
 
 from matching_spark import telemetry
-from matching_spark.demo.world import World
+from tests.support.empty_home import empty_home, left
 
 ROOT = Path(__file__).parents[1]
-OURS = "matching-spark"
-# By these onnxruntime knows a run of tests, of which it does not report.
-RUNS_OF_TESTS = [
-    "CI",
-    "TF_BUILD",
-    "GITHUB_ACTIONS",
-    "GITLAB_CI",
-    "CIRCLECI",
-    "TRAVIS",
-    "JENKINS_URL",
-    "CODEBUILD_BUILD_ID",
-    "BUILDKITE",
-]
 # A task that imports the library before anything of ours, in workers that are not ours.
 TASK = f"""
 import pathlib
@@ -45,15 +34,7 @@ spark.stop()
 
 @pytest.fixture
 def empty(tmp_path: Path) -> dict[str, str]:
-    """An environment whose home and cache are empty, and in which nothing is turned off."""
-    home, cache = tmp_path / "home", tmp_path / "cache"
-    home.mkdir()
-    cache.mkdir()
-    kept = {k: v for k, v in os.environ.items() if k not in {*telemetry.OFF, *RUNS_OF_TESTS}}
-    kept.pop("MATCHING_CACHE__FOLDER", None)
-    # What would be sent all the same goes nowhere.
-    proxies = dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy"), "http://127.0.0.1:9")
-    return kept | proxies | {"HOME": str(home), "XDG_CACHE_HOME": str(cache)}
+    return empty_home(tmp_path)
 
 
 def run(env: dict[str, str], *command: str) -> str:
@@ -62,15 +43,6 @@ def run(env: dict[str, str], *command: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def left(env: dict[str, str]) -> list[str]:
-    """All files below the home and the cache folder that are not ours."""
-    found = []
-    for folder in map(Path, (env["HOME"], env["XDG_CACHE_HOME"])):
-        files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        found += [str(path) for path in files if path.parts[0] != OURS]
-    return found
 
 
 def test_control_it_would_report_and_leave_files(empty: dict[str, str]) -> None:
@@ -95,19 +67,6 @@ def test_the_package_says_no_whatever_the_environment_said(
     )
     run(env, "-c", code)
     assert left(env) == []
-
-
-def test_a_search_and_an_ingest_leave_nothing_but_ours(
-    empty: dict[str, str], world: World, tmp_path: Path
-) -> None:
-    """The ingest embeds in Spark's workers, both searches here; one multiplies by onnxruntime."""
-    table = ("--table", str(tmp_path / "table"))
-    main = ("-m", "matching_spark.main")
-    conf = ("--conf", "spark.master=local[2]", "--conf", "spark.sql.shuffle.partitions=2")
-    run(empty, *main, "ingest", str(world.found), *conf, *table)
-    run(empty, *main, "search", "--text", "검정 지갑", "--runner", "memory", *table)
-    assert left(empty) == []
-    assert any(Path(empty["XDG_CACHE_HOME"]).rglob("*")), "our own cache is looked for there"
 
 
 def test_workers_that_are_not_ours_are_told_too(empty: dict[str, str]) -> None:

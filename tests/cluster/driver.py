@@ -46,6 +46,7 @@ def around(owner: type, name: str, point: str) -> None:
 
 
 def main(action: str, point: str, uri: str, source: str) -> None:
+    # Private names: it dies within a commit, and between the steps of a compact.
     around(PostsTable, "_commit", point)
     for name in ("_rewrite", "_expire", "_photos"):
         around(compact._Compact, name, point)

@@ -52,7 +52,7 @@ def test_the_world_is_one_an_operator_would_know(world: World) -> None:
 def test_wallets_come_first(tmp_path: Path) -> None:
     import numpy as np
 
-    from matching_spark.demo.world import _item
+    from matching_spark.demo.world import _item  # of 2,000 things none is drawn
 
     rng = np.random.default_rng(0)
     counts = collections.Counter(_item(rng)[0].category for _ in range(2000))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from matching_spark.score.store import FILE, save
 from matching_spark.sources import read_posts
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
+from tests.support.tables import copied
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,12 @@ def uri(
     both = [*read_posts(str(world.found)), *read_posts(str(world.lost))]
     ingest_posts(both, table, clip)
     return where
+
+
+@pytest.fixture
+def own(uri: str, tmp_path: Path) -> str:
+    """The same, to be changed."""
+    return copied(uri, tmp_path / "own")
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
@@ -77,53 +85,45 @@ def test_either_runner_gives_the_same(
 
 
 def test_a_stale_calibration_is_refused_aloud(
-    clip: ClipModel, uri: str, caplog: pytest.LogCaptureFixture
+    clip: ClipModel, own: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    save(random_calibration(1, "small-clip@000000000000"), f"{uri}/{FILE}")
-    try:
-        engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
-        with pytest.raises(ModelError, match="learn it again"):
-            engine.scoring("fused")
-        assert engine.scoring(None).calibration is None
-        assert "scoring by cosine" in caplog.text
-    finally:
-        from matching_spark import storage
-
-        storage.remove(f"{uri}/{FILE}")
+    save(random_calibration(1, "small-clip@000000000000"), f"{own}/{FILE}")
+    engine = SimilarityEngine(PostsTable.open(own), "memory", clip, cache=Cache())
+    with pytest.raises(ModelError, match="learn it again"):
+        engine.scoring("fused")
+    assert engine.scoring(None).calibration is None
+    assert "scoring by cosine" in caplog.text
 
 
 def test_evaluate_and_calibrate_from_truth_and_decisions(
-    spark: SparkSession, world: World, uri: str, capsys: pytest.CaptureFixture[str]
+    spark: SparkSession, world: World, own: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = str(world.truth)
-    report = run("evaluate", truth, "--table", uri, capsys=capsys)
+    report = run("evaluate", truth, "--table", own, capsys=capsys)
     assert report["lost"] == 10
     assert report["split"].startswith("held out: all of it")
     assert report["scores"]["fused"]["recall@1"]["value"] >= 0.8
 
-    table = PostsTable.open(uri, spark, Hadoop())
+    table = PostsTable.open(own, spark, Hadoop())
     with pytest.raises(InputError, match="has no decisions"):
-        app(["evaluate", "decisions", "--table", uri], standalone_mode=False)
+        app(["evaluate", "decisions", "--table", own], standalone_mode=False)
     rows = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]
     for row in rows[:6]:
         verdict = "confirmed" if row["same"] else "rejected"
         decide(table, row["lost_id"], row["found_id"], verdict, "a test")  # type: ignore[arg-type]
-    assert len(latest(uri)) == 6
+    assert len(latest(own)) == 6
     with pytest.raises(InputError, match="give the lost post first"):
         decide(table, rows[0]["found_id"], rows[0]["lost_id"], "rejected", "a test")
     with pytest.raises(InputError, match="there is no post 'x'"):
         decide(table, "x", rows[0]["found_id"], "rejected", "a test")
-    decided = run("evaluate", "decisions", "--table", uri, capsys=capsys)
+    decided = run("evaluate", "decisions", "--table", own, capsys=capsys)
     assert decided["true_pairs"] == sum(row["same"] for row in rows[:6])
 
-    own = run("calibrate", truth, "--table", uri, capsys=capsys)
-    assert own["split"].startswith("held out: 30 %")
-    assert 0 < own["lost"] <= 10
-    again = run("evaluate", truth, "--table", uri, capsys=capsys)
-    assert again["scores"] == own["scores"]  # the same held-out posts, nothing else
-    from matching_spark import storage
-
-    storage.remove(f"{uri}/{FILE}")
+    learnt = run("calibrate", truth, "--table", own, capsys=capsys)
+    assert learnt["split"].startswith("held out: 30 %")
+    assert 0 < learnt["lost"] <= 10
+    again = run("evaluate", truth, "--table", own, capsys=capsys)
+    assert again["scores"] == learnt["scores"]  # the same held-out posts, nothing else
 
 
 def test_expiring_is_by_the_day_it_was_found(uri: str) -> None:

@@ -12,7 +12,11 @@ from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
 from matching_spark.matching.decisions import Verdict, decide
-from matching_spark.matching.matcher import Matcher, MatchRules, _split
+from matching_spark.matching.matcher import (  # where blocks end shows in no answer
+    Matcher,
+    MatchRules,
+    _split,
+)
 from matching_spark.score.store import FILE, save
 from matching_spark.table.metadata import current_metadata
 from tests.support.calibrations import random_calibration

@@ -31,6 +31,20 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+# A session of the installed package, and the files of its configuration.
+SHOW = """
+import json
+from matching_spark import Settings
+from matching_spark.spark.session import conf_dir, read_conf, session
+with session(Settings()) as spark:
+    held = dict(spark.sparkContext.getConf().getAll())
+said = read_conf(conf_dir() / "spark-defaults.conf")
+differ = [key for key, value in said.items() if held.get(key) != value]
+files = sorted(path.name for path in conf_dir().iterdir())
+print(json.dumps({"dir": str(conf_dir()), "said": len(said), "differ": differ, "files": files}))
+"""
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of an empty environment with the wheel and its locked core dependencies."""
@@ -55,6 +69,14 @@ def test_no_extra_is_there_and_every_module_that_needs_none_imports(installed: P
         "import matching_spark.main\n"
     )
     assert json.loads(run(installed / "python", "-c", script)) == []
+
+
+def test_its_configuration_is_the_checkouts_and_in_force(installed: Path) -> None:
+    got = json.loads(run(installed / "python", "-c", SHOW, cwd=Path("/")))
+    assert Path(got["dir"]).is_relative_to(installed.parent)
+    assert got["files"] == sorted(path.name for path in (ROOT / "conf").iterdir())
+    assert got["said"] > 20
+    assert got["differ"] == []
 
 
 def test_the_tour_runs_there(installed: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from matching_spark.shards.ivf_index import (
 from matching_spark.shards.shard import read
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
+from tests.support.tables import copied
 
 DIMENSION, COUNT, CELLS = 16, 600, 24
 FOUND = Filters(kind="found")
@@ -194,18 +195,19 @@ def test_who_was_answered_and_asks_again_waits_for_nobody(
         assert time.monotonic() - start < 6
 
 
-def test_cells_say_when_they_are_torn_gone_or_outgrown(table: PostsTable) -> None:
+def test_cells_say_when_they_are_torn_gone_or_outgrown(
+    table: PostsTable, spark: SparkSession, tmp_path: Path
+) -> None:
+    table = PostsTable.open(copied(table.uri, tmp_path / "own"), spark, Hadoop())
     state = described(table)
     assert state is not None
     assert (state.photos, state.advice) == (CELLS, None)
     cells = load_cells(state.uri)
     uri = save_cells(replace(cells, rows=COUNT // 10), f"{table.uri}/cells")
-    original = table.space.cells
     table.set_cells(uri)
     grown = described(table)
     assert grown is not None
     assert "outgrown" in str(grown.advice)
-    table.set_cells(str(original))
     assert Cells.from_bytes(cells.to_bytes()).photos.tolist() == cells.photos.tolist()
     load_cells.cache_clear()
     path = Path(uri)

@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> DataFile:
 @pytest.fixture(autouse=True)
 def forgotten() -> None:
     """A process that has nothing open."""
-    cache._held.clear()
+    cache.close_all()
 
 
 def entries(resident: ShardCache) -> list[Path]:
@@ -51,7 +51,7 @@ def answer(shard: Shard) -> list[tuple[str, float, str | None]]:
 
 
 def check(resident: ShardCache, file: DataFile) -> None:
-    cache._held.clear()
+    cache.close_all()
     want = answer(replace(read(file, DIMENSION), alive=alive(file)))
     assert answer(resident.load(file, SPACE)) == want
     assert answer(resident.load(file, SPACE)) == want
@@ -99,7 +99,7 @@ def test_a_harmed_file_costs_time_but_never_an_answer(
         raw = bytearray(next(e for e in entries(resident) if e != entry).read_bytes())
     entry.unlink()
     entry.write_bytes(raw)
-    cache._held.clear()
+    cache.close_all()
     with caplog.at_level(logging.WARNING):
         check(resident, file)
     assert "made anew" in caplog.text
@@ -136,11 +136,11 @@ def test_least_recently_used_goes_first(tmp_path: Path) -> None:
     small = replace(resident, max_bytes=3 * size + size // 2)
     for n, file in enumerate(files[:3]):
         small.load(file, SPACE)
-        name = cache._name(file, SPACE)
+        name = cache.entry_name(file, SPACE)
         os.utime(Path(resident.folder) / name, (100 - n, 100 - n))  # file 2 is the oldest
     small.load(files[3], SPACE)
     held = {e.name for e in entries(small)}
-    assert held == {cache._name(files[n], SPACE) for n in (0, 1, 3)}
+    assert held == {cache.entry_name(files[n], SPACE) for n in (0, 1, 3)}
     assert small.usage().resident_bytes <= small.max_bytes
     check(small, files[2])
     tiny = replace(resident, max_bytes=size // 2)  # larger than all there may be
@@ -153,7 +153,6 @@ def test_a_folder_that_cannot_be_made_costs_time_only(
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     resident = ShardCache(str(blocked / "cache"), 1 << 20)
-    cache._warned.clear()
     check(resident, file)
     assert "shards cannot be kept in" in caplog.text
     assert resident.usage().shards == 0

@@ -1,4 +1,7 @@
-"""Nobody but this user of this machine reaches a Spark whose master is local."""
+"""Nobody but this user of this machine reaches a Spark whose master is local.
+
+tests/test_processes.py has what whole commands listen on.
+"""
 
 import json
 import os
@@ -12,14 +15,10 @@ from typing import Any
 
 import pytest
 
-from matching_spark.demo.world import World
 from matching_spark.spark import loopback
 from tests.support.another_user import needs_root, tried
-from tests.support.listening import Listener, beyond_loopback, listeners, tree, watched
+from tests.support.listening import Listener, beyond_loopback, listeners, tree
 
-ROOT = Path(__file__).parents[2]
-MAIN = [sys.executable, "-m", "matching_spark.main"]
-FEW = ("--conf", "spark.sql.shuffle.partitions=2")
 # A session with a worker, held until stdin closes; under a umask that keeps nobody out.
 HOLD = """
 import json, os, sys
@@ -51,33 +50,6 @@ def test_the_kernels_lists_are_read_rightly() -> None:
         port = mapped.getsockname()[1]
         (found,) = [each for each in listeners([os.getpid()]) if each.port == port]
         assert (found.protocol, found.on_loopback) == ("udp6", True)
-
-
-def test_an_ingest_and_searches_listen_on_loopback_alone(world: World, tmp_path: Path) -> None:
-    """start_session and start_context; with the pages turned on, too."""
-    table = ("--table", str(tmp_path / "table"))
-    env = dict(os.environ)
-    pages = ("--conf", "spark.ui.enabled=true", "--conf", "spark.master=local[2]")
-    asked = ("search", "--image", str(world.query_photo), "--runner", "spark", *table)
-    cases = (
-        ("ingest", str(world.found), *FEW, *pages, *table),
-        (*asked, "--conf", "spark.master=local"),
-        (*asked, "--conf", "spark.master=local[2,3]", *pages[:2]),
-    )
-    for case in cases:
-        _, seen = watched([*MAIN, *case], env, tmp_path)
-        assert sum(each.protocol.startswith("tcp") for each in seen) >= 3, case
-        assert beyond_loopback(seen) == [], case
-
-
-def test_by_spark_submit(world: World, tmp_path: Path) -> None:
-    """Its JVM is there before us: the address is set all the same."""
-    submit = [str(Path(sys.executable).parent / "spark-submit"), "--master", "local[1]"]
-    script = [str(ROOT / "src" / "matching_spark" / "main.py"), "ingest", str(world.lost), *FEW]
-    env = os.environ | {"SPARK_CONF_DIR": str(ROOT / "conf"), "PYSPARK_PYTHON": sys.executable}
-    _, seen = watched([*submit, *script, "--table", str(tmp_path / "table")], env, tmp_path)
-    assert sum(each.protocol.startswith("tcp") for each in seen) >= 3
-    assert beyond_loopback(seen) == []
 
 
 @contextmanager

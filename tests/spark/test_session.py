@@ -1,10 +1,9 @@
-"""conf/spark-defaults.conf in force: from the checkout, from a wheel; a user's own wins."""
+"""conf/spark-defaults.conf in force; a user's own wins. tests/package has it from a wheel."""
 
 import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ with session(Settings()) as spark:
 
 
 def session_of(**env: str) -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("SPARK_CONF_DIR", "PYTHONPATH")}
+    clean = {k: v for k, v in os.environ.items() if k != "SPARK_CONF_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", SHOW], env=clean | env, cwd="/", capture_output=True, text=True
     )
@@ -73,32 +72,6 @@ def test_every_key_is_one_that_this_spark_knows(name: str, spark: SparkSession) 
     by_python = (Path(pyspark.__file__).parent / "core" / "rdd.py").read_text("utf-8")
     for key in set(read_conf(conf_dir() / name)) - {"spark.master"}:  # SparkContext's own word
         assert find(key) is not None or f'"{key}"' in by_python, key
-
-
-def test_an_installed_wheel_brings_the_same_file(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    site = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(site)
-    for needed in (
-        "operations/results.html",
-        "models/small-clip/visual/model.onnx",
-        "demo/drawings/classes.txt",
-    ):
-        assert (site / "matching_spark" / needed).is_file(), needed
-    got = session_of(PYTHONPATH=str(site))
-    assert got["dir"] == str(site / "matching_spark" / "conf")
-    assert (
-        read_conf(site / "matching_spark" / "conf" / "spark-defaults.conf").items() <= got.items()
-    )
-    for also in ("log4j2.properties", "cluster.conf"):
-        assert (site / "matching_spark" / "conf" / also).is_file()
 
 
 def test_a_users_own_folder_wins(tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stderr, 
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import main
 from matching_spark.spark import session
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ def command(
         patch.setattr(sys, "argv", ["matching-spark", *map(str, arguments)])
         patch.chdir(cwd or Path.cwd())
         patch.setattr(session, "session", _given(spark))  # imported when a command starts Spark
+        # A search's, which needs no Spark SQL; its own would end with the command.
+        patch.setattr(session, "context", _given(spark and spark.sparkContext))
         with pytest.raises(SystemExit) as ended:
             main.run()
     assert isinstance(ended.value.code, int)
@@ -56,11 +61,9 @@ def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
-def _given(
-    spark: SparkSession | None,
-) -> Callable[[object], AbstractContextManager[SparkSession]]:
+def _given(spark: T | None) -> Callable[[object], AbstractContextManager[T]]:
     @contextmanager
-    def given(settings: object) -> Iterator[SparkSession]:
+    def given(settings: object) -> Iterator[T]:
         assert spark is not None, "this command starts Spark: hand the session in"
         yield spark
 

@@ -83,6 +83,16 @@ _lock = threading.Lock()
 _loading: dict[tuple[str, str], threading.Lock] = {}
 
 
+def close_all() -> None:
+    """Let go of every shard: what is asked for next is opened as by a new process."""
+    with _lock:
+        _held.clear()
+        _warned.clear()
+
+
+_warned: set[str] = set()  # folders that cannot be written, each said once
+
+
 @dataclass(frozen=True)
 class ShardCache:
     """The cache in `folder`, of at most `max_bytes`; handed to every task."""
@@ -112,7 +122,7 @@ class ShardCache:
 
     def _load(self, file: DataFile, space: Space) -> tuple[Shard, bool]:
         """The shard, and whether it was resident."""
-        name = _name(file, space)
+        name = entry_name(file, space)
         shard, hit = self._open_here(name), True
         if shard is None:
             with _lock:
@@ -278,9 +288,6 @@ class ShardCache:
             os.close(file)
 
 
-_warned: set[str] = set()  # folders: this process says it once of each, however many tasks it runs
-
-
 def _warn(folder: str, error: OSError) -> None:
     if folder not in _warned:
         _warned.add(folder)
@@ -296,7 +303,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _name(file: DataFile, space: Space) -> str:
+def entry_name(file: DataFile, space: Space) -> str:
+    """The name of the shard's file in a cache's folder."""
     rest = [file.size_bytes, file.records, space.model, space.dimension, space.cells]
     return f"{_digest(file.uri)}-{_digest(json.dumps(rest))}.shard"
 
