@@ -107,8 +107,8 @@ def table(
                 path = WORK / "rows.parquet"
                 _write(path, kind, vectors, names)
                 frame = spark.read.parquet(str(path))
-                # Private: the rows are right, an import would check and sort each of them.
-                opened._commit(frame.writeTo(opened.name).append)
+                # The rows are right; an import would check and sort each of them.
+                opened._commit(frame.writeTo(opened.name).append)  # noqa: SLF001
                 path.unlink()
     return PostsTable.open(uri, spark, Hadoop())
 

@@ -224,7 +224,7 @@ def vit(work: Path, photos: list[Path]) -> list[Row]:
 
 def bare(model: ClipModel, tensors: list[Float32]) -> None:
     """onnxruntime's own call, in batches of the pipeline's size."""
-    session = model._visual  # private: beside the package's own way it is what is measured
+    session = model._visual  # noqa: SLF001  (beside the package's own way it is what is measured)
     name = session.get_inputs()[0].name
     for start in range(0, len(tensors), model.stride):
         session.run(None, {name: np.stack(tensors[start : start + model.stride])})

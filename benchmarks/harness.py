@@ -41,7 +41,7 @@ class Row:
     met: bool | None = None
 
 
-def row(
+def row(  # noqa: PLR0913  (a row of the report, its cells in their order)
     what: str,
     subject: str,
     values: Sequence[float],

@@ -46,10 +46,10 @@ def around(owner: type, name: str, point: str) -> None:
 
 
 def main(action: str, point: str, uri: str, source: str) -> None:
-    # Private names: it dies within a commit, and between the steps of a compact.
+    # It dies within a commit, and between the steps of a compact: private names.
     around(PostsTable, "_commit", point)
     for name in ("_rewrite", "_expire", "_photos"):
-        around(compact._Compact, name, point)
+        around(compact._Compact, name, point)  # noqa: SLF001
     vector_batches.TASK_BYTES = 1
 
     class Dying(Silent):

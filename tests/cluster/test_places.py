@@ -15,6 +15,7 @@ from matching_spark.config import Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.files import read_parquet
+from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from tests.cluster.conftest import assert_holds, client, held, run, vectors, write
@@ -35,9 +36,9 @@ def test_both_sides_read_the_file_of_that_name(cluster: Cluster, session: SparkS
         frame.write.parquet(storage.for_spark(storage.join(folder, "jvm", name)))
     walked = list(storage.walk(storage.join(folder, "python")))
     assert sorted(walked) == sorted(storage.join(folder, "python", n) for n in ON_HDFS)
-    jvm: Any = session._jvm
-    hadoop = jvm.org.apache.hadoop.fs
-    conf = session._jsc.hadoopConfiguration()
+    java = jvm(session)
+    hadoop = java.org.apache.hadoop.fs
+    conf = java_session(session).sparkContext().hadoopConfiguration()
     for name in ON_HDFS:
         place = storage.join(folder, "python", name)
         assert storage.read_bytes(place) == name.encode()
@@ -120,9 +121,9 @@ def test_a_copy_on_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Path)
     other = prod.replace("127.0.0.1", "localhost")
     assert other != prod
     assert PostsTable.open(other).uri == prod
-    jvm: Any = session._jvm
-    hadoop = jvm.org.apache.hadoop.fs
-    conf = session._jsc.hadoopConfiguration()
+    java = jvm(session)
+    hadoop = java.org.apache.hadoop.fs
+    conf = java_session(session).sparkContext().hadoopConfiguration()
     source, target = hadoop.Path(prod), hadoop.Path(test)
     system = source.getFileSystem(conf)
     assert hadoop.FileUtil.copy(system, source, system, target, False, conf)

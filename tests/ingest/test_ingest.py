@@ -261,8 +261,8 @@ def test_threads_never_fight(spark: SparkSession, clip: ClipModel) -> None:
         from matching_spark.embed.clip import worker_model
 
         model = worker_model(folder, 8, "cpu")
-        # Private: how many threads a session has, only the session itself says.
-        options = model._visual.get_session_options()
+        # How many threads a session has, only the session itself says.
+        options = model._visual.get_session_options()  # noqa: SLF001
         pools = {pool["num_threads"] for pool in threadpool_info()}
         yield os.environ["OMP_NUM_THREADS"], pools, options.intra_op_num_threads
 

@@ -170,8 +170,8 @@ def test_heads_rule_out_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(*given: object) -> None:
         raise AssertionError("whole vectors were compared")
 
-    # Private: how many vectors are looked at whole does not show in an answer.
-    real = candidates._scored
+    # How many vectors are looked at whole does not show in an answer.
+    real = candidates._scored  # noqa: SLF001
     monkeypatch.setattr(candidates, "_scored", scored)
     monkeypatch.setattr(candidates, "_by_products", whole)
     for count in (1, 50):

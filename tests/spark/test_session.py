@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.spark.jvm import jvm
 
 ROOT = Path(__file__).parents[2]
 SHOW = """
@@ -63,11 +63,11 @@ DECLARED = (
 
 @pytest.mark.parametrize("name", ["spark-defaults.conf", "cluster.conf"])
 def test_every_key_is_one_that_this_spark_knows(name: str, spark: SparkSession) -> None:
-    jvm: Any = spark._jvm
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    java = jvm(spark)
+    loader = java.java.lang.Thread.currentThread().getContextClassLoader()
     for declared in DECLARED:
-        jvm.java.lang.Class.forName(f"org.apache.spark.{declared}", True, loader)
-    find = jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
+        java.java.lang.Class.forName(f"org.apache.spark.{declared}", True, loader)
+    find = java.org.apache.spark.internal.config.ConfigEntry.findEntry
     assert find("spark.no.such.key") is None
     by_python = (Path(pyspark.__file__).parent / "core" / "rdd.py").read_text("utf-8")
     for key in set(read_conf(conf_dir() / name)) - {"spark.master"}:  # SparkContext's own word

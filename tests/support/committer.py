@@ -10,6 +10,7 @@ from typing import Any
 from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
 from matching_spark.matching import decisions
+from matching_spark.spark.jvm import java_session, jvm
 
 CONF = {
     "spark.master": "local[1]",
@@ -21,9 +22,8 @@ CONF = {
 def main(uri: str, name: str, count: int, what: str) -> None:
     spark = start_session(Settings(spark=Spark(conf=CONF)))
     table = PostsTable.open(uri, spark, Hadoop(commit_retries=20, commit_wait_s=0.05))
-    jvm: Any = spark._jvm
-    load = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable
-    loaded: Any = load(spark._jsparkSession, table.name)
+    load = jvm(spark).org.apache.iceberg.spark.Spark3Util.loadIcebergTable
+    loaded: Any = load(java_session(spark), table.name)
     print("ready", flush=True)
     sys.stdin.readline()
     for i in range(count):

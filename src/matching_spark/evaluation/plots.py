@@ -48,7 +48,7 @@ def _font() -> str | None:
     return font_manager.FontProperties(fname=str(path)).get_name()
 
 
-def lines(
+def lines(  # noqa: PLR0913  (a plot's words, each by its name)
     x: Values,
     ys: Mapping[str, Values],
     *,
