@@ -1,5 +1,6 @@
 """64 clients at once against one alone, in the memory runner: each asks again when answered."""
 
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -25,6 +26,7 @@ def run(full: bool) -> list[Row]:
         Request((QueryItem(q),), Filters(kind="found"), 10) for q in clustered(CLIENTS, seed=7)
     ]
     alone = [engine.run(r).matches for r in requests]
+    gc.freeze()  # as a process that serves would
     with QueryBatcher(engine) as gatherer:
         assert _together(gatherer.run, requests) == [each for each in alone for _ in range(EACH)]
         done = alternating(

@@ -19,7 +19,9 @@ HEAD_ROWS = 1 << 15  # whose heads are compared at once by one query
 HEAD_QUERIES = 192  # a block of them whose columns of heads stay in a core's cache too
 PROBE_ROWS = 1 << 12  # at least, of which k are compared, to know what the others must reach
 PROBE_BLOCKS = 4  # times k: of each the one with the highest bound is a candidate
-FAR = 0.7  # the length of the rest of a query of which a head says little: half of it squared
+# A query whose rest is longer is left to whole vectors: at 0.7 half of its squared length is not in
+# its head, which then rules out little.
+FAR = 0.7
 DENSE = 16  # where one bound of so many must be looked into, whole products cost no more
 SCORED_AT_ONCE = 256  # rows and queries copied: 512 KB each for 512 numbers
 
@@ -104,7 +106,7 @@ def _by_heads(
             low = np.maximum(low, low_of(seen, k, len(queries)))
             out = [seen.where(seen.score >= low[seen.query])]
     seen = Pairs.joined(out)
-    return seen.where(seen.score >= low[seen.query])  # the first were held against less
+    return seen.where(seen.score >= low[seen.query])  # `low` has risen since the first were kept
 
 
 def _promised(queries: Float32, vectors: Float32, rows: Index, upper: Float32, k: int) -> Float32:
@@ -168,7 +170,7 @@ def _by_products(
             Pairs(found.query, found.row + s if rows is None else rows[found.row + s], found.score)
         )
     seen = Pairs.joined(out)
-    return seen.where(seen.score >= low[seen.query])  # the first were held against less
+    return seen.where(seen.score >= low[seen.query])  # `low` has risen since the first were kept
 
 
 def _by_maxima(

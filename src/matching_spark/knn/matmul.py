@@ -42,9 +42,10 @@ def product(rows: Float32, columns: Float32, threads: int | None = None) -> Floa
 
 @cache
 def _session(process: int, threads: int | None) -> "ort.InferenceSession":
-    """One a process: a fork has none of its parent's threads, and would wait for them.
+    """A session of this process's own.
 
-    As it would to end the parent's session, which is therefore kept.
+    A fork inherits its parent's, without the threads that it has, and would wait for them for ever,
+    to run it and to end it. So it is neither run nor let go: it stays here by the parent's number.
     """
     import onnxruntime as ort  # 0.2 s, and a search of one query needs none of it
 

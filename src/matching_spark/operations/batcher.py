@@ -1,6 +1,5 @@
 """Queries that come at the same time, answered as one block: one pass over the vectors for all."""
 
-import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -34,8 +33,8 @@ class QueryBatcher:
     A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
     each other. While one block is computed the next one gathers, and who was answered gets the wait
     once more to ask again, or until all of them have: else the clients fall apart into blocks that
-    take turns, a pass each. What the process holds by now is out of the garbage collector's way
-    until `close`: looking through it takes a twentieth of a block's time.
+    take turns, a pass each. A process that does nothing else should call gc.freeze() once it is up:
+    the garbage collector's look through what it holds takes a twentieth of a block's time.
 
     Use as a context manager, or call `close`.
     """
@@ -50,7 +49,6 @@ class QueryBatcher:
         self._closed = False
         self._answered = 0.0  # when the last block was
         self._expected = most  # queries, once those who were answered then have asked again
-        gc.freeze()
         self._worker = threading.Thread(target=self._work, name="gatherer", daemon=True)
         self._worker.start()
 
@@ -74,7 +72,6 @@ class QueryBatcher:
             self._closed = True
             self._change.notify()
         self._worker.join()
-        gc.unfreeze()
 
     def __enter__(self) -> "QueryBatcher":
         return self

@@ -98,7 +98,8 @@ def scan(
     rows, margin = 0, MARGIN
     for group in request.alike:
         first = request.queries[group[0]]
-        # By more than one component, posts are scored whole; else each row speaks for its post.
+        # A post's score by one cosine is that of its best row. By several components it is the
+        # post that is scored, not its rows.
         whole = first.has == "both" or request.scoring.calibration is not None
         sides = list(_sides(shard, mask, centroids, first, request))
         step = QUERIES_AT_ONCE
@@ -138,7 +139,7 @@ def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
 def _apart(
     shard: Shard, request: Request, block: list[int], sides: list[_Side], floors: Float32
 ) -> tuple[Pairs, int]:
-    """(query of the block, post) that may be among the k best: each row speaks for its post."""
+    """(query of the block, post) that may be among the k best, each scored by its best row."""
     found, rows = [], 0
     for side in sides:
         queries = _vectors(request, block, side)
