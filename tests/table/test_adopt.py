@@ -3,10 +3,8 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,66 +15,28 @@ from matching_spark import (
     ClipModel,
     InputError,
     PostsTable,
-    Query,
     SimilarityEngine,
     StorageError,
     storage,
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
-from matching_spark.domain.posts import Filters, Post
+from matching_spark.domain.posts import Post
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching import decisions, matches_table
-from matching_spark.matching.matcher import MatchRules
-from matching_spark.progress import Silent
-from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.sources import read_posts
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from matching_spark.table.metadata import live_files, load_metadata, newest
-from matching_spark.table.undo import undo
-from tests.support.found import hits_of
-
-DAY_S = 86_400
-AT_ONCE = Hadoop(snapshot_keep=timedelta(0), commit_wait_s=0.05)
-EVERYTHING = Filters(status=None)
-RULES = MatchRules(threshold=-1.0, score="cosine")
-Answers = list[tuple[str, float, str, str]]
-
-
-@pytest.fixture(scope="module")
-def original(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Several files, deletes of two commits, cells, matches, a decision. Tests copy it."""
-    folder = tmp_path_factory.mktemp("original") / "prod"
-    table = PostsTable.open_or_create(
-        str(folder), spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
-    )
-    for source in (world.found, world.lost):
-        posts = [p for p in read_posts(str(source)) if isinstance(p, Post)]
-        ingest_posts(posts[:12], table, clip)
-        ingest_posts(posts[12:], table, clip)
-        table.set_status(sorted(p.post_id for p in posts)[:3], "withdrawn")
-    cells = train(table.shards(), table.model, 40, 4)
-    table.set_cells(save_cells(cells, storage.join(table.uri, "cells")))
-    matcher = SimilarityEngine(table, "spark", clip, cache=Cache()).matcher(RULES)
-    assert matches_table.update(matcher).pairs > 0
-    best = matches_table.kept(matcher).first()
-    assert best is not None
-    decisions.decide(table, best["lost_id"], best["found_id"], "confirmed", "desk")
-    return folder
-
-
-def answers(place: Path, clip: ClipModel, spark: SparkSession | None = None) -> Answers:
-    """Every post, its state and where its photo lies below the folder, by one runner."""
-    table = PostsTable.open(str(place), spark, Hadoop())
-    engine = SimilarityEngine(table, "memory" if spark is None else "spark", clip, cache=Cache())
-    found = hits_of(engine, [Query(text="검정 지갑")], 1000, where=EVERYTHING, threshold=-2.0)[0]
-    assert found
-    for match in found:
-        assert match.photo is None or storage.exists(match.photo)
-    return [(m.post_id, m.score, m.status, (m.photo or "").removeprefix(table.uri)) for m in found]
+from tests.support.copies import (
+    AT_ONCE,
+    RULES,
+    answers,
+    backdate,
+    copied,
+    files,
+    refused,
+)
 
 
 def by_pyiceberg(place: Path) -> set[tuple[str, str]]:
@@ -88,92 +48,35 @@ def by_pyiceberg(place: Path) -> set[tuple[str, str]]:
     return set(zip(ids["post_id"].to_pylist(), ids["status"].to_pylist(), strict=True))
 
 
-def files(place: Path) -> set[tuple[str, int]]:
-    return {(str(p.relative_to(place)), p.stat().st_size) for p in place.rglob("*") if p.is_file()}
-
-
-def backdate(*folders: Path) -> None:
-    for folder in folders:
-        for file in folder.rglob("*"):
-            os.utime(file, (time.time() - 3 * DAY_S,) * 2, follow_symlinks=False)
-
-
-def copied(original: Path, tmp_path: Path) -> tuple[Path, Path]:
-    prod = tmp_path / "prod"
-    # Made where it lies: the module's own table stays as it was for the next test.
-    shutil.copytree(original, prod)
-    adopt(str(prod))
-    shutil.copytree(prod, tmp_path / "test")
-    return prod, tmp_path / "test"
-
-
-def moved(original: Path, tmp_path: Path) -> tuple[Path, Path]:
-    prod, test = copied(original, tmp_path)
+def moved(warehouse: Path, tmp_path: Path) -> tuple[Path, Path]:
+    prod, test = copied(warehouse, tmp_path)
     shutil.rmtree(prod)
-    return original, test
+    return warehouse, test
 
 
-def by_links(original: Path, tmp_path: Path) -> tuple[Path, Path]:
+def by_links(warehouse: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The tables are real, the warehouse is not: its folders are links to the original's."""
     test = tmp_path / "test"
     test.mkdir()
-    for each in original.iterdir():
+    for each in warehouse.iterdir():
         (test / each.name).symlink_to(each)
-    return original, test
-
-
-def refused(place: Path, spark: SparkSession) -> None:
-    """Nothing reads it, and nothing writes to it."""
-    said = "was moved or copied from"
-    tries: list[Callable[[], object]] = [
-        lambda: PostsTable.open(str(place)),
-        lambda: PostsTable.open_or_create(
-            str(place), spark, model="any@1", dimension=8, hadoop=Hadoop()
-        ),
-    ]
-    if (place / "decisions").exists():
-        tries.append(lambda: decisions.latest(str(place)))
-    for attempt in tries:
-        with pytest.raises(StorageError, match=said) as error:
-            attempt()
-        assert "`matching-spark adopt` makes it" in str(error.value)
+    return warehouse, test
 
 
 @pytest.mark.parametrize("way", [copied, moved, by_links])
 def test_another_place_is_refused(
-    original: Path, tmp_path: Path, way: Callable[..., tuple[Path, Path]], spark: SparkSession
+    warehouse: Path, tmp_path: Path, way: Callable[..., tuple[Path, Path]], spark: SparkSession
 ) -> None:
-    prod, test = way(original, tmp_path)
+    prod, test = way(warehouse, tmp_path)
     before = files(prod)
     refused(test, spark)
     assert files(prod) == before
 
 
-def test_a_table_that_becomes_a_copy_while_it_is_open_is_not_written(
-    original: Path, tmp_path: Path, spark: SparkSession
-) -> None:
-    """As by a restore into its folder: a handle from before knows no better than its next look."""
-    prod, test = copied(original, tmp_path)
-    adopt(str(test))
-    table = PostsTable.open(str(test), spark, AT_ONCE)
-    shutil.rmtree(test)
-    shutil.copytree(prod, test)
-    before = files(prod)
-    for write in (
-        lambda: table.set_status(["F00001"], "claimed"),
-        lambda: compact(table),
-        lambda: undo(table, table.snapshots[-1]),
-        lambda: table.set_cells("any"),
-    ):
-        with pytest.raises(StorageError, match="was moved or copied from"):
-            write()
-    assert files(prod) == before
-
-
 def test_an_adopted_copy_is_whole_and_its_own(
-    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+    warehouse: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:
-    prod, test = copied(original, tmp_path)
+    prod, test = copied(warehouse, tmp_path)
     want, there, decided = answers(prod, clip), by_pyiceberg(prod), decisions.latest(str(prod))
     assert sum(status == "withdrawn" for _, _, status, _ in want) == 6
     report = adopt(str(test))
@@ -212,10 +115,10 @@ def test_an_adopted_copy_is_whole_and_its_own(
 
 
 def test_what_is_taken_in_after_an_adoption(
-    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel, world: World
+    warehouse: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel, world: World
 ) -> None:
     """A photo that the table has already is not embedded again, and named in this folder."""
-    prod, test = copied(original, tmp_path)
+    prod, test = copied(warehouse, tmp_path)
     shutil.rmtree(prod)
     adopt(str(test))
     table = PostsTable.open(str(test), spark, AT_ONCE)
@@ -229,10 +132,10 @@ def test_what_is_taken_in_after_an_adoption(
 
 
 def test_through_a_link_it_is_the_same_table(
-    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+    warehouse: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:
     """Made by its real path and opened through a link, and the other way round."""
-    prod, _ = copied(original, tmp_path)
+    prod, _ = copied(warehouse, tmp_path)
     link = tmp_path / "link"
     link.symlink_to(prod)
     want = answers(prod, clip)
@@ -267,8 +170,8 @@ def test_through_a_link_it_is_the_same_table(
 
 
 @pytest.fixture
-def mounted(original: Path, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    prod, _ = copied(original, tmp_path)
+def mounted(warehouse: Path, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    prod, _ = copied(warehouse, tmp_path)
     mount = tmp_path / "mount"
     mount.mkdir()
     done = subprocess.run(
@@ -292,38 +195,9 @@ def test_through_a_bind_mount_it_is_the_same_table(
     assert answers(prod, clip) == answers(mount, clip) == want
 
 
-def test_compact_refuses_links_inside_and_files_elsewhere(
-    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
-) -> None:
-    prod, test = copied(original, tmp_path)
-    adopt(str(test))
-    want = answers(test, clip)
-    backdate(prod, test)
-    before = files(prod)
-    link = test / "posts" / "data" / "more"
-    link.symlink_to(prod / "posts" / "data")
-    with pytest.raises(StorageError, match="more is a link"):
-        compact(PostsTable.open(str(test), spark, AT_ONCE))
-    link.unlink()
-    # A file by its way through a link: what an older version wrote into a table made by a link.
-    way = tmp_path / "way"
-    way.symlink_to(tmp_path)
-    path = newest(str(test), "posts")
-    assert path is not None
-    raw = Path(path).read_text("utf-8")
-    manifest_list = f"{test}/posts/metadata/snap-"
-    Path(path).write_text(raw.replace(manifest_list, f"{way}/test/posts/metadata/snap-"), "utf-8")
-    with pytest.raises(StorageError, match="which does not lie there"):
-        compact(PostsTable.open(str(test), spark, AT_ONCE))
-    assert adopt(str(test)).tables == ["posts"]
-    compact(PostsTable.open(str(test), spark, AT_ONCE))
-    assert answers(test, clip) == want
-    assert files(prod) == before
-
-
-def test_half_a_copy_is_not_adopted(original: Path, tmp_path: Path, spark: SparkSession) -> None:
+def test_half_a_copy_is_not_adopted(warehouse: Path, tmp_path: Path, spark: SparkSession) -> None:
     """Whatever file the current state needs is gone, cut off or not what it was."""
-    _, test = copied(original, tmp_path)
+    _, test = copied(warehouse, tmp_path)
     path = newest(str(test), "posts")
     assert path is not None
     table = load_metadata(path)
@@ -363,10 +237,10 @@ def test_half_a_copy_is_not_adopted(original: Path, tmp_path: Path, spark: Spark
 
 
 def test_a_copy_without_a_hint_or_with_one_ahead(
-    original: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
+    warehouse: Path, tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:
     """As a copy that is taken while somebody commits may have it."""
-    prod, test = copied(original, tmp_path)
+    prod, test = copied(warehouse, tmp_path)
     want = answers(prod, clip)
     for name in ("posts", "decisions"):
         (test / name / "metadata" / "version-hint.text").unlink()
@@ -379,10 +253,10 @@ def test_a_copy_without_a_hint_or_with_one_ahead(
 
 
 def test_the_same_folder_by_a_name_unknown_here_is_not_adopted(
-    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a nameservice's is without its HADOOP_CONF_DIR: for the others it would be another's."""
-    prod, _ = copied(original, tmp_path)
+    prod, _ = copied(warehouse, tmp_path)
     link = tmp_path / "link"
     link.symlink_to(prod)
     monkeypatch.setattr(storage, "same_place", lambda one, other: one == other)
@@ -394,8 +268,8 @@ def test_the_same_folder_by_a_name_unknown_here_is_not_adopted(
     assert {name for name, _ in files(prod)} - {".writer.lock"} == before - {".writer.lock"}
 
 
-def test_what_did_not_come_along_is_named(original: Path, tmp_path: Path, clip: ClipModel) -> None:
-    prod, test = copied(original, tmp_path)
+def test_what_did_not_come_along_is_named(warehouse: Path, tmp_path: Path, clip: ClipModel) -> None:
+    prod, test = copied(warehouse, tmp_path)
     want = answers(prod, clip)
     shutil.rmtree(test / "cells")
     assert adopt(str(test)).lacks == ["cells"]
@@ -404,10 +278,10 @@ def test_what_did_not_come_along_is_named(original: Path, tmp_path: Path, clip: 
 
 
 def test_a_handle_sees_that_its_folder_was_replaced(
-    original: Path, tmp_path: Path, spark: SparkSession
+    warehouse: Path, tmp_path: Path, spark: SparkSession
 ) -> None:
     """By another state under the same version's name: nothing of the old plan is used."""
-    prod, test = copied(original, tmp_path)
+    prod, test = copied(warehouse, tmp_path)
     adopt(str(test))
     table = PostsTable.open(str(test), spark, AT_ONCE)
     old, location = table.plan().files, table.metadata.metadata_location
@@ -418,27 +292,6 @@ def test_a_handle_sees_that_its_folder_was_replaced(
     assert table.metadata.metadata_location == location
     assert table.snapshot == PostsTable.open(str(test)).snapshot
     assert table.plan().files == PostsTable.open(str(test)).plan().files != old
-
-
-def test_a_foreign_table_that_comes_while_compact_runs_is_let_alone(
-    original: Path, tmp_path: Path, spark: SparkSession
-) -> None:
-    prod, test = copied(original, tmp_path)
-    adopt(str(test))
-    backdate(prod, test)
-    before = files(prod)
-
-    class Copying(Silent):
-        def say(self, what: str) -> None:
-            if what.startswith("expiring"):
-                shutil.rmtree(test / "decisions")
-                shutil.copytree(prod / "decisions", test / "decisions")
-                backdate(test / "decisions")
-
-    with pytest.raises(StorageError, match="was moved or copied from"):
-        compact(PostsTable.open(str(test), spark, AT_ONCE), Copying())
-    assert files(prod) == before
-    assert decisions.latest(str(prod))
 
 
 def test_an_empty_table_is_adopted_too(tmp_path: Path, spark: SparkSession) -> None:

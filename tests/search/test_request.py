@@ -1,0 +1,71 @@
+"""One rule each: which vectors count, which threshold is whose, what a query may be."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from matching_spark import InputError, Query, SearchOptions, UsageError
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import Filters
+from matching_spark.knn.similarity import unit
+from matching_spark.search.request import QueryItem, Request, Scoring
+from tests.support.calibrations import random_calibration
+
+V = unit(np.ones(4))
+PHOTO, WORDS, BOTH = QueryItem(V), QueryItem(text=V), QueryItem(V, V)
+WEIGHTS = random_calibration(1)
+
+
+@pytest.mark.parametrize(
+    ("query", "alone", "weighed"),
+    [
+        (PHOTO, {"image-image"}, {"image-image", "image-text"}),
+        (WORDS, {"text-image", "text-text"}, {"text-image", "text-text"}),
+        (
+            BOTH,
+            {"image-image", "text-image", "text-text"},
+            {"image-image", "image-text", "text-image", "text-text"},
+        ),
+    ],
+)
+def test_which_cosines_count(query: QueryItem, alone: set[str], weighed: set[str]) -> None:
+    assert {each.name for each in Scoring().counted(query)} == alone
+    assert {each.name for each in Scoring(calibration=WEIGHTS).counted(query)} == weighed
+
+
+def test_a_post_is_asked_by_its_photo_else_its_words() -> None:
+    assert Scoring().of_post(BOTH).has == "image"
+    assert Scoring().of_post(WORDS).has == "text"
+    assert Scoring(calibration=WEIGHTS).of_post(BOTH) is BOTH
+
+
+def test_which_threshold_is_whose() -> None:
+    card = Scoring(card=(0.7, 0.2))
+    assert [card.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [0.7, 0.2, None]
+    asked = Scoring(card=(0.7, 0.2), threshold=0.4, calibration=WEIGHTS)
+    assert [asked.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [0.4] * 3
+    euclidean = Scoring("euclidean", card=(0.7, 0.2))
+    assert [euclidean.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [None] * 3
+    limits = {**WEIGHTS.thresholds, "image": 0.3, "image bare": 0.6}
+    fused = Scoring(calibration=type(WEIGHTS)("m", WEIGHTS.patterns, limits, WEIGHTS.propose))
+    told = Facts(region="서울", happened_on=dt.date(2026, 11, 1))
+    assert fused.threshold_for(QueryItem(V, facts=told)) == 0.3
+    assert fused.threshold_for(PHOTO) == 0.6
+    request = Request((PHOTO, BOTH), Filters(), 1, card)
+    assert request.thresholds.tolist() == [0.7, -np.inf]
+
+
+def test_what_a_query_may_be() -> None:
+    for words in (None, " ", ""):
+        with pytest.raises(InputError, match="needs a photo or words"):
+            Query(text=words)
+    mixed: dict[str, Any]
+    for mixed in ({"text": "지갑", "post_id": "a"}, {"image": "a.jpg", "embedding": V}):
+        with pytest.raises(InputError, match="one of these"):
+            Query(**mixed)
+    wrong: dict[str, Any]
+    for wrong in ({"top_k": 0}, {"nprobe": 0}, {"threshold": float("nan")}, {"metric": "dot"}):
+        with pytest.raises(UsageError):
+            SearchOptions(**wrong)

@@ -1,0 +1,68 @@
+"""What a search reads is one snapshot, the one that it names, whoever writes meanwhile."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import InputError, PostsTable, Query, SearchOptions, SimilarityEngine
+from matching_spark.config import Cache, Hadoop
+from matching_spark.domain.posts import Filters
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.search.request import Request
+from matching_spark.search.rerank import TaskOutcome
+from matching_spark.search.runners import MemoryRunner
+from matching_spark.shards.cache import Space
+from matching_spark.shards.shard import DataFile
+from tests.support.found import hits_of
+from tests.support.vectors import write_vectors
+
+WHERE = Filters(kind="found")
+
+
+def ingest(folder: Path, ids: list[str], uri: str, spark: SparkSession) -> None:
+    write_vectors(folder / "v.parquet", ids, np.eye(len(ids), 8) + 0.1)
+    ingest_vectors(str(folder / "v.parquet"), uri, spark, "found", Hadoop())
+
+
+def test_a_search_names_the_snapshot_that_it_read(
+    tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else writes, and this table is refreshed, between the plan and the scan."""
+    uri = str(tmp_path / "table")
+    ingest(tmp_path, ["a", "b"], uri, spark)
+    table = PostsTable.open(uri)
+    first = table.snapshot
+    engine = SimilarityEngine(table, "memory", cache=Cache())
+    real = MemoryRunner.run
+
+    def late(
+        runner: MemoryRunner, files: tuple[DataFile, ...], request: Request, space: Space
+    ) -> TaskOutcome:
+        ingest(tmp_path, ["c", "d", "e"], uri, spark)
+        table.refresh()
+        return real(runner, files, request, space)
+
+    monkeypatch.setattr(MemoryRunner, "run", late)
+    query = Query(embedding=np.ones(8))
+    (result,) = engine.search([query], SearchOptions(WHERE))
+    assert {match.post_id for match in result.matches} == {"a", "b"}
+    assert result.snapshot == first != table.snapshot
+    monkeypatch.undo()
+    (now,) = engine.search([query], SearchOptions(WHERE))
+    assert (len(now.matches), now.snapshot) == (5, table.snapshot)
+    assert hits_of(engine, np.ones(8), snapshot=first)[0] == list(result.matches)
+
+
+def test_a_plan_stays_what_it_was(tmp_path: Path, spark: SparkSession) -> None:
+    uri = str(tmp_path / "table")
+    ingest(tmp_path, ["a", "b"], uri, spark)
+    table = PostsTable.open(uri)
+    state, plan = table.state, table.plan(WHERE)
+    ingest(tmp_path, ["c"], uri, spark)
+    table.refresh()
+    assert state.plan(WHERE) == plan
+    assert table.plan(WHERE) != plan
+    with pytest.raises(InputError, match="has no snapshot"):
+        state.plan(WHERE, table.snapshot)
