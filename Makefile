@@ -26,7 +26,7 @@ test: setup ## every fast test, in two processes
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
-	.venv/bin/pytest -m '' -n 2 --dist loadfile --durations 10 tests/cluster
+	.venv/bin/pytest -m '' -n 2 --dist loadfile --no-loadscope-reorder --durations 10 tests/cluster
 
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races

@@ -18,7 +18,10 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 
 
 # What takes a minute or more begins first, so that the two processes end together.
-LONGEST = ("cluster/test_cluster.py", "test_processes.py", "test_docs.py", "test_adopt.py")
+LONGEST = (
+    *("cluster/test_deployments.py", "test_killed.py", "test_faults.py", "cluster/test_cluster.py"),
+    *("test_processes.py", "test_docs.py", "test_adopt.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

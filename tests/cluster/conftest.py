@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
 from matching_spark.config import Cache, Hadoop
+from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.search.request import QueryItem
 from matching_spark.spark.cluster import Cluster, down, up
@@ -28,6 +29,7 @@ from tests.support.found import hits_of
 CACHE = Path(Cache().folder)
 COMMAND = (sys.executable, "-m", "matching_spark.main")
 DIMENSION = 32
+Posts = dict[str, np.ndarray]
 CLUSTER_CONF = {  # over the cluster's profile: its workers are small
     "spark.executor.memory": "512m",
     "spark.executor.cores": "1",
@@ -212,3 +214,14 @@ def assert_holds(uri: str, posts: dict[str, np.ndarray], spark: SparkSession | N
         got = hits_of(engine, query, 10)[0]
         assert [m.post_id for m in got] == [i for i, _ in want]
         np.testing.assert_allclose([m.score for m in got], [s for _, s in want], atol=1e-6)
+
+
+def posts(count: int, seed: int = 0) -> Posts:
+    rows = vectors(count, seed)
+    return {f"p{i:06d}": rows[i] for i in range(count)}
+
+
+def take(uri: str, source: str, spark: SparkSession, **options: Any) -> int:
+    report = ingest_vectors(source, uri, spark, "found", Hadoop(), **options)
+    assert report.rejected == 0
+    return report.accepted

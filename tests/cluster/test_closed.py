@@ -1,22 +1,19 @@
 """A development cluster is its owner's alone: what it listens on, and what strangers get there."""
 
-import json
 import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pyspark
 import pytest
 
 from matching_spark.demo.world import World
-from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.conf import project_conf_dir, read_conf
-from tests.cluster.conftest import CACHE, COMMAND, client
+from tests.cluster.conftest import COMMAND, client
 from tests.support.another_user import needs_root, tried
 from tests.support.listening import Listener, beyond_loopback, listeners, watched
 
@@ -115,52 +112,3 @@ def test_who_does_not_know_the_secret_runs_nothing(
     if secret is None:  # control: the owner's does
         assert submitted(cluster.spark_conf) == 0
         assert made.exists()
-
-
-@pytest.fixture(scope="module")
-def yarn(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("closed") / "yarn"
-    try:
-        yield up(folder, CACHE, manager="yarn", workers=1)
-    finally:
-        if Cluster.load(folder):
-            down(folder, delete=True)
-
-
-def test_nothing_of_yarn_listens_beyond_loopback(
-    yarn: Cluster, world: World, tmp_path: Path
-) -> None:
-    jars = Path(pyspark.__file__).parent / "jars"
-    conf = {
-        "spark.master": "yarn",
-        "spark.yarn.jars": f"local:{jars}/*",
-        "spark.yarn.am.memory": "512m",
-        "spark.executor.memory": "512m",
-        "spark.executor.memoryOverhead": "512m",
-        "spark.executor.instances": "1",
-    }
-    flags = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
-    command = [*COMMAND, "ingest", str(world.lost), *flags, "--table", f"{yarn.hdfs}/closed"]
-    out, seen = watched(command, os.environ | client(yarn), tmp_path, *of(yarn))
-    assert json.loads(out)["accepted"] > 0
-    assert len(ports(seen)) > len(yarn.processes)
-    assert beyond_loopback(seen) == []
-
-
-def test_yarn_and_hdfs_take_no_orders_of_a_browser(yarn: Cluster) -> None:
-    """From a page of somebody else's: it can post, and cannot set the header that is asked for."""
-    apps = f"{yarn.process('resourcemanager').page}/ws/v1/cluster/apps/new-application"
-    files = f"{yarn.process('namenode').page}/webhdfs/v1/theirs?op=MKDIRS&user.name=root"
-
-    def as_browser(url: str, method: str) -> int:
-        browser = {"User-Agent": "Mozilla/5.0", "Content-Type": "text/plain"}
-        request = urllib.request.Request(url, b"{}", browser, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    assert as_browser(apps, "POST") in (400, 403)
-    assert as_browser(files, "PUT") == 400
-    assert ask(apps, b"{}") == 403  # nor of anybody else: Spark submits by RPC

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from matching_spark import PostsTable, storage
 from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import write_xml
-from tests.cluster.conftest import CACHE, client, run
+from tests.cluster.conftest import CACHE, COMMAND, client, run
+from tests.support.listening import Listener, beyond_loopback, watched
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -132,9 +135,9 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
     assert submitted["results"] == alone["results"] != []
 
 
-@pytest.fixture
-def yarn(guarded: Path, tmp_path: Path) -> Iterator[Cluster]:
-    folder = tmp_path / "yarn"
+@pytest.fixture(scope="module")
+def yarn(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("deployments") / "yarn"
     try:
         yield up(folder, CACHE, manager="yarn")
     finally:
@@ -204,3 +207,60 @@ def test_a_nameservice_and_photos_on_hdfs(
     local = call("search", "--image", str(tmp_path / "query.jpg"), "--runner", "memory")
     assert local["results"] == on_spark["results"]
     assert PostsTable.open(uri).snapshot == on_spark["snapshot"]
+
+
+def of(cluster: Cluster) -> list[int]:
+    return [process.pid for process in cluster.processes]
+
+
+def ports(seen: set[Listener]) -> set[int]:
+    return {each.port for each in seen if each.port is not None}
+
+
+def ask(url: str, data: bytes | None = None) -> int:
+    """The status of an answer; JSON is posted where there is data."""
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_nothing_of_yarn_listens_beyond_loopback(
+    yarn: Cluster, world: World, tmp_path: Path
+) -> None:
+    jars = Path(pyspark.__file__).parent / "jars"
+    conf = {
+        "spark.master": "yarn",
+        "spark.yarn.jars": f"local:{jars}/*",
+        "spark.yarn.am.memory": "512m",
+        "spark.executor.memory": "512m",
+        "spark.executor.memoryOverhead": "512m",
+        "spark.executor.instances": "1",
+    }
+    flags = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
+    command = [*COMMAND, "ingest", str(world.lost), *flags, "--table", f"{yarn.hdfs}/closed"]
+    out, seen = watched(command, os.environ | client(yarn), tmp_path, *of(yarn))
+    assert json.loads(out)["accepted"] > 0
+    assert len(ports(seen)) > len(yarn.processes)
+    assert beyond_loopback(seen) == []
+
+
+def test_yarn_and_hdfs_take_no_orders_of_a_browser(yarn: Cluster) -> None:
+    """From a page of somebody else's: it can post, and cannot set the header that is asked for."""
+    apps = f"{yarn.process('resourcemanager').page}/ws/v1/cluster/apps/new-application"
+    files = f"{yarn.process('namenode').page}/webhdfs/v1/theirs?op=MKDIRS&user.name=root"
+
+    def as_browser(url: str, method: str) -> int:
+        browser = {"User-Agent": "Mozilla/5.0", "Content-Type": "text/plain"}
+        request = urllib.request.Request(url, b"{}", browser, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert as_browser(apps, "POST") in (400, 403)
+    assert as_browser(files, "PUT") == 400
+    assert ask(apps, b"{}") == 403  # nor of anybody else: Spark submits by RPC

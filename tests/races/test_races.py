@@ -6,7 +6,6 @@ import select
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from matching_spark.knn.similarity import unit
 from matching_spark.matching import decisions
 from matching_spark.table.compact import compact
 from matching_spark.table.writer_lock import FILE, WRITER
+from tests.support.processes import LONG_S, in_session, wait_until
 from tests.support.vectors import write_vectors
 from tests.support.writers import Writer, properties, writers
 
@@ -97,16 +97,8 @@ def held(uri: str) -> bool:
 
 def jvm_of(writer: Writer) -> int:
     """The JVM that a writer's Python has started."""
-    session = os.getsid(writer.process.pid)
-    found = [
-        int(each.name)
-        for each in Path("/proc").iterdir()
-        if each.name.isdigit()
-        and (each / "comm").read_text() == "java\n"
-        and os.getsid(int(each.name)) == session
-    ]
-    assert len(found) == 1
-    return found[0]
+    (found,) = in_session(os.getsid(writer.process.pid), "java")
+    return found
 
 
 def test_a_jvm_whose_python_was_killed_keeps_others_out_until_it_has_ended(
@@ -119,10 +111,7 @@ def test_a_jvm_whose_python_was_killed_keeps_others_out_until_it_has_ended(
         writers(uri, "B", 5, "properties") as (other,),
     ):
         victim.go()
-        deadline = time.monotonic() + 30
-        while not held(uri):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: held(uri), "the lock")
         jvm = jvm_of(victim)
         os.kill(jvm, signal.SIGSTOP)  # in its rename, and for longer than it would live by itself
         os.kill(victim.process.pid, signal.SIGKILL)
@@ -134,9 +123,7 @@ def test_a_jvm_whose_python_was_killed_keeps_others_out_until_it_has_ended(
         os.kill(jvm, signal.SIGCONT)
         told = set(other.acknowledged())
         assert len(told) == 5
-        while (Path("/proc") / str(jvm)).exists():
-            assert time.monotonic() < deadline + 30
-            time.sleep(0.05)
+        wait_until(lambda: not (Path("/proc") / str(jvm)).exists(), "the end of the JVM")
     assert told <= properties(uri)
     assert not held(uri)
 
@@ -151,16 +138,14 @@ def test_an_interrupted_writer_ends_its_commit_before_another_begins(
         writers(uri, "B", 1, "properties") as (other,),
     ):
         victim.go()
-        deadline = time.monotonic() + 30
-        while not held(uri):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: held(uri), "the lock")
         os.kill(victim.process.pid, signal.SIGINT)
         other.go()
         told = set(other.acknowledged())
-        assert victim.process.wait(60) != 0
+        assert victim.process.wait(LONG_S) != 0
         assert told == {"B0000"}
-        time.sleep(2)  # longer than the rename that had begun
+        # The rename that had begun has ended when its JVM has, and overwrote nothing.
+        wait_until(lambda: not in_session(victim.process.pid, "java"), "the end of the JVM")
         assert told <= properties(uri)
 
 

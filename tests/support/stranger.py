@@ -14,7 +14,7 @@ import sys
 NOBODY = 65534
 # Of Spark's protocol (network-common, Message.Type).
 RPC, STREAM, STREAM_ANSWER = 3, 6, 7
-WAIT_S = 10
+WAIT_S = 60
 
 
 def tcp(port: int, file: str) -> dict[str, str]:

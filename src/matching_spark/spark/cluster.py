@@ -9,6 +9,7 @@ lie in one folder.
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -41,6 +42,7 @@ from matching_spark.spark.loopback import HOST
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
 STATE = "cluster.json"
+PORT_RANGE = range(20_000, 32_000)  # of Linux, connections get 32768 and more
 PORTS = "ports.json"  # kept with the data: the NameNode's stands in the names of a table's files
 STOP_S = 15
 
@@ -244,14 +246,16 @@ def _megabytes(memory: str) -> int:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Drawn from below those that the kernel gives to connections, one of which may take a port
+    between now and the daemon's start."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORT_RANGE, len(PORT_RANGE)):
+        with socket.socket() as probe, suppress(OSError):  # somebody has it
+            probe.bind((HOST, port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise StorageError(f"{HOST} has no {count} free ports from {PORT_RANGE[0]} to {PORT_RANGE[-1]}")
 
 
 def _answers(port: int) -> bool:

@@ -51,7 +51,7 @@ YARN = {
         "ae475120e9fcd99b4b00b38329bd61cdc5eb754eee03fe66c01f50e137724f99"
     ),
 }
-START_S = 90
+START_S = 180  # ten at rest; many times that where other work has the cores
 # Seven JVMs on one machine: a small heap, one thread to collect it, less compiling at the start.
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 YARN_PORTS = (

@@ -1,0 +1,209 @@
+"""Daemons, workers and drivers killed: every acknowledged post is there once, no answer is wrong.
+
+These tests share one cluster and one driver, this process, which holds all its workers' cores.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import (
+    ClipModel,
+    Filters,
+    PostsTable,
+    Query,
+    SimilarityEngine,
+    storage,
+)
+from matching_spark.config import Cache, Hadoop
+from matching_spark.demo.world import World
+from matching_spark.ingest import vector_batches
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.progress import Progress, Silent
+from matching_spark.sources import read_posts
+from matching_spark.spark.cluster import Cluster, up
+from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.table.compact import compact
+from tests.cluster.conftest import (
+    CACHE,
+    CLUSTER_CONF,
+    assert_holds,
+    held,
+    posts,
+    take,
+    vectors,
+    write,
+)
+from tests.support.found import hits_of
+from tests.support.processes import LONG_S, wait_until
+
+pytestmark = pytest.mark.cluster
+COUNT = 20_000
+DRIVER, WRITER = (str(Path(__file__).with_name(f"{name}.py")) for name in ("driver", "writer"))
+
+
+@pytest.fixture
+def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import of many tasks, so that something can die between them."""
+    monkeypatch.setattr(vector_batches, "TASK_BYTES", 1)
+
+
+def kill(cluster: Cluster, name: str) -> None:
+    """The daemon, with the executors and Python workers that are its children."""
+    os.killpg(cluster.process(name).pid, signal.SIGKILL)
+
+
+@contextmanager
+def once(action: Callable[[], None]) -> Iterator[Progress]:
+    """A progress that acts when the first task is done; it must have."""
+    acted: list[bool] = []
+
+    class Acting(Silent):
+        def count(self, what: str, done: int, total: int) -> None:
+            if 0 < done < total and not acted:
+                acted.append(True)
+                action()
+
+    yield Acting()
+    assert acted, "it was over before anything could be killed"
+
+
+def test_the_session_has_the_clusters_profile(session: SparkSession) -> None:
+    """Over spark-defaults.conf, and under what a caller says: here less memory and fewer cores."""
+    held = dict(session.sparkContext.getConf().getAll())
+    defaults = read_conf(conf_dir() / "spark-defaults.conf")
+    profile = read_conf(conf_dir() / "cluster.conf")
+    told = {"spark.master", *CLUSTER_CONF}
+    for key, value in (defaults | profile).items():
+        if key not in told:
+            assert held[key] == value, key
+    assert held["spark.speculation"] == "true" != defaults["spark.speculation"]
+    assert {key: held[key] for key in CLUSTER_CONF} == CLUSTER_CONF
+
+
+@pytest.mark.parametrize("victim", ["datanode-1", "worker-1"])
+def test_killed_during_an_ingest_and_a_search(
+    victim: str, cluster: Cluster, session: SparkSession, tmp_path: Path, small_tasks: None
+) -> None:
+    uri = f"{cluster.hdfs}/killed-{victim}"
+    mine = posts(COUNT)
+    with once(lambda: kill(cluster, victim)) as progress:
+        assert take(uri, write(tmp_path / "a.parquet", mine), session, progress=progress) == COUNT
+    assert_holds(uri, mine, session)
+    whole = up(Path(cluster.folder), CACHE)
+    wait_until(lambda: whole.live_workers() == 2, "both workers")
+
+    engine = SimilarityEngine(PostsTable.open(uri, session, Hadoop()), cache=Cache())
+    queries = vectors(4000, seed=5)
+    want = hits_of(engine, queries, 10)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(hits_of, engine, queries, 10)
+        tracker = session.sparkContext.statusTracker()
+        wait_until(lambda: tracker.getActiveStageIds() or running.done(), "the search's stage")
+        assert not running.done(), "it was over before anything could be killed"
+        kill(whole, victim)
+        assert running.result(timeout=5 * LONG_S) == want
+
+
+def test_photos_ingested_while_a_datanode_dies(
+    cluster: Cluster, session: SparkSession, clip: ClipModel, world: World
+) -> None:
+    uri = f"{cluster.hdfs}/photos-killed"
+    table = PostsTable.open_or_create(
+        uri, session, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
+    found = list(read_posts(str(world.found)))
+    timer = threading.Timer(0.5, kill, (cluster, "datanode-0"))
+    timer.start()
+    report = ingest_posts(found, table, clip)
+    timer.join()
+    assert (report.accepted, report.rejected) == (len(found), 0)
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
+    hits = hits_of(engine, [Query(text="지갑")], 100, where=Filters(status=None))[0]
+    assert len({m.post_id for m in hits}) == len(hits) == len(found)
+    for match in hits:
+        if match.photo:
+            assert storage.read_bytes(match.photo)
+
+
+# -- the driver --------------------------------------------------------------------------------
+
+POINTS = [
+    *(("ingest", point) for point in ("staged", "before _commit", "in _commit", "after _commit")),
+    *(("upsert", point) for point in ("before _commit", "in _commit", "after _commit")),
+    *(("compact", point) for point in ("in _rewrite", "after _rewrite", "in _expire")),
+]
+
+
+def drive(action: str, point: str, uri: str, source: str) -> None:
+    """A driver of its own that kills itself, its JVM and its workers at the point."""
+    done = subprocess.run(
+        [sys.executable, DRIVER, action.replace("upsert", "ingest"), point, uri, source],
+        capture_output=True,
+        text=True,
+        timeout=5 * LONG_S,
+        start_new_session=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
+    """At each point: before is what there was or all of what came; run again, all is there."""
+    count = 1500
+    old, new = posts(count, seed=1), posts(count, seed=2)
+    first = write(tmp_path / "old.parquet", old, 500)
+    second = write(tmp_path / "new.parquet", new, 500)
+
+    def uri_of(action: str, point: str) -> str:
+        return f"{cluster.hdfs}/driver-{action}-{point.replace(' ', '')}"
+
+    for action, point in POINTS:
+        if action != "ingest":
+            take(uri_of(action, point), first, session)
+        if action == "compact":
+            PostsTable.open(uri_of(action, point), session, Hadoop()).set_status(
+                ["p000001"], "claimed"
+            )
+    sources = {"ingest": first, "upsert": second, "compact": first}
+    with ThreadPoolExecutor(3) as pool:
+        runs = [
+            pool.submit(drive, action, point, uri_of(action, point), sources[action])
+            for action, point in POINTS
+        ]
+        for each in runs:
+            each.result()
+    for action, point in POINTS:
+        uri = uri_of(action, point)
+        there = held(uri) if action != "ingest" or PostsTable.open(uri).snapshot else {}
+        committed = point == "after _commit"
+        if action == "ingest":
+            assert len(there) in ((count,) if committed else (0, count)), point
+        elif action == "upsert":
+            is_new = [bool(np.allclose(there[i], new[i], atol=1e-6)) for i in old]
+            assert len(there) == count
+            assert all(is_new) or not (committed or any(is_new)), point
+        else:
+            assert set(there) == set(old), point
+        if action == "compact":
+            report = compact(PostsTable.open(uri, session, Hadoop()))
+            assert report.delete_files_after == 0
+            status = {"p000001": "claimed"}
+            rows = (
+                PostsTable.open(uri, session, Hadoop()).frame().where("status != 'open'").collect()
+            )
+            assert {row["post_id"]: row["status"] for row in rows} == status
+            assert set(held(uri)) == set(old)
+        else:
+            take(uri, sources[action], session)
+            assert_holds(uri, old if action == "ingest" else new)
