@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 Float32 = npt.NDArray[np.float32]
-# c = a @ b of float32 in ONNX, opset 13, as tests/search/test_exact.py spells it with the onnx package.
+# c = a @ b of float32 in ONNX, opset 13, as tests/search/test_exact.py spells it with onnx itself.
 MATMUL = (
     b'\x08\x08:H\n\x11\n\x01a\n\x01b\x12\x01c"\x06MatMul\x12\x00'
     b"Z\x0f\n\x01a\x12\n\n\x08\x08\x01\x12\x04\n\x00\n\x00"
