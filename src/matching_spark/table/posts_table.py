@@ -33,9 +33,12 @@ if TYPE_CHECKING:
 class PostsTable:
     """The posts of one warehouse. Without a Spark session it can be read, not written."""
 
-    def __init__(self, state: TableState, writer: "tuple[SparkSession, Hadoop] | None") -> None:
+    def __init__(
+        self, state: TableState, spark: "SparkSession | None", hadoop: Hadoop | None
+    ) -> None:
         self.state = state
-        self._writer = writer
+        self.spark = spark
+        self._hadoop = hadoop
 
     @overload
     @classmethod
@@ -64,7 +67,7 @@ class PostsTable:
                 f"{uri} was written by a newer matching-spark (format {written}, this one knows "
                 f"{FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
             )
-        return cls(state, None if spark is None or hadoop is None else (spark, hadoop))
+        return cls(state, spark, hadoop)
 
     @classmethod
     def of(cls, settings: Settings, spark: "SparkSession | None" = None) -> Self:
@@ -128,13 +131,11 @@ class PostsTable:
         return list(self.state.snapshots)
 
     @property
-    def spark(self) -> "SparkSession | None":
-        return self._writer[0] if self._writer else None
-
-    @property
     def hadoop(self) -> Hadoop:
-        """How Hadoop is used by a writer. Raises StorageError without a session."""
-        return self._writing[1]
+        """How the table is written and kept. Raises StorageError when it was opened without."""
+        if self._hadoop is None:
+            raise StorageError(f"{self.uri} was opened for reading, without settings of Hadoop")
+        return self._hadoop
 
     @property
     def name(self) -> str:
@@ -146,13 +147,9 @@ class PostsTable:
 
     @property
     def _spark(self) -> "SparkSession":
-        return self._writing[0]
-
-    @property
-    def _writing(self) -> "tuple[SparkSession, Hadoop]":
-        if self._writer is None:
+        if self.spark is None:
             raise StorageError(f"{self.uri} was opened for reading; writing needs a Spark session")
-        return self._writer
+        return self.spark
 
     def writing(self) -> AbstractContextManager[None]:
         """Be the warehouse's only writer: around every statement that commits to a table of it."""
