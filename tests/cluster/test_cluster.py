@@ -42,8 +42,7 @@ def expected(world: World, clip: ClipModel) -> IDS:
     """Brute force over the found posts' photos, embedded here as an ingest does it."""
 
     def embed(photo: str) -> np.ndarray:
-        image = open_photo(Path(photo).read_bytes())
-        vector: np.ndarray = clip.embed_pixels([clip.preprocess.quick(image)])[0]
+        vector: np.ndarray = clip.embed_images([open_photo(Path(photo).read_bytes())])[0]
         return vector
 
     plain = []
@@ -52,7 +51,7 @@ def expected(world: World, clip: ClipModel) -> IDS:
         if post.photos and post.status == "open":
             photos = np.stack([embed(photo) for photo in post.photos])
             plain.append(brute.Plain(post.post_id, photos, None))
-    query = QueryItem(image=clip.embed_images([open_photo(world.query_photo.read_bytes())])[0])
+    query = QueryItem(image=clip.embed_images([world.query_photo.read_bytes()])[0])
     return brute.search(plain, query, 10, None)
 
 
