@@ -15,7 +15,7 @@ from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.conf import project_conf_dir, read_conf
 from tests.cluster.conftest import COMMAND, client
 from tests.support.another_user import needs_root, tried
-from tests.support.listening import Listener, beyond_loopback, listeners, watched
+from tests.support.listening import beyond_loopback, listeners, of, ports, watched
 
 pytestmark = pytest.mark.cluster
 # A job that leaves a file behind when it runs.
@@ -27,24 +27,6 @@ context = SparkContext(conf=SparkConf().set("spark.cores.max", "1"))
 made = sys.argv[1]
 context.parallelize([0], 1).foreach(lambda _: Path(made).touch())
 """
-
-
-def of(cluster: Cluster) -> list[int]:
-    return [process.pid for process in cluster.processes]
-
-
-def ports(seen: set[Listener]) -> set[int]:
-    return {each.port for each in seen if each.port is not None}
-
-
-def ask(url: str, data: bytes | None = None) -> int:
-    """The status of an answer; JSON is posted where there is data."""
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_nothing_listens_beyond_loopback(cluster: Cluster, world: World, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import write_xml
 from tests.cluster.conftest import CACHE, COMMAND, client, run
-from tests.support.listening import Listener, beyond_loopback, watched
+from tests.support.listening import ask, beyond_loopback, of, ports, watched
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -207,24 +207,6 @@ def test_a_nameservice_and_photos_on_hdfs(
     local = call("search", "--image", str(tmp_path / "query.jpg"), "--runner", "memory")
     assert local["results"] == on_spark["results"]
     assert PostsTable.open(uri).snapshot == on_spark["snapshot"]
-
-
-def of(cluster: Cluster) -> list[int]:
-    return [process.pid for process in cluster.processes]
-
-
-def ports(seen: set[Listener]) -> set[int]:
-    return {each.port for each in seen if each.port is not None}
-
-
-def ask(url: str, data: bytes | None = None) -> int:
-    """The status of an answer; JSON is posted where there is data."""
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_nothing_of_yarn_listens_beyond_loopback(

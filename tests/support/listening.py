@@ -3,10 +3,14 @@
 import ipaddress
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from matching_spark.spark.cluster import Cluster
 
 PROC = Path("/proc")
 # Of /proc/net: the state of a socket that waits for others, and the column of its inode.
@@ -103,3 +107,23 @@ def watched(
 
 def beyond_loopback(seen: set[Listener]) -> list[Listener]:
     return [each for each in seen if each.protocol != "unix" and not each.on_loopback]
+
+
+def of(cluster: Cluster) -> list[int]:
+    """The processes of a development cluster."""
+    return [process.pid for process in cluster.processes]
+
+
+def ports(seen: set[Listener]) -> set[int]:
+    """Where they listen, Unix sockets aside."""
+    return {each.port for each in seen if each.port is not None}
+
+
+def ask(url: str, data: bytes | None = None) -> int:
+    """The status of an answer; JSON is posted where there is data."""
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
