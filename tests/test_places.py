@@ -51,9 +51,9 @@ def test_any_name_is_one_file(folder: Path, name: str) -> None:
     assert not any(folder.iterdir())
 
 
-def test_the_jvm_reads_the_file_that_python_wrote(folder: Path, spark: SparkSession) -> None:
+def test_the_jvm_reads_the_file_that_python_wrote(tmp_path: Path, spark: SparkSession) -> None:
     """Each file says its own name; no pattern matches another one, no character cuts a name."""
-    here = folder / ODD
+    here = tmp_path / ODD
     for name in NAMES:
         frame = spark.createDataFrame([(name,)], "name string").coalesce(1)
         frame.write.parquet(storage.for_spark(storage.join(str(here), name)))
