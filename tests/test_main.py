@@ -115,7 +115,7 @@ def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
     assert got["model"] == "external/8"
     refused = command(*common, "--text", "지갑")
     assert refused.returncode == 5
-    assert "--embedding F.npy or --post ID" in " ".join(refused.stderr.split())
+    assert "search by a vector or by a post" in " ".join(refused.stderr.split())
     (tmp_path / "bad.npy").write_bytes(b"\x93NUMPY")
     assert command(*common, "--embedding", tmp_path / "bad.npy").returncode == 3
     np.save(tmp_path / "long.npy", np.ones(9))

@@ -81,7 +81,7 @@ def check(imported: Imported, seed: int, where: Filters | None = None) -> None:
         table = PostsTable.open(imported.uri, driver, Hadoop())
         engine = SimilarityEngine(table, runner, cache=Cache())
         for k, threshold in ((7, -1.0), (100, 0.2)):
-            hits = hits_of(engine, queries, top_k=k, threshold=threshold, where=where)
+            hits = hits_of(engine, queries, top_k=k, threshold=threshold, where=where or Filters())
             for query, got in zip(queries, hits, strict=True):
                 want = brute.search(imported.open, QueryItem(image=query), k, threshold)
                 assert [m.post_id for m in got] == [i for i, _ in want]
