@@ -212,7 +212,7 @@ def test_status_says_what_compact_would_gain(
 
     app(["status", "--table", table.uri, "--json"], standalone_mode=False)
     state = json.loads(capsys.readouterr().out)
-    gain = waiting(PostsTable.open(table.uri))
+    gain = waiting(PostsTable.open(table.uri, None, Hadoop()))
     assert gain.deleted_rows == 3
     assert state["compact"] == asdict(gain)
     assert state["snapshots"] == table.snapshots
