@@ -222,6 +222,7 @@ def posts(count: int, seed: int = 0) -> Posts:
 
 
 def take(uri: str, source: str, spark: SparkSession, **options: Any) -> int:
-    report = ingest_vectors(source, uri, spark, "found", Hadoop(), **options)
+    hadoop = options.pop("hadoop", Hadoop())
+    report = ingest_vectors(source, uri, spark, "found", hadoop, **options)
     assert report.rejected == 0
     return report.accepted
