@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from matching_spark.ingest.pipeline import ingest_posts
     from matching_spark.matching.matcher import MatchRules
     from matching_spark.score.calibration import Calibration
-    from matching_spark.similarity_engine import Query, SearchOptions, SimilarityEngine
+    from matching_spark.search.query import Query, SearchOptions
+    from matching_spark.similarity_engine import SimilarityEngine
     from matching_spark.sources import read_posts
     from matching_spark.spark.session import start_session
     from matching_spark.table.posts_table import PostsTable
@@ -72,7 +73,8 @@ _HOMES = {
     "ingest.pipeline": ("ingest_posts",),
     "matching.matcher": ("MatchRules",),
     "score.calibration": ("Calibration",),
-    "similarity_engine": ("Query", "SearchOptions", "SimilarityEngine"),
+    "search.query": ("Query", "SearchOptions"),
+    "similarity_engine": ("SimilarityEngine",),
     "sources": ("read_posts",),
     "spark.session": ("start_session",),
     "table.posts_table": ("PostsTable",),

@@ -3,31 +3,26 @@
 Both runners call the same `scan` on the same shards, so they give the same answer.
 """
 
-import datetime as dt
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from matching_spark import storage
 from matching_spark.config import Cache, Settings
-from matching_spark.domain.facts import Facts, facts_of
-from matching_spark.domain.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
+from matching_spark.domain.facts import facts_of
+from matching_spark.domain.posts import CATEGORIES, Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, UsageError
-from matching_spark.knn.similarity import METRICS, Float32, Metric, unit
+from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
-from matching_spark.score.components import Language
 from matching_spark.score.store import find
+from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
@@ -45,91 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RunnerName = Literal["spark", "memory"]
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What is looked for: a photo (a path, bytes or an opened picture), words, or both; or a vector
-    (an array (d,) or a .npy); or a post of the table, by its id.
-
-    The rest is what else is known of it, for the fused score, a post's own facts excepted;
-    `happened_on` is the day it was lost, or found where `kind` is found. Raises InputError for a
-    word that is not one of the domain's, or for what cannot go together.
-    """
-
-    image: Path | str | bytes | Image.Image | None = None
-    text: str | None = None
-    embedding: Path | str | npt.ArrayLike | None = None
-    post_id: str | None = None
-    category: str = ""
-    colour: str = ""
-    region: str = ""
-    place: str = ""
-    happened_on: dt.date | None = None
-    kind: Kind = "lost"
-
-    def __post_init__(self) -> None:
-        check("kind", self.kind, KINDS)
-        check("category", self.category, CATEGORIES)
-        check("colour", self.colour, COLOURS)
-        check("region", self.region, REGIONS)
-        words = bool(self.text and self.text.strip())
-        asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
-        if not any(asked):
-            raise InputError("a query needs a photo or words, a vector, or a post")
-        if sum(asked) > 1:
-            raise InputError("a query is a photo and words, or a vector, or a post: one of these")
-
-    @property
-    def facts(self) -> Facts:
-        return Facts(
-            self.category, self.colour, self.region, self.place, self.happened_on, self.kind
-        )
-
-    def described(self) -> dict[str, Any]:
-        """What a reader of the JSON is told of it."""
-        values = {
-            "image": str(self.image) if isinstance(self.image, Path | str) else None,
-            "text": self.text,
-            "post_id": self.post_id,
-            "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """What may be found, and how it is scored.
-
-    score cosine: a photo is compared with photos; words with photos, and where a post has none with
-    its own words. score fused: the probability that a post shows the same thing, by all that is
-    known, with why in one sentence of `language`. None: fused where there is a calibration, but for
-    a bare vector. threshold: the least score, inclusive; None is the score's own (the
-    calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
-    nprobe: look only at so many cells, where the table has them; None is exact. Raises UsageError.
-    """
-
-    where: Filters = Filters()  # noqa: RUF009  (frozen)
-    top_k: int = 10
-    threshold: float | None = None
-    metric: Metric = "cosine"
-    score: Score | None = None
-    language: Language = "ko"
-    nprobe: int | None = None
-    snapshot: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise UsageError(f"top_k is {self.top_k}; it must be 1 or more")
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise UsageError(f"threshold {self.threshold} is no number to compare with")
-        if self.metric not in METRICS:
-            raise UsageError(
-                f"metric {self.metric!r} is not known; choose one of: {', '.join(METRICS)}"
-            )
-        if self.nprobe is not None and self.nprobe < 1:
-            raise UsageError(f"nprobe is {self.nprobe}; it must be 1 or more, or None for all")
-        check("score", self.score, SCORES)
 
 
 @dataclass(frozen=True)
@@ -218,15 +128,9 @@ class SimilarityEngine:
         Raises ModelError when fused is asked for and there is none, or a stale one; unasked, a
         stale one is named in the log.
         """
-        card = (
-            (None, None)
-            if self.model is None
-            else (
-                self.model.default_threshold("image-image"),
-                self.model.default_threshold("text-image"),
-            )
-        )
-        return Scoring(metric, self._weights(score, metric), threshold, card)
+        card = self.model.default_threshold if self.model else lambda pair: None
+        cards = (card("image-image"), card("text-image"))
+        return Scoring(metric, self._weights(score, metric), threshold, cards)
 
     def _weights(self, score: Score | None, metric: Metric) -> Calibration | None:
         check("score", score, SCORES)
@@ -313,7 +217,7 @@ class SimilarityEngine:
             return self._post(query, query.post_id, snapshot)
         if query.embedding is None:
             return None
-        rows = self.check_vectors(_loaded(query.embedding))
+        rows = self.check_vectors(query.vector())
         if len(rows) != 1:
             raise InputError(f"{query.embedding} holds {len(rows)} vectors; a search takes one")
         return Asked(QueryItem(rows[0], facts=query.facts), query.described(), bare=True)
@@ -340,7 +244,7 @@ class SimilarityEngine:
             raise UsageError("photos and words need a model: SimilarityEngine(..., model=...)")
         photos = [i for i, query in enumerate(queries) if query.image is not None]
         words = {i: query.text for i, query in enumerate(queries) if query.text}
-        pixels = [self.model.pixels(_read(queries[i].image)) for i in photos]
+        pixels = [self.model.pixels(queries[i].photo()) for i in photos]
         images = dict(zip(photos, self.model.embed_pixels(pixels), strict=True))
         texts = dict(zip(words, self.model.embed_texts(list(words.values())), strict=True))
         return [(images.get(i), texts.get(i)) for i in range(len(queries))]
@@ -417,25 +321,3 @@ class SimilarityEngine:
         from matching_spark.spark.ml_vectors import ml_vectors  # pyspark, as above
 
         return ml_vectors(self.table.frame(), where or Filters())
-
-
-def _read(image: Path | str | bytes | Image.Image | None) -> bytes | Image.Image:
-    if isinstance(image, Path | str):
-        try:
-            return storage.read_bytes(str(image))
-        except FileNotFoundError:
-            raise InputError(f"there is no photo {image}") from None
-    assert image is not None
-    return image
-
-
-def _loaded(embedding: Path | str | npt.ArrayLike) -> npt.ArrayLike:
-    if not isinstance(embedding, Path | str):
-        return embedding
-    try:
-        vector: npt.ArrayLike = np.load(embedding, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"there is no {embedding}") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{embedding} is not a .npy of numbers: {error}") from None
-    return vector

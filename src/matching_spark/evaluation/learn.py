@@ -18,8 +18,8 @@ from matching_spark.score.calibration import (
     Modality,
     Weights,
     limit_name,
-    modality,
     pattern_name,
+    places,
 )
 from matching_spark.score.components import COSINES, Cosine, Part
 
@@ -106,10 +106,7 @@ def _places(pairs: LabelledPairs, part_of: Callable[[Cosine], Part]) -> Index:
         np.logical_or.reduce([each for part, each in there if part == wanted])
         for wanted in ("image", "text")
     )
-    places = [
-        MODALITIES.index(modality(i, t)) for i, t in ((True, True), (True, False), (False, True))
-    ]
-    return np.select([image & text, image, text], places, -1)
+    return places(image, text)
 
 
 def precise(scores: Float64, pairs: LabelledPairs, wanted: float) -> float:

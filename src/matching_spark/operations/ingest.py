@@ -12,11 +12,10 @@ from matching_spark.errors import UsageError
 from matching_spark.ingest.pipeline import Report, default_rejects, ingest_posts, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.portal import API, Days, Portal
-from matching_spark.operations.warehouse import spark_of
+from matching_spark.operations.warehouse import made, spark_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.storage import absolute
-from matching_spark.table.posts_table import PostsTable
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,7 @@ def ingest(
         posts = portal.posts() if portal is not None else read_posts(place, format, source.kind)
         with spark_of(settings, progress, spark) as session:
             clip = ClipModel.of(settings.model)
-            table = PostsTable.open_or_create(
-                settings.table,
-                session,
-                model=clip.name,
-                dimension=clip.dimension,
-                hadoop=settings.hadoop,
-            )
+            table = made(settings, clip, session)
             report = ingest_posts(posts, table, clip, progress, absolute(place))
             if portal is not None:
                 report = portal.finish(table, report, progress)

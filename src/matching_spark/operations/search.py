@@ -11,7 +11,8 @@ from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
-from matching_spark.similarity_engine import Query, SearchOptions, SimilarityEngine
+from matching_spark.search.query import Query, SearchOptions
+from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
 EXTERNAL = "external/"  # vectors made elsewhere: there is no model to embed a photo with

@@ -13,9 +13,10 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.operations.output import write_output
 from matching_spark.operations.search import ask
-from matching_spark.operations.warehouse import spark_of
+from matching_spark.operations.warehouse import made, spark_of
 from matching_spark.progress import SILENT, Progress
-from matching_spark.similarity_engine import Query, SimilarityEngine
+from matching_spark.search.query import Query
+from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources import read_posts
 from matching_spark.storage import read_bytes, write_file
 from matching_spark.table.posts_table import PostsTable
@@ -63,13 +64,7 @@ def _taken_in(
     settings: Settings, world: World, model: ClipModel, spark: SparkSession, progress: Progress
 ) -> PostsTable:
     """The settings' table with the world's posts."""
-    table = PostsTable.open_or_create(
-        settings.table,
-        spark,
-        model=model.name,
-        dimension=model.dimension,
-        hadoop=settings.hadoop,
-    )
+    table = made(settings, model, spark)
     progress.say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
     stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
     report = ingest_posts(stream, table, model, progress)

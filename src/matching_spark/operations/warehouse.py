@@ -11,10 +11,23 @@ from matching_spark.table.posts_table import PostsTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from matching_spark.embed.clip import ClipModel
+
 
 def reading(settings: Settings) -> PostsTable:
     """The table, without a JVM. Raises InputError when there is none."""
     return PostsTable.of(settings)
+
+
+def made(settings: Settings, model: "ClipModel", spark: "SparkSession") -> PostsTable:
+    """The table, made where there is none. Raises ModelError for another model's."""
+    return PostsTable.open_or_create(
+        settings.table,
+        spark,
+        model=model.name,
+        dimension=model.dimension,
+        hadoop=settings.hadoop,
+    )
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.errors import ModelError
-from matching_spark.knn.similarity import Index
+from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
 
 Score = Literal["cosine", "fused"]
@@ -36,6 +36,14 @@ def modality(image: bool, text: bool) -> Modality:
     if not image and not text:
         raise ValueError("neither a photo nor words")
     return "both" if image and text else "image" if image else "text"
+
+
+def places(image: Mask, text: Mask) -> Index:
+    """(n,) `modality` of each of n posts as its place in MODALITIES; -1 for neither."""
+    out = np.full(len(image), -1)
+    for i, t in ((True, False), (False, True), (True, True)):
+        out[(image == i) & (text == t)] = MODALITIES.index(modality(i, t))
+    return out
 
 
 def limit_name(asked: Modality, bare: bool) -> str:

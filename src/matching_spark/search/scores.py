@@ -26,7 +26,7 @@ from matching_spark.knn.similarity import (
     from_cosine,
 )
 from matching_spark.score import components
-from matching_spark.score.calibration import MODALITIES, limit_name, modality, sigmoid
+from matching_spark.score.calibration import limit_name, places, sigmoid
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare, compare_all
 from matching_spark.score.explain import explain
 from matching_spark.search.request import QueryItem, Scoring
@@ -139,9 +139,5 @@ def reasoned(
 
 
 def _has(shard: Shard) -> Index:
-    """(n,) what each post has, as its place in MODALITIES; -1 for nothing."""
-    image, text = shard.photos.counts > 0, shard.texts.counts > 0
-    out = np.full(len(shard), -1)
-    for i, t in ((True, False), (False, True), (True, True)):
-        out[(image == i) & (text == t)] = MODALITIES.index(modality(i, t))
-    return out
+    """(n,) what each post has, as `places` has it."""
+    return places(shard.photos.counts > 0, shard.texts.counts > 0)

@@ -1,0 +1,129 @@
+"""What a search is asked: a query, and what may be found by which score."""
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from matching_spark import storage
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
+from matching_spark.errors import InputError, UsageError
+from matching_spark.knn.similarity import METRICS, Metric
+from matching_spark.score.calibration import SCORES, Score
+from matching_spark.score.components import Language
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is looked for: a photo (a path, bytes or an opened picture), words, or both; or a vector
+    (an array (d,) or a .npy); or a post of the table, by its id.
+
+    The rest is what else is known of it, for the fused score, a post's own facts excepted;
+    `happened_on` is the day it was lost, or found where `kind` is found. Raises InputError for a
+    word that is not one of the domain's, or for what cannot go together.
+    """
+
+    image: Path | str | bytes | Image.Image | None = None
+    text: str | None = None
+    embedding: Path | str | npt.ArrayLike | None = None
+    post_id: str | None = None
+    category: str = ""
+    colour: str = ""
+    region: str = ""
+    place: str = ""
+    happened_on: dt.date | None = None
+    kind: Kind = "lost"
+
+    def __post_init__(self) -> None:
+        check("kind", self.kind, KINDS)
+        check("category", self.category, CATEGORIES)
+        check("colour", self.colour, COLOURS)
+        check("region", self.region, REGIONS)
+        words = bool(self.text and self.text.strip())
+        asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
+        if not any(asked):
+            raise InputError("a query needs a photo or words, a vector, or a post")
+        if sum(asked) > 1:
+            raise InputError("a query is a photo and words, or a vector, or a post: one of these")
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(
+            self.category, self.colour, self.region, self.place, self.happened_on, self.kind
+        )
+
+    def described(self) -> dict[str, Any]:
+        """What a reader of the JSON is told of it."""
+        values = {
+            "image": str(self.image) if isinstance(self.image, Path | str) else None,
+            "text": self.text,
+            "post_id": self.post_id,
+            "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def photo(self) -> bytes | Image.Image:
+        """Its photo, read where it is a path. Raises InputError when there is none."""
+        if isinstance(self.image, Path | str):
+            try:
+                return storage.read_bytes(str(self.image))
+            except FileNotFoundError:
+                raise InputError(f"there is no photo {self.image}") from None
+        if self.image is None:
+            raise InputError("the query has no photo")
+        return self.image
+
+    def vector(self) -> npt.ArrayLike:
+        """Its embedding, read where it is a path. Raises InputError when there is none."""
+        if self.embedding is None:
+            raise InputError("the query has no vector")
+        if not isinstance(self.embedding, Path | str):
+            return self.embedding
+        try:
+            read: npt.ArrayLike = np.load(self.embedding, allow_pickle=False)
+        except FileNotFoundError:
+            raise InputError(f"there is no {self.embedding}") from None
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(f"{self.embedding} is not a .npy of numbers: {error}") from None
+        return read
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What may be found, and how it is scored.
+
+    score cosine: a photo is compared with photos; words with photos, and where a post has none with
+    its own words. score fused: the probability that a post shows the same thing, by all that is
+    known, with why in one sentence of `language`. None: fused where there is a calibration, but for
+    a bare vector. threshold: the least score, inclusive; None is the score's own (the
+    calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
+    nprobe: look only at so many cells, where the table has them; None is exact. Raises UsageError.
+    """
+
+    where: Filters = Filters()  # noqa: RUF009  (frozen)
+    top_k: int = 10
+    threshold: float | None = None
+    metric: Metric = "cosine"
+    score: Score | None = None
+    language: Language = "ko"
+    nprobe: int | None = None
+    snapshot: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise UsageError(f"top_k is {self.top_k}; it must be 1 or more")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UsageError(f"threshold {self.threshold} is no number to compare with")
+        if self.metric not in METRICS:
+            raise UsageError(
+                f"metric {self.metric!r} is not known; choose one of: {', '.join(METRICS)}"
+            )
+        if self.nprobe is not None and self.nprobe < 1:
+            raise UsageError(f"nprobe is {self.nprobe}; it must be 1 or more, or None for all")
+        check("score", self.score, SCORES)
