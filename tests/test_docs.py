@@ -128,6 +128,13 @@ def test_examples_of_the_readme_run(
     assert "F2026" in capsys.readouterr().out
 
 
+def test_no_room_is_too_large() -> None:
+    package = Path(matching_spark.__file__).parent
+    lines = {file: len(file.read_text("utf-8").splitlines()) for file in package.rglob("*.py")}
+    assert {file.name: count for file, count in lines.items() if count > 400} == {}
+    assert len([file for file in lines if file.parent == package]) <= 14 + 1  # and __init__
+
+
 def test_the_house_is_shown_as_it_is() -> None:
     """`make house` prints what docs/developer.md shows, and every stop of its ways exists."""
     printed = subprocess.run(
