@@ -12,7 +12,8 @@ from tests.support.processes import LONG_S, wait_until
 
 # As the fixture `guarded` does, with a daemon that is a session of its own.
 RUN = f"""
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background has none
 folder = sys.argv[1]
 command = [sys.executable, {guardian.__file__!r}, folder]
 guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
