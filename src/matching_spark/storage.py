@@ -6,6 +6,7 @@ written by hdfs-native, without a JVM. FileNotFoundError keeps its meaning; ever
 becomes a StorageError that names the file.
 """
 
+import io
 import os
 import posixpath
 import re
@@ -16,14 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import unquote
 
 from matching_spark.errors import StorageError
 from matching_spark.namenodes import host_and_port, same_authority
 
 FileSystem = Any  # of fsspec, which has no types
-RETRY_S = (1, 2, 4)  # before a write to HDFS is tried again
+HdfsFile = Any  # of hdfs-native, which need not be installed
+RETRY_S = (1, 2, 4)  # before DataNodes are tried again
+Result = TypeVar("Result")
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
     re.DOTALL | re.IGNORECASE,
@@ -126,6 +129,10 @@ def _hdfs(authority: str, process: int) -> FileSystem:
         def _strip_protocol(cls, path: str) -> str:
             return path or "/"  # its own reads a URL, and cuts the path at # ? ;
 
+        def _open(self, path: str, mode: str = "rb", *more: Any, **options: Any) -> HdfsFile:
+            opened = partial(super()._open, path, mode, *more, **options)
+            return _Reading(opened) if mode == "rb" else opened()
+
     host, port = host_and_port(authority)
     # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
     # has no port, tries the next one as its own settings say.
@@ -143,6 +150,60 @@ def _errors(uri: str) -> Iterator[None]:
         raise StorageError(f"{uri} cannot be reached: {error}") from error
 
 
+def _retried(attempt: Callable[[], Result]) -> Result:
+    """What fails for a while: a NameNode still names a DataNode that has just died, or none.
+
+    It is only for what can be done twice. Raises what the last attempt raises.
+    """
+    for wait_s in RETRY_S:
+        try:
+            return attempt()
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError):
+            time.sleep(wait_s)
+    return attempt()
+
+
+class _Reading(io.RawIOBase):
+    """A file of HDFS that asks the NameNode again where its blocks are, as Hadoop's client does."""
+
+    def __init__(self, opened: Callable[[], HdfsFile]) -> None:
+        self._opened = opened
+        self._file = opened()
+        self.size = len(self._file)
+
+    def read(self, size: int = -1) -> bytes:
+        position = self.tell()
+        try:
+            return self._bytes(size)
+        except RuntimeError:
+            return _retried(partial(self._bytes, size, position))
+
+    def _bytes(self, size: int, reopened_at: int | None = None) -> bytes:
+        if reopened_at is not None:
+            self._file = self._opened()
+            self.seek(reopened_at)
+        found: bytes = self._file.read(size)
+        return found
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._file.seek(offset, whence)
+        return self.tell()
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
 def open_input(uri: str) -> IO[bytes]:
     fs, path = _open_fs(uri)
     with _errors(uri):
@@ -158,35 +219,36 @@ def read_bytes(uri: str, limit_bytes: int | None = None) -> bytes:
 
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a file whole or not at all: a reader never sees half of it."""
+    _write_whole(uri, data, over=True)
+
+
+def create(uri: str, data: bytes) -> None:
+    """Write a new file whole or not at all. Raises FileExistsError where there is one already."""
+    _write_whole(uri, data, over=False)
+
+
+def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
+    """The whole file gets its own name, in place of one that is there, when it is written."""
     fs, path = _open_fs(uri)
-    # A NameNode still names a DataNode that has just died; at the next try the file goes elsewhere.
-    local = is_local(uri)
-    waits = () if local else RETRY_S
-    # HDFS refuses to rename where there is one already, unless it is told.
-    put = _put_over if local else partial(fs.mv, overwrite=True)
-    for wait_s in (*waits, None):
-        try:
-            with _errors(uri):
-                _write_whole(fs, path, data, put)
-            return
-        except StorageError:
-            if wait_s is None:
-                raise
-            time.sleep(wait_s)
-
-
-def _write_whole(fs: FileSystem, path: str, data: bytes, put: Callable[[str, str], object]) -> None:
-    """put: gives the whole file, which has another name while it is written, its own."""
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-    fs.makedirs(parent(path), exist_ok=True)
-    try:
+
+    def write() -> None:
         with fs.open(temporary, "wb") as stream:
             stream.write(data)
-        put(temporary, path)
-    except BaseException:
-        if fs.exists(temporary):
-            fs.rm(temporary)
-        raise
+
+    with _errors(uri):
+        fs.makedirs(parent(path), exist_ok=True)
+        try:
+            if is_local(uri):
+                write()
+                (_put_over if over else _put_new)(temporary, path)
+            else:
+                _retried(write)
+                fs.mv(temporary, path, overwrite=over)
+        except BaseException:
+            if fs.exists(temporary):
+                fs.rm(temporary)
+            raise
 
 
 def _put_new(temporary: str, path: str) -> None:
@@ -205,14 +267,6 @@ def _forget_sum(path: str) -> None:
     """Remove the checksum that Hadoop keeps beside a file of a folder that it wrote before."""
     folder, name = os.path.split(path)
     Path(folder, f".{name}.crc").unlink(missing_ok=True)
-
-
-def create(uri: str, data: bytes) -> None:
-    """Write a new file whole or not at all. Raises FileExistsError where there is one already."""
-    fs, path = _open_fs(uri)
-    with _errors(uri):
-        # HDFS itself refuses to rename where there is one.
-        _write_whole(fs, path, data, _put_new if is_local(uri) else fs.mv)
 
 
 def exists(uri: str) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -134,6 +134,32 @@ def test_photos_ingested_while_a_datanode_dies(
     for match in hits:
         if match.photo:
             assert storage.read_bytes(match.photo)
+
+
+def test_files_wait_for_datanodes(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read and written by this process itself, without a JVM, whose own client waits too."""
+    monkeypatch.setattr(storage, "RETRY_S", (1,) * LONG_S)
+    data = os.urandom(3 << 20)
+    old, new, over = (f"{cluster.hdfs}/waiting/{name}" for name in ("old", "new", "over"))
+    storage.write_bytes(old, data)
+
+    with storage.open_input(old) as stream, ThreadPoolExecutor(3) as pool:
+        assert stream.read(1 << 20) == data[: 1 << 20]
+        for name in ("datanode-0", "datanode-1"):
+            kill(cluster, name)
+        waiting: list[Future[bytes] | Future[None]] = [
+            pool.submit(stream.read),
+            pool.submit(storage.create, new, data),
+            pool.submit(storage.write_bytes, over, data),
+        ]
+        up(Path(cluster.folder), CACHE)
+        assert [each.result() for each in waiting] == [data[1 << 20 :], None, None]
+    assert storage.read_bytes(new) == storage.read_bytes(over) == data
+    with pytest.raises(FileExistsError):
+        storage.create(new, data)
+    assert sorted(storage.walk(f"{cluster.hdfs}/waiting")) == [new, old, over]
 
 
 # -- the driver --------------------------------------------------------------------------------
