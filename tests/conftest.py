@@ -20,7 +20,7 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 # What takes a minute or more begins first, so that the two processes end together.
 LONGEST = (
     *("cluster/test_deployments.py", "test_killed.py", "test_faults.py", "cluster/test_cluster.py"),
-    *("test_processes.py", "test_docs.py", "test_adopt.py"),
+    *("test_docs.py", "test_adopt.py", "test_processes.py"),
 )
 
 
@@ -45,8 +45,14 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    # Two partitions: the tests' shuffles hold a few rows.
-    conf = {"spark.sql.shuffle.partitions": "2", "spark.master": "local[2]"}
+    conf = {
+        "spark.master": "local[2]",
+        "spark.sql.shuffle.partitions": "2",  # the tests' shuffles hold a few rows
+        # Nor do they earn back what it takes to compile their plans; commands that a test starts as
+        # processes, and the cluster's tests, run compiled.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
     return Settings(spark={"conf": conf})  # type: ignore[arg-type]
 
 

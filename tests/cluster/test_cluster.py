@@ -1,4 +1,4 @@
-"""The main job on a real HDFS and a real Spark cluster; `make test` has its ingest and search."""
+"""The main job on a real HDFS and a real Spark cluster."""
 
 import os
 import signal
@@ -33,6 +33,7 @@ from tests.cluster.conftest import CACHE, COMMAND, client, run
 from tests.support import brute
 from tests.support.processes import LONG_S
 
+pytestmark = pytest.mark.cluster
 TABLE = "lostfound"
 IDS = list[tuple[str, float]]
 
@@ -100,7 +101,6 @@ def test_ingest_and_search(
     assert run(cluster, "status", table=uri)["total"] == stored["accepted"]
 
 
-@pytest.mark.cluster
 def test_a_datanode_killed(
     stored: dict[str, Any], cluster: Cluster, place: Path, world: World, expected: IDS
 ) -> None:
@@ -110,7 +110,6 @@ def test_a_datanode_killed(
     assert up(place, CACHE).process("datanode-0").alive  # `up` starts what was killed
 
 
-@pytest.mark.cluster
 def test_the_rest_of_the_main_job(own: str, cluster: Cluster, world: World) -> None:
     uri = own
     one = ("--conf", "spark.cores.max=1")  # the second executor is a JVM more to start
@@ -133,7 +132,6 @@ def test_the_rest_of_the_main_job(own: str, cluster: Cluster, world: World) -> N
     assert run(cluster, "match", "--threshold", "0.5", "--new", *one, table=uri)["added"] == 0
 
 
-@pytest.mark.cluster
 def test_a_data_file_removed_is_named(
     own: str, cluster: Cluster, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +146,6 @@ def test_a_data_file_removed_is_named(
     assert victim in run(cluster, "search", *photo, table=uri, code=4)["error"]
 
 
-@pytest.mark.cluster
 def test_a_data_file_removed_is_named_by_a_spark_task(
     own: str, cluster: Cluster, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +156,6 @@ def test_a_data_file_removed_is_named_by_a_spark_task(
     assert "is named by the table but is not there" in error
 
 
-@pytest.mark.cluster
 def test_a_job_that_no_worker_can_do_is_named(
     stored: dict[str, Any], cluster: Cluster, world: World
 ) -> None:
@@ -198,7 +194,6 @@ def test_no_cluster_and_a_damaged_jar_are_said(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
-@pytest.mark.cluster
 def test_up_again_and_the_same_ports(cluster: Cluster, place: Path) -> None:
     """A table's metadata names its files with the NameNode's port: it must not change."""
     with pytest.raises(UsageError, match=r"runs in .* already"):
