@@ -6,25 +6,74 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
+from math import inf
 from time import monotonic
 
 from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SearchOutcome, SimilarityEngine
 
 _Key = tuple[Request, str | None]  # what a block shares: all but its queries; the snapshot
+_Asked = tuple[Request, Future[SearchOutcome]]
 
 
 @dataclass
 class _Block:
     """Requests that differ in their queries only, and who waits for each."""
 
-    asked: list[tuple[Request, Future[SearchOutcome]]] = field(default_factory=list)
+    since: float
+    asked: list[_Asked] = field(default_factory=list)
     queries: int = 0
-    since: float = field(default_factory=monotonic)
 
-    def add(self, request: Request, future: Future[SearchOutcome]) -> None:
-        self.asked.append((request, future))
-        self.queries += len(request.queries)
+
+class Blocks:
+    """Requests that wait, in blocks of those alike, and when a block is due.
+
+    It knows no clock and no thread: each method is told the time `now`, in seconds.
+    """
+
+    def __init__(self, wait_s: float, most: int) -> None:
+        self._wait_s = wait_s
+        self._most = most  # queries of a block
+        self._blocks: dict[_Key, _Block] = {}
+        self._waiting = 0  # queries of all blocks
+        self._answered = -inf  # when the last block was
+        self._expected = most  # queries, once those who were answered then have asked again
+
+    def add(self, key: _Key, asked: _Asked, now: float) -> bool:
+        """Whether it changes when the next block is due."""
+        block = self._blocks.setdefault(key, _Block(now))
+        block.asked.append(asked)
+        block.queries += len(asked[0].queries)
+        self._waiting += len(asked[0].queries)
+        return len(block.asked) == 1 or self._is_full(block, now)
+
+    def answered(self, queries: int, now: float) -> None:
+        self._answered = now
+        self._expected = self._waiting + queries
+
+    def due_s(self, now: float) -> float | None:
+        """The seconds until the block that has waited longest is due; None when none waits."""
+        if not self._blocks:
+            return None
+        _, block = self._longest()
+        if self._is_full(block, now):
+            return 0.0
+        return max(0.0, max(block.since, self._answered) + self._wait_s - now)
+
+    def take(self) -> tuple[_Key, list[_Asked]]:
+        """The block that has waited longest."""
+        key, block = self._longest()
+        del self._blocks[key]
+        self._waiting -= block.queries
+        return key, block.asked
+
+    def _longest(self) -> tuple[_Key, _Block]:
+        return min(self._blocks.items(), key=lambda item: item[1].since)
+
+    def _is_full(self, block: _Block, now: float) -> bool:
+        """Whether there is nothing to wait for: no room, or everybody has asked again."""
+        again = now < self._answered + self._wait_s and self._waiting >= self._expected
+        return again or block.queries >= self._most
 
 
 class QueryBatcher:
@@ -41,14 +90,10 @@ class QueryBatcher:
 
     def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
         self._engine = engine
-        self._wait_s = wait_ms / 1000
         self._most = most  # queries of a block
-        self._blocks: dict[_Key, _Block] = {}
-        self._waiting = 0  # queries of all blocks
+        self._blocks = Blocks(wait_ms / 1000, most)
         self._change = threading.Condition()
         self._closed = False
-        self._answered = 0.0  # when the last block was
-        self._expected = most  # queries, once those who were answered then have asked again
         self._worker = threading.Thread(target=self._work, name="gatherer", daemon=True)
         self._worker.start()
 
@@ -59,10 +104,7 @@ class QueryBatcher:
         with self._change:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
-            block = self._blocks.setdefault(key, _Block())
-            block.add(request, future)
-            self._waiting += len(request.queries)
-            if len(block.asked) == 1 or self._is_full(block):
+            if self._blocks.add(key, (request, future), monotonic()):
                 self._change.notify()
         return future.result()
 
@@ -86,40 +128,26 @@ class QueryBatcher:
             for part in _parts(asked, self._most):
                 answers = _answers(run, part)
                 with self._change:  # before any of them can ask again
-                    self._answered = monotonic()
-                    self._expected = self._waiting + sum(len(each.queries) for each, _ in part)
+                    count = sum(len(request.queries) for request, _ in part)
+                    self._blocks.answered(count, monotonic())
                 for (_, future), answer in zip(part, answers, strict=True):
                     if isinstance(answer, SearchOutcome):
                         future.set_result(answer)
                     else:
                         future.set_exception(answer)
 
-    def _is_full(self, block: _Block) -> bool:
-        """Whether there is nothing to wait for: no room, or everybody has asked again."""
-        again = monotonic() < self._answered + self._wait_s and self._waiting >= self._expected
-        return again or block.queries >= self._most
-
-    def _take(self) -> tuple[_Key, list[tuple[Request, Future[SearchOutcome]]]] | None:
-        """The block that has waited longest, once it is due; None when closed and empty."""
+    def _take(self) -> tuple[_Key, list[_Asked]] | None:
+        """The next block, once it is due; None when closed and empty."""
         with self._change:
-            while True:
-                if self._blocks:
-                    key, block = min(self._blocks.items(), key=lambda item: item[1].since)
-                    left = max(block.since, self._answered) + self._wait_s - monotonic()
-                    if left <= 0 or self._is_full(block) or self._closed:
-                        self._waiting -= block.queries
-                        return key, self._blocks.pop(key).asked
-                    self._change.wait(left)
-                elif self._closed:
-                    return None
-                else:
-                    self._change.wait()
+            while (left := self._blocks.due_s(monotonic())) is not None or not self._closed:
+                if left is not None and (left == 0 or self._closed):
+                    return self._blocks.take()
+                self._change.wait(left)
+            return None
 
 
-def _parts(
-    asked: list[tuple[Request, Future[SearchOutcome]]], most: int
-) -> list[list[tuple[Request, Future[SearchOutcome]]]]:
-    parts: list[list[tuple[Request, Future[SearchOutcome]]]] = [[]]
+def _parts(asked: list[_Asked], most: int) -> list[list[_Asked]]:
+    parts: list[list[_Asked]] = [[]]
     for each in asked:
         if parts[-1] and sum(len(r.queries) for r, _ in [*parts[-1], each]) > most:
             parts.append([])
@@ -128,7 +156,7 @@ def _parts(
 
 
 def _answers(
-    run: Callable[[Request], SearchOutcome], asked: list[tuple[Request, Future[SearchOutcome]]]
+    run: Callable[[Request], SearchOutcome], asked: list[_Asked]
 ) -> list[SearchOutcome | BaseException]:
     """The answer of each request, or the error that all of them met."""
     queries = tuple(query for request, _ in asked for query in request.queries)
