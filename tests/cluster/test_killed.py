@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,13 +63,13 @@ def kill(cluster: Cluster, name: str) -> None:
 
 
 @contextmanager
-def once(action: Callable[[], None]) -> Iterator[Progress]:
-    """A progress that acts when the first task is done; it must have."""
+def once(action: Callable[[], None], done_before: int = 1) -> Iterator[Progress]:
+    """A progress that acts when so many are done; it must have."""
     acted: list[bool] = []
 
     class Acting(Silent):
         def count(self, what: str, done: int, total: int) -> None:
-            if 0 < done < total and not acted:
+            if done_before <= done < total and not acted:
                 acted.append(True)
                 action()
 
@@ -123,10 +122,8 @@ def test_photos_ingested_while_a_datanode_dies(
         uri, session, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
     )
     found = list(read_posts(str(world.found)))
-    timer = threading.Timer(0.5, kill, (cluster, "datanode-0"))
-    timer.start()
-    report = ingest_posts(found, table, clip)
-    timer.join()
+    with once(lambda: kill(cluster, "datanode-0"), done_before=0) as progress:
+        report = ingest_posts(found, table, clip, progress=progress)
     assert (report.accepted, report.rejected) == (len(found), 0)
     engine = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
     hits = hits_of(engine, [Query(text="지갑")], 100, where=Filters(status=None))[0]
