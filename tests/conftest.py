@@ -12,9 +12,14 @@ from matching_spark import ClipModel, Settings, start_session
 from matching_spark.demo.world import World, draw_world
 from tests.support.commands import call, command
 
-# A JVM of a test lives for seconds: compiling less and collecting with one thread halves the CPU
-# it takes (51 s to 27 s for four ingests and five searches). Every `java` started here reads it.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# A JVM of a test lives for seconds and loads Spark's 20,000 classes: not to verify them, to compile
+# less and later, and to collect with one thread, not for want of metaspace, halves the CPU it
+# takes. Every `java` started here reads it.
+os.environ.setdefault(
+    "JDK_JAVA_OPTIONS",
+    "-XX:TieredStopAtLevel=1 -XX:CompileThresholdScaling=3 -XX:+UseSerialGC -XX:MetaspaceSize=256m "
+    "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
+)
 
 
 # What takes a minute or more begins first, so that the two processes end together.

@@ -1,5 +1,6 @@
 """README and site as a new user takes them: commands and examples run, links lead somewhere."""
 
+import ast
 import importlib
 import importlib.metadata
 import itertools
@@ -133,6 +134,29 @@ def test_no_room_is_too_large() -> None:
     lines = {file: len(file.read_text("utf-8").splitlines()) for file in package.rglob("*.py")}
     assert {file.name: count for file, count in lines.items() if count > 400} == {}
     assert len([file for file in lines if file.parent == package]) <= 14 + 1  # and __init__
+
+
+def test_late_imports_say_why() -> None:
+    """Beside it; or it is an extra, whose absence is an error that says what to install."""
+    silent = []
+    for file in Path(matching_spark.__file__).parent.rglob("*.py"):
+        lines = file.read_text("utf-8").splitlines()
+        for function in ast.walk(ast.parse("\n".join(lines))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            tried = [node for node in ast.walk(function) if isinstance(node, ast.Try)]
+            extras = [
+                line
+                for node in tried
+                if any("ImportError" in ast.unparse(h.type) for h in node.handlers if h.type)
+                for line in range(node.lineno, node.handlers[0].lineno)
+            ]
+            late = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
+            told = [n.lineno for n in late if "#" in "".join(lines[n.lineno - 2 : n.lineno])]
+            first = [n.lineno for n in late if n.lineno not in extras]
+            if first and min(first) not in told:
+                silent.append(f"{file.name}: {lines[min(first) - 1].strip()}")
+    assert silent == []
 
 
 def test_the_house_is_shown_as_it_is() -> None:

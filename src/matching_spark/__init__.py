@@ -85,7 +85,7 @@ HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: a Spark task needs few of them."""
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import version  # 0.07 s for every command
 
         return version("matching-spark")
     if name not in HOME_OF:

@@ -43,7 +43,7 @@ def call(
     what: names it in messages; never the address, whose query may hold a key. max_s: for the whole
     answer, however slowly it drips. Raises RemoteError when it is not had, or is too large.
     """
-    import httpx
+    import httpx  # an extra, and half a second
 
     for attempt in range(1, tries + 1):
         pause = min(LONGEST_WAIT_S, random.uniform(0.5, 1.0) * 2 ** (attempt - 1))

@@ -31,7 +31,7 @@ def photo_here(photos: str, uri: str | None) -> str | None:
 
 def photo_column_here(photos: str, uri: "Column") -> "Column":
     """The same of a column in Spark."""
-    from pyspark.sql import functions as F
+    from pyspark.sql import functions as F  # half a second for those who read only
 
     name = F.substring_index(uri, "/", -1)
     parts = (F.lit(photos), F.substring(name, 1, 2), F.substring(name, 3, 2), name)

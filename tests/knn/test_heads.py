@@ -16,9 +16,10 @@ from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, pair_score
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import decide, merged
 from matching_spark.search.scan import scan, scan_all
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.ivf_index import sort_by_cell, train
 from matching_spark.shards.shard import load
+from matching_spark.shards.space import VectorSpace
 from tests.support import brute
 from tests.support.shards import write_file
 
@@ -194,7 +195,7 @@ def test_a_cached_shard_has_heads_and_answers_as_its_file_does(tmp_path: Path) -
     vectors = few_directions(rng, 9000)
     posts = [brute.Plain(f"p{i:04d}", v[None], None) for i, v in enumerate(vectors)]
     file = write_file(tmp_path / "a.parquet", posts, {"p0007", "p0100"})
-    cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), Space("m", D)
+    cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), VectorSpace("m", D)
     plain = load(file, D)
     request = Request(tuple(QueryItem(v) for v in vectors[:60]), Filters(kind="found"), 5)
     want = merged([scan(plain, request)], request)

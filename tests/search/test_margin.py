@@ -28,9 +28,10 @@ from matching_spark.matching.matcher import MatchRules
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import Candidate, decide, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.ivf_index import Cells, sort_by_cell
 from matching_spark.shards.shard import DataFile, load
+from matching_spark.shards.space import VectorSpace
 from matching_spark.similarity_engine import RUNNERS
 from tests.support import brute
 from tests.support.found import hits_of
@@ -158,7 +159,7 @@ def test_any_split_and_block_gives_brute_forces_kth(
     size: int, shares: list[float], tmp_path: Path
 ) -> None:
     """By the memory runner's one query and its blocks, and by the tasks of the Spark runner."""
-    cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), Space("m", DIMENSION)
+    cache, space = ShardCache(str(tmp_path / "cache"), 1 << 30), VectorSpace("m", DIMENSION)
     for seed in range(2 if size > QUERIES else 4):
         world = draw(seed)
         files = files_of(world, shares, tmp_path / str(seed))

@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from matching_spark.domain.schema import METADATA
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard
+from matching_spark.shards.space import VectorSpace
 
 DIMENSION = 8
-SPACE = Space("any@1", DIMENSION)
+SPACE = VectorSpace("any@1", DIMENSION)
 PHOTO = pa.struct([("uri", pa.string()), ("vector", pa.binary())])
 
 

@@ -16,12 +16,13 @@ from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
 from matching_spark.shards import cache
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard, alive, read
+from matching_spark.shards.space import VectorSpace
 from tests.support import brute
 from tests.support.shards import DIMENSION, write_file
 
-SPACE = Space("m", DIMENSION)
+SPACE = VectorSpace("m", DIMENSION)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner
-from matching_spark.shards.cache import Space
 from matching_spark.shards.shard import DataFile
+from matching_spark.shards.space import VectorSpace
 from tests.support.found import hits_of
 from tests.support.vectors import write_vectors
 
@@ -38,7 +38,7 @@ def test_a_search_names_the_snapshot_that_it_read(
     real = MemoryRunner.run
 
     def late(
-        runner: MemoryRunner, files: tuple[DataFile, ...], request: Request, space: Space
+        runner: MemoryRunner, files: tuple[DataFile, ...], request: Request, space: VectorSpace
     ) -> TaskOutcome:
         ingest(tmp_path, ["c", "d", "e"], uri, spark)
         table.refresh()

@@ -38,6 +38,7 @@ def resolve(name: str) -> Path:
 
 
 def _kept(name: str) -> Path | None:
+    # An extra, and a second: only for a model of the Hub.
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -50,7 +51,7 @@ def _kept(name: str) -> Path | None:
 
 
 def _fetch(name: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants, snapshot_download  # as in _kept
 
     if constants.HF_HUB_OFFLINE:
         raise ModelError(f"{name} is not on this machine, and HF_HUB_OFFLINE forbids fetching it")

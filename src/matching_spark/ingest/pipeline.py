@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matching_spark import storage
@@ -159,8 +159,7 @@ class _Ingest:
         source: str,
         progress: Progress,
     ) -> None:
-        assert table.spark is not None
-        self.spark: SparkSession = table.spark
+        self.spark = table.session
         self.table = table
         self.model = model
         self.tally = tally

@@ -27,7 +27,7 @@ from matching_spark.table.posts_table import PostsTable
 PASSES = 20  # at most; each carries over what was written during the one before it
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reembedded:
     """What a reembed did. embedded counts photos and texts, passes the rounds until it switched."""
 
@@ -58,15 +58,15 @@ def reembed(
             f"{table.uri} holds {table.model} vectors, made elsewhere, without photos to embed"
         )
     start = time.perf_counter()
-    run = _Reembed(table, model, progress, Reembedded(table.uri, table.model, model.name))
-    for _ in range(PASSES):
+    before = table.model
+    run = _Reembed(table, model, progress)
+    for passes in range(1, PASSES + 1):
         table.refresh()
         base = table.snapshot
-        run.report.passes += 1
         if base is not None:
             run.stage()
             run.write()
-        progress.count("passes", run.report.passes, PASSES)
+        progress.count("passes", passes, PASSES)
         if run.switch(base):
             break
     else:
@@ -76,21 +76,17 @@ def reembed(
         )
     run.staging.clear()
     table.refresh()
-    run.report.snapshot = table.snapshot
-    run.report.seconds = time.perf_counter() - start
-    return run.report
+    seconds = time.perf_counter() - start
+    return Reembedded(table.uri, before, model.name, run.embedded, passes, seconds, table.snapshot)
 
 
 class _Reembed:
-    def __init__(
-        self, table: PostsTable, model: ClipModel, progress: Progress, report: Reembedded
-    ) -> None:
-        assert table.spark is not None
+    def __init__(self, table: PostsTable, model: ClipModel, progress: Progress) -> None:
         self.table = table
-        self.spark = table.spark
+        self.spark = table.session
         self.model = model
-        self.report = report
-        self.staging = Staging(table.spark, table.uri, model, "reembed", progress)
+        self.embedded = 0
+        self.staging = Staging(table.session, table.uri, model, "reembed", progress)
         self.ref = "reembed_" + model.name.rpartition("@")[2]
         self.branch = f"{table.name}.branch_{self.ref}"
 
@@ -112,7 +108,7 @@ class _Reembed:
             tasks = max(self.spark.sparkContext.defaultParallelism, -(-count // PHOTOS_A_TASK))
             rows = todo.repartition(tasks).rdd
             self.staging.embed("reembed", rows.map(lambda r: Item(r["key"], r["payload"])), count)
-            self.report.embedded += count
+            self.embedded += count
         staged = self.staging.frame()
         if staged is not None:
             failed = staged.where("reason IS NOT NULL").select("detail").limit(5).collect()

@@ -112,10 +112,9 @@ def _take_in(
         rows = once.unionByName(numbered.where("n = 1").drop("n")).select(*COLUMNS)
     tally.accepted = count
     if table.snapshot is not None:
-        assert table.spark is not None
         changed = storage.join(folder, "changed")
         _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
-        ids = read_parquet(table.spark, [changed])
+        ids = read_parquet(table.session, [changed])
         tally.accepted = ids.count()
         if tally.accepted < count:
             rows = rows.join(ids, "post_id", "left_semi")

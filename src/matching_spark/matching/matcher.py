@@ -24,8 +24,9 @@ from matching_spark.score.calibration import Score
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import Candidate, decide
 from matching_spark.search.scan import scan, scan_all
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard, pack
+from matching_spark.shards.space import VectorSpace
 from matching_spark.table.posts_table import PostsTable
 
 SCHEMA = (
@@ -220,7 +221,7 @@ def _match(
     scoring: Scoring,
     decided: Mapping[str, frozenset[str]],
     cache: ShardCache,
-    space: Space,
+    space: VectorSpace,
     anew: frozenset[str] | None,
 ) -> Iterator[_Pair]:
     """The task: the block's open lost posts against its files, k pairs a post."""

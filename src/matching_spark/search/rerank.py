@@ -12,8 +12,9 @@ from matching_spark.score.components import COSINES
 from matching_spark.search import scores
 from matching_spark.search.request import Request
 from matching_spark.search.scan import ShardCandidates, scan_all
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard
+from matching_spark.shards.space import VectorSpace
 
 
 class Candidate(NamedTuple):
@@ -37,7 +38,7 @@ class TaskOutcome:
 
 
 def scan_files(
-    files: Sequence[DataFile], request: Request, cache: ShardCache, space: Space
+    files: Sequence[DataFile], request: Request, cache: ShardCache, space: VectorSpace
 ) -> Iterator[TaskOutcome]:
     """The task of a Spark search: its files scanned, the best of all of them looked up."""
     centroids = space.centroids()

@@ -11,8 +11,9 @@ from matching_spark.errors import StorageError
 from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome, merged, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
-from matching_spark.shards.cache import ShardCache, Space
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, pack
+from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import cause
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """Runs a request over the files that were planned for it."""
 
-    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
         """The ranked matches of each query, posts compared, vectors looked at."""
         ...
 
@@ -33,7 +34,7 @@ class MemoryRunner:
 
     cache: ShardCache
 
-    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
         centroids = space.centroids()
         pool = _pool(os.getpid())
         shards = self.cache.load_all(files, space, pool.map)
@@ -56,7 +57,7 @@ class SparkRunner:
     cache: ShardCache
     context: "SparkContext"
 
-    def run(self, files: Sequence[DataFile], request: Request, space: Space) -> TaskOutcome:
+    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
         tasks = pack(files, self.context.defaultParallelism)
         run = partial(scan_files, request=request, cache=self.cache, space=space)
         try:

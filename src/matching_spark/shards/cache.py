@@ -26,8 +26,9 @@ import numpy as np
 
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.shards import cache_entry
-from matching_spark.shards.ivf_index import Cells, load_cells, sort_by_cell
+from matching_spark.shards.ivf_index import sort_by_cell
 from matching_spark.shards.shard import DataFile, Shard, of_now, read
+from matching_spark.shards.space import VectorSpace
 
 if TYPE_CHECKING:  # a worker starts without pydantic
     from matching_spark.config import Cache as CacheSettings
@@ -37,20 +38,6 @@ log = logging.getLogger(__name__)
 TOUCH_S = 60.0  # an entry's time of use, which other processes go by, is written so often at most
 WAIT_S = 120.0  # for another process that reads the same file
 COUNTS = struct.Struct("<QQ")  # hits, misses
-
-
-@dataclass(frozen=True)
-class Space:
-    """Which vectors: the model's name, how many numbers, and the table's cells where it has any."""
-
-    model: str
-    dimension: int
-    cells: str | None = None  # the uri of its centroids
-
-    def centroids(self) -> Cells | None:
-        """The cells, unless they are of the model that the table had before."""
-        cells = None if self.cells is None else load_cells(self.cells)
-        return cells if cells is not None and cells.model == self.model else None
 
 
 @dataclass(frozen=True)
@@ -104,14 +91,14 @@ class ShardCache:
     def of(cls, settings: "CacheSettings") -> "ShardCache":
         return cls(str(Path(settings.folder) / "shards"), settings.max_bytes)
 
-    def load(self, file: DataFile, space: Space) -> Shard:
+    def load(self, file: DataFile, space: VectorSpace) -> Shard:
         """The file's shard with its deletes as a mask. Raises StorageError as shards.read does."""
         return self.load_all([file], space)[0]
 
     def load_all(
         self,
         files: Sequence[DataFile],
-        space: Space,
+        space: VectorSpace,
         apply: Callable[..., Iterable[tuple[Shard, bool]]] = map,
     ) -> list[Shard]:
         """Of each file what `load` gives, counted at once. apply: `map`, or as a pool has it."""
@@ -120,7 +107,7 @@ class ShardCache:
         self._counts(hits, len(found) - hits)
         return [shard for shard, _ in found]
 
-    def _load(self, file: DataFile, space: Space) -> tuple[Shard, bool]:
+    def _load(self, file: DataFile, space: VectorSpace) -> tuple[Shard, bool]:
         """The shard, and whether it was resident."""
         name = entry_name(file, space)
         shard, hit = self._open_here(name), True
@@ -179,7 +166,7 @@ class ShardCache:
 
     # -- this host ---------------------------------------------------------------------------
 
-    def _fetch(self, name: str, file: DataFile, space: Space) -> tuple[Shard, bool]:
+    def _fetch(self, name: str, file: DataFile, space: VectorSpace) -> tuple[Shard, bool]:
         path = Path(self.folder) / name
         if (shard := cache_entry.mapped(path, name)) is not None:
             _touch(path)
@@ -303,13 +290,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def entry_name(file: DataFile, space: Space) -> str:
+def entry_name(file: DataFile, space: VectorSpace) -> str:
     """The name of the shard's file in a cache's folder."""
     rest = [file.size_bytes, file.records, space.model, space.dimension, space.cells]
     return f"{_digest(file.uri)}-{_digest(json.dumps(rest))}.shard"
 
 
-def _read(file: DataFile, space: Space) -> Shard:
+def _read(file: DataFile, space: VectorSpace) -> Shard:
     shard = read(file, space.dimension)
     centroids = space.centroids()
     if centroids is not None:

@@ -141,7 +141,7 @@ def _sample(
 def _kmeans(sample: Float32, rows: int, count: int | None, seed: int) -> Float32:
     if not len(sample):
         return sample
-    import faiss
+    import faiss  # a quarter of a second, which no search takes
 
     wanted = min(count or default_count(rows), max(1, len(sample) // 4))
     means = faiss.Kmeans(
@@ -178,7 +178,7 @@ def assign(vectors: Float32, centroids: Float32) -> Index:
     """
     if not len(vectors) or len(centroids) == 1:
         return np.zeros((len(vectors), 2), np.int64)
-    import faiss
+    import faiss  # a quarter of a second, which no search takes
 
     wanted = min(NEIGHBOURS, len(centroids))
     cosines, near = faiss.knn(vectors, centroids, wanted, metric=faiss.METRIC_INNER_PRODUCT)

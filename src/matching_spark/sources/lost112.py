@@ -93,13 +93,11 @@ def parse(raw: bytes, where: str) -> Page:
         from defusedxml.common import DefusedXmlException
     except ImportError:
         raise UsageError("LOST112 needs: pip install 'matching-spark[lost112]'") from None
-    from xml.etree.ElementTree import ParseError
-
     if len(raw) > MAX_XML_BYTES:
         raise InputError(f"{where} has more than {MAX_XML_BYTES >> 20} MB of XML")
     try:
         root = safe.fromstring(raw, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+    except (safe.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise InputError(f"{where} is no XML of the portal: {error}") from None
     if root.tag == "OpenAPI_ServiceResponse":
         said = clean(root.findtext(".//returnAuthMsg") or root.findtext(".//errMsg"))

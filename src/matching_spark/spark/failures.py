@@ -28,7 +28,8 @@ def cause(error: BaseException) -> str:
 @contextmanager
 def spark_errors(what: str) -> Iterator[None]:
     """What Spark or its JVM raises becomes a StorageError: `what`, and the line that says why."""
-    from py4j.protocol import Py4JError  # half a second for those who use no Spark
+    # Half a second for those who use no Spark.
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
+    from pyspark import SparkContext  # half a second for those who use no Spark
     from pyspark.sql import SparkSession
 
 # An object, a class or a package of the JVM: py4j looks a name in it up when it is called.
@@ -27,20 +27,20 @@ def executors(spark: "SparkContext") -> int:
 
 def has_started() -> bool:
     """Whether this process has a JVM already."""
-    from pyspark import SparkContext
+    from pyspark import SparkContext  # half a second for those who use no Spark
 
     return SparkContext._gateway is not None
 
 
 def ensure_started() -> None:
     """Start this process's JVM, or take the one that spark-submit has started."""
-    from pyspark import SparkContext
+    from pyspark import SparkContext  # half a second for those who use no Spark
 
     SparkContext._ensure_initialized()
 
 
 def active_context() -> "SparkContext | None":
     """The context of this process, also one that has not come up whole."""
-    from pyspark import SparkContext
+    from pyspark import SparkContext  # half a second for those who use no Spark
 
     return SparkContext._active_spark_context

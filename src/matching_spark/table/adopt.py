@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -56,17 +56,17 @@ POSTS = "posts"
 PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Adopted:
     """What an adopt did. made_at: where it came from; the counts are of all its tables."""
 
     table: str
     made_at: str
-    tables: list[str] = field(default_factory=list)
-    data_files: int = 0
-    delete_files: int = 0
-    snapshot: str | None = None  # of the posts
-    lacks: list[str] = field(default_factory=list)  # folders that did not come along
+    tables: list[str]
+    data_files: int
+    delete_files: int
+    snapshot: str | None  # of the posts
+    lacks: list[str]  # folders that did not come along
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -91,20 +91,23 @@ def adopt(
             raise InputError(f"{uri} holds no table that was moved or copied: nothing to adopt")
         for run in foreign:
             run.check_other()
-        report = Adopted(uri, storage.parent(foreign[-1].made))
         for run in foreign:
             progress.say(f"naming the files of {run.name} anew, made in {run.made} ...")
             run.prepare()
         for run in foreign:
             run.commit()
-            report.tables.append(run.name)
-            report.data_files += len(run.moved)
-            report.delete_files += run.deletes
-            report.lacks += [name for name in run.lacks if name not in report.lacks]
-            report.snapshot = run.snapshot if run.name == POSTS else None
+    lacks = list(dict.fromkeys(name for run in foreign for name in run.lacks))
     if not storage.exists(storage.join(uri, PHOTOS)):
-        report.lacks.append(PHOTOS)
-    return report
+        lacks.append(PHOTOS)
+    return Adopted(
+        uri,
+        storage.parent(foreign[-1].made),
+        tables=[run.name for run in foreign],
+        data_files=sum(len(run.moved) for run in foreign),
+        delete_files=sum(run.deletes for run in foreign),
+        snapshot=next((run.snapshot for run in foreign if run.name == POSTS), None),
+        lacks=lacks,
+    )
 
 
 class _Adopt:

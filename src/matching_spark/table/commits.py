@@ -51,7 +51,7 @@ def swap(
 
     name: the table's in Spark SQL. Returns False when anybody wrote since snapshot `base`.
     """
-    from py4j.protocol import Py4JJavaError
+    from py4j.protocol import Py4JJavaError  # of Spark, which those who read only do not load
 
     iceberg = jvm(spark).org.apache.iceberg
     table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)

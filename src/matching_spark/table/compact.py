@@ -6,7 +6,7 @@ long after it ceased to be the current one, not after it was written.
 
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -54,7 +54,7 @@ class Waiting:
         return asdict(self)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Compacted:
     """What a compact did, over all tables of the warehouse; photos are of the posts."""
 
@@ -109,24 +109,21 @@ def compact(table: PostsTable, progress: Progress = SILENT) -> Compacted:
     Searches and writers go on. What a search may still read stays for `hadoop.snapshot_keep`.
     Raises StorageError when writers overtake it again and again; what it committed stays.
     """
-    assert table.spark is not None
     start = time.perf_counter()
     for name in tables(table.uri):
         _check_own(table.uri, name)
-    run = _Compact(table, Compacted(table.uri), progress)
+    run = _Compact(table, progress)
     with spark_errors(f"{table.uri} could not be compacted"):
         run.all()
-    run.report.seconds = time.perf_counter() - start
-    run.report.snapshot = table.snapshot
-    return run.report
+    seconds = time.perf_counter() - start
+    return Compacted(table.uri, seconds=seconds, snapshot=table.snapshot, **run.counts)
 
 
 class _Compact:
-    def __init__(self, table: PostsTable, report: Compacted, progress: Progress) -> None:
-        assert table.spark is not None
+    def __init__(self, table: PostsTable, progress: Progress) -> None:
         self.table = table
-        self.spark = table.spark
-        self.report = report
+        self.spark = table.session
+        self.counts: Counter[str] = Counter()  # of Compacted
         self.progress = progress
         self.catalog = table.name.rpartition(".")[0]
         self.keep = table.hadoop.snapshot_keep
@@ -134,7 +131,7 @@ class _Compact:
     def all(self) -> None:
         self.table.refresh()
         files, deletes = _files(self.table)
-        self.report.files_before, self.report.delete_files_before = len(files), len(deletes)
+        self.counts.update(files_before=len(files), delete_files_before=len(deletes))
         self._target()
         self.progress.say("rewriting small files and folding deletes in ...")
         self._rewrite("posts")
@@ -149,7 +146,7 @@ class _Compact:
         self._staging()
         self.table.refresh()
         files, deletes = _files(self.table)
-        self.report.files_after, self.report.delete_files_after = len(files), len(deletes)
+        self.counts.update(files_after=len(files), delete_files_after=len(deletes))
 
     def _again(self, step: Callable[..., None], *arguments: str) -> None:
         """Run a step, and again while writers overtake it: every step may run more than once."""
@@ -174,7 +171,7 @@ class _Compact:
     def _rewrite(self, name: str) -> None:
         for part in _parts(self.table) if name == "posts" else [""]:
             self._again(self._rewrite_part, name, part)
-        if name == "posts" and self.report.delete_files_before:
+        if name == "posts" and self.counts["delete_files_before"]:
             # What rows are left in delete files name data files that are gone.
             self._again(self._rewrite_deletes, name)
 
@@ -190,8 +187,8 @@ class _Compact:
             "partial-progress.enabled": "true",
         }
         done = self._call("rewrite_data_files", name, options, where)
-        self.report.rewritten_files += done["rewritten_data_files_count"]
-        self.report.rewritten_bytes += done["rewritten_bytes_count"]
+        self.counts["rewritten_files"] += done["rewritten_data_files_count"]
+        self.counts["rewritten_bytes"] += done["rewritten_bytes_count"]
         if done["failed_data_files_count"]:
             raise Overtaken(
                 f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
@@ -199,7 +196,7 @@ class _Compact:
             )
 
     def _expire(self, name: str) -> None:
-        from pyspark.sql import functions as F
+        from pyspark.sql import functions as F  # half a second for those who read only
 
         table = self.table
         if name == "posts":
@@ -220,7 +217,7 @@ class _Compact:
                     f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
                     f"snapshot_ids => ARRAY({listed}))"
                 ).collect()
-            self.report.expired_snapshots += len(ids)
+            self.counts["expired_snapshots"] += len(ids)
         current = current_metadata(self.table.uri, name)
         age = max(self.keep.total_seconds(), ORPHAN_S) + 60
         before_s = time.time() - age
@@ -234,11 +231,11 @@ class _Compact:
             f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
         ).collect()
-        self.report.orphan_files += len(removed)
+        self.counts["orphan_files"] += len(removed)
 
     def _photos(self) -> None:
         """Remove kept photos that no post of any snapshot and nothing staged names."""
-        from pyspark.sql import functions as F
+        from pyspark.sql import functions as F  # half a second for those who read only
 
         folder = self.table.photos
         cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
@@ -264,7 +261,7 @@ class _Compact:
             # Written again since it was listed: an ingest is about to name it.
             if row["sha256"] not in staged and written is not None and written < cutoff:
                 storage.remove(row["uri"])
-                self.report.orphan_photos += 1
+                self.counts["orphan_photos"] += 1
 
     def _staging(self) -> None:
         """Remove what imports of vectors that were killed have left."""

@@ -16,8 +16,8 @@ from matching_spark.config import Hadoop, Settings
 from matching_spark.domain.posts import STATUSES, Filters, Status, check
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.errors import InputError, ModelError, StorageError
-from matching_spark.shards.cache import Space
 from matching_spark.shards.shard import DataFile, Shard
+from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY, create, quoted, register
@@ -112,7 +112,7 @@ class PostsTable:
         return self.space.dimension
 
     @property
-    def space(self) -> Space:
+    def space(self) -> VectorSpace:
         return self.state.space
 
     @property
@@ -143,17 +143,18 @@ class PostsTable:
 
         Made known here and not when it is opened: a search runs no SQL and need not start it.
         """
-        return f"{register(self.uri, self._spark)}.posts"
+        return f"{register(self.uri, self.session)}.posts"
 
     @property
-    def _spark(self) -> "SparkSession":
+    def session(self) -> "SparkSession":
+        """The one to write with. Raises StorageError for a table that was opened for reading."""
         if self.spark is None:
             raise StorageError(f"{self.uri} was opened for reading; writing needs a Spark session")
         return self.spark
 
     def writing(self) -> AbstractContextManager[None]:
         """Be the warehouse's only writer: around every statement that commits to a table of it."""
-        return writing(self.uri, self._spark, self.hadoop.lock_wait_s)
+        return writing(self.uri, self.session, self.hadoop.lock_wait_s)
 
     def refresh(self) -> None:
         """See what was written since. Who reads meanwhile reads one state or the other."""
@@ -197,15 +198,15 @@ class PostsTable:
         """
         at = snapshot or self.snapshot
         if at is None:
-            return self._spark.table(self.name)
+            return self.session.table(self.name)
         with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
-            return self._spark.read.option("versionAsOf", at).table(self.name)
+            return self.session.read.option("versionAsOf", at).table(self.name)
 
     def set_cells(self, uri: str) -> None:
         """Make a file of centroids the current one; shards are sorted anew when next cached."""
         value = f"{quoted(PROPERTY + 'cells')} = {quoted(uri)}"
         statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({value})"
-        self._commit(lambda: self._spark.sql(statement))
+        self._commit(lambda: self.session.sql(statement))
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class PostsTable:
 
         A post that was closed stays closed when the one that comes calls it open.
         """
-        from pyspark.sql import functions as F
+        from pyspark.sql import functions as F  # half a second for those who read only
 
         with self._errors():
             first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
@@ -242,17 +243,17 @@ class PostsTable:
                 first_write = posts.writeTo(self.name).option("isolation-level", "serializable")
                 first_write.overwrite(F.lit(True))
             else:
-                self._spark.sql(merge, args={"first": first, "last": last})
+                self.session.sql(merge, args={"first": first, "last": last})
 
         try:
             self._commit(write)
         finally:
-            self._spark.catalog.dropTempView(view)
+            self.session.catalog.dropTempView(view)
 
     def set_status(self, post_ids: Iterable[str], status: Status) -> int:
         """Give posts a state; returns how many changed. Raises InputError naming unknown ids."""
         check("status", status, STATUSES)
-        from pyspark.sql import functions as F
+        from pyspark.sql import functions as F  # half a second for those who read only
 
         ids = sorted(set(post_ids))
         if not ids:
@@ -272,7 +273,7 @@ class PostsTable:
                 f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp() "
                 f"WHERE post_id IN ({listed})"
             )
-            self._commit(lambda: self._spark.sql(update, args=args))
+            self._commit(lambda: self.session.sql(update, args=args))
         return len(changing)
 
     def _commit(self, write: Callable[[], object]) -> None:
@@ -303,7 +304,7 @@ class PostsTable:
         committed: False when anybody wrote since `base`.
         """
         with self.writing():
-            committed = swap(self._spark, self.name, base, change)
+            committed = swap(self.session, self.name, base, change)
         if committed:
             self.refresh()
         return committed

@@ -21,9 +21,8 @@ def ensure(table: PostsTable, name: str, schema: str) -> str:
     whole = name_of(table, name)
     if current_metadata(table.uri, name) is not None:
         return whole
-    assert table.spark is not None
     with spark_errors(f"{whole} could not be made"), table.writing():
-        table.spark.sql(
+        table.session.sql(
             f"CREATE TABLE IF NOT EXISTS {whole} ({schema}) USING iceberg "
             "TBLPROPERTIES ('format-version'='2')"
         )
@@ -33,9 +32,8 @@ def ensure(table: PostsTable, name: str, schema: str) -> str:
 def append(table: PostsTable, name: str, schema: str, rows: list[tuple[object, ...]]) -> None:
     """Append rows; when this returns they are stored."""
     whole = ensure(table, name, schema)
-    assert table.spark is not None
     with spark_errors(f"{whole} could not be written"), table.writing():
-        table.spark.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
+        table.session.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:

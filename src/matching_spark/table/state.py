@@ -18,8 +18,8 @@ from matching_spark import storage
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
-from matching_spark.shards.cache import Space
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
+from matching_spark.shards.space import VectorSpace
 from matching_spark.table.catalog import PROPERTY
 
 
@@ -29,7 +29,7 @@ class Snapshot:
 
     id: str | None
     files: tuple[DataFile, ...]
-    space: Space
+    space: VectorSpace
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class TableState:
             ) from None
 
     @cached_property
-    def space(self) -> Space:
+    def space(self) -> VectorSpace:
         """The model, the dimension and the cells that its vectors are sorted by where cached."""
         cells = self.metadata.properties.get(PROPERTY + "cells")
         here = cells and cells_here(self.uri, cells)
-        return Space(self.stated("model"), int(self.stated("dimension")), here)
+        return VectorSpace(self.stated("model"), int(self.stated("dimension")), here)
 
     @property
     def photos(self) -> str:

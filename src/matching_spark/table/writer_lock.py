@@ -85,7 +85,7 @@ def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[
 @contextmanager
 def _explained(place: str) -> Iterator[None]:
     """What opening or locking a file raises becomes a StorageError."""
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError  # of Spark, which those who read only do not load
 
     try:
         yield
