@@ -23,7 +23,7 @@ from benchmarks.harness import ROOT
 from matching_spark import ClipModel, PostsTable, Settings
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import draw_world
-from matching_spark.domain.posts import CATEGORIES
+from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.knn.similarity import Float32, unit
 
 WORK = ROOT / ".benchmarks"  # what benchmarks draw, kept between runs

@@ -13,7 +13,7 @@ from benchmarks.data import clustered, drawn, texts
 from benchmarks.harness import Row, alternating, row
 from matching_spark import ClipModel
 from matching_spark.demo.words import COLOUR_WORDS
-from matching_spark.domain.posts import CATEGORIES
+from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.knn import candidates
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.knn.similarity import Float32, VectorSet

@@ -21,7 +21,7 @@ from benchmarks.harness import Row, row
 from benchmarks.plots import lines
 from matching_spark import PostsTable, Query, Settings, SimilarityEngine, start_session
 from matching_spark.config import Cache, Hadoop
-from matching_spark.domain.posts import CATEGORIES
+from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.ingest.vector_import import ingest_vectors
 
 SIZES = (10_000, 100_000)

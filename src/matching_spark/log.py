@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import unicodedata
 import uuid
 
 from matching_spark.config import Logging
@@ -30,12 +31,29 @@ def masked(text: str) -> str:
     return SECRET.sub(lambda found: f"{found[1] or ''}***", text)
 
 
+def visible(text: str) -> str:
+    """The text as it is shown to a person: what a terminal would obey (escapes, bells, changes of
+    direction) by a sign or its code in place of itself. Lines stay lines; emoji stay whole.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    kept = "\n\u200c\u200d"  # joiners are parts of emoji, and of words of other scripts
+    if character in kept or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
+        return character
+    code = ord(character)
+    if character == "\t":
+        return " "
+    return chr(0x2400 + code) if code < 0x20 else f"<U+{code:04X}>"
+
+
 class _Text(logging.Formatter):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"%(asctime)s %(levelname)s {run_id} %(name)s: %(message)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return visible(masked(super().format(record)))
 
 
 class _JsonLines(logging.Formatter):

@@ -1,5 +1,6 @@
 """The entry point: errors become one sentence and the exit code of their kind."""
 
+import io
 import logging
 import signal
 import sys
@@ -23,12 +24,15 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def run() -> None:
     """The entry point: errors become one sentence and the exit code of their kind."""
     signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a result is not lost for a character
     start = time.perf_counter()
     try:
         code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
     except MatchingError as error:
         log.debug("failed", exc_info=True)
-        stderr.print(f"matching-spark: {sentence(error)}", markup=False)
+        stderr.print(f"matching-spark: {sentence(error)}")
         code = error.exit_code
     except typer.Exit as error:
         code = error.exit_code
@@ -41,7 +45,7 @@ def run() -> None:
         # click's usage errors show themselves; anything else is a bug and keeps its traceback.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        stderr.print(f"matching-spark: {error.format_message()}", markup=False)
+        stderr.print(f"matching-spark: {error.format_message()}")
         code = 2
     if code == INTERRUPTED:
         stderr.print("matching-spark: stopped; what was acknowledged is stored, run it again")

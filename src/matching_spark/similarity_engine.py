@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
 from matching_spark.domain.facts import facts_of
-from matching_spark.domain.posts import CATEGORIES, Filters, Kind, check
+from matching_spark.domain.posts import Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
+from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from matching_spark.errors import StorageError
@@ -289,20 +290,70 @@ def folders(uri: str) -> list[str]:
     return sorted(each["name"].rstrip("/").rpartition("/")[2] for each in below)
 
 
-def walk(uri: str) -> Iterator[str]:
-    """Every file below `uri`, sorted, spelt like `uri` itself."""
-    return (name for name, _ in walk_times(uri))
+def walk(uri: str, unreadable: Callable[[str], None] | None = None) -> Iterator[str]:
+    """Every file below `uri`, sorted, spelt like `uri` itself; links to folders are not followed.
+
+    unreadable: told of each folder that may not be read, in place of a StorageError.
+    """
+    return (name for name, _ in walk_times(uri, unreadable))
 
 
-def walk_times(uri: str) -> Iterator[tuple[str, float]]:
+def walk_times(
+    uri: str, unreadable: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, float]]:
     """Every file below `uri`, as `walk` has them, and when it was written, in seconds of time()."""
     fs, path = _open_fs(uri)
-    root = absolute(uri)
-    with _errors(uri):
-        found = sorted(fs.find(path, detail=True).items())
-    prefix = path.rstrip("/")
-    for name, info in found:
-        yield root + name[len(prefix) :], _written(info)
+    root, prefix = absolute(uri), len(path.rstrip("/"))
+    found: list[tuple[str, float]] = []
+    below = [path]
+    while below:
+        folder = below.pop()
+        place = root + folder.rstrip("/")[prefix:]
+        try:
+            with _errors(place):
+                listing = fs.ls(folder, detail=True)
+        except FileNotFoundError:  # removed since, or never there
+            continue
+        except StorageError:
+            if unreadable is None or folder == path:
+                raise
+            unreadable(place)
+            continue
+        for each in listing:
+            name = each["name"].rstrip("/")
+            if each["type"] == "directory":
+                below.append(name)
+            else:
+                found.append((root + name[prefix:], _written(each)))
+    yield from sorted(found)
+
+
+def is_regular(uri: str) -> bool:
+    """Whether it is a file and not a pipe or a device, which may never end."""
+    return not is_local(uri) or not os.path.exists(absolute(uri)) or os.path.isfile(absolute(uri))
+
+
+def in_another_form(uri: str) -> str | None:
+    """The file or folder of the same name in another Unicode form, as a Mac writes it (NFD).
+
+    None where there is none, or several.
+    """
+    place = absolute(uri)
+    scheme, authority, path = _split(place)
+    now = f"hdfs://{authority}" if scheme == "hdfs" else ""
+    for part in path.strip("/").split("/"):
+        if exists(join(now or "/", part)):
+            now = join(now, part)
+            continue
+        fs, folder = _open_fs(now or "/")
+        with _errors(now):
+            listed = fs.ls(folder, detail=True)
+        names = [each["name"].rstrip("/").rpartition("/")[2] for each in listed]
+        same = [n for n in names if normalize("NFC", n) == normalize("NFC", part)]
+        if len(same) != 1:
+            return None
+        now = join(now, same[0])
+    return now
 
 
 def written(uri: str) -> float | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from matching_spark.demo.world import World, draw_world
-from matching_spark.domain.posts import CATEGORIES, COLOURS, REGIONS, Post
+from matching_spark.domain.posts import Post
+from matching_spark.domain.vocabulary import CATEGORIES, COLOUR, REGION
 from matching_spark.sources import read_posts
 
 
@@ -40,8 +41,8 @@ def test_the_world_is_one_an_operator_would_know(world: World) -> None:
         )
     for post in by_id.values():
         assert post["category"] in CATEGORIES
-        assert post["colour"] in COLOURS
-        assert post["region"] in REGIONS
+        assert post["colour"] in COLOUR.words
+        assert post["region"] in REGION.words
         dt.date.fromisoformat(post["happened_on"])
     for photo in (world.folder / "photos").glob("*.jpg"):
         with Image.open(photo) as image:

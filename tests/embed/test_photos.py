@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
-from matching_spark.embed.photos import KEPT_SIDE, REASONS, encode_photo, open_photo, photo_sha256
+from matching_spark.embed.photos import (
+    KEPT_SIDE,
+    REASONS,
+    encode_photo,
+    open_photo,
+    photo_sha256,
+    plain,
+)
 from matching_spark.errors import PhotoError
 
 
@@ -54,6 +61,8 @@ RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
         saved(halves(), "WEBP", lossless=True),
         saved(halves(), "BMP"),
         saved(halves(), "TIFF"),
+        saved(halves(), "TIFF", big_tiff=True),
+        saved(halves(), "AVIF"),
         saved(halves(), "GIF", save_all=True, append_images=[Image.new("RGB", (60, 80), "green")]),
     ],
     ids=[
@@ -66,6 +75,8 @@ RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
         "webp",
         "bmp",
         "tiff",
+        "bigtiff",
+        "avif",
         "animated",
     ],
 )
@@ -113,9 +124,79 @@ def test_transparent_is_white_and_16_bit_is_scaled() -> None:
     assert open_photo(saved(halves("L"), "PNG")).mode == "RGB"
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_numbers_without_a_scale_are_seen(bits: int, dtype: type) -> None:
+    """A camera's 12 bits in 16, a microscope's 0 to 255 in 32."""
+    ramp = np.linspace(0, 255, 60).round().astype(np.uint8)
+    want = np.repeat(ramp[None], 40, 0)
+    deep = (want.astype(np.float64) / 255 * (2**bits - 1)).round().astype(dtype)
+    got = np.asarray(open_photo(saved(Image.fromarray(deep), "TIFF")))[:, :, 0]
+    assert np.abs(got.astype(int) - want).max() <= 1
+
+
+def test_a_bmp_that_is_transparent_throughout_is_not() -> None:
+    """Windows' clipboard leaves the fourth byte at 0."""
+    image = halves("RGBA")
+    image.putalpha(0)
+    opened = open_photo(saved(image, "BMP"))
+    assert near(opened, (30, 15), RED)
+    assert near(opened, (30, 65), BLUE)
+
+
+def test_a_jpeg_that_lacks_only_its_end_is_whole() -> None:
+    noise = Image.effect_noise((300, 200), 60).convert("RGB")
+    for options in ({}, {"progressive": True}, {"quality": 100}):
+        data = saved(noise, "JPEG", **options)
+        assert data.endswith(b"\xff\xd9")
+        for end in (1, 2):
+            assert open_photo(data[:-end]).tobytes() == open_photo(data).tobytes()
+        for missing in (4, 20, 500):
+            with pytest.raises(PhotoError, match="truncated"):
+                open_photo(data[:-missing])
+
+
+def wide_profile() -> bytes:
+    """RGB with green and red changed places: whoever does not heed it sees other colours."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(profile[i : i + 4]): i for i in range(132, 132 + 12 * profile[131], 12)}
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    profile[red + 4 : red + 12], profile[green + 4 : green + 12] = (
+        bytes(profile[green + 4 : green + 12]),
+        bytes(profile[red + 4 : red + 12]),
+    )
+    return bytes(profile).replace(b"s\0R\0G\0B", b"o\0t\0h\0e").replace(b"sRGB", b"othe")
+
+
+def test_colours_are_those_of_the_profile() -> None:
+    profile = wide_profile()
+    for format in ("JPEG", "PNG", "WEBP", "TIFF"):
+        green = saved(Image.new("RGB", (60, 80), (0, 255, 0)), format, icc_profile=profile)
+        assert near(open_photo(green), (30, 40), RED), format
+        assert near(plain(Image.open(io.BytesIO(green))), (30, 40), RED), format
+    with Image.open(io.BytesIO(encode_photo(open_photo(green)))) as kept:
+        assert near(kept.convert("RGB"), (30, 40), RED)
+        assert "icc_profile" not in kept.info
+    for odd in (b"x", profile[:200], bytes(5 << 20)):
+        broken = saved(halves(), "JPEG", icc_profile=odd)
+        assert near(open_photo(broken), (30, 15), RED)
+    grey = saved(Image.new("L", (60, 80), 99), "PNG", icc_profile=profile)
+    assert near(open_photo(grey), (30, 40), (99, 99, 99)), "a profile of other channels"
+
+
 def test_kept_photos_are_bounded() -> None:
     kept = Image.open(io.BytesIO(encode_photo(Image.new("RGB", (4000, 1000)))))
     assert kept.size == (KEPT_SIDE, 400)
+
+
+def rgb444() -> bytes:
+    """A BMP whose three colours have 4 bits each."""
+    pixels = bytes(20 * 20 * 2)
+    masks = struct.pack("<III", 0x0F00, 0x00F0, 0x000F)
+    header = struct.pack("<IiiHHIIiiII", 40, 20, 20, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    at = 14 + len(header) + len(masks)
+    start = b"BM" + struct.pack("<IHHI", at + len(pixels), 0, 0, at)
+    return start + header + masks + pixels
 
 
 @pytest.mark.parametrize(
@@ -126,10 +207,12 @@ def test_kept_photos_are_bounded() -> None:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not-a-photo"),
         (saved(halves(), "PPM"), "unsupported-format"),
         (saved(Image.new("RGB", (1, 1)), "PNG"), "too-small"),
+        (saved(Image.new("1", (100_000, 8)), "PNG"), "too-thin"),
+        (rgb444(), "unsupported-format"),
         (JPEG[: len(JPEG) // 2], "truncated"),
         (b"\xff" * (51 << 20), "too-many-bytes"),
     ],
-    ids=["empty", "text", "svg", "ppm", "dot", "cut", "heavy"],
+    ids=["empty", "text", "svg", "ppm", "dot", "thin", "444", "cut", "heavy"],
 )
 def test_rejected_by_its_reason(data: bytes, reason: str) -> None:
     with pytest.raises(PhotoError) as raised:

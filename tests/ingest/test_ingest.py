@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
-from matching_spark.ingest.pipeline import Report, ingest_posts
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.report import Report
 from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of

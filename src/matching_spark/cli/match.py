@@ -1,5 +1,6 @@
 """matching-spark match: all open lost posts against all open found ones."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 from rich.table import Table
 
 from matching_spark import operations
+from matching_spark.cli.console import print_json
 from matching_spark.cli.options import Common, on_a_table, terminal
 from matching_spark.errors import RemoteError
 
@@ -52,4 +54,4 @@ def match(
 
 def _print(alert: "Alert") -> None:
     """One JSON line an alert on stdout."""
-    print(alert.body, flush=True)
+    print_json(json.loads(alert.body), indent=None)

@@ -69,5 +69,5 @@ def export(
     """Make a model folder of an open_clip model; needs torch, open_clip and onnx."""
     run = begin(None, None, None, as_json, verbose)
     made = operations.models.export(architecture, pretrained, folder).to_dict()
-    stderr.print(f"written: {folder}; `matching-spark models check {folder}` runs it", markup=False)
+    stderr.print(f"written: {folder}; `matching-spark models check {folder}` runs it")
     run.emit(made, facts(made))

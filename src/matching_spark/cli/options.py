@@ -1,7 +1,7 @@
 """What every command shares: its options, its settings, how it prints, how it shows progress."""
 
+import datetime as dt
 import inspect
-import json
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints, overload
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from matching_spark.cli.console import Plain, print_json
 from matching_spark.config import Origin, Settings, load_settings
+from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked, new_run_id, setup_logging
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.progress import Progress
 
 T = TypeVar("T", bound=str)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Plain(stderr=True, soft_wrap=True)
 
 ConfOption = Annotated[
     list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
@@ -51,9 +52,9 @@ class Run:
 
     def emit(self, value: dict[str, Any], table: Table) -> None:
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+            print_json(value)
         else:
-            Console().print(table)
+            Plain().print(table)
 
 
 def begin(
@@ -138,6 +139,14 @@ def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None:
     raise UsageError(f"{name} {value}: choose one of {', '.join(choices)}")
 
 
+def day(name: str, value: str | None) -> dt.date | None:
+    """The day that was given, in any form that a source may have it. Raises UsageError."""
+    try:
+        return parse_date(value)
+    except InputError:
+        raise UsageError(f"{name} {value}: write it as {FORMS}") from None
+
+
 @contextmanager
 def flags_named() -> Iterator[None]:
     """What the check of an argument says is wrong usage of the flag of its name."""
@@ -163,7 +172,7 @@ class Terminal:
     def say(self, what: str) -> None:
         """A sentence, which ends the bars before it."""
         self.close()
-        stderr.print(what, markup=False, emoji=False)
+        stderr.print(what)
 
     def count(self, what: str, done: int, total: int) -> None:
         if self._bars is None:

@@ -10,13 +10,14 @@ from matching_spark import operations
 from matching_spark.cli.options import (
     Common,
     Run,
+    day,
     flags_named,
     on_a_table,
     one_of,
     terminal,
 )
-from matching_spark.domain.posts import KINDS, STATUSES, Filters, parse_date
-from matching_spark.errors import InputError, UsageError
+from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
+from matching_spark.errors import UsageError
 from matching_spark.sources import FORMATS
 
 if TYPE_CHECKING:
@@ -48,26 +49,26 @@ def ingest(
     rejects: Annotated[
         str | None, typer.Option(help="Where rejects are listed; default: beside the table.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take what has the id of another kind or thing too.")
+    ] = False,
 ) -> None:
     """Take in posts and their photos, or vectors made elsewhere; run it again at any time."""
     run = common.begin(model={"name": model})
     wanted = one_of("--kind", kind, KINDS)
     one_of("--format", format, FORMATS)
-    try:
-        first, last = parse_date(since), parse_date(until)
-    except InputError as error:
-        raise UsageError(str(error)) from None
+    first, last = day("--since", since), day("--until", until)
     if first and last and first > last:
         raise UsageError(f"--since {first} is after --until {last}")
     with terminal() as progress:
         asked = operations.ingest.Source(source, wanted, format, first, last)
-        report = operations.ingest.ingest(run.settings, asked, rejects, progress)
+        report = operations.ingest.ingest(run.settings, asked, rejects, progress, replace=replace)
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
-    for name in ("accepted", "rejected", "skipped", "placeholders"):
+    for name in ("added", "updated", "skipped", "rejected", "photos"):
         summary.add_column(name, justify="right")
     summary.add_column("photos/s", justify="right")
     summary.add_column("seconds", justify="right")
-    counts = (report.accepted, report.rejected, report.skipped, report.placeholders)
+    counts = (report.added, report.updated, report.skipped, report.rejected, report.embedded)
     summary.add_row(
         *(f"{n:,}" for n in counts), f"{report.photos_per_second:.0f}", f"{report.seconds:.1f}"
     )
@@ -88,7 +89,9 @@ def decide(
     run = common.begin()
     said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
     who = by or getpass.getuser()
-    done = operations.posts.decide(run.settings, lost_id, found_id, said, who).to_dict()
+    done = operations.posts.decide(
+        run.settings, clean(lost_id), clean(found_id), said, who
+    ).to_dict()
     view = Table(*done)
     view.add_row(*done.values())
     run.emit(done, view)
@@ -113,7 +116,7 @@ def close(
     if status is None:
         _emit(run, operations.posts.close_expired(run.settings))
     else:
-        _emit(run, operations.posts.close(run.settings, post_ids or (), status))
+        _emit(run, operations.posts.close(run.settings, [*map(clean, post_ids or ())], status))
 
 
 @on_a_table
@@ -123,7 +126,7 @@ def withdraw(
 ) -> None:
     """Close posts as withdrawn."""
     run = common.begin()
-    _emit(run, operations.posts.close(run.settings, post_ids, "withdrawn"))
+    _emit(run, operations.posts.close(run.settings, [*map(clean, post_ids)], "withdrawn"))
 
 
 def _emit(run: Run, done: "Closed") -> None:
@@ -146,7 +149,9 @@ def duplicates(
     run = common.begin(holding={"duplicate_cosine": threshold})
     with flags_named():
         where = Filters(
-            kind=one_of("--kind", kind, KINDS), since=parse_date(since), until=parse_date(until)
+            kind=one_of("--kind", kind, KINDS),
+            since=day("--since", since),
+            until=day("--until", until),
         )
     report = operations.posts.duplicates(run.settings, where)
     view = Table("kind", "post", "other", "cosine", "day", "place")

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from matching_spark import operations
-from matching_spark.cli.options import Common, flags_named, on_a_table, one_of, stderr
+from matching_spark.cli.options import Common, day, flags_named, on_a_table, one_of, stderr
 from matching_spark.cli.views import to_table
-from matching_spark.domain.posts import KINDS, STATUSES, Filters, parse_date
+from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
 from matching_spark.errors import UsageError
 from matching_spark.storage import read_bytes
 
@@ -82,8 +82,8 @@ def search(
             category=category,
             colour=colour,
             region=region,
-            since=parse_date(since),
-            until=parse_date(until),
+            since=day("--since", since),
+            until=day("--until", until),
             status=None if status == "any" else one_of("--status", status, STATUSES),
         )
     if embedding is not None and score == "fused":
@@ -92,11 +92,13 @@ def search(
         raise UsageError(f"--since {where.since} is after --until {where.until}")
     if output is not None:
         operations.output.check_output(output)
-    query = operations.search.query_of(where, image, text, embedding, post)
+    query = operations.search.query_of(
+        where, image, text, embedding, None if post is None else clean(post)
+    )
     result = operations.search.search(run.settings, query, where, snapshot)
     if output is not None:
         operations.output.write_output(
             result, output, read_bytes, operations.search.photo_of(result)
         )
-        stderr.print(f"written: {output}", markup=False)
+        stderr.print(f"written: {output}")
     run.emit(result.to_dict(), to_table(result))

@@ -24,7 +24,7 @@ def to_table(result: SearchResult) -> Table:
         day = "" if m.happened_on is None else m.happened_on.isoformat()
         what = _lines(m.title, _joined(m.category, m.colour))
         where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone), m.why)
-        table.add_row(str(m.rank), f"{m.score:.3f}", _escaped(m.post_id), what, where)
+        table.add_row(str(m.rank), f"{m.score:.3f}", m.post_id, what, where)
     return table
 
 
@@ -33,11 +33,7 @@ def _joined(*words: str) -> str:
 
 
 def _lines(*lines: str) -> str:
-    return _escaped("\n".join(line for line in lines if line))
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("[", r"\[")
+    return "\n".join(line for line in lines if line)
 
 
 def facts(said: dict[str, Any]) -> Table:

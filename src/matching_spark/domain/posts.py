@@ -1,16 +1,13 @@
-"""The words of the domain: posts, their photos, kinds, states, categories, colours, regions.
-
-Categories, colours and regions are those of the Korean police portal LOST112; a category that is
-not in its list is refused when a post is read, because blocking and filters rest on it.
-"""
+"""A post, why one was not taken, and what a search is filtered by."""
 
 import datetime as dt
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
 
 Kind = Literal["lost", "found"]
@@ -18,60 +15,20 @@ Status = Literal["open", "claimed", "withdrawn", "expired"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
+MAX_ID = 512
+UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
+TEXTS = (
+    *("category", "subcategory", "title", "description", "colour", "place", "region"),
+    *("kept_at", "kept_phone", "source_url"),
+)
 
-CATEGORIES: dict[str, tuple[str, ...]] = {
-    "가방": ("여성용가방", "남성용가방", "기타가방"),
-    "도서용품": ("학습서적", "소설", "컴퓨터서적", "만화책", "기타서적"),
-    "서류": ("서류", "기타물품"),
-    "산업용품": ("기타물품",),
-    "스포츠용품": ("스포츠용품",),
-    "자동차": ("자동차열쇠", "네비게이션", "자동차번호판", "임시번호판", "기타용품"),
-    "전자기기": (
-        "PMP",
-        "MP3",
-        "PDA",
-        "카메라",
-        "전자수첩",
-        "태블릿",
-        "스마트워치",
-        "무선이어폰",
-        "기타용품",
-    ),
-    "지갑": ("여성용 지갑", "남성용 지갑", "기타 지갑"),
-    "컴퓨터": ("삼성", "LG", "삼보", "HP", "애플노트북", "기타"),
-    "휴대폰": ("삼성", "LG", "스카이", "아이폰", "모토로라", "기타통신기기"),
-    "의류": ("여성", "남성", "아기", "모자", "신발", "기타"),
-    "현금": ("현금", "수표", "외화", "기타"),
-    "유가증권": ("어음", "상품권", "채권", "기타"),
-    "증명서": ("신분증", "면허증", "여권", "판결문", "기타"),
-    "귀금속": ("반지", "목걸이", "귀걸이", "시계", "기타"),
-    "카드": ("신용(체크)카드", "일반카드", "기타카드"),
-    "쇼핑백": ("쇼핑백",),
-    "악기": ("건반", "관", "타", "현", "기타"),
-    "유류품": (),
-    "기타물품": ("선글라스", "안경", "기타"),
-}
-COLOURS = ("흰색", "검정", "빨강", "주황", "노랑", "초록", "파랑", "갈색", "보라", "핑크", "기타")
-REGIONS = (
-    "서울",
-    "강원",
-    "경기",
-    "경남",
-    "경북",
-    "전남",
-    "전북",
-    "충남",
-    "충북",
-    "제주",
-    "광주",
-    "대구",
-    "대전",
-    "부산",
-    "울산",
-    "인천",
-    "세종",
-    "해외",
-    "기타",
+# The first that stands in the state's name; 미해결 before 해결, 보관 after 보관종결.
+_STATE_WORDS: tuple[tuple[Status, tuple[str, ...]], ...] = (
+    ("open", ("미해결", "보관중", "찾는중")),
+    ("withdrawn", ("취소", "철회", "삭제")),
+    ("expired", ("폐기", "국고", "귀속", "만료", "매각")),
+    ("claimed", ("반환", "수령", "종결", "회수", "찾음", "해결", "완료", "인계")),
+    ("open", ("보관", "신고", "접수", "공고")),
 )
 
 
@@ -99,6 +56,7 @@ class Post:
     photos: tuple[str, ...] = ()
     placeholders: int = 0  # photos that were the portal's "no image" picture, already dropped
     source: str = ""  # file and line it was read from, for messages
+    given: frozenset[str] | None = None  # the fields that its source has at all; None: every one
 
     @property
     def text(self) -> str:
@@ -118,7 +76,11 @@ class Reject:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a post must be to be searched; None means any. Dates are inclusive."""
+    """What a post must be to be searched; None means any. Dates are inclusive.
+
+    Words are taken as the vocabularies do: black is 검정. Raises InputError for one that is not
+    known.
+    """
 
     kind: Kind | None = None
     category: str | None = None
@@ -130,10 +92,10 @@ class Filters:
 
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
-        check("category", self.category, CATEGORIES)
-        check("colour", self.colour, COLOURS)
-        check("region", self.region, REGIONS)
         check("status", self.status, STATUSES)
+        for vocabulary in (CATEGORY, COLOUR, REGION):
+            word = vocabulary.check(getattr(self, vocabulary.name))
+            object.__setattr__(self, vocabulary.name, word)
 
 
 def check(name: str, value: str | None, choices: Collection[str]) -> None:
@@ -143,24 +105,46 @@ def check(name: str, value: str | None, choices: Collection[str]) -> None:
 
 
 def clean(value: object) -> str:
-    """A text cell as one NFC string without surrounding space; None becomes ''."""
-    return "" if value is None else unicodedata.normalize("NFC", str(value)).strip()
+    """A text cell as one NFC string without surrounding space; None becomes ''.
 
-
-def parse_date(value: object) -> dt.date | None:
-    """A date in Seoul from ISO text ('2026-11-01', '20261101', with or without time), or None.
-
-    Raises InputError when there is something and it cannot be read: missing is not unreadable.
+    What no UTF-8 can say (half an emoji) is shown as U+FFFD; NUL, which no file can have, is left
+    out; and what only has characters that nobody sees says nothing.
     """
-    if isinstance(value, dt.datetime):
-        return (value.astimezone(SEOUL) if value.tzinfo else value).date()
-    if isinstance(value, dt.date):
-        return value
-    text = clean(value).replace(".", "-").replace("/", "-").rstrip("-").replace("- ", "-")
-    if not text:
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"date {value!r} cannot be read; write it as 2026-11-01") from None
-    return parse_date(moment)
+    if value is None:
+        return ""
+    whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = unicodedata.normalize("NFC", whole).replace("\x00", "").strip()
+    return text if any(unicodedata.category(c) not in UNSEEN for c in text) else ""
+
+
+def checked(post: Post) -> Post:
+    """The post as it can be stored, its texts clean. Raises InputError for an id that none can be.
+
+    The one place that all posts come through, whatever their source.
+    """
+    post_id = clean(post.post_id)
+    if not post_id or len(post_id) > MAX_ID or any(map(_is_control, post_id)):
+        raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
+    texts = {name: clean(getattr(post, name)) for name in TEXTS}
+    if all(getattr(post, name) == text for name, text in texts.items()) and post_id == post.post_id:
+        return post
+    return replace(post, post_id=post_id, **texts)  # type: ignore[arg-type]
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs")
+
+
+def status_of(said: str) -> Status | None:
+    """The state that a desk or a programme writes, or None."""
+    bare = "".join(said.split()).casefold()
+    if bare in STATUSES:
+        return bare
+    return next((s for s, words in _STATE_WORDS if any(word in bare for word in words)), None)
+
+
+def kind_of(said: str) -> Kind | None:
+    """lost or found, in Korean too, or None."""
+    words = {"분실": "lost", "분실물": "lost", "습득": "found", "습득물": "found"}
+    word = "".join(said.split()).casefold()
+    return cast(Kind | None, words.get(word, word if word in KINDS else None))

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from matching_spark.errors import PhotoError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "HEIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "BMP", "TIFF")
 REASONS = (
     "empty",
     "truncated",
@@ -25,11 +25,14 @@ REASONS = (
     "unsupported-format",
     "too-many-pixels",
     "too-small",
+    "too-thin",
     "too-many-bytes",
 )
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 100_000_000  # 300 MB once decoded; the largest HEIC that a phone takes has 50 MP
 MAX_JPEG_PIXELS = 256_000_000  # phones' 200 MP modes; baseline JPEG is scaled while it is decoded
+MAX_RATIO = 20  # of the sides: a panorama has 10, and what is thinner costs more than it shows
+MAX_PROFILE_BYTES = 4 << 20  # a printer's has 2 MB
 MIN_SIDE = 8  # px, one JPEG block: below are spacers and tracking pixels, nothing to recognise
 KEPT_SIDE = 1600  # px: enough for a person to judge by
 KEPT_SHORT_SIDE = 512  # px: the largest input of a common CLIP tower
@@ -49,7 +52,7 @@ _UPRIGHT = {
 }
 # What parsers raise when they stumble over bytes. OSError, ValueError, RuntimeError, LookupError
 # and ArithmeticError have many children; Warning is for applications that turn them into errors.
-_STUMBLES = (
+STUMBLES = (
     OSError,
     SyntaxError,
     ValueError,
@@ -64,6 +67,12 @@ _STUMBLES = (
     struct.error,
     zlib.error,
 )
+JPEG_END = b"\xff\xd9"
+# In the words of parsers, a file that is whole and of a kind that they do not read.
+UNREAD = ("unsupported", "not supported", "unknown pixel mode", "unknown data organization")
+# Of whole numbers without a scale: the largest of 8, 10, 12, 14 and 16 bits.
+DEPTHS = (255, 1023, 4095, 16383, 65535)
+PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}  # a profile's colour space -> the mode
 Size = tuple[int, int]  # width, height
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 _Opener = Callable[[IO[bytes], str], ImageFile.ImageFile]
@@ -96,6 +105,18 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
         raise PhotoError("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
     name, opener = _identify(data)
     try:
+        return _decoded(data, name, opener, spare)
+    except PhotoError as error:
+        data = data.removesuffix(JPEG_END[:1])  # half of the mark
+        if error.reason != "truncated" or not _lacks_its_end_only(data, name, opener):
+            raise
+        return _decoded(data + JPEG_END, name, opener, spare)
+
+
+def _decoded(
+    data: bytes, name: str, opener: _Opener, spare: Callable[[Size], int]
+) -> tuple[Image.Image, Box]:
+    try:
         image = opener(io.BytesIO(data), "")
         _check_size(image)
         whole = image.size
@@ -103,7 +124,7 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
             factor = spare(image.size)
             image.draft(None, (image.width // factor, image.height // factor))
         image.load()
-        flat = _rgb(_reduced(image, spare))
+        flat = _rgb(_reduced(_opaque(image), spare))
         turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
         box = _box(whole, flat.size, *edges)
         return _bare(flat if turn is None else flat.transpose(turn)), box
@@ -111,18 +132,45 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise PhotoError("too-many-pixels", str(error)) from error
-    except _STUMBLES as error:
+    except STUMBLES as error:
+        raise _stumbled(data, name, error) from error
+
+
+def _stumbled(data: bytes, name: str, error: BaseException) -> PhotoError:
+    """What a parser's complaint says of a photo: cut off, or of a kind that it does not read."""
+    if name == "BMP" and len(data) < 26 + MIN_SIDE:
         # BMP's mark is two letters that begin many a text.
-        reason = "not-a-photo" if name == "BMP" and len(data) < 26 + MIN_SIDE else "truncated"
-        raise PhotoError(reason, f"{name} that is cut off or damaged: {error}") from error
+        return PhotoError("not-a-photo", f"no BMP: {error}")
+    said = str(error).lower()
+    if isinstance(error, NotImplementedError) or any(word in said for word in UNREAD):
+        return PhotoError("unsupported-format", f"a kind of {name} that is not read: {error}")
+    return PhotoError("truncated", f"{name} that is cut off or damaged: {error}")
+
+
+def _lacks_its_end_only(data: bytes, name: str, opener: _Opener) -> bool:
+    """Whether a JPEG has all its pixels and no end mark.
+
+    Where some are missing, the decoder takes them for zeros: other bytes before the mark change
+    what it gives, which they do not where all are there.
+    """
+    if name not in ("JPEG", "MPO") or data.endswith(JPEG_END):
+        return False
+    try:
+        ended, padded = (
+            _decoded(data + more + JPEG_END, name, opener, _spare_factor)[0]
+            for more in (b"", b"\xaa" * 64)
+        )
+    except PhotoError:
+        return False
+    return ended.tobytes() == padded.tobytes()
 
 
 def plain(image: Image.Image) -> Image.Image:
     """An opened picture as `open_photo` gives one, but whole: RGB, upright, over white."""
     image.load()  # a TIFF turns itself upright here, and forgets that it was not
     turn, *_ = _UPRIGHT.get(_orientation(image), (None,))
-    if image.mode != "RGB" or image.has_transparency_data:
-        image = _rgb(_reduced(image, lambda size: 1))
+    if image.mode != "RGB" or image.has_transparency_data or "icc_profile" in image.info:
+        image = _rgb(_reduced(_opaque(image), lambda size: 1))
     return image if turn is None else image.transpose(turn)
 
 
@@ -134,8 +182,8 @@ def check_photo(data: bytes, max_pixels: int) -> None:
         _check_size(image)
     except PhotoError:
         raise
-    except _STUMBLES as error:
-        raise PhotoError("truncated", f"{name} that is cut off or damaged: {error}") from error
+    except STUMBLES as error:
+        raise _stumbled(data, name, error) from error
     if image.width * image.height > max_pixels:
         raise PhotoError("too-many-pixels", f"{image.width} x {image.height}")
 
@@ -154,6 +202,9 @@ def _identify(data: bytes) -> tuple[str, _Opener]:
     from pillow_heif import HeifImageFile, is_supported  # 60 ms, not for every command
 
     head = data[:16]
+    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
+        Image.init()
+        return "AVIF", Image.OPEN["AVIF"][0]
     if is_supported(head.ljust(16, b"\0")):
         return "HEIF", HeifImageFile
     Image.init()
@@ -169,7 +220,7 @@ def _identify(data: bytes) -> tuple[str, _Opener]:
 def _accepts(accept: Callable[[bytes], bool | str] | None, head: bytes) -> bool:
     try:
         return accept is not None and bool(accept(head))
-    except _STUMBLES:  # some look beyond the end of a short head
+    except STUMBLES:  # some look beyond the end of a short head
         return False
 
 
@@ -183,6 +234,8 @@ def _check_size(image: ImageFile.ImageFile) -> None:
         raise PhotoError("too-many-pixels", f"{width} x {height}, at most {limit // 10**6} MP")
     if min(width, height) < MIN_SIDE:
         raise PhotoError("too-small", f"{width} x {height}, at least {MIN_SIDE} a side")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise PhotoError("too-thin", f"{width} x {height}, at most {MAX_RATIO} to 1")
 
 
 def _spare_factor(size: Size) -> int:
@@ -213,20 +266,54 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F"):
         # Pillow's own conversion clips at 255 instead of scaling.
         values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        top = max(values.max(), 1.0 if image.mode == "F" else 65535.0)
+        most = float(values.max())
+        top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
         return Image.fromarray((values.clip(0) / top * 255).round().astype(np.uint8)).convert("RGB")
+    profile = image.info.get("icc_profile")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(white, layer).convert("RGB")
+    elif image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    return _srgb(image, profile).convert("RGB")
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that its profile means, as sRGB has them; as they are without one to go by."""
+    if not profile or len(profile) > MAX_PROFILE_BYTES:
+        return image
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if PROFILED.get(own.profile.xcolor_space.strip()) != image.mode:
+            return image
+        if "sRGB" in (own.profile.profile_description or ""):
+            return image
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        turned = ImageCms.profileToProfile(
+            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB", flags=flags
+        )
+    except (ImageCms.PyCMSError, *STUMBLES):  # a broken profile is no reason to refuse its photo
+        return image
+    return image if turned is None else turned
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """A BMP whose every pixel is transparent is one whose writer left the fourth byte alone."""
+    if (
+        image.format == "BMP"
+        and image.mode == "RGBA"
+        and image.getchannel("A").getextrema()[1] == 0
+    ):
+        return image.convert("RGB")
+    return image
 
 
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation of a loaded image; a broken EXIF is no reason to refuse its photo."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except _STUMBLES:
+    except STUMBLES:
         return 1
 
 

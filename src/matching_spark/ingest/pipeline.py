@@ -5,26 +5,26 @@ a chunk takes them in, whose commit is the acknowledgement. What was staged befo
 embedded again; what the table holds is neither.
 """
 
+import dataclasses
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matching_spark import storage
-from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.posts import Post, Reject, checked, clean
 from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_sha256
-from matching_spark.errors import StorageError
+from matching_spark.errors import InputError, StorageError
+from matching_spark.ingest import over
+from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import photo_column_here
 from matching_spark.progress import SILENT, Progress
@@ -36,54 +36,13 @@ LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail"])
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
 
-@dataclass(frozen=True)
-class Report:
-    """What an ingest did. accepted, rejected, skipped count posts; embedded counts photos."""
-
-    table: str
-    model: str
-    provider: str | None = None  # what ONNX Runtime ran the towers on
-    accepted: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    placeholders: int = 0
-    embedded: int = 0
-    seconds: float = 0.0
-    photos_per_second: float = 0.0
-    snapshot: str | None = None
-    unknown: dict[str, int] = field(default_factory=dict)  # words that were kept as they are
-    rejects_file: str | None = None
-    rejects: tuple[Reject, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+class _File(NamedTuple):
+    sha: str
+    place: str
 
 
-@dataclass
-class Tally:
-    """What an ingest has counted so far; its report is made of it at the end."""
-
-    accepted: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    placeholders: int = 0
-    embedded: int = 0
-    rejects: list[Reject] = field(default_factory=list)
-
-    def report(self, table: PostsTable, model: str, start: float) -> Report:
-        """start: of the ingest, by time.perf_counter()."""
-        return Report(
-            table=table.uri,
-            model=model,
-            accepted=self.accepted,
-            rejected=self.rejected,
-            skipped=self.skipped,
-            placeholders=self.placeholders,
-            embedded=self.embedded,
-            seconds=time.perf_counter() - start,
-            snapshot=table.snapshot,
-            rejects=tuple(self.rejects),
-        )
+_Why = tuple[str, str]  # reason and detail
+_Changed = tuple[Post, tuple[str, ...]]  # with the sha256 of its photos
 
 
 def ingest_posts(
@@ -92,16 +51,20 @@ def ingest_posts(
     model: ClipModel,
     progress: Progress = SILENT,
     source: str = "posts",
+    replace: bool = False,
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
 
     source: names the job; what a job cut off has embedded, the same job run again does not. An
-    unchanged post is skipped. A post that was closed stays closed when its source still calls it
-    open. Raises StorageError when the table or Spark fails; then it is simply run again.
+    unchanged post is skipped; of a changed one, fields that its source does not have stay as they
+    are. A post that was closed stays closed when its source still calls it open. A post is rejected
+    whose id the table has for another kind, or with photos none of which it has: two things may
+    have come to one id (IMG_0001.jpg); `replace` takes it. Raises StorageError when the table or
+    Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
     tally = Tally()
-    run = _Ingest(table, model, tally, source, progress)
+    run = _Ingest(table, model, tally, source, progress, replace)
     start = time.perf_counter()
     stream = _once(posts, tally)
     while chunk := list(islice(stream, CHUNK_POSTS)):
@@ -109,36 +72,27 @@ def ingest_posts(
             run.chunk(chunk)
     run.staging.clear()
     done = tally.report(table, model.name, start)
-    return replace(done, provider=model.provider, photos_per_second=run.rate)
-
-
-def write_rejects(report: Report, path: str) -> Report:
-    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file.
-
-    Returns the report with the file's place in it.
-    """
-    lines = [json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in report.rejects]
-    if lines:
-        storage.write_bytes(path, "".join(lines).encode())
-        return replace(report, rejects_file=path)
-    storage.remove(path)
-    return replace(report, rejects_file=None)
+    return dataclasses.replace(done, provider=model.provider, photos_per_second=run.rate)
 
 
 def _once(posts: Iterable[Post | Reject], tally: Tally) -> Iterator[Post]:
     """The posts, each id once; rejects of the source are noted on the way."""
     seen: set[str] = set()
-    for post in posts:
-        if isinstance(post, Reject):
-            tally.rejects.append(post)
-            tally.rejected += post.reason not in LEAVES_POST
-        elif post.post_id in seen:
-            tally.rejects.append(Reject(post.source, post.post_id, "duplicate-id"))
-            tally.rejected += 1
+    for each in posts:
+        if isinstance(each, Reject):
+            tally.reject(each, each.reason not in LEAVES_POST)
+            continue
+        try:
+            post = checked(each)
+        except InputError as error:
+            tally.reject(Reject(each.source, clean(each.post_id), "bad-id", str(error)))
+            continue
+        if post.post_id in seen:
+            tally.reject(Reject(post.source, post.post_id, "duplicate-id", "it came before"))
         else:
             seen.add(post.post_id)
             tally.placeholders += post.placeholders
-            yield replace(post, photos=tuple(map(_place, post.photos)))
+            yield dataclasses.replace(post, photos=tuple(map(_place, post.photos)))
 
 
 def _place(photo: str) -> str:
@@ -158,8 +112,10 @@ class _Ingest:
         tally: Tally,
         source: str,
         progress: Progress,
+        replace: bool,
     ) -> None:
         self.spark = table.session
+        self.replace = replace
         self.table = table
         self.model = model
         self.tally = tally
@@ -172,49 +128,86 @@ class _Ingest:
         return self.tally.embedded / self._embedding_s if self._embedding_s else 0.0
 
     def chunk(self, posts: Sequence[Post]) -> None:
-        shas, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
-        photos = [Item(f"photo:{sha}", path) for path, sha in shas.items()]
-        staged = self._embed("photos", photos, known=self._in_table(set(shas.values())))
-        bad |= {
-            path: staged[f"photo:{sha}"] for path, sha in shas.items() if f"photo:{sha}" in staged
-        }
-        rows = []
-        for post in posts:
-            self.tally.rejects += [
-                Reject(path, post.post_id, *bad[path]) for path in post.photos if path in bad
-            ]
-            kept = [shas[path] for path in post.photos if path not in bad]
-            if kept or post.text:
-                rows.append((post, tuple(dict.fromkeys(kept))))
-            else:
-                self.tally.rejected += 1
+        shas = self._embedded(posts)
         self.table.refresh()  # to fetch and embed a chunk took its time
         self.table.check_model(self.model.name)
-        before = self._existing([post.post_id for post, _ in rows])
-        changed = []
-        for post, kept_shas in rows:
-            old = before.get(post.post_id)
-            if old and post.status == "open":
-                post = replace(post, status=old["status"])
-            if old == _row(post) | {"shas": list(kept_shas)}:
-                self.tally.skipped += 1
-            else:
-                changed.append((post, kept_shas))
+        before = self._existing([post.post_id for post in posts])
+        settled = (self._settled(post, shas, before.get(post.post_id)) for post in posts)
+        changed = self._worded([each for each in settled if each is not None])
         if changed:
-            texts = {post.text for post, _ in changed if post.text}
-            self._embed("texts", [Item(_text_key(t), t) for t in sorted(texts)], known=set())
             self._merge(changed)
         self.tally.accepted += len(changed)
+        self.tally.updated += sum(post.post_id in before for post, _ in changed)
+
+    def _embedded(self, posts: Sequence[Post]) -> dict[str, str]:
+        """Embed the posts' photos: path -> sha256. Of those that cannot be, each says why."""
+        files, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
+        places = {file.sha: file.place for file in files.values()}
+        items = [Item(f"photo:{sha}", place) for sha, place in places.items()]
+        failed = self._embed("photos", items, known=self._in_table(set(places)))
+        keys = {path: f"photo:{file.sha}" for path, file in files.items()}
+        bad |= {path: failed[key] for path, key in keys.items() if key in failed}
+        for post in posts:
+            for path in post.photos:
+                if path in bad:
+                    where = path if post.source in ("", path) else f"{post.source}: {path}"
+                    self.tally.reject(Reject(where, post.post_id, *bad[path]), post=False)
+        return {path: file.sha for path, file in files.items() if path not in bad}
+
+    def _settled(
+        self, post: Post, shas: dict[str, str], old: dict[str, Any] | None
+    ) -> _Changed | None:
+        """The row to write for a post; None where there is none, which is counted and said."""
+        own = list(dict.fromkeys(shas[path] for path in post.photos if path in shas))
+        clash = None if old is None or self.replace else over.clash(old, post, own)
+        if clash is not None:
+            self.tally.reject(Reject(post.source, post.post_id, "id-taken", clash))
+            return None
+        if old is not None:
+            post, own = over.written(old, post, own)
+        if old is not None and over.is_same(old, post, own):
+            self.tally.skipped += 1
+            return None
+        if own or post.text:
+            return post, tuple(own)
+        if post.photos:  # each has said why it was not taken
+            self.tally.rejected += 1
+        else:
+            detail = "neither a photo nor words"
+            self.tally.reject(Reject(post.source, post.post_id, "nothing-to-find", detail))
+        return None
+
+    def _worded(self, changed: list[_Changed]) -> list[_Changed]:
+        """Embed the posts' words; without those whose words cannot be, which are rejected."""
+        texts = {post.text for post, _ in changed if post.text}
+        items = [Item(_text_key(text), text) for text in sorted(texts)]
+        failed = self._embed("texts", items, known=set())
+        for post, _ in changed:
+            if (why := failed.get(_text_key(post.text))) is not None:
+                self.tally.reject(Reject(post.source, post.post_id, *why))
+        return [each for each in changed if _text_key(each[0].text) not in failed]
+
+    def _clash(self, post: Post, shas: list[str], old: dict[str, Any] | None) -> Reject | None:
+        """Why the post does not replace the one of its id; None where it may."""
+        if old is None or self.replace:
+            return None
+        if old["kind"] != post.kind:
+            detail = f"the table has a {old['kind']} post of this id; with --replace it goes"
+        elif shas and old["shas"] and not set(shas) & set(old["shas"]):
+            detail = "the table has other photos of this id; with --replace they go"
+        else:
+            return None
+        return Reject(post.source, post.post_id, "id-taken", detail)
 
     # -- the tasks ---------------------------------------------------------------------------
 
-    def _hash(self, paths: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
-        """The sha256 of every photo that can be read; path -> (reason, detail) of the others."""
+    def _hash(self, paths: list[str]) -> tuple[dict[str, _File], dict[str, _Why]]:
+        """Every photo that can be read, by its path; path -> (reason, detail) of the others."""
         if not paths:
             return {}, {}
-        hashed = self._parallel(paths, 256).map(_hash_photo).collect()
-        good = {path: sha for path, sha, why in hashed if why is None}
-        return good, {path: why for path, sha, why in hashed if why is not None}
+        found = dict(zip(paths, self._parallel(paths, 256).map(_file).collect(), strict=True))
+        good = {path: file for path, file in found.items() if isinstance(file, _File)}
+        return good, {path: why for path, why in found.items() if not isinstance(why, _File)}
 
     def _embed(self, what: str, items: list[Item], known: set[str]) -> dict[str, tuple[str, str]]:
         """Stage the vectors of all items that are neither known nor staged.
@@ -263,9 +256,9 @@ class _Ingest:
         rows = frame.select(*METADATA, F.col("photos.sha256").alias("shas")).collect()
         return {row["post_id"]: row.asDict() for row in rows}
 
-    def _merge(self, changed: list[tuple[Post, tuple[str, ...]]]) -> None:
+    def _merge(self, changed: list[_Changed]) -> None:
         columns = [
-            _row(post)
+            over.row(post)
             | {
                 "keys": [f"photo:{sha}" for sha in shas],
                 "text_key": _text_key(post.text) if post.text else None,
@@ -336,26 +329,23 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     )
 
 
-def _row(post: Post) -> dict[str, Any]:
-    return {name: getattr(post, name) for name in METADATA}
-
-
 def _text_key(text: str) -> str:
     return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _hash_photo(path: str) -> tuple[str, str, tuple[str, str] | None]:
+def _file(path: str) -> _File | _Why:
+    """A photo's sha256 and where it lies, or why it cannot be read."""
     try:
-        data = storage.read_bytes(path, MAX_BYTES + 1)
-    except FileNotFoundError:
-        return path, "", ("missing", "there is no such file")
-    except (StorageError, IsADirectoryError) as error:
-        return path, "", ("unreadable", str(error))
+        if not storage.is_regular(path):
+            return "unreadable", "it is a folder, a pipe or a device"
+        try:
+            data = storage.read_bytes(path, MAX_BYTES + 1)
+        except FileNotFoundError:
+            if (other := storage.in_another_form(path)) is None:
+                return "missing", "there is no such file"
+            path, data = other, storage.read_bytes(other, MAX_BYTES + 1)
+    except (StorageError, OSError, ValueError) as error:  # a NUL in its name is a ValueError
+        return "unreadable", str(error)
     if len(data) > MAX_BYTES:
-        return path, "", ("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
-    return path, photo_sha256(data), None
-
-
-def default_rejects(table_uri: str, source: str) -> str:
-    """Beside the table, named after the source."""
-    return storage.join(table_uri, "rejects", Path(source).stem + ".jsonl")
+        return "too-many-bytes", f"more than {MAX_BYTES >> 20} MB"
+    return _File(photo_sha256(data), path)

@@ -21,8 +21,8 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel, Device, worker_model
-from matching_spark.embed.photos import encode_photo, open_photo
-from matching_spark.errors import PhotoError
+from matching_spark.embed.photos import STUMBLES, encode_photo, open_photo
+from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
 from matching_spark.progress import Progress
@@ -174,8 +174,7 @@ def embedder(
                 pairs = zip(batch.photos, vectors, strict=True)
                 rows += [_row(key, uri, vector) for (key, uri), vector in pairs]
             if batch.texts:
-                vectors = model.embed_texts([item.payload for item in batch.texts])
-                rows += [_row(i.key, vector=v) for i, v in zip(batch.texts, vectors, strict=True)]
+                rows += _worded(batch.texts, model)
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows, STAGED), sink, compression="none")
         storage.write_bytes(storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue())
@@ -199,9 +198,25 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         except FileNotFoundError:  # since it was listed
             batch.rows.append(_row(item.key, reason="missing", detail=f"no {item.payload}"))
             continue
+        except StorageError:  # HDFS, not the photo: Spark tries the task again
+            raise
+        except (*STUMBLES, MemoryError) as error:  # whatever one photo does, the others go on
+            batch.rows.append(_row(item.key, reason="unreadable", detail=repr(error)))
+            continue
         batch.photos.append((item.key, uri))
         batch.pixels.append(pixels)
     return batch
+
+
+def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
+    """The vectors of texts; of one that cannot be embedded, the reason."""
+    try:
+        vectors = model.embed_texts([item.payload for item in items])
+    except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+        if len(items) == 1:
+            return [_row(items[0].key, reason="unreadable-words", detail=repr(error))]
+        return [row for item in items for row in _worded([item], model)]
+    return [_row(item.key, vector=v) for item, v in zip(items, vectors, strict=True)]
 
 
 def _photo(source: str, kept: str) -> bytes | Image.Image:

@@ -4,7 +4,7 @@ A row that cannot be taken is counted and listed with its reason.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import unquote
@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from matching_spark import storage
-from matching_spark.domain.posts import CATEGORIES, KINDS, STATUSES, Kind, parse_date
+from matching_spark.domain.dates import FORMS, KST, parse_date
+from matching_spark.domain.posts import KINDS, MAX_ID, STATUSES, Kind, clean, kind_of, status_of
 from matching_spark.domain.schema import METADATA
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
 
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
@@ -64,6 +66,7 @@ class Staged:
     rejected: int = 0
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
     models: set[str | None] = field(default_factory=set)
+    given: frozenset[str] = frozenset()  # the columns that its file has
 
 
 def tasks_of(source: str) -> list[Task]:
@@ -177,14 +180,20 @@ def _metadata(
     for name in METADATA:
         if name == "happened_on":
             columns[name], unreadable = _dates(column(name))
-            rows.reject(unreadable, "bad-date", "the date cannot be read; write it as 2026-11-01")
+            rows.reject(unreadable, "bad-date", f"the date cannot be read; write it as {FORMS}")
         else:
-            columns[name] = pc.cast(column(name), pa.string())
-            if name != "post_id":
-                columns[name] = pc.fill_null(columns[name], _default(name, rules.kind))
-    ids = pc.utf8_trim_whitespace(pc.fill_null(columns["post_id"], ""))
+            columns[name] = _texts(pc.fill_null(pc.cast(column(name), pa.string()), ""), name)
+    ids = columns["post_id"]
     rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
-    for name, choices in (("kind", KINDS), ("category", ("", *CATEGORIES)), ("status", STATUSES)):
+    odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, r"\p{Cc}"))
+    rows.reject(odd, "bad-id", f"post_id has over {MAX_ID} or control characters")
+    columns["kind"] = _filled(columns["kind"], rules.kind or "")
+    columns["status"] = _filled(columns["status"], "open")
+    for name, choices in (
+        ("kind", KINDS),
+        ("category", ("", *CATEGORY.words)),
+        ("status", STATUSES),
+    ):
         known = np.asarray(pc.is_in(columns[name], pa.array(choices)))
         rows.reject(~known, f"bad-{name}", f"choose one of: {', '.join(choices)}")
     if rules.kind is not None:
@@ -210,8 +219,27 @@ def _unit_vectors(column: pa.Array, dimension: int, rows: _Rows) -> np.ndarray:
     return np.asarray(numbers[rows.good] / norms[rows.good, None], "<f4")
 
 
-def _default(name: str, kind: Kind | None) -> str:
-    return {"kind": kind or "", "status": "open"}.get(name, "")
+# What a column's words are read by; what they do not know stays as it is.
+_FIND: dict[str, Callable[[str], str | None]] = {
+    "kind": kind_of,
+    "status": status_of,
+    "category": CATEGORY.find,
+    "colour": COLOUR.find,
+    "region": REGION.find,
+}
+
+
+def _texts(column: pa.Array, name: str) -> pa.Array:
+    """The texts as other sources have them: clean, and in the domain's words."""
+    find = _FIND.get(name)
+    coded = pc.dictionary_encode(column)
+    words = [clean(word) for word in coded.dictionary.to_pylist()]
+    taken = pa.array([(find and find(word)) or word for word in words], pa.string())
+    return pc.take(taken, coded.indices)
+
+
+def _filled(column: pa.Array, default: str) -> pa.Array:
+    return pc.if_else(pc.equal(column, ""), default, column)
 
 
 def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
@@ -258,6 +286,9 @@ def _shas(rows: np.ndarray) -> pa.Array:
 
 def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Dates, and which of those that are there cannot be read."""
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        # Arrow counts it in UTC, whatever its zone.
+        column = pc.add(pc.cast(column, pa.timestamp("us")), pa.scalar(KST, pa.duration("us")))
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.date32()), np.zeros(len(column), dtype=bool)
     bad = np.zeros(len(column), dtype=bool)

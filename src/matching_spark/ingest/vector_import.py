@@ -24,7 +24,7 @@ from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Kind, Reject
 from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.errors import InputError, ModelError
-from matching_spark.ingest.pipeline import Report, Tally
+from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
     MAX_REJECTS,
@@ -54,10 +54,13 @@ def ingest_vectors(
     kind: Kind | None,
     hadoop: Hadoop,
     progress: Progress = SILENT,
+    replace: bool = False,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
 
-    A row that cannot be taken is rejected with its reason. Raises InputError when the source has no
+    A row that cannot be taken is rejected with its reason, one of another kind than the post that
+    the table has too, unless `replace`. Columns that the source does not have stay as they are.
+    Raises InputError when the source has no
     such columns, ModelError when its model is not the table's.
     """
     start = time.perf_counter()
@@ -87,40 +90,79 @@ def ingest_vectors(
                 rows = read_parquet(spark, files)
                 table.refresh()  # to stage them took its time
                 table.check_model(model)
-                _take_in(rows, sum(each.rows for each in done), source, table, folder, tally)
+                tally.accepted = sum(each.rows for each in done)
+                rows = _each_once(rows, source, tally)
+                if table.snapshot is not None:
+                    given = frozenset[str]().union(*(each.given for each in done))
+                    rows = _over(rows, table, given, source, tally, replace)
+                    rows = _without_same(rows, table, folder, tally)
+                if tally.accepted:
+                    table.upsert(rows)
     finally:
         storage.remove(folder)
     return tally.report(table, model, start)
 
 
-def _take_in(
-    rows: DataFrame, count: int, source: str, table: PostsTable, folder: str, tally: Tally
-) -> None:
-    """Staged rows into the table, each id once; what the table has already is skipped."""
+def _each_once(rows: DataFrame, source: str, tally: Tally) -> DataFrame:
+    """Staged rows, each id once; the others are rejected."""
     doubled = rows.groupBy("post_id").count().where("count > 1").select("post_id")
-    if not doubled.isEmpty():
-        order = Window.partitionBy("post_id").orderBy(F.col("photos")[0]["vector"])
-        several = rows.join(doubled, "post_id", "left_semi")
-        numbered = several.withColumn("n", F.row_number().over(order))
-        again = numbered.where("n > 1").select("post_id")
-        extra = again.count()
-        tally.rejected += extra
-        listed = again.limit(MAX_REJECTS - len(tally.rejects)).collect()
-        tally.rejects += [Reject(source, row["post_id"], "duplicate-id") for row in listed]
-        count -= extra
-        once = rows.join(doubled, "post_id", "left_anti")
-        rows = once.unionByName(numbered.where("n = 1").drop("n")).select(*COLUMNS)
+    if doubled.isEmpty():
+        return rows
+    order = Window.partitionBy("post_id").orderBy(F.col("photos")[0]["vector"])
+    several = rows.join(doubled, "post_id", "left_semi")
+    numbered = several.withColumn("n", F.row_number().over(order))
+    _rejected(numbered.where("n > 1"), source, tally, "duplicate-id", "it came before")
+    once = rows.join(doubled, "post_id", "left_anti")
+    return once.unionByName(numbered.where("n = 1").drop("n")).select(*COLUMNS)
+
+
+def _rejected(rows: DataFrame, source: str, tally: Tally, reason: str, detail: str) -> None:
+    count = rows.count()
+    listed = rows.select("post_id").limit(max(0, MAX_REJECTS - len(tally.rejects))).collect()
+    tally.rejects += [Reject(source, row["post_id"], reason, detail) for row in listed]
+    tally.rejected += count
+    tally.accepted -= count
+
+
+def _over(
+    rows: DataFrame,
+    table: PostsTable,
+    given: frozenset[str],
+    source: str,
+    tally: Tally,
+    replace: bool,
+) -> DataFrame:
+    """The rows as they are written over those of the table."""
+    first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+    there = table.frame().where(F.col("post_id").between(first, last))
+    if not replace:
+        kinds = there.select("post_id", F.col("kind").alias("was"))
+        other = rows.join(kinds, "post_id").where("kind != was")
+        if not other.isEmpty():
+            detail = "the table has a post of the other kind of this id; with --replace it goes"
+            _rejected(other, source, tally, "id-taken", detail)
+            rows = rows.join(other.select("post_id"), "post_id", "left_anti").select(*COLUMNS)
+    kept = [c for c in METADATA if c not in {"post_id", "kind", "status", *given}]
+    if kept:
+        old = there.select("post_id", *(F.col(name).alias(f"old_{name}") for name in kept))
+        both = rows.join(old, "post_id", "left")
+        rows = both.select(
+            *(F.coalesce(f"old_{c}", c).alias(c) if c in kept else F.col(c) for c in COLUMNS)
+        )
+    return rows
+
+
+def _without_same(rows: DataFrame, table: PostsTable, folder: str, tally: Tally) -> DataFrame:
+    """The rows that change something; the others are skipped."""
+    changed = storage.join(folder, "changed")
+    _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
+    ids = read_parquet(table.session, [changed])
+    count = ids.count()
+    tally.skipped = tally.accepted - count
     tally.accepted = count
-    if table.snapshot is not None:
-        changed = storage.join(folder, "changed")
-        _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
-        ids = read_parquet(table.session, [changed])
-        tally.accepted = ids.count()
-        if tally.accepted < count:
-            rows = rows.join(ids, "post_id", "left_semi")
-    tally.skipped = count - tally.accepted
-    if tally.accepted:
-        table.upsert(rows)
+    known = table.frame().select("post_id")
+    tally.updated = ids.join(known, "post_id", "left_semi").count()
+    return rows.join(ids, "post_id", "left_semi") if tally.skipped else rows
 
 
 def _changed(rows: DataFrame, existing: DataFrame) -> DataFrame:
@@ -128,10 +170,12 @@ def _changed(rows: DataFrame, existing: DataFrame) -> DataFrame:
     same = ["post_id", *(name for name in METADATA if name not in ("post_id", "status"))]
     first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
     shas = F.col("photos.sha256").alias("shas")
-    old = existing.where(F.col("post_id").between(first, last)).select(*same, shas)
-    new = rows.select(*same, shas)
+    old = existing.where(F.col("post_id").between(first, last)).select(*same, "status", shas)
+    new = rows.select(*same, "status", shas)
     # Null-safe: a missing date equals a missing date.
     joined = [new[name].eqNullSafe(old[name]) for name in (*same, "shas")]
+    # One that is called open stays as it is.
+    joined.append((new["status"] == "open") | (new["status"] == old["status"]))
     return new.join(old, joined, "left_anti").select("post_id")
 
 
@@ -168,6 +212,7 @@ def _stage(
 
         file = open_file(task.uri)
         columns = [n for n in (*METADATA, "vector", "model") if n in file.schema_arrow.names]
+        staged.given = frozenset(columns) | dict(task.fixed).keys()
         for batch in file.iter_batches(ROWS_AT_ONCE, task.row_groups, columns, use_threads=False):
             good = checked(batch, dict(task.fixed), rules, staged)
             staged.rows += len(good)

@@ -1,5 +1,6 @@
 """Ingest: posts of any source, or vectors made elsewhere, taken into the settings' table."""
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 
@@ -7,9 +8,11 @@ from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Kind
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import UsageError
-from matching_spark.ingest.pipeline import Report, default_rejects, ingest_posts, write_rejects
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.portal import API, Days, Portal
 from matching_spark.operations.warehouse import made, spark_of
@@ -39,30 +42,37 @@ def ingest(
     rejects: str | None = None,
     progress: Progress = SILENT,
     spark: SparkSession | None = None,
+    *,
+    replace: bool = False,
 ) -> Report:
     """Take a source into the table, which is made where there is none.
 
-    rejects: where they are listed; None: beside the table. spark: a session that stays; None: one
-    is started and stopped. Raises UsageError where the arguments do not go together, InputError
-    when the source cannot be read, ModelError when the table is of another model, StorageError when
-    the table, Spark or the portal fails.
+    rejects: where they are listed; None: beside the table. replace: take a post too whose id the
+    table has for what seems to be another thing (ingest_posts says when). spark: a session that
+    stays; None: one is started and stopped. Raises UsageError where the arguments do not go
+    together, InputError when the source cannot be read, ModelError when the table is of another
+    model, StorageError when the table, Spark or the portal fails.
     """
     place, format = source.place, source.format or detect_format(source.place)
     with_days = format == "lost112" and place == API
     if not with_days and (source.since or source.until):
         raise UsageError("days are asked of the portal's API only", argument="since")
     days = Days.of(source.since, source.until) if with_days else None
-    portal = Portal(settings, place, source.kind, days) if format == "lost112" else None
+    seen = Seen()
+    portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
     if format == "parquet":
         with spark_of(settings, progress, spark) as session:
             uri, hadoop = settings.table, settings.hadoop
-            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress)
+            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, replace)
     else:
-        posts = portal.posts() if portal is not None else read_posts(place, format, source.kind)
+        posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
         with spark_of(settings, progress, spark) as session:
             clip = ClipModel.of(settings.model)
             table = made(settings, clip, session)
-            report = ingest_posts(posts, table, clip, progress, absolute(place))
+            report = ingest_posts(posts, table, clip, progress, absolute(place), replace)
             if portal is not None:
                 report = portal.finish(table, report, progress)
+    for word, count in seen.unknown.most_common():
+        progress.say(f"kept as it is, {count} times: {word}")
+    report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
     return write_rejects(report, rejects or default_rejects(report.table, place))

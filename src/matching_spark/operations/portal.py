@@ -8,11 +8,11 @@ from pyspark.sql import functions as F
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL, Kind, Post, Reject, Status
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
-from matching_spark.ingest.pipeline import Report
+from matching_spark.ingest.report import Report
 from matching_spark.progress import Progress
 from matching_spark.sources import read_posts
-from matching_spark.sources.lost112 import Seen
 from matching_spark.sources.lost112_api import SERVICES, Lost112Api
 from matching_spark.sources.lost112_photos import with_photos
 from matching_spark.storage import absolute
@@ -42,11 +42,13 @@ class Days:
 class Portal:
     """One ingest from the API, or from saved XML: then days is None."""
 
-    def __init__(self, settings: Settings, source: str, kind: Kind | None, days: Days | None):
+    def __init__(
+        self, settings: Settings, source: str, kind: Kind | None, days: Days | None, seen: Seen
+    ):
         self._settings, self._source = settings, source
         self._kind = kind
         self._days = days
-        self._seen = Seen()
+        self._seen = seen
         self._api = None if days is None else Lost112Api(settings.lost112)
 
     def posts(self) -> Iterator[Post | Reject]:
@@ -58,7 +60,7 @@ class Portal:
         return with_photos(stream, absolute(self._settings.table), self._settings.lost112)
 
     def finish(self, table: PostsTable, report: Report, progress: Progress) -> Report:
-        """Close what the portal has closed, or lists no more; note the words that were unknown."""
+        """Close what the portal has closed, or lists no more."""
         if self._api is not None and self._days is not None:
             table.refresh()  # what was closed meanwhile is not closed again, as something else
             states: dict[Status, list[str]] = {}
@@ -69,9 +71,7 @@ class Portal:
                 table.set_status(ids, status)
                 progress.say(f"{len(ids)} posts closed as {status}: the portal has closed them")
             report = replace(report, snapshot=table.snapshot)
-        for word, count in self._seen.unknown.most_common():
-            progress.say(f"kept as it is, {count} times: {word}")
-        return replace(report, unknown=dict(self._seen.unknown.most_common()))
+        return report
 
     def _open(self, table: PostsTable, days: Days) -> set[str]:
         """The ids of the portal's posts of those days that the table still calls open."""

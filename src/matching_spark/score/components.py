@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.domain.facts import EPOCH, Facts
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Vocabulary
 from matching_spark.knn.similarity import Float32, Mask
 
 Language = Literal["ko", "en"]
@@ -23,7 +24,6 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Part = Literal["image", "text"]
 Nouns = Mapping[Language, str]
 
-VAGUE = "기타"  # of a colour or a region: "other", which says nothing about being the same
 PLACES_AT_ONCE = 4096  # distinct places of a shard held as rows of bigrams
 
 
@@ -104,14 +104,14 @@ def names() -> tuple[str, ...]:
 # -- the same word ---------------------------------------------------------------------------
 
 
-def _same(name: str, query: Facts, post: Facts) -> float | None:
-    """1 the same word, 0 another."""
-    a, b = getattr(query, name), getattr(post, name)
-    return float(a == b) if a and b and VAGUE not in (a, b) else None
+def _same(vocabulary: Vocabulary, query: Facts, post: Facts) -> float | None:
+    """1 the same word, 0 another; a word that is in no list tells nothing."""
+    a, b = getattr(query, vocabulary.name), getattr(post, vocabulary.name)
+    return float(a == b) if {a, b} <= vocabulary.telling else None
 
 
-def _same_block(name: str, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
-    return _by_word(name, queries, posts, _equal)
+def _same_block(vocabulary: Vocabulary, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
+    return _by_word(vocabulary.name, queries, posts, partial(_equal, vocabulary))
 
 
 def _by_word(
@@ -129,11 +129,11 @@ def _by_word(
     return np.asarray(table(asked, words)[at][:, codes])
 
 
-def _equal(asked: Sequence[str], words: Sequence[str]) -> Float32:
+def _equal(vocabulary: Vocabulary, asked: Sequence[str], words: Sequence[str]) -> Float32:
     """table[i, j] = `_same` of asked[i] and words[j]."""
     table = np.array([[a == b for b in words] for a in asked], np.float32)
-    table[[a in ("", VAGUE) for a in asked]] = np.nan
-    table[:, [b in ("", VAGUE) for b in words]] = np.nan
+    table[[a not in vocabulary.telling for a in asked]] = np.nan
+    table[:, [b not in vocabulary.telling for b in words]] = np.nan
     return table
 
 
@@ -228,15 +228,16 @@ COSINES: tuple[Cosine, ...] = (
 )
 
 
-def _word(name: str, ko: str, en: str) -> Fact:
+def _word(vocabulary: Vocabulary, ko: str, en: str) -> Fact:
     nouns: Nouns = {"ko": ko, "en": en}
-    return Fact(name, nouns, (0, 1), partial(_same, name), partial(_same_block, name))
+    pair, block = partial(_same, vocabulary), partial(_same_block, vocabulary)
+    return Fact(vocabulary.name, nouns, (0, 1), pair, block)
 
 
 FACTS: tuple[Fact, ...] = (
-    _word("category", "종류", "kind of thing"),
-    _word("colour", "색", "colour"),
-    _word("region", "지역", "region"),
+    _word(CATEGORY, "종류", "kind of thing"),
+    _word(COLOUR, "색", "colour"),
+    _word(REGION, "지역", "region"),
     Fact("place", {"ko": "장소", "en": "place"}, (0, 0.34, 0.67, 1), _place, _place_block),
     Fact(
         "days",

@@ -12,7 +12,8 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.posts import CATEGORIES, COLOURS, KINDS, REGIONS, Filters, Kind, check
+from matching_spark.domain.posts import KINDS, Filters, Kind, check
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
 from matching_spark.score.calibration import SCORES, Score
@@ -42,9 +43,9 @@ class Query:
 
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
-        check("category", self.category, CATEGORIES)
-        check("colour", self.colour, COLOURS)
-        check("region", self.region, REGIONS)
+        for vocabulary in (CATEGORY, COLOUR, REGION):
+            word = vocabulary.check(getattr(self, vocabulary.name))
+            object.__setattr__(self, vocabulary.name, word)
         words = bool(self.text and self.text.strip())
         asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
         if not any(asked):

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 
 from matching_spark import storage
 from matching_spark.domain.posts import Kind, Post, Reject
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.sources.folder import read_folder
-from matching_spark.sources.lost112 import Seen, read_lost112
+from matching_spark.sources.lost112 import read_lost112
 from matching_spark.sources.tabular import read_csv, read_jsonl
 
 FORMATS = ("folder", "csv", "jsonl", "lost112", "parquet")
@@ -49,11 +50,12 @@ def read_posts(
 ) -> Iterator[Post | Reject]:
     """The posts of a source; `kind` is for those that do not say, and required for a folder.
 
-    seen: notes the words of LOST112 that the project does not know.
+    seen: notes words and columns that the project does not know.
 
     Raises InputError when the source cannot be read at all, UsageError when the call is off.
     """
     format = format or detect_format(source)
+    seen = Seen() if seen is None else seen
     if not storage.exists(source):
         raise InputError(f"there is no {source}")
     if format == "folder":
@@ -64,9 +66,9 @@ def read_posts(
             )
         return read_folder(source, kind)
     if format == "csv":
-        return read_csv(source, kind)
+        return read_csv(source, kind, seen)
     if format == "jsonl":
-        return read_jsonl(source, kind)
+        return read_jsonl(source, kind, seen)
     if format == "lost112":
-        return read_lost112(source, kind, Seen() if seen is None else seen)
+        return read_lost112(source, kind, seen)
     raise UsageError(f"format {format!r} is not known here; choose one of: {', '.join(FORMATS)}")

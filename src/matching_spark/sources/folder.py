@@ -1,11 +1,11 @@
 """A folder of photos: every photo a post, its id the relative path."""
 
-import unicodedata
+import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from matching_spark import storage
-from matching_spark.domain.posts import Kind, Post, Reject
+from matching_spark.domain.posts import Kind, Post, Reject, clean
 
 ENDINGS = frozenset(
     [
@@ -21,24 +21,51 @@ ENDINGS = frozenset(
         ".bmp",
         ".tif",
         ".tiff",
+        ".avif",
+    ]
+)
+
+
+# What a NAS, a phone or a system keeps beside photos: their small copies, and what was deleted.
+NOT_PHOTOS = frozenset(
+    [
+        *("@eadir", "@recycle", "#recycle", "#snapshot", "@tmp", "$recycle.bin", "__macosx"),
+        *("system volume information", "lost+found", "thumbs.db", "desktop.ini"),
     ]
 )
 
 
 def read_folder(folder: str, kind: Kind) -> Iterator[Post | Reject]:
-    """Photos below `folder`, sorted; hidden files are passed over, other files are rejected.
+    """Photos below `folder`, sorted; hidden files and NOT_PHOTOS are passed over, other files are
+    rejected.
 
     a.png and a.jpg are two posts. The id is NFC: the same name from macOS and Linux is one post.
     """
     root = storage.absolute(folder)
-    for path in storage.walk(folder):
+    unreadable: list[str] = []
+    for path in storage.walk(folder, unreadable.append):
         name = path[len(root) :].lstrip("/")
-        if any(part.startswith(".") for part in name.split("/")):
+        parts = name.split("/")
+        if any(part.startswith(".") or part.lower() in NOT_PHOTOS for part in parts):
             continue
-        post_id = unicodedata.normalize("NFC", name)
+        post_id = clean(_decoded(name))
         if PurePosixPath(name).suffix.lower() in ENDINGS:
             yield Post(post_id, kind, photos=(path,), source=path)
+        elif storage.is_dir(path):
+            detail = "a link to a folder is not followed: ingest that folder itself"
+            yield Reject(path, post_id, "linked-folder", detail)
         else:
             yield Reject(
                 path, post_id, "unsupported-format", "its name does not end like a photo's"
             )
+    for path in unreadable:
+        yield Reject(path, "", "unreadable", "this folder may not be read by this user")
+
+
+def _decoded(name: str) -> str:
+    """A name whose bytes are no UTF-8, as Korean Windows wrote it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("cp949", "replace")
+    return name

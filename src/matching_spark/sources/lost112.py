@@ -6,12 +6,13 @@ field may be missing. What a list and a detail say of one announcement is one po
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from matching_spark import storage
-from matching_spark.domain.posts import CATEGORIES, Kind, Post, Reject, Status, clean, parse_date
+from matching_spark.domain.dates import parse_date
+from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, status_of
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, UsageError
 
 MAX_XML_BYTES = 32 << 20  # a page of 1,000 announcements has about 1 MB
@@ -20,50 +21,6 @@ NOTHING_FOUND = "03"  # NODATA_ERROR: an empty list, not a failure
 PLACEHOLDER = re.compile(r"img\d+_no_img\.gif$", re.I)  # the portal's pictures for "no picture"
 # Mobile numbers and mail addresses: a person's, never an office's.
 PRIVATE = re.compile(r"\b01[016789][-.\s]?\d{3,4}[-.\s]?\d{4}\b|[\w.+-]+@[\w-]+\.[\w.-]+")
-
-# The portal writes 블랙(검정), 핑크(분홍): the first of these words that stands in it.
-_COLOUR_WORDS: dict[str, tuple[str, ...]] = {
-    "흰색": ("흰", "하얀", "화이트"),
-    "검정": ("검정", "검은", "블랙"),
-    "빨강": ("빨강", "빨간", "레드"),
-    "주황": ("주황", "오렌지"),
-    "노랑": ("노랑", "노란", "옐로"),
-    "초록": ("초록", "녹색", "그린"),
-    "파랑": ("파랑", "파란", "블루", "남색"),
-    "갈색": ("갈색", "브라운"),
-    "보라": ("보라", "퍼플"),
-    "핑크": ("핑크", "분홍"),
-    "기타": ("기타",),
-}
-_REGION_WORDS: dict[str, tuple[str, ...]] = {
-    "서울": ("서울",),
-    "강원": ("강원",),
-    "경기": ("경기",),
-    "경남": ("경남", "경상남도"),
-    "경북": ("경북", "경상북도"),
-    "전남": ("전남", "전라남도"),
-    "전북": ("전북", "전라북도"),
-    "충남": ("충남", "충청남도"),
-    "충북": ("충북", "충청북도"),
-    "제주": ("제주",),
-    "광주": ("광주",),
-    "대구": ("대구",),
-    "대전": ("대전",),
-    "부산": ("부산",),
-    "울산": ("울산",),
-    "인천": ("인천",),
-    "세종": ("세종",),
-    "해외": ("해외",),
-    "기타": ("기타",),
-}
-# The first that stands in the state's name; 미해결 before 해결, 보관 after 보관종결.
-_STATE_WORDS: tuple[tuple[Status, tuple[str, ...]], ...] = (
-    ("open", ("미해결", "보관중", "찾는중")),
-    ("withdrawn", ("취소", "철회", "삭제")),
-    ("expired", ("폐기", "국고", "귀속", "만료", "매각")),
-    ("claimed", ("반환", "수령", "종결", "회수", "찾음", "해결", "완료", "인계")),
-    ("open", ("보관", "신고", "접수", "공고")),
-)
 
 Item = dict[str, str]
 
@@ -74,16 +31,6 @@ class Page:
 
     items: list[Item]
     total: int
-
-
-@dataclass
-class Seen:
-    """What was met that the project has no word for, counted; it is kept as it was written."""
-
-    unknown: Counter[str] = field(default_factory=Counter)
-
-    def note(self, what: str, word: str) -> None:
-        self.unknown[f"{what}: {word}"] += 1
 
 
 def parse(raw: bytes, where: str) -> Page:
@@ -117,7 +64,8 @@ def parse(raw: bytes, where: str) -> Page:
     elements = [*body.findall("items/item"), *body.findall("item")]
     items = [{child.tag: clean(child.text) for child in each} for each in elements]
     total = clean(body.findtext("totalCount"))
-    return Page(items, int(total) if total.isdigit() else len(items))
+    is_number = total.isdecimal() and len(total) < 10
+    return Page(items, int(total) if is_number else len(items))
 
 
 def key_of(item: Mapping[str, str]) -> str:
@@ -186,9 +134,11 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     except InputError as error:
         return Reject(where, key, "bad-date", str(error))
     category, _, subcategory = (part.strip() for part in item.get("prdtClNm", "").partition(">"))
-    if category and category not in CATEGORIES:
+    if category and not (word := CATEGORY.find(category)):
         seen.note("category", category)
         category, subcategory = "", item["prdtClNm"]
+    elif category:
+        category = word
     place = item.get(f"{side}Place", "")
     office = item.get("depPlace") or item.get("orgNm", "")
     said_region = item.get("lstLctNm", "")
@@ -201,11 +151,10 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
         subcategory=subcategory,
         title=_public(item.get(f"{side}PrdtNm") or item.get(f"{side}Sbjt", "")),
         description=_public(_joined(item.get(f"{side}Sbjt", ""), item.get("uniq", ""))),
-        colour=_word("colour", item.get("clrNm", ""), _COLOUR_WORDS, seen),
+        colour=seen.word(COLOUR, item.get("clrNm", "")),
         place=place,
-        region=_word("region", said_region, _REGION_WORDS, seen)
-        if said_region
-        else _begins(place) or _begins(office) or _begins(item.get("orgNm", "")),
+        region=seen.word(REGION, said_region)
+        or next(filter(None, map(REGION.begins, (place, office, item.get("orgNm", "")))), ""),
         happened_on=happened_on,
         status=_state(item.get("csteSteNm") or item.get("lstSteNm", ""), seen),
         kept_at=office,
@@ -219,33 +168,12 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     return post
 
 
-def _word(what: str, said: str, words: Mapping[str, tuple[str, ...]], seen: Seen) -> str:
-    """The domain's word for what the portal says; its own, noted, where there is none."""
-    if not said:
-        return ""
-    found = [name for name, of in words.items() if any(word in said for word in of)]
-    if found:
-        return found[0]
-    seen.note(what, said)
-    return said
-
-
-def _begins(name: str) -> str:
-    """The region that a place or an office is named after, or ''."""
-    for region, words in _REGION_WORDS.items():
-        if region != "기타" and name.startswith(words):
-            return region
-    return ""
-
-
 def _state(said: str, seen: Seen) -> Status:
-    if not said:
-        return "open"
-    bare = "".join(said.split())
-    for status, words in _STATE_WORDS:
-        if any(word in bare for word in words):
-            return status
-    seen.note("state", said)
+    """Open where nothing is said, or nothing that is known."""
+    if said and (status := status_of(said)):
+        return status
+    if said:
+        seen.note("state", said)
     return "open"
 
 

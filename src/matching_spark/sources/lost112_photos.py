@@ -57,8 +57,13 @@ def with_photos(
 
 def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> bytes:
     """Raises RemoteError when it may not or cannot be had, PhotoError when it is no photo."""
+    import httpx  # an extra, and half a second
+
     check_address(address, settings.photo_hosts)
-    request = client.build_request("GET", address)
+    try:
+        request = client.build_request("GET", address)
+    except (httpx.InvalidURL, ValueError):  # a tab, half an emoji
+        raise RemoteError("its address cannot be read") from None
     status, body = http_client.call(
         client,
         request,

@@ -1,16 +1,16 @@
-"""Posts in CSV or JSONL, by the names of the table's columns."""
+"""Posts in CSV or JSONL, by the names of the table's columns or as desks call them."""
 
+import codecs
 import csv
-import datetime as dt
 import io
 import json
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping
-from typing import cast
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
 
 from matching_spark import storage
+from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import (
-    CATEGORIES,
     KINDS,
     STATUSES,
     Kind,
@@ -18,152 +18,206 @@ from matching_spark.domain.posts import (
     Reject,
     Status,
     clean,
-    parse_date,
+    kind_of,
+    status_of,
 )
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
+from matching_spark.sources.headings import fields_of, renamed, unused
 
 PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
-TEXTS = (
-    "subcategory",
-    "title",
-    "description",
-    "colour",
-    "place",
-    "region",
-    "kept_at",
-    "kept_phone",
-    "source_url",
-)
-MAX_ID, MAX_TEXT = 512, 20_000
+TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
+MAX_TEXT = 20_000  # characters: the rest of a longer text is left out, and that is noted
 MAX_CELL = 1 << 20  # characters of a CSV's cell: more is taken for an open quote
+BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
+_SEVERAL = re.compile(
+    r"[;\n]|(?<=\.(?:jpg|png|gif|bmp|tif)),|(?<=\.(?:jpeg|webp|heic|avif|tiff)),", re.I
+)
 
 
 class _Bad(Exception):
     """Why a row is not taken: reason and detail."""
 
 
-def read_jsonl(uri: str, kind: Kind | None) -> Iterator[Post | Reject]:
+def read_jsonl(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
     """One JSON object a line; `photos` is a list of paths relative to the file."""
     with storage.open_input(uri) as stream:
         for number, raw in enumerate(stream, 1):
             if not raw.strip():
                 continue
             try:
-                row = json.loads(raw.decode("utf-8-sig"))
+                row = json.loads(
+                    raw.decode("utf-8-sig"),
+                    parse_constant=lambda name: None,  # NaN, Infinity: no number is given
+                    parse_float=_number,
+                )
             except (ValueError, RecursionError) as error:
                 yield Reject(f"{uri}:{number}", "", "bad-row", f"not JSON: {error}")
                 continue
-            if isinstance(row, dict):
-                yield from _read(row, uri, number, kind)
-            else:
+            if not isinstance(row, dict):
                 yield Reject(f"{uri}:{number}", "", "bad-row", "not a JSON object")
+                continue
+            try:
+                known = renamed(row, "the row")
+            except InputError as error:
+                yield Reject(f"{uri}:{number}", "", "bad-row", str(error))
+                continue
+            if len(known) < len(row):
+                for name in row.keys() - fields_of(row, uri).keys():
+                    seen.note("column not used", unused(name))
+            yield from _read(known, uri, number, kind, seen)
 
 
-def read_csv(uri: str, kind: Kind | None) -> Iterator[Post | Reject]:
-    """A header and rows; `photos` are split by ';'. UTF-8, with BOM or without, else CP949."""
-    raw = storage.read_bytes(uri)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("cp949")
-        except UnicodeDecodeError:
-            raise InputError(f"{uri} is neither UTF-8 nor CP949; save it as UTF-8") from None
-    if not text.strip():
+def _number(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None  # 1e400
+
+
+def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
+    """A header and rows. UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949."""
+    lines = list(io.StringIO(_text_of(uri), newline=""))
+    if not "".join(lines[:100]).strip():
         return
     # The csv module has one limit for a whole process: it is raised, never lowered for others.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
-    first = text.partition("\n")[0]
-    delimiter = max(",\t;", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names = [clean(name) for name in reader.fieldnames or ()]
-    if "post_id" not in names:
+    delimiter = max(",\t;", key=lines[0].count)
+    records = _records(lines, delimiter)
+    first = next(records)
+    if isinstance(first[1], str):
+        raise InputError(f"{uri}: its header cannot be read: {first[1]}")
+    names = [clean(name) for name in first[1]]
+    fields = fields_of(filter(None, names), uri)
+    if "post_id" not in fields.values():
         raise InputError(f"{uri} has no column post_id; its columns are: {', '.join(names)}")
-    reader.fieldnames = names
-    while True:
+    for name in names:
+        if name and name not in fields:
+            seen.note("column not used", unused(name))
+    for number, cells in records:
+        where = f"{uri}:{number}"
+        if isinstance(cells, str):
+            yield Reject(where, "", "bad-row", cells)
+            continue
+        row: dict[str, object] = {
+            fields[name]: cell for name, cell in zip(names, cells, strict=False) if name in fields
+        }
+        if len(cells) > len(names):
+            detail = f"{len(cells)} cells, {len(names)} columns"
+            yield Reject(where, clean(row["post_id"]), "bad-row", detail)
+            continue
+        if "photos" in row:
+            row["photos"] = [p for p in _SEVERAL.split(str(row["photos"])) if p.strip()]
+        yield from _read(row, uri, number, kind, seen)
+
+
+def _text_of(uri: str) -> str:
+    raw = storage.read_bytes(uri)
+    named = next((name for bom, name in BOMS.items() if raw.startswith(bom)), None)
+    for encoding in (named,) if named else ("utf-8-sig", "cp949"):
         try:
-            row = next(reader)
-        except StopIteration:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"{uri} is neither UTF-8, UTF-16 nor CP949; save it as UTF-8")
+
+
+def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Each record with the number of its first line: its cells, or why it cannot be read.
+
+    After one that cannot be read it goes on with the next line: a quote that is never closed takes
+    in no other row.
+    """
+    at = 0
+    while at < len(lines):
+        reader = csv.reader(iter(lines[at:]), delimiter=delimiter, strict=True)
+        done = 0
+        try:
+            for cells in reader:
+                if cells:
+                    yield at + done + 1, cells
+                done = reader.line_num
             return
         except csv.Error as error:
-            yield Reject(f"{uri}:{reader.line_num}", "", "bad-row", str(error))
-            continue
-        if None in row:
-            detail = "more cells than columns"
-            yield Reject(f"{uri}:{reader.line_num}", clean(row["post_id"]), "bad-row", detail)
-            continue
-        photos = [p for p in (row.get("photos") or "").split(";") if p.strip()]
-        yield from _read({**row, "photos": photos}, uri, reader.line_num, kind)
+            taken = reader.line_num - done
+            more = f"; an open quote would take in {taken} lines, so it goes on at the next one"
+            yield at + done + 1, f"{error}{more if taken > 1 else ''}"
+            at += done + 1
 
 
 def _read(
-    row: Mapping[str, object], uri: str, number: int, kind: Kind | None
+    row: Mapping[str, object], uri: str, number: int, kind: Kind | None, seen: Seen
 ) -> Iterator[Post | Reject]:
+    """The post of a row, its photos that are refused before it; or why there is none."""
     where = f"{uri}:{number}"
     raw_id = row.get("post_id")
-    post_id = str(raw_id).strip() if isinstance(raw_id, str | int) else ""
+    post_id = clean(raw_id) if isinstance(raw_id, str | int) else ""
+
+    category, _, subcategory = clean(row.get("category")).partition(">")  # as the portal writes it
+    if subcategory:
+        row = {"subcategory": subcategory} | dict(row) | {"category": category}
+
+    def word(name: str, find: Callable[[str], str | None], choices: object) -> str:
+        said = clean(row.get(name))
+        if said and not find(said):
+            listed = ", ".join(map(str, choices))  # type: ignore[call-overload]
+            raise _Bad(f"bad-{name}", f"{said!r}; choose one of: {listed}")
+        return find(said) or "" if said else ""
+
     try:
+        if not post_id:
+            missing = raw_id in (None, "")
+            raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {raw_id!r}")
         photos, placeholders, remote = _photos(row.get("photos"), storage.parent(uri))
-        yield from (
-            Reject(where, post_id, "remote-photo", f"{photo} is not fetched; give a file")
-            for photo in remote
-        )
+        for photo in remote:
+            yield Reject(where, post_id, "remote-photo", f"{photo} is not fetched; give a file")
+        try:
+            happened_on = parse_date(row.get("happened_on"))
+        except InputError as error:
+            raise _Bad("bad-date", str(error)) from None
         post = Post(
-            post_id=_id(raw_id, post_id),
+            post_id=post_id,
             kind=_kind(clean(row.get("kind")), kind),
-            category=_one_of("category", clean(row.get("category")), CATEGORIES),
-            happened_on=_date(row.get("happened_on")),
-            status=cast(Status, _one_of("status", clean(row.get("status")) or "open", STATUSES)),
+            category=word("category", CATEGORY.find, CATEGORY.words),
+            colour=seen.word(COLOUR, _text("colour", row.get("colour"), seen)),
+            region=seen.word(REGION, _text("region", row.get("region"), seen)),
+            happened_on=happened_on,
+            status=_status(word("status", status_of, STATUSES)),
             photos=photos,
             placeholders=placeholders,
             source=where,
-            **{name: _text(name, row.get(name)) for name in TEXTS},
+            given=frozenset(row),
+            **{name: _text(name, row.get(name), seen) for name in TEXTS},
         )
-        if not post.photos and not post.text:
-            raise _Bad("nothing-to-find", "neither a photo nor words")
-        yield post
     except _Bad as bad:
         yield Reject(where, post_id, *bad.args)
+    else:
+        yield post
 
 
-def _id(raw: object, post_id: str) -> str:
-    if not post_id:
-        raise _Bad("no-id", "post_id is missing" if raw in (None, "") else f"post_id is {raw!r}")
-    if len(post_id) > MAX_ID or any(unicodedata.category(c) == "Cc" for c in post_id):
-        raise _Bad("bad-row", f"post_id has over {MAX_ID} or control characters")
-    return post_id
+def _status(word: str) -> Status:
+    return status_of(word) or "open"
 
 
-def _kind(value: str, default: Kind | None) -> Kind:
-    if not value and default:
+def _kind(said: str, default: Kind | None) -> Kind:
+    value = kind_of(said)
+    if not said and default:
         return default
-    if value not in KINDS:
-        raise _Bad("bad-kind", f"kind {value!r}; lost or found, in the row or as the kind of all")
+    if value is None:
+        raise _Bad(
+            "bad-kind", f"kind {said!r}; {' or '.join(KINDS)}, in the row or as the kind of all"
+        )
     if default and value != default:
         raise _Bad("kind-differs", f"the row says {value}, but all are said to be {default}")
     return value
 
 
-def _one_of(name: str, value: str, choices: Collection[str]) -> str:
-    if value and value not in choices:
-        raise _Bad(f"bad-{name}", f"{value!r}; choose one of: {', '.join(choices)}")
-    return value
-
-
-def _date(value: object) -> dt.date | None:
-    try:
-        return parse_date(value)
-    except InputError as error:
-        raise _Bad("bad-date", str(error)) from None
-
-
-def _text(name: str, value: object) -> str:
+def _text(name: str, value: object, seen: Seen) -> str:
     if isinstance(value, list | dict):
         raise _Bad("bad-row", f"{name} is not text")
-    text = clean(value).replace("\x00", "")
+    text = clean(value)
     if len(text) > MAX_TEXT:
-        raise _Bad("bad-row", f"{name} has over {MAX_TEXT} characters")
-    return text
+        seen.note(f"over {MAX_TEXT:,} characters, the rest left out", name)
+    return text[:MAX_TEXT]
 
 
 def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]]:
@@ -174,9 +228,14 @@ def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]
     names = [p.strip() for p in listed if p.strip()]
     real = [p for p in names if not p.endswith(PLACEHOLDER)]
     remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
-    paths = [
-        p if "://" in p or p.startswith("/") else storage.join(folder, p)
-        for p in real
-        if p not in remote
-    ]
+    paths = [_place(p, folder) for p in real if p not in remote]
     return tuple(dict.fromkeys(paths)), len(names) - len(real), remote
+
+
+def _place(path: str, folder: str) -> str:
+    if "://" in path or path.startswith("/"):
+        return path
+    whole = storage.join(folder, path)
+    if "\\" in path and not storage.exists(whole):  # as Windows writes it
+        return storage.join(folder, path.replace("\\", "/"))
+    return whole

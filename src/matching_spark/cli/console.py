@@ -1,0 +1,37 @@
+"""A terminal that shows what it is given: no word of a post is markup, an emoji or a command."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from matching_spark.log import visible
+
+
+class Plain(Console):
+    """Rich's console without the meaning that it gives to texts: a post's title is a stranger's."""
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False, **more: Any) -> None:
+        super().__init__(
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            **more,
+        )
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(visible(text), **how | {"markup": False, "emoji": False})
+
+
+def print_json(value: object, indent: int | None = 2) -> None:
+    """On stdout, in whatever encoding it has: what that cannot say, by JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent, default=str)
+    print(text, flush=True)

@@ -1,0 +1,124 @@
+"""Days as people, spreadsheets and programs write them: one rule for every source.
+
+A day is one of Seoul. A moment that names its zone is taken there; one that names none was written
+there. What means one day to one reader and another to the next is refused: 11/1/2026, 26.11.01.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from typing import Any
+
+from matching_spark.errors import InputError
+
+KST = dt.timedelta(hours=9)  # east of Greenwich, in all years: a rule that can be told
+FORMS = "2026-11-01, 2026. 11. 1, 2026년 11월 1일, with or without a time, or a spreadsheet's 46327"
+# A spreadsheet counts days from here (its 1900 had a 29 February), and 20000 is in 1954, 80000 in
+# 2119: other numbers are something else.
+SHEET_EPOCH = dt.datetime(1899, 12, 30)
+SHEET_DAYS = range(20_000, 80_000)
+NOT_GIVEN = frozenset(["", "-", "null", "none", "nan", "nat", "n/a", "#n/a", "0000-00-00"])
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+ZONES = {"z": 0, "utc": 0, "gmt": 0, "kst": 9}  # hours east
+
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+_WEEKDAY = (
+    r"(?:\(?(?:[월화수목금토일]요일|[월화수목금토일](?=\)))\)?"
+    r"|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?)"
+)
+_ZONE = (
+    r"(?P<zone>z|utc|gmt|kst)?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?(?:\s*(?:utc|gmt|kst))?)?"
+    r"(?:\s*\([^)]*\))?"
+)
+_TIME = (
+    r"(?:[t\s]\s*(?P<half>오전|오후)?\s*(?P<hour>\d{1,2})(?::|시)\s*(?P<minute>\d{1,2})?분?"
+    r"(?::?\s*(?P<second>\d{1,2})(?:[.,]\d+)?초?)?\s*(?P<half2>[ap]\.?m\.?)?)?"
+)
+_TAIL = rf"\s*(?:{_WEEKDAY})?{_TIME}\s*{_ZONE}"
+_MONTH = rf"(?P<month>{'|'.join(MONTHS)})[a-z]*\.?"
+_WRITTEN = [
+    re.compile(pattern + _TAIL)
+    for pattern in (
+        r"(?P<year>\d{4})\s*(?:[-./]|년)\s*(?P<month>\d{1,2})\s*(?:[-./]|월)\s*(?P<day>\d{1,2})[일.]?",
+        rf"(?:{_WEEKDAY}\s+)?{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})",
+        rf"(?:{_WEEKDAY}\s+)?(?P<day>\d{{1,2}})[\s-]{_MONTH}[\s-](?P<year>\d{{4}})",
+    )
+]
+_PACKED = re.compile(  # 20261101, 202611010905, 20261101090500
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:(?P<hour>\d{2})(?P<minute>\d{2})(?:\d{2})?)?"
+)
+
+
+def parse_date(value: object) -> dt.date | None:
+    """The day in Seoul, or None where there is none (NaN, null, 0000-00-00).
+
+    value: a day, a moment, a number (a spreadsheet's, or seconds or milliseconds since 1970), or a
+    text of any of FORMS, ISO 8601, RFC 2822, JavaScript, SQL. Raises InputError when there is
+    something and it cannot be read: missing is not unreadable.
+    """
+    try:
+        return _day(value)
+    except (ValueError, OverflowError):
+        raise InputError(f"date {value!r} cannot be read; write it as {FORMS}") from None
+
+
+def _day(value: object) -> dt.date | None:
+    if isinstance(value, dt.datetime):
+        offset = value.utcoffset()
+        here = value.replace(tzinfo=None)
+        return (here if offset is None else here + (KST - offset)).date()
+    if value is None or isinstance(value, dt.date):
+        return value
+    if isinstance(value, bool):
+        raise ValueError
+    text = unicodedata.normalize("NFKC", str(value)).translate(_DASHES).lower()
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip().lstrip("'")
+    if text.partition(" ")[0] in NOT_GIVEN:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return _of_number(re.sub(r"\.0+$", "", text))
+    try:
+        return _day(dt.datetime.fromisoformat(text.upper()))
+    except ValueError:
+        found = next((f for each in _WRITTEN if (f := each.fullmatch(text))), None)
+    if found is None:
+        raise ValueError
+    return _of_parts(found.groupdict())
+
+
+def _of_number(text: str) -> dt.date:
+    whole = text.partition(".")[0]
+    if len(whole) in (8, 12, 14) and whole == text and (found := _PACKED.fullmatch(text)):
+        return _of_parts(found.groupdict())
+    if int(whole) in SHEET_DAYS:
+        return (SHEET_EPOCH + dt.timedelta(days=float(text))).date()
+    if len(whole) in (10, 13):
+        seconds = float(text) / (1000 if len(whole) == 13 else 1)
+        return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds) + KST).date()
+    raise ValueError
+
+
+def _of_parts(parts: dict[str, Any]) -> dt.date:
+    """The day of a pattern's groups."""
+    month = parts["month"]
+    number = MONTHS.index(month) + 1 if month in MONTHS else int(month)
+    day = dt.date(int(parts["year"]), number, int(parts["day"]))
+    zone, offset = parts.get("zone"), parts.get("offset")
+    hour = int(parts["hour"] or 0)
+    if hour > 24 or int(parts["minute"] or 0) > 59 or int(parts.get("second") or 0) > 60:
+        raise ValueError
+    if parts["hour"] is None or (zone is None and offset is None):
+        return day  # no moment, or none but Seoul's: the day that was written
+    if parts.get("half") == "오후" or (parts.get("half2") or "").startswith("p"):
+        hour = hour % 12 + 12
+    elif parts.get("half") or parts.get("half2"):
+        hour %= 12
+    east = dt.timedelta(hours=ZONES.get(zone or "", 0))
+    if offset:
+        digits = re.sub(r"\D", "", offset)
+        hours, minutes = (digits, "0") if len(digits) < 3 else (digits[:-2], digits[-2:])
+        size = dt.timedelta(hours=int(hours), minutes=int(minutes))
+        east += size if offset[0] == "+" else -size
+    start = dt.datetime.combine(day, dt.time())
+    moment = start + dt.timedelta(hours=hour, minutes=int(parts["minute"] or 0))
+    return (moment + (KST - east)).date()

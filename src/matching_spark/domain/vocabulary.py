@@ -1,0 +1,199 @@
+"""The words that are compared and filtered by, and how else people and programs write them.
+
+Categories, colours and regions are those of the Korean police portal LOST112. Every source and
+every question is read by the same lists; a word that is in none of them says nothing of a pair.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from matching_spark.errors import InputError
+
+VAGUE = "기타"  # of a colour or a region: "other", which says nothing about being the same
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of one column, each with its other spellings, in lower case.
+
+    within: whether a spelling may stand in a longer text. A Latin one is a word of its own there, a
+    Korean one may be a part of one: 검은 is found in 검은색, red is not in bored.
+    """
+
+    name: str
+    words: Mapping[str, tuple[str, ...]]
+    within: bool = True
+
+    def find(self, said: str) -> str:
+        """The word of the first spelling that stands in `said`, or ''."""
+        text = _plain(said)
+        if text in self._exact or not self.within:
+            return self._exact.get(text, "")
+        found = self._pattern.search(text)
+        return self._exact[found[0]] if found else ""
+
+    def begins(self, said: str) -> str:
+        """The word that `said` begins with, or ''; never the one for all others."""
+        found = self._pattern.match(_plain(said))
+        word = self._exact[found[0]] if found else ""
+        return "" if word == VAGUE else word
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """The words by which two posts can be told apart."""
+        return frozenset(self.words) - {VAGUE}
+
+    def check(self, said: str | None) -> str | None:
+        """The word that is meant. Raises InputError, listing all, where none is; None stays."""
+        if not said:
+            return said
+        if not (word := self.find(said)):
+            raise InputError(
+                f"{self.name} {said!r} is not known; choose one of: {', '.join(self.words)}"
+            )
+        return word
+
+    @cached_property
+    def _exact(self) -> dict[str, str]:
+        own = {_plain(word): word for word in self.words}
+        return {other: word for word, others in self.words.items() for other in others} | own
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        spelt = sorted(self._exact, key=len, reverse=True)  # of two that begin alike, the longer
+        return re.compile("|".join(map(_bounded, spelt)))
+
+
+@dataclass
+class Seen:
+    """What was met that no vocabulary has, counted; it is kept as it was written."""
+
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def note(self, what: str, word: str) -> None:
+        self.unknown[f"{what}: {word}"] += 1
+
+    def word(self, vocabulary: Vocabulary, said: str) -> str:
+        """The word that is meant; what was said, noted, where there is none."""
+        if not said or (word := vocabulary.find(said)):
+            return word if said else ""
+        self.note(vocabulary.name, said)
+        return said
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _bounded(spelling: str) -> str:
+    return rf"(?<![a-z]){re.escape(spelling)}(?![a-z])" if spelling.isascii() else spelling
+
+
+CATEGORIES: dict[str, tuple[str, ...]] = {
+    "가방": ("여성용가방", "남성용가방", "기타가방"),
+    "도서용품": ("학습서적", "소설", "컴퓨터서적", "만화책", "기타서적"),
+    "서류": ("서류", "기타물품"),
+    "산업용품": ("기타물품",),
+    "스포츠용품": ("스포츠용품",),
+    "자동차": ("자동차열쇠", "네비게이션", "자동차번호판", "임시번호판", "기타용품"),
+    "전자기기": (
+        "PMP",
+        "MP3",
+        "PDA",
+        "카메라",
+        "전자수첩",
+        "태블릿",
+        "스마트워치",
+        "무선이어폰",
+        "기타용품",
+    ),
+    "지갑": ("여성용 지갑", "남성용 지갑", "기타 지갑"),
+    "컴퓨터": ("삼성", "LG", "삼보", "HP", "애플노트북", "기타"),
+    "휴대폰": ("삼성", "LG", "스카이", "아이폰", "모토로라", "기타통신기기"),
+    "의류": ("여성", "남성", "아기", "모자", "신발", "기타"),
+    "현금": ("현금", "수표", "외화", "기타"),
+    "유가증권": ("어음", "상품권", "채권", "기타"),
+    "증명서": ("신분증", "면허증", "여권", "판결문", "기타"),
+    "귀금속": ("반지", "목걸이", "귀걸이", "시계", "기타"),
+    "카드": ("신용(체크)카드", "일반카드", "기타카드"),
+    "쇼핑백": ("쇼핑백",),
+    "악기": ("건반", "관", "타", "현", "기타"),
+    "유류품": (),
+    "기타물품": ("선글라스", "안경", "기타"),
+}
+CATEGORY = Vocabulary(
+    "category",
+    dict.fromkeys(CATEGORIES, ())
+    | {
+        "가방": ("백팩", "배낭", "핸드백", "에코백", "bag", "backpack", "handbag"),
+        "도서용품": ("도서", "책", "book", "books"),
+        "서류": ("문서", "documents"),
+        "스포츠용품": ("스포츠", "운동용품", "sports"),
+        "자동차": ("자동차용품", "car"),
+        "전자기기": ("전자제품", "electronics"),
+        "지갑": ("반지갑", "장지갑", "wallet", "purse"),
+        "컴퓨터": ("노트북", "computer", "laptop"),
+        "휴대폰": (
+            *("핸드폰", "휴대전화", "스마트폰", "phone", "mobile phone", "smartphone", "cellphone"),
+        ),
+        "의류": ("옷", "clothes", "clothing"),
+        "현금": ("돈", "cash", "money"),
+        "증명서": ("신분증", "id card"),
+        "귀금속": ("보석", "jewellery", "jewelry"),
+        "카드": ("신용카드", "체크카드", "card", "credit card"),
+        "쇼핑백": ("shopping bag",),
+        "악기": ("instrument", "musical instrument"),
+        "기타물품": ("기타", "other"),
+    },
+    within=False,  # a 지갑형 가방 is no wallet
+)
+COLOUR = Vocabulary(
+    "colour",
+    {
+        "흰색": ("흰", "하얀", "하양", "백색", "화이트", "white"),
+        "검정": ("검은", "검정", "까만", "까망", "흑색", "블랙", "black"),
+        "빨강": ("빨간", "붉은", "적색", "레드", "red"),
+        "주황": ("주황", "오렌지", "orange"),
+        "노랑": ("노란", "황색", "옐로", "yellow"),
+        "초록": ("녹색", "연두", "그린", "green"),
+        "파랑": (
+            *("파란", "푸른", "청색", "남색", "곤색", "하늘색", "블루", "네이비", "blue", "navy"),
+        ),
+        "갈색": ("고동색", "밤색", "브라운", "brown"),
+        "보라": ("자주", "퍼플", "purple", "violet"),
+        "핑크": ("분홍", "pink"),
+        # Which of the ten it would be, people do not agree on: it says nothing of a pair.
+        "기타": (
+            *("회색", "쥐색", "은색", "금색", "베이지", "아이보리", "카키", "투명", "그레이"),
+            *("실버", "골드", "gray", "grey", "silver", "gold", "beige", "khaki", "other"),
+        ),
+    },
+)
+REGION = Vocabulary(
+    "region",
+    {
+        "서울": ("seoul",),
+        "강원": ("gangwon", "gangwon-do"),
+        "경기": ("gyeonggi", "gyeonggi-do"),
+        "경남": ("경상남도", "gyeongnam", "gyeongsangnam-do"),
+        "경북": ("경상북도", "gyeongbuk", "gyeongsangbuk-do"),
+        "전남": ("전라남도", "jeonnam", "jeollanam-do"),
+        "전북": ("전라북도", "jeonbuk", "jeollabuk-do"),
+        "충남": ("충청남도", "chungnam", "chungcheongnam-do"),
+        "충북": ("충청북도", "chungbuk", "chungcheongbuk-do"),
+        "제주": ("jeju", "jeju-do"),
+        "광주": ("gwangju",),
+        "대구": ("daegu",),
+        "대전": ("daejeon",),
+        "부산": ("busan",),
+        "울산": ("ulsan",),
+        "인천": ("incheon",),
+        "세종": ("sejong",),
+        "해외": ("외국", "overseas", "abroad"),
+        "기타": ("other",),
+    },
+)

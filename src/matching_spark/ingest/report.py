@@ -1,0 +1,91 @@
+"""What an ingest has done: counted while it goes, told at its end."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from matching_spark import storage
+from matching_spark.domain.posts import Reject
+from matching_spark.table.posts_table import PostsTable
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an ingest did. accepted, which is added and updated, rejected and skipped count posts;
+    embedded counts photos."""
+
+    table: str
+    model: str
+    provider: str | None = None  # what ONNX Runtime ran the towers on
+    accepted: int = 0
+    added: int = 0
+    updated: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    placeholders: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    photos_per_second: float = 0.0
+    snapshot: str | None = None
+    unknown: dict[str, int] = field(default_factory=dict)  # words that were kept as they are
+    rejects_file: str | None = None
+    rejects: tuple[Reject, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Tally:
+    """What an ingest has counted so far; its report is made of it at the end."""
+
+    accepted: int = 0
+    updated: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    placeholders: int = 0
+    embedded: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    def reject(self, reject: Reject, post: bool = True) -> None:
+        """post: whether a post goes, not only one of its photos."""
+        self.rejects.append(reject)
+        self.rejected += post
+
+    def report(self, table: PostsTable, model: str, start: float) -> Report:
+        """start: of the ingest, by time.perf_counter()."""
+        return Report(
+            table=table.uri,
+            model=model,
+            accepted=self.accepted,
+            added=self.accepted - self.updated,
+            updated=self.updated,
+            rejected=self.rejected,
+            skipped=self.skipped,
+            placeholders=self.placeholders,
+            embedded=self.embedded,
+            seconds=time.perf_counter() - start,
+            snapshot=table.snapshot,
+            rejects=tuple(self.rejects),
+        )
+
+
+def write_rejects(report: Report, path: str) -> Report:
+    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file.
+
+    Returns the report with the file's place in it.
+    """
+    lines = [json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in report.rejects]
+    if lines:
+        # The name of a file whose bytes are no UTF-8 stands there by its escapes.
+        storage.write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
+        return replace(report, rejects_file=path)
+    storage.remove(path)
+    return replace(report, rejects_file=None)
+
+
+def default_rejects(table_uri: str, source: str) -> str:
+    """Beside the table, named after the source."""
+    return storage.join(table_uri, "rejects", Path(source).stem + ".jsonl")

@@ -1,0 +1,52 @@
+"""A stranger's words on a terminal: shown as they are, obeyed never."""
+
+import io
+import json
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+
+from matching_spark.cli.console import Plain, print_json
+from matching_spark.log import visible
+
+ODD = (
+    "[bold]x[/bold] [/x] \\[/x]",
+    "L:100:1 :smile:",
+    "\x1b[31mred\x1b]52;c;eA==\x07",
+    "a\u202eb\x9b",
+)
+
+
+def drawn(table: Table) -> str:
+    out = io.StringIO()
+    Plain(file=out, width=200, force_terminal=True, color_system=None).print(table)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_cells_titles_and_captions_are_as_written(text: str) -> None:
+    table = Table("id", title=text, caption=text)
+    table.add_row(text)
+    shown = drawn(table)
+    assert shown.count(visible(text)) == 3
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(shown)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+    left = {c for c in visible(text) if unicodedata.category(c) in ("Cc", "Cf")}
+    assert left <= {"\n", "\u200c", "\u200d"}
+    assert visible("지갑 👨‍👩‍👧 [x]\n") == "지갑 👨‍👩‍👧 [x]\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1", "utf-8"])
+def test_a_result_is_json_in_every_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding))
+    value = {"title": "지갑 😀", "path": "\udcb0"}
+    print_json(value)
+    assert json.loads(raw.getvalue().decode(encoding)) == value

@@ -1,0 +1,46 @@
+"""What every post comes through: texts that can be stored, ids that can be told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching_spark import InputError, Post
+from matching_spark.domain.posts import MAX_ID, checked, clean, kind_of, status_of
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_a_clean_text_can_be_stored_and_stays(text: str) -> None:
+    said = clean(text)
+    said.encode()
+    assert "\0" not in said
+    assert clean(said) == said
+
+
+def test_what_nobody_sees_says_nothing() -> None:
+    assert clean("\u200b \ufeff\u2060") == ""
+    assert clean(" 지\u200b갑 ") == "지\u200b갑"
+    assert clean("반쪽 \ud83d") == "반쪽 \ufffd"
+    assert clean("\ud83d\ude00") == "😀"
+
+
+def test_a_post_is_clean_or_refused_by_its_id() -> None:
+    post = checked(Post(" a ", "found", title="x\0\ud83d", place="\u200b"))
+    assert (post.post_id, post.title, post.place) == ("a", "x\ufffd", "")
+    same = Post("a", "found", title="지갑")
+    assert checked(same) is same
+    for odd in ("", "\u200b", "a\tb", "\x1b[0m", "x" * (MAX_ID + 1)):
+        with pytest.raises(InputError, match="its id"):
+            checked(Post(odd, "found"))
+
+
+def test_states_and_kinds_as_desks_write_them() -> None:
+    said = ("open", "보관중", "반환 완료", "폐기", "취소", "우주", "")
+    assert [status_of(s) for s in said] == [
+        *("open", "open", "claimed", "expired", "withdrawn", None, None)
+    ]
+    assert [kind_of(s) for s in ("Lost", "습득물", "분실", "도난")] == [
+        "lost",
+        "found",
+        "lost",
+        None,
+    ]

@@ -1,0 +1,153 @@
+"""Posts that come again, and names that are odd: nothing is lost or changed in silence."""
+
+import os
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, Post, PostsTable
+from matching_spark.config import Hadoop
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.report import Report, write_rejects
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.sources import read_posts
+
+
+def photo(path: Path, shade: int) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 40), (shade, 90, 30)).save(path, "PNG")
+    return str(path)
+
+
+def rows(table: PostsTable) -> dict[str, dict[str, Any]]:
+    return {row["post_id"]: row.asDict(True) for row in table.frame().collect()}
+
+
+@pytest.fixture
+def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
+    return PostsTable.open_or_create(
+        str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
+
+
+def counts(report: Report) -> tuple[int, int, int, int]:
+    return report.added, report.updated, report.skipped, report.rejected
+
+
+def test_a_correction_is_written_over_and_another_thing_is_not(
+    table: PostsTable, clip: ClipModel, tmp_path: Path
+) -> None:
+    first = Post(
+        *("a", "found", "지갑"),
+        title="검정 지갑",
+        colour="검정",
+        place="서울역",
+        photos=(photo(tmp_path / "1/IMG_0001.png", 10),),
+    )
+    posts = [first, replace(first, post_id="b", status="claimed")]
+    assert counts(ingest_posts(posts, table, clip)) == (2, 0, 0, 0)
+    # A sheet with two columns: what it has not is kept, an empty cell is said.
+    sheet = tmp_path / "fix.csv"
+    sheet.write_text("post_id,kind,colour,title\na,found,파란색,\nb,found,blue,\n")
+    done = ingest_posts(read_posts(str(sheet)), table, clip)
+    assert counts(done) == (0, 2, 0, 0)
+    held = rows(table)
+    assert (held["a"]["colour"], held["a"]["title"], held["a"]["place"]) == ("파랑", "", "서울역")
+    assert len(held["a"]["photos"]) == 1
+    assert (held["a"]["status"], held["b"]["status"]) == ("open", "claimed")
+    assert counts(ingest_posts(read_posts(str(sheet)), table, clip)) == (0, 0, 2, 0)
+    # Another camera's IMG_0001, and the same id lost.
+    others = [
+        replace(first, photos=(photo(tmp_path / "2/IMG_0001.png", 200),)),
+        replace(first, post_id="b", kind="lost"),
+        replace(first, post_id="c", photos=(), title="", description="\u200b"),
+    ]
+    refused = ingest_posts(others, table, clip)
+    assert counts(refused) == (0, 0, 0, 3)
+    assert {(r.post_id, r.reason) for r in refused.rejects} == {
+        *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find")),
+    }
+    assert rows(table) == held
+    assert counts(ingest_posts(others[:2], table, clip, replace=True)) == (0, 2, 0, 0)
+    assert rows(table)["b"]["kind"] == "lost"
+
+
+def test_odd_names_and_texts_are_taken_or_named(
+    table: PostsTable, clip: ClipModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    photo(folder / "good.png", 1)
+    photo(folder / unicodedata.normalize("NFD", "사진/지갑.png"), 2)
+    raw = os.fsencode(folder) + b"/" + "가방.png".encode("cp949")
+    Path(photo(folder / "x.png", 3)).rename(os.fsdecode(raw))
+    os.mkfifo(folder / "pipe.png")
+    found = ingest_posts(read_posts(str(folder), kind="found"), table, clip)
+    assert counts(found) == (3, 0, 0, 1)
+    assert set(rows(table)) == {"good.png", "사진/지갑.png", "가방.png"}
+    (pipe,) = found.rejects
+    assert (pipe.post_id, pipe.reason) == ("pipe.png", "unreadable")
+    assert write_rejects(found, str(tmp_path / "r.jsonl")).rejects_file
+
+    composed = str(folder / unicodedata.normalize("NFC", "사진/지갑.png"))
+    odd = [
+        Post("nfc", "found", photos=(composed,)),
+        Post("half", "found", title="반쪽 \ud83d", description="\0"),
+        Post("nul", "found", title="x", photos=("a\0b.png",)),
+        Post("surrogate", "found", title="x", photos=("\udcb0.png",)),
+        Post("tab\t", "found", title="x"),
+        Post("\x1b[2J", "found", title="x"),
+    ]
+    done = ingest_posts(odd, table, clip)
+    assert counts(done) == (5, 0, 0, 1)
+    assert {(r.post_id, r.reason) for r in done.rejects} == {
+        *(("nul", "unreadable"), ("surrogate", "missing"), ("\x1b[2J", "bad-id")),
+    }
+    held = rows(table)
+    assert len(held["nfc"]["photos"]) == 1
+    assert held["half"]["title"] == "반쪽 \ufffd"
+    assert {"nul", "surrogate", "tab"} <= set(held)
+
+
+def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
+    source, uri = tmp_path / "v.parquet", str(tmp_path / "t")
+    vectors = np.eye(4, dtype=np.float32)
+
+    def take(**columns: list[Any]) -> Report:
+        count = len(columns["post_id"])
+        vector = pa.array([row.tobytes() for row in vectors[:count]])
+        pq.write_table(pa.table({"vector": vector, **columns}), source)
+        return ingest_vectors(str(source), uri, spark, "found", Hadoop())
+
+    ids = [unicodedata.normalize("NFD", "가"), " b ", "c", "d\n"]
+    first = take(post_id=ids, title=["x"] * 4, colour=["black"] * 4, region=["서울특별시"] * 4)
+    assert counts(first) == (4, 0, 0, 0)
+    table = PostsTable.open(uri, spark, Hadoop())
+    held = rows(table)
+    assert set(held) == {"가", "b", "c", "d"}
+    assert {(row["colour"], row["region"]) for row in held.values()} == {("검정", "서울")}
+    # Only the state: no vector and no word changes.
+    same = {"post_id": ["b", "c"], "title": ["x"] * 2, "status": ["claimed", "open"]}
+    vectors = vectors[1:]
+    assert counts(take(**same)) == (0, 1, 1, 0)
+    table.refresh()
+    now = rows(table)
+    assert (now["b"]["status"], now["c"]["status"]) == ("claimed", "open")
+    assert (now["b"]["colour"], now["b"]["title"]) == ("검정", "x")
+    # Of the other kind: refused by name.
+    other = take(post_id=["b", "c"], kind=["lost", "found"], title=["y", "x"])
+    assert counts(other) == (0, 0, 1, 1), "kind-differs from what all are said to be"
+    pq.write_table(
+        pa.table({"post_id": ["b"], "kind": ["lost"], "vector": [vectors[0].tobytes()]}), source
+    )
+    clash = ingest_vectors(str(source), uri, spark, None, Hadoop())
+    assert (counts(clash), clash.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
+    taken = ingest_vectors(str(source), uri, spark, None, Hadoop(), replace=True)
+    assert counts(taken) == (0, 1, 0, 0)
