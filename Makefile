@@ -31,6 +31,9 @@ test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races
 
+fuzz: setup ## rows, names and photos spoilt at random, for ten minutes
+	.venv/bin/pytest -m fuzz -p no:randomly tests/fuzz
+
 test-notebook: setup ## the notebook from a clean kernel
 	.venv/bin/pytest -m notebook tests/notebook
 
@@ -108,4 +111,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook
+.PHONY: help setup demo fuzz house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook

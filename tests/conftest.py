@@ -3,14 +3,19 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Settings, start_session
+from matching_spark import ClipModel, PostsTable, Settings, start_session
+from matching_spark.config import Hadoop
 from matching_spark.demo.world import World, draw_world
+from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.sources import read_posts
 from tests.support.commands import call, command
+from tests.support.tables import copied
 
 # A JVM of a test lives for seconds and loads Spark's 20,000 classes: not to verify them, to compile
 # less and later, and to collect with one thread, not for want of metaspace, halves the CPU it
@@ -77,6 +82,28 @@ def clip() -> ClipModel:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder: Path = tmp_path_factory.mktemp("world")
     return draw_world(folder, posts=40, seed=3)
+
+
+@pytest.fixture(scope="session")
+def stored(
+    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A table of all posts of the world, which no test changes."""
+    uri = str(tmp_path_factory.mktemp("stored") / "table")
+    table = PostsTable.open_or_create(
+        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+    )
+    posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
+    report = ingest_posts(posts, table, clip)
+    assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
+    assert report.embedded == len(list((world.folder / "photos").glob("*.jpg")))
+    return uri
+
+
+@pytest.fixture
+def own(stored: str, tmp_path: Path) -> str:
+    """The same, to be changed."""
+    return copied(stored, tmp_path / "own")
 
 
 @pytest.fixture(scope="session")

@@ -12,36 +12,14 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
-from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.vector_import import ingest_vectors
-from matching_spark.sources import read_posts
 from tests.support.commands import command
 from tests.support.processes import LONG_S, in_session, wait_until
-from tests.support.tables import copied
 from tests.support.vectors import write_vectors
 
 COMMAND = [sys.executable, "-m", "matching_spark.main"]
-
-
-@pytest.fixture(scope="module")
-def stored(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    uri = str(tmp_path_factory.mktemp("main") / "table")
-    table = PostsTable.open_or_create(
-        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
-    ingest_posts(read_posts(str(world.found)), table, clip)
-    return uri
-
-
-@pytest.fixture
-def own(stored: str, tmp_path: Path) -> str:
-    """The same, to be changed."""
-    return copied(stored, tmp_path / "own")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +59,8 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
         "memory",
         "--threshold",
         "-1",
+        "--kind",
+        "found",
     ]
     photo = command(*common, "--image", world.query_photo, "--output", tmp_path / "r.html")
     got = json.loads(photo.stdout)
@@ -97,7 +77,7 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     with (tmp_path / "r.csv").open(encoding="utf-8-sig") as file:
         assert len(list(csv.DictReader(file))) == 3
     post = got["results"][0]["post_id"]
-    similar = json.loads(command(*common, "--post", post, "--kind", "found").stdout)
+    similar = json.loads(command(*common, "--post", post).stdout)
     assert post not in [r["post_id"] for r in similar["results"]]
     both = command(*common, "--image", world.query_photo, "--text", "가방", "--score", "cosine")
     assert json.loads(both.stdout)["score_kind"] == "cosine"
@@ -124,7 +104,7 @@ def test_a_vector_of_a_file(spark: SparkSession, tmp_path: Path) -> None:
 
 def test_status_and_config(stored: str) -> None:
     status = json.loads(command("status", "--table", stored).stdout)
-    assert status["total"] == 30
+    assert status["total"] == 40
     assert status["model"].startswith("small-clip@")
     assert status["provider"] == "CPUExecutionProvider"
     settings = json.loads(command("config", "--table", "x", "--conf", "spark.ui.port=1").stdout)

@@ -13,8 +13,8 @@ import pytest
 from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.conf import project_conf_dir, read_conf
-from tests.cluster.conftest import COMMAND, client
 from tests.support.another_user import needs_root, tried
+from tests.support.cluster import COMMAND, client
 from tests.support.listening import beyond_loopback, listeners, of, ports, watched
 
 pytestmark = pytest.mark.cluster

@@ -29,8 +29,8 @@ from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import fetch
 from matching_spark.table.adopt import adopt
-from tests.cluster.conftest import CACHE, COMMAND, client, run
 from tests.support import brute
+from tests.support.cluster import CACHE, COMMAND, client, run
 from tests.support.processes import LONG_S
 
 pytestmark = pytest.mark.cluster

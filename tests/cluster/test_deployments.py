@@ -19,7 +19,7 @@ from matching_spark import PostsTable, storage
 from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import write_xml
-from tests.cluster.conftest import CACHE, COMMAND, client, run
+from tests.support.cluster import CACHE, COMMAND, client, run
 from tests.support.listening import ask, beyond_loopback, of, ports, watched
 
 pytestmark = pytest.mark.cluster

@@ -24,7 +24,7 @@ from matching_spark import (
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.cluster import Cluster, up
-from tests.cluster.conftest import (
+from tests.support.cluster import (
     CACHE,
     Disk,
     Posts,

@@ -33,7 +33,7 @@ from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, up
 from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.table.compact import compact
-from tests.cluster.conftest import (
+from tests.support.cluster import (
     CACHE,
     CLUSTER_CONF,
     assert_holds,

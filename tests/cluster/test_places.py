@@ -18,7 +18,7 @@ from matching_spark.spark.files import read_parquet
 from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
-from tests.cluster.conftest import assert_holds, client, held, run, vectors, write
+from tests.support.cluster import assert_holds, client, held, run, vectors, write
 from tests.support.names import NAMES, ODD
 from tests.support.writers import properties, writers
 

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
@@ -25,7 +23,6 @@ from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
 from tests.support.processes import in_session, wait_until
-from tests.support.tables import copied
 
 
 def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Report:
@@ -33,27 +30,6 @@ def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Rep
         str(uri), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
     )
     return ingest_posts(read_posts(str(source), kind=None), table, clip)
-
-
-@pytest.fixture(scope="module")
-def stored(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    uri = str(tmp_path_factory.mktemp("stored") / "table")
-    table = PostsTable.open_or_create(
-        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
-    posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
-    report = ingest_posts(posts, table, clip)
-    assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
-    assert report.embedded == len(list((world.folder / "photos").glob("*.jpg")))
-    return uri
-
-
-@pytest.fixture
-def own(stored: str, tmp_path: Path) -> str:
-    """The same, to be changed."""
-    return copied(stored, tmp_path / "own")
 
 
 def test_the_same_again_is_skipped_and_embeds_nothing(

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,34 +13,12 @@ from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
-from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching.decisions import decide, latest
 from matching_spark.matching.duplicates import duplicates
 from matching_spark.matching.retention import expiring
 from matching_spark.score.store import FILE, save
-from matching_spark.sources import read_posts
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
-from tests.support.tables import copied
-
-
-@pytest.fixture(scope="module")
-def uri(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    where = str(tmp_path_factory.mktemp("evidence") / "table")
-    table = PostsTable.open_or_create(
-        where, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
-    both = [*read_posts(str(world.found)), *read_posts(str(world.lost))]
-    ingest_posts(both, table, clip)
-    return where
-
-
-@pytest.fixture
-def own(uri: str, tmp_path: Path) -> str:
-    """The same, to be changed."""
-    return copied(uri, tmp_path / "own")
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
@@ -50,7 +27,7 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_either_runner_gives_the_same(
-    spark: SparkSession, clip: ClipModel, world: World, uri: str
+    spark: SparkSession, clip: ClipModel, world: World, stored: str
 ) -> None:
     queries = [
         Query(image=world.query_photo),
@@ -64,8 +41,8 @@ def test_either_runner_gives_the_same(
         ),
     ]
     where = Filters(kind="found")
-    here = SimilarityEngine(PostsTable.open(uri), "memory", clip, cache=Cache())
-    there = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), "spark", clip, cache=Cache())
+    here = SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=Cache())
+    there = SimilarityEngine(PostsTable.open(stored, spark, Hadoop()), "spark", clip, cache=Cache())
     by_memory = hits_of(here, queries, where=where)
     assert hits_of(there, queries, where=where, score="fused") == by_memory
     assert all(len(matches) == 10 for matches in by_memory)
@@ -126,20 +103,20 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     assert again["scores"] == learnt["scores"]  # the same held-out posts, nothing else
 
 
-def test_expiring_is_by_the_day_it_was_found(uri: str) -> None:
-    rows = [row for shard in PostsTable.open(uri).shards() for row in shard.metadata.to_pylist()]
+def test_expiring_is_by_the_day_it_was_found(stored: str) -> None:
+    rows = [row for shard in PostsTable.open(stored).shards() for row in shard.metadata.to_pylist()]
     found = [row for row in rows if row["kind"] == "found" and row["status"] == "open"]
     days = sorted(row["happened_on"] for row in found)
     until = days[len(days) // 2] + dt.timedelta(days=183)
-    got = expiring(PostsTable.open(uri), 183, until)
+    got = expiring(PostsTable.open(stored), 183, until)
     want = {r["post_id"] for r in found if r["happened_on"] + dt.timedelta(days=183) <= until}
     assert {e.post_id for e in got} == want
     assert got == sorted(got, key=lambda e: e.expires_on)
-    assert expiring(PostsTable.open(uri), 183, days[0] + dt.timedelta(days=182)) == []
+    assert expiring(PostsTable.open(stored), 183, days[0] + dt.timedelta(days=182)) == []
 
 
-def test_duplicates_are_brute_forces(uri: str) -> None:
-    table = PostsTable.open(uri)
+def test_duplicates_are_brute_forces(stored: str) -> None:
+    table = PostsTable.open(stored)
     posts = []
     for shard in table.shards():
         for row, meta in enumerate(shard.metadata.to_pylist()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
+from matching_spark.domain.personal import public
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
 
@@ -17,6 +18,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
+TOLD = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")  # in free words
 TEXTS = (
     *("category", "subcategory", "title", "description", "colour", "place", "region"),
     *("kept_at", "kept_phone", "source_url"),
@@ -118,7 +120,8 @@ def clean(value: object) -> str:
 
 
 def checked(post: Post) -> Post:
-    """The post as it can be stored, its texts clean. Raises InputError for an id that none can be.
+    """The post as it can be stored, its texts clean and without a person's own numbers. Raises
+    InputError for an id that none can be.
 
     The one place that all posts come through, whatever their source.
     """
@@ -126,6 +129,7 @@ def checked(post: Post) -> Post:
     if not post_id or len(post_id) > MAX_ID or any(map(_is_control, post_id)):
         raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
     texts = {name: clean(getattr(post, name)) for name in TEXTS}
+    texts |= {name: public(texts[name]) for name in TOLD}
     if all(getattr(post, name) == text for name, text in texts.items()) and post_id == post.post_id:
         return post
     return replace(post, post_id=post_id, **texts)  # type: ignore[arg-type]

@@ -17,7 +17,17 @@ import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.domain.dates import FORMS, KST, parse_date
-from matching_spark.domain.posts import KINDS, MAX_ID, STATUSES, Kind, clean, kind_of, status_of
+from matching_spark.domain.personal import public
+from matching_spark.domain.posts import (
+    KINDS,
+    MAX_ID,
+    STATUSES,
+    TOLD,
+    Kind,
+    clean,
+    kind_of,
+    status_of,
+)
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
@@ -234,6 +244,8 @@ def _texts(column: pa.Array, name: str) -> pa.Array:
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
     words = [clean(word) for word in coded.dictionary.to_pylist()]
+    if name in TOLD:
+        words = [public(word) for word in words]
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())
     return pc.take(taken, coded.indices)
 

@@ -238,7 +238,8 @@ def read_columns(uri: str, columns: list[str]) -> pa.Table:
     try:
         with storage.open_input(uri) as stream:
             # read_table would import pandas first (1 s), and read with threads beside the task's.
-            return pq.ParquetFile(stream).read(columns=columns, use_threads=False)
+            file = pq.ParquetFile(stream, page_checksum_verification=True)
+            return file.read(columns=columns, use_threads=False)
     except FileNotFoundError:
         raise StorageError(
             f"{uri} is named by the table but is not there; restore it, or `undo` to a snapshot "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
+from matching_spark.domain.personal import public
 from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, UsageError
@@ -19,8 +20,6 @@ MAX_XML_BYTES = 32 << 20  # a page of 1,000 announcements has about 1 MB
 MAX_TEXT = 20_000
 NOTHING_FOUND = "03"  # NODATA_ERROR: an empty list, not a failure
 PLACEHOLDER = re.compile(r"img\d+_no_img\.gif$", re.I)  # the portal's pictures for "no picture"
-# Mobile numbers and mail addresses: a person's, never an office's.
-PRIVATE = re.compile(r"\b01[016789][-.\s]?\d{3,4}[-.\s]?\d{4}\b|[\w.+-]+@[\w-]+\.[\w.-]+")
 
 Item = dict[str, str]
 
@@ -183,4 +182,4 @@ def _joined(*texts: str) -> str:
 
 def _public(text: str) -> str:
     """The text without a person's own number or address."""
-    return " ".join(PRIVATE.sub("", text)[:MAX_TEXT].split())
+    return " ".join(public(text[:MAX_TEXT]).split())

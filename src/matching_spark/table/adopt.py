@@ -322,7 +322,7 @@ class _Adopt:
                 "data files there to fold them in, then copy it again"
             )
         with storage.open_input(place) as stream:
-            rows = pq.ParquetFile(stream).read(use_threads=False)
+            rows = pq.ParquetFile(stream, page_checksum_verification=True).read(use_threads=False)
         at = rows.schema.get_field_index("file_path")
         # None: of a data file that is no more.
         named = [self.moved.get(storage.recorded(p)) for p in rows["file_path"].to_pylist()]

@@ -10,6 +10,7 @@ from itertools import chain
 from uuid import UUID
 
 from pyiceberg.catalog.noop import NoopCatalog
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.serializers import FromInputFile
@@ -20,6 +21,12 @@ from matching_spark.errors import StorageError
 from matching_spark.table.iceberg_io import StorageFile, StorageFileIO
 
 VERSION = re.compile(r"/v(\d+)\.metadata\.json$")
+PACKED = re.compile(r"/v\d+(\.gz\.metadata\.json|\.metadata\.json\.gz)$")
+# What reading torn JSON or Avro raises, pydantic's own among them.
+UNREADABLE = (
+    *(ValidationError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    ArithmeticError,
+)
 
 
 def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
@@ -43,11 +50,21 @@ def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
 
 
 def load_metadata(path: str, io: FileIO | None = None) -> StaticTable:
-    """A table as one metadata file has it. io: how the files that it names are read."""
+    """A table as one metadata file has it. io: how the files that it names are read.
+
+    Raises StorageError naming the file when it cannot be read.
+    """
+    try:
+        metadata = FromInputFile.table_metadata(StorageFile(path))
+    except UNREADABLE as error:
+        raise StorageError(
+            f"{path} cannot be read ({type(error).__name__}): it is torn, or of another engine; "
+            "restore it from a copy, or move it away for the version before it to count"
+        ) from error
     # Not by StaticTable.from_metadata: it would import whatever class the table's properties name.
     return StaticTable(
         identifier=("static-table", path),
-        metadata=FromInputFile.table_metadata(StorageFile(path)),
+        metadata=metadata,
         metadata_location=path,
         io=io or StorageFileIO(),
         catalog=NoopCatalog("static-table"),
@@ -132,5 +149,11 @@ def _hinted(folder: str) -> int | None:
 
 def _latest(folder: str) -> int | None:
     """The highest version that is there; None where there is no table."""
-    names = map(VERSION.search, storage.walk(folder) if storage.exists(folder) else ())
-    return max((int(name[1]) for name in names if name), default=None)
+    files = list(storage.walk(folder)) if storage.exists(folder) else []
+    versions = [int(found[1]) for file in files if (found := VERSION.search(file))]
+    if not versions and (packed := next(filter(PACKED.search, files), None)):
+        raise StorageError(
+            f"{packed} is compressed, which nothing here reads: set the table's "
+            "write.metadata.compression-codec to none, and commit to it once"
+        )
+    return max(versions, default=None)

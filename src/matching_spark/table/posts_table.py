@@ -67,6 +67,7 @@ class PostsTable:
                 f"{uri} was written by a newer matching-spark (format {written}, this one knows "
                 f"{FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
             )
+        state.check_layout()
         return cls(state, spark, hadoop)
 
     @classmethod
@@ -162,7 +163,9 @@ class PostsTable:
         if metadata is None:
             raise StorageError(f"{self.uri}/posts has gone")
         if version(metadata) != version(self.metadata):
-            self.state = TableState(self.uri, metadata)
+            state = TableState(self.uri, metadata)
+            state.check_layout()
+            self.state = state
 
     def check_model(self, model: str) -> None:
         if model != self.model:

@@ -49,5 +49,9 @@ def read(uri: str, name: str) -> list[dict[str, Any]]:
         if task.delete_files:
             raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
         with storage.open_input(storage.recorded(task.file.file_path)) as stream:
-            rows += pq.ParquetFile(stream).read(use_threads=False).to_pylist()
+            rows += (
+                pq.ParquetFile(stream, page_checksum_verification=True)
+                .read(use_threads=False)
+                .to_pylist()
+            )
     return rows

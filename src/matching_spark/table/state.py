@@ -12,15 +12,19 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import And, BooleanExpression, EqualTo
 from pyiceberg.expressions.literals import literal
 from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import FileFormat
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import COLUMNS
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
 from matching_spark.shards.space import VectorSpace
 from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.metadata import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -111,34 +115,81 @@ class TableState:
             tasks = list(self.metadata.scan(snapshot_id=int(at), **options).plan_files())
         except FileNotFoundError as error:
             raise StorageError(f"a file that {self.uri} names has gone: {error}") from error
-        except (ValueError, NotImplementedError) as error:  # equality deletes
-            raise StorageError(f"{self.uri} cannot be read: {error}") from error
+        except (NotImplementedError, *UNREADABLE) as error:  # equality deletes; a torn manifest
+            raise StorageError(
+                f"{self.uri} cannot be read at snapshot {at}: {error or type(error).__name__}"
+            ) from error
         files = (self._file(task.file, task.delete_files) for task in tasks)
         return Snapshot(at, tuple(sorted(files, key=lambda f: f.uri)), self.space)
 
+    def check_layout(self) -> None:
+        """Raise StorageError where another engine changed what reading and writing rest on.
+
+        Iceberg knows a column by its number, a data file by its name: of one that was dropped and
+        added again, or renamed, the files would give the values of before.
+        """
+        numbers = {f.name: f.field_id for f in self.metadata.schema().fields}
+        changed = [name for i, name in enumerate(COLUMNS, 1) if numbers.get(name) != i]
+        if changed:
+            raise StorageError(
+                f"{self.uri} had columns changed by another engine ({', '.join(changed)} dropped, "
+                "renamed or added again): nothing is read or written until they are renamed back, "
+                "or the table is rolled back to before it"
+            )
+        self._parted(self.metadata.spec(), f"{self.uri} will have new files that are")
+        written_as = self.metadata.properties.get("write.format.default", "parquet")
+        if written_as != "parquet":
+            raise StorageError(
+                f"{self.uri} is written as {written_as}, which nothing here reads: set its "
+                "write.format.default to parquet"
+            )
+
+    def _parted(self, spec: PartitionSpec, what: str) -> tuple[int, int]:
+        """Where kind and category stand in a spec's values."""
+        at = {f.source_id: i for i, f in enumerate(spec.fields) if str(f.transform) == "identity"}
+        kind, category = (list(COLUMNS).index(name) + 1 for name in ("kind", "category"))
+        if not {kind, category} <= at.keys():
+            raise StorageError(
+                f"{what} not partitioned by kind and category, but by "
+                f"{', '.join(f.name for f in spec.fields) or 'nothing'}: another engine changed "
+                "the table's partitioning; change it back, and rewrite the data files since then"
+            )
+        return at[kind], at[category]
+
     def _file(self, file: IcebergFile, deletes: set[IcebergFile]) -> DataFile:
+        if file.file_format != FileFormat.PARQUET:
+            raise StorageError(
+                f"{file.file_path} is {file.file_format.name}, not Parquet: set the table's "
+                "write.format.default to parquet, and rewrite its data files"
+            )
         self._check_model(file)
         uris = tuple(sorted(storage.recorded(d.file_path) for d in deletes))
         if any(uri.endswith(".puffin") for uri in uris):
             raise StorageError(
-                f"{self.uri} has deletion vectors, written by another engine (format v3); "
-                "rewrite its data files to fold them in"
+                f"{self.uri} has deletion vectors (format v3, which another engine made of it); "
+                "`matching-spark compact` folds them in"
             )
+        spec = self.metadata.specs()[file.spec_id]
+        kind, category = self._parted(spec, f"{file.file_path} is")
         return DataFile(
             storage.recorded(file.file_path),
             file.record_count,
             file.file_size_in_bytes,
             uris,
-            file.partition[0],
-            file.partition[1],
+            str(file.partition[kind]),
+            str(file.partition[category]),
             self.photos,
         )
 
     def _check_model(self, file: IcebergFile) -> None:
         """Raise ModelError when the file's own statistics say that it is of another model."""
         number = self.metadata.schema().find_field("model").field_id
-        held = {bounds[number].decode() for bounds in (file.lower_bounds, file.upper_bounds)}
         model = self.space.model
+        bounds = [(each or {}).get(number) for each in (file.lower_bounds, file.upper_bounds)]
+        held = {"" if bound is None else bound.decode("utf-8", "replace") for bound in bounds}
+        if held != {model}:  # none, or cut off, where another engine writes shorter statistics
+            column = read_columns(storage.recorded(file.file_path), ["model"])["model"]
+            held = set(column.unique().to_pylist())
         if held != {model}:
             raise ModelError(
                 f"{file.file_path} holds vectors of {', '.join(sorted(held))}, the table is of "

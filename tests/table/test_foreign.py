@@ -1,0 +1,146 @@
+"""Tables that others or time have changed: read rightly, or refused by the name of the cause."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyiceberg.manifest import clear_manifest_cache
+from pyspark.sql import SparkSession
+
+from matching_spark import Filters, PostsTable, SimilarityEngine, StorageError
+from matching_spark.config import Cache, Hadoop
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.table.compact import compact
+from tests.support.found import hits_of
+from tests.support.tables import copied
+
+Found = list[tuple[str, str | None]]
+
+
+@pytest.fixture(scope="module")
+def original(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = tmp_path_factory.mktemp("foreign")
+    count = 200
+    vectors = np.random.default_rng(1).normal(size=(count, 16)).astype(np.float32)
+    content = {
+        "post_id": [f"p{i:03}" for i in range(count)],
+        "vector": pa.array([row.tobytes() for row in vectors]),
+        "category": ["지갑" if i % 2 else "가방" for i in range(count)],
+        "colour": ["검정"] * count,
+        "title": [f"제목 {i}" for i in range(count)],
+    }
+    pq.write_table(pa.table(content), folder / "v.parquet")
+    uri = str(folder / "t")
+    ingest_vectors(str(folder / "v.parquet"), uri, spark, "found", Hadoop())
+    return uri
+
+
+@pytest.fixture
+def table(original: str, spark: SparkSession, tmp_path: Path) -> PostsTable:
+    return PostsTable.open(copied(original, tmp_path / "own"), spark, Hadoop())
+
+
+def answer(uri: str, tmp_path: Path, **where: str) -> Found:
+    """Past what is resident: every file is read."""
+    cache = Cache(folder=str(tmp_path / "cold"))
+    shutil.rmtree(cache.folder, ignore_errors=True)
+    clear_manifest_cache()
+    engine = SimilarityEngine(PostsTable.open(uri), "memory", cache=cache)
+    filters = Filters(kind="found", **where)  # type: ignore[arg-type]
+    hits = hits_of(engine, np.eye(16)[0], 300, where=filters, threshold=-2.0)[0]
+    return [(m.post_id, m.title) for m in hits]
+
+
+def alter(table: PostsTable, *statements: str) -> None:
+    for statement in statements:
+        table.session.sql(f"ALTER TABLE {table.name} {statement}")
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (["DROP COLUMN colour"], "columns changed by another engine .colour"),
+        (["DROP COLUMN title", "ADD COLUMN title string"], "columns changed .* .title"),
+        (["RENAME COLUMN place TO spot"], "columns changed .* .place"),
+        (["DROP PARTITION FIELD category"], "not partitioned by kind and category, but by kind"),
+        (["REPLACE PARTITION FIELD kind WITH bucket(4, kind)"], "not partitioned by kind"),
+        (["SET TBLPROPERTIES ('write.format.default' = 'orc')"], "is written as orc"),
+    ],
+)
+def test_what_reading_rests_on_is_checked(
+    table: PostsTable, statements: list[str], says: str, spark: SparkSession
+) -> None:
+    alter(table, *statements)
+    for attempt in (lambda: PostsTable.open(table.uri), table.refresh):
+        with pytest.raises(StorageError, match=says):
+            attempt()
+    with pytest.raises(StorageError, match=says):
+        PostsTable.open(table.uri, spark, Hadoop())
+
+
+def test_what_can_be_read_is_read_rightly(table: PostsTable, tmp_path: Path) -> None:
+    want = {
+        category: answer(table.uri, tmp_path, category=category) for category in ("지갑", "가방")
+    }
+    assert [len(found) for found in want.values()] == [100, 100]
+    alter(
+        table,
+        "ADD COLUMN more string",
+        "DROP PARTITION FIELD kind",
+        "ADD PARTITION FIELD kind",  # after the category now
+        "SET TBLPROPERTIES ('write.metadata.metrics.column.model' = 'truncate(3)')",
+    )
+    table.refresh()
+    assert table.set_status(["p001"], "claimed") == 1  # a file of the new layout and statistics
+    alter(table, "SET TBLPROPERTIES ('write.metadata.metrics.column.model' = 'none')")
+    table.refresh()
+    assert table.set_status(["p002"], "claimed") == 1
+    for category, before in want.items():
+        after = [each for each in before if each[0] not in ("p001", "p002")]
+        assert answer(table.uri, tmp_path, category=category) == after
+    compact(table)
+    assert len(answer(table.uri, tmp_path)) == 198
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:900])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def flip(file: Path) -> None:
+    raw = bytearray(file.read_bytes())
+    start = len(raw) // 3
+    raw[start : start + 64] = bytes(byte ^ 255 for byte in raw[start : start + 64])
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage", "says"),
+    [
+        ("metadata/v*.metadata.json", cut, r"metadata\.json cannot be read"),
+        ("metadata/v*.metadata.json", empty, r"metadata\.json cannot be read"),
+        ("metadata/snap-*.avro", empty, "cannot be read at snapshot"),
+        ("metadata/*-m0.avro", cut, "cannot be read at snapshot"),
+        ("data/**/*.parquet", flip, r"\.parquet cannot be read"),
+        ("data/**/*.parquet", cut, r"\.parquet cannot be read"),
+    ],
+)
+def test_what_is_torn_or_rotten_is_named(
+    table: PostsTable,
+    tmp_path: Path,
+    pattern: str,
+    damage: Callable[[Path], None],
+    says: str,
+) -> None:
+    assert len(answer(table.uri, tmp_path)) == 200
+    for file in Path(table.uri, "posts").glob(pattern):
+        damage(file)
+    with pytest.raises(StorageError, match=says):
+        answer(table.uri, tmp_path)
