@@ -154,6 +154,16 @@ def test_a_quote_that_is_never_closed_takes_no_other_row(tmp_path: Path, encodin
     assert re.search(r"an open quote would take in \d+ lines", rejects[0].detail)
 
 
+def test_of_a_file_of_open_quotes_every_other_row_is_taken(tmp_path: Path) -> None:
+    rows = 20_000
+    lines = [f'A{i},found,"x' if i % 2 else f"B{i},found,y" for i in range(rows)]
+    (tmp_path / "a.csv").write_text("\n".join(["post_id,kind,title", *lines]))
+    posts, rejects = read(tmp_path / "a.csv")
+    assert [p.post_id for p in posts] == [f"B{i}" for i in range(0, rows, 2)]
+    assert len(rejects) == rows // 2
+    assert rejects[-1].source == f"{tmp_path}/a.csv:{rows + 1}"
+
+
 def test_a_reject_names_its_own_line(tmp_path: Path) -> None:
     text = "post_id,kind,title\na,found,x\nb,found,x,y\n\nc,stolen,x\nd,found,x\n"
     (tmp_path / "a.csv").write_text(text)

@@ -28,6 +28,7 @@ from matching_spark.sources.headings import fields_of, renamed, unused
 PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out, and that is noted
+MAX_LINES = 1000  # of one record: more is an open quote
 MAX_CELL = 1 << 20  # characters of a CSV's cell: more is taken for an open quote
 BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
@@ -127,21 +128,28 @@ def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] 
     After one that cannot be read it goes on with the next line: a quote that is never closed takes
     in no other row.
     """
-    at = 0
-    while at < len(lines):
-        reader = csv.reader(iter(lines[at:]), delimiter=delimiter, strict=True)
-        done = 0
+    first = 0  # of the record that is being read
+
+    def following() -> Iterator[str]:
+        for i in range(first, len(lines)):
+            if i - first > MAX_LINES:
+                raise csv.Error(f"a cell of over {MAX_LINES} lines")
+            yield lines[i]
+
+    while first < len(lines):
+        start = first
+        reader = csv.reader(following(), delimiter=delimiter, strict=True)
         try:
             for cells in reader:
                 if cells:
-                    yield at + done + 1, cells
-                done = reader.line_num
+                    yield first + 1, cells
+                first = start + reader.line_num
             return
         except csv.Error as error:
-            taken = reader.line_num - done
+            taken = start + reader.line_num - first
             more = f"; an open quote would take in {taken} lines, so it goes on at the next one"
-            yield at + done + 1, f"{error}{more if taken > 1 else ''}"
-            at += done + 1
+            yield first + 1, f"{error}{more if taken > 1 else ''}"
+            first += 1
 
 
 def _read(
