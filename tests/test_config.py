@@ -72,3 +72,17 @@ def test_every_setting_says_what_it_is() -> None:
     for group in groups:
         assert group.__doc__
         assert all(field.description for field in group.model_fields.values()), group
+
+
+def test_a_place_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file and a variable have no shell that would see to it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", "~/cache")
+    Path("matching.toml").write_text('table = "~/t"\n[logging]\nfile = "~/log"\n')
+    settings, _ = load_settings(None, {"model": {"name": "~/clip"}, "hadoop": {"conf_dir": "~/c"}})
+    assert settings.cache.folder == "/home/somebody/cache"
+    assert (settings.table, settings.logging.file) == ("/home/somebody/t", "/home/somebody/log")
+    assert settings.model.name == "/home/somebody/clip"
+    assert settings.hadoop.conf_dir == "/home/somebody/c"
+    assert load_settings(None, {"table": "a~b"})[0].table == "a~b"

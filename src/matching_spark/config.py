@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -41,6 +41,14 @@ def _spark_conf(value: object) -> object:
     return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
 
 
+def _from_home(value: str) -> str:
+    """~ and ~user at the beginning, as a shell has them; a file or a variable has no shell."""
+    return os.path.expanduser(value) if value.startswith("~") else value
+
+
+Place = Annotated[str, AfterValidator(_from_home)]  # a file or folder of this machine, or a URI
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -48,7 +56,7 @@ class _Group(BaseModel):
 class Hadoop(_Group):
     """HDFS and the table's layout on it."""
 
-    conf_dir: str | None = Field(default=None, description="in place of HADOOP_CONF_DIR")
+    conf_dir: Place | None = Field(default=None, description="in place of HADOOP_CONF_DIR")
     target_file_bytes: int = Field(
         default=128 << 20,
         ge=1 << 20,
@@ -93,7 +101,7 @@ class Hadoop(_Group):
 class Model(_Group):
     """Which CLIP, and how it is fed."""
 
-    name: str = Field(
+    name: Place = Field(
         default="small-clip", description="the shipped one, a folder, or a hub's owner/model"
     )
     batch_size: int = Field(
@@ -225,7 +233,7 @@ class Alerts(_Group):
 class Cache(_Group):
     """What is kept on this host."""
 
-    folder: str = Field(
+    folder: Place = Field(
         default=user_cache_dir("matching-spark"), description="of shards, jars and what is fetched"
     )
     max_bytes: int = Field(
@@ -246,7 +254,7 @@ class Logging(_Group):
         default="WARNING", description="-v: INFO, -vv: DEBUG"
     )
     format: Literal["text", "json"] = Field(default="text", description="json: an object a line")
-    file: str | None = Field(default=None, description="none: on stderr")
+    file: Place | None = Field(default=None, description="none: on stderr")
 
 
 class Settings(BaseSettings):
@@ -260,7 +268,7 @@ class Settings(BaseSettings):
         extra="forbid",
     )
 
-    table: str = Field(default="lostfound", description="a folder, or hdfs://...")
+    table: Place = Field(default="lostfound", description="a folder, or hdfs://...")
     hadoop: Hadoop = Field(default_factory=Hadoop)
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)

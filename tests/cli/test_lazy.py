@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import matching_spark
 from matching_spark.cli.app import COMMANDS, app
 
 HEAVY = ("numpy", "onnxruntime", "pyarrow", "pyiceberg", "pyspark")
@@ -71,3 +72,10 @@ def test_a_mistyped_command_is_told_its_like() -> None:
     )
     assert done.returncode == 2
     assert "'search'" in done.stderr
+
+
+def test_which_version_it_is_and_short_help() -> None:
+    said, own, heavy = look("--version")
+    assert said == f"matching-spark {matching_spark.__version__}\n"
+    assert (own, heavy) == ("[] 0", "[]")
+    assert look("search", "-h")[0] == look("search", "--help")[0]

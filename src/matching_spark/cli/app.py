@@ -5,7 +5,7 @@ stdout carries the result (JSON unless it is a terminal), stderr progress and lo
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -97,7 +97,9 @@ COMMANDS = {
         "A development cluster: up, status, down.",
     ),
 }
+HELP = {"help_option_names": ["-h", "--help"]}
 PLAIN: dict[str, Any] = {
+    "context_settings": HELP,
     "add_completion": False,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
@@ -174,6 +176,18 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from matching_spark import __version__  # 0.07 s for every command
+
+        print(f"matching-spark {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def nothing() -> None:
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
     """Without a callback typer would want a command here, and imported."""
