@@ -14,7 +14,7 @@ from matching_spark.config import Hadoop
 from matching_spark.demo.world import World, draw_world
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.sources import read_posts
-from tests.support.commands import call, command
+from tests.support.commands import command
 from tests.support.tables import copied
 
 # A JVM of a test lives for seconds and loads Spark's 20,000 classes: not to verify them, to compile
@@ -111,10 +111,10 @@ def toured(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Pat
     """A folder in which the demo has run, as `make demo` runs it, with fewer posts."""
     folder: Path = tmp_path_factory.mktemp("tour")
     demo = ("demo", "--posts", "24")
-    first = call(*demo, cwd=folder)
-    # Nothing fails on what is there already. The workers of this session have another working
-    # folder, as a cluster's have: what is named by its way from here is found all the same.
-    again = command(*demo, cwd=folder, spark=spark)
+    # The workers of this session have another working folder, as a cluster's have: what is named by
+    # its way from here is found all the same. (The wheel's test runs the demo as a process.)
+    first = command(*demo, cwd=folder, spark=spark)
+    again = command(*demo, cwd=folder, spark=spark)  # nothing fails on what is there already
     for done in (first, again):
         assert done.returncode == 0, done.stderr
     before, result = json.loads(first.stdout), json.loads(again.stdout)

@@ -41,12 +41,8 @@ def _spark_conf(value: object) -> object:
     return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
 
 
-def _from_home(value: str) -> str:
-    """~ and ~user at the beginning, as a shell has them; a file or a variable has no shell."""
-    return os.path.expanduser(value) if value.startswith("~") else value
-
-
-Place = Annotated[str, AfterValidator(_from_home)]  # a file or folder of this machine, or a URI
+# A file or folder of this machine, or a URI; ~ as a shell has it, which files and variables have not.
+Place = Annotated[str, AfterValidator(os.path.expanduser)]
 
 
 class _Group(BaseModel):

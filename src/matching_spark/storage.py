@@ -6,28 +6,23 @@ written by hdfs-native, without a JVM. FileNotFoundError keeps its meaning; ever
 becomes a StorageError that names the file.
 """
 
-import io
 import os
 import posixpath
 import re
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 from unicodedata import normalize
 from urllib.parse import unquote
 
+from matching_spark import hdfs_client
 from matching_spark.errors import StorageError
-from matching_spark.namenodes import host_and_port, same_authority
+from matching_spark.namenodes import same_authority
 
 FileSystem = Any  # of fsspec, which has no types
-HdfsFile = Any  # of hdfs-native, which need not be installed
-RETRY_S = (1, 2, 4)  # before DataNodes are tried again
-Result = TypeVar("Result")
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
     re.DOTALL | re.IGNORECASE,
@@ -110,35 +105,7 @@ def _open_fs(uri: str) -> tuple[FileSystem, str]:
 
         return fsspec.filesystem("file"), place
     with _errors(uri):
-        return _hdfs(authority, os.getpid()), path or "/"
-
-
-@lru_cache(maxsize=8)
-def _hdfs(authority: str, process: int) -> FileSystem:
-    """One client a name node and process: its threads do not live on in a fork.
-
-    Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
-    threads that are not there, and a JVM is started by a fork.
-    """
-    try:
-        from hdfs_native.fsspec import HdfsFileSystem
-    except ImportError:
-        raise StorageError("reading HDFS needs `pip install 'matching-spark[hdfs]'`") from None
-
-    class ToTheLetter(HdfsFileSystem):
-        @classmethod
-        def _strip_protocol(cls, path: str) -> str:
-            return path or "/"  # its own reads a URL, and cuts the path at # ? ;
-
-        def _open(self, path: str, mode: str = "rb", *more: Any, **options: Any) -> HdfsFile:
-            opened = partial(super()._open, path, mode, *more, **options)
-            return _Reading(opened) if mode == "rb" else opened()
-
-    host, port = host_and_port(authority)
-    # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
-    # has no port, tries the next one as its own settings say.
-    own = {"dfs.client.failover.max.attempts": "4"} if port else {}
-    return ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
+        return hdfs_client.client(authority, os.getpid()), path or "/"
 
 
 @contextmanager
@@ -149,60 +116,6 @@ def _errors(uri: str) -> Iterator[None]:
         raise
     except (OSError, RuntimeError) as error:  # RuntimeError: hdfs-native's own
         raise StorageError(f"{uri} cannot be reached: {error}") from error
-
-
-def _retried(attempt: Callable[[], Result]) -> Result:
-    """What fails for a while: a NameNode still names a DataNode that has just died, or none.
-
-    It is only for what can be done twice. Raises what the last attempt raises.
-    """
-    for wait_s in RETRY_S:
-        try:
-            return attempt()
-        except FileNotFoundError:
-            raise
-        except (OSError, RuntimeError):
-            time.sleep(wait_s)
-    return attempt()
-
-
-class _Reading(io.RawIOBase):
-    """A file of HDFS that asks the NameNode again where its blocks are, as Hadoop's client does."""
-
-    def __init__(self, opened: Callable[[], HdfsFile]) -> None:
-        self._opened = opened
-        self._file = opened()
-        self.size = len(self._file)
-
-    def read(self, size: int = -1) -> bytes:
-        position = self.tell()
-        try:
-            return self._bytes(size)
-        except RuntimeError:
-            return _retried(partial(self._bytes, size, position))
-
-    def _bytes(self, size: int, reopened_at: int | None = None) -> bytes:
-        if reopened_at is not None:
-            self._file = self._opened()
-            self.seek(reopened_at)
-        found: bytes = self._file.read(size)
-        return found
-
-    def readall(self) -> bytes:
-        return self.read()
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._file.seek(offset, whence)
-        return self.tell()
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def open_input(uri: str) -> IO[bytes]:
@@ -244,7 +157,7 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
                 write()
                 (_put_over if over else _put_new)(temporary, path)
             else:
-                _retried(write)
+                hdfs_client.again(write)
                 fs.mv(temporary, path, overwrite=over)
         except BaseException:
             if fs.exists(temporary):

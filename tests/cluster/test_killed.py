@@ -22,6 +22,7 @@ from matching_spark import (
     PostsTable,
     Query,
     SimilarityEngine,
+    hdfs_client,
     storage,
 )
 from matching_spark.config import Cache, Hadoop
@@ -137,8 +138,8 @@ def test_files_wait_for_datanodes(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read and written by this process itself, without a JVM, whose own client waits too."""
-    monkeypatch.setattr(storage, "RETRY_S", (1,) * LONG_S)
-    data = os.urandom(3 << 20)
+    monkeypatch.setattr(hdfs_client, "RETRY_S", (1,) * LONG_S)
+    data = os.urandom(3 << 20) + b"\n".join([b"line"] * 9)
     old, new, over = (f"{cluster.hdfs}/waiting/{name}" for name in ("old", "new", "over"))
     storage.write_bytes(old, data)
 
@@ -154,6 +155,9 @@ def test_files_wait_for_datanodes(
         up(Path(cluster.folder), CACHE)
         assert [each.result() for each in waiting] == [data[1 << 20 :], None, None]
     assert storage.read_bytes(new) == storage.read_bytes(over) == data
+    with storage.open_input(new) as stream:
+        stream.seek(3 << 20)
+        assert [line.strip() for line in stream][1:] == [b"line"] * 8, "a line is a line"
     with pytest.raises(FileExistsError):
         storage.create(new, data)
     assert sorted(storage.walk(f"{cluster.hdfs}/waiting")) == [new, old, over]

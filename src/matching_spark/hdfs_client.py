@@ -1,0 +1,103 @@
+"""HDFS without a JVM, by hdfs-native: a client that asks the NameNode again, as Hadoop's own."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from matching_spark.errors import StorageError
+from matching_spark.namenodes import host_and_port
+
+FileSystem = Any  # of fsspec, which has no types
+HdfsFile = Any  # of hdfs-native, which need not be installed
+RETRY_S = (1, 2, 4)  # before DataNodes are tried again
+Result = TypeVar("Result")
+
+
+@lru_cache(maxsize=8)
+def client(authority: str, process: int) -> FileSystem:
+    """One client a name node and process: its threads do not live on in a fork.
+
+    Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
+    threads that are not there, and a JVM is started by a fork.
+    """
+    try:
+        from hdfs_native.fsspec import HdfsFileSystem
+    except ImportError:
+        raise StorageError("reading HDFS needs `pip install 'matching-spark[hdfs]'`") from None
+
+    class ToTheLetter(HdfsFileSystem):
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return path or "/"  # its own reads a URL, and cuts the path at # ? ;
+
+        def _open(self, path: str, mode: str = "rb", *more: Any, **options: Any) -> HdfsFile:
+            opened = partial(super()._open, path, mode, *more, **options)
+            return io.BufferedReader(Reading(opened), 1 << 20) if mode == "rb" else opened()
+
+    host, port = host_and_port(authority)
+    # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
+    # has no port, tries the next one as its own settings say.
+    own = {"dfs.client.failover.max.attempts": "4"} if port else {}
+    return ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
+
+
+def again(attempt: Callable[[], Result]) -> Result:
+    """What fails for a while: a NameNode still names a DataNode that has just died, or none.
+
+    It is only for what can be done twice. Raises what the last attempt raises.
+    """
+    for wait_s in RETRY_S:
+        try:
+            return attempt()
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError):
+            time.sleep(wait_s)
+    return attempt()
+
+
+class Reading(io.RawIOBase):
+    """A file of HDFS that asks the NameNode again where its blocks are, as Hadoop's client does."""
+
+    def __init__(self, opened: Callable[[], HdfsFile]) -> None:
+        self._opened = opened
+        self._file = opened()
+
+    def read(self, size: int = -1) -> bytes:
+        position = self.tell()
+        try:
+            return self._bytes(size)
+        except RuntimeError:
+            return again(partial(self._bytes, size, position))
+
+    def _bytes(self, size: int, reopened_at: int | None = None) -> bytes:
+        if reopened_at is not None:
+            self._file = self._opened()
+            self.seek(reopened_at)
+        found: bytes = self._file.read(size)
+        return found
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: Any) -> int:  # collections.abc.Buffer is Python 3.12's
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._file.seek(offset, whence)
+        return self.tell()
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
