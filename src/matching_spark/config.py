@@ -41,7 +41,7 @@ def _spark_conf(value: object) -> object:
     return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
 
 
-# A file or folder of this machine, or a URI; ~ as a shell has it, which files and variables have not.
+# A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
 Place = Annotated[str, AfterValidator(os.path.expanduser)]
 
 
