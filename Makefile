@@ -25,8 +25,17 @@ demo: setup ## draw posts, store them, search with a photo: the tour, into demo-
 test: setup ## every fast test, in two processes
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
-test-cluster: setup ## the main job on a real HDFS and Spark cluster, with every fault
-	.venv/bin/pytest -m '' -n 2 --dist loadfile --no-loadscope-reorder --durations 10 tests/cluster
+CLUSTER := .venv/bin/pytest -m cluster -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+FAULTS := tests/cluster/test_killed.py tests/cluster/test_faults.py
+
+test-cluster: setup ## the main job on a real HDFS and Spark cluster, in every deployment
+	$(CLUSTER) tests/cluster $(addprefix --ignore ,$(FAULTS))
+
+test-faults: setup ## a cluster whose daemons, drivers and disks fail
+	$(CLUSTER) $(FAULTS)
+
+test-processes: setup ## processes with a Spark of their own: where they listen, how they end
+	.venv/bin/pytest -m processes -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races
@@ -111,4 +120,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook notebook
+.PHONY: help setup demo fuzz house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook

@@ -30,7 +30,7 @@ os.environ.setdefault(
 # What takes a minute or more begins first, so that the two processes end together.
 LONGEST = (
     *("cluster/test_deployments.py", "test_killed.py", "test_faults.py", "cluster/test_cluster.py"),
-    *("test_docs.py", "test_adopt.py", "test_processes.py"),
+    *("test_processes.py", "test_docs.py", "test_adopt.py"),
 )
 
 

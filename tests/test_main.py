@@ -114,6 +114,7 @@ def test_status_and_config(stored: str) -> None:
     assert by_name["model.name"]["origin"] == "default"
 
 
+@pytest.mark.processes
 def test_through_spark_submit_and_closed_by_command(own: str, spark: SparkSession) -> None:
     main = Path(__file__).parents[1] / "src" / "matching_spark" / "main.py"
     submit = Path(sys.executable).parent / "spark-submit"
@@ -132,6 +133,7 @@ def test_through_spark_submit_and_closed_by_command(own: str, spark: SparkSessio
     assert best not in [r["post_id"] for r in json.loads(again.stdout)["results"]]
 
 
+@pytest.mark.processes
 def test_interrupted_it_stops_spark_and_says_so(stored: str) -> None:
     process = subprocess.Popen(
         [*COMMAND, "search", "--table", stored, "--text", "지갑"],

@@ -10,6 +10,7 @@ from matching_spark.demo.world import World
 from tests.support.empty_home import empty_home, left
 from tests.support.listening import Listener, beyond_loopback, watched
 
+pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[1]
 PAGES = ("--conf", "spark.ui.enabled=true")
 FEW = ("--conf", "spark.sql.shuffle.partitions=2")

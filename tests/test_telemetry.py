@@ -69,6 +69,7 @@ def test_the_package_says_no_whatever_the_environment_said(
     assert left(env) == []
 
 
+@pytest.mark.processes
 def test_workers_that_are_not_ours_are_told_too(empty: dict[str, str]) -> None:
     assert run(empty, "-c", TASK).strip() == str(telemetry.OFF)
     assert left(empty) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
@@ -193,6 +194,7 @@ pipeline.ingest_posts(read_posts(sys.argv[1], kind="found"), table, clip)
 """
 
 
+@pytest.mark.processes
 def test_killed_and_run_again_nothing_is_lost_or_embedded_twice(
     spark: SparkSession, clip: ClipModel, tmp_path: Path
 ) -> None:

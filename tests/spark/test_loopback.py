@@ -66,6 +66,7 @@ def held(**conf: str) -> Iterator[tuple[dict[str, Any], set[Listener]]]:
 
 
 @needs_root
+@pytest.mark.processes
 def test_another_user_is_refused() -> None:
     with held() as (spark, seen):
         sockets = [each.address for each in seen if each.protocol == "unix" and each.address]
@@ -79,6 +80,7 @@ def test_another_user_is_refused() -> None:
 
 
 @needs_root
+@pytest.mark.processes
 def test_control_what_another_user_gets_where_the_user_says_so() -> None:
     """--conf has the last word; and the question is one that an open driver answers."""
     with held(**{"spark.authenticate": "false"}) as (spark, _):

@@ -74,6 +74,7 @@ def test_every_key_is_one_that_this_spark_knows(name: str, spark: SparkSession) 
         assert find(key) is not None or f'"{key}"' in by_python, key
 
 
+@pytest.mark.processes
 def test_a_users_own_folder_wins(tmp_path: Path) -> None:
     (tmp_path / "spark-defaults.conf").write_text(
         "spark.master local[1]\nspark.ui.enabled false\nspark.sql.shuffle.partitions 3\n"
