@@ -1,6 +1,7 @@
 """A development cluster is its owner's alone: what it listens on, and what strangers get there."""
 
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +17,7 @@ from matching_spark.spark.conf import project_conf_dir, read_conf
 from tests.support.another_user import needs_root, tried
 from tests.support.cluster import COMMAND, client
 from tests.support.listening import beyond_loopback, listeners, of, ports, watched
+from tests.support.processes import LONG_S
 
 pytestmark = pytest.mark.cluster
 # A job that leaves a file behind when it runs.
@@ -87,7 +89,15 @@ def test_who_does_not_know_the_secret_runs_nothing(
 
     def submitted(conf_dir: str) -> int:
         env = os.environ | python | {"SPARK_CONF_DIR": conf_dir}
-        return subprocess.run(command, env=env, capture_output=True, check=False).returncode
+        try:
+            done = subprocess.run(
+                command, env=env, capture_output=True, timeout=LONG_S, check=False
+            )
+        except subprocess.TimeoutExpired:  # and it was killed
+            # Spark's driver gives up while the script begins its job: of a scheduler that stops
+            # just then, the script waits for ever for an answer.
+            return -signal.SIGKILL
+        return done.returncode
 
     assert submitted(str(project_conf_dir())) != 0
     assert not made.exists()
