@@ -217,11 +217,16 @@ def test_half_a_copy_is_not_adopted(warehouse: Path, tmp_path: Path, spark: Spar
     def spoil(file: Path) -> None:
         file.write_bytes(bytes(file.stat().st_size))
 
+    def flip(file: Path) -> None:
+        raw = bytearray(file.read_bytes())
+        raw[40:44] = bytes(byte ^ 255 for byte in raw[40:44])  # in its first page
+        file.write_bytes(raw)
+
     for victim, damages in (
         (lists, (Path.unlink, cut)),
         (manifests[0], (Path.unlink, cut)),
         (data, (Path.unlink, cut)),
-        (deletes, (Path.unlink, cut, spoil)),
+        (deletes, (Path.unlink, cut, spoil, flip)),
     ):
         for damage in damages:
             raw = victim.read_bytes()

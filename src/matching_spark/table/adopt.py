@@ -184,7 +184,8 @@ class _Adopt:
             self._prepare()
         except FileNotFoundError as error:
             raise StorageError(f"{error.filename or error} is not there: {self._torn}") from None
-        except (ValueError, EOFError, pa.ArrowException) as error:
+        except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+            # OSError: of a page that is not what its checksum says.
             raise StorageError(f"its {self.name} cannot be read ({error}): {self._torn}") from error
 
     @property
