@@ -71,14 +71,16 @@ class Reading(io.RawIOBase):
         try:
             return self._bytes(size)
         except RuntimeError:
-            return again(partial(self._bytes, size, position))
+            return again(partial(self._reopened, position, size))
 
-    def _bytes(self, size: int, reopened_at: int | None = None) -> bytes:
-        if reopened_at is not None:
-            self._file = self._opened()
-            self.seek(reopened_at)
+    def _bytes(self, size: int) -> bytes:
         found: bytes = self._file.read(size)
         return found
+
+    def _reopened(self, position: int, size: int) -> bytes:
+        self._file = self._opened()
+        self.seek(position)
+        return self._bytes(size)
 
     def readall(self) -> bytes:
         return self.read()

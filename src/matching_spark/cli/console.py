@@ -13,15 +13,8 @@ from matching_spark.log import visible
 class Plain(Console):
     """Rich's console without the meaning that it gives to texts: a post's title is a stranger's."""
 
-    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False, **more: Any) -> None:
-        super().__init__(
-            stderr=stderr,
-            soft_wrap=soft_wrap,
-            markup=False,
-            emoji=False,
-            highlight=False,
-            **more,
-        )
+    def __init__(self, **more: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **more)
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(visible(text), **how | {"markup": False, "emoji": False})

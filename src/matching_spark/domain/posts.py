@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
 from matching_spark.domain.personal import public
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError
 
 Kind = Literal["lost", "found"]
@@ -95,9 +95,7 @@ class Filters:
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
         check("status", self.status, STATUSES)
-        for vocabulary in (CATEGORY, COLOUR, REGION):
-            word = vocabulary.check(getattr(self, vocabulary.name))
-            object.__setattr__(self, vocabulary.name, word)
+        set_words(self)
 
 
 def check(name: str, value: str | None, choices: Collection[str]) -> None:

@@ -79,10 +79,10 @@ class Seen:
 
     def word(self, vocabulary: Vocabulary, said: str) -> str:
         """The word that is meant; what was said, noted, where there is none."""
-        if not said or (word := vocabulary.find(said)):
-            return word if said else ""
-        self.note(vocabulary.name, said)
-        return said
+        word = vocabulary.find(said)
+        if said and not word:
+            self.note(vocabulary.name, said)
+        return word or said
 
 
 def _plain(text: str) -> str:
@@ -197,3 +197,13 @@ REGION = Vocabulary(
         "기타": ("other",),
     },
 )
+
+
+def set_words(asked: object) -> None:
+    """Give a frozen dataclass, in its __post_init__, the words that its own mean.
+
+    Raises InputError for one that is not known.
+    """
+    for vocabulary in (CATEGORY, COLOUR, REGION):
+        word = vocabulary.check(getattr(asked, vocabulary.name))
+        object.__setattr__(asked, vocabulary.name, word)

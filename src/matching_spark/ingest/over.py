@@ -14,12 +14,20 @@ def row(post: Post) -> dict[str, Any]:
     return {name: getattr(post, name) for name in METADATA}
 
 
+OTHER_KIND = "the table has a {} post of this id, which goes only where `replace` is asked"
+
+
+def kept(given: frozenset[str]) -> list[str]:
+    """The columns that stay as they are where a source has the fields `given`."""
+    return [name for name in METADATA if name not in {"post_id", "kind", "status", *given}]
+
+
 def clash(old: Row, post: Post, shas: Sequence[str]) -> str | None:
     """Why the two seem to be different things; None where one is the other's correction."""
     if old["kind"] != post.kind:
-        return f"the table has a {old['kind']} post of this id; with --replace it goes"
+        return OTHER_KIND.format(old["kind"])
     if shas and old["shas"] and not set(shas) & set(old["shas"]):
-        return "the table has this id with other photos; with --replace they go"
+        return "the table has other photos of this id, which go only where `replace` is asked"
     return None
 
 
@@ -27,9 +35,8 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
     """The post as it is written over the row: what its source does not have at all stays."""
     if post.given is None:
         return post, shas
-    kept = set(METADATA) - post.given - {"post_id", "kind", "status"}
     return (
-        replace(post, **{name: old[name] for name in kept}),
+        replace(post, **{name: old[name] for name in kept(post.given)}),
         shas if "photos" in post.given else list(old["shas"]),
     )
 

@@ -21,9 +21,10 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.domain.posts import Kind, Reject
+from matching_spark.domain.posts import KINDS, Kind, Reject
 from matching_spark.domain.schema import COLUMNS, METADATA
 from matching_spark.errors import InputError, ModelError
+from matching_spark.ingest import over
 from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
@@ -60,8 +61,7 @@ def ingest_vectors(
 
     A row that cannot be taken is rejected with its reason, one of another kind than the post that
     the table has too, unless `replace`. Columns that the source does not have stay as they are.
-    Raises InputError when the source has no
-    such columns, ModelError when its model is not the table's.
+    Raises InputError when it has no such columns, ModelError when its model is not the table's.
     """
     start = time.perf_counter()
     tasks = tasks_of(source)
@@ -93,9 +93,13 @@ def ingest_vectors(
                 tally.accepted = sum(each.rows for each in done)
                 rows = _each_once(rows, source, tally)
                 if table.snapshot is not None:
+                    first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+                    there = table.frame().where(F.col("post_id").between(first, last))
+                    if not replace:
+                        rows = _of_its_kind(rows, there, source, tally)
                     given = frozenset[str]().union(*(each.given for each in done))
-                    rows = _over(rows, table, given, source, tally, replace)
-                    rows = _without_same(rows, table, folder, tally)
+                    rows = _over(rows, there, over.kept(given))
+                    rows = _without_same(rows, there, storage.join(folder, "changed"), tally)
                 if tally.accepted:
                     table.upsert(rows)
     finally:
@@ -124,53 +128,45 @@ def _rejected(rows: DataFrame, source: str, tally: Tally, reason: str, detail: s
     tally.accepted -= count
 
 
-def _over(
-    rows: DataFrame,
-    table: PostsTable,
-    given: frozenset[str],
-    source: str,
-    tally: Tally,
-    replace: bool,
-) -> DataFrame:
-    """The rows as they are written over those of the table."""
-    first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
-    there = table.frame().where(F.col("post_id").between(first, last))
-    if not replace:
-        kinds = there.select("post_id", F.col("kind").alias("was"))
-        other = rows.join(kinds, "post_id").where("kind != was")
-        if not other.isEmpty():
-            detail = "the table has a post of the other kind of this id; with --replace it goes"
-            _rejected(other, source, tally, "id-taken", detail)
-            rows = rows.join(other.select("post_id"), "post_id", "left_anti").select(*COLUMNS)
-    kept = [c for c in METADATA if c not in {"post_id", "kind", "status", *given}]
-    if kept:
-        old = there.select("post_id", *(F.col(name).alias(f"old_{name}") for name in kept))
-        both = rows.join(old, "post_id", "left")
-        rows = both.select(
-            *(F.coalesce(f"old_{c}", c).alias(c) if c in kept else F.col(c) for c in COLUMNS)
-        )
-    return rows
+def _of_its_kind(rows: DataFrame, there: DataFrame, source: str, tally: Tally) -> DataFrame:
+    """The rows without those that the table has as the other kind, which are rejected."""
+    kinds = there.select("post_id", F.col("kind").alias("was"))
+    other = rows.join(kinds, "post_id").where("kind != was")
+    if other.isEmpty():
+        return rows
+    for was in KINDS:
+        detail = over.OTHER_KIND.format(was)
+        _rejected(other.where(F.col("was") == was), source, tally, "id-taken", detail)
+    return rows.join(other.select("post_id"), "post_id", "left_anti").select(*COLUMNS)
 
 
-def _without_same(rows: DataFrame, table: PostsTable, folder: str, tally: Tally) -> DataFrame:
-    """The rows that change something; the others are skipped."""
-    changed = storage.join(folder, "changed")
-    _changed(rows, table.frame()).write.parquet(storage.for_spark(changed))
-    ids = read_parquet(table.session, [changed])
+def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
+    """The rows as they are written over those of the table, of which some columns stay."""
+    if not kept:
+        return rows
+    old = there.select("post_id", *(F.col(name).alias(f"old_{name}") for name in kept))
+    both = rows.join(old, "post_id", "left")
+    return both.select(
+        *(F.coalesce(f"old_{c}", c).alias(c) if c in kept else F.col(c) for c in COLUMNS)
+    )
+
+
+def _without_same(rows: DataFrame, there: DataFrame, folder: str, tally: Tally) -> DataFrame:
+    """The rows that change something, whose ids lie in `folder`; the others are skipped."""
+    _changed(rows, there).write.parquet(storage.for_spark(folder))
+    ids = read_parquet(rows.sparkSession, [folder])
     count = ids.count()
     tally.skipped = tally.accepted - count
     tally.accepted = count
-    known = table.frame().select("post_id")
-    tally.updated = ids.join(known, "post_id", "left_semi").count()
+    tally.updated = ids.join(there.select("post_id"), "post_id", "left_semi").count()
     return rows.join(ids, "post_id", "left_semi") if tally.skipped else rows
 
 
-def _changed(rows: DataFrame, existing: DataFrame) -> DataFrame:
+def _changed(rows: DataFrame, there: DataFrame) -> DataFrame:
     """The ids of the rows that the table does not have already, as they are. Reads no vector."""
     same = ["post_id", *(name for name in METADATA if name not in ("post_id", "status"))]
-    first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
     shas = F.col("photos.sha256").alias("shas")
-    old = existing.where(F.col("post_id").between(first, last)).select(*same, "status", shas)
+    old = there.select(*same, "status", shas)
     new = rows.select(*same, "status", shas)
     # Null-safe: a missing date equals a missing date.
     joined = [new[name].eqNullSafe(old[name]) for name in (*same, "shas")]

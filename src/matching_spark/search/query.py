@@ -13,7 +13,7 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import KINDS, Filters, Kind, check
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
 from matching_spark.score.calibration import SCORES, Score
@@ -43,9 +43,7 @@ class Query:
 
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
-        for vocabulary in (CATEGORY, COLOUR, REGION):
-            word = vocabulary.check(getattr(self, vocabulary.name))
-            object.__setattr__(self, vocabulary.name, word)
+        set_words(self)
         words = bool(self.text and self.text.strip())
         asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
         if not any(asked):

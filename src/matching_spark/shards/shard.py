@@ -231,8 +231,11 @@ def alive(file: DataFile) -> Mask:
     return mask
 
 
-def read_columns(uri: str, columns: list[str]) -> pa.Table:
-    """Columns of a Parquet file. Raises StorageError naming it when it cannot be read."""
+def read_columns(uri: str, columns: list[str] | None) -> pa.Table:
+    """Columns of a Parquet file, None for all, by the checksums that their pages have.
+
+    Raises StorageError naming it when it cannot be read.
+    """
     import pyarrow.parquet as pq  # half a second of a worker's start; what is resident needs none
 
     try:

@@ -2,7 +2,8 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import cache
 
 from matching_spark.domain.schema import METADATA
 from matching_spark.errors import InputError
@@ -55,13 +56,8 @@ def fields_of(names: Iterable[str], where: str) -> dict[str, str]:
     return found
 
 
+@cache  # a JSON object has the same keys in every line
 def unused(name: str) -> str:
     """A column that is no field, with the one that may be meant."""
     near = difflib.get_close_matches(_plain(name), _FIELD_OF, 1, 0.75)
     return f"{name} ({_FIELD_OF[near[0]]}?)" if near else name
-
-
-def renamed(row: Mapping[str, object], where: str) -> dict[str, object]:
-    """The row by the names of fields, without what is none."""
-    fields = fields_of(row, where)
-    return {fields[name]: value for name, value in row.items() if name in fields}

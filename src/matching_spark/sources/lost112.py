@@ -133,11 +133,10 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     except InputError as error:
         return Reject(where, key, "bad-date", str(error))
     category, _, subcategory = (part.strip() for part in item.get("prdtClNm", "").partition(">"))
-    if category and not (word := CATEGORY.find(category)):
+    known = CATEGORY.find(category)
+    if category and not known:
         seen.note("category", category)
-        category, subcategory = "", item["prdtClNm"]
-    elif category:
-        category = word
+        subcategory = item["prdtClNm"]
     place = item.get(f"{side}Place", "")
     office = item.get("depPlace") or item.get("orgNm", "")
     said_region = item.get("lstLctNm", "")
@@ -146,7 +145,7 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     post = Post(
         post_id=key,
         kind=kind,
-        category=category,
+        category=known,
         subcategory=subcategory,
         title=_public(item.get(f"{side}PrdtNm") or item.get(f"{side}Sbjt", "")),
         description=_public(_joined(item.get(f"{side}Sbjt", ""), item.get("uniq", ""))),
@@ -169,11 +168,10 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
 
 def _state(said: str, seen: Seen) -> Status:
     """Open where nothing is said, or nothing that is known."""
-    if said and (status := status_of(said)):
-        return status
-    if said:
+    status = status_of(said)
+    if said and status is None:
         seen.note("state", said)
-    return "open"
+    return status or "open"
 
 
 def _joined(*texts: str) -> str:

@@ -6,7 +6,8 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
@@ -16,15 +17,15 @@ from matching_spark.domain.posts import (
     Kind,
     Post,
     Reject,
-    Status,
     clean,
     kind_of,
     status_of,
 )
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
-from matching_spark.sources.headings import fields_of, renamed, unused
+from matching_spark.sources.headings import fields_of, unused
 
+Word = TypeVar("Word", bound=str)
 PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out, and that is noted
@@ -60,13 +61,13 @@ def read_jsonl(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Rejec
                 yield Reject(f"{uri}:{number}", "", "bad-row", "not a JSON object")
                 continue
             try:
-                known = renamed(row, "the row")
+                fields = fields_of(row, "the row")
             except InputError as error:
                 yield Reject(f"{uri}:{number}", "", "bad-row", str(error))
                 continue
-            if len(known) < len(row):
-                for name in row.keys() - fields_of(row, uri).keys():
-                    seen.note("column not used", unused(name))
+            for name in row.keys() - fields.keys():
+                seen.note("column not used", unused(name))
+            known = {field: row[name] for name, field in fields.items()}
             yield from _read(known, uri, number, kind, seen)
 
 
@@ -78,7 +79,7 @@ def _number(text: str) -> float | None:
 def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
     """A header and rows. UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949."""
     lines = list(io.StringIO(_text_of(uri), newline=""))
-    if not "".join(lines[:100]).strip():
+    if not any(map(str.strip, lines)):
         return
     # The csv module has one limit for a whole process: it is raised, never lowered for others.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
@@ -164,12 +165,12 @@ def _read(
     if subcategory:
         row = {"subcategory": subcategory} | dict(row) | {"category": category}
 
-    def word(name: str, find: Callable[[str], str | None], choices: object) -> str:
+    def word(name: str, find: Callable[[str], Word | None], choices: Iterable[str]) -> Word | None:
         said = clean(row.get(name))
-        if said and not find(said):
-            listed = ", ".join(map(str, choices))  # type: ignore[call-overload]
-            raise _Bad(f"bad-{name}", f"{said!r}; choose one of: {listed}")
-        return find(said) or "" if said else ""
+        found = find(said)
+        if said and not found:
+            raise _Bad(f"bad-{name}", f"{said!r}; choose one of: {', '.join(choices)}")
+        return found
 
     try:
         if not post_id:
@@ -185,11 +186,11 @@ def _read(
         post = Post(
             post_id=post_id,
             kind=_kind(clean(row.get("kind")), kind),
-            category=word("category", CATEGORY.find, CATEGORY.words),
+            category=word("category", CATEGORY.find, CATEGORY.words) or "",
             colour=seen.word(COLOUR, _text("colour", row.get("colour"), seen)),
             region=seen.word(REGION, _text("region", row.get("region"), seen)),
             happened_on=happened_on,
-            status=_status(word("status", status_of, STATUSES)),
+            status=word("status", status_of, STATUSES) or "open",
             photos=photos,
             placeholders=placeholders,
             source=where,
@@ -200,10 +201,6 @@ def _read(
         yield Reject(where, post_id, *bad.args)
     else:
         yield post
-
-
-def _status(word: str) -> Status:
-    return status_of(word) or "open"
 
 
 def _kind(said: str, default: Kind | None) -> Kind:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext  # half a second for those who use no Spark
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
 # An object, a class or a package of the JVM: py4j looks a name in it up when it is called.

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from matching_spark import storage
 from matching_spark.errors import StorageError
+from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.metadata import current_metadata
 from matching_spark.table.posts_table import PostsTable
@@ -48,10 +47,5 @@ def read(uri: str, name: str) -> list[dict[str, Any]]:
     for task in metadata.scan().plan_files():
         if task.delete_files:
             raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
-        with storage.open_input(storage.recorded(task.file.file_path)) as stream:
-            rows += (
-                pq.ParquetFile(stream, page_checksum_verification=True)
-                .read(use_threads=False)
-                .to_pylist()
-            )
+        rows += read_columns(storage.recorded(task.file.file_path), None).to_pylist()
     return rows
