@@ -147,6 +147,7 @@ def test_files_wait_for_datanodes(
         assert stream.read(1 << 20) == data[: 1 << 20]
         for name in ("datanode-0", "datanode-1"):
             kill(cluster, name)
+        wait_until(lambda: cluster.live_datanodes() == 0, "what is dead to count as dead")
         waiting: list[Future[bytes] | Future[None]] = [
             pool.submit(stream.read),
             pool.submit(storage.create, new, data),

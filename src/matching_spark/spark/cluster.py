@@ -87,12 +87,22 @@ class Cluster:
         return values | live | {"spark_conf": self.spark_conf}
 
     def live_datanodes(self) -> int | None:
-        """As the NameNode counts them; None while it does not answer."""
-        state = _jmx(self.process("namenode").page, "FSNamesystemState")
-        return None if state is None else int(state["NumLiveDataNodes"])
+        """That the NameNode counts and that answer: it counts one that has died for half a minute.
+
+        None while the NameNode does not answer.
+        """
+        info = _jmx(self.process("namenode").page, "NameNodeInfo")
+        if info is None:
+            return None
+        nodes = json.loads(info["LiveNodes"]).values()
+        return sum(_answers(int(node["xferaddr"].rpartition(":")[2])) for node in nodes)
 
     def live_workers(self) -> int | None:
-        """Spark's workers or YARN's NodeManagers, as their master counts them."""
+        """Spark's workers that their master counts and that answer, or YARN's NodeManagers as the
+        ResourceManager counts them: for ten minutes after one has died.
+
+        None while the master does not answer.
+        """
         if self.master == "yarn":
             state = _get(f"{self.process('resourcemanager').page}/ws/v1/cluster/metrics")
             # The distribution wraps them in clusterMetrics, this jar's shaded Jersey does not.
@@ -100,7 +110,10 @@ class Cluster:
             active: int | None = metrics.get("activeNodes")
             return active
         state = _get(f"{self.process('master').page}/json/")
-        return None if state is None else sum(w["state"] == "ALIVE" for w in state["workers"])
+        if state is None:
+            return None
+        alive = [w for w in state["workers"] if w["state"] == "ALIVE"]
+        return sum(_answers(w["port"]) for w in alive)
 
 
 def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
