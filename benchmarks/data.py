@@ -139,10 +139,10 @@ def _write(path: Path, kind: str, vectors: Float32, categories: list[str]) -> No
     columns["photos"] = pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32), photo)
     columns["text_vector"] = pa.nulls(n, pa.binary())
     columns["updated_at"] = pa.nulls(n, pa.timestamp("us", "UTC"))
-    from matching_spark.domain.schema import COLUMNS
+    from matching_spark.domain.schema import FIRST
 
     pq.write_table(
-        pa.table({c: columns[c] for c in COLUMNS}), path, compression="none", row_group_size=20_000
+        pa.table({c: columns[c] for c in FIRST}), path, compression="none", row_group_size=20_000
     )
 
 

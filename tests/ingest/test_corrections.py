@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Post, PostsTable
 from matching_spark.config import Hadoop
+from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
@@ -75,9 +76,16 @@ def test_a_correction_is_written_over_and_another_thing_is_not(
     assert {(r.post_id, r.reason) for r in refused.rejects} == {
         *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find")),
     }
+    elsewhere = ingest_posts([replace(first, colour="빨강")], table, clip, rules=Rules("lost112"))
+    assert (counts(elsewhere), elsewhere.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
+    assert "from desk" in elsewhere.rejects[0].detail
     assert rows(table) == held
-    assert counts(ingest_posts(others[:2], table, clip, replace=True)) == (0, 2, 0, 0)
+    made = {i: (row["source"], row["sequence"]) for i, row in held.items()}
+    assert made == dict.fromkeys("ab", ("desk", 2)), "once made, once corrected"
+    assert counts(ingest_posts(others[:2], table, clip, rules=Rules(replace=True))) == (0, 2, 0, 0)
     assert rows(table)["b"]["kind"] == "lost"
+    assert table.set_status(["a", "b"], "withdrawn") == 2
+    assert [row["sequence"] for row in rows(table).values()] == [4, 4]
 
 
 def test_odd_names_and_texts_are_taken_or_named(
@@ -149,5 +157,5 @@ def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
     )
     clash = ingest_vectors(str(source), uri, spark, None, Hadoop())
     assert (counts(clash), clash.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
-    taken = ingest_vectors(str(source), uri, spark, None, Hadoop(), replace=True)
+    taken = ingest_vectors(str(source), uri, spark, None, Hadoop(), own=Rules(replace=True))
     assert counts(taken) == (0, 1, 0, 0)

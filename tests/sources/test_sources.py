@@ -148,7 +148,7 @@ def test_a_quote_that_is_never_closed_takes_no_other_row(tmp_path: Path, encodin
     (tmp_path / "a.csv").write_bytes(text.encode(encoding))
     posts, rejects = read(tmp_path / "a.csv")
     assert [p.post_id for p in posts] == [f"B{i}" for i in range(50)]
-    assert [p.source.rpartition(":")[2] for p in posts[:5]] == ["3", "4", "5", "6", "8"]
+    assert [p.read_from.rpartition(":")[2] for p in posts[:5]] == ["3", "4", "5", "6", "8"]
     assert posts[3].title == '줄이\n바뀐 "말", 쉼표'
     assert [(r.source, r.reason) for r in rejects] == [(f"{tmp_path}/a.csv:2", "bad-row")]
     assert re.search(r"an open quote would take in \d+ lines", rejects[0].detail)

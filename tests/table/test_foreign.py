@@ -66,6 +66,7 @@ def alter(table: PostsTable, *statements: str) -> None:
         (["DROP COLUMN colour"], "columns changed by another engine .colour"),
         (["DROP COLUMN title", "ADD COLUMN title string"], "columns changed .* .title"),
         (["RENAME COLUMN place TO spot"], "columns changed .* .place"),
+        (["DROP COLUMN source", "ADD COLUMN source string"], "columns changed .* .source"),
         (["DROP PARTITION FIELD category"], "not partitioned by kind and category, but by kind"),
         (["REPLACE PARTITION FIELD kind WITH bucket(4, kind)"], "not partitioned by kind"),
         (["SET TBLPROPERTIES ('write.format.default' = 'orc')"], "is written as orc"),

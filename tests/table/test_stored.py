@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, storage
+from matching_spark import ClipModel, PostsTable, storage
 from matching_spark.config import Hadoop
+from matching_spark.domain.schema import COLUMNS
+from matching_spark.ingest.reembed import reembed
 from matching_spark.knn.similarity import VectorSet
 from matching_spark.shards import cache_entry
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import Shard
 from matching_spark.table.adopt import adopt
+from matching_spark.table.undo import undo
 from tests.support.commands import call, command
 from tests.support.stored.make import ANSWERS, MATCHED, STORED, Answer, answer, search
 
+OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 NEW_POST = "F2026000000000029-1"
 KNOWN: dict[str, Any] = json.loads(ANSWERS.read_text("utf-8"))
 CLOSED: str = KNOWN["closed"][0]
@@ -94,6 +98,12 @@ def test_it_is_written_and_read_again(
     ):
         done = command(*arguments, "--table", table, spark=spark)
         assert done.returncode == 0, done.stderr
+    opened = PostsTable.open(table, spark, Hadoop())
+    assert opened.state.stated("format-version") == "2", "taken over by its first write"
+    rows = {row["post_id"]: row for row in opened.frame().collect()}
+    of = {post_id: (row["source"], row["sequence"]) for post_id, row in rows.items()}
+    assert (of.pop(NEW_POST), of.pop(CLOSED)) == (("desk", 1), (None, 1))
+    assert set(of.values()) == {(None, None)}
     post = KNOWN["searches"][0]["post"]
     for asked in (each for each in KNOWN["searches"] if each["post"] == post):
         if "--nprobe" in asked["asked"]:
@@ -106,6 +116,27 @@ def test_it_is_written_and_read_again(
         same([pair for pair in got if pair[0] != NEW_POST], old)
     fused = search(table, post, "--score", "fused")
     assert by_spark(table, post, tmp_path) == fused
+
+
+def test_it_is_undone_and_reembedded_across_the_versions(
+    unpacked: Path, table: str, clip: ClipModel, spark: SparkSession
+) -> None:
+    opened = PostsTable.open(table, spark, Hadoop())
+    assert opened.state.stated("format-version") == "1"
+    spark.sql(f"ALTER TABLE {opened.name} ADD COLUMN more string")  # its numbers come after it
+    frame = opened.frame()
+    assert frame.columns == list(COLUMNS)
+    assert frame.where("source IS NOT NULL OR sequence IS NOT NULL").isEmpty()
+    before, first = frame.count(), opened.snapshot
+    assert opened.set_status([CLOSED], "claimed") == 1
+    assert first is not None
+    undo(opened, first)
+    assert opened.frame().columns == list(COLUMNS)
+    assert opened.frame().where("sequence IS NULL").count() == before
+    other = ClipModel(OTHER)
+    reembed(opened, other)
+    assert (opened.model, opened.frame().count()) == (other.name, before)
+    assert opened.frame().where("source IS NOT NULL OR sequence IS NOT NULL").isEmpty()
 
 
 def test_a_stored_cache_entry_is_read_whole_or_refused(

@@ -52,6 +52,14 @@ def ingest(
     replace: Annotated[
         bool, typer.Option("--replace", help="Take what has the id of another kind or thing too.")
     ] = False,
+    source_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who gives the posts their ids, where several share a table; "
+            "default: lost112 of the portal, else desk.",
+        ),
+    ] = None,
 ) -> None:
     """Take in posts and their photos, or vectors made elsewhere; run it again at any time."""
     run = common.begin(model={"name": model})
@@ -61,7 +69,7 @@ def ingest(
     if first and last and first > last:
         raise UsageError(f"--since {first} is after --until {last}")
     with terminal() as progress:
-        asked = operations.ingest.Source(source, wanted, format, first, last)
+        asked = operations.ingest.Source(source, wanted, format, source_name, first, last)
         report = operations.ingest.ingest(run.settings, asked, rejects, progress, replace=replace)
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
     for name in ("added", "updated", "skipped", "rejected", "photos"):

@@ -17,6 +17,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
+DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
 TOLD = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")  # in free words
 TEXTS = (
@@ -57,7 +58,7 @@ class Post:
     source_url: str = ""
     photos: tuple[str, ...] = ()
     placeholders: int = 0  # photos that were the portal's "no image" picture, already dropped
-    source: str = ""  # file and line it was read from, for messages
+    read_from: str = ""  # file and line, for messages
     given: frozenset[str] | None = None  # the fields that its source has at all; None: every one
 
     @property

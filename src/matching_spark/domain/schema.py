@@ -27,7 +27,7 @@ FILTERED = (
 )  # integers in a shard: to filter is a mask
 
 
-COLUMNS = {
+FIRST = {  # as version 1 of the table has them
     "post_id": "string NOT NULL",
     "kind": "string NOT NULL",
     "category": "string NOT NULL",
@@ -47,3 +47,11 @@ COLUMNS = {
     "model": "string NOT NULL",
     "updated_at": "timestamp",
 }
+
+ADDED = {  # by version 2
+    "source": "string",  # who gives the post its id: lost112, a desk's name; of before: NULL
+    "identifiers": "array<string>",  # keyed hashes of its serial numbers; NULL: not looked for
+    "sequence": "bigint",  # grows by one with each change of the post, from 1; of before: NULL
+}
+
+COLUMNS = FIRST | ADDED

@@ -1,13 +1,15 @@
 """What becomes of a post that comes for an id which the table has already."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from matching_spark.domain.posts import Post
+from matching_spark.domain.posts import DESK, MAX_ID, Post, clean
 from matching_spark.domain.schema import METADATA
+from matching_spark.errors import InputError
 
-Row = Mapping[str, Any]  # METADATA as the table has them, and `shas`, the sha256 of its photos
+# METADATA and source as the table has them, and `shas`, the sha256 of its photos.
+Row = Mapping[str, Any]
 
 
 def row(post: Post) -> dict[str, Any]:
@@ -15,6 +17,7 @@ def row(post: Post) -> dict[str, Any]:
 
 
 OTHER_KIND = "the table has a {} post of this id, which goes only where `replace` is asked"
+OTHER_SOURCE = "the table has this id from {}, whose post goes only where `replace` is asked"
 
 
 def kept(given: frozenset[str]) -> list[str]:
@@ -22,8 +25,28 @@ def kept(given: frozenset[str]) -> list[str]:
     return [name for name in METADATA if name not in {"post_id", "kind", "status", *given}]
 
 
-def clash(old: Row, post: Post, shas: Sequence[str]) -> str | None:
+@dataclass(frozen=True)
+class Rules:
+    """What may be written over what. source: who gives the posts their ids. replace: also over what
+    seems to be another thing. Raises InputError for a source without a name.
+    """
+
+    source: str = DESK
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        name = clean(self.source)
+        if not name or len(name) > MAX_ID:
+            raise InputError(f"a source is named by 1 to {MAX_ID} characters", argument="source")
+        object.__setattr__(self, "source", name)
+
+
+def clash(old: Row, post: Post, shas: Sequence[str], rules: Rules) -> str | None:
     """Why the two seem to be different things; None where one is the other's correction."""
+    if rules.replace:
+        return None
+    if old["source"] not in (None, rules.source):  # NULL: of a table of version 1
+        return OTHER_SOURCE.format(old["source"])
     if old["kind"] != post.kind:
         return OTHER_KIND.format(old["kind"])
     if shas and old["shas"] and not set(shas) & set(old["shas"]):
@@ -44,4 +67,7 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
 def is_same(old: Row, post: Post, shas: Sequence[str]) -> bool:
     """Whether to write it would change nothing: one that is called open stays as it is."""
     status = old["status"] if post.status == "open" else post.status
-    return old == row(post) | {"status": status, "shas": list(shas)}
+    return {n: v for n, v in old.items() if n != "source"} == row(post) | {
+        "status": status,
+        "shas": list(shas),
+    }

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.domain.posts import Post, Reject, checked, clean
-from matching_spark.domain.schema import COLUMNS, METADATA
+from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_sha256
 from matching_spark.errors import InputError, StorageError
@@ -33,6 +33,7 @@ from matching_spark.table.posts_table import PostsTable
 
 # Rejects of a part, whose post follows in the stream.
 LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail"])
+OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
 
@@ -50,25 +51,26 @@ def ingest_posts(
     table: PostsTable,
     model: ClipModel,
     progress: Progress = SILENT,
-    source: str = "posts",
-    replace: bool = False,
+    job: str = "posts",
+    rules: over.Rules = OWN,
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
 
-    source: names the job; what a job cut off has embedded, the same job run again does not. An
-    unchanged post is skipped; of a changed one, fields that its source does not have stay as they
-    are. A post that was closed stays closed when its source still calls it open. A post is rejected
-    whose id the table has for another kind, or with photos none of which it has: two things may
-    have come to one id (IMG_0001.jpg); `replace` takes it. Raises StorageError when the table or
-    Spark fails; then it is simply run again.
+    job: what a job cut off has embedded, the same job run again does not. An unchanged post is
+    skipped; of a changed one, fields that its source does not have stay as they are. A post that
+    was closed stays closed when its source still calls it open. A post is rejected whose id the
+    table has from another source, for another kind, or with photos none of which it has: two things
+    may have come to one id (IMG_0001.jpg); `rules.replace` takes it. Raises StorageError when the
+    table or Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
     tally = Tally()
-    run = _Ingest(table, model, tally, source, progress, replace)
+    staging = Staging(table.session, table.uri, model, job, progress)
+    run = _Ingest(table, model, tally, staging, rules)
     start = time.perf_counter()
     stream = _once(posts, tally)
     while chunk := list(islice(stream, CHUNK_POSTS)):
-        with spark_errors(f"{source} could not be taken in; what was committed is stored"):
+        with spark_errors(f"{job} could not be taken in; what was committed is stored"):
             run.chunk(chunk)
     run.staging.clear()
     done = tally.report(table, model.name, start)
@@ -85,10 +87,10 @@ def _once(posts: Iterable[Post | Reject], tally: Tally) -> Iterator[Post]:
         try:
             post = checked(each)
         except InputError as error:
-            tally.reject(Reject(each.source, clean(each.post_id), "bad-id", str(error)))
+            tally.reject(Reject(each.read_from, clean(each.post_id), "bad-id", str(error)))
             continue
         if post.post_id in seen:
-            tally.reject(Reject(post.source, post.post_id, "duplicate-id", "it came before"))
+            tally.reject(Reject(post.read_from, post.post_id, "duplicate-id", "it came before"))
         else:
             seen.add(post.post_id)
             tally.placeholders += post.placeholders
@@ -110,16 +112,15 @@ class _Ingest:
         table: PostsTable,
         model: ClipModel,
         tally: Tally,
-        source: str,
-        progress: Progress,
-        replace: bool,
+        staging: Staging,
+        rules: over.Rules,
     ) -> None:
         self.spark = table.session
-        self.replace = replace
+        self.rules = rules
         self.table = table
         self.model = model
         self.tally = tally
-        self.staging = Staging(self.spark, table.uri, model, source, progress)
+        self.staging = staging
         self._embedding_s = 0.0
 
     @property
@@ -150,7 +151,7 @@ class _Ingest:
         for post in posts:
             for path in post.photos:
                 if path in bad:
-                    where = path if post.source in ("", path) else f"{post.source}: {path}"
+                    where = path if post.read_from in ("", path) else f"{post.read_from}: {path}"
                     self.tally.reject(Reject(where, post.post_id, *bad[path]), post=False)
         return {path: file.sha for path, file in files.items() if path not in bad}
 
@@ -159,9 +160,9 @@ class _Ingest:
     ) -> _Changed | None:
         """The row to write for a post; None where there is none, which is counted and said."""
         own = list(dict.fromkeys(shas[path] for path in post.photos if path in shas))
-        clash = None if old is None or self.replace else over.clash(old, post, own)
+        clash = None if old is None else over.clash(old, post, own, self.rules)
         if clash is not None:
-            self.tally.reject(Reject(post.source, post.post_id, "id-taken", clash))
+            self.tally.reject(Reject(post.read_from, post.post_id, "id-taken", clash))
             return None
         if old is not None:
             post, own = over.written(old, post, own)
@@ -174,7 +175,7 @@ class _Ingest:
             self.tally.rejected += 1
         else:
             detail = "neither a photo nor words"
-            self.tally.reject(Reject(post.source, post.post_id, "nothing-to-find", detail))
+            self.tally.reject(Reject(post.read_from, post.post_id, "nothing-to-find", detail))
         return None
 
     def _worded(self, changed: list[_Changed]) -> list[_Changed]:
@@ -184,20 +185,8 @@ class _Ingest:
         failed = self._embed("texts", items, known=set())
         for post, _ in changed:
             if (why := failed.get(_text_key(post.text))) is not None:
-                self.tally.reject(Reject(post.source, post.post_id, *why))
+                self.tally.reject(Reject(post.read_from, post.post_id, *why))
         return [each for each in changed if _text_key(each[0].text) not in failed]
-
-    def _clash(self, post: Post, shas: list[str], old: dict[str, Any] | None) -> Reject | None:
-        """Why the post does not replace the one of its id; None where it may."""
-        if old is None or self.replace:
-            return None
-        if old["kind"] != post.kind:
-            detail = f"the table has a {old['kind']} post of this id; with --replace it goes"
-        elif shas and old["shas"] and not set(shas) & set(old["shas"]):
-            detail = "the table has other photos of this id; with --replace they go"
-        else:
-            return None
-        return Reject(post.source, post.post_id, "id-taken", detail)
 
     # -- the tasks ---------------------------------------------------------------------------
 
@@ -253,7 +242,7 @@ class _Ingest:
             return {}
         wanted = self.spark.createDataFrame(pa.table({"post_id": ids}))
         frame = self.table.frame().join(F.broadcast(wanted), "post_id")
-        rows = frame.select(*METADATA, F.col("photos.sha256").alias("shas")).collect()
+        rows = frame.select(*METADATA, "source", F.col("photos.sha256").alias("shas")).collect()
         return {row["post_id"]: row.asDict() for row in rows}
 
     def _merge(self, changed: list[_Changed]) -> None:
@@ -275,7 +264,7 @@ class _Ingest:
         vectors = self._vectors({sha for _, shas in changed for sha in shas})
         whole = assemble(posts, vectors, self.model.name).persist()
         try:
-            self.table.upsert(whole)
+            self.table.upsert(whole, self.rules.source)
         finally:
             whole.unpersist()
 
@@ -297,8 +286,8 @@ class _Ingest:
 def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     """Rows of the table: posts with the vectors of their keys.
 
-    posts: METADATA, updated_at, keys, text_key. vectors: key, uri, vector, each key once. The write
-    fails, naming the post, where a vector is missing.
+    posts: METADATA, updated_at, keys, text_key, and ADDED or not. vectors: key, uri, vector, each
+    key once. The write fails, naming the post, where a vector is missing.
     """
     each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))
     photo = F.struct("pos", "uri", F.substring_index("key", ":", -1).alias("sha256"), "vector")
@@ -325,7 +314,7 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
         whole.withColumn("post_id", checked)
         .withColumn("photos", F.expr(bare))
         .withColumn("model", F.lit(model))
-        .select(*COLUMNS)
+        .select(*(name for name in COLUMNS if name not in ADDED or name in posts.columns))
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from matching_spark.domain.schema import COLUMNS, METADATA
+from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest.pipeline import assemble
@@ -122,6 +122,8 @@ class _Reembed:
 
     def write(self) -> None:
         """Bring the branch to what the table is now, with the new vectors."""
+        with self.table.writing():
+            self.table.bring_up()
         refs = {row["name"] for row in self.spark.table(f"{self.table.name}.refs").collect()}
         if self.ref not in refs:
             self._commit(f"ALTER TABLE {self.table.name} CREATE BRANCH {self.ref}")
@@ -176,6 +178,7 @@ class _Reembed:
             .select(
                 *METADATA,
                 "updated_at",
+                *ADDED,
                 "photos",
                 "words",
                 F.expr("transform(photos, p -> concat('photo:', p.sha256)) AS keys"),

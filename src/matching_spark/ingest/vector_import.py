@@ -21,8 +21,8 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.domain.posts import KINDS, Kind, Reject
-from matching_spark.domain.schema import COLUMNS, METADATA
+from matching_spark.domain.posts import Kind, Reject
+from matching_spark.domain.schema import FIRST, METADATA
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Report, Tally
@@ -44,6 +44,7 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.posts_table import PostsTable
 
+OWN = over.Rules()
 ROWS_AT_ONCE = 4096  # read and checked together: 16 MB as float64 of 512 dimensions
 STAGED_BYTES = 64 << 20  # a staged file: what a task holds
 
@@ -55,13 +56,14 @@ def ingest_vectors(
     kind: Kind | None,
     hadoop: Hadoop,
     progress: Progress = SILENT,
-    replace: bool = False,
+    own: over.Rules = OWN,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
 
-    A row that cannot be taken is rejected with its reason, one of another kind than the post that
-    the table has too, unless `replace`. Columns that the source does not have stay as they are.
-    Raises InputError when it has no such columns, ModelError when its model is not the table's.
+    A row that cannot be taken is rejected with its reason, one too of another kind or source than
+    the post that the table has, unless `own.replace`. Columns that the source does not have stay as
+    they are. Raises InputError when it has no such columns, ModelError when its model is not the
+    table's.
     """
     start = time.perf_counter()
     tasks = tasks_of(source)
@@ -95,13 +97,13 @@ def ingest_vectors(
                 if table.snapshot is not None:
                     first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
                     there = table.frame().where(F.col("post_id").between(first, last))
-                    if not replace:
-                        rows = _of_its_kind(rows, there, source, tally)
+                    if not own.replace:
+                        rows = _of_its_own(rows, there, source, own.source, tally)
                     given = frozenset[str]().union(*(each.given for each in done))
                     rows = _over(rows, there, over.kept(given))
                     rows = _without_same(rows, there, storage.join(folder, "changed"), tally)
                 if tally.accepted:
-                    table.upsert(rows)
+                    table.upsert(rows, own.source)
     finally:
         storage.remove(folder)
     return tally.report(table, model, start)
@@ -117,7 +119,7 @@ def _each_once(rows: DataFrame, source: str, tally: Tally) -> DataFrame:
     numbered = several.withColumn("n", F.row_number().over(order))
     _rejected(numbered.where("n > 1"), source, tally, "duplicate-id", "it came before")
     once = rows.join(doubled, "post_id", "left_anti")
-    return once.unionByName(numbered.where("n = 1").drop("n")).select(*COLUMNS)
+    return once.unionByName(numbered.where("n = 1").drop("n")).select(*FIRST)
 
 
 def _rejected(rows: DataFrame, source: str, tally: Tally, reason: str, detail: str) -> None:
@@ -128,16 +130,25 @@ def _rejected(rows: DataFrame, source: str, tally: Tally, reason: str, detail: s
     tally.accepted -= count
 
 
-def _of_its_kind(rows: DataFrame, there: DataFrame, source: str, tally: Tally) -> DataFrame:
-    """The rows without those that the table has as the other kind, which are rejected."""
-    kinds = there.select("post_id", F.col("kind").alias("was"))
-    other = rows.join(kinds, "post_id").where("kind != was")
-    if other.isEmpty():
+def _of_its_own(
+    rows: DataFrame, there: DataFrame, source: str, name: str, tally: Tally
+) -> DataFrame:
+    """The rows without those that the table has from another source, or as the other kind."""
+    had = there.select("post_id", F.col("kind").alias("was"), F.col("source").alias("had_from"))
+    foreign = F.col("had_from") != name  # NULL, of a table of version 1, is none
+    others = rows.join(had, "post_id").where(foreign | F.expr("kind != was"))
+    groups = others.groupBy("had_from", "was", foreign.alias("foreign")).count().collect()
+    if not groups:
         return rows
-    for was in KINDS:
-        detail = over.OTHER_KIND.format(was)
-        _rejected(other.where(F.col("was") == was), source, tally, "id-taken", detail)
-    return rows.join(other.select("post_id"), "post_id", "left_anti").select(*COLUMNS)
+    for group in groups:
+        same = F.col("had_from").eqNullSafe(group["had_from"]) & (F.col("was") == group["was"])
+        detail = (
+            over.OTHER_SOURCE.format(group["had_from"])
+            if group["foreign"]
+            else over.OTHER_KIND.format(group["was"])
+        )
+        _rejected(others.where(same), source, tally, "id-taken", detail)
+    return rows.join(others.select("post_id"), "post_id", "left_anti").select(*FIRST)
 
 
 def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
@@ -147,7 +158,7 @@ def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
     old = there.select("post_id", *(F.col(name).alias(f"old_{name}") for name in kept))
     both = rows.join(old, "post_id", "left")
     return both.select(
-        *(F.coalesce(f"old_{c}", c).alias(c) if c in kept else F.col(c) for c in COLUMNS)
+        *(F.coalesce(f"old_{c}", c).alias(c) if c in kept else F.col(c) for c in FIRST)
     )
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Kind
+from matching_spark.domain.posts import DESK, Kind
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import UsageError
+from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
-from matching_spark.operations.portal import API, Days, Portal
+from matching_spark.operations.portal import API, PORTAL, Days, Portal
 from matching_spark.operations.warehouse import made, spark_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import detect_format, read_posts
@@ -26,12 +27,14 @@ class Source:
     """What is taken in. place: a folder of photos, a file, or `api`, the portal's.
 
     kind: of posts that do not say. format: one of sources.FORMATS; None: by what the place is.
+    name: who gives the posts their ids, where several share a table; None: PORTAL or DESK.
     since, until: of the portal's API alone, both inclusive; None: the week up to today in Seoul.
     """
 
     place: str
     kind: Kind | None = None
     format: str | None = None
+    name: str | None = None
     since: dt.date | None = None
     until: dt.date | None = None
 
@@ -59,17 +62,19 @@ def ingest(
         raise UsageError("days are asked of the portal's API only", argument="since")
     days = Days.of(source.since, source.until) if with_days else None
     seen = Seen()
+    rules = Rules(source.name or (PORTAL if format == "lost112" else DESK), replace)
     portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
     if format == "parquet":
         with spark_of(settings, progress, spark) as session:
             uri, hadoop = settings.table, settings.hadoop
-            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, replace)
+            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
     else:
         posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
         with spark_of(settings, progress, spark) as session:
             clip = ClipModel.of(settings.model)
             table = made(settings, clip, session)
-            report = ingest_posts(posts, table, clip, progress, absolute(place), replace)
+            job = absolute(place)
+            report = ingest_posts(posts, table, clip, progress, job, rules)
             if portal is not None:
                 report = portal.finish(table, report, progress)
     for word, count in seen.unknown.most_common():

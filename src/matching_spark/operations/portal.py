@@ -19,6 +19,7 @@ from matching_spark.storage import absolute
 from matching_spark.table.posts_table import PostsTable
 
 API = "api"
+PORTAL = "lost112"  # the source of its posts
 WEEK = dt.timedelta(days=7)  # what is registered late is still taken in by a nightly run
 
 
@@ -79,6 +80,7 @@ class Portal:
         rows = (
             table.frame()
             .where(F.col("status") == "open")
+            .where(F.coalesce("source", F.lit(PORTAL)) == PORTAL)  # NULL: of version 1
             .where(F.substring("post_id", 1, 1).isin(prefixes))
             .where(F.col("happened_on").between(days.first, days.last))
             .select("post_id")

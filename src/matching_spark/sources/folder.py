@@ -50,7 +50,7 @@ def read_folder(folder: str, kind: Kind) -> Iterator[Post | Reject]:
             continue
         post_id = clean(_decoded(name))
         if PurePosixPath(name).suffix.lower() in ENDINGS:
-            yield Post(post_id, kind, photos=(path,), source=path)
+            yield Post(post_id, kind, photos=(path,), read_from=path)
         elif storage.is_dir(path):
             detail = "a link to a folder is not followed: ingest that folder itself"
             yield Reject(path, post_id, "linked-folder", detail)

@@ -159,7 +159,7 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
         kept_phone=_public(item.get("tel", "")),
         photos=(image,) if image and not blank else (),
         placeholders=int(blank),
-        source=where,
+        read_from=where,
     )
     if not post.photos and not post.text:
         return Reject(where, key, "nothing-to-find", "neither a photo nor words")

@@ -52,7 +52,9 @@ def with_photos(
         if whole.photos or whole.text:
             yield whole
         else:
-            yield Reject(post.source, post.post_id, "nothing-to-find", "neither a photo nor words")
+            yield Reject(
+                post.read_from, post.post_id, "nothing-to-find", "neither a photo nor words"
+            )
 
 
 def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> bytes:

@@ -193,7 +193,7 @@ def _read(
             status=word("status", status_of, STATUSES) or "open",
             photos=photos,
             placeholders=placeholders,
-            source=where,
+            read_from=where,
             given=frozenset(row),
             **{name: _text(name, row.get(name), seen) for name in TEXTS},
         )

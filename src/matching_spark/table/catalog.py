@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.domain.schema import COLUMNS
+from matching_spark.domain.schema import ADDED, COLUMNS
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import spark_errors
-from matching_spark.spark.jvm import jvm
+from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.writer_lock import writing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FORMAT_VERSION = 1  # of our own use of the table; a newer one is refused
+FORMAT_VERSION = 2  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
+ADDED_AT = "added-at"  # the number of version 2's first column in a table that was of version 1
 
 
 def quoted(text: str) -> str:
@@ -82,3 +83,25 @@ def create(uri: str, spark: "SparkSession", model: str, dimension: int, hadoop: 
             f"CREATE TABLE IF NOT EXISTS {catalog}.posts ({columns}) USING iceberg "
             f"PARTITIONED BY (kind, category) TBLPROPERTIES ({listed})"
         )
+
+
+def add_columns(spark: "SparkSession", name: str) -> None:
+    """Make a table of version 1 one of version 2, in one commit. name: the table's in Spark SQL.
+
+    Who holds the warehouse's lock calls it, at a table that has just been read.
+    """
+    java = jvm(spark)
+    iceberg, of_spark = java.org.apache.iceberg, java.org.apache.spark.sql.types.DataType
+    with spark_errors(f"{name} could not be brought to format {FORMAT_VERSION}"):
+        table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
+        change = table.newTransaction()
+        columns = change.updateSchema()
+        for column, kind in ADDED.items():
+            kind_of_it = iceberg.spark.SparkSchemaUtil.convert(of_spark.fromDDL(kind))
+            columns.addColumn(column, kind_of_it)
+        columns.commit()
+        properties = change.updateProperties()
+        properties.set(PROPERTY + "format-version", str(FORMAT_VERSION))
+        properties.set(PROPERTY + ADDED_AT, str(table.operations().current().lastColumnId() + 1))
+        properties.commit()
+        change.commitTransaction()

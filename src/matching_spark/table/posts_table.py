@@ -13,18 +13,27 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
-from matching_spark.domain.posts import STATUSES, Filters, Status, check
-from matching_spark.domain.schema import COLUMNS
+from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check
+from matching_spark.domain.schema import ADDED, COLUMNS
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import Java
-from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY, create, quoted, register
+from matching_spark.table.catalog import (
+    FORMAT_VERSION,
+    PROPERTY,
+    add_columns,
+    create,
+    quoted,
+    register,
+)
 from matching_spark.table.commits import retry, swap
 from matching_spark.table.metadata import current_metadata, made_at, version
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.writer_lock import writing
+
+GROWN = "coalesce({}sequence, 0) + 1"  # of a post that changes; of version 1 it has none
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -61,12 +70,6 @@ class PostsTable:
             raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
         # In the spelling of the metadata, which every file's name begins with: `uri` may be a link.
         state = TableState(storage.parent(made_at(metadata)), metadata)
-        written = int(state.stated("format-version"))
-        if written > FORMAT_VERSION:
-            raise StorageError(
-                f"{uri} was written by a newer matching-spark (format {written}, this one knows "
-                f"{FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
-            )
         state.check_layout()
         return cls(state, spark, hadoop)
 
@@ -200,10 +203,18 @@ class PostsTable:
         Raises StorageError when the snapshot has expired: `refresh` first.
         """
         at = snapshot or self.snapshot
-        if at is None:
-            return self.session.table(self.name)
         with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
-            return self.session.read.option("versionAsOf", at).table(self.name)
+            reader = self.session.read
+            if at is not None:
+                reader = reader.option("versionAsOf", at)
+            frame = reader.table(self.name)
+        lacking = ADDED.keys() - set(frame.columns)  # a snapshot of version 1
+        if not lacking:
+            return frame
+        from pyspark.sql import functions as F  # half a second for those who read only
+
+        nulls = {name: F.lit(None).cast(ADDED[name]) for name in lacking}
+        return frame.withColumns(nulls).select(*COLUMNS)
 
     def set_cells(self, uri: str) -> None:
         """Make a file of centroids the current one; shards are sorted anew when next cached."""
@@ -213,10 +224,12 @@ class PostsTable:
 
     # -- writing -----------------------------------------------------------------------------
 
-    def upsert(self, posts: "DataFrame") -> None:
-        """Take in posts (the table's columns), each id once; when this returns they are stored.
+    def upsert(self, posts: "DataFrame", source: str = DESK) -> None:
+        """Take in posts (schema.FIRST) of a source, each id once; when this returns they are
+        stored.
 
-        A post that was closed stays closed when the one that comes calls it open.
+        A post that was closed stays closed when the one that comes calls it open, and keeps its
+        identifiers where none come.
         """
         from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -224,12 +237,17 @@ class PostsTable:
             first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
         if first is None:
             return
+        added = {"source": source, "identifiers": None, "sequence": 1}
+        posts = posts.withColumns({n: F.lit(v).cast(ADDED[n]) for n, v in added.items()})
+        posts = posts.select(*COLUMNS)
         view = f"incoming_{uuid.uuid4().hex}"
         posts.createOrReplaceTempView(view)
         values = ", ".join(f"s.{c}" for c in COLUMNS)
         new = {c: f"s.{c}" for c in COLUMNS}
         # Here, where no other writer can come between: it may be closed while this one is embedded.
         new["status"] = "CASE WHEN s.status = 'open' THEN t.status ELSE s.status END"
+        new["identifiers"] = "coalesce(s.identifiers, t.identifiers)"
+        new["sequence"] = GROWN.format("t.")
         # The literal range is both conflict filter and file pruning: without it, writers of
         # different ids refuse each other.
         merge = (
@@ -273,11 +291,23 @@ class PostsTable:
             listed = ", ".join(f":id{i}" for i in range(len(changing)))
             args = {f"id{i}": post_id for i, post_id in enumerate(changing)} | {"status": status}
             update = (
-                f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp() "
+                f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp(), "
+                f"sequence = {GROWN.format('')} "
                 f"WHERE post_id IN ({listed})"
             )
             self._commit(lambda: self.session.sql(update, args=args))
         return len(changing)
+
+    def bring_up(self) -> None:
+        """See what was written since, and give a table of version 1 the columns of this one.
+
+        Within `writing`. It is one commit of metadata: no file is written anew.
+        """
+        self.refresh()
+        if int(self.state.stated("format-version")) == FORMAT_VERSION:
+            return
+        add_columns(self.session, self.name)
+        self.refresh()
 
     def _commit(self, write: Callable[[], object]) -> None:
         """Run a write of posts of this table's model, again where another writer overtook it."""
@@ -285,7 +315,7 @@ class PostsTable:
 
         def step() -> None:
             with self.writing():
-                self.refresh()
+                self.bring_up()
                 if self.model != model:
                     raise ModelError(
                         f"{self.uri} has changed from {model} to {self.model} meanwhile; run it "

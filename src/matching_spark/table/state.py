@@ -18,12 +18,12 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.domain.posts import Filters
-from matching_spark.domain.schema import COLUMNS
+from matching_spark.domain.schema import ADDED, FIRST
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
 from matching_spark.shards.space import VectorSpace
-from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.metadata import UNREADABLE
 
 
@@ -123,13 +123,25 @@ class TableState:
         return Snapshot(at, tuple(sorted(files, key=lambda f: f.uri)), self.space)
 
     def check_layout(self) -> None:
-        """Raise StorageError where another engine changed what reading and writing rest on.
+        """Raise StorageError where a newer version wrote it, or another engine changed what
+        reading and writing rest on.
 
         Iceberg knows a column by its number, a data file by its name: of one that was dropped and
         added again, or renamed, the files would give the values of before.
         """
+        written = int(self.stated("format-version"))
+        if written > FORMAT_VERSION:
+            raise StorageError(
+                f"{self.uri} was written by a newer matching-spark (format {written}, this one "
+                f"knows {FORMAT_VERSION}); upgrade with `pip install -U matching-spark`"
+            )
         numbers = {f.name: f.field_id for f in self.metadata.schema().fields}
-        changed = [name for i, name in enumerate(COLUMNS, 1) if numbers.get(name) != i]
+        ours: dict[str, int | None] = {name: i for i, name in enumerate(FIRST, 1)}
+        if written == 1:
+            ours |= dict.fromkeys(ADDED)  # not there: another engine's would be in the way
+        else:
+            ours |= dict(zip(ADDED, self._added_ids(), strict=True))
+        changed = [name for name, number in ours.items() if numbers.get(name) != number]
         if changed:
             raise StorageError(
                 f"{self.uri} had columns changed by another engine ({', '.join(changed)} dropped, "
@@ -144,10 +156,17 @@ class TableState:
                 "write.format.default to parquet"
             )
 
+    def _added_ids(self) -> tuple[int, int, int]:
+        """The numbers of version 2's columns; a list takes one more, for its elements."""
+        brought = self.metadata.properties.get(PROPERTY + ADDED_AT)
+        if brought is None:
+            return len(FIRST) + 1, len(FIRST) + 2, len(FIRST) + 3  # what lies in lists comes after
+        return int(brought), int(brought) + 1, int(brought) + 3
+
     def _parted(self, spec: PartitionSpec, what: str) -> tuple[int, int]:
         """Where kind and category stand in a spec's values."""
         at = {f.source_id: i for i, f in enumerate(spec.fields) if str(f.transform) == "identity"}
-        kind, category = (list(COLUMNS).index(name) + 1 for name in ("kind", "category"))
+        kind, category = (list(FIRST).index(name) + 1 for name in ("kind", "category"))
         if not {kind, category} <= at.keys():
             raise StorageError(
                 f"{what} not partitioned by kind and category, but by "
