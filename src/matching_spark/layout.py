@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 PHOTOS, CELLS, STAGING = "photos", "cells", "staging"
+FETCHED, REJECTS = "fetched", "rejects"  # photos from the portal, by address; lists of rejects
 _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
 IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 KEPT_PHOTO = re.compile(_KEPT)

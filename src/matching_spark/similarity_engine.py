@@ -5,10 +5,10 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from matching_spark.domain.posts import Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.errors import InputError, ModelError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.store import find
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RunnerName = Literal["spark", "memory"]
+Result = TypeVar("Result")
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
@@ -172,7 +173,7 @@ class SimilarityEngine:
         Raises as `search` does.
         """
         start = time.perf_counter()
-        asked = [self._asked(query, snapshot) for query in queries]
+        asked = self._standing(lambda: [self._asked(query, snapshot) for query in queries])
         own = [i for i, each in enumerate(asked) if each is None]
         for i, (image, text) in zip(own, self._embed([queries[i] for i in own]), strict=True):
             item = QueryItem(image, text, queries[i].facts)
@@ -270,6 +271,9 @@ class SimilarityEngine:
 
         What is read is one snapshot, and the one that is named in the outcome, whoever writes.
         """
+        return self._standing(lambda: self._ran(request, snapshot))
+
+    def _ran(self, request: Request, snapshot: str | None) -> SearchOutcome:
         start = time.perf_counter()
         state = self.table.plan(request.where, snapshot)
         if request.nprobe is not None and state.space.centroids() is None:
@@ -286,6 +290,19 @@ class SimilarityEngine:
             (planned - start) * 1000,
             (done - planned) * 1000,
         )
+
+    def _standing(self, attempt: Callable[[], Result]) -> Result:
+        """The attempt, again on the table as it is now where what it read has ended: an erase ends
+        every earlier snapshot at once."""
+        while True:
+            read = self.table.snapshot
+            try:
+                return attempt()
+            except StorageError:
+                self.table.refresh()
+                there = {str(each.snapshot_id) for each in self.table.metadata.snapshots()}
+                if read is None or read in there:
+                    raise
 
     def _scan(self, state: Snapshot, request: Request) -> TaskOutcome:
         if not state.files or not request.queries:

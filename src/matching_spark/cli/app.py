@@ -51,6 +51,10 @@ COMMANDS = {
         "posts",
         "Close posts as withdrawn.",
     ),
+    "erase": (
+        "posts",
+        "Erase posts and all that hangs on them; undo and history of the table end there.",
+    ),
     "duplicates": (
         "posts",
         "Open posts with a near-identical photo, the same place and day; they are never merged.",

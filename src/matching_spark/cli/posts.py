@@ -1,6 +1,7 @@
 """matching-spark ingest, decide, close, withdraw, duplicates: what people bring, and say of it."""
 
 import getpass
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,6 +136,41 @@ def withdraw(
     """Close posts as withdrawn."""
     run = common.begin()
     _emit(run, operations.posts.close(run.settings, [*map(clean, post_ids)], "withdrawn"))
+
+
+@on_a_table
+def erase(
+    common: Common,
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    proof: Annotated[
+        bool, typer.Option("--proof", help="Read every file afterwards, and say what was read.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erase posts and all that hangs on them; undo and history of the table end there."""
+    run = common.begin()
+    ids = [*map(clean, post_ids)]
+    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+        typer.confirm(
+            f"erase {', '.join(ids)} from {run.settings.table}? What was written before can then "
+            "be undone no more",
+            abort=True,
+            err=True,
+        )
+    with terminal() as progress:
+        done = operations.posts.erase(run.settings, ids, proof, progress)
+    view = Table("posts", "rows", "photos", "snapshots ended", title=done.table)
+    view.add_row(
+        f"{len(done.posts):,}",
+        ", ".join(f"{name} {n:,}" for name, n in done.rows.items()),
+        f"{done.photos:,}" + (f", {done.shared_photos:,} shared stay" * bool(done.shared_photos)),
+        f"{done.snapshots:,}",
+    )
+    view.title_justify = view.caption_justify = "left"
+    if done.proof is not None:
+        files = ", ".join(f"{n:,} {kind}" for kind, n in sorted(done.proof.files.items()))
+        view.caption = f"no trace in {files} ({done.proof.bytes >> 20:,} MB)"
+    run.emit(done.to_dict(), view)
 
 
 def _emit(run: Run, done: "Closed") -> None:

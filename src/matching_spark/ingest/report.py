@@ -8,6 +8,7 @@ from typing import Any
 
 from matching_spark import storage
 from matching_spark.domain.posts import Reject
+from matching_spark.layout import REJECTS
 from matching_spark.table.posts_table import PostsTable
 
 
@@ -88,4 +89,4 @@ def write_rejects(report: Report, path: str) -> Report:
 
 def default_rejects(table_uri: str, source: str) -> str:
     """Beside the table, named after the source."""
-    return storage.join(table_uri, "rejects", Path(source).stem + ".jsonl")
+    return storage.join(table_uri, REJECTS, Path(source).stem + ".jsonl")

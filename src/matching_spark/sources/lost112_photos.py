@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 from matching_spark import http_client, storage
 from matching_spark.config import Lost112 as Lost112Settings
 from matching_spark.domain.posts import Post, Reject
-from matching_spark.embed.photos import check_photo
+from matching_spark.embed.photos import check_photo, encode_photo, open_photo
 from matching_spark.errors import PhotoError, RemoteError
+from matching_spark.layout import FETCHED
 
 if TYPE_CHECKING:
     import httpx
 
 log = logging.getLogger(__name__)
-FOLDER = "fetched"
 PORTS = {"http": 80, "https": 443}
 
 
@@ -40,10 +40,12 @@ def with_photos(
                 had.append(address)
                 continue
             name = hashlib.sha256(address.encode()).hexdigest()
-            place = storage.join(warehouse, FOLDER, name[:2], name)
+            place = storage.join(warehouse, FETCHED, name[:2], name)
             if not storage.exists(place):
                 try:
-                    storage.write_bytes(place, _fetch(client, address, settings))
+                    # As it is kept: without what the camera wrote of its place and owner.
+                    image = open_photo(_fetch(client, address, settings))
+                    storage.write_bytes(place, encode_photo(image))
                 except (RemoteError, PhotoError) as error:
                     yield Reject(address, post.post_id, "photo-not-fetched", str(error))
                     continue

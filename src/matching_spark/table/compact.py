@@ -7,8 +7,7 @@ long after it ceased to be the current one, not after it was written.
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,9 +25,12 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.catalog import quoted
-from matching_spark.table.commits import Overtaken, retry
 from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
 from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.procedures import Procedures
+
+if TYPE_CHECKING:
+    pass
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -125,7 +127,7 @@ class _Compact:
         self.spark = table.session
         self.counts: Counter[str] = Counter()  # of Compacted
         self.progress = progress
-        self.catalog = table.name.rpartition(".")[0]
+        self.run = Procedures(table)
         self.keep = table.hadoop.snapshot_keep
 
     def all(self) -> None:
@@ -136,28 +138,17 @@ class _Compact:
         self.progress.say("rewriting small files and folding deletes in ...")
         self._rewrite("posts")
         self.progress.say(f"expiring snapshots older than {self.keep} ...")
-        self._again(self._expire, "posts")
+        self.run.again(self._expire, "posts")
         for name in tables(self.table.uri):  # matches, decisions and what else is kept
             if name != "posts":
                 self._rewrite(name)
-                self._again(self._expire, name)
+                self.run.again(self._expire, name)
         self.progress.say("removing photos that no post names ...")
         self._photos()
         self._staging()
         self.table.refresh()
         files, deletes = _files(self.table)
         self.counts.update(files_after=len(files), delete_files_after=len(deletes))
-
-    def _again(self, step: Callable[..., None], *arguments: str) -> None:
-        """Run a step, and again while writers overtake it: every step may run more than once."""
-        retry(lambda: step(*arguments), self.table.hadoop)
-
-    @contextmanager
-    def _writing(self, name: str) -> Iterator[None]:
-        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now."""
-        with self.table.writing():
-            current_metadata(self.table.uri, name)
-            yield
 
     def _target(self) -> None:
         """Let writers write files of the size that the settings name from now on."""
@@ -170,30 +161,13 @@ class _Compact:
 
     def _rewrite(self, name: str) -> None:
         for part in _parts(self.table) if name == "posts" else [""]:
-            self._again(self._rewrite_part, name, part)
+            self.run.again(self.run.rewrite, name, part, self._rewritten)
         if name == "posts" and self.counts["delete_files_before"]:
-            # What rows are left in delete files name data files that are gone.
-            self._again(self._rewrite_deletes, name)
+            self.run.again(self.run.rewrite_deletes, name)
 
-    def _rewrite_deletes(self, name: str) -> None:
-        self._call("rewrite_position_delete_files", name, {"rewrite-all": "true"})
-
-    def _rewrite_part(self, name: str, where: str) -> None:
-        options = {
-            "target-file-size-bytes": str(self.table.hadoop.target_file_bytes),
-            "min-input-files": "2",
-            "delete-file-threshold": "1",
-            # Each commit that a writer does not overtake stays, and a killed compact keeps it.
-            "partial-progress.enabled": "true",
-        }
-        done = self._call("rewrite_data_files", name, options, where)
+    def _rewritten(self, done: "Row") -> None:
         self.counts["rewritten_files"] += done["rewritten_data_files_count"]
         self.counts["rewritten_bytes"] += done["rewritten_bytes_count"]
-        if done["failed_data_files_count"]:
-            raise Overtaken(
-                f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
-                "rewritten, writers overtook each try; run compact again when they rest"
-            )
 
     def _expire(self, name: str) -> None:
         from pyspark.sql import functions as F  # half a second for those who read only
@@ -204,20 +178,13 @@ class _Compact:
             ids = _expiring(table, self.keep)
         else:
             at = F.expr("unix_millis(made_current_at) / 1000")
-            history = self.spark.table(f"{self.catalog}.{name}.history").orderBy("made_current_at")
+            history = self.spark.table(f"{self.run.catalog}.{name}.history")
+            history = history.orderBy("made_current_at")
             ended = _ended([tuple(row) for row in history.select(at, "snapshot_id").collect()])
             cutoff = time.time() - self.keep.total_seconds()
             ids = {snapshot for snapshot, end in ended.items() if end < cutoff}
-        if ids:
-            listed = ", ".join(f"{i}L" for i in sorted(ids))
-            with self._writing(name):
-                self.spark.sql(
-                    f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
-                    # All of these and no others: Iceberg counts a snapshot's age from its writing.
-                    f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
-                    f"snapshot_ids => ARRAY({listed}))"
-                ).collect()
-            self.counts["expired_snapshots"] += len(ids)
+        self.run.expire(name, ids)
+        self.counts["expired_snapshots"] += len(ids)
         current = current_metadata(self.table.uri, name)
         age = max(self.keep.total_seconds(), ORPHAN_S) + 60
         before_s = time.time() - age
@@ -226,7 +193,7 @@ class _Compact:
         before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
         _check_own(self.table.uri, name)
         removed = self.spark.sql(
-            f"CALL {self.catalog}.system.remove_orphan_files(table => '{name}', "
+            f"CALL {self.run.catalog}.system.remove_orphan_files(table => '{name}', "
             # As it was opened, and as a URI: a bare path would be on HADOOP_CONF_DIR's HDFS.
             f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
@@ -271,20 +238,6 @@ class _Compact:
             left = storage.join(folder, name)
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
-
-    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> "Row":
-        listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
-        which = f", where => {quoted(where)}" if where else ""
-        statement = (
-            f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
-            f"options => map({listed}){which})"
-        )
-        with self._writing(name):
-            try:
-                return self.spark.sql(statement).collect()[0]
-            except Exception as error:
-                whole = f"{self.table.uri}/{name}"
-                raise StorageError(f"{whole}: {procedure} failed: {error}") from error
 
 
 def _parts(table: PostsTable) -> list[str]:

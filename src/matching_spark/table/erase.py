@@ -1,0 +1,358 @@
+"""Erase: posts gone with everything that hangs on them, out of every snapshot, at once.
+
+Each step may run twice. The posts' own rows go last: until then a run that was cut off is simply
+run again and finds all that it needs to know.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.manifest import DataFileContent
+
+from matching_spark import storage
+from matching_spark.domain.posts import Post
+from matching_spark.errors import InputError, MatchingError, StorageError
+from matching_spark.layout import FETCHED, REJECTS, STAGING, kept_photo
+from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.shard import read_columns
+from matching_spark.spark.failures import spark_errors
+from matching_spark.table.catalog import quoted
+from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
+from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.procedures import Procedures
+from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import StaticTable
+    from pyspark.sql import DataFrame
+
+TOLD = ("title", "description", "place", "kept_at", "kept_phone", "source_url")
+IDS = ("post_id", "lost_id", "found_id")
+AT_ONCE = 500  # ids in one condition
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erase removed. rows: of each table; photos are files, kept and fetched ones."""
+
+    table: str
+    posts: tuple[str, ...]
+    rows: dict[str, int]
+    photos: int
+    shared_photos: int  # stay: another post has them too
+    staged: int
+    rejects: int
+    snapshots: int
+    orphans: int
+    data_files: tuple[str, ...] = ()  # that held the posts and are no more
+    proof: Looked | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """All that any snapshot still has of the posts."""
+
+    photos: frozenset[str] = frozenset()  # sha256
+    texts: frozenset[str] = frozenset()  # what stands in a column
+    keys: frozenset[str] = field(default_factory=frozenset)  # of what may be staged
+
+
+def erase(
+    table: PostsTable, post_ids: Iterable[str], progress: Progress = SILENT
+) -> tuple[Erased, Subject]:
+    """Remove posts, their vectors, photos, pairs, decisions, alerts, staged rows and rejects, and
+    end every earlier snapshot: `undo` and what could be asked of the past end here.
+
+    Returns what was removed, and what `traces.look` can prove to be gone. Raises InputError naming
+    ids that nothing has, StorageError saying what is left; then it is run again.
+    """
+    ids = frozenset(post_ids)
+    run = _Erase(table, ids, progress)
+    run.look()
+    steps: dict[str, Callable[[], None]] = {
+        "pairs, decisions and alerts": run.side_tables,
+        "rejects": run.rejects,
+        "staged vectors": run.staged,
+        "photos": run.photos,
+        "rows and earlier snapshots": run.posts,
+    }
+    left = list(steps)
+    try:
+        for name, step in steps.items():
+            progress.say(f"erasing {name} ...")
+            with spark_errors("Spark failed"):
+                step()
+            left.remove(name)
+    except MatchingError as error:
+        raise StorageError(
+            f"{table.uri}: {', '.join(sorted(ids))} not erased whole, left are {'; '.join(left)}: "
+            f"{error}; run it again"
+        ) from error
+    return run.report(), run.subject
+
+
+def subject(table: PostsTable, post_ids: Iterable[str]) -> Subject:
+    """What betrays the posts and no other: what `traces.look` looks for. Raises as `find` does."""
+    run = _Erase(table, frozenset(post_ids), SILENT)
+    run.look()
+    return run.subject
+
+
+def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
+    """Table -> its data files, of any snapshot, that have some of the ids. No JVM.
+
+    Raises InputError for ids that nothing has.
+    """
+    holding: dict[str, list[str]] = {}
+    known: set[str] = set()
+    for name in tables(uri):
+        metadata = _current(uri, name)
+        columns = [c for c in IDS if c in metadata.schema().column_names]
+        held = dict(_holding(metadata, columns, ids)) if columns else {}
+        holding[name] = sorted(held)
+        known = known.union(*held.values())
+    if missing := sorted(ids - known):
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {uri}")
+    return holding
+
+
+class _Erase:
+    def __init__(self, table: PostsTable, ids: frozenset[str], progress: Progress) -> None:
+        self.table = table
+        self.ids = ids
+        self.run = Procedures(table)
+        self.progress = progress
+        self.rows: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+
+    def report(self) -> Erased:
+        return Erased(
+            table=self.table.uri,
+            posts=tuple(sorted(self.ids)),
+            rows=dict(self.rows),
+            photos=self.counts["photos"],
+            shared_photos=self.counts["shared_photos"],
+            staged=self.counts["staged"],
+            rejects=self.counts["rejects"],
+            snapshots=self.counts["snapshots"],
+            orphans=self.counts["orphans"],
+            data_files=tuple(self.holding["posts"]),
+        )
+
+    def look(self) -> None:
+        """Find all that there is of the posts. Raises as `find` does."""
+        self.table.refresh()
+        self.holding = find(self.table.uri, self.ids)
+        self.all = _rows(self.holding["posts"], self.ids)
+        self.subject = self._subject()
+        self.counts["shared_photos"] = len(self.all.photos - self.subject.photos)
+
+    def _subject(self) -> Subject:
+        """What of the posts stands in no other post of the table as it is now."""
+        words = {begins(text) for text in self.all.texts}
+        tokens = sorted(
+            {w for w in words if len(w) >= LEAST_WORD}
+            | {i for i in self.ids if len(i) >= LEAST_ID}
+            | self.all.photos
+        )
+        shared = self._shared(tokens)
+        own = frozenset(tokens) - shared
+        return Subject(self.ids, self.all.photos - shared, own & words, own & self.ids)
+
+    def _shared(self, tokens: list[str]) -> frozenset[str]:
+        """The tokens that stand in another post."""
+        from pyspark.sql import functions as F  # half a second for those who read only
+
+        if not tokens or self.table.snapshot is None:
+            return frozenset()
+        others: DataFrame = self.table.frame().where(~F.col("post_id").isin(sorted(self.ids)))
+        everything = F.concat_ws("\n", "post_id", *TOLD, F.col("photos.sha256"))
+        found = (F.coalesce(F.bool_or(everything.contains(t)), F.lit(False)) for t in tokens)
+        row = others.agg(*(each.alias(f"t{i}") for i, each in enumerate(found))).collect()[0]
+        return frozenset(token for token, there in zip(tokens, row, strict=True) if there)
+
+    # -- the steps -------------------------------------------------------------------------------
+
+    def side_tables(self) -> None:
+        for name, files in self.holding.items():
+            if name != "posts" and files:
+                self._end(name, self._delete)
+
+    def _delete(self, name: str) -> None:
+        """Of a table beside the posts, whose files are written anew without the rows."""
+        table = f"{self.run.catalog}.{name}"
+        columns = [c for c in IDS if c in self.table.session.table(table).columns]
+        for part in _parts(self.ids):
+            which = " OR ".join(f"{column} IN ({part})" for column in columns)
+            with self.run.writing(name):
+                self.rows[name] += self.table.session.table(table).where(which).count()
+                self.table.session.sql(f"DELETE FROM {table} WHERE {which}")
+
+    def rejects(self) -> None:
+        for place in _files(storage.join(self.table.uri, REJECTS), ".jsonl"):
+            lines = storage.read_bytes(place).splitlines(keepends=True)
+            others = [line for line in lines if json.loads(line)["post_id"] not in self.ids]
+            self.counts["rejects"] += len(lines) - len(others)
+            if not others:
+                storage.remove(place)
+            elif len(others) < len(lines):
+                storage.write_bytes(place, b"".join(others))
+
+    def staged(self) -> None:
+        """What jobs have embedded and not committed; one that goes on embeds it again."""
+        photos = {f"photo:{sha}" for sha in self.subject.photos}
+        gone = {"key": photos | self.all.keys, "post_id": self.ids}
+        for place in _files(storage.join(self.table.uri, STAGING), ".parquet"):
+            rows = read_columns(place, None)
+            names = [name for name in gone if name in rows.column_names]
+            keep = pa.array([True] * len(rows))
+            for name in names:
+                keep = pc.and_(keep, pc.invert(pc.is_in(rows[name], pa.array(sorted(gone[name])))))
+            others = rows.filter(keep)
+            self.counts["staged"] += len(rows) - len(others)
+            if not len(others):
+                storage.remove(place)
+            elif len(others) < len(rows):
+                sink = pa.BufferOutputStream()
+                pq.write_table(others, sink, compression="none")
+                storage.write_bytes(place, sink.getvalue().to_pybytes())
+
+    def photos(self) -> None:
+        places = [kept_photo(self.table.photos, sha) for sha in sorted(self.subject.photos)]
+        for place in _files(storage.join(self.table.uri, FETCHED), ""):
+            sha = hashlib.sha256(storage.read_bytes(place)).hexdigest()
+            places += [place] if sha in self.subject.photos else []
+        for place in places:
+            self.counts["photos"] += storage.exists(place)
+            storage.remove(place)
+
+    def posts(self) -> None:
+        self._end("posts", self._delete_posts)
+
+    def _delete_posts(self, name: str) -> None:
+        self.rows[name] += sum(self.table.delete(part) for part in _portions(self.ids))
+        for part in _parts(self.ids):
+            self.run.again(self.run.rewrite, name, f"post_id IN ({part})")
+        self.run.again(self.run.rewrite_deletes, name)
+        for ref, kind in _refs(self.table.metadata):  # a reembed that was cut off begins anew
+            with self.run.writing(name):
+                self.table.session.sql(f"ALTER TABLE {self.table.name} DROP {kind} `{ref}`")
+
+    def _end(self, name: str, delete: Callable[[str], None]) -> None:
+        """Delete rows of a table and end all that was before. Raises StorageError when it has them
+        all the same."""
+        delete(name)
+        self.run.again(self.run.rewrite_manifests, name)
+        metadata = _current(self.table.uri, name)
+        now = metadata.current_snapshot()
+        before = {s.snapshot_id for s in metadata.snapshots()}
+        before -= {now.snapshot_id} if now is not None else set()
+        self.run.expire(name, before)
+        self.counts["snapshots"] += len(before)
+        self.table.refresh()
+        self._orphans(name)
+        metadata = _current(self.table.uri, name)
+        columns = [c for c in IDS if c in metadata.schema().column_names]
+        if held := [uri for uri, _ in _holding(metadata, columns, self.ids)]:
+            raise StorageError(f"a writer brought them again, they are in {', '.join(held)}")
+
+    def _orphans(self, name: str) -> None:
+        """Remove what writers that were killed have left of the posts, and no snapshot names."""
+        with self.run.writing(name):
+            named = set(named_files(_current(self.table.uri, name)))
+            for place in storage.walk(storage.join(self.table.uri, name)):
+                if place.endswith((".parquet", ".avro")) and place not in named:
+                    if not holds(place, self.subject):
+                        continue
+                    if not storage.is_local(place):  # no lock says that its writer has ended
+                        raise StorageError(
+                            f"{place} has them, which no snapshot names, and a writer may be about "
+                            "to; `compact` removes it when it is a day old"
+                        )
+                    storage.remove(place)
+                    self.counts["orphans"] += 1
+
+
+def _current(uri: str, name: str) -> "StaticTable":
+    metadata = current_metadata(uri, name)
+    if metadata is None:
+        raise StorageError(f"{uri}/{name} has gone")
+    return metadata
+
+
+def _holding(
+    metadata: "StaticTable", columns: list[str], ids: frozenset[str]
+) -> Iterator[tuple[str, set[str]]]:
+    """The data files that any snapshot names and that have some of the ids, deleted rows too."""
+    wanted = pa.array(sorted(ids), pa.string())
+    snapshots = [snapshot.snapshot_id for snapshot in metadata.metadata.snapshots]
+    seen: set[str] = set()
+    for file in live_files(metadata, snapshots):
+        uri = storage.recorded(file.file_path)
+        if file.content != DataFileContent.DATA or uri in seen or not _may_have(file, columns, ids):
+            continue
+        seen.add(uri)
+        rows = read_columns(uri, columns)
+        found: set[str] = set()
+        for column in rows.columns:
+            found |= set(column.filter(pc.is_in(column, wanted)).to_pylist())
+        if found:
+            yield uri, found
+
+
+def _may_have(file: "DataFile", columns: list[str], ids: frozenset[str]) -> bool:
+    """By the file's least and greatest post_id, which the posts table keeps whole."""
+    if columns != ["post_id"]:
+        return True
+    least, greatest = ((b or {}).get(1) for b in (file.lower_bounds, file.upper_bounds))
+    if least is None or greatest is None:
+        return True
+    return any(least <= i.encode() <= greatest for i in ids)
+
+
+def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
+    """What the files have of the posts, in every version of them."""
+    photos: set[str] = set()
+    texts: set[str] = set()
+    keys: set[str] = set()
+    wanted = pa.array(sorted(ids), pa.string())
+    for file in files:
+        rows = read_columns(file, ["post_id", *TOLD, "photos"])
+        for row in rows.filter(pc.is_in(rows["post_id"], wanted)).to_pylist():
+            photos |= {photo["sha256"] for photo in row["photos"] or ()}
+            texts |= {row[name] for name in TOLD if row[name]}
+            post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
+            keys.add("text:" + hashlib.sha256(post.text.encode()).hexdigest())
+    return _Rows(frozenset(photos), frozenset(texts), frozenset(keys))
+
+
+def _refs(metadata: "StaticTable") -> list[tuple[str, str]]:
+    """The name and kind (branch, tag) of all that keeps a snapshot from ending."""
+    refs = metadata.metadata.refs.items()
+    return [(name, ref.snapshot_ref_type.value) for name, ref in refs if name != "main"]
+
+
+def _files(folder: str, ending: str) -> list[str]:
+    there = storage.walk(folder) if storage.exists(folder) else ()
+    return [place for place in there if place.endswith(ending)]
+
+
+def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    whole = sorted(ids)
+    return (whole[i : i + AT_ONCE] for i in range(0, len(whole), AT_ONCE))
+
+
+def _parts(ids: Iterable[str]) -> Iterator[str]:
+    """Lists of ids as Spark SQL writes them."""
+    return (", ".join(map(quoted, portion)) for portion in _portions(ids))

@@ -1,0 +1,98 @@
+"""Iceberg's own maintenance of a warehouse's tables: what compact and erase are made of."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from matching_spark.errors import StorageError
+from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.table.catalog import quoted
+from matching_spark.table.commits import Overtaken, retry
+from matching_spark.table.metadata import current_metadata
+from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
+
+
+class Procedures:
+    """Statements on the tables of one warehouse, named as they lie there: posts, matches, ..."""
+
+    def __init__(self, table: PostsTable) -> None:
+        self.table = table
+        self.spark = table.session
+        self.catalog = table.name.rpartition(".")[0]
+
+    def again(self, step: Callable[..., None], *arguments: object) -> None:
+        """Run a step, and again while writers overtake it: every step may run more than once."""
+        retry(lambda: step(*arguments), self.table.hadoop)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[None]:
+        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now."""
+        with self.table.writing():
+            current_metadata(self.table.uri, name)
+            yield
+
+    def rewrite(
+        self, name: str, where: str = "", told: "Callable[[Row], object]" = lambda done: None
+    ) -> None:
+        """Rewrite small files and those with deletes; where: a condition that files may meet.
+
+        told: gets what was committed. Raises Overtaken when writers overtook another part.
+        """
+        options = {
+            "target-file-size-bytes": str(self.table.hadoop.target_file_bytes),
+            "min-input-files": "2",
+            "delete-file-threshold": "1",
+            # Each commit that a writer does not overtake stays, and a killed compact keeps it.
+            "partial-progress.enabled": "true",
+        }
+        done = self._call("rewrite_data_files", name, options, where)
+        told(done)
+        if done["failed_data_files_count"]:
+            raise Overtaken(
+                f"{self.table.uri}/{name}: {done['failed_data_files_count']} files could not be "
+                "rewritten, writers overtook each try; run it again when they rest"
+            )
+
+    def rewrite_deletes(self, name: str) -> None:
+        """Drop the rows of delete files that name data files which are gone."""
+        self._call("rewrite_position_delete_files", name, {"rewrite-all": "true"})
+
+    def rewrite_manifests(self, name: str) -> None:
+        """Name the data files anew: manifests keep the least and greatest values of a file that was
+        removed, as long as they name another one. (Iceberg's procedure leaves a single one be.)
+        """
+        java = jvm(self.spark)
+        spark, guava = java.org.apache.iceberg.spark, java.com.google.common.base.Functions
+        with self.writing(name):
+            table = spark.Spark3Util.loadIcebergTable(
+                java_session(self.spark), f"{self.catalog}.{name}"
+            )
+            if table.currentSnapshot() is not None:
+                table.rewriteManifests().clusterBy(guava.constant(name)).commit()
+
+    def expire(self, name: str, ids: Iterable[int]) -> None:
+        """End these snapshots and no others: Iceberg counts a snapshot's age from its writing."""
+        if listed := ", ".join(f"{i}L" for i in sorted(ids)):
+            with self.writing(name):
+                self.spark.sql(
+                    f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
+                    f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
+                    f"snapshot_ids => ARRAY({listed}))"
+                ).collect()
+
+    def _call(self, procedure: str, name: str, options: dict[str, str], where: str = "") -> "Row":
+        listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
+        which = f", where => {quoted(where)}" if where else ""
+        statement = (
+            f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
+            f"options => map({listed}){which})"
+        )
+        with self.writing(name):
+            try:
+                return self.spark.sql(statement).collect()[0]
+            except Exception as error:
+                whole = f"{self.table.uri}/{name}"
+                raise StorageError(f"{whole}: {procedure} failed: {error}") from error

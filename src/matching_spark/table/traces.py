@@ -1,0 +1,197 @@
+"""Traces of posts in files: each file is read as what it is, so that nothing hides in a codec."""
+
+import io
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+
+BOUND = 16  # characters of a text that Iceberg keeps as a file's least and greatest value
+LEAST_WORD, LEAST_ID = 4, 8  # characters; shorter ones stand in other things by chance
+VECTORS = frozenset(["vector", "text_vector"])
+PIECE = 32 << 20
+AVRO = b"Obj\x01"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked for. photos: the sha256 of those that only these posts have. words: texts, or
+    how they begin, that stand in no other post. plain: those ids that no other post contains.
+    """
+
+    ids: frozenset[str]
+    photos: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
+
+    def anywhere(self) -> list[tuple[str, bytes]]:
+        """What betrays a post wherever it stands: (which, bytes)."""
+        whole = {json.dumps(i, ensure_ascii=a) for i in self.ids for a in (True, False)}
+        escaped = {json.dumps(word)[1:-1] for word in self.words}
+        words = self.words | escaped
+        named = (("the id", self.plain | whole), ("a photo's hash", self.photos), ("words", words))
+        return [(what, each.encode()) for what, several in named for each in sorted(several)]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was looked at, and what was found: (file, what of it)."""
+
+    files: dict[str, int] = field(default_factory=dict)  # by their kind
+    bytes: int = 0
+    found: tuple[tuple[str, str], ...] = ()
+
+
+def begins(text: str) -> str:
+    """The part of a text that every bound of it has: the last character of an upper one differs."""
+    return text if len(text) <= BOUND else text[: BOUND - 1]
+
+
+def look(places: Iterable[str], subject: Subject) -> Looked:
+    """Read every file. Raises StorageError naming one that cannot be read."""
+    kinds: Counter[str] = Counter()
+    found: list[tuple[str, str]] = []
+    total = 0
+    for place in places:
+        try:
+            what, kind, size = _look(place, subject)
+        except FileNotFoundError:  # a cache's, a writer's: it is gone
+            continue
+        kinds[kind] += 1
+        total += size
+        found += [(place, each) for each in sorted(what)]
+    return Looked(dict(kinds), total, tuple(found))
+
+
+def holds(place: str, subject: Subject) -> bool:
+    """Whether one file has a trace. Raises StorageError when it cannot be read."""
+    return bool(_look(place, subject)[0])
+
+
+def _look(place: str, subject: Subject) -> tuple[set[str], str, int]:
+    """(what was found, the file's kind, its bytes)."""
+    anywhere = subject.anywhere()
+    name = PurePosixPath(place).name
+    found = {f"{what} in its name" for what, token in anywhere if token.decode() in name}
+    size = storage.size_bytes(place)
+    try:
+        with storage.open_input(place) as stream:
+            head = stream.read(4)
+            stream.seek(0)
+            if head == b"PAR1":
+                return found | _in_parquet(stream, subject), "parquet", size
+            if head == AVRO:
+                exact = [("the id", _avro_text(i)) for i in subject.ids]
+                return found | _in_pieces(_blocks(stream), [*anywhere, *exact]), "avro", size
+            pieces = iter(lambda: stream.read(PIECE), b"")
+            kind = PurePosixPath(place).suffix.lstrip(".") or "other"
+            return found | _in_pieces(pieces, anywhere), kind, size
+    except (pa.ArrowException, zlib.error, ValueError, EOFError, IndexError) as error:
+        raise StorageError(f"{place} cannot be read, so not looked at: {error}") from error
+
+
+def _in_pieces(pieces: Iterable[bytes], tokens: list[tuple[str, bytes]]) -> set[str]:
+    found: set[str] = set()
+    longest = max((len(token) for _, token in tokens), default=0)
+    before = b""
+    for piece in pieces:
+        whole = before + piece
+        found |= {what for what, token in tokens if token in whole}
+        before = whole[-longest:]
+    return found
+
+
+def _in_parquet(stream: IO[bytes], subject: Subject) -> set[str]:
+    """In every column of text, whatever its encoding; a file's statistics are of these."""
+    file = pq.ParquetFile(stream, page_checksum_verification=True)
+    leaves = [file.schema.column(i) for i in range(len(file.schema))]
+    texts = [c.path for c in leaves if c.physical_type == "BYTE_ARRAY" and c.name not in VECTORS]
+    found: set[str] = set()
+    parts = (("a photo's hash", subject.photos), ("words", subject.words))
+    ids = pa.array(sorted(subject.ids), pa.string())
+    for batch in file.iter_batches(1 << 16, columns=texts, use_threads=False) if texts else ():
+        for column in batch.columns:
+            for values in _leaves(column):
+                if pc.any(pc.is_in(values, ids)).as_py():
+                    found.add("the id")
+                for what, several in parts:
+                    if any(pc.any(pc.match_substring(values, t)).as_py() for t in several):
+                        found.add(what)
+    return found
+
+
+def _leaves(column: pa.Array) -> Iterator[pa.Array]:
+    """The texts of a column, out of its lists, maps and structs."""
+    kind: Any = column.type
+    if pa.types.is_struct(kind):
+        for each in column.flatten():
+            yield from _leaves(each)
+    elif pa.types.is_map(kind):
+        yield from (*_leaves(column.keys), *_leaves(column.items))
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _leaves(column.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield column.dictionary.cast(pa.string())
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield column.cast(pa.string())
+
+
+# -- Avro's container: a header, then blocks of (rows, bytes, data, 16 bytes that part them) -------
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The header, which holds the schema, and every block as it was before it was compressed.
+
+    Raises ValueError for a codec other than those that Iceberg writes by default.
+    """
+    data = io.BytesIO(stream.read())
+    data.read(len(AVRO))
+    about: dict[str, bytes] = {}
+    while count := _long(data):
+        if count < 0:  # with the block's bytes, by which it could be left out
+            count = -count
+            _long(data)
+        for _ in range(count):
+            key = data.read(_long(data)).decode()
+            about[key] = data.read(_long(data))
+    yield b"".join(about.values())
+    codec = about.get("avro.codec", b"null")
+    if codec not in (b"null", b"deflate"):
+        raise ValueError(f"it is compressed by {codec.decode()}")
+    data.read(16)
+    while data.tell() < data.getbuffer().nbytes:
+        _long(data)
+        block = data.read(_long(data))
+        yield block if codec == b"null" else zlib.decompress(block, -zlib.MAX_WBITS)
+        data.read(16)
+
+
+def _long(data: IO[bytes]) -> int:
+    """A whole number as Avro writes it: zigzag, seven bits a byte, the least first."""
+    value = shift = 0
+    while True:
+        byte = data.read(1)[0]
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return (value >> 1) ^ -(value & 1)
+        shift += 7
+
+
+def _avro_text(text: str) -> bytes:
+    """A text as Avro writes it, its length first: an id is told from a longer one."""
+    raw = text.encode()
+    value, out = len(raw) << 1, bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value]) + raw
