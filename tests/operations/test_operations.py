@@ -165,7 +165,7 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
     assert (closed.changed, closed.asked, closed.status) == (1, 1, "claimed")
     assert closed.snapshot == status.status(own).snapshot != before.snapshot
     assert before.snapshot is not None
-    back = table.undo(own, before.snapshot, spark)
+    back = table.undo(own, before.snapshot, spark=spark)
     assert back.undone == closed.snapshot
     assert status.status(own).posts == before.posts
     with pytest.raises(InputError, match="status 'gone' is not known"):

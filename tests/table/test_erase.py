@@ -18,6 +18,7 @@ from matching_spark.matching import decisions
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import erase
+from matching_spark.table.history import commits
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import Subject, look
 from matching_spark.table.undo import undo
@@ -122,6 +123,7 @@ def test_nothing_of_it_is_left_and_all_else_is(
     assert rows(table) == kept, "sequence, time and vectors of the others too"
     assert decisions.latest(table.uri) == {("lost-1", "other-1"): "rejected"}
     assert table.snapshots == [table.snapshot]
+    assert [each.command for each in commits(table)] == ["erase"]
     raw = everything(tmp_path / "t")
     assert (SECRET.encode() in raw, ID.encode() in raw) == (False, False)
     photos = {path.stem for path in (tmp_path / "t/photos").rglob("*.jpg")}

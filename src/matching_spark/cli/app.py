@@ -39,6 +39,22 @@ COMMANDS = {
         "Compare all open lost posts with all open found ones; keep the pairs in the matches "
         "table.",
     ),
+    "show": (
+        "browse",
+        "All that the table has of a post: its fields, its photos, what was decided of it.",
+    ),
+    "list": (
+        "browse",
+        "Posts of the table, the latest first; filters as a search has them.",
+    ),
+    "export": (
+        "browse",
+        "Write posts to a file that `ingest` takes in again.",
+    ),
+    "edit": (
+        "posts",
+        "Change fields of a post; what is not named stays, an empty text ('') clears.",
+    ),
     "decide": (
         "posts",
         "Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays.",
@@ -74,6 +90,10 @@ COMMANDS = {
     "compact": (
         "table",
         "Rewrite small files, fold deletes in, expire old snapshots, remove what none names.",
+    ),
+    "history": (
+        "table",
+        "What was committed to the table: when, by which command, how many posts it has since.",
     ),
     "warm": (
         "table",

@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -17,6 +17,7 @@ from matching_spark.cli.options import (
     one_of,
     terminal,
 )
+from matching_spark.cli.views import facts, said
 from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
 from matching_spark.errors import UsageError
 from matching_spark.sources import FORMATS
@@ -104,6 +105,50 @@ def decide(
     view = Table(*done)
     view.add_row(*done.values())
     run.emit(done, view)
+
+
+@on_a_table
+def edit(
+    common: Common,
+    post_id: Annotated[str, typer.Argument(metavar="ID")],
+    category: Annotated[str | None, typer.Option(help="지갑, 가방, wallet, ...")] = None,
+    subcategory: Annotated[str | None, typer.Option()] = None,
+    title: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    colour: Annotated[str | None, typer.Option(help="검정, 파랑, black, ...")] = None,
+    place: Annotated[str | None, typer.Option()] = None,
+    region: Annotated[str | None, typer.Option(help="서울, 부산, Seoul, ...")] = None,
+    on: Annotated[str | None, typer.Option(help="The day it was lost or found.")] = None,
+    kept_at: Annotated[str | None, typer.Option(help="The office that keeps it.")] = None,
+    kept_phone: Annotated[str | None, typer.Option(help="That office's number.")] = None,
+    source_url: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """Change fields of a post; what is not named stays, an empty text ('') clears."""
+    run = common.begin()
+    given = {
+        "category": category,
+        "subcategory": subcategory,
+        "title": title,
+        "description": description,
+        "colour": colour,
+        "place": place,
+        "region": region,
+        "kept_at": kept_at,
+        "kept_phone": kept_phone,
+        "source_url": source_url,
+    }
+    changes: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
+    if on is not None:
+        changes["happened_on"] = day("--on", on)
+    if not changes:
+        raise UsageError("edit ID --FIELD VALUE; the fields are in --help")
+    with flags_named():
+        done = operations.posts.edit(run.settings, clean(post_id), changes)
+    view = Table("field", "was", "is", title=done.post_id, title_justify="left")
+    for name, (was, now) in done.changed.items():
+        view.add_row(name, said(was), said(now))
+    unchanged = facts({done.post_id: "nothing changed: it was so already"})
+    run.emit(done.to_dict(), view if done.changed else unchanged)
 
 
 @on_a_table

@@ -1,5 +1,6 @@
 """matching-spark compact, undo, adopt, warm, index, reembed: what an operator does now and then."""
 
+import datetime as dt
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.options import Common, on_a_table, terminal
 from matching_spark.cli.views import facts
+from matching_spark.errors import UsageError
 
 
 @on_a_table
@@ -34,17 +36,47 @@ def compact(
 @on_a_table
 def undo(
     common: Common,
-    snapshot: Annotated[str, typer.Argument(help="The state to go back to; `status` lists them.")],
+    snapshot: Annotated[
+        str | None, typer.Argument(help="The state to go back to; `history` lists them.")
+    ] = None,
+    before: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"],
+            help="Take back what was written since this moment, of this machine's clock.",
+        ),
+    ] = None,
 ) -> None:
     """Take back everything that was written after SNAPSHOT, in one commit; can itself be undone."""
     run = common.begin()
-    report = operations.table.undo(run.settings, snapshot)
+    if (snapshot is None) == (before is None):
+        raise UsageError("undo SNAPSHOT, or undo --before TIME; `history` lists both")
+    moment = before.astimezone() if before is not None else None
+    report = operations.table.undo(run.settings, snapshot, moment)
     view = Table("commits taken back", "posts", "snapshot", title=report.table)
     view.add_row(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
     )
     view.caption = f"had back by: matching-spark undo {report.undone}"
     view.title_justify = view.caption_justify = "left"
+    run.emit(report.to_dict(), view)
+
+
+@on_a_table
+def history(
+    common: Common,
+) -> None:
+    """What was committed to the table: when, by which command, how many posts it has since."""
+    run = common.begin()
+    report = operations.browse.history(run.settings)
+    view = Table("when", "what", title=report.table, title_justify="left")
+    view.add_column("posts", justify="right")
+    view.add_column("snapshot", no_wrap=True)
+    view.add_column("")
+    for each in report.commits:
+        when = each.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        state = "the table now" if each.current else "" if each.undo else "cannot be gone back to"
+        view.add_row(when, each.command, f"{each.posts:,}", each.snapshot, state)
     run.emit(report.to_dict(), view)
 
 

@@ -44,3 +44,8 @@ def facts(said: dict[str, Any]) -> Table:
     for name, value in said.items():
         view.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
     return view
+
+
+def said(value: Any) -> str:
+    """A field's value on a terminal."""
+    return "-" if value in (None, "") else str(value)

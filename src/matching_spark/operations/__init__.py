@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matching_spark.operations import (
         batcher,
+        browse,
         cluster,
         evaluate,
         index,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "batcher",
+    "browse",
     "cluster",
     "evaluate",
     "index",

@@ -46,7 +46,7 @@ def index(
     Raises InputError when the table has no vectors.
     """
     files = reading(settings).plan().files
-    with writing(settings, progress, spark) as table:
+    with writing(settings, "index", progress, spark) as table:
         cache = ShardCache.of(settings.cache)
 
         def shards() -> Iterator[Shard]:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from pyspark.sql import SparkSession
 
@@ -62,15 +63,16 @@ def ingest(
         raise UsageError("days are asked of the portal's API only", argument="since")
     days = Days.of(source.since, source.until) if with_days else None
     seen = Seen()
+    what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
     rules = Rules(source.name or (PORTAL if format == "lost112" else DESK), replace)
     portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
     if format == "parquet":
-        with spark_of(settings, progress, spark) as session:
+        with spark_of(settings, what, progress, spark) as session:
             uri, hadoop = settings.table, settings.hadoop
             report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
     else:
         posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
-        with spark_of(settings, progress, spark) as session:
+        with spark_of(settings, what, progress, spark) as session:
             clip = ClipModel.of(settings.model)
             table = made(settings, clip, session)
             job = absolute(place)

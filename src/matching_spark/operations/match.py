@@ -1,7 +1,5 @@
 """The match: all open lost posts against all open found ones, kept, exported, told of."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 
 from matching_spark.config import Settings
+from matching_spark.domain.sheets import to_csv
 from matching_spark.errors import UsageError
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
@@ -88,7 +87,7 @@ def match(
     if job.tell is not None and settings.alerts.webhook_url:
         webhook = Webhook(settings.alerts)
     model = table_model(settings, reading(settings))
-    with writing(settings, progress, spark) as table:
+    with writing(settings, "match", progress, spark) as table:
         engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
         matcher = engine.matcher(_rules(settings, job.any_category))
         report = matches_table.update(matcher, job.new)
@@ -140,16 +139,8 @@ def check_output(path: Path) -> None:
 def write_pairs(matcher: Matcher, path: Path) -> None:
     """All kept pairs, by lost post and rank, in the format that the ending says."""
     rows = matches_table.kept(matcher).orderBy("lost_id", "rank").toLocalIterator()
-    text = _csv(rows) if path.suffix == ".csv" else _jsonl(rows)
-    write_file(path, text.encode())
-
-
-def _csv(rows: Iterable[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([row[name] for name in COLUMNS] for row in rows)
-    return "\ufeff" + text.getvalue()  # or Excel takes it for CP949
+    of = (row.asDict() for row in rows)
+    write_file(path, to_csv(COLUMNS, of) if path.suffix == ".csv" else _jsonl(rows).encode())
 
 
 def _jsonl(rows: Iterable[Row]) -> str:

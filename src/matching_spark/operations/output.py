@@ -1,7 +1,6 @@
 """The ways out of a search's result: JSON, CSV, a page."""
 
 import base64
-import csv
 import html
 import io
 import json
@@ -9,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from PIL import Image
 
+from matching_spark.domain import sheets
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.embed.photos import open_photo
 from matching_spark.errors import MatchingError, UsageError
@@ -28,20 +27,9 @@ def to_json(result: SearchResult) -> str:
 
 
 def to_csv(result: SearchResult) -> bytes:
-    """With a BOM, so that Excel reads Korean; no cell of a stranger's is run as a formula."""
-    out = io.StringIO(newline="")
+    """A sheet, as domain.sheets writes it."""
     columns = [f.name for f in fields(Match) if f.name not in ("components", "contributions")]
-    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
-    for match in result.matches:
-        writer.writerow({k: _harmless(v) for k, v in match.to_dict().items()})
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@", "\t")):
-        return "'" + value
-    return value
+    return sheets.to_csv(columns, (match.to_dict() for match in result.matches))
 
 
 def to_html(

@@ -5,26 +5,33 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.domain.posts import STATUSES, Filters, Status, check
-from matching_spark.errors import StorageError
+from matching_spark.domain.posts import DESK, STATUSES, Filters, Post, Status, check
+from matching_spark.domain.schema import METADATA
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import InputError, StorageError
 from matching_spark.matching import decisions
 from matching_spark.matching.decisions import Verdict
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
+from matching_spark.operations.browse import show
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
+from matching_spark.spark.failures import spark_errors
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import Erased
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
 
     from pyspark.sql import SparkSession
 
+NAMED = 10  # files with a trace
 CLOSED_AT_ONCE = 2000  # ids in one UPDATE
 
 
@@ -36,6 +43,18 @@ class Decided:
     found_id: str
     verdict: Verdict
     by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What became of a post: field -> what it was, what it is. sequence: of its changes."""
+
+    post_id: str
+    changed: dict[str, tuple[Any, Any]]
+    sequence: int
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,9 +96,42 @@ def decide(
 
     Raises InputError when there is no such table, lost post or found post.
     """
-    with writing(settings, spark=spark) as table:
+    with writing(settings, "decide", spark=spark) as table:
         decisions.decide(table, lost_id, found_id, verdict, by)
     return Decided(lost_id, found_id, verdict, by)
+
+
+def edit(
+    settings: Settings,
+    post_id: str,
+    changes: "Mapping[str, str | dt.date | None]",
+    spark: "SparkSession | None" = None,
+) -> Edited:
+    """Change fields of a post (schema.METADATA but its id, kind and status); the rest stays.
+
+    An empty text clears. Words are embedded anew where the title or description changed. Raises
+    InputError when there is no such post, or it cannot be what is asked.
+    """
+    was = show(settings, post_id).post
+    values = dict(changes)
+    if (said := values.get("category")) and isinstance(said, str):
+        values["category"] = CATEGORY.find(said) or said
+        check("category", str(values["category"]), CATEGORY.words)
+    for name, words in (("colour", COLOUR), ("region", REGION)):
+        if (said := values.get(name)) and isinstance(said, str):
+            values[name] = words.find(said) or said
+    post = Post(post_id, was["kind"], given=frozenset(values), **values)  # type: ignore[arg-type]
+    from matching_spark.ingest.over import Rules  # pyspark, which who only reads does not load
+    from matching_spark.ingest.pipeline import ingest_posts
+
+    with writing(settings, "edit", spark=spark) as table:
+        model = ClipModel.of(settings.model)
+        report = ingest_posts([post], table, model, rules=Rules(was["source"] or DESK))
+    if report.rejects:
+        raise InputError(f"post {post_id!r} stays as it is: {report.rejects[0].detail}")
+    now = show(settings, post_id).post
+    changed = {name: (was[name], now[name]) for name in METADATA if was[name] != now[name]}
+    return Edited(post_id, changed, now["sequence"])
 
 
 def close(
@@ -93,13 +145,13 @@ def close(
     Raises InputError naming the ids that there are not, or for an unknown state.
     """
     check("status", status, STATUSES)
-    with writing(settings, spark=spark) as table:
+    with writing(settings, f"close --as {status}", spark=spark) as table:
         return _close(table, post_ids, status)
 
 
 def close_expired(settings: Settings, spark: "SparkSession | None" = None) -> Closed:
     """Close as expired the found posts that were kept longer than `holding.days`."""
-    with writing(settings, spark=spark) as table:
+    with writing(settings, "close --expired", spark=spark) as table:
         over = expiring(table, settings.holding.days, today())
         return _close(table, [each.post_id for each in over], "expired")
 
@@ -126,22 +178,32 @@ def erase(
     ids = frozenset(post_ids)
     erasing.find(reading(settings).uri, ids)  # no need of Spark to say that there is none
     cache = ShardCache.of(settings.cache)
-    with writing(settings, progress, spark) as table:
+    with writing(settings, "erase", progress, spark) as table:
         done, subject = erasing.erase(table, ids, progress)
         dead = done.data_files
         workers = table.session.sparkContext
         tasks = range(2 * workers.defaultParallelism)  # more than executors, so that each has one
-        workers.parallelize(tasks, len(tasks)).map(lambda _: cache.forget(dead)).sum()
-    cache.forget(dead)
+        with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
+            workers.parallelize(tasks, len(tasks)).map(lambda _: forget(cache, dead, subject)).sum()
+    forget(cache, dead, subject)
     if not proof:
         return done
     progress.say("looking for traces in every file ...")
     places = [*storage.walk(done.table), *storage.walk(settings.cache.folder)]
     looked = traces.look(places, subject)
     if looked.found:
-        left = "; ".join(f"{what} in {place}" for place, what in looked.found)
-        raise StorageError(f"{', '.join(done.posts)} erased, but traces are left: {left}")
+        left = "; ".join(f"{what} in {place}" for place, what in looked.found[:NAMED])
+        more = f", and {len(looked.found) - NAMED} more" if len(looked.found) > NAMED else ""
+        raise StorageError(f"{', '.join(done.posts)} erased, but traces are left: {left}{more}")
     return replace(done, proof=looked)
+
+
+def forget(cache: ShardCache, files: "Iterable[str]", subject: traces.Subject) -> int:
+    """Drop what a host's cache has of posts: the shards of their files, and any other with a trace,
+    as of a file that a compact on another host has removed.
+    """
+    cache.forget(files)
+    return cache.drop(lambda place: traces.holds(place, subject))
 
 
 def duplicates(settings: Settings, where: Filters) -> Duplicates:

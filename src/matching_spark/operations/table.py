@@ -1,5 +1,6 @@
 """What an operator does to a table now and then: compact, undo, adopt, warm, another model."""
 
+import datetime as dt
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Settings
 from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import InputError, UsageError
 from matching_spark.operations.search import engine_of
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
 from matching_spark.table import adopt as adopting
 from matching_spark.table import compact as compacting
+from matching_spark.table import history
 from matching_spark.table import undo as undoing
 from matching_spark.table.adopt import Adopted
 from matching_spark.table.compact import Compacted
@@ -46,7 +49,7 @@ def compact(
     it again and again.
     """
     before = reading(settings).plan().files
-    with writing(settings, progress, spark) as table:
+    with writing(settings, "compact", progress, spark) as table:
         report = compacting.compact(table, progress)
         table.refresh()
         dead = {file.uri for file in before} - {file.uri for file in table.plan().files}
@@ -54,13 +57,27 @@ def compact(
     return report
 
 
-def undo(settings: Settings, snapshot: str, spark: "SparkSession | None" = None) -> Undone:
-    """Take back everything that was written after `snapshot`, in one commit.
+def undo(
+    settings: Settings,
+    snapshot: str | None = None,
+    before: dt.datetime | None = None,
+    spark: "SparkSession | None" = None,
+) -> Undone:
+    """Take back everything that was written after `snapshot`, or since the moment `before`, in one
+    commit.
 
-    Raises InputError, naming those that there are, for a snapshot that is not.
+    Raises UsageError where not one of the two is given, InputError, naming those that there are,
+    for a snapshot that is not, and for a moment whose state has ended.
     """
-    undoing.check_undo(reading(settings), snapshot)  # before six seconds of Spark
-    with writing(settings, spark=spark) as table:
+    if (snapshot is None) == (before is None):
+        raise UsageError("undo goes back to a snapshot, or to before a moment", argument="before")
+    table = reading(settings)
+    if before is not None:
+        snapshot = history.before(table, before)
+    if snapshot is None:
+        raise InputError(f"{table.uri} has no state of before {before} any more")
+    undoing.check_undo(table, snapshot)  # before six seconds of Spark
+    with writing(settings, "undo", spark=spark) as table:
         return undoing.undo(table, snapshot)
 
 
@@ -96,5 +113,5 @@ def reembed(
     from matching_spark.ingest.reembed import reembed as change
 
     clip = ClipModel.of(settings.model)
-    with writing(settings, spark=spark) as table:
+    with writing(settings, "reembed", spark=spark) as table:
         return change(table, clip, progress)

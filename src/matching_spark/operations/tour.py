@@ -39,7 +39,7 @@ def tour(
     progress.say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
     world = draw_world(folder / "world", posts, seed, progress)
     model = ClipModel.of(settings.model)
-    with spark_of(settings, progress, spark) as session:
+    with spark_of(settings, "demo", progress, spark) as session:
         table = _taken_in(settings, world, model, session, progress)
         engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
         progress.say(

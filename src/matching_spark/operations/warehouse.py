@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
 from matching_spark.progress import SILENT, Progress
+from matching_spark.table.catalog import TELLING
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
@@ -32,24 +33,48 @@ def made(settings: Settings, model: "ClipModel", spark: "SparkSession") -> Posts
 
 @contextmanager
 def spark_of(
-    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+    settings: Settings,
+    what: str,
+    progress: Progress = SILENT,
+    spark: "SparkSession | None" = None,
 ) -> Iterator["SparkSession"]:
-    """A session that is there already stays; else one is started, and stopped at the end."""
+    """A session that is there already stays; else one is started, and stopped at the end.
+
+    what: what is done with it, as each commit says that it makes.
+    """
     if spark is not None:
-        yield spark
+        with _telling(spark, what):
+            yield spark
         return
     from matching_spark.spark.session import session  # half a second for those who only read
 
     progress.say("starting Spark ...")
-    with session(settings) as started:
+    with session(settings) as started, _telling(started, what):
         yield started
 
 
 @contextmanager
+def _telling(spark: "SparkSession", what: str) -> Iterator[None]:
+    """Iceberg writes what is done into each snapshot that is made meanwhile."""
+    before = spark.conf.get(TELLING, None)
+    spark.conf.set(TELLING, what)
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(TELLING)
+        else:
+            spark.conf.set(TELLING, before)
+
+
+@contextmanager
 def writing(
-    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+    settings: Settings,
+    what: str,
+    progress: Progress = SILENT,
+    spark: "SparkSession | None" = None,
 ) -> Iterator[PostsTable]:
     """The table with Spark, as `spark_of` has it. Raises InputError when there is none."""
     reading(settings)  # no need of Spark to say that there is none
-    with spark_of(settings, progress, spark) as session:
+    with spark_of(settings, what, progress, spark) as session:
         yield PostsTable.of(settings, session)

@@ -132,11 +132,27 @@ class ShardCache:
         freed = 0
         for uri in uris:
             for path in Path(self.folder).glob(f"{_digest(uri)}-*.shard"):
-                freed += path.stat().st_size
-                path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # another process forgets it too
+                    freed += path.stat().st_size
+                    path.unlink()
                 with _lock:
                     _held.pop((self.folder, path.name), None)
         return freed
+
+    def drop(self, holds: Callable[[str], bool]) -> int:
+        """Drop the entries that a condition on their files holds for, of whatever table; how many.
+
+        It costs time, never an answer: an entry that is wanted is made again.
+        """
+        dropped = 0
+        for path, _, _ in self._entries():
+            with suppress(FileNotFoundError):  # another process drops it too
+                if path.suffix == ".shard" and holds(str(path)):
+                    path.unlink()
+                    dropped += 1
+                    with _lock:
+                        _held.pop((self.folder, path.name), None)
+        return dropped
 
     # -- this process ------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from matching_spark.domain.posts import (
     kind_of,
     status_of,
 )
+from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources.headings import fields_of, unused
@@ -101,7 +102,9 @@ def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]
             yield Reject(where, "", "bad-row", cells)
             continue
         row: dict[str, object] = {
-            fields[name]: cell for name, cell in zip(names, cells, strict=False) if name in fields
+            fields[name]: unmarked(cell)
+            for name, cell in zip(names, cells, strict=False)
+            if name in fields
         }
         if len(cells) > len(names):
             detail = f"{len(cells)} cells, {len(names)} columns"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
+COMMAND = PROPERTY + "command"  # in a snapshot's summary: what wrote it
+TELLING = f"spark.sql.iceberg.snapshot-property.{COMMAND}"  # a session's, for each that it makes
 ADDED_AT = "added-at"  # the number of version 2's first column in a table that was of version 1
 
 

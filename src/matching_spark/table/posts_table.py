@@ -67,7 +67,11 @@ class PostsTable:
         uri = storage.absolute(uri)
         metadata = current_metadata(uri)
         if metadata is None:
-            raise InputError(f"there is no posts table at {uri}; `matching-spark ingest` makes one")
+            raise InputError(
+                f"there is no posts table at {uri}; `matching-spark ingest` makes one, "
+                "MATCHING_TABLE names another",
+                argument="table",
+            )
         # In the spelling of the metadata, which every file's name begins with: `uri` may be a link.
         state = TableState(storage.parent(made_at(metadata)), metadata)
         state.check_layout()

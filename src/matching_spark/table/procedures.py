@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark.errors import StorageError
 from matching_spark.spark.jvm import java_session, jvm
-from matching_spark.table.catalog import quoted
+from matching_spark.table.catalog import COMMAND, TELLING, quoted
 from matching_spark.table.commits import Overtaken, retry
 from matching_spark.table.metadata import current_metadata
 from matching_spark.table.posts_table import PostsTable
@@ -71,7 +71,10 @@ class Procedures:
                 java_session(self.spark), f"{self.catalog}.{name}"
             )
             if table.currentSnapshot() is not None:
-                table.rewriteManifests().clusterBy(guava.constant(name)).commit()
+                anew = table.rewriteManifests().clusterBy(guava.constant(name))
+                if said := self.spark.conf.get(TELLING, None):  # SQL alone heeds it by itself
+                    anew.set(COMMAND, said)
+                anew.commit()
 
     def expire(self, name: str, ids: Iterable[int]) -> None:
         """End these snapshots and no others: Iceberg counts a snapshot's age from its writing."""

@@ -34,7 +34,7 @@ def undo(table: PostsTable, snapshot: str) -> Undone:
     assert undone is not None
     line = table.snapshots
     commits = line.index(snapshot) if snapshot in line else 0
-    before = _posts(table, undone)
+    before = posts_at(table, undone)
     if snapshot != undone and not table.swap(
         undone, lambda now, builder: builder.setBranchSnapshot(int(snapshot), "main")
     ):
@@ -42,12 +42,12 @@ def undo(table: PostsTable, snapshot: str) -> Undone:
             f"{table.uri} was written to meanwhile, nothing was taken back; look at what came "
             "(`matching-spark status`) and run it again"
         )
-    return Undone(table.uri, snapshot, undone, commits, before, _posts(table, snapshot))
+    return Undone(table.uri, snapshot, undone, commits, before, posts_at(table, snapshot))
 
 
 def check_undo(table: PostsTable, snapshot: str) -> None:
     """Raise InputError, naming those that there are, for a snapshot that `undo` cannot go to."""
-    known = _undoable(table)
+    known = undoable(table)
     if snapshot not in known:
         raise InputError(
             f"{table.uri} has no snapshot {snapshot} to go back to; there are: "
@@ -55,7 +55,7 @@ def check_undo(table: PostsTable, snapshot: str) -> None:
         )
 
 
-def _undoable(table: PostsTable) -> list[str]:
+def undoable(table: PostsTable) -> list[str]:
     """Every state of the present model that there still is, undone ones too, the newest first."""
     metadata = table.metadata.metadata
     there = {s.snapshot_id for s in metadata.snapshots}
@@ -66,7 +66,8 @@ def _undoable(table: PostsTable) -> list[str]:
     return [str(i) for i in dict.fromkeys(reversed(log)) if i in there]
 
 
-def _posts(table: PostsTable, snapshot: str) -> int:
+def posts_at(table: PostsTable, snapshot: str) -> int:
+    """How many posts a snapshot has, by its own summary."""
     at = table.metadata.snapshot_by_id(int(snapshot))
     summary = at.summary if at is not None else None
     if summary is None:

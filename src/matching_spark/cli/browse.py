@@ -1,0 +1,114 @@
+"""matching-spark show, list, export: what is in a table, to look at and to take out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark import operations
+from matching_spark.cli.options import Common, day, flags_named, on_a_table, one_of, stderr
+from matching_spark.cli.views import facts
+from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
+
+KindOption = Annotated[str | None, typer.Option("--kind", help="lost or found; default: both.")]
+CategoryOption = Annotated[str | None, typer.Option("--category", help="지갑, 가방, wallet, ...")]
+ColourOption = Annotated[str | None, typer.Option("--colour", help="검정, 파랑, black, ...")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="서울, 부산, Seoul, ...")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="2026-11-01, inclusive.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="2026-11-20, inclusive.")]
+StatusOption = Annotated[
+    str, typer.Option("--status", help="open, claimed, withdrawn, expired, or any.")
+]
+
+
+@on_a_table
+def show(
+    common: Common,
+    post_id: Annotated[str, typer.Argument(metavar="ID")],
+) -> None:
+    """All that the table has of a post: its fields, its photos, what was decided of it."""
+    run = common.begin()
+    shown = operations.browse.show(run.settings, clean(post_id)).to_dict()
+    verdicts = shown["decisions"]
+    said = [f"{d['verdict']}: {d['lost_id']}, {d['found_id']} ({d['by']})" for d in verdicts]
+    photos = [place or "a vector made elsewhere" for place in shown["photos"]]
+    told = shown | {"photos": "\n".join(photos), "decisions": "\n".join(said)}
+    run.emit(shown, facts({name: value for name, value in told.items() if value not in (None, "")}))
+
+
+def list_(
+    common: Common,
+    kind: KindOption = None,
+    category: CategoryOption = None,
+    colour: ColourOption = None,
+    region: RegionOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    status: StatusOption = "open",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 50,
+) -> None:
+    """Posts of the table, the latest first; filters as a search has them."""
+    run = common.begin()
+    where = _where(kind, category, colour, region, since, until, status)
+    listed = operations.browse.list_posts(run.settings, where, limit)
+    view = Table(show_lines=True)
+    view.add_column("post", no_wrap=True)
+    view.add_column("day", no_wrap=True)
+    view.add_column("what", overflow="fold", ratio=1)
+    view.add_column("where", overflow="fold")
+    for row in listed.posts:
+        on = "" if row["happened_on"] is None else row["happened_on"].isoformat()
+        facts_of_it = (row["kind"], row["category"], row["colour"], row["status"])
+        what = "\n".join(filter(None, (row["title"], ", ".join(filter(None, facts_of_it)))))
+        view.add_row(row["post_id"], on, what, row["place"])
+    view.caption = f"{len(listed.posts):,} of {listed.total:,} posts"
+    view.caption_justify = "left"
+    run.emit(listed.to_dict(), view)
+
+
+list: Callable[..., None] = on_a_table(list_)
+
+
+@on_a_table
+def export(
+    common: Common,
+    output: Annotated[Path, typer.Argument(metavar="F.csv|F.jsonl")],
+    kind: KindOption = None,
+    category: CategoryOption = None,
+    colour: ColourOption = None,
+    region: RegionOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    status: StatusOption = "any",
+) -> None:
+    """Write posts to a file that `ingest` takes in again."""
+    run = common.begin()
+    with flags_named():
+        operations.browse.check_export(output)
+    where = _where(kind, category, colour, region, since, until, status)
+    done = operations.browse.export(run.settings, where, output)
+    stderr.print(f"written: {output}")
+    run.emit(done.to_dict(), facts(done.to_dict()))
+
+
+def _where(
+    kind: str | None,
+    category: str | None,
+    colour: str | None,
+    region: str | None,
+    since: str | None,
+    until: str | None,
+    status: str,
+) -> Filters:
+    with flags_named():
+        return Filters(
+            kind=one_of("--kind", kind, KINDS),
+            category=category,
+            colour=colour,
+            region=region,
+            since=day("--since", since),
+            until=day("--until", until),
+            status=None if status == "any" else one_of("--status", status, STATUSES),
+        )

@@ -1,0 +1,156 @@
+"""What is in a table, to look at and to take out: one post, some of them, what happened to all."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import ADDED, FILTERED, METADATA
+from matching_spark.domain.sheets import to_csv
+from matching_spark.errors import UsageError
+from matching_spark.layout import photo_here
+from matching_spark.matching.decisions import NAME as DECISIONS
+from matching_spark.operations.warehouse import reading
+from matching_spark.shards.shard import DataFile, alive, read_columns
+from matching_spark.storage import write_file
+from matching_spark.table import history as past
+from matching_spark.table import side_tables
+from matching_spark.table.history import Commit
+
+TOLD = (*METADATA, "updated_at", *ADDED)
+FORMATS = (".csv", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A post as the table has it, its photos' places, and what was decided of it."""
+
+    post: dict[str, Any]
+    photos: tuple[str | None, ...]
+    decisions: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.post | {"photos": list(self.photos), "decisions": list(self.decisions)}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Posts, the latest day first: the first of `total`."""
+
+    table: str
+    snapshot: str | None
+    total: int
+    posts: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many posts stand in a file."""
+
+    table: str
+    output: str
+    posts: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class History:
+    """The commits of a table that there still are, the newest first."""
+
+    table: str
+    commits: tuple[Commit, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def show(settings: Settings, post_id: str) -> Shown:
+    """A post. Raises InputError when there is none. No JVM."""
+    table = reading(settings)
+    file, row = table.locate(post_id)
+    found = _columns(file, (*TOLD, "photos")).slice(row, 1).to_pylist()[0]
+    photos = tuple(photo_here(table.photos, each["uri"]) for each in found.pop("photos") or ())
+    said = side_tables.read(table.uri, DECISIONS)
+    decisions = [each for each in said if post_id in (each["lost_id"], each["found_id"])]
+    return Shown(found, photos, tuple(sorted(decisions, key=lambda each: each["at"])))
+
+
+def list_posts(settings: Settings, where: Filters, limit: int | None = None) -> Listed:
+    """The posts that the filters let through, at most `limit` of them. No JVM."""
+    table = reading(settings)
+    snapshot = table.plan(where)
+    found = [row for file in snapshot.files for row in _matching(file, where, TOLD)]
+    oldest = dt.date.min
+    found.sort(key=lambda row: row["post_id"])
+    found.sort(key=lambda row: row["happened_on"] or oldest, reverse=True)
+    return Listed(table.uri, snapshot.id, len(found), tuple(found[:limit]))
+
+
+def export(settings: Settings, where: Filters, output: Path) -> Exported:
+    """Write posts as `ingest` takes them, by the ending of the file's name. No JVM.
+
+    A photo is named by where it is kept; one of another table that takes them in is its own copy.
+    """
+    check_export(output)
+    table = reading(settings)
+    columns = (*METADATA, "photos")
+    rows: list[dict[str, Any]] = []
+    for file in table.plan(where).files:
+        for row in _matching(file, where, columns):
+            photos = (photo_here(table.photos, each["uri"]) for each in row["photos"] or ())
+            rows.append(row | {"photos": [place for place in photos if place is not None]})
+    rows.sort(key=lambda row: row["post_id"])
+    if output.suffix == ".csv":
+        write_file(output, to_csv(columns, (r | {"photos": "; ".join(r["photos"])} for r in rows)))
+    else:
+        lines = (json.dumps(row, ensure_ascii=False, default=str) for row in rows)
+        write_file(output, "".join(f"{line}\n" for line in lines).encode())
+    return Exported(table.uri, str(output), len(rows))
+
+
+def check_export(output: Path) -> None:
+    """Raise UsageError, before any work is done, unless the ending says a known format."""
+    if output.suffix not in FORMATS:
+        raise UsageError(
+            f"{output}: its name must end in one of {', '.join(FORMATS)}", argument="output"
+        )
+
+
+def history(settings: Settings) -> History:
+    """What was committed to the table, and what `undo` can go back to. No JVM."""
+    table = reading(settings)
+    return History(table.uri, tuple(past.commits(table)))
+
+
+def _matching(file: DataFile, where: Filters, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The rows of a file that are there and that the filters let through."""
+    rows = _columns(file, columns)
+    keep = pa.array(alive(file))
+    for name in FILTERED:
+        if (wanted := getattr(where, name)) is not None:
+            keep = pc.and_(keep, pc.fill_null(pc.equal(rows[name], wanted), False))
+    for day, holds in ((where.since, pc.greater_equal), (where.until, pc.less_equal)):
+        if day is not None:
+            keep = pc.and_(keep, pc.fill_null(holds(rows["happened_on"], pa.scalar(day)), False))
+    yield from rows.filter(keep).to_pylist()
+
+
+def _columns(file: DataFile, columns: tuple[str, ...]) -> pa.Table:
+    """Columns of a file; one that a file of an earlier version lacks is null."""
+    rows = read_columns(file.uri, list(columns))
+    for name in columns:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(len(rows)))
+    return rows.select(columns)
