@@ -16,8 +16,11 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.files import read_parquet
 from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.table import erase as erasing
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
+from matching_spark.table.erase import erase
+from matching_spark.table.traces import look
 from tests.support.cluster import assert_holds, client, held, run, vectors, write
 from tests.support.names import NAMES, ODD
 from tests.support.writers import properties, writers
@@ -139,6 +142,24 @@ def test_a_copy_on_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Path)
     assert sorted(storage.walk(prod)) == before
     storage.remove(prod)
     assert_holds(test, posts, session)
+
+
+def test_erased_from_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
+    uri = f"{cluster.hdfs}/erased"
+    posts = {f"person-{i:03}": v for i, v in enumerate(vectors(60, seed=5))}
+    ingest_vectors(write(tmp_path / "posts.parquet", posts), uri, session, "found", Hadoop())
+    table = PostsTable.open(uri, session, Hadoop())
+    table.set_status(["person-001", "person-002"], "withdrawn")
+    gone = ["person-001", "person-007"]
+    subject = erasing.subject(table, gone)
+    assert {place.rpartition(".")[2] for place, _ in look(storage.walk(uri), subject).found} == {
+        *("avro", "parquet"),
+    }
+    report, subject = erase(table, gone)
+    assert report.rows == {"posts": 2}
+    looked = look(storage.walk(uri), subject)
+    assert (looked.found, looked.files["avro"] > 0) == ((), True)
+    assert_holds(uri, {i: vector for i, vector in posts.items() if i not in gone})
 
 
 def test_hdfs_itself_keeps_commits_apart(

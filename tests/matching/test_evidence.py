@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark import ClipModel, Filters, Post, PostsTable, Query, SimilarityEngine
 from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching.decisions import decide, latest
-from matching_spark.matching.duplicates import duplicates
+from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
+from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
 from matching_spark.score.store import FILE, save
 from tests.support.calibrations import random_calibration
@@ -115,6 +118,21 @@ def test_expiring_is_by_the_day_it_was_found(stored: str) -> None:
     assert expiring(PostsTable.open(stored), 183, days[0] + dt.timedelta(days=182)) == []
 
 
+def test_a_confirmed_pair_without_a_common_part_stays(
+    own: str, clip: ClipModel, spark: SparkSession
+) -> None:
+    """By cosine a lost post with a photo is asked by it, which no post of words alone has."""
+    table = PostsTable.open(own, spark, Hadoop())
+    rows = table.frame().select("post_id", "kind", F.size("photos").alias("n")).collect()
+    lost = next(r["post_id"] for r in rows if r["kind"] == "lost" and r["n"])
+    ingest_posts([Post(found := "words", "found", "지갑", title="지갑 습득")], table, clip)
+    decide(table, lost, found, "confirmed", "a test")
+    engine = SimilarityEngine(table, "memory", cache=Cache())
+    pairs = engine.matcher(MatchRules(score="cosine")).pairs().where(F.col("lost_id") == lost)
+    kept = {row["found_id"]: (row["score"], row["components"]) for row in pairs.collect()}
+    assert kept[found] == (-1.0, {}), "last, with nothing said of it"
+
+
 def test_duplicates_are_brute_forces(stored: str) -> None:
     table = PostsTable.open(stored)
     posts = []
@@ -134,6 +152,9 @@ def test_duplicates_are_brute_forces(stored: str) -> None:
             )
             if alike and same:
                 want.add(frozenset((a["post_id"], b["post_id"])))
+    for photo in posts[0][1], posts[1][1]:  # the same photo is one at 1 too
+        twice = [_Photo(i, "강남역 2번 출구", "서울", photo) for i in "ab"]
+        assert [score for _, _, score in _pairs(twice, 1.0)] == [pytest.approx(1)]
     got = duplicates(table, 0.3, Filters())
     assert want <= {frozenset((d.post_id, d.other_id)) for d in got}
     assert all(d.score >= 0.3 and d.post_id < d.other_id for d in got)

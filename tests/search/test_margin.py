@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 
 from matching_spark import Filters, PostsTable, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
+from matching_spark.domain import schema
 from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.results import Match
-from matching_spark.domain.schema import COLUMNS
 from matching_spark.knn import candidates
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.knn.similarity import MARGIN, unit
@@ -218,7 +218,7 @@ def test_a_table_gives_brute_forces_kth_by_both_runners(
     rows = spark.read.parquet(*(file.uri for file in files))
     kind = F.when(F.col("post_id").startswith("q"), "lost").otherwise("found")
     told = {"kind": kind, "model": F.lit(name), "updated_at": F.current_timestamp()}
-    table.upsert(rows.withColumns(told).select(*COLUMNS))
+    table.upsert(rows.withColumns(told).select(*schema.FIRST))
     opened = PostsTable.open(uri, spark, Hadoop())
     always = replace(world, first=(None,) * QUERIES)
     numbers = list(range(QUERIES))

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matching_spark import InputError, Query, SearchOptions, UsageError
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import unit
+from matching_spark.knn.similarity import pair_scores, unit
 from matching_spark.search.request import QueryItem, Request, Scoring
 from tests.support.calibrations import random_calibration
 
@@ -55,6 +57,23 @@ def test_which_threshold_is_whose() -> None:
     assert fused.threshold_for(PHOTO) == 0.6
     request = Request((PHOTO, BOTH), Filters(), 1, card)
     assert request.thresholds.tolist() == [0.7, -np.inf]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 1000))
+def test_the_same_vector_reaches_a_threshold_of_1(seed: int, dimension: int) -> None:
+    vector = unit(np.random.default_rng(seed).normal(size=dimension))
+    request = Request((QueryItem(vector),), Filters(), 1, Scoring(threshold=1.0))
+    (limit,) = request.thresholds
+    assert pair_scores(vector[None], vector[None])[0] >= limit
+    one, turned = np.eye(2, dtype=np.float32)[:1], unit([[np.cos(3e-3), np.sin(3e-3)]])
+    assert pair_scores(one, turned)[0] < limit
+    over = Request((QueryItem(vector),), Filters(), 1, Scoring(threshold=1.1))
+    assert over.thresholds == 1.1
+
+
+def test_blank_words_beside_a_photo_are_none() -> None:
+    for blank in (" ", "\u200b", "\n"):
+        assert Query(image="a.jpg", text=blank).text is None
 
 
 def test_what_a_query_may_be() -> None:

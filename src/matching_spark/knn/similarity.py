@@ -19,6 +19,7 @@ from matching_spark.knn.matmul import columns_of, product
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+SAME = 1 - 1e-9  # a cosine in float64 from which on two vectors are the same
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 

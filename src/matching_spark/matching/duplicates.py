@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import Float32
+from matching_spark.knn.similarity import SAME, Float32, pair_scores
 from matching_spark.score.components import bigrams
 from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once
+FLOAT32 = 1e-5  # more than a cosine in float32 can be off
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two open posts of one kind. score: the cosine of their most similar photos."""
+    """Two open posts of one kind. score: the cosine of their first photos."""
 
     kind: str
     post_id: str
@@ -62,12 +63,16 @@ def duplicates(table: PostsTable, threshold: float, where: Filters) -> list[Dupl
 def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[_Photo, _Photo, float]]:
     photos = sorted(photos, key=lambda p: p.post_id)
     whole = np.stack([p.vector for p in photos])
+    least = min(threshold, SAME)
     for start in range(0, len(photos), BLOCK):
-        scores = whole[start : start + BLOCK] @ whole.T
-        for i, j in zip(*np.nonzero(scores >= threshold), strict=True):
+        scores = whole[start : start + BLOCK] @ whole.T  # float32 finds, float64 decides
+        for i, j in zip(*np.nonzero(scores >= least - FLOAT32), strict=True):
             a, b = photos[start + int(i)], photos[int(j)]
-            if start + i < j and same_place(a, b):
-                yield a, b, float(scores[i, j])
+            if start + i >= j or not same_place(a, b):
+                continue
+            score = float(pair_scores(a.vector, b.vector[None])[0])
+            if score >= least:
+                yield a, b, score
 
 
 def same_place(a: _Photo, b: _Photo) -> bool:

@@ -190,8 +190,14 @@ class Matcher:
             lost, at = self._find(lost_id)
             found, there = self._find(found_id)
             hits = compare_posts(lost, at, found, there, self.scoring)
-            out += [(lost_id, hit.post_id, 0, hit.score, hit.components) for hit in hits]
+            for score, parts in [(h.score, h.components) for h in hits] or [(self._least, {})]:
+                out.append((lost_id, found_id, 0, score, parts))
         return out
+
+    @property
+    def _least(self) -> float:
+        """The score of a confirmed pair that has no part to compare: the least there is."""
+        return -1.0 if self.scoring.calibration is None else 0.0
 
     def _find(self, post_id: str) -> tuple[Shard, int]:
         file, row = self.table.locate(post_id)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.posts import KINDS, Filters, Kind, check
+from matching_spark.domain.posts import KINDS, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
@@ -44,7 +44,9 @@ class Query:
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
         set_words(self)
-        words = bool(self.text and self.text.strip())
+        words = bool(clean(self.text))
+        if not words:  # blank ones beside a photo are none
+            object.__setattr__(self, "text", None)
         asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
         if not any(asked):
             raise InputError("a query needs a photo or words, a vector, or a post")

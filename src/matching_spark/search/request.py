@@ -8,7 +8,7 @@ import numpy as np
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import Float32, Float64, Metric
+from matching_spark.knn.similarity import SAME, Float32, Float64, Metric
 from matching_spark.score import components
 from matching_spark.score.calibration import Calibration, Modality, limit_name, modality
 from matching_spark.score.components import Cosine, Part
@@ -102,9 +102,13 @@ class Request:
 
     @cached_property
     def thresholds(self) -> Float64:
-        """(q,) the least score of each query; -inf where there is no limit."""
+        """(q,) the least score of each query; -inf where there is no limit.
+
+        One of 1 lets the same photo through, whose cosine with itself may be 1 less 2e-16.
+        """
         limits = (self.scoring.threshold_for(query) for query in self.queries)
-        return np.array([-np.inf if limit is None else limit for limit in limits])
+        asked = np.array([-np.inf if limit is None else limit for limit in limits])
+        return np.where(asked == 1, SAME, asked) if self.scoring.kind == "cosine" else asked
 
     @cached_property
     def depth(self) -> int:
