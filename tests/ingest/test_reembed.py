@@ -7,15 +7,25 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from matching_spark import ClipModel, Filters, ModelError, PostsTable, Query, SimilarityEngine
+from matching_spark import (
+    ClipModel,
+    Filters,
+    ModelError,
+    PostsTable,
+    Query,
+    Settings,
+    SimilarityEngine,
+)
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
+from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import Silent
 from matching_spark.sources import read_posts
+from tests.support.commands import command
 from tests.support.found import hits_of
 
 OTHER = Path(__file__).parents[1] / "golden" / "siglip"
@@ -117,6 +127,17 @@ def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
     report = reembed(table, other)
     assert (report.embedded, report.passes) == (0, 1)
     assert_holds(table, other)
+    # Who names no model searches and writes with the table's own.
+    settings = Settings(table=table.uri)
+    assert model_of(settings, table).name == other.name
+    named = Settings(table=table.uri, model={"name": "small-clip"})  # type: ignore[arg-type]
+    assert model_of(named, table).name == clip.name
+    done = command("search", "--text", "지갑", "--runner", "memory", "--table", table.uri)
+    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PostsTable, "model_place", "/gone/siglip")
+        with pytest.raises(ModelError, match="the model of /gone/siglip, which is not here"):
+            model_of(settings, table)
 
 
 def test_a_writer_of_the_old_model_is_refused(

@@ -109,6 +109,12 @@ class ClipModel:
         """The model that the settings name."""
         return cls.load(wanted.name, batch_size=wanted.batch_size, device=wanted.device)
 
+    @property
+    def place(self) -> str:
+        """By what name this host loads it: a shipped one's, else its folder."""
+        shipped = self.folder.resolve().parent == hub.SHIPPED.resolve()
+        return self.folder.name if shipped else str(self.folder.resolve())
+
     @cached_property
     def name(self) -> str:
         """'<folder>@<12 hex digits>': the checksum of all that a vector depends on."""

@@ -21,7 +21,7 @@ from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import photo_column_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.jvm import Java
-from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.catalog import MODEL_PLACE, PROPERTY
 from matching_spark.table.posts_table import PostsTable
 
 PASSES = 20  # at most; each carries over what was written during the one before it
@@ -158,7 +158,11 @@ class _Reembed:
 
     def switch(self, base: str | None) -> bool:
         """Make the branch the table, unless the table is no more what `base` was."""
-        properties = {"model": self.model.name, "dimension": str(self.model.dimension)}
+        properties = {
+            "model": self.model.name,
+            "dimension": str(self.model.dimension),
+            MODEL_PLACE: self.model.place,
+        }
 
         def change(now: Java, builder: Java) -> Java:
             if base is not None:

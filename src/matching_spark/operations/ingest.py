@@ -10,14 +10,13 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.posts import DESK, Kind
 from matching_spark.domain.vocabulary import Seen
-from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
-from matching_spark.operations.warehouse import made, spark_of
+from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.storage import absolute
@@ -73,7 +72,7 @@ def ingest(
     else:
         posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
         with spark_of(settings, what, progress, spark) as session:
-            clip = ClipModel.of(settings.model)
+            clip = model_of(settings, there(settings))
             table = made(settings, clip, session)
             job = absolute(place)
             report = ingest_posts(posts, table, clip, progress, job, rules)

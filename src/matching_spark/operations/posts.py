@@ -8,7 +8,6 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import DESK, STATUSES, Filters, Post, Status, check
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
-from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, StorageError
 from matching_spark.matching import decisions
 from matching_spark.matching.decisions import Verdict
@@ -16,7 +15,7 @@ from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
 from matching_spark.operations.browse import show
-from matching_spark.operations.warehouse import reading, writing
+from matching_spark.operations.warehouse import model_of, reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
 from matching_spark.spark.failures import spark_errors
@@ -125,7 +124,7 @@ def edit(
     from matching_spark.ingest.pipeline import ingest_posts
 
     with writing(settings, "edit", spark=spark) as table:
-        model = ClipModel.of(settings.model)
+        model = model_of(settings, table)
         report = ingest_posts([post], table, model, rules=Rules(was["source"] or DESK))
     if report.rejects:
         raise InputError(f"post {post_id!r} stays as it is: {report.rejects[0].detail}")

@@ -11,6 +11,7 @@ from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
+from matching_spark.operations.warehouse import model_of
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
@@ -111,7 +112,7 @@ def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | N
             )
         return None
     if needed:
-        model = ClipModel.of(settings.model)
+        model = model_of(settings, table)
         table.check_model(model.name)
         return model
     return table_model(settings, table)
@@ -120,7 +121,7 @@ def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | N
 def table_model(settings: Settings, table: PostsTable) -> ClipModel | None:
     """The settings' model where it is the table's: its card has the thresholds; else None."""
     try:
-        model = ClipModel.of(settings.model)
+        model = model_of(settings, table)
         table.check_model(model.name)
     except ModelError:
         return None

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
+from matching_spark.embed import hub
+from matching_spark.errors import InputError, ModelError
 from matching_spark.progress import SILENT, Progress
 from matching_spark.table.catalog import TELLING
 from matching_spark.table.posts_table import PostsTable
@@ -20,6 +22,14 @@ def reading(settings: Settings) -> PostsTable:
     return PostsTable.of(settings)
 
 
+def there(settings: Settings) -> PostsTable | None:
+    """The table, without a JVM; None where there is none yet."""
+    try:
+        return reading(settings)
+    except InputError:
+        return None
+
+
 def made(settings: Settings, model: "ClipModel", spark: "SparkSession") -> PostsTable:
     """The table, made where there is none. Raises ModelError for another model's."""
     return PostsTable.open_or_create(
@@ -28,7 +38,27 @@ def made(settings: Settings, model: "ClipModel", spark: "SparkSession") -> Posts
         model=model.name,
         dimension=model.dimension,
         hadoop=settings.hadoop,
+        place=model.place,
     )
+
+
+def model_of(settings: Settings, table: PostsTable | None) -> "ClipModel":
+    """The model that the settings name, where they do; else the one that the table was made with.
+
+    Raises ModelError when it cannot be loaded. Whether it is the table's, `check_model` says.
+    """
+    from matching_spark.embed.clip import ClipModel  # what reads a table needs no model
+
+    wanted = settings.model
+    place = None if table is None else table.model_place
+    if place is None or "name" in wanted.model_fields_set:
+        return ClipModel.of(wanted)
+    if not (hub.SHIPPED / place).is_dir():  # an absolute place stays itself; nothing is fetched
+        raise ModelError(
+            f"{settings.table} was made with the model of {place}, which is not here: name its "
+            "folder (model.name)"
+        )
+    return ClipModel.of(wanted.model_copy(update={"name": place}))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A warehouse as a catalog of Spark SQL: made known to a session, and its posts table made."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from matching_spark import storage
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
+MODEL_PLACE = "model-place"  # where whoever wrote the table first, or changed its model, had it
 COMMAND = PROPERTY + "command"  # in a snapshot's summary: what wrote it
 TELLING = f"spark.sql.iceberg.snapshot-property.{COMMAND}"  # a session's, for each that it makes
 ADDED_AT = "added-at"  # the number of version 2's first column in a table that was of version 1
@@ -52,8 +54,11 @@ def register(uri: str, spark: "SparkSession") -> str:
     return name
 
 
-def create(uri: str, spark: "SparkSession", model: str, dimension: int, hadoop: Hadoop) -> None:
-    """Make the posts table of a warehouse, unless another process just has."""
+def create(uri: str, spark: "SparkSession", space: Mapping[str, str], hadoop: Hadoop) -> None:
+    """Make the posts table of a warehouse, unless another process just has.
+
+    space: model, dimension, and MODEL_PLACE where it is known.
+    """
     catalog = register(uri, spark)
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     properties = {
@@ -76,9 +81,7 @@ def create(uri: str, spark: "SparkSession", model: str, dimension: int, hadoop: 
         "write.metadata.metrics.column.photos.element.vector": "none",
         "write.metadata.delete-after-commit.enabled": "true",
         PROPERTY + "format-version": str(FORMAT_VERSION),
-        PROPERTY + "model": model,
-        PROPERTY + "dimension": str(dimension),
-    }
+    } | {PROPERTY + name: value for name, value in space.items()}
     listed = ", ".join(f"{quoted(k)} = {quoted(v)}" for k, v in properties.items())
     with spark_errors(f"{uri} could not be made"), writing(uri, spark, hadoop.lock_wait_s):
         spark.sql(

@@ -22,6 +22,7 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import (
     FORMAT_VERSION,
+    MODEL_PLACE,
     PROPERTY,
     add_columns,
     create,
@@ -91,11 +92,16 @@ class PostsTable:
         model: str,
         dimension: int,
         hadoop: Hadoop,
+        place: str | None = None,
     ) -> Self:
-        """The table at `uri`; made when there is none. Raises ModelError for another model's."""
+        """The table at `uri`; made when there is none. place: of the model, for others to load it.
+
+        Raises ModelError for another model's.
+        """
         uri = storage.absolute(uri)
         if current_metadata(uri) is None:
-            create(uri, spark, model, dimension, hadoop)
+            space = {"model": model, "dimension": str(dimension)}
+            create(uri, spark, space | ({MODEL_PLACE: place} if place else {}), hadoop)
         table = cls.open(uri, spark, hadoop)
         table.check_model(model)
         return table
@@ -122,6 +128,12 @@ class PostsTable:
     @property
     def space(self) -> VectorSpace:
         return self.state.space
+
+    @property
+    def model_place(self) -> str | None:
+        """Where the model is that the table holds vectors of, as it was when they were made."""
+        place: str | None = self.metadata.properties.get(PROPERTY + MODEL_PLACE)
+        return place
 
     @property
     def photos(self) -> str:
