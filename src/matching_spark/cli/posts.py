@@ -82,8 +82,12 @@ def ingest(
     summary.add_row(
         *(f"{n:,}" for n in counts), f"{report.photos_per_second:.0f}", f"{report.seconds:.1f}"
     )
+    taken = f"{report.accepted:,} posts taken in, {report.embedded:,} photos embedded"
     if report.rejects_file:
-        summary.caption = f"{len(report.rejects):,} rejects, with reasons: {report.rejects_file}"
+        alone = len(report.rejects) - report.rejected
+        photos = f" and {alone:,} single photos of posts" if alone > 0 else ""
+        taken += f"; {report.rejected:,} posts{photos} rejected, why: {report.rejects_file}"
+    summary.caption, summary.caption_justify = taken, "left"
     run.emit(report.to_dict(), summary)
 
 

@@ -176,7 +176,9 @@ def embedder(
             if batch.texts:
                 rows += _worded(batch.texts, model)
         sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows, STAGED), sink, compression="none")
+        pq.write_table(
+            pa.Table.from_pylist(rows, STAGED), sink, compression="none", write_page_checksum=True
+        )
         storage.write_bytes(storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue())
         done.add(len(todo))
 

@@ -210,7 +210,11 @@ def _stage(
                 sink = io.BytesIO()
                 table = pa.Table.from_batches(rows, STAGED)
                 pq.write_table(
-                    table, sink, compression="none", use_dictionary=["kind", "category", "model"]
+                    table,
+                    sink,
+                    compression="none",
+                    use_dictionary=["kind", "category", "model"],
+                    write_page_checksum=True,
                 )
                 name = f"{task.number:06}-{len(staged.files):04}.parquet"
                 staged.files.append(storage.join(folder, name))

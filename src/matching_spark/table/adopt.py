@@ -333,7 +333,7 @@ class _Adopt:
             return None
         rows = rows.sort_by([("file_path", "ascending"), ("pos", "ascending")])
         sink = io.BytesIO()
-        pq.write_table(rows, sink)
+        pq.write_table(rows, sink, write_page_checksum=True)
         new = storage.join(storage.parent(place), f"{uuid.uuid4()}-deletes.parquet")
         storage.write_bytes(new, sink.getvalue())
         self.deletes += 1

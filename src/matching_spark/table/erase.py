@@ -225,7 +225,7 @@ class _Erase:
                 storage.remove(place)
             elif len(others) < len(rows):
                 sink = pa.BufferOutputStream()
-                pq.write_table(others, sink, compression="none")
+                pq.write_table(others, sink, compression="none", write_page_checksum=True)
                 storage.write_bytes(place, sink.getvalue().to_pybytes())
 
     def photos(self) -> None:
