@@ -44,8 +44,7 @@ def answer(*items: str, total: int | None = None, detail: bool = False) -> bytes
 
 def picture(side: int = 40) -> bytes:
     out = io.BytesIO()
-    exif = Image.Exif()
-    exif[271] = "the owner's camera"
+    (exif := Image.Exif())[271] = "the owner's camera"
     Image.linear_gradient("L").resize((side, side)).save(out, "JPEG", exif=exif)
     return out.getvalue()
 

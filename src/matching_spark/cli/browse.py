@@ -8,19 +8,22 @@ import typer
 from rich.table import Table
 
 from matching_spark import operations
-from matching_spark.cli.options import Common, day, flags_named, on_a_table, one_of, stderr
+from matching_spark.cli.options import (
+    CategoryOption,
+    ColourOption,
+    Common,
+    KindOption,
+    RegionOption,
+    SinceOption,
+    StatusOption,
+    UntilOption,
+    flags_named,
+    on_a_table,
+    stderr,
+    where_of,
+)
 from matching_spark.cli.views import facts
-from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
-
-KindOption = Annotated[str | None, typer.Option("--kind", help="lost or found; default: both.")]
-CategoryOption = Annotated[str | None, typer.Option("--category", help="지갑, 가방, wallet, ...")]
-ColourOption = Annotated[str | None, typer.Option("--colour", help="검정, 파랑, black, ...")]
-RegionOption = Annotated[str | None, typer.Option("--region", help="서울, 부산, Seoul, ...")]
-SinceOption = Annotated[str | None, typer.Option("--since", help="2026-11-01, inclusive.")]
-UntilOption = Annotated[str | None, typer.Option("--until", help="2026-11-20, inclusive.")]
-StatusOption = Annotated[
-    str, typer.Option("--status", help="open, claimed, withdrawn, expired, or any.")
-]
+from matching_spark.domain.posts import clean
 
 
 @on_a_table
@@ -51,7 +54,7 @@ def list_(
 ) -> None:
     """Posts of the table, the latest first; filters as a search has them."""
     run = common.begin()
-    where = _where(kind, category, colour, region, since, until, status)
+    where = where_of(kind, category, colour, region, since, until, status)
     listed = operations.browse.list_posts(run.settings, where, limit)
     view = Table(show_lines=True)
     view.add_column("post", no_wrap=True)
@@ -87,28 +90,7 @@ def export(
     run = common.begin()
     with flags_named():
         operations.browse.check_export(output)
-    where = _where(kind, category, colour, region, since, until, status)
+    where = where_of(kind, category, colour, region, since, until, status)
     done = operations.browse.export(run.settings, where, output)
     stderr.print(f"written: {output}")
     run.emit(done.to_dict(), facts(done.to_dict()))
-
-
-def _where(
-    kind: str | None,
-    category: str | None,
-    colour: str | None,
-    region: str | None,
-    since: str | None,
-    until: str | None,
-    status: str,
-) -> Filters:
-    with flags_named():
-        return Filters(
-            kind=one_of("--kind", kind, KINDS),
-            category=category,
-            colour=colour,
-            region=region,
-            since=day("--since", since),
-            until=day("--until", until),
-            status=None if status == "any" else one_of("--status", status, STATUSES),
-        )

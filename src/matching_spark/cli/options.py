@@ -18,6 +18,7 @@ from rich.table import Table
 from matching_spark.cli.console import Plain, print_json
 from matching_spark.config import Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
+from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.log import masked, new_run_id, setup_logging
 from matching_spark.namenodes import heed_conf_dir
@@ -35,6 +36,15 @@ SettingsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")]
 VerboseOption = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
+]
+KindOption = Annotated[str | None, typer.Option("--kind", help="lost or found; default: both.")]
+CategoryOption = Annotated[str | None, typer.Option("--category", help="지갑, 가방, wallet, ...")]
+ColourOption = Annotated[str | None, typer.Option("--colour", help="검정, 파랑, black, ...")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="서울, 부산, Seoul, ...")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="2026-11-01, inclusive.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="2026-11-20, inclusive.")]
+StatusOption = Annotated[
+    str, typer.Option("--status", help="open, claimed, withdrawn, expired, or any.")
 ]
 
 
@@ -154,6 +164,31 @@ def flags_named() -> Iterator[None]:
         yield
     except InputError as error:
         raise UsageError(f"--{error}") from None
+
+
+def where_of(
+    kind: str | None,
+    category: str | None,
+    colour: str | None,
+    region: str | None,
+    since: str | None,
+    until: str | None,
+    status: str,
+) -> Filters:
+    """The filters that options give. Raises UsageError for a word, a day or a choice not known."""
+    with flags_named():
+        where = Filters(
+            kind=one_of("--kind", kind, KINDS),
+            category=category,
+            colour=colour,
+            region=region,
+            since=day("--since", since),
+            until=day("--until", until),
+            status=None if status == "any" else one_of("--status", status, STATUSES),
+        )
+    if where.since and where.until and where.since > where.until:
+        raise UsageError(f"--since {where.since} is after --until {where.until}")
+    return where
 
 
 def sentence(error: MatchingError) -> str:

@@ -6,9 +6,20 @@ from typing import Annotated
 import typer
 
 from matching_spark import operations
-from matching_spark.cli.options import Common, day, flags_named, on_a_table, one_of, stderr
+from matching_spark.cli.options import (
+    CategoryOption,
+    ColourOption,
+    Common,
+    RegionOption,
+    SinceOption,
+    StatusOption,
+    UntilOption,
+    on_a_table,
+    stderr,
+    where_of,
+)
 from matching_spark.cli.views import to_table
-from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
+from matching_spark.domain.posts import clean
 from matching_spark.errors import UsageError
 from matching_spark.storage import read_bytes
 
@@ -23,14 +34,12 @@ def search(
     kind: Annotated[
         str | None, typer.Option(help="lost or found; default: found, or the other of --post.")
     ] = None,
-    category: Annotated[str | None, typer.Option()] = None,
-    colour: Annotated[str | None, typer.Option()] = None,
-    region: Annotated[str | None, typer.Option()] = None,
-    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
-    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
-    status: Annotated[
-        str, typer.Option(help="open, claimed, withdrawn, expired, or any.")
-    ] = "open",
+    category: CategoryOption = None,
+    colour: ColourOption = None,
+    region: RegionOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    status: StatusOption = "open",
     top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
     metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
@@ -76,20 +85,9 @@ def search(
             "search by one of --image, --text, --embedding or --post (--image and --text may go "
             f"together); given: {', '.join(given) or 'none'}"
         )
-    with flags_named():
-        where = Filters(
-            kind=one_of("--kind", kind, KINDS),
-            category=category,
-            colour=colour,
-            region=region,
-            since=day("--since", since),
-            until=day("--until", until),
-            status=None if status == "any" else one_of("--status", status, STATUSES),
-        )
+    where = where_of(kind, category, colour, region, since, until, status)
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
-    if where.since and where.until and where.since > where.until:
-        raise UsageError(f"--since {where.since} is after --until {where.until}")
     if output is not None:
         operations.output.check_output(output)
     query = operations.search.query_of(
