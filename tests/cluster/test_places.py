@@ -155,8 +155,12 @@ def test_erased_from_hdfs(cluster: Cluster, session: SparkSession, tmp_path: Pat
     assert {place.rpartition(".")[2] for place, _ in look(storage.walk(uri), subject).found} == {
         *("avro", "parquet"),
     }
+    held = erasing.find(uri, frozenset(gone))["posts"][0]
+    dead = held.replace("/00", "/dead-00")  # of a writer that may live: nothing says it does not
+    storage.write_bytes(dead, storage.read_bytes(held))
     report, subject = erase(table, gone)
-    assert report.rows == {"posts": 2}
+    assert (report.rows, report.left) == ({"posts": 2}, (dead,))
+    storage.remove(dead)
     looked = look(storage.walk(uri), subject)
     assert (looked.found, looked.files["avro"] > 0) == ((), True)
     assert_holds(uri, {i: vector for i, vector in posts.items() if i not in gone})

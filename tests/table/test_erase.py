@@ -62,6 +62,7 @@ def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
     report = ingest_posts([changed, others[2], Reject("a.csv:3", ID, "bad-row")], table, clip)
     (tmp_path / "t/rejects").mkdir()
     lines = [json.dumps({"post_id": i, "reason": "x"}) + "\n" for i in (ID, "other-1")]
+    lines.append("written by hand\n")
     (tmp_path / "t/rejects/a.jsonl").write_text("".join(lines), "utf-8")
     assert report.updated == 1
     decisions.decide(table, "lost-1", ID, "confirmed", "desk")

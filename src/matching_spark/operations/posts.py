@@ -185,6 +185,12 @@ def erase(
         with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
             workers.parallelize(tasks, len(tasks)).map(lambda _: forget(cache, dead, subject)).sum()
     forget(cache, dead, subject)
+    if done.left:
+        raise StorageError(
+            f"{', '.join(done.posts)} erased, but {', '.join(done.left)} have them too: files that "
+            "no snapshot names, and a writer may be about to; `compact` removes them when they are "
+            "a day old"
+        )
     if not proof:
         return done
     progress.say("looking for traces in every file ...")

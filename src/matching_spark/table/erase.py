@@ -41,7 +41,9 @@ AT_ONCE = 500  # ids in one condition
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erase removed. rows: of each table; photos are files, kept and fetched ones."""
+    """What an erase removed. rows: of each table; photos are files, kept and fetched ones. left:
+    files with the posts that no snapshot names and that a writer may be about to name.
+    """
 
     table: str
     posts: tuple[str, ...]
@@ -53,6 +55,7 @@ class Erased:
     snapshots: int
     orphans: int
     data_files: tuple[str, ...] = ()  # that held the posts and are no more
+    left: tuple[str, ...] = ()
     proof: Looked | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,6 +138,7 @@ class _Erase:
         self.progress = progress
         self.rows: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+        self.left: list[str] = []
 
     def report(self) -> Erased:
         return Erased(
@@ -148,6 +152,7 @@ class _Erase:
             snapshots=self.counts["snapshots"],
             orphans=self.counts["orphans"],
             data_files=tuple(self.holding["posts"]),
+            left=tuple(self.left),
         )
 
     def look(self) -> None:
@@ -202,7 +207,7 @@ class _Erase:
     def rejects(self) -> None:
         for place in _files(storage.join(self.table.uri, REJECTS), ".jsonl"):
             lines = storage.read_bytes(place).splitlines(keepends=True)
-            others = [line for line in lines if json.loads(line)["post_id"] not in self.ids]
+            others = [line for line in lines if _id_of(line) not in self.ids]
             self.counts["rejects"] += len(lines) - len(others)
             if not others:
                 storage.remove(place)
@@ -275,13 +280,11 @@ class _Erase:
                 if place.endswith((".parquet", ".avro")) and place not in named:
                     if not holds(place, self.subject):
                         continue
-                    if not storage.is_local(place):  # no lock says that its writer has ended
-                        raise StorageError(
-                            f"{place} has them, which no snapshot names, and a writer may be about "
-                            "to; `compact` removes it when it is a day old"
-                        )
-                    storage.remove(place)
-                    self.counts["orphans"] += 1
+                    if storage.is_local(place):
+                        storage.remove(place)
+                        self.counts["orphans"] += 1
+                    else:  # no lock says that its writer has ended
+                        self.left.append(place)
 
 
 def _current(uri: str, name: str) -> "StaticTable":
@@ -341,6 +344,14 @@ def _refs(metadata: "StaticTable") -> list[tuple[str, str]]:
     """The name and kind (branch, tag) of all that keeps a snapshot from ending."""
     refs = metadata.metadata.refs.items()
     return [(name, ref.snapshot_ref_type.value) for name, ref in refs if name != "main"]
+
+
+def _id_of(line: bytes) -> object:
+    """The post of a reject; None for a line that somebody else wrote."""
+    try:
+        return json.loads(line)["post_id"]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _files(folder: str, ending: str) -> list[str]:
