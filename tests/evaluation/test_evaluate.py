@@ -17,6 +17,7 @@ from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, re
 from matching_spark.evaluation.learn import learn, precise, probabilities
 from matching_spark.evaluation.metrics import Measured, evaluate, reliability
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
+from matching_spark.score.calibration import limit_name
 from matching_spark.score.components import names
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
 
@@ -100,9 +101,17 @@ def test_weights_find_what_made_the_pairs() -> None:
     assert few.same.sum() < 30
     with pytest.raises(InputError, match="true pairs have a query of image and a post of image"):
         learn(few, "external/8", {})
-    kept = learn(few, "external/8", {}, base=learnt)
-    assert kept.patterns == learnt.patterns
-    assert len(kept.learnt["inherited"]) == 18
+    with pytest.raises(InputError, match="30 of a kind are needed: nothing is learnt"):
+        learn(few, "external/8", {}, base=learnt)
+    # Only what enough pairs show is learnt: of photos here, asked by photos.
+    gone = np.full(len(fit), np.nan, np.float32)
+    values = {n: v if "text" not in n else gone for n, v in fit.values.items()}
+    photos = learn(replace(fit, values=values), "external/8", {}, base=learnt)
+    inherited = set(photos.learnt["inherited"])
+    assert learnt.patterns.keys() - inherited == {"image-image", "image-image bare"}
+    asked_by_words = limit_name("text", False)
+    assert photos.thresholds[asked_by_words] == learnt.thresholds[asked_by_words]
+    assert photos.propose[asked_by_words] == learnt.propose[asked_by_words]
 
 
 def test_held_out_items_are_never_seen() -> None:

@@ -14,6 +14,7 @@ from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.evaluation import learn
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching.decisions import decide, latest
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
@@ -64,6 +65,32 @@ def test_either_runner_gives_the_same(
         Query(text="x", colour="무지개")
 
 
+def test_what_is_told_on_the_command_line_weighs(
+    clip: ClipModel, world: World, stored: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = ("--table", stored, "--runner", "memory", "--threshold", "0")
+    asked = ("search", "--image", str(world.query_photo), *here, "--colour", "black")
+    day = dt.date(2026, 11, 1)
+    told = run(*asked, "--weigh", "--place", "강남역", "--lost-on", "2026-11-01", capsys=capsys)
+    query = Query(image=world.query_photo, colour="검정", place="강남역", happened_on=day)
+    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=Cache())
+    want = hits_of(engine, [query], 10, where=Filters(kind="found"), threshold=0.0)[0]
+    assert [(m["post_id"], m["score"]) for m in told["results"]] == [
+        (m.post_id, m.score) for m in want
+    ]
+    assert {m["colour"] for m in told["results"]} > {"검정"}
+    filtered = run(*asked, capsys=capsys)["results"]
+    assert {m["colour"] for m in filtered} == {"검정"}
+    alone = Query(image=world.query_photo, colour="검정")
+    where = Filters(kind="found", colour="검정")
+    assert [m["score"] for m in filtered] == [
+        m.score for m in hits_of(engine, [alone], 10, where=where, threshold=0.0)[0]
+    ]
+    with pytest.raises(UsageError, match="--post has its own facts"):
+        app(["search", "--post", "x", "--place", "y", "--table", stored], standalone_mode=False)
+    assert run(*asked, "--score", "cosine", "--weigh", capsys=capsys)["score_kind"] == "cosine"
+
+
 def test_a_stale_calibration_is_refused_aloud(
     clip: ClipModel, own: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -76,7 +103,11 @@ def test_a_stale_calibration_is_refused_aloud(
 
 
 def test_evaluate_and_calibrate_from_truth_and_decisions(
-    spark: SparkSession, world: World, own: str, capsys: pytest.CaptureFixture[str]
+    spark: SparkSession,
+    world: World,
+    own: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     truth = str(world.truth)
     report = run("evaluate", truth, "--table", own, capsys=capsys)
@@ -99,11 +130,23 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     decided = run("evaluate", "decisions", "--table", own, capsys=capsys)
     assert decided["true_pairs"] == sum(row["same"] for row in rows[:6])
 
+    with pytest.raises(InputError, match="nothing is learnt"):  # ten pairs teach nothing
+        app(["calibrate", truth, "--table", own], standalone_mode=False)
+    with pytest.raises(InputError, match="no weights of its own"):
+        app(["calibrate", "--reset", "--table", own], standalone_mode=False)
+    monkeypatch.setattr(learn, "MIN_TRUE_PAIRS", 3)
     learnt = run("calibrate", truth, "--table", own, capsys=capsys)
     assert learnt["split"].startswith("held out: 30 %")
     assert 0 < learnt["lost"] <= 10
     again = run("evaluate", truth, "--table", own, capsys=capsys)
     assert again["scores"] == learnt["scores"]  # the same held-out posts, nothing else
+    assert run("calibrate", "--reset", "--table", own, capsys=capsys) == {
+        "table": own,
+        "fused": True,
+    }
+    assert run("evaluate", truth, "--table", own, capsys=capsys) == report, (
+        "as before it was learnt"
+    )
 
 
 def test_expiring_is_by_the_day_it_was_found(stored: str) -> None:

@@ -1,55 +1,58 @@
 """matching-spark evaluate and calibrate: how good the scores are, and weights learnt from truth."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.views import facts
+from matching_spark.errors import UsageError
 
-if TYPE_CHECKING:
-    from matching_spark.operations.evaluate import Evaluation
-TruthArgument = Annotated[
-    str,
-    typer.Argument(
-        help="JSONL of lost_id, found_id, same; decisions: what was decided; demo: drawn worlds."
-    ),
-]
+TRUTH = typer.Argument(
+    help="JSONL of lost_id, found_id, same; decisions: what was decided; demo: drawn worlds."
+)
 ModelOption = Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")]
 ReportOption = Annotated[Path | None, typer.Option(help="The report, F.json.")]
 
 
-def _command(name: str, help: str, operation: "Callable[..., Evaluation]") -> Callable[..., None]:
-    """A command with the options that both have."""
-
-    def command(
-        common: Common,
-        truth: TruthArgument,
-        model: ModelOption = None,
-        output: ReportOption = None,
-    ) -> None:
-        run = common.begin(model={"name": model})
-        with terminal() as progress:
-            figures = operation(run.settings, truth, output, progress).to_dict()
-        run.emit(figures, _view(figures))
-
-    command.__name__, command.__doc__ = name, help
-    return on_a_table(command)
+@on_a_table
+def evaluate(
+    common: Common,
+    truth: Annotated[str, TRUTH],
+    model: ModelOption = None,
+    output: ReportOption = None,
+) -> None:
+    """Recall, precision and calibration of the scores, on pairs that nothing was fitted on."""
+    run = common.begin(model={"name": model})
+    with terminal() as progress:
+        figures = operations.evaluate.evaluate(run.settings, truth, output, progress).to_dict()
+    run.emit(figures, _view(figures))
 
 
-evaluate = _command(
-    "evaluate",
-    "Recall, precision and calibration of the scores, on pairs that nothing was fitted on.",
-    lambda *given: operations.evaluate.evaluate(*given),
-)
-calibrate = _command(
-    "calibrate",
-    "Learn the weights of the fused score; `demo` for the model itself, else for the table.",
-    lambda *given: operations.evaluate.calibrate(*given),
-)
+@on_a_table
+def calibrate(
+    common: Common,
+    truth: Annotated[str | None, TRUTH] = None,
+    model: ModelOption = None,
+    output: ReportOption = None,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Take the table's own weights away.")
+    ] = False,
+) -> None:
+    """Learn the weights of the fused score; `demo` for the model itself, else for the table."""
+    run = common.begin(model={"name": model})
+    if reset == (truth is not None):
+        raise UsageError("calibrate TRUTH, or calibrate --reset")
+    if truth is None:
+        done = operations.evaluate.reset(run.settings).to_dict()
+        run.emit(done, facts(done))
+        return
+    with terminal() as progress:
+        figures = operations.evaluate.calibrate(run.settings, truth, output, progress).to_dict()
+    run.emit(figures, _view(figures))
 
 
 def _view(report: dict[str, Any]) -> Table:

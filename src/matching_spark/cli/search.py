@@ -1,5 +1,6 @@
 """matching-spark search: the posts most like a photo, words, a vector or another post."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from matching_spark.cli.options import (
     SinceOption,
     StatusOption,
     UntilOption,
+    day,
     on_a_table,
     stderr,
     where_of,
@@ -37,6 +39,16 @@ def search(
     category: CategoryOption = None,
     colour: ColourOption = None,
     region: RegionOption = None,
+    place: Annotated[
+        str | None, typer.Option(help="Where it was lost, or found for --kind lost; it weighs.")
+    ] = None,
+    lost_on: Annotated[str | None, typer.Option(help="The day of that; it weighs.")] = None,
+    weigh: Annotated[
+        bool,
+        typer.Option(
+            "--weigh", help="--category, --colour and --region weigh too, and filter nothing."
+        ),
+    ] = False,
     since: SinceOption = None,
     until: UntilOption = None,
     status: StatusOption = "open",
@@ -88,12 +100,24 @@ def search(
     where = where_of(kind, category, colour, region, since, until, status)
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
+    if post is not None and (place or lost_on or weigh):
+        raise UsageError("--post has its own facts: --place, --lost-on, --weigh are for others")
     if output is not None:
         operations.output.check_output(output)
     query = operations.search.query_of(
-        where, image, text, embedding, None if post is None else clean(post)
+        where,
+        image,
+        text,
+        embedding,
+        None if post is None else clean(post),
+        place=clean(place),
+        happened_on=day("--lost-on", lost_on),
     )
+    if weigh:
+        where = replace(where, category=None, colour=None, region=None)
     result = operations.search.search(run.settings, query, where, snapshot)
+    if (place or lost_on or weigh) and result.score_kind != "fused":
+        stderr.print("place, day and --weigh change nothing here: the score is by cosine alone")
     if output is not None:
         operations.output.write_output(
             result, output, read_bytes, operations.search.photo_of(result)

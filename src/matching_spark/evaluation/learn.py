@@ -38,10 +38,11 @@ PRECISION = 0.95  # of what is proposed without a person's look
 def learn(
     pairs: LabelledPairs, model: str, learnt: Mapping[str, Any], base: Calibration | None = None
 ) -> Calibration:
-    """Weights of every pattern by logistic regression; those that too few pairs show are `base`'s.
+    """Weights of every pattern by logistic regression; those that too few pairs show, and the
+    thresholds of a question with too few, are `base`'s.
 
     A pair of posts that have both a photo and words teaches also the patterns that lack one. Raises
-    InputError when a pattern has too few true pairs and there is no base.
+    InputError when a pattern has too few true pairs and there is no base, or when every one has.
     """
     rng = np.random.default_rng(0)
     patterns: dict[str, Weights] = {}
@@ -62,6 +63,11 @@ def learn(
                     f"{post}; learning needs {MIN_TRUE_PAIRS}, or a calibration to start from: "
                     "`matching-spark calibrate demo`"
                 )
+    if len(inherited) == len(patterns):
+        raise InputError(
+            f"{int(pairs.same.sum())} true pairs to learn from, and {MIN_TRUE_PAIRS} of a kind are "
+            "needed: nothing is learnt, the weights stay as they are"
+        )
     whole = Calibration(model, patterns, {}, {}, dict(learnt))
     thresholds: dict[str, float] = {}
     propose: dict[str, float] = {}
@@ -70,6 +76,10 @@ def learn(
         p = probabilities(seen, whole)
         true = p[seen.same & ~np.isnan(p)]
         name = limit_name(asked, bare)
+        if base is not None and len(true) < MIN_TRUE_PAIRS:
+            thresholds[name], propose[name] = base.thresholds[name], base.propose[name]
+            inherited.append(f"thresholds of {name}")
+            continue
         propose[name] = precise(p, seen, PRECISION)
         least = float(np.quantile(true, 1 - KEPT)) if len(true) else 0.0
         thresholds[name] = min(least, propose[name])

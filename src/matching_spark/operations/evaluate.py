@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from matching_spark.config import Settings
 from matching_spark.demo.labelled import FIT_SEEDS, HELD_OUT_SEEDS, POSTS, drawn_pairs
 from matching_spark.domain.posts import Filters
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import ModelError, StorageError, UsageError
+from matching_spark.errors import InputError, ModelError, StorageError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs, label, read_truth
 from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.metrics import evaluate as measure
@@ -39,6 +39,17 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         return self.figures
+
+
+@dataclass(frozen=True)
+class Reset:
+    """A table without weights of its own; fused: whether its model has some."""
+
+    table: str
+    fused: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def evaluate(
@@ -111,6 +122,19 @@ def calibrate(
     if not len(held.lost_ids) or not held.same.any():
         raise UsageError(f"{truth} has no true pair left to hold out; the weights are written")
     return _written(Evaluation(measure(held, calibration, split)), output, progress)
+
+
+def reset(settings: Settings) -> Reset:
+    """Take the table's own weights away: the model's serve again.
+
+    Raises InputError when it has none.
+    """
+    table = reading(settings)
+    place = storage.join(table.uri, FILE)
+    if not storage.exists(place):
+        raise InputError(f"{table.uri} has no weights of its own")
+    storage.remove(place)
+    return Reset(table.uri, find(None, table_model(settings, table), table.model) is not None)
 
 
 def _uncalibrated(name: str) -> ModelError:

@@ -1,5 +1,6 @@
 """One search as the settings have it: the question looked up or embedded, compared, answered."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,9 +80,12 @@ def query_of(
     text: str | None = None,
     embedding: Path | None = None,
     post_id: str | None = None,
+    *,
+    place: str = "",
+    happened_on: dt.date | None = None,
 ) -> Query:
-    """A query whose own facts are those that it is filtered by; what looks for lost things was
-    found.
+    """A query whose own facts are those of `where`, which need not be what it is filtered by; what
+    looks for lost things was found.
     """
     return Query(
         image,
@@ -91,6 +95,8 @@ def query_of(
         category=where.category or "",
         colour=where.colour or "",
         region=where.region or "",
+        place=place,
+        happened_on=happened_on,
         kind="found" if where.kind == "lost" else "lost",
     )
 
