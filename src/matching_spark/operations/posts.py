@@ -19,6 +19,7 @@ from matching_spark.operations.warehouse import model_of, reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
 from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.jvm import executors
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import Erased
@@ -114,8 +115,7 @@ def edit(
     was = show(settings, post_id).post
     values = dict(changes)
     if (said := values.get("category")) and isinstance(said, str):
-        values["category"] = CATEGORY.find(said) or said
-        check("category", str(values["category"]), CATEGORY.words)
+        values["category"] = CATEGORY.check(said)
     for name, words in (("colour", COLOUR), ("region", REGION)):
         if (said := values.get(name)) and isinstance(said, str):
             values[name] = words.find(said) or said
@@ -181,9 +181,11 @@ def erase(
         done, subject = erasing.erase(table, ids, progress)
         dead = done.data_files
         workers = table.session.sparkContext
-        tasks = range(2 * workers.defaultParallelism)  # more than executors, so that each has one
-        with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
-            workers.parallelize(tasks, len(tasks)).map(lambda _: forget(cache, dead, subject)).sum()
+        if executors(workers):  # a local master has none: its cache is this host's
+            tasks = range(2 * workers.defaultParallelism)  # more than they are: each has one
+            with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
+                each = workers.parallelize(tasks, len(tasks))
+                each.map(lambda _: forget(cache, dead, subject)).sum()
     forget(cache, dead, subject)
     if done.left:
         raise StorageError(

@@ -132,11 +132,7 @@ class ShardCache:
         freed = 0
         for uri in uris:
             for path in Path(self.folder).glob(f"{_digest(uri)}-*.shard"):
-                with suppress(FileNotFoundError):  # another process forgets it too
-                    freed += path.stat().st_size
-                    path.unlink()
-                with _lock:
-                    _held.pop((self.folder, path.name), None)
+                freed += self._remove(path)
         return freed
 
     def drop(self, holds: Callable[[str], bool]) -> int:
@@ -148,11 +144,19 @@ class ShardCache:
         for path, _, _ in self._entries():
             with suppress(FileNotFoundError):  # another process drops it too
                 if path.suffix == ".shard" and holds(str(path)):
-                    path.unlink()
+                    self._remove(path)
                     dropped += 1
-                    with _lock:
-                        _held.pop((self.folder, path.name), None)
         return dropped
+
+    def _remove(self, path: Path) -> int:
+        """Drop an entry, here and on the host; its bytes, none where another process was first."""
+        freed = 0
+        with suppress(FileNotFoundError):
+            freed = path.stat().st_size
+            path.unlink()
+        with _lock:
+            _held.pop((self.folder, path.name), None)
+        return freed
 
     # -- this process ------------------------------------------------------------------------
 

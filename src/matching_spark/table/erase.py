@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -66,9 +66,9 @@ class Erased:
 class _Rows:
     """All that any snapshot still has of the posts."""
 
-    photos: frozenset[str] = frozenset()  # sha256
-    texts: frozenset[str] = frozenset()  # what stands in a column
-    keys: frozenset[str] = field(default_factory=frozenset)  # of what may be staged
+    photos: frozenset[str]  # sha256
+    texts: frozenset[str]  # what stands in a column
+    keys: frozenset[str]  # of what may be staged
 
 
 def erase(
@@ -81,7 +81,7 @@ def erase(
     ids that nothing has, StorageError saying what is left; then it is run again.
     """
     ids = frozenset(post_ids)
-    run = _Erase(table, ids, progress)
+    run = _Erase(table, ids)
     run.look()
     steps: dict[str, Callable[[], None]] = {
         "pairs, decisions and alerts": run.side_tables,
@@ -107,7 +107,7 @@ def erase(
 
 def subject(table: PostsTable, post_ids: Iterable[str]) -> Subject:
     """What betrays the posts and no other: what `traces.look` looks for. Raises as `find` does."""
-    run = _Erase(table, frozenset(post_ids), SILENT)
+    run = _Erase(table, frozenset(post_ids))
     run.look()
     return run.subject
 
@@ -131,11 +131,10 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
 
 
 class _Erase:
-    def __init__(self, table: PostsTable, ids: frozenset[str], progress: Progress) -> None:
+    def __init__(self, table: PostsTable, ids: frozenset[str]) -> None:
         self.table = table
         self.ids = ids
         self.run = Procedures(table)
-        self.progress = progress
         self.rows: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.left: list[str] = []

@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -34,6 +35,7 @@ class Subject:
     words: frozenset[str] = frozenset()
     plain: frozenset[str] = frozenset()
 
+    @cached_property
     def anywhere(self) -> list[tuple[str, bytes]]:
         """What betrays a post wherever it stands: (which, bytes)."""
         whole = {json.dumps(i, ensure_ascii=a) for i in self.ids for a in (True, False)}
@@ -80,7 +82,7 @@ def holds(place: str, subject: Subject) -> bool:
 
 def _look(place: str, subject: Subject) -> tuple[set[str], str, int]:
     """(what was found, the file's kind, its bytes)."""
-    anywhere = subject.anywhere()
+    anywhere = subject.anywhere
     name = PurePosixPath(place).name
     found = {f"{what} in its name" for what, token in anywhere if token.decode() in name}
     size = storage.size_bytes(place)
