@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PHOTOS, CELLS, STAGING = "photos", "cells", "staging"
 FETCHED, REJECTS = "fetched", "rejects"  # photos from the portal, by address; lists of rejects
+ENDING = "ending"  # what an erase has begun to end
 _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
 IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 KEPT_PHOTO = re.compile(_KEPT)

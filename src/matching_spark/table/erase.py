@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from matching_spark.table.metadata import current_metadata, live_files, named_fi
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
+from matching_spark.table.unfinished import Ending, begin, begun, finish
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -122,9 +124,11 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
     for name in tables(uri):
         metadata = _current(uri, name)
         columns = [c for c in IDS if c in metadata.schema().column_names]
-        held = dict(_holding(metadata, columns, ids)) if columns else {}
+        before = begun(uri, name)
+        files = chain(_files_of(metadata, columns, ids), filter(storage.exists, before.data))
+        held = dict(_holding(files, columns, ids)) if columns else {}
         holding[name] = sorted(held)
-        known = known.union(*held.values())
+        known = known.union(before.ids, *held.values())
     if missing := sorted(ids - known):
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {uri}")
     return holding
@@ -190,7 +194,7 @@ class _Erase:
 
     def side_tables(self) -> None:
         for name, files in self.holding.items():
-            if name != "posts" and files:
+            if name != "posts" and (files or self.ids & begun(self.table.uri, name).ids):
                 self._end(name, self._delete)
 
     def _delete(self, name: str) -> None:
@@ -262,28 +266,35 @@ class _Erase:
         now = metadata.current_snapshot()
         before = {s.snapshot_id for s in metadata.snapshots()}
         before -= {now.snapshot_id} if now is not None else set()
+        data = frozenset(_files_of(metadata, [], frozenset()))
+        begin(self.table.uri, name, Ending(self.ids, data, frozenset(named_files(metadata))))
         self.run.expire(name, before)
         self.counts["snapshots"] += len(before)
         self.table.refresh()
         self._orphans(name)
         metadata = _current(self.table.uri, name)
         columns = [c for c in IDS if c in metadata.schema().column_names]
-        if held := [uri for uri, _ in _holding(metadata, columns, self.ids)]:
+        files = _files_of(metadata, columns, self.ids)
+        if held := [uri for uri, _ in _holding(files, columns, self.ids)]:
             raise StorageError(f"a writer brought them again, they are in {', '.join(held)}")
 
     def _orphans(self, name: str) -> None:
-        """Remove what writers that were killed have left of the posts, and no snapshot names."""
+        """Remove what no snapshot names any more: what an erase has ended, and what writers that
+        were killed have left of the posts."""
         with self.run.writing(name):
             named = set(named_files(_current(self.table.uri, name)))
+            ended = begun(self.table.uri, name).files
             for place in storage.walk(storage.join(self.table.uri, name)):
-                if place.endswith((".parquet", ".avro")) and place not in named:
-                    if not holds(place, self.subject):
-                        continue
-                    if storage.is_local(place):
-                        storage.remove(place)
-                        self.counts["orphans"] += 1
-                    else:  # no lock says that its writer has ended
-                        self.left.append(place)
+                if not place.endswith((".parquet", ".avro")) or place in named:
+                    continue
+                if place not in ended and not holds(place, self.subject):
+                    continue
+                if place in ended or storage.is_local(place):
+                    storage.remove(place)
+                    self.counts["orphans"] += 1
+                else:  # no lock says that its writer has ended
+                    self.left.append(place)
+            finish(self.table.uri, name)
 
 
 def _current(uri: str, name: str) -> "StaticTable":
@@ -293,18 +304,20 @@ def _current(uri: str, name: str) -> "StaticTable":
     return metadata
 
 
-def _holding(
-    metadata: "StaticTable", columns: list[str], ids: frozenset[str]
-) -> Iterator[tuple[str, set[str]]]:
-    """The data files that any snapshot names and that have some of the ids, deleted rows too."""
-    wanted = pa.array(sorted(ids), pa.string())
+def _files_of(metadata: "StaticTable", columns: list[str], ids: frozenset[str]) -> Iterator[str]:
+    """The data files that any snapshot names and that may have some of the ids."""
     snapshots = [snapshot.snapshot_id for snapshot in metadata.metadata.snapshots]
-    seen: set[str] = set()
     for file in live_files(metadata, snapshots):
-        uri = storage.recorded(file.file_path)
-        if file.content != DataFileContent.DATA or uri in seen or not _may_have(file, columns, ids):
-            continue
-        seen.add(uri)
+        if file.content == DataFileContent.DATA and _may_have(file, columns, ids):
+            yield storage.recorded(file.file_path)
+
+
+def _holding(
+    files: Iterable[str], columns: list[str], ids: frozenset[str]
+) -> Iterator[tuple[str, set[str]]]:
+    """The data files that have some of the ids, deleted rows too."""
+    wanted = pa.array(sorted(ids), pa.string())
+    for uri in set(files):
         rows = read_columns(uri, columns)
         found: set[str] = set()
         for column in rows.columns:
