@@ -37,6 +37,9 @@ test-faults: setup ## a cluster whose daemons, drivers and disks fail
 test-processes: setup ## processes with a Spark of their own: where they listen, how they end
 	.venv/bin/pytest -m processes -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
+test-long: setup ## a table's life over many commits: matches of several nights, adoption, new vectors
+	.venv/bin/pytest -m long -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races
 
@@ -120,4 +123,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house test test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
+.PHONY: help setup demo fuzz house test test-long test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook

@@ -66,6 +66,7 @@ def assert_holds(table: PostsTable, model: ClipModel) -> None:
             )
 
 
+@pytest.mark.long
 def test_writers_and_searches_go_on_and_nothing_is_lost(
     table: PostsTable, clip: ClipModel, other: ClipModel, spark: SparkSession
 ) -> None:

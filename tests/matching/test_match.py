@@ -52,6 +52,7 @@ def pairs_of(lists: dict[str, list[tuple[str, float]]]) -> set[tuple[str, str]]:
     return {(lost_id, found_id) for lost_id, pairs in lists.items() for found_id, _ in pairs}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "threshold"), [("cosine", None), ("fused", 0.2)])
 def test_new_gives_what_a_full_run_gives(
     spark: SparkSession, tmp_path: Path, kind: str, threshold: float | None

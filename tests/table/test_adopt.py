@@ -38,6 +38,8 @@ from tests.support.copies import (
     refused,
 )
 
+pytestmark = pytest.mark.long
+
 
 def by_pyiceberg(place: Path) -> set[tuple[str, str]]:
     """What Iceberg's own Python reads, deletes applied by it."""

@@ -256,13 +256,14 @@ def test_mllib_takes_the_embeddings(imported: Imported) -> None:
     engine = SimilarityEngine(
         PostsTable.open(imported.uri, imported.spark, Hadoop()), cache=Cache()
     )
-    frame = engine.embeddings()
+    frame = engine.embeddings().cache()  # each step of a model reads it again
     assert frame.count() == len(imported.open)
     row = frame.where("post_id = 'p0001'").first()
     assert row is not None
     np.testing.assert_allclose(row["features"].toArray(), imported.vectors[1], atol=1e-6)
-    model = KMeans(k=3, seed=1, maxIter=2).fit(frame)
+    model = KMeans(k=3, seed=1, maxIter=1, initMode="random").fit(frame)
     assert model.transform(frame).select("prediction").distinct().count() == 3
+    frame.unpersist()
 
 
 def test_a_removed_data_file_is_an_error_not_a_shorter_answer(
