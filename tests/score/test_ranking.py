@@ -18,7 +18,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
-from matching_spark.score.calibration import Calibration, log_odds, sigmoid
+from matching_spark.score.calibration import SUREST, Calibration, log_odds, sigmoid
 from matching_spark.score.components import bigrams, compare
 from matching_spark.score.explain import explain
 from matching_spark.score.store import FILE, find, save
@@ -187,6 +187,12 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
             Calibration.from_json(json.dumps(json.loads(text) | change), "x")
     with pytest.raises(ModelError, match=r"x is no calibration .* makes one"):
         Calibration.from_json("{", "x")
+    # A probability that is 1 in float64 would be shared by many: their order would say nothing.
+    sure = json.loads(text)
+    sure["patterns"]["image-image"]["intercept"] = SUREST + 1
+    with pytest.raises(ModelError, match="log-odds of"):
+        Calibration.from_json(json.dumps(sure), "x")
+    assert sigmoid(SUREST) < sigmoid(SUREST + 0.01) < 1
 
 
 def test_a_tables_own_goes_first_and_a_stale_one_is_refused(

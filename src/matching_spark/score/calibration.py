@@ -26,6 +26,8 @@ SCORES: tuple[Score, ...] = get_args(Score)
 Modality = Literal["image", "text", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 FORMAT = 1  # of the calibration file
+# Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
+SUREST = 30.0
 
 Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
 Values = npt.NDArray[np.floating[Any]]  # of whatever shape, one number too
@@ -84,6 +86,12 @@ class Weights:
 
     intercept: float
     points: Mapping[str, Points]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for weights by which two pairs may be too sure to be told apart."""
+        most = [max(0.0, *(y for _, y in line)) for line in self.points.values()]
+        if (surest := self.intercept + sum(most)) > SUREST:
+            raise ValueError(f"a pair may reach log-odds of {surest:.0f}, at most {SUREST:.0f}")
 
     def log_odds(self, values: Mapping[str, Values], dtype: type[np.floating[Any]]) -> Values:
         """Of pairs with these components, arrays of one shape, NaN for missing; in that shape.
