@@ -14,7 +14,9 @@ from pyspark.sql import SparkSession
 from matching_spark import Filters, PostsTable, SimilarityEngine, StorageError
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.compact import compact
+from matching_spark.table.undo import undo
 from tests.support.found import hits_of
 from tests.support.tables import copied
 
@@ -145,3 +147,39 @@ def test_what_is_torn_or_rotten_is_named(
         damage(file)
     with pytest.raises(StorageError, match=says):
         answer(table.uri, tmp_path)
+
+
+def delete_by_value(table: PostsTable, post_id: str) -> None:
+    """As Flink does it: a file that names values of rows that count no more."""
+    deletes = Path(table.uri, "posts", "data", "by-value.parquet")
+    number = pa.field("post_id", pa.string(), nullable=False, metadata={"PARQUET:field_id": "1"})
+    pq.write_table(pa.table([[post_id]], schema=pa.schema([number])), deletes)
+    spark = table.session
+    iceberg, sql = jvm(spark).org.apache.iceberg, java_session(spark)
+    java = iceberg.spark.Spark3Util.loadIcebergTable(sql, table.name)
+    gateway = spark.sparkContext._gateway  # noqa: SLF001
+    assert gateway is not None
+    fields = gateway.new_array(jvm(spark).int, 1)
+    fields[0] = 1
+    made = (
+        iceberg.FileMetadata.deleteFileBuilder(java.spec())
+        .ofEqualityDeletes(fields)
+        .withPath(str(deletes))
+        .withFileSizeInBytes(deletes.stat().st_size)
+        .withRecordCount(1)
+        .withPartition(java.newScan().planFiles().iterator().next().partition())
+        .build()
+    )
+    java.newRowDelta().addDeletes(made).commit()
+
+
+def test_deletes_by_value_are_refused_and_can_be_taken_back(
+    table: PostsTable, tmp_path: Path
+) -> None:
+    before = answer(table.uri, tmp_path)
+    delete_by_value(table, "p001")
+    with pytest.raises(StorageError, match=r"equality deletes.*rewrite its data files.* undo"):
+        answer(table.uri, tmp_path)
+    table.refresh()
+    undo(table, table.snapshots[1])
+    assert answer(table.uri, tmp_path) == before

@@ -115,9 +115,16 @@ class TableState:
             tasks = list(self.metadata.scan(snapshot_id=int(at), **options).plan_files())
         except FileNotFoundError as error:
             raise StorageError(f"a file that {self.uri} names has gone: {error}") from error
-        except (NotImplementedError, *UNREADABLE) as error:  # equality deletes; a torn manifest
+        except (NotImplementedError, *UNREADABLE) as error:
+            remedy = ""
+            if "equality deletes" in str(error):  # as Flink writes them
+                remedy = (
+                    "; have the engine that wrote them rewrite its data files, or take them back "
+                    "with `matching-spark undo`"
+                )
             raise StorageError(
                 f"{self.uri} cannot be read at snapshot {at}: {error or type(error).__name__}"
+                + remedy
             ) from error
         files = (self._file(task.file, task.delete_files) for task in tasks)
         return Snapshot(at, tuple(sorted(files, key=lambda f: f.uri)), self.space)
