@@ -70,7 +70,7 @@ def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: 
     first = got["results"][0]
     assert first["probability"] == first["score"]
     assert set(first["contributions"]) == set(first["components"])
-    assert first["why"].endswith("맞습니다.")
+    assert first["why"].endswith("니다.")
     assert (tmp_path / "r.html").read_text("utf-8").count("data:image/jpeg") >= 10
     words = command(*common, "--text", "지갑", "--output", tmp_path / "r.csv", "--top-k", "3")
     assert [r["rank"] for r in json.loads(words.stdout)["results"]] == [1, 2, 3]

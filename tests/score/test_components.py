@@ -113,7 +113,7 @@ def test_a_new_component_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert Calibration.from_json(calibration.to_json(), "x") == calibration
     told = {"weekday": 1.0}, {"weekday": 5.0}
     assert explain(*told, "en") == "Weekday speaks for it."
-    assert explain(*told, "ko") == "요일이 맞습니다."
+    assert explain(*told, "ko") == "요일이 일치합니다."
 
     # Things that look alike and were found on the weekday on which they were lost.
     own = [brute.Plain(f"l{i:03d}", v[None], None) for i, v in enumerate(vectors)]

@@ -211,16 +211,62 @@ def test_a_tables_own_goes_first_and_a_stale_one_is_refused(
         find(table, clip, clip.name)
 
 
-def test_why_in_one_sentence() -> None:
-    there = {"image-image": 0.9, "colour": 1.0, "days": 2.0, "region": 0.0}
-    added = {"image-image": 3.0, "colour": 1.0, "days": 0.9, "region": -2.0}
-    assert explain(there, added, "ko") == (
-        "사진, 색, 날짜(2일 뒤 습득)가 맞습니다. 다만 지역은 맞지 않습니다."
-    )
-    assert explain(there, added, "en") == (
-        "Photo and colour and date (found 2 days later) speak for it; region speaks against it."
-    )
-    assert explain({"days": -1.0}, {"days": -3.0}, "ko") == "날짜(1일 앞서 습득)는 맞지 않습니다."
-    assert explain({}, {}, "en") == "Nothing speaks clearly for it or against it."
-    both = {"text-image": 0.5, "image-text": 0.5}
-    assert explain(both, dict.fromkeys(both, 1.0), "ko") == "사진과 설명이 맞습니다."
+@pytest.mark.parametrize(
+    ("there", "added", "korean", "english"),
+    [
+        (
+            {"image-image": 0.9, "colour": 1.0, "days": 2.0, "region": 0.0},
+            {"image-image": 3.0, "colour": 1.0, "days": 0.9, "region": -2.0},
+            "사진이 비슷하고, 색도 일치하고, 분실 2일 뒤에 습득되었습니다. 다만 지역은 다릅니다.",
+            "Photo, colour and date (found 2 days later) speak for it; region speaks against it.",
+        ),
+        (
+            {"text-text": 0.8, "text-image": 0.3, "image-text": 0.3},
+            {"text-text": 2.0, "text-image": 1.0, "image-text": 1.0},
+            "설명이 비슷하고, 사진도 설명과 어울립니다.",
+            "Words and photo against words speak for it.",
+        ),
+        (
+            {"text-image": 0.3, "image-image": 0.9, "text-text": 0.8},
+            {"text-image": 3.0, "image-image": 2.0, "text-text": 1.0},
+            "사진과 설명이 비슷합니다.",
+            "Photo against words, photo and words speak for it.",
+        ),
+        (
+            {"days": -6.0, "image-text": 0.1, "image-image": 0.2},
+            {"days": -3.0, "image-text": -1.0, "image-image": 2.0},
+            "사진이 비슷합니다. 다만 분실일보다 6일 먼저 습득되었고, 사진도 설명과 어울리지 않습니다.",
+            "Photo speaks for it; date (found 6 days before it was lost) and photo against words "
+            "speak against it.",
+        ),
+        (
+            {"category": 1.0, "colour": 1.0, "region": 1.0, "place": 0.5, "days": 0.0},
+            {"category": 3.0, "colour": 2.9, "region": 2.8, "place": 2.7, "days": 2.6},
+            "종류, 색, 지역이 일치하고, 장소도 비슷합니다.",  # four at most
+            "Kind of thing, colour, region and place speak for it.",
+        ),
+        (
+            {"place": 0.5, "colour": 0.0, "image-image": 0.1},
+            {"place": -1.0, "colour": -2.0, "image-image": -0.9},
+            "색과 장소가 다르고, 사진도 비슷하지 않습니다.",
+            "Colour, place and photo speak against it.",
+        ),
+        (
+            {"days": 0.0, "place": 1.0},
+            {"days": 2.0, "place": 1.0},
+            "분실 당일에 습득되었고, 장소도 일치합니다.",
+            "Date (found the same day) and place speak for it.",
+        ),
+        (
+            {"colour": 1.0},
+            {"colour": 0.2},
+            "뚜렷하게 같거나 다른 점이 없습니다.",
+            "Nothing speaks clearly for it or against it.",
+        ),
+    ],
+)
+def test_why_in_one_sentence(
+    there: dict[str, float], added: dict[str, float], korean: str, english: str
+) -> None:
+    assert explain(there, added, "ko") == korean
+    assert explain(there, added, "en") == english

@@ -23,6 +23,7 @@ Language = Literal["ko", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 Part = Literal["image", "text"]
 Nouns = Mapping[Language, str]
+Stem = Callable[[float, bool], str]  # of a value, and whether it speaks for the pair
 
 PLACES_AT_ONCE = 4096  # distinct places of a shard held as rows of bigrams
 
@@ -42,11 +43,20 @@ class Posts(Protocol):
         ...
 
 
+def _alike(value: float, agrees: bool) -> str:
+    return "비슷하" if agrees else "비슷하지 않"
+
+
+def _equal_or_not(value: float, agrees: bool) -> str:
+    return "일치하" if value == 1 else "다르"
+
+
 @dataclass(frozen=True)
 class Cosine:
     """The cosine of a part of the query and a part of the post, the best of several photos.
 
-    alone: whether a search by cosine, which knows no weights, counts it.
+    alone: whether a search by cosine, which knows no weights, counts it. stem: of the Korean verb
+    that says it of the noun.
     """
 
     query: Part
@@ -54,6 +64,7 @@ class Cosine:
     nouns: Nouns
     alone: bool = True
     rising: bool = True
+    stem: Stem = _alike
 
     @property
     def name(self) -> str:
@@ -66,7 +77,8 @@ class Fact:
 
     knots: where its line bends. rising: more of it never speaks against a pair. pair: its value,
     None where a side does not tell. block: (q, n) float32 of queries and a shard's posts, NaN where
-    `pair` has None; None where no query tells. told: the noun with the value, for a sentence.
+    `pair` has None; None where no query tells. told: the English noun with the value. stem: of the
+    Korean verb that says the value of the noun, or of the pair where the noun is ''.
     """
 
     name: str
@@ -75,7 +87,8 @@ class Fact:
     pair: Callable[[Facts, Facts], float | None]
     block: Callable[[Sequence[Facts], Posts], Float32 | None]
     rising: bool = True
-    told: Callable[[str, float, Language], str] = lambda noun, value, language: noun
+    told: Callable[[str, float], str] = lambda noun, value: noun
+    stem: Stem = _equal_or_not
 
 
 Component = Cosine | Fact
@@ -152,6 +165,11 @@ def _place(query: Facts, post: Facts) -> float | None:
     return len(a & b) / min(len(a), len(b)) if a and b else None
 
 
+def _place_stem(value: float, agrees: bool) -> str:
+    """A name that is partly the same, as 강남역 and 강남구청, is told by which side it is on."""
+    return "비슷하" if agrees and value < 1 else _equal_or_not(value, agrees)
+
+
 def _place_block(queries: Sequence[Facts], posts: Posts) -> Float32 | None:
     return _by_word("place", queries, posts, _overlaps)
 
@@ -203,27 +221,36 @@ def _days_block(queries: Sequence[Facts], posts: Posts) -> Float32 | None:
     return out
 
 
-def _days_told(noun: str, value: float, language: Language) -> str:
+def _days_told(noun: str, value: float) -> str:
     days = int(value)
-    if language == "en":
-        if days == 0:
-            return f"{noun} (found the same day)"
-        unit = "day" if abs(days) == 1 else "days"
-        return f"{noun} (found {abs(days)} {unit} {'later' if days > 0 else 'before it was lost'})"
     if days == 0:
-        return f"{noun}(같은 날 습득)"
-    return f"{noun}({abs(days)}일 {'뒤' if days > 0 else '앞서'} 습득)"
+        return f"{noun} (found the same day)"
+    unit = "day" if abs(days) == 1 else "days"
+    return f"{noun} (found {abs(days)} {unit} {'later' if days > 0 else 'before it was lost'})"
+
+
+def _days_stem(value: float, agrees: bool) -> str:
+    days = int(value)
+    if days == 0:
+        return "분실 당일에 습득되었"
+    return f"{f'분실 {days}일 뒤에' if days > 0 else f'분실일보다 {-days}일 먼저'} 습득되었"
 
 
 # -- all of them -----------------------------------------------------------------------------
 
 # Cosines of a photo and words are of another scale than those of two photos or of two texts. Only
 # weights know how the two scales compare, so by cosine alone a photo is not asked for words.
-_ACROSS: Nouns = {"ko": "사진과 설명", "en": "photo against words"}
+_ACROSS: Nouns = {"ko": "사진", "en": "photo against words"}
+
+
+def _goes_with(value: float, agrees: bool) -> str:
+    return "설명과 어울리" if agrees else "설명과 어울리지 않"
+
+
 COSINES: tuple[Cosine, ...] = (
     Cosine("image", "image", {"ko": "사진", "en": "photo"}),
-    Cosine("image", "text", _ACROSS, alone=False),
-    Cosine("text", "image", _ACROSS),
+    Cosine("image", "text", _ACROSS, alone=False, stem=_goes_with),
+    Cosine("text", "image", _ACROSS, stem=_goes_with),
     Cosine("text", "text", {"ko": "설명", "en": "words"}),
 )
 
@@ -238,14 +265,22 @@ FACTS: tuple[Fact, ...] = (
     _word(CATEGORY, "종류", "kind of thing"),
     _word(COLOUR, "색", "colour"),
     _word(REGION, "지역", "region"),
-    Fact("place", {"ko": "장소", "en": "place"}, (0, 0.34, 0.67, 1), _place, _place_block),
+    Fact(
+        "place",
+        {"ko": "장소", "en": "place"},
+        (0, 0.34, 0.67, 1),
+        _place,
+        _place_block,
+        stem=_place_stem,
+    ),
     Fact(
         "days",
-        {"ko": "날짜", "en": "date"},
+        {"ko": "", "en": "date"},
         (-30, -7, -3, -1, 0, 3, 7, 14, 30, 90),
         _days,
         _days_block,
         rising=False,
         told=_days_told,
+        stem=_days_stem,
     ),
 )

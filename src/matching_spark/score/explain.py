@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
+from matching_spark.domain.korean import Particle, polite, with_particle
 from matching_spark.score import components
-from matching_spark.score.components import Component, Fact, Language
+from matching_spark.score.components import Component, Cosine, Language
 
 TELLING = 0.5  # log-odds below which a component is not worth a word: odds of 1.6 to 1
 NAMED = 4  # components of each side that a sentence names, the weightiest first
+
+Said = dict[str, str]  # a noun, and the stem of the Korean verb that says something of it
 
 
 def explain(
@@ -17,46 +20,64 @@ def explain(
     known |= {fact.name: fact for fact in components.FACTS}
     weighty = sorted(contributions, key=lambda name: -abs(contributions[name]))
 
-    def told(names: list[str]) -> list[str]:
-        """The first NAMED of them, each noun once: two cosines may say the same of a pair."""
-        nouns = (_told(known[name], values[name], language) for name in names)
-        return list(dict.fromkeys(nouns))[:NAMED]
+    def said(agrees: bool) -> Said:
+        """The first NAMED of them, each noun once."""
+        found: Said = {}
+        for name in weighty:
+            if abs(contributions[name]) < TELLING or (contributions[name] > 0) != agrees:
+                continue
+            one = known[name]
+            noun = one.nouns[language]
+            if isinstance(one, Cosine):
+                if noun in found and one.query != one.post:
+                    continue  # that two photos are alike says more than that one goes with words
+            elif language == "en":
+                noun = one.told(noun, values[name])
+            found[noun] = one.stem(values[name], agrees)
+        return dict(list(found.items())[:NAMED])
 
-    agree = told([n for n in weighty if contributions[n] >= TELLING])
-    differ = told([n for n in weighty if contributions[n] <= -TELLING])
-    return _english(agree, differ) if language == "en" else _korean(agree, differ)
-
-
-def _told(component: Component, value: float, language: Language) -> str:
-    noun = component.nouns[language]
-    return component.told(noun, value, language) if isinstance(component, Fact) else noun
+    sides = said(True), said(False)
+    return _english(*map(list, sides)) if language == "en" else _korean(*sides)
 
 
 def _english(agree: list[str], differ: list[str]) -> str:
-    against = f"{' and '.join(differ)} {'speak' if len(differ) > 1 else 'speaks'} against it"
-    if agree:
-        verb = "speak" if len(agree) > 1 else "speaks"
-        first = f"{' and '.join(agree)} {verb} for it"
-        return _capital(f"{first}; {against}." if differ else f"{first}.")
-    return _capital(f"{against}." if differ else "nothing speaks clearly for it or against it.")
+    if not agree and not differ:
+        return "Nothing speaks clearly for it or against it."
+    sides = [(agree, "for"), (differ, "against")]
+    clauses = [
+        f"{_listed(nouns)} {'speak' if len(nouns) > 1 else 'speaks'} {side} it"
+        for nouns, side in sides
+        if nouns
+    ]
+    sentence = "; ".join(clauses)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _korean(agree: list[str], differ: list[str]) -> str:
-    against = (
-        f"{', '.join(differ)}{_particle(differ[-1], '은', '는')} 맞지 않습니다" if differ else ""
-    )
-    if agree:
-        first = f"{', '.join(agree)}{_particle(agree[-1], '이', '가')} 맞습니다"
-        return f"{first}. 다만 {against}." if differ else f"{first}."
-    return f"{against}." if differ else "뚜렷이 맞거나 어긋나는 점이 없습니다."
+def _listed(nouns: list[str]) -> str:
+    *first, last = nouns
+    return f"{', '.join(first)} and {last}" if first else last
 
 
-def _particle(word: str, closed: str, open_: str) -> str:
-    """The particle that follows a word: by whether its last syllable ends in a consonant."""
-    bare = word.partition("(")[0]
-    last = ord(bare[-1]) - 0xAC00
-    return closed if 0 <= last < 11172 and last % 28 else open_
+def _korean(agree: Said, differ: Said) -> str:
+    if not agree:
+        return f"{_clauses(differ, '이/가')}." if differ else "뚜렷하게 같거나 다른 점이 없습니다."
+    sentence = f"{_clauses(agree, '이/가')}."
+    return f"{sentence} 다만 {_clauses(differ, '은/는')}." if differ else sentence
 
 
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+def _clauses(said: Said, particle: Particle) -> str:
+    """A clause for each verb, with all of its nouns: 사진이 비슷하고, 색과 지역도 일치합니다."""
+    of_verb: dict[str, list[str]] = {}
+    for noun, stem in said.items():
+        of_verb.setdefault(stem, []).append(noun)
+    clauses: list[str] = []
+    for stem, nouns in of_verb.items():
+        *first, last = nouns
+        if len(first) == 1:
+            subject = f"{with_particle(first[0], '과/와')} {last}"
+        else:
+            subject = ", ".join(nouns)
+        if subject:  # the verb of days says all by itself
+            subject = f"{subject}도 " if clauses else f"{with_particle(subject, particle)} "
+        clauses.append(subject + stem)
+    return "고, ".join([*clauses[:-1], polite(clauses[-1])])
