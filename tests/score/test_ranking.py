@@ -235,7 +235,8 @@ def test_a_tables_own_goes_first_and_a_stale_one_is_refused(
         (
             {"days": -6.0, "image-text": 0.1, "image-image": 0.2},
             {"days": -3.0, "image-text": -1.0, "image-image": 2.0},
-            "사진이 비슷합니다. 다만 분실일보다 6일 먼저 습득되었고, 사진도 설명과 어울리지 않습니다.",
+            "사진이 비슷합니다. 다만 분실일보다 6일 먼저 습득되었고, "
+            "사진도 설명과 어울리지 않습니다.",
             "Photo speaks for it; date (found 6 days before it was lost) and photo against words "
             "speak against it.",
         ),

@@ -11,14 +11,14 @@ _RIEUL, _BIEUP = 8, 17  # two of these: ㄹ, after which 으로 is 로, and ㅂ
 _SIGNS = dict(zip("0123456789%", "영일이삼사오육칠팔구트", strict=True))
 _POWERS = "십백천만만만만억억억억조조조조"  # of ten, from the first on: 100,000 is 십만
 _CLOSED = {"l": "엘", "m": "엠", "n": "엔"}  # so end the letter's name and most words: mail 메일
-_OPEN = "afhijoqrsuvwxyz"  # and so do these, in a vowel; the rest, in words, either: book 북, cake 케이크
+_OPEN = "afhijoqrsuvwxyz"  # in a vowel these; the rest, in words, either way: book 북, cake 케이크
 
 
 def with_particle(word: str, particle: Particle) -> str:
-    """The word and its particle: 사진이, 종류가, 서울로; both, as in bag이(가), where none can know.
+    """The word and its particle: 사진이, 종류가, 서울로; bag이(가) where nobody can know.
 
     What stands in brackets behind a word does not count, nor do quotes. A number is read as it is
-    said (3 삼, 10 십), capitals by their names (CCTV 씨씨티비), other Latin words by their last letter.
+    said (3 삼, 10 십), capitals by their names (CCTV 씨씨티비), other Latin words by their end.
     """
     closed, open_ = particle.split("/")
     final = _final(word)
@@ -41,7 +41,7 @@ def _final(word: str) -> int | None:
 
 
 def _syllable(end: str) -> str:
-    """The last syllable of a number, of Latin letters or of anything else, '' where readers differ."""
+    """The last syllable of a number, of Latin letters or a letter; '' where readers differ."""
     if end[0].isdecimal():
         digits = end.replace(",", "").rstrip(".")
         zeros = len(digits) - len(digits.rstrip("0"))
