@@ -32,7 +32,7 @@ def rows(settings: Settings) -> dict[str, dict[str, object]]:
 
 
 def test_listed_and_shown_are_the_tables_rows(mine: Settings, spark: SparkSession) -> None:
-    frame = PostsTable.open(mine.table, spark, mine.hadoop).frame().select(*browse.TOLD, "photos")
+    frame = PostsTable.open(mine.table, spark, mine.hadoop).frame().select(*browse.SHOWN, "photos")
     want = {row["post_id"]: row.asDict(recursive=True) for row in frame.collect()}
     listed = browse.list_posts(mine, Filters(status=None))
     assert (listed.total, len(listed.posts)) == (40, 40)

@@ -19,7 +19,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
-TOLD = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")  # in free words
+FREE_TEXT = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")
 TEXTS = (
     *("category", "subcategory", "title", "description", "colour", "place", "region"),
     *("kept_at", "kept_phone", "source_url"),
@@ -128,7 +128,7 @@ def checked(post: Post) -> Post:
     if not post_id or len(post_id) > MAX_ID or any(map(_is_control, post_id)):
         raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
     texts = {name: clean(getattr(post, name)) for name in TEXTS}
-    texts |= {name: public(texts[name]) for name in TOLD}
+    texts |= {name: public(texts[name]) for name in FREE_TEXT}
     if all(getattr(post, name) == text for name, text in texts.items()) and post_id == post.post_id:
         return post
     return replace(post, post_id=post_id, **texts)  # type: ignore[arg-type]

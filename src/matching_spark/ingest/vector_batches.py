@@ -19,10 +19,10 @@ from matching_spark import storage
 from matching_spark.domain.dates import FORMS, KST, parse_date
 from matching_spark.domain.personal import public
 from matching_spark.domain.posts import (
+    FREE_TEXT,
     KINDS,
     MAX_ID,
     STATUSES,
-    TOLD,
     Kind,
     clean,
     kind_of,
@@ -244,7 +244,7 @@ def _texts(column: pa.Array, name: str) -> pa.Array:
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
     words = [clean(word) for word in coded.dictionary.to_pylist()]
-    if name in TOLD:
+    if name in FREE_TEXT:
         words = [public(word) for word in words]
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())
     return pc.take(taken, coded.indices)

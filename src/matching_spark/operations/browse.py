@@ -24,7 +24,7 @@ from matching_spark.table import history as past
 from matching_spark.table import side_tables
 from matching_spark.table.history import Commit
 
-TOLD = (*METADATA, "updated_at", *ADDED)
+SHOWN = (*METADATA, "updated_at", *ADDED)
 FORMATS = (".csv", ".jsonl")
 
 
@@ -80,7 +80,7 @@ def show(settings: Settings, post_id: str) -> Shown:
     """A post. Raises InputError when there is none. No JVM."""
     table = reading(settings)
     file, row = table.locate(post_id)
-    found = _columns(file, (*TOLD, "photos")).slice(row, 1).to_pylist()[0]
+    found = _columns(file, (*SHOWN, "photos")).slice(row, 1).to_pylist()[0]
     photos = tuple(photo_here(table.photos, each["uri"]) for each in found.pop("photos") or ())
     said = side_tables.read(table.uri, DECISIONS)
     decisions = [each for each in said if post_id in (each["lost_id"], each["found_id"])]
@@ -91,7 +91,7 @@ def list_posts(settings: Settings, where: Filters, limit: int | None = None) -> 
     """The posts that the filters let through, at most `limit` of them. No JVM."""
     table = reading(settings)
     snapshot = table.plan(where)
-    found = [row for file in snapshot.files for row in _matching(file, where, TOLD)]
+    found = [row for file in snapshot.files for row in _matching(file, where, SHOWN)]
     oldest = dt.date.min
     found.sort(key=lambda row: row["post_id"])
     found.sort(key=lambda row: row["happened_on"] or oldest, reverse=True)
