@@ -57,6 +57,7 @@ test-package: setup ## the wheel in an empty environment
 
 docs: setup ## the site, into site/; its links are checked
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html in a browser; it needs no server and no network"
 
 PEERS := .venv-texts/.ready .venv-spark43/.ready
 

@@ -13,21 +13,36 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import duckdb_extension_avro
+import duckdb_extension_iceberg
 import pytest
 from pyspark.sql import SparkSession
 from typer.main import get_command
 
 import matching_spark
+from matching_spark import Filters, Settings, errors
 from matching_spark.cli.app import COMMANDS, app
+from matching_spark.main import INTERRUPTED
+from matching_spark.operations import browse, posts
+from matching_spark.sources.headings import FIELDS, fields_of
 from tests.support.commands import command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+VOID = {"meta", "link", "br", "hr", "img", "input", "path"}  # elements that have no end
+ENGINES = re.split(r"^## ", (ROOT / "docs" / "data.md").read_text("utf-8"), flags=re.M)[3]
+
+
+def examples_of(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
 EXAMPLES = [
     pytest.param(example, id=f"{page.stem}-{i}")
     for page in PAGES
-    for i, example in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S))
+    for i, example in enumerate(examples_of(page.read_text("utf-8").replace(ENGINES, "")))
 ]
 
 
@@ -43,11 +58,26 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     commands = (tmp_path / "reference" / "commands.html").read_text("utf-8")
     settings = (tmp_path / "reference" / "settings.html").read_text("utf-8")
     python = (tmp_path / "reference" / "python.html").read_text("utf-8")
+    json_ = (tmp_path / "reference" / "json.html").read_text("utf-8")
     assert "matching-spark search" in commands
     assert "similarity.top_k" in settings
     assert "SearchOptions" in python
-    fetched = re.findall(r"""(?:src|href)=["'](https?://[^"']+\.(?:js|css|woff2?))""", commands)
-    assert not fetched, "the site must be readable without a network"
+    for page in tmp_path.rglob("*.html"):
+        text = page.read_text("utf-8")
+        fetched = re.findall(
+            r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?https?:[^>]*>""", text
+        )
+        assert not fetched, "the site must be readable without a network"
+        opened, closed = (
+            set(re.findall(rf"<{slash}([a-z][a-z0-9]*)[ >]", text)) for slash in ("", "/")
+        )
+        assert opened - closed <= VOID, f"{page.name}: markdown took what stands in <> for HTML"
+    for reference in (settings, json_):
+        assert "<td></td>" not in reference, "every setting and key has its description"
+    index = json.loads((tmp_path / "search" / "search_index.json").read_text("utf-8"))
+    words = re.compile(index["config"]["separator"])
+    told = {d["location"] for d in index["docs"] if "webhook" in words.split(d["text"].lower())}
+    assert {"alerts.html", "reference/settings.html#alerts"} <= {*told}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -58,9 +88,43 @@ def test_examples_of_the_site_run(
     exec(example, {})
 
 
+def test_other_engines_see_what_the_table_holds(
+    own: str,
+    settings: Settings,
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also where a delete file says that a row counts no more, which raw Parquet does not show."""
+    mine = settings.model_copy(update={"table": own})
+    found = Filters(kind="found")
+    before = browse.list_posts(mine, found).posts
+    posts.close(mine, [before[0]["post_id"]], "claimed", spark=spark)
+    want = browse.list_posts(mine, found).total
+    assert want == len(before) - 1
+    for extension in (duckdb_extension_avro, duckdb_extension_iceberg):  # where INSTALL puts them
+        (file,) = Path(extension.__path__[0]).rglob("*.duckdb_extension")
+        (platform,) = duckdb.sql("PRAGMA platform").fetchall()[0]
+        installed = tmp_path / file.parent.name / platform / file.name
+        installed.parent.mkdir(parents=True, exist_ok=True)
+        installed.symlink_to(file)
+    duckdb.execute(f"SET extension_directory = '{tmp_path}'")
+    examples = examples_of(ENGINES)
+    assert len(examples) == 4
+    for example in examples:
+        capsys.readouterr()
+        exec(example.replace("demo-out/table", own), {})
+        assert capsys.readouterr().out.split()[0] == str(want), example
+    conf = (ROOT / "conf" / "spark-defaults.conf").read_text("utf-8")
+    assert re.findall(r"org\.apache\.iceberg:\S+", conf) == re.findall(
+        r'"(org\.apache\.iceberg:\S+)"', ENGINES
+    )
+
+
 def commands_of(text: str) -> list[str]:
     blocks = "\n".join(re.findall(r"```(?:sh|bash)?\n(.*?)```", text, re.S)).replace("\\\n", " ")
-    lines = (line.strip().removeprefix(".venv/bin/") for line in blocks.splitlines())
+    inline = re.findall(r"`((?:\.venv/bin/)?matching-spark [^`]+)`", text.replace("\n", " "))
+    lines = (line.strip().removeprefix(".venv/bin/") for line in (*blocks.splitlines(), *inline))
     return [line for line in lines if re.match(r"matching-spark( |$)", line)]
 
 
@@ -82,6 +146,40 @@ def test_commands_of_a_page_exist_with_the_options_they_name(page: Path) -> None
             known = {option for p in named.params for option in (*p.opts, *p.secondary_opts)}
             given = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
             assert given <= known | {"--help"}, f"{page.name}: {line}"
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """The cells of a section's tables, the names of the columns left out."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.S | re.M)
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows if not set(row[0]) <= set("- ")][1:]
+
+
+def test_the_korean_page_for_operators_says_what_is_so() -> None:
+    page = (ROOT / "docs" / "ko-operator.md").read_text("utf-8")
+    columns = rows_of(page, "열")
+    assert [name.strip("`") for name, *_ in columns] == [*FIELDS]
+    for name, others, _ in columns:
+        for other in others.split(", "):
+            assert fields_of([other], "the page") == {other: name.strip("`")}
+
+    known = Settings.model_construct().model_dump(mode="json")
+    for name, default, _ in rows_of(page, "설정"):
+        value: Any = known
+        for key in name.strip("`").split("."):
+            value = value[key]
+        assert default == ("없음" if value is None else f"`{json.dumps(value)}`"), name
+
+    kinds: list[type[errors.MatchingError]] = [
+        errors.MatchingError,
+        *errors.MatchingError.__subclasses__(),
+    ]
+    codes = {0, INTERRUPTED, *(kind.exit_code for kind in kinds)}
+    assert {int(code) for code, *_ in rows_of(page, "종료 코드")} == codes
+
+    english = (ROOT / "docs" / "operator.md").read_text("utf-8")
+    reasons = [reason for reason, _ in rows_of(page, "등록할 수 없는 항목")]
+    assert reasons == [reason for reason, _ in rows_of(english, "Take posts in")]
 
 
 def test_the_tour_finds_the_lost_thing(toured: Path) -> None:
@@ -122,7 +220,7 @@ def test_examples_of_the_readme_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(toured)
-    examples = re.findall(r"```python\n(.*?)```", README, re.S)
+    examples = examples_of(README)
     assert len(examples) == 2
     for example in examples:
         exec(example, {})

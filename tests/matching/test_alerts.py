@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -52,7 +53,14 @@ def test_the_body_is_signed() -> None:
     stamp = one.headers["X-Matching-Timestamp"]
     assert abs(time.time() - int(stamp)) < 60
     digest = hmac.new(SECRET.encode(), f"{stamp}.".encode() + one.body, hashlib.sha256)
-    assert one.headers["X-Matching-Signature"] == f"sha256={digest.hexdigest()}"
+    signature = one.headers["X-Matching-Signature"]
+    assert signature == f"sha256={digest.hexdigest()}"
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text("utf-8")
+    receiver: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], receiver)
+    assert receiver["is_ours"](SECRET, stamp, signature, one.body)
+    assert not receiver["is_ours"](SECRET, stamp, signature, one.body + b" ")
+    assert not receiver["is_ours"](SECRET, str(int(stamp) - 3600), signature, one.body)
 
 
 def test_an_answer_that_is_packed_or_drips_is_not_waited_for() -> None:

@@ -7,35 +7,32 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Match:
-    """A post that was found. `photo` is the uri of the one that won; `matched` photo or text.
+    """A post that was found, and why."""
 
-    Of the fused score: `probability` that it shows the same thing, `contributions` in log-odds a
-    component, `band` (propose, ask a person, below what is worth showing), `why` in one sentence.
-    """
-
-    rank: int
-    post_id: str
-    score: float
-    matched: str
-    kind: str
-    category: str
-    subcategory: str
-    title: str
-    description: str
-    colour: str
-    happened_on: dt.date | None
-    place: str
-    region: str
-    status: str
-    kept_at: str
-    kept_phone: str
-    source_url: str
-    photo: str | None
-    components: dict[str, float]
-    probability: float | None = None
+    rank: int  # 1 for the best
+    post_id: str  # as its source gives it
+    score: float  # what sorts the matches; of which kind, says `score_kind`
+    matched: str  # photo or text: which of its vectors is most alike
+    kind: str  # lost or found
+    category: str  # the portal's word, as 지갑; '' here and below: not given
+    subcategory: str  # likewise, as 남성용 지갑
+    title: str  # what its source calls it
+    description: str  # in its own words
+    colour: str  # as 검정, whatever spelling came
+    happened_on: dt.date | None  # the day it was lost or found, in Seoul
+    place: str  # where, as it was written
+    region: str  # as 서울
+    status: str  # open, claimed, withdrawn or expired
+    kept_at: str  # the office that keeps it
+    kept_phone: str  # that office's number
+    source_url: str  # its page at its source
+    photo: str | None  # the uri of the photo that is most alike
+    components: dict[str, float]  # what was compared; what a side does not tell is missing
+    probability: float | None = None  # that both are of the same thing; none of a cosine
+    # Log-odds that each component added; none of a cosine.
     contributions: dict[str, float] = field(default_factory=dict)
-    band: str = ""
-    why: str = ""
+    band: str = ""  # propose, ask (a person) or below; none of a cosine
+    why: str = ""  # in one sentence; empty of a cosine
 
     def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -48,15 +45,15 @@ class SearchResult:
     """A search and its matches, best first; the keys of the JSON in their order."""
 
     query: dict[str, Any]  # as the question was put, by the names of its flags
-    model: str
+    model: str  # name and checksum of what made the vectors
     provider: str | None  # what ONNX Runtime runs the model on; None without a model
-    snapshot: str | None
-    runner: str
-    exact: bool
-    score_kind: str
-    threshold: float | None
-    searched: int
-    elapsed_ms: dict[str, float]
+    snapshot: str | None  # the state of the table that was searched
+    runner: str  # spark or memory
+    exact: bool  # no post was passed over, as cells may
+    score_kind: str  # fused or cosine (or euclidean)
+    threshold: float | None  # the least score; none: no bound
+    searched: int  # posts compared
+    elapsed_ms: dict[str, float]  # milliseconds by stage, and in all
     matches: tuple[Match, ...]
 
     def to_dict(self) -> dict[str, object]:

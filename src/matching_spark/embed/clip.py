@@ -117,7 +117,7 @@ class ClipModel:
 
     @cached_property
     def name(self) -> str:
-        """'<folder>@<12 hex digits>': the checksum of all that a vector depends on."""
+        """`<folder>@<12 hex digits>`: the checksum of all that a vector depends on."""
         digest = hashlib.sha256(str(self.context_length).encode())
         for tower in ("visual", "textual"):
             for path in sorted((self.folder / tower).rglob("*")):
