@@ -206,7 +206,7 @@ def test_commands_of_the_readme_run(
     assert len(lines) == 3
     for line in lines:
         program, *arguments = shlex.split(line)
-        assert program == ".venv/bin/matching-spark"
+        assert program == "matching-spark"
         done = command(*arguments, cwd=toured, spark=spark)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)

@@ -57,11 +57,11 @@ COMMANDS = {
     ),
     "decide": (
         "posts",
-        "Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays.",
+        "Record a person's verdict on a pair: a rejected one is not proposed again.",
     ),
     "close": (
         "posts",
-        "Close posts: from the next snapshot on they are found no more.",
+        "Close posts: from the next snapshot on they no longer appear in searches.",
     ),
     "withdraw": (
         "posts",
@@ -85,7 +85,7 @@ COMMANDS = {
     ),
     "reembed": (
         "table",
-        "Give the table another model's vectors; searches go on with the old until it switches.",
+        "Re-embed the table with another model; searches use the old vectors until it switches.",
     ),
     "compact": (
         "table",

@@ -21,13 +21,13 @@ def match(
     common: Common,
     new: Annotated[bool, typer.Option("--new", help="Only what came since the last run.")] = False,
     top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
     score: Annotated[
         str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
     ] = None,
     any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
     alert: Annotated[
-        bool, typer.Option("--alert", help="Tell of pairs never told of: JSON lines, webhook.")
+        bool, typer.Option("--alert", help="Report pairs not yet reported: JSON lines, webhook.")
     ] = False,
     output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
 ) -> None:
@@ -48,7 +48,7 @@ def match(
         run.emit(done.to_dict(), view)
     elif done.alerts.refused:
         raise RemoteError(
-            f"{done.alerts.refused} alerts were not taken; the next run tells of them again"
+            f"{done.alerts.refused} alerts were refused; the next run sends them again"
         )
 
 

@@ -99,7 +99,7 @@ def decide(
     verdict: Annotated[str, typer.Argument(metavar="confirm|reject")],
     by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
 ) -> None:
-    """Confirm or reject a pair: a rejected one is not proposed again, a confirmed one stays."""
+    """Record a person's verdict on a pair: a rejected one is not proposed again."""
     run = common.begin()
     said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
     who = by or getpass.getuser()
@@ -166,7 +166,7 @@ def close(
         bool, typer.Option("--expired", help="What is kept longer than holding.days.")
     ] = False,
 ) -> None:
-    """Close posts: from the next snapshot on they are found no more."""
+    """Close posts: from the next snapshot on they no longer appear in searches."""
     run = common.begin()
     if expired == bool(post_ids) or (state is None) != expired:
         raise UsageError("close ID... --as STATE, or close --expired")
@@ -235,7 +235,7 @@ def duplicates(
     since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
     until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="The least cosine; default: holding.duplicate_cosine.")
+        float | None, typer.Option(help="The lowest cosine; default: holding.duplicate_cosine.")
     ] = None,
 ) -> None:
     """Open posts with a near-identical photo, the same place and day; they are never merged."""

@@ -53,7 +53,7 @@ def search(
     until: UntilOption = None,
     status: StatusOption = "open",
     top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="The least score, inclusive.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
     metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
     score: Annotated[
         str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")

@@ -144,7 +144,7 @@ def reembed(
     common: Common,
     model: Annotated[str, typer.Option(help="The new model: shipped, a folder, or a hub's.")],
 ) -> None:
-    """Give the table another model's vectors; searches go on with the old until it switches."""
+    """Re-embed the table with another model; searches use the old vectors until it switches."""
     run = common.begin(model={"name": model})
     with terminal() as progress:
         report = operations.table.reembed(run.settings, progress)

@@ -51,7 +51,7 @@ class SearchResult:
     runner: str  # spark or memory
     exact: bool  # no post was passed over, as cells may
     score_kind: str  # fused or cosine (or euclidean)
-    threshold: float | None  # the least score; none: no bound
+    threshold: float | None  # the lowest score; none: any
     searched: int  # posts compared
     elapsed_ms: dict[str, float]  # milliseconds by stage, and in all
     matches: tuple[Match, ...]

@@ -94,7 +94,7 @@ def emit(
                 send(alert)
             except RemoteError as error:
                 refused += 1
-                log.warning("the alert of lost post %s was not taken: %s", alert.lost_id, error)
+                log.warning("the alert of lost post %s was refused: %s", alert.lost_id, error)
                 continue
             taken += 1
             now = dt.datetime.now(dt.UTC)
