@@ -178,8 +178,8 @@ def test_the_korean_page_for_operators_says_what_is_so() -> None:
     assert {int(code) for code, *_ in rows_of(page, "종료 코드")} == codes
 
     english = (ROOT / "docs" / "operator.md").read_text("utf-8")
-    reasons = [reason for reason, _ in rows_of(page, "등록할 수 없는 항목")]
-    assert reasons == [reason for reason, _ in rows_of(english, "Take posts in")]
+    reasons = {reason for reason, _ in rows_of(page, "등록할 수 없는 항목")}
+    assert reasons == {reason for reason, _ in rows_of(english, "Take posts in")}
 
 
 def test_the_tour_finds_the_lost_thing(toured: Path) -> None:
