@@ -140,7 +140,7 @@ class Similarity(_Group):
         default=None, description="none: fused where there is a calibration"
     )
     language: Literal["ko", "en"] = Field(
-        default="ko", description="of the sentence that says why a match is proposed"
+        default="ko", description="of pages, and of the sentence that says why a match is proposed"
     )
     nprobe: int | None = Field(
         default=None, ge=1, description="cells looked at; none: all, which is exact"

@@ -196,7 +196,7 @@ class SimilarityEngine:
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
         return [
             SearchResult(
-                query=each.described,
+                query=each.described | {"filters": options.where.described()},
                 model=self.table.model,
                 provider=self.model.provider if self.model else None,
                 snapshot=found.snapshot,
@@ -233,8 +233,9 @@ class SimilarityEngine:
             raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
         post = shard.rows(np.array([row]))[0]
         photo = None if image is None else shard.photo(row)
-        described = query.described() | {"title": post["title"], "photo": photo}
         facts = facts_of(post, post["kind"])
+        described = query.described() | {"title": post["title"], "photo": photo}
+        described |= facts.described()
         item = QueryItem(image, text, facts, exclude=frozenset([post_id]))
         return Asked(item, described, kind=post["kind"])
 

@@ -1,8 +1,10 @@
 """What commands do, called as a service would: with settings and a session, without a command."""
 
+import csv
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -14,10 +16,22 @@ from matching_spark import Filters, InputError, PostsTable, Settings, StorageErr
 from matching_spark.demo.world import World
 from matching_spark.matching.alerts import Alert
 from matching_spark.matching.matcher import Matcher
-from matching_spark.operations import evaluate, index, ingest, match, models, posts, status, table
+from matching_spark.operations import (
+    browse,
+    evaluate,
+    index,
+    ingest,
+    match,
+    models,
+    posts,
+    status,
+    table,
+    verdicts,
+)
 from matching_spark.operations.ingest import Source
 from matching_spark.operations.match import MatchJob
 from matching_spark.similarity_engine import SimilarityEngine
+from matching_spark.table.metadata import current_metadata
 
 
 class Told:
@@ -99,7 +113,8 @@ def test_no_table_is_said_without_starting_spark(settings: Settings, tmp_path: P
     mine = settings.model_copy(deep=True)
     mine.table = str(tmp_path / "none")
     for attempt in (
-        lambda: posts.decide(mine, "a", "b", "confirmed", "x"),
+        lambda: verdicts.decide(mine, "a", "b", "confirmed", "x"),
+        lambda: verdicts.decide_all(mine, "F.csv", "x"),
         lambda: posts.close(mine, ["a"], "claimed"),
         lambda: table.compact(mine),
         lambda: table.undo(mine, "1"),
@@ -120,33 +135,56 @@ def test_a_match_is_written_and_told_of_once(
     mine = own.model_copy(deep=True)
     mine.hadoop.lock_wait_s = 61
     mine.cache.folder = str(tmp_path / "cache")
-    used: list[tuple[float, str]] = []
+    used: list[Matcher] = []
     matcher = SimilarityEngine.matcher
 
     def spied(self: SimilarityEngine, *given: object, **named: object) -> Matcher:
-        made = matcher(self, *given, **named)  # type: ignore[arg-type]
-        used.append((made.table.hadoop.lock_wait_s, made.cache.folder))
-        return made
+        used.append(matcher(self, *given, **named))  # type: ignore[arg-type]
+        return used[-1]
 
     monkeypatch.setattr(SimilarityEngine, "matcher", spied)
     heard: list[Alert] = []
     told = Told()
     job = MatchJob(output=tmp_path / "pairs.csv", tell=heard.append)
     done = match.match(mine, job, told, spark)
-    assert used == [(61, str(tmp_path / "cache" / "shards"))]
+    (made,) = used
+    assert made.table.hadoop.lock_wait_s == 61
+    assert made.cache.folder == str(tmp_path / "cache" / "shards")
     assert done.alerts is not None
     assert (done.alerts.taken, done.alerts.refused) == (len(heard), 0)
     assert done.report.pairs == sum(len(alert.found_ids) for alert in heard)
     lines = (tmp_path / "pairs.csv").read_text("utf-8-sig").splitlines()
     assert lines[0].split(",") == list(match.COLUMNS)
     assert len(lines) == done.report.pairs + 1
-    assert told.said == [f"written: {tmp_path / 'pairs.csv'}"]
+    assert told.said == [f"written: {tmp_path / 'pairs.csv'}, {done.report.pairs} pairs"]
+    sheet = list(csv.DictReader(lines))
+    assert {(row["decision"], row["score_kind"]) for row in sheet} == {("", "fused")}
+    posted = {each["post_id"]: each for each in browse.list_posts(own, Filters()).posts}
+    for row in sheet:
+        for side in ("lost", "found"):
+            post = posted[row[f"{side}_id"]]
+            assert row[f"{side}_title"] == post["title"]
+            assert row[f"{side}_happened_on"] == str(post["happened_on"])
+        assert not re.search(r"[{\[]", "".join(row.values())), "flat"
+        assert row["band"] in ("propose", "ask")
+        assert row["why"]
+        assert Path(row["lost_photo"]).is_file() or not row["lost_photo"]
     heard.clear()
     job = MatchJob(new=True, output=tmp_path / "p.jsonl", tell=heard.append)
     again = match.match(mine, job, spark=spark)
     assert (heard, again.report.added, again.report.full) == ([], 0, False)
     rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text("utf-8").splitlines()]
-    assert [list(row) for row in rows] == [list(match.COLUMNS)] * done.report.pairs
+    assert [(row["lost_id"], row["found_id"]) for row in rows] == [
+        (row["lost_id"], row["found_id"]) for row in sheet
+    ]
+    assert [row["components"].keys() & {"days"} for row in rows] == [{"days"}] * len(rows)
+    assert [float(row["score"]) for row in sheet] == [row["score"] for row in rows]
+    monkeypatch.setattr(match, "MOST", 3)
+    page = tmp_path / "p.html"
+    said = match.write_pairs(used[-1], page)
+    assert said == f"written: {page}, 3 pairs, the best of {len(rows)}: F.csv has them all"
+    best = sorted((row["score"] for row in rows), reverse=True)[:3]
+    assert page.read_text("utf-8").count("<article") == len(best)
     with pytest.raises(UsageError, match="must end in one of"):
         match.match(mine, MatchJob(output=tmp_path / "pairs.pdf"))
 
@@ -158,8 +196,8 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
         for kind in ("lost", "found")
     }
     lost_id, found_id = (by_kind[kind][0].as_py() for kind in ("lost", "found"))
-    done = posts.decide(own, lost_id, found_id, "rejected", "a test", spark)
-    assert list(done.to_dict()) == ["lost_id", "found_id", "verdict", "by"]
+    done = verdicts.decide(own, lost_id, found_id, "rejected", "a test", spark)
+    assert list(done.to_dict()) == ["lost_id", "found_id", "verdict", "by", "closed"]
     before = status.status(own)
     closed = posts.close(own, [found_id, found_id], "claimed", spark)
     assert (closed.changed, closed.asked, closed.status) == (1, 1, "claimed")
@@ -170,10 +208,73 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
     assert status.status(own).posts == before.posts
     with pytest.raises(InputError, match="status 'gone' is not known"):
         posts.close(own, [found_id], "gone", spark)  # type: ignore[arg-type]
+    for attempt in (
+        lambda: posts.close(own, ["nobody", found_id, "none"], "claimed"),
+        lambda: verdicts.decide(own, lost_id, "nobody", "confirmed", "x"),
+        lambda: verdicts.decide(own, "nobody", found_id, "confirmed", "x"),
+    ):
+        with pytest.raises(InputError, match="there is no post 'nobody'"):  # with no Spark to ask
+            attempt()
+    with pytest.raises(UsageError, match="only a confirmed pair"):
+        verdicts.decide(own, lost_id, found_id, "rejected", "x", close=True)
     assert posts.duplicates(own, Filters(kind="found")).to_dict().keys() == {
         "threshold",
         "duplicates",
     }
+
+
+def test_a_sheet_of_verdicts_is_one_commit(
+    own: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    sheet, before = tmp_path / "판정.csv", status.status(own)
+    listed = browse.list_posts(own, Filters()).posts
+    lost, found = (
+        [p["post_id"] for p in listed if p["kind"] == kind] for kind in ("lost", "found")
+    )
+    rows = [
+        f"{lost[0]},{found[0]},맞음,김",
+        f"{lost[1]},{found[1]},reject,",
+        f"{lost[2]},{found[2]},,",
+        f"{lost[3]},{found[3]},아직 모름,",
+        f"{lost[4]},nobody,confirm,",
+        f"{found[4]},{lost[4]},confirm,",
+        f"{lost[5]},{found[5]},perhaps,",
+        f",{found[5]},confirm,",
+        f"{lost[6]},{found[6]},confirm,",
+        f"{lost[6]},{found[6]},아님,",
+        f"{lost[1]},{found[1]},n,",
+    ]
+    sheet.write_text("분실물,습득물,판정,담당자\n" + "\n".join(rows), "cp949")
+    commits = len(_snapshots(own, "decisions"))
+    done = verdicts.decide_all(own, str(sheet), "desk", close=True, spark=spark)
+    assert (done.confirmed, done.rejected, done.undecided, done.closed) == (1, 1, 2, 2)
+    assert [(int(r.source.rpartition(":")[2]), r.reason) for r in done.refused] == [
+        (6, "no-pair"),
+        (7, "no-pair"),
+        (8, "bad-decision"),
+        (9, "no-id"),
+        (10, "no-pair"),
+        (11, "no-pair"),
+    ]
+    assert "in lines 10, 11" in done.refused[-1].detail
+    assert len(_snapshots(own, "decisions")) == commits + 1
+    stored = browse.show(own, lost[0])
+    assert (stored.post["status"], stored.decisions[-1]["by"]) == ("claimed", "김")
+    assert browse.show(own, lost[1]).decisions[-1]["by"] == "desk"
+    assert before.snapshot is not None
+    table.undo(own, before.snapshot, spark=spark)
+    empty = tmp_path / "none.csv"
+    empty.write_text("lost_id,found_id,decision\na,b,\n")
+    assert verdicts.decide_all(own, str(empty), "x").undecided == 1  # without Spark
+    for text, says in (("", "not one column lost_id"), ("lost,found\n", "not one column decision")):
+        empty.write_text(text)
+        with pytest.raises(InputError, match=says):
+            verdicts.decide_all(own, str(empty), "x")
+
+
+def _snapshots(settings: Settings, name: str) -> list[object]:
+    metadata = current_metadata(str(settings.table), name)
+    return [] if metadata is None else list(metadata.snapshots())
 
 
 def test_cells_are_trained_warmed_and_described(own: Settings, spark: SparkSession) -> None:

@@ -2,19 +2,29 @@
 
 import csv
 import datetime as dt
+import html
 import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from rich.cells import cell_len
 
-from matching_spark.cli.views import to_table
-from matching_spark.domain.results import Match, SearchResult
+from matching_spark.cli.console import Plain
+from matching_spark.cli.views import Found
+from matching_spark.domain.results import Match, Pair, SearchResult
+from matching_spark.domain.told import percent
 from matching_spark.errors import UsageError
-from matching_spark.operations.output import to_csv, to_html, to_json, write_output
+from matching_spark.matching.pairs import TOLD
+from matching_spark.operations.output import to_csv, to_json, write_output
+from matching_spark.operations.pages import pairs_page, search_page
+from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.storage import write_file
 
 
@@ -100,23 +110,144 @@ def test_csv_for_excel() -> None:
     assert float(rows[0]["score"]) == 0.5
 
 
-def test_a_page_is_whole_and_harmless() -> None:
-    out = io.BytesIO()
-    Image.new("RGB", (900, 600), "red").save(out, "JPEG")
-    page = to_html(result(title="<script>alert(1)</script>"), lambda uri: out.getvalue())
+PHOTO = io.BytesIO()
+Image.new("RGB", (900, 600), "red").save(PHOTO, "JPEG")
+BAD = "<script>alert(1)</script>"
+NO_LINKS = ("javascript:alert(1)", "//x.kr/", "http://", "https://[", "data:text/html,x", BAD)
+
+
+def pair(**found: object) -> Pair:
+    post = dict.fromkeys(TOLD, "") | {"post_id": "L1", "happened_on": None, "photo": None}
+    post |= {"category": "지갑", "title": "검정 지갑", "status": "open"}
+    return Pair(
+        post, post | {"post_id": "F1"} | found, 1, 0.284, "fused", 0.284, {}, "m", {}, "ask"
+    )
+
+
+def page_of(language: Language = "ko", **found: Any) -> str:
+    """A page of each kind, of one found post."""
+    (match,) = result().matches
+    one = replace(result(), matches=(replace(match, **found),), query={"text": BAD})
+    load = {"x": PHOTO.getvalue()}.__getitem__
+    pairs = pairs_page([pair(photo="x", **found)], 1, load, language)
+    return search_page(one, load, PHOTO.getvalue(), language) + pairs
+
+
+def test_pages_are_whole_and_harmless() -> None:
+    page = page_of(
+        title=BAD, kept_at=BAD, place=BAD, colour=BAD, kept_phone="02-1<b>", source_url=BAD
+    )
     assert "<script" not in page
-    assert "data:image/jpeg;base64," in page
-    assert "http" not in page
+    assert "<b>" not in page
+    assert page.count("data:image/jpeg;base64,") == 3
+    assert not re.search(r"(?:src|href)=(?!'data:)", page)
 
     def missing(uri: str) -> bytes:
         raise FileNotFoundError(uri)
 
-    assert "사진 없음" in to_html(result(), missing)
+    assert "사진 없음" in search_page(result(), missing)
 
 
-def test_an_empty_result_says_what_to_try() -> None:
-    empty = SearchResult({}, "m", None, None, "memory", True, "cosine", None, 0, {"total": 1.0}, ())
-    assert "lower --threshold" in str(to_table(empty).caption)
+@pytest.mark.parametrize("url", NO_LINKS)
+def test_what_is_no_address_is_no_link(url: str) -> None:
+    assert "href" not in page_of(source_url=url, kept_phone="문의 바람")
+
+
+def test_a_page_has_numbers_to_call_and_the_announcement() -> None:
+    page = page_of(source_url="https://x.kr/?a=1&b='2", kept_phone="+82 (0)2-000-0112")
+    assert page.count("<a class=tel href='tel:+8202000011") == 2
+    links = re.findall(r"href='(https[^']*)' target=_blank rel='noopener noreferrer'", page)
+    assert [html.unescape(link) for link in links] == ["https://x.kr/?a=1&b='2"] * 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_in_one_language(language: Language) -> None:
+    day = dt.date(2026, 11, 25)
+    page = page_of(language, happened_on=day, title="x", place="", kept_at="", category="지갑")
+    hangul = set(re.findall("[가-힣]+", re.sub("<style>.*?</style>", "", page, flags=re.S)))
+    ours = {"검정", "지갑", "서울"}  # of the posts, in the vocabulary's words
+    assert bool(hangul - ours) == (language == "ko")
+    assert page.count(f"2026-11-25 ({'수' if language == 'ko' else 'Wed'})") == 2
+
+
+def test_a_page_of_more_pairs_than_it_shows_says_so() -> None:
+    assert "1 best of 10,000 pairs" in pairs_page([pair()], 10_000, str.encode, "en")
+    assert "no pair" in pairs_page([], 0, str.encode, "en")
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0.284, "28 %"),
+        (0.00630708, "0.6 %"),
+        (4e-7, "< 0.1 %"),
+        (0.996, "99.6 %"),
+        (0.99951, "> 99.9 %"),
+        (0, "0 %"),
+        (1, "100 %"),
+    ],
+)
+def test_a_probability_is_told_in_percent(probability: float, said: str) -> None:
+    assert percent(probability) == said
+
+
+@given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_nothing_is_told_as_impossible_or_certain(probability: float) -> None:
+    assert percent(probability).strip("<> %") not in ("0", "0.0", "100", "100.0")
+
+
+def terminal(shown: SearchResult, width: int) -> list[str]:
+    out = io.StringIO()
+    Plain(file=out, width=width, color_system=None).print(Found(shown))
+    return out.getvalue().splitlines()
+
+
+def many(*bands: str, title: str = "검정 지갑") -> SearchResult:
+    (match,) = result(title=title).matches
+    each = [
+        replace(
+            match, rank=n, post_id=f"F{n:018}-1", score=0.5 / n, band=band, why="색이 맞습니다."
+        )
+        for n, band in enumerate(bands, 1)
+    ]
+    return replace(result(), matches=tuple(each), score_kind="fused")
+
+
+@pytest.mark.parametrize(
+    "title", ["지갑", "아주 긴 제목 " * 20, "두\n줄", "\x1b[31m[bold]x[/bold]", ""]
+)
+def test_ten_matches_fit_a_terminal_two_lines_each(title: str) -> None:
+    lines = terminal(many(*["ask"] * 10, title=title), 80)
+    assert len(lines) == 21
+    assert all(cell_len(line) <= 80 for line in lines)
+    for n in range(10):
+        assert re.search(rf"%, ask a person +F{n + 1:018}-1", lines[2 * n])
+        assert "2026-11-01, 강남역; 색이 맞습니다" in lines[2 * n + 1]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_what_is_below_the_bound_stands_apart() -> None:
+    lines = terminal(many("propose", "ask", *["below"] * 8), 80)
+    assert lines[4] == "below the bound:"
+    assert lines[8:9] == ["and 5 more: --json and --output have them"]
+    assert "very likely" in lines[0]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_ids_are_whole_on_a_narrow_terminal(width: int) -> None:
+    lines = terminal(many("ask", "ask"), width)
+    assert [line.split()[-1] for line in lines if "-1" in line and "F0" in line] == [
+        f"F{n:018}-1" for n in (1, 2)
+    ] or width < 24
+
+
+def test_an_empty_result_says_what_was_asked_and_what_to_try() -> None:
+    query = {"text": "우산", "filters": {"category": "지갑"}}
+    empty = replace(result(), query=query, matches=(), searched=7)
+    (said,) = terminal(empty, 400)
+    assert "text '우산' among 7 posts (category 지갑)" in said
+    assert "lower --threshold" in said
+    assert "fewer filters" in terminal(replace(empty, searched=0), 400)[0]
     assert json.loads(to_json(empty))["results"] == []
 
 

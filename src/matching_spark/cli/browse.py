@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Group
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     CategoryOption,
     ColourOption,
@@ -22,7 +23,7 @@ from matching_spark.cli.options import (
     stderr,
     where_of,
 )
-from matching_spark.cli.views import facts
+from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.domain.posts import clean
 
 
@@ -56,19 +57,13 @@ def list_(
     run = common.begin()
     where = where_of(kind, category, colour, region, since, until, status)
     listed = operations.browse.list_posts(run.settings, where, limit)
-    view = Table(show_lines=True)
-    view.add_column("post", no_wrap=True)
-    view.add_column("day", no_wrap=True)
-    view.add_column("what", overflow="fold", ratio=1)
-    view.add_column("where", overflow="fold")
+    entries = []
     for row in listed.posts:
-        on = "" if row["happened_on"] is None else row["happened_on"].isoformat()
-        facts_of_it = (row["kind"], row["category"], row["colour"], row["status"])
-        what = "\n".join(filter(None, (row["title"], ", ".join(filter(None, facts_of_it)))))
-        view.add_row(row["post_id"], on, what, row["place"])
-    view.caption = f"{len(listed.posts):,} of {listed.total:,} posts"
-    view.caption_justify = "left"
-    run.emit(listed.to_dict(), view)
+        what = joined(row["kind"], row["category"], row["colour"], row["status"])
+        more = "; ".join(filter(None, (what, joined(row["happened_on"], row["place"]))))
+        entries.append(Entry("", (row["post_id"],), joined(row["title"]), more))
+    count = cell(f"{len(listed.posts):,} of {listed.total:,} posts", "dim")
+    run.emit(listed.to_dict(), Group(*entries, count))
 
 
 list: Callable[..., None] = on_a_table(list_)

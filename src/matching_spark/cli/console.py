@@ -20,6 +20,11 @@ class Plain(Console):
         return super().render_str(visible(text), **how | {"markup": False, "emoji": False})
 
 
+def cell(text: str, style: str = "") -> Text:
+    """What Plain cannot make of a text by itself: one with a style, made visible all the same."""
+    return Text(visible(text), style)
+
+
 def print_json(value: object, indent: int | None = 2) -> None:
     """On stdout, in whatever encoding it has: what that cannot say, by JSON's own escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)

@@ -14,7 +14,7 @@ from matching_spark.cli.options import (
     begin,
     terminal,
 )
-from matching_spark.cli.views import to_table
+from matching_spark.cli.views import Found
 
 
 def demo(
@@ -30,4 +30,4 @@ def demo(
     run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
     with terminal() as progress:
         result = operations.tour.tour(run.settings, output, posts, seed, progress)
-    run.emit(result.to_dict(), to_table(result))
+    run.emit(result.to_dict(), Found(result))

@@ -25,15 +25,20 @@ def match(
     score: Annotated[
         str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="ko or en: of the reasons given, and of a page.")
+    ] = None,
     any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
     alert: Annotated[
         bool, typer.Option("--alert", help="Report pairs not yet reported: JSON lines, webhook.")
     ] = False,
-    output: Annotated[Path | None, typer.Option(help="The pairs: F.jsonl or F.csv.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The pairs: F.jsonl, F.csv or F.html.")
+    ] = None,
 ) -> None:
     """Compare all open lost posts with all open found ones; keep the pairs in the matches table."""
     run = common.begin(
-        similarity={"top_k": top_k, "threshold": threshold, "score": score},
+        similarity={"top_k": top_k, "threshold": threshold, "score": score, "language": language},
     )
     with terminal() as progress:
         job = operations.match.MatchJob(new, any_category, output, _print if alert else None)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Group
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import JsonOption, SettingsOption, VerboseOption, begin, stderr
-from matching_spark.cli.views import facts
+from matching_spark.cli.views import Entry, facts
 from matching_spark.embed.catalogue import KNOWN, SOURCE
 
 models = typer.Typer(help="CLIP models: list, info, check, export.", no_args_is_help=True)
@@ -20,14 +21,16 @@ ModelArgument = Annotated[str, typer.Argument(help="Shipped, a folder, or a hub'
 def list_(as_json: JsonOption = False) -> None:
     """Models worth using, best for Korean first, by published recall."""
     run = begin(None, None, None, as_json, 0)
-    view = Table(caption=f"recall in %, from {SOURCE}", caption_justify="left")
-    for name in ("model", "numbers", "MiB", "ms/photo", "Korean", "English"):
-        view.add_column(name, justify="left" if name == "model" else "right", overflow="fold")
+    entries = []
     for known in KNOWN:
-        korean = "-" if known.korean is None else f"{known.korean:.2f}"
-        cells = (known.dimension, known.memory_mib, known.photo_ms, korean, f"{known.english:.2f}")
-        view.add_row(known.name, *map(str, cells))
-    run.emit({"source": SOURCE, "models": [asdict(known) for known in KNOWN]}, view)
+        korean = "Korean -" if known.korean is None else f"Korean {known.korean:.2f} %"
+        recall = f"{korean}, English {known.english:.2f} %"
+        size = f"{known.dimension} numbers, {known.memory_mib:,} MiB, {known.photo_ms} ms a photo"
+        entries.append(Entry("", (known.name,), "", f"{recall}; {size}"))
+    source = cell(f"recall, from {SOURCE}", "dim")
+    run.emit(
+        {"source": SOURCE, "models": [asdict(known) for known in KNOWN]}, Group(*entries, source)
+    )
 
 
 @models.command()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints, overload
 
 import typer
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 from matching_spark.cli.console import Plain, print_json
 from matching_spark.config import Origin, Settings, load_settings
@@ -60,11 +60,11 @@ class Run:
     def table_uri(self) -> str:
         return self.settings.table
 
-    def emit(self, value: dict[str, Any], table: Table) -> None:
+    def emit(self, value: dict[str, Any], view: RenderableType) -> None:
         if self.as_json:
             print_json(value)
         else:
-            Plain().print(table)
+            Plain().print(view)
 
 
 def begin(

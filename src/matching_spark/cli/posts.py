@@ -5,9 +5,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     Common,
     Run,
@@ -17,14 +19,15 @@ from matching_spark.cli.options import (
     one_of,
     terminal,
 )
-from matching_spark.cli.views import facts, said
+from matching_spark.cli.views import Entry, facts, joined, said
 from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, UsageError
 from matching_spark.sources import FORMATS
 
 if TYPE_CHECKING:
     from matching_spark.matching.decisions import Verdict
     from matching_spark.operations.posts import Closed
+    from matching_spark.operations.verdicts import Judged
 
 VERDICTS: dict[str, "Verdict"] = {"confirm": "confirmed", "reject": "rejected"}
 
@@ -94,21 +97,52 @@ def ingest(
 @on_a_table
 def decide(
     common: Common,
-    lost_id: Annotated[str, typer.Argument(help="The lost post.")],
-    found_id: Annotated[str, typer.Argument(help="The found post.")],
-    verdict: Annotated[str, typer.Argument(metavar="confirm|reject")],
+    lost_id: Annotated[str | None, typer.Argument(help="The lost post.")] = None,
+    found_id: Annotated[str | None, typer.Argument(help="The found post.")] = None,
+    verdict: Annotated[str | None, typer.Argument(metavar="confirm|reject")] = None,
     by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="F.csv",
+            help="Many at once: `match --output F.csv`, its column decision filled in.",
+        ),
+    ] = None,
+    close: Annotated[
+        bool, typer.Option("--close", help="Close both posts of a confirmed pair, as claimed.")
+    ] = False,
 ) -> None:
     """Record a person's verdict on a pair: a rejected one is not proposed again."""
     run = common.begin()
-    said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
+    given = [each for each in (lost_id, found_id, verdict) if each is not None]
+    if len(given) != (3 if sheet is None else 0):
+        raise UsageError("decide LOST_ID FOUND_ID confirm|reject, or decide --from F.csv")
     who = by or getpass.getuser()
-    done = operations.posts.decide(
-        run.settings, clean(lost_id), clean(found_id), said, who
-    ).to_dict()
-    view = Table(*done)
-    view.add_row(*done.values())
-    run.emit(done, view)
+    if sheet is not None:
+        with terminal() as progress:
+            judged = operations.verdicts.decide_all(run.settings, sheet, who, close, progress)
+        run.emit(judged.to_dict(), _judged(judged))
+        if judged.refused and not judged.confirmed + judged.rejected:
+            raise InputError(f"no verdict was stored: {len(judged.refused):,} rows of {sheet}")
+        return
+    lost_id, found_id, verdict = given
+    said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
+    done = operations.verdicts.decide(
+        run.settings, clean(lost_id), clean(found_id), said, who, close=close
+    )
+    told = done.to_dict() | {"closed": f"{done.closed} posts"}
+    run.emit(done.to_dict(), facts(told))
+
+
+def _judged(done: "Judged") -> Group:
+    """The counts, and a line a row that was not taken."""
+    counts = {"confirmed": done.confirmed, "rejected": done.rejected}
+    told = {name: f"{n:,} pairs" for name, n in counts.items()}
+    told["posts closed"] = f"{done.closed:,}"
+    told["not decided"] = f"{done.undecided:,} rows"
+    told["not taken"] = f"{len(done.refused):,} rows"
+    return Group(facts(told), *(cell(f"{r.source}: {r.detail}") for r in done.refused))
 
 
 @on_a_table
@@ -247,10 +281,11 @@ def duplicates(
             until=day("--until", until),
         )
     report = operations.posts.duplicates(run.settings, where)
-    view = Table("kind", "post", "other", "cosine", "day", "place")
+    entries = []
     for each in report.duplicates:
-        cosine = f"{each.score:.3f}"
-        row = (each.kind, each.post_id, each.other_id, cosine, each.happened_on, each.place)
-        view.add_row(*row)
-    view.caption = f"{len(report.duplicates):,} pairs from {report.threshold:g} on"
-    run.emit(report.to_dict(), view)
+        head = (f"cosine {each.score:.3f}", each.post_id, each.other_id)
+        entries.append(Entry("", head, "", joined(each.kind, each.happened_on, each.place)))
+    count = cell(
+        f"{len(report.duplicates):,} pairs from a cosine of {report.threshold:g} on", "dim"
+    )
+    run.emit(report.to_dict(), Group(*entries, count))

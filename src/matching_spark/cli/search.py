@@ -20,7 +20,7 @@ from matching_spark.cli.options import (
     stderr,
     where_of,
 )
-from matching_spark.cli.views import to_table
+from matching_spark.cli.views import Found
 from matching_spark.domain.posts import clean
 from matching_spark.errors import UsageError
 from matching_spark.storage import read_bytes
@@ -58,7 +58,9 @@ def search(
     score: Annotated[
         str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
     ] = None,
-    language: Annotated[str | None, typer.Option(help="ko or en: of the reasons given.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="ko or en: of the reasons given, and of a page.")
+    ] = None,
     runner: Annotated[
         str | None, typer.Option(help="spark, or memory: this process alone.")
     ] = None,
@@ -120,7 +122,11 @@ def search(
         stderr.print("place, day and --weigh change nothing here: the score is by cosine alone")
     if output is not None:
         operations.output.write_output(
-            result, output, read_bytes, operations.search.photo_of(result)
+            result,
+            output,
+            read_bytes,
+            operations.search.photo_of(result),
+            run.settings.similarity.language,
         )
         stderr.print(f"written: {output}")
-    run.emit(result.to_dict(), to_table(result))
+    run.emit(result.to_dict(), Found(result))

@@ -1,10 +1,13 @@
 """matching-spark status: what is in a table, in a table and a few sentences."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import Common, on_a_table
 
 if TYPE_CHECKING:
@@ -23,25 +26,29 @@ def status(
     view.add_column("posts", justify="right")
     for row in state.posts:
         view.add_row(row.kind, row.category or "-", row.status, f"{row.posts:,}")
-    view.caption, view.caption_justify = _caption(state), "left"
-    run.emit(state.to_dict(), view)
+    run.emit(state.to_dict(), Group(view, *map(cell, _sentences(state))))
 
 
-def _caption(state: "Status") -> str:
+def _sentences(state: "Status") -> Iterator[str]:
     soon, cache, cells = state.expiring, state.cache, state.cells
-    text = (
-        f"{state.total:,} posts, model {state.model} ({state.dimension} numbers), snapshot "
-        f"{state.snapshot}, {state.data_files} data files and {state.delete_files} delete files, "
-        f"{state.bytes / 1e6:.1f} MB; models run on {state.provider}\n{_gain(state.compact)}\n"
-        f"{soon.total:,} found posts expire within {soon.within_days} days"
-        f"{', first: ' + soon.posts[0].post_id if soon.posts else ''}; `close --expired` closes "
-        f"what has; cached on this host: {cache.shards} shards, {cache.resident_bytes / 1e6:.1f} "
-        f"of {cache.max_bytes / 1e6:.0f} MB, {cache.hits:,} hits and {cache.misses:,} misses"
+    yield (
+        f"{state.total:,} posts in {state.data_files} data files and {state.delete_files} delete "
+        f"files, {state.bytes / 1e6:.1f} MB, snapshot {state.snapshot}"
+    )
+    yield f"model {state.model} ({state.dimension} numbers); models run on {state.provider}"
+    yield _gain(state.compact)
+    first = f", first: {soon.posts[0].post_id}" if soon.posts else ""
+    yield (
+        f"{soon.total:,} found posts expire within {soon.within_days} days{first}; "
+        "`close --expired` closes what has"
+    )
+    yield (
+        f"cached on this host: {cache.shards:,} shards, {cache.resident_bytes / 1e6:.1f} of "
+        f"{cache.max_bytes / 1e6:.0f} MB, {cache.hits:,} hits and {cache.misses:,} misses"
     )
     if cells is not None:
-        text += f"; cells: {cells.photos} of photos, {cells.texts} of words"
-        text += f" ({cells.advice})" if cells.advice else ""
-    return text
+        advice = f" ({cells.advice})" if cells.advice else ""
+        yield f"cells: {cells.photos} of photos, {cells.texts} of words{advice}"
 
 
 def _gain(compact: "Waiting") -> str:

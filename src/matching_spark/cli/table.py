@@ -4,11 +4,13 @@ import datetime as dt
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import Common, on_a_table, terminal
-from matching_spark.cli.views import facts
+from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.errors import UsageError
 
 
@@ -69,15 +71,13 @@ def history(
     """What was committed to the table: when, by which command, how many posts it has since."""
     run = common.begin()
     report = operations.browse.history(run.settings)
-    view = Table("when", "what", title=report.table, title_justify="left")
-    view.add_column("posts", justify="right")
-    view.add_column("snapshot", no_wrap=True)
-    view.add_column("")
+    entries = []
     for each in report.commits:
         when = each.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         state = "the table now" if each.current else "" if each.undo else "cannot be gone back to"
-        view.add_row(when, each.command, f"{each.posts:,}", each.snapshot, state)
-    run.emit(report.to_dict(), view)
+        more = joined(each.command, f"{each.posts:,} posts", state)
+        entries.append(Entry("", (when, each.snapshot), "", more))
+    run.emit(report.to_dict(), Group(*entries, cell(report.table, "dim")))
 
 
 @on_a_table

@@ -1,39 +1,120 @@
 """What several commands draw on a terminal: a search's result, facts by name."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 
-from matching_spark.domain.results import SearchResult
+from matching_spark.cli.console import cell
+from matching_spark.domain.results import Match, SearchResult
+from matching_spark.domain.told import limit, told
+
+BELOW = 3  # of the matches below the bound, so many are shown: the best stay in sight
+WIDE = 80  # columns, where a post has two lines
+MARGIN = 4  # columns, for a number
+TAIL = 16  # columns: a title that has fewer of a line begins one of its own
+OWN = ("image", "text", "post_id", "embedding")  # what of a query is no fact
 
 
-def to_table(result: SearchResult) -> Table:
-    """For a terminal. Without matches the caption says what to try."""
-    limit = "none" if result.threshold is None else f"{result.threshold:g}"
+class Entry:
+    """A post in two lines at WIDE columns, no box: its head bold, then what else is told of it.
+
+    head: what stays whole, as an id to be copied; what has no place in a line begins the next one.
+    title ends the head, cut where it must be. On a narrower terminal lines are wrapped.
+    """
+
+    def __init__(
+        self, number: str, head: Sequence[str], title: str, more: str, grey: bool = False
+    ) -> None:
+        self.number, self.head, self.title, self.more, self.grey = number, head, title, more, grey
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width - MARGIN
+        lines = [""]
+        for part, least in [*((each, room) for each in self.head), (self.title, TAIL)]:
+            joined = f"{lines[-1]}  {part}" if lines[-1] else part
+            if cell_len(joined) - cell_len(part) + min(cell_len(part), least) <= room:
+                lines[-1] = joined
+            else:
+                lines.append(part)
+        longest = max(map(cell_len, self.head))
+        told = [(line.rstrip(), "bold") for line in lines] + [(self.more, "")]
+        for n, (line, style) in enumerate(each for each in told if each[0]):
+            text = cell(line, "dim" if self.grey else style)
+            text.overflow = "fold"
+            if options.max_width >= WIDE:
+                text.truncate(max(room, longest), overflow="ellipsis")
+            margin = "" if n else self.number
+            row = Table.grid()
+            row.add_row(margin.ljust(MARGIN), text)
+            yield row if n or self.number else text
+
+
+class Found:
+    """A search's result, an Entry a match, the best first.
+
+    What is below the bound stands apart, a grey line each, the first BELOW of them: all are in the
+    JSON and in files. Without matches it says what was asked, and what to try.
+    """
+
+    def __init__(self, result: SearchResult) -> None:
+        self.result = result
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        result = self.result
+        if not result.matches:
+            yield cell(_nothing(result))
+            return
+        shown = [m for m in result.matches if m.band != "below"]
+        below = [m for m in result.matches if m.band == "below"]
+        scores = {m.rank: told(m.score, result.score_kind, m.band, "en") for m in shown}
+        scores |= {m.rank: told(m.score, result.score_kind, "", "en") for m in below[:BELOW]}
+        wide = max(map(cell_len, scores.values()))
+        for match in [*shown, *below[:BELOW]]:
+            if match in below[:1]:
+                yield cell(f"{'' if shown else 'nothing above it; '}below the bound:", "dim")
+            score = scores[match.rank]
+            head = (score + " " * (wide - cell_len(score)), match.post_id)
+            title = joined(match.title or match.subcategory, match.category)
+            grey = match.band == "below"
+            yield Entry(f"{match.rank:>2}", head, title, "" if grey else _more(match), grey)
+        if len(below) > BELOW:
+            yield cell(f"and {len(below) - BELOW:,} more: --json and --output have them", "dim")
+        yield cell(_counted(result), "dim")
+
+
+def _more(match: Match) -> str:
+    """Where and when, why, and whom to call."""
+    where, kept = joined(match.happened_on, match.place), joined(match.kept_at, match.kept_phone)
+    return "; ".join(filter(None, (where, match.why.rstrip("."), kept)))
+
+
+def _counted(result: SearchResult) -> str:
     seconds = result.elapsed_ms["total"] / 1000
-    caption = f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {limit}"
-    if not result.matches:
-        caption += "; nothing reached it: try a lower --threshold or fewer filters"
-    table = Table(caption=caption, caption_justify="left", header_style="bold", show_lines=True)
-    table.add_column("#", justify="right")
-    table.add_column(result.score_kind, justify="right")
-    table.add_column("post", overflow="fold")
-    table.add_column("what", overflow="fold", ratio=1)
-    table.add_column("where and when", overflow="fold", ratio=1)
-    for m in result.matches:
-        day = "" if m.happened_on is None else m.happened_on.isoformat()
-        what = _lines(m.title, _joined(m.category, m.colour))
-        where = _lines(_joined(day, m.place), _joined(m.kept_at, m.kept_phone), m.why)
-        table.add_row(str(m.rank), f"{m.score:.3f}", m.post_id, what, where)
-    return table
+    bound = limit(result.threshold, result.score_kind, "en")
+    kind = "" if result.score_kind == "fused" else f"; by {result.score_kind}, no probability"
+    return f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {bound}{kind}"
 
 
-def _joined(*words: str) -> str:
-    return ", ".join(word for word in words if word)
+def _nothing(result: SearchResult) -> str:
+    """What was asked of how many posts, and what to try."""
+    query = result.query
+    where = joined(*(f"{name} {value}" for name, value in query.get("filters", {}).items()))
+    if not result.searched:
+        return f"No post to compare with ({where}): try fewer filters, or --status any."
+    what = " and ".join(f"{name} {query[name]!r}" for name in OWN if name in query)
+    bound = limit(result.threshold, result.score_kind, "en")
+    return (
+        f"Nothing like {what} among {result.searched:,} posts ({where}) reached the threshold of "
+        f"{bound}: try a lower --threshold (0: no limit), fewer filters, or another photo or words."
+    )
 
 
-def _lines(*lines: str) -> str:
-    return "\n".join(line for line in lines if line)
+def joined(*words: object) -> str:
+    """What there is of them, in a line."""
+    return ", ".join(" ".join(str(word).split()) for word in words if word)
 
 
 def facts(said: dict[str, Any]) -> Table:

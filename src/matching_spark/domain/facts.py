@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from matching_spark.domain.posts import Kind
@@ -25,6 +25,11 @@ class Facts:
     def bare(self) -> bool:
         """Whether it does not say when and where: then no pair can be as sure."""
         return self.happened_on is None or not (self.region or self.place)
+
+    def described(self) -> dict[str, str]:
+        """Those that are known, as a reader of the JSON is told of them."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {n: str(v) for n, v in values.items() if n != "kind" and v not in ("", None)}
 
 
 def facts_of(row: Mapping[str, Any], kind: Kind) -> Facts:

@@ -3,7 +3,7 @@
 import datetime as dt
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
@@ -97,6 +97,11 @@ class Filters:
         check("kind", self.kind, KINDS)
         check("status", self.status, STATUSES)
         set_words(self)
+
+    def described(self) -> dict[str, str]:
+        """Those that are set, as a reader of the JSON is told of them."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def check(name: str, value: str | None, choices: Collection[str]) -> None:

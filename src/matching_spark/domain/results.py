@@ -1,4 +1,4 @@
-"""What a search gives: matches, and what was done to get them. No library is needed to read it."""
+"""What a search and a match give, and what was done to get it. No library is needed to read it."""
 
 import datetime as dt
 from dataclasses import dataclass, field, fields
@@ -44,7 +44,7 @@ class Match:
 class SearchResult:
     """A search and its matches, best first; the keys of the JSON in their order."""
 
-    query: dict[str, Any]  # as the question was put, by the names of its flags
+    query: dict[str, Any]  # as the question was put, by the names of its flags; facts; filters
     model: str  # name and checksum of what made the vectors
     provider: str | None  # what ONNX Runtime runs the model on; None without a model
     snapshot: str | None  # the state of the table that was searched
@@ -59,3 +59,37 @@ class SearchResult:
     def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "matches"}
         return values | {"results": [match.to_dict() for match in self.matches]}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A lost post and a found one of the matches table, with what is known of both.
+
+    lost, found: a post's columns that tell of it (matching.pairs.TOLD) and its first photo's place.
+    decided: the last verdict of a person on the pair, or ''. The rest is as in a Match.
+    """
+
+    lost: dict[str, Any]
+    found: dict[str, Any]
+    rank: int
+    score: float
+    score_kind: str
+    probability: float | None
+    components: dict[str, float]
+    model: str
+    contributions: dict[str, float] = field(default_factory=dict)
+    band: str = ""
+    why: str = ""
+    decided: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """With the ids first, and days as text."""
+        ids = {"lost_id": self.lost["post_id"], "found_id": self.found["post_id"]}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        both = {side: _told(values.pop(side)) for side in ("lost", "found")}
+        return ids | values | both
+
+
+def _told(post: dict[str, Any]) -> dict[str, object]:
+    day: dt.date | None = post["happened_on"]
+    return post | {"happened_on": None if day is None else day.isoformat()}

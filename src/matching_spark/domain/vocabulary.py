@@ -47,6 +47,10 @@ class Vocabulary:
         """The words by which two posts can be told apart."""
         return frozenset(self.words) - {VAGUE}
 
+    def english(self, word: str) -> str:
+        """The word's first English spelling, for a reader; the word itself where it has none."""
+        return next((each for each in self.words.get(word, ()) if each.isascii()), word)
+
     def check(self, said: str | None) -> str | None:
         """The word that is meant. Raises InputError, listing all, where none is; None stays."""
         if not said:

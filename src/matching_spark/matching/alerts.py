@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from matching_spark import http_client
 from matching_spark.config import Alerts as AlertSettings
 from matching_spark.errors import RemoteError, UsageError
-from matching_spark.matching import decisions, matches_table
+from matching_spark.matching import decisions
+from matching_spark.matching.pairs import joined
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
 from matching_spark.table import side_tables
@@ -57,11 +58,7 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
     uri = matcher.table.uri
     told = {(row["lost_id"], row["found_id"]) for row in side_tables.read(uri, NAME)}
     known = told | decisions.latest(uri).keys()
-    pairs = matches_table.kept(matcher)
-    posts = matcher.table.frame()
-    lost = posts.selectExpr("post_id AS lost_id", f"struct({', '.join(FACTS)}) AS lost")
-    found = posts.selectExpr("post_id AS found_id", f"struct({', '.join(FACTS + KEPT)}) AS found")
-    rows = pairs.join(lost, "lost_id").join(found, "found_id").orderBy("lost_id", "rank")
+    rows = joined(matcher, FACTS, FACTS + KEPT).orderBy("lost_id", "rank")
     for lost_id, group in groupby(rows.toLocalIterator(), key=lambda row: row["lost_id"]):
         new = [row for row in group if (lost_id, row["found_id"]) not in known]
         if new:

@@ -1,6 +1,8 @@
 """What people decided of pairs: the append-only decisions table; the last word on a pair counts."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 from typing import Literal, get_args
 
 from matching_spark.domain.posts import check
@@ -14,20 +16,48 @@ NAME = "decisions"
 SCHEMA = "lost_id string, found_id string, verdict string, by string, at timestamp"
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What `by` says of a pair."""
+
+    lost_id: str
+    found_id: str
+    verdict: Verdict
+    by: str
+
+    def refused(self, kinds: Mapping[str, str], where: str) -> str:
+        """Why it cannot be stored, or ''. kinds: of its ids, as PostsTable.kinds has them."""
+        for post_id, kind in ((self.lost_id, "lost"), (self.found_id, "found")):
+            if post_id not in kinds:
+                return f"there is no post {post_id!r} in {where}"
+            if kinds[post_id] != kind:
+                is_of = kinds[post_id]
+                return f"post {post_id!r} is {is_of}: give the lost post first, then the found"
+        return ""
+
+
 def decide(table: PostsTable, lost_id: str, found_id: str, verdict: Verdict, by: str) -> None:
     """Store what somebody decided of a pair.
 
     Raises InputError when there is no such lost or found post.
     """
-    check("verdict", verdict, VERDICTS)
-    for post_id, kind in ((lost_id, "lost"), (found_id, "found")):
-        is_of = table.locate(post_id)[0].kind  # the table is partitioned by it
-        if is_of != kind:
-            raise InputError(
-                f"post {post_id!r} is {is_of}: give the lost post first, then the found"
-            )
-    decision = (lost_id, found_id, verdict, by, dt.datetime.now(dt.UTC))
-    side_tables.append(table, NAME, SCHEMA, [decision])
+    store(table, [checked(table, Decision(lost_id, found_id, verdict, by))])
+
+
+def checked(table: PostsTable, decision: Decision) -> Decision:
+    """The decision, which can be stored. Raises InputError when it cannot. No JVM."""
+    check("verdict", decision.verdict, VERDICTS)
+    kinds = table.kinds([decision.lost_id, decision.found_id])
+    if why := decision.refused(kinds, table.uri):
+        raise InputError(why)
+    return decision
+
+
+def store(table: PostsTable, decided: Iterable[Decision]) -> None:
+    """Store decisions that were checked, in one commit."""
+    now = dt.datetime.now(dt.UTC)
+    rows: list[tuple[object, ...]] = [(*astuple(each), now) for each in decided]
+    side_tables.append(table, NAME, SCHEMA, rows)
 
 
 def latest(uri: str) -> dict[tuple[str, str], Verdict]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         status,
         table,
         tour,
+        verdicts,
     )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "status",
     "table",
     "tour",
+    "verdicts",
 ]
 
 

@@ -1,35 +1,37 @@
 """The match: all open lost posts against all open found ones, kept, exported, told of."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
+from matching_spark.domain.results import Pair
 from matching_spark.domain.sheets import to_csv
 from matching_spark.errors import UsageError
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.matching.matches_table import MatchReport
+from matching_spark.matching.pairs import TOLD, described
+from matching_spark.operations.pages import pairs_page
 from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
+from matching_spark.score.components import Language
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.storage import write_file
+from matching_spark.storage import read_bytes, write_file
 
-FORMATS = (".jsonl", ".csv")
-COLUMNS = [
-    "lost_id",
-    "found_id",
-    "rank",
-    "score",
-    "score_kind",
-    "probability",
-    "components",
+FORMATS = (".jsonl", ".csv", ".html")
+MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still shows
+POST = (*TOLD, "photo")
+COLUMNS = [  # of a sheet: what a person fills in first, and `decide --from` reads
+    "decision",
+    *("lost_id", "found_id", "rank", "score", "score_kind", "band", "why", "decided"),
+    *(f"{side}_{name}" for side in ("lost", "found") for name in POST if name != "post_id"),
     "model",
 ]
 
@@ -92,8 +94,7 @@ def match(
         matcher = engine.matcher(_rules(settings, job.any_category))
         report = matches_table.update(matcher, job.new)
         if job.output is not None:
-            write_pairs(matcher, job.output)
-            progress.say(f"written: {job.output}")
+            progress.say(write_pairs(matcher, job.output, settings.similarity.language))
         if job.tell is None:
             return Matched(report)
         return Matched(report, send_alerts(settings, matcher, webhook, job.tell))
@@ -136,13 +137,28 @@ def check_output(path: Path) -> None:
         )
 
 
-def write_pairs(matcher: Matcher, path: Path) -> None:
-    """All kept pairs, by lost post and rank, in the format that the ending says."""
-    rows = matches_table.kept(matcher).orderBy("lost_id", "rank").toLocalIterator()
-    of = (row.asDict() for row in rows)
-    write_file(path, to_csv(COLUMNS, of) if path.suffix == ".csv" else _jsonl(rows).encode())
+def write_pairs(matcher: Matcher, path: Path, language: Language = "ko") -> str:
+    """All kept pairs, by lost post and rank, in the format that the ending says; a page has the
+    MOST best. Returns what was written, in words.
+    """
+    total = matches_table.kept(matcher).count()
+    if path.suffix == ".html":
+        best = list(described(matcher, language, MOST))
+        write_file(path, pairs_page(best, total, read_bytes, language).encode())
+        left = f", the best of {total:,}: F.csv has them all" if total > len(best) else ""
+        return f"written: {path}, {len(best):,} pairs{left}"
+    pairs = described(matcher, language)
+    if path.suffix == ".csv":
+        data = to_csv(COLUMNS, map(_row, pairs))
+    else:
+        data = "".join(f"{json.dumps(p.to_dict(), ensure_ascii=False)}\n" for p in pairs).encode()
+    write_file(path, data)
+    return f"written: {path}, {total:,} pairs"
 
 
-def _jsonl(rows: Iterable[Row]) -> str:
-    lines = (json.dumps({n: row[n] for n in COLUMNS}, ensure_ascii=False) for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+def _row(pair: Pair) -> dict[str, object]:
+    """A row of a sheet; its decision is for a person to fill in."""
+    values = pair.to_dict()
+    for side, post in (("lost", pair.lost), ("found", pair.found)):
+        values |= {f"{side}_{name}": value for name, value in post.items()}
+    return values | {"decision": ""}

@@ -1,4 +1,4 @@
-"""What people say of posts and pairs: a verdict, that something is over, what was posted twice."""
+"""What people say of posts: a correction, that something is over, what was posted twice."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,8 +9,6 @@ from matching_spark.domain.posts import DESK, STATUSES, Filters, Post, Status, c
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, StorageError
-from matching_spark.matching import decisions
-from matching_spark.matching.decisions import Verdict
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
@@ -33,19 +31,6 @@ if TYPE_CHECKING:
 
 NAMED = 10  # files with a trace
 CLOSED_AT_ONCE = 2000  # ids in one UPDATE
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A verdict that was stored."""
-
-    lost_id: str
-    found_id: str
-    verdict: Verdict
-    by: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -82,23 +67,6 @@ class Duplicates:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def decide(
-    settings: Settings,
-    lost_id: str,
-    found_id: str,
-    verdict: Verdict,
-    by: str,
-    spark: "SparkSession | None" = None,
-) -> Decided:
-    """Store what `by` says of a pair. spark: a session that stays; None: one for this.
-
-    Raises InputError when there is no such table, lost post or found post.
-    """
-    with writing(settings, "decide", spark=spark) as table:
-        decisions.decide(table, lost_id, found_id, verdict, by)
-    return Decided(lost_id, found_id, verdict, by)
 
 
 def edit(
@@ -144,18 +112,22 @@ def close(
     Raises InputError naming the ids that there are not, or for an unknown state.
     """
     check("status", status, STATUSES)
+    asked, table = frozenset(post_ids), reading(settings)
+    if missing := sorted(asked - table.kinds(asked).keys()):  # no need of Spark to say so
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {table.uri}")
     with writing(settings, f"close --as {status}", spark=spark) as table:
-        return _close(table, post_ids, status)
+        return closed(table, asked, status)
 
 
 def close_expired(settings: Settings, spark: "SparkSession | None" = None) -> Closed:
     """Close as expired the found posts that were kept longer than `holding.days`."""
     with writing(settings, "close --expired", spark=spark) as table:
         over = expiring(table, settings.holding.days, today())
-        return _close(table, [each.post_id for each in over], "expired")
+        return closed(table, (each.post_id for each in over), "expired")
 
 
-def _close(table: PostsTable, post_ids: "Iterable[str]", status: Status) -> Closed:
+def closed(table: PostsTable, post_ids: "Iterable[str]", status: Status) -> Closed:
+    """As `close`, of a table with Spark."""
     asked = sorted(set(post_ids))
     parts = [asked[i : i + CLOSED_AT_ONCE] for i in range(0, len(asked), CLOSED_AT_ONCE)]
     changed = sum(table.set_status(part, status) for part in parts)

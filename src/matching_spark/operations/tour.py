@@ -53,7 +53,7 @@ def tour(
     photo = world.query_photo.read_bytes()
     write_file(folder / "query.jpg", photo)
     for name in ("matches.json", "matches.html"):
-        write_output(result, folder / name, read_bytes, photo)
+        write_output(result, folder / name, read_bytes, photo, settings.similarity.language)
     progress.say(
         f"written: {folder}/matches.json, {folder}/matches.html and the photo, {folder}/query.jpg"
     )

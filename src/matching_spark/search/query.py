@@ -67,7 +67,8 @@ class Query:
             "post_id": self.post_id,
             "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
         }
-        return {name: value for name, value in values.items() if value is not None}
+        asked = {name: value for name, value in values.items() if value is not None}
+        return asked | self.facts.described()
 
     def photo(self) -> bytes | Image.Image:
         """Its photo, read where it is a path. Raises InputError when there is none."""

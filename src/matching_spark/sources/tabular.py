@@ -78,18 +78,10 @@ def _number(text: str) -> float | None:
 
 
 def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
-    """A header and rows. UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949."""
-    lines = list(io.StringIO(_text_of(uri), newline=""))
-    if not any(map(str.strip, lines)):
+    """A header and rows, as `sheet` reads them."""
+    names, records = sheet(uri)
+    if not names:
         return
-    # The csv module has one limit for a whole process: it is raised, never lowered for others.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
-    delimiter = max(",\t;", key=lines[0].count)
-    records = _records(lines, delimiter)
-    first = next(records)
-    if isinstance(first[1], str):
-        raise InputError(f"{uri}: its header cannot be read: {first[1]}")
-    names = [clean(name) for name in first[1]]
     fields = fields_of(filter(None, names), uri)
     if "post_id" not in fields.values():
         raise InputError(f"{uri} has no column post_id; its columns are: {', '.join(names)}")
@@ -113,6 +105,24 @@ def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]
         if "photos" in row:
             row["photos"] = [p for p in _SEVERAL.split(str(row["photos"])) if p.strip()]
         yield from _read(row, uri, number, kind, seen)
+
+
+def sheet(uri: str) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
+    """The headings of a CSV, none where it is empty, and its rows as `_records` has them.
+
+    UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949. Raises InputError.
+    """
+    lines = list(io.StringIO(_text_of(uri), newline=""))
+    if not any(map(str.strip, lines)):
+        return [], iter(())
+    # The csv module has one limit for a whole process: it is raised, never lowered for others.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
+    delimiter = max(",\t;", key=lines[0].count)
+    records = _records(lines, delimiter)
+    first = next(records)
+    if isinstance(first[1], str):
+        raise InputError(f"{uri}: its header cannot be read: {first[1]}")
+    return [clean(name) for name in first[1]], records
 
 
 def _text_of(uri: str) -> str:

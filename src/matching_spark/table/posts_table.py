@@ -209,6 +209,10 @@ class PostsTable:
         """The data file and row of a post. Raises InputError when there is no such post."""
         return self.state.locate(post_id, snapshot)
 
+    def kinds(self, post_ids: Iterable[str]) -> dict[str, str]:
+        """As TableState.kinds. No JVM."""
+        return self.state.kinds(post_ids)
+
     def status(self) -> dict[str, Any]:
         """As TableState.status. No JVM."""
         return self.state.status()

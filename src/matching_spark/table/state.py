@@ -2,14 +2,14 @@
 writes meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import And, BooleanExpression, EqualTo
+from pyiceberg.expressions import And, BooleanExpression, EqualTo, In
 from pyiceberg.expressions.literals import literal
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import FileFormat
@@ -237,6 +237,16 @@ class TableState:
                     return file, row
         raise InputError(f"there is no post {post_id!r} in {self.uri}")
 
+    def kinds(self, post_ids: Iterable[str]) -> dict[str, str]:
+        """Post -> lost or found, of those of the ids that there are, by their columns alone."""
+        wanted = sorted(set(post_ids))
+        out: dict[str, str] = {}
+        for file in self._planned(_among("post_id", wanted), None).files if wanted else ():
+            ids = read_columns(file.uri, ["post_id"])["post_id"]
+            there = pc.and_(pc.is_in(ids, pa.array(wanted)), pa.array(alive(file)))
+            out |= dict.fromkeys(ids.filter(there).to_pylist(), file.kind)
+        return out
+
     def status(self) -> dict[str, Any]:
         """Posts by kind, category and state; model, snapshots, files; bytes."""
         files = self.plan().files
@@ -262,6 +272,11 @@ class TableState:
                 for (kind, category, status), n in sorted(counts.items())
             ],
         }
+
+
+def _among(column: str, values: list[str]) -> BooleanExpression:
+    among: Any = In
+    return cast(BooleanExpression, among(column, [literal(value) for value in values]))
 
 
 def _equal(column: str, value: str) -> BooleanExpression:

@@ -1,0 +1,257 @@
+"""Pages for people: a search's result, and pairs side by side. One file each, photos in it."""
+
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from matching_spark.domain.dates import parse_date
+from matching_spark.domain.results import Match, Pair, SearchResult
+from matching_spark.domain.told import KINDS, limit, told
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.embed.photos import open_photo
+from matching_spark.errors import MatchingError
+from matching_spark.score.components import Language
+
+THUMBNAIL_SIDE = 360  # px
+TEL = re.compile(r"\+?[\d][\d\s().-]{5,24}")  # a number and nothing else
+VOCABULARIES = {each.name: each for each in (CATEGORY, COLOUR, REGION)}
+FACTS = ("category", "colour", "region", "place", "happened_on")
+DAYS = {"ko": "월화수목금토일", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+WORDS: dict[str, Mapping[Language, str]] = {
+    "search": {"ko": "찾는 물건", "en": "What is looked for"},
+    "found": {"ko": "비슷한 물건 {n:,}건", "en": "{n:,} alike"},
+    "below": {"ko": "기준 미만 {n:,}건", "en": "{n:,} below the bound"},
+    "nothing": {
+        "ko": "기준에 이른 게시물이 없습니다. 기준을 낮추거나 조건을 줄여 보세요.",
+        "en": "No post reached the bound. Lower it, or ask with fewer filters.",
+    },
+    "compared": {
+        "ko": "게시물 {n:,}건을 {s:.2f}초에 비교함. 점수: {kind}, 기준 {limit}. 모델 {model}",
+        "en": "{n:,} posts compared in {s:.2f} s. Score: {kind}, bound {limit}. Model {model}",
+    },
+    "pairs": {"ko": "분실물과 습득물 {n:,}쌍", "en": "{n:,} pairs of lost and found"},
+    "more": {
+        "ko": "모두 {total:,}쌍 가운데 점수가 높은 {n:,}쌍입니다. 전체는 .csv에 있습니다.",
+        "en": "The {n:,} best of {total:,} pairs. A .csv file has them all.",
+    },
+    "no photo": {"ko": "사진 없음", "en": "no photo"},
+    "no pairs": {"ko": "맞춰 볼 쌍이 없습니다.", "en": "There is no pair."},
+    "lost": {"ko": "분실물", "en": "lost"},
+    "is found": {"ko": "습득물", "en": "found"},
+    "confirmed": {"ko": "맞음으로 판정됨", "en": "confirmed"},
+    "differs": {"ko": "다름", "en": "differs"},
+    "text": {"ko": "말", "en": "words"},
+    "image": {"ko": "사진", "en": "photo"},
+    "embedding": {"ko": "벡터", "en": "vector"},
+    "post_id": {"ko": "번호", "en": "id"},
+    "kind": {"ko": "구분", "en": "kind"},
+    "category": {"ko": "종류", "en": "category"},
+    "colour": {"ko": "색", "en": "colour"},
+    "region": {"ko": "지역", "en": "region"},
+    "place": {"ko": "곳", "en": "place"},
+    "happened_on": {"ko": "날", "en": "day"},
+    "since": {"ko": "첫날", "en": "from"},
+    "until": {"ko": "마지막 날", "en": "until"},
+    "status": {"ko": "상태", "en": "state"},
+    "kept_at": {"ko": "보관", "en": "kept at"},
+    "source_url": {"ko": "원문", "en": "source"},
+    "filters": {"ko": "조건", "en": "only"},
+    "open": {"ko": "진행 중", "en": "open"},
+    "claimed": {"ko": "찾아감", "en": "claimed"},
+    "withdrawn": {"ko": "철회", "en": "withdrawn"},
+    "expired": {"ko": "기한 지남", "en": "expired"},
+}
+
+
+def search_page(
+    result: SearchResult,
+    load: Callable[[str], bytes],
+    query_photo: bytes | None = None,
+    language: Language = "ko",
+) -> str:
+    """What was asked, and its matches as cards; those below the bound apart.
+
+    load: the bytes of a photo's uri; a photo that cannot be had leaves a blank frame.
+    """
+    page = _Page(load, language)
+    say, kind = page.say, result.score_kind
+    above = [match for match in result.matches if match.band != "below"]
+    below = [match for match in result.matches if match.band == "below"]
+    parts = [page.asked(result.query, query_photo)]
+    parts.append(f"<h2>{say('found', n=len(above)) if above else say('nothing')}</h2>")
+    if above:
+        parts.append(page.cards(above, kind))
+    if below:
+        parts += [f"<h2 class=soft>{say('below', n=len(below))}</h2>", page.cards(below, kind)]
+    bound = limit(result.threshold, kind, language)
+    seconds, model = result.elapsed_ms["total"] / 1000, html.escape(result.model)
+    how = {"kind": KINDS[kind][language], "limit": bound, "model": model}
+    parts.append(f"<p class=soft>{say('compared', n=result.searched, s=seconds, **how)}</p>")
+    return page.of(say("search"), f"<main>{''.join(parts)}</main>")
+
+
+def pairs_page(
+    pairs: Iterable[Pair], total: int, load: Callable[[str], bytes], language: Language = "ko"
+) -> str:
+    """Lost and found side by side, pair after pair. total: of how many these are the best."""
+    page = _Page(load, language)
+    articles = [page.pair(pair) for pair in pairs]
+    title = page.say("pairs", n=len(articles)) if articles else page.say("no pairs")
+    more = page.say("more", n=len(articles), total=total) if total > len(articles) else ""
+    body = f"<h1>{title}</h1><p class=soft>{more}</p>{''.join(articles)}"
+    return page.of(title, f"<main class=pairs>{body}</main>")
+
+
+class _Page:
+    """What a page is made of, in one language; each photo is made small once."""
+
+    def __init__(self, load: Callable[[str], bytes], language: Language) -> None:
+        self.language = language
+        self.figure = cache(lambda uri: self._figure(_loaded(load, uri)))
+
+    def of(self, title: str, body: str) -> str:
+        page = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
+        return page.substitute(language=self.language, title=title, body=body)
+
+    def say(self, name: str, **values: object) -> str:
+        return WORDS[name][self.language].format(**values)
+
+    def asked(self, query: Mapping[str, Any], photo: bytes | None) -> str:
+        """The question: its photo where it has one, its words or its post, and the filters."""
+        title = query.get("title") or query.get("text") or query.get("post_id") or ""
+        named = ("text", "post_id", *FACTS)
+        rows = [(n, query[n]) for n in named if query.get(n) and query[n] != title]
+        rows += [(name, Path(query[name]).name) for name in ("image", "embedding") if name in query]
+        only = [f"{self.say(n)} {self.told(n, value)}" for n, value in _only(query).items()]
+        told = [(self.say(name), self.told(name, value)) for name, value in rows]
+        told += [(self.say("filters"), ", ".join(only))] if only else []
+        facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in told)
+        figure = "" if photo is None else self._figure(photo)
+        what = self.say("search")
+        head = f"<p class=soft>{what}</p>" if title else ""
+        head += f"<h1>{html.escape(title) or what}</h1>"
+        return f"<section class=asked>{figure}<div>{head}<dl>{facts}</dl></div></section>"
+
+    def cards(self, matches: Iterable[Match], kind: str) -> str:
+        cards = "".join(self._card(each, kind) for each in matches)
+        return f"<section class=cards>{cards}</section>"
+
+    def _card(self, match: Match, kind: str) -> str:
+        score = told(match.score, kind, match.band, self.language)
+        post = match.to_dict()
+        facts = [self.told(name, post[name]) for name in FACTS if post[name]]
+        state = "" if match.status == "open" else f" <em>{self.told('status', match.status)}</em>"
+        return (
+            f"<article class='{match.band}'>{self.figure(match.photo)}<div class=body>"
+            f"<p class=score>{match.rank}. {html.escape(score)}</p>"
+            f"<h3>{self._title(post)}{state}</h3><p>{', '.join(facts)}</p>"
+            f"<p class=why>{html.escape(match.why)}</p>"
+            f"<p class=soft>{self.kept(post)}</p><p class=id>{html.escape(match.post_id)}</p>"
+            "</div></article>"
+        )
+
+    def pair(self, pair: Pair) -> str:
+        score = told(pair.score, pair.score_kind, pair.band, self.language)
+        decided = f"<em>{self.say(pair.decided)}</em>" if pair.decided else ""
+        both = (pair.lost, pair.found)
+
+        def row(name: str, cells: Iterable[str], mark: str = "") -> str:
+            lost, found = cells
+            return f"<tr><th scope=row>{name}</th><td>{lost}</td><td>{found}{mark}</td></tr>"
+
+        rows = [
+            row("", (self.figure(post["photo"]) for post in both)),
+            row("", (f"<h3>{self._title(post)}</h3>" for post in both)),
+        ]
+        for name in (*FACTS, "status"):
+            values = [post[name] for post in both]
+            if any(values):
+                differs = name in VOCABULARIES and all(values) and values[0] != values[1]
+                mark = f"<em>{self.say('differs')}</em>" if differs else ""
+                rows.append(row(self.say(name), (self.told(name, v) for v in values), mark))
+        rows.append(row(self.say("kept_at"), (self.kept(post) for post in both)))
+        ids = (f"<span class=id>{html.escape(post['post_id'])}</span>" for post in both)
+        rows.append(row(self.say("post_id"), ids))
+        return (
+            f"<article class='pair {pair.band}'><header>"
+            f"<span class=score>{html.escape(score)}</span>"
+            f"{decided}<span class=why>{html.escape(pair.why)}</span></header>"
+            f"<table><colgroup><col class=name><col><col></colgroup><thead><tr><th></th>"
+            f"<th>{self.say('lost')}</th><th>{self.say('is found')}</th></tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table></article>"
+        )
+
+    def told(self, name: str, value: Any) -> str:
+        """A field's value as it is read: a word in the language, a day with its weekday."""
+        if not value:
+            return ""
+        if name in VOCABULARIES and self.language == "en":
+            word = VOCABULARIES[name].english(str(value))
+            value = word.title() if name == "region" else word
+        elif name in ("status", "kind"):
+            value = self.say("is found" if value == "found" else str(value))
+        elif name in ("happened_on", "since", "until") and (day := parse_date(value)):
+            weekday = DAYS[self.language][day.weekday()]
+            return f"<span class=day>{day.isoformat()} ({weekday})</span>"
+        return html.escape(str(value))
+
+    def kept(self, post: Mapping[str, Any]) -> str:
+        """Where a thing is kept, its office's number to call, and the announcement itself."""
+        phone = post["kept_phone"] or ""
+        number = html.escape(phone)
+        if TEL.fullmatch(phone):
+            number = f"<a class=tel href='tel:{re.sub(r'[^0-9+]', '', phone)}'>{number}</a>"
+        link = ""
+        if _is_link(url := post["source_url"] or ""):
+            link = (
+                f"<a class=tel href='{html.escape(url)}' target=_blank rel='noopener noreferrer'>"
+                f"{self.say('source_url')}</a>"
+            )
+        return " ".join(filter(None, (html.escape(post["kept_at"] or ""), number, link)))
+
+    def _title(self, post: Mapping[str, Any]) -> str:
+        return html.escape(post["title"] or post["subcategory"] or post["post_id"])
+
+    def _figure(self, data: bytes | None) -> str:
+        blank = f"<div class='photo none'>{self.say('no photo')}</div>"
+        if data is None:
+            return blank
+        try:
+            image = open_photo(data)
+        except MatchingError:
+            return blank
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=82)
+        encoded = base64.b64encode(out.getvalue()).decode()
+        return f"<img class=photo alt='' src='data:image/jpeg;base64,{encoded}'>"
+
+
+def _loaded(load: Callable[[str], bytes], uri: str | None) -> bytes | None:
+    try:
+        return load(uri) if uri else None
+    except (FileNotFoundError, MatchingError):
+        return None
+
+
+def _only(query: Mapping[str, Any]) -> dict[str, str]:
+    """The filters that say something: all that is asked is open."""
+    filters: dict[str, str] = query.get("filters", {})
+    return {n: v for n, v in filters.items() if (n, v) != ("status", "open")}
+
+
+def _is_link(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)

@@ -1,0 +1,80 @@
+"""A sheet of verdicts on pairs, as people fill it in: one row a pair, in CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from matching_spark import storage
+from matching_spark.domain.posts import Reject, clean
+from matching_spark.domain.sheets import unmarked
+from matching_spark.domain.vocabulary import Vocabulary
+from matching_spark.errors import InputError
+from matching_spark.sources.tabular import sheet
+
+COLUMN = Vocabulary(  # of headings in letters and digits alone
+    "column",
+    {
+        "lost_id": ("lostid", "lost", "분실물", "분실번호", "분실물번호", "분실물관리번호"),
+        "found_id": ("foundid", "found", "습득물", "습득번호", "습득물번호", "습득물관리번호"),
+        "decision": ("verdict", "판정", "결정", "판단"),
+        "by": ("decidedby", "판정자", "결정자", "담당자", "담당"),
+    },
+    within=False,
+)
+NEEDED = ("lost_id", "found_id", "decision")
+DECISION = Vocabulary(
+    "decision",
+    {
+        "confirmed": ("confirm", "yes", "y", "o", "same", "맞음", "맞다", "일치", "동일"),
+        "rejected": ("reject", "no", "n", "x", "different", "아님", "아니다", "불일치", "다름"),
+        "": ("?", "-", "u", "unsure", "모름", "아직 모름", "보류"),
+    },
+    within=False,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: whose verdict on which pair, and where it stands; None: nothing is decided yet."""
+
+    where: str
+    lost_id: str
+    found_id: str
+    verdict: Literal["confirmed", "rejected"] | None
+    by: str
+
+
+def read_verdicts(uri: str) -> Iterator[Row | Reject]:
+    """The rows of a sheet with the columns lost_id, found_id and decision; `by` where it has one.
+
+    Raises InputError when it cannot be read at all.
+    """
+    if not storage.exists(uri):
+        raise InputError(f"there is no {uri}")
+    names, records = sheet(uri)
+    fields = [COLUMN.find("".join(filter(str.isalnum, name))) for name in names]
+    if wrong := [name for name in NEEDED if fields.count(name) != 1]:
+        there = ", ".join(names) or "none"
+        raise InputError(f"{uri} has not one column {', '.join(wrong)}; its columns are: {there}")
+    for number, cells in records:
+        where = f"{uri}:{number}"
+        if isinstance(cells, str):
+            yield Reject(where, "", "bad-row", cells)
+            continue
+        row = {field: clean(unmarked(c)) for field, c in zip(fields, cells, strict=False) if field}
+        yield _read(where, row)
+
+
+def _read(where: str, row: dict[str, str]) -> Row | Reject:
+    lost_id, found_id = row.get("lost_id", ""), row.get("found_id", "")
+    said, pair = row.get("decision", ""), f"{lost_id} {found_id}".strip()
+    word = DECISION.find(said)
+    if said and not word and said.casefold() not in DECISION.words[""]:
+        detail = f"decision {said!r}; write confirm or reject (맞음, 아님), or nothing"
+        return Reject(where, pair, "bad-decision", detail)
+    if word and not (lost_id and found_id):
+        return Reject(where, pair, "no-id", "it lacks the lost or the found post's id")
+    verdict: Literal["confirmed", "rejected"] | None = None
+    if word:
+        verdict = "confirmed" if word == "confirmed" else "rejected"
+    return Row(where, lost_id, found_id, verdict, row.get("by", ""))
