@@ -21,7 +21,7 @@ from matching_spark.cli.views import Found
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import percent
 from matching_spark.errors import UsageError
-from matching_spark.matching.pairs import TOLD
+from matching_spark.matching.pairs import ABOUT
 from matching_spark.operations.output import to_csv, to_json, write_output
 from matching_spark.operations.pages import pairs_page, search_page
 from matching_spark.score.components import LANGUAGES, Language
@@ -117,7 +117,7 @@ NO_LINKS = ("javascript:alert(1)", "//x.kr/", "http://", "https://[", "data:text
 
 
 def pair(**found: object) -> Pair:
-    post = dict.fromkeys(TOLD, "") | {"post_id": "L1", "happened_on": None, "photo": None}
+    post = dict.fromkeys(ABOUT, "") | {"post_id": "L1", "happened_on": None, "photo": None}
     post |= {"category": "지갑", "title": "검정 지갑", "status": "open"}
     return Pair(
         post, post | {"post_id": "F1"} | found, 1, 0.284, "fused", 0.284, {}, "m", {}, "ask"
@@ -228,7 +228,7 @@ def test_ten_matches_fit_a_terminal_two_lines_each(title: str) -> None:
 
 def test_what_is_below_the_bound_stands_apart() -> None:
     lines = terminal(many("propose", "ask", *["below"] * 8), 80)
-    assert lines[4] == "below the bound:"
+    assert lines[4] == "below the threshold:"
     assert lines[8:9] == ["and 5 more: --json and --output have them"]
     assert "very likely" in lines[0]
 

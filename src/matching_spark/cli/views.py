@@ -11,7 +11,7 @@ from matching_spark.cli.console import cell
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.domain.told import limit, told
 
-BELOW = 3  # of the matches below the bound, so many are shown: the best stay in sight
+BELOW = 3  # of the matches below the threshold, so many are shown: the best stay in sight
 WIDE = 80  # columns, where a post has two lines
 MARGIN = 4  # columns, for a number
 TAIL = 16  # columns: a title that has fewer of a line begins one of its own
@@ -55,8 +55,8 @@ class Entry:
 class Found:
     """A search's result, an Entry a match, the best first.
 
-    What is below the bound stands apart, a grey line each, the first BELOW of them: all are in the
-    JSON and in files. Without matches it says what was asked, and what to try.
+    What is below the threshold stands apart, a grey line each, the first BELOW of them: all are in
+    the JSON and in files. Without matches it says what was asked, and what to try.
     """
 
     def __init__(self, result: SearchResult) -> None:
@@ -74,7 +74,7 @@ class Found:
         wide = max(map(cell_len, scores.values()))
         for match in [*shown, *below[:BELOW]]:
             if match in below[:1]:
-                yield cell(f"{'' if shown else 'nothing above it; '}below the bound:", "dim")
+                yield cell(f"{'' if shown else 'nothing above it; '}below the threshold:", "dim")
             score = scores[match.rank]
             head = (score + " " * (wide - cell_len(score)), match.post_id)
             title = joined(match.title or match.subcategory, match.category)

@@ -65,7 +65,7 @@ class SearchResult:
 class Pair:
     """A lost post and a found one of the matches table, with what is known of both.
 
-    lost, found: a post's columns that tell of it (matching.pairs.TOLD) and its first photo's place.
+    lost, found: a post's columns (matching.pairs.ABOUT) and its first photo's place.
     decided: the last verdict of a person on the pair, or ''. The rest is as in a Match.
     """
 

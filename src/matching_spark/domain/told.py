@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 BANDS: dict[str, Mapping[str, str]] = {
     "propose": {"ko": "맞을 가능성이 높음", "en": "very likely"},
-    "ask": {"ko": "사람이 확인", "en": "ask a person"},
-    "below": {"ko": "기준 미만", "en": "below the bound"},
+    "ask": {"ko": "확인 필요", "en": "ask a person"},
+    "below": {"ko": "기준 점수 미만", "en": "below the threshold"},
 }
 KINDS: dict[str, Mapping[str, str]] = {
     "fused": {"ko": "같은 물건일 확률", "en": "probability"},
     "cosine": {"ko": "코사인", "en": "cosine"},
-    "euclidean": {"ko": "거리 점수", "en": "euclidean"},
+    "euclidean": {"ko": "유클리드 유사도", "en": "euclidean"},
 }
 NONE: Mapping[str, str] = {"ko": "없음", "en": "none"}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from matching_spark.matching.matcher import Matcher
 
-TOLD = (
+ABOUT = (
     *("post_id", "category", "subcategory", "title", "colour", "place", "region", "happened_on"),
     *("status", "kept_at", "kept_phone", "source_url"),
 )
@@ -43,7 +43,7 @@ def described(
     """The kept pairs by lost post and rank, with bands and reasons as the matcher's scoring has
     them. best: only so many, those of the highest scores; the lost post of the best pair first.
     """
-    rows = joined(matcher, (*TOLD, PHOTO, *HAS), (*TOLD, PHOTO))
+    rows = joined(matcher, (*ABOUT, PHOTO, *HAS), (*ABOUT, PHOTO))
     order = [F.col("lost_id"), F.col("rank")]
     if best is not None:
         rows = rows.orderBy(F.desc("score"), *order).limit(best)

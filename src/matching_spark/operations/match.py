@@ -16,7 +16,7 @@ from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.matching.matches_table import MatchReport
-from matching_spark.matching.pairs import TOLD, described
+from matching_spark.matching.pairs import ABOUT, described
 from matching_spark.operations.pages import pairs_page
 from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading, writing
@@ -27,7 +27,7 @@ from matching_spark.storage import read_bytes, write_file
 
 FORMATS = (".jsonl", ".csv", ".html")
 MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still shows
-POST = (*TOLD, "photo")
+POST = (*ABOUT, "photo")
 COLUMNS = [  # of a sheet: what a person fills in first, and `decide --from` reads
     "decision",
     *("lost_id", "found_id", "rank", "score", "score_kind", "band", "why", "decided"),

@@ -28,28 +28,29 @@ FACTS = ("category", "colour", "region", "place", "happened_on")
 DAYS = {"ko": "월화수목금토일", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 WORDS: dict[str, Mapping[Language, str]] = {
     "search": {"ko": "찾는 물건", "en": "What is looked for"},
-    "found": {"ko": "비슷한 물건 {n:,}건", "en": "{n:,} alike"},
-    "below": {"ko": "기준 미만 {n:,}건", "en": "{n:,} below the bound"},
+    "found": {"ko": "찾은 게시물 {n:,}건", "en": "{n:,} alike"},
+    "below": {"ko": "기준 점수 미만 {n:,}건", "en": "{n:,} below the threshold"},
     "nothing": {
-        "ko": "기준에 이른 게시물이 없습니다. 기준을 낮추거나 조건을 줄여 보세요.",
-        "en": "No post reached the bound. Lower it, or ask with fewer filters.",
+        "ko": "기준 점수 이상인 게시물이 없습니다. 기준 점수를 낮추거나 조건을 줄여 보세요.",
+        "en": "No post reached the threshold. Lower it, or ask with fewer filters.",
     },
     "compared": {
-        "ko": "게시물 {n:,}건을 {s:.2f}초에 비교함. 점수: {kind}, 기준 {limit}. 모델 {model}",
-        "en": "{n:,} posts compared in {s:.2f} s. Score: {kind}, bound {limit}. Model {model}",
+        "ko": "게시물 {n:,}건을 {s:.2f}초에 비교했습니다. "
+        "점수: {kind}, 기준 점수: {limit}, 모델: {model}",
+        "en": "{n:,} posts compared in {s:.2f} s. Score: {kind}, threshold {limit}. Model {model}",
     },
     "pairs": {"ko": "분실물과 습득물 {n:,}쌍", "en": "{n:,} pairs of lost and found"},
     "more": {
-        "ko": "모두 {total:,}쌍 가운데 점수가 높은 {n:,}쌍입니다. 전체는 .csv에 있습니다.",
+        "ko": "모두 {total:,}쌍 가운데 점수가 높은 {n:,}쌍입니다. 전체는 CSV 파일에 있습니다.",
         "en": "The {n:,} best of {total:,} pairs. A .csv file has them all.",
     },
     "no photo": {"ko": "사진 없음", "en": "no photo"},
     "no pairs": {"ko": "맞춰 볼 쌍이 없습니다.", "en": "There is no pair."},
     "lost": {"ko": "분실물", "en": "lost"},
     "is found": {"ko": "습득물", "en": "found"},
-    "confirmed": {"ko": "맞음으로 판정됨", "en": "confirmed"},
+    "confirmed": {"ko": "같은 물건으로 판정", "en": "confirmed"},
     "differs": {"ko": "다름", "en": "differs"},
-    "text": {"ko": "말", "en": "words"},
+    "text": {"ko": "설명", "en": "words"},
     "image": {"ko": "사진", "en": "photo"},
     "embedding": {"ko": "벡터", "en": "vector"},
     "post_id": {"ko": "번호", "en": "id"},
@@ -57,18 +58,18 @@ WORDS: dict[str, Mapping[Language, str]] = {
     "category": {"ko": "종류", "en": "category"},
     "colour": {"ko": "색", "en": "colour"},
     "region": {"ko": "지역", "en": "region"},
-    "place": {"ko": "곳", "en": "place"},
-    "happened_on": {"ko": "날", "en": "day"},
-    "since": {"ko": "첫날", "en": "from"},
-    "until": {"ko": "마지막 날", "en": "until"},
+    "place": {"ko": "장소", "en": "place"},
+    "happened_on": {"ko": "날짜", "en": "day"},
+    "since": {"ko": "시작일", "en": "from"},
+    "until": {"ko": "종료일", "en": "until"},
     "status": {"ko": "상태", "en": "state"},
-    "kept_at": {"ko": "보관", "en": "kept at"},
-    "source_url": {"ko": "원문", "en": "source"},
+    "kept_at": {"ko": "보관 장소", "en": "kept at"},
+    "source_url": {"ko": "원본 게시물", "en": "source"},
     "filters": {"ko": "조건", "en": "only"},
     "open": {"ko": "진행 중", "en": "open"},
-    "claimed": {"ko": "찾아감", "en": "claimed"},
+    "claimed": {"ko": "반환", "en": "claimed"},
     "withdrawn": {"ko": "철회", "en": "withdrawn"},
-    "expired": {"ko": "기한 지남", "en": "expired"},
+    "expired": {"ko": "보관 기간 만료", "en": "expired"},
 }
 
 
@@ -78,7 +79,7 @@ def search_page(
     query_photo: bytes | None = None,
     language: Language = "ko",
 ) -> str:
-    """What was asked, and its matches as cards; those below the bound apart.
+    """What was asked, and its matches as cards; those below the threshold apart.
 
     load: the bytes of a photo's uri; a photo that cannot be had leaves a blank frame.
     """
