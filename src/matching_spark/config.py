@@ -20,10 +20,10 @@ from pydantic_settings import (
 )
 
 from matching_spark.errors import UsageError
+from matching_spark.redaction import masked_setting
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
-SECRET = ("key", "secret", "password", "token", "webhook_url")  # such an address is a secret too
 
 
 def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -90,7 +90,7 @@ class Hadoop(_Group):
     )
     maven: str = Field(
         default="https://repo1.maven.org/maven2",
-        description="where `cluster up` fetches its jars",
+        description="where Spark's packages and the jars of `cluster up` are fetched",
     )
 
 
@@ -328,7 +328,7 @@ def load_settings(
         given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
         given.in_environment.add("hadoop.conf_dir")
     origins = [
-        Origin(name, _masked(name, value), given.origin(name))
+        Origin(name, masked_setting(name, value), given.origin(name))
         for name, value in _leaves(settings.model_dump())
     ]
     return settings, origins
@@ -391,8 +391,3 @@ def _names() -> list[str]:
 def _known(name: str) -> bool:
     """Whether it is a setting, a group of them, or a Spark key."""
     return name.startswith("spark.conf.") or any(f"{n}.".startswith(f"{name}.") for n in _names())
-
-
-def _masked(name: str, value: object) -> object:
-    # The whole name: fs.azure.account.key.NAME.dfs.core.windows.net ends in no secret's word.
-    return "***" if value and any(word in name.lower() for word in SECRET) else value

@@ -2,33 +2,19 @@
 
 import json
 import logging
-import re
 import sys
 import unicodedata
 import uuid
 
 from matching_spark.config import Logging
 from matching_spark.errors import UsageError
+from matching_spark.redaction import masked
 
-# A name may go on (fs.azure.account.key.NAME=...), and it and its value may stand in quotes.
-SECRET = re.compile(
-    r"""(?ix)
-    ( (?: (?:service|api|access|account|private|secret)[._-]?key | secret | token | passw(?:or)?d
-        | authorization ) [\w.-]* ['"]? \s* [=:] \s* )
-    (?: "[^"]*" | '[^']*' | (?:(?:bearer|basic)\s+)? [^\s&'",;]+ )
-    | (?<=://) [^/\s:@]* : [^/\s@]+ (?=@)
-    """
-)
 QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
 
 
 def new_run_id() -> str:
     return uuid.uuid4().hex[:8]
-
-
-def masked(text: str) -> str:
-    """The text with what follows a secret's name replaced by ***."""
-    return SECRET.sub(lambda found: f"{found[1] or ''}***", text)
 
 
 def visible(text: str) -> str:

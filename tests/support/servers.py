@@ -47,6 +47,8 @@ def serving(answer: Callable[[Asked], Answer | None]) -> Iterator[str]:
             if said.chunks is None:
                 self.send_header("Content-Length", str(len(said.body)))
             self.end_headers()
+            if asked.method == "HEAD":
+                return
             try:
                 for chunk in [said.body] if said.chunks is None else said.chunks():
                     self.wfile.write(chunk)
@@ -54,7 +56,7 @@ def serving(answer: Callable[[Asked], Answer | None]) -> Iterator[str]:
                 pass  # the client has had enough
             self.close_connection = said.chunks is not None
 
-        do_POST = do_GET
+        do_POST = do_HEAD = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             pass

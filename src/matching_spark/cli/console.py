@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from matching_spark.log import visible
+from matching_spark.redaction import masked
 
 
 class Plain(Console):
@@ -17,6 +18,8 @@ class Plain(Console):
         super().__init__(markup=False, emoji=False, highlight=False, **more)
 
     def render_str(self, text: str, **how: Any) -> Text:
+        if self.stderr:  # errors and progress; a result's words are what they are
+            text = masked(text)
         return super().render_str(visible(text), **how | {"markup": False, "emoji": False})
 
 

@@ -20,7 +20,7 @@ from matching_spark.config import Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
-from matching_spark.log import masked, new_run_id, setup_logging
+from matching_spark.log import new_run_id, setup_logging
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.progress import Progress
 
@@ -192,9 +192,9 @@ def where_of(
 
 
 def sentence(error: MatchingError) -> str:
-    """What went wrong, no secret in it, and the flag that says otherwise where there is one."""
+    """What went wrong, and the flag that says otherwise where there is one."""
     flag = f" (--{error.argument.replace('_', '-')})" if error.argument else ""
-    return f"{masked(str(error))}{flag}"
+    return f"{error}{flag}"
 
 
 class Terminal:

@@ -39,6 +39,13 @@ def ensure_started() -> None:
     SparkContext._ensure_initialized()
 
 
+def property_of(name: str) -> str:
+    """A system property of the JVM, as which Spark keeps its launcher's keys; '' for none."""
+    from pyspark import SparkContext  # half a second for those who use no Spark
+
+    return SparkContext.getSystemProperty(name) or ""
+
+
 def active_context() -> "SparkContext | None":
     """The context of this process, also one that has not come up whole."""
     from pyspark import SparkContext  # half a second for those who use no Spark

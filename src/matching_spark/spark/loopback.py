@@ -14,6 +14,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+
+from matching_spark.spark.conf import read_conf
 
 HOST = "127.0.0.1"
 SOCKETS = "spark.python.unix.domain.socket"
@@ -75,10 +78,12 @@ def submitted() -> dict[str, str]:
     """What PYSPARK_SUBMIT_ARGS says to the JVM that pyspark starts."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
     parser.add_argument("--master")
+    parser.add_argument("--properties-file")
     parser.add_argument("--conf", "-c", action="append", default=[])
     known, _ = parser.parse_known_args(shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "")))
     said = {key: value for key, _, value in (pair.partition("=") for pair in known.conf)}
-    return said | ({"spark.master": known.master} if known.master else {})
+    filed = read_conf(Path(known.properties_file)) if known.properties_file else {}
+    return filed | said | ({"spark.master": known.master} if known.master else {})
 
 
 @contextmanager

@@ -12,16 +12,17 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from matching_spark import telemetry
+from matching_spark import redaction, telemetry
 from matching_spark.config import Hadoop, Settings
-from matching_spark.errors import StorageError
+from matching_spark.errors import MatchingError, StorageError
 from matching_spark.namenodes import heed_conf_dir
-from matching_spark.spark import jvm, loopback
+from matching_spark.spark import jvm, launch, loopback
 from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
+REDACTION = "spark.redaction.regex"  # what the UI and the event log do not show
 
 
 def start_session(settings: Settings | None = None) -> SparkSession:
@@ -63,8 +64,12 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
             whole = _defaults() | conf
             conf |= telemetry.of_executors() | loopback.private(whole)
+            conf.setdefault(REDACTION, whole.get(REDACTION, redaction.RULE))
             with loopback.jvm_at((whole | conf).get("spark.driver.host")):
+                launch.start(conf, settings.hadoop.maven)
                 yield conf
+        except MatchingError:  # it names its cause
+            raise
         except Exception as error:
             raise StorageError(
                 f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "

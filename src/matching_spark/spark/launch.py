@@ -1,0 +1,71 @@
+"""Spark's JVM is started: its settings in a file, not on a command line; its jars by checksum."""
+
+import hashlib
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from matching_spark.errors import StorageError
+from matching_spark.spark import jvm, loopback
+
+# Of what spark-defaults.conf names, as Maven Central has it; by the name that Spark gives a package
+# that it has resolved. What somebody names in its place is theirs to check.
+CHECKSUMS = {
+    "org.apache.iceberg_iceberg-spark-runtime-4.1_2.13-1.12.0.jar": (
+        "3123c3798af642dd537230923548e013ef41cc28b6626e5225808cf5670a0f82"
+    ),
+}
+
+
+def start(conf: Mapping[str, str], maven: str) -> None:
+    """Start this process's JVM with these keys, or take the one that is there, and check its jars.
+
+    maven: the repository that packages come from; DEFAULT_ARTIFACT_REPOSITORY, Spark's own word,
+    goes before it. Raises StorageError for a jar that is not the one that it should be; no class of
+    it has been loaded then.
+    """
+    if not jvm.has_started() and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        os.environ.setdefault("DEFAULT_ARTIFACT_REPOSITORY", maven)
+        _by_file({**loopback.submitted(), **conf})
+    jvm.ensure_started()
+    for place in jvm.property_of("spark.jars").split(","):
+        path = place.removeprefix("file:").removeprefix("//")
+        if (expected := CHECKSUMS.get(path.rpartition("/")[2])) and Path(path).is_file():
+            check(Path(path), expected)
+
+
+def _by_file(conf: Mapping[str, str]) -> None:
+    """Pyspark's own way is --conf KEY=VALUE, which everybody on this machine may read in `ps`."""
+    before = os.environ.get("PYSPARK_SUBMIT_ARGS")
+    *options, resource = shlex.split(before or "pyspark-shell")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".conf") as file:  # 0600
+        file.writelines(f"{_escaped(key)}={_escaped(value)}\n" for key, value in conf.items())
+        file.flush()
+        ours = ("--properties-file", file.name, "--load-spark-defaults")
+        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*options, *ours, resource])
+        try:
+            jvm.ensure_started()
+        finally:
+            del os.environ["PYSPARK_SUBMIT_ARGS"]
+            if before is not None:
+                os.environ["PYSPARK_SUBMIT_ARGS"] = before
+
+
+def _escaped(text: str) -> str:
+    """As java.util.Properties reads it."""
+    signs = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
+    return "".join(f"\\{c}" if c in " =:#!" else signs.get(c, c) for c in text)
+
+
+@cache
+def check(path: Path, expected: str) -> None:
+    with path.open("rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    if got != expected:
+        raise StorageError(
+            f"{path} has the checksum {got}, not {expected}: it is not used; remove it and what "
+            "lies below cache/ beside its folder, and run it again to fetch it anew"
+        )

@@ -1,0 +1,82 @@
+"""What is a secret, by its name and by its shape, is left out; what is none stays."""
+
+import re
+
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark.redaction import RULE, masked, masked_setting
+from matching_spark.spark.jvm import jvm
+
+PW = "hunter2"
+SHAPES = {
+    "GET /x?serviceKey=hunter2%2Bdef&page=1": "GET /x?serviceKey=***&page=1",
+    "password: 'hunter2 and more'": "password: ***",
+    '{"client_secret": "hunter2\\"x", "n": 1}': '{"client_secret": ***, "n": 1}',
+    "Authorization: Bearer hunter2": "Authorization: ***",
+    "fs.azure.account.key.x.dfs.core.windows.net=hunter2==": (
+        "fs.azure.account.key.x.dfs.core.windows.net=***"
+    ),
+    "-Djavax.net.ssl.keyStorePassword=hunter2": "-Djavax.net.ssl.keyStorePassword=***",
+    "https://b.blob.core.windows.net/c?sv=1&sig=hunter2&se=2": (
+        "https://b.blob.core.windows.net/c?sv=1&sig=***&se=2"
+    ),
+    "https://maps/?key=hunter2": "https://maps/?key=***",
+    "fetching https://u:hunter2@mirror:81/m2 ...": "fetching https://***@mirror:81/m2 ...",
+    "https://u:p@hunter2/x@mirror/": "https://***@mirror/",
+    "https://u:1234@mirror/": "https://***@mirror/",
+    "redis://:hunter2@h": "redis://***@h",
+    "https://hunter2@github.com/x": "https://***@github.com/x",
+    "jdbc:postgresql://h/db?user=a&pass=hunter2,1&ssl=true": (
+        "jdbc:postgresql://h/db?user=a&pass=***&ssl=true"
+    ),
+    "jdbc:sqlserver://h;user=a;password={hunter2;};x=1": (
+        "jdbc:sqlserver://h;user=a;password=***;x=1"
+    ),
+    "jdbc:sqlserver://h;pwd=hunter2'1;x=1": "jdbc:sqlserver://h;pwd=***;x=1",
+    "jdbc:oracle:thin:scott/hunter2@//h:1521/x": "jdbc:oracle:thin:***@//h:1521/x",
+    "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n": "-----BEGIN RSA PRIVATE KEY-----***",
+}
+NONE = (
+    "nothing to hide",
+    "--conf x: write it as KEY=VALUE",
+    "A secret key must be specified via the spark.authenticate.secret config",
+    "http://127.0.0.1:8080/photos/@eaDir/a.jpg",
+    "hdfs://n:8020/a@b: no such file",
+    "hf_tokenizer_name: xlm-r",
+    "spark://h:7077,h2:7077",
+)
+SECRETS = (
+    "spark.hadoop.fs.s3a.secret.key",
+    "spark.hadoop.fs.azure.account.key.x.dfs.core.windows.net",
+    "spark.hadoop.fs.azure.sas.c.x.blob.core.windows.net",
+    "spark.ssl.keyPassword",
+    "spark.executorEnv.AWS_ACCESS_KEY_ID",
+    "spark.executorEnv.GIT_CREDENTIALS",
+    "spark.my.passphrase",
+    "spark.db.pass",
+    "lost112.service_key",
+    "alerts.webhook_url",
+)
+OPEN = ("spark.master", "spark.sql.shuffle.partitions", "spark.shuffle.sort.bypassMergeThreshold")
+
+
+@pytest.mark.parametrize(("text", "kept"), [*SHAPES.items(), *((t, t) for t in NONE)])
+def test_by_shape(text: str, kept: str) -> None:
+    assert masked(text) == kept
+    assert PW not in masked(f"a {text} b")
+
+
+def test_by_name() -> None:
+    assert {masked_setting(name, "x y") for name in SECRETS} == {"***"}
+    assert {masked_setting(name, "x y") for name in OPEN} == {"x y"}
+    assert masked_setting("lost112.service_key", None) is None
+    assert masked_setting("hosts", ("h", "https://u:p@h")) == ("h", "https://***@h")
+
+
+def test_java_reads_the_rule_as_python_does(spark: SparkSession) -> None:
+    """Which Spark asks of each key and value that it shows or keeps."""
+    java = jvm(spark).java.util.regex.Pattern.compile(RULE)
+    for text in (*SHAPES, *NONE, *SECRETS, *OPEN):
+        assert java.matcher(text).find() == bool(re.search(RULE, text)), text
+        assert re.search(RULE, text) or text not in (*SHAPES, *SECRETS)
