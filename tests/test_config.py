@@ -1,11 +1,12 @@
 """Settings: who wins, where a value came from, and what is said when one is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from matching_spark.config import Settings, load_settings
+from matching_spark.config import Cache, Settings, load_settings
 from matching_spark.errors import UsageError
 
 
@@ -86,3 +87,8 @@ def test_a_place_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert settings.model.name == "/home/somebody/clip"
     assert settings.hadoop.conf_dir == "/home/somebody/c"
     assert load_settings(None, {"table": "a~b"})[0].table == "a~b"
+
+
+def test_the_cache_is_where_the_environment_says_also_without_all_settings() -> None:
+    """Which keeps the tests' shards out of their user's cache."""
+    assert Cache().folder == Settings().cache.folder == os.environ["MATCHING_CACHE__FOLDER"]

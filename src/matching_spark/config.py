@@ -1,14 +1,12 @@
 """Settings: defaults, then matching.toml, then MATCHING_... in the environment, then flags."""
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from platformdirs import user_cache_dir
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -16,14 +14,16 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from matching_spark.errors import UsageError
-from matching_spark.redaction import masked_setting
+from matching_spark.guard.owners import cache_folder
+from matching_spark.guard.redaction import masked_setting
+from matching_spark.guard.toml_file import TomlFile, read
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
+USED = "(matching.toml)"  # the row of `config` that says which file was read
 
 
 def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -230,7 +230,7 @@ class Cache(_Group):
     """What is kept on this host."""
 
     folder: Place = Field(
-        default=user_cache_dir("matching-spark"), description="of shards, jars and what is fetched"
+        default_factory=cache_folder, description="of shards, jars and what is fetched"
     )
     max_bytes: int = Field(
         default=8 << 30,
@@ -285,7 +285,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, TomlFile(settings_cls)
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ class Origin:
 def load_settings(
     file: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> tuple[Settings, list[Origin]]:
-    """The settings and the origin of each.
+    """The settings and the origin of each; first of all, which file was read.
 
     file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}; pydantic
     checks their values.
@@ -327,7 +327,9 @@ def load_settings(
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
         given.in_environment.add("hadoop.conf_dir")
-    origins = [
+    used = str(path.absolute()) if path.is_file() else None
+    origins = [Origin(USED, used, "--settings" if file else "working folder")]
+    origins += [
         Origin(name, masked_setting(name, value), given.origin(name))
         for name, value in _leaves(settings.model_dump())
     ]
@@ -351,7 +353,7 @@ class _Given:
             for name, value in os.environ.items()
             if name.upper().startswith(PREFIX) and value
         }
-        in_file = _in_file(path)
+        in_file = {name for name, _ in _leaves(read(path))} if path.is_file() else set()
         if unknown := sorted(v for k, v in variables.items() if not _known(k)):
             raise UsageError(
                 f"{', '.join(unknown)} in the environment: no such setting; there are: "
@@ -370,18 +372,6 @@ class _Given:
             own = max((k for k in self.variables if f"{name}.".startswith(f"{k}.")), key=len)
             return f"environment {self.variables[own]}"
         return f"file {self.path}" if name in self.in_file else "default"
-
-
-def _in_file(path: Path) -> set[str]:
-    """The names of the settings in a file; none where there is no file."""
-    if not path.is_file():
-        return set()
-    try:
-        return {name for name, _ in _leaves(tomllib.loads(path.read_text("utf-8")))}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
 def _names() -> list[str]:

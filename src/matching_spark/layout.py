@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from matching_spark import storage
+from matching_spark.errors import InputError
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -29,6 +30,16 @@ def photo_here(photos: str, uri: str | None) -> str | None:
     """A photo's place as the table has it -> in this warehouse's folder; others as they are."""
     name = uri.rpartition("/")[2] if uri else ""
     return kept_photo(photos, name[:-4]) if KEPT_PHOTO.fullmatch(name) else uri
+
+
+def read_photo(uri: str) -> bytes:
+    """The bytes of a photo that this warehouse keeps, at the place that `photo_here` gave.
+
+    Raises InputError for any other file: who wrote the row does not choose what a page shows.
+    """
+    if not KEPT_PHOTO.fullmatch(uri.rpartition("/")[2]):
+        raise InputError(f"{uri} is no photo that the table keeps: it is not shown")
+    return storage.read_bytes(uri)
 
 
 def photo_column_here(photos: str, uri: "Column") -> "Column":

@@ -2,13 +2,15 @@
 
 import json
 import logging
+import os
 import sys
 import unicodedata
 import uuid
 
 from matching_spark.config import Logging
 from matching_spark.errors import UsageError
-from matching_spark.redaction import masked
+from matching_spark.guard.redaction import masked
+from matching_spark.storage import closed_umask
 
 QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
 
@@ -73,6 +75,8 @@ def setup_logging(settings: Logging, run_id: str) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.file:
         try:
+            flags = os.O_WRONLY | os.O_CREAT
+            os.close(os.open(settings.file, flags, 0o666 & ~closed_umask()))
             handlers.append(logging.FileHandler(settings.file, encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"logging.file {settings.file}: {error.strerror}") from None

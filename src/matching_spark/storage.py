@@ -4,15 +4,18 @@ A place is an absolute path of this machine or hdfs://authority/path. Its path i
 letter, as Hadoop's Path does: no character of a name (# ? ; %) means anything. HDFS is read and
 written by hdfs-native, without a JVM. FileNotFoundError keeps its meaning; every other failure
 becomes a StorageError that names the file.
+
+What is written into a warehouse in a folder is closed to others (`closed_umask`); an export is as
+the umask has it. On HDFS both are as HDFS has it.
 """
 
 import os
 import posixpath
 import re
-import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from unicodedata import normalize
@@ -23,6 +26,7 @@ from matching_spark.errors import StorageError
 from matching_spark.namenodes import same_authority
 
 FileSystem = Any  # of fsspec, which has no types
+_asking = threading.Lock()
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
     re.DOTALL | re.IGNORECASE,
@@ -151,18 +155,42 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
             stream.write(data)
 
     with _errors(uri):
-        fs.makedirs(parent(path), exist_ok=True)
         try:
             if is_local(uri):
-                write()
+                make_folder(parent(path))
+                _write_new(temporary, data, 0o666 & ~closed_umask())
                 (_put_over if over else _put_new)(temporary, path)
             else:
+                fs.makedirs(parent(path), exist_ok=True)
                 hdfs_client.again(write)
                 fs.mv(temporary, path, overwrite=over)
         except BaseException:
             if fs.exists(temporary):
                 fs.rm(temporary)
             raise
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+        stream.write(data)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder of this machine, and those that it lies in, closed as `closed_umask` says."""
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        with suppress(FileExistsError):  # made meanwhile, or it is a file: who writes there is told
+            os.mkdir(path, 0o777 & ~closed_umask())
+
+
+def closed_umask() -> int:
+    """The umask of what is kept of people: all others have nothing, the group has what the umask
+    gives it and not them: 022 -> 077, 002 -> 007, 027 and 077 stay."""
+    with _asking:
+        umask = os.umask(0o077)  # no other way to ask is everywhere
+        os.umask(umask)
+    group, others = umask >> 3 & 7, umask & 7
+    return umask & 0o700 | (7 if group == others else group) << 3 | 7
 
 
 def _put_new(temporary: str, path: str) -> None:
@@ -296,14 +324,12 @@ def size_bytes(uri: str) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all."""
+    """A local file, whole or not at all, as the umask has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{uuid.uuid4().hex}"
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o644)
+        _write_new(str(temporary), data, 0o666)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

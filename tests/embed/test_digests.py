@@ -15,10 +15,10 @@ MARK = "ab" * 32  # no file's digest: who returns it has read what was kept
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that digests are kept in; every file of a test is large, and settled."""
-    monkeypatch.setattr(digests, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", str(tmp_path / "cache"))
     monkeypatch.setattr(digests, "LARGE_BYTES", 4)
     monkeypatch.setattr(digests, "SETTLED_S", -1.0)
-    return tmp_path / "cache" / "matching-spark" / "digests"
+    return tmp_path / "cache" / "digests"
 
 
 @pytest.fixture

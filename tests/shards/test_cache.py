@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -199,3 +200,52 @@ def test_a_full_disk_and_a_read_only_folder_cost_time_only(
     )
     assert done.returncode == 0, done.stderr
     assert "cannot be kept in" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["open", "another's", "link"])
+def test_what_others_may_have_put_there_is_not_believed(
+    tmp_path: Path, file: DataFile, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A shard with a right checksum that somebody else made, and links of theirs."""
+    resident = ShardCache(str(tmp_path / "cache"), 1 << 20)
+    folder = Path(resident.folder)
+    check(resident, file)
+    (entry,) = entries(resident)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o600}
+    private = tmp_path / "private"
+    private.write_bytes(bytes(32))
+    if how == "link":
+        target = entry.rename(tmp_path / "elsewhere.shard")
+        for name in (entry.name, "counts"):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(target if name == entry.name else private)
+        check(resident, file)
+        assert not entry.is_symlink()
+    else:
+        if how == "open":
+            folder.chmod(0o777)
+        elif os.getuid():
+            pytest.skip("needs root, to give a folder away")
+        else:
+            os.chown(folder, 65534, 65534)
+        forged = bytearray(entry.read_bytes())
+        entry.write_bytes(forged[::-1])
+        check(resident, file)
+        assert entry.read_bytes() == forged[::-1]  # neither read nor mended
+        assert "shards cannot be kept in" in caplog.text
+        assert "cache.folder" in caplog.text
+    assert private.read_bytes() == bytes(32)
+
+
+def test_what_is_let_go_of_is_mapped_no_more(tmp_path: Path, file: DataFile) -> None:
+    resident = ShardCache(str(tmp_path / "cache"), 1 << 20)
+    shard = resident.load(file, SPACE)
+    maps = Path("/proc/self/maps")
+    assert resident.folder in maps.read_text()
+    del shard
+    cache.close_all()
+    assert resident.folder not in maps.read_text()
+    assert not [
+        fd for fd in Path("/proc/self/fd").iterdir() if resident.folder in str(fd.resolve())
+    ]

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from matching_spark.guard.redaction import masked
 from matching_spark.log import visible
-from matching_spark.redaction import masked
 
 
 class Plain(Console):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 from matching_spark.cli.console import Plain, print_json
-from matching_spark.config import Origin, Settings, load_settings
+from matching_spark.config import FILE, Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
@@ -24,6 +25,7 @@ from matching_spark.log import new_run_id, setup_logging
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.progress import Progress
 
+log = logging.getLogger(__name__)
 T = TypeVar("T", bound=str)
 stderr = Plain(stderr=True, soft_wrap=True)
 
@@ -92,6 +94,7 @@ def begin(
         given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
     settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
     setup_logging(settings.logging, new_run_id())
+    log.info("settings from %s", origins[0].value or f"no {FILE} in the working folder")
     heed_conf_dir(settings.hadoop.conf_dir)
     return Run(settings, origins, as_json or not sys.stdout.isatty())
 

@@ -23,7 +23,7 @@ from matching_spark.cli.options import (
 from matching_spark.cli.views import Found
 from matching_spark.domain.posts import clean
 from matching_spark.errors import UsageError
-from matching_spark.storage import read_bytes
+from matching_spark.layout import read_photo
 
 
 @on_a_table
@@ -124,7 +124,7 @@ def search(
         operations.output.write_output(
             result,
             output,
-            read_bytes,
+            read_photo,
             operations.search.photo_of(result),
             run.settings.similarity.language,
         )

@@ -12,8 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
+from matching_spark.guard.owners import cache_folder, doubt, own_folder
 from matching_spark.storage import write_file
 
 LARGE_BYTES = 16 << 20  # 10 ms; to look for what was kept takes a tenth of one
@@ -23,7 +22,8 @@ SETTLED_S = 2.0  # a file changed later than this ago may change again without i
 def sha256(path: Path) -> bytes:
     """The digest of a file. The user's cache folder holds that of a large one.
 
-    Where that folder cannot be written, the file is hashed in every process.
+    Where that folder cannot be written, or others may write to it, the file is hashed in every
+    process.
     """
     whole = path.resolve()
     before = _state(whole)
@@ -37,13 +37,14 @@ def sha256(path: Path) -> bytes:
     if _state(whole) == before and time.time() - changed_s > SETTLED_S:
         said = {"file": str(whole), "state": before, "sha256": digest.hex()}
         with suppress(OSError):
+            own_folder(entry.parent)
             write_file(entry, json.dumps(said).encode())
     return digest
 
 
 def _entry(whole: Path) -> Path:
     name = hashlib.sha256(os.fsencode(whole)).hexdigest()[:32]
-    return Path(user_cache_dir("matching-spark")) / "digests" / f"{name}.json"
+    return Path(cache_folder()) / "digests" / f"{name}.json"
 
 
 def _state(path: Path) -> dict[str, int]:
@@ -61,6 +62,8 @@ def _state(path: Path) -> dict[str, int]:
 def _kept(entry: Path, state: dict[str, int]) -> bytes | None:
     """The digest that was kept of a file in this state; None where there is none to trust."""
     try:
+        if doubt(entry.parent) or doubt(entry):
+            return None
         said = json.loads(entry.read_text("utf-8"))
     except (OSError, ValueError):
         return None

@@ -12,6 +12,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.results import Pair
 from matching_spark.domain.sheets import to_csv
 from matching_spark.errors import UsageError
+from matching_spark.layout import read_photo
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
 from matching_spark.matching.matcher import Matcher, MatchRules
@@ -23,7 +24,7 @@ from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.components import Language
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.storage import read_bytes, write_file
+from matching_spark.storage import write_file
 
 FORMATS = (".jsonl", ".csv", ".html")
 MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still shows
@@ -144,7 +145,7 @@ def write_pairs(matcher: Matcher, path: Path, language: Language = "ko") -> str:
     total = matches_table.kept(matcher).count()
     if path.suffix == ".html":
         best = list(described(matcher, language, MOST))
-        write_file(path, pairs_page(best, total, read_bytes, language).encode())
+        write_file(path, pairs_page(best, total, read_photo, language).encode())
         left = f", the best of {total:,}: F.csv has them all" if total > len(best) else ""
         return f"written: {path}, {len(best):,} pairs{left}"
     pairs = described(matcher, language)

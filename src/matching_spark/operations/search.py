@@ -12,6 +12,7 @@ from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
+from matching_spark.layout import read_photo
 from matching_spark.operations.warehouse import model_of
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.similarity_engine import SimilarityEngine
@@ -103,8 +104,10 @@ def query_of(
 
 def photo_of(result: SearchResult) -> bytes | None:
     """The query's picture for a page, where it has one."""
-    uri = result.query.get("image") or result.query.get("photo")
-    return storage.read_bytes(uri) if uri else None
+    if image := result.query.get("image"):
+        return storage.read_bytes(image)
+    kept = result.query.get("photo")
+    return read_photo(kept) if kept else None
 
 
 def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | None:

@@ -11,6 +11,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.layout import read_photo
 from matching_spark.operations.output import write_output
 from matching_spark.operations.search import ask
 from matching_spark.operations.warehouse import made, spark_of
@@ -18,7 +19,7 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources import read_posts
-from matching_spark.storage import read_bytes, write_file
+from matching_spark.storage import write_file
 from matching_spark.table.posts_table import PostsTable
 
 
@@ -53,7 +54,7 @@ def tour(
     photo = world.query_photo.read_bytes()
     write_file(folder / "query.jpg", photo)
     for name in ("matches.json", "matches.html"):
-        write_output(result, folder / name, read_bytes, photo, settings.similarity.language)
+        write_output(result, folder / name, read_photo, photo, settings.similarity.language)
     progress.say(
         f"written: {folder}/matches.json, {folder}/matches.html and the photo, {folder}/query.jpg"
     )

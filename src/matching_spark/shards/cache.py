@@ -2,7 +2,8 @@
 
 An entry is derived from an immutable data file, so it never goes stale. It is written under a
 temporary name and renamed; what is found torn, foreign or half-written is written anew. Where the
-folder cannot be written, shards live in the process alone: that costs time, never an answer.
+folder cannot be written, or others may write there, shards live in the process alone: that costs
+time, never an answer.
 """
 
 import errno
@@ -24,6 +25,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.shards import cache_entry
 from matching_spark.shards.ivf_index import sort_by_cell
@@ -188,20 +190,21 @@ class ShardCache:
 
     def _fetch(self, name: str, file: DataFile, space: VectorSpace) -> tuple[Shard, bool]:
         path = Path(self.folder) / name
-        if (shard := cache_entry.mapped(path, name)) is not None:
-            _touch(path)
-            return self._hold(name, _Held(shard, path, path.stat().st_size)), True
         shard = None
         try:
+            own_folder(path.parent)
+            if (shard := cache_entry.mapped(path, name)) is not None:
+                _touch(path)
+                return self._hold(name, _Held(shard, path, path.stat().st_size)), True
             with self._writing(path) as stream:
                 if stream is not None:  # None: another process was first
                     shard = _read(file, space)
                     self._write(stream, name, shard)
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
             _warn(self.folder, error)
-        opened = cache_entry.mapped(path, name)
-        if opened is not None:
-            return self._hold(name, _Held(opened, path, path.stat().st_size)), False
+        else:
+            if (opened := cache_entry.mapped(path, name)) is not None:
+                return self._hold(name, _Held(opened, path, path.stat().st_size)), False
         shard = _read(file, space) if shard is None else shard
         return self._hold(name, _Held(shard, None, _size(shard))), False
 
@@ -212,10 +215,11 @@ class ShardCache:
         A process that dies leaves its temporary file unlocked: the next one writes it anew.
         """
         temporary = path.with_suffix(".tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + WAIT_S
         while True:
-            stream = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+            stream = os.fdopen(
+                os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b"
+            )
             if _try_lock(stream):
                 if _same_file(stream, temporary):
                     break
@@ -278,8 +282,10 @@ class ShardCache:
     def _counts(self, hits: int, misses: int) -> tuple[int, int]:
         """Add to the host's counts and return them; (0, 0) where they cannot be kept."""
         try:
+            if doubt(Path(self.folder)):
+                return 0, 0
             flags = os.O_RDWR | os.O_CREAT if hits or misses else os.O_RDONLY
-            file = os.open(Path(self.folder) / "counts", flags, 0o644)
+            file = os.open(Path(self.folder) / "counts", flags | os.O_NOFOLLOW, 0o600)
         except OSError:  # no folder yet, or a read-only one: nothing rests on counts
             return 0, 0
         try:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import mmap
+import os
 import struct
 from collections.abc import Sequence
 from dataclasses import fields
@@ -109,7 +110,8 @@ def _sum(array: np.ndarray) -> str:
 def mapped(path: Path, name: str) -> Shard | None:
     """The entry mapped into memory, or None when there is none that can be trusted."""
     try:
-        with open(path, "rb") as stream:
+        # A link is another's work: ours are files.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
             raw = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         return None

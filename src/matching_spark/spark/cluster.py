@@ -73,7 +73,10 @@ class Cluster:
 
     def save(self) -> None:
         part = Path(self.folder) / f"{STATE}.part"
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
         part.replace(Path(self.folder) / STATE)
 
     def process(self, name: str) -> Process:
@@ -145,8 +148,10 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     java = find_java()
     yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
     jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("conf", "logs", "name", "work"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(0o700)  # earlier versions left them open
     ports = _ports(folder, free=not alive)
     start = Daemons(folder, java, jars, ports, min(2, datanodes))
     master = "yarn" if yarn else f"spark://{HOST}:{ports['master']}"

@@ -12,9 +12,10 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from matching_spark import redaction, telemetry
+from matching_spark import storage, telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import MatchingError, StorageError
+from matching_spark.guard.redaction import RULE
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.spark import jvm, launch, loopback
 from matching_spark.spark.conf import conf_dir, read_conf
@@ -22,6 +23,7 @@ from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
+UMASK = "spark.hadoop.fs.permissions.umask-mode"
 REDACTION = "spark.redaction.regex"  # what the UI and the event log do not show
 
 
@@ -64,7 +66,9 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
             whole = _defaults() | conf
             conf |= telemetry.of_executors() | loopback.private(whole)
-            conf.setdefault(REDACTION, whole.get(REDACTION, redaction.RULE))
+            if storage.is_local(settings.table):  # the JVM heeds no umask of a process
+                conf.setdefault(UMASK, whole.get(UMASK, f"{storage.closed_umask():03o}"))
+            conf.setdefault(REDACTION, whole.get(REDACTION, RULE))
             with loopback.jvm_at((whole | conf).get("spark.driver.host")):
                 launch.start(conf, settings.hadoop.maven)
                 yield conf

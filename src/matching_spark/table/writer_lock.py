@@ -61,7 +61,7 @@ def writing(uri: str, spark: "SparkSession | None", wait_s: float) -> AbstractCo
 @contextmanager
 def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[None]:
     with _explained(uri):
-        os.makedirs(uri, exist_ok=True)
+        storage.make_folder(uri)
         state = os.stat(uri)
     path = os.path.join(os.path.realpath(uri), FILE)
     deadline = time.monotonic() + wait_s

@@ -5,7 +5,7 @@ import re
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.redaction import RULE, masked, masked_setting
+from matching_spark.guard.redaction import RULE, masked, masked_setting
 from matching_spark.spark.jvm import jvm
 
 PW = "hunter2"

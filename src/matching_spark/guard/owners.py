@@ -1,0 +1,60 @@
+"""Whose a file or a folder is: what others may write can run code, or be believed, as this user."""
+
+import grp
+import os
+import pwd
+from contextlib import suppress
+from errno import EPERM
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+
+def cache_folder() -> str:
+    """Where this host keeps what was derived or fetched, unless cache.folder says otherwise."""
+    return os.environ.get("MATCHING_CACHE__FOLDER") or user_cache_dir("matching-spark")
+
+
+def doubt(path: Path) -> str:
+    """Why it may be another user's doing; '' where only this user, or root, can have written it.
+
+    Raises OSError where there is none.
+    """
+    link, state = os.lstat(path), os.stat(path)
+    for each in (link, state):
+        if each.st_uid not in (os.geteuid(), 0):
+            return f"it belongs to {_name(each.st_uid)}"
+    if state.st_mode & 0o002:
+        return "everybody may write to it"
+    if state.st_mode & 0o020 and not _alone(state):
+        return "its group may write to it"
+    return ""
+
+
+def own_folder(path: Path) -> None:
+    """Make a folder that only this user may enter; one that is there is closed to others.
+
+    Raises PermissionError where it is another's or others may have written there.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if why := doubt(path):
+        raise PermissionError(EPERM, f"{why}: remove it, or name another", str(path))
+    if os.stat(path).st_mode & 0o077:
+        with suppress(OSError):  # what others may read cannot be changed by them
+            os.chmod(path, 0o700)
+
+
+def _alone(state: os.stat_result) -> bool:
+    """Whether the group is the owner's own: systems with a umask of 002 make one for each user."""
+    try:
+        group = grp.getgrgid(state.st_gid)
+    except KeyError:
+        return False
+    return group.gr_name == _name(state.st_uid) and set(group.gr_mem) <= {group.gr_name}
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's
+        return f"user {uid}"

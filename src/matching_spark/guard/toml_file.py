@@ -1,0 +1,36 @@
+"""matching.toml as a source of settings: read only where no other user can have written it."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import TomlConfigSettingsSource
+
+from matching_spark.errors import UsageError
+from matching_spark.guard.owners import doubt
+
+
+class TomlFile(TomlConfigSettingsSource):
+    """pydantic's own, by `read`."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:  # pydantic: a Path, or in a package
+        return read(file_path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a settings file says. Raises UsageError where it cannot be read or believed.
+
+    A setting may have Spark run code as this user, and send the service key anywhere.
+    """
+    try:
+        if why := doubt(path):
+            raise UsageError(
+                f"{path} is not heeded: {why}, and settings can run code as you; look through it, "
+                f"then make it your own (chown $USER {path}; chmod go-w {path}), or name another "
+                "by --settings"
+            )
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None

@@ -1,0 +1,148 @@
+"""Whose a file is, and who may read it: what is kept, what is exported, what is believed."""
+
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from matching_spark import storage
+from matching_spark.config import Logging, Settings, load_settings
+from matching_spark.errors import UsageError
+from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.layout import read_photo
+from matching_spark.log import setup_logging
+from tests.support.another_user import needs_root
+from tests.support.commands import command
+
+NOBODY = 65534
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def umask(value: int) -> Iterator[None]:
+    before = os.umask(value)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("mine", "kept", "exported"),
+    [
+        (0o022, 0o600, 0o644),
+        (0o027, 0o640, 0o640),
+        (0o077, 0o600, 0o600),
+        (0o002, 0o660, 0o664),
+        (0o007, 0o660, 0o660),
+        (0o000, 0o600, 0o666),
+    ],
+)
+def test_others_read_nothing_that_is_kept_and_exports_follow_the_umask(
+    tmp_path: Path, mine: int, kept: int, exported: int
+) -> None:
+    with umask(mine):
+        storage.write_bytes(str(tmp_path / "table" / "rejects" / "a.jsonl"), b"x")
+        storage.create(str(tmp_path / "table" / "new"), b"x")
+        storage.write_file(tmp_path / "out.csv", b"x")
+        with logging_to(tmp_path / "log"):
+            pass
+        own_folder(tmp_path / "cache" / "shards")
+    assert mode(tmp_path / "table" / "rejects" / "a.jsonl") == kept
+    assert mode(tmp_path / "table" / "new") == kept
+    assert mode(tmp_path / "log") == kept
+    folder = kept | (kept & 0o444) >> 2
+    assert (mode(tmp_path / "table"), mode(tmp_path / "table" / "rejects")) == (folder, folder)
+    assert mode(tmp_path / "out.csv") == exported
+    assert mode(tmp_path / "cache" / "shards") == 0o700
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+@contextmanager
+def logging_to(file: Path) -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        setup_logging(Logging(file=str(file)), "run")
+        yield
+    finally:
+        root.handlers[-1].close()
+        root.handlers[:], root.level = before
+
+
+def test_all_of_a_table_is_closed_also_what_the_jvm_writes(stored: str) -> None:
+    allowed = 0o777 & ~storage.closed_umask()
+    files = [Path(stored), *Path(stored).rglob("*")]
+    assert {"photos", "staging", "posts"} & {path.name for path in files}
+    assert any(path.suffix == ".avro" for path in files)
+    assert [path for path in files if mode(path) & ~allowed] == []
+
+
+# -- what is believed -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "matching.toml"
+    file.write_text('[spark.conf]\n"spark.jars" = "/evil.jar"\n')
+    return file
+
+
+@pytest.mark.parametrize("bits", [0o602, 0o666, 0o646])
+def test_settings_that_others_may_write_are_refused(settings_file: Path, bits: int) -> None:
+    settings_file.chmod(bits)
+    for load in (load_settings, lambda: load_settings(settings_file), Settings):
+        with pytest.raises(UsageError, match=r"matching\.toml is not heeded: .*may write.*chmod"):
+            load()
+
+
+@needs_root
+def test_settings_of_another_user_are_refused(settings_file: Path, tmp_path: Path) -> None:
+    os.chown(settings_file, NOBODY, NOBODY)
+    with pytest.raises(UsageError, match="it belongs to nobody"):
+        load_settings()
+    own = tmp_path / "own.toml"
+    own.write_text("")
+    settings_file.unlink()
+    settings_file.symlink_to(own)  # whoever made the link chose the file
+    os.lchown(settings_file, NOBODY, NOBODY)
+    with pytest.raises(UsageError, match="it belongs to nobody"):
+        load_settings()
+
+
+def test_who_uses_settings_is_told_which_file(settings_file: Path) -> None:
+    done = command("config", "-v")
+    assert done.returncode == 0
+    assert f"settings from {settings_file}" in done.stderr
+    assert str(settings_file) in done.stdout
+    settings_file.unlink()
+    assert "settings from no matching.toml" in command("config", "-v").stderr
+
+
+@needs_root
+def test_the_owners_own_group_is_the_owner(tmp_path: Path) -> None:
+    """As systems with a umask of 002 make it; another group's members are others."""
+    file = tmp_path / "f"
+    file.touch()
+    file.chmod(0o664)
+    assert doubt(file) == ""
+    os.chown(file, 0, NOBODY)
+    assert doubt(file) == "its group may write to it"
+
+
+def test_only_a_kept_photo_is_read_into_a_page(tmp_path: Path) -> None:
+    other = tmp_path / "private.jpg"
+    other.write_bytes(b"x")
+    with pytest.raises(Exception, match="no photo that the table keeps"):
+        read_photo(str(other))
+    kept = tmp_path / f"{'ab' * 32}.jpg"
+    kept.write_bytes(b"x")
+    assert read_photo(str(kept)) == b"x"
