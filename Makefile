@@ -1,7 +1,6 @@
 # make help lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
 TORCH := .venv-torch
@@ -12,10 +11,10 @@ help: ## what there is
 
 setup: .venv/.ready ## the environment, into .venv; Java by apt where that is allowed
 
-.venv/.ready: pyproject.toml uv.lock scripts/system.sh
+.venv/.ready: pyproject.toml uv.lock scripts/system.sh scripts/uv.txt
 	@bash scripts/system.sh $(PYTHON)
 	@command -v uv >/dev/null || test -x .uv/bin/uv || \
-	  ($(PYTHON) -m venv .uv && .uv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION))
+	  ($(PYTHON) -m venv .uv && .uv/bin/pip install -q --disable-pip-version-check --require-hashes -r scripts/uv.txt)
 	$(UV) sync --locked --all-extras --all-groups --python $(PYTHON) --quiet
 	@touch $@
 
@@ -80,11 +79,15 @@ bench-full: setup $(PEERS) .venv-spark35/.ready $(VIT)/config.json ## the large 
 house: ## every storey and room of the package, and what each is for
 	@$(PYTHON) scripts/house.py
 
-lint: setup ## ruff, mypy, and that modules import only downwards
+lint: setup ## ruff, mypy, that modules import only downwards, that every licence is known
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	@.venv/bin/python scripts/licences.py >/dev/null
+
+licences: setup ## every distribution here and every library in its wheel, with its licence
+	@.venv/bin/python scripts/licences.py
 
 environment: setup ## dist/environment.tar.gz: what executors need that do not have the project
 	@rm -rf dist/environment && mkdir -p dist
@@ -94,6 +97,8 @@ environment: setup ## dist/environment.tar.gz: what executors need that do not h
 	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python -r dist/requirements.txt
 	.venv/bin/python -m hatchling build -t wheel -d dist/wheel
 	$(UV) pip install --quiet --compile-bytecode --python dist/environment/bin/python --no-deps --reinstall dist/wheel/*.whl
+	.venv/bin/python scripts/licences.py dist/environment > dist/environment/LICENCES.txt
+	cp NOTICE dist/environment/NOTICE.txt
 	tar -C dist/environment --exclude='*/site-packages/*/tests' -cf - . | gzip -1 > dist/environment.tar.gz
 
 $(TORCH)/.ready: training/requirements.txt | setup
@@ -124,4 +129,4 @@ text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house test test-long test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
+.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
