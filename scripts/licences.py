@@ -13,7 +13,8 @@ from pathlib import Path
 KNOWN = re.compile(
     r"(the )?(MIT|MIT-CMU|BSD|0BSD|BSD-[23]-Clause|BSD [23]-Clause|3-Clause BSD|Apache|Apache 2\.0|"
     r"Apache-2\.0|Apache Software|ISC|ISC license \(ISCL\)|PSF-2\.0|PSFL|"
-    r"Python Software Foundation|Zlib|CC0-1\.0|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\))( license)?",
+    r"Python Software Foundation|"
+    r"Zlib|CC0-1\.0|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\))( license)?",
     re.IGNORECASE,
 )
 # What their metadata do not say, by their sources.

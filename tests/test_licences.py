@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def listed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / "licences.py", *arguments]
+    command = [sys.executable, str(ROOT / "scripts" / "licences.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 

@@ -98,7 +98,8 @@ class Model(_Group):
     """Which CLIP, and how it is fed."""
 
     name: Place = Field(
-        default="small-clip", description="the shipped one, a folder, or a hub's owner/model"
+        default="small-clip",
+        description="the shipped one, a folder, or a hub's owner/model[@COMMIT]",
     )
     batch_size: int = Field(
         default=64, ge=1, le=4096, description="inputs of one run of a tower at most"

@@ -182,9 +182,11 @@ def hub() -> Iterator[Hub]:
         yield server
 
 
-def fetch(hub: Hub, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+def fetch(
+    hub: Hub, home: Path, name: str = "owner/model", **more: str
+) -> subprocess.CompletedProcess[str]:
     env = os.environ | hub_environment(hub, home) | more
-    command = [sys.executable, "-m", "matching_spark.main", "models", "info", "owner/model"]
+    command = [sys.executable, "-m", "matching_spark.main", "models", "info", name]
     return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
@@ -196,6 +198,24 @@ def test_a_name_is_fetched_once_and_kept(hub: Hub, tmp_path: Path) -> None:
     assert fetch(hub, tmp_path).stdout == first.stdout
     assert fetch(hub, tmp_path, HF_HUB_OFFLINE="1").stdout == first.stdout
     assert hub.asked == asked
+
+
+def test_a_commit_is_the_one_that_is_taken(hub: Hub, tmp_path: Path) -> None:
+    """The hub's main moves on between two hosts."""
+    first = fetch(hub, tmp_path / "a")
+    commit = json.loads(first.stdout)["commit"]
+    assert commit == hub.head
+    assert f"name it owner/model@{commit}" in " ".join(first.stderr.split())
+    hub.head = "d" * 40
+    pinned = fetch(hub, tmp_path / "b", name=f"owner/model@{commit}")
+    assert pinned.returncode == 0, pinned.stderr
+    assert json.loads(pinned.stdout)["commit"] == commit
+    assert "name it" not in pinned.stderr
+    assert json.loads(fetch(hub, tmp_path / "c").stdout)["commit"] == hub.head
+    checksum = json.loads(first.stdout)["model"]
+    other = fetch(hub, tmp_path / "a", name=checksum[:-1] + ("0" if checksum[-1] != "0" else "1"))
+    assert other.returncode == 5
+    assert f"holds {checksum}" in " ".join(other.stderr.split())
 
 
 def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:

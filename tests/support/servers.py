@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -82,12 +83,12 @@ class Hub(ThreadingHTTPServer):
         self.spoiled: set[str] = set()
         self.ranges: list[str] = []
         self.asked = 0
+        self.head = "c" * 40  # the commit that its main is at
 
 
 class _Answer(BaseHTTPRequestHandler):
     server: Hub
     protocol_version = "HTTP/1.1"
-    commit = "c" * 40
 
     def log_message(self, *_: object) -> None:
         pass
@@ -97,10 +98,13 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
+        # .../revision/COMMIT, .../tree/COMMIT, .../resolve/COMMIT/NAME
+        named = re.search("[0-9a-f]{40}", self.path)
+        commit = named[0] if named else self.server.head
         if self.path.startswith("/api/models/"):
             root = self.server.folder
             paths = {str(p.relative_to(root)): p for p in root.rglob("*") if p.is_file()}
-            said: object = {"id": "owner/model", "sha": self.commit}
+            said: object = {"id": "owner/model", "sha": commit}
             if "/tree/" in self.path:
                 said = [
                     {"type": "file", "path": n, "size": p.stat().st_size, "oid": "0" * 40}
@@ -113,7 +117,7 @@ class _Answer(BaseHTTPRequestHandler):
         if not path.is_file():
             return self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
         data = path.read_bytes()
-        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": self.commit}
+        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": commit}
         if name in self.server.spoiled:
             data = b"\xff" * len(data)
         asked, code = self.headers.get("Range"), 200

@@ -14,7 +14,9 @@ from matching_spark.cli.views import Entry, facts
 from matching_spark.embed.catalogue import KNOWN, SOURCE
 
 models = typer.Typer(help="CLIP models: list, info, check, export.", no_args_is_help=True)
-ModelArgument = Annotated[str, typer.Argument(help="Shipped, a folder, or a hub's owner/model.")]
+ModelArgument = Annotated[
+    str, typer.Argument(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
+]
 
 
 @models.command("list")

@@ -99,10 +99,16 @@ class ClipModel:
     ) -> "ClipModel":
         """The shipped model by its name, a folder by its path, a hub's model as owner/model.
 
-        Raises ModelError when there is none of them.
+        NAME@COMMIT is a hub's at that commit, NAME@CHECKSUM any as `name` gives it. Raises
+        ModelError when there is none of them, or it has another checksum.
         """
-        folder = hub.resolve(name.partition("@")[0])
-        return cls(folder, threads=threads, batch_size=batch_size, device=device)
+        found = hub.PINNED.fullmatch(name)
+        called, pin = found.groups() if found else (name, "")
+        folder = hub.resolve(called, pin if len(pin) == 40 else None)
+        model = cls(folder, threads=threads, batch_size=batch_size, device=device)
+        if len(pin) == 12 and not model.name.endswith(f"@{pin}"):
+            raise ModelError(f"{name} is not here: {folder} holds {model.name}")
+        return model
 
     @classmethod
     def of(cls, wanted: "Model") -> "ClipModel":

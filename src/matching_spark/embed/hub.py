@@ -4,12 +4,14 @@ HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to hugging
 """
 
 import hashlib
+import logging
 import os
 import re
 from pathlib import Path
 
 from matching_spark.errors import ModelError
 
+log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parents[1] / "models"
 # The ONNX layout, with weights beside it where they are too large for one file; not the
 # accelerators' own copies of the same model.
@@ -17,16 +19,21 @@ WANTED = ["config.json", "visual/*", "textual/*"]
 UNWANTED = ["*.armnn", "*.rknn", "*/rknpu/*", "*/fp16/*"]
 WHOLE = ".whole"  # marks a snapshot whose files were all fetched and checked
 CHUNK_BYTES = 1 << 20
+# owner/model@COMMIT of a hub; or the 12 digits of the checksum, as tables and results name a model.
+PINNED = re.compile(r"(.+)@([0-9a-f]{40}|[0-9a-f]{12})")
 
 
-def resolve(name: str) -> Path:
+def resolve(name: str, commit: str | None = None) -> Path:
     """The folder of a shipped model, a folder, or a hub's `owner/model`, fetched when first named.
 
+    commit: of the hub's repository; None: what is here already, else what its `main` is today.
     A fetch that was cut goes on where it stopped; what came is checked against the hub's checksums.
     Raises ModelError with the remedy.
     """
     for folder in (SHIPPED / name, Path(name)):
         if folder.is_dir():
+            if commit:
+                raise ModelError(f"{folder} is a folder here, which has no commit {commit}")
             return folder
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         shipped = ", ".join(sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()))
@@ -34,29 +41,39 @@ def resolve(name: str) -> Path:
             f"there is no model {name!r}; name a model folder, a hub's owner/model, or one that is "
             f"here: {shipped}"
         )
-    return _kept(name) or _fetch(name)
+    return _kept(name, commit) or _fetch(name, commit)
 
 
-def _kept(name: str) -> Path | None:
+def commit_of(folder: Path) -> str | None:
+    """The commit that a model was fetched at; None for a folder that no hub gave."""
+    whole = folder.resolve()
+    return whole.name if whole.parent.name == "snapshots" else None
+
+
+def _kept(name: str, commit: str | None) -> Path | None:
     # An extra, and a second: only for a model of the Hub.
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     repo = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
     head = repo / "refs" / "main"
-    if not head.is_file():
+    if commit is None and not head.is_file():
         return None
-    folder = repo / "snapshots" / head.read_text().strip()
+    folder = repo / "snapshots" / (commit or head.read_text().strip())
     return folder if (folder / WHOLE).is_file() else None
 
 
-def _fetch(name: str) -> Path:
+def _fetch(name: str, commit: str | None) -> Path:
     from huggingface_hub import constants, snapshot_download  # as in _kept
 
     if constants.HF_HUB_OFFLINE:
         raise ModelError(f"{name} is not on this machine, and HF_HUB_OFFLINE forbids fetching it")
     try:
-        folder = Path(snapshot_download(name, allow_patterns=WANTED, ignore_patterns=UNWANTED))
+        folder = Path(
+            snapshot_download(
+                name, revision=commit, allow_patterns=WANTED, ignore_patterns=UNWANTED
+            )
+        )
     except Exception as error:  # the hub's own, the file system's, and those of its HTTP client
         first = str(error).strip().splitlines()
         raise ModelError(
@@ -66,6 +83,13 @@ def _fetch(name: str) -> Path:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         _check(path)
     (folder / WHOLE).touch()
+    if commit is None:
+        log.warning(
+            "%s is what the hub has today; name it %s@%s to have the same on every host",
+            name,
+            name,
+            folder.name,
+        )
     return folder
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.config import Model
+from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo
 from matching_spark.errors import UsageError
@@ -22,11 +23,13 @@ WORDS = "검정 지갑"  # what a check embeds unless told otherwise
 class ModelInfo:
     """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
 
-    thresholds: the least cosine of a match by the model's card, None where it names none.
+    commit: at which a hub's was fetched, None of others. thresholds: the least cosine of a match by
+    the model's card, None where it names none.
     """
 
     model: str
     folder: str
+    commit: str | None
     dimension: int
     bytes: int
     photo_px: tuple[int, ...]
@@ -75,6 +78,7 @@ def info(settings: Model) -> ModelInfo:
     return ModelInfo(
         model=clip.name,
         folder=str(clip.folder.resolve()),
+        commit=hub.commit_of(clip.folder),
         dimension=clip.dimension,
         bytes=sum(p.stat().st_size for p in clip.folder.rglob("*") if p.is_file()),
         photo_px=tuple(wants.size),
