@@ -177,6 +177,7 @@ def _write_new(path: str, data: bytes, mode: int) -> None:
 
 def make_folder(path: str) -> None:
     """Make a folder of this machine, and those that it lies in, closed as `closed_umask` says."""
+    path = os.path.abspath(path)
     if not os.path.isdir(path):
         make_folder(os.path.dirname(path))
         with suppress(FileExistsError):  # made meanwhile, or it is a file: who writes there is told

@@ -15,6 +15,7 @@ from matching_spark.errors import UsageError
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
+from matching_spark.spark.cluster import Cluster
 from tests.support.another_user import needs_root
 from tests.support.commands import command
 
@@ -83,6 +84,12 @@ def test_all_of_a_table_is_closed_also_what_the_jvm_writes(stored: str) -> None:
     assert {"photos", "staging", "posts"} & {path.name for path in files}
     assert any(path.suffix == ".avro" for path in files)
     assert [path for path in files if mode(path) & ~allowed] == []
+
+
+def test_the_list_of_a_clusters_processes_is_its_owners_alone(tmp_path: Path) -> None:
+    with umask(0o000):
+        Cluster(str(tmp_path), "hdfs://h", "yarn", "", ()).save()
+    assert mode(tmp_path / "cluster.json") == 0o600
 
 
 # -- what is believed -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark.guard.redaction import RULE, masked, masked_setting
 from matching_spark.spark.jvm import jvm
+from tests.support.commands import command
 
 PW = "hunter2"
 SHAPES = {
@@ -72,6 +73,22 @@ def test_by_name() -> None:
     assert {masked_setting(name, "x y") for name in OPEN} == {"x y"}
     assert masked_setting("lost112.service_key", None) is None
     assert masked_setting("hosts", ("h", "https://u:p@h")) == ("h", "https://***@h")
+
+
+def test_what_is_said_on_stderr_names_no_secret() -> None:
+    done = command("status", "--table", "https://u:hunter2@h/x?sig=hunter2")
+    assert done.returncode != 0
+    assert "https://***@h/x?sig=***" in done.stderr
+    assert PW not in done.stdout + done.stderr
+    conf = (
+        "--conf",
+        "spark.hadoop.fs.azure.account.key.x=hunter2",
+        "--conf",
+        "a.url=ftp://u:hunter2@h",
+    )
+    done = command("config", *conf)
+    assert "ftp://***@h" in done.stdout
+    assert PW not in done.stdout
 
 
 def test_java_reads_the_rule_as_python_does(spark: SparkSession) -> None:

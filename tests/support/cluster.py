@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from platformdirs import user_cache_dir
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine
@@ -22,7 +23,7 @@ from matching_spark.spark.cluster import Cluster
 from tests.support import brute
 from tests.support.found import hits_of
 
-CACHE = Path(Cache().folder)
+CACHE = Path(user_cache_dir("matching-spark"))  # jars of 100 MB, which are held to checksums
 COMMAND = (sys.executable, "-m", "matching_spark.main")
 DIMENSION = 32
 Posts = dict[str, np.ndarray]

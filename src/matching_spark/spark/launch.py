@@ -40,12 +40,13 @@ def start(conf: Mapping[str, str], maven: str) -> None:
 def _by_file(conf: Mapping[str, str]) -> None:
     """Pyspark's own way is --conf KEY=VALUE, which everybody on this machine may read in `ps`."""
     before = os.environ.get("PYSPARK_SUBMIT_ARGS")
-    *options, resource = shlex.split(before or "pyspark-shell")
+    words = shlex.split(before or "pyspark-shell")
+    at = words.index("pyspark-shell") if "pyspark-shell" in words else len(words)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".conf") as file:  # 0600
         file.writelines(f"{_escaped(key)}={_escaped(value)}\n" for key, value in conf.items())
         file.flush()
-        ours = ("--properties-file", file.name, "--load-spark-defaults")
-        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*options, *ours, resource])
+        words[at:at] = ["--properties-file", file.name, "--load-spark-defaults"]  # the last counts
+        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(words)
         try:
             jvm.ensure_started()
         finally:
