@@ -23,13 +23,12 @@ WORDS = "검정 지갑"  # what a check embeds unless told otherwise
 class ModelInfo:
     """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
 
-    commit: at which a hub's was fetched, None of others. thresholds: the least cosine of a match by
-    the model's card, None where it names none.
+    thresholds: the least cosine of a match by the model's card, None where it names none. commit:
+    at which a hub's was fetched, None of others.
     """
 
     model: str
     folder: str
-    commit: str | None
     dimension: int
     bytes: int
     photo_px: tuple[int, ...]
@@ -37,6 +36,7 @@ class ModelInfo:
     interpolation: str
     context_length: int
     thresholds: dict[str, float | None]
+    commit: str | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
