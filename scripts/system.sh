@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the system must have: Java 17 or later, and a Python that can make environments.
+# What the system must have: Java 17 to 22 (spark/environment.py says why), and a Python that can make environments.
 # Installs it by apt where this user may, else says what to install.
 set -euo pipefail
 python=${1:-python3}
@@ -9,10 +9,19 @@ python=${1:-python3}
   exit 1
 }
 missing=()
-version=$( (java -version 2>&1 || true) | sed -nE 's/.* version "([0-9]+).*/\1/p' | head -1)
-[ "${version:-0}" -ge 17 ] || missing+=(openjdk-17-jre-headless)
+java_version() {
+  ("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 || true) | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -1
+}
+java_fits() { [ "${1:-0}" -ge 17 ] && [ "$1" -le 22 ]; }
+another_java() { find /usr/lib/jvm -maxdepth 1 -name 'java-17-openjdk*' 2>/dev/null | sort | head -1; }
+say_which() {
+  local version; version=$(java_version)
+  java_fits "$version" || echo "the Java in force is ${version:-none}; for matching-spark: export JAVA_HOME=$(another_java)" >&2
+}
+
+java_fits "$(java_version)" || [ -n "$(another_java)" ] || missing+=(openjdk-17-jre-headless)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ ${#missing[@]} -gt 0 ] || { say_which; exit 0; }
 
 if command -v apt-get >/dev/null; then
   as_root=()
@@ -21,6 +30,7 @@ if command -v apt-get >/dev/null; then
     echo "installing ${missing[*]} ..." >&2
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    say_which
     exit 0
   fi
 fi

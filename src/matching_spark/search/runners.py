@@ -58,9 +58,9 @@ class SparkRunner:
     context: "SparkContext"
 
     def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
-        tasks = pack(files, self.context.defaultParallelism)
         run = partial(scan_files, request=request, cache=self.cache, space=space)
         try:
+            tasks = pack(files, self.context.defaultParallelism)
             answers = self.context.parallelize(tasks, len(tasks)).flatMap(run).collect()
         except Exception as error:
             raise StorageError(f"the search failed: {cause(error)}") from error

@@ -34,9 +34,9 @@ from matching_spark.spark.daemons import (
     Daemons,
     Process,
     fetch_all,
-    find_java,
     tail,
 )
+from matching_spark.spark.environment import find_java
 from matching_spark.spark.loopback import HOST
 
 Manager = Literal["standalone", "yarn"]

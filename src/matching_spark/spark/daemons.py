@@ -264,16 +264,6 @@ def fetch(path: str, sha256: str, cache: Path, maven: str, progress: Progress) -
     return target
 
 
-def find_java() -> str:
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not java or not Path(java).exists():
-        raise StorageError(
-            "there is no Java: install one (apt install openjdk-17-jre-headless), or set JAVA_HOME"
-        )
-    return java
-
-
 def write_xml(path: Path, values: dict[str, str]) -> None:
     rows = "".join(
         f"  <property><name>{escape(k)}</name><value>{escape(v)}</value></property>\n"

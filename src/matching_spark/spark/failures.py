@@ -1,6 +1,7 @@
 """What Spark and its JVM raise, as the project's own errors."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,20 +10,66 @@ from matching_spark.errors import StorageError
 log = logging.getLogger(__name__)
 
 
-def cause(error: BaseException) -> str:
+# What a Spark that does not start says, and what to do about it.
+REMEDIES = {
+    "cpus per task": "ask for fewer (spark.task.cpus), or give a task more of them (spark.master: "
+    "local[2], or spark.executor.cores)",
+    "unresolved dependency": "the first start fetches spark.jars.packages: it wants the network, "
+    "its proxy in JAVA_TOOL_OPTIONS (-Dhttps.proxyHost=... -Dhttps.proxyPort=...), or a mirror in "
+    "spark.jars.ivySettings",
+    "took no application|masters are unresponsive": "what its master and its page say tells why; "
+    "spark.authenticate.secret must be the cluster's",
+    "Master must|Could not parse Master": "spark.master is local[*], spark://HOST:PORT or yarn",
+    "HADOOP_CONF_DIR": "the setting hadoop.conf_dir is the same",
+    "basedir must be absolute": "the home of this user, as Java sees it, is no folder: give "
+    "spark.jars.ivy one",
+    "heap|memory": "see spark.driver.memory",
+    "Unrecognized .*option": "see JAVA_TOOL_OPTIONS and spark.driver.extraJavaOptions",
+    "Module .* not found": "this Java is cut down; a whole Java 17 or 21 is needed",
+    "Subject is not supported|UnsupportedClassVersion|bin/java: No such|JAVA_HOME": "Java 17 or 21 "
+    "is needed; conf/spark-env.sh and JAVA_HOME say which it is",
+}
+OTHER_PYTHON = "Error from python worker:"
+TELLING = re.compile(r"(?i)exception|error|invalid|unrecogni|no such|cannot|insufficient")
+
+
+def cause(error: object) -> str:
     """The line that says what happened, out of a Java stack trace with a Python one in it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith("matching_spark.errors.")]
+    ours = [
+        line for line in lines if line.startswith(("matching_spark.errors.", "pyspark.errors."))
+    ]
     if ours:
         return ours[-1].partition(": ")[2]
     caused = [i for i, line in enumerate(lines) if line.startswith("Caused by: ")]
-    if caused:
-        at = caused[-1]
-        # A message that begins on a line of its own.
-        told = lines[at : at + 2] if lines[at].endswith(":") else lines[at : at + 1]
-        return " ".join(told).removeprefix("Caused by: ")
-    told = [line for line in lines if not line.startswith("An error occurred while calling")]
-    return told[0].lstrip(": ") if told else repr(error)
+    first = [i for i, line in enumerate(lines) if not line.startswith("An error occurred while")]
+    if not first:
+        return repr(error)
+    at = caused[-1] if caused else first[0]
+    told = [lines[at]]
+    for line in lines[at + 1 :]:
+        if not told[-1].endswith(":"):  # a message that begins on a line of its own
+            break
+        told.append(line)
+    if OTHER_PYTHON in told:
+        told.append(
+            "(PYSPARK_PYTHON and spark.pyspark.python must name one that has matching-spark)"
+        )
+    return " ".join(told).removeprefix("Caused by: ").lstrip(": ")
+
+
+def of_start(error: Exception, said: str) -> str:
+    """Why Spark did not start, and what to do about it.
+
+    said: what its JVM wrote, where the error knows no more than that it has gone.
+    """
+    why = cause(error)
+    if "JAVA_GATEWAY_EXITED" in why:
+        lines = [line.strip() for line in said.splitlines() if TELLING.search(line)]
+        thrown = [line for line in lines if "Exception" in line]
+        why = next(iter(thrown + lines), why).removeprefix('Exception in thread "main" ')
+    remedies = (do for words, do in REMEDIES.items() if re.search(words, why))
+    return f"{why.rstrip('.')}; {next(remedies, '-vv shows all that its JVM said')}"
 
 
 @contextmanager

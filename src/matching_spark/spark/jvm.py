@@ -1,5 +1,6 @@
 """Spark's JVM through py4j. Its names in pyspark are private: they stand here and nowhere else."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,11 +26,22 @@ def executors(spark: "SparkContext") -> int:
     return int(spark._jsc.sc().getExecutorMemoryStatus().size()) - 1  # the driver is one of them
 
 
+def is_stopped(spark: "SparkContext") -> bool:
+    """Whether it has ended, by whomever. Raises Py4JError where its JVM has too."""
+    return bool(spark._jsc.sc().isStopped())
+
+
 def has_started() -> bool:
-    """Whether this process has a JVM already."""
+    """Whether this process has a JVM already, or spark-submit has started it one."""
     from pyspark import SparkContext  # half a second for those who use no Spark
 
-    return SparkContext._gateway is not None
+    return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def end(spark: "SparkContext") -> None:
+    """End the JVM: whoever waits for an answer of it is told. Raises Py4JError, as they do."""
+    java: Java = spark._jvm
+    java.java.lang.System.exit(1)
 
 
 def ensure_started() -> None:

@@ -6,9 +6,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
@@ -17,14 +17,17 @@ from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import MatchingError, StorageError
 from matching_spark.guard.redaction import RULE
 from matching_spark.namenodes import heed_conf_dir
-from matching_spark.spark import jvm, launch, loopback
+from matching_spark.spark import environment, jvm, launch, loopback
 from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.spark.failures import of_start
 from matching_spark.spark.interrupts import cancelling, held_back
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
 REDACTION = "spark.redaction.regex"  # what the UI and the event log do not show
+ENDED = (Py4JNetworkError, ConnectionRefusedError)  # what calls of a JVM raise that has ended
+SAID_BYTES = 20_000  # of what a JVM has said, to look for why it did not start
 
 
 def start_session(settings: Settings | None = None) -> SparkSession:
@@ -36,7 +39,7 @@ def start_session(settings: Settings | None = None) -> SparkSession:
     """
     with _starting(settings or Settings()) as conf:
         spark = SparkSession.builder.config(map={**conf}).getOrCreate()
-        spark.sparkContext.setLogLevel("ERROR")
+        _begun(spark.sparkContext)
         return spark
 
 
@@ -44,27 +47,35 @@ def start_context(settings: Settings | None = None) -> SparkContext:
     """As start_session, without Spark SQL, which a search has no use for: a second or two less."""
     with _starting(settings or Settings()) as conf:
         context = SparkContext.getOrCreate(SparkConf().setAll(list(conf.items())))
-        context.setLogLevel("ERROR")
+        _begun(context)
         return context
+
+
+def _begun(context: SparkContext) -> None:
+    if jvm.is_stopped(context):  # its master has sent it away, which its start does not say
+        raise StorageError(f"{context.master} took no application")
+    context.setLogLevel("ERROR")
 
 
 @contextmanager
 def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
-    # The JVM reads the environment when it starts. Workers need the driver's interpreter.
+    # The JVM reads the environment when it starts.
     os.environ["SPARK_CONF_DIR"] = str(conf_dir())
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    if shipped := settings.spark.conf.get("spark.pyspark.python"):
-        os.environ["PYSPARK_PYTHON"] = shipped  # Spark itself heeds the key in spark-submit alone
+    environment.check_spark()
+    if not jvm.has_started():
+        environment.prepare()
     conf = {"spark.app.name": settings.spark.app_name}
     if settings.spark.master:
         conf["spark.master"] = settings.spark.master
     profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
-    with _jvm_stderr() as said:
+    with _jvm_output() as said:
         try:
             conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
             whole = _defaults() | conf
+            master = whole.get("spark.master", "")
+            environment.check_master(master)
+            environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
             conf |= telemetry.of_executors() | loopback.private(whole)
             if storage.is_local(settings.table):  # the JVM heeds no umask of a process
                 conf.setdefault(UMASK, whole.get(UMASK, f"{storage.closed_umask():03o}"))
@@ -75,16 +86,13 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
         except MatchingError:  # it names its cause
             raise
         except Exception as error:
-            raise StorageError(
-                f"Spark could not be started: {error}\n{said()}\nIt needs Java 17 or later "
-                "(`apt install openjdk-17-jre-headless`) and, the first time, the network for its "
-                "packages"
-            ) from error
+            log.debug("Spark could not be started: %s", said(), exc_info=True)
+            raise StorageError(f"Spark could not be started: {of_start(error, said())}") from error
 
 
 def _defaults() -> dict[str, str]:
     """What every key is before a session's own are set: as Spark has read it, or is going to."""
-    if jvm.has_started() or "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started it
+    if jvm.has_started():
         jvm.ensure_started()
         return dict(SparkConf().getAll())
     file = conf_dir() / "spark-defaults.conf"
@@ -106,29 +114,31 @@ def _hadoop(hadoop: Hadoop) -> dict[str, str]:
 
 
 @contextmanager
-def _jvm_stderr() -> Iterator[Callable[[], str]]:
-    """Send what a JVM that starts says on stderr, a page of resolved packages, to a file.
+def _jvm_output() -> Iterator[Callable[[], str]]:
+    """Send what a JVM that starts says, a page of resolved packages, to a file; none of it to
+    stdout, which is the result's.
 
-    A process keeps the stderr that it was started with, so the JVM writes there from then on.
-    Yields a function that gives the end of what it has said.
+    A process keeps the stdout and stderr that it was started with, so the JVM writes there from
+    then on. Yields a function that gives the end of what it has said.
     """
-    if log.isEnabledFor(logging.INFO):
-        yield lambda: ""
-        return
-    sys.stderr.flush()
-    ours = os.dup(2)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    ours = {1: os.dup(1), 2: os.dup(2)}
     with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
 
         def said() -> str:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            file.seek(max(0, os.fstat(file.fileno()).st_size - SAID_BYTES))
             return file.read().decode(errors="replace").strip()
 
+        verbose = log.isEnabledFor(logging.INFO)
+        for number in ours:
+            os.dup2(ours[2] if verbose else file.fileno(), number)
         try:
             yield said
         finally:
-            os.dup2(ours, 2)
-            os.close(ours)
+            for number, was in ours.items():
+                os.dup2(was, number)
+                os.close(was)
 
 
 @contextmanager
@@ -156,33 +166,51 @@ def context(settings: Settings) -> Iterator[SparkContext]:
 
 @contextmanager
 def _stopped() -> Iterator[None]:
-    """At the end stop what was started of Spark, also where its start failed half-way."""
+    """At the end stop what was started of Spark, also where its start failed half-way.
+
+    Raises StorageError where the JVM ended before what is done within.
+    """
     try:
         yield
+    except ENDED as error:
+        raise StorageError(
+            "Spark's JVM has ended in the middle of the work (it may have been killed for its "
+            "memory: spark.driver.memory); run it again"
+        ) from error
     finally:
         log.debug("stopping Spark")
-        if session := SparkSession.getActiveSession():
-            session.stop()
-        if context := jvm.active_context():
-            context.stop()
+        with suppress(*ENDED):  # there is nothing left to stop
+            if session := SparkSession.getActiveSession():
+                session.stop()
+            if context := jvm.active_context():
+                context.stop()
 
 
 @contextmanager
 def _watched(spark: SparkContext) -> Iterator[None]:
-    """Say every STARVED_S seconds that a job waits and no executor has come, until one has."""
+    """Say every STARVED_S seconds that a job waits and no executor has come, until one has.
+
+    And end the JVM where Spark itself has ended and somebody goes on waiting: a job that is handed
+    to a scheduler which stops just then is lost, and nobody is told.
+    """
     over = threading.Event()
+    local = loopback.is_local(str(spark.master))
 
     def watch() -> None:
+        come = local
         waited = False
         while not over.wait(STARVED_S):
             try:
-                jobs = spark.statusTracker().getActiveJobsIds()
-                executors = jvm.executors(spark)
-            except Py4JError:  # Spark has ended; whoever waits for the job is told
+                if jvm.is_stopped(spark):
+                    if over.wait(STARVED_S):
+                        return
+                    log.error("Spark has ended; what still waits for it is told so")
+                    jvm.end(spark)
+                jobs = [] if come else spark.statusTracker().getActiveJobsIds()
+                come = come or jvm.executors(spark) > 0
+            except (Py4JError, *ENDED):  # its JVM has too; whoever waits for the job is told
                 return
-            if executors:
-                return
-            if jobs and waited:
+            if jobs and waited and not come:
                 log.warning(
                     "no executor has come yet from %s; each asks for %s of memory "
                     "(spark.executor.memory; on YARN spark.executor.memoryOverhead more) and %s "
@@ -194,9 +222,6 @@ def _watched(spark: SparkContext) -> Iterator[None]:
                 )
             waited = bool(jobs)
 
-    if str(spark.master).startswith("local"):
-        yield
-        return
     watcher = threading.Thread(target=watch, name="executors", daemon=True)
     watcher.start()
     try:

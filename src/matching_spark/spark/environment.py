@@ -1,0 +1,140 @@
+"""What Spark needs of the environment that it is started in: put right, or refused by its name.
+
+Of most of it Spark itself says, after seconds, that a gateway process has exited.
+"""
+
+import logging
+import os
+import pwd
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+
+from matching_spark.errors import StorageError
+from matching_spark.spark.conf import conf_dir
+
+log = logging.getLogger(__name__)
+# 17 is what Spark 4 is compiled for; from 23 on Java refuses Subject.getSubject, which Hadoop 3.4
+# calls (JDK-8296244).
+JAVA = range(17, 23)
+GET_JAVA = "Java 17 or 21 is needed: apt install openjdk-17-jre-headless, or set JAVA_HOME to one"
+SPARK = "4.1."  # what the Iceberg runtime of conf/spark-defaults.conf is built for
+SHELL = "pyspark-shell"
+CONNECT_S = 5  # for a master to take a connection
+
+
+def check_spark() -> None:
+    """Raise StorageError for a Spark that another has put before the project's own."""
+    if not pyspark.__version__.startswith(SPARK):
+        raise StorageError(
+            f"Spark {SPARK}x is needed, and {Path(pyspark.__file__).parent} is "
+            f"{pyspark.__version__}: unset PYTHONPATH and SPARK_HOME, and take the spark-submit "
+            f"beside {sys.executable}"
+        )
+
+
+def prepare() -> None:
+    """Make the environment one that a JVM of the Spark that is imported can be started in.
+
+    Raises StorageError naming the variable, or what else is at fault.
+    """
+    if not (conf_dir() / "spark-env.sh").is_file():  # it may name another Java
+        find_java()
+    _check_user()
+    home = os.environ.get("SPARK_HOME")
+    if home is None or not _is_this_spark(Path(home)):
+        if home is not None:
+            log.info("SPARK_HOME=%s is not Spark %s: its own is used", home, pyspark.__version__)
+        os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
+    said = os.environ.get("PYSPARK_SUBMIT_ARGS", SHELL)
+    try:
+        words = shlex.split(said)
+    except ValueError as error:
+        raise StorageError(f"PYSPARK_SUBMIT_ARGS={said} cannot be read: {error}") from None
+    if SHELL not in words:  # what is said to be run, which Spark cannot do without
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"{said} {SHELL}"
+
+
+def use_python(local: bool, shipped: str | None) -> None:
+    """Which Python runs Spark's workers: `shipped`, by spark.pyspark.python, has the last word.
+
+    On this machine else this one, which has what they import; a cluster's may lie elsewhere.
+    """
+    if shipped:  # Spark itself heeds the key in spark-submit alone
+        os.environ["PYSPARK_PYTHON"] = shipped
+    elif local:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    else:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+
+
+def find_java() -> str:
+    """The java that Spark and a cluster's daemons are run by: JAVA_HOME's, else PATH's.
+
+    Raises StorageError where there is none, or one that they cannot run on.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None:
+        raise StorageError(f"there is no java on PATH, and JAVA_HOME is not set. {GET_JAVA}")
+    whose = f"JAVA_HOME={home}" if home else f"{java}, the first java on PATH,"
+    try:
+        asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise StorageError(f"{whose} is no Java: {java}: {error.strerror}. {GET_JAVA}") from None
+    if fault := java_fault(asked.stderr + asked.stdout):
+        raise StorageError(f"{whose} {fault}. {GET_JAVA}")
+    return java
+
+
+def java_fault(said: str) -> str | None:
+    """What is wrong with a Java by what its -version says; None: Spark runs on it."""
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if found is None:
+        own = [line for line in said.splitlines() if not line.startswith("Picked up")]
+        variables = "JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS"
+        return f"does not start: {own[0] if own else 'it says nothing'} (see {variables})"
+    version = int(found[1])
+    if version in JAVA:
+        return None
+    return f"is Java {version}, too {'old' if version < JAVA[0] else 'new'} for this Spark"
+
+
+def check_master(master: str) -> None:
+    """Raise StorageError where nobody listens at spark://...: Spark itself tries for a minute."""
+    if not master.startswith("spark://"):
+        return
+    said = ""
+    for each in master.removeprefix("spark://").split(","):
+        host, _, port = each.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        except (OSError, ValueError, OverflowError) as error:
+            said = str(error)
+        else:
+            return
+    raise StorageError(
+        f"no Spark master answers at {master} ({said}): start it, or name another (spark.master)"
+    )
+
+
+def _is_this_spark(home: Path) -> bool:
+    return any((home / "jars").glob(f"spark-core_*-{pyspark.__version__}*.jar"))
+
+
+def _check_user() -> None:
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        raise StorageError(
+            f"the user id {os.getuid()} has no name here, and Hadoop's log-in wants one: run this "
+            "as a user that /etc/passwd has, or add a line to it: "
+            f"me:x:{os.getuid()}:{os.getgid()}::/tmp:/bin/sh"
+        ) from None

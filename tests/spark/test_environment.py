@@ -1,0 +1,226 @@
+"""What a start of Spark fails by is named: before its JVM starts, or by what the JVM said."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from matching_spark.errors import StorageError
+from matching_spark.spark import environment
+from matching_spark.spark.failures import cause, of_start
+from tests.support.commands import call
+from tests.support.processes import LONG_S
+
+SHELL = environment.SHELL
+GONE = "[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number."
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment', None),
+        ('Picked up JAVA_TOOL_OPTIONS: -Da=b\nopenjdk version "21.0.8" 2025-07-15 LTS', None),
+        ('openjdk version "25.0.3" 2026-04-21 LTS\n', "is Java 25, too new"),
+        ('openjdk version "23" 2024-09-17\n', "is Java 23, too new"),
+        ('openjdk version "11.0.13" 2021-10-19\n', "is Java 11, too old"),
+        ('java version "1.8.0_402"\nJava(TM) SE Runtime Environment', "is Java 8, too old"),
+        ("Picked up JAVA_TOOL_OPTIONS: -Xnope\nUnrecognized option: -Xnope", "option: -Xnope"),
+        ("", "it says nothing"),
+    ],
+)
+def test_a_java_by_what_it_says_of_itself(said: str, fault: str | None) -> None:
+    got = environment.java_fault(said)
+    assert got is None if fault is None else fault in (got or "")
+
+
+def test_a_java_home_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(StorageError, match=rf"JAVA_HOME={tmp_path} is no Java.*Java 17 or 21"):
+        environment.find_java()
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StorageError, match="no java on PATH, and JAVA_HOME is not set"):
+        environment.find_java()
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "remedy"),
+    [
+        (
+            'WARNING: Using incubator modules\nException in thread "main" java.lang.'
+            "UnsupportedOperationException: getSubject is not supported\n\tat java.base/javax",
+            "getSubject is not supported",
+            "Java 17 or 21",
+        ),
+        (
+            "Error: LinkageError occurred while loading main class org.apache.spark.launcher.Main\n"
+            "\tjava.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main has been "
+            "compiled by a more recent version\nbin/spark-class: line 97: CMD: bad array subscript",
+            "LinkageError",
+            "-vv",
+        ),
+        (
+            "Error occurred during initialization of boot layer\njava.lang.module.FindException: "
+            "Module jdk.incubator.vector not found",
+            "Module jdk.incubator.vector not found",
+            "cut down",
+        ),
+        (
+            "Invalid maximum heap size: -Xmxlots\nError: Could not create the Java Virtual Machine."
+            "\nError: A fatal exception has occurred. Program will exit.",
+            "-Xmxlots",
+            "spark.driver.memory",
+        ),
+        (
+            "::::\n\t::          UNRESOLVED DEPENDENCIES\n Server access error at url https://repo1\n"
+            'Exception in thread "main" java.lang.RuntimeException: [unresolved dependency: org.'
+            "apache.iceberg#iceberg-spark-runtime-4.1_2.13;1.12.0: not found]\n\tat org",
+            "iceberg-spark-runtime",
+            "proxy",
+        ),
+        (
+            'Exception in thread "main" org.apache.spark.SparkException: Master must either be '
+            "yarn or start with spark, k8s, or local\n\tat org.apache.spark.deploy",
+            "Master must either be",
+            "spark.master is local[*]",
+        ),
+        (
+            'Exception in thread "main" org.apache.spark.SparkException: When running with master '
+            "'yarn' either HADOOP_CONF_DIR or YARN_CONF_DIR must be set in the environment.",
+            "HADOOP_CONF_DIR or YARN_CONF_DIR",
+            "hadoop.conf_dir",
+        ),
+        ("", "gateway process exited", "-vv"),
+    ],
+)
+def test_why_a_jvm_did_not_start(said: str, why: str, remedy: str) -> None:
+    told = of_start(RuntimeError(GONE), said)
+    assert why in told
+    assert remedy in told
+    assert "\n" not in told
+
+
+def test_why_a_context_did_not_start() -> None:
+    error = (
+        "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n"
+        ": org.apache.spark.SparkException: The number of cores per executor (=1) has to be >= the "
+        "number of cpus per task = 2.\n\tat org.apache.spark.resource"
+    )
+    told = of_start(RuntimeError(error), "")
+    assert "cpus per task = 2; ask for fewer (spark.task.cpus)" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "An error occurred while calling z:org.apache.spark.api.python.PythonRDD.collect.\n"
+            ": org.apache.spark.SparkException: Job aborted due to stage failure\n\tat org.apache\n"
+            "Caused by: org.apache.spark.SparkException: \nError from python worker:\n"
+            "  /usr/bin/python3: Error while finding module specification for "
+            "'matching_spark.worker' (ModuleNotFoundError: No module named 'matching_spark')\n"
+            "PYTHONPATH was:\n  /x.zip",
+            r"/usr/bin/python3: .*No module named 'matching_spark'\) \(PYSPARK_PYTHON .* must name",
+        ),
+        (
+            "Job aborted\npyspark.errors.exceptions.base.PySparkRuntimeError: "
+            "[PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.9 than that in "
+            "driver: 3.11\n\tat org",
+            "^.PYTHON_VERSION_MISMATCH. .*3.9",
+        ),
+    ],
+)
+def test_a_python_that_workers_cannot_run(text: str, says: str) -> None:
+    assert re.search(says, cause(text))
+
+
+def test_what_is_put_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Spark of another version, arguments that lack their end, another Python."""
+    own = str(Path(pyspark.__file__).parent)
+    for home, wanted in ((str(tmp_path), own), (own, own), (None, own)):
+        monkeypatch.delenv("SPARK_HOME", raising=False)
+        if home is not None:
+            monkeypatch.setenv("SPARK_HOME", home)
+        for said, args in (("--master local[1]", "--master local[1] pyspark-shell"), ("", SHELL)):
+            monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", said)
+            environment.prepare()
+            assert os.environ["SPARK_HOME"] == wanted
+            assert os.environ["PYSPARK_SUBMIT_ARGS"].strip() == args
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--conf 'a=b")
+    with pytest.raises(StorageError, match=r"PYSPARK_SUBMIT_ARGS=--conf 'a=b .*No closing"):
+        environment.prepare()
+    monkeypatch.setenv("PYSPARK_DRIVER_PYTHON", "jupyter")
+    for local, shipped, wanted in (
+        (True, None, sys.executable),
+        (True, "/its/python", "/its/python"),
+        (False, None, "python3"),
+    ):
+        monkeypatch.setenv("PYSPARK_PYTHON", "python3")
+        environment.use_python(local, shipped)
+        assert os.environ["PYSPARK_PYTHON"] == wanted
+
+
+def test_a_master_that_is_not_there_is_told_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        for master in (
+            f"spark://127.0.0.1:{port}",
+            "spark://no-such-host.invalid:7077",
+            "spark://",
+        ):
+            with pytest.raises(StorageError, match=rf"no Spark master answers at {master} "):
+                environment.check_master(master)
+        taken.listen()
+        environment.check_master(f"spark://no-such-host.invalid:7077,127.0.0.1:{port}")
+    environment.check_master("yarn")
+
+
+@pytest.mark.processes
+def test_what_people_have_in_their_environment(stored: str, tmp_path: Path) -> None:
+    """Each of these alone kept Spark from its start, or every task of it from its."""
+    common = {
+        "PYSPARK_PYTHON": "/usr/bin/python3",
+        "PYSPARK_DRIVER_PYTHON": "jupyter",
+        "PYSPARK_DRIVER_PYTHON_OPTS": "notebook",
+        "SPARK_HOME": "/opt/no-such-spark",
+        "PYSPARK_SUBMIT_ARGS": "--master local[1]",
+    }
+    words = ("search", "--text", "지갑", "--threshold", "-1", "--table", stored)
+    done = call(*words, "--runner", "spark", cwd=tmp_path, **common)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["runner"] == "spark"
+
+
+# A job that waits for an answer of a Spark that ends meanwhile.
+WAITS = """
+import os, signal, sys, threading, time
+from matching_spark.config import Settings
+from matching_spark.spark import session
+session.STARVED_S = 1
+with session.context(Settings(spark={"master": "local[1]"})) as spark:
+    def end():
+        time.sleep(1)
+        spark._jsc.stop() if sys.argv[1] == "lost" else spark._gateway.proc.kill()
+    if sys.argv[1] == "lost":  # to a scheduler that has just stopped
+        spark._jsc.sc().dagScheduler().eventProcessLoop().stop()
+    threading.Thread(target=end).start()
+    spark.parallelize([0], 1).map(lambda _: time.sleep(1000)).collect()
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("how", ["lost", "killed"])
+def test_nobody_waits_for_a_spark_that_has_ended(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WAITS, how], capture_output=True, text=True, timeout=LONG_S
+    )
+    assert done.stderr.splitlines()[-1].startswith(
+        "matching_spark.errors.StorageError: Spark's JVM has ended in the middle of the work"
+    )
