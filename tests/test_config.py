@@ -35,7 +35,7 @@ def test_flags_over_environment_over_file_over_default(
     [
         ("[similarity]\ntop_k = 0\n", r"similarity.top_k \(file .*greater than or equal to 1"),
         ('[similarity]\nmetric = "dot"\n', "similarity.metric .*'cosine' or 'euclidean'"),
-        ("[similarity]\ntopk = 1\n", "similarity.topk .*is no setting; there are: table"),
+        ("[similarity]\ntopk = 1\n", r"similarity.topk .*is no setting; is it similarity.top_k\?"),
         ("top_k = ", "is not valid TOML"),
     ],
 )
@@ -50,7 +50,7 @@ def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match="there is no settings file"):
         load_settings(tmp_path / "none.toml")
     monkeypatch.setenv("MATCHING_TABEL", "x")
-    with pytest.raises(UsageError, match="MATCHING_TABEL"):
+    with pytest.raises(UsageError, match=r"MATCHING_TABEL .*is it table\?"):
         load_settings()
 
 

@@ -29,7 +29,27 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         (["search", "--text", "a", "--post", "b"], 2, "given: --text, --post"),
         (["search", "--text", "a", "--category", "우주선"], 2, "choose one of: 가방"),
         (["search", "--text", "a", "--since", "어제"], 2, "write it as 2026-11-01"),
-        (["search", "--text", "a", "--top-k", "0"], 2, "similarity.top_k (flag)"),
+        (
+            ["search", "--text", "a", "--top-k", "0"],
+            2,
+            "0: should be greater than or equal to 1 (--top-k)",
+        ),
+        (
+            ["search", "--text", "a", "--runner", "mem"],
+            2,
+            "mem: should be 'spark' or 'memory' (--runner)",
+        ),
+        (
+            ["search", "--text", "a", "--threshold", "50"],
+            2,
+            "less than or equal to 1 (--threshold)",
+        ),
+        (["search", "--text", "a", "--nprobe", "few"], 2, "few: should be a valid integer"),
+        (["duplicates", "--threshold", "2"], 2, "less than or equal to 1 (--threshold)"),
+        (["duplicates", "--since", "11/01"], 2, "--since 11/01: write it as 2026-11-01"),
+        (["models", "check", "--image", "none.jpg"], 3, "there is no photo none.jpg (--image)"),
+        (["models", "check", "--image", __file__], 3, "test_main.py: these bytes are no picture"),
+        (["ingest", "none.parquet", "--format", "parquet"], 3, "there is no none.parquet"),
         (["search", "--text", "a", "--metric", "dot"], 2, "'cosine' or 'euclidean'"),
         (["search", "--text", "a", "--output", "r.pdf"], 2, ".json, .csv, .html"),
         (["search", "--nothing"], 2, "--nothing"),
@@ -48,6 +68,31 @@ def test_one_sentence_and_the_exit_code(arguments: list[str], code: int, says: s
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["search", "--post", "none"], 3, "there is no post 'none'"),
+        (["search", "--image", "none.jpg"], 3, "there is no photo none.jpg"),
+        (["search", "--image", __file__], 3, "test_main.py: these bytes are no picture"),
+        (["search", "--text", "a", "--snapshot", "5"], 3, "has no snapshot 5"),
+        (["search", "--text", "a", "--score", "fused", "--metric", "euclidean"], 2, "fused score"),
+        (["match", "--threshold", "2"], 2, "(--threshold)"),
+        (["ingest", __file__, "--format", "csv", "--model", "none"], 5, "there is no model 'none'"),
+        (["warm", "지값"], 3, "지갑"),
+        (["edit", "none", "--colour", "검정"], 3, "there is no post 'none'"),
+        (["edit", "none", "--category", "우주선"], 2, "--category '우주선' is not known"),
+        (["erase", "none"], 3, "none"),
+        (["undo", "5"], 3, "no snapshot 5"),
+    ],
+)
+def test_what_is_wrong_is_told_before_spark_starts(
+    stored: str, arguments: list[str], code: int, says: str
+) -> None:
+    """A command of this kind that starts Spark fails: it is handed no session."""
+    done = command(*arguments, "--table", stored)
+    assert (done.returncode, says in " ".join(done.stderr.split())) == (code, True), done.stderr
 
 
 def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from matching_spark.errors import UsageError
+from matching_spark.errors import UsageError, meant
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
 from matching_spark.guard.toml_file import TomlFile, read
@@ -128,6 +128,8 @@ class Similarity(_Group):
     top_k: int = Field(default=10, ge=1, le=10_000, description="matches of a query at most")
     threshold: float | None = Field(
         default=None,
+        le=1,
+        allow_inf_nan=False,
         description="on the scale of the score; none: the calibration's or the model card's, where "
         "there is one",
     )
@@ -303,9 +305,9 @@ def load_settings(
 ) -> tuple[Settings, list[Origin]]:
     """The settings and the origin of each; first of all, which file was read.
 
-    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}; pydantic
-    checks their values.
-    Raises UsageError in one sentence naming the setting, where it was set, and what is valid.
+    file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}.
+    Raises UsageError in one sentence naming the setting, where it was set, and what is valid; of a
+    flag the setting is the error's argument.
     """
     if file is not None and not file.is_file():
         raise UsageError(f"there is no settings file {file}")
@@ -322,7 +324,9 @@ def load_settings(
         name = ".".join(map(str, first["loc"]))
         what = first["msg"].removeprefix("Input ")
         if first["type"] == "extra_forbidden":
-            what = f"is no setting; there are: {', '.join(_names())}"
+            what = f"is no setting; {meant(name, _names())}"
+        if name in given.flags:
+            raise UsageError(f"{first['input']}: {what}", argument=name) from None
         raise UsageError(f"setting {name} ({given.origin(name)}): {what}") from None
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
@@ -356,10 +360,8 @@ class _Given:
         }
         in_file = {name for name, _ in _leaves(read(path))} if path.is_file() else set()
         if unknown := sorted(v for k, v in variables.items() if not _known(k)):
-            raise UsageError(
-                f"{', '.join(unknown)} in the environment: no such setting; there are: "
-                f"{', '.join(_names())}"
-            )
+            nearest = meant(next(k for k, v in variables.items() if v == unknown[0]), _names())
+            raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; {nearest}")
         try:
             in_environment = {name for name, _ in _leaves(EnvSettingsSource(Settings)())}
         except SettingsError as error:

@@ -10,6 +10,8 @@ MatchingError                 1
 """
 
 import logging
+from collections.abc import Collection
+from difflib import get_close_matches
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,11 @@ class PhotoError(InputError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
 
+    def of(self, place: object) -> "PhotoError":
+        """The same, of a photo that lies somewhere."""
+        detail = str(self).partition(": ")[2]
+        return PhotoError(self.reason, f"{place}: {detail}" if detail else str(place))
+
     def __reduce__(self) -> tuple[type["PhotoError"], tuple[str, str]]:
         return PhotoError, (self.reason, str(self).partition(": ")[2])
 
@@ -57,3 +64,14 @@ class RemoteError(MatchingError):
 
 class ModelError(MatchingError):
     exit_code = 5
+
+
+def meant(said: str, names: Collection[str]) -> str:
+    """A question: which of some dotted names was meant, by its last word, else by all of it."""
+    last = {each.rpartition(".")[2] for each in names}
+    like = get_close_matches(said.rpartition(".")[2], last)
+    found = get_close_matches(said, [n for n in names if n.rpartition(".")[2] in like], cutoff=0)
+    found = found or get_close_matches(said, names)
+    return (
+        f"is it {' or '.join(found)}?" if found else "`matching-spark config` lists what there is"
+    )

@@ -19,7 +19,7 @@ from matching_spark.domain.posts import Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, ModelError, StorageError, UsageError
+from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.store import find
@@ -219,9 +219,10 @@ class SimilarityEngine:
             return self._post(query, query.post_id, snapshot)
         if query.embedding is None:
             return None
-        rows = self.check_vectors(query.vector())
+        where = query.described().get("embedding", "the query")
+        rows = self.check_vectors(query.vector(), where)
         if len(rows) != 1:
-            raise InputError(f"{query.embedding} holds {len(rows)} vectors; a search takes one")
+            raise InputError(f"{where} holds {len(rows)} vectors; a search takes one")
         return Asked(QueryItem(rows[0], facts=query.facts), query.described(), bare=True)
 
     def _post(self, query: Query, post_id: str, snapshot: str | None) -> Asked:
@@ -247,23 +248,32 @@ class SimilarityEngine:
             raise UsageError("photos and words need a model: SimilarityEngine(..., model=...)")
         photos = [i for i, query in enumerate(queries) if query.image is not None]
         words = {i: query.text for i, query in enumerate(queries) if query.text}
-        pixels = [self.model.pixels(queries[i].photo()) for i in photos]
+        pixels = [self._pixels(self.model, queries[i]) for i in photos]
         images = dict(zip(photos, self.model.embed_pixels(pixels), strict=True))
         texts = dict(zip(words, self.model.embed_texts(list(words.values())), strict=True))
         return [(images.get(i), texts.get(i)) for i in range(len(queries))]
 
-    def check_vectors(self, vectors: npt.ArrayLike) -> Float32:
-        """Vectors as (q, dimension) unit rows. Raises InputError naming what is wrong."""
+    @staticmethod
+    def _pixels(model: ClipModel, query: Query) -> Float32:
+        """The photo of a query as the model wants it. Raises PhotoError naming its place."""
+        try:
+            return model.pixels(query.photo())
+        except PhotoError as error:
+            place = query.described().get("image")
+            raise (error.of(place) if place else error) from None
+
+    def check_vectors(self, vectors: npt.ArrayLike, where: str = "the query") -> Float32:
+        """Vectors as (q, dimension) unit rows. Raises InputError naming what is wrong `where`."""
         rows = np.atleast_2d(np.asarray(vectors))
         if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != self.table.dimension:
             raise InputError(
-                f"the query is {rows.dtype} of shape {rows.shape}; {self.table.uri} wants floating "
+                f"{where} is {rows.dtype} of shape {rows.shape}; {self.table.uri} wants floating "
                 f"point rows of {self.table.dimension}"
             )
         try:
             return unit(rows)
         except ValueError as error:
-            raise InputError(f"the query cannot be compared: {error}") from None
+            raise InputError(f"{where} cannot be compared: {error}") from None
 
     # -- over the shards ---------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The command line answers at once: what a command needs is imported when it is asked for."""
 
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 import matching_spark
-from matching_spark.cli.app import COMMANDS, app
+from matching_spark.cli.app import COMMANDS, EXAMPLES, GROUPS, app
 
 HEAVY = ("numpy", "onnxruntime", "pyarrow", "pyiceberg", "pyspark")
 LOOK = """
@@ -64,6 +65,30 @@ def test_help_lists_every_command_with_its_own_first_sentence() -> None:
         assert " ".join((command.help or "").split()) == first
         assert f"  {name} " in said
     assert "nothing" not in group.commands
+
+
+def test_the_help_has_each_command_in_one_group_and_examples_that_parse() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+    group: Any = get_command(app)
+    for name, examples in EXAMPLES.items():
+        first, *rest = name.split()
+        command = group.commands[first]
+        for sub in rest:
+            command = command.commands[sub]
+        for words in examples:
+            command.make_context(name, shlex.split(words))
+        assert "For example:" in command.epilog
+
+
+def test_the_shell_completes_commands_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_MATCHING_SPARK_COMPLETE", "complete_bash")
+    for words, found in (
+        ("matching-spark sea", "search"),
+        ("matching-spark search --im", "--image"),
+    ):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+        assert look()[0].split() == [found]
 
 
 def test_a_mistyped_command_is_told_its_like() -> None:

@@ -1,6 +1,7 @@
 """One rule each: which vectors count, which threshold is whose, what a query may be."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,24 @@ def test_what_a_query_may_be() -> None:
     for wrong in ({"top_k": 0}, {"nprobe": 0}, {"threshold": float("nan")}, {"metric": "dot"}):
         with pytest.raises(UsageError):
             SearchOptions(**wrong)
+
+
+def test_a_day_is_read_as_anywhere_and_no_threshold_is_beyond_all_scores() -> None:
+    assert Query(text="a", happened_on="2026. 11. 1").happened_on == dt.date(2026, 11, 1)  # type: ignore[arg-type]
+    assert Filters(since="2026-11-01").since == dt.date(2026, 11, 1)  # type: ignore[arg-type]
+    for wrong in (lambda: Query(text="a", happened_on="11/01"), lambda: Filters(until="soon")):  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="cannot be read; write it as 2026-11-01"):
+            wrong()
+    assert SearchOptions(threshold=1).threshold == 1
+    for beyond in (2.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="no score is more than 1"):
+            SearchOptions(threshold=beyond)
+
+
+def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([{}]))
+    (tmp_path / "words.npy").write_text("hello")
+    (tmp_path / "torn.npy").write_bytes(b"\x93NUMPY")
+    for name in ("objects.npy", "words.npy", "torn.npy"):
+        with pytest.raises(InputError, match=rf"{name} is no whole .npy of numbers: numpy.save"):
+            Query(embedding=tmp_path / name).vector()

@@ -221,6 +221,4 @@ def test_nobody_waits_for_a_spark_that_has_ended(how: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WAITS, how], capture_output=True, text=True, timeout=LONG_S
     )
-    assert done.stderr.splitlines()[-1].startswith(
-        "matching_spark.errors.StorageError: Spark's JVM has ended in the middle of the work"
-    )
+    assert "StorageError: Spark's JVM has ended in the middle of the work" in done.stderr

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 from typer.main import get_command
 
 # name: the module of this package that has it, and the first sentence of its help. A test holds
@@ -121,6 +121,66 @@ COMMANDS = {
         "A development cluster: up, status, down.",
     ),
 }
+# How the help orders them.
+GROUPS = {
+    "Find": ("demo", "search", "match", "duplicates", "show", "list", "status"),
+    "Bring in and change": (
+        "ingest",
+        "edit",
+        "decide",
+        "close",
+        "withdraw",
+        "erase",
+        "export",
+    ),
+    "Keep the table": (
+        "compact",
+        "history",
+        "undo",
+        "index",
+        "warm",
+        "reembed",
+        "adopt",
+    ),
+    "Judge the scores": ("evaluate", "calibrate"),
+    "Set up": ("config", "models", "cluster"),
+}
+# At the end of a command's help; a test parses each.
+EXAMPLES = {
+    "demo": ("--output demo-out",),
+    "status": ("--table demo-out/table",),
+    "config": ("", "--json"),
+    "ingest": ("photos --kind found", "posts.csv", "api --since 2026-11-01 --until 2026-11-07"),
+    "search": ("--text '검정 지갑' --runner memory", "--image a.jpg --output found.html"),
+    "match": ("--new --alert", "--output pairs.csv"),
+    "show": ("F2026110100001",),
+    "list": ("--kind found --category 지갑 --since 2026-11-01",),
+    "export": ("posts.csv --kind lost",),
+    "edit": ("F2026110100001 --colour 검정 --on 2026-11-01",),
+    "decide": ("L2026110100001 F2026110100001 confirm",),
+    "close": ("F2026110100001 --as claimed", "--expired"),
+    "withdraw": ("L2026110100001",),
+    "erase": ("L2026110100001 --proof",),
+    "duplicates": ("--kind found --since 2026-11-01",),
+    "evaluate": ("pairs.jsonl", "demo"),
+    "calibrate": ("decisions", "--reset"),
+    "reembed": ("--model owner/model",),
+    "compact": ("",),
+    "history": ("",),
+    "warm": ("", "지갑 가방 --runner memory"),
+    "undo": ("4473836825982351336", "--before '2026-11-01 09:00'"),
+    "adopt": ("--table copied/table",),
+    "index": ("--cells 256",),
+    "models": ("list",),
+    "models list": ("",),
+    "models info": ("small-clip",),
+    "models check": ("small-clip --image a.jpg --text '검정 지갑'",),
+    "models export": ("ViT-B-32 my-model --pretrained openai",),
+    "cluster": ("up",),
+    "cluster up": ("", "--manager yarn --workers 4"),
+    "cluster status": ("",),
+    "cluster down": ("", "--delete"),
+}
 HELP = {"help_option_names": ["-h", "--help"]}
 PLAIN: dict[str, Any] = {
     "context_settings": HELP,
@@ -170,7 +230,15 @@ def _made(name: str) -> Any:
         given = one
     command = get_command(given)
     command.name = name
+    command.epilog = _examples(name)
+    for each, part in getattr(command, "commands", {}).items():
+        part.epilog = _examples(f"{name} {each}")
     return command
+
+
+def _examples(name: str) -> str:
+    lines = "\n".join(f"  matching-spark {name} {words}".rstrip() for words in EXAMPLES[name])
+    return f"\b\nFor example:\n{lines}"
 
 
 class LazyGroup(TyperGroup):
@@ -184,11 +252,10 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The names and first sentences, for which no module is needed."""
-        known: dict[str, Any] = {
-            name: TyperCommand(name, help=what) for name, (_, what) in COMMANDS.items()
-        }
-        TyperGroup(name=self.name, commands=known).format_commands(ctx, formatter)
+        """The names and first sentences by group, for which no module is needed."""
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names], col_max=12)
 
 
 app = typer.Typer(
@@ -196,7 +263,7 @@ app = typer.Typer(
     help="Find lost things: photos and words against what was found, by CLIP on Spark.",
     cls=LazyGroup,
     no_args_is_help=True,
-    **PLAIN,
+    **PLAIN | {"add_completion": True},
 )
 
 

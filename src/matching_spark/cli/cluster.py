@@ -26,10 +26,12 @@ FOLDER = Path("cluster")
 @cluster.command()
 def up(
     folder: FolderOption = FOLDER,
-    manager: Annotated[str, typer.Option(help="standalone or yarn.")] = "standalone",
-    datanodes: Annotated[int, typer.Option(min=1, max=16)] = 2,
-    workers: Annotated[int, typer.Option(min=1, max=16)] = 2,
-    worker_cores: Annotated[int, typer.Option(min=1)] = 1,
+    manager: Annotated[
+        str, typer.Option(metavar="standalone|yarn", help="Who gives executors.")
+    ] = "standalone",
+    datanodes: Annotated[int, typer.Option(min=1, max=16, help="Of HDFS.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Of Spark.")] = 2,
+    worker_cores: Annotated[int, typer.Option(min=1, help="Of each.")] = 1,
     worker_memory: Annotated[str, typer.Option(help="As Spark writes it: 2g.")] = "2g",
     settings_file: SettingsOption = None,
     as_json: JsonOption = False,

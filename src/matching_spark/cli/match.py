@@ -23,7 +23,8 @@ def match(
     top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
     score: Annotated[
-        str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
+        str | None,
+        typer.Option(metavar="cosine|fused", help="Default: fused where it is calibrated."),
     ] = None,
     language: Annotated[
         str | None, typer.Option(help="ko or en: of the reasons given, and of a page.")

@@ -27,6 +27,8 @@ from matching_spark.progress import Progress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", bound=str)
+# Settings whose flag has another name than they.
+FLAGS = {"model.name": "model", "holding.duplicate_cosine": "threshold"}
 stderr = Plain(stderr=True, soft_wrap=True)
 
 ConfOption = Annotated[
@@ -39,14 +41,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a termina
 VerboseOption = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
 ]
-KindOption = Annotated[str | None, typer.Option("--kind", help="lost or found; default: both.")]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", metavar="lost|found", help="Default: both.")
+]
 CategoryOption = Annotated[str | None, typer.Option("--category", help="지갑, 가방, wallet, ...")]
 ColourOption = Annotated[str | None, typer.Option("--colour", help="검정, 파랑, black, ...")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="서울, 부산, Seoul, ...")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="2026-11-01, inclusive.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="2026-11-20, inclusive.")]
 StatusOption = Annotated[
-    str, typer.Option("--status", help="open, claimed, withdrawn, expired, or any.")
+    str, typer.Option("--status", metavar="open|claimed|withdrawn|expired|any", help="Their state.")
 ]
 
 
@@ -196,8 +200,10 @@ def where_of(
 
 def sentence(error: MatchingError) -> str:
     """What went wrong, and the flag that says otherwise where there is one."""
-    flag = f" (--{error.argument.replace('_', '-')})" if error.argument else ""
-    return f"{error}{flag}"
+    if not error.argument:
+        return str(error)
+    name = FLAGS.get(error.argument, error.argument.rpartition(".")[2])
+    return f"{error} (--{name.replace('_', '-')})"
 
 
 class Terminal:

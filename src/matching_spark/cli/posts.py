@@ -21,6 +21,7 @@ from matching_spark.cli.options import (
 )
 from matching_spark.cli.views import Entry, facts, joined, said
 from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
+from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.errors import InputError, UsageError
 from matching_spark.sources import FORMATS
 
@@ -39,10 +40,13 @@ def ingest(
         str, typer.Argument(help="A folder of photos, a CSV, JSONL, XML or Parquet file, or api.")
     ],
     kind: Annotated[
-        str | None, typer.Option(help="lost or found, for posts that do not say.")
+        str | None, typer.Option(metavar="lost|found", help="For posts that do not say.")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(help="folder, csv, jsonl, lost112 or parquet.")
+        str | None,
+        typer.Option(
+            metavar="folder|csv|jsonl|lost112|parquet", help="Default: by what SOURCE is."
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="Of `api`: the first day; default: a week before --until.")
@@ -150,16 +154,18 @@ def edit(
     common: Common,
     post_id: Annotated[str, typer.Argument(metavar="ID")],
     category: Annotated[str | None, typer.Option(help="지갑, 가방, wallet, ...")] = None,
-    subcategory: Annotated[str | None, typer.Option()] = None,
-    title: Annotated[str | None, typer.Option()] = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    subcategory: Annotated[
+        str | None, typer.Option(help="As a source has it: 남성용 지갑.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="What it is, in a few words.")] = None,
+    description: Annotated[str | None, typer.Option(help="Marks, contents, more.")] = None,
     colour: Annotated[str | None, typer.Option(help="검정, 파랑, black, ...")] = None,
-    place: Annotated[str | None, typer.Option()] = None,
+    place: Annotated[str | None, typer.Option(help="Where it was lost or found.")] = None,
     region: Annotated[str | None, typer.Option(help="서울, 부산, Seoul, ...")] = None,
     on: Annotated[str | None, typer.Option(help="The day it was lost or found.")] = None,
     kept_at: Annotated[str | None, typer.Option(help="The office that keeps it.")] = None,
     kept_phone: Annotated[str | None, typer.Option(help="That office's number.")] = None,
-    source_url: Annotated[str | None, typer.Option()] = None,
+    source_url: Annotated[str | None, typer.Option(help="Its page.")] = None,
 ) -> None:
     """Change fields of a post; what is not named stays, an empty text ('') clears."""
     run = common.begin()
@@ -181,7 +187,8 @@ def edit(
     if not changes:
         raise UsageError("edit ID --FIELD VALUE; the fields are in --help")
     with flags_named():
-        done = operations.posts.edit(run.settings, clean(post_id), changes)
+        CATEGORY.check(category)
+    done = operations.posts.edit(run.settings, clean(post_id), changes)
     view = Table("field", "was", "is", title=done.post_id, title_justify="left")
     for name, (was, now) in done.changed.items():
         view.add_row(name, said(was), said(now))
@@ -194,7 +201,8 @@ def close(
     common: Common,
     post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...")] = None,
     state: Annotated[
-        str | None, typer.Option("--as", help="claimed, withdrawn, expired or open.")
+        str | None,
+        typer.Option("--as", metavar="claimed|withdrawn|expired|open", help="Their new state."),
     ] = None,
     expired: Annotated[
         bool, typer.Option("--expired", help="What is kept longer than holding.days.")
@@ -265,7 +273,7 @@ def _emit(run: Run, done: "Closed") -> None:
 @on_a_table
 def duplicates(
     common: Common,
-    kind: Annotated[str | None, typer.Option(help="lost or found; default: both.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="lost|found", help="Default: both.")] = None,
     since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
     until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
     threshold: Annotated[

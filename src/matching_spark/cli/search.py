@@ -18,6 +18,7 @@ from matching_spark.cli.options import (
     day,
     on_a_table,
     stderr,
+    terminal,
     where_of,
 )
 from matching_spark.cli.views import Found
@@ -34,7 +35,8 @@ def search(
     embedding: Annotated[Path | None, typer.Option(help="A .npy vector.")] = None,
     post: Annotated[str | None, typer.Option(help="The id of a post of the table.")] = None,
     kind: Annotated[
-        str | None, typer.Option(help="lost or found; default: found, or the other of --post.")
+        str | None,
+        typer.Option(metavar="lost|found", help="Default: found, or the other of --post."),
     ] = None,
     category: CategoryOption = None,
     colour: ColourOption = None,
@@ -54,18 +56,22 @@ def search(
     status: StatusOption = "open",
     top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
     threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
-    metric: Annotated[str | None, typer.Option(help="cosine or euclidean.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="cosine|euclidean", help="How near is measured.")
+    ] = None,
     score: Annotated[
-        str | None, typer.Option(help="cosine or fused; default: fused where it is calibrated.")
+        str | None,
+        typer.Option(metavar="cosine|fused", help="Default: fused where it is calibrated."),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="ko or en: of the reasons given, and of a page.")
+        str | None, typer.Option(metavar="ko|en", help="Of the reasons given.")
     ] = None,
     runner: Annotated[
-        str | None, typer.Option(help="spark, or memory: this process alone.")
+        str | None, typer.Option(metavar="spark|memory", help="memory: this process alone.")
     ] = None,
     nprobe: Annotated[
-        str | None, typer.Option(help="Look at the nearest N cells only (see index); or all.")
+        str | None,
+        typer.Option(metavar="N|all", help="Look at the nearest N cells only (see index)."),
     ] = None,
     snapshot: Annotated[str | None, typer.Option(help="An older state of the table.")] = None,
     output: Annotated[Path | None, typer.Option(help="F.json, F.csv or F.html.")] = None,
@@ -117,9 +123,15 @@ def search(
     )
     if weigh:
         where = replace(where, category=None, colour=None, region=None)
-    result = operations.search.search(run.settings, query, where, snapshot)
+    with terminal() as progress:
+        result = operations.search.search(run.settings, query, where, snapshot, progress)
     if (place or lost_on or weigh) and result.score_kind != "fused":
         stderr.print("place, day and --weigh change nothing here: the score is by cosine alone")
+    if run.settings.similarity.nprobe is not None and result.exact:
+        stderr.print(
+            "--nprobe changes nothing here: the table has no cells, which `matching-spark index` "
+            "trains"
+        )
     if output is not None:
         operations.output.write_output(
             result,

@@ -54,7 +54,8 @@ def undo(
     if (snapshot is None) == (before is None):
         raise UsageError("undo SNAPSHOT, or undo --before TIME; `history` lists both")
     moment = before.astimezone() if before is not None else None
-    report = operations.table.undo(run.settings, snapshot, moment)
+    with terminal() as progress:
+        report = operations.table.undo(run.settings, snapshot, moment, progress)
     view = Table("commits taken back", "posts", "snapshot", title=report.table)
     view.add_row(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
@@ -112,12 +113,16 @@ def warm(
         list[str] | None, typer.Argument(help="Default: cache.preload, and where it is empty all.")
     ] = None,
     runner: Annotated[
-        str | None, typer.Option(help="spark: the executors' caches; memory: this host's.")
+        str | None,
+        typer.Option(
+            metavar="spark|memory", help="spark: the executors' caches; memory: this host's."
+        ),
     ] = None,
 ) -> None:
     """Load shards into the cache ahead of the first search, after a compact or on a new host."""
     run = common.begin(similarity={"runner": runner})
-    report = operations.table.warm(run.settings, categories or ())
+    with terminal() as progress:
+        report = operations.table.warm(run.settings, categories or (), progress)
     view = Table("shards", "seconds", title=report.table, title_justify="left")
     view.add_row(f"{report.shards:,}", f"{report.seconds:.1f}")
     run.emit(report.to_dict(), view)

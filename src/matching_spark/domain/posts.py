@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
+from matching_spark.domain.dates import parse_date
 from matching_spark.domain.personal import public
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError
@@ -97,6 +98,8 @@ class Filters:
         check("kind", self.kind, KINDS)
         check("status", self.status, STATUSES)
         set_words(self)
+        for name in ("since", "until"):
+            object.__setattr__(self, name, parse_date(getattr(self, name)))
 
     def described(self) -> dict[str, str]:
         """Those that are set, as a reader of the JSON is told of them."""

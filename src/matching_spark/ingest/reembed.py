@@ -43,6 +43,14 @@ class Reembedded:
         return asdict(self)
 
 
+def check(table: PostsTable) -> None:
+    """Raise ModelError for a table of vectors made elsewhere."""
+    if table.model.startswith("external/"):
+        raise ModelError(
+            f"{table.uri} holds {table.model} vectors, made elsewhere, without photos to embed"
+        )
+
+
 def reembed(
     table: PostsTable,
     model: ClipModel,
@@ -53,10 +61,7 @@ def reembed(
     Raises ModelError for a table of vectors made elsewhere, StorageError naming kept photos that
     have gone, or when writers never let it switch; the table is then as it was.
     """
-    if table.model.startswith("external/"):
-        raise ModelError(
-            f"{table.uri} holds {table.model} vectors, made elsewhere, without photos to embed"
-        )
+    check(table)
     start = time.perf_counter()
     before = table.model
     run = _Reembed(table, model, progress)

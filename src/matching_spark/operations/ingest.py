@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.posts import DESK, Kind
 from matching_spark.domain.vocabulary import Seen
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
@@ -19,7 +19,7 @@ from matching_spark.operations.portal import API, PORTAL, Days, Portal
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import detect_format, read_posts
-from matching_spark.storage import absolute
+from matching_spark.storage import absolute, exists
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def ingest(
     with_days = format == "lost112" and place == API
     if not with_days and (source.since or source.until):
         raise UsageError("days are asked of the portal's API only", argument="since")
+    if not with_days and not exists(place):
+        raise InputError(f"there is no {place}")
     days = Days.of(source.since, source.until) if with_days else None
     seen = Seen()
     what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
@@ -71,8 +73,11 @@ def ingest(
             report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
     else:
         posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
+        before = there(settings)
+        clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
+        if before is not None:
+            before.check_model(clip.name)
         with spark_of(settings, what, progress, spark) as session:
-            clip = model_of(settings, there(settings))
             table = made(settings, clip, session)
             job = absolute(place)
             report = ingest_posts(posts, table, clip, progress, job, rules)

@@ -89,7 +89,11 @@ def match(
     webhook = None
     if job.tell is not None and settings.alerts.webhook_url:
         webhook = Webhook(settings.alerts)
-    model = table_model(settings, reading(settings))
+    before = reading(settings)
+    model = table_model(settings, before)
+    wanted = settings.similarity
+    looking = SimilarityEngine(before, "memory", model, cache=settings.cache)
+    looking.scoring(wanted.score, wanted.metric, wanted.threshold)  # refused before Spark starts
     with writing(settings, "match", progress, spark) as table:
         engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
         matcher = engine.matcher(_rules(settings, job.any_category))

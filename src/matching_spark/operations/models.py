@@ -13,7 +13,7 @@ from matching_spark.config import Model
 from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, PhotoError, UsageError
 
 CHECK_PHOTOS = 32
 WORDS = "검정 지갑"  # what a check embeds unless told otherwise
@@ -92,10 +92,10 @@ def info(settings: Model) -> ModelInfo:
 def check(settings: Model, image: str | None = None, text: str = WORDS) -> ModelCheck:
     """Run the settings' model on a photo (None: a blue rectangle) and words.
 
-    Raises ModelError for the model, PhotoError for the photo, FileNotFoundError without one.
+    Raises ModelError for the model, PhotoError for the photo, InputError where there is none.
     """
     clip = ClipModel.of(settings)
-    photo = open_photo(storage.read_bytes(image)) if image else Image.new("RGB", (640, 480), "navy")
+    photo = _photo(image) if image else Image.new("RGB", (640, 480), "navy")
     vectors, words = clip.embed_images([photo]), clip.embed_texts([text])
     start = time.perf_counter()
     clip.embed_images([photo] * CHECK_PHOTOS)
@@ -113,6 +113,15 @@ def check(settings: Model, image: str | None = None, text: str = WORDS) -> Model
         photos_per_second=CHECK_PHOTOS / photos_s,
         texts_per_second=CHECK_PHOTOS / texts_s,
     )
+
+
+def _photo(place: str) -> Image.Image:
+    try:
+        return open_photo(storage.read_bytes(place))
+    except FileNotFoundError:
+        raise InputError(f"there is no photo {place}", argument="image") from None
+    except PhotoError as error:
+        raise error.of(place) from None
 
 
 def export(architecture: str, pretrained: str | None, folder: Path) -> Exported:

@@ -14,25 +14,41 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
 from matching_spark.operations.warehouse import model_of
+from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query, SearchOptions
-from matching_spark.similarity_engine import SimilarityEngine
+from matching_spark.similarity_engine import Asked, SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
 EXTERNAL = "external/"  # vectors made elsewhere: there is no model to embed a photo with
 
 
 def search(
-    settings: Settings, query: Query, where: Filters, snapshot: str | None = None
+    settings: Settings,
+    query: Query,
+    where: Filters,
+    snapshot: str | None = None,
+    progress: Progress = SILENT,
 ) -> SearchResult:
     """Answer a query by the settings' table, model and runner; Spark is stopped at the end."""
     table = PostsTable.of(settings)
-    with engine_of(settings, table, _model(settings, table, query)) as engine:
-        return ask(engine, settings, query, where, snapshot)
+    model = _model(settings, table, query)
+    wanted = settings.similarity
+    looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
+    asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
+    if not asked.bare:
+        looking.scoring(wanted.score, wanted.metric, wanted.threshold)
+    if snapshot is not None:
+        table.plan(where, snapshot)
+    with engine_of(settings, table, model, progress) as engine:
+        return _answer(engine, settings, asked, where, snapshot)
 
 
 @contextmanager
 def engine_of(
-    settings: Settings, table: PostsTable, model: ClipModel | None = None
+    settings: Settings,
+    table: PostsTable,
+    model: ClipModel | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[SimilarityEngine]:
     """An engine of the settings' runner; what it started of Spark is stopped at the end."""
     runner, cache = settings.similarity.runner, settings.cache
@@ -41,6 +57,7 @@ def engine_of(
         return
     from matching_spark.spark.session import context  # pyspark, which the memory runner needs not
 
+    progress.say("starting Spark ...")
     with context(settings) as started:
         yield SimilarityEngine(table, runner, model, cache=cache, context=started)
 
@@ -56,7 +73,16 @@ def ask(
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
     """
-    (asked,) = engine.ask([query], snapshot)
+    return _answer(engine, settings, engine.ask([query], snapshot)[0], where, snapshot)
+
+
+def _answer(
+    engine: SimilarityEngine,
+    settings: Settings,
+    asked: Asked,
+    where: Filters,
+    snapshot: str | None,
+) -> SearchResult:
     if where.kind is None:
         other: Kind = "lost" if asked.kind == "found" else "found"
         where = replace(where, kind=other)

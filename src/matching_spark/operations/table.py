@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Settings
+from matching_spark.domain.posts import check
+from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, UsageError
 from matching_spark.operations.search import engine_of
@@ -61,6 +63,7 @@ def undo(
     settings: Settings,
     snapshot: str | None = None,
     before: dt.datetime | None = None,
+    progress: Progress = SILENT,
     spark: "SparkSession | None" = None,
 ) -> Undone:
     """Take back everything that was written after `snapshot`, or since the moment `before`, in one
@@ -77,7 +80,7 @@ def undo(
     if snapshot is None:
         raise InputError(f"{table.uri} has no state of before {before} any more")
     undoing.check_undo(table, snapshot)  # before six seconds of Spark
-    with writing(settings, "undo", spark=spark) as table:
+    with writing(settings, "undo", progress, spark) as table:
         return undoing.undo(table, snapshot)
 
 
@@ -89,7 +92,7 @@ def adopt(settings: Settings, progress: Progress = SILENT) -> Adopted:
     return adopting.adopt(settings.table, settings.hadoop, progress)
 
 
-def warm(settings: Settings, categories: Sequence[str] = ()) -> Warmed:
+def warm(settings: Settings, categories: Sequence[str] = (), progress: Progress = SILENT) -> Warmed:
     """Load shards into the caches of the settings' runner ahead of the first search.
 
     categories: none: those of `cache.preload`, and where it is empty all. Raises InputError for a
@@ -97,8 +100,11 @@ def warm(settings: Settings, categories: Sequence[str] = ()) -> Warmed:
     """
     start = time.perf_counter()
     table = reading(settings)
-    with engine_of(settings, table) as engine:
-        shards = engine.warm(categories or settings.cache.preload or ("*",))
+    wanted = categories or settings.cache.preload or ("*",)
+    for category in wanted:
+        check("category", category, (*CATEGORIES, "*"))  # before seconds of Spark
+    with engine_of(settings, table, progress=progress) as engine:
+        shards = engine.warm(wanted)
     return Warmed(table.uri, shards, time.perf_counter() - start)
 
 
@@ -110,8 +116,10 @@ def reembed(
     Raises ModelError for a table of vectors made elsewhere, StorageError as ingest.reembed does.
     """
     # pyspark at its top: half a second for `adopt` and `warm`, which need none.
+    from matching_spark.ingest.reembed import check as check_reembed
     from matching_spark.ingest.reembed import reembed as change
 
+    check_reembed(reading(settings))  # before seconds of Spark
     clip = ClipModel.of(settings.model)
-    with writing(settings, "reembed", spark=spark) as table:
+    with writing(settings, "reembed", progress, spark) as table:
         return change(table, clip, progress)

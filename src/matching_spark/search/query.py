@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from matching_spark import storage
+from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import KINDS, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
@@ -26,8 +27,9 @@ class Query:
     (an array (d,) or a .npy); or a post of the table, by its id.
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
-    `happened_on` is the day it was lost, or found where `kind` is found. Raises InputError for a
-    word that is not one of the domain's, or for what cannot go together.
+    `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
+    reads one. Raises InputError for a word that is not one of the domain's, a day that cannot be
+    read, or for what cannot go together.
     """
 
     image: Path | str | bytes | Image.Image | None = None
@@ -44,6 +46,7 @@ class Query:
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
         set_words(self)
+        object.__setattr__(self, "happened_on", parse_date(self.happened_on))
         words = bool(clean(self.text))
         if not words:  # blank ones beside a photo are none
             object.__setattr__(self, "text", None)
@@ -91,8 +94,12 @@ class Query:
             read: npt.ArrayLike = np.load(self.embedding, allow_pickle=False)
         except FileNotFoundError:
             raise InputError(f"there is no {self.embedding}") from None
-        except (ValueError, OSError, EOFError) as error:
-            raise InputError(f"{self.embedding} is not a .npy of numbers: {error}") from None
+        except OSError as error:
+            raise InputError(f"{self.embedding} cannot be read: {error.strerror}") from None
+        except (ValueError, EOFError):  # what numpy says of it is how to load a stranger's code
+            raise InputError(
+                f"{self.embedding} is no whole .npy of numbers: numpy.save(F, vector) makes one"
+            ) from None
         return read
 
 
@@ -120,8 +127,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise UsageError(f"top_k is {self.top_k}; it must be 1 or more")
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise UsageError(f"threshold {self.threshold} is no number to compare with")
+        if self.threshold is not None and not -math.inf < self.threshold <= 1:
+            raise UsageError(f"threshold {self.threshold} is none: no score is more than 1")
         if self.metric not in METRICS:
             raise UsageError(
                 f"metric {self.metric!r} is not known; choose one of: {', '.join(METRICS)}"
