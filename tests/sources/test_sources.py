@@ -12,6 +12,7 @@ from PIL import Image
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
+from matching_spark.ingest.report import default_rejects
 from matching_spark.sources import detect_format, read_posts
 
 
@@ -235,3 +236,16 @@ def test_formats(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its format is not clear"):
         detect_format(str(tmp_path / "a.xyz"))
     assert detect_format(str(tmp_path)) == "folder"
+
+
+def test_one_photo_is_told_to_be_its_folder(tmp_path: Path) -> None:
+    photo = tmp_path / "small.JPG"
+    photo.touch()
+    with pytest.raises(InputError, match=r"small\.JPG is one photo; .* the folder"):
+        detect_format(str(photo))
+
+
+def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
+    places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
+    assert len({default_rejects("t", place) for place in places}) == 3
+    assert default_rejects("t", places[0]) == default_rejects("t", places[0])

@@ -122,7 +122,7 @@ def decide(
     given = [each for each in (lost_id, found_id, verdict) if each is not None]
     if len(given) != (3 if sheet is None else 0):
         raise UsageError("decide LOST_ID FOUND_ID confirm|reject, or decide --from F.csv")
-    who = by or getpass.getuser()
+    who = by or _this_user()
     if sheet is not None:
         with terminal() as progress:
             judged = operations.verdicts.decide_all(run.settings, sheet, who, close, progress)
@@ -147,6 +147,13 @@ def _judged(done: "Judged") -> Group:
     told["not decided"] = f"{done.undecided:,} rows"
     told["not taken"] = f"{len(done.refused):,} rows"
     return Group(facts(told), *(cell(f"{r.source}: {r.detail}") for r in done.refused))
+
+
+def _this_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError: from Python 3.13 on
+        raise UsageError("this user has no name here: say who decides (--by)") from None
 
 
 @on_a_table
@@ -294,6 +301,8 @@ def duplicates(
         head = (f"cosine {each.score:.3f}", each.post_id, each.other_id)
         entries.append(Entry("", head, "", joined(each.kind, each.happened_on, each.place)))
     count = cell(
-        f"{len(report.duplicates):,} pairs from a cosine of {report.threshold:g} on", "dim"
+        f"{len(report.duplicates):,} pairs from a cosine of {report.threshold:g} on, among posts "
+        "that have a photo, a day, and a place or region",
+        "dim",
     )
     run.emit(report.to_dict(), Group(*entries, count))

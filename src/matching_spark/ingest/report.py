@@ -1,5 +1,6 @@
 """What an ingest has done: counted while it goes, told at its end."""
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -88,5 +89,6 @@ def write_rejects(report: Report, path: str) -> Report:
 
 
 def default_rejects(table_uri: str, source: str) -> str:
-    """Beside the table, named after the source."""
-    return storage.join(table_uri, REJECTS, Path(source).stem + ".jsonl")
+    """Beside the table, named after the source: its name, and what tells its place from others."""
+    place = hashlib.sha256(storage.absolute(source).encode("utf-8", "surrogateescape")).hexdigest()
+    return storage.join(table_uri, REJECTS, f"{Path(source).name}-{place[:8]}.jsonl")

@@ -12,7 +12,7 @@ from matching_spark import storage
 from matching_spark.domain.posts import Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
-from matching_spark.sources.folder import read_folder
+from matching_spark.sources.folder import ENDINGS, read_folder
 from matching_spark.sources.lost112 import read_lost112
 from matching_spark.sources.tabular import read_csv, read_jsonl
 
@@ -37,6 +37,10 @@ def detect_format(source: str) -> str:
     )
     if ending in FORMATS:
         return ending
+    if f".{ending}" in ENDINGS:
+        raise InputError(
+            f"{source} is one photo; a source of photos is the folder they lie in, a post each"
+        )
     raise InputError(
         f"{source}: its format is not clear; name one of {', '.join(FORMATS)}", argument="format"
     )
