@@ -55,9 +55,12 @@ def engine_of(
     if runner == "memory":
         yield SimilarityEngine(table, runner, model, cache=cache)
         return
-    from matching_spark.spark.session import context  # pyspark, which the memory runner needs not
+    # pyspark, which the memory runner needs not.
+    from matching_spark.spark.jvm import has_started
+    from matching_spark.spark.session import context
 
-    progress.say("starting Spark ...")
+    if not has_started():  # by spark-submit, which has stderr's lines on stdout
+        progress.say("starting Spark ...")
     with context(settings) as started:
         yield SimilarityEngine(table, runner, model, cache=cache, context=started)
 

@@ -76,9 +76,12 @@ def spark_of(
         with _telling(spark, what):
             yield spark
         return
-    from matching_spark.spark.session import session  # half a second for those who only read
+    # Half a second for those who only read.
+    from matching_spark.spark.jvm import has_started
+    from matching_spark.spark.session import session
 
-    progress.say("starting Spark ...")
+    if not has_started():  # by spark-submit, which has stderr's lines on stdout
+        progress.say("starting Spark ...")
     with session(settings) as started, _telling(started, what):
         yield started
 
