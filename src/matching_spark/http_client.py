@@ -1,10 +1,16 @@
 """HTTP to others, the portal's API and a webhook: timeouts, retries, limits on bytes."""
 
+import ipaddress
 import logging
 import random
+import socket
+import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary, WeakSet
 
 from matching_spark.errors import RemoteError, UsageError
 
@@ -14,6 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RETRIED = frozenset([408, 425, 429, 500, 502, 503, 504])
 LONGEST_WAIT_S = 60.0
+# What each client has open: a connection that is used again tells nobody that it is.
+_open: "WeakKeyDictionary[httpx.Client, WeakSet[socket.socket]]" = WeakKeyDictionary()
 
 
 def client(timeout_s: float) -> "httpx.Client":
@@ -28,6 +36,14 @@ def client(timeout_s: float) -> "httpx.Client":
     return httpx.Client(timeout=timeout_s, follow_redirects=False)
 
 
+def is_loopback(url: str) -> bool:
+    """Whether an address is of this machine, by its numbers or as localhost."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):  # a name
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
 def call(
     http: "httpx.Client",
     request: "httpx.Request",
@@ -40,8 +56,9 @@ def call(
 ) -> tuple[int, bytes]:
     """The status and body of a request, tried again with jittered backoff while it may help.
 
-    what: names it in messages; never the address, whose query may hold a key. max_s: for the whole
-    answer, however slowly it drips. Raises RemoteError when it is not had, or is too large.
+    what: names it in messages; never the address, whose query may hold a key. max_s: of one try,
+    for the whole answer, however slowly it drips; to connect may take the client's own timeout for
+    each address of the host. Raises RemoteError when it is not had, or is too large.
     """
     import httpx  # an extra, and half a second
 
@@ -51,7 +68,8 @@ def call(
             status, headers, body = _once(http, request, max_bytes, max_s)
         except (httpx.TransportError, TimeoutError) as error:
             # Its own words may hold the address.
-            problem = type(error).__name__
+            is_late = isinstance(error, TimeoutError)
+            problem = f"no whole answer in {max_s:g} s" if is_late else type(error).__name__
         else:
             if status not in RETRIED:
                 return status, body
@@ -69,22 +87,57 @@ def _once(
     http: "httpx.Client", request: "httpx.Request", max_bytes: int, max_s: float
 ) -> tuple[int, "httpx.Headers", bytes]:
     request.headers["Accept-Encoding"] = "identity"  # a few bytes may unpack to a gigabyte
-    end = time.monotonic() + max_s
-    response = http.send(request, stream=True)
-    try:
-        packed = response.headers.get("content-encoding", "identity")
-        if packed.lower() != "identity":
-            raise RemoteError(f"it answers packed ({packed[:20]}), which was not asked for")
-        body = bytearray()
-        for chunk in response.iter_raw():  # as it comes: a drop of it ends the wait, too
-            body += chunk
-            if len(body) > max_bytes:
-                raise TooLarge(f"it answers with more than {max_bytes >> 20} MB")
-            if time.monotonic() > end:
-                raise TimeoutError
-        return response.status_code, response.headers, bytes(body)
-    finally:
-        response.close()
+    with _Deadline(_open.setdefault(http, WeakSet()), max_s) as deadline:
+        request.extensions = {**request.extensions, "trace": deadline.traced}
+        response = http.send(request, stream=True)
+        try:
+            packed = response.headers.get("content-encoding", "identity")
+            if packed.lower() != "identity":
+                raise RemoteError(f"it answers packed ({packed[:20]}), which was not asked for")
+            body = bytearray()
+            for chunk in response.iter_raw():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise TooLarge(f"it answers with more than {max_bytes >> 20} MB")
+            return response.status_code, response.headers, bytes(body)
+        finally:
+            response.close()
+
+
+class _Deadline:
+    """Ends a request's connection when it has taken too long as a whole.
+
+    httpx bounds the wait for each byte, and not their sum: neither of a body nor of headers.
+    """
+
+    def __init__(self, sockets: "WeakSet[socket.socket]", max_s: float) -> None:
+        self.is_over = False
+        self._sockets = sockets
+        self._timer = threading.Timer(max_s, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._timer.cancel()
+        # Also without an error: an answer that has no length ends where its connection ends.
+        if self.is_over and not isinstance(error, RemoteError | KeyboardInterrupt):
+            raise TimeoutError from error
+
+    def traced(self, event: str, info: dict[str, Any]) -> None:
+        """What httpcore says of its doings: with TLS a connection has a second socket."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._sockets.add(info["return_value"].get_extra_info("socket"))
+            if self.is_over:
+                self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        for each in list(self._sockets):
+            with suppress(OSError):  # it has ended already
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class TooLarge(RemoteError):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching_spark import InputError, Post
-from matching_spark.domain.posts import MAX_ID, checked, clean, kind_of, status_of
+from matching_spark.domain.posts import MAX_ID, MAX_TEXT, checked, clean, kind_of, status_of
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
@@ -44,3 +44,32 @@ def test_states_and_kinds_as_desks_write_them() -> None:
         "lost",
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("https://www.example.kr/물품?id=1&b=2#c", True),
+        ("HTTP://127.0.0.1:8080/", True),
+        ("javascript:alert(1)", False),
+        ("java\tscript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//host/path", False),
+        ("https://", False),
+        ("https://user:pw@host/", False),
+        ("https://good.example\\@evil.example/", False),
+        ("https://host/a b", False),
+        ("https://host/\u202egpj", False),
+        ("https://host:99999/", False),
+        ("https://[::1/", False),
+        ("ftp://host/a", False),
+    ],
+)
+def test_an_address_is_one_of_the_web_or_none(address: str, good: bool) -> None:
+    kept = checked(Post("a", "found", title="x", source_url=address)).source_url
+    assert kept == (address if good else "")
+
+
+def test_a_long_text_is_cut() -> None:
+    post = checked(Post("a", "found", title="가" * 5_000_000, place="x"))
+    assert (len(post.title), post.place) == (MAX_TEXT, "x")

@@ -1,10 +1,12 @@
 """A post, why one was not taken, and what a search is filtered by."""
 
 import datetime as dt
+import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from matching_spark.domain.dates import parse_date
@@ -18,6 +20,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
+MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
 FREE_TEXT = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")
@@ -127,23 +131,37 @@ def clean(value: object) -> str:
 
 
 def checked(post: Post) -> Post:
-    """The post as it can be stored, its texts clean and without a person's own numbers. Raises
-    InputError for an id that none can be.
+    """The post as it can be stored, its texts clean, up to MAX_TEXT and without a person's own
+    numbers, its address one of the web or none. Raises InputError for an id that none can be.
 
     The one place that all posts come through, whatever their source.
     """
     post_id = clean(post.post_id)
-    if not post_id or len(post_id) > MAX_ID or any(map(_is_control, post_id)):
+    if not post_id or len(post_id) > MAX_ID or re.search(CONTROL, post_id):
         raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
-    texts = {name: clean(getattr(post, name)) for name in TEXTS}
+    texts = {name: clean(getattr(post, name))[:MAX_TEXT] for name in TEXTS}
+    if not is_web_address(texts["source_url"]):
+        texts["source_url"] = ""
     texts |= {name: public(texts[name]) for name in FREE_TEXT}
     if all(getattr(post, name) == text for name, text in texts.items()) and post_id == post.post_id:
         return post
     return replace(post, post_id=post_id, **texts)  # type: ignore[arg-type]
 
 
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs")
+NO_ADDRESS = "is no http:// or https:// address without a user and spaces"
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a page may link to it: not javascript:, nor what a browser reads as another host."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    unseen = any(c == "\\" or unicodedata.category(c) in UNSEEN for c in text)
+    return (
+        parts.scheme in ("http", "https") and bool(host) and "@" not in parts.netloc and not unseen
+    )
 
 
 def status_of(said: str) -> Status | None:

@@ -48,6 +48,8 @@ DTYPES = {
 # first are waited for; on a card the copy and the run of some hide behind the decoding of the next,
 # and a task has four times as many.
 STRIDE = {CPU: 8, CUDA: 16}
+# Of a text: a tower takes 77 tokens at most, and to clean nested &amp;amp; costs the square of it.
+WORDS_CHARS = 4_000
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -257,7 +259,8 @@ class ClipModel:
         """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
         import ftfy  # 0.2 s, which a search by photo does not take
 
-        text = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+        cut = ftfy.fix_text(text[:WORDS_CHARS])
+        text = " ".join(html.unescape(html.unescape(cut)).split())
         if self._cleaning == "canonicalize":
             text = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
             text = " ".join(text.split())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark import http_client
 from matching_spark.config import Alerts as AlertSettings
+from matching_spark.domain.posts import NO_ADDRESS, is_web_address
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.matching import decisions
 from matching_spark.matching.pairs import joined
@@ -114,8 +115,13 @@ class Webhook:
 
     def __init__(self, settings: AlertSettings) -> None:
         url, secret = settings.webhook_url, settings.webhook_secret
-        if not url or not url.startswith(("https://", "http://")):
-            raise UsageError("alerts.webhook_url is no http:// or https:// address")
+        if not url or not is_web_address(url):
+            raise UsageError(f"alerts.webhook_url {NO_ADDRESS}")
+        if not url.lower().startswith("https:") and not http_client.is_loopback(url):
+            raise UsageError(
+                "alerts.webhook_url is no https:// address: whoever is between reads the alerts; "
+                "http:// goes to this machine alone"
+            )
         if not secret:
             raise UsageError("alerts.webhook_url is set but alerts.webhook_secret is not")
         self._url, self._secret, self._settings = url, secret.encode(), settings

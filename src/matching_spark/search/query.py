@@ -13,7 +13,7 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.posts import KINDS, Filters, Kind, check, clean
+from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
@@ -24,7 +24,7 @@ from matching_spark.score.components import Language
 @dataclass(frozen=True, eq=False)
 class Query:
     """What is looked for: a photo (a path, bytes or an opened picture), words, or both; or a vector
-    (an array (d,) or a .npy); or a post of the table, by its id.
+    (an array (d,) or a .npy); or a post of the table, by its id. Of words, MAX_TEXT are taken.
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
     `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
@@ -47,9 +47,9 @@ class Query:
         check("kind", self.kind, KINDS)
         set_words(self)
         object.__setattr__(self, "happened_on", parse_date(self.happened_on))
-        words = bool(clean(self.text))
-        if not words:  # blank ones beside a photo are none
-            object.__setattr__(self, "text", None)
+        text = self.text and self.text[:MAX_TEXT]
+        words = bool(clean(text))
+        object.__setattr__(self, "text", text if words else None)  # blank ones beside a photo: none
         asked = (self.image is not None or words, self.embedding is not None, bool(self.post_id))
         if not any(asked):
             raise InputError("a query needs a photo or words, a vector, or a post")

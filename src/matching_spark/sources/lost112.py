@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.personal import public
-from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, status_of
+from matching_spark.domain.posts import MAX_TEXT, Kind, Post, Reject, Status, clean, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, UsageError
 
-MAX_XML_BYTES = 32 << 20  # a page of 1,000 announcements has about 1 MB
-MAX_TEXT = 20_000
+# A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
+MAX_XML_BYTES = 8 << 20
 NOTHING_FOUND = "03"  # NODATA_ERROR: an empty list, not a failure
 PLACEHOLDER = re.compile(r"img\d+_no_img\.gif$", re.I)  # the portal's pictures for "no picture"
 
@@ -93,6 +93,9 @@ def read_lost112(source: str, kind: Kind | None, seen: Seen) -> Iterator[Post | 
         raise InputError(f"{source} holds no .xml file")
     items: dict[str, Item] = {}
     for file in files:
+        if not storage.is_regular(file):
+            yield Reject(file, "", "unreadable", "it is a pipe or a device")
+            continue
         try:
             page = parse(storage.read_bytes(file, MAX_XML_BYTES + 1), file)
         except InputError as error:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from matching_spark import http_client, storage
 from matching_spark.config import Lost112 as Lost112Settings
-from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, is_web_address
 from matching_spark.embed.photos import check_photo, encode_photo, open_photo
 from matching_spark.errors import PhotoError, RemoteError
 from matching_spark.layout import FETCHED
@@ -84,13 +84,10 @@ def _fetch(client: "httpx.Client", address: str, settings: Lost112Settings) -> b
 
 def check_address(address: str, hosts: Iterable[str]) -> None:
     """Raise RemoteError unless the address is of one of the hosts; HOST:PORT for another port."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise RemoteError("its address cannot be read") from None
-    if parts.scheme not in PORTS or parts.username or parts.password:
-        raise RemoteError("its address is not a plain http:// or https:// one")
+    if not is_web_address(address):
+        raise RemoteError(f"its address {NO_ADDRESS}")
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port
     asked = host if port in (None, PORTS[parts.scheme]) else f"{host}:{port}"
     if asked not in hosts:
         raise RemoteError(f"{asked} is not in lost112.photo_hosts")

@@ -1,0 +1,82 @@
+"""HTTP to others: what an answer may cost, whoever gives it."""
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from matching_spark import http_client
+from matching_spark.errors import RemoteError
+from tests.support.servers import Answer, Asked, serving, talking
+
+MAX_S = 0.5
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def call(url: str, times: int = 1) -> tuple[int, bytes]:
+    with http_client.client(5) as http:
+        for _ in range(times):
+            request = http.build_request("GET", url)
+            done = http_client.call(http, request, "it", tries=1, max_bytes=99, max_s=MAX_S)
+    return done
+
+
+def test_an_answer_that_is_packed_or_too_long_is_refused() -> None:
+    """33 kB of zstd are 3 GB."""
+    asked: list[Asked] = []
+    said: list[Answer] = []
+
+    def answer(request: Asked) -> Answer:
+        asked.append(request)
+        return said[-1]
+
+    with serving(answer) as url:
+        for packed in ("gzip", "zstd", "br"):
+            said.append(Answer(b"xx", headers={"Content-Encoding": packed}))
+            with pytest.raises(RemoteError, match=f"packed .{packed}"):
+                call(url)
+        said.append(Answer(b"x" * 100))
+        with pytest.raises(RemoteError, match="more than"):
+            call(url)
+        said.append(Answer(b"x" * 99, headers={"Content-Encoding": "identity"}))
+        assert call(url, times=2) == (200, b"x" * 99)
+    assert {each.headers["Accept-Encoding"] for each in asked} == {"identity"}
+
+
+def dripping(begin: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    def say(connection: socket.socket) -> None:
+        connection.sendall(begin)
+        while True:
+            connection.sendall(drop)
+            time.sleep(0.05)
+
+    return say
+
+
+def again(connection: socket.socket) -> None:
+    """Answers at once, and drips when the same connection asks once more."""
+    connection.sendall(OK + b"Content-Length: 1\r\n\r\nx")
+    connection.recv(1 << 16)
+    dripping(OK + b"X: ", b"x")(connection)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        dripping(b"", b"H"),
+        dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        dripping(OK + b"X: ", b"x"),
+        dripping(OK, b"X: x\r\n"),
+        dripping(OK + b"Content-Length: 90\r\n\r\n", b"x"),
+        dripping(OK + b"\r\n", b"x"),
+        dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        again,
+    ],
+    ids=["status", "100", "header", "headers", "body", "endless", "chunks", "again"],
+)
+def test_what_drips_is_given_up_in_time(say: Callable[[socket.socket], None]) -> None:
+    start = time.monotonic()
+    with talking(say) as url, pytest.raises(RemoteError, match="no whole answer in"):
+        call(url, times=2 if say is again else 1)
+    assert MAX_S <= time.monotonic() - start < 4 * MAX_S
