@@ -198,8 +198,13 @@ def test_names_and_folders_that_are_odd(tmp_path: Path) -> None:
     (folder / "link").symlink_to(folder / "역")
     with open(os.fsencode(folder) + b"/" + "지갑.jpg".encode("cp949"), "wb"):
         pass
-    posts, rejects = read(folder, kind="found")
+    seen = Seen()
+    rows = list(read_posts(str(folder), kind="found", seen=seen))
+    posts = [row for row in rows if isinstance(row, Post)]
+    rejects = [row for row in rows if isinstance(row, Reject)]
     assert {p.post_id for p in posts} == {"역/d.jpg", "지갑.jpg"}
+    passed = {"#recycle", "@eaDir", "Thumbs.db", "hidden"}
+    assert dict(seen.unknown) == {f"passed over: {name}": 1 for name in passed}
     assert [(r.post_id, r.reason) for r in rejects] == [("link", "linked-folder")]
     assert all(os.path.exists(p.photos[0]) for p in posts)
 
@@ -249,3 +254,103 @@ def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
     assert len({default_rejects("t", place) for place in places}) == 3
     assert default_rejects("t", places[0]) == default_rejects("t", places[0])
+EXAMPLE = Path(__file__).parents[2] / "examples" / "found.csv"
+
+
+def test_the_example_is_understood_whole() -> None:
+    seen = Seen()
+    rows = list(read_posts(str(EXAMPLE), kind="found", seen=seen))
+    posts = [row for row in rows if isinstance(row, Post)]
+    assert len(posts) == len(rows) == 5
+    assert [post.category for post in posts] == ["지갑", "가방", "휴대폰", "컴퓨터", "의류"]
+    assert all(post.title and post.colour and post.region and post.happened_on for post in posts)
+    listed = [photo for post in posts for photo in post.photos]
+    assert len(listed) == 4
+    assert all(map(os.path.isfile, listed))
+    assert dict(seen.unknown) == {"column not used: 비고": 1}
+
+
+def test_headings_that_are_named_by_hand(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("유실 번호;id;A=B;title\n1;9;지갑;x\n")
+    own = {"유실번호": "post_id", "a=b": "title"}
+    seen = Seen()
+    (post,) = read_posts(str(source), kind="lost", seen=seen, columns=own)
+    assert isinstance(post, Post)
+    assert (post.post_id, post.title) == ("1", "지갑")
+    assert set(seen.unknown) == {
+        "column not used: id (post_id?)",
+        "column not used: title (title?)",
+    }
+    with pytest.raises(InputError, match="has no column 분류2; its columns are: 유실 번호, id"):
+        list(read_posts(str(source), kind="lost", columns=own | {"분류 2": "category"}))
+    with pytest.raises(UsageError, match="x=colours: a column becomes one of: post_id, kind"):
+        read_posts(str(source), kind="lost", columns={"x": "colours"})
+    with pytest.raises(UsageError, match="of csv, xlsx, jsonl only"):
+        read_posts(str(tmp_path), kind="lost", columns=own)
+    (tmp_path / "a.jsonl").write_text('{"유실번호": 1, "title": "x"}\n')
+    seen = Seen()
+    (post,) = read_posts(str(tmp_path / "a.jsonl"), kind="lost", seen=seen, columns=own)
+    assert isinstance(post, Post)
+    assert post.post_id == "1"
+    assert "column that is in no row: ab" in seen.unknown
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["sep=;\n", "습득물 대장;;\n;;\n", '"제목, 둘째; 줄"\n\n', "작성: 2026, 11, 1, 가, 나\n"],
+)
+def test_lines_above_the_headings(tmp_path: Path, above: str) -> None:
+    (tmp_path / "a.csv").write_text(above + '관리번호;"물품\n명";내용\nid;지갑;"가, 나; 다"\n')
+    posts, rejects = read(tmp_path / "a.csv", kind="found")
+    assert not rejects
+    assert [(p.post_id, p.title, p.description) for p in posts] == [("id", "지갑", "가, 나; 다")]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "long", "encoding"),
+    [
+        ("a.csv", "post_id,title\n{},x", "long,{}", "utf-8"),
+        ("a.csv", "post_id,title\n{},x", 'long,"{}', "utf-16"),
+        (
+            "a.jsonl",
+            '{{"post_id": "{}", "title": "x"}}',
+            '{{"post_id": "long", "title": "{}"}}',
+            "utf-8",
+        ),
+    ],
+)
+def test_a_line_without_end_is_one_reject(
+    tmp_path: Path, name: str, good: str, long: str, encoding: str
+) -> None:
+    lines = [good.format("a"), long.format("가" * 3_000_000), good.format("b").split("\n")[-1]]
+    (tmp_path / name).write_bytes("\n".join(lines).encode(encoding))
+    posts, rejects = read(tmp_path / name, kind="found")
+    assert [p.post_id for p in posts] == ["a", "b"]
+    (one,) = rejects
+    assert one.source == f"{tmp_path / name}:{3 if name == 'a.csv' else 2}"
+    assert "has over" in one.detail
+
+
+def test_a_cell_that_is_one_name_is_one_photo(tmp_path: Path) -> None:
+    for name in ("a.jpg, b.jpg", "c;d.png"):
+        (tmp_path / name).write_bytes(b"x")
+    cells = ['"a.jpg, b.jpg"', "c;d.png", '"a.jpg, e.jpg"']
+    rows = [f"p{i},x,{cell}" for i, cell in enumerate(cells)]
+    (tmp_path / "a.csv").write_text("\n".join(["post_id,title,photos", *rows]))
+    posts, _ = read(tmp_path / "a.csv", kind="lost")
+    assert [[Path(p).name for p in post.photos] for post in posts] == [
+        ["a.jpg, b.jpg"],
+        ["c;d.png"],
+        ["a.jpg", "e.jpg"],
+    ]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx", "jsonl", "lost112"])
+def test_a_pipe_is_refused_by_its_name(tmp_path: Path, format: str) -> None:
+    os.mkfifo(tmp_path / "pipe.xml")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        list(read_posts(str(tmp_path / "pipe.xml"), format, kind="found"))
+    if format == "lost112":
+        rows = list(read_posts(str(tmp_path), format))
+        assert [row.reason for row in rows if isinstance(row, Reject)] == ["unreadable"]

@@ -1,4 +1,4 @@
-"""Cells of CSV: what a spreadsheet would run as a formula is marked as text, and read back."""
+"""Cells of sheets: what a spreadsheet would run as a formula is marked as text, and read back."""
 
 import csv
 import io
@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 FORMULA = ("=", "+", "-", "@")
+ERRORS = frozenset(
+    ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"]
+)
 MARK = "'"  # by which a spreadsheet knows a text
 
 
@@ -26,6 +29,11 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 def unmarked(cell: str) -> str:
     """A cell as it was before `to_csv` marked it."""
     return cell[1:] if cell.startswith(MARK) and is_formula(cell[1:]) else cell
+
+
+def is_error(cell: str) -> bool:
+    """Whether a spreadsheet says by it that a formula failed."""
+    return cell.strip() in ERRORS
 
 
 def is_formula(text: str) -> bool:

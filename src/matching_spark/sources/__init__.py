@@ -1,11 +1,11 @@
-"""Where posts come from: a folder of photos, CSV, JSONL, the portal LOST112.
+"""Where posts come from: a folder of photos, CSV, Excel, JSONL, the portal LOST112.
 
 Vectors in Parquet go by ingest itself.
 
 A reader yields a Post for what can be taken and a Reject, with its reason, for what cannot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from matching_spark import storage
@@ -13,10 +13,19 @@ from matching_spark.domain.posts import Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.sources.folder import ENDINGS, read_folder
+from matching_spark.sources.headings import own_columns
 from matching_spark.sources.lost112 import read_lost112
-from matching_spark.sources.tabular import read_csv, read_jsonl
+from matching_spark.sources.tabular import Sheet, read_csv, read_jsonl, read_xlsx
 
-FORMATS = ("folder", "csv", "jsonl", "lost112", "parquet")
+FORMATS = ("folder", "csv", "xlsx", "jsonl", "lost112", "parquet")
+TABULAR = {"csv": read_csv, "xlsx": read_xlsx, "jsonl": read_jsonl}
+READ_AS = {  # of what is read as another format; what a workbook of Excel truly is, its reader says
+    "ndjson": "jsonl",
+    "json": "jsonl",
+    "tsv": "csv",
+    "xml": "lost112",
+    **dict.fromkeys(("xls", "xlsm", "xlsb", "ods"), "xlsx"),
+}
 
 
 def detect_format(source: str) -> str:
@@ -32,9 +41,7 @@ def detect_format(source: str) -> str:
             if ending == "parquet" or (parquet and len(parquet) * 2 > len(files))
             else "folder"
         )
-    ending = {"ndjson": "jsonl", "json": "jsonl", "tsv": "csv", "xml": "lost112"}.get(
-        ending, ending
-    )
+    ending = READ_AS.get(ending, ending)
     if ending in FORMATS:
         return ending
     if f".{ending}" in ENDINGS:
@@ -51,28 +58,33 @@ def read_posts(
     format: str | None = None,
     kind: Kind | None = None,
     seen: Seen | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Post | Reject]:
     """The posts of a source; `kind` is for those that do not say, and required for a folder.
 
-    seen: notes words and columns that the project does not know.
+    seen: notes words and columns that the project does not know. columns: heading -> field, for
+    headings of rows that are not known.
 
     Raises InputError when the source cannot be read at all, UsageError when the call is off.
     """
+    own = own_columns(columns or {})
     format = format or detect_format(source)
     seen = Seen() if seen is None else seen
     if not storage.exists(source):
         raise InputError(f"there is no {source}")
+    if own and format not in TABULAR:
+        raise UsageError(f"columns are named of {', '.join(TABULAR)} only", argument="column")
+    if not storage.is_dir(source) and not storage.is_regular(source):
+        raise InputError(f"{source} is a pipe or a device: write it to a file first")
+    if format in TABULAR:
+        return TABULAR[format](Sheet(source, kind, seen, own))
     if format == "folder":
         if kind is None:
             raise UsageError(
                 "a folder of photos does not say what it is: name its kind, lost or found",
                 argument="kind",
             )
-        return read_folder(source, kind)
-    if format == "csv":
-        return read_csv(source, kind, seen)
-    if format == "jsonl":
-        return read_jsonl(source, kind, seen)
+        return read_folder(source, kind, seen)
     if format == "lost112":
         return read_lost112(source, kind, seen)
     raise UsageError(f"format {format!r} is not known here; choose one of: {', '.join(FORMATS)}")

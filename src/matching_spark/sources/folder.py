@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from matching_spark import storage
 from matching_spark.domain.posts import Kind, Post, Reject, clean
+from matching_spark.domain.vocabulary import Seen
 
 ENDINGS = frozenset(
     [
@@ -35,9 +36,9 @@ NOT_PHOTOS = frozenset(
 )
 
 
-def read_folder(folder: str, kind: Kind) -> Iterator[Post | Reject]:
-    """Photos below `folder`, sorted; hidden files and NOT_PHOTOS are passed over, other files are
-    rejected.
+def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
+    """Photos below `folder`, sorted; hidden files and NOT_PHOTOS are passed over, which `seen`
+    notes, other files are rejected.
 
     a.png and a.jpg are two posts. The id is NFC: the same name from macOS and Linux is one post.
     """
@@ -46,7 +47,8 @@ def read_folder(folder: str, kind: Kind) -> Iterator[Post | Reject]:
     for path in storage.walk(folder, unreadable.append):
         name = path[len(root) :].lstrip("/")
         parts = name.split("/")
-        if any(part.startswith(".") or part.lower() in NOT_PHOTOS for part in parts):
+        if (kept := next(filter(_is_kept, parts), None)) is not None:
+            seen.note("passed over", "hidden" if kept.startswith(".") else kept)
             continue
         post_id = clean(_decoded(name))
         if PurePosixPath(name).suffix.lower() in ENDINGS:
@@ -60,6 +62,10 @@ def read_folder(folder: str, kind: Kind) -> Iterator[Post | Reject]:
             )
     for path in unreadable:
         yield Reject(path, "", "unreadable", "this folder may not be read by this user")
+
+
+def _is_kept(part: str) -> bool:
+    return part.startswith(".") or part.lower() in NOT_PHOTOS
 
 
 def _decoded(name: str) -> str:

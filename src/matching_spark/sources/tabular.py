@@ -1,18 +1,19 @@
-"""Posts in CSV or JSONL, by the names of the table's columns or as desks call them."""
+"""Posts in CSV, Excel or JSONL, by the names of the table's columns or as desks call them."""
 
-import codecs
-import csv
-import io
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import (
     KINDS,
+    MAX_ID,
+    MAX_TEXT,
     STATUSES,
     Kind,
     Post,
@@ -21,18 +22,17 @@ from matching_spark.domain.posts import (
     kind_of,
     status_of,
 )
-from matching_spark.domain.sheets import unmarked
+from matching_spark.domain.sheets import is_error, unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
-from matching_spark.sources.headings import fields_of, unused
+from matching_spark.sources import delimited, workbook
+from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, limited
+from matching_spark.sources.headings import FIELDS, absent, fields_of, unused
 
 Word = TypeVar("Word", bound=str)
 PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
-MAX_TEXT = 20_000  # characters: the rest of a longer text is left out, and that is noted
-MAX_LINES = 1000  # of one record: more is an open quote
-MAX_CELL = 1 << 20  # characters of a CSV's cell: more is taken for an open quote
-BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
 _SEVERAL = re.compile(
     r"[;\n]|(?<=\.(?:jpg|png|gif|bmp|tif)),|(?<=\.(?:jpeg|webp|heic|avif|tiff)),", re.I
@@ -43,11 +43,29 @@ class _Bad(Exception):
     """Why a row is not taken: reason and detail."""
 
 
-def read_jsonl(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
+@dataclass(frozen=True)
+class Sheet:
+    """A file of rows. kind: of posts that do not say. seen: notes what is not understood. own: of
+    headings.own_columns.
+    """
+
+    uri: str
+    kind: Kind | None
+    seen: Seen
+    own: Mapping[str, str]
+
+
+def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
     """One JSON object a line; `photos` is a list of paths relative to the file."""
+    uri, seen = sheet.uri, sheet.seen
+    missing = set(absent([], sheet.own))
     with storage.open_input(uri) as stream:
-        for number, raw in enumerate(stream, 1):
+        for number, raw in enumerate(limited(stream.readline), 1):
+            where = f"{uri}:{number}"
             if not raw.strip():
+                continue
+            if len(raw) > MAX_LINE:
+                yield Reject(where, "", "bad-row", f"the line has over {MAX_LINE >> 20} MB")
                 continue
             try:
                 row = json.loads(
@@ -56,20 +74,23 @@ def read_jsonl(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Rejec
                     parse_float=_number,
                 )
             except (ValueError, RecursionError) as error:
-                yield Reject(f"{uri}:{number}", "", "bad-row", f"not JSON: {error}")
+                yield Reject(where, "", "bad-row", f"not JSON: {error}")
                 continue
             if not isinstance(row, dict):
-                yield Reject(f"{uri}:{number}", "", "bad-row", "not a JSON object")
+                yield Reject(where, "", "bad-row", "not a JSON object")
                 continue
             try:
-                fields = fields_of(row, "the row")
+                fields = fields_of(row, "the row", sheet.own)
             except InputError as error:
-                yield Reject(f"{uri}:{number}", "", "bad-row", str(error))
+                yield Reject(where, "", "bad-row", str(error))
                 continue
+            missing &= set(absent(row, sheet.own))
             for name in row.keys() - fields.keys():
                 seen.note("column not used", unused(name))
             known = {field: row[name] for name, field in fields.items()}
-            yield from _read(known, uri, number, kind, seen)
+            yield from _read(known, number, sheet)
+    for name in sorted(missing):
+        seen.note("column that is in no row", name)
 
 
 def _number(text: str) -> float | None:
@@ -77,100 +98,101 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None  # 1e400
 
 
-def read_csv(uri: str, kind: Kind | None, seen: Seen) -> Iterator[Post | Reject]:
-    """A header and rows, as `sheet` reads them."""
-    names, records = sheet(uri)
-    if not names:
+def read_csv(sheet: Sheet) -> Iterator[Post | Reject]:
+    """Headings and rows, by commas, semicolons or tabs."""
+
+    def known(names: list[str]) -> int:
+        fields = {_field(name, sheet) for name in names} - {None}
+        return len(fields) + len(FIELDS) * ("post_id" in fields)
+
+    yield from _rows(delimited.rows_of(sheet.uri, known), sheet, wide=False)
+
+
+def read_xlsx(sheet: Sheet) -> Iterator[Post | Reject]:
+    """The first visible sheet of a workbook, whose headings stand in one of its first rows."""
+    yield from _rows(workbook.rows_of(sheet.uri, sheet.seen), sheet, wide=True)
+
+
+def _field(name: str, sheet: Sheet) -> str | None:
+    return fields_of([name], sheet.uri, sheet.own).get(name) if name.strip() else None
+
+
+def _rows(
+    records: Iterator[tuple[int, list[str] | str]], sheet: Sheet, wide: bool
+) -> Iterator[Post | Reject]:
+    """The posts of records below their headings. wide: what stands beside the last heading is a
+    remark, as in a workbook, not a sign that cells have shifted.
+    """
+    if not (names := _headings(records, sheet)):
         return
-    fields = fields_of(filter(None, names), uri)
-    if "post_id" not in fields.values():
-        raise InputError(f"{uri} has no column post_id; its columns are: {', '.join(names)}")
-    for name in names:
-        if name and name not in fields:
-            seen.note("column not used", unused(name))
+    fields = _columns(names, sheet)
     for number, cells in records:
-        where = f"{uri}:{number}"
+        where = f"{sheet.uri}:{number}"
         if isinstance(cells, str):
             yield Reject(where, "", "bad-row", cells)
             continue
-        row: dict[str, object] = {
-            fields[name]: unmarked(cell)
-            for name, cell in zip(names, cells, strict=False)
-            if name in fields
+        pairs = zip(names, cells, strict=False)
+        row = {
+            fields[name]: _cell(name, cell, sheet.seen) for name, cell in pairs if name in fields
         }
-        if len(cells) > len(names):
-            detail = f"{len(cells)} cells, {len(names)} columns"
-            yield Reject(where, clean(row["post_id"]), "bad-row", detail)
-            continue
-        if "photos" in row:
-            row["photos"] = [p for p in _SEVERAL.split(str(row["photos"])) if p.strip()]
-        yield from _read(row, uri, number, kind, seen)
+        if wide:  # what a workbook leaves out at the end of a row are empty cells
+            row = dict.fromkeys(fields.values(), "") | row
+        why = ""
+        if len(cells) > len(names) and not wide:
+            why = f"{len(cells)} cells, {len(names)} columns"
+        elif sum(map(len, cells)) > MAX_LINE:
+            why = TOO_LONG
+        if why:
+            yield Reject(where, clean(row.get("post_id"))[:MAX_ID], "bad-row", why)
+        else:
+            yield from _read(row, number, sheet)
 
 
-def sheet(uri: str) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
-    """The headings of a CSV, none where it is empty, and its rows as `_records` has them.
+def _columns(names: list[str], sheet: Sheet) -> dict[str, str]:
+    """heading -> field. Raises InputError where one that is needed is not there."""
+    fields = fields_of(filter(None, names), sheet.uri, sheet.own)
+    if missing := [*absent(names, sheet.own), *({"post_id"} - {*fields.values()})]:
+        raise InputError(
+            f"{sheet.uri} has no column {', '.join(missing)}; its columns are: {', '.join(names)}"
+        )
+    for name in names:
+        if name and name not in fields:
+            sheet.seen.note("column not used", unused(name))
+    return fields
 
-    UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949. Raises InputError.
+
+def _cell(name: str, cell: str, seen: Seen) -> str:
+    if is_error(cell):
+        seen.note("an error, taken as empty", f"{cell} in {name}")
+        return ""
+    return unmarked(cell)
+
+
+def _headings(records: Iterator[tuple[int, list[str] | str]], sheet: Sheet) -> list[str]:
+    """The names of the columns: the first row, or one below it that has post_id and another name
+    of ours. Raises InputError when the first cannot be read.
     """
-    lines = list(io.StringIO(_text_of(uri), newline=""))
-    if not any(map(str.strip, lines)):
-        return [], iter(())
-    # The csv module has one limit for a whole process: it is raised, never lowered for others.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
-    delimiter = max(",\t;", key=lines[0].count)
-    records = _records(lines, delimiter)
-    first = next(records)
-    if isinstance(first[1], str):
-        raise InputError(f"{uri}: its header cannot be read: {first[1]}")
-    return [clean(name) for name in first[1]], records
-
-
-def _text_of(uri: str) -> str:
-    raw = storage.read_bytes(uri)
-    named = next((name for bom, name in BOMS.items() if raw.startswith(bom)), None)
-    for encoding in (named,) if named else ("utf-8-sig", "cp949"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
+    above: list[str] = []
+    first: list[str] | None = None
+    for _, cells in islice(records, HEADER_ROWS):
+        if isinstance(cells, str):
+            if first is None:
+                raise InputError(f"{sheet.uri}: its header cannot be read: {cells}")
             continue
-    raise InputError(f"{uri} is neither UTF-8, UTF-16 nor CP949; save it as UTF-8")
+        names = [clean(name) for name in cells]
+        fields = {_field(name, sheet) for name in names} - {None}
+        if "post_id" in fields and (first is None or len(fields) > 1):
+            for line in above:
+                sheet.seen.note("row above the headings, not used", line)
+            return names
+        first = first or names
+        above.append(" ".join(filter(None, names))[:80])
+    return first or []
 
 
-def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record with the number of its first line: its cells, or why it cannot be read.
-
-    After one that cannot be read it goes on with the next line: a quote that is never closed takes
-    in no other row.
-    """
-    first = 0  # of the record that is being read
-
-    def following() -> Iterator[str]:
-        for i in range(first, len(lines)):
-            if i - first > MAX_LINES:
-                raise csv.Error(f"a cell of over {MAX_LINES} lines")
-            yield lines[i]
-
-    while first < len(lines):
-        start = first
-        reader = csv.reader(following(), delimiter=delimiter, strict=True)
-        try:
-            for cells in reader:
-                if cells:
-                    yield first + 1, cells
-                first = start + reader.line_num
-            return
-        except csv.Error as error:
-            taken = start + reader.line_num - first
-            more = f"; an open quote would take in {taken} lines, so it goes on at the next one"
-            yield first + 1, f"{error}{more if taken > 1 else ''}"
-            first += 1
-
-
-def _read(
-    row: Mapping[str, object], uri: str, number: int, kind: Kind | None, seen: Seen
-) -> Iterator[Post | Reject]:
+def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post | Reject]:
     """The post of a row, its photos that are refused before it; or why there is none."""
-    where = f"{uri}:{number}"
+    seen, where = sheet.seen, f"{sheet.uri}:{number}"
     raw_id = row.get("post_id")
     post_id = clean(raw_id) if isinstance(raw_id, str | int) else ""
 
@@ -189,7 +211,7 @@ def _read(
         if not post_id:
             missing = raw_id in (None, "")
             raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {raw_id!r}")
-        photos, placeholders, remote = _photos(row.get("photos"), storage.parent(uri))
+        photos, placeholders, remote = _photos(row.get("photos"), storage.parent(sheet.uri))
         for photo in remote:
             yield Reject(where, post_id, "remote-photo", f"{photo} is not fetched; give a file")
         try:
@@ -198,7 +220,7 @@ def _read(
             raise _Bad("bad-date", str(error)) from None
         post = Post(
             post_id=post_id,
-            kind=_kind(clean(row.get("kind")), kind),
+            kind=_kind(clean(row.get("kind")), sheet.kind),
             category=word("category", CATEGORY.find, CATEGORY.words) or "",
             colour=seen.word(COLOUR, _text("colour", row.get("colour"), seen)),
             region=seen.word(REGION, _text("region", row.get("region"), seen)),
@@ -240,7 +262,7 @@ def _text(name: str, value: object, seen: Seen) -> str:
 
 def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]]:
     """Paths that can be opened, how many placeholders there were, and the addresses refused."""
-    listed = [value] if isinstance(value, str) else value or []
+    listed = _several(value, folder) if isinstance(value, str) else value or []
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
         raise _Bad("bad-row", "photos is not a list of paths")
     names = [p.strip() for p in listed if p.strip()]
@@ -248,6 +270,13 @@ def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]
     remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
     paths = [_place(p, folder) for p in real if p not in remote]
     return tuple(dict.fromkeys(paths)), len(names) - len(real), remote
+
+
+def _several(cell: str, folder: str) -> list[str]:
+    """The photos of one cell: a single one where a file has the whole name."""
+    parts = _SEVERAL.split(cell)
+    whole = len(parts) < 2 or ("://" not in cell and storage.exists(_place(cell.strip(), folder)))
+    return [cell] if whole else parts
 
 
 def _place(path: str, folder: str) -> str:

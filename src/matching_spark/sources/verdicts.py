@@ -9,7 +9,7 @@ from matching_spark.domain.posts import Reject, clean
 from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import Vocabulary
 from matching_spark.errors import InputError
-from matching_spark.sources.tabular import sheet
+from matching_spark.sources.delimited import rows_of
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
     "column",
@@ -51,8 +51,11 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
     """
     if not storage.exists(uri):
         raise InputError(f"there is no {uri}")
-    names, records = sheet(uri)
-    fields = [COLUMN.find("".join(filter(str.isalnum, name))) for name in names]
+    records = rows_of(uri, lambda names: sum(map(bool, map(_field, names))))
+    _, names = next(records, (0, []))
+    if isinstance(names, str):
+        raise InputError(f"{uri}: its header cannot be read: {names}")
+    fields = [_field(name) for name in names]
     if wrong := [name for name in NEEDED if fields.count(name) != 1]:
         there = ", ".join(names) or "none"
         raise InputError(f"{uri} has not one column {', '.join(wrong)}; its columns are: {there}")
@@ -63,6 +66,10 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
             continue
         row = {field: clean(unmarked(c)) for field, c in zip(fields, cells, strict=False) if field}
         yield _read(where, row)
+
+
+def _field(name: str) -> str:
+    return COLUMN.find("".join(filter(str.isalnum, name)))
 
 
 def _read(where: str, row: dict[str, str]) -> Row | Reject:

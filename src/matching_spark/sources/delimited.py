@@ -1,0 +1,116 @@
+"""CSV as records, in whatever encoding, by whatever delimiter; memory holds a record, no file."""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain, islice
+from typing import AnyStr
+
+from matching_spark import storage
+from matching_spark.errors import InputError
+
+MAX_LINE = 1 << 20  # characters of a record, bytes of a line of JSON
+MAX_LINES = 1000  # of one record: more is an open quote
+TOO_LONG = f"the row has over {MAX_LINE:,} characters"
+DELIMITERS = ",\t;"
+FIRST = 20  # lines by which the delimiter is found
+BLOCK = 1 << 20
+ENDS = ("\n", "\r", b"\n")
+
+Record = tuple[int, list[str] | str]
+
+
+def rows_of(uri: str, known: Callable[[list[str]], int]) -> Iterator[Record]:
+    """Each record with the number of its first line: its cells, or why it cannot be read.
+
+    UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949. known: how well names of a line name
+    columns; the delimiter is that which makes the best of them. After a record that cannot be read
+    it goes on with the next line: a quote that is never closed takes in no other row. Raises
+    InputError for another encoding.
+    """
+    # The csv module has one limit for a whole process: it is raised, never lowered for others.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+    encoding = _encoding_of(uri)
+    with storage.open_input(uri) as stream:
+        lines = limited(io.TextIOWrapper(stream, encoding, newline="").readline)
+        first = list(islice(lines, FIRST))
+
+        def names(delimiter: str) -> tuple[int, int]:
+            most = max((known(line[:10_000].split(delimiter)) for line in first), default=0)
+            return most, sum(line.count(delimiter) for line in first[:1])
+
+        yield from _records(chain(first, lines), max(DELIMITERS, key=names))
+
+
+def limited(readline: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
+    """Lines; of one over MAX_LINE its beginning alone, which is over it by one."""
+    while line := readline(MAX_LINE + 1):
+        part = line
+        while len(part) > MAX_LINE and part[-1:] not in ENDS:
+            part = readline(MAX_LINE + 1)
+        yield line
+
+
+def _encoding_of(uri: str) -> str:
+    with storage.open_input(uri) as stream:
+        named = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    for encoding in ("utf-16",) if named else ("utf-8-sig", "cp949"):
+        decode = codecs.getincrementaldecoder(encoding)().decode
+        with storage.open_input(uri) as stream, suppress(UnicodeDecodeError):
+            while block := stream.read(BLOCK):
+                decode(block)
+            decode(b"", True)
+            return encoding
+    raise InputError(f"{uri} is neither UTF-8, UTF-16 nor CP949; save it as UTF-8")
+
+
+def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
+    held = _Held(lines)
+    number = 1
+    while True:
+        try:
+            for cells in csv.reader(held, delimiter=delimiter, strict=True):
+                if cells:
+                    yield number, cells
+                number += held.taken(held.used)
+            return
+        except csv.Error as error:
+            more = f"; an open quote would take in {held.used} lines, so it goes on at the next one"
+            yield number, f"{error}{more if held.used > 1 else ''}"
+            number += held.taken(1)
+
+
+class _Held:
+    """Lines of which those of a record that cannot be read are told once more.
+
+    used: how many of them the record has so far.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._held: list[str] = []
+        self._size = 0
+        self.used = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.used == len(self._held):
+            self._held.append(next(self._lines))
+        line = self._held[self.used]
+        self.used += 1
+        self._size += len(line)
+        if self._size > MAX_LINE:
+            raise csv.Error(TOO_LONG)
+        if self.used > MAX_LINES:
+            raise csv.Error(f"a cell of over {MAX_LINES} lines")
+        return line
+
+    def taken(self, count: int) -> int:
+        """So many lines are done with; the next one begins a record."""
+        del self._held[:count]
+        self.used = self._size = 0
+        return count

@@ -1,0 +1,281 @@
+"""The first sheet of an Excel workbook (.xlsx, .xlsm), as rows of text; nothing in it is run.
+
+With a reader of its own, for a workbook of a few kilobytes may unpack to anything: calamine sets
+aside the whole rectangle up to the farthest cell (a file of 4.6 kB: 549 GB, and the process is
+gone), openpyxl builds a row before anybody can count its cells (24 kB: over a minute). Here a part
+is told element by element while it is unpacked, and is given up at a limit.
+"""
+
+import datetime as dt
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import IO
+from xml.parsers import expat
+
+from matching_spark import storage
+from matching_spark.domain.vocabulary import Seen
+from matching_spark.errors import InputError
+
+MAX_PACKED = 128 << 20  # bytes of the file
+MAX_UNPACKED = 256 << 20  # bytes of a part, and characters of all cells
+MAX_ELEMENTS = 10_000_000  # of a part, two a cell, and cells: 250,000 rows of 20 columns
+MAX_TOKEN = 1 << 20  # bytes of one tag, and characters of one cell: Excel's own have 32,767
+BLOCK = 1 << 16
+OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook with a password
+EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
+# ECMA-376 part 1, 18.8.30, with those of Korean and its neighbours; times alone are not among them.
+DATE_FORMATS = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
+
+Event = tuple[str, dict[str, str] | None, str]  # begin: attributes; end: None; text: no name
+Row = tuple[int, list[str]]
+
+
+def rows_of(uri: str, seen: Seen) -> Iterator[Row]:
+    """Each row of the first visible sheet that is not empty, with its number: cells up to the last
+    one, days as 2026-11-01 or 2026-11-01 15:05:00, formulas as the values that were saved.
+
+    seen: notes other sheets, pictures and formulas without a value. Raises InputError when it is
+    no such workbook, or beyond the limits.
+    """
+    if storage.size_bytes(uri) > MAX_PACKED:
+        raise InputError(f"{uri} is over {MAX_PACKED >> 20} MB; {SPLIT}")
+    with storage.open_input(uri) as stream:
+        _refuse_others(uri, stream)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                yield from _Workbook(archive, uri, seen).rows()
+        except _Beyond as error:
+            raise InputError(f"{uri}: {error}; {SPLIT}") from None
+        except (*BROKEN, ValueError, LookupError) as error:
+            raise InputError(
+                f"{uri} cannot be read as an Excel workbook ({error}): save it again as .xlsx"
+            ) from None
+
+
+SPLIT = "split it, or save it as CSV"
+BROKEN = (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, NotImplementedError)
+
+
+class _Beyond(Exception):
+    """A limit that a workbook is beyond."""
+
+
+def _refuse_others(uri: str, stream: IO[bytes]) -> None:
+    begin = stream.read(1 << 16)
+    stream.seek(0)
+    if begin.startswith(OLD):
+        locked = "EncryptedPackage".encode("utf-16-le")
+        while locked not in begin and (block := stream.read(1 << 20)):
+            begin = begin[-len(locked) :] + block
+        if locked in begin:
+            raise InputError(f"{uri} has a password: save it without one")
+        raise InputError(f"{uri} is of Excel 97 to 2003 (.xls): save it as .xlsx")
+    if not begin.startswith(b"PK"):
+        is_page = begin.lstrip().lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml"))
+        what = "a web page" if is_page else "no Excel workbook"
+        raise InputError(f"{uri} is {what}, whatever its name says: save it as .xlsx or CSV")
+
+
+class _Workbook:
+    def __init__(self, archive: zipfile.ZipFile, uri: str, seen: Seen) -> None:
+        self._archive, self._uri, self._seen = archive, uri, seen
+        if "xl/workbook.xml" not in archive.namelist():
+            raise InputError(f"{uri} is no .xlsx workbook, whatever its name says: save it as one")
+        self._parts = {}  # by their own ids, and by the last word of their kinds
+        for name, given, _ in self._events("xl/_rels/workbook.xml.rels"):
+            if name == "Relationship" and given:
+                part = posixpath.normpath(posixpath.join("/xl", given["Target"])).lstrip("/")
+                self._parts[given["Id"]] = self._parts[given["Type"].rpartition("/")[2]] = part
+
+    def rows(self) -> Iterator[Row]:
+        if pictures := sum(n.startswith("xl/media/") for n in self._archive.namelist()):
+            self._seen.note("pictures in the workbook are not read: give files", f"{pictures}")
+        sheets, is_1904 = [], False
+        for name, given, _ in self._events("xl/workbook.xml"):
+            if name == "workbookPr" and given:
+                is_1904 = given.get("date1904") in ("1", "true")
+            elif name == "sheet" and given and given.get("state", "visible") == "visible":
+                sheets.append((given["name"], self._parts[given["id"]]))
+        shown = [sheet for sheet in sheets if "/chartsheets/" not in sheet[1]]
+        if not shown:
+            raise InputError(f"{self._uri} has no visible sheet")
+        for name, _ in shown[1:]:
+            self._seen.note("sheet not read", name)
+        strings = [*self._strings()] if "sharedStrings" in self._parts else []
+        told = _Cells(strings, self._formats(), EPOCHS[is_1904], self._seen)
+        return _grouped(told.of(_texts(self._events(shown[0][1]), ("c",), ("v", "t"))))
+
+    def _strings(self) -> Iterator[str]:
+        for name, given, text in _texts(
+            self._events(self._parts["sharedStrings"]), ("si",), ("t",)
+        ):
+            if name == "si" and given is None:
+                yield text
+
+    def _formats(self) -> list[str]:
+        """Of each style: 'date', '000' where numbers have so many digits, else ''."""
+        if "styles" not in self._parts:
+            return []
+        codes: dict[int, str] = {}
+        formats, within = [], ""
+        for name, given, _ in self._events(self._parts["styles"]):
+            if given is None:
+                continue
+            if name == "numFmt":
+                codes[int(given["numFmtId"])] = _kind(given.get("formatCode", ""))
+            elif name == "xf":
+                if within == "cellXfs":
+                    own = int(given.get("numFmtId", 0))
+                    formats.append("date" if own in DATE_FORMATS else codes.get(own, ""))
+            elif name in ("cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
+                within = name
+        return formats
+
+    def _events(self, part: str) -> Iterator[Event]:
+        """What a part says, as it is unpacked; names without their prefixes."""
+        info = self._archive.getinfo(part)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotImplementedError("it is packed as no workbook is")
+        if info.flag_bits & 1:
+            raise InputError(f"{self._uri} has a password: save it without one")
+        told: list[Event] = []
+
+        def begin(name: str, given: dict[str, str]) -> None:
+            plain = {key.rpartition(":")[2]: value for key, value in given.items()}
+            told.append((name.rpartition(":")[2], plain, ""))
+
+        def refuse(*_: object) -> None:
+            raise ValueError("it has a document type, which no workbook has")
+
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = begin
+        parser.EndElementHandler = lambda name: told.append((name.rpartition(":")[2], None, ""))
+        parser.CharacterDataHandler = lambda text: told.append(("", None, text))
+        parser.StartDoctypeDeclHandler = refuse
+        read = elements = 0
+        with self._archive.open(info) as stream:
+            while block := stream.read(BLOCK):
+                parser.Parse(block, False)
+                read += len(block)
+                elements += len(told)
+                if read > MAX_UNPACKED or elements > 3 * MAX_ELEMENTS:  # begin, text, end
+                    raise _Beyond("it unpacks to more than can be read")
+                if read - parser.CurrentByteIndex > MAX_TOKEN + BLOCK:
+                    raise _Beyond(f"it has a tag of over {MAX_TOKEN >> 20} MB")
+                yield from told
+                told.clear()
+        parser.Parse(b"", True)
+        yield from told
+
+
+@dataclass
+class _Cells:
+    """What the cells of a sheet say, as people see it."""
+
+    strings: list[str]
+    formats: list[str]
+    epoch: dt.datetime
+    seen: Seen
+
+    def of(self, events: Iterator[Event]) -> Iterator[tuple[int, int, str]]:
+        """(row, column, text) of each cell that is not empty."""
+        row, column = 0, -1
+        cell: dict[str, str] = {}
+        for name, given, text in events:
+            if name == "row" and given is not None:
+                row, column = int(given.get("r", row + 1)), -1
+            elif name == "f":
+                cell["f"] = ""
+            elif name == "c" and given is not None:
+                column, cell = _column(given.get("r", ""), column + 1), given
+            elif name == "c" and (said := self._said(cell, text)):
+                yield row, column, said
+
+    def _said(self, cell: dict[str, str], text: str) -> str:
+        if not text:
+            if "f" in cell:
+                self.seen.note("formulas without a value", "open the workbook and save it")
+            return ""
+        match cell.get("t", "n"):
+            case "s":
+                return self.strings[int(text)]
+            case "b":
+                return "TRUE" if text == "1" else "FALSE"
+            case "n":
+                kind = self.formats[int(cell.get("s", 0))] if self.formats else ""
+                return _number(text, kind, self.epoch)
+        return text
+
+
+def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Row]:
+    width = size = 0
+    for number, group in groupby(cells, lambda cell: cell[0]):
+        row = {column: text for _, column, text in group}
+        width += max(row)
+        size += sum(map(len, row.values()))
+        if width > MAX_ELEMENTS or size > MAX_UNPACKED:
+            raise _Beyond("it holds more than can be read")
+        yield number, [row.get(i, "") for i in range(max(row) + 1)]
+
+
+def _texts(
+    events: Iterator[Event], wholes: tuple[str, ...], parts: tuple[str, ...]
+) -> Iterator[Event]:
+    """The events, each whole's end with the text of its parts; how it is said (rPh) is left out."""
+    text: list[str] = []
+    size = 0
+    taken = spoken = False
+    for name, given, said in events:
+        if not name:
+            size += len(said)
+            if taken and not spoken and size <= MAX_TOKEN:
+                text.append(said)
+            continue
+        if name == "rPh":
+            spoken = given is not None
+        elif name in parts:
+            taken = given is not None
+        elif name in wholes:
+            yield name, given, "".join(text)
+            text.clear()
+            size = 0
+            continue
+        yield name, given, ""
+
+
+def _column(place: str, following: int) -> int:
+    """AB12 -> 27. Raises ValueError beyond what a sheet can have."""
+    letters = place.rstrip("0123456789")
+    at = following
+    if letters:
+        at = -1
+        for letter in letters[:4].upper():
+            at = (at + 1) * 26 + ord(letter) - ord("A")
+    if not 0 <= at < 1 << 14:
+        raise ValueError(f"there is no column {at + 1:,}")
+    return at
+
+
+def _number(text: str, kind: str, epoch: dt.datetime) -> str:
+    """A number as people see it: a day where it is shown as one, an id without '.0'."""
+    value = float(text)
+    if kind == "date" and value >= 1:
+        try:
+            moment = epoch + dt.timedelta(seconds=round(value * 86_400))
+        except OverflowError:
+            return text
+        return f"{moment:%Y-%m-%d %H:%M:%S}".removesuffix(" 00:00:00")
+    if not text.isdigit():  # the digits of a long id are all kept
+        text = f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else text
+    return text.zfill(len(kind)) if kind.startswith("0") else text
+
+
+def _kind(code: str) -> str:
+    bare = re.sub(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]', "", code).partition(";")[0].lower()
+    return bare if re.fullmatch("0+", bare) else "date" * bool(re.search("[yd]", bare))

@@ -1,0 +1,173 @@
+"""Workbooks as openpyxl writes them and as they are when somebody means harm."""
+
+import datetime as dt
+import io
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.styles.numbers import BUILTIN_FORMATS
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.vocabulary import Seen
+from matching_spark.errors import InputError
+from matching_spark.sources import detect_format, read_posts, workbook
+from matching_spark.sources.workbook import rows_of
+
+SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+END = "</sheetData></worksheet>"
+HEAD = "".join(f'<c t="inlineStr"><is><t>{n}</t></is></c>' for n in ("관리번호", "물품명"))
+
+
+def saved(path: Path, *rows: list[Any], is_1904: bool = False) -> openpyxl.Workbook:
+    book = openpyxl.Workbook()
+    if is_1904:
+        book.epoch = CALENDAR_MAC_1904
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(path)
+    return book
+
+
+def crafted(path: Path, sheet: str, **parts: str) -> Path:
+    """A workbook whose sheet, or other parts, are these texts."""
+    whole = io.BytesIO()
+    openpyxl.Workbook().save(whole)
+    told = {"xl/worksheets/sheet1.xml": sheet} | {f"xl/{n}.xml": text for n, text in parts.items()}
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, told.get(name, old.read(name)))
+    return path
+
+
+@pytest.mark.parametrize("is_1904", [False, True])
+def test_a_sheet_as_a_desk_has_it(tmp_path: Path, is_1904: bool) -> None:
+    path = tmp_path / "a.xlsx"
+    book = saved(
+        path,
+        ["2026년 11월 습득물 대장"],
+        [],
+        ["관리\n번호", "구분", " 물품명 ", "색상", "습득 일시(필수)", "습득장소", "사진", "비고"],
+        [20261101001, "습득", "지갑", "검은색", dt.date(2026, 11, 1), "서울역", "a.jpg\nb.jpg"],
+        [
+            "F-2",
+            "습득",
+            "가방",
+            "#N/A",
+            dt.datetime(2026, 11, 2, 23, 59, 59),
+            None,
+            None,
+            "x",
+            "옆",
+        ],
+        [],
+        [7, "습득", '=IF(1,"우산","")', True, 0.25, 1.5, "=A1"],
+        is_1904=is_1904,
+    )
+    sheet = book.worksheets[0]
+    sheet["A7"].number_format = "00000"
+    sheet["E4"].number_format = 'yyyy"년" mm"월" dd"일"'
+    sheet.merge_cells("F4:F5")
+    sheet.row_dimensions[5].hidden = True
+    hidden = book.create_sheet("숨김", 0)
+    hidden.sheet_state = "hidden"
+    book.create_sheet("11월")
+    book.save(path)
+    assert detect_format(str(path)) == "xlsx"
+    seen = Seen()
+    rows = list(read_posts(str(path), seen=seen))
+    posts = {row.post_id: row for row in rows if isinstance(row, Post)}
+    assert [r.detail for r in rows if isinstance(r, Reject)] == [
+        "date '0.25' cannot be read; write it as 2026-11-01, 2026. 11. 1, 2026년 11월 1일, with or "
+        "without a time, or a spreadsheet's 46327"
+    ]
+    first, second = posts["20261101001"], posts["F-2"]
+    assert (first.title, first.colour, first.place) == ("지갑", "검정", "서울역")
+    assert (first.happened_on, second.happened_on) == (dt.date(2026, 11, 1), dt.date(2026, 11, 2))
+    assert [Path(p).name for p in first.photos] == ["a.jpg", "b.jpg"]
+    assert (second.colour, second.place, second.read_from) == ("", "", f"{path}:5")
+    assert second.given == first.given  # an empty cell at the end is a cell
+    assert {name.partition(":")[0] for name in seen.unknown} == {
+        *("sheet not read", "row above the headings, not used", "column not used"),
+        *("an error, taken as empty", "formulas without a value"),
+    }
+
+
+def test_cells_as_openpyxl_itself_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    values = [1, -2.5, 1e20, 12345678901234, "글 &<>", " x ", True, "#REF!", 46327.5, 0.1]
+    book = saved(path, values)
+    sheet = book.worksheets[0]
+    for at, code in BUILTIN_FORMATS.items():  # a day in each format that shows one
+        sheet.cell(2, at + 1, dt.datetime(2026, 11, 1, 15, 5)).number_format = code
+    sheet["ZZ3"] = "끝"
+    book.save(path)
+    (_, first), (_, days), (number, far) = rows_of(str(path), Seen())
+    assert first[:4] == ["1", "-2.5", "1e+20", "12345678901234"]
+    assert first[4:] == ["글 &<>", " x ", "TRUE", "#REF!", "46327.5", "0.1"]
+    shown = openpyxl.load_workbook(path, read_only=True).worksheets[0]
+    (read,) = shown.iter_rows(min_row=2, max_row=2)
+    for cell, text in zip(read, days, strict=False):  # it fills rows up to the widest
+        if text:
+            is_day = isinstance(cell.value, dt.datetime) and set("yd") & set(cell.number_format)
+            assert (text == "2026-11-01 15:05:00") == bool(is_day), cell.number_format
+    assert (number, len(far), far[-1]) == (3, 702, "끝")
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (OLE, r"Excel 97 to 2003 \(.xls\): save it as .xlsx"),
+        (OLE + "EncryptedPackage".encode("utf-16-le"), "has a password: save it without one"),
+        (b"\r\n<html><table>", "is a web page, whatever its name says"),
+        (b"post_id,title\n1,x\n", "is no Excel workbook, whatever its name says"),
+        (b"", "is no Excel workbook"),
+        (b"PK\x03\x04 and then nothing", "cannot be read as an Excel workbook"),
+    ],
+)
+def test_what_is_none_is_named(tmp_path: Path, data: bytes, says: str) -> None:
+    (tmp_path / "a.xls").write_bytes(data)
+    with pytest.raises(InputError, match=says):
+        list(read_posts(str(tmp_path / "a.xls"), kind="found"))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "says"),
+    [
+        (f"{SHEET}<row>{HEAD}</row><row>{'<c/>' * 20_000}</row>{END}", "no column 16,385"),
+        (f'{SHEET}<row><c r="AAAA1"><v>1</v></c></row>{END}', "there is no column"),
+        (f'<!DOCTYPE a [<!ENTITY b "x">]>{SHEET}<row>{HEAD}</row>{END}', "document type"),
+        (f'{SHEET}<row r="{"9" * 2_000_000}">{END}', "a tag of over 1 MB"),
+        (f'{SHEET}<row><c t="s"><v>99</v></c></row>{END}', "cannot be read"),
+        (f"{SHEET}<row>{HEAD}</row>", "no element found"),
+        (f"{SHEET}<row>{HEAD}</row>{'<row/>' * 90_000}{END}", "unpacks to more"),
+        (
+            SHEET + "".join(f'<row><c r="XFD{i}"><v>1</v></c></row>' for i in range(1, 20)) + END,
+            "holds more",
+        ),
+    ],
+)
+def test_a_workbook_that_unpacks_to_anything_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sheet: str, says: str
+) -> None:
+    monkeypatch.setattr(workbook, "MAX_ELEMENTS", 50_000)
+    path = crafted(tmp_path / "a.xlsx", sheet)
+    start = time.perf_counter()
+    with pytest.raises(InputError, match=says):
+        list(rows_of(str(path), Seen()))
+    assert time.perf_counter() - start < 5
+
+
+def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
+    row = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    path = crafted(tmp_path / "a.xlsx", f'{SHEET}<row r="1">{HEAD}</row>{row}{END}')
+    (_, first), (number, last) = rows_of(str(path), Seen())
+    assert first == ["관리번호", "물품명"]
+    assert (number, len(last)) == (1_048_576, 16_384)
