@@ -73,11 +73,7 @@ class Hadoop(_Group):
         "longest match. 1d, 36:00:00",
     )
     commit_retries: int = Field(
-        default=8,
-        ge=0,
-        le=20,
-        description="of a commit that another writer overtook; the waits double to 22 s: 8 of them "
-        "take 70 s",
+        default=8, ge=0, le=20, description="after another writer's; the waits double: 8 take 70 s"
     )
     commit_wait_s: float = Field(
         default=0.35, gt=0, description="the first of those waits, give or take 40 %"
@@ -106,6 +102,9 @@ class Model(_Group):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: cuda where ONNX Runtime has it"
+    )
+    photos_a_post: int = Field(
+        default=20, ge=1, description="of a post at most; what it has more is listed as rejected"
     )
 
 

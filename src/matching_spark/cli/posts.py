@@ -69,6 +69,22 @@ def ingest(
             "default: lost112 of the portal, else desk.",
         ),
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="HEADING=FIELD",
+            help="What a column is, whose heading is not known: --column '유실번호=post_id'.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 3 when anything was rejected; what could be taken is stored all the "
+            "same. Without it, only when nothing could.",
+        ),
+    ] = False,
 ) -> None:
     """Take in posts and their photos, or vectors made elsewhere; run it again at any time."""
     run = common.begin(model={"name": model})
@@ -78,7 +94,9 @@ def ingest(
     if first and last and first > last:
         raise UsageError(f"--since {first} is after --until {last}")
     with terminal() as progress:
-        asked = operations.ingest.Source(source, wanted, format, source_name, first, last)
+        asked = operations.ingest.Source(
+            source, wanted, format, source_name, first, last, _columns(columns or [])
+        )
         report = operations.ingest.ingest(run.settings, asked, rejects, progress, replace=replace)
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
     for name in ("added", "updated", "skipped", "rejected", "photos"):
@@ -91,11 +109,23 @@ def ingest(
     )
     taken = f"{report.accepted:,} posts taken in, {report.embedded:,} photos embedded"
     if report.rejects_file:
-        alone = len(report.rejects) - report.rejected
-        photos = f" and {alone:,} single photos of posts" if alone > 0 else ""
-        taken += f"; {report.rejected:,} posts{photos} rejected, why: {report.rejects_file}"
+        lines = f"{len(report.rejects):,} lines of {report.rejects_file} say why"
+        taken += f"; {report.rejected:,} posts and photos of others not taken, {lines}"
     summary.caption, summary.caption_justify = taken, "left"
     run.emit(report.to_dict(), summary)
+    if report.rejects and (strict or not report.accepted + report.skipped):
+        what = (
+            "not all was taken in" if report.accepted + report.skipped else "nothing was taken in"
+        )
+        raise InputError(f"{what}: {report.rejected:,} posts rejected, {lines}")
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    """HEADING=FIELD; a heading may have an = of its own."""
+    parts = [each.rpartition("=") for each in given]
+    if bad := [each for each, (heading, _, _) in zip(given, parts, strict=True) if not heading]:
+        raise UsageError(f"--column {bad[0]}: write it as HEADING=FIELD")
+    return {heading: field.strip() for heading, _, field in parts}
 
 
 @on_a_table

@@ -1,4 +1,4 @@
-"""What becomes of a post that comes for an id which the table has already."""
+"""What of a post is taken, and what becomes of one whose id the table has already."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +28,13 @@ def kept(given: frozenset[str]) -> list[str]:
 @dataclass(frozen=True)
 class Rules:
     """What may be written over what. source: who gives the posts their ids. replace: also over what
-    seems to be another thing. Raises InputError for a source without a name.
+    seems to be another thing. photos: of a post at most. Raises InputError for a source without a
+    name.
     """
 
     source: str = DESK
     replace: bool = False
+    photos: int = 20
 
     def __post_init__(self) -> None:
         name = clean(self.source)

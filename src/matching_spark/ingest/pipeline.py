@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matching_spark import storage
-from matching_spark.domain.posts import Post, Reject, checked, clean
+from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, checked, clean
 from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_sha256
@@ -68,7 +68,7 @@ def ingest_posts(
     staging = Staging(table.session, table.uri, model, job, progress)
     run = _Ingest(table, model, tally, staging, rules)
     start = time.perf_counter()
-    stream = _once(posts, tally)
+    stream = _once(posts, tally, rules.photos)
     while chunk := list(islice(stream, CHUNK_POSTS)):
         with spark_errors(f"{job} could not be taken in; what was committed is stored"):
             run.chunk(chunk)
@@ -77,9 +77,9 @@ def ingest_posts(
     return dataclasses.replace(done, provider=model.provider, photos_per_second=run.rate)
 
 
-def _once(posts: Iterable[Post | Reject], tally: Tally) -> Iterator[Post]:
-    """The posts, each id once; rejects of the source are noted on the way."""
-    seen: set[str] = set()
+def _once(posts: Iterable[Post | Reject], tally: Tally, photos: int) -> Iterator[Post]:
+    """The posts, each id once, with so many photos; rejects of the source are noted on the way."""
+    seen: dict[str, str] = {}
     for each in posts:
         if isinstance(each, Reject):
             tally.reject(each, each.reason not in LEAVES_POST)
@@ -89,12 +89,24 @@ def _once(posts: Iterable[Post | Reject], tally: Tally) -> Iterator[Post]:
         except InputError as error:
             tally.reject(Reject(each.read_from, clean(each.post_id), "bad-id", str(error)))
             continue
-        if post.post_id in seen:
-            tally.reject(Reject(post.read_from, post.post_id, "duplicate-id", "it came before"))
-        else:
-            seen.add(post.post_id)
-            tally.placeholders += post.placeholders
-            yield dataclasses.replace(post, photos=tuple(map(_place, post.photos)))
+        if (first := seen.get(post.post_id)) is not None:
+            detail = f"{first or 'a post before it'} has this id too, and comes first"
+            tally.reject(Reject(post.read_from, post.post_id, "duplicate-id", detail))
+            continue
+        seen[post.post_id] = post.read_from
+        tally.placeholders += post.placeholders
+        for why in _left_out(each, post, photos):
+            tally.reject(Reject(post.read_from, post.post_id, *why), post=False)
+        yield dataclasses.replace(post, photos=tuple(map(_place, post.photos[:photos])))
+
+
+def _left_out(given: Post, post: Post, photos: int) -> Iterator[_Why]:
+    """What a post that is taken goes without."""
+    if clean(given.source_url) and not post.source_url:
+        yield "bad-url", f"{given.source_url[:99]!r} {NO_ADDRESS}"
+    if (more := len(post.photos) - photos) > 0:
+        detail = f"{more:,} more than model.photos_a_post, from {post.photos[photos]} on"
+        yield "too-many-photos", detail
 
 
 def _place(photo: str) -> str:

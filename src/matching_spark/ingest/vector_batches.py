@@ -19,12 +19,16 @@ from matching_spark import storage
 from matching_spark.domain.dates import FORMS, KST, parse_date
 from matching_spark.domain.personal import public
 from matching_spark.domain.posts import (
+    CONTROL,
     FREE_TEXT,
     KINDS,
     MAX_ID,
+    MAX_TEXT,
+    NO_ADDRESS,
     STATUSES,
     Kind,
     clean,
+    is_web_address,
     kind_of,
     status_of,
 )
@@ -105,6 +109,8 @@ def tasks_of(source: str) -> list[Task]:
 
 
 def open_file(uri: str) -> pq.ParquetFile:
+    if not storage.is_regular(uri):
+        raise InputError(f"{uri} is a pipe or a device")
     try:
         # Pages as they are wanted, not a column of a row group at once.
         return pq.ParquetFile(storage.open_input(uri), buffer_size=1 << 20)
@@ -143,8 +149,9 @@ def checked(
     unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
     staged.rejected += len(rows.why)
-    for row in sorted(rows.why)[: MAX_REJECTS - len(staged.rejects)]:
-        staged.rejects.append((columns["post_id"][row].as_py() or "", *rows.why[row]))
+    said = rows.unlinked | rows.why
+    for row in sorted(said)[: MAX_REJECTS - len(staged.rejects)]:
+        staged.rejects.append((columns["post_id"][row].as_py() or "", *said[row]))
     count = len(unit)
     photos = pa.StructArray.from_arrays(
         [pa.nulls(count, pa.string()), _shas(unit), _binary(unit)], fields=list(PHOTO)
@@ -169,6 +176,7 @@ class _Rows:
     def __init__(self, count: int) -> None:
         self.good = np.ones(count, dtype=bool)
         self.why: dict[int, tuple[str, str]] = {}
+        self.unlinked: dict[int, tuple[str, str]] = {}  # that go without their address
 
     def reject(self, mask: npt.ArrayLike, reason: str, detail: str) -> None:
         new = np.asarray(mask, dtype=bool) & self.good
@@ -195,8 +203,14 @@ def _metadata(
             columns[name] = _texts(pc.fill_null(pc.cast(column(name), pa.string()), ""), name)
     ids = columns["post_id"]
     rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
-    odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, r"\p{Cc}"))
+    odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, CONTROL))
     rows.reject(odd, "bad-id", f"post_id has over {MAX_ID} or control characters")
+    links = columns["source_url"]
+    odd_links = [u for u in pc.unique(links).to_pylist() if u and not is_web_address(u)]
+    unlinked = pc.is_in(links, pa.array(odd_links, pa.string()))
+    columns["source_url"] = pc.if_else(unlinked, "", links)
+    detail = f"source_url {NO_ADDRESS}"
+    rows.unlinked = dict.fromkeys(np.flatnonzero(unlinked).tolist(), ("bad-url", detail))
     columns["kind"] = _filled(columns["kind"], rules.kind or "")
     columns["status"] = _filled(columns["status"], "open")
     for name, choices in (
@@ -243,7 +257,7 @@ def _texts(column: pa.Array, name: str) -> pa.Array:
     """The texts as other sources have them: clean, and in the domain's words."""
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
-    words = [clean(word) for word in coded.dictionary.to_pylist()]
+    words = [clean(word)[:MAX_TEXT] for word in coded.dictionary.to_pylist()]
     if name in FREE_TEXT:
         words = [public(word) for word in words]
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())

@@ -2,13 +2,15 @@
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import PurePath
 
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import DESK, Kind
+from matching_spark.domain.posts import DESK, Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
@@ -29,6 +31,7 @@ class Source:
     kind: of posts that do not say. format: one of sources.FORMATS; None: by what the place is.
     name: who gives the posts their ids, where several share a table; None: PORTAL or DESK.
     since, until: of the portal's API alone, both inclusive; None: the week up to today in Seoul.
+    columns: heading -> field of schema.METADATA or photos, for headings of rows that are not known.
     """
 
     place: str
@@ -37,6 +40,7 @@ class Source:
     name: str | None = None
     since: dt.date | None = None
     until: dt.date | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def ingest(
@@ -65,18 +69,26 @@ def ingest(
     days = Days.of(source.since, source.until) if with_days else None
     seen = Seen()
     what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
-    rules = Rules(source.name or (PORTAL if format == "lost112" else DESK), replace)
+    rules = Rules(
+        source.name or (PORTAL if format == "lost112" else DESK),
+        replace,
+        settings.model.photos_a_post,
+    )
     portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
     if format == "parquet":
         with spark_of(settings, what, progress, spark) as session:
             uri, hadoop = settings.table, settings.hadoop
             report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
     else:
-        posts = portal.posts() if portal else read_posts(place, format, source.kind, seen)
         before = there(settings)
         clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
         if before is not None:
             before.check_model(clip.name)
+        posts = _begun(
+            portal.posts()
+            if portal
+            else read_posts(place, format, source.kind, seen, source.columns)
+        )
         with spark_of(settings, what, progress, spark) as session:
             table = made(settings, clip, session)
             job = absolute(place)
@@ -84,6 +96,12 @@ def ingest(
             if portal is not None:
                 report = portal.finish(table, report, progress)
     for word, count in seen.unknown.most_common():
-        progress.say(f"kept as it is, {count} times: {word}")
+        progress.say(f"noted {count:,} times: {word}")
     report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
-    return write_rejects(report, rejects or default_rejects(report.table, place))
+    return write_rejects(report, rejects or default_rejects(report.table, absolute(place)))
+
+
+def _begun(posts: Iterator[Post | Reject]) -> Iterator[Post | Reject]:
+    """The posts, the first of which is read: what cannot be read is said before Spark starts."""
+    first = list(islice(posts, 1))
+    return chain(first, posts)

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.domain.posts import DESK, STATUSES, Filters, Post, Status, check
+from matching_spark.domain.posts import (
+    DESK,
+    NO_ADDRESS,
+    STATUSES,
+    Filters,
+    Post,
+    Status,
+    check,
+    is_web_address,
+)
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, StorageError
@@ -87,6 +96,9 @@ def edit(
     for name, words in (("colour", COLOUR), ("region", REGION)):
         if (said := values.get(name)) and isinstance(said, str):
             values[name] = words.find(said) or said
+    url = values.get("source_url")
+    if isinstance(url, str) and url and not is_web_address(url):
+        raise InputError(f"source_url {url!r} {NO_ADDRESS}", argument="source_url")
     post = Post(post_id, was["kind"], given=frozenset(values), **values)  # type: ignore[arg-type]
     from matching_spark.ingest.over import Rules  # pyspark, which who only reads does not load
     from matching_spark.ingest.pipeline import ingest_posts

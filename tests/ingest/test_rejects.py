@@ -1,0 +1,65 @@
+"""What an ingest says of what it did not take: in the report, in the file, by its exit code."""
+
+import json
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable
+from matching_spark.config import Hadoop
+from matching_spark.ingest.report import default_rejects
+from tests.support.commands import command
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_example_and_what_cannot_be_taken(tmp_path: Path, spark: SparkSession) -> None:
+    def ingest(source: Path, *more: str) -> tuple[int, dict[str, object], str]:
+        words = ("ingest", source, "--kind", "found", "--table", tmp_path / "t", "--json")
+        done = command(*words, *more, spark=spark)
+        return done.returncode, json.loads(done.stdout), done.stderr
+
+    code, report, _ = ingest(EXAMPLES / "found.csv", "--strict")
+    assert (code, report["added"], report["embedded"], report["rejects"]) == (0, 5, 4, [])
+
+    photos = [str(EXAMPLES / "photos" / "지갑.jpg"), *(f"{i}.jpg" for i in range(30))]
+    rows: list[dict[str, object]] = [
+        {"유실번호": "a", "title": "지갑", "source_url": "javascript:alert(1)", "photos": photos},
+        {"유실번호": "a", "title": "가방"},
+        {"유실번호": "b"},
+    ]
+    source = tmp_path / "posts.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    named = ("--column", "유실번호=post_id")
+    code, report, said = ingest(source, *named, "--strict")
+    assert (code, report["added"], report["rejected"], report["embedded"]) == (3, 1, 2, 0)
+    file = Path(str(report["rejects_file"]))
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert lines == report["rejects"]
+    assert f"not all was taken in: 2 posts rejected, {len(lines)} lines of {file} say why" in said
+    by_reason = {line["reason"]: line for line in lines}
+    assert [line["reason"] for line in lines].count("missing") == 19
+    assert set(by_reason) == {
+        *("bad-url", "too-many-photos", "duplicate-id", "missing", "nothing-to-find"),
+    }
+    assert by_reason["missing"]["source"].startswith(f"{source}:1: ")
+    assert f"{source}:1 has this id too" in by_reason["duplicate-id"]["detail"]
+    assert "11 more than model.photos_a_post" in by_reason["too-many-photos"]["detail"]
+    table = PostsTable.open(str(tmp_path / "t"), spark, Hadoop())
+    (post,) = table.frame().where("post_id = 'a'").collect()
+    assert (post["source_url"], len(post["photos"])) == ("", 1)
+
+    # Again: there is something, and it is there already.
+    assert ingest(source, *named)[0] == 0
+    source.write_text('{"title": "x"}\n')
+    code, report, said = ingest(source)
+    assert (code, report["rejected"]) == (3, 1)
+    assert "nothing was taken in: 1 posts rejected" in said
+
+
+def test_two_sources_of_one_name_have_two_files() -> None:
+    places = ["/a/posts.csv", "/b/posts.csv", "/a/posts.jsonl", "/a/\udcb0.csv"]
+    files = [default_rejects("/t", place) for place in places]
+    assert len(set(files)) == 4
+    assert files == [default_rejects("/t", place) for place in places]
+    assert Path(files[0]).name.startswith("posts.csv-")
