@@ -241,6 +241,9 @@ def test_formats(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its format is not clear"):
         detect_format(str(tmp_path / "a.xyz"))
     assert detect_format(str(tmp_path)) == "folder"
+    (tmp_path / "a.JPG").write_text("x")
+    with pytest.raises(InputError, match="is one photo: ingest the folder that it lies in"):
+        detect_format(str(tmp_path / "a.JPG"))
 
 
 def test_one_photo_is_told_to_be_its_folder(tmp_path: Path) -> None:

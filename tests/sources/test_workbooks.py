@@ -147,6 +147,7 @@ def test_what_is_none_is_named(tmp_path: Path, data: bytes, says: str) -> None:
         (f'{SHEET}<row r="{"9" * 2_000_000}">{END}', "a tag of over 1 MB"),
         (f'{SHEET}<row><c t="s"><v>99</v></c></row>{END}', "cannot be read"),
         (f"{SHEET}<row>{HEAD}</row>", "no element found"),
+        (SHEET + "<a>" * 90, "nested as no workbook's are"),
         (f"{SHEET}<row>{HEAD}</row>{'<row/>' * 90_000}{END}", "unpacks to more"),
         (
             SHEET + "".join(f'<row><c r="XFD{i}"><v>1</v></c></row>' for i in range(1, 20)) + END,
@@ -171,3 +172,34 @@ def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
     (_, first), (number, last) = rows_of(str(path), Seen())
     assert first == ["관리번호", "물품명"]
     assert (number, len(last)) == (1_048_576, 16_384)
+
+
+STRINGS = (
+    '<x:sst xmlns:x="http://purl.oclc.org/ooxml/spreadsheetml/main"><x:si><x:t>관리번호</x:t></x:si>'
+    "<x:si><x:r><x:t>물품</x:t></x:r><x:r><x:rPr/><x:t>명</x:t></x:r><x:rPh><x:t>읽기</x:t></x:rPh>"
+    '</x:si><x:si/><x:si><x:t xml:space="preserve"> 갈색 &amp;\n지갑 </x:t></x:si></x:sst>'
+)
+
+
+def test_strings_that_are_shared_rich_and_of_another_prefix(tmp_path: Path) -> None:
+    """As Excel writes them, also in its strict form; openpyxl writes each text in its cell."""
+    rows = ([0, 1, 2], [3, 2, 0, 3])
+    cells = ["".join(f'<x:c t="s"><x:v>{at}</x:v></x:c>' for at in row) for row in rows]
+    sheet = "".join(f"<x:row>{row}</x:row>" for row in cells)
+    relation = '<Relationship Id="{0}" Type="http://x/{1}" Target="{2}"/>'
+    parts = {
+        "_rels/workbook.xml.rels": "<Relationships>"
+        + relation.format("r1", "worksheet", "/xl/sheets/one.xml")
+        + relation.format("r2", "sharedStrings", "words.xml")
+        + "</Relationships>",
+        "workbook.xml": '<a xmlns:r="u"><sheets><sheet name="a" r:id="r1"/></sheets></a>',
+        "sheets/one.xml": f'<x:a xmlns:x="u"><x:sheetData>{sheet}</x:sheetData></x:a>',
+        "words.xml": STRINGS,
+    }
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(f"xl/{name}", text)
+    assert list(rows_of(str(tmp_path / "a.xlsx"), Seen())) == [
+        (1, ["관리번호", "물품명"]),
+        (2, [" 갈색 &\n지갑 ", "", "관리번호", " 갈색 &\n지갑 "]),
+    ]

@@ -37,7 +37,10 @@ VERDICTS: dict[str, "Verdict"] = {"confirm": "confirmed", "reject": "rejected"}
 def ingest(
     common: Common,
     source: Annotated[
-        str, typer.Argument(help="A folder of photos, a CSV, JSONL, XML or Parquet file, or api.")
+        str,
+        typer.Argument(
+            help="A folder of photos, a CSV, Excel, JSONL, XML or Parquet file, or api."
+        ),
     ],
     kind: Annotated[
         str | None, typer.Option(metavar="lost|found", help="For posts that do not say.")
@@ -45,7 +48,7 @@ def ingest(
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="folder|csv|jsonl|lost112|parquet", help="Default: by what SOURCE is."
+            metavar="folder|csv|xlsx|jsonl|lost112|parquet", help="Default: by what SOURCE is."
         ),
     ] = None,
     since: Annotated[

@@ -90,4 +90,4 @@ def write_rejects(report: Report, path: str) -> Report:
 def default_rejects(table_uri: str, source: str) -> str:
     """Beside the table, named after the source: its name, and what tells its place from others."""
     place = hashlib.sha256(storage.absolute(source).encode("utf-8", "surrogateescape")).hexdigest()
-    return storage.join(table_uri, REJECTS, f"{Path(source).name}-{place[:8]}.jsonl")
+    return storage.join(table_uri, REJECTS, f"{PurePath(source).name}-{place[:8]}.jsonl")

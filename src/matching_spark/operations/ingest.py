@@ -98,7 +98,7 @@ def ingest(
     for word, count in seen.unknown.most_common():
         progress.say(f"noted {count:,} times: {word}")
     report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
-    return write_rejects(report, rejects or default_rejects(report.table, absolute(place)))
+    return write_rejects(report, rejects or default_rejects(report.table, place))
 
 
 def _begun(posts: Iterator[Post | Reject]) -> Iterator[Post | Reject]:

@@ -12,7 +12,8 @@ from matching_spark import storage
 from matching_spark.domain.posts import Kind, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
-from matching_spark.sources.folder import ENDINGS, read_folder
+from matching_spark.sources.folder import ENDINGS as PHOTOS
+from matching_spark.sources.folder import read_folder
 from matching_spark.sources.headings import own_columns
 from matching_spark.sources.lost112 import read_lost112
 from matching_spark.sources.tabular import Sheet, read_csv, read_jsonl, read_xlsx
@@ -44,7 +45,7 @@ def detect_format(source: str) -> str:
     ending = READ_AS.get(ending, ending)
     if ending in FORMATS:
         return ending
-    if f".{ending}" in ENDINGS:
+    if f".{ending}" in PHOTOS:
         raise InputError(
             f"{source} is one photo; a source of photos is the folder they lie in, a post each"
         )

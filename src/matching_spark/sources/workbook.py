@@ -23,8 +23,9 @@ from matching_spark.errors import InputError
 
 MAX_PACKED = 128 << 20  # bytes of the file
 MAX_UNPACKED = 256 << 20  # bytes of a part, and characters of all cells
-MAX_ELEMENTS = 10_000_000  # of a part, two a cell, and cells: 250,000 rows of 20 columns
+MAX_ELEMENTS = 5_000_000  # of a part, and cells: 150,000 rows of 20 columns
 MAX_TOKEN = 1 << 20  # bytes of one tag, and characters of one cell: Excel's own have 32,767
+MAX_DEPTH = 64  # tags within tags
 BLOCK = 1 << 16
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook with a password
 EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
@@ -144,27 +145,14 @@ class _Workbook:
         if info.flag_bits & 1:
             raise InputError(f"{self._uri} has a password: save it without one")
         told: list[Event] = []
-
-        def begin(name: str, given: dict[str, str]) -> None:
-            plain = {key.rpartition(":")[2]: value for key, value in given.items()}
-            told.append((name.rpartition(":")[2], plain, ""))
-
-        def refuse(*_: object) -> None:
-            raise ValueError("it has a document type, which no workbook has")
-
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler = begin
-        parser.EndElementHandler = lambda name: told.append((name.rpartition(":")[2], None, ""))
-        parser.CharacterDataHandler = lambda text: told.append(("", None, text))
-        parser.StartDoctypeDeclHandler = refuse
+        parser = _parser(told)
         read = elements = 0
         with self._archive.open(info) as stream:
             while block := stream.read(BLOCK):
                 parser.Parse(block, False)
                 read += len(block)
                 elements += len(told)
-                if read > MAX_UNPACKED or elements > 3 * MAX_ELEMENTS:  # begin, text, end
+                if read > MAX_UNPACKED or elements > 3 * MAX_ELEMENTS:  # a cell is told by five
                     raise _Beyond("it unpacks to more than can be read")
                 if read - parser.CurrentByteIndex > MAX_TOKEN + BLOCK:
                     raise _Beyond(f"it has a tag of over {MAX_TOKEN >> 20} MB")
@@ -222,6 +210,36 @@ def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Row]:
         if width > MAX_ELEMENTS or size > MAX_UNPACKED:
             raise _Beyond("it holds more than can be read")
         yield number, [row.get(i, "") for i in range(max(row) + 1)]
+
+
+def _parser(told: list[Event]) -> expat.XMLParserType:
+    """A parser that tells what it meets. It raises ValueError for what no workbook has."""
+    depth = 0
+
+    def begin(name: str, given: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:  # each open one costs memory
+            raise ValueError("its tags are nested as no workbook's are")
+        if any(":" in key for key in given):
+            given = {key.rpartition(":")[2]: value for key, value in given.items()}
+        told.append((name.rpartition(":")[2], given, ""))
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        told.append((name.rpartition(":")[2], None, ""))
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it has a document type, which no workbook has")
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = lambda text: told.append(("", None, text))
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
 
 
 def _texts(
