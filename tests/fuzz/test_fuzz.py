@@ -6,11 +6,15 @@
 import io
 import os
 import random
+import re
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+import openpyxl
 import pillow_heif
 import pytest
 from PIL import Image
@@ -21,7 +25,7 @@ from matching_spark.errors import InputError, PhotoError
 from matching_spark.sources import read_posts
 
 pytestmark = pytest.mark.fuzz
-SECONDS = float(os.environ.get("FUZZ_S", 600)) / 5  # for each of them
+SECONDS = float(os.environ.get("FUZZ_S", 600)) / 6  # for each of them
 WORDS: list[bytes] = [
     *(b'"', b'""', b";", b",", b"\t", b"\n", b"\r\n", b"\0", b"\xff\xfe", b"\xed\xa0\x80"),
     *(b"NaN", b"1e999", b"9999-12-31T23:59:59Z", b"-0", b"\\ud83d", b"{", b"[[[[", b"null"),
@@ -72,6 +76,45 @@ def rounds(found: Path, samples: list[bytes]) -> Iterator[bytes]:
         data = spoilt(rng.choice(samples), rng)
         found.write_bytes(data)
         yield data
+
+
+def sheet() -> bytes:
+    """The rows of CSV as the XML of a workbook's sheet."""
+    cells = (re.split("[,;]", line) for line in CSV.decode().splitlines())
+    told = [
+        "".join(f'<c t="inlineStr"><is><t>{escape(c)}</t></is></c>' for c in row) for row in cells
+    ]
+    whole = "".join(
+        f'<row r="{i}">{row}<c s="1"><v>46327</v></c></row>' for i, row in enumerate(told, 1)
+    )
+    return f"<worksheet><sheetData>{whole}</sheetData></worksheet>".encode()
+
+
+def test_workbooks(tmp_path: Path) -> None:
+    """Spoilt inside, where its packing is whole, and outside."""
+    whole = io.BytesIO()
+    openpyxl.Workbook().save(whole)
+    with zipfile.ZipFile(whole) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = sheet()
+    spoilt_ones = rounds(
+        tmp_path / "part", [b"%d %s" % (i, p) for i, p in enumerate(parts.values())]
+    )
+    for data in spoilt_ones:
+        number, _, part = data.partition(b" ")
+        at = int(number) % len(parts) if number.isdigit() and len(number) < 9 else 0
+        with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+            for i, (name, own) in enumerate(parts.items()):
+                archive.writestr(name, part if i == at else own)
+        if data[-1:] < b"@":
+            packed = (tmp_path / "a.xlsx").read_bytes()
+            (tmp_path / "a.xlsx").write_bytes(spoilt(packed, random.Random(data)))
+        try:
+            for row in read_posts(str(tmp_path / "a.xlsx"), kind=None):
+                if isinstance(row, Post):
+                    checked(row).text.encode()
+        except InputError:
+            continue
 
 
 @pytest.mark.parametrize(("name", "sample"), [("a.csv", CSV), ("a.jsonl", JSONL), ("a.xml", XML)])

@@ -135,12 +135,16 @@ def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
         return ingest_vectors(str(source), uri, spark, "found", Hadoop())
 
     ids = [unicodedata.normalize("NFD", "가"), " b ", "c", "d\n"]
-    first = take(post_id=ids, title=["x"] * 4, colour=["black"] * 4, region=["서울특별시"] * 4)
+    links = ["https://a.kr/1", "javascript:alert(1)", "", None]
+    same_words = {"title": ["x"] * 4, "colour": ["black"] * 4, "region": ["서울특별시"] * 4}
+    first = take(post_id=ids, source_url=links, **same_words)
     assert counts(first) == (4, 0, 0, 0)
+    assert [(r.post_id, r.reason) for r in first.rejects] == [("b", "bad-url")]
     table = PostsTable.open(uri, spark, Hadoop())
     held = rows(table)
     assert set(held) == {"가", "b", "c", "d"}
     assert {(row["colour"], row["region"]) for row in held.values()} == {("검정", "서울")}
+    assert {row["source_url"] for row in held.values()} == {"https://a.kr/1", ""}
     # Only the state: no vector and no word changes.
     same = {"post_id": ["b", "c"], "title": ["x"] * 2, "status": ["claimed", "open"]}
     vectors = vectors[1:]

@@ -98,6 +98,8 @@ def test_edited_the_rest_stays(mine: Settings, spark: SparkSession, tmp_path: Pa
     assert (again.changed, again.sequence) == ({}, now.post["sequence"])
     with pytest.raises(InputError, match="category 'nonsense' is not known"):
         posts.edit(mine, post_id, {"category": "nonsense"}, spark=spark)
+    with pytest.raises(UsageError, match="is no http"):
+        posts.edit(mine, post_id, {"source_url": "javascript:alert(1)"}, spark=spark)
     with pytest.raises(InputError, match="no post 'nobody'"):
         posts.edit(mine, "nobody", {"title": "x"}, spark=spark)
 

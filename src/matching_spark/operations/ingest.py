@@ -2,15 +2,14 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import PurePath
 
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import DESK, Kind, Post, Reject
+from matching_spark.domain.posts import DESK, Kind
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
@@ -20,7 +19,7 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
-from matching_spark.sources import detect_format, read_posts
+from matching_spark.sources import begun, detect_format, named, read_posts
 from matching_spark.storage import absolute, exists
 
 
@@ -61,6 +60,7 @@ def ingest(
     model, StorageError when the table, Spark or the portal fails.
     """
     place, format = source.place, source.format or detect_format(source.place)
+    named(source.columns, format)
     with_days = format == "lost112" and place == API
     if not with_days and (source.since or source.until):
         raise UsageError("days are asked of the portal's API only", argument="since")
@@ -84,10 +84,10 @@ def ingest(
         clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
         if before is not None:
             before.check_model(clip.name)
-        posts = _begun(
+        posts = (
             portal.posts()
             if portal
-            else read_posts(place, format, source.kind, seen, source.columns)
+            else begun(read_posts(place, format, source.kind, seen, source.columns))
         )
         with spark_of(settings, what, progress, spark) as session:
             table = made(settings, clip, session)
@@ -99,9 +99,3 @@ def ingest(
         progress.say(f"noted {count:,} times: {word}")
     report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
     return write_rejects(report, rejects or default_rejects(report.table, place))
-
-
-def _begun(posts: Iterator[Post | Reject]) -> Iterator[Post | Reject]:
-    """The posts, the first of which is read: what cannot be read is said before Spark starts."""
-    first = list(islice(posts, 1))
-    return chain(first, posts)

@@ -12,7 +12,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
 from matching_spark.ingest.report import Report
 from matching_spark.progress import Progress
-from matching_spark.sources import read_posts
+from matching_spark.sources import begun, read_posts
 from matching_spark.sources.lost112_api import SERVICES, Lost112Api
 from matching_spark.sources.lost112_photos import with_photos
 from matching_spark.storage import absolute
@@ -58,7 +58,7 @@ class Portal:
             stream = self._api.posts(first, last, self._kind, self._seen)
         else:
             stream = read_posts(self._source, "lost112", self._kind, self._seen)
-        return with_photos(stream, absolute(self._settings.table), self._settings.lost112)
+        return with_photos(begun(stream), absolute(self._settings.table), self._settings.lost112)
 
     def finish(self, table: PostsTable, report: Report, progress: Progress) -> Report:
         """Close what the portal has closed, or lists no more."""

@@ -17,7 +17,7 @@ from matching_spark.domain.posts import (
 )
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
-from matching_spark.errors import InputError, StorageError
+from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
@@ -87,7 +87,8 @@ def edit(
     """Change fields of a post (schema.METADATA but its id, kind and status); the rest stays.
 
     An empty text clears. Words are embedded anew where the title or description changed. Raises
-    InputError when there is no such post, or it cannot be what is asked.
+    InputError when there is no such post, or it cannot be what is asked, UsageError for an address
+    that is none.
     """
     was = show(settings, post_id).post
     values = dict(changes)
@@ -98,7 +99,7 @@ def edit(
             values[name] = words.find(said) or said
     url = values.get("source_url")
     if isinstance(url, str) and url and not is_web_address(url):
-        raise InputError(f"source_url {url!r} {NO_ADDRESS}", argument="source_url")
+        raise UsageError(f"{url!r} {NO_ADDRESS}", argument="source_url")
     post = Post(post_id, was["kind"], given=frozenset(values), **values)  # type: ignore[arg-type]
     from matching_spark.ingest.over import Rules  # pyspark, which who only reads does not load
     from matching_spark.ingest.pipeline import ingest_posts

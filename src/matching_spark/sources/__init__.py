@@ -6,6 +6,7 @@ A reader yields a Post for what can be taken and a Reject, with its reason, for 
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from matching_spark import storage
@@ -54,6 +55,19 @@ def detect_format(source: str) -> str:
     )
 
 
+def named(columns: Mapping[str, str] | None, format: str) -> dict[str, str]:
+    """The columns that somebody names, checked. Raises UsageError."""
+    if columns and format not in TABULAR:
+        raise UsageError(f"columns are named of {', '.join(TABULAR)} only", argument="column")
+    return own_columns(columns or {})
+
+
+def begun(posts: Iterator[Post | Reject]) -> Iterator[Post | Reject]:
+    """The posts, the first of which is read: what cannot be read is said before Spark starts."""
+    first = list(islice(posts, 1))
+    return chain(first, posts)
+
+
 def read_posts(
     source: str,
     format: str | None = None,
@@ -68,13 +82,11 @@ def read_posts(
 
     Raises InputError when the source cannot be read at all, UsageError when the call is off.
     """
-    own = own_columns(columns or {})
     format = format or detect_format(source)
+    own = named(columns, format)
     seen = Seen() if seen is None else seen
     if not storage.exists(source):
         raise InputError(f"there is no {source}")
-    if own and format not in TABULAR:
-        raise UsageError(f"columns are named of {', '.join(TABULAR)} only", argument="column")
     if not storage.is_dir(source) and not storage.is_regular(source):
         raise InputError(f"{source} is a pipe or a device: write it to a file first")
     if format in TABULAR:
