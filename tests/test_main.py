@@ -19,6 +19,7 @@ from tests.support.commands import command
 from tests.support.processes import LONG_S, in_session, wait_until
 from tests.support.vectors import write_vectors
 
+FOUND = ["ingest", str(Path(__file__).parents[1] / "examples" / "found.csv"), "--kind", "found"]
 COMMAND = [sys.executable, "-m", "matching_spark.main"]
 
 
@@ -56,6 +57,13 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         (["ingest", ".", "--kind", "stolen"], 2, "choose one of lost, found"),
         (["ingest", "."], 2, "name its kind, lost or found (--kind)"),
         (["ingest", "/no/such/place", "--kind", "lost"], 3, "there is no /no/such/place"),
+        # What a sheet lacks is said without Spark, which `command` is not given here.
+        (["ingest", __file__, "--format", "csv", "--kind", "lost"], 3, "has no column post_id"),
+        (["ingest", __file__, "--format", "xlsx", "--kind", "lost"], 3, "is no Excel workbook"),
+        ([*FOUND, "--column", "비고"], 2, "--column 비고: write it as HEADING=FIELD"),
+        ([*FOUND, "--column", "비고=colours"], 2, "a column becomes one of: post_id, kind"),
+        ([*FOUND, "--column", "칸=place"], 3, "has no column 칸; its columns are: 관리번호"),
+        ([*FOUND, "--format", "parquet", "--column", "비고=place"], 2, "csv, xlsx, jsonl only"),
         (["close", "a", "--as", "gone"], 2, "choose one of open, claimed"),
         (["status", "--table", "/no/table"], 3, "`matching-spark ingest` makes one"),
         (["search", "--text", "a", "--table", "/no/table"], 3, "there is no posts table at"),
