@@ -257,6 +257,8 @@ def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
     assert len({default_rejects("t", place) for place in places}) == 3
     assert default_rejects("t", places[0]) == default_rejects("t", places[0])
+
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "found.csv"
 
 
