@@ -246,13 +246,6 @@ def test_formats(tmp_path: Path) -> None:
         detect_format(str(tmp_path / "a.JPG"))
 
 
-def test_one_photo_is_told_to_be_its_folder(tmp_path: Path) -> None:
-    photo = tmp_path / "small.JPG"
-    photo.touch()
-    with pytest.raises(InputError, match=r"small\.JPG is one photo; .* the folder"):
-        detect_format(str(photo))
-
-
 def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
     assert len({default_rejects("t", place) for place in places}) == 3

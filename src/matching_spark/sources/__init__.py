@@ -47,9 +47,7 @@ def detect_format(source: str) -> str:
     if ending in FORMATS:
         return ending
     if f".{ending}" in PHOTOS:
-        raise InputError(
-            f"{source} is one photo; a source of photos is the folder they lie in, a post each"
-        )
+        raise InputError(f"{source} is one photo: ingest the folder that it lies in")
     raise InputError(
         f"{source}: its format is not clear; name one of {', '.join(FORMATS)}", argument="format"
     )
