@@ -7,7 +7,6 @@ from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable
 from matching_spark.config import Hadoop
-from matching_spark.ingest.report import default_rejects
 from tests.support.commands import command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -55,11 +54,3 @@ def test_the_example_and_what_cannot_be_taken(tmp_path: Path, spark: SparkSessio
     code, report, said = ingest(source)
     assert (code, report["rejected"]) == (3, 1)
     assert "nothing was taken in: 1 posts rejected" in said
-
-
-def test_two_sources_of_one_name_have_two_files() -> None:
-    places = ["/a/posts.csv", "/b/posts.csv", "/a/posts.jsonl", "/a/\udcb0.csv"]
-    files = [default_rejects("/t", place) for place in places]
-    assert len(set(files)) == 4
-    assert files == [default_rejects("/t", place) for place in places]
-    assert Path(files[0]).name.startswith("posts.csv-")

@@ -241,9 +241,6 @@ def test_formats(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its format is not clear"):
         detect_format(str(tmp_path / "a.xyz"))
     assert detect_format(str(tmp_path)) == "folder"
-    (tmp_path / "a.JPG").write_text("x")
-    with pytest.raises(InputError, match="is one photo: ingest the folder that it lies in"):
-        detect_format(str(tmp_path / "a.JPG"))
 
 
 def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
