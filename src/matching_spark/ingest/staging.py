@@ -21,7 +21,8 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel, Device, worker_model
-from matching_spark.embed.photos import STUMBLES, encode_photo, open_photo
+from matching_spark.embed.parsers import STUMBLES
+from matching_spark.embed.photos import encode_photo, open_photo
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo

@@ -1,0 +1,163 @@
+"""How large the pictures inside an AVIF are, whatever its boxes tell.
+
+libavif takes a picture's size from a box (`ispe`) and scales to it what its decoder gives; how much
+memory that takes, only the sequence headers of AV1 say.
+"""
+
+import struct
+from collections.abc import Iterator
+from itertools import islice
+
+from matching_spark.errors import PhotoError
+
+MAX_ITEMS = 4096  # a grid of 64 x 64 tiles
+MAX_UNITS = 65_536  # of an item; a picture has 2, or one for each of its tiles
+_SEQUENCE_HEADER = 1  # a kind of AV1's units (OBU)
+
+
+def largest_picture(data: bytes) -> int:
+    """Pixels of the largest sequence header; 0 where no item is found, as in what is cut off.
+
+    Raises PhotoError too-complex for parts without end, unsupported-format for a film.
+    """
+    top = dict(islice(_boxes(data, 0, len(data)), MAX_ITEMS))
+    if b"moov" in top:
+        raise PhotoError("unsupported-format", "an AVIF that is a film; send a still one")
+    start, end = top.get(b"meta", (0, 0))
+    inside = dict(islice(_boxes(data, start + 4, end), MAX_ITEMS))
+    idat = inside.get(b"idat", (0, 0))[0]
+    largest = read = 0
+    for at, length in _items(data, inside[b"iloc"][0], idat) if b"iloc" in inside else ():
+        read += length
+        if read > len(data):
+            raise PhotoError("too-complex", "items of an AVIF that lie upon one another")
+        largest = max(largest, _largest_of(data[at : at + length]))
+    return largest
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """(kind, (where its content begins, where it ends)) of the boxes beside one another."""
+    while at + 8 <= end:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if length == 1:
+            (length,), head = struct.unpack_from(">Q", data, at + 8), 16
+        after = at + length if length else end
+        if after < at + head:
+            return
+        yield kind, (at + head, min(after, end))
+        at = after
+
+
+def _items(data: bytes, at: int, idat: int) -> Iterator[tuple[int, int]]:
+    """(where it begins, length) of each extent that an `iloc` box names."""
+    version, sizes, more = data[at], data[at + 4], data[at + 5]
+    offset_size, length_size, base_size, index_size = sizes >> 4, sizes & 15, more >> 4, more & 15
+    wide = 4 if version == 2 else 2
+    at += 6
+
+    def number(size: int) -> int:
+        nonlocal at
+        if at + size > len(data):
+            raise IndexError(at)
+        at += size
+        return int.from_bytes(data[at - size : at])
+
+    for count in range(number(wide)):
+        if count == MAX_ITEMS:
+            raise PhotoError("too-complex", f"items of an AVIF: more than {MAX_ITEMS:,}")
+        number(wide)
+        inside = number(2) & 15 if version else 0
+        number(2)
+        base = number(base_size) + (idat if inside else 0)
+        extents = number(2)
+        if extents > 1:
+            raise PhotoError("too-complex", "an item of an AVIF that lies in pieces")
+        for _ in range(extents):
+            number(index_size if version else 0)
+            begin = base + number(offset_size)
+            yield begin, number(length_size) or len(data) - begin
+
+
+def _largest_of(units: bytes) -> int:
+    """Of AV1's units; of other bytes 0, or any number."""
+    at = largest = 0
+    try:
+        for _ in range(MAX_UNITS):
+            head = units[at]
+            at += 2 if head & 4 else 1
+            length = len(units) - at
+            if head & 2:
+                length, at = _leb128(units, at)
+            if head >> 3 & 15 == _SEQUENCE_HEADER:
+                largest = max(largest, _pixels(units[at : at + min(length, 256)]))
+            at += length
+    except IndexError:  # the end, or no units
+        return largest
+    raise PhotoError("too-complex", f"units of an AVIF's item: more than {MAX_UNITS:,}")
+
+
+def _leb128(units: bytes, at: int) -> tuple[int, int]:
+    """(the number that begins there, where it ends), seven bits a byte."""
+    number = 0
+    for shift in range(0, 56, 7):
+        number |= (units[at] & 127) << shift
+        at += 1
+        if not units[at - 1] & 128:
+            break
+    return number, at
+
+
+class _Bits:
+    """Reads numbers of any count of bits, the highest first. Raises IndexError at the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._whole, self._left = int.from_bytes(data), 8 * len(data)
+
+    def __call__(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise IndexError(self._left)
+        return self._whole >> self._left & (1 << count) - 1
+
+
+def _pixels(header: bytes) -> int:
+    """Of a sequence header's largest frame: section 5.5 of AV1's specification."""
+    bits = _Bits(header)
+    bits(4)  # profile, still picture
+    if bits(1):  # a reduced header
+        bits(5)
+    else:
+        _skip_points(bits, _model_bits(bits))
+    width, height = bits(4) + 1, bits(4) + 1
+    return (bits(width) + 1) * (bits(height) + 1)
+
+
+def _model_bits(bits: _Bits) -> int:
+    """Past the timing; how many bits a delay of the decoder's model has, 0 without one."""
+    if not bits(1):
+        return 0
+    bits(64)
+    if bits(1):
+        zeros = 0
+        while not bits(1):
+            zeros += 1
+        bits(zeros)
+    if not bits(1):
+        return 0
+    delay = bits(5) + 1
+    bits(42)
+    return delay
+
+
+def _skip_points(bits: _Bits, delay: int) -> None:
+    """Past the operating points."""
+    shown = bits(1)
+    for _ in range(bits(5) + 1):
+        bits(12)
+        if bits(5) > 7:  # the level; a high one has a tier
+            bits(1)
+        if delay and bits(1):
+            bits(2 * delay + 1)
+        if shown and bits(1):
+            bits(4)

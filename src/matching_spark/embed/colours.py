@@ -1,0 +1,127 @@
+"""What a decoder gives becomes RGB as people see it: 8 bits, over white, in sRGB, smaller if asked.
+
+Strip by strip, so that beside what the decoder keeps and the result there is next to nothing.
+"""
+
+import io
+import struct
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from matching_spark.embed.parsers import STUMBLES
+
+MAX_PROFILE_BYTES = 4 << 20  # a printer's has 2 MB
+STRIP_PIXELS = 1 << 20  # of which there are a few copies, of 4 bytes a pixel
+# Of whole numbers without a scale: the largest of 8, 10, 12, 14 and 16 bits.
+DEPTHS = (255, 1023, 4095, 16383, 65535)
+# The mode -> what its profile calls its colour space.
+PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
+_Change = Callable[[Image.Image], Image.Image]
+
+
+def seen(image: Image.Image, factor: int = 1) -> Image.Image:
+    """RGB over white, in sRGB, reduced by the whole factor, without metadata; as it lies."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // (width * factor)) * factor
+    eight_bits, to_srgb = _eight_bits(image), _to_srgb(image)
+    opaque = _is_opaque(image)
+    out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        strip = _flat(eight_bits(strip), opaque, factor, to_srgb)
+        out.paste(strip, (0, top // factor))
+    return out
+
+
+def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change) -> Image.Image:
+    clear = not opaque and strip.has_transparency_data
+    if clear:
+        strip = strip.convert("RGBA")
+    elif strip.mode not in PROFILED:
+        strip = strip.convert("RGB")
+    if factor > 1:
+        strip = strip.reduce(factor)
+    if clear:
+        white = Image.new("RGBA", strip.size, "white")
+        strip = Image.alpha_composite(white, strip).convert("RGB")
+    return to_srgb(strip).convert("RGB")
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    """A BMP whose every pixel is transparent is one whose writer left the fourth byte alone."""
+    if image.format != "BMP" or image.mode != "RGBA":
+        return False
+    *_, alpha = image.getextrema()
+    return alpha == (0, 0)
+
+
+def _eight_bits(image: Image.Image) -> _Change:
+    """Numbers without a scale by the largest of the whole image: Pillow's own conversion clips."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;"):
+        return lambda strip: strip
+    most = _largest(image)
+    top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
+
+    def scaled(strip: Image.Image) -> Image.Image:
+        values = np.asarray(strip).astype(np.float32)
+        values = np.nan_to_num(values, copy=False, nan=0, posinf=top, neginf=0)
+        return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
+
+    return scaled
+
+
+def _largest(image: Image.Image) -> float:
+    """Of what is finite."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    most = 0.0
+    for top in range(0, height, rows):
+        values = np.asarray(image.crop((0, top, width, min(height, top + rows))))
+        most = max(most, float(np.max(values, initial=0, where=np.isfinite(values))))
+    return most
+
+
+def _to_srgb(image: Image.Image) -> _Change:
+    """The colours that its profile means; as they are without one to go by."""
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;"):
+        mode = "L"
+    elif mode not in PROFILED or image.has_transparency_data:
+        mode = "RGB"
+    profile = image.info.get("icc_profile")
+    try:
+        if mode == "LAB":
+            own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        elif profile and len(profile) <= MAX_PROFILE_BYTES:
+            own = ImageCms.ImageCmsProfile(io.BytesIO(_without_elements(profile)))
+        else:
+            return lambda strip: strip
+        if own.profile.xcolor_space.strip() != PROFILED[mode]:
+            return lambda strip: strip
+        if "sRGB" in (own.profile.profile_description or ""):
+            return lambda strip: strip
+        turn = ImageCms.buildTransform(
+            own,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, *STUMBLES):  # a broken profile is no reason to refuse its photo
+        return lambda strip: strip
+    return lambda strip: turn.apply(strip)
+
+
+def _without_elements(profile: bytes) -> bytes:
+    """Without its processing elements, curves of any number of pieces: 1 MB of them take minutes.
+
+    A profile that has them has a table or a matrix too, for those who do not know them.
+    """
+    (tags,) = struct.unpack_from(">I", profile, 128)
+    out = bytearray(profile)
+    for at in range(132, min(132 + 12 * tags, len(profile)), 12):
+        if out.startswith(b"D2B", at):
+            out[at : at + 3] = b"no "
+    return bytes(out)

@@ -1,0 +1,220 @@
+"""What a photo's bytes are made of, counted before its decoder runs.
+
+A few bytes can ask for minutes: the same scan a thousand times, millions of empty comments. Nothing
+is decoded here; what cannot be followed is left to the parser, whose complaint names it better.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matching_spark.embed.avif import largest_picture
+from matching_spark.errors import PhotoError
+
+# What cameras, phones and editors write keeps a wide margin to each.
+MAX_SEGMENTS = 4096  # of a JPEG; a profile of 16 MB has 256 of them, a phone's depth map as many
+MAX_SCANS = 64  # of a JPEG; a progressive one has 10, the best that optimisers find about 20
+MAX_SCANNED_BYTES = 4 << 30  # of coefficients, those of the photo once a scan
+MAX_EXIF_BYTES = 1 << 20  # of a JPEG; one segment of 64 kB is what the standard allows
+MAX_RESOURCES = 1024  # of Photoshop's in a JPEG; it writes about 40
+MAX_CHUNKS = 65_536  # of a PNG or WebP; 50 MB in the pieces that libpng writes are 6,400
+MAX_PACKED_TEXTS = 64  # of a PNG, each of up to 1 MB once unpacked
+MAX_BLOCKS = 65_536  # of a GIF before its first picture, of 255 bytes at most
+MAX_TAGS = 1024  # of a TIFF's directory; a photo has about 30
+MAX_NUMBERS = 200_000  # in one tag of a TIFF; a palette of 16 bits has 196,608
+MAX_STRIPS = 65_536  # or tiles of a TIFF
+MAX_PACKED_STRIPS = 4096  # of a TIFF whose strips are JPEGs of their own
+MAX_BOXES = 1024  # of a HEIF or AVIF beside one another; a photo has 3 to 10
+MAX_RUN_BYTES = 1 << 20  # of a BMP packed in runs, which Pillow unpacks in Python,
+MAX_RUN_PIXELS = 8_000_000  # pixel by pixel
+
+# How a TIFF may be packed: not at all, LZW, JPEG, deflate, PackBits. LZMA, Zstandard and WebP in it
+# ask for memory of which its directory tells nothing; of a fax, libtiff tells every bad line.
+TIFF_PACKINGS = (1, 5, 7, 8, 32773, 32946)
+_JPEG_IN_TIFF = 7
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # no stuffed byte, no restart
+_SOI, _EOI, _SOS, _APP1, _APP13 = 0xD8, 0xD9, 0xDA, 0xE1, 0xED
+_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
+# Lossless, hierarchical, by arithmetic codes, of which a byte may stand for any number of pixels.
+_RARE_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+_PROGRESSIVE = 0xC2
+_TIFF_BYTES = {3: 2, 4: 4, 13: 4, 16: 8}  # short, long, directory, long of BigTIFF: for offsets
+_TIFF_STRINGS = (1, 2, 6, 7)  # types that Pillow leaves as bytes
+_PACKING, _STRIPS, _TILES = 259, (273, 279), (324, 325)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """coefficient_bytes: what a JPEG of several scans keeps until the last. ended: has its mark.
+
+    pixels: of the largest picture inside an AVIF.
+    """
+
+    coefficient_bytes: int = 0
+    ended: bool = True
+    pixels: int = 0
+
+
+def structure_of(data: bytes, name: str) -> Structure:
+    """Of the bytes of a photo of a format. Raises PhotoError too-complex or unsupported-format."""
+    read = _READERS.get(name)
+    try:
+        return read(data) or Structure() if read else Structure()
+    except (struct.error, IndexError):  # cut off
+        return Structure()
+
+
+def _bounded(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise PhotoError("too-complex", f"{what}: more than {most:,}")
+
+
+def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGMENTS) -> Structure:
+    end = len(data) if end is None else end
+    segments = scans = exif = resources = coefficients = 0
+    progressive = False
+    while (found := _MARKER.search(data, at, end)) and (marker := found[1][0]) != _EOI:
+        at = found.end()
+        segments += 1
+        _bounded(segments, most, "segments of a JPEG")
+        if marker in (_SOI, 1):
+            continue
+        (length,) = struct.unpack_from(">H", data, at)
+        if marker in _RARE_FRAMES:
+            raise PhotoError("unsupported-format", "a JPEG that is not baseline or progressive")
+        if marker in _FRAMES:
+            coefficients, progressive = _coefficients(data, at), marker == _PROGRESSIVE
+        elif marker == _APP1 and data.startswith(b"Exif", at + 2):
+            exif += length
+            _bounded(exif, MAX_EXIF_BYTES, "bytes of a JPEG's EXIF")
+        elif marker == _APP13:
+            resources += data.count(b"8BIM", at, at + length)
+            _bounded(resources, MAX_RESOURCES, "Photoshop's resources in a JPEG")
+        elif marker == _SOS:
+            scans += 1
+            _bounded(scans, MAX_SCANS, "scans of a JPEG")
+            scanned = scans * min(coefficients, MAX_SCANNED_BYTES // 10)  # more, memory refuses
+            _bounded(scanned, MAX_SCANNED_BYTES, "bytes of a JPEG's coefficients, scan by scan")
+        at += length
+    several = progressive or scans > 1
+    return Structure(coefficients if several else 0, ended=found is not None)
+
+
+def _coefficients(data: bytes, at: int) -> int:
+    """Two bytes each, one a pixel and component, fewer of a component that is sampled thinly."""
+    height, width, count = struct.unpack_from(">HHB", data, at + 3)  # after its length and depth
+    across = [data[at + 9 + 3 * i] >> 4 for i in range(count)]
+    down = [data[at + 9 + 3 * i] & 15 for i in range(count)]
+    densest = max(across, default=0) * max(down, default=0)
+    samples = sum(a * d for a, d in zip(across, down, strict=True))
+    return int(2 * width * height * samples // max(1, densest))
+
+
+def _png(data: bytes) -> None:
+    at, chunks, packed = 8, 0, 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if kind == b"CgBI":
+            raise PhotoError("unsupported-format", "a PNG as Xcode packs it, for Apple's own alone")
+        chunks += 1
+        packed += kind in (b"zTXt", b"iTXt")
+        _bounded(chunks, MAX_CHUNKS, "chunks of a PNG")
+        _bounded(packed, MAX_PACKED_TEXTS, "packed texts of a PNG")
+
+
+def _webp(data: bytes) -> None:
+    at, chunks = 12, 0
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 4)
+        at += 8 + length + length % 2
+        chunks += 1
+        _bounded(chunks, MAX_CHUNKS, "chunks of a WebP")
+
+
+def _gif(data: bytes) -> None:
+    at, blocks = 13, 0
+    if data[10] & 0x80:
+        at += 3 << ((data[10] & 7) + 1)
+    while data[at] == 0x21:  # an extension: its kind, blocks with their lengths, an empty one
+        at += 2
+        length = 1
+        while length:
+            length = data[at]
+            at += 1 + length
+            blocks += 1
+            _bounded(blocks, MAX_BLOCKS, "blocks of a GIF before its picture")
+
+
+def _tiff(data: bytes) -> Structure | None:
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2 if order == "<" else 3] == 43
+    number, size = ("Q", 20) if big else ("I", 12)
+    (at,) = struct.unpack_from(order + number, data, 8 if big else 4)
+    (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+    _bounded(count, MAX_TAGS, "tags of a TIFF")
+    at += 8 if big else 2
+    where: dict[int, list[int]] = {}
+    for entry in range(at, at + count * size, size):
+        tag, kind, many = struct.unpack_from(f"{order}HH{number}", data, entry)
+        if kind not in _TIFF_STRINGS:
+            _bounded(many, MAX_NUMBERS, f"numbers in tag {tag} of a TIFF")
+        if tag in (*_STRIPS, *_TILES, _PACKING) and kind in _TIFF_BYTES:
+            _bounded(many, MAX_STRIPS, "strips of a TIFF")
+            width, inside = _TIFF_BYTES[kind], size // 2 - 2
+            start = entry + size - inside
+            if width * many > inside:
+                (start,) = struct.unpack_from(order + number, data, start)
+            form = {2: "H", 4: "I", 8: "Q"}[width]
+            where.setdefault(tag, list(struct.unpack_from(f"{order}{many}{form}", data, start)))
+    packing = where.get(_PACKING, [1])[0]
+    if packing not in TIFF_PACKINGS:
+        raise PhotoError("unsupported-format", f"a TIFF packed in way {packing}")
+    if packing != _JPEG_IN_TIFF:
+        return None
+    strips = [
+        (begin, begin + length)
+        for begins, lengths in (_STRIPS, _TILES)
+        for begin, length in zip(where.get(begins, []), where.get(lengths, []), strict=False)
+    ]
+    _bounded(len(strips), MAX_PACKED_STRIPS, "JPEGs in a TIFF")
+    inner = [_jpeg(data, begin, end, most=MAX_SCANS) for begin, end in strips]
+    return Structure(max((each.coefficient_bytes for each in inner), default=0))
+
+
+def _boxes(data: bytes) -> None:
+    at = count = 0
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, at + 8)
+        if length < 8:  # 0: to the end
+            break
+        at += length
+        count += 1
+        _bounded(count, MAX_BOXES, "boxes of a HEIF or AVIF")
+
+
+def _avif(data: bytes) -> Structure:
+    _boxes(data)
+    return Structure(pixels=largest_picture(data))
+
+
+def _bmp(data: bytes) -> None:
+    header, width, height, _, _, packing = struct.unpack_from("<IiiHHI", data, 14)
+    if header >= 40 and packing in (1, 2):
+        _bounded(len(data), MAX_RUN_BYTES, "bytes of a BMP in runs")
+        _bounded(abs(width * height), MAX_RUN_PIXELS, "pixels of a BMP in runs")
+
+
+_READERS: dict[str, Callable[[bytes], Structure | None]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+    "GIF": _gif,
+    "TIFF": _tiff,
+    "HEIF": _boxes,
+    "AVIF": _avif,
+    "BMP": _bmp,
+}

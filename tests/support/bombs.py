@@ -1,0 +1,438 @@
+"""Photos of few bytes that ask for much: what each comes to, its memory and its time.
+
+`python -m tests.support.bombs` measures every one in a process of its own and writes the table of
+docs/photos.md.
+"""
+
+import ctypes
+import io
+import json
+import os
+import struct
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pillow_heif
+from PIL import Image
+
+from matching_spark.embed.photos import open_photo
+from matching_spark.errors import PhotoError
+from tests.support import page
+
+MEMORY_MB, SECONDS = 400, 5  # above the process at rest; of the processor
+HEADS = ["what asks for much", "bytes", "comes to", "MB at most", "seconds"]
+
+
+def saved(image: Image.Image, format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def png(
+    width: int, height: int, bits: int, kind: int, *more: bytes, laced: int = 0, filled: bool = True
+) -> bytes:
+    """Of zeros; kind: 0 grey, 2 colours, 3 palette, 4 grey with alpha, 6 colours with alpha."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    packer, parts, zeros = zlib.compressobj(1), [], bytes(1 << 20)
+    left = filled * (1 + (width * bits * channels + 7) // 8) * height * (2 if laced else 1)
+    while left > 0:
+        parts.append(packer.compress(zeros[:left]))
+        left -= len(zeros)
+    parts.append(packer.flush())
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, laced)
+    palette = [chunk(b"PLTE", bytes(768))] if kind == 3 else []
+    begin = [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *palette, *more]
+    return b"".join([*begin, chunk(b"IDAT", b"".join(parts)), chunk(b"IEND", b"")])
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def jpeg(
+    width: int, height: int, scans: int = 1, frame: int = 0xC0, refined: bool = False
+) -> bytes:
+    """Black: two bits a block; progressive, a few for thousands of blocks."""
+    components = 1 if scans == 1 and frame == 0xC0 else 3
+    frames = struct.pack(">BHHB", 8, height, width, components)
+    frames += b"".join(bytes([i + 1, 0x11, 0]) for i in range(components))
+    parts = [b"\xff\xd8", segment(0xDB, b"\0" + bytes([1] * 64)), segment(frame, frames)]
+    lengths = bytes([1] + [0] * 15)
+    parts.append(segment(0xC4, b"\0" + lengths + b"\0"))
+    parts.append(segment(0xC4, b"\x10" + lengths + (b"\0" if frame == 0xC0 else b"\xe0")))
+    blocks = -(-width // 8) * -(-height // 8)
+    for scan in range(scans):
+        component = bytes([1, 1 + scan % components, 0])
+        if frame == 0xC0:
+            parts.append(segment(0xDA, component + b"\0\x3f\0") + bytes(blocks // 4 + 1))
+            continue
+        runs = b"".join(b"\x00\x00" for _ in range(-(-blocks // 16384)))  # 0, then 14 bits of 0
+        steps = b"\x01\x3f" + (b"\x10" if refined and scan >= components else b"\x01")
+        parts.append(segment(0xDA, component + steps) + runs)
+    return b"".join([*parts, b"\xff\xd9"])
+
+
+def after_soi(photo: bytes, *parts: bytes) -> bytes:
+    return b"".join([photo[:2], *parts, photo[2:]])
+
+
+def tiff(width: int, height: int, tags: dict[int, tuple[int, ...]], pixels: bytes) -> bytes:
+    """Tags of longs; the pixels begin at 8."""
+    whole: dict[int, tuple[int, ...]] = {
+        256: (width,),
+        257: (height,),
+        258: (8,),
+        262: (1,),
+        273: (8,),
+        277: (1,),
+    }
+    whole |= {278: (height,), 279: (len(pixels),)} | tags
+    at = 8 + len(pixels)
+    entries, beyond, far = b"", b"", at + 2 + 12 * len(whole) + 4
+    for tag, values in sorted(whole.items()):
+        packed = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            packed, beyond = struct.pack("<I", far + len(beyond)), beyond + packed
+        entries += struct.pack("<HHI", tag, 4, len(values)) + packed
+    begin = [b"II*\0", struct.pack("<I", at), pixels, struct.pack("<H", len(whole))]
+    return b"".join([*begin, entries, bytes(4), beyond])
+
+
+def packed_zeros(count: int) -> bytes:
+    return zlib.compress(bytes(count), 1)
+
+
+def gif(width: int, height: int, *before: bytes) -> bytes:
+    """The canvas; its picture is small."""
+    whole = saved(Image.new("P", (60, 60), 1), "GIF")
+    at = 13 + (3 << ((whole[10] & 7) + 1))
+    return (
+        whole[:6] + struct.pack("<HH", width, height) + whole[10:at] + b"".join(before) + whole[at:]
+    )
+
+
+def webp(width: int, height: int) -> bytes:
+    """One colour, in 36 bytes, lossless."""
+    whole = bytearray(saved(Image.new("RGB", (640, 480), "red"), "WEBP", lossless=True, method=0))
+    (head,) = struct.unpack_from("<I", whole, 21)
+    struct.pack_into("<I", whole, 21, head >> 28 << 28 | (height - 1) << 14 | (width - 1))
+    return bytes(whole)
+
+
+def bmp_runs(width: int, height: int, runs: bytes) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 2, 0)
+    start = b"BM" + struct.pack("<IHHI", 62 + len(runs), 0, 0, 62)
+    return start + header + bytes([0, 0, 0, 0, 9, 99, 200, 0]) + runs
+
+
+def heif(size: tuple[int, int], told: tuple[int, int] | None = None, **options: object) -> bytes:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", size, "red")).save(out, quality=10, **options)
+    return resized(out.getvalue(), told)
+
+
+def resized(photo: bytes, told: tuple[int, int] | None) -> bytes:
+    """A HEIF or AVIF whose boxes tell another size than its pixels have."""
+    at, whole = 0, bytearray(photo)
+    while told and (at := whole.find(b"ispe", at) + 8) > 7:
+        struct.pack_into(">II", whole, at, *told)
+    return bytes(whole)
+
+
+def frames(format: str, count: int) -> bytes:
+    pictures = [Image.new("RGB", (64, 64), (i % 256, i // 256, 0)) for i in range(count)]
+    return saved(pictures[0], format, save_all=True, append_images=pictures[1:])
+
+
+def profile_of_pieces(count: int) -> bytes:
+    """RGB, by a curve of so many pieces forty times over, and by a matrix."""
+    whole = b"curf\0\0\0\0" + struct.pack(">HH", count, 0)
+    whole += b"".join(struct.pack(">f", i / count) for i in range(1, count))
+    whole += (b"parf\0\0\0\0\0\0\0\0" + struct.pack(">4f", 1, 1, 0, 0)) * count
+    curves = b"cvst\0\0\0\0\0\3\0\3" + struct.pack(">II", 36, len(whole)) * 3 + whole
+    elements = b"mpet\0\0\0\0\0\3\0\3" + struct.pack(">I", 40)
+    elements += struct.pack(">II", 16 + 8 * 40, len(curves)) * 40 + curves
+    colour = b"XYZ \0\0\0\0" + struct.pack(">3i", 20_000, 20_000, 20_000)
+    tags = {b"D2B0": elements, b"wtpt": colour} | dict.fromkeys((b"rXYZ", b"gXYZ", b"bXYZ"), colour)
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv" + bytes(8))
+    return profile(b"RGB ", b"XYZ ", b"mntr", tags, version=4)
+
+
+def profile(
+    space: bytes, pcs: bytes, kind: bytes, tags: dict[bytes, bytes], version: int = 2
+) -> bytes:
+    """An ICC profile."""
+    table, body, at = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for name, value in tags.items():
+        table += struct.pack(">4sII", name, at + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    head = struct.pack(
+        ">I4sI4s4s4s", at + len(body), b"lcms", version << 24 | 0x400000, kind, space, pcs
+    )
+    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1, 0.8249)))
+    return head.ljust(128, b"\0") + table + body
+
+
+SMALL = saved(Image.new("RGB", (640, 480), "red"), "JPEG")
+XMP = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + bytes(60_000))
+EXIF = segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0" + bytes(65_000))
+TAGS = b"".join(struct.pack("<HHII", 40_000 + i, 7, 60_000, 8) for i in range(5_000))
+OVERLAP = segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5_000) + TAGS)
+# name -> how it is made, and what it comes to: a reason, or "taken".
+BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "PNG 30,000 x 30,000 of 1 bit": (
+        lambda: png(30_000, 30_000, 1, 0, filled=False),
+        "too-many-pixels",
+    ),
+    "PNG 195,312 x 512 of 1 bit": (lambda: png(195_312, 512, 1, 0), "too-thin"),
+    "PNG 68,000 x 3,400 of 1 bit": (lambda: png(68_000, 3_400, 1, 0), "taken"),
+    "PNG 15,500 x 15,500, a clear palette": (
+        lambda: png(15_500, 15_500, 8, 3, chunk(b"tRNS", bytes(range(256)))),
+        "taken",
+    ),
+    "PNG 13,000 x 13,000, grey of 16 bits": (lambda: png(13_000, 13_000, 16, 0), "taken"),
+    "PNG 15,900 x 15,900, grey of 16 bits": (
+        lambda: png(15_900, 15_900, 16, 0, filled=False),
+        "too-many-pixels",
+    ),
+    "PNG 9,500 x 9,500, colours with alpha": (lambda: png(9_500, 9_500, 8, 6), "taken"),
+    "PNG 9,500 x 9,500, of 16 bits, laced": (
+        lambda: png(9_500, 9_500, 16, 6, laced=1),
+        "taken",
+    ),
+    "PNG 20,400 x 1,020, colours with alpha": (lambda: png(20_400, 1_020, 8, 6), "taken"),
+    "PNG of 3.5 M chunks": (
+        lambda: png(64, 64, 8, 0, chunk(b"prVt", b"") * 3_500_000),
+        "too-complex",
+    ),
+    "PNG of 9,000 packed texts that do not end": (
+        lambda: png(64, 64, 8, 0, chunk(b"zTXt", b"a\0\0" + packed_zeros(900_000)[:-9]) * 9_000),
+        "too-complex",
+    ),
+    "PNG, a profile of 64 MB once unpacked": (
+        lambda: png(64, 64, 8, 0, chunk(b"iCCP", b"a\0\0" + packed_zeros(64 << 20))),
+        "too-complex",
+    ),
+    "PNG, an iTXt of 64 MB once unpacked": (
+        lambda: png(64, 64, 8, 0, chunk(b"iTXt", b"a\0\1\0\0\0" + packed_zeros(64 << 20))),
+        "too-complex",
+    ),
+    "PNG, 50 MB of plain texts": (
+        lambda: png(
+            64, 64, 8, 0, *(chunk(b"tEXt", b"%d\0" % i + bytes(1 << 20)) for i in range(49))
+        ),
+        "taken",
+    ),
+    "APNG of 2,000 frames": (lambda: frames("PNG", 2_000), "taken"),
+    "WebP 16,383 x 6,000 in 36 bytes": (lambda: webp(16_383, 6_000), "too-many-pixels"),
+    "WebP 5,600 x 4,200 in 36 bytes": (lambda: webp(5_600, 4_200), "taken"),
+    "WebP of 1,000 frames": (lambda: frames("WEBP", 1_000), "taken"),
+    "WebP of 6 M chunks": (
+        lambda: (
+            (lambda w: w[:4] + struct.pack("<I", len(w) + 48_000_000) + w[8:])(webp(64, 64))
+            + b"none\0\0\0\0" * 6_000_000
+        ),
+        "too-complex",
+    ),
+    "GIF 65,535 x 1,525": (lambda: gif(65_535, 1_525), "too-thin"),
+    "GIF 65,535 x 3,300": (lambda: gif(65_535, 3_300), "taken"),
+    "GIF 18,000 x 14,000, all of it": (
+        lambda: saved(Image.new("P", (18_000, 14_000), 1), "GIF"),
+        "taken",
+    ),
+    "GIF of 8 M comment blocks": (
+        lambda: gif(64, 64, b"!\xfe" + b"\x01a" * 8_000_000 + b"\0"),
+        "too-complex",
+    ),
+    "GIF of 8 M extensions": (lambda: gif(64, 64, b"!\x01\0" * 8_000_000), "too-complex"),
+    "GIF of 2,000 frames": (lambda: frames("GIF", 2_000), "taken"),
+    "JPEG 65,500 x 65,500": (lambda: jpeg(65_500, 65_500)[:9_999], "too-many-pixels"),
+    "JPEG 16,000 x 16,000": (lambda: jpeg(16_000, 16_000), "taken"),
+    "JPEG 65,000 x 3,900": (lambda: jpeg(65_000, 3_900), "taken"),
+    "JPEG 16,000 x 16,000 in 3 scans": (lambda: jpeg(16_000, 16_000, 3), "too-many-pixels"),
+    "JPEG 7,900 x 7,900 in 3 scans": (lambda: jpeg(7_900, 7_900, 3), "taken"),
+    "JPEG 7,900 x 7,900, progressive, 9 scans": (
+        lambda: jpeg(7_900, 7_900, 9, 0xC2, refined=True),
+        "taken",
+    ),
+    "JPEG 1,000 x 1,000, progressive, 60 scans": (
+        lambda: jpeg(1_000, 1_000, 60, 0xC2, refined=True),
+        "taken",
+    ),
+    "JPEG 7,900 x 7,900, progressive, 60 scans": (
+        lambda: jpeg(7_900, 7_900, 60, 0xC2, refined=True),
+        "too-complex",
+    ),
+    "JPEG, progressive, 1,000 scans": (lambda: jpeg(640, 480, 1_000, 0xC2), "too-complex"),
+    "JPEG of arithmetic codes": (lambda: jpeg(16_000, 16_000, 3, 0xC9), "unsupported-format"),
+    "JPEG of 9 M comments": (
+        lambda: after_soi(SMALL, segment(0xFE, b"") * 9_000_000),
+        "too-complex",
+    ),
+    "JPEG, EXIF over 727 segments": (lambda: after_soi(SMALL, EXIF * 727), "too-complex"),
+    "JPEG, EXIF of 5,000 tags that lie upon one another": (
+        lambda: after_soi(SMALL, OVERLAP),
+        "taken",
+    ),
+    "JPEG, a profile of curves of 30,000 pieces": (
+        lambda: saved(Image.new("RGB", (640, 480)), "JPEG", icc_profile=profile_of_pieces(30_000)),
+        "taken",
+    ),
+    "JPEG, XMP over 800 segments": (lambda: after_soi(SMALL, XMP * 800), "taken"),
+    "JPEG, 4 M resources of Photoshop's": (
+        lambda: after_soi(
+            SMALL, segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_400) * 700
+        ),
+        "too-complex",
+    ),
+    "JPEG 16,000 x 16,000 without its end": (lambda: jpeg(16_000, 16_000)[:-2], "taken"),
+    "MPO of 400 photos": (lambda: frames("MPO", 400), "taken"),
+    "TIFF 9,000 x 9,000, deflate, in one strip": (
+        lambda: tiff(9_000, 9_000, {259: (8,)}, packed_zeros(81_000_000)),
+        "taken",
+    ),
+    "TIFF 16,000 x 16,000, deflate, in one strip": (
+        lambda: tiff(16_000, 16_000, {259: (8,)}, packed_zeros(9_999)),
+        "too-many-pixels",
+    ),
+    "TIFF 6,900 x 6,900, four bands, in one strip": (
+        lambda: tiff(
+            6_900,
+            6_900,
+            {258: (8,) * 4, 259: (8,), 262: (5,), 277: (4,)},
+            packed_zeros(4 * 6_900**2),
+        ),
+        "taken",
+    ),
+    "TIFF of a tile of 65,520 x 65,520": (
+        lambda: tiff(
+            640,
+            480,
+            {259: (8,), 322: (65_520,), 323: (65_520,), 324: (8,), 325: (99,)},
+            packed_zeros(9_999_999),
+        ),
+        "truncated",
+    ),
+    "TIFF of 4 M strips": (
+        lambda: tiff(640, 480, {273: (8,) * 4_000_000, 278: (1,)}, bytes(640 * 480)),
+        "too-complex",
+    ),
+    "TIFF of 65,000 strips, all of them one": (
+        lambda: tiff(640, 12_000, {273: (8,) * 65_000, 278: (1,)}, bytes(640)),
+        "taken",
+    ),
+    "TIFF of 20,000 tags": (
+        lambda: tiff(640, 480, {400 + i: (1,) for i in range(20_000)}, bytes(640 * 480)),
+        "too-complex",
+    ),
+    "TIFF packed by LZMA": (
+        lambda: tiff(640, 480, {259: (34_925,)}, bytes(99)),
+        "unsupported-format",
+    ),
+    "BMP in runs, 8,000 x 1,000, line by line": (
+        lambda: bmp_runs(8_000, 1_000, b"\0\0" * 9 + b"\1\1\0\0" * 1_000),
+        "taken",
+    ),
+    "BMP in runs of one pixel": (
+        lambda: bmp_runs(4_000, 4_000, b"\1\1" * 16_000_000),
+        "too-complex",
+    ),
+    "BMP in runs, 16,000 x 16,000": (
+        lambda: bmp_runs(16_000, 16_000, b"\xff\1" * 900),
+        "too-complex",
+    ),
+    "HEIC 64 x 64 that tells 16,000 x 12,000": (
+        lambda: heif((64, 64), (16_000, 12_000)),
+        "too-many-pixels",
+    ),
+    "HEIC 1,200 x 900 that tells 64 x 48": (
+        lambda: heif((1_200, 900), (64, 48)),
+        "truncated",
+    ),
+    "HEIC of 6 M boxes": (lambda: heif((64, 64)) + b"\0\0\0\x08free" * 6_000_000, "too-complex"),
+    "AVIF 64 x 64 that tells 16,000 x 12,000": (
+        lambda: resized(saved(Image.new("RGB", (64, 64)), "AVIF"), (16_000, 12_000)),
+        "too-many-pixels",
+    ),
+    "AVIF 1,200 x 900 that tells 64 x 48": (
+        lambda: resized(saved(Image.new("RGB", (1_200, 900)), "AVIF", speed=10), (64, 48)),
+        "taken",
+    ),
+    "AVIF 5,000 x 4,000 that tells 64 x 48": (
+        lambda: resized(saved(Image.new("L", (5_000, 4_000)), "AVIF", speed=10), (64, 48)),
+        "too-many-pixels",
+    ),
+    "AVIF 4,200 x 4,000": (
+        lambda: saved(Image.new("RGB", (4_200, 4_000)), "AVIF", speed=10, subsampling="4:4:4"),
+        "taken",
+    ),
+    "AVIF of 100 frames": (lambda: frames("AVIF", 100), "unsupported-format"),
+}
+
+
+def outcome(data: bytes) -> str:
+    try:
+        open_photo(data)
+    except PhotoError as error:
+        return error.reason
+    return "taken"
+
+
+def measured(data: bytes) -> tuple[str, float, float]:
+    """(outcome, MB at most above the process at rest, seconds of the processor), in a fork."""
+    ours, theirs = os.pipe()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        del data
+        if not (child := os.fork()):
+            ctypes.CDLL(None).malloc_trim(0)  # what the parent freed is no room of the child's
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+            before, start = _peak_mb(), time.process_time()
+            got = outcome(Path(file.name).read_bytes())
+            spent = _peak_mb() - before, time.process_time() - start
+            os.write(theirs, json.dumps([got, *spent]).encode())
+            os._exit(0)
+        os.close(theirs)
+        with open(ours, "rb") as pipe:
+            said = pipe.read()
+        os.waitpid(child, 0)
+    got, mb, seconds = json.loads(said or b'["killed", 0, 0]')
+    return got, mb, seconds
+
+
+def _peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6
+
+
+def ready() -> None:
+    """What is loaded once a process belongs to its rest."""
+    outcome(SMALL)
+    outcome(heif((64, 64)))
+    outcome(saved(Image.new("RGB", (64, 64)), "AVIF"))
+
+
+def main() -> None:
+    ready()
+    rows = []
+    for name, (make, wanted) in BOMBS.items():
+        data = make()
+        got, mb, seconds = measured(data)
+        rows.append([name, f"{len(data):,}", f"`{got}`", f"{mb:.0f}", f"{seconds:.1f}"])
+        wrong = got != wanted or mb > MEMORY_MB or seconds > SECONDS
+        print(*rows[-1], "<---- " + wanted if wrong else "", flush=True)
+    page.write("bombs", page.drawn(HEADS, rows))
+
+
+if __name__ == "__main__":
+    main()
