@@ -334,6 +334,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tiff(640, 480, {400 + i: (1,) for i in range(20_000)}, bytes(640 * 480)),
         "too-complex",
     ),
+    "TIFF of a JPEG of 1,000 scans": (
+        lambda: tiff(640, 480, {259: (7,)}, jpeg(640, 480, 1_000, 0xC2)),
+        "too-complex",
+    ),
     "TIFF packed by LZMA": (
         lambda: tiff(640, 480, {259: (34_925,)}, bytes(99)),
         "unsupported-format",
@@ -357,6 +361,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "HEIC 1,200 x 900 that tells 64 x 48": (
         lambda: heif((1_200, 900), (64, 48)),
         "truncated",
+    ),
+    "HEIC 6,400 x 5,000 in one piece": (
+        lambda: heif((64, 64), (6_400, 5_000)),
+        "too-many-pixels",
     ),
     "HEIC of 6 M boxes": (lambda: heif((64, 64)) + b"\0\0\0\x08free" * 6_000_000, "too-complex"),
     "AVIF 64 x 64 that tells 16,000 x 12,000": (

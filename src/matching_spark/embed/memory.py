@@ -41,6 +41,7 @@ def peak(image: ImageFile.ImageFile, structure: Structure, file_bytes: int, fact
         loading = _heif(image)
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
         loading, held = _tiff(image, stored)
+        loading += structure.coefficient_bytes  # of a JPEG in it
         file_bytes *= 5  # each of its directories once more for its tags, with what they point to
     result = 8 * pixels / factor**2  # 4 bytes a pixel, and once more while it is turned upright
     return int(max(loading, held + result)) + file_bytes + _metadata(image) + _SPARE
@@ -55,7 +56,8 @@ def _heif(image: ImageFile.ImageFile) -> float:
     pixels, deep = image.width * image.height, image.info["bit_depth"] > 8
     each = _HEIF[deep, image.info.get("chroma") == 420]
     each += _HEIF_ALPHA * (image.mode == "RGBA")
-    if "tiling" not in image.info:
+    tiles = image.info.get("tiling")
+    if not tiles or 16 * tiles["tile_width"] * tiles["tile_height"] > pixels:
         return max(each, _HEIF_UNTILED) * pixels
     return max(each * pixels, (each - 1.5) * pixels + _HEIF_TILES)
 
