@@ -16,6 +16,7 @@ from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import detect_format, read_posts, workbook
+from matching_spark.sources.verdicts import Row, read_verdicts
 from matching_spark.sources.workbook import rows_of
 
 SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
@@ -203,3 +204,10 @@ def test_strings_that_are_shared_rich_and_of_another_prefix(tmp_path: Path) -> N
         (1, ["관리번호", "물품명"]),
         (2, [" 갈색 &\n지갑 ", "", "관리번호", " 갈색 &\n지갑 "]),
     ]
+
+
+def test_a_sheet_of_verdicts_may_be_a_workbook(tmp_path: Path) -> None:
+    rows = (["L1", "F1", "맞음"], ["L2", "F2"], ["L3", "F3", "n"])
+    saved(tmp_path / "a.xlsx", ["Lost ID", "습득물", "판정"], *rows)
+    read = [row for row in read_verdicts(str(tmp_path / "a.xlsx")) if isinstance(row, Row)]
+    assert [row.verdict for row in read] == ["confirmed", None, "rejected"]

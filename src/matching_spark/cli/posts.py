@@ -143,7 +143,7 @@ def decide(
         typer.Option(
             "--from",
             metavar="F.csv",
-            help="Many at once: `match --output F.csv`, its column decision filled in.",
+            help="Many at once: `match --output F.csv`, its column decision filled in; .xlsx too.",
         ),
     ] = None,
     close: Annotated[

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
-from urllib.parse import urlsplit
 
 from PIL import Image
 
 from matching_spark.domain.dates import parse_date
+from matching_spark.domain.posts import is_web_address
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import KINDS, limit, told
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
@@ -212,7 +212,7 @@ class _Page:
         if TEL.fullmatch(phone):
             number = f"<a class=tel href='tel:{re.sub(r'[^0-9+]', '', phone)}'>{number}</a>"
         link = ""
-        if _is_link(url := post["source_url"] or ""):
+        if is_web_address(url := post["source_url"] or ""):
             link = (
                 f"<a class=tel href='{html.escape(url)}' target=_blank rel='noopener noreferrer'>"
                 f"{self.say('source_url')}</a>"
@@ -248,11 +248,3 @@ def _only(query: Mapping[str, Any]) -> dict[str, str]:
     """The filters that say something: all that is asked is open."""
     filters: dict[str, str] = query.get("filters", {})
     return {n: v for n, v in filters.items() if (n, v) != ("status", "open")}
-
-
-def _is_link(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)

@@ -1,4 +1,4 @@
-"""A sheet of verdicts on pairs, as people fill it in: one row a pair, in CSV."""
+"""A sheet of verdicts on pairs, as people fill it in: one row a pair, in CSV or a workbook."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Literal
 from matching_spark import storage
 from matching_spark.domain.posts import Reject, clean
 from matching_spark.domain.sheets import unmarked
-from matching_spark.domain.vocabulary import Vocabulary
+from matching_spark.domain.vocabulary import Seen, Vocabulary
 from matching_spark.errors import InputError
-from matching_spark.sources.delimited import rows_of
+from matching_spark.sources import delimited, workbook
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
     "column",
@@ -51,7 +51,11 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
     """
     if not storage.exists(uri):
         raise InputError(f"there is no {uri}")
-    records = rows_of(uri, lambda names: sum(map(bool, map(_field, names))))
+    records: Iterator[tuple[int, list[str] | str]] = (
+        workbook.rows_of(uri, Seen())
+        if uri.lower().endswith((".xlsx", ".xlsm"))
+        else delimited.rows_of(uri, lambda names: sum(map(bool, map(_field, names))))
+    )
     _, names = next(records, (0, []))
     if isinstance(names, str):
         raise InputError(f"{uri}: its header cannot be read: {names}")
@@ -69,7 +73,7 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
 
 
 def _field(name: str) -> str:
-    return COLUMN.find("".join(filter(str.isalnum, name)))
+    return COLUMN.find("".join(filter(str.isalnum, clean(name))))
 
 
 def _read(where: str, row: dict[str, str]) -> Row | Reject:
