@@ -33,7 +33,8 @@ MAX_RUN_PIXELS = 8_000_000  # pixel by pixel
 # ask for memory of which its directory tells nothing; of a fax, libtiff tells every bad line.
 TIFF_PACKINGS = (1, 5, 7, 8, 32773, 32946)
 _JPEG_IN_TIFF = 7
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # no stuffed byte, no restart
+# No stuffed byte, no restart. Without a + the first byte is found by memchr: 2 ms for 6 MB, not 38.
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _SOI, _EOI, _SOS, _APP1, _APP13 = 0xD8, 0xD9, 0xDA, 0xE1, 0xED
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 # Lossless, hierarchical, by arithmetic codes, of which a byte may stand for any number of pixels.
