@@ -27,6 +27,10 @@ def seen(image: Image.Image, factor: int = 1) -> Image.Image:
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     eight_bits, to_srgb = _eight_bits(image), _to_srgb(image)
     opaque = _is_opaque(image)
+    if image.mode == "RGB" and to_srgb is None and not image.has_transparency_data:
+        out = image.reduce(factor)
+        out.info = {}
+        return out
     out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(height, top + rows)))
@@ -35,7 +39,7 @@ def seen(image: Image.Image, factor: int = 1) -> Image.Image:
     return out
 
 
-def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change) -> Image.Image:
+def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change | None) -> Image.Image:
     clear = not opaque and strip.has_transparency_data
     if clear:
         strip = strip.convert("RGBA")
@@ -46,7 +50,7 @@ def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change) -> Im
     if clear:
         white = Image.new("RGBA", strip.size, "white")
         strip = Image.alpha_composite(white, strip).convert("RGB")
-    return to_srgb(strip).convert("RGB")
+    return (to_srgb(strip) if to_srgb else strip).convert("RGB")
 
 
 def _is_opaque(image: Image.Image) -> bool:
@@ -83,8 +87,8 @@ def _largest(image: Image.Image) -> float:
     return most
 
 
-def _to_srgb(image: Image.Image) -> _Change:
-    """The colours that its profile means; as they are without one to go by."""
+def _to_srgb(image: Image.Image) -> _Change | None:
+    """The colours that its profile means; None, as they are, without one to go by."""
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;"):
         mode = "L"
@@ -97,11 +101,11 @@ def _to_srgb(image: Image.Image) -> _Change:
         elif profile and len(profile) <= MAX_PROFILE_BYTES:
             own = ImageCms.ImageCmsProfile(io.BytesIO(_without_elements(profile)))
         else:
-            return lambda strip: strip
+            return None
         if own.profile.xcolor_space.strip() != PROFILED[mode]:
-            return lambda strip: strip
+            return None
         if "sRGB" in (own.profile.profile_description or ""):
-            return lambda strip: strip
+            return None
         turn = ImageCms.buildTransform(
             own,
             ImageCms.createProfile("sRGB"),
@@ -110,7 +114,7 @@ def _to_srgb(image: Image.Image) -> _Change:
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, *STUMBLES):  # a broken profile is no reason to refuse its photo
-        return lambda strip: strip
+        return None
     return lambda strip: turn.apply(strip)
 
 
