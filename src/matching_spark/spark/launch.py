@@ -28,8 +28,7 @@ def start(conf: Mapping[str, str], maven: str) -> None:
     it has been loaded then.
     """
     if not jvm.has_started() and "PYSPARK_GATEWAY_PORT" not in os.environ:
-        os.environ.setdefault("DEFAULT_ARTIFACT_REPOSITORY", maven)
-        _by_file({**loopback.submitted(), **conf})
+        _by_file({**loopback.submitted(), **conf}, maven)
     jvm.ensure_started()
     for place in jvm.property_of("spark.jars").split(","):
         path = place.removeprefix("file:").removeprefix("//")
@@ -37,22 +36,24 @@ def start(conf: Mapping[str, str], maven: str) -> None:
             check(Path(path), expected)
 
 
-def _by_file(conf: Mapping[str, str]) -> None:
+def _by_file(conf: Mapping[str, str], maven: str) -> None:
     """Pyspark's own way is --conf KEY=VALUE, which everybody on this machine may read in `ps`."""
-    before = os.environ.get("PYSPARK_SUBMIT_ARGS")
-    words = shlex.split(before or "pyspark-shell")
+    before = dict(os.environ)
+    words = shlex.split(before.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
     at = words.index("pyspark-shell") if "pyspark-shell" in words else len(words)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".conf") as file:  # 0600
         file.writelines(f"{_escaped(key)}={_escaped(value)}\n" for key, value in conf.items())
         file.flush()
         words[at:at] = ["--properties-file", file.name, "--load-spark-defaults"]  # the last counts
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(words)
+        os.environ.setdefault("DEFAULT_ARTIFACT_REPOSITORY", maven)
         try:
             jvm.ensure_started()
-        finally:
-            del os.environ["PYSPARK_SUBMIT_ARGS"]
-            if before is not None:
-                os.environ["PYSPARK_SUBMIT_ARGS"] = before
+        finally:  # processes started later are told nothing by this one's settings
+            for name in ("PYSPARK_SUBMIT_ARGS", "DEFAULT_ARTIFACT_REPOSITORY"):
+                del os.environ[name]
+                if name in before:
+                    os.environ[name] = before[name]
 
 
 def _escaped(text: str) -> str:
