@@ -1,5 +1,6 @@
 """Tables that others or time have changed: read rightly, or refused by the name of the cause."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from matching_spark import Filters, PostsTable, SimilarityEngine, StorageError
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.table.commits import overtaken
 from matching_spark.table.compact import compact
 from matching_spark.table.undo import undo
 from tests.support.found import hits_of
@@ -183,3 +185,18 @@ def test_deletes_by_value_are_refused_and_can_be_taken_back(
     table.refresh()
     undo(table, table.snapshots[1])
     assert answer(table.uri, tmp_path) == before
+
+
+def test_a_writer_whose_clock_is_behind_is_told_so(table: PostsTable) -> None:
+    """As if the last commit were by a host whose clock is an hour ahead."""
+    newest = Path(table.metadata.metadata_location)
+    content = json.loads(newest.read_text())
+    content["last-updated-ms"] += 3_600_000
+    for each in (content["snapshots"][-1], content["snapshot-log"][-1]):
+        each["timestamp-ms"] += 3_600_000
+    newest.write_text(json.dumps(content))
+    newest.with_name(f".{newest.name}.crc").unlink(missing_ok=True)
+    with pytest.raises(StorageError, match="by a clock that is ahead of this host's") as failed:
+        table.set_status(["p001"], "claimed")
+    assert isinstance(failed.value.__cause__, Exception)
+    assert not overtaken(failed.value.__cause__), "no other try helps"

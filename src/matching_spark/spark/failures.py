@@ -1,5 +1,6 @@
 """What Spark and its JVM raise, as the project's own errors."""
 
+import datetime as dt
 import logging
 import re
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ REMEDIES = {
     "is needed; conf/spark-env.sh and JAVA_HOME say which it is",
 }
 OTHER_PYTHON = "Error from python worker:"
+# Iceberg takes no commit whose time is a minute before the last one's.
+CLOCKS = re.compile("Expected sorted snapshot log entries|Invalid (update|snapshot) timestamp")
 TELLING = re.compile(r"(?i)exception|error|invalid|unrecogni|no such|cannot|insufficient")
 
 
@@ -83,4 +86,14 @@ def spark_errors(what: str) -> Iterator[None]:
         yield
     except (Py4JError, PySparkException) as error:
         log.debug("%s", what, exc_info=True)
-        raise StorageError(f"{what}: {cause(error)}") from error
+        raise StorageError(f"{what}: {cause(error)}{_of_clocks(str(error))}") from error
+
+
+def _of_clocks(said: str) -> str:
+    if not CLOCKS.search(said):
+        return ""
+    now = dt.datetime.now().astimezone().isoformat(" ", "seconds")
+    return (
+        f"; it was last written by a clock that is ahead of this host's, which says {now}: set "
+        "the clocks of all that write to it; what was written ahead of time has to be waited for"
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark.config import Hadoop
 from matching_spark.errors import StorageError
+from matching_spark.spark.failures import CLOCKS
 from matching_spark.spark.jvm import Java, java_session, jvm
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
 
 def overtaken(error: Exception) -> bool:
     """Whether it failed only since somebody else wrote meanwhile: worth another try."""
-    return isinstance(error, Overtaken) or any(word in str(error) for word in CONFLICTS)
+    if isinstance(error, Overtaken):
+        return True
+    said = str(error)
+    return any(word in said for word in CONFLICTS) and not CLOCKS.search(said)
 
 
 def swap(
