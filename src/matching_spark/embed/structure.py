@@ -1,7 +1,7 @@
 """What a photo's bytes are made of, counted before its decoder runs.
 
 A few bytes can ask for minutes: the same scan a thousand times, millions of empty comments. Nothing
-is decoded here; what cannot be followed is left to the parser, whose complaint names it better.
+is decoded here; what cannot be followed is refused, though a parser may bear it.
 """
 
 import re
@@ -58,12 +58,14 @@ class Structure:
 
 
 def structure_of(data: bytes, name: str) -> Structure:
-    """Of the bytes of a photo of a format. Raises PhotoError too-complex or unsupported-format."""
+    """Of the bytes of a photo of a format. Raises PhotoError too-complex, unsupported-format, and
+    truncated where they cannot be followed: what is not counted would cost nothing.
+    """
     read = _READERS.get(name)
     try:
         return read(data) or Structure() if read else Structure()
-    except (struct.error, IndexError):  # cut off
-        return Structure()
+    except (struct.error, IndexError) as error:
+        raise PhotoError("truncated", f"{name} that is cut off or damaged: {error}") from error
 
 
 def _bounded(count: int, most: int, what: str) -> None:
@@ -162,13 +164,14 @@ def _tiff(data: bytes) -> Structure | None:
         if kind not in _TIFF_STRINGS:
             _bounded(many, MAX_NUMBERS, f"numbers in tag {tag} of a TIFF")
         if tag in (*_STRIPS, *_TILES, _PACKING) and kind in _TIFF_BYTES:
+            _bounded(tag in where, 0, f"tag {tag} of a TIFF, told again")
             _bounded(many, MAX_STRIPS, "strips of a TIFF")
             width, inside = _TIFF_BYTES[kind], size // 2 - 2
             start = entry + size - inside
             if width * many > inside:
                 (start,) = struct.unpack_from(order + number, data, start)
             form = {2: "H", 4: "I", 8: "Q"}[width]
-            where.setdefault(tag, list(struct.unpack_from(f"{order}{many}{form}", data, start)))
+            where[tag] = list(struct.unpack_from(f"{order}{many}{form}", data, start))
     packing = where.get(_PACKING, [1])[0]
     if packing not in TIFF_PACKINGS:
         raise PhotoError("unsupported-format", f"a TIFF packed in way {packing}")
@@ -203,6 +206,8 @@ def _avif(data: bytes) -> Structure:
 
 
 def _bmp(data: bytes) -> None:
+    if len(data) < 34:  # two letters that begin many a text, which the parser tells apart
+        return
     header, width, height, _, _, packing = struct.unpack_from("<IiiHHI", data, 14)
     if header >= 40 and packing in (1, 2):
         _bounded(len(data), MAX_RUN_BYTES, "bytes of a BMP in runs")
