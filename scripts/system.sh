@@ -13,7 +13,7 @@ java_version() {
   ("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 || true) | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -1
 }
 java_fits() { [ "${1:-0}" -ge 17 ] && [ "$1" -le 22 ]; }
-another_java() { find /usr/lib/jvm -maxdepth 1 -name 'java-17-openjdk*' 2>/dev/null | sort | head -1; }
+another_java() { find /usr/lib/jvm -maxdepth 1 \( -name 'java-17-openjdk*' -o -name 'java-21-openjdk*' \) 2>/dev/null | sort | head -1; }
 say_which() {
   local version; version=$(java_version)
   java_fits "$version" || echo "the Java in force is ${version:-none}; for matching-spark: export JAVA_HOME=$(another_java)" >&2

@@ -184,14 +184,20 @@ def make_folder(path: str) -> None:
             os.mkdir(path, 0o777 & ~closed_umask())
 
 
+def umask() -> int:
+    """This process's."""
+    with _asking:
+        now = os.umask(0o077)  # no other way to ask is everywhere
+        os.umask(now)
+    return now
+
+
 def closed_umask() -> int:
     """The umask of what is kept of people: all others have nothing, the group has what the umask
     gives it and not them: 022 -> 077, 002 -> 007, 027 and 077 stay."""
-    with _asking:
-        umask = os.umask(0o077)  # no other way to ask is everywhere
-        os.umask(umask)
-    group, others = umask >> 3 & 7, umask & 7
-    return umask & 0o700 | (7 if group == others else group) << 3 | 7
+    now = umask()
+    group, others = now >> 3 & 7, now & 7
+    return now & 0o700 | (7 if group == others else group) << 3 | 7
 
 
 def _put_new(temporary: str, path: str) -> None:

@@ -62,7 +62,7 @@ def _state(path: Path) -> dict[str, int]:
 def _kept(entry: Path, state: dict[str, int]) -> bytes | None:
     """The digest that was kept of a file in this state; None where there is none to trust."""
     try:
-        if doubt(entry.parent) or doubt(entry):
+        if doubt(entry.parent):
             return None
         said = json.loads(entry.read_text("utf-8"))
     except (OSError, ValueError):

@@ -11,8 +11,10 @@ from platformdirs import user_cache_dir
 
 
 def cache_folder() -> str:
-    """Where this host keeps what was derived or fetched, unless cache.folder says otherwise."""
-    return os.environ.get("MATCHING_CACHE__FOLDER") or user_cache_dir("matching-spark")
+    """Where this host keeps what was derived or fetched; of what names it only the variable is
+    asked: for what must be known before there are settings."""
+    named = os.environ.get("MATCHING_CACHE__FOLDER")
+    return os.path.expanduser(named) if named else user_cache_dir("matching-spark")
 
 
 def doubt(path: Path) -> str:

@@ -200,11 +200,10 @@ class ShardCache:
                 if stream is not None:  # None: another process was first
                     shard = _read(file, space)
                     self._write(stream, name, shard)
-        except OSError as error:  # the cache's own: what cannot be read is a StorageError
-            _warn(self.folder, error)
-        else:
             if (opened := cache_entry.mapped(path, name)) is not None:
                 return self._hold(name, _Held(opened, path, path.stat().st_size)), False
+        except OSError as error:  # the cache's own: what cannot be read is a StorageError
+            _warn(self.folder, error)
         shard = _read(file, space) if shard is None else shard
         return self._hold(name, _Held(shard, None, _size(shard))), False
 

@@ -29,7 +29,7 @@ from matching_spark.table.metadata import current_metadata, live_files, named_fi
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
-from matching_spark.table.unfinished import Ending, begin, begun, finish
+from matching_spark.table.unfinished import Ending, begin, begun, finish, together
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -124,7 +124,7 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
     for name in tables(uri):
         metadata = _current(uri, name)
         columns = [c for c in IDS if c in metadata.schema().column_names]
-        before = begun(uri, name)
+        before = together(begun(uri, name))
         files = chain(_files_of(metadata, columns, ids), filter(storage.exists, before.data))
         held = dict(_holding(files, columns, ids)) if columns else {}
         holding[name] = sorted(held)
@@ -194,7 +194,7 @@ class _Erase:
 
     def side_tables(self) -> None:
         for name, files in self.holding.items():
-            if name != "posts" and (files or self.ids & begun(self.table.uri, name).ids):
+            if name != "posts" and (files or self.ids & together(begun(self.table.uri, name)).ids):
                 self._end(name, self._delete)
 
     def _delete(self, name: str) -> None:
@@ -266,16 +266,18 @@ class _Erase:
         now = metadata.current_snapshot()
         before = {s.snapshot_id for s in metadata.snapshots()}
         before -= {now.snapshot_id} if now is not None else set()
-        data = frozenset(_files_of(metadata, [], frozenset()))
-        begin(self.table.uri, name, Ending(self.ids, data, frozenset(named_files(metadata))))
+        kept = named_files(metadata, [] if now is None else [now])
+        files = frozenset(named_files(metadata)).difference(kept)
+        data = files.intersection(_files_of(metadata, [], frozenset()))
+        begin(self.table.uri, name, Ending(self.ids, data, files))
         self.run.expire(name, before)
         self.counts["snapshots"] += len(before)
         self.table.refresh()
         self._orphans(name)
         metadata = _current(self.table.uri, name)
         columns = [c for c in IDS if c in metadata.schema().column_names]
-        files = _files_of(metadata, columns, self.ids)
-        if held := [uri for uri, _ in _holding(files, columns, self.ids)]:
+        left = _files_of(metadata, columns, self.ids)
+        if held := [uri for uri, _ in _holding(left, columns, self.ids)]:
             raise StorageError(f"a writer brought them again, they are in {', '.join(held)}")
 
     def _orphans(self, name: str) -> None:
@@ -283,7 +285,8 @@ class _Erase:
         were killed have left of the posts."""
         with self.run.writing(name):
             named = set(named_files(_current(self.table.uri, name)))
-            ended = begun(self.table.uri, name).files
+            lists = begun(self.table.uri, name)
+            ended = together(lists).files
             for place in storage.walk(storage.join(self.table.uri, name)):
                 if not place.endswith((".parquet", ".avro")) or place in named:
                     continue
@@ -294,7 +297,9 @@ class _Erase:
                     self.counts["orphans"] += 1
                 else:  # no lock says that its writer has ended
                     self.left.append(place)
-            finish(self.table.uri, name)
+            for place, ending in lists.items():
+                if not ending.files & named:  # else another run has not come to it
+                    finish(place)
 
 
 def _current(uri: str, name: str) -> "StaticTable":

@@ -5,7 +5,7 @@ would read, and its maintenance remove, the files of the table that it was copie
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import StaticTable
+from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
@@ -127,14 +128,18 @@ def live_files(metadata: StaticTable, snapshots: list[int]) -> Iterator[DataFile
                     yield entry.data_file
 
 
-def named_files(metadata: StaticTable) -> Iterator[str]:
-    """The place of every file that any snapshot of a table names, and of its metadata's log."""
+def named_files(
+    metadata: StaticTable, snapshots: Sequence[Snapshot] | None = None
+) -> Iterator[str]:
+    """The place of every file that some snapshots of a table name, None: any; and of its metadata's
+    log."""
     state = metadata.metadata
+    snapshots = state.snapshots if snapshots is None else snapshots
     locations = [entry.metadata_file for entry in state.metadata_log]
-    for snapshot in state.snapshots:
+    for snapshot in snapshots:
         manifests = snapshot.manifests(metadata.io)
         locations += [snapshot.manifest_list, *(m.manifest_path for m in manifests)]
-    files = live_files(metadata, [s.snapshot_id for s in state.snapshots])
+    files = live_files(metadata, [s.snapshot_id for s in snapshots])
     return map(storage.recorded, chain(locations, (file.file_path for file in files)))
 
 

@@ -1,10 +1,12 @@
 """What an erase is about to end, by name, from before it ends until all of it has gone.
 
 Iceberg commits that snapshots have ended and removes their files then. Killed between the two, it
-leaves files that no snapshot names, of posts that no table knows any more.
+leaves files that no snapshot names, of posts that no table knows any more. Each run writes a list
+of its own: two at once do not take each other's away.
 """
 
 import json
+import uuid
 from dataclasses import asdict, dataclass
 
 from matching_spark import storage
@@ -14,7 +16,7 @@ from matching_spark.layout import ENDING
 
 @dataclass(frozen=True)
 class Ending:
-    """Of one table: the posts, and the files that any snapshot named; data: those with rows."""
+    """Of one table: the posts, and the files that are to go; data: those of them with rows."""
 
     ids: frozenset[str] = frozenset()
     data: frozenset[str] = frozenset()
@@ -24,31 +26,39 @@ class Ending:
         return Ending(self.ids | other.ids, self.data | other.data, self.files | other.files)
 
 
-def begun(warehouse: str, name: str) -> Ending:
-    """What was begun and not finished. Raises StorageError for a file that is not ours."""
-    place = _place(warehouse, name)
-    if not storage.exists(place):
-        return Ending()
+def begin(warehouse: str, name: str, ending: Ending) -> None:
+    """Write down what will end."""
+    content = {key: sorted(values) for key, values in asdict(ending).items()}
+    place = storage.join(warehouse, ENDING, name, f"{uuid.uuid4().hex}.json")
+    storage.write_bytes(place, json.dumps(content, ensure_ascii=False).encode("utf-8"))
+
+
+def begun(warehouse: str, name: str) -> dict[str, Ending]:
+    """What was begun and not finished, by the lists' places. Raises StorageError for what is no
+    such list."""
+    folder = storage.join(warehouse, ENDING, name)
+    places = list(storage.walk(folder)) if storage.exists(folder) else []
+    return {place: _read(place) for place in places if place.endswith(".json")}
+
+
+def together(endings: dict[str, Ending]) -> Ending:
+    """All of them as one."""
+    whole = Ending()
+    for each in endings.values():
+        whole |= each
+    return whole
+
+
+def finish(place: str) -> None:
+    """All that a list names has gone."""
+    storage.remove(place)
+
+
+def _read(place: str) -> Ending:
     try:
         content = json.loads(storage.read_bytes(place))
         return Ending(*(frozenset(map(str, content[key])) for key in ("ids", "data", "files")))
+    except FileNotFoundError:  # whose run has finished since
+        return Ending()
     except (ValueError, LookupError, TypeError) as error:
         raise StorageError(f"{place} is no list of what an erase began ({error})") from None
-
-
-def begin(warehouse: str, name: str, ending: Ending) -> None:
-    """Write down what will end, beside what was begun before."""
-    whole = asdict(ending | begun(warehouse, name))
-    content = {key: sorted(values) for key, values in whole.items()}
-    storage.write_bytes(
-        _place(warehouse, name), json.dumps(content, ensure_ascii=False).encode("utf-8")
-    )
-
-
-def finish(warehouse: str, name: str) -> None:
-    """All of it has gone."""
-    storage.remove(_place(warehouse, name))
-
-
-def _place(warehouse: str, name: str) -> str:
-    return storage.join(warehouse, ENDING, f"{name}.json")
