@@ -87,6 +87,8 @@ def test_a_users_own_folder_wins(tmp_path: Path) -> None:
 
 def test_the_file_is_read_as_spark_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "spark-defaults.conf"
-    file.write_text("a.b  c d\ne=f=g\nh : i\n  # no\n! no\n\n j\tk \nl\n")
-    read = {"a.b": "c d", "e": "f=g", "h": "i", "j": "k", "l": ""}
+    file.write_text(
+        "a.b  c d\ne=f=g\nh : i\n  # no\n! no\n\n j\tk \nl\nm n \\\n   o\np \\\\=\\u0041\\:\n"
+    )
+    read = {"a.b": "c d", "e": "f=g", "h": "i", "j": "k", "l": "", "m": "n o", "p": "\\=A:"}
     assert read_conf(file) == read

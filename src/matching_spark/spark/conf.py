@@ -6,6 +6,11 @@ from pathlib import Path
 
 from matching_spark.errors import UsageError
 
+COMMENT = re.compile(r"^[ \t\f]*[#!].*$", re.M)
+GOES_ON = re.compile(r"((?<!\\)(?:\\\\)*)\\\n[ \t\f]*")
+PAIR = re.compile(r"((?:\\.|[^\\=:\s])+)(?:\s*[=:]\s*|\s+|$)(.*)")
+SIGNS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
 
 def conf_dir() -> Path:
     """Where spark-defaults.conf is: in SPARK_CONF_DIR, else in the project's own conf/."""
@@ -23,10 +28,19 @@ def project_conf_dir() -> Path:
 def read_conf(file: Path) -> dict[str, str]:
     """The keys and values of a file as spark-defaults.conf is written."""
     try:
-        lines = file.read_text("utf-8").splitlines()
+        text = file.read_text("utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
-    # As java.util.Properties has it: a space, = or : between them, ! for a comment too.
-    said = [text for line in lines if (text := line.strip()) and text[0] not in "#!"]
-    pairs = [re.split(r"\s*[=:\s]\s*", text, maxsplit=1) for text in said]
-    return {key: value[0] if value else "" for key, *value in pairs}
+    # As java.util.Properties has it: a space, = or : between them, ! for a comment too; an odd
+    # backslash at its end lets a line go on, elsewhere it stands before a sign.
+    said = [line.strip() for line in GOES_ON.sub(r"\1", COMMENT.sub("", text)).splitlines()]
+    pairs = [found.groups() for line in said if line and (found := PAIR.fullmatch(line))]
+    return {_plain(key): _plain(value) for key, value in pairs}
+
+
+def _plain(text: str) -> str:
+    def sign(found: re.Match[str]) -> str:
+        told = found[1]
+        return chr(int(told[1:], 16)) if len(told) > 1 else SIGNS.get(told, told)
+
+    return re.sub(r"\\(u[0-9A-Fa-f]{4}|.)", sign, text)

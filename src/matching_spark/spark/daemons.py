@@ -250,6 +250,9 @@ def fetch(path: str, sha256: str, cache: Path, maven: str, progress: Progress) -
     part = target.with_suffix(f".{os.getpid()}.part")
     try:
         own_folder(target.parent)
+    except OSError as error:
+        raise StorageError(f"{target.parent} cannot be used ({error}); see cache.folder") from error
+    try:
         with urllib.request.urlopen(url, timeout=60) as answer, part.open("wb") as file:
             shutil.copyfileobj(answer, file)
         if (got := _sha256(part)) != sha256:

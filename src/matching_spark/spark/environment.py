@@ -56,7 +56,7 @@ def prepare() -> None:
     try:
         words = shlex.split(said)
     except ValueError as error:
-        raise StorageError(f"PYSPARK_SUBMIT_ARGS={said} cannot be read: {error}") from None
+        raise StorageError(f"PYSPARK_SUBMIT_ARGS cannot be read: {error}") from None
     if SHELL not in words:  # what is said to be run, which Spark cannot do without
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"{said} {SHELL}"
 
@@ -96,9 +96,9 @@ def find_java() -> str:
 
 def java_fault(said: str) -> str | None:
     """What is wrong with a Java by what its -version says; None: Spark runs on it."""
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    own = [line for line in said.splitlines() if "Picked up " not in line]  # JAVA_TOOL_OPTIONS: ...
+    found = re.search(r'version "(?:1\.)?(\d+)', "\n".join(own))
     if found is None:
-        own = [line for line in said.splitlines() if not line.startswith("Picked up")]
         variables = "JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS"
         return f"does not start: {own[0] if own else 'it says nothing'} (see {variables})"
     version = int(found[1])

@@ -72,7 +72,7 @@ def of_start(error: Exception, said: str) -> str:
         thrown = [line for line in lines if "Exception" in line]
         why = next(iter(thrown + lines), why).removeprefix('Exception in thread "main" ')
     remedies = (do for words, do in REMEDIES.items() if re.search(words, why))
-    return f"{why.rstrip('.')}; {next(remedies, '-vv shows all that its JVM said')}"
+    return f"{why.rstrip('.')}; {next(remedies, '-v shows all that its JVM said')}"
 
 
 @contextmanager

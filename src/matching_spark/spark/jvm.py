@@ -28,7 +28,7 @@ def executors(spark: "SparkContext") -> int:
 
 def is_stopped(spark: "SparkContext") -> bool:
     """Whether it has ended, by whomever. Raises Py4JError where its JVM has too."""
-    return bool(spark._jsc.sc().isStopped())
+    return spark._jsc is None or bool(spark._jsc.sc().isStopped())
 
 
 def has_started() -> bool:

@@ -7,12 +7,17 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from matching_spark.errors import StorageError
 from matching_spark.spark import jvm, loopback
 
 # Of what spark-defaults.conf names, as Maven Central has it; by the name that Spark gives a package
 # that it has resolved. What somebody names in its place is theirs to check.
+JARS = (
+    "spark.jars",
+    "spark.yarn.dist.jars",
+)  # where spark-submit names them; YARN's are the latter
 CHECKSUMS = {
     "org.apache.iceberg_iceberg-spark-runtime-4.1_2.13-1.12.0.jar": (
         "3123c3798af642dd537230923548e013ef41cc28b6626e5225808cf5670a0f82"
@@ -27,13 +32,13 @@ def start(conf: Mapping[str, str], maven: str) -> None:
     goes before it. Raises StorageError for a jar that is not the one that it should be; no class of
     it has been loaded then.
     """
-    if not jvm.has_started() and "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if not jvm.has_started():
         _by_file({**loopback.submitted(), **conf}, maven)
     jvm.ensure_started()
-    for place in jvm.property_of("spark.jars").split(","):
-        path = place.removeprefix("file:").removeprefix("//")
-        if (expected := CHECKSUMS.get(path.rpartition("/")[2])) and Path(path).is_file():
-            check(Path(path), expected)
+    for place in ",".join(map(jvm.property_of, JARS)).split(","):
+        path = Path(unquote(urlsplit(place).path))
+        if (expected := CHECKSUMS.get(path.name)) and path.is_file():
+            check(path, expected)
 
 
 def _by_file(conf: Mapping[str, str], maven: str) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from matching_spark import storage
 from matching_spark.spark.conf import read_conf
 
 HOST = "127.0.0.1"
@@ -58,10 +59,8 @@ def _sockets(conf: Mapping[str, str], local: bool) -> dict[str, str]:
     parent = conf.get(f"{SOCKETS}.dir", "/tmp")
     if local:
         return {f"{SOCKETS}.dir": _own_folder(parent)}
-    umask = os.umask(0o077)
-    os.umask(umask)
     ours = conf.get("spark.python.daemon.module") == "matching_spark.worker"
-    if ours and umask & 0o022 == 0o022:
+    if ours and storage.umask() & 0o022 == 0o022:
         return {f"{SOCKETS}.dir": parent}
     return {f"{SOCKETS}.enabled": "false"}
 

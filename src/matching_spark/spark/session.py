@@ -53,7 +53,7 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 
 def _begun(context: SparkContext) -> None:
     if jvm.is_stopped(context):  # its master has sent it away, which its start does not say
-        raise StorageError(f"{context.master} took no application")
+        raise StorageError(of_start(StorageError(f"{context.master} took no application"), ""))
     context.setLogLevel("ERROR")
 
 
@@ -81,12 +81,13 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
                 conf.setdefault(UMASK, whole.get(UMASK, f"{storage.closed_umask():03o}"))
             conf.setdefault(REDACTION, whole.get(REDACTION, RULE))
             with loopback.jvm_at((whole | conf).get("spark.driver.host")):
-                launch.start(conf, settings.hadoop.maven)
+                # Not the umask, which is this session's: a later one may be of a table on HDFS.
+                launch.start({k: v for k, v in conf.items() if k != UMASK}, settings.hadoop.maven)
                 yield conf
         except MatchingError:  # it names its cause
             raise
         except Exception as error:
-            log.debug("Spark could not be started: %s", said(), exc_info=True)
+            log.debug("Spark could not be started", exc_info=True)
             raise StorageError(f"Spark could not be started: {of_start(error, said())}") from error
 
 
@@ -113,6 +114,14 @@ def _hadoop(hadoop: Hadoop) -> dict[str, str]:
     return keys
 
 
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def _jvm_output() -> Iterator[Callable[[], str]]:
     """Send what a JVM that starts says, a page of resolved packages, to a file; none of it to
@@ -122,8 +131,9 @@ def _jvm_output() -> Iterator[Callable[[], str]]:
     then on. Yields a function that gives the end of what it has said.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    ours = {1: os.dup(1), 2: os.dup(2)}
+        if stream is not None:  # as where a process is started with >&-
+            stream.flush()
+    ours = {number: os.dup(number) for number in (1, 2) if _is_open(number)}
     with tempfile.TemporaryFile() as file:
 
         def said() -> str:
@@ -132,7 +142,7 @@ def _jvm_output() -> Iterator[Callable[[], str]]:
 
         verbose = log.isEnabledFor(logging.INFO)
         for number in ours:
-            os.dup2(ours[2] if verbose else file.fileno(), number)
+            os.dup2(ours[2] if verbose and 2 in ours else file.fileno(), number)
         try:
             yield said
         finally:
