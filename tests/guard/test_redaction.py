@@ -36,6 +36,7 @@ SHAPES = {
     ),
     "jdbc:sqlserver://h;pwd=hunter2'1;x=1": "jdbc:sqlserver://h;pwd=***;x=1",
     "jdbc:oracle:thin:scott/hunter2@//h:1521/x": "jdbc:oracle:thin:***@//h:1521/x",
+    '--conf spark.x.password="hunter2 b c': "--conf spark.x.password=***",
     "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n": "-----BEGIN RSA PRIVATE KEY-----***",
 }
 NONE = (
@@ -66,6 +67,11 @@ OPEN = ("spark.master", "spark.sql.shuffle.partitions", "spark.shuffle.sort.bypa
 def test_by_shape(text: str, kept: str) -> None:
     assert masked(text) == kept
     assert PW not in masked(f"a {text} b")
+
+
+def test_a_line_of_spark_defaults() -> None:
+    line = "spark.hadoop.fs.s3a.secret.key hunter2"
+    assert masked(f"x\n{line}\ny") == "x\nspark.hadoop.fs.s3a.secret.key ***\ny"
 
 
 def test_by_name() -> None:

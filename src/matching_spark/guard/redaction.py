@@ -19,7 +19,10 @@ _SHAPES = (
     # name=value, "name": "value", Authorization: Bearer value. A value without quotes ends where
     # addresses and JDBC strings go on, not at a comma or a quote, which a password may have.
     rf"((?:{NAME}|(?<=[?&])key)[\w.-]{{0,100}}[\"']?\s{{0,9}}[=:]\s{{0,9}})"
-    r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|(?:(?:bearer|basic)\s+)?[^\s&;]+)",
+    r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|[\"'][^\n]*"
+    r"|(?:(?:bearer|basic)\s+)?[^\s&;]+)",
+    # As a line of spark-defaults.conf has it: by a space.
+    rf"((?<![^\n])spark\.[\w.-]{{0,200}}{NAME}[\w.-]{{0,200}}\s{{1,9}})\S+",
     # user:password@ of an address, also with / or @ in it; host:80/@name is none.
     r"((?<=://))[^\s/@:\"'<>\[]*:(?!\d+(?:[/?#,\s]|$))[^\s\"'<>]{0,1000}(?=@)",
     # A token in its user's place.
