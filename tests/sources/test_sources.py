@@ -14,6 +14,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.report import default_rejects
 from matching_spark.sources import detect_format, read_posts
+from matching_spark.sources.headings import fields_of
 
 
 def read(source: Path, **options: str) -> tuple[list[Post], list[Reject]]:
@@ -118,6 +119,34 @@ def test_headings_as_desks_write_them(tmp_path: Path) -> None:
     source.write_text("post_id,title,title\n1,a,b\n")
     with pytest.raises(InputError, match="has title twice"):
         read(source, kind="found")
+
+
+@pytest.mark.parametrize(
+    ("headings", "fields", "unused"),
+    [
+        ("보관장소,보관장소(전화)", {"kept_at": "보관장소"}, {"보관장소(전화)"}),
+        ("습득일,습득일(시간)", {"happened_on": "습득일"}, {"습득일(시간)"}),
+        ("습득일(필수),습득일", {"happened_on": "습득일"}, {"습득일(필수)"}),
+        ("연락처(신고자),전화[신고인],연락처（습득자）", {}, {"연락처(신고자)", "전화[신고인]"}),
+        ("습득번호,등록번호,관리번호", {"post_id": "관리번호"}, {"습득번호", "등록번호"}),
+        ("습득번호,등록번호", {"post_id": "등록번호"}, {"습득번호"}),
+        ("습득번호", {"post_id": "습득번호"}, set()),
+        (
+            "습득(일시),보관처(전화)",
+            {"happened_on": "습득(일시)", "kept_phone": "보관처(전화)"},
+            set(),
+        ),
+        ("습득 일시(시:분),물품명（선택 입력）", {"happened_on": "습득 일시(시:분)"}, set()),
+        ("습득일(필수, 예: 2026-11-01)", {}, set()),
+        ("사진 (*)[optional]", {"photos": "사진 (*)[optional]"}, set()),
+    ],
+)
+def test_what_stands_in_brackets(headings: str, fields: dict[str, str], unused: set[str]) -> None:
+    names = re.split(r",(?! )", headings)
+    found = fields_of(names, "the sheet")
+    assert fields.items() <= {field: name for name, field in found.items()}.items()
+    assert not unused & found.keys()
+    assert fields or unused or set(found) == set(names)
 
 
 def test_keys_of_json_that_are_no_fields(tmp_path: Path) -> None:

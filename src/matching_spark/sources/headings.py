@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
+from operator import itemgetter
 
 from matching_spark.domain.schema import METADATA
 from matching_spark.errors import InputError, UsageError
@@ -33,6 +34,14 @@ OTHERS: dict[str, tuple[str, ...]] = {
         *("사진파일", "사진파일명", "사진명", "이미지파일"),
     ),
 }
+
+LESSER = ("등록번호", "습득번호")  # an id only where no heading before them is one
+# What stands in brackets behind a heading and says how its cells are written, not what they are.
+_REMARK = re.compile(
+    r"(?:필수|선택) ?(?:입력|항목|사항)?|required|optional|(?:예|예시|ex|e\.g\.) ?[:.)].*"
+    r"|[년연월일시분초 :./-]*|[ymdhs :./-]*|\W*",
+    re.I,
+)
 
 
 def _plain(name: str) -> str:
@@ -63,20 +72,22 @@ def fields_of(
 ) -> dict[str, str]:
     """name -> the field that it is called by; names of no field are left out.
 
-    own: of `own_columns`; who names a column for a field wants no other for it. Raises InputError
-    when two columns are the same field: neither may win in silence.
+    own: of `own_columns`; who names a column for a field wants no other for it. A heading with a
+    remark, or of LESSER, gives way to the one that is called so in full, and is left out. Raises
+    InputError when two columns are the same field alike: neither may win in silence.
     """
     own = own or {}
-    found: dict[str, str] = {}
+    claims: dict[str, list[tuple[int, str]]] = {}
     for name in names:
-        field = own.get(_plain(name))
-        if field is None and (field := _field_of(name)) in own.values():
-            continue
-        if field is None:
-            continue
-        if other := next((n for n, f in found.items() if f == field), None):
+        claim = (own[_plain(name)], 0) if _plain(name) in own else _claim(name)
+        if claim and (_plain(name) in own or claim[0] not in own.values()):
+            claims.setdefault(claim[0], []).append((claim[1], name))
+    found: dict[str, str] = {}
+    for field, claimed in claims.items():
+        (first, name), *others = sorted(claimed, key=itemgetter(0))
+        if others and others[0][0] == first:
             raise InputError(
-                f"{where} has {field} twice, in the columns {other!r} and {name!r}: keep one"
+                f"{where} has {field} twice, in the columns {name!r} and {others[0][1]!r}: keep one"
             )
         found[name] = field
     return found
@@ -87,10 +98,21 @@ def absent(names: Iterable[str], own: Mapping[str, str]) -> list[str]:
     return sorted(own.keys() - set(map(_plain, names)))
 
 
-def _field_of(name: str) -> str | None:
-    """By the whole heading, or without what stands in brackets: 습득일(필수)."""
-    bare = re.sub(r"\([^)]*\)|\[[^]]*\]", "", unicodedata.normalize("NFKC", name))
-    return _FIELD_OF.get(_plain(name)) or _FIELD_OF.get(_plain(bare))
+def _claim(name: str) -> tuple[str, int] | None:
+    """The field that a heading names, and its rank among those that name it: 0 in full, 1 without
+    a remark (습득일(필수)), then LESSER. Other brackets are a part of the name: 연락처(신고자) is
+    another's number.
+    """
+    text = unicodedata.normalize("NFKC", name)
+    bare = re.sub(r"[(\[]([^)\]]*)[)\]]", lambda m: "" if _is_remark(m[1]) else m[0], text)
+    for rank, plain in enumerate((_plain(text), _plain(bare))):
+        if field := _FIELD_OF.get(plain):
+            return field, LESSER.index(plain) + 2 if plain in LESSER else rank
+    return None
+
+
+def _is_remark(text: str) -> bool:
+    return all(_REMARK.fullmatch(part.strip()) for part in text.split(","))
 
 
 @cache  # a JSON object has the same keys in every line
