@@ -146,7 +146,6 @@ def test_what_is_none_is_named(tmp_path: Path, data: bytes, says: str) -> None:
         (f'{SHEET}<row><c r="AAAA1"><v>1</v></c></row>{END}', "there is no column"),
         (f'<!DOCTYPE a [<!ENTITY b "x">]>{SHEET}<row>{HEAD}</row>{END}', "document type"),
         (f'{SHEET}<row r="{"9" * 2_000_000}">{END}', "a tag of over 1 MB"),
-        (f'{SHEET}<row><c t="s"><v>99</v></c></row>{END}', "cannot be read"),
         (f"{SHEET}<row>{HEAD}</row>", "no element found"),
         (SHEET + "<a>" * 90, "nested as no workbook's are"),
         (f"{SHEET}<row>{HEAD}</row>{'<row/>' * 90_000}{END}", "unpacks to more"),
@@ -173,6 +172,29 @@ def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
     (_, first), (number, last) = rows_of(str(path), Seen())
     assert first == ["관리번호", "물품명"]
     assert (number, len(last)) == (1_048_576, 16_384)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("<c><v>1,234</v></c>", "1,234"),
+        ('<c s="99"><v>12.0</v></c>', "12.0"),
+        ('<c s="-1"><v>7</v></c>', "7"),
+        ('<c s="x"><v>7</v></c>', "7"),
+        ('<c t="s"><v>99</v></c>', ""),
+        ('<c t="s"><v>-1</v></c>', ""),
+        ('<c t="s"><v>x</v></c>', ""),
+    ],
+)
+def test_a_cell_that_is_off_ends_no_workbook(tmp_path: Path, cell: str, text: str) -> None:
+    after = '<c t="inlineStr"><is><t>a_x000D_b_x005F_x000D_ _xD83D__xde00_ _x12_</t></is></c>'
+    shared = "<sst><si><t>a</t></si></sst>"
+    sheet = f"{SHEET}<row>{cell}{after}</row><row>{HEAD}</row>{END}"
+    seen = Seen()
+    rows = list(rows_of(str(crafted(tmp_path / "a.xlsx", sheet, sharedStrings=shared)), seen))
+    assert rows[0][1] == [text, "a\rb_x000D_ \ud83d\ude00 _x12_"]
+    assert rows[1][1] == ["관리번호", "물품명"]
+    assert list(seen.unknown.values()) == [1]
 
 
 STRINGS = (

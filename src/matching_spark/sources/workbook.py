@@ -40,8 +40,8 @@ def rows_of(uri: str, seen: Seen) -> Iterator[Row]:
     """Each row of the first visible sheet that is not empty, with its number: cells up to the last
     one, days as 2026-11-01 or 2026-11-01 15:05:00, formulas as the values that were saved.
 
-    seen: notes other sheets, pictures and formulas without a value. Raises InputError when it is
-    no such workbook, or beyond the limits.
+    seen: notes other sheets, pictures, formulas without a value and cells that are off. Raises
+    InputError when it is no such workbook, or beyond the limits.
     """
     if storage.size_bytes(uri) > MAX_PACKED:
         raise InputError(f"{uri} is over {MAX_PACKED >> 20} MB; {SPLIT}")
@@ -190,15 +190,21 @@ class _Cells:
             if "f" in cell:
                 self.seen.note("formulas without a value", "open the workbook and save it")
             return ""
-        match cell.get("t", "n"):
-            case "s":
-                return self.strings[int(text)]
-            case "b":
-                return "TRUE" if text == "1" else "FALSE"
-            case "n":
-                kind = self.formats[int(cell.get("s", 0))] if self.formats else ""
-                return _number(text, kind, self.epoch)
-        return text
+        kind = cell.get("t", "n")
+        try:
+            match kind:
+                case "s":
+                    return _unescaped(_at(self.strings, text))
+                case "b":
+                    return "TRUE" if text == "1" else "FALSE"
+                case "n":
+                    shown = _at(self.formats, cell.get("s", "0")) if self.formats else ""
+                    return _number(text, shown, self.epoch)
+        except (ValueError, IndexError):
+            kept = "" if kind == "s" else text  # where no string is, is no text either
+            self.seen.note("cells not as Excel writes them", "kept as text" if kept else "empty")
+            return kept
+        return _unescaped(text)
 
 
 def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Row]:
@@ -278,6 +284,19 @@ def _column(place: str, following: int) -> int:
     if not 0 <= at < 1 << 14:
         raise ValueError(f"there is no column {at + 1:,}")
     return at
+
+
+def _at(told: list[str], place: str) -> str:
+    """Raises ValueError for what is no number, IndexError for one beyond the list."""
+    at = int(place)
+    if at < 0:
+        raise IndexError(at)
+    return told[at]
+
+
+def _unescaped(text: str) -> str:
+    """_x000D_ is a character by its number: ECMA-376 part 1, 22.9.2.19 (ST_Xstring)."""
+    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
 
 
 def _number(text: str, kind: str, epoch: dt.datetime) -> str:
