@@ -14,7 +14,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.report import default_rejects
 from matching_spark.sources import detect_format, read_posts
-from matching_spark.sources.headings import fields_of
+from matching_spark.sources.folder import ENDINGS
 
 
 def read(source: Path, **options: str) -> tuple[list[Post], list[Reject]]:
@@ -121,34 +121,6 @@ def test_headings_as_desks_write_them(tmp_path: Path) -> None:
         read(source, kind="found")
 
 
-@pytest.mark.parametrize(
-    ("headings", "fields", "unused"),
-    [
-        ("보관장소,보관장소(전화)", {"kept_at": "보관장소"}, {"보관장소(전화)"}),
-        ("습득일,습득일(시간)", {"happened_on": "습득일"}, {"습득일(시간)"}),
-        ("습득일(필수),습득일", {"happened_on": "습득일"}, {"습득일(필수)"}),
-        ("연락처(신고자),전화[신고인],연락처（습득자）", {}, {"연락처(신고자)", "전화[신고인]"}),
-        ("습득번호,등록번호,관리번호", {"post_id": "관리번호"}, {"습득번호", "등록번호"}),
-        ("습득번호,등록번호", {"post_id": "등록번호"}, {"습득번호"}),
-        ("습득번호", {"post_id": "습득번호"}, set()),
-        (
-            "습득(일시),보관처(전화)",
-            {"happened_on": "습득(일시)", "kept_phone": "보관처(전화)"},
-            set(),
-        ),
-        ("습득 일시(시:분),물품명（선택 입력）", {"happened_on": "습득 일시(시:분)"}, set()),
-        ("습득일(필수, 예: 2026-11-01)", {}, set()),
-        ("사진 (*)[optional]", {"photos": "사진 (*)[optional]"}, set()),
-    ],
-)
-def test_what_stands_in_brackets(headings: str, fields: dict[str, str], unused: set[str]) -> None:
-    names = re.split(r",(?! )", headings)
-    found = fields_of(names, "the sheet")
-    assert fields.items() <= {field: name for name, field in found.items()}.items()
-    assert not unused & found.keys()
-    assert fields or unused or set(found) == set(names)
-
-
 def test_keys_of_json_that_are_no_fields(tmp_path: Path) -> None:
     source = tmp_path / "a.jsonl"
     source.write_text('{"post_id": "a", "color": "black", "n": NaN, "x": 1e400}\n' * 2)
@@ -194,6 +166,35 @@ def test_of_a_file_of_open_quotes_every_other_row_is_taken(tmp_path: Path) -> No
     assert rejects[-1].source == f"{tmp_path}/a.csv:{rows + 1}"
 
 
+@pytest.mark.parametrize(
+    ("said", "own", "subcategory"),
+    [
+        ("지갑 > 남성용 지갑", "", "남성용 지갑"),
+        ("지갑 > 남성용 지갑", None, "남성용 지갑"),
+        ("지갑 > 남성용 지갑", " 반지갑 ", "반지갑"),
+        ("지갑 >", "", ""),
+        ("지갑", "반지갑", "반지갑"),
+    ],
+)
+def test_a_subcategory_behind_its_category(
+    tmp_path: Path, said: str, own: str | None, subcategory: str
+) -> None:
+    row = {"관리번호": "a", "물품분류": said, "소분류": own}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    (tmp_path / "a.csv").write_text(f"관리번호,물품분류,소분류\na,{said},{own or ''}\n")
+    for name in ("a.jsonl", "a.csv"):
+        (post,), rejects = read(tmp_path / name, kind="found")
+        assert (post.category, post.subcategory, rejects) == ("지갑", subcategory, [])
+
+
+def test_a_row_of_empty_cells_is_none(tmp_path: Path) -> None:
+    text = "post_id,kind,title\n,,\na,found,x\n , ,\n,,,,,\n,found,x\n"
+    (tmp_path / "a.csv").write_text(text)
+    posts, rejects = read(tmp_path / "a.csv")
+    assert [p.post_id for p in posts] == ["a"]
+    assert [(r.source.rpartition(":")[2], r.reason) for r in rejects] == [("6", "no-id")]
+
+
 def test_a_reject_names_its_own_line(tmp_path: Path) -> None:
     text = "post_id,kind,title\na,found,x\nb,found,x,y\n\nc,stolen,x\nd,found,x\n"
     (tmp_path / "a.csv").write_text(text)
@@ -207,6 +208,8 @@ def test_photos_as_people_list_them(tmp_path: Path) -> None:
     for name in ("a.jpg", "b, c.png"):
         (tmp_path / "사진" / name).write_bytes(b"x")
     rows = ["사진\\a.jpg", '"a.jpg, b.PNG"', '"사진/b, c.png"', '"a.jpg;b.heic\nc.webp"']
+    every = [f"x{ending}" for ending in sorted(ENDINGS)]
+    rows.append(f'"{",".join(every)}"')
     lines = [f"p{i},x,{row}" for i, row in enumerate(rows)]
     (tmp_path / "a.csv").write_text("\n".join(["post_id,title,photos", *lines]))
     posts, _ = read(tmp_path / "a.csv", kind="lost")
@@ -215,6 +218,7 @@ def test_photos_as_people_list_them(tmp_path: Path) -> None:
         ["a.jpg", "b.PNG"],
         ["b, c.png"],
         ["a.jpg", "b.heic", "c.webp"],
+        every,
     ]
     assert all(Path(posts[i].photos[0]).is_file() for i in (0, 2))
 
@@ -255,11 +259,12 @@ def test_photos_of_a_row(tmp_path: Path) -> None:
         "hdfs://n/c.jpg",
         "http://h/d.jpg",
         "u/img02_no_img.gif",
+        "u/IMG03_no_img.GIF",
     ]
     source.write_text(json.dumps({"post_id": "a", "kind": "lost", "photos": photos}))
     posts, rejects = read(source)
     assert posts[0].photos == (str(tmp_path / "a.jpg"), "/x/b.jpg", "hdfs://n/c.jpg")
-    assert posts[0].placeholders == 1
+    assert posts[0].placeholders == 2
     assert [r.reason for r in rejects] == ["remote-photo"]
 
 
@@ -292,32 +297,6 @@ def test_the_example_is_understood_whole() -> None:
     assert len(listed) == 4
     assert all(map(os.path.isfile, listed))
     assert dict(seen.unknown) == {"column not used: 비고": 1}
-
-
-def test_headings_that_are_named_by_hand(tmp_path: Path) -> None:
-    source = tmp_path / "a.csv"
-    source.write_text("유실 번호;id;A=B;title\n1;9;지갑;x\n")
-    own = {"유실번호": "post_id", "a=b": "title"}
-    seen = Seen()
-    (post,) = read_posts(str(source), kind="lost", seen=seen, columns=own)
-    assert isinstance(post, Post)
-    assert (post.post_id, post.title) == ("1", "지갑")
-    assert set(seen.unknown) == {
-        "column not used: id (post_id?)",
-        "column not used: title (title?)",
-    }
-    with pytest.raises(InputError, match="has no column 분류2; its columns are: 유실 번호, id"):
-        list(read_posts(str(source), kind="lost", columns=own | {"분류 2": "category"}))
-    with pytest.raises(UsageError, match="x=colours: a column becomes one of: post_id, kind"):
-        read_posts(str(source), kind="lost", columns={"x": "colours"})
-    with pytest.raises(UsageError, match="of csv, xlsx, jsonl only"):
-        read_posts(str(tmp_path), kind="lost", columns=own)
-    (tmp_path / "a.jsonl").write_text('{"유실번호": 1, "title": "x"}\n')
-    seen = Seen()
-    (post,) = read_posts(str(tmp_path / "a.jsonl"), kind="lost", seen=seen, columns=own)
-    assert isinstance(post, Post)
-    assert post.post_id == "1"
-    assert "column that is in no row: ab" in seen.unknown
 
 
 @pytest.mark.parametrize(

@@ -27,16 +27,15 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import delimited, workbook
 from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, limited
+from matching_spark.sources.folder import ENDINGS
 from matching_spark.sources.headings import FIELDS, absent, fields_of, unused
+from matching_spark.sources.lost112 import PLACEHOLDER
 
 Word = TypeVar("Word", bound=str)
-PLACEHOLDER = "img02_no_img.gif"  # the portal's picture for "no picture"
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
 HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
-_SEVERAL = re.compile(
-    r"[;\n]|(?<=\.(?:jpg|png|gif|bmp|tif)),|(?<=\.(?:jpeg|webp|heic|avif|tiff)),", re.I
-)
+_SEVERAL = re.compile("|".join(["[;\n]", *(rf"(?<={re.escape(e)})," for e in ENDINGS)]), re.I)
 
 
 class _Bad(Exception):
@@ -131,6 +130,8 @@ def _rows(
         if isinstance(cells, str):
             yield Reject(where, "", "bad-row", cells)
             continue
+        if not any(map(clean, cells)):
+            continue
         pairs = zip(names, cells, strict=False)
         row = {
             fields[name]: _cell(name, cell, sheet.seen) for name, cell in pairs if name in fields
@@ -196,9 +197,10 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
     raw_id = row.get("post_id")
     post_id = clean(raw_id) if isinstance(raw_id, str | int) else ""
 
-    category, _, subcategory = clean(row.get("category")).partition(">")  # as the portal writes it
-    if subcategory:
-        row = {"subcategory": subcategory} | dict(row) | {"category": category}
+    category, both, subcategory = clean(row.get("category")).partition(">")  # as the portal writes
+    if both:
+        own = clean(row.get("subcategory")) and row["subcategory"]
+        row = dict(row) | {"category": category, "subcategory": own or subcategory}
 
     def word(name: str, find: Callable[[str], Word | None], choices: Iterable[str]) -> Word | None:
         said = clean(row.get(name))
@@ -266,7 +268,7 @@ def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
         raise _Bad("bad-row", "photos is not a list of paths")
     names = [p.strip() for p in listed if p.strip()]
-    real = [p for p in names if not p.endswith(PLACEHOLDER)]
+    real = [p for p in names if not PLACEHOLDER.search(p)]
     remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
     paths = [_place(p, folder) for p in real if p not in remote]
     return tuple(dict.fromkeys(paths)), len(names) - len(real), remote
