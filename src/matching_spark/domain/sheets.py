@@ -28,7 +28,7 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 def unmarked(cell: str) -> str:
     """A cell as it was before `to_csv` marked it."""
-    return cell[1:] if cell.startswith(MARK) and is_formula(cell[1:]) else cell
+    return cell[1:] if cell.startswith(MARK) and _is_marked(cell) else cell
 
 
 def is_error(cell: str) -> bool:
@@ -46,5 +46,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
-        return MARK + value if is_formula(value) else value
+        return MARK + value if _is_marked(value) else value
     return value
+
+
+def _is_marked(text: str) -> bool:
+    """Whether a formula follows, also behind marks of its own: '=x is written as ''=x, and back."""
+    return is_formula(text.lstrip(MARK))
