@@ -107,6 +107,11 @@ def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path)
     np.save(tmp_path / "objects.npy", np.array([{}]))
     (tmp_path / "words.npy").write_text("hello")
     (tmp_path / "torn.npy").write_bytes(b"\x93NUMPY")
-    for name in ("objects.npy", "words.npy", "torn.npy"):
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and then nothing")
+    for name, length in (("huge.npy", 10**15), ("beyond.npy", 10**30)):
+        with open(tmp_path / name, "wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (length,)}
+            np.lib.format.write_array_header_1_0(file, header)
+    for name in ("objects.npy", "words.npy", "torn.npy", "zip.npy", "huge.npy", "beyond.npy"):
         with pytest.raises(InputError, match=rf"{name} is no whole .npy of numbers: numpy.save"):
             Query(embedding=tmp_path / name).vector()

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +97,13 @@ class Query:
             raise InputError(f"there is no {self.embedding}") from None
         except OSError as error:
             raise InputError(f"{self.embedding} cannot be read: {error.strerror}") from None
-        except (ValueError, EOFError):  # what numpy says of it is how to load a stranger's code
+        except (
+            ValueError,
+            EOFError,
+            BadZipFile,
+            MemoryError,
+            OverflowError,
+        ):  # what numpy says of it is how to load a stranger's code
             raise InputError(
                 f"{self.embedding} is no whole .npy of numbers: numpy.save(F, vector) makes one"
             ) from None
