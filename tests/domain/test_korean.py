@@ -34,6 +34,7 @@ from matching_spark.domain.korean import Particle, polite, with_particle
         ("\u1109\u1162\u11a8", "\u1109\u1162\u11a8은", "\u1109\u1162\u11a8으로"),  # 색, decomposed
         ("", "은(는)", "(으)로"),
         ("…", "…은(는)", "…(으)로"),
+        ("٣", "٣은(는)", "٣(으)로"),
         ("鞄", "鞄은(는)", "鞄(으)로"),
     ],
 )

@@ -42,7 +42,7 @@ def _final(word: str) -> int | None:
 
 def _syllable(end: str) -> str:
     """The last syllable of a number, of Latin letters or a letter; '' where readers differ."""
-    if end[0].isdecimal():
+    if end[0].isdecimal() and end.isascii():
         digits = end.replace(",", "").rstrip(".")
         zeros = len(digits) - len(digits.rstrip("0"))
         whole = "." not in digits and digits.strip("0")
