@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching_spark import InputError, Post
-from matching_spark.domain.posts import MAX_ID, MAX_TEXT, checked, clean, kind_of, status_of
+from matching_spark.domain.posts import (
+    MAX_DETAIL,
+    MAX_ID,
+    MAX_TEXT,
+    Reject,
+    checked,
+    clean,
+    kind_of,
+    status_of,
+)
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
@@ -73,3 +82,12 @@ def test_an_address_is_one_of_the_web_or_none(address: str, good: bool) -> None:
 def test_a_long_text_is_cut() -> None:
     post = checked(Post("a", "found", title="가" * 5_000_000, place="x"))
     assert (len(post.title), post.place) == (MAX_TEXT, "x")
+
+
+def test_a_detail_keeps_what_it_is_about_and_the_remedy() -> None:
+    short = Reject("a", "b", "bad-kind", "kind 'x'; lost or found").detail
+    assert short == "kind 'x'; lost or found"
+    long = Reject("a", "b", "bad-kind", f"kind {'x' * 500_000!r}; lost or found").detail
+    assert len(long) < MAX_DETAIL + 9
+    assert long.startswith("kind 'x")
+    assert long.endswith("x'; lost or found")

@@ -21,6 +21,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
+MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
@@ -79,7 +80,12 @@ class Reject:
     source: str
     post_id: str
     reason: str
-    detail: str = ""
+    detail: str = ""  # its middle, which is what a stranger wrote, is left out beyond MAX_DETAIL
+
+    def __post_init__(self) -> None:
+        if len(self.detail) > MAX_DETAIL:
+            short = f"{self.detail[:99]} ... {self.detail[99 - MAX_DETAIL :]}"
+            object.__setattr__(self, "detail", short)
 
 
 @dataclass(frozen=True)
