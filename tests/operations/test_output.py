@@ -21,6 +21,7 @@ from matching_spark.cli.views import Found
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import percent
 from matching_spark.errors import UsageError
+from matching_spark.matching.decisions import VERDICTS
 from matching_spark.matching.pairs import ABOUT
 from matching_spark.operations.output import to_csv, to_json, write_output
 from matching_spark.operations.pages import pairs_page, search_page
@@ -155,7 +156,7 @@ def test_what_is_no_address_is_no_link(url: str) -> None:
 
 def test_a_page_has_numbers_to_call_and_the_announcement() -> None:
     page = page_of(source_url="https://x.kr/?a=1&b='2", kept_phone="+82 (0)2-000-0112")
-    assert page.count("<a class=tel href='tel:+8202000011") == 2
+    assert page.count("<a class=tel href='tel:+8220000112'>") == 2
     links = re.findall(r"href='(https[^']*)' target=_blank rel='noopener noreferrer'", page)
     assert [html.unescape(link) for link in links] == ["https://x.kr/?a=1&b='2"] * 2
 
@@ -168,6 +169,33 @@ def test_a_page_is_in_one_language(language: Language) -> None:
     ours = {"검정", "지갑", "서울"}  # of the posts, in the vocabulary's words
     assert bool(hangul - ours) == (language == "ko")
     assert page.count(f"2026-11-25 ({'수' if language == 'ko' else 'Wed'})") == 2
+
+
+def test_a_page_tells_a_verdict_that_came_meanwhile() -> None:
+    for verdict in VERDICTS:
+        page = pairs_page([replace(pair(), decided=verdict)], 1, str.encode, "en")
+        assert f"<em>{verdict}</em>" in page
+
+
+@pytest.mark.parametrize(
+    ("lost", "found", "differs"),
+    [
+        ("검정", "파랑", 1),
+        ("검정", "검정", 0),
+        ("검정", "기타", 0),
+        ("검정", "얼룩무늬", 0),
+        ("", "검정", 0),
+    ],
+)
+def test_what_differs_is_what_the_score_says_differs(lost: str, found: str, differs: int) -> None:
+    one = pair(colour=found)
+    page = pairs_page([replace(one, lost=one.lost | {"colour": lost})], 1, str.encode, "en")
+    assert page.count("<em>differs</em>") == differs
+
+
+def test_a_threshold_of_nearly_nothing_is_no_markup() -> None:
+    page = search_page(replace(result(), threshold=0.0001, score_kind="fused"), str.encode)
+    assert "&lt; 0.1 %" in page
 
 
 def test_a_page_of_more_pairs_than_it_shows_says_so() -> None:

@@ -49,6 +49,7 @@ WORDS: dict[str, Mapping[Language, str]] = {
     "lost": {"ko": "분실물", "en": "lost"},
     "is found": {"ko": "습득물", "en": "found"},
     "confirmed": {"ko": "같은 물건으로 판정", "en": "confirmed"},
+    "rejected": {"ko": "다른 물건으로 판정", "en": "rejected"},
     "differs": {"ko": "다름", "en": "differs"},
     "text": {"ko": "설명", "en": "words"},
     "image": {"ko": "사진", "en": "photo"},
@@ -93,7 +94,7 @@ def search_page(
         parts.append(page.cards(above, kind))
     if below:
         parts += [f"<h2 class=soft>{say('below', n=len(below))}</h2>", page.cards(below, kind)]
-    bound = limit(result.threshold, kind, language)
+    bound = html.escape(limit(result.threshold, kind, language))
     seconds, model = result.elapsed_ms["total"] / 1000, html.escape(result.model)
     how = {"kind": KINDS[kind][language], "limit": bound, "model": model}
     parts.append(f"<p class=soft>{say('compared', n=result.searched, s=seconds, **how)}</p>")
@@ -117,7 +118,7 @@ class _Page:
 
     def __init__(self, load: Callable[[str], bytes], language: Language) -> None:
         self.language = language
-        self.figure = cache(lambda uri: self._figure(_loaded(load, uri)))
+        self.figure = cache(lambda uri: self._figure(loaded(load, uri)))
 
     def of(self, title: str, body: str) -> str:
         page = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
@@ -176,7 +177,8 @@ class _Page:
         for name in (*FACTS, "status"):
             values = [post[name] for post in both]
             if any(values):
-                differs = name in VOCABULARIES and all(values) and values[0] != values[1]
+                lists = VOCABULARIES.get(name)
+                differs = lists and values[0] != values[1] and {*values} <= lists.telling
                 mark = f"<em>{self.say('differs')}</em>" if differs else ""
                 rows.append(row(self.say(name), (self.told(name, v) for v in values), mark))
         rows.append(row(self.say("kept_at"), (self.kept(post) for post in both)))
@@ -210,7 +212,8 @@ class _Page:
         phone = post["kept_phone"] or ""
         number = html.escape(phone)
         if TEL.fullmatch(phone):
-            number = f"<a class=tel href='tel:{re.sub(r'[^0-9+]', '', phone)}'>{number}</a>"
+            called = phone.replace("(0)", "") if phone.startswith("+") else phone  # (0): at home
+            number = f"<a class=tel href='tel:{re.sub(r'[^0-9+]', '', called)}'>{number}</a>"
         link = ""
         if is_web_address(url := post["source_url"] or ""):
             link = (
@@ -237,7 +240,8 @@ class _Page:
         return f"<img class=photo alt='' src='data:image/jpeg;base64,{encoded}'>"
 
 
-def _loaded(load: Callable[[str], bytes], uri: str | None) -> bytes | None:
+def loaded(load: Callable[[str], bytes], uri: str | None) -> bytes | None:
+    """A photo's bytes; None where there is no uri, or nothing of it can be had any more."""
     try:
         return load(uri) if uri else None
     except (FileNotFoundError, MatchingError):
