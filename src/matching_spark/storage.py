@@ -9,12 +9,13 @@ What is written into a warehouse in a folder is closed to others (`closed_umask`
 the umask has it. On HDFS both are as HDFS has it.
 """
 
+import errno
 import os
 import posixpath
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +23,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from matching_spark import hdfs_client
-from matching_spark.errors import StorageError
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.namenodes import same_authority
 
 FileSystem = Any  # of fsspec, which has no types
@@ -331,12 +332,40 @@ def size_bytes(uri: str) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all, as the umask has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A local file, whole or not at all, as the umask has it. Raises StorageError."""
     temporary = path.parent / f".{uuid.uuid4().hex}"
     try:
-        _write_new(str(temporary), data, 0o666)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_new(str(temporary), data, 0o666)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+
+
+def check_file(path: Path, endings: Collection[str]) -> str:
+    """The ending of a file to be written, in small letters, one of `endings`.
+
+    Asked before any work is done. Raises UsageError for another ending, StorageError where a file
+    cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending not in endings:
+        raise UsageError(
+            f"{path}: its name must end in one of {', '.join(endings)}", argument="output"
+        )
+    near = next(each for each in path.absolute().parents if os.path.exists(each))
+    if path.is_dir():
+        raise _unwritable(path, os.strerror(errno.EISDIR))
+    if not near.is_dir():
+        raise _unwritable(path, f"{near} is no folder")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"{near} may not be written to by this user")
+    return ending
+
+
+def _unwritable(path: Path, why: str | None) -> StorageError:
+    return StorageError(f"{path} cannot be written: {why}; name another file")

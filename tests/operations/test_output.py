@@ -5,6 +5,7 @@ import datetime as dt
 import html
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +21,14 @@ from matching_spark.cli.console import Plain
 from matching_spark.cli.views import Found
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import percent
-from matching_spark.errors import UsageError
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.matching.decisions import VERDICTS
 from matching_spark.matching.pairs import ABOUT
+from matching_spark.operations import browse, match, output, search
 from matching_spark.operations.output import to_csv, to_json, write_output
 from matching_spark.operations.pages import pairs_page, search_page
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.storage import write_file
+from matching_spark.storage import check_file, write_file
 
 
 def result(score: float = 0.5, title: str = "검정 지갑", photo: str | None = "x") -> SearchResult:
@@ -286,6 +288,28 @@ def test_files_are_written_by_their_ending_and_whole(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.json, \.csv, \.html"):
         write_output(result(), tmp_path / "r.pdf", lambda uri: b"")
     (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(StorageError, match="taken cannot be written"):
         write_file(tmp_path / "taken", b"x")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["deep", "taken"]
+
+
+def test_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
+    assert check_file(tmp_path / "not yet" / "F.CSV", browse.FORMATS) == ".csv"
+    for formats in (browse.FORMATS, match.FORMATS, output.ENDINGS):
+        with pytest.raises(UsageError, match=r"must end in one of .*\.csv"):
+            check_file(tmp_path / "F.pdf", formats)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir(0o500)
+    places = [tmp_path / name for name in ("folder.csv", "file/F.csv", "file/deep/F.csv")]
+    if os.geteuid():  # root writes everywhere
+        places.append(tmp_path / "closed" / "F.csv")
+    for place in places:
+        for write in (lambda path: check_file(path, [".csv"]), lambda path: write_file(path, b"")):
+            with pytest.raises(StorageError, match=f"{place} cannot be written"):
+                write(place)
+
+
+def test_a_page_goes_without_a_photo_that_is_gone(tmp_path: Path) -> None:
+    for query in ({"image": str(tmp_path / "gone.jpg")}, {"photo": str(tmp_path / "of nobody")}):
+        assert search.photo_of(replace(result(), query=query)) is None

@@ -18,13 +18,13 @@ from matching_spark.cli.options import (
     SinceOption,
     StatusOption,
     UntilOption,
-    flags_named,
     on_a_table,
     stderr,
     where_of,
 )
 from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.domain.posts import clean
+from matching_spark.storage import check_file
 
 
 @on_a_table
@@ -83,8 +83,7 @@ def export(
 ) -> None:
     """Write posts to a file that `ingest` takes in again."""
     run = common.begin()
-    with flags_named():
-        operations.browse.check_export(output)
+    check_file(output, operations.browse.FORMATS)
     where = where_of(kind, category, colour, region, since, until, status)
     done = operations.browse.export(run.settings, where, output)
     stderr.print(f"written: {output}")

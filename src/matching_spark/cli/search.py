@@ -25,6 +25,7 @@ from matching_spark.cli.views import Found
 from matching_spark.domain.posts import clean
 from matching_spark.errors import UsageError
 from matching_spark.layout import read_photo
+from matching_spark.storage import check_file
 
 
 @on_a_table
@@ -111,7 +112,7 @@ def search(
     if post is not None and (place or lost_on or weigh):
         raise UsageError("--post has its own facts: --place, --lost-on, --weigh are for others")
     if output is not None:
-        operations.output.check_output(output)
+        ending = check_file(output, operations.output.ENDINGS)
     query = operations.search.query_of(
         where,
         image,
@@ -137,7 +138,7 @@ def search(
             result,
             output,
             read_photo,
-            operations.search.photo_of(result),
+            operations.search.photo_of(result) if ending == ".html" else None,
             run.settings.similarity.language,
         )
         stderr.print(f"written: {output}")

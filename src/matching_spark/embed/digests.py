@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from matching_spark.errors import StorageError
 from matching_spark.guard.owners import cache_folder, doubt, own_folder
 from matching_spark.storage import write_file
 
@@ -36,7 +37,7 @@ def sha256(path: Path) -> bytes:
     changed_s = max(before["mtime_ns"], before["ctime_ns"]) / 1e9
     if _state(whole) == before and time.time() - changed_s > SETTLED_S:
         said = {"file": str(whole), "state": before, "sha256": digest.hex()}
-        with suppress(OSError):
+        with suppress(OSError, StorageError):
             own_folder(entry.parent)
             write_file(entry, json.dumps(said).encode())
     return digest

@@ -14,12 +14,11 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import ADDED, FILTERED, METADATA
 from matching_spark.domain.sheets import to_csv
-from matching_spark.errors import UsageError
 from matching_spark.layout import photo_here
 from matching_spark.matching.decisions import NAME as DECISIONS
 from matching_spark.operations.warehouse import reading
 from matching_spark.shards.shard import DataFile, alive, read_columns
-from matching_spark.storage import write_file
+from matching_spark.storage import check_file, write_file
 from matching_spark.table import history as past
 from matching_spark.table import side_tables
 from matching_spark.table.history import Commit
@@ -103,7 +102,7 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
 
     A photo is named by where it is kept; one of another table that takes them in is its own copy.
     """
-    check_export(output)
+    ending = check_file(output, FORMATS)
     table = reading(settings)
     columns = (*METADATA, "photos")
     rows: list[dict[str, Any]] = []
@@ -112,20 +111,12 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
             photos = (photo_here(table.photos, each["uri"]) for each in row["photos"] or ())
             rows.append(row | {"photos": [place for place in photos if place is not None]})
     rows.sort(key=lambda row: row["post_id"])
-    if output.suffix == ".csv":
+    if ending == ".csv":
         write_file(output, to_csv(columns, (r | {"photos": "; ".join(r["photos"])} for r in rows)))
     else:
         lines = (json.dumps(row, ensure_ascii=False, default=str) for row in rows)
         write_file(output, "".join(f"{line}\n" for line in lines).encode())
     return Exported(table.uri, str(output), len(rows))
-
-
-def check_export(output: Path) -> None:
-    """Raise UsageError, before any work is done, unless the ending says a known format."""
-    if output.suffix not in FORMATS:
-        raise UsageError(
-            f"{output}: its name must end in one of {', '.join(FORMATS)}", argument="output"
-        )
 
 
 def history(settings: Settings) -> History:

@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.results import Pair
 from matching_spark.domain.sheets import to_csv
-from matching_spark.errors import UsageError
 from matching_spark.layout import read_photo
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
@@ -24,7 +23,7 @@ from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.components import Language
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.storage import write_file
+from matching_spark.storage import check_file, write_file
 
 FORMATS = (".jsonl", ".csv", ".html")
 MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still shows
@@ -81,11 +80,12 @@ def match(
     """Bring the matches table up to date by the settings' rules, then export and tell.
 
     spark: a session that stays; None: one for this. Raises UsageError for an output of another
-    format or a webhook that is set up by half, InputError when there is no table.
+    format or a webhook that is set up by half, InputError when there is no table,
+    StorageError for a file that cannot be written.
     """
     job = job or MatchJob()
     if job.output is not None:
-        check_output(job.output)
+        check_file(job.output, FORMATS)
     webhook = None
     if job.tell is not None and settings.alerts.webhook_url:
         webhook = Webhook(settings.alerts)
@@ -134,26 +134,19 @@ def send_alerts(
     return AlertsSent(*emit(matcher, alerts, send))
 
 
-def check_output(path: Path) -> None:
-    """Raise UsageError, before any work is done, unless the ending says a known format."""
-    if path.suffix not in FORMATS:
-        raise UsageError(
-            f"{path}: its name must end in one of {', '.join(FORMATS)}", argument="output"
-        )
-
-
 def write_pairs(matcher: Matcher, path: Path, language: Language = "ko") -> str:
     """All kept pairs, by lost post and rank, in the format that the ending says; a page has the
     MOST best. Returns what was written, in words.
     """
+    ending = check_file(path, FORMATS)
     total = matches_table.kept(matcher).count()
-    if path.suffix == ".html":
+    if ending == ".html":
         best = list(described(matcher, language, MOST))
         write_file(path, pairs_page(best, total, read_photo, language).encode())
         left = f", the best of {total:,}: F.csv has them all" if total > len(best) else ""
         return f"written: {path}, {len(best):,} pairs{left}"
     pairs = described(matcher, language)
-    if path.suffix == ".csv":
+    if ending == ".csv":
         data = to_csv(COLUMNS, map(_row, pairs))
     else:
         data = "".join(f"{json.dumps(p.to_dict(), ensure_ascii=False)}\n" for p in pairs).encode()

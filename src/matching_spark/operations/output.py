@@ -7,10 +7,9 @@ from pathlib import Path
 
 from matching_spark.domain import sheets
 from matching_spark.domain.results import Match, SearchResult
-from matching_spark.errors import UsageError
 from matching_spark.operations.pages import search_page
 from matching_spark.score.components import Language
-from matching_spark.storage import write_file
+from matching_spark.storage import check_file, write_file
 
 ENDINGS = (".json", ".csv", ".html")
 
@@ -26,14 +25,6 @@ def to_csv(result: SearchResult) -> bytes:
     return sheets.to_csv(columns, (match.to_dict() for match in result.matches))
 
 
-def check_output(path: Path) -> None:
-    """Raise UsageError, before any work is done, unless the ending says a known format."""
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"{path}: the ending must be one of {', '.join(ENDINGS)}", argument="output"
-        )
-
-
 def write_output(
     result: SearchResult,
     path: Path,
@@ -42,8 +33,7 @@ def write_output(
     language: Language = "ko",
 ) -> None:
     """Write the format that the ending says, whole or not at all. language: of a page."""
-    check_output(path)
-    ending = path.suffix.lower()
+    ending = check_file(path, ENDINGS)
     if ending == ".json":
         data = to_json(result).encode()
     elif ending == ".csv":

@@ -13,6 +13,7 @@ from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
+from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query, SearchOptions
@@ -132,11 +133,10 @@ def query_of(
 
 
 def photo_of(result: SearchResult) -> bytes | None:
-    """The query's picture for a page, where it has one."""
+    """The query's picture for a page, where it has one that can still be had."""
     if image := result.query.get("image"):
-        return storage.read_bytes(image)
-    kept = result.query.get("photo")
-    return read_photo(kept) if kept else None
+        return loaded(storage.read_bytes, image)
+    return loaded(read_photo, result.query.get("photo"))
 
 
 def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | None:
