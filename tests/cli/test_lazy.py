@@ -1,14 +1,17 @@
 """The command line answers at once: what a command needs is imported when it is asked for."""
 
+import datetime as dt
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
 import matching_spark
+from matching_spark import Settings, UsageError, operations
 from matching_spark.cli.app import COMMANDS, EXAMPLES, GROUPS, app
 
 HEAVY = ("numpy", "onnxruntime", "pyarrow", "pyiceberg", "pyspark")
@@ -104,3 +107,19 @@ def test_which_version_it_is_and_short_help() -> None:
     assert said == f"matching-spark {matching_spark.__version__}\n"
     assert (own, heavy) == ("[] 0", "[]")
     assert look("search", "-h")[0] == look("search", "--help")[0]
+
+
+def test_api_is_the_portals_where_nothing_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(table=str(tmp_path / "table"))
+    settings.lost112.service_key = None
+    for format in (None, "lost112"):
+        with pytest.raises(UsageError, match="service_key"):
+            operations.ingest.ingest(settings, operations.ingest.Source("api", format=format))
+    (tmp_path / "api").mkdir()
+    with pytest.raises(UsageError, match="days are asked"):
+        operations.ingest.ingest(
+            settings, operations.ingest.Source("api", since=dt.date(2026, 11, 1))
+        )

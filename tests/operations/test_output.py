@@ -263,12 +263,12 @@ def test_what_is_below_the_bound_stands_apart() -> None:
     assert "very likely" in lines[0]
 
 
-@pytest.mark.parametrize("width", [20, 40, 60])
+@pytest.mark.parametrize("width", [25, 40, 60])
 def test_ids_are_whole_on_a_narrow_terminal(width: int) -> None:
     lines = terminal(many("ask", "ask"), width)
     assert [line.split()[-1] for line in lines if "-1" in line and "F0" in line] == [
         f"F{n:018}-1" for n in (1, 2)
-    ] or width < 24
+    ]
 
 
 def test_an_empty_result_says_what_was_asked_and_what_to_try() -> None:
@@ -276,7 +276,8 @@ def test_an_empty_result_says_what_was_asked_and_what_to_try() -> None:
     empty = replace(result(), query=query, matches=(), searched=7)
     (said,) = terminal(empty, 400)
     assert "text '우산' among 7 posts (category 지갑)" in said
-    assert "lower --threshold" in said
+    assert "lower --threshold (-1: no limit)" in said
+    assert "(0: no limit)" in terminal(replace(empty, score_kind="fused"), 400)[0]
     assert "fewer filters" in terminal(replace(empty, searched=0), 400)[0]
     assert json.loads(to_json(empty))["results"] == []
 

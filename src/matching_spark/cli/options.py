@@ -62,10 +62,6 @@ class Run:
     origins: list[Origin]
     as_json: bool
 
-    @property
-    def table_uri(self) -> str:
-        return self.settings.table
-
     def emit(self, value: dict[str, Any], view: RenderableType) -> None:
         if self.as_json:
             print_json(value)

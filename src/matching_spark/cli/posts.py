@@ -111,16 +111,17 @@ def ingest(
         *(f"{n:,}" for n in counts), f"{report.photos_per_second:.0f}", f"{report.seconds:.1f}"
     )
     taken = f"{report.accepted:,} posts taken in, {report.embedded:,} photos embedded"
+    refused = f"{report.rejected:,} posts rejected, " if report.rejected else ""  # else photos only
+    refused += f"{len(report.rejects):,} lines of {report.rejects_file} say why"
     if report.rejects_file:
-        lines = f"{len(report.rejects):,} lines of {report.rejects_file} say why"
-        taken += f"; {report.rejected:,} posts and photos of others not taken, {lines}"
+        taken += f"; {refused}"
     summary.caption, summary.caption_justify = taken, "left"
     run.emit(report.to_dict(), summary)
     if report.rejects and (strict or not report.accepted + report.skipped):
         what = (
             "not all was taken in" if report.accepted + report.skipped else "nothing was taken in"
         )
-        raise InputError(f"{what}: {report.rejected:,} posts rejected, {lines}")
+        raise InputError(f"{what}: {refused}")
 
 
 def _columns(given: list[str]) -> dict[str, str]:

@@ -106,9 +106,11 @@ def _nothing(result: SearchResult) -> str:
         return f"No post to compare with ({where}): try fewer filters, or --status any."
     what = " and ".join(f"{name} {query[name]!r}" for name in OWN if name in query)
     bound = limit(result.threshold, result.score_kind, "en")
+    least = -1 if result.score_kind == "cosine" else 0
     return (
         f"Nothing like {what} among {result.searched:,} posts ({where}) reached the threshold of "
-        f"{bound}: try a lower --threshold (0: no limit), fewer filters, or another photo or words."
+        f"{bound}: try a lower --threshold ({least}: no limit), fewer filters, or another photo or "
+        "words."
     )
 
 

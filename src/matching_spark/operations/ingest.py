@@ -25,7 +25,8 @@ from matching_spark.storage import absolute, exists
 
 @dataclass(frozen=True)
 class Source:
-    """What is taken in. place: a folder of photos, a file, or `api`, the portal's.
+    """What is taken in. place: a folder of photos, a file, or `api`, the portal's
+    where nothing of that name is there, or where the format is lost112.
 
     kind: of posts that do not say. format: one of sources.FORMATS; None: by what the place is.
     name: who gives the posts their ids, where several share a table; None: PORTAL or DESK.
@@ -59,7 +60,9 @@ def ingest(
     together, InputError when the source cannot be read, ModelError when the table is of another
     model, StorageError when the table, Spark or the portal fails.
     """
-    place, format = source.place, source.format or detect_format(source.place)
+    place = source.place
+    portals = place == API and not exists(place)
+    format = source.format or ("lost112" if portals else detect_format(place))
     named(source.columns, format)
     with_days = format == "lost112" and place == API
     if not with_days and (source.since or source.until):

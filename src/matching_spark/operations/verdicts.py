@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Settings
@@ -90,7 +91,7 @@ def decide_all(
     said = [row for row in rows if isinstance(row, Row) and row.verdict is not None]
     good, bad = _sorted(said, by, table)
     if good:
-        with writing(settings, f"decide --from {source}", progress, spark) as table:
+        with writing(settings, f"decide --from {PurePath(source).name}", progress, spark) as table:
             n = _stored(table, good, close)
     verdicts = [decision.verdict for decision in good]
     return Judged(
