@@ -23,8 +23,10 @@ from typer.main import get_command
 import matching_spark
 from matching_spark import Filters, Settings, errors
 from matching_spark.cli.app import COMMANDS, app
+from matching_spark.embed.photos import REASONS
 from matching_spark.main import INTERRUPTED
 from matching_spark.operations import browse, posts
+from matching_spark.sources import verdicts
 from matching_spark.sources.headings import FIELDS, fields_of
 from tests.support.commands import command
 
@@ -180,6 +182,20 @@ def test_the_korean_page_for_operators_says_what_is_so() -> None:
     english = (ROOT / "docs" / "operator.md").read_text("utf-8")
     reasons = {reason for reason, _ in rows_of(page, "등록할 수 없는 항목")}
     assert reasons == {reason for reason, _ in rows_of(english, "Take posts in")}
+    assert set(re.findall("`([a-z-]+)`", " ".join(reasons))) >= reasons_of_the_code()
+
+
+def reasons_of_the_code() -> set[str]:
+    """Why a post or a photo is refused: with a hyphen, where posts and photos are read."""
+    others = {"model-snapshot", "small-clip"}  # a property and a model
+    files = [
+        file
+        for part in ("ingest", "sources", "embed")
+        for file in (ROOT / "src" / "matching_spark" / part).glob("*.py")
+        if file != Path(verdicts.__file__)  # of sheets of verdicts, which no ingest reads
+    ]
+    said = (re.findall('"([a-z]+(?:-[a-z]+)+)"', file.read_text("utf-8")) for file in files)
+    return {*REASONS, *itertools.chain.from_iterable(said)} - others
 
 
 def test_the_tour_finds_the_lost_thing(toured: Path) -> None:

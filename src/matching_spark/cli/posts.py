@@ -85,7 +85,7 @@ def ingest(
         typer.Option(
             "--strict",
             help="Exit with 3 when anything was rejected; what could be taken is stored all the "
-            "same. Without it, only when nothing could.",
+            "same. Without it, only when all was.",
         ),
     ] = False,
 ) -> None:
