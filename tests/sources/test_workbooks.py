@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -233,3 +234,51 @@ def test_a_sheet_of_verdicts_may_be_a_workbook(tmp_path: Path) -> None:
     saved(tmp_path / "a.xlsx", ["Lost ID", "습득물", "판정"], *rows)
     read = [row for row in read_verdicts(str(tmp_path / "a.xlsx")) if isinstance(row, Row)]
     assert [row.verdict for row in read] == ["confirmed", None, "rejected"]
+
+
+def test_a_sheet_of_verdicts_as_people_save_it(tmp_path: Path) -> None:
+    words = [
+        "확정",
+        "같음",
+        "예",
+        "네",
+        "확인",
+        "미정",
+        "아직모름",
+        "아직  모름",
+        "？",
+        "undecided",
+        "응",
+    ]
+    lines = [f"L{i};F{i};{word};;박" for i, word in enumerate(words)]
+    head = "sep=;\n11월 판정;;;;\n;;;;\n분실물;습득물;판정;판정자;담당자\n"
+    text = "\n".join([f"{head}a;b;x;김;박", ";;;;", *lines])
+    (tmp_path / "a.csv").write_text(text)
+    first, *others, wrong = read_verdicts(str(tmp_path / "a.csv"))
+    assert first == Row(f"{tmp_path}/a.csv:5", "a", "b", "rejected", "김")
+    assert [row.verdict for row in others if isinstance(row, Row)] == [
+        *["confirmed"] * 5,
+        *[None] * 5,
+    ]
+    assert {row.by for row in others if isinstance(row, Row)} == {"박"}
+    assert isinstance(wrong, Reject)
+    assert wrong.reason == "bad-decision"
+
+
+def test_what_is_no_sheet_of_verdicts_is_named(tmp_path: Path) -> None:
+    (tmp_path / "old.xls").write_bytes(OLE)
+    (tmp_path / "locked.xlsx").write_bytes(OLE + "EncryptedPackage".encode("utf-16-le"))
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "other.csv").write_text("lost_id,verdict\n1,y\n" * 30)
+    says = {
+        "old.xls": "Excel 97 to 2003",
+        "locked.xlsx": "has a password",
+        "folder.csv": "is a folder: name the sheet",
+        "pipe.csv": "is a pipe or a device",
+        "no.csv": "there is no",
+        "other.csv": "has not one column found_id; its columns are: lost_id, verdict",
+    }
+    for name, said in says.items():
+        with pytest.raises(InputError, match=said):
+            list(read_verdicts(str(tmp_path / name)))

@@ -34,7 +34,7 @@ def detect_format(source: str) -> str:
     """The format by what the source is. Raises InputError when that cannot be told."""
     if not storage.exists(source):
         raise InputError(f"there is no {source}")
-    ending = PurePosixPath(source).suffix.lower().removeprefix(".")
+    ending = ending_of(source)
     if storage.is_dir(source):
         files = list(storage.walk(source))
         parquet = [f for f in files if f.endswith(".parquet")]
@@ -43,7 +43,6 @@ def detect_format(source: str) -> str:
             if ending == "parquet" or (parquet and len(parquet) * 2 > len(files))
             else "folder"
         )
-    ending = READ_AS.get(ending, ending)
     if ending in FORMATS:
         return ending
     if f".{ending}" in PHOTOS:
@@ -51,6 +50,20 @@ def detect_format(source: str) -> str:
     raise InputError(
         f"{source}: its format is not clear; name one of {', '.join(FORMATS)}", argument="format"
     )
+
+
+def ending_of(source: str) -> str:
+    """The format that its name ends with, or the ending itself."""
+    ending = PurePosixPath(source).suffix.lower().removeprefix(".")
+    return READ_AS.get(ending, ending)
+
+
+def check_readable(source: str) -> None:
+    """Raises InputError where nothing is there, or what cannot be read twice."""
+    if not storage.exists(source):
+        raise InputError(f"there is no {source}")
+    if not storage.is_dir(source) and not storage.is_regular(source):
+        raise InputError(f"{source} is a pipe or a device: write it to a file first")
 
 
 def named(columns: Mapping[str, str] | None, format: str) -> dict[str, str]:
@@ -83,10 +96,7 @@ def read_posts(
     format = format or detect_format(source)
     own = named(columns, format)
     seen = Seen() if seen is None else seen
-    if not storage.exists(source):
-        raise InputError(f"there is no {source}")
-    if not storage.is_dir(source) and not storage.is_regular(source):
-        raise InputError(f"{source} is a pipe or a device: write it to a file first")
+    check_readable(source)
     if format in TABULAR:
         return TABULAR[format](Sheet(source, kind, seen, own))
     if format == "folder":

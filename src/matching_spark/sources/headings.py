@@ -3,11 +3,14 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from operator import itemgetter
 
+from matching_spark.domain.posts import clean
 from matching_spark.domain.schema import METADATA
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 
 FIELDS = (*METADATA, "photos")
@@ -35,6 +38,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 LESSER = ("등록번호", "습득번호")  # an id only where no heading before them is one
 # What stands in brackets behind a heading and says how its cells are written, not what they are.
 _REMARK = re.compile(
@@ -96,6 +100,35 @@ def fields_of(
 def absent(names: Iterable[str], own: Mapping[str, str]) -> list[str]:
     """The columns of `own` that are not among the names, in letters and digits alone."""
     return sorted(own.keys() - set(map(_plain, names)))
+
+
+def headings_of(
+    records: Iterator[tuple[int, list[str] | str]],
+    uri: str,
+    known: Callable[[list[str]], int],
+    seen: Seen,
+) -> list[str]:
+    """The names of the columns: the first row, or one below it that knows more of them than one;
+    the rows that are read from `records` are noted in `seen`.
+
+    known: how many of a row's cells name columns, 0 where one that is needed is not among them.
+    Raises InputError when the first row cannot be read.
+    """
+    above: list[str] = []
+    first: list[str] | None = None
+    for _, cells in islice(records, HEADER_ROWS):
+        if isinstance(cells, str):
+            if first is None:
+                raise InputError(f"{uri}: its header cannot be read: {cells}")
+            continue
+        names = [clean(name) for name in cells]
+        if known(names) > (first is not None):
+            for line in above:
+                seen.note("row above the headings, not used", line)
+            return names
+        first = first or names
+        above.append(" ".join(filter(None, names))[:80])
+    return first or []
 
 
 def _claim(name: str) -> tuple[str, int] | None:

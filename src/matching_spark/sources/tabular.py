@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 from matching_spark import storage
@@ -28,12 +27,11 @@ from matching_spark.errors import InputError
 from matching_spark.sources import delimited, workbook
 from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, limited
 from matching_spark.sources.folder import ENDINGS
-from matching_spark.sources.headings import FIELDS, absent, fields_of, unused
+from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
 
 Word = TypeVar("Word", bound=str)
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
-HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
 _SEVERAL = re.compile("|".join(["[;\n]", *(rf"(?<={re.escape(e)})," for e in ENDINGS)]), re.I)
 
@@ -122,7 +120,12 @@ def _rows(
     """The posts of records below their headings. wide: what stands beside the last heading is a
     remark, as in a workbook, not a sign that cells have shifted.
     """
-    if not (names := _headings(records, sheet)):
+
+    def known(names: list[str]) -> int:
+        found = {_field(name, sheet) for name in names} - {None}
+        return len(found) if "post_id" in found else 0
+
+    if not (names := headings_of(records, sheet.uri, known, sheet.seen)):
         return
     fields = _columns(names, sheet)
     for number, cells in records:
@@ -167,28 +170,6 @@ def _cell(name: str, cell: str, seen: Seen) -> str:
         seen.note("an error, taken as empty", f"{cell} in {name}")
         return ""
     return unmarked(cell)
-
-
-def _headings(records: Iterator[tuple[int, list[str] | str]], sheet: Sheet) -> list[str]:
-    """The names of the columns: the first row, or one below it that has post_id and another name
-    of ours. Raises InputError when the first cannot be read.
-    """
-    above: list[str] = []
-    first: list[str] | None = None
-    for _, cells in islice(records, HEADER_ROWS):
-        if isinstance(cells, str):
-            if first is None:
-                raise InputError(f"{sheet.uri}: its header cannot be read: {cells}")
-            continue
-        names = [clean(name) for name in cells]
-        fields = {_field(name, sheet) for name in names} - {None}
-        if "post_id" in fields and (first is None or len(fields) > 1):
-            for line in above:
-                sheet.seen.note("row above the headings, not used", line)
-            return names
-        first = first or names
-        above.append(" ".join(filter(None, names))[:80])
-    return first or []
 
 
 def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post | Reject]:

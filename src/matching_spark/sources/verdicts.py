@@ -9,7 +9,8 @@ from matching_spark.domain.posts import Reject, clean
 from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import Seen, Vocabulary
 from matching_spark.errors import InputError
-from matching_spark.sources import delimited, workbook
+from matching_spark.sources import check_readable, delimited, ending_of, workbook
+from matching_spark.sources.headings import headings_of
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
     "column",
@@ -25,9 +26,24 @@ NEEDED = ("lost_id", "found_id", "decision")
 DECISION = Vocabulary(
     "decision",
     {
-        "confirmed": ("confirm", "yes", "y", "o", "same", "맞음", "맞다", "일치", "동일"),
+        "confirmed": (
+            "confirm",
+            "yes",
+            "y",
+            "o",
+            "same",
+            "맞음",
+            "맞다",
+            "일치",
+            "동일",
+            "확정",
+            "같음",
+            "예",
+            "네",
+            "확인",
+        ),
         "rejected": ("reject", "no", "n", "x", "different", "아님", "아니다", "불일치", "다름"),
-        "": ("?", "-", "u", "unsure", "모름", "아직 모름", "보류"),
+        "undecided": ("?", "-", "u", "unsure", "모름", "아직 모름", "아직모름", "보류", "미정"),
     },
     within=False,
 )
@@ -49,16 +65,21 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
 
     Raises InputError when it cannot be read at all.
     """
-    if not storage.exists(uri):
-        raise InputError(f"there is no {uri}")
+    check_readable(uri)
+    if storage.is_dir(uri):
+        raise InputError(f"{uri} is a folder: name the sheet of verdicts in it")
+    seen = Seen()
     records: Iterator[tuple[int, list[str] | str]] = (
-        workbook.rows_of(uri, Seen())
-        if uri.lower().endswith((".xlsx", ".xlsm"))
+        workbook.rows_of(uri, seen)
+        if ending_of(uri) == "xlsx"
         else delimited.rows_of(uri, lambda names: sum(map(bool, map(_field, names))))
     )
-    _, names = next(records, (0, []))
-    if isinstance(names, str):
-        raise InputError(f"{uri}: its header cannot be read: {names}")
+
+    def known(names: list[str]) -> int:
+        found = set(map(_field, names))
+        return len(found) * found.issuperset(NEEDED)
+
+    names = headings_of(records, uri, known, seen)
     fields = [_field(name) for name in names]
     if wrong := [name for name in NEEDED if fields.count(name) != 1]:
         there = ", ".join(names) or "none"
@@ -68,8 +89,12 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
         if isinstance(cells, str):
             yield Reject(where, "", "bad-row", cells)
             continue
-        row = {field: clean(unmarked(c)) for field, c in zip(fields, cells, strict=False) if field}
-        yield _read(where, row)
+        row: dict[str, str] = {}
+        for field, cell in zip(fields, cells, strict=False):
+            if field and not row.get(field):  # of two columns of `by`, what the first says
+                row[field] = clean(unmarked(cell))
+        if any(map(clean, cells)):
+            yield _read(where, row)
 
 
 def _field(name: str) -> str:
@@ -80,12 +105,13 @@ def _read(where: str, row: dict[str, str]) -> Row | Reject:
     lost_id, found_id = row.get("lost_id", ""), row.get("found_id", "")
     said, pair = row.get("decision", ""), f"{lost_id} {found_id}".strip()
     word = DECISION.find(said)
-    if said and not word and said.casefold() not in DECISION.words[""]:
+    if said and not word:
         detail = f"decision {said!r}; write confirm or reject (맞음, 아님), or nothing"
         return Reject(where, pair, "bad-decision", detail)
-    if word and not (lost_id and found_id):
+    is_decided = word in ("confirmed", "rejected")
+    if is_decided and not (lost_id and found_id):
         return Reject(where, pair, "no-id", "it lacks the lost or the found post's id")
     verdict: Literal["confirmed", "rejected"] | None = None
-    if word:
+    if is_decided:
         verdict = "confirmed" if word == "confirmed" else "rejected"
     return Row(where, lost_id, found_id, verdict, row.get("by", ""))
