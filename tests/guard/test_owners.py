@@ -16,6 +16,8 @@ from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
 from matching_spark.spark.cluster import Cluster
+from matching_spark.spark.jvm import property_of
+from matching_spark.spark.session import UMASK
 from tests.support.another_user import needs_root
 from tests.support.commands import command
 
@@ -84,6 +86,7 @@ def test_all_of_a_table_is_closed_also_what_the_jvm_writes(stored: str) -> None:
     assert {"photos", "staging", "posts"} & {path.name for path in files}
     assert any(path.suffix == ".avro" for path in files)
     assert [path for path in files if mode(path) & ~allowed] == []
+    assert property_of(UMASK) == "", "a later session may be of a table on HDFS"
 
 
 def test_the_list_of_a_clusters_processes_is_its_owners_alone(tmp_path: Path) -> None:

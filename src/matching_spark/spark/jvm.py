@@ -58,6 +58,14 @@ def property_of(name: str) -> str:
     return SparkContext.getSystemProperty(name) or ""
 
 
+def forget_property(name: str) -> None:
+    """Take a key from what later sessions of this JVM begin with."""
+    from pyspark import SparkContext  # half a second for those who use no Spark
+
+    java: Java = SparkContext._jvm
+    java.java.lang.System.clearProperty(name)
+
+
 def active_context() -> "SparkContext | None":
     """The context of this process, also one that has not come up whole."""
     from pyspark import SparkContext  # half a second for those who use no Spark

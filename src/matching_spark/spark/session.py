@@ -81,8 +81,11 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
                 conf.setdefault(UMASK, whole.get(UMASK, f"{storage.closed_umask():03o}"))
             conf.setdefault(REDACTION, whole.get(REDACTION, RULE))
             with loopback.jvm_at((whole | conf).get("spark.driver.host")):
-                # Not the umask, which is this session's: a later one may be of a table on HDFS.
-                launch.start({k: v for k, v in conf.items() if k != UMASK}, settings.hadoop.maven)
+                launch.start(conf, settings.hadoop.maven)
+                if UMASK in conf and UMASK not in whole:
+                    # Folders are written by what the JVM started with. A later session may be of a
+                    # table on HDFS, which has an umask of its own.
+                    jvm.forget_property(UMASK)
                 yield conf
         except MatchingError:  # it names its cause
             raise
