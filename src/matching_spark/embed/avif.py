@@ -20,11 +20,11 @@ def largest_picture(data: bytes) -> int:
 
     Raises PhotoError too-complex for parts without end, unsupported-format for a film.
     """
-    top = dict(islice(_boxes(data, 0, len(data)), MAX_ITEMS))
+    top = dict(islice(boxes(data, 0, len(data)), MAX_ITEMS))
     if b"moov" in top:
         raise PhotoError("unsupported-format", "an AVIF that is a film; send a still one")
     start, end = top.get(b"meta", (0, 0))
-    inside = dict(islice(_boxes(data, start + 4, end), MAX_ITEMS))
+    inside = dict(islice(boxes(data, start + 4, end), MAX_ITEMS))
     idat = inside.get(b"idat", (0, 0))[0]
     largest = read = 0
     for at, length in _items(data, inside[b"iloc"][0], idat) if b"iloc" in inside else ():
@@ -35,7 +35,7 @@ def largest_picture(data: bytes) -> int:
     return largest
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """(kind, (where its content begins, where it ends)) of the boxes beside one another."""
     while at + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from matching_spark.embed.avif import largest_picture
+from matching_spark.embed.avif import boxes, largest_picture
 from matching_spark.errors import PhotoError
 
 # What cameras, phones and editors write keeps a wide margin to each.
@@ -188,15 +188,7 @@ def _tiff(data: bytes) -> Structure | None:
 
 
 def _boxes(data: bytes) -> None:
-    at = count = 0
-    while at + 8 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", data, at + 8)
-        if length < 8:  # 0: to the end
-            break
-        at += length
-        count += 1
+    for count, _ in enumerate(boxes(data, 0, len(data)), 1):
         _bounded(count, MAX_BOXES, "boxes of a HEIF or AVIF")
 
 
