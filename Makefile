@@ -115,19 +115,19 @@ DATA := training/data
 # make model STEPS=20 MODEL=/tmp/model DATA=/tmp/data: the whole way in minutes, for a model of no use.
 STEPS :=
 FLAGS = --data $(DATA) $(if $(STEPS),--steps $(STEPS))
+# A folder of photographs (make photographs): only for figures on them and int8's ranges measured anew.
+PHOTOGRAPHS :=
+SEEN = $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
+TRAIN := PYTHONPATH=src $(TORCH)/bin/python training
 
-model: $(TORCH)/.ready ## train the small CLIP again, both towers, measure it, write its card: hours
-	PYTHONPATH=src $(TORCH)/bin/python training/train.py $(FLAGS) --out $(DATA)/image.pt
-	PYTHONPATH=src $(TORCH)/bin/python training/export.py image $(DATA)/image.pt $(MODEL)
-	$(MAKE) text-tower
-
-text-tower: $(TORCH)/.ready ## its text tower only, against the image tower that is there, and the card
-	PYTHONPATH=src $(TORCH)/bin/python training/train_text.py $(MODEL)/visual/model.onnx $(FLAGS) --out $(DATA)/text.pt
-	PYTHONPATH=src $(TORCH)/bin/python training/export.py text $(DATA)/text.pt $(MODEL)
-	PYTHONPATH=src $(TORCH)/bin/python training/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/measured.json
-	PYTHONPATH=src $(TORCH)/bin/python training/card.py $(MODEL) --measured $(DATA)/measured.json --curves $(DATA)
+model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card: an hour
+	$(TRAIN)/image.py $(FLAGS) --out $(DATA)/image.pt
+	$(TRAIN)/text.py $(FLAGS) --out $(DATA)/text.pt
+	$(TRAIN)/export.py $(MODEL) --data $(DATA) $(SEEN)
+	$(TRAIN)/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/drawn.json
+	$(TRAIN)/card.py $(MODEL) --measured $(DATA)/drawn.json --curves $(DATA)
 
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model text-tower bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
+.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook

@@ -122,6 +122,10 @@ ATTACHED = (
     "하다가,하려고,하러,했어요,합니다,입니다,이에요,들,씨가,님이,쪽,해서,했더니,한,하던,하는"
 ).split(",")
 
+BESIDE_EN = (
+    "next to,under,inside,on top of,behind,with,out of,in,near,from,off,beside,between,that fell out of,that was in,"
+    "that I left on,which lay under,that dropped from"
+).split(",")
 LOST_EN = (
     "lost,misplaced,left behind,dropped,forgot,can't find,am missing,left,think I dropped,must have left,seem to have lost,"
     "am looking for,have lost,had,was carrying,am searching for"
@@ -326,9 +330,9 @@ def _english(
     around = [
         pick(some) for some, p in ((WHEN_EN, 0.4), (WHERE_EN, 0.5), (HOW_EN, 0.15)) if chance() < p
     ]
-    if others and chance() < 0.15:
-        preposition = pick(["next to", "under", "inside", "on top of", "behind", "with"])
-        around.append(f"{preposition} a {pick(pick(others).english)}")
+    if others and chance() < 0.25:
+        near = pick(["a", "the", "my", "her", "our", "someone's"])
+        around.append(f"{pick(BESIDE_EN)} {near} {pick(pick(others).english)}")
     if words and chance() < 0.3:
         around.append(" ".join(pick(words) for _ in range(rng.randint(1, 3))))
     rng.shuffle(around)
@@ -371,6 +375,10 @@ def _english(
                     "who owns",
                     "who lost",
                     "please return",
+                    "has anyone seen",
+                    "has someone found",
+                    "did someone turn in",
+                    "does somebody have",
                 ]
             ),
             x,

@@ -5,7 +5,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-DRAWN = 64  # drawn as it is seen: twice the size costs more than the tower does
+DRAWN = 224  # drawn as it is seen
+SOFT = 8  # px: how far a shadow reaches
+CROWD = 5  # other things that may lie all over a ground
 
 # The portal's colour words as ranges of hue (turns), saturation and value.
 COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
@@ -92,10 +94,16 @@ def restyle(items: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return torch.where(chance(0.6), bent, out)
 
 
-def photos(items: torch.Tensor, clutter: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def photos(
+    items: torch.Tensor,
+    clutter: torch.Tensor,
+    generator: torch.Generator,
+    crowd: torch.Tensor | None = None,
+) -> torch.Tensor:
     """A photo of each tinted sprite (n, 4, s, s): (n, 3, DRAWN, DRAWN) in [0, 1].
 
-    clutter: (n, 4, s, s), another thing that may lie small at the edge.
+    clutter: (n, 4, s, s), another thing that may lie small at the edge. crowd: (n, CROWD, 4, s, s)
+    things that lie all over the ground of two photos of five.
     """
     n = len(items)
 
@@ -106,6 +114,8 @@ def photos(items: torch.Tensor, clutter: torch.Tensor, generator: torch.Generato
         return torch.randn(*shape, generator=generator)
 
     canvas = _backgrounds(n, rand, normal)
+    if crowd is not None:
+        canvas = _crowded(canvas, crowd, rand)
     small = _place(
         clutter,
         scale=0.15 + 0.15 * rand(n),
@@ -130,8 +140,10 @@ def photos(items: torch.Tensor, clutter: torch.Tensor, generator: torch.Generato
         shear=normal(n) * 0.08,
         stretch=torch.exp(normal(n) * 0.06),
     )
-    shade = F.avg_pool2d(F.pad(placed[:, 3:], (2, 2, 2, 2)), 5, 1)
-    dx, dy = int(torch.randint(-2, 3, (1,), generator=generator)), 2
+    shade = F.interpolate(
+        F.avg_pool2d(placed[:, 3:], SOFT, count_include_pad=False), size=DRAWN, mode="bilinear"
+    )
+    dx, dy = int(torch.randint(-SOFT, SOFT + 1, (1,), generator=generator)), SOFT
     shade = torch.roll(shade, (dy, dx), (2, 3)) * (0.15 + 0.4 * rand(n))[:, None, None, None]
     canvas = _over(canvas * (1 - shade), placed)
 
@@ -141,12 +153,8 @@ def photos(items: torch.Tensor, clutter: torch.Tensor, generator: torch.Generato
     gain = torch.exp(normal(n, 1, 1, 1) * 0.12) * torch.exp(normal(n, 3, 1, 1) * 0.04)
     canvas = canvas * light[:, None] * gain
     out = canvas
-    kernel = torch.tensor([0.25, 0.5, 0.25])
-    soft = F.conv2d(
-        F.pad(out, (1, 1, 1, 1), mode="replicate"),
-        (kernel[:, None] * kernel[None]).expand(3, 1, 3, 3),
-        groups=3,
-    )
+    coarse = int(torch.randint(2, 5, (1,), generator=generator))
+    soft = F.interpolate(F.avg_pool2d(out, coarse, ceil_mode=True), size=DRAWN, mode="bilinear")
     blur = (rand(n) * (rand(n) < 0.5))[:, None, None, None]
     out = out * (1 - blur) + soft * blur
     grey = out.mean(1, keepdim=True)
@@ -162,16 +170,38 @@ def _backgrounds(n: int, rand, normal) -> torch.Tensor:
     vivid = rand(n, 1) < 0.15
     base = torch.where(vivid, rand(n, 3), base)[:, :, None, None]
     drift = F.interpolate(normal(n, 3, 4, 4), size=DRAWN, mode="bicubic") * 0.05
-    grain = F.interpolate(normal(n, 1, 32, 32), size=DRAWN, mode="bilinear") * 0.05
+    grain = F.interpolate(normal(n, 1, 96, 96), size=DRAWN, mode="bilinear") * 0.05
     across = torch.linspace(0, 1, DRAWN)
     lines = torch.sin(2 * math.pi * (across[None] * (3 + 20 * rand(n, 1)) + rand(n, 1)))
     turned = (rand(n) < 0.5)[:, None, None]
     stripes = torch.where(turned, lines[:, None, :], lines[:, :, None]).expand(n, DRAWN, DRAWN)
     strength = (0.12 * rand(n) * (rand(n) < 0.35))[:, None, None, None]
     busy = (rand(n) < 0.15).float()[:, None, None, None]
-    noise = F.interpolate(normal(n, 3, 12, 12), size=DRAWN, mode="bilinear") * 0.1
+    noise = sum(
+        F.interpolate(normal(n, 3, side, side), size=DRAWN, mode="bilinear") * 0.1
+        for side in (12, 48)
+    )
     picture = base + drift + grain * rand(n, 1, 1, 1) + stripes[:, None] * strength + busy * noise
     return picture.clamp(0, 1)
+
+
+def _crowded(canvas: torch.Tensor, crowd: torch.Tensor, rand) -> torch.Tensor:
+    """Other things all over two grounds of five, some out of focus."""
+    n = len(canvas)
+    out = canvas
+    for k in range(CROWD):
+        layer = _place(
+            crowd[:, k],
+            scale=0.15 + 0.35 * rand(n),
+            angle=rand(n) * 2 * math.pi,
+            shift=rand(n, 2) * 2.2 - 1.1,
+            shear=torch.zeros(n),
+            stretch=torch.ones(n),
+        )
+        out = _over(out, layer * (rand(n) < 0.8)[:, None, None, None])
+    far = F.interpolate(F.avg_pool2d(out, 4), size=DRAWN, mode="bilinear")
+    out = torch.where((rand(n) < 0.4)[:, None, None, None], far, out)
+    return torch.where((rand(n) < 0.4)[:, None, None, None], out, canvas)
 
 
 def _place(pictures, *, scale, angle, shift, shear, stretch) -> torch.Tensor:

@@ -11,18 +11,15 @@ import random
 from pathlib import Path
 from typing import Any
 
-import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
-
-# isort: split
 import numpy as np
-import onnxruntime as ort
 import unseen
 from captions import ENGLISH, sentence
 from draw import COLOURS
 from PIL import Image
+from scenes import AT_ONCE, World
 from sources import HELD_OUT, TRAINED, Sprites, sprites, things
-from tokenizers import Tokenizer
-from train import World
+
+from matching_spark.embed.clip import ClipModel
 
 GALLERY = 1000
 SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
@@ -42,46 +39,9 @@ ENGLISH_FORMS = (
     "my {x} is missing, please help",
 )
 WALLET = "지갑"
-REAL = {  # scikit-image's own photographs of things that the classes name
-    "chelsea.png": "고양이",
-    "coffee.png": "머그컵",
-    "coins.png": "동전",
-    "rocket.jpg": "로켓",
-    "camera.png": "카메라",
-    "clock_motion.png": "탁상시계",
-    "motorcycle_left.png": "오토바이",
-}
-
-
-class Model:
-    """The two towers of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.tokenizer = Tokenizer.from_file(str(folder / "textual" / "tokenizer.json"))
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        context = config["text_cfg"]["context_length"]
-        self.tokenizer.enable_padding(length=context, pad_id=0, pad_token="<pad>")
-        self.tokenizer.enable_truncation(context)
-
-    def images(self, pixels: np.ndarray) -> np.ndarray:
-        """pixels: (n, 3, side, side) in [0, 1] -> (n, d) of unit length."""
-        return self._run("visual", ((pixels - 0.5) / 0.25).astype(np.float32))
-
-    def texts(self, lines: list[str]) -> np.ndarray:
-        tokens = [e.ids for e in self.tokenizer.encode_batch(lines)]
-        return self._run("textual", np.array(tokens, dtype=np.int64))
-
-    def _run(self, tower: str, rows: np.ndarray) -> np.ndarray:
-        path = self.folder / tower / "model.onnx"
-        session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        parts = [session.run(None, {name: rows[i : i + 100]})[0] for i in range(0, len(rows), 100)]
-        return np.concatenate(parts)
-
 
 def evaluate(folder: Path, data: Path, seed: int = 1000) -> dict[str, Any]:
-    model, art = Model(folder), sprites(data)
+    model, art = ClipModel(folder, threads=2), sprites(data)
     groups = {"held-out vendor": (HELD_OUT,), "trained vendors": TRAINED}
     out: dict[str, Any] = {}
     for label, vendors in groups.items():
@@ -92,15 +52,11 @@ def evaluate(folder: Path, data: Path, seed: int = 1000) -> dict[str, Any]:
             print(f"  {name:28} {cells}")
         for name, values in found["cosine"].items():
             print(f"  cosine, {name}: " + ", ".join(f"{k} {v:.2f}" for k, v in values.items()))
-    out["real photographs"] = _real(model)
-    print("\nreal photographs: place of the right name among all classes")
-    for name, place in out["real photographs"].items():
-        print(f"  {name}: {place}")
     return out
 
 
-def _group(model: Model, art: Sprites, vendors: tuple[str, ...], seed: int) -> dict[str, Any]:
-    world = World(art, things(), vendors, seed)
+def _group(model: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int) -> dict[str, Any]:
+    world = World(art, vendors, seed)
     names, palette = things(), list(COLOURS)
     rng = np.random.default_rng(seed)
     # Distinct pairs of a thing and a colour, so that a caption names one item of the gallery.
@@ -126,7 +82,7 @@ def _group(model: Model, art: Sprites, vendors: tuple[str, ...], seed: int) -> d
     recalls = {"same item": recall(a @ b.T, rng)}
     cosines = {}
     for name, lines in texts.items():
-        vectors = model.texts(lines)
+        vectors = model.embed_texts(lines)
         recalls[name] = recall(vectors @ a.T, rng)
         if name == "Korean words":
             cosines["text to its photo"] = spread((vectors * a).sum(1))
@@ -155,31 +111,16 @@ def _group(model: Model, art: Sprites, vendors: tuple[str, ...], seed: int) -> d
     return {"recall": recalls, "cosine": cosines}
 
 
-def _photos(model: Model, world: World, sprite: list[int], colour: list[int]) -> list[np.ndarray]:
+def _photos(
+    model: ClipModel, world: World, sprite: list[int], colour: list[int]
+) -> list[np.ndarray]:
     """The vectors of two photos of each item."""
-    shots = [
-        world.shots(sprite[i : i + 100], colour[i : i + 100], 2) for i in range(0, len(sprite), 100)
-    ]
-    return [model.images(np.concatenate([s[k].numpy() for s in shots])) for k in (0, 1)]
-
-
-def _real(model: Model) -> dict[str, str]:
-    """The place of each photograph's own name among the first Korean names of all classes."""
-    import skimage
-
-    folder = Path(skimage.__file__).parent / "data"
-    names = [t.korean[0] for t in things()]
-    texts = model.texts(names)
-    out = {}
-    for file, name in REAL.items():
-        if name not in names:
-            continue
-        image = Image.open(folder / file).convert("RGB").resize((64, 64), Image.Resampling.BICUBIC)
-        pixels = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
-        scores = texts @ model.images(pixels)[0]
-        place = 1 + int((scores > scores[names.index(name)]).sum())
-        out[f"{file} ({name})"] = f"{place} of {len(names)}; first: {names[int(scores.argmax())]}"
-    return out
+    parts = []
+    for i in range(0, len(sprite), AT_ONCE):
+        shots = world.shots(sprite[i : i + AT_ONCE], colour[i : i + AT_ONCE], 2)
+        pixels = (shots * 255).round().byte().permute(0, 1, 3, 4, 2).numpy()
+        parts.append([model.embed_images([Image.fromarray(p) for p in half]) for half in pixels])
+    return [np.concatenate(half) for half in zip(*parts, strict=True)]
 
 
 def ranked(scores: np.ndarray) -> np.ndarray:

@@ -13,15 +13,25 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-WARM_UP_STEPS = 150
+WARM_UP = 0.05  # of the steps
 CHECKPOINT_EVERY = 250
+
+
+def contrast(logits: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Multi-positive InfoNCE, the mean log-probability of the positives, both ways."""
+
+    def one(z: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+        weights = p / p.sum(1, keepdim=True).clamp(min=1)
+        return -(weights * z.log_softmax(1)).sum(1)[p.any(1)].mean()
+
+    return (one(logits, positive.float()) + one(logits.T, positive.T.float())) / 2
 
 
 def fit(
     net: nn.Module,
     loss_at: Callable[[int], torch.Tensor],
     out: Path,
-    tok: Tokenizer,
+    tok: Tokenizer | None,
     *,
     run: str,
     steps: int,
@@ -34,8 +44,9 @@ def fit(
     """
     run = f"{run}, {steps} steps"
     average = {k: v.clone() for k, v in net.state_dict().items()}
-    decay = [p for p in net.parameters() if p.ndim > 1]
-    rest = [p for p in net.parameters() if p.ndim <= 1]
+    free = [p for p in net.parameters() if p.requires_grad]
+    decay = [p for p in free if p.ndim > 1]
+    rest = [p for p in free if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
         lr=peak,
@@ -56,7 +67,7 @@ def fit(
     for step in range(first, steps):
         rate = (
             peak
-            * min(1, (step + 1) / WARM_UP_STEPS)
+            * min(1, (step + 1) / (WARM_UP * steps))
             * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         )
         for group in optimiser.param_groups:
@@ -86,7 +97,7 @@ def fit(
                     "state": average,
                     "raw": net.state_dict(),
                     "optimiser": optimiser.state_dict(),
-                    "tokenizer": tok.to_str(),
+                    "tokenizer": tok.to_str() if tok else "",
                     "step": done,
                     "run": run,
                 },

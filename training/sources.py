@@ -11,7 +11,7 @@ import re
 import subprocess
 import tarfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 import resvg_py
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = 64
+SIDE = 160
 ICON_SETS = {  # one JSON of SVG bodies each, by the thing's name
     "emojione": "@iconify-json/emojione@1.2.3",
     "noto-v1": "@iconify-json/noto-v1@1.2.5",
@@ -150,15 +150,15 @@ def _icons(data: Path, vendor: str) -> dict[str, str]:
     }
 
 
-def words(data: Path, language: str) -> list[str]:
-    """emojibase's labels and tags, without those that name a thing of the classes."""
+def words(data: Path, language: str, names: Iterable[str]) -> list[str]:
+    """emojibase's labels and tags, without those that have one of the names in them."""
     path = unpack(EMOJIBASE, data) / "package" / language / "data.json"
-    names = {n.lower() for t in things() for n in (*t.korean, *t.english)}
-    long = [n for n in names if len(n) > 1]
+    known = {n.lower() for n in names}
+    long = [n for n in known if len(n) > 1]
     out = set()
     for row in json.loads(path.read_text(encoding="utf-8")):
         for word in (row["label"].lower(), *row.get("tags", [])):
-            if word not in names and not any(n in word for n in long):
+            if word not in known and not any(n in word for n in long):
                 out.add(word)
     return sorted(out)
 

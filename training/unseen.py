@@ -2,7 +2,7 @@
 
 `captions.caption` draws again whatever shares one, so that an unseen sentence is of a pattern and of
 words that the text tower has never read; only the thing and its colour are known. Names of classes
-are the exception (a bus is a place here and a thing in the list), and English function words.
+are the exception (a bus and a stroller are places here and things in the list), and English function words.
 """
 
 import re
@@ -14,7 +14,7 @@ OTHERS = (
     "한강 산책로 벤치에 {x} 하나가 덩그러니 놓여 있길래 파출소에 가져다주었어요",
 )
 ENGLISH = "Has anybody handed in the {x} that slipped out of my kid's stroller near the fountain?"
-CLASSES = {"버스"}
+CLASSES = {"버스", "stroller"}
 FUNCTION_WORDS = {"has", "in", "the", "that", "out", "of", "my", "near", "s"}
 
 WORDS = frozenset(
