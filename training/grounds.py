@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from photographs import of_kind, photographs, read
+from photographs import cached, of_kind, photographs, read
 from PIL import Image, ImageEnhance, ImageFilter
 
 from matching_spark.embed.photos import open_photo
@@ -64,24 +64,22 @@ def on_ground(thing: Image.Image, ground: Image.Image, rng: np.random.Generator)
 
 def composites(wanted: str, folder: Path) -> np.ndarray:
     """(n, 2, 256, 256, 3) uint8: each garment on two grounds of the crowd; written once."""
-    file, photos = folder / f"{wanted}-grounds.npy", photographs(wanted)
-    things, _ = of_kind(photos, "garment")
-    if not file.exists() or len(np.load(file, mmap_mode="r")) != len(things):
+    file, photos = cached(wanted, folder, "grounds"), photographs(wanted)
+    if not file.exists():
         rng = np.random.default_rng(SEED)
-        crowd = rng.permutation(of_kind(photos, "crowd")[0])
-        if len(crowd) < 2 * len(things):
-            crowd = np.concatenate([crowd, crowd])
-        images = [
-            open_photo(d) for d in read([photos[i] for i in crowd[: 2 * len(things)]], folder)
-        ]
+        things, _ = of_kind(photos, "garment")
+        crowd, _ = of_kind(photos, "crowd")
+        under = np.resize(rng.permutation(crowd), 2 * len(things))
+        grounds = [open_photo(data) for data in read([photos[i] for i in under], folder)]
         out = np.empty((len(things), 2, SIDE, SIDE, 3), np.uint8)
         for i, data in enumerate(read([photos[i] for i in things], folder)):
             thing = cut_out(open_photo(data))
             if thing is None:
                 raise ValueError(f"{photos[things[i]].path} cannot be cut out of its ground")
             for k in (0, 1):
-                out[i, k] = on_ground(thing, images[2 * i + k], rng)
-        part = file.with_suffix(".part.npy")
-        np.save(part, out)
+                out[i, k] = on_ground(thing, grounds[2 * i + k], rng)
+        part = file.with_suffix(".part")
+        with part.open("wb") as stream:
+            np.save(stream, out)
         part.replace(file)
     return np.load(file, mmap_mode="r")

@@ -1,7 +1,7 @@
 """Photographs to measure with, never to train on: `python photographs.py FOLDER --mirror MIRRORS`.
 
-photographs.txt has a line for each repository they come from, photographs.sha256 one for each photo:
-its checksum, what it shows, its path there. A mirror is a folder of git repositories as
+photographs.txt has a line for each repository they come from: set, kinds, name, commit, terms.
+photographs.sha256 has one for each photo, below its [repository]folder: checksum, what it shows, name. A mirror is a folder of git repositories as
 OWNER+NAME[/repo][/.git], OWNER/NAME or NAME. No photo is in a commit of this project.
 
 What a photo shows is told by kind:
@@ -34,7 +34,7 @@ from matching_spark.embed.preprocess import Preprocess
 HERE = Path(__file__).parent
 SETS = ("tune", "final")
 KINDS = ("thing garment catalogue shelf word crowd far lost also colour range").split()
-DIGITS = 16  # of a checksum's 64: enough to tell a photo that is another one
+DIGITS = 12  # of a checksum's 64: enough to tell a photo that is another one
 SIDE = 224
 
 
@@ -73,14 +73,15 @@ def sources(file: Path = HERE / "photographs.txt") -> list[Source]:
 def photographs(wanted: str, file: Path = HERE / "photographs.sha256") -> list[Photograph]:
     """A set's, in the list's order, which every array keeps."""
     of = {s.repository: s for s in sources()}
-    out, source = [], None
+    out, source, home = [], None, ""
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
-            source = of[line[1:-1]]
+            repository, _, home = line[1:].partition("]")
+            source = of[repository]
         elif source is not None and source.set == wanted:
-            digits, told, path = line.split("\t")
+            digits, told, name = line.split("\t")
             shows = dict(one.split(":", 1) for one in told.split(";"))
-            out.append(Photograph(source, path, digits, shows))
+            out.append(Photograph(source, home + name, digits, shows))
     return out
 
 
@@ -164,15 +165,20 @@ def read(photos: Sequence[Photograph], folder: Path) -> Iterator[bytes]:
             ) from None
 
 
+def cached(wanted: str, folder: Path, name: str) -> Path:
+    """Where an array made of a set's photos is kept: of this list, not of an older one."""
+    listed = "".join(f"{p.sha256}{p.shows}" for p in photographs(wanted)).encode()
+    return folder / f"{wanted}-{name}-{_digits(listed)}.npy"
+
+
 def pixels(wanted: str, folder: Path) -> np.ndarray:
     """(n, 224, 224, 3) uint8 of a set's photos, mapped from a file that the first call writes."""
-    file, photos = folder / f"{wanted}-{SIDE}.npy", photographs(wanted)
-    if not file.exists() or len(np.load(file, mmap_mode="r")) != len(photos):
-        plain = Preprocess(
-            (SIDE, SIDE), np.zeros(3, np.float32), np.ones(3, np.float32),
-            Image.Resampling.BICUBIC, "shortest", (0, 0, 0),
-        )  # fmt: skip
-        part = file.with_suffix(".part.npy")
+    file, photos = cached(wanted, folder, str(SIDE)), photographs(wanted)
+    if not file.exists():
+        zero, one = np.zeros(3, np.float32), np.ones(3, np.float32)
+        bicubic = Image.Resampling.BICUBIC
+        plain = Preprocess((SIDE, SIDE), zero, one, bicubic, "shortest", (0, 0, 0))
+        part = file.with_suffix(".part")
         out = np.lib.format.open_memmap(part, "w+", np.uint8, (len(photos), SIDE, SIDE, 3))
         for i, data in enumerate(read(photos, folder)):
             out[i] = (plain.quick(open_photo(data)) * 255).round().transpose(1, 2, 0)
