@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,7 @@ os.environ.setdefault(
 )
 
 
+TRAINING = Path(__file__).parents[1] / "training"
 # What takes a minute or more begins first, so that the two processes end together.
 LONGEST = (
     *("cluster/test_deployments.py", "test_killed.py", "test_faults.py", "cluster/test_cluster.py"),
@@ -43,6 +45,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which order it was: -q leaves out the line in which pytest-randomly says so."""
     seed = getattr(terminalreporter.config.option, "randomly_seed", None)
     terminalreporter.write_line(f"the same order again: --randomly-seed={seed}")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder's modules import each other by name."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(TRAINING))
+    yield
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", "").startswith(str(TRAINING)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,24 +1,8 @@
 """What the small model's text tower was trained on is not what it is measured on."""
 
 import random
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-TRAINING = Path(__file__).parents[1] / "training"
-
-
-@pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The folder's modules import each other by name."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(TRAINING))
-    yield
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", "").startswith(str(TRAINING)):
-            del sys.modules[name]
 
 
 @pytest.mark.usefixtures("training")
