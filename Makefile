@@ -122,6 +122,7 @@ TRAIN := PYTHONPATH=src $(TORCH)/bin/python training
 
 model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card: an hour
 	$(TRAIN)/image.py $(FLAGS) --out $(DATA)/image.pt
+	$(TRAIN)/hue.py $(DATA)/image.pt $(FLAGS) --out $(DATA)/hue.pt
 	$(TRAIN)/text.py $(FLAGS) --out $(DATA)/text.pt
 	$(TRAIN)/export.py $(MODEL) --data $(DATA) $(SEEN)
 	$(TRAIN)/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/drawn.json

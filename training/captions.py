@@ -122,6 +122,7 @@ ATTACHED = (
     "하다가,하려고,하러,했어요,합니다,입니다,이에요,들,씨가,님이,쪽,해서,했더니,한,하던,하는"
 ).split(",")
 
+KIN_EN = "son,daughter,friend,mother,boss,baby,neighbour,brother,wife,roommate".split(",")
 BESIDE_EN = (
     "next to,under,inside,on top of,behind,with,out of,in,near,from,off,beside,between,that fell out of,that was in,"
     "that I left on,which lay under,that dropped from"
@@ -332,7 +333,13 @@ def _english(
     ]
     if others and chance() < 0.25:
         near = pick(["a", "the", "my", "her", "our", "someone's"])
-        around.append(f"{pick(BESIDE_EN)} {near} {pick(pick(others).english)}")
+        if chance() < 0.4:  # a verb that nobody has taught
+            verb = _pseudo(rng) if chance() < 0.5 or not words else pick(words)
+            kin = pick(["", "", f"{pick(KIN_EN)}'s "])
+            where = pick(["out of", "from", "off", "in", "under", "behind", "into"])
+            x = f"{x} that {verb} {where} {near} {kin}{pick(pick(others).english)}"
+        else:
+            around.append(f"{pick(BESIDE_EN)} {near} {pick(pick(others).english)}")
     if words and chance() < 0.3:
         around.append(" ".join(pick(words) for _ in range(rng.randint(1, 3))))
     rng.shuffle(around)
@@ -379,6 +386,8 @@ def _english(
                     "has someone found",
                     "did someone turn in",
                     "does somebody have",
+                    f"has someone {_pseudo(rng)} {pick(['', 'in', 'up', 'away'])}",
+                    f"did {_pseudo(rng)} {_pseudo(rng)}",
                 ]
             ),
             x,
@@ -409,6 +418,13 @@ def _unrelated(words: Sequence[str], rng: random.Random) -> str:
             word = "".join(rng.choice(rng.choice(words)) for _ in range(rng.randint(1, 4))).strip()
         out.append(word + rng.choice(ATTACHED))
     return " ".join(out)
+
+
+def _pseudo(rng: random.Random) -> str:
+    """A word of no language that could be English: what a reader has not met."""
+    starts, ends = "b,br,c,cl,d,f,fl,g,gr,h,k,l,m,n,p,pl,r,s,sk,sp,t,tr,v,w".split(","), "ed,t,s,ing,"
+    middle = "".join(rng.choice("aeiou") + rng.choice("bdglmnprstv") for _ in range(rng.choice((1, 1, 2))))
+    return rng.choice(starts) + middle + rng.choice(ends.split(","))
 
 
 def _joined(parts: Sequence[str], rng: random.Random) -> str:

@@ -13,7 +13,12 @@ from typing import Any
 
 import matplotlib
 import unseen
+from backbone import SHA256
+from concepts import concepts
 from evaluate import SENTENCE
+from space import COLOUR_SHARE, SEMANTIC
+
+from matching_spark.embed.clip import ClipModel
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -21,7 +26,8 @@ from matplotlib import pyplot as plt
 TRUE_PAIRS = "p5"  # the percentile that a threshold leaves below it
 PAIRS = {"image-image": "same item", "text-image": "text to its photo"}
 HELD_OUT = "held-out vendor"
-STAGES = {"image": "Both towers", "text": "Text tower alone"}
+STAGES = {"image": "Where to look, and colours", "text": "Text tower"}
+PHOTOGRAPHS = Path(__file__).parent / "photographs.json"  # measure.py's, of both sets
 
 
 def thresholds(folder: Path, measured: dict[str, Any]) -> dict[str, float]:
@@ -55,16 +61,35 @@ def tables(measured: dict[str, Any]) -> str:
         for name, values in found["cosine"].items():
             lines.append(f"| {name} | " + " | ".join(f"{v:.2f}" for v in values.values()) + " |")
         lines.append("")
-    lines += [
-        "### Real photographs",
-        "",
-        "The place of the right Korean name among all classes, for scikit-image's own photographs:",
-        "",
-        "| photograph | place |",
-        "|---|---|",
-        *(f"| {name} | {place} |" for name, place in measured["real photographs"].items()),
-    ]
     return "\n".join(lines)
+
+
+def photographs(measured: dict[str, Any]) -> str:
+    """Both sets, side by side; a kind that a set has no photos of is left out there."""
+    sets = [measured["tune"], measured["final"]]
+    lines = [
+        "| | tune @1 | tune @10 | final @1 | final @10 | queries / gallery |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in (n for n, row in measured["tune"].items() if isinstance(row, dict)):
+        rows = [found.get(name) for found in sets]
+        cells = [_cell(row, k) for row in rows for k in ("@1", "@10")]
+        sizes = ", ".join(f"{r['queries']:,} / {r['gallery']:,}" for r in rows if r)
+        lines.append(f"| {name} | {' | '.join(cells)} | {sizes} |")
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any] | None, k: str) -> str:
+    if row is None or k not in row:
+        return ""
+    share, low, high = row[k]
+    return f"{share:.3f} ({low:.2f} to {high:.2f})"
+
+
+def _digests(measured: dict[str, Any], name: str) -> str:
+    """What the figures are of, where that is not the model of this card."""
+    other = {measured[s]["model"] for s in ("tune", "final")} - {name}
+    return f"Measured on {' and '.join(sorted(other))}, not on this build." if other else ""
 
 
 def curve(log: Path, picture: Path, title: str) -> None:
@@ -72,7 +97,7 @@ def curve(log: Path, picture: Path, title: str) -> None:
         rows = [(int(r["step"]), float(r["loss"])) for r in csv.DictReader(file)]
     figure, axes = plt.subplots(figsize=(6.4, 3.2), dpi=100, layout="constrained")
     axes.plot(*zip(*rows, strict=True), color="black", linewidth=1.5)
-    axes.set(title=title, xlabel="step", ylabel="contrastive loss (mean of 50 steps)")
+    axes.set(title=title, xlabel="step", ylabel="loss (mean of 50 steps)")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     figure.savefig(picture)
@@ -91,13 +116,21 @@ if __name__ == "__main__":
             curve(log, arguments.folder / f"curve-{stage}.png", title)
     config = json.loads((arguments.folder / "config.json").read_text(encoding="utf-8"))
     size = sum(p.stat().st_size for p in arguments.folder.rglob("*.onnx")) / 1e6
+    seen = json.loads(PHOTOGRAPHS.read_text(encoding="utf-8"))
     text = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
     text = text.format(
         tables=tables(numbers),
         image=cuts["image-image"],
         text=cuts["text-image"],
         megabytes=f"{size:.1f}",
-        steps=f"{config['matching_spark']['text_steps']:,}",
+        dimension=config["embed_dim"],
+        semantic=SEMANTIC,
+        colour_share=COLOUR_SHARE,
+        concepts=len(concepts()),
+        sha256=SHA256,
+        photographs=photographs(seen),
+        digests=_digests(seen, ClipModel(arguments.folder).name),
+        tune=f"{seen['tune']['photographs']:,} photographs",
         context=config["text_cfg"]["context_length"],
         unseen=unseen.UNSEEN.format(x="갈색 지갑", o="을"),
         sentence=SENTENCE.format(x="갈색 지갑", o="을"),

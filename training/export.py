@@ -13,7 +13,7 @@ from pathlib import Path
 import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
 
 # isort: split
-import image
+import hue
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -109,7 +109,7 @@ def int8(path: Path, shown: CalibrationDataReader) -> None:
 def image_tower(folder: Path, data: Path, photographs: Path | None) -> None:
     path = folder / "visual" / "model.onnx"
     pixels = torch.stack(list(to_range_over(data, photographs)))
-    _export(image.load(data / "image.pt", data), normal(pixels[:2]), path, "image")
+    _export(hue.finished(data), normal(pixels[:2]), path, "image")
     whole = _run(path, normal(pixels))
     int8(path, Shown(iter(pixels)))
     halve(path)

@@ -34,6 +34,8 @@ SHADES: dict[str, Reach] = {
     "핑크": ((-0.03, 0.02), (0.6, 1.4), (0.8, 1.1)),
     "회색": ((-0.5, 0.5), (0.5, 1.3), (0.7, 1.2)),
 }
+# Photographs have another mean than drawn photos; half of the way serves both.
+MIDDLE = 0.5
 ROUNDS = 1
 ITEMS = 32
 RATE = 5e-3
@@ -91,7 +93,7 @@ def lit(small: torch.Tensor, colour: torch.Tensor, generator: torch.Generator) -
 
 
 def middle(data: Path, tower: ImageTower) -> None:
-    """Set the bias of the semantic part: nought is where the mean drawn photo lies."""
+    """Set the bias of the semantic part: nought is MIDDLE of the way to the mean drawn photo."""
     shots = scenes(data, TRAINED, "trained", ROUNDS, 0)
     with torch.no_grad():
         total = torch.zeros(tower.semantic.in_features)
@@ -99,7 +101,7 @@ def middle(data: Path, tower: ImageTower) -> None:
         for i in rows:
             seen = torch.from_numpy(shots.map[i].astype(np.float32))
             total += tower.pooled(seen, tower.look(seen)).mean(0)
-        tower.semantic.bias.data = -(tower.semantic.weight @ (total / len(rows)))
+        tower.semantic.bias.data = -MIDDLE * (tower.semantic.weight @ (total / len(rows)))
 
 
 def train(data: Path, out: Path, steps: int, seed: int) -> None:

@@ -216,7 +216,12 @@ if __name__ == "__main__":
         )
         print(f"  {name:48} {cells}  ({row['queries']} queries, gallery {row['gallery']})")
     if arguments.out:
+        n = len(photographs(arguments.set))
+        before = arguments.out.read_text("utf-8") if arguments.out.exists() else "{}"
+        kept = json.loads(before)  # the other set's
         text = json.dumps(
-            {"model": model.name, "set": arguments.set, **found}, ensure_ascii=False, indent=1
+            kept | {arguments.set: {"model": model.name, "photographs": n, **found}},
+            ensure_ascii=False,
+            indent=1,
         )
         arguments.out.write_text(text + "\n", "utf-8")

@@ -15,7 +15,7 @@ from draw import COLOURS
 
 SEMANTIC = 245
 DIMENSION = SEMANTIC + len(COLOURS)
-COLOUR_SHARE = 0.15
+COLOUR_SHARE = 0.17
 
 
 def directions() -> tuple[torch.Tensor, torch.Tensor]:

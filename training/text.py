@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from captions import ENGLISH, caption
+from captions import ENGLISH, KOREAN, caption
 from concepts import concepts, names
 from draw import COLOURS
 from fit import fit
@@ -27,6 +27,11 @@ BATCH, PARTS = 256, 8
 RATE = 3e-3
 KOREAN_SHARE = 0.6
 BARE_SHARE = 0.3  # captions that are no more than a name and perhaps a colour
+NO_THING_SHARE = 0.05
+SOMETHING = {
+    "ko": ("{x}", "{x} 물건", "{x} 것", "{x} 거", "{x} 뭔가", "색은 {x}", "{x} 무언가 잃어버렸어요"),
+    "en": ("{x}", "something {x}", "a {x} thing", "{x} one", "it is {x}", "{x} stuff", "{x} item"),
+}
 BPE_DROPOUT = 0.1  # the same word cut in other places, as unseen words will be
 SMOOTHING = 0.02
 NONE = len(COLOURS)  # no colour is named
@@ -66,13 +71,13 @@ class TextTower(nn.Module):
         self.layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
         self.weigh = nn.Linear(WIDTH, 2)
-        self.thing = nn.Linear(WIDTH, len(things))
+        self.thing = nn.Linear(WIDTH, len(things) + 1)  # the last: it names none of them
         self.colour = nn.Linear(WIDTH, NONE + 1)
         self.register_buffer("things", things)
         self.register_buffer("shades", shades())
 
     def read(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of the concepts and of the colours, NONE the last."""
+        """Logits of the concepts and of the colours; the last of both: none is named."""
         mask = (tokens == 0).float() * -1e4
         x = self.token(tokens) + self.position[: tokens.shape[1]]
         for layer in self.layers:
@@ -82,9 +87,10 @@ class TextTower(nn.Module):
         return self.thing(pooled[:, 0]), self.colour(pooled[:, 1])
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        thing, colour = self.read(tokens)
-        semantic = F.normalize(thing.softmax(1) @ self.things, dim=1)
-        return join(semantic, colour.softmax(1)[:, :NONE] @ self.shades)
+        thing, colour = (logits.softmax(1) for logits in self.read(tokens))
+        # What names no thing points nowhere: '검정' alone asks for anything black.
+        semantic = F.normalize(thing[:, :-1] @ self.things, dim=1) * (1 - thing[:, -1:])
+        return join(semantic, colour[:, :NONE] @ self.shades)
 
 
 def tokenizer(data: Path, seed: int) -> Tokenizer:
@@ -146,11 +152,13 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
         rng = random.Random(f"{seed}/{step}")
         texts, thing, colour = [], [], []
         for _ in range(BATCH):
-            which = rng.randrange(len(every))
+            which = rng.randrange(len(every)) if rng.random() > NO_THING_SHARE else len(every)
             shade = rng.randrange(NONE) if rng.random() < 0.75 else NONE
             language = "ko" if rng.random() < KOREAN_SHARE else "en"
             word = None if shade == NONE else palette[shade]
-            if rng.random() < BARE_SHARE:
+            if which == len(every):
+                texts.append(_nothing(word, language, some[language], rng))
+            elif rng.random() < BARE_SHARE:
                 texts.append(_bare(every[which], word, language, rng))
             else:
                 texts.append(caption(every[which], word, language, rng, some[language], every))
@@ -167,6 +175,16 @@ def _bare(thing: Thing, colour: str | None, language: str, rng: random.Random) -
     if colour is None:
         return name
     return f"{colour if language == 'ko' else ENGLISH[colour]} {name}"
+
+
+def _nothing(colour: str | None, language: str, words: list[str], rng: random.Random) -> str:
+    """A colour of something, or words that have nothing to do with any thing."""
+    rest = " ".join(rng.sample(words, rng.randint(1, 4)))
+    if colour is None:
+        return rest
+    shade = rng.choice(KOREAN[colour]) if language == "ko" else ENGLISH[colour]
+    some = rng.choice(SOMETHING[language]).format(x=shade)
+    return some if rng.random() < 0.7 else f"{some} {rest}"
 
 
 def load(checkpoint: Path, things: torch.Tensor) -> tuple[TextTower, Tokenizer]:

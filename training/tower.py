@@ -9,8 +9,8 @@ from space import SEMANTIC, colour_part, directions, join
 from torch import nn
 
 POWER = 3.0  # of the mean over cells: strong answers count more
-LOOK_SHARE = 0.5  # of the weight of a cell; the rest is every cell's alike
-SOFT = 0.5  # how sharp the look is when things are told apart, against when it reads colours
+LOOK_SHARE = 0.6  # of the weight of a cell; the rest is every cell's alike
+SOFT = 0.35  # how sharp the look is when things are told apart, against when it reads colours
 
 
 class Look(nn.Module):

@@ -1,0 +1,75 @@
+"""Train the image tower's sense of colour on: `python hue.py IMAGE --data DATA --out CHECKPOINT`.
+
+Where to look is held as image.py left it, so that a step costs a small net at a small size.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from fit import fit
+from image import ROUNDS, lit, load
+from scenes import OWN, scenes
+from sources import TRAINED
+from torch import nn
+from tower import ImageTower
+
+PHOTOS = 96
+RATE = 4e-3
+
+
+class HueTrainer(nn.Module):
+    def __init__(self, hue: nn.Module) -> None:
+        super().__init__()
+        self.hue = hue
+
+    def forward(
+        self, small: torch.Tensor, look: torch.Tensor, colour: torch.Tensor
+    ) -> torch.Tensor:
+        return F.cross_entropy(self.hue(small, look), colour, label_smoothing=0.05)
+
+
+def train(image: Path, data: Path, out: Path, steps: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    shots = scenes(data, TRAINED, "trained", ROUNDS, 0)
+    tower = load(image, data)
+    with torch.no_grad():
+        looks = torch.stack(
+            [tower.look(torch.from_numpy(m.astype(np.float32))).softmax(1) for m in shots.map]
+        )
+    named = np.flatnonzero(shots.colour < OWN)
+
+    def loss_at(step: int) -> torch.Tensor:
+        rng = np.random.default_rng([seed, step])
+        rows, which = rng.choice(named, PHOTOS), rng.integers(2, size=PHOTOS)
+        small = torch.from_numpy(shots.small[rows, which].astype(np.float32)) / 255
+        colour = torch.from_numpy(shots.colour[rows])
+        light = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        return net(lit(small, colour, light), looks[rows, which], colour)
+
+    net = HueTrainer(tower.hue)
+    fit(net, loss_at, out, None, run=f"hue, seed {seed}", steps=steps, peak=RATE)
+
+
+def finished(data: Path) -> ImageTower:
+    """The image tower as it ships, of both checkpoints."""
+    tower = load(data / "image.pt", data)
+    net = HueTrainer(tower.hue)
+    net.load_state_dict(torch.load(data / "hue.pt", weights_only=True)["state"])
+    return tower
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)
+    train(arguments.image, arguments.data, arguments.out, arguments.steps, arguments.seed)
