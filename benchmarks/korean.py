@@ -15,6 +15,7 @@ from benchmarks.harness import Row
 from matching_spark.config import load_settings
 from matching_spark.demo.draw import SHADES, VENDORS, Item, photo, shade
 from matching_spark.demo.words import COLOUR_WORDS, Thing, things
+from matching_spark.domain import things as every
 from matching_spark.embed.clip import ClipModel
 
 PARTICLES = ("에서", "으로", "을", "를", "이", "가", "은", "는", "의", "에", "도", "로")
@@ -120,6 +121,4 @@ def _object(word: str) -> str:
 
 
 def _english() -> dict[str, str]:
-    text = (files("matching_spark.demo") / "drawings" / "classes.txt").read_text("utf-8")
-    rows = (line.split("|") for line in text.splitlines() if line and not line.startswith("#"))
-    return {code.lower(): names.split(",")[0] for code, _, _, names in rows}
+    return {each.drawing.lower(): each.english[0] for each in every.things()}

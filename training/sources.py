@@ -20,6 +20,9 @@ import resvg_py
 from PIL import Image, ImageDraw, ImageFont
 
 SIDE = 160
+from matching_spark.domain import things as every
+
+SIDE = 64
 ICON_SETS = {  # one JSON of SVG bodies each, by the thing's name
     "emojione": "@iconify-json/emojione@1.2.3",
     "noto-v1": "@iconify-json/noto-v1@1.2.5",
@@ -59,9 +62,12 @@ class Sprites:
 
 
 def things() -> list[Thing]:
-    lines = (Path(__file__).parent / "classes.txt").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("|") for line in lines if line and not line.startswith("#")]
-    return [Thing(c, cat, tuple(k.split(",")), tuple(e.split(","))) for c, cat, k, e in rows]
+    """The things that are drawn, of the list that ships with the package."""
+    return [
+        Thing(each.drawing, each.category, each.korean, each.english)
+        for each in every.things()
+        if each.drawing
+    ]
 
 
 def unpack(package: str, data: Path) -> Path:

@@ -114,7 +114,7 @@ COMMANDS = {
     ),
     "models": (
         "models",
-        "CLIP models: list, info, check, export.",
+        "CLIP models: list, info, check, describe, export.",
     ),
     "cluster": (
         "cluster",
@@ -175,6 +175,7 @@ EXAMPLES = {
     "models list": ("",),
     "models info": ("small-clip",),
     "models check": ("small-clip --image a.jpg --text '검정 지갑'",),
+    "models describe": ("a.jpg b.heic",),
     "models export": ("ViT-B-32 my-model --pretrained openai",),
     "cluster": ("up",),
     "cluster up": ("", "--manager yarn --workers 4"),

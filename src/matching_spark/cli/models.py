@@ -9,11 +9,20 @@ from rich.console import Group
 
 from matching_spark import operations
 from matching_spark.cli.console import cell
-from matching_spark.cli.options import JsonOption, SettingsOption, VerboseOption, begin, stderr
+from matching_spark.cli.options import (
+    JsonOption,
+    SettingsOption,
+    VerboseOption,
+    begin,
+    stderr,
+    terminal,
+)
 from matching_spark.cli.views import Entry, facts
+from matching_spark.domain.descriptions import Description, Guess
 from matching_spark.embed.catalogue import KNOWN, SOURCE
+from matching_spark.errors import InputError
 
-models = typer.Typer(help="CLIP models: list, info, check, export.", no_args_is_help=True)
+models = typer.Typer(help="CLIP models: list, info, check, describe, export.", no_args_is_help=True)
 ModelArgument = Annotated[
     str, typer.Argument(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
 ]
@@ -61,6 +70,40 @@ def check(
     run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
     done = operations.models.check(run.settings.model, image, text).to_dict()
     run.emit(done, facts(done))
+
+
+@models.command()
+def describe(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files or URIs.")],
+    model: Annotated[
+        str | None, typer.Option(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
+    ] = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Photos in words: category, colour and a title, each with how sure the model is of it."""
+    run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
+    with terminal() as progress:
+        done = operations.describe.describe_all(run.settings.model, photos, progress)
+    for reject in done.rejects:
+        stderr.print(f"{reject.source} is left out: {reject.detail}")
+    run.emit(done.to_dict(), Group(*(_described(*each) for each in done.photos)))
+    if not done.photos:
+        raise InputError("none of the photos could be read")
+
+
+def _described(photo: str, said: Description) -> Entry:
+    title = f"{said.title.korean} / {said.title.english}" if said.title.korean else "unknown"
+    sure = "" if said.title.confidence is None else f", {said.title.confidence:.0%}"
+    told = f"category {_guessed(said.category)}; colour {_guessed(said.colour)}"
+    return Entry("", (photo,), title + sure, told)
+
+
+def _guessed(guess: Guess) -> str:
+    """The likeliest words, after a ? where none is said."""
+    words = ", ".join(f"{each.korean} {each.confidence:.0%}" for each in guess.candidates)
+    return words if guess.korean else f"? ({words})"
 
 
 @models.command()

@@ -3,7 +3,8 @@
 import random
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from matching_spark.domain import things as every
 
 # Never lost on a train, or not things to carry.
 LEFT_OUT = frozenset(
@@ -109,15 +110,12 @@ class Thing:
 @cache
 def things() -> tuple[Thing, ...]:
     """The classes that the demo's posts are of, by the drawings that ship."""
-    drawings = files("matching_spark.demo") / "drawings"
-    out = []
-    for line in (drawings / "classes.txt").read_text("utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        code, category, korean, _ = line.split("|")
-        if code.lower() not in LEFT_OUT and category in SHARES:
-            out.append(Thing(code.lower(), category, tuple(korean.split(","))))
-    return tuple(out)
+    drawn = [(each.drawing.lower(), each) for each in every.things() if each.drawing]
+    return tuple(
+        Thing(code, each.category, each.korean)
+        for code, each in drawn
+        if code not in LEFT_OUT and each.category in SHARES
+    )
 
 
 def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:

@@ -1,0 +1,102 @@
+"""How sure a model is of what it calls a photo: describe.json in its folder, which
+training/describe.py learns.
+
+A cosine becomes a probability by a softmax over all names and one thing more, that none of them
+fits: `sharpness` times the cosine, against `sharpness` times the cosine `nothing`.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from matching_spark import storage
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import ModelError
+
+FILE = "describe.json"
+FORMAT = 1
+Float64 = npt.NDArray[np.float64]
+Share = Annotated[float, Field(ge=0, le=1)]
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From cosines to probabilities."""
+
+    __pydantic_config__ = STRICT
+
+    sharpness: Annotated[float, Field(gt=0)]
+    nothing: Annotated[float, Field(ge=-1, le=1)]
+
+    def probabilities(self, scores: Float64) -> Float64:
+        """(n, names) cosines -> (n, names) probabilities; what a row lacks to 1 is that none is."""
+        above = self.sharpness * (scores - self.nothing)
+        most = np.maximum(above.max(axis=1, keepdims=True), 0)
+        raised = np.exp(above - most)
+        return np.asarray(raised / (raised.sum(axis=1, keepdims=True) + np.exp(-most)))
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The least probability at which a thing, a category, a colour is said."""
+
+    __pydantic_config__ = STRICT
+
+    thing: Share
+    category: Share
+    colour: Share
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """model: the name of the one that it was learnt on. rate: the share of what is said that is
+    right, where the cuts were set. learnt: on what, and how good it is; for readers.
+    """
+
+    __pydantic_config__ = STRICT
+
+    format: Literal[1]
+    model: str
+    things: Scale
+    colours: Scale
+    cuts: Cuts
+    rate: Share
+    learnt: dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+
+
+_READER = TypeAdapter(Confidence)
+
+
+def confidence_of(clip: ClipModel) -> Confidence:
+    """What lies in the model's folder. Raises ModelError where it lacks, is spoilt or is of
+    another model: a cosine alone says nothing of how sure it is.
+    """
+    place = clip.folder / FILE
+    remedy = f"`python training/describe.py {clip.folder}` learns it from drawn photos"
+    try:
+        found = _READER.validate_json(storage.read_bytes(str(place)))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{clip.name} has no {FILE}, which says how sure it is of a name: {remedy}, or use "
+            "--model small-clip"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ModelError(f"{place} cannot be used: {where}: {first['msg']}; {remedy}") from None
+    if _checksum(found.model) != _checksum(clip.name):
+        raise ModelError(f"{place} is of {found.model}, the model is {clip.name}: {remedy}")
+    return found
+
+
+def _checksum(name: str) -> str:
+    """Of a model's files: its folder may have another name elsewhere."""
+    return name.rpartition("@")[2]
