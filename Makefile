@@ -19,8 +19,8 @@ setup: .venv/.ready ## the environment, into .venv; Java by apt where that is al
 	$(UV) sync --locked --all-extras --all-groups --python $(PYTHON) --quiet
 	@touch $@
 
-demo: setup ## draw posts, store them, search with a photo: the tour, into demo-out/
-	.venv/bin/matching-spark demo
+demo: setup ## draw posts, store them, search with a photo: the tour, into demo-out/; PHOTOS=folder: with your own
+	.venv/bin/matching-spark demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: setup ## every fast test, in two processes
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10

@@ -11,7 +11,6 @@ import argparse
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
 
@@ -20,8 +19,8 @@ import numpy as np
 import torch
 from draw import COLOURS, colour_rgb, photos, tint
 from PIL import Image
-from scipy.optimize import minimize
 from sources import HELD_OUT, TRAINED, Sprites, sprites
+from sure import RATE, best_scale, cut, log_loss
 
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.confidence import FILE, FORMAT, Confidence, Cuts, Scale
@@ -31,7 +30,6 @@ from matching_spark.storage import write_file
 PHOTOS = 2000  # of each set; half are of things that are learnt on
 EMPTY = 0.1  # of the photos: nothing lies on the ground
 HIDDEN = 0.1  # of the photos: all names of their category are hidden
-RATE = 0.9  # of what is said, so much is right where it is learnt
 AT_ONCE = 40
 EVEN, ODD = 0, 1  # of the place of a thing in the list: learnt on, measured on
 
@@ -100,33 +98,6 @@ def drawn(
             [-1 if e else t for t, e in zip(thing, empty, strict=True)],
             [-1 if e else c for c, e in zip(colour, empty, strict=True)],
         )
-
-
-def log_loss(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """The mean of -log of what the right one was given; -1: that none is right."""
-    at = np.arange(len(right))
-    given = np.where(right >= 0, probabilities[at, right], 1 - probabilities.sum(axis=1))
-    return float(-np.log(np.maximum(given, 1e-9)).mean())
-
-
-def best_scale(loss_of: Any) -> Scale:
-    """The scale at which loss_of(scale) is least."""
-
-    def at(x: np.ndarray) -> Scale:
-        return Scale(float(np.exp(x[0])), float(np.tanh(x[1])))
-
-    start = np.array([np.log(30.0), 0.2])
-    done = minimize(lambda x: loss_of(at(x)), start, method="Nelder-Mead")
-    return at(done.x)
-
-
-def cut(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """The least confidence above which RATE of what is said is right; 1 where there is none."""
-    sure = probabilities.max(axis=1)
-    order = np.argsort(-sure)
-    hit = (probabilities.argmax(axis=1) == right)[order]
-    good = np.flatnonzero(np.cumsum(hit) >= RATE * np.arange(1, len(hit) + 1))
-    return float(sure[order][good[-1]]) if len(good) else 1.0
 
 
 def learn(seen: Seen, names: Names, model: str) -> Confidence:

@@ -147,7 +147,7 @@ GROUPS = {
 }
 # At the end of a command's help; a test parses each.
 EXAMPLES = {
-    "demo": ("--output demo-out",),
+    "demo": ("--output demo-out", "--photos my-pictures"),
     "status": ("--table demo-out/table",),
     "config": ("", "--json"),
     "ingest": ("photos --kind found", "posts.csv", "api --since 2026-11-01 --until 2026-11-07"),

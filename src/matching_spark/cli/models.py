@@ -17,7 +17,7 @@ from matching_spark.cli.options import (
     stderr,
     terminal,
 )
-from matching_spark.cli.views import Entry, facts
+from matching_spark.cli.views import Entry, facts, in_words
 from matching_spark.domain.descriptions import Description, Guess
 from matching_spark.embed.catalogue import KNOWN, SOURCE
 from matching_spark.errors import InputError
@@ -85,7 +85,7 @@ def describe(
     """Photos in words: category, colour and a title, each with how sure the model is of it."""
     run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
     with terminal() as progress:
-        done = operations.describe.describe_all(run.settings.model, photos, progress)
+        done = operations.describe.describe_by(run.settings.model, photos, progress)
     for reject in done.rejects:
         stderr.print(f"{reject.source} is left out: {reject.detail}")
     run.emit(done.to_dict(), Group(*(_described(*each) for each in done.photos)))
@@ -93,16 +93,18 @@ def describe(
         raise InputError("none of the photos could be read")
 
 
-def _described(photo: str, said: Description) -> Entry:
-    title = f"{said.title.korean} / {said.title.english}" if said.title.korean else "unknown"
-    sure = "" if said.title.confidence is None else f", {said.title.confidence:.0%}"
-    told = f"category {_guessed(said.category)}; colour {_guessed(said.colour)}"
-    return Entry("", (photo,), title + sure, told)
+def _described(photo: str, said: Description) -> Group:
+    """The title, and below it the likeliest words, after a ? where none is said."""
+    told = [f"{name} {_guessed(guess)}" for name, guess in said.guesses]
+    return Group(
+        Entry("", (photo,), in_words(said), ""), *(cell(f"    {line}", "dim") for line in told)
+    )
 
 
 def _guessed(guess: Guess) -> str:
-    """The likeliest words, after a ? where none is said."""
-    words = ", ".join(f"{each.korean} {each.confidence:.0%}" for each in guess.candidates)
+    words = ", ".join(
+        f"{each.korean} / {each.english} {each.confidence:.0%}" for each in guess.candidates
+    )
     return words if guess.korean else f"? ({words})"
 
 

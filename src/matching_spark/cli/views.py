@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 
 from matching_spark.cli.console import cell
+from matching_spark.domain.descriptions import Description
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.domain.told import limit, told
 
@@ -112,6 +113,14 @@ def _nothing(result: SearchResult) -> str:
         f"{bound}: try a lower --threshold ({least}: no limit), fewer filters, or another photo or "
         "words."
     )
+
+
+def in_words(said: Description) -> str:
+    """The title of a photo in both languages, and how sure it is."""
+    title = said.title
+    if title.korean is None or title.confidence is None:
+        return "unknown"
+    return f"{title.korean} / {title.english}, {title.confidence:.0%}"
 
 
 def joined(*words: object) -> str:

@@ -50,6 +50,11 @@ class Description:
         """The colour as a post has it, a word of domain.vocabulary.COLOUR; '' where unknown."""
         return COLOUR.find(self.colour.korean or "")
 
+    @property
+    def guesses(self) -> tuple[tuple[str, Guess], ...]:
+        """What is guessed one by one, by name."""
+        return (("thing", self.title), ("category", self.category), ("colour", self.colour))
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -59,25 +59,29 @@ def describe(photo: bytes | Image.Image, clip: ClipModel) -> Description:
     return Description(category, colour, titled(thing, category, colour))
 
 
-def describe_all(settings: Model, places: Sequence[str], progress: Progress = SILENT) -> Described:
+def describe_all(clip: ClipModel, places: Sequence[str], progress: Progress = SILENT) -> Described:
     """The same of photos by their places; one that cannot be read is among the rejects.
 
     Raises ModelError.
     """
-    clip = ClipModel.of(settings)
     confidence_of(clip)  # what is wrong with it is told before a photo is read
     photos, rejects = [], []
     for done, place in enumerate(places, 1):
         try:
             photos.append((place, describe(_bytes(place), clip)))
         except PhotoError as error:
-            rejects.append(Reject(place, "", error.reason, str(error)))
+            rejects.append(Reject(place, "", error.reason, str(error).partition(": ")[2]))
         except FileNotFoundError:
             rejects.append(Reject(place, "", "missing", "there is no such file"))
         except (StorageError, ValueError) as error:  # a NUL in its name is a ValueError
             rejects.append(Reject(place, "", "unreadable", str(error)))
         progress.count("describing", done, len(places))
     return Described(clip.name, tuple(photos), tuple(rejects))
+
+
+def describe_by(settings: Model, places: Sequence[str], progress: Progress = SILENT) -> Described:
+    """The same by the settings' model."""
+    return describe_all(ClipModel.of(settings), places, progress)
 
 
 def _bytes(place: str) -> bytes:

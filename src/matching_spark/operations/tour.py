@@ -1,5 +1,6 @@
 """The tour of the demo: draw, ingest, search, show."""
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -7,9 +8,10 @@ from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
 from matching_spark.demo.world import World, draw_world
-from matching_spark.domain.posts import Filters
+from matching_spark.domain.posts import Filters, Post
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
+from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.layout import read_photo
 from matching_spark.operations.output import write_output
@@ -37,40 +39,65 @@ def tour(
     posts: how many are drawn, of lost and found things. spark: a session that stays; None: one for
     this.
     """
-    progress.say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
-    world = draw_world(folder / "world", posts, seed, progress)
+    world = drawn(folder, posts, seed, progress)
     model = ClipModel.of(settings.model)
     with spark_of(settings, "demo", progress, spark) as session:
-        table = _taken_in(settings, world, model, session, progress)
+        table = taken_in(settings, world, (), model, session, progress)
         engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
         progress.say(
             f"searching for lost post {world.query_id} by its photo, words, place and day: "
             f"{world.query_photo}"
         )
-        if settings.similarity.threshold is None:  # the tour shows look-alikes too
-            settings = settings.model_copy(deep=True)
-            settings.similarity.threshold = 0.0
-        result = ask(engine, settings, Query(post_id=world.query_id), Filters())
+        result = ask(engine, with_look_alikes(settings), Query(post_id=world.query_id), Filters())
     photo = world.query_photo.read_bytes()
     write_file(folder / "query.jpg", photo)
-    for name in ("matches.json", "matches.html"):
-        write_output(result, folder / name, read_photo, photo, settings.similarity.language)
+    written(result, folder, "matches", photo, settings)
     progress.say(
         f"written: {folder}/matches.json, {folder}/matches.html and the photo, {folder}/query.jpg"
     )
     return result
 
 
-def _taken_in(
-    settings: Settings, world: World, model: ClipModel, spark: SparkSession, progress: Progress
+def drawn(folder: Path, posts: int, seed: int, progress: Progress) -> World:
+    progress.say(f"drawing {posts} posts of lost and found things into {folder}/world ...")
+    return draw_world(folder / "world", posts, seed, progress)
+
+
+def taken_in(
+    settings: Settings,
+    world: World,
+    own: Sequence[Post],
+    model: ClipModel,
+    spark: SparkSession,
+    progress: Progress,
 ) -> PostsTable:
-    """The settings' table with the world's posts."""
+    """The settings' table with the world's posts, and a person's own in place of those that their
+    ids had.
+    """
     table = made(settings, model, spark)
     progress.say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
-    stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
-    report = ingest_posts(stream, table, model, progress)
+    stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)), own)
+    report = ingest_posts(stream, table, model, progress, rules=Rules(replace=bool(own)))
     progress.say(
         f"{report.accepted} posts accepted, {report.skipped} were there already, "
         f"{report.photos_per_second:.0f} photos a second"
     )
     return table
+
+
+def with_look_alikes(settings: Settings) -> Settings:
+    """Without a threshold of their own: the tour shows look-alikes too."""
+    if settings.similarity.threshold is not None:
+        return settings
+    settings = settings.model_copy(deep=True)
+    settings.similarity.threshold = 0.0
+    return settings
+
+
+def written(
+    result: SearchResult, folder: Path, name: str, photo: bytes | None, settings: Settings
+) -> None:
+    """The result as NAME.json and NAME.html of the folder."""
+    for ending in ("json", "html"):
+        place = folder / f"{name}.{ending}"
+        write_output(result, place, read_photo, photo, settings.similarity.language)

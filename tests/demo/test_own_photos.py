@@ -1,0 +1,98 @@
+"""The demo with a person's own pictures: each is found again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, Settings
+from matching_spark.demo.draw import VENDORS, Item, photo, shade
+from matching_spark.operations import own_photos
+from tests.support.commands import command
+
+THINGS = {  # names that a person's phone gives, in folders
+    "IMG_1.jpg": ("1f45b", "검정"),
+    "IMG_2.JPG": ("1f392", "파랑"),
+    "bus/IMG_1.jpg": ("1f455", "빨강"),
+    "bus/우산.jpg": ("2602", "노랑"),
+    "bus/home/cup.jpg": ("2615", "초록"),
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("own") / "my pictures"
+    rng = np.random.default_rng(5)
+    for name, (code, colour) in THINGS.items():
+        item = Item(code, VENDORS[0], colour, shade(colour, rng), 0.1, 1.0, None)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(photo(item, rng))
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    (folder / "notes.txt").write_text("to do")
+    (folder / ".hidden.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def test_each_picture_is_found_again(
+    pictures: Path, tmp_path: Path, settings: Settings, spark: SparkSession
+) -> None:
+    wanted = settings.model_copy(update={"table": str(tmp_path / "table")})
+    toured = own_photos.tour(wanted, str(pictures), tmp_path, posts=24, spark=spark)
+    assert [own.post_id for own in toured.pictures] == sorted(
+        f"{pictures.name}/{name}" for name in THINGS
+    )
+    places = [own.by_photo for own in toured.pictures]
+    assert None not in places, places
+    assert places.count(1) >= 2, places
+    for own in toured.pictures:
+        assert (own.by_words is not None) <= (own.description.title.korean is not None)
+    left_out = {Path(reject.source).name for reject in toured.rejects}
+    assert left_out == {"broken.jpg", "notes.txt"}
+    # They are posts like any other, as they were described.
+    table = PostsTable.of(wanted, spark)
+    rows = {row["post_id"]: row for row in table.frame().collect()}
+    assert len(rows) == 24 + len(THINGS)
+    for own in toured.pictures:
+        row, said = rows[own.post_id], own.description
+        assert (row["kind"], row["status"]) == ("found", "open")
+        assert row["title"] == (said.title.korean or "")
+        assert row["category"] == (said.category.korean or "")
+        assert row["colour"] == said.post_colour
+    assert (tmp_path / "matches.html").is_file()
+    assert (tmp_path / "words.html").is_file() == (toured.words is not None)
+    # The query is no copy of any of them.
+    query = (tmp_path / "query.jpg").read_bytes()
+    assert all(query != (pictures / name).read_bytes() for name in THINGS)
+
+
+def test_the_command_says_what_there_is(
+    pictures: Path, tmp_path: Path, spark: SparkSession
+) -> None:
+    demo = ("demo", "--posts", "20", "--photos", pictures)
+    done = command(*demo, cwd=tmp_path, spark=spark)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert len(said["pictures"]) == len(THINGS)
+    assert {"shown", "photo", "words", "rejects"} <= set(said)
+    assert "broken.jpg is left out" in done.stderr
+    again = command(*demo, cwd=tmp_path, spark=spark)  # nothing fails on what is there already
+    assert json.loads(again.stdout)["pictures"] == said["pictures"]
+
+
+@pytest.mark.parametrize("what", ["nothing", "a file", "no pictures"])
+def test_a_folder_without_pictures_is_refused_before_anything_is_drawn(
+    tmp_path: Path, what: str
+) -> None:
+    place = tmp_path / "place"
+    if what == "a file":
+        place.write_text("text")
+    if what == "no pictures":
+        place.mkdir()
+        (place / "a.jpg").write_bytes(b"no photo")
+    done = command("demo", "--photos", place, cwd=tmp_path)
+    assert done.returncode == 3
+    assert f"{place} " in done.stderr
+    assert "--photos" in done.stderr
+    assert not (tmp_path / "demo-out" / "world").exists()
