@@ -1,15 +1,16 @@
 """How sure a model is of what it calls a photo: `python describe.py FOLDER --data DATA`.
 
-Learns describe.json of a model folder on drawn photos of half of the things, as the vendor that
-was kept out of training draws them, and prints how good it is on the other half: the drawings of
-the vendors that the model was trained on would make it too sure of itself (the share of what is
-right at a confidence of 0.9 says so below). Of the photos, some show nothing, and from some the
-right names are hidden: there, nothing is to be said.
+Learns describe.json of a model folder, and prints how good it is on what it was not learnt on. It
+is learnt on drawn photos of half of the things, as the vendor that was kept out of training draws
+them, and with --photographs on half of the labelled photographs of the set to tune on: what the
+model was trained on would make it too sure of itself. Of the drawn photos some show nothing, and
+from some of all the right names are hidden: there, nothing is to be said.
 """
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
@@ -20,66 +21,81 @@ import torch
 from draw import COLOURS, colour_rgb, photos, tint
 from PIL import Image
 from sources import HELD_OUT, TRAINED, Sprites, sprites
-from sure import RATE, best_scale, cut, log_loss
+from sure import RATE, learn, measured
 
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.confidence import FILE, FORMAT, Confidence, Cuts, Scale
+from matching_spark.embed.confidence import FILE, FORMAT, Confidence
 from matching_spark.embed.naming import Names, names_of
 from matching_spark.storage import write_file
 
-PHOTOS = 2000  # of each set; half are of things that are learnt on
-EMPTY = 0.1  # of the photos: nothing lies on the ground
-HIDDEN = 0.1  # of the photos: all names of their category are hidden
+PHOTOS = 1000  # of each set of vendors
+EMPTY = 0.1  # of the drawn photos: nothing lies on the ground
+HIDDEN = 0.1  # of all photos: all names of their category are hidden
 AT_ONCE = 40
-EVEN, ODD = 0, 1  # of the place of a thing in the list: learnt on, measured on
+EVEN, ODD = 0, 1  # learnt on, measured on
 
 
+@dataclass(frozen=True)
 class Seen:
-    """What a model makes of drawn photos. No thing and no colour: -1.
-
-    things: (n, things) cosines, those of hidden names -1. colours: (n, colours) cosines. thing,
-    category, colour: (n,) the right ones, as Names counts them; half: (n,) EVEN or ODD.
+    """Photos as a model sees them. vectors: (n, dimension). thing, category, colour: (n,) the right
+    ones, as Names counts them, -1 for none; unknown: (n,) the colour is not told. hidden: (n, things)
+    names that are not to be had. half: (n,) EVEN or ODD.
     """
 
-    def __init__(self, clip: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int) -> None:
-        names = names_of(clip)
-        vectors, thing, colour = [], [], []
-        for pictures, of, tints in drawn(art, vendors, seed):
-            vectors.append(clip.embed_images(pictures))
-            thing += of
-            colour += tints
-        every = np.concatenate(vectors)
-        rng = np.random.default_rng(seed)
-        drawings = [i for i, each in enumerate(names.things) if each.drawing]
-        there = np.array(thing) >= 0
-        self.half = np.where(there, np.array(thing) % 2, rng.integers(2, size=len(thing)))
-        self.thing = np.array([drawings[t] if t >= 0 else -1 for t in thing])
-        self.category = np.where(there, names.category[self.thing], -1)
-        self.colour = np.array(colour)
-        self.things, self.colours = names.of_things(every), names.of_colours(every)
-        hidden = there & (rng.random(len(thing)) < HIDDEN)
-        self.things[hidden[:, None] & (names.category[None] == self.category[:, None])] = -1
-        self.thing[hidden] = self.category[hidden] = -1
-        self.known = there & ~hidden
+    vectors: np.ndarray
+    thing: np.ndarray
+    category: np.ndarray
+    colour: np.ndarray
+    unknown: np.ndarray
+    hidden: np.ndarray
+    half: np.ndarray
+
+    @classmethod
+    def of(
+        cls, vectors: np.ndarray, thing: np.ndarray, colour: np.ndarray, half: np.ndarray, names: Names
+    ) -> "Seen":
+        """colour: -1 for none, -2 where it is not told."""
+        rng = np.random.default_rng(0)
+        category = np.where(thing >= 0, names.category[thing], -1)
+        some = (thing >= 0) & (rng.random(len(thing)) < HIDDEN)
+        hidden = some[:, None] & (names.category[None] == category[:, None])
+        thing, category = (np.where(some, -1, of) for of in (thing, category))
+        return cls(vectors, thing, category, np.maximum(colour, -1), colour == -2, hidden, half)
 
     def part(self, half: int) -> "Seen":
-        some = object.__new__(Seen)
-        some.__dict__ = {name: values[self.half == half] for name, values in vars(self).items()}
-        return some
+        return Seen(**{name: values[self.half == half] for name, values in vars(self).items()})
+
+
+def from_drawings(
+    clip: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int
+) -> Seen:
+    """Halves by thing, so that no drawing is in both."""
+    names = names_of(clip)
+    drawings = np.array([i for i, each in enumerate(names.things) if each.drawing])
+    vectors, thing, colour = [], [], []
+    for pictures, of, tints in drawn(art, vendors, seed):
+        vectors.append(clip.embed_images(pictures))
+        thing += of
+        colour += tints
+    number = np.array(thing)
+    other = np.random.default_rng(seed).integers(2, size=len(thing))
+    half = np.where(number >= 0, number % 2, other)
+    known = np.where(number >= 0, drawings[number], -1)
+    return Seen.of(np.concatenate(vectors), known, np.array(colour), half, names)
 
 
 def drawn(
     art: Sprites, vendors: tuple[str, ...], seed: int
 ) -> Iterator[tuple[list[Image.Image], list[int], list[int]]]:
-    """Photos, the place of each one's thing in things(), that of its colour; -1 for nothing."""
+    """Photos, the number of each one's thing in sources.things(), that of its colour; -1 for none."""
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     of: dict[int, list[int]] = {}
     for i, (t, v) in enumerate(zip(art.thing, art.vendor, strict=True)):
         if art.vendors[v] in vendors:
             of.setdefault(int(t), []).append(i)
 
-    def some(sprites: list[int]) -> torch.Tensor:
-        return torch.from_numpy(art.pictures[sprites]).permute(0, 3, 1, 2).float() / 255
+    def some(which: list[int]) -> torch.Tensor:
+        return torch.from_numpy(art.pictures[which]).permute(0, 3, 1, 2).float() / 255
 
     for _ in range(PHOTOS // AT_ONCE):
         thing = [rng.choice(sorted(of)) for _ in range(AT_ONCE)]
@@ -87,11 +103,11 @@ def drawn(
         empty = [rng.random() < EMPTY for _ in range(AT_ONCE)]
         items = some([rng.choice(of[t]) for t in thing])
         keep = torch.rand(AT_ONCE, generator=generator) * 0.3
-        all_tinted = torch.ones(AT_ONCE, dtype=torch.bool)
-        items = tint(items, colour_rgb(colour, generator), all_tinted, keep)
-        items[torch.tensor(empty), 3] = 0
+        tinted = torch.ones(AT_ONCE, dtype=torch.bool)
+        items = tint(items, colour_rgb(colour, generator), tinted, keep)
         others = some([rng.choice(of[rng.choice(sorted(of))]) for _ in range(AT_ONCE)])
-        others[torch.tensor(empty), 3] = 0
+        for layer in (items, others):
+            layer[torch.tensor(empty), 3] = 0
         pixels = photos(items, others, generator).permute(0, 2, 3, 1)
         yield (
             [Image.fromarray(p) for p in (pixels * 255).round().byte().numpy()],
@@ -100,92 +116,67 @@ def drawn(
         )
 
 
-def learn(seen: Seen, names: Names, model: str) -> Confidence:
-    def of_things(scale: Scale) -> float:
-        p = scale.probabilities(seen.things)
-        return log_loss(p, seen.thing) + log_loss(names.by_category(p), seen.category)
+def from_photographs(clip: ClipModel, folder: Path) -> Seen:
+    """Those of the set to tune on whose name the list has."""
+    from photographs import photographs
 
-    scale_t = best_scale(of_things)
-    scale_c = best_scale(lambda s: log_loss(s.probabilities(seen.colours), seen.colour))
-    p = scale_t.probabilities(seen.things)
-    cuts = Cuts(
-        cut(p, seen.thing),
-        cut(names.by_category(p), seen.category),
-        cut(scale_c.probabilities(seen.colours), seen.colour),
-    )
-    return Confidence(FORMAT, model, scale_t, scale_c, cuts, RATE, {})
-
-
-def measured(seen: Seen, names: Names, sure: Confidence) -> dict[str, dict[str, float]]:
-    """What is right, of category, thing and colour."""
-    p = sure.things.probabilities(seen.things)
-    return {
-        "category": _row(names.by_category(p), seen.category, seen.known, sure.cuts.category),
-        "thing": _row(p, seen.thing, seen.known, sure.cuts.thing),
-        "colour": _row(
-            sure.colours.probabilities(seen.colours),
-            seen.colour,
-            seen.colour >= 0,
-            sure.cuts.colour,
-        ),
-    }
+    names = names_of(clip)
+    called = {name: i for i, each in enumerate(names.things) for name in each.names}
+    vectors, thing, colour = [], [], []
+    for photograph in photographs("tune"):
+        shows = photograph.shows
+        tint, _, of = shows.get("colour", "").partition("/")
+        said = (shows.get("lost") or shows.get("word") or of).split("/")
+        number = next((called[name] for name in said if name in called), None)
+        if number is None:
+            continue
+        vectors.append(clip.embed_images([photograph.at(folder).read_bytes()])[0])
+        thing.append(number)
+        colour.append(names.colours.index(tint) if tint else -2)
+    half = np.random.default_rng(0).integers(2, size=len(thing))
+    return Seen.of(np.stack(vectors), np.array(thing), np.array(colour), half, names)
 
 
-def _row(p: np.ndarray, right: np.ndarray, known: np.ndarray, cut: float) -> dict[str, float]:
-    """top1, top3: of photos of things that the names have, the right one is first, among three.
-    said: of all, that something is; right: of what is said. nothing_said: that nothing is, where
-    nothing should be. error: what is said and what is right differ by so much on average, over
-    tenths of confidence (the expected calibration error).
-    """
-    best, sure = p.argmax(axis=1), p.max(axis=1)
-    place = (p > p[np.arange(len(p)), np.maximum(right, 0)][:, None]).sum(axis=1)[known]
-    said, hit = sure >= cut, best == right
-    bins = np.minimum((sure * 10).astype(int), 9)
-    off = [abs((sure - hit)[bins == b].sum()) for b in range(10)]
-    return {
-        "top1": float((place < 1).mean()),
-        "top3": float((place < 3).mean()),
-        "said": float(said.mean()),
-        "right": float(hit[said].mean()) if said.any() else 1.0,
-        "nothing_said": float(1 - said[~known].mean()),
-        "log_loss": log_loss(p, right),
-        "error": float(sum(off) / len(p)),
-    }
-
-
-def main(folder: Path, data: Path, seed: int = 2000) -> None:
+def main(folder: Path, data: Path, photographs: Path | None, seed: int = 2000) -> None:
     clip, art = ClipModel(folder), sprites(data)
     names = names_of(clip)
-    held_out = Seen(clip, art, (HELD_OUT,), seed)
-    sure = learn(held_out.part(EVEN), names, clip.name)
-    trained = Seen(clip, art, TRAINED, seed + 1)
-    sets = {"held-out vendor": held_out.part(ODD), "trained vendors": trained}
-    figures = {label: measured(seen, names, sure) for label, seen in sets.items()}
+    sets = {"held-out vendor": from_drawings(clip, art, (HELD_OUT,), seed)}
+    if photographs is not None:
+        sets["photographs"] = from_photographs(clip, photographs)
+    sure = learn([seen.part(EVEN) for seen in sets.values()], names, clip.name)
+    figures = {label: measured(seen.part(ODD), names, sure) for label, seen in sets.items()}
+    trained = from_drawings(clip, art, TRAINED, seed + 1)
+    figures["trained vendors"] = measured(trained, names, sure)
     for label, rows in figures.items():
         print(f"\n{label}")
         for what, row in rows.items():
             print(f"  {what:9}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()))
-    theirs = measured(held_out.part(ODD), names, learn(trained, names, clip.name))
-    print("\nheld-out vendor, had it been learnt on the trained ones")
-    for what, row in theirs.items():
-        print(f"  {what:9}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()))
+    write(folder, sure, figures, list(sets))
+
+
+def write(
+    folder: Path,
+    sure: Confidence,
+    figures: dict[str, dict[str, dict[str, float]]],
+    on: Sequence[str],
+) -> None:
     learnt = {
-        "on": f"{HELD_OUT}, every other thing",
-        "measured_on": f"{HELD_OUT}, the things between; and the vendors that were trained on",
-        "photos": len(held_out.part(EVEN).thing),
-        "figures": {
+        "on": f"half of each of: {', '.join(on)}",
+        "measured": {
             label: {what: {k: round(v, 4) for k, v in row.items()} for what, row in rows.items()}
             for label, rows in figures.items()
         },
     }
-    done = Confidence(FORMAT, clip.name, sure.things, sure.colours, sure.cuts, RATE, learnt)
-    write_file(folder / FILE, done.to_json().encode())
-    print(f"\nwritten: {folder / FILE}")
+    parts = {name: getattr(sure, name) for name in Confidence.__annotations__} | {"learnt": learnt}
+    write_file(folder / FILE, Confidence(**parts).to_json().encode())
+    print(f"\nwritten: {folder / FILE}, format {FORMAT}: {RATE:.0%} of what is said is right there")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--photographs", type=Path, help="the folder that photographs.py fills")
     arguments = parser.parse_args()
-    main(arguments.folder, arguments.data)
+    torch.set_num_threads(1)
+    main(arguments.folder, arguments.data, arguments.photographs)

@@ -19,10 +19,9 @@ import numpy as np
 import resvg_py
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = 160
 from matching_spark.domain import things as every
 
-SIDE = 64
+SIDE = 160
 ICON_SETS = {  # one JSON of SVG bodies each, by the thing's name
     "emojione": "@iconify-json/emojione@1.2.3",
     "noto-v1": "@iconify-json/noto-v1@1.2.5",

@@ -26,6 +26,10 @@ def test_probabilities_are_a_softmax_over_the_names_and_none(sharpness: float) -
     assert (got >= 0).all()
     assert (got.sum(axis=1) <= 1 + 1e-12).all()
     assert (got.argmax(axis=1) == scores.argmax(axis=1)).all()
+    before = np.linspace(0, 1, 7)
+    np.testing.assert_allclose(
+        scale.probabilities(scores, before), scale.probabilities(scores + before / sharpness)
+    )
     far = scale.probabilities(np.full((1, 7), -0.9))
     assert far.sum() < scale.probabilities(np.full((1, 7), 0.9)).sum()
 
@@ -54,6 +58,9 @@ def test_it_goes_with_the_models_files_whatever_the_folder_is_called(
         ({"things": {"sharpness": "30", "nothing": 0.2}}, "things.sharpness"),
         ({"things": {"sharpness": float("nan"), "nothing": 0.2}}, "things.sharpness"),
         ({"colours": {"sharpness": 9.0, "nothing": 2.0}}, "colours.nothing"),
+        ({"before": {"often": -1.0, "share": 0.0}}, "before.often"),
+        ({"centre": []}, "centre"),
+        ({"centre": [0.1, "0.2"]}, "centre.1"),
         ({"more": 1}, "more"),
         ({"model": "small-clip@0123456789ab"}, "small-clip@0123456789ab"),
     ],

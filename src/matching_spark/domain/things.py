@@ -8,6 +8,25 @@ from functools import cache
 from importlib.resources import files
 
 DISTRACTOR = "distractor"  # the category of what nobody hands in as lost: animals, food
+# Roughly how often each category is posted, in parts per hundred.
+SHARES = {
+    "지갑": 24,
+    "휴대폰": 13,
+    "카드": 12,
+    "가방": 11,
+    "전자기기": 9,
+    "의류": 7,
+    "증명서": 5,
+    "귀금속": 5,
+    "기타물품": 5,
+    "현금": 2,
+    "쇼핑백": 2,
+    "도서용품": 1,
+    "컴퓨터": 1,
+    "스포츠용품": 1,
+    "서류": 1,
+    "악기": 1,
+}
 COLOURS = {  # as a model is asked for them, in the order of what it was trained on
     "흰색": "white",
     "검정": "black",
@@ -29,7 +48,8 @@ class Thing:
     the usual one first.
 
     What it looks like: drawing, the code point of its emoji, '' where it has none; classes, those
-    of ImageNet that show it; near, those that its photographs are taken for, the likest first.
+    of ImageNet that show it; near, those that its photographs are taken for, the likest first: of
+    what people lose most, which ImageNet has no class for.
     """
 
     category: str

@@ -2,7 +2,9 @@
 training/describe.py learns.
 
 A cosine becomes a probability by a softmax over all names and one thing more, that none of them
-fits: `sharpness` times the cosine, against `sharpness` times the cosine `nothing`.
+fits: `sharpness` times the cosine, against `sharpness` times the cosine `nothing`. Photographs lie
+to one side of all that a model tells apart: their mean, `centre`, is taken away first. What is lost
+more often is likelier before anybody looks.
 """
 
 import json
@@ -15,11 +17,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.naming import Float64, Names
 from matching_spark.errors import ModelError
+from matching_spark.knn.similarity import Float32, unit
 
 FILE = "describe.json"
 FORMAT = 1
-Float64 = npt.NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,12 +36,30 @@ class Scale:
     sharpness: Annotated[float, Field(gt=0)]
     nothing: Annotated[float, Field(ge=-1, le=1)]
 
-    def probabilities(self, scores: Float64) -> Float64:
-        """(n, names) cosines -> (n, names) probabilities; what a row lacks to 1 is that none is."""
-        above = self.sharpness * (scores - self.nothing)
+    def probabilities(self, scores: Float64, before: Float64 | float = 0.0) -> Float64:
+        """(n, names) cosines -> (n, names) probabilities; what a row lacks to 1 is that none is.
+
+        before: (names,) how much likelier each is than others, in log-odds, whatever is seen.
+        """
+        above = self.sharpness * (scores - self.nothing) + before
         most = np.maximum(above.max(axis=1, keepdims=True), 0)
         raised = np.exp(above - most)
         return np.asarray(raised / (raised.sum(axis=1, keepdims=True) + np.exp(-most)))
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is known of a thing before it is seen, in log-odds: that it is one of what people lose
+    most, and for each e-fold of its share of the posts.
+    """
+
+    __pydantic_config__ = STRICT
+
+    often: Annotated[float, Field(ge=0)]
+    share: Annotated[float, Field(ge=0)]
+
+    def of(self, names: Names) -> Float64:
+        return np.asarray(self.often * names.often + self.share * names.share)
 
 
 @dataclass(frozen=True)
@@ -62,11 +83,22 @@ class Confidence:
 
     format: Literal[1]
     model: str
+    centre: tuple[float, ...]
     things: Scale
+    before: Before
     colours: Scale
     cuts: Cuts
     rate: Share
     learnt: dict[str, Any]
+
+    def things_of(self, photos: Float32, names: Names) -> Float64:
+        """(n, dimension) vectors of photos -> (n, things) probabilities."""
+        scores = names.of_things(centred(photos, self.centre))
+        return self.things.probabilities(scores, self.before.of(names))
+
+    def colours_of(self, photos: Float32, names: Names) -> Float64:
+        """(n, dimension) vectors of photos -> (n, colours) probabilities."""
+        return self.colours.probabilities(names.of_colours(centred(photos, self.centre)))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
@@ -94,7 +126,17 @@ def confidence_of(clip: ClipModel) -> Confidence:
         raise ModelError(f"{place} cannot be used: {where}: {first['msg']}; {remedy}") from None
     if _checksum(found.model) != _checksum(clip.name):
         raise ModelError(f"{place} is of {found.model}, the model is {clip.name}: {remedy}")
+    if len(found.centre) != clip.dimension:
+        raise ModelError(
+            f"{place} cannot be used: centre: {len(found.centre)} numbers for {clip.dimension}; "
+            f"{remedy}"
+        )
     return found
+
+
+def centred(photos: Float32, centre: npt.ArrayLike) -> Float32:
+    """Without what all photographs have in common: rows of unit length again."""
+    return unit(photos - np.asarray(centre, np.float32))
 
 
 def _checksum(name: str) -> str:

@@ -14,8 +14,8 @@ from matching_spark.domain.posts import Reject
 from matching_spark.domain.things import COLOURS, DISTRACTOR
 from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.confidence import Float64, confidence_of
-from matching_spark.embed.naming import Names, names_of
+from matching_spark.embed.confidence import confidence_of
+from matching_spark.embed.naming import Float64, Names, names_of
 from matching_spark.embed.photos import MAX_BYTES
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.progress import SILENT, Progress
@@ -47,14 +47,14 @@ def describe(photo: bytes | Image.Image, clip: ClipModel) -> Description:
     """
     sure, names = confidence_of(clip), names_of(clip)
     vector = clip.embed_images([photo])
-    of_things = sure.things.probabilities(names.of_things(vector))
+    of_things = sure.things_of(vector, names)
     things = [(thing.korean[0], thing.english[0]) for thing in names.things]
     thing = Guess.of(_likeliest(of_things[0], things), sure.cuts.thing)
     of_categories = names.by_category(of_things)[0]
     category = Guess.of(_likeliest(of_categories, _categories(names)), sure.cuts.category)
     if category.korean == NO_LOST_PROPERTY[0]:
         category = replace(category, korean=None, english=None, confidence=None)
-    of_colours = sure.colours.probabilities(names.of_colours(vector))[0]
+    of_colours = sure.colours_of(vector, names)[0]
     colour = Guess.of(_likeliest(of_colours, list(COLOURS.items())), sure.cuts.colour)
     return Description(category, colour, titled(thing, category, colour))
 
