@@ -8,8 +8,9 @@ with it, and slips of the keyboard. What a reader of it must learn is to find th
 import random
 from collections.abc import Sequence
 
-from sources import Thing
 from unseen import shared
+
+from matching_spark.domain.things import Thing
 
 KOREAN = {
     "흰색": ["흰색", "하얀색", "하얀", "흰", "화이트", "백색"],

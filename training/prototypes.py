@@ -26,20 +26,21 @@ def prototypes(data: Path) -> torch.Tensor:
 
 
 def blend(drawings: torch.Tensor, class_share: float, near_share: float) -> torch.Tensor:
-    classes = directions()[1]
+    """drawings: (drawn things, SEMANTIC), in the list's order."""
+    classes, drawn = directions()[1], iter(drawings)
     out = []
     for concept in concepts():
         row = torch.zeros(SEMANTIC)
         if concept.classes:
-            row += F.normalize(classes[concept.classes].mean(0), dim=0)
+            row += F.normalize(classes[list(concept.classes)].mean(0), dim=0)
         if concept.near:
             falling = FALLING ** torch.arange(len(concept.near))
-            share = near_share if concept.classes or concept.drawn >= 0 else 1.0
-            row += share * F.normalize(falling @ classes[concept.near], dim=0)
+            share = near_share if concept.classes or concept.drawing else 1.0
+            row += share * F.normalize(falling @ classes[list(concept.near)], dim=0)
         row = F.normalize(row, dim=0)
-        if concept.drawn >= 0:
+        if concept.drawing:
             share = class_share if concept.classes else near_share if concept.near else 0.0
-            row = share * row + (1 - share) * drawings[concept.drawn]
+            row = share * row + (1 - share) * next(drawn)
         out.append(F.normalize(row, dim=0))
     return torch.stack(out)
 

@@ -20,6 +20,7 @@ import resvg_py
 from PIL import Image, ImageDraw, ImageFont
 
 from matching_spark.domain import things as every
+from matching_spark.domain.things import Thing
 
 SIDE = 160
 ICON_SETS = {  # one JSON of SVG bodies each, by the thing's name
@@ -41,16 +42,6 @@ NOTO = "fonts-noto-color-emoji"
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A class: its code point, its category of the portal, its names."""
-
-    code: str
-    category: str
-    korean: tuple[str, ...]
-    english: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Sprites:
     """pictures: (n, SIDE, SIDE, 4) uint8 RGBA. thing, vendor: (n,) indices."""
 
@@ -62,11 +53,7 @@ class Sprites:
 
 def things() -> list[Thing]:
     """The things that are drawn, of the list that ships with the package."""
-    return [
-        Thing(each.drawing, each.category, each.korean, each.english)
-        for each in every.things()
-        if each.drawing
-    ]
+    return [thing for thing in every.things() if thing.drawing]
 
 
 def unpack(package: str, data: Path) -> Path:
@@ -119,12 +106,12 @@ def _vendor(name: str, data: Path) -> Iterator[tuple[np.ndarray, int]]:
     labels = _labels(data)
     for index, thing in enumerate(things()):
         if font:
-            picture = _noto(font, thing.code)
+            picture = _noto(font, thing.drawing)
         elif icons:
-            svg = next((icons[n] for n in _names(thing.code, labels) if n in icons), None)
+            svg = next((icons[n] for n in _names(thing.drawing, labels) if n in icons), None)
             picture = _render(svg) if svg else None
         else:
-            picture = _draw(name, thing.code, data)
+            picture = _draw(name, thing.drawing, data)
         if picture is not None:
             yield _square(picture), index
 

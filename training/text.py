@@ -15,10 +15,12 @@ from captions import ENGLISH, KOREAN, caption
 from concepts import concepts, names
 from draw import COLOURS
 from fit import fit
-from sources import Thing, words
+from sources import words
 from space import SEMANTIC, join, shades
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
+
+from matching_spark.domain.things import Thing
 
 CONTEXT = 64  # tokens; a sentence of 90 Korean letters whose words are not in the vocabulary
 VOCABULARY = 5000
@@ -96,7 +98,7 @@ class TextTower(nn.Module):
 def tokenizer(data: Path, seed: int) -> Tokenizer:
     """Byte-level BPE over captions and emojibase's words; case and forms folded inside it."""
     rng = random.Random(seed)
-    every = [c.thing() for c in concepts()]
+    every = concepts()
     text = []
     for language in ("ko", "en"):
         some = words(data, language, names())
@@ -141,7 +143,7 @@ class TextTrainer(nn.Module):
 
 def train(data: Path, out: Path, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
-    every, palette = [c.thing() for c in concepts()], list(COLOURS)
+    every, palette = concepts(), list(COLOURS)
     tok = tokenizer(data, seed)
     cut = Tokenizer.from_str(tok.to_str())
     cut.model.dropout = BPE_DROPOUT
