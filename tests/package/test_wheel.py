@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What only an extra brings: the core must run where none of them can be imported.
-EXTRAS = ("hdfs_native", "sklearn", "httpx", "matplotlib", "nbclient", "fastapi")
+EXTRAS = ("hdfs_native", "sklearn", "httpx", "matplotlib", "nbclient", "fastapi", "onnx")
 
 pytestmark = pytest.mark.package
 

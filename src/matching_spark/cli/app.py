@@ -114,7 +114,7 @@ COMMANDS = {
     ),
     "models": (
         "models",
-        "CLIP models: list, info, check, describe, export.",
+        "CLIP models: list, info, check, describe, export, quantize.",
     ),
     "cluster": (
         "cluster",
@@ -177,6 +177,7 @@ EXAMPLES = {
     "models check": ("small-clip --image a.jpg --text '검정 지갑'",),
     "models describe": ("a.jpg b.heic",),
     "models export": ("ViT-B-32 my-model --pretrained openai",),
+    "models quantize": ("my-model", "owner/model --out my-model-int8 --photos photos"),
     "cluster": ("up",),
     "cluster up": ("", "--manager yarn --workers 4"),
     "cluster status": ("",),

@@ -10,10 +10,12 @@ from rich.console import Group
 from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
+    Common,
     JsonOption,
     SettingsOption,
     VerboseOption,
     begin,
+    on_a_table,
     stderr,
     terminal,
 )
@@ -22,7 +24,9 @@ from matching_spark.domain.descriptions import Description, Guess
 from matching_spark.embed.catalogue import KNOWN, SOURCE
 from matching_spark.errors import InputError
 
-models = typer.Typer(help="CLIP models: list, info, check, describe, export.", no_args_is_help=True)
+models = typer.Typer(
+    help="CLIP models: list, info, check, describe, export, quantize.", no_args_is_help=True
+)
 ModelArgument = Annotated[
     str, typer.Argument(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
 ]
@@ -30,14 +34,15 @@ ModelArgument = Annotated[
 
 @models.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """Models worth using, best for Korean first, by published recall."""
+    """Models worth using, best for Korean first, by published recall; with their licences."""
     run = begin(None, None, None, as_json, 0)
     entries = []
     for known in KNOWN:
         korean = "Korean -" if known.korean is None else f"Korean {known.korean:.2f} %"
         recall = f"{korean}, English {known.english:.2f} %"
         size = f"{known.dimension} numbers, {known.memory_mib:,} MiB, {known.photo_ms} ms a photo"
-        entries.append(Entry("", (known.name,), "", f"{recall}; {size}"))
+        terms = f"{known.licence}{f', {known.limits}' if known.limits else ''}"
+        entries.append(Entry("", (known.name,), "", f"{recall}; {size}; {terms}"))
     source = cell(f"recall, from {SOURCE}", "dim")
     run.emit(
         {"source": SOURCE, "models": [asdict(known) for known in KNOWN]}, Group(*entries, source)
@@ -121,3 +126,26 @@ def export(
     made = operations.models.export(architecture, pretrained, folder).to_dict()
     stderr.print(f"written: {folder}; `matching-spark models check {folder}` runs it")
     run.emit(made, facts(made))
+
+
+@models.command()
+@on_a_table
+def quantize(
+    common: Common,
+    model: ModelArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to make; default: the model's name with -int8.")
+    ] = None,
+    photos: Annotated[
+        str | None, typer.Option(help="A folder of photos; default: those that the table keeps.")
+    ] = None,
+) -> None:
+    """Make a smaller, faster copy of a model in int8, where it finds what the model finds."""
+    run = common.begin(model={"name": model})
+    with terminal() as progress:
+        made = operations.quantize.quantize(run.settings, out, photos, progress)
+    stderr.print(
+        f"written: {made.folder}; its vectors are its own: `matching-spark reembed --model "
+        f"{made.folder}` gives a table them; thresholds are to be learned again (`calibrate`)"
+    )
+    run.emit(made.to_dict(), facts(made.to_dict()))
