@@ -25,6 +25,8 @@ from pyspark.sql import SparkSession
 from benchmarks.harness import ROOT, Row, row
 from matching_spark import ClipModel, Settings, start_session
 from matching_spark.demo.world import draw_world
+from matching_spark.embed.clip import FILES
+from matching_spark.embed.int8 import static_tower
 from matching_spark.embed.photos import encode_photo, open_photo, open_reduced, photo_sha256
 from matching_spark.ingest.staging import Item, Staging, embedder
 from matching_spark.knn.similarity import Float32
@@ -45,6 +47,7 @@ def run(full: bool) -> list[Row]:
         rows = small(work, photos) + large(work)
         if (VIT / "config.json").exists():
             rows += vit(work, photos[: 96 if full else 24])
+            rows += int8(work, photos[: 96 if full else 24])
         else:
             print(f"no {VIT}: its rows are left out", file=sys.stderr)
         return rows
@@ -219,6 +222,36 @@ def vit(work: Path, photos: list[Path]) -> list[Row]:
     rows += [
         ratio(what, tasks, runs, name, tasks, 1.0) for name in runs if name.startswith("open_clip")
     ]
+    return rows
+
+
+def int8(work: Path, photos: list[Path]) -> list[Row]:
+    """The photo tower in int8, as `models quantize` makes it, beside float32."""
+    whole = ClipModel.load(str(VIT), threads=1)
+    tensors = [whole.preprocess(open_photo(p.read_bytes())) for p in photos]
+    copied = work / "int8"
+    for tower in ("visual", "textual"):
+        (copied / tower).mkdir(parents=True)
+    for name in FILES:
+        if name == "visual/model.onnx":
+            shown = [np.stack(tensors[i : i + 8]) for i in range(0, 16, 8)]
+            static_tower(VIT / name, copied / name, shown)
+        else:
+            (copied / name).symlink_to(VIT / name)
+    narrow = ClipModel(copied, threads=1)
+    runs = turns(
+        {
+            "float32, 1 thread": lambda: bare(whole, tensors),
+            "int8, 1 thread": lambda: bare(narrow, tensors),
+        }
+    )
+    what = f"ViT-B-32's shape in int8, {len(photos)} photos"
+    alone = "the model alone, tensors ready in memory"
+    rows = rates(what, runs, len(photos), dict.fromkeys(runs, alone))
+    rows.append(ratio(what, "int8", runs, "float32, 1 thread", "int8, 1 thread", 2.2))
+    cosines = (whole.embed_pixels(tensors) * narrow.embed_pixels(tensors)).sum(axis=1)
+    covers = "a photo's vector by int8 to that by float32; the weights are random"
+    rows.append(row(what, "cosine", cosines.tolist(), "cosine", "warm", covers))
     return rows
 
 

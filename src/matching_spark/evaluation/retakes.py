@@ -19,11 +19,11 @@ QUALITY = (30, 80)  # of the JPEG
 
 def retake(photo: Image.Image, ground: Image.Image, rng: np.random.Generator) -> Image.Image:
     """An RGB photo again, on a ground cut from another one."""
-    seen = _lit(_on(_cut(photo, rng), ground, rng), rng)
+    seen = _on(_cut(photo, rng), ground, rng)
     side = int(rng.integers(*SIDE_PX))
     seen.thumbnail((side, side), Image.Resampling.BICUBIC)
     packed = io.BytesIO()
-    seen.save(packed, "JPEG", quality=int(rng.integers(*QUALITY)))
+    _lit(seen, rng).save(packed, "JPEG", quality=int(rng.integers(*QUALITY)))
     return Image.open(packed).convert("RGB")
 
 

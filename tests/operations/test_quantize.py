@@ -1,0 +1,208 @@
+"""A model's int8 copy: it finds what the model finds, or it is not there."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from matching_spark import Settings
+from matching_spark.embed import int8
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import InputError, MatchingError, ModelError, UsageError
+from matching_spark.operations import quantize
+from tests.support.commands import command
+from tests.support.odd import TEXTS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SIDE, WIDE, DIMENSION = 16, 96, 32
+FAR = 1e5  # beside pixels: whoever shares a range with it is lost
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantize, "RETAKES", 240)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(5)
+    for number in range(60):
+        coarse = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((128, 96), Image.Resampling.BICUBIC).save(
+            folder / f"{number}.png"
+        )
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def model(folder: Path, spoilt: bool = False) -> Path:
+    """A folder whose photo tower is two products; spoilt: of what it reads one number is far off,
+    which its weights leave out."""
+    shutil.copytree(GOLDEN / "xlmr", folder)
+    wants = {"size": SIDE, "mean": [0.5] * 3, "std": [0.25] * 3, "resize_mode": "squash"}
+    (folder / "visual" / "preprocess_cfg.json").write_text(json.dumps(wants))
+    config = json.loads((folder / "config.json").read_text())
+    config["matching_spark"] = {"thresholds": {"image-image": 0.5}}
+    (folder / "config.json").write_text(json.dumps(config))
+    rng = np.random.default_rng(7)
+    first = rng.normal(size=(3 * SIDE * SIDE, WIDE)).astype(np.float32) / 20
+    weights: dict[str, npt.ArrayLike] = {
+        "first": np.pad(first, ((0, int(spoilt)), (0, 0))),
+        "second": rng.normal(size=(WIDE, DIMENSION)).astype(np.float32),
+        "bias": rng.normal(size=DIMENSION).astype(np.float32) / 100,
+    }
+    steps = [helper.make_node("Flatten", ["image"], ["flat"])]
+    if spoilt:
+        weights |= {"pads": np.array([0, 0, 0, 1], np.int64), "far": np.float32(FAR)}
+        steps.append(helper.make_node("Pad", ["flat", "pads", "far"], ["padded"]))
+    steps += [
+        helper.make_node("MatMul", ["padded" if spoilt else "flat", "first"], ["wide"]),
+        helper.make_node("Relu", ["wide"], ["kept"]),
+        helper.make_node("MatMul", ["kept", "second"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["out"]),
+    ]
+    shape: list[int | str] = ["batch", 3, SIDE, SIDE]
+    graph = helper.make_graph(
+        steps,
+        "tower",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", DIMENSION])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, str(folder / "visual" / "model.onnx"))
+    return folder
+
+
+def asked(folder: Path) -> Settings:
+    return Settings(model={"name": str(folder)})  # type: ignore[arg-type]
+
+
+def test_a_copy_finds_what_the_model_finds(tmp_path: Path, photos: Path) -> None:
+    whole = model(tmp_path / "whole")
+    done = quantize.quantize(asked(whole), photos=str(photos))
+    made = Path(done.folder)
+    assert made == tmp_path / "whole-int8"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["whole", "whole-int8"]
+    assert (done.photos, done.retakes, done.unread) == (60, 240, 1)
+    assert done.recall_before > 0.6, "of 60, chance finds ten"
+    assert done.recall_after > done.recall_before - quantize.FALL
+    assert done.words_kept > 1 - quantize.FALL
+    assert done.bytes_after < done.bytes_before
+    one, two = ClipModel(whole), ClipModel(made)
+    assert done.model == two.name
+    assert two.name.partition("@")[2] != one.name.partition("@")[2]
+    assert two.default_threshold("image-image") is None, "it was learnt on other vectors"
+    pictures = [Image.open(each) for each in sorted(photos.glob("*.png"))[:9]]
+    vectors = two.embed_images(pictures)
+    assert (vectors * one.embed_images(pictures)).sum(axis=1).min() > 0.995
+    for each, vector in zip(pictures, vectors, strict=True):  # whatever it stands beside
+        np.testing.assert_allclose(two.embed_images([each])[0], vector, atol=1e-6)
+    assert (two.embed_texts(TEXTS) * one.embed_texts(TEXTS)).sum(axis=1).min() > 0.999
+    with pytest.raises(ModelError, match="quantised already: name the float32 model"):
+        quantize.quantize(asked(made), photos=str(photos))
+
+
+def test_what_int8_spoils_is_refused_and_leaves_nothing(tmp_path: Path, photos: Path) -> None:
+    whole = model(tmp_path / "whole", spoilt=True)
+    with pytest.raises(ModelError, match="not copied: of 240 photos taken again, float32 finds"):
+        quantize.quantize(asked(whole), photos=str(photos))
+    assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+
+
+def test_stopped_in_the_middle_it_leaves_nothing(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ClipModel, "embed_texts", stop)  # when all is measured but the words
+    whole = model(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        quantize.quantize(asked(whole), photos=str(photos))
+    assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+
+
+def test_what_cannot_be_judged_or_written_is_told_at_once(tmp_path: Path, photos: Path) -> None:
+    whole = model(tmp_path / "whole")
+    few = tmp_path / "few"
+    few.mkdir()
+    for each in sorted(photos.glob("*.png"))[:3]:
+        shutil.copy(each, few)
+    tries: list[tuple[str | Path, Path | None, type[MatchingError], str]] = [
+        (few, None, InputError, "has 3 photos: .* on 50 at least"),
+        (tmp_path / "none", None, InputError, "there is no"),
+        (photos, whole, UsageError, "is not empty; name a new folder"),
+    ]
+    for where, target, kind, said in tries:
+        with pytest.raises(kind, match=said):
+            quantize.quantize(asked(whole), target, str(where))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["few", "whole"]
+
+
+def test_without_onnx_the_extra_is_named(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matching_spark.embed
+
+    whole = model(tmp_path / "whole")
+    monkeypatch.delitem(sys.modules, "matching_spark.embed.int8")
+    monkeypatch.delattr(matching_spark.embed, "int8")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=r"needs onnx: pip install 'matching-spark\[quantize\]'"):
+        quantize.quantize(asked(whole), photos=str(photos))
+
+
+def test_the_command_takes_the_tables_photos(
+    tmp_path: Path, stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize, "LEAST_PHOTOS", 20)
+    monkeypatch.setattr(quantize, "FALL", 1.0)  # drawings of few kinds, a tower that knows none
+    whole, out = model(tmp_path / "whole"), tmp_path / "out"
+    out.mkdir()  # an empty one may be there
+    done = command("models", "quantize", whole, "--out", out, "--table", stored)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["photos"] == len(list(Path(stored).rglob("photos/*/*/*.jpg")))
+    assert f"reembed --model {out}" in " ".join(done.stderr.split())
+    again = command("models", "quantize", whole, "--out", out, "--table", stored)
+    assert again.returncode == 2
+    assert "(--out)" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["siglip", "xlmr"])
+def test_a_text_tower_of_int8_weights_gives_nearly_the_same(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(GOLDEN / name, folder)
+    tower = folder / "textual" / "model.onnx"
+    before = tower.stat().st_size
+    assert not int8.computes_in_int8(tower)
+    int8.stored_tower(GOLDEN / name / "textual" / "model.onnx", tower)
+    assert int8.computes_in_int8(tower)
+    assert tower.stat().st_size < before
+    want, got = (ClipModel(each).embed_texts(TEXTS) for each in (GOLDEN / name, folder))
+    assert (want * got).sum(axis=1).min() > 0.999
+
+
+def test_equal_scores_are_no_find() -> None:
+    """A tower that gives every photo one vector finds none of them."""
+    same = np.full((40, 4), 0.5, np.float32)
+    assert quantize.recall(same, same, np.arange(40)) == 0
+    apart = np.eye(40, dtype=np.float32)
+    assert quantize.recall(apart, apart, np.arange(40)) == 1
+
+
+def test_every_model_that_is_listed_has_its_licence() -> None:
+    done = command("models", "list")
+    listed = json.loads(done.stdout)["models"]
+    assert all(each["licence"] for each in listed)
+    bound = {each["name"]: each["limits"] for each in listed if "-NC-" in each["licence"]}
+    assert bound == {"immich-app/nllb-clip-large-siglip__mrl": "not for commercial use"}
