@@ -8,7 +8,7 @@ tower keeps int8 weights only, each row with a scale of its own, and computes in
 import copy
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from matching_spark.embed.smooth import smooth
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32
 
@@ -52,7 +53,7 @@ def batch_of(path: Path) -> int | None:
     return wanted.shape.dim[0].dim_value or None
 
 
-def static_tower(source: Path, target: Path, batches: Iterable[Float32]) -> None:
+def static_tower(source: Path, target: Path, batches: Sequence[Float32]) -> None:
     """Write a photo tower's int8 copy. batches: (rows, 3, height, width) each, the photos whose
     ranges it is made for.
 
@@ -70,6 +71,7 @@ def static_tower(source: Path, target: Path, batches: Iterable[Float32]) -> None
             all_tensors_to_one_file=large,
         )
         model = onnx.load(str(ready))
+        smooth(model, batches, Path(folder))
         weights = {each.name for each in model.graph.initializer}
         chosen = []
         for number, node in enumerate(model.graph.node):

@@ -216,11 +216,11 @@ def _again(photos: Sequence[Image.Image], times: int) -> Iterator[Image.Image]:
             yield retake(photo, photos[other], rng)
 
 
-def _batches(model: ClipModel, photos: Sequence[Image.Image], rows: int) -> Iterator[Float32]:
+def _batches(model: ClipModel, photos: Sequence[Image.Image], rows: int) -> list[Float32]:
     """What the ranges are seen on, `rows` at a time; a last batch of fewer is left out."""
-    seen = (model.pixels(each) for each in [*photos, *_again(photos, 1)])
-    while len(batch := list(islice(seen, rows))) == rows:
-        yield np.stack(batch)
+    seen = [model.pixels(each) for each in [*photos, *_again(photos, 1)]]
+    whole = len(seen) - len(seen) % rows
+    return [np.stack(seen[at : at + rows]) for at in range(0, whole, rows)]
 
 
 @dataclass(frozen=True)
