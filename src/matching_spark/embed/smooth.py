@@ -25,7 +25,8 @@ def smooth(model: Any, batches: Sequence[Float32], scratch: Path) -> int:
     """Even a model out by what photos give in it; how many LayerNorms were. scratch: a folder."""
     graph = model.graph
     weights = {each.name: each for each in graph.initializer}
-    read: dict[str, list[Any]] = {}
+    # What is shown outside is read by a step that is no product.
+    read: dict[str, list[Any]] = {each.name: [onnx.NodeProto()] for each in graph.output}
     for node in graph.node:
         for name in node.input:
             read.setdefault(name, []).append(node)
@@ -59,6 +60,8 @@ def _products(name: str, read: dict[str, list[Any]], weights: dict[str, Any]) ->
     """The products that alone read some numbers, channels last; none where something else does."""
     out: list[Any] = []
     for node in read.get(name, []):
+        if node.op_type == "Shape":
+            continue  # whatever the numbers are
         if node.op_type == "Transpose" and _keeps_channels(node):
             behind = _products(node.output[0], read, weights)
             if not behind:
@@ -83,7 +86,7 @@ def _keeps_channels(node: Any) -> bool:
 
 def _replace(graph: Any, node: Any, place: int, values: np.ndarray) -> None:
     """Weights of a step's own: several steps may share what was equal before."""
-    name = f"{node.output[0]}_even_{place}"
+    name = f"{node.output[0]}_smooth_{place}"
     graph.initializer.append(numpy_helper.from_array(values, name))
     node.input[place] = name
 
