@@ -12,6 +12,7 @@ from matching_spark.embed.confidence import Scale
 from matching_spark.embed.naming import Names, names_of
 from matching_spark.knn.similarity import unit
 
+
 @pytest.mark.usefixtures("training")
 def test_no_caption_shares_a_word_with_an_unseen_sentence() -> None:
     from captions import KOREAN, caption  # type: ignore[import-not-found]

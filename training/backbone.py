@@ -89,9 +89,7 @@ class Lite0(nn.Module):
         state, net = weights(), cls()
 
         def put(conv: Conv, name: str, norm: str) -> None:
-            gain = state[f"{norm}.weight"] / torch.sqrt(
-                state[f"{norm}.running_var"] + NORM_EPSILON
-            )
+            gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + NORM_EPSILON)
             conv.conv.weight.data = state[f"{name}.weight"] * gain[:, None, None, None]
             conv.conv.bias.data = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain
 

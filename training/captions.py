@@ -423,8 +423,13 @@ def _unrelated(words: Sequence[str], rng: random.Random) -> str:
 
 def _pseudo(rng: random.Random) -> str:
     """A word of no language that could be English: what a reader has not met."""
-    starts, ends = "b,br,c,cl,d,f,fl,g,gr,h,k,l,m,n,p,pl,r,s,sk,sp,t,tr,v,w".split(","), "ed,t,s,ing,"
-    middle = "".join(rng.choice("aeiou") + rng.choice("bdglmnprstv") for _ in range(rng.choice((1, 1, 2))))
+    starts, ends = (
+        "b,br,c,cl,d,f,fl,g,gr,h,k,l,m,n,p,pl,r,s,sk,sp,t,tr,v,w".split(","),
+        "ed,t,s,ing,",
+    )
+    middle = "".join(
+        rng.choice("aeiou") + rng.choice("bdglmnprstv") for _ in range(rng.choice((1, 1, 2)))
+    )
     return rng.choice(starts) + middle + rng.choice(ends.split(","))
 
 

@@ -52,7 +52,12 @@ class Seen:
 
     @classmethod
     def of(
-        cls, vectors: np.ndarray, thing: np.ndarray, colour: np.ndarray, half: np.ndarray, names: Names
+        cls,
+        vectors: np.ndarray,
+        thing: np.ndarray,
+        colour: np.ndarray,
+        half: np.ndarray,
+        names: Names,
     ) -> "Seen":
         """colour: -1 for none, -2 where it is not told."""
         rng = np.random.default_rng(0)
@@ -66,9 +71,7 @@ class Seen:
         return Seen(**{name: values[self.half == half] for name, values in vars(self).items()})
 
 
-def from_drawings(
-    clip: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int
-) -> Seen:
+def from_drawings(clip: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int) -> Seen:
     """Halves by thing, so that no drawing is in both."""
     names = names_of(clip)
     drawings = np.array([i for i, each in enumerate(names.things) if each.drawing])

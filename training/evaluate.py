@@ -40,6 +40,7 @@ ENGLISH_FORMS = (
 )
 WALLET = "지갑"
 
+
 def evaluate(folder: Path, data: Path, seed: int = 1000) -> dict[str, Any]:
     model, art = ClipModel(folder, threads=2), sprites(data)
     groups = {"held-out vendor": (HELD_OUT,), "trained vendors": TRAINED}

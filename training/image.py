@@ -83,7 +83,9 @@ def lit(small: torch.Tensor, colour: torch.Tensor, generator: torch.Generator) -
     spread = (high - low).clamp(min=1e-6)
     r, g, b = x.unbind(1)
     hue = torch.where(
-        high == r, (g - b) / spread, torch.where(high == g, 2 + (b - r) / spread, 4 + (r - g) / spread)
+        high == r,
+        (g - b) / spread,
+        torch.where(high == g, 2 + (b - r) / spread, 4 + (r - g) / spread),
     )
     hue, value = hue + 6 * turn, high * bright
     saturation = (spread / high.clamp(min=1e-6) * full).clamp(0, 1)

@@ -6,8 +6,6 @@ needs no photograph. A colour: the square roots of eleven probabilities, less th
 Each part has unit length, and the squared length of the whole, 1, is shared out by COLOUR_SHARE.
 """
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from backbone import weights

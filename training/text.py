@@ -31,7 +31,15 @@ KOREAN_SHARE = 0.6
 BARE_SHARE = 0.3  # captions that are no more than a name and perhaps a colour
 NO_THING_SHARE = 0.05
 SOMETHING = {
-    "ko": ("{x}", "{x} 물건", "{x} 것", "{x} 거", "{x} 뭔가", "색은 {x}", "{x} 무언가 잃어버렸어요"),
+    "ko": (
+        "{x}",
+        "{x} 물건",
+        "{x} 것",
+        "{x} 거",
+        "{x} 뭔가",
+        "색은 {x}",
+        "{x} 무언가 잃어버렸어요",
+    ),
     "en": ("{x}", "something {x}", "a {x} thing", "{x} one", "it is {x}", "{x} stuff", "{x} item"),
 }
 BPE_DROPOUT = 0.1  # the same word cut in other places, as unseen words will be

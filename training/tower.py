@@ -74,9 +74,7 @@ class ImageTower(nn.Module):
         cubes = wide * wide * wide if POWER == 3.0 else wide.clamp(min=1e-6) ** POWER
         return (cubes * share[:, None]).sum(2).clamp(min=1e-9) ** (1 / POWER)
 
-    def parts(
-        self, seen: torch.Tensor, small: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def parts(self, seen: torch.Tensor, small: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The two unit parts, of a map and the photo at SMALL px in [0, 1]."""
         logits = self.look(seen)
         semantic = F.normalize(self.semantic(self.pooled(seen, logits)), dim=1)
