@@ -58,7 +58,7 @@ def static_tower(source: Path, target: Path, batches: Sequence[Float32]) -> None
     ranges it is made for.
 
     Weights have 7 bits: a pair of products then fits the 16 bits in which processors without VNNI
-    add them up, and a photo has the same vector on all of them.
+    add it up, so that none of them spoils a vector.
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder, _quietly():
         ready = Path(folder) / "model.onnx"

@@ -181,7 +181,12 @@ def _photos(settings: Settings, folder: str | None) -> tuple[list[Image.Image], 
     if folder is None:
         files = (each for each in files if KEPT_PHOTO.fullmatch(each.rpartition("/")[2]))
     else:
-        files = iter(sorted(files, key=lambda each: hashlib.sha256(os.fsencode(each)).digest()))
+        root = len(storage.absolute(folder))  # the same ones wherever the folder lies
+
+        def drawn(file: str) -> bytes:
+            return hashlib.sha256(os.fsencode(file[root:].lstrip("/"))).digest()
+
+        files = iter(sorted(files, key=drawn))
     known: dict[str, Image.Image] = {}
     unread = 0
     for each in files:
