@@ -127,8 +127,12 @@ model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card
 	$(TRAIN)/export.py $(MODEL) --data $(DATA) $(SEEN)
 	$(TRAIN)/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/drawn.json
 	$(TRAIN)/card.py $(MODEL) --measured $(DATA)/drawn.json --curves $(DATA)
+	$(MAKE) confidence
+
+confidence: $(TORCH)/.ready ## how sure the model is of what it calls a photo; PHOTOGRAPHS=folder: of photographs too
+	$(TRAIN)/describe.py $(MODEL) --data $(DATA) $(SEEN)
 
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
+.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook

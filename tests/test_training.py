@@ -75,7 +75,7 @@ def test_what_is_learnt_of_confidence_holds_of_what_it_was_not_learnt_on(clip: C
     # As well as any scale near it, on what it was learnt on; and better than cosines alone, there
     # and on what it was not.
     scores = things(seen, names, np.array(sure.centre))
-    before = sure.before.of(names)
+    before = sure.often * names.often
 
     def loss(scale: Scale) -> float:
         p = scale.probabilities(scores, before)
@@ -100,11 +100,11 @@ def test_a_cut_is_the_least_that_keeps_the_rate() -> None:
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.full(5, 0.3), 400)
     right = np.array([rng.choice(5, p=row) for row in p])  # calibrated by its making
-    least = cut([p], [right])
+    least = cut([p], [right], [1.0])
     sure, hit = p.max(axis=1), p.argmax(axis=1) == right
     assert hit[sure >= least].mean() >= RATE
     assert all(hit[sure >= lower].mean() < RATE for lower in sure[sure < least])
-    assert cut([p], [np.full(400, -1)]) == 1.0
+    assert cut([p], [np.full(400, -1)], [1.0]) == 1.0
 
 
 @pytest.mark.usefixtures("training")

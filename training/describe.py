@@ -32,6 +32,7 @@ PHOTOS = 1000  # of each set of vendors
 EMPTY = 0.1  # of the drawn photos: nothing lies on the ground
 HIDDEN = 0.1  # of all photos: all names of their category are hidden
 AT_ONCE = 40
+PHOTOGRAPHS = 3.0  # what they weigh against drawings: a service is shown photographs
 EVEN, ODD = 0, 1  # learnt on, measured on
 
 
@@ -146,7 +147,8 @@ def main(folder: Path, data: Path, photographs: Path | None, seed: int = 2000) -
     sets = {"held-out vendor": from_drawings(clip, art, (HELD_OUT,), seed)}
     if photographs is not None:
         sets["photographs"] = from_photographs(clip, photographs)
-    sure = learn([seen.part(EVEN) for seen in sets.values()], names, clip.name)
+    weights = (1.0, PHOTOGRAPHS)[: len(sets)]
+    sure = learn([seen.part(EVEN) for seen in sets.values()], names, clip.name, weights)
     figures = {label: measured(seen.part(ODD), names, sure) for label, seen in sets.items()}
     trained = from_drawings(clip, art, TRAINED, seed + 1)
     figures["trained vendors"] = measured(trained, names, sure)

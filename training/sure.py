@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import minimize
 
-from matching_spark.embed.confidence import FORMAT, Before, Confidence, Cuts, Scale, centred
+from matching_spark.embed.confidence import FORMAT, Confidence, Cuts, Scale, centred
 from matching_spark.embed.naming import Names
 
-RATE = 0.9  # of what is said, so much is right where it is learnt
+RATE = 0.8  # of what is said, so much is right where it is learnt
 SHIFT = 0.75  # of the mean of drawings and of that of photographs: more loses the one for the other
 
 
@@ -26,42 +26,46 @@ class Photos(Protocol):
     hidden: np.ndarray
 
 
-def learn(sets: Sequence[Photos], names: Names, model: str) -> Confidence:
-    """Every set weighs the same."""
+def learn(
+    sets: Sequence[Photos], names: Names, model: str, weights: Sequence[float] = (1.0,)
+) -> Confidence:
+    """weights: how much each set counts, but for the centre."""
     centre = SHIFT * sum(np.asarray(seen.vectors.mean(axis=0), np.float64) for seen in sets)
     scores = [things(seen, names, centre) for seen in sets]
     colours = [names.of_colours(centred(seen.vectors, centre)) for seen in sets]
 
     def loss(x: np.ndarray) -> float:
-        scale, before = _scale(x), _before(x)
         total = 0.0
-        for seen, some in zip(sets, scores, strict=True):
-            p = scale.probabilities(some, before.of(names))
-            total += log_loss(p, seen.thing) + log_loss(names.by_category(p), seen.category)
+        for seen, some, weight in zip(sets, scores, weights, strict=True):
+            p = _scale(x).probabilities(some, abs(x[2]) * names.often)
+            both = log_loss(p, seen.thing) + log_loss(names.by_category(p), seen.category)
+            total += weight * both
         return total
 
     def loss_of_colours(x: np.ndarray) -> float:
         return sum(
-            log_loss(_scale(x).probabilities(some)[~seen.unknown], seen.colour[~seen.unknown])
-            for seen, some in zip(sets, colours, strict=True)
+            weight
+            * log_loss(_scale(x).probabilities(some)[~seen.unknown], seen.colour[~seen.unknown])
+            for seen, some, weight in zip(sets, colours, weights, strict=True)
         )
 
-    best = least(loss, [np.log(30), 0.2, 0.3, 0.1])
+    best = least(loss, [np.log(30), 0.2, 0.3])
     of_colours = least(loss_of_colours, [np.log(30), 0.2])
-    scale, before = _scale(best), _before(best)
-    p = [scale.probabilities(some, before.of(names)) for some in scores]
+    scale, often = _scale(best), float(abs(best[2]))
+    p = [scale.probabilities(some, often * names.often) for some in scores]
     shades = [_scale(of_colours).probabilities(some) for some in colours]
     told = [~seen.unknown for seen in sets]
     cuts = Cuts(
-        cut(p, [seen.thing for seen in sets]),
-        cut([names.by_category(some) for some in p], [seen.category for seen in sets]),
+        cut(p, [seen.thing for seen in sets], weights),
+        cut([names.by_category(some) for some in p], [seen.category for seen in sets], weights),
         cut(
             [some[at] for some, at in zip(shades, told, strict=True)],
             [seen.colour[at] for seen, at in zip(sets, told, strict=True)],
+            weights,
         ),
     )
     rounded = tuple(round(float(value), 5) for value in centre)
-    return Confidence(FORMAT, model, rounded, scale, before, _scale(of_colours), cuts, RATE, {})
+    return Confidence(FORMAT, model, rounded, scale, often, _scale(of_colours), cuts, RATE, {})
 
 
 def things(seen: Photos, names: Names, centre: np.ndarray) -> np.ndarray:
@@ -71,10 +75,6 @@ def things(seen: Photos, names: Names, centre: np.ndarray) -> np.ndarray:
 
 def _scale(x: np.ndarray) -> Scale:
     return Scale(float(np.exp(x[0])), float(np.tanh(x[1])))
-
-
-def _before(x: np.ndarray) -> Before:
-    return Before(float(abs(x[2])), float(abs(x[3])))
 
 
 def least(loss: Callable[[np.ndarray], float], start: Sequence[float]) -> np.ndarray:
@@ -89,25 +89,29 @@ def log_loss(probabilities: np.ndarray, right: np.ndarray) -> float:
     return float(-np.log(np.maximum(given, 1e-9)).mean())
 
 
-def cut(probabilities: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> float:
-    """The least confidence above which RATE of what is said is right, every set weighing the same;
-    1 where there is none.
+def cut(
+    probabilities: Sequence[np.ndarray], right: Sequence[np.ndarray], weights: Sequence[float]
+) -> float:
+    """The least confidence above which RATE of what is said is right, the sets weighing as told; 1
+    where there is none.
     """
     sure = np.concatenate([p.max(axis=1) for p in probabilities])
     hit = np.concatenate(
         [p.argmax(axis=1) == of for p, of in zip(probabilities, right, strict=True)]
     )
-    weight = np.concatenate([np.full(len(of), 1 / len(of)) for of in right])
+    weight = np.concatenate(
+        [np.full(len(of), each / len(of)) for of, each in zip(right, weights, strict=True)]
+    )
     order = np.argsort(-sure, kind="stable")
     share = np.cumsum((hit * weight)[order]) / np.cumsum(weight[order])
-    good = np.flatnonzero(share >= RATE)
+    good = np.flatnonzero(share >= RATE - 1e-9)  # sums of shares are not exact
     return float(sure[order][good[-1]]) if len(good) else 1.0
 
 
 def measured(seen: Photos, names: Names, sure: Confidence) -> dict[str, dict[str, float]]:
     """How good it is, of category, thing and colour."""
     scores = things(seen, names, np.array(sure.centre))
-    p = sure.things.probabilities(scores, sure.before.of(names))
+    p = sure.things.probabilities(scores, sure.often * names.often)
     told = ~seen.unknown
     shades = sure.colours_of(seen.vectors[told], names)
     return {

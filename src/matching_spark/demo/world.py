@@ -21,10 +21,10 @@ from matching_spark.demo.words import (
     LOST_TEXTS,
     LOST_TITLES,
     PLACES,
+    SHARES,
     Thing,
     things,
 )
-from matching_spark.domain.things import SHARES
 from matching_spark.progress import SILENT, Progress
 from matching_spark.storage import write_file
 

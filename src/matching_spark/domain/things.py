@@ -8,25 +8,6 @@ from functools import cache
 from importlib.resources import files
 
 DISTRACTOR = "distractor"  # the category of what nobody hands in as lost: animals, food
-# Roughly how often each category is posted, in parts per hundred.
-SHARES = {
-    "지갑": 24,
-    "휴대폰": 13,
-    "카드": 12,
-    "가방": 11,
-    "전자기기": 9,
-    "의류": 7,
-    "증명서": 5,
-    "귀금속": 5,
-    "기타물품": 5,
-    "현금": 2,
-    "쇼핑백": 2,
-    "도서용품": 1,
-    "컴퓨터": 1,
-    "스포츠용품": 1,
-    "서류": 1,
-    "악기": 1,
-}
 COLOURS = {  # as a model is asked for them, in the order of what it was trained on
     "흰색": "white",
     "검정": "black",

@@ -48,21 +48,6 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Before:
-    """What is known of a thing before it is seen, in log-odds: that it is one of what people lose
-    most, and for each e-fold of its share of the posts.
-    """
-
-    __pydantic_config__ = STRICT
-
-    often: Annotated[float, Field(ge=0)]
-    share: Annotated[float, Field(ge=0)]
-
-    def of(self, names: Names) -> Float64:
-        return np.asarray(self.often * names.often + self.share * names.share)
-
-
-@dataclass(frozen=True)
 class Cuts:
     """The least probability at which a thing, a category, a colour is said."""
 
@@ -75,8 +60,10 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Confidence:
-    """model: the name of the one that it was learnt on. rate: the share of what is said that is
-    right, where the cuts were set. learnt: on what, and how good it is; for readers.
+    """model: the name of the one that it was learnt on. centre: (dimension,) of its vectors. often:
+    how much likelier what people lose most is than the rest, in log-odds. rate: the share of what
+    is said that is right, where the cuts were set. learnt: on what, and how good it is; for
+    readers.
     """
 
     __pydantic_config__ = STRICT
@@ -85,7 +72,7 @@ class Confidence:
     model: str
     centre: tuple[float, ...]
     things: Scale
-    before: Before
+    often: Annotated[float, Field(ge=0)]
     colours: Scale
     cuts: Cuts
     rate: Share
@@ -94,7 +81,7 @@ class Confidence:
     def things_of(self, photos: Float32, names: Names) -> Float64:
         """(n, dimension) vectors of photos -> (n, things) probabilities."""
         scores = names.of_things(centred(photos, self.centre))
-        return self.things.probabilities(scores, self.before.of(names))
+        return self.things.probabilities(scores, self.often * names.often)
 
     def colours_of(self, photos: Float32, names: Names) -> Float64:
         """(n, dimension) vectors of photos -> (n, colours) probabilities."""

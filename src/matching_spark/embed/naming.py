@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.domain import things as listed
-from matching_spark.domain.things import COLOURS, SHARES, Thing
+from matching_spark.domain.things import COLOURS, Thing
 from matching_spark.embed.clip import ClipModel
 from matching_spark.knn.similarity import Float32, unit
 
@@ -16,7 +16,6 @@ Float64 = npt.NDArray[np.float64]
 # A colour is asked for on every so manieth thing: alone it says less of a photo (0.816 of 11 right
 # against 0.836, small-clip on drawings of a vendor it had not seen), and on more things no more.
 EVERY = 64
-RARE = 0.5  # parts per hundred of posts: a category that SHARES does not have
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +23,8 @@ class Names:
     """What a photo may be called. things[i], of categories[category[i]], and colours[j].
 
     thing_vectors: (things, dimension), colour_vectors: (colours, dimension), of unit length: each
-    the mean of the texts that name it in both languages. often: (things,) whether it is what people
-    lose most; share: (things,) the logarithm of its part of its category's posts, less the mean.
+    the mean of the texts that name it in both languages. often: (things,) 1 for what people
+    lose most, else 0.
     """
 
     things: tuple[Thing, ...]
@@ -35,7 +34,6 @@ class Names:
     thing_vectors: Float32
     colour_vectors: Float32
     often: Float64
-    share: Float64
 
     def of_things(self, photos: Float32) -> Float64:
         """scores[i, j] = cos(photo i, thing j); photos: (n, dimension) of unit length."""
@@ -58,8 +56,6 @@ def names_of(clip: ClipModel) -> Names:
     things = listed.things()
     categories = tuple(dict.fromkeys(thing.category for thing in things))
     category = np.array([categories.index(thing.category) for thing in things])
-    parts = np.array([SHARES.get(word, RARE) for word in categories]) / np.bincount(category)
-    share = np.log(parts)[category]
     some = things[::EVERY]
     colours = [
         [f"{korean} {thing.korean[0]}" for thing in some]
@@ -74,7 +70,6 @@ def names_of(clip: ClipModel) -> Names:
         _means(clip, [(thing.korean[0], thing.english[0]) for thing in things]),
         _means(clip, colours),
         np.array([float(bool(thing.near)) for thing in things]),
-        share - share.mean(),
     )
 
 
