@@ -42,9 +42,9 @@ RATE = 5e-3
 
 
 class ImageTrainer(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, data: Path) -> None:
         super().__init__()
-        self.tower = ImageTower.fresh()
+        self.tower = ImageTower.fresh(data)
         self.tower.backbone.requires_grad_(False)
         self.tower.semantic.weight.requires_grad_(False)
         self.scale = nn.Parameter(torch.tensor(2.5))
@@ -110,7 +110,7 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
     shots = scenes(data, TRAINED, "trained", ROUNDS, 0)
     colour = torch.from_numpy(shots.colour.copy())
-    net = ImageTrainer()
+    net = ImageTrainer(data)
     middle(data, net.tower)
 
     def loss_at(step: int) -> torch.Tensor:
@@ -127,7 +127,7 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
 
 def load(checkpoint: Path, data: Path) -> ImageTower:
     """The tower of a checkpoint."""
-    net = ImageTrainer()
+    net = ImageTrainer(data)
     net.load_state_dict(torch.load(checkpoint, weights_only=True)["state"])
     tower = net.tower.eval()
     middle(data, tower)

@@ -22,12 +22,12 @@ FALLING = 0.8  # of one alike to the next
 
 def prototypes(data: Path) -> torch.Tensor:
     """(concepts, SEMANTIC) unit vectors."""
-    return blend(drawn(data), CLASS_SHARE, NEAR_SHARE)
+    return blend(drawn(data), directions(data)[1])
 
 
-def blend(drawings: torch.Tensor, class_share: float, near_share: float) -> torch.Tensor:
-    """drawings: (drawn things, SEMANTIC), in the list's order."""
-    classes, drawn = directions()[1], iter(drawings)
+def blend(drawings: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """drawings: (drawn things, SEMANTIC), in the list's order. classes: (1000, SEMANTIC)."""
+    drawn = iter(drawings)
     out = []
     for concept in concepts():
         row = torch.zeros(SEMANTIC)
@@ -35,11 +35,11 @@ def blend(drawings: torch.Tensor, class_share: float, near_share: float) -> torc
             row += F.normalize(classes[list(concept.classes)].mean(0), dim=0)
         if concept.near:
             falling = FALLING ** torch.arange(len(concept.near))
-            share = near_share if concept.classes or concept.drawing else 1.0
+            share = NEAR_SHARE if concept.classes or concept.drawing else 1.0
             row += share * F.normalize(falling @ classes[list(concept.near)], dim=0)
         row = F.normalize(row, dim=0)
         if concept.drawing:
-            share = class_share if concept.classes else near_share if concept.near else 0.0
+            share = CLASS_SHARE if concept.classes else NEAR_SHARE if concept.near else 0.0
             row = share * row + (1 - share) * next(drawn)
         out.append(F.normalize(row, dim=0))
     return torch.stack(out)

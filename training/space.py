@@ -6,6 +6,8 @@ needs no photograph. A colour: the square roots of eleven probabilities, less th
 Each part has unit length, and the squared length of the whole, 1, is shared out by COLOUR_SHARE.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from backbone import weights
@@ -16,11 +18,19 @@ DIMENSION = SEMANTIC + len(COLOURS)
 COLOUR_SHARE = 0.17
 
 
-def directions() -> tuple[torch.Tensor, torch.Tensor]:
-    """(WIDE, SEMANTIC) orthonormal columns, and ImageNet's classes there: (1000, SEMANTIC), unit."""
+def directions(data: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """(WIDE, SEMANTIC) orthonormal columns, and ImageNet's classes there: (1000, SEMANTIC), unit.
+
+    Kept in the data folder: what a decomposition turns round depends on the number of threads, and
+    both towers must have the same.
+    """
     rows = weights()["_fc.weight"]
     rows = rows - rows.mean(0)
-    basis = torch.linalg.svd(rows, full_matrices=False)[2][:SEMANTIC].T.contiguous()
+    kept = data / "directions.pt"
+    if not kept.exists():
+        basis = torch.linalg.svd(rows, full_matrices=False)[2][:SEMANTIC].T.contiguous()
+        torch.save(basis, kept)
+    basis = torch.load(kept, weights_only=True)
     return basis, F.normalize(rows @ basis, dim=1)
 
 

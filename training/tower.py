@@ -1,5 +1,7 @@
 """The image tower: the backbone as it is, where to look, and what colour is there."""
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from backbone import CELLS, MAP, WIDE, Lite0
@@ -59,11 +61,11 @@ class ImageTower(nn.Module):
         self.semantic = nn.Linear(WIDE, SEMANTIC)
 
     @classmethod
-    def fresh(cls) -> "ImageTower":
+    def fresh(cls, data: Path) -> "ImageTower":
         """With the pretrained backbone; the parts that are trained are not yet."""
         tower = cls()
         tower.backbone = Lite0.pretrained()
-        tower.semantic.weight.data = directions()[0].T.contiguous()
+        tower.semantic.weight.data = directions(data)[0].T.contiguous()
         tower.semantic.bias.data.zero_()
         return tower.eval()
 
