@@ -35,11 +35,17 @@ def test_vectors_are_open_clips(name: str) -> None:
     assert (model.embed_texts(TEXTS) * want["texts"]).sum(axis=1).min() > 0.9999
 
 
+# Of a cosine, for the shipped model, whose int8 turns a pixel's last bit into some thousandths: of 80
+# photographs the worst is 0.9936, the median 0.9996; of stripes finer than any photo has, 0.985. Two
+# photos of one thing differ by far more.
+NEARLY = 2e-2
+
+
 @pytest.mark.parametrize("turned", range(1, 9))
 def test_a_large_photo_by_its_decoders_scaling(clip: ClipModel, turned: int) -> None:
     """Neither the decoder's scaling nor the box filter moves a vector, whatever the sides are."""
     rng = np.random.default_rng(turned)
-    flat = drawn_photo(rng, 1203 + turned, 901 - turned)
+    flat = drawn_photo(rng, 3603 + turned, 2701 - turned)
     exif = Image.Exif()
     exif[0x0112] = turned
     sink = io.BytesIO()
@@ -52,7 +58,7 @@ def test_a_large_photo_by_its_decoders_scaling(clip: ClipModel, turned: int) -> 
     assert (box[2] - box[0]) * 4 == whole.width
     want = clip.embed_pixels([clip.preprocess(whole)])[0]
     got = clip.embed_pixels([clip.preprocess(reduced, box), clip.preprocess.quick(whole)])
-    assert (got @ want).min() > 0.9995
+    assert (got @ want).min() > 1 - NEARLY
 
 
 def drawn_photo(rng: np.random.Generator, width: int, height: int) -> Image.Image:

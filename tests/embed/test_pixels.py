@@ -8,9 +8,8 @@ from PIL import Image
 
 from matching_spark import ClipModel
 from matching_spark.embed.photos import open_photo, open_reduced
-from tests.embed.test_clip import drawn_photo
+from tests.embed.test_clip import NEARLY, drawn_photo
 
-NEARLY = 1e-3  # of a cosine: far below what two photos of one thing differ by
 SIZES = (
     *((w, h) for w in (96, 223, 224, 225, 449, 897, 1801) for h in (96, 224, 673, 1349)),
     *((4000, 3000), (3000, 4001), (2401, 300), (301, 2600)),
@@ -61,3 +60,11 @@ def test_of_any_format(clip: ClipModel, kind: str, mode: str) -> None:
     except (OSError, KeyError, ValueError):
         pytest.skip(f"{kind} has no {mode}")
     assert min(cosines(clip, data)) > 1 - NEARLY
+
+
+@pytest.mark.parametrize("side", [1345, 2048, 2731, 4001])
+def test_a_reduced_photo_has_the_sides_of_the_whole_one(clip: ClipModel, side: int) -> None:
+    """What a division leaves of a whole number is not cut off with the fraction."""
+    image = drawn_photo(np.random.default_rng(side), side, side)
+    whole, reduced = clip.preprocess(image), clip.preprocess.quick(image)
+    assert np.abs(whole - reduced).mean() < 0.03, "shifted by a pixel it is three times that"

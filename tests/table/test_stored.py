@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -92,8 +94,14 @@ def test_its_pairs_decisions_and_alerts_are_kept(
 def test_it_is_written_and_read_again(
     unpacked: Path, table: str, tmp_path: Path, spark: SparkSession
 ) -> None:
+    vectors = tmp_path / "vectors.parquet"  # the model of then is gone: its vectors come from outside
+    new = json.loads((unpacked / "new" / "posts.jsonl").read_text("utf-8"))
+    told = {k: new[k] for k in ("post_id", "kind", "category", "title", "colour", "region")}
+    made = np.random.default_rng(0).normal(size=128).astype("<f4").tobytes()
+    model = PostsTable.open(table).model
+    pq.write_table(pa.Table.from_pylist([told | {"vector": made, "model": model}]), vectors)
     for arguments in (
-        ("ingest", unpacked / "new" / "posts.jsonl"),
+        ("ingest", vectors),
         ("close", CLOSED, "--as", "claimed"),
     ):
         done = command(*arguments, "--table", table, spark=spark)
@@ -104,7 +112,7 @@ def test_it_is_written_and_read_again(
     of = {post_id: (row["source"], row["sequence"]) for post_id, row in rows.items()}
     assert (of.pop(NEW_POST), of.pop(CLOSED)) == (("desk", 1), (None, 1))
     assert set(of.values()) == {(None, None)}
-    post = KNOWN["searches"][0]["post"]
+    post = str(KNOWN["searches"][0]["post"])
     for asked in (each for each in KNOWN["searches"] if each["post"] == post):
         if "--nprobe" in asked["asked"]:
             continue  # the new post lies in whatever cell is its nearest

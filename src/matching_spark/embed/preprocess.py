@@ -24,6 +24,7 @@ RESIZE_MODES = ("shortest", "longest", "squash")
 # A photo may be reduced to this many times the tower's size by cheaper means before the real
 # resampling: of 78 photos the worst cosine to the whole photo's vector is 0.9998 (at 2, 0.9991).
 GAP = 3
+SLACK = 1e-6  # px: a photo's true fraction is above 1 / its shorter side
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ class Preprocess:
         if self.resize_mode == "squash":
             return width, height
         if self.resize_mode == "shortest" and height == width:
-            # torchvision's Resize(int) cuts the longer side's fraction off.
-            short, long = min(size), int(height * max(size) / min(size))
+            # torchvision's Resize(int) cuts the longer side's fraction off; not what a division left
+            # of a whole number: 224 * (2048 / 3) / (2048 / 3) is less than 224.
+            short, long = min(size), int(height * max(size) / min(size) + SLACK)
             return (height, long) if size[0] == short else (long, height)
         pick = max if self.resize_mode == "longest" else min
         ratio = pick(size[1] / height, size[0] / width)
