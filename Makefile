@@ -115,7 +115,7 @@ DATA := training/data
 # make model STEPS=20 MODEL=/tmp/model DATA=/tmp/data: the whole way in minutes, for a model of no use.
 STEPS :=
 FLAGS = --data $(DATA) $(if $(STEPS),--steps $(STEPS))
-# A folder of photographs (make photographs): only for figures on them and int8's ranges measured anew.
+# A folder of photographs (training/photographs.py fills it): only for figures on them and int8's ranges measured anew.
 PHOTOGRAPHS :=
 SEEN = $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
 TRAIN := PYTHONPATH=src $(TORCH)/bin/python training

@@ -293,6 +293,9 @@ def test_cells_are_trained_warmed_and_described(own: Settings, spark: SparkSessi
 def test_a_model_says_what_it_is_and_runs(settings: Settings) -> None:
     said = models.info(settings.model).to_dict()
     assert list(said)[:3] == ["model", "folder", "dimension"]
+    card = Path(said["folder"], "README.md").read_text("utf-8")
+    assert said["card"] == card, "what it was measured on and its terms"
+    assert "Apache 2.0" in card
     done = models.check(settings.model)
     assert done.cosine is None
     assert done.photo_norm == pytest.approx(1)

@@ -94,7 +94,9 @@ def test_its_pairs_decisions_and_alerts_are_kept(
 def test_it_is_written_and_read_again(
     unpacked: Path, table: str, tmp_path: Path, spark: SparkSession
 ) -> None:
-    vectors = tmp_path / "vectors.parquet"  # the model of then is gone: its vectors come from outside
+    vectors = (
+        tmp_path / "vectors.parquet"
+    )  # the model of then is gone: its vectors come from outside
     new = json.loads((unpacked / "new" / "posts.jsonl").read_text("utf-8"))
     told = {k: new[k] for k in ("post_id", "kind", "category", "title", "colour", "region")}
     made = np.random.default_rng(0).normal(size=128).astype("<f4").tobytes()

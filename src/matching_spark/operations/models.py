@@ -16,6 +16,7 @@ from matching_spark.embed.photos import open_photo
 from matching_spark.errors import InputError, PhotoError, UsageError
 
 CHECK_PHOTOS = 32
+CARD_CHARS = 100_000
 WORDS = "검정 지갑"  # what a check embeds unless told otherwise
 
 
@@ -24,7 +25,8 @@ class ModelInfo:
     """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
 
     thresholds: the least cosine of a match by the model's card, None where it names none. commit:
-    at which a hub's was fetched, None of others.
+    at which a hub's was fetched, None of others. card: what its makers say of it in Markdown (what it
+    was measured on, where it is weak, its terms), None where the folder has no README.md.
     """
 
     model: str
@@ -37,6 +39,7 @@ class ModelInfo:
     context_length: int
     thresholds: dict[str, float | None]
     commit: str | None
+    card: str | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,7 +89,16 @@ def info(settings: Model) -> ModelInfo:
         interpolation=wants.interpolation.name.lower(),
         context_length=clip.context_length,
         thresholds={pair: clip.default_threshold(pair) for pair in ("image-image", "text-image")},
+        card=_card(clip.folder),
     )
+
+
+def _card(folder: Path) -> str | None:
+    path = folder / "README.md"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(CARD_CHARS)
 
 
 def check(settings: Model, image: str | None = None, text: str = WORDS) -> ModelCheck:
