@@ -35,9 +35,9 @@ def test_vectors_are_open_clips(name: str) -> None:
     assert (model.embed_texts(TEXTS) * want["texts"]).sum(axis=1).min() > 0.9999
 
 
-# Of a cosine, for the shipped model, whose int8 turns a pixel's last bit into some thousandths: of 80
-# photographs the worst is 0.9936, the median 0.9996; of stripes finer than any photo has, 0.985. Two
-# photos of one thing differ by far more.
+# Of a cosine, for the shipped model, whose int8 turns a pixel's last bit into some thousandths: of
+# 80 photographs the worst is 0.9936, the median 0.9996; of stripes finer than any photo has, 0.985.
+# Two photos of one thing differ by far more.
 NEARLY = 2e-2
 
 

@@ -87,8 +87,8 @@ class Preprocess:
         if self.resize_mode == "squash":
             return width, height
         if self.resize_mode == "shortest" and height == width:
-            # torchvision's Resize(int) cuts the longer side's fraction off; not what a division left
-            # of a whole number: 224 * (2048 / 3) / (2048 / 3) is less than 224.
+            # torchvision's Resize(int) cuts the longer side's fraction off; not what a division
+            # left of a whole number: 224 * (2048 / 3) / (2048 / 3) is less than 224.
             short, long = min(size), int(height * max(size) / min(size) + SLACK)
             return (height, long) if size[0] == short else (long, height)
         pick = max if self.resize_mode == "longest" else min

@@ -25,8 +25,8 @@ class ModelInfo:
     """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
 
     thresholds: the least cosine of a match by the model's card, None where it names none. commit:
-    at which a hub's was fetched, None of others. card: what its makers say of it in Markdown (what it
-    was measured on, where it is weak, its terms), None where the folder has no README.md.
+    at which a hub's was fetched, None of others. card: what its makers say of it in Markdown
+    (what it was measured on, where it is weak, its terms), None where there is no README.md.
     """
 
     model: str
