@@ -4,6 +4,7 @@ A loss is a function of the step alone, so that a run cut off and started again 
 last checkpoint as if nothing had been.
 """
 
+import argparse
 import math
 import time
 from collections.abc import Callable
@@ -104,3 +105,19 @@ def fit(
                 part,
             )
             part.replace(out)
+
+
+def knobs(what: str | None, steps: int, *others: str) -> argparse.Namespace:
+    """A run's flags: what it reads, where it writes, how long; threads are set."""
+    parser = argparse.ArgumentParser(description=what)
+    for name in others:
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    out = parser.parse_args()
+    torch.set_num_threads(out.threads)
+    torch.set_flush_denormal(True)
+    return out

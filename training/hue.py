@@ -3,13 +3,12 @@
 Where to look is held as image.py left it, so that a step costs a small net at a small size.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fit import fit
+from fit import fit, knobs
 from image import ROUNDS, lit, load
 from scenes import OWN, scenes
 from sources import TRAINED
@@ -62,14 +61,5 @@ def finished(data: Path) -> ImageTower:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("image", type=Path)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
-    train(arguments.image, arguments.data, arguments.out, arguments.steps, arguments.seed)
+    asked = knobs(__doc__, 1000, "image")
+    train(asked.image, asked.data, asked.out, asked.steps, asked.seed)

@@ -5,13 +5,12 @@ are to be each other's nearest among the photos of a batch. The backbone is lock
 knows of photographs stays; a step costs its last map's head only.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fit import contrast, fit
+from fit import contrast, fit, knobs
 from scenes import OWN, scenes
 from sources import TRAINED
 from torch import nn
@@ -135,13 +134,5 @@ def load(checkpoint: Path, data: Path) -> ImageTower:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
-    train(arguments.data, arguments.out, arguments.steps, arguments.seed)
+    asked = knobs(__doc__, 300)
+    train(asked.data, asked.out, asked.steps, asked.seed)

@@ -5,7 +5,6 @@ lie. So its words are learnt by plain classification, from captions alone; where
 prototypes.py says afterwards.
 """
 
-import argparse
 import random
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from captions import ENGLISH, KOREAN, caption
 from concepts import concepts, names
 from draw import COLOURS
-from fit import fit
+from fit import fit, knobs
 from sources import words
 from space import SEMANTIC, join, shades
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -208,13 +207,5 @@ def load(checkpoint: Path, things: torch.Tensor) -> tuple[TextTower, Tokenizer]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
-    train(arguments.data, arguments.out, arguments.steps, arguments.seed)
+    asked = knobs(__doc__, 2400)
+    train(asked.data, asked.out, asked.steps, asked.seed)
