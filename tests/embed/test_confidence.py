@@ -57,6 +57,8 @@ def test_it_goes_with_the_models_files_whatever_the_folder_is_called(
         ({"things": {"sharpness": 0.0, "nothing": 0.2}}, "things.sharpness"),
         ({"things": {"sharpness": "30", "nothing": 0.2}}, "things.sharpness"),
         ({"things": {"sharpness": float("nan"), "nothing": 0.2}}, "things.sharpness"),
+        ({"things": {"sharpness": 1e308, "nothing": 0.2}}, "things.sharpness"),
+        ({"often": 1e308}, "often"),
         ({"colours": {"sharpness": 9.0, "nothing": 2.0}}, "colours.nothing"),
         ({"often": -1.0}, "often"),
         ({"centre": []}, "centre"),

@@ -73,7 +73,7 @@ def _found_again(own: "Own") -> str:
 
 
 def _place(rank: int | None) -> str:
-    return "not among the first ten" if rank is None else "first" if rank == 1 else f"as no. {rank}"
+    return "not among those found" if rank is None else "first" if rank == 1 else f"as no. {rank}"
 
 
 def _counted(tour: "OwnTour") -> str:
@@ -82,7 +82,7 @@ def _counted(tour: "OwnTour") -> str:
     named = [own for own in every if own.description.title.korean]
     first = sum(own.by_photo == 1 for own in every)
     among = sum(own.by_words is not None for own in named)
-    by_words = f"; {len(named):,} have words, which bring {among:,} among the first ten"
+    by_words = f"; {len(named):,} have words, which find {among:,} of them"
     return (
         f"{first:,} of {len(every):,} come first for another take of them"
         f"{by_words if named else '; none could be named'}"

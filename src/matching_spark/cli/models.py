@@ -23,6 +23,7 @@ from matching_spark.cli.views import Entry, facts, in_words
 from matching_spark.domain.descriptions import Description, Guess
 from matching_spark.embed.catalogue import KNOWN, SOURCE
 from matching_spark.errors import InputError
+from matching_spark.log import visible
 
 models = typer.Typer(
     help="CLIP models: list, info, check, describe, export, quantize.", no_args_is_help=True
@@ -63,7 +64,7 @@ def info(
 
     card = said["card"]
     told = facts({name: value for name, value in said.items() if name != "card"})
-    run.emit(said, Group(told, Markdown(card)) if card else told)
+    run.emit(said, Group(told, Markdown(visible(card))) if card else told)
 
 
 @models.command()

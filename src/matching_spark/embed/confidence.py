@@ -23,6 +23,7 @@ from matching_spark.knn.similarity import Float32, unit
 
 FILE = "describe.json"
 FORMAT = 1
+MAX_BYTES = 1 << 20  # of the file
 Share = Annotated[float, Field(ge=0, le=1)]
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,7 +34,7 @@ class Scale:
 
     __pydantic_config__ = STRICT
 
-    sharpness: Annotated[float, Field(gt=0)]
+    sharpness: Annotated[float, Field(gt=0, le=1e6)]
     nothing: Annotated[float, Field(ge=-1, le=1)]
 
     def probabilities(self, scores: Float64, before: Float64 | float = 0.0) -> Float64:
@@ -70,9 +71,9 @@ class Confidence:
 
     format: Literal[1]
     model: str
-    centre: tuple[float, ...]
+    centre: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     things: Scale
-    often: Annotated[float, Field(ge=0)]
+    often: Annotated[float, Field(ge=0, le=30)]
     colours: Scale
     cuts: Cuts
     rate: Share
@@ -101,7 +102,7 @@ def confidence_of(clip: ClipModel) -> Confidence:
     place = clip.folder / FILE
     remedy = f"`python training/describe.py {clip.folder}` learns it from drawn photos"
     try:
-        found = _READER.validate_json(storage.read_bytes(str(place)))
+        found = _READER.validate_json(storage.read_bytes(str(place), MAX_BYTES))
     except FileNotFoundError:
         raise ModelError(
             f"{clip.name} has no {FILE}, which says how sure it is of a name: {remedy}, or use "

@@ -14,7 +14,7 @@ from matching_spark.domain.posts import Reject
 from matching_spark.domain.things import COLOURS, DISTRACTOR
 from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.confidence import confidence_of
+from matching_spark.embed.confidence import Confidence, confidence_of
 from matching_spark.embed.naming import Float64, Names, names_of
 from matching_spark.embed.photos import MAX_BYTES
 from matching_spark.errors import PhotoError, StorageError
@@ -45,7 +45,11 @@ def describe(photo: bytes | Image.Image, clip: ClipModel) -> Description:
 
     Raises PhotoError for the photo, ModelError for a model that has not learnt how sure it is.
     """
-    sure, names = confidence_of(clip), names_of(clip)
+    return _described(photo, clip, confidence_of(clip))
+
+
+def _described(photo: bytes | Image.Image, clip: ClipModel, sure: Confidence) -> Description:
+    names = names_of(clip)
     vector = clip.embed_images([photo])
     of_things = sure.things_of(vector, names)
     things = [(thing.korean[0], thing.english[0]) for thing in names.things]
@@ -64,16 +68,16 @@ def describe_all(clip: ClipModel, places: Sequence[str], progress: Progress = SI
 
     Raises ModelError.
     """
-    confidence_of(clip)  # what is wrong with it is told before a photo is read
+    sure = confidence_of(clip)  # what is wrong with it is told before a photo is read
     photos, rejects = [], []
     for done, place in enumerate(places, 1):
         try:
-            photos.append((place, describe(_bytes(place), clip)))
+            photos.append((place, _described(photo_file(place), clip, sure)))
         except PhotoError as error:
             rejects.append(Reject(place, "", error.reason, str(error).partition(": ")[2]))
         except FileNotFoundError:
             rejects.append(Reject(place, "", "missing", "there is no such file"))
-        except (StorageError, ValueError) as error:  # a NUL in its name is a ValueError
+        except StorageError as error:
             rejects.append(Reject(place, "", "unreadable", str(error)))
         progress.count("describing", done, len(places))
     return Described(clip.name, tuple(photos), tuple(rejects))
@@ -84,10 +88,17 @@ def describe_by(settings: Model, places: Sequence[str], progress: Progress = SIL
     return describe_all(ClipModel.of(settings), places, progress)
 
 
-def _bytes(place: str) -> bytes:
-    if not storage.is_regular(place):
-        raise StorageError("it is a folder, a pipe or a device")
-    return storage.read_bytes(place, MAX_BYTES + 1)
+def photo_file(place: str) -> bytes:
+    """A file's bytes, as many as a photo may have and one more.
+
+    Raises FileNotFoundError, and StorageError for what is no file or cannot be read.
+    """
+    try:
+        if not storage.is_regular(place):
+            raise StorageError("it is a folder, a pipe or a device")
+        return storage.read_bytes(place, MAX_BYTES + 1)
+    except ValueError as error:  # a NUL in its name
+        raise StorageError(str(error)) from None
 
 
 def _categories(names: Names) -> list[tuple[str, str]]:

@@ -2,10 +2,10 @@
 by another take of it and by its words.
 """
 
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,7 +23,7 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, plain
 from matching_spark.errors import InputError
 from matching_spark.evaluation.retakes import retake
-from matching_spark.operations.describe import describe_all
+from matching_spark.operations.describe import describe_all, photo_file
 from matching_spark.operations.search import ask
 from matching_spark.operations.tour import drawn, taken_in, with_look_alikes, written
 from matching_spark.operations.warehouse import spark_of
@@ -32,6 +32,7 @@ from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources.folder import read_folder
 
+SIGN = 4  # hex digits of a folder's whole path
 MOST = 1_000  # pictures: each is embedded three times, and looked for twice
 
 
@@ -132,11 +133,16 @@ def _described(
     if not storage.exists(photos) or not storage.is_dir(photos):
         raise InputError(f"{photos} is no folder of pictures", argument="photos")
     seen = Seen()
-    read = list(islice(_named(photos, seen), MOST + 1))
-    if len(read) > MOST:
-        progress.say(f"more than {MOST:,} pictures in {photos}: the first {MOST:,} are taken")
-    posts = {each.photos[0]: each for each in read[:MOST] if isinstance(each, Post)}
-    others = [each for each in read[:MOST] if isinstance(each, Reject)]
+    posts: dict[str, Post] = {}
+    others: list[Reject] = []
+    for each in _named(photos, seen):
+        if isinstance(each, Reject):
+            others.append(each)
+        elif len(posts) == MOST:
+            progress.say(f"more than {MOST:,} pictures in {photos}: the first {MOST:,} are taken")
+            break
+        else:
+            posts[each.photos[0]] = each
     progress.say(f"describing {len(posts):,} pictures of {photos} ...")
     done = describe_all(model, list(posts), progress)
     rejects = (*others, *done.rejects)
@@ -148,8 +154,11 @@ def _described(
 
 
 def _named(photos: str, seen: Seen) -> Iterator[Post | Reject]:
-    """Ids begin with the folder's name: what lies in another folder is another picture."""
-    name = PurePath(storage.absolute(photos)).name
+    """Ids begin with the folder's name and a sign of where it lies: what lies in another folder, of
+    the same name too, is another picture.
+    """
+    place = storage.absolute(photos)
+    name = f"{PurePath(place).name}-{hashlib.sha256(place.encode()).hexdigest()[:SIGN]}"
     for each in read_folder(photos, "found", seen):
         yield replace(each, post_id=f"{name}/{each.post_id}")
 
@@ -165,7 +174,7 @@ def _post(post: Post, said: Description) -> Post:
 
 def _again(post: Post, ground: Image.Image, seed: Sequence[int]) -> bytes:
     """Another take of a post's picture, a JPEG; the same for the same seed."""
-    photo = open_photo(storage.read_bytes(post.photos[0]))
+    photo = open_photo(photo_file(post.photos[0]))
     out = io.BytesIO()
     retake(photo, ground, np.random.default_rng(seed)).save(out, "JPEG", quality=90)
     return out.getvalue()

@@ -27,11 +27,12 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR
 from matching_spark.embed import hub
 from matching_spark.embed.clip import FILES, ClipModel
 from matching_spark.embed.photos import open_photo, photo_sha256
-from matching_spark.errors import InputError, ModelError, PhotoError, UsageError
+from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
+from matching_spark.operations.describe import photo_file
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 
@@ -190,10 +191,10 @@ def _photos(settings: Settings, folder: str | None) -> tuple[list[Image.Image], 
     known: dict[str, Image.Image] = {}
     unread = 0
     for each in files:
-        data = storage.read_bytes(each)
         try:
+            data = photo_file(each)
             known.setdefault(photo_sha256(data), _small(open_photo(data)))
-        except PhotoError:
+        except (PhotoError, StorageError, FileNotFoundError):
             unread += 1
         if len(known) == PHOTOS:
             break
