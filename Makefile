@@ -120,13 +120,14 @@ PHOTOGRAPHS :=
 SEEN = $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
 TRAIN := PYTHONPATH=src $(TORCH)/bin/python training
 
-model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card: an hour
+model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card: 40 minutes of a core
 	$(TRAIN)/image.py $(FLAGS) --out $(DATA)/image.pt
 	$(TRAIN)/hue.py $(DATA)/image.pt $(FLAGS) --out $(DATA)/hue.pt
 	$(TRAIN)/text.py $(FLAGS) --out $(DATA)/text.pt
 	$(TRAIN)/export.py $(MODEL) --data $(DATA) $(SEEN)
 	$(TRAIN)/evaluate.py $(MODEL) --data $(DATA) --out $(DATA)/drawn.json
 	$(TRAIN)/card.py $(MODEL) --measured $(DATA)/drawn.json --curves $(DATA)
+	@$(if $(PHOTOGRAPHS),,echo "how sure a name is: of drawings only; make confidence PHOTOGRAPHS=folder learns it of photographs too")
 	$(MAKE) confidence
 
 confidence: $(TORCH)/.ready ## how sure the model is of what it calls a photo; PHOTOGRAPHS=folder: of photographs too

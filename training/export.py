@@ -7,6 +7,7 @@ are stored as float16 and widened when the model runs.
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,8 +90,8 @@ def to_range_over(data: Path, photographs: Path | None) -> Iterator[torch.Tensor
             yield torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 255
 
 
-def int8(path: Path, shown: CalibrationDataReader) -> None:
-    """Make the tower's convolutions int8, by RANGES or, where there are none, by what is shown."""
+def int8(path: Path, shown: CalibrationDataReader, ranges: Path) -> None:
+    """Make the tower's convolutions int8, by the ranges or, where there are none, by what is shown."""
     prepared = path.with_suffix(".prepared")
     quant_pre_process(path, prepared)
     nodes = onnx.load(prepared).graph.node
@@ -104,17 +105,17 @@ def int8(path: Path, shown: CalibrationDataReader) -> None:
         weight_type=QuantType.QInt8,
         op_types_to_quantize=INT8,
         nodes_to_exclude=[n.name for n in nodes if any(part in n.name for part in FLOAT)],
-        calibration_cache_path=RANGES,
+        calibration_cache_path=ranges,
     )
     prepared.unlink()
 
 
-def image_tower(folder: Path, data: Path, photographs: Path | None) -> None:
+def image_tower(folder: Path, data: Path, photographs: Path | None, ranges: Path) -> None:
     path = folder / "visual" / "model.onnx"
     pixels = torch.stack(list(to_range_over(data, photographs)))
     _export(hue.finished(data), normal(pixels[:2]), path, "image")
     whole = _run(path, normal(pixels))
-    int8(path, Shown(iter(pixels)))
+    int8(path, Shown(iter(pixels)), ranges)
     halve(path)
     _said(path, (whole * _run(path, normal(pixels))).sum(1), "the float32 tower")
     write(
@@ -197,7 +198,18 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, help="to measure ranges.json anew")
     arguments = parser.parse_args()
+    made = arguments.data / "export"  # whole there before anything of the folder is replaced
+    ranges = RANGES
     if arguments.photographs:
-        RANGES.unlink(missing_ok=True)
-    image_tower(arguments.folder, arguments.data, arguments.photographs)
-    text_tower(arguments.folder, arguments.data)
+        ranges = arguments.data / "ranges.json"
+        ranges.unlink(missing_ok=True)
+    elif not RANGES.exists():
+        raise SystemExit(f"{RANGES} lacks: --photographs FOLDER measures it anew")
+    image_tower(made, arguments.data, arguments.photographs, ranges)
+    text_tower(made, arguments.data)
+    if arguments.photographs:
+        shutil.copyfile(ranges, RANGES)
+    for path in sorted(p for p in made.rglob("*") if p.is_file()):
+        place = arguments.folder / path.relative_to(made)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, place)

@@ -5,6 +5,7 @@ last checkpoint as if nothing had been.
 """
 
 import argparse
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -16,6 +17,11 @@ from torch import nn
 
 WARM_UP = 0.05  # of the steps
 CHECKPOINT_EVERY = 250
+
+
+def digest(*parts: bytes) -> str:
+    """12 hex digits of what a run depends on."""
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:12]
 
 
 def contrast(logits: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fit import fit, knobs
+from fit import digest, fit, knobs
 from image import ROUNDS, lit, load
 from scenes import OWN, scenes
 from sources import TRAINED
@@ -49,7 +49,15 @@ def train(image: Path, data: Path, out: Path, steps: int, seed: int) -> None:
         return net(lit(small, colour, light), looks[rows, which], colour)
 
     net = HueTrainer(tower.hue)
-    fit(net, loss_at, out, None, run=f"hue, seed {seed}", steps=steps, peak=RATE)
+    fit(
+        net,
+        loss_at,
+        out,
+        None,
+        run=f"hue, seed {seed}, look {digest(image.read_bytes())}",
+        steps=steps,
+        peak=RATE,
+    )
 
 
 def finished(data: Path) -> ImageTower:

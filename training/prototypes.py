@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from concepts import concepts
+from fit import digest
 from image import ROUNDS, load
 from scenes import scenes
 from sources import TRAINED, things
@@ -47,7 +48,7 @@ def blend(drawings: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 def drawn(data: Path) -> torch.Tensor:
     """(things, SEMANTIC): each drawn thing's mean, less the mean of all, unit."""
-    kept = data / "drawn.pt"
+    kept = data / f"drawn-{digest((data / 'image.pt').read_bytes())}.pt"
     if not kept.exists():
         tower, shots = load(data / "image.pt", data), scenes(data, TRAINED, "trained", ROUNDS, 0)
         total = torch.zeros(len(things()), SEMANTIC)

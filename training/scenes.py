@@ -37,7 +37,7 @@ class Scenes:
 
 
 class World:
-    """Photographs items. things_of[t]: the sprites of thing t by the vendors."""
+    """Photographs items. of[t]: the sprites of thing t by the vendors."""
 
     def __init__(self, art: Sprites, vendors: tuple[str, ...], seed: int) -> None:
         keep = [i for i, v in enumerate(art.vendor) if art.vendors[v] in vendors]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from captions import ENGLISH, KOREAN, caption
 from concepts import concepts, names
 from draw import COLOURS
-from fit import fit, knobs
+from fit import digest, fit, knobs
 from sources import words
 from space import SEMANTIC, join, shades
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -176,7 +176,8 @@ def train(data: Path, out: Path, steps: int, seed: int) -> None:
         tokens = torch.tensor([e.ids for e in cut.encode_batch(texts)])
         return net(tokens, torch.tensor(thing), torch.tensor(colour))
 
-    fit(net, loss_at, out, tok, run=f"text tower, seed {seed}", steps=steps, peak=RATE)
+    run = f"text tower, seed {seed}, names {digest(repr(every).encode())}"
+    fit(net, loss_at, out, tok, run=run, steps=steps, peak=RATE)
 
 
 def _bare(thing: Thing, colour: str | None, language: str, rng: random.Random) -> str:

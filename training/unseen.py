@@ -1,7 +1,8 @@
 """Sentences that only the evaluation writes: no training caption holds a word of theirs.
 
-`captions.caption` draws again whatever shares one, so that an unseen sentence is of a pattern and of
-words that the text tower has never read; only the thing and its colour are known. Names of classes
+`captions.caption` draws again whatever shares one, so that an unseen sentence is of words that the
+text tower has never read; only the thing and its colour are known. (A form may be known: captions
+have relative clauses, with verbs of no language.) Names of classes
 are the exception (a bus and a stroller are places here and things in the list), and English function words.
 """
 
