@@ -12,6 +12,10 @@ from unseen import shared
 
 from matching_spark.domain.things import Thing
 
+SENTENCE = (
+    "어제 지하철에서 {x}{o} 잃어버렸어요"  # that figures are told of; captions have its words
+)
+
 KOREAN = {
     "흰색": ["흰색", "하얀색", "하얀", "흰", "화이트", "백색"],
     "검정": ["검정", "검은색", "검정색", "까만", "검은", "블랙", "까만색"],

@@ -14,8 +14,8 @@ from typing import Any
 import matplotlib
 import unseen
 from backbone import SHA256
+from captions import SENTENCE
 from concepts import concepts
-from evaluate import SENTENCE
 from space import COLOUR_SHARE, SEMANTIC
 
 from matching_spark.embed.clip import ClipModel

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import unseen
-from captions import ENGLISH, sentence
+from captions import ENGLISH, SENTENCE, sentence
 from draw import COLOURS
 from PIL import Image
 from scenes import AT_ONCE, World
@@ -22,7 +22,6 @@ from sources import HELD_OUT, TRAINED, Sprites, sprites, things
 from matching_spark.embed.clip import ClipModel
 
 GALLERY = 1000
-SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
 ENGLISH_FORMS = (
     "{x}",
     "{x}",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import unseen
-from captions import ENGLISH, sentence
+from captions import ENGLISH, SENTENCE, sentence
 from grounds import composites
 from photographs import KINDS, SETS, Photograph, of_kind, photographs, pixels, read
 from PIL import Image
@@ -20,13 +20,12 @@ from PIL import Image
 from matching_spark.embed.clip import ClipModel
 
 Texts = Callable[[Sequence[str]], np.ndarray]
-KOREAN_SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
 ENGLISH_SENTENCE = "I lost my {x} on the subway yesterday"
 FORMS: dict[
     str, tuple[int, Callable[[str], str]]
 ] = {  # name -> (0 Korean, 1 English; what is said)
     "Korean word": (0, str),
-    "Korean sentence": (0, lambda x: sentence(x, KOREAN_SENTENCE)),
+    "Korean sentence": (0, lambda x: sentence(x, SENTENCE)),
     "Korean, unseen sentence": (0, lambda x: sentence(x, unseen.UNSEEN)),
     "English word": (1, str),
     "English sentence": (1, lambda x: ENGLISH_SENTENCE.format(x=x)),
