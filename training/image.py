@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fit import contrast, fit, knobs
+from fit import fit, knobs
 from scenes import OWN, scenes
 from sources import TRAINED
 from torch import nn
@@ -38,6 +38,16 @@ MIDDLE = 0.5
 ROUNDS = 1
 ITEMS = 32
 RATE = 5e-3
+
+
+def contrast(logits: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Multi-positive InfoNCE, the mean log-probability of the positives, both ways."""
+
+    def one(z: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+        weights = p / p.sum(1, keepdim=True).clamp(min=1)
+        return -(weights * z.log_softmax(1)).sum(1)[p.any(1)].mean()
+
+    return (one(logits, positive.float()) + one(logits.T, positive.T.float())) / 2
 
 
 class ImageTrainer(nn.Module):

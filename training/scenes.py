@@ -64,18 +64,19 @@ class World:
         n = len(sprite)
         rgb = colour_rgb([c if c < OWN else -1 for c in colour], self.generator)
         keep = torch.rand(n, generator=self.generator) * 0.3
-        tinted = tint(self._some(torch.tensor(sprite)), rgb, torch.tensor(colour) < OWN, keep)
+        tinted = tint(self.art(sprite), rgb, torch.tensor(colour) < OWN, keep)
         if restyled:
             tinted = restyle(tinted, self.generator)
         out = []
         for _ in range(times):
             other = torch.randint(len(self.pictures), (n, 1 + CROWD), generator=self.generator)
-            near = self._some(other.flatten()).unflatten(0, (n, 1 + CROWD))
+            near = self.art(other.flatten()).unflatten(0, (n, 1 + CROWD))
             crowd = near[:, 1:] if crowded else None
             out.append(photos(tinted, near[:, 0], self.generator, crowd))
         return torch.stack(out)
 
-    def _some(self, which: torch.Tensor) -> torch.Tensor:
+    def art(self, which: list[int] | torch.Tensor) -> torch.Tensor:
+        """(n, 4, s, s) in [0, 1]: drawings by their numbers."""
         return self.pictures[which].float() / 255
 
 
@@ -141,6 +142,7 @@ def _photograph(folder: Path, world: World, eye: Eye, rounds: int, seed: int) ->
             small[i : i + len(some), k] = (reduced(shots[k]) * 255).round().byte().numpy()
         if i // AT_ONCE % 20 == 0:
             print(f"{i} of {n} items photographed for {folder.name}", flush=True)
-    maps.flush(), small.flush()
+    maps.flush()
+    small.flush()
     np.save(folder / "thing.npy", np.array([t for t, _ in items]))
     np.save(folder / "colour.npy", np.array([c for _, c in items]))  # last: the folder is whole

@@ -10,7 +10,6 @@ from scenes import SMALL, reduced
 from space import SEMANTIC, colour_part, directions, join
 from torch import nn
 
-POWER = 3.0  # of the mean over cells: strong answers count more
 LOOK_SHARE = 0.6  # of the weight of a cell; the rest is every cell's alike
 SOFT = 0.35  # how sharp the look is when things are told apart, against when it reads colours
 
@@ -21,7 +20,8 @@ class Look(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.score = nn.Conv2d(MAP, 1, 1)
-        nn.init.zeros_(self.score.weight), nn.init.zeros_(self.score.bias)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
         line = torch.linspace(-1, 1, CELLS)
         self.register_buffer("far", (line[None] ** 2 + line[:, None] ** 2).flatten())
         self.centre = nn.Parameter(torch.tensor(0.5))
@@ -70,11 +70,10 @@ class ImageTower(nn.Module):
         return tower.eval()
 
     def pooled(self, seen: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """(n, WIDE): the power mean over cells, by their weights."""
+        """(n, WIDE): the cubic mean over cells by their weights: strong answers count more."""
         wide = self.backbone.head(seen).flatten(2)
         share = LOOK_SHARE * (logits * SOFT).softmax(1) + (1 - LOOK_SHARE) / CELLS**2
-        cubes = wide * wide * wide if POWER == 3.0 else wide.clamp(min=1e-6) ** POWER
-        return (cubes * share[:, None]).sum(2).clamp(min=1e-9) ** (1 / POWER)
+        return (wide * wide * wide * share[:, None]).sum(2).clamp(min=1e-9) ** (1 / 3)
 
     def parts(self, seen: torch.Tensor, small: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The two unit parts, of a map and the photo at SMALL px in [0, 1]."""

@@ -134,6 +134,11 @@ class ClipModel:
         return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
 
     @property
+    def size_bytes(self) -> int:
+        """Of all that lies in its folder."""
+        return sum(each.stat().st_size for each in self.folder.rglob("*") if each.is_file())
+
+    @property
     def dimension(self) -> int:
         return int(self._config["embed_dim"])
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from PIL import Image, ImageFile
 
+from matching_spark import storage
 from matching_spark.embed.colours import seen
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
 from matching_spark.embed.structure import Structure, structure_of
-from matching_spark.errors import PhotoError
+from matching_spark.errors import PhotoError, StorageError
 
 REASONS = (
     "empty",
@@ -70,6 +71,19 @@ def open_photo(data: bytes) -> Image.Image:
     KEPT_SHORT_SIDE. Raises PhotoError with one of REASONS, and nothing else, for whatever bytes.
     """
     return open_reduced(data, _spare_factor)[0]
+
+
+def photo_file(place: str) -> bytes:
+    """A file's bytes, as many as a photo may have and one more.
+
+    Raises FileNotFoundError, and StorageError for what is no file or cannot be read.
+    """
+    try:
+        if not storage.is_regular(place):
+            raise StorageError("it is a folder, a pipe or a device")
+        return storage.read_bytes(place, MAX_BYTES + 1)
+    except ValueError as error:  # a NUL in its name
+        raise StorageError(str(error)) from None
 
 
 def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image, Box]:

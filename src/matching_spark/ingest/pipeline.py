@@ -21,7 +21,7 @@ from matching_spark import storage
 from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, checked, clean
 from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import MAX_BYTES, photo_sha256
+from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Report, Tally
@@ -337,15 +337,13 @@ def _text_key(text: str) -> str:
 def _file(path: str) -> _File | _Why:
     """A photo's sha256 and where it lies, or why it cannot be read."""
     try:
-        if not storage.is_regular(path):
-            return "unreadable", "it is a folder, a pipe or a device"
         try:
-            data = storage.read_bytes(path, MAX_BYTES + 1)
+            data = photo_file(path)
         except FileNotFoundError:
             if (other := storage.in_another_form(path)) is None:
                 return "missing", "there is no such file"
-            path, data = other, storage.read_bytes(other, MAX_BYTES + 1)
-    except (StorageError, OSError, ValueError) as error:  # a NUL in its name is a ValueError
+            path, data = other, photo_file(other)
+    except (StorageError, OSError) as error:
         return "unreadable", str(error)
     if len(data) > MAX_BYTES:
         return "too-many-bytes", f"more than {MAX_BYTES >> 20} MB"

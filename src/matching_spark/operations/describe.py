@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from matching_spark import storage
 from matching_spark.config import Model
 from matching_spark.domain.descriptions import Candidate, Description, Guess, titled
 from matching_spark.domain.posts import Reject
@@ -16,7 +15,7 @@ from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.confidence import Confidence, confidence_of
 from matching_spark.embed.naming import Float64, Names, names_of
-from matching_spark.embed.photos import MAX_BYTES
+from matching_spark.embed.photos import photo_file
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.progress import SILENT, Progress
 
@@ -86,19 +85,6 @@ def describe_all(clip: ClipModel, places: Sequence[str], progress: Progress = SI
 def describe_by(settings: Model, places: Sequence[str], progress: Progress = SILENT) -> Described:
     """The same by the settings' model."""
     return describe_all(ClipModel.of(settings), places, progress)
-
-
-def photo_file(place: str) -> bytes:
-    """A file's bytes, as many as a photo may have and one more.
-
-    Raises FileNotFoundError, and StorageError for what is no file or cannot be read.
-    """
-    try:
-        if not storage.is_regular(place):
-            raise StorageError("it is a folder, a pipe or a device")
-        return storage.read_bytes(place, MAX_BYTES + 1)
-    except ValueError as error:  # a NUL in its name
-        raise StorageError(str(error)) from None
 
 
 def _categories(names: Names) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from matching_spark import storage
 from matching_spark.config import Model
 from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo
+from matching_spark.embed.photos import MAX_BYTES, open_photo
 from matching_spark.errors import InputError, PhotoError, UsageError
 
 CHECK_PHOTOS = 32
@@ -83,7 +83,7 @@ def info(settings: Model) -> ModelInfo:
         folder=str(clip.folder.resolve()),
         commit=hub.commit_of(clip.folder),
         dimension=clip.dimension,
-        bytes=sum(p.stat().st_size for p in clip.folder.rglob("*") if p.is_file()),
+        bytes=clip.size_bytes,
         photo_px=tuple(wants.size),
         resize_mode=wants.resize_mode,
         interpolation=wants.interpolation.name.lower(),
@@ -129,7 +129,7 @@ def check(settings: Model, image: str | None = None, text: str = WORDS) -> Model
 
 def _photo(place: str) -> Image.Image:
     try:
-        return open_photo(storage.read_bytes(place))
+        return open_photo(storage.read_bytes(place, MAX_BYTES + 1))
     except FileNotFoundError:
         raise InputError(f"there is no photo {place}", argument="image") from None
     except PhotoError as error:

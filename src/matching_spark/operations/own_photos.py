@@ -20,10 +20,10 @@ from matching_spark.domain.posts import Filters, Post, Reject
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo, plain
+from matching_spark.embed.photos import open_photo, photo_file, plain
 from matching_spark.errors import InputError
 from matching_spark.evaluation.retakes import retake
-from matching_spark.operations.describe import describe_all, photo_file
+from matching_spark.operations.describe import describe_all
 from matching_spark.operations.search import ask
 from matching_spark.operations.tour import drawn, taken_in, with_look_alikes, written
 from matching_spark.operations.warehouse import spark_of

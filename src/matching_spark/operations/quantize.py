@@ -26,13 +26,12 @@ from matching_spark.config import Settings
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR
 from matching_spark.embed import hub
 from matching_spark.embed.clip import FILES, ClipModel
-from matching_spark.embed.photos import open_photo, photo_sha256
+from matching_spark.embed.photos import open_photo, photo_file, photo_sha256
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
-from matching_spark.operations.describe import photo_file
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 
@@ -118,7 +117,7 @@ def quantize(
         gate = _measured(model, copy, known, progress)
         progress.say("timing both on one thread ...")
         before, after = _photos_per_second(model, copy, known[:TIMED])
-        sizes = _bytes(model.folder), _bytes(folder)
+        sizes = model.size_bytes, copy.size_bytes
         _check(model, gate)
     made = ClipModel(target).name
     return Quantized(
@@ -299,7 +298,3 @@ def _photos_per_second(
             mine += seconds(partial(each.embed_pixels, pixels), 1, int(not number))
     before, after = (len(pixels) / statistics.median(mine) for mine in taken)
     return before, after
-
-
-def _bytes(folder: Path) -> int:
-    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())

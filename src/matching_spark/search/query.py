@@ -16,6 +16,7 @@ from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
+from matching_spark.embed.photos import MAX_BYTES
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
 from matching_spark.score.calibration import SCORES, Score
@@ -78,7 +79,7 @@ class Query:
         """Its photo, read where it is a path. Raises InputError when there is none."""
         if isinstance(self.image, Path | str):
             try:
-                return storage.read_bytes(str(self.image))
+                return storage.read_bytes(str(self.image), MAX_BYTES + 1)
             except FileNotFoundError:
                 raise InputError(f"there is no photo {self.image}") from None
         if self.image is None:
