@@ -22,12 +22,13 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
+from matching_spark.score.posterior import Rivals
 from matching_spark.score.store import find
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
-from matching_spark.search.scores import reasoned
+from matching_spark.search.scores import posteriors, reasoned
 from matching_spark.shards.cache import ShardCache
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
@@ -60,9 +61,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """What the tasks of a search gave: matches a query, posts compared, vectors looked at."""
+    """What the tasks of a search gave: matches a query, posts compared, vectors looked at.
+
+    rivals: of each query, where the request asks for them.
+    """
 
     matches: list[list[Match]]
+    rivals: list[Rivals]
     searched: int
     rows: int
     exact: bool
@@ -190,9 +195,18 @@ class SimilarityEngine:
             raise UsageError("a vector is compared by cosine: it has no facts to weigh")
         score = "cosine" if bare else options.score
         scoring = self.scoring(score, options.metric, options.threshold)
+        scoring = replace(scoring, here=options.here, costs=options.costs)
         queries = tuple(scoring.of_post(q.item) if q.kind else q.item for q in asked)
-        request = Request(queries, options.where, options.top_k, scoring, nprobe=options.nprobe)
+        request = Request(
+            queries,
+            options.where,
+            options.top_k,
+            scoring,
+            nprobe=options.nprobe,
+            rivals=scoring.calibration is not None,
+        )
         found = self.run(request, options.snapshot)
+        lists = posteriors(request, found.rivals)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
         return [
             SearchResult(
@@ -208,9 +222,10 @@ class SimilarityEngine:
                 elapsed_ms={"embed": each.embed_ms}
                 | elapsed
                 | {"total": each.embed_ms + sum(elapsed.values())},
-                matches=reasoned(matches, query, scoring, options.language),
+                not_here=None if of is None else of.not_here,
+                matches=reasoned(matches, request, of, options.language),
             )
-            for each, query, matches in zip(asked, queries, found.matches, strict=True)
+            for each, query, of, matches in zip(asked, queries, lists, found.matches, strict=True)
         ]
 
     def _asked(self, query: Query, snapshot: str | None) -> Asked | None:
@@ -294,6 +309,7 @@ class SimilarityEngine:
         done = time.perf_counter()
         return SearchOutcome(
             outcome.matches,
+            outcome.rivals,
             outcome.searched,
             outcome.rows,
             request.nprobe is None,
@@ -317,7 +333,7 @@ class SimilarityEngine:
 
     def _scan(self, state: Snapshot, request: Request) -> TaskOutcome:
         if not state.files or not request.queries:
-            return TaskOutcome(0, 0, [[] for _ in request.queries])
+            return TaskOutcome.of([], request)
         return self._runner.run(state.files, request, state.space)
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:
@@ -340,6 +356,7 @@ class SimilarityEngine:
         from matching_spark.matching.matcher import Matcher  # pyspark, which few searches need
 
         scoring = self.scoring(rules.score, rules.metric, rules.threshold)
+        scoring = replace(scoring, here=rules.here, costs=rules.costs)
         return Matcher(self.table, rules, self.cache, scoring)
 
     def embeddings(self, where: Filters | None = None) -> "DataFrame":

@@ -64,6 +64,7 @@ def result(score: float = 0.5, title: str = "검정 지갑", photo: str | None =
         0.25,
         7,
         {"total": 12.0},
+        None,
         (match,),
     )
 
@@ -86,6 +87,8 @@ def test_the_keys_of_the_contract() -> None:
         "threshold",
         "searched",
         "elapsed_ms",
+        "not_here",
+        "nothing",
         "results",
     ]
     assert {
@@ -122,9 +125,7 @@ NO_LINKS = ("javascript:alert(1)", "//x.kr/", "http://", "https://[", "data:text
 def pair(**found: object) -> Pair:
     post = dict.fromkeys(ABOUT, "") | {"post_id": "L1", "happened_on": None, "photo": None}
     post |= {"category": "지갑", "title": "검정 지갑", "status": "open"}
-    return Pair(
-        post, post | {"post_id": "F1"} | found, 1, 0.284, "fused", 0.284, {}, "m", {}, "ask"
-    )
+    return Pair(post, post | {"post_id": "F1"} | found, 1, 0.5, "fused", {}, "m", 0.284, {}, "ask")
 
 
 def page_of(language: Language = "ko", **found: Any) -> str:
@@ -195,9 +196,13 @@ def test_what_differs_is_what_the_score_says_differs(lost: str, found: str, diff
     assert page.count("<em>differs</em>") == differs
 
 
-def test_a_threshold_of_nearly_nothing_is_no_markup() -> None:
-    page = search_page(replace(result(), threshold=0.0001, score_kind="fused"), str.encode)
+def test_what_is_nearly_impossible_is_no_markup() -> None:
+    one = replace(result().matches[0], probability=0.0001, band="below")
+    page = search_page(
+        replace(result(), not_here=0.9999, score_kind="fused", matches=(one,)), str.encode
+    )
     assert "&lt; 0.1 %" in page
+    assert "아직 들어온 물건이 없는 것 같습니다 (없을 확률 &gt; 99.9 %)" in page
 
 
 def test_a_page_of_more_pairs_than_it_shows_says_so() -> None:
@@ -236,11 +241,17 @@ def many(*bands: str, title: str = "검정 지갑") -> SearchResult:
     (match,) = result(title=title).matches
     each = [
         replace(
-            match, rank=n, post_id=f"F{n:018}-1", score=0.5 / n, band=band, why="색이 맞습니다."
+            match,
+            rank=n,
+            post_id=f"F{n:018}-1",
+            score=0.5 / n,
+            probability=0.9 / n,
+            band=band,
+            why="색이 맞습니다.",
         )
         for n, band in enumerate(bands, 1)
     ]
-    return replace(result(), matches=tuple(each), score_kind="fused")
+    return replace(result(), matches=tuple(each), score_kind="fused", not_here=0.1)
 
 
 @pytest.mark.parametrize(
@@ -251,16 +262,18 @@ def test_ten_matches_fit_a_terminal_two_lines_each(title: str) -> None:
     assert len(lines) == 21
     assert all(cell_len(line) <= 80 for line in lines)
     for n in range(10):
-        assert re.search(rf"%, ask a person +F{n + 1:018}-1", lines[2 * n])
+        assert re.search(rf"%, worth a look +F{n + 1:018}-1", lines[2 * n])
         assert "2026-11-01, 강남역; 색이 맞습니다" in lines[2 * n + 1]
     assert "\x1b" not in "".join(lines)
 
 
 def test_what_is_below_the_bound_stands_apart() -> None:
     lines = terminal(many("propose", "ask", *["below"] * 8), 80)
-    assert lines[4] == "below the threshold:"
+    assert lines[4] == "unlikely:"
     assert lines[8:9] == ["and 5 more: --json and --output have them"]
-    assert "very likely" in lines[0]
+    assert "90 %, very likely" in lines[0]
+    lines = terminal(replace(many("below"), not_here=0.97), 80)
+    assert lines[0] == "It is not here yet, with a probability of 97 %. Unlikely:"
 
 
 @pytest.mark.parametrize("width", [25, 40, 60])

@@ -18,7 +18,7 @@ from matching_spark.evaluation.labelled import label
 from matching_spark.evaluation.learn import learn
 from matching_spark.knn.similarity import Float32, unit
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Weights
+from matching_spark.score.calibration import Calibration, Weights, sigmoid
 from matching_spark.score.components import Fact, Posts, compare, compare_all
 from matching_spark.score.explain import explain
 from matching_spark.search.request import QueryItem, Request, Scoring
@@ -108,7 +108,9 @@ def test_a_new_component_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for hit in got:
         same = float(days[int(hit.post_id[1:])].weekday() == DAY.weekday())
         assert hit.components["weekday"] == same
-        assert hit.score == calibration.probability(hit.components)
+        assert hit.score == pytest.approx(
+            sigmoid(calibration.evidence(hit.components) + calibration.prior), rel=1e-12
+        )
     assert calibration.contributions(got[0].components)["weekday"] == 5.0
     assert Calibration.from_json(calibration.to_json(), "x") == calibration
     told = {"weekday": 1.0}, {"weekday": 5.0}

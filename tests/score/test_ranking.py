@@ -18,7 +18,15 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
-from matching_spark.score.calibration import SUREST, Calibration, log_odds, sigmoid
+from matching_spark.score.calibration import (
+    DATED,
+    FILTERS,
+    LIMITS,
+    SUREST,
+    Calibration,
+    log_odds,
+    sigmoid,
+)
 from matching_spark.score.components import bigrams, compare
 from matching_spark.score.explain import explain
 from matching_spark.score.store import FILE, find, save
@@ -179,7 +187,12 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Calibration.from_json(text, "x") == calibration
     assert text.count("\n") < 300  # a line a component: readable
     for change, says in (
-        ({"format": 2}, "its format is 2"),
+        ({"format": 1}, "its format is 1"),
+        ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
+        ({"passes": {}}, "'category'"),
+        ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
+        ({"below": dict.fromkeys(LIMITS, float("nan"))}, "nan is not between"),
+        ({"days": [3, 1]}, "its days are not in ascending order"),
         ({"patterns": {}}, "lacks the patterns both-both"),
         ({"thresholds": {}}, "'image'"),
     ):

@@ -1,6 +1,7 @@
 """One rule each: which vectors count, which threshold is whose, what a query may be."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_which_threshold_is_whose() -> None:
     euclidean = Scoring("euclidean", card=(0.7, 0.2))
     assert [euclidean.threshold_for(q) for q in (PHOTO, WORDS, BOTH)] == [None] * 3
     limits = {**WEIGHTS.thresholds, "image": 0.3, "image bare": 0.6}
-    fused = Scoring(calibration=type(WEIGHTS)("m", WEIGHTS.patterns, limits, WEIGHTS.propose))
+    fused = Scoring(calibration=replace(WEIGHTS, thresholds=limits))
     told = Facts(region="서울", happened_on=dt.date(2026, 11, 1))
     assert fused.threshold_for(QueryItem(V, facts=told)) == 0.3
     assert fused.threshold_for(PHOTO) == 0.6

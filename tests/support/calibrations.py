@@ -6,7 +6,15 @@ import numpy as np
 
 from matching_spark.domain.facts import Facts
 from matching_spark.score import components as known
-from matching_spark.score.calibration import LIMITS, PATTERNS, Calibration, Weights, pattern
+from matching_spark.score.calibration import (
+    DATED,
+    FILTERS,
+    LIMITS,
+    PATTERNS,
+    Calibration,
+    Weights,
+    pattern,
+)
 from matching_spark.score.components import bigrams
 from tests.support import brute
 
@@ -32,12 +40,16 @@ def random_calibration(
         asks = COSINES if "bare" in name else COSINES + FACTS
         points = {}
         for c in asks:
-            heights = rng.normal(0, 2, len(knots[c]))
+            heights = rng.normal(0, 2, len(knots[c])).clip(-2.3, 2.3)  # all of them: under SUREST
             heights = np.sort(heights) if rising and c != "days" else heights
             points[c] = tuple((x, float(y)) for x, y in zip(knots[c], heights, strict=True))
         patterns[name] = Weights(float(rng.normal(-1, 1)), points)
+    prior = float(rng.normal(-1, 1))
+    passes = {name: float(rng.uniform(0.5, 1)) for name in (*FILTERS, DATED)}
+    days = tuple(np.sort(rng.normal(2, 4, 21)).tolist())
+    below = dict.fromkeys(LIMITS, float(rng.uniform(0.1, 0.9)))
     limits = dict.fromkeys(LIMITS, limit)
-    return Calibration(model, patterns, limits, dict.fromkeys(LIMITS, 0.9), {"from": "a test"})
+    return Calibration(model, patterns, limits, prior, below, passes, days, {"from": "a test"})
 
 
 def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:

@@ -67,14 +67,15 @@ def _view(report: dict[str, Any]) -> Table:
     for name, figures in report["scores"].items():
         view.add_row(name, *(cell(figures[n]) for n in names))
     view.add_row("fused - image", *(cell(report["fused_minus_image_cosine"][n]) for n in names))
-    error = report["reliability"]["expected_calibration_error"]
-    bands = report["queries"]["both"]["bands"]
+    asked = report["lists"]["queries"]["both"]
+    proposed = asked["bands"]["propose"]
+    right = "" if proposed["right"] is None else f", {proposed['right']:.3f} of them rightly"
     view.caption = (
         f"{report['lost']:,} lost posts, {report['found']:,} found ones; 95 % intervals by a "
-        f"bootstrap; expected calibration error {error:.3f}; proposed from "
-        f"{bands['propose']['threshold']:.3f} on (precision {bands['propose']['precision']:.3f}, "
-        f"recall {bands['propose']['recall']:.3f}), a person is asked from "
-        f"{bands['ask']['threshold']:.3f} on"
+        f"bootstrap; expected calibration error of the first place "
+        f"{asked['first']['expected_calibration_error']:.3f}, of 'not here' "
+        f"{asked['not_here']['expected_calibration_error']:.3f}; first places of "
+        f"{proposed['from']:.0%} and more: {proposed['lists']:,}{right}"
     )
     view.caption_justify = "left"
     return view

@@ -10,9 +10,9 @@ from rich.table import Table
 from matching_spark.cli.console import cell
 from matching_spark.domain.descriptions import Description
 from matching_spark.domain.results import Match, SearchResult
-from matching_spark.domain.told import limit, told
+from matching_spark.domain.told import limit, percent, told
 
-BELOW = 3  # of the matches below the threshold, so many are shown: the best stay in sight
+BELOW = 3  # of the matches that are not worth a look, so many are shown: the best stay in sight
 WIDE = 80  # columns, where a post has two lines
 MARGIN = 4  # columns, for a number
 TAIL = 16  # columns: a title that has fewer of a line begins one of its own
@@ -56,7 +56,7 @@ class Entry:
 class Found:
     """A search's result, an Entry a match, the best first.
 
-    What is below the threshold stands apart, a grey line each, the first BELOW of them: all are in
+    What is not worth a look stands apart, a grey line each, the first BELOW of them: all are in
     the JSON and in files. Without matches it says what was asked, and what to try.
     """
 
@@ -70,12 +70,11 @@ class Found:
             return
         shown = [m for m in result.matches if m.band != "below"]
         below = [m for m in result.matches if m.band == "below"]
-        scores = {m.rank: told(m.score, result.score_kind, m.band, "en") for m in shown}
-        scores |= {m.rank: told(m.score, result.score_kind, "", "en") for m in below[:BELOW]}
+        scores = {m.rank: told(m, result.score_kind, "en") for m in [*shown, *below[:BELOW]]}
         wide = max(map(cell_len, scores.values()))
         for match in [*shown, *below[:BELOW]]:
             if match in below[:1]:
-                yield cell(f"{'' if shown else 'nothing above it; '}below the threshold:", "dim")
+                yield cell("unlikely:" if shown else f"{_absent(result)} Unlikely:", "dim")
             score = scores[match.rank]
             head = (score + " " * (wide - cell_len(score)), match.post_id)
             title = joined(match.title or match.subcategory, match.category)
@@ -86,6 +85,12 @@ class Found:
         yield cell(_counted(result), "dim")
 
 
+def _absent(result: SearchResult) -> str:
+    """That the thing is not here yet, and how sure that is."""
+    sure = "" if result.not_here is None else f", with a probability of {percent(result.not_here)}"
+    return f"It is not here yet{sure}."
+
+
 def _more(match: Match) -> str:
     """Where and when, why, and whom to call."""
     where, kept = joined(match.happened_on, match.place), joined(match.kept_at, match.kept_phone)
@@ -94,8 +99,10 @@ def _more(match: Match) -> str:
 
 def _counted(result: SearchResult) -> str:
     seconds = result.elapsed_ms["total"] / 1000
-    bound = limit(result.threshold, result.score_kind, "en")
-    kind = "" if result.score_kind == "fused" else f"; by {result.score_kind}, no probability"
+    bound = limit(result.threshold, "en")
+    kind = f"; by {result.score_kind}, no probability"
+    if result.not_here is not None:
+        kind = f"; not here: {percent(result.not_here)}"
     return f"{result.searched:,} posts compared in {seconds:.2f} s, threshold {bound}{kind}"
 
 
@@ -106,7 +113,7 @@ def _nothing(result: SearchResult) -> str:
     if not result.searched:
         return f"No post to compare with ({where}): try fewer filters, or --status any."
     what = " and ".join(f"{name} {query[name]!r}" for name in OWN if name in query)
-    bound = limit(result.threshold, result.score_kind, "en")
+    bound = limit(result.threshold, "en")
     least = -1 if result.score_kind == "cosine" else 0
     return (
         f"Nothing like {what} among {result.searched:,} posts ({where}) reached the threshold of "

@@ -1,8 +1,8 @@
 """What is known of a post or a query beside its vectors."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from matching_spark.domain.posts import Kind
@@ -25,6 +25,15 @@ class Facts:
     def bare(self) -> bool:
         """Whether it does not say when and where: then no pair can be as sure."""
         return self.happened_on is None or not (self.region or self.place)
+
+    def without(self, words: Collection[str]) -> "Facts":
+        """The same but for these of category, colour and region, which are not known."""
+        return replace(
+            self,
+            category="" if "category" in words else self.category,
+            colour="" if "colour" in words else self.colour,
+            region="" if "region" in words else self.region,
+        )
 
     def described(self) -> dict[str, str]:
         """Those that are known, as a reader of the JSON is told of them."""

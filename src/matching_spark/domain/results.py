@@ -28,7 +28,7 @@ class Match:
     source_url: str  # its page at its source
     photo: str | None  # the uri of the photo that is most alike
     components: dict[str, float]  # what was compared; what a side does not tell is missing
-    probability: float | None = None  # that both are of the same thing; none of a cosine
+    probability: float | None = None  # that of all posts this one is it; none of a cosine
     # Log-odds that each component added; none of a cosine.
     contributions: dict[str, float] = field(default_factory=dict)
     band: str = ""  # propose, ask (a person) or below; none of a cosine
@@ -54,10 +54,17 @@ class SearchResult:
     threshold: float | None  # the lowest score; none: any
     searched: int  # posts compared
     elapsed_ms: dict[str, float]  # milliseconds by stage, and in all
+    not_here: float | None  # the probability that none of the posts is it; none of a cosine
     matches: tuple[Match, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no match is worth a look."""
+        return all(match.band == "below" for match in self.matches)
 
     def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "matches"}
+        values["nothing"] = self.nothing
         return values | {"results": [match.to_dict() for match in self.matches]}
 
 
@@ -74,9 +81,9 @@ class Pair:
     rank: int
     score: float
     score_kind: str
-    probability: float | None
     components: dict[str, float]
     model: str
+    probability: float | None = None  # in the list of the lost post; none of a cosine
     contributions: dict[str, float] = field(default_factory=dict)
     band: str = ""
     why: str = ""

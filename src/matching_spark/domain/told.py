@@ -1,14 +1,18 @@
 """A score as people are told it: a probability in percent, its band in words, a cosine as it is."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matching_spark.domain.results import Match, Pair
 
 BANDS: dict[str, Mapping[str, str]] = {
     "propose": {"ko": "맞을 가능성이 높음", "en": "very likely"},
-    "ask": {"ko": "확인 필요", "en": "ask a person"},
-    "below": {"ko": "기준 점수 미만", "en": "below the threshold"},
+    "ask": {"ko": "살펴볼 만함", "en": "worth a look"},
+    "below": {"ko": "가능성 낮음", "en": "unlikely"},
 }
 KINDS: dict[str, Mapping[str, str]] = {
-    "fused": {"ko": "같은 물건일 확률", "en": "probability"},
+    "fused": {"ko": "근거 점수", "en": "evidence"},
     "cosine": {"ko": "코사인", "en": "cosine"},
     "euclidean": {"ko": "유클리드 유사도", "en": "euclidean"},
 }
@@ -25,15 +29,14 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.{digits}f} %"
 
 
-def told(score: float, kind: str, band: str, language: str) -> str:
-    """A match's score and its band: '28 %, ask a person', 'cosine 0.531'."""
-    if kind != "fused":
-        return f"{KINDS[kind][language]} {score:.3f}"
-    return ", ".join([percent(score), *([BANDS[band][language]] if band else [])])
+def told(match: "Match | Pair", kind: str, language: str) -> str:
+    """How likely a match is, and its band: '28 %, worth a look', '< 0.1 %', 'cosine 0.531'."""
+    if match.probability is None:
+        return f"{KINDS[kind][language]} {match.score:.3f}"
+    words = [BANDS[match.band][language]] if match.band in ("propose", "ask") else []
+    return ", ".join([percent(match.probability), *words])
 
 
-def limit(threshold: float | None, kind: str, language: str) -> str:
-    """The least score that is shown, on the scale of the scores: '0.6 %', '0.25', 'none'."""
-    if threshold is None:
-        return NONE[language]
-    return percent(threshold) if kind == "fused" else f"{threshold:g}"
+def limit(threshold: float | None, language: str) -> str:
+    """The least score that is shown: '0.25', 'none'."""
+    return NONE[language] if threshold is None else f"{threshold:.4g}"

@@ -1,5 +1,6 @@
 """The weights of the fused score, learnt from labelled pairs by logistic regression."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -8,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.score import components
 from matching_spark.score.calibration import (
+    DATED,
     MODALITIES,
     Calibration,
     Modality,
@@ -20,8 +23,10 @@ from matching_spark.score.calibration import (
     limit_name,
     pattern_name,
     places,
+    sigmoid,
 )
 from matching_spark.score.components import COSINES, Cosine, Part
+from matching_spark.score.posterior import FLOOR
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
 # model's scale will do.
@@ -30,21 +35,21 @@ OTHER_BENDS = (0.05, 0.5, 0.95, 0.999)
 FITTED_PAIRS = 20_000  # different ones a pattern: a sample of more teaches thirty weights no better
 MIN_TRUE_PAIRS = 30  # of a pattern, to learn its weights rather than keep those there are
 STRENGTH = 1.0  # of the ridge: sklearn's C; the weights of a line's ends rest on few pairs
-MIN_PAIRS = 20
 KEPT = 0.98  # share of true pairs that the default threshold keeps
-PRECISION = 0.95  # of what is proposed without a person's look
+DAYS = 21  # quantiles that are kept of the days
 
 
 def learn(
     pairs: LabelledPairs, model: str, learnt: Mapping[str, Any], base: Calibration | None = None
 ) -> Calibration:
-    """Weights of every pattern by logistic regression; those that too few pairs show, and the
-    thresholds of a question with too few, are `base`'s.
+    """Weights of every pattern by logistic regression; those that too few pairs show, and what is
+    told of a question with too few, are `base`'s. So is the prior: scores stay of one scale.
 
     A pair of posts that have both a photo and words teaches also the patterns that lack one. Raises
     InputError when a pattern has too few true pairs and there is no base, or when every one has.
     """
     rng = np.random.default_rng(0)
+    prior = round(_prior(pairs), 4) if base is None else base.prior
     patterns: dict[str, Weights] = {}
     inherited = []
     for query, post in product(MODALITIES, MODALITIES):
@@ -53,7 +58,7 @@ def learn(
         for facts in (True, False):
             name = pattern_name(query, post, facts)
             if int(own.same.sum()) >= MIN_TRUE_PAIRS:
-                patterns[name] = _fit(own, vectors, facts, rng)
+                patterns[name] = _fit(own, vectors, facts, prior, rng)
             elif base is not None:
                 patterns[name] = base.patterns[name]
                 inherited.append(name)
@@ -68,24 +73,61 @@ def learn(
             f"{int(pairs.same.sum())} true pairs to learn from, and {MIN_TRUE_PAIRS} of a kind are "
             "needed: nothing is learnt, the weights stay as they are"
         )
-    whole = Calibration(model, patterns, {}, {}, dict(learnt))
+    passes, days = _passes(pairs, base)
+    whole = Calibration(model, patterns, {}, prior, {}, passes, days, dict(learnt))
     thresholds: dict[str, float] = {}
-    propose: dict[str, float] = {}
+    below: dict[str, float] = {}
     for asked, bare in product(MODALITIES, (False, True)):
         seen = masked(pairs, asked, facts=not bare)
-        p = probabilities(seen, whole)
-        true = p[seen.same & ~np.isnan(p)]
+        told = evidence(seen, whole)
+        true = told[seen.same & ~np.isnan(told)]
         name = limit_name(asked, bare)
         if base is not None and len(true) < MIN_TRUE_PAIRS:
-            thresholds[name], propose[name] = base.thresholds[name], base.propose[name]
+            thresholds[name], below[name] = base.thresholds[name], base.below[name]
             inherited.append(f"thresholds of {name}")
             continue
-        propose[name] = precise(p, seen, PRECISION)
-        least = float(np.quantile(true, 1 - KEPT)) if len(true) else 0.0
-        thresholds[name] = min(least, propose[name])
+        least = float(np.quantile(true, 1 - KEPT)) if len(true) else -math.inf
+        thresholds[name] = round(sigmoid(least + prior), 6)
+        rest = ~seen.same & (told < FLOOR)
+        below[name] = round(float(np.average(np.exp(told[rest]), weights=seen.weight[rest])), 6)
     return replace(
-        whole, thresholds=thresholds, propose=propose, learnt={**learnt, "inherited": inherited}
+        whole, thresholds=thresholds, below=below, learnt={**learnt, "inherited": inherited}
     )
+
+
+def _prior(pairs: LabelledPairs) -> float:
+    """The log-odds that a pair of them is true."""
+    true, others = pairs.weight[pairs.same].sum(), pairs.weight[~pairs.same].sum()
+    return math.log(true / others)
+
+
+def _passes(
+    pairs: LabelledPairs, base: Calibration | None
+) -> tuple[dict[str, float], tuple[float, ...]]:
+    """Calibration.passes and days, of the true pairs; `base`'s where they are too few."""
+    rows = np.flatnonzero(pairs.same)
+    lost = [pairs.facts[i] for i in pairs.lost[rows]]
+    passes: dict[str, float] = {}
+    quantiles: tuple[float, ...] = (0.0, 0.0)
+    for vocabulary in (CATEGORY, COLOUR, REGION):
+        name = vocabulary.name
+        told = np.array([getattr(each, name) in vocabulary.telling for each in lost], bool)
+        if told.sum() >= MIN_TRUE_PAIRS:
+            passes[name] = round(float((pairs.values[name][rows][told] == 1).mean()), 4)
+        else:
+            passes[name] = 1.0 if base is None else base.passes[name]
+    dated = np.array([each.happened_on is not None for each in lost], bool)
+    days = pairs.values["days"][rows][dated]
+    if len(days) >= MIN_TRUE_PAIRS:
+        known = days[~np.isnan(days)]
+        passes[DATED] = round(len(known) / len(days), 4)
+        if len(known):
+            quantiles = tuple(np.quantile(known, np.linspace(0, 1, DAYS)).tolist())
+    elif base is not None:
+        passes[DATED], quantiles = base.passes[DATED], base.days
+    else:
+        passes[DATED] = 1.0
+    return passes, quantiles
 
 
 def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> LabelledPairs:
@@ -96,8 +138,8 @@ def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> Labelle
     return replace(pairs, values={n: blank if n in gone else v for n, v in pairs.values.items()})
 
 
-def probabilities(pairs: LabelledPairs, calibration: Calibration) -> Float64:
-    """Calibration.probability of every pair (n,), NaN for those with no cosine."""
+def evidence(pairs: LabelledPairs, calibration: Calibration) -> Float64:
+    """Calibration.evidence of every pair, ln L (n,), NaN for those with no cosine."""
     query = _places(pairs, lambda cosine: cosine.query)
     post = _places(pairs, lambda cosine: cosine.post)
     out = np.full(len(pairs), np.nan)
@@ -106,7 +148,7 @@ def probabilities(pairs: LabelledPairs, calibration: Calibration) -> Float64:
         if len(rows):
             values = {n: each[rows].astype(np.float64)[None] for n, each in pairs.values.items()}
             out[rows] = calibration.log_odds(values, asked, post[rows])[0][0]
-    return np.asarray(1 / (1 + np.exp(-out)))
+    return out - calibration.prior
 
 
 def _places(pairs: LabelledPairs, part_of: Callable[[Cosine], Part]) -> Index:
@@ -117,19 +159,6 @@ def _places(pairs: LabelledPairs, part_of: Callable[[Cosine], Part]) -> Index:
         for wanted in ("image", "text")
     )
     return places(image, text)
-
-
-def precise(scores: Float64, pairs: LabelledPairs, wanted: float) -> float:
-    """The least score from which on a share `wanted` of the pairs is true; 1 where none is.
-
-    Fewer than MIN_PAIRS pairs show no share.
-    """
-    known = ~np.isnan(scores)
-    order = np.argsort(-scores[known], kind="stable")
-    same, weight = pairs.same[known][order], pairs.weight[known][order]
-    precision = np.cumsum(same * weight) / np.cumsum(weight)
-    enough = np.flatnonzero((precision >= wanted) & (np.cumsum(weight) >= MIN_PAIRS))
-    return float(scores[known][order][enough[-1]]) if len(enough) else 1.0
 
 
 def _has(what: str, part: str) -> bool:
@@ -153,6 +182,34 @@ def _hats(values: npt.NDArray[np.float32], knots: Sequence[float]) -> Float64:
 
 
 def _fit(
+    pairs: LabelledPairs,
+    vectors: Sequence[str],
+    facts: bool,
+    prior: float,
+    rng: np.random.Generator,
+) -> Weights:
+    """Of a sample of the different pairs, then of one that has those that look true by the first:
+    in a large table it is the few different ones of a large L that a probability depends on."""
+    known = {**pairs.values} if facts else {v: pairs.values[v] for v in vectors}
+    others = np.flatnonzero(~pairs.same)
+    chance = np.ones(len(pairs))
+    chance[others] = min(1.0, FITTED_PAIRS / max(1, len(others)))
+    weights = _fitted(_sample(pairs, chance, rng), vectors, facts, rng)
+    if len(others) > FITTED_PAIRS:
+        odds = weights.log_odds({n: v[others] for n, v in known.items()}, np.float64)
+        true = 1 / (1 + np.exp(-odds))
+        chance[others] = FITTED_PAIRS / 2 * (1 / len(others) + true / true.sum())
+        weights = _fitted(_sample(pairs, np.minimum(chance, 1), rng), vectors, facts, rng)
+    return replace(weights, intercept=round(weights.intercept - _prior(pairs) + prior, 4))
+
+
+def _sample(pairs: LabelledPairs, chance: Float64, rng: np.random.Generator) -> LabelledPairs:
+    """Each pair by its chance, standing for as many as that says."""
+    kept = rng.random(len(pairs)) < chance
+    return replace(pairs, weight=pairs.weight / chance).take(kept)
+
+
+def _fitted(
     pairs: LabelledPairs, vectors: Sequence[str], facts: bool, rng: np.random.Generator
 ) -> Weights:
     """Lines through the knots of every component, rising where more must not speak against."""
@@ -163,10 +220,6 @@ def _fit(
         raise UsageError(
             "learning needs scikit-learn: pip install 'matching-spark[evaluate]'"
         ) from None
-    chance = FITTED_PAIRS / max(FITTED_PAIRS, int((~pairs.same).sum()))
-    kept = pairs.same | (rng.random(len(pairs)) < chance)
-    weight = np.where(pairs.same, pairs.weight, pairs.weight / chance)
-    pairs = replace(pairs, weight=weight).take(kept)
     knots: dict[str, Sequence[float]] = {v: _knots(pairs.values[v], pairs.same) for v in vectors}
     shown = np.ones((len(pairs), 0))
     if facts:
@@ -204,4 +257,4 @@ def _fit(
         points[name] = tuple(
             (float(x), round(float(y) + 0.0, 4)) for x, y in zip(knots[name], line, strict=True)
         )
-    return Weights(round(intercept, 4), points)
+    return Weights(intercept, points)

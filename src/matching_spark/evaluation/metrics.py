@@ -1,9 +1,8 @@
 """How good a ranking and its probabilities are, by labelled pairs that nothing was fitted on.
 
 recall@k, MRR: over the lost posts whose counterpart is known. Average precision: over all pairs by
-one scale of scores (sum of precision at each true pair, over their number). Expected calibration
-error: over the ten best of each lost post, ten bins of equal width (Naeini et al. 2015). Intervals:
-95 % of a bootstrap over the lost posts, the same draws for every method.
+one scale of scores (sum of precision at each true pair, over their number). Intervals: 95 % of a
+bootstrap over the lost posts, the same draws for every method. Probabilities: `lists`.
 """
 
 from collections.abc import Sequence
@@ -14,16 +13,22 @@ from typing import Any
 import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.evaluation.learn import masked, precise, probabilities
+from matching_spark.evaluation.learn import evidence
+from matching_spark.evaluation.lists import Lists, lists
 from matching_spark.knn.similarity import Float64, Index
-from matching_spark.score.calibration import MODALITIES, Calibration, limit_name, pattern
+from matching_spark.score.calibration import (
+    FILTERS,
+    MODALITIES,
+    Calibration,
+    limit_name,
+    pattern,
+)
+from matching_spark.score.posterior import COSTS
 
 DRAWS = 500
 RECALL_AT = (1, 5, 10)
-LOOKED_AT = 10  # the best of each lost post: what a person sees, and what a probability is for
-BINS = 10
+BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # of "nothing here"
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
-PRECISIONS = (0.5, 0.8, 0.9, 0.95, 0.99)
 MANY = 10  # lost posts of a category or colour, fewer say nothing
 
 
@@ -73,7 +78,7 @@ class Measured:
 
 def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict[str, Any]:
     """Everything that is measured, as it stands in the JSON. split: what was held out, in words."""
-    fused = probabilities(pairs, calibration)
+    fused = 1 / (1 + np.exp(-(evidence(pairs, calibration) + calibration.prior)))
     image = pairs.values["image-image"].astype(np.float64)
     words = _first(pairs, ("text-image", "text-text"))
     own_photo = np.zeros(len(pairs.lost_ids), bool)
@@ -105,58 +110,46 @@ def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict
             "scores": {name: m.figures() for name, m in of_photos.items()},
             "fused_minus_image_cosine": of_photos["fused"].minus(of_photos["image cosine"]),
         },
-        "reliability": reliability(pairs, fused),
-        "queries": _queries(pairs, calibration),
+        "lists": of_lists(pairs, calibration),
         "by": _slices(pairs, fused),
         "curve": curve(pairs, fused),
     }
 
 
-def reliability(pairs: LabelledPairs, scores: Float64) -> dict[str, Any]:
-    """The expected calibration error over what is looked at, and its bins."""
-    rows = _looked_at(pairs, scores)
-    p, same, weight = scores[rows], pairs.same[rows], pairs.weight[rows]
-    at = np.minimum((p * BINS).astype(int), BINS - 1)
-    bins, error = [], 0.0
-    for b in range(BINS):
-        here = at == b
-        if not here.any():
-            continue
-        mean, true = (
-            np.average(p[here], weights=weight[here]),
-            np.average(same[here], weights=weight[here]),
-        )
-        error += abs(mean - true) * weight[here].sum() / weight.sum()
-        bins.append(
-            {
-                "from": b / BINS,
-                "to": (b + 1) / BINS,
-                "pairs": round(float(weight[here].sum())),
-                "probability": float(mean),
-                "true": float(true),
-            }
-        )
-    return {"expected_calibration_error": float(error), "pairs": len(rows), "bins": bins}
+def of_lists(pairs: LabelledPairs, calibration: Calibration) -> dict[str, Any]:
+    """What searches by these lost posts answer, by what a query holds and by what it is filtered.
+
+    w is the share of the things that are here, of these very lists (by Laplace's rule: between 0
+    and 1).
+    """
+    there = len(np.unique(pairs.lost[pairs.same]))
+    here = (there + 1) / (len(pairs.lost_ids) + 2)
+    kinds = {
+        limit_name(asked, bare): lists(pairs, calibration, here, asked, facts=not bare)
+        for bare, asked in product((False, True), MODALITIES)
+    }
+    filtered = {f"{name} only": lists(pairs, calibration, here, only=name) for name in FILTERS}
+    return {
+        "share_here": here,
+        "queries": {name: each.figures() | _bands(each) for name, each in kinds.items()},
+        "filtered": {name: each.figures() for name, each in filtered.items() if len(each.first)},
+    }
 
 
-def _queries(pairs: LabelledPairs, calibration: Calibration) -> dict[str, Any]:
-    """By what a query holds: its ranking, its error, its thresholds and its two review bands."""
-    out = {}
-    for bare, asked in product((False, True), MODALITIES):
-        seen = masked(pairs, asked, facts=not bare)
-        scores = probabilities(seen, calibration)
-        ranks = _ranks(seen, np.where(np.isnan(scores), -np.inf, scores))
-        name = limit_name(asked, bare)
-        out[name] = {
-            **{f"recall@{k}": _share(ranks <= k, ranks) for k in RECALL_AT},
-            "expected_calibration_error": reliability(seen, scores)["expected_calibration_error"],
-            "threshold_for_precision": {str(p): precise(scores, seen, p) for p in PRECISIONS},
-            "bands": {
-                "propose": _at(seen, scores, calibration.propose[name]),
-                "ask": _at(seen, scores, calibration.thresholds[name]),
-            },
+def _bands(of: Lists) -> dict[str, Any]:
+    """What the bands of the default costs hold, and "nothing here" by bounds of the first place."""
+    bands = {}
+    for name, least in (("propose", COSTS.propose), ("ask", COSTS.ask)):
+        reached = of.first >= least
+        bands[name] = {
+            "from": least,
+            "lists": int(reached.sum()),
+            "right": float(of.right[reached].mean()) if reached.any() else None,
         }
-    return out
+    curve = [
+        dict(zip(("bound", "absent", "here"), (b, *of.nothing(b)), strict=True)) for b in BOUNDS
+    ]
+    return {"bands": bands, "nothing": curve}
 
 
 def _slices(pairs: LabelledPairs, scores: Float64) -> dict[str, Any]:
@@ -231,16 +224,6 @@ def _ranks(pairs: LabelledPairs, scores: Float64) -> Float64:
         ahead = pairs.weight[start:stop][before].sum()
         out[pairs.lost[start]] = 1 + ahead if np.isfinite(best) else np.inf
     return out
-
-
-def _looked_at(pairs: LabelledPairs, scores: Float64) -> Index:
-    """The rows of the best LOOKED_AT of each lost post."""
-    rows: list[int] = []
-    for start, stop in _runs(pairs):
-        s = scores[start:stop]
-        order = np.argsort(-np.where(np.isnan(s), -np.inf, s), kind="stable")[:LOOKED_AT]
-        rows += [start + int(i) for i in order if not np.isnan(s[i])]
-    return np.array(rows, np.int64)
 
 
 def _runs(pairs: LabelledPairs) -> list[tuple[int, int]]:

@@ -163,7 +163,6 @@ def _match(matcher: "Matcher", row: "Row", language: Language) -> dict[str, obje
         "rank": row["rank"],
         "score": row["score"],
         "score_kind": row["score_kind"],
-        "probability": row["probability"],
         "components": row["components"],
         "found": _facts(row["found"]),
     }

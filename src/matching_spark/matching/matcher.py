@@ -21,6 +21,7 @@ from matching_spark.errors import UsageError
 from matching_spark.knn.similarity import Index, Metric
 from matching_spark.matching import decisions
 from matching_spark.score.calibration import Score
+from matching_spark.score.posterior import COSTS, HERE, Costs
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import Candidate, decide
 from matching_spark.search.scan import scan, scan_all
@@ -46,7 +47,8 @@ class MatchRules:
     """How lost posts are matched.
 
     score None: fused where there is a calibration. threshold None: the calibration's, or for
-    cosines the model card's for photos and for words.
+    cosines the model card's for photos and for words. here, costs: of the pairs' probabilities and
+    bands, which are worked out when they are shown and change no pair.
     """
 
     top_k: int = 10
@@ -55,6 +57,8 @@ class MatchRules:
     metric: Metric = "cosine"
     settings: Matching = field(default_factory=Matching)
     score: Score | None = None
+    here: float = HERE
+    costs: Costs = COSTS
 
     def described(self) -> dict[str, Any]:
         settings = self.settings.model_dump(exclude={"block_posts"}, mode="json")
@@ -153,14 +157,14 @@ class Matcher:
         """SCHEMA: the best pairs with those that were confirmed, whatever their place."""
         if confirmed := self._confirmed():
             best = _ranked(best.unionByName(self.spark.createDataFrame(confirmed, PAIR)))
-        probability = F.col("score") if self.scoring.calibration else F.lit(None).cast("double")
         return best.select(
             "lost_id",
             "found_id",
             "rank",
             "score",
             F.lit(self.scoring.kind).alias("score_kind"),
-            probability.alias("probability"),
+            # Of a list, which changes with every post that comes: worked out where pairs are shown.
+            F.lit(None).cast("double").alias("probability"),
             "components",
             F.lit(self.table.model).alias("model"),
             F.current_timestamp().alias("run_at"),

@@ -1,5 +1,6 @@
 """The kept pairs beside what is known of both posts: for alerts, and for people to look at."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from matching_spark.matching import decisions, matches_table
 from matching_spark.score.calibration import limit_name, modality
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
+from matching_spark.score.posterior import Posterior, Rivals
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -40,10 +42,22 @@ def joined(matcher: "Matcher", lost: Sequence[str], found: Sequence[str]) -> "Da
 def described(
     matcher: "Matcher", language: Language = "ko", best: int | None = None
 ) -> Iterator[Pair]:
-    """The kept pairs by lost post and rank, with bands and reasons as the matcher's scoring has
-    them. best: only so many, those of the highest scores; the lost post of the best pair first.
+    """The kept pairs by lost post and rank, with reasons as the matcher's scoring has them. best:
+    only so many, those of the highest scores; the lost post of the best pair first.
+
+    A pair's probability is that of the lost post's list: its kept pairs with their L, all other
+    open found posts by their number. Where more than top_k are alike it is too high.
     """
     rows = joined(matcher, (*ABOUT, PHOTO, *HAS), (*ABOUT, PHOTO))
+    rivals = 0
+    if matcher.scoring.calibration is not None:
+        rivals = matcher.table.frame().where("kind = 'found' AND status = 'open'").count()
+        odds = F.when(F.size("components") > 0, F.col("score") / (1 - F.col("score")))
+        ratio = F.coalesce(odds, F.lit(0.0)) * math.exp(-matcher.scoring.calibration.prior)
+        of_lost = Window.partitionBy("lost_id")
+        rows = rows.withColumn("ratio", ratio)
+        rows = rows.withColumn("ratios", F.sum("ratio").over(of_lost))
+        rows = rows.withColumn("kept", F.count("ratio").over(of_lost))
     order = [F.col("lost_id"), F.col("rank")]
     if best is not None:
         rows = rows.orderBy(F.desc("score"), *order).limit(best)
@@ -52,10 +66,11 @@ def described(
         order = [F.desc("first"), *order]
     said = decisions.latest(matcher.table.uri)
     for row in rows.orderBy(*order).toLocalIterator():
-        yield _pair(matcher, row, language, said.get((row["lost_id"], row["found_id"]), ""))
+        decided = said.get((row["lost_id"], row["found_id"]), "")
+        yield _pair(matcher, row, rivals, language, decided)
 
 
-def _pair(matcher: "Matcher", row: "Row", language: Language, decided: str) -> Pair:
+def _pair(matcher: "Matcher", row: "Row", rivals: int, language: Language, decided: str) -> Pair:
     posts: dict[str, dict[str, Any]] = {side: row[side].asDict() for side in ("lost", "found")}
     for post in posts.values():
         post["photo"] = photo_here(matcher.table.photos, post["photo"])
@@ -66,9 +81,13 @@ def _pair(matcher: "Matcher", row: "Row", language: Language, decided: str) -> P
     if calibration is not None and components:  # a confirmed pair may have no common part
         asked = limit_name(modality(image, text), facts_of(lost, "lost").bare)
         added = calibration.contributions(components)
+        others = Rivals(max(rivals, row["kept"]), row["kept"], (row["ratios"],))
+        of = Posterior(others, matcher.scoring.here, calibration.below[asked])
+        probability = of.probability(math.log(row["ratio"]))
         why = {
             "contributions": added,
-            "band": calibration.band(row["score"], asked),
+            "probability": probability,
+            "band": matcher.scoring.costs.band(probability),
             "why": explain(components, added, language),
         }
     return Pair(
@@ -77,7 +96,6 @@ def _pair(matcher: "Matcher", row: "Row", language: Language, decided: str) -> P
         row["rank"],
         row["score"],
         row["score_kind"],
-        row["probability"],
         components,
         row["model"],
         decided=decided,

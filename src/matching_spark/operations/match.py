@@ -22,6 +22,7 @@ from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.components import Language
+from matching_spark.score.posterior import Costs
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.storage import check_file, write_file
 
@@ -30,7 +31,17 @@ MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still
 POST = (*ABOUT, "photo")
 COLUMNS = [  # of a sheet: what a person fills in first, and `decide --from` reads
     "decision",
-    *("lost_id", "found_id", "rank", "score", "score_kind", "band", "why", "decided"),
+    *(
+        "lost_id",
+        "found_id",
+        "rank",
+        "score",
+        "score_kind",
+        "probability",
+        "band",
+        "why",
+        "decided",
+    ),
     *(f"{side}_{name}" for side in ("lost", "found") for name in POST if name != "post_id"),
     "model",
 ]
@@ -114,6 +125,8 @@ def _rules(settings: Settings, any_category: bool) -> MatchRules:
         metric=wanted.metric,
         settings=settings.match,
         score=wanted.score,
+        here=wanted.share_here,
+        costs=Costs(wanted.cost_false_alarm, wanted.cost_miss),
     )
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import is_web_address
 from matching_spark.domain.results import Match, Pair, SearchResult
-from matching_spark.domain.told import KINDS, limit, told
+from matching_spark.domain.told import KINDS, limit, percent, told
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.embed.photos import open_photo
 from matching_spark.errors import MatchingError
@@ -29,11 +29,16 @@ DAYS = {"ko": "월화수목금토일", "en": ("Mon", "Tue", "Wed", "Thu", "Fri",
 WORDS: dict[str, Mapping[Language, str]] = {
     "search": {"ko": "찾는 물건", "en": "What is looked for"},
     "found": {"ko": "찾은 게시물 {n:,}건", "en": "{n:,} alike"},
-    "below": {"ko": "기준 점수 미만 {n:,}건", "en": "{n:,} below the threshold"},
+    "below": {"ko": "가능성이 낮은 게시물 {n:,}건", "en": "{n:,} that are unlikely"},
     "nothing": {
         "ko": "기준 점수 이상인 게시물이 없습니다. 기준 점수를 낮추거나 조건을 줄여 보세요.",
         "en": "No post reached the threshold. Lower it, or ask with fewer filters.",
     },
+    "absent": {
+        "ko": "아직 들어온 물건이 없는 것 같습니다 (없을 확률 {p})",
+        "en": "It is not here yet (probability {p})",
+    },
+    "not here": {"ko": "여기 없을 확률 {p}.", "en": "Not here: {p}."},
     "compared": {
         "ko": "게시물 {n:,}건을 {s:.2f}초에 비교했습니다. "
         "점수: {kind}, 기준 점수: {limit}, 모델: {model}",
@@ -80,7 +85,7 @@ def search_page(
     query_photo: bytes | None = None,
     language: Language = "ko",
 ) -> str:
-    """What was asked, and its matches as cards; those below the threshold apart.
+    """What was asked, and its matches as cards; those that are not worth a look apart.
 
     load: the bytes of a photo's uri; a photo that cannot be had leaves a blank frame.
     """
@@ -89,15 +94,21 @@ def search_page(
     above = [match for match in result.matches if match.band != "below"]
     below = [match for match in result.matches if match.band == "below"]
     parts = [page.asked(result.query, query_photo)]
-    parts.append(f"<h2>{say('found', n=len(above)) if above else say('nothing')}</h2>")
+    sure = "" if result.not_here is None else percent(result.not_here)
+    found = say("found", n=len(above)) if above else say("nothing")
+    if sure and not above:
+        found = say("absent", p=html.escape(sure))
+    parts.append(f"<h2>{found}</h2>")
     if above:
         parts.append(page.cards(above, kind))
     if below:
         parts += [f"<h2 class=soft>{say('below', n=len(below))}</h2>", page.cards(below, kind)]
-    bound = html.escape(limit(result.threshold, kind, language))
+    bound = html.escape(limit(result.threshold, language))
     seconds, model = result.elapsed_ms["total"] / 1000, html.escape(result.model)
     how = {"kind": KINDS[kind][language], "limit": bound, "model": model}
-    parts.append(f"<p class=soft>{say('compared', n=result.searched, s=seconds, **how)}</p>")
+    counted = say("compared", n=result.searched, s=seconds, **how)
+    rest = say("not here", p=html.escape(sure)) if sure and above else ""
+    parts.append(f"<p class=soft>{rest} {counted}</p>")
     return page.of(say("search"), f"<main>{''.join(parts)}</main>")
 
 
@@ -148,7 +159,7 @@ class _Page:
         return f"<section class=cards>{cards}</section>"
 
     def _card(self, match: Match, kind: str) -> str:
-        score = told(match.score, kind, match.band, self.language)
+        score = told(match, kind, self.language)
         post = match.to_dict()
         facts = [self.told(name, post[name]) for name in FACTS if post[name]]
         state = "" if match.status == "open" else f" <em>{self.told('status', match.status)}</em>"
@@ -162,7 +173,7 @@ class _Page:
         )
 
     def pair(self, pair: Pair) -> str:
-        score = told(pair.score, pair.score_kind, pair.band, self.language)
+        score = told(pair, pair.score_kind, self.language)
         decided = f"<em>{self.say(pair.decided)}</em>" if pair.decided else ""
         both = (pair.lost, pair.found)
 

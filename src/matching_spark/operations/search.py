@@ -16,6 +16,7 @@ from matching_spark.layout import read_photo
 from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
+from matching_spark.score.posterior import Costs
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.similarity_engine import Asked, SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
@@ -100,6 +101,8 @@ def _answer(
         wanted.language,
         wanted.nprobe,
         snapshot,
+        wanted.share_here,
+        Costs(wanted.cost_false_alarm, wanted.cost_miss),
     )
     (result,) = engine.answer([asked], options)
     return result

@@ -1,10 +1,13 @@
-"""The weights of the fused score: from a pair's components to the probability that it is one thing.
+"""The weights of the fused score: from a pair's components to its evidence.
 
 The model is logistic and additive: the log-odds of a pair are an intercept and one contribution a
 component, a piecewise linear function of its value. A component that a pair lacks is missing, not
-zero: it contributes nothing. No Spark, no I/O.
+zero: it contributes nothing. Without the prior that they were learnt with, the log-odds are ln L,
+the log of the pair's likelihood ratio, which `score.posterior` makes a list's probabilities of. No
+Spark, no I/O.
 """
 
+import datetime as dt
 import hashlib
 import json
 import math
@@ -17,6 +20,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import Filters, Kind
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
@@ -25,9 +31,11 @@ Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
 Modality = Literal["image", "text", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-FORMAT = 1  # of the calibration file
+FORMAT = 2  # of the calibration file
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
+FILTERS = tuple(each.name for each in (CATEGORY, COLOUR, REGION))  # facts that are filters too
+DATED = "dated"
 
 Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
 Values = npt.NDArray[np.floating[Any]]  # of whatever shape, one number too
@@ -124,16 +132,23 @@ class Weights:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights by pattern, for the vectors of one model; two limits a kind of query (LIMITS).
+    """Weights by pattern, for the vectors of one model; what is by LIMITS is a kind of query.
 
-    thresholds: the least probability worth showing. propose: from here on a pair is proposed
-    without a person's look; between the two a person is asked. learnt: from what.
+    prior: the log-odds that a pair is true which is in every pattern's intercept. thresholds: the
+    least score worth showing. below: the mean L of different pairs that are below
+    `posterior.FLOOR`. passes: of the true pairs whose lost side tells a word, the share whose found
+    side tells the same: what a filter by it lets through; DATED: the share with a found day. days:
+    quantiles, evenly from 0 to 1, of the days from a true pair's loss to its being found. learnt:
+    from what.
     """
 
     model: str
     patterns: Mapping[str, Weights]
     thresholds: Mapping[str, float]
-    propose: Mapping[str, float]
+    prior: float
+    below: Mapping[str, float]
+    passes: Mapping[str, float]
+    days: tuple[float, ...]
     learnt: Mapping[str, Any] = field(default_factory=dict)
 
     def log_odds(
@@ -168,19 +183,40 @@ class Calibration:
                 steepest = max(steepest, weights.steepest)
         return out, steepest
 
-    def probability(self, values: Mapping[str, float]) -> float:
-        """That a pair with these components is one thing."""
+    def evidence(self, values: Mapping[str, float]) -> float:
+        """ln L of a pair with these components."""
         one = {name: np.asarray(value) for name, value in values.items()}
-        return sigmoid(float(self.patterns[pattern(values)].log_odds(one, np.float64)))
+        return float(self.patterns[pattern(values)].log_odds(one, np.float64)) - self.prior
+
+    def passing(self, where: Filters, told: Facts) -> float:
+        """The share of true pairs whose found side these filters let through.
+
+        A window of days is heeded where the query tells its own day.
+        """
+        share = 1.0
+        for name in FILTERS:
+            if getattr(where, name) is not None:
+                share *= self.passes[name]
+        if where.since is not None or where.until is not None:
+            share *= self.passes[DATED]
+            if told.happened_on is not None:
+                share *= self._within(told.kind, told.happened_on, where.since, where.until)
+        return share
+
+    def _within(
+        self, kind: Kind, day: dt.date, since: dt.date | None, until: dt.date | None
+    ) -> float:
+        """The share of true pairs whose other side is of a window of days."""
+        first = -math.inf if since is None else (since - day).days - 0.5
+        last = math.inf if until is None else (until - day).days + 0.5
+        if kind == "found":
+            first, last = -last, -first
+        at = np.linspace(0, 1, len(self.days))
+        low, high = np.interp((first, last), self.days, at, left=0, right=1)
+        return float(high - low)
 
     def contributions(self, values: Mapping[str, float]) -> dict[str, float]:
         return self.patterns[pattern(values)].contributions(values)
-
-    def band(self, probability: float, limit: str) -> str:
-        """'propose', 'ask' a person, or 'below' what is worth showing; limit: of LIMITS."""
-        if probability >= self.propose[limit]:
-            return "propose"
-        return "ask" if probability >= self.thresholds[limit] else "below"
 
     def check_model(self, model: str) -> None:
         """Raise ModelError unless the weights were learnt on this model's vectors."""
@@ -204,8 +240,11 @@ class Calibration:
             "format": FORMAT,
             "model": self.model,
             "learnt": self.learnt,
+            "prior": self.prior,
             "thresholds": self.thresholds,
-            "propose": self.propose,
+            "below": self.below,
+            "passes": self.passes,
+            "days": self.days,
             "patterns": {
                 name: {"intercept": weights.intercept, "points": weights.points}
                 for name, weights in self.patterns.items()
@@ -233,7 +272,10 @@ class Calibration:
                 str(content["model"]),
                 patterns,
                 thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
-                propose={name: float(content["propose"][name]) for name in LIMITS},
+                prior=_within(content["prior"], -SUREST, SUREST),
+                below={name: _within(content["below"][name], 0, 1e6) for name in LIMITS},
+                passes={n: _within(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
+                days=_ascending(content["days"]),
                 learnt=dict(content["learnt"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -256,6 +298,19 @@ def log_odds(probability: float) -> float:
     if probability <= 0:
         return -math.inf
     return math.inf if probability >= 1 else math.log(probability / (1 - probability))
+
+
+def _within(value: Any, least: float, most: float) -> float:
+    if not least <= (number := float(value)) <= most:
+        raise ValueError(f"{value} is not between {least:g} and {most:g}")
+    return number
+
+
+def _ascending(values: Sequence[Any]) -> tuple[float, ...]:
+    days = tuple(_within(value, -1e6, 1e6) for value in values)
+    if len(days) < 2 or any(b < a for a, b in pairwise(days)):
+        raise ValueError("its days are not in ascending order")
+    return days
 
 
 def _points(values: Sequence[Sequence[float]]) -> Points:

@@ -21,6 +21,7 @@ from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
 from matching_spark.score.calibration import SCORES, Score
 from matching_spark.score.components import Language
+from matching_spark.score.posterior import COSTS, HERE, Costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,9 @@ class SearchOptions:
     known, with why in one sentence of `language`. None: fused where there is a calibration, but for
     a bare vector. threshold: the least score, inclusive; None is the score's own (the
     calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
-    nprobe: look only at so many cells, where the table has them; None is exact. Raises UsageError.
+    nprobe: look only at so many cells, where the table has them; None is exact. here: the share of
+    lost things that are among all posts. costs: of mistakes, which the bands follow. Raises
+    UsageError.
     """
 
     where: Filters = Filters()  # noqa: RUF009  (frozen)
@@ -131,8 +134,12 @@ class SearchOptions:
     language: Language = "ko"
     nprobe: int | None = None
     snapshot: str | None = None
+    here: float = HERE
+    costs: Costs = COSTS
 
     def __post_init__(self) -> None:
+        if not 0 < self.here < 1:
+            raise UsageError(f"the share of things that are here is {self.here}; between 0 and 1")
         if self.top_k < 1:
             raise UsageError(f"top_k is {self.top_k}; it must be 1 or more")
         if self.threshold is not None and not -math.inf < self.threshold <= 1:

@@ -10,8 +10,9 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import SAME, Float32, Float64, Metric
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Modality, limit_name, modality
+from matching_spark.score.calibration import FILTERS, Calibration, Modality, limit_name, modality
 from matching_spark.score.components import Cosine, Part
+from matching_spark.score.posterior import COSTS, HERE, Costs
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,16 @@ class Scoring:
     """How posts are scored, and from where on they are shown.
 
     calibration: of the fused score; None: by `metric`. threshold: asked for, of every query. card:
-    the model card's thresholds of cosines for photos and for words.
+    the model card's thresholds of cosines for photos and for words. here: w, the share of lost
+    things that are among all posts. costs: of mistakes, which the bands of probabilities follow.
     """
 
     metric: Metric = "cosine"
     calibration: Calibration | None = None
     threshold: float | None = None
     card: tuple[float | None, float | None] = (None, None)
+    here: float = HERE
+    costs: Costs = COSTS
 
     @property
     def kind(self) -> str:
@@ -90,7 +94,8 @@ class Request:
     """What every task of one search is handed.
 
     only: ids of the posts that may come back. nprobe: how many cells of a shard are looked at; None
-    is all of it, which is exact.
+    is all of it, which is exact. rivals: of the fused score, whether all the posts that evidence
+    speaks for are told of, for a list's probabilities.
     """
 
     queries: tuple[QueryItem, ...]
@@ -99,6 +104,13 @@ class Request:
     scoring: Scoring = Scoring()
     only: frozenset[str] | None = None
     nprobe: int | None = None
+    rivals: bool = False
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """The facts that are filters too: all that may be found have the same, so they tell no post
+        from another."""
+        return frozenset(name for name in FILTERS if getattr(self.where, name) is not None)
 
     @cached_property
     def thresholds(self) -> Float64:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from matching_spark.domain.results import Match
 from matching_spark.knn.similarity import Pairs, near_best
 from matching_spark.score.components import COSINES
+from matching_spark.score.posterior import FLOOR, Rivals
 from matching_spark.search import scores
 from matching_spark.search.request import Request
 from matching_spark.search.scan import ShardCandidates, scan_all
@@ -30,11 +32,24 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What a task gives: as ShardCandidates, with the best of all its files looked up."""
+    """What a task gives: as ShardCandidates, with the best of all its files looked up.
+
+    rivals: of each query, where the request asks for them.
+    """
 
     searched: int
     rows: int
     matches: list[list[Match]]
+    rivals: list[Rivals]
+
+    @classmethod
+    def of(cls, parts: Sequence[ShardCandidates], request: Request) -> "TaskOutcome":
+        return cls(
+            sum(part.searched for part in parts),
+            sum(part.rows for part in parts),
+            merged(parts, request),
+            rivals(parts, request) if request.rivals else [],
+        )
 
 
 def scan_files(
@@ -42,12 +57,7 @@ def scan_files(
 ) -> Iterator[TaskOutcome]:
     """The task of a Spark search: its files scanned, the best of all of them looked up."""
     centroids = space.centroids()
-    parts = scan_all(cache.load_all(files, space), request, centroids)
-    yield TaskOutcome(
-        sum(part.searched for part in parts),
-        sum(part.rows for part in parts),
-        merged(parts, request),
-    )
+    yield TaskOutcome.of(scan_all(cache.load_all(files, space), request, centroids), request)
 
 
 def merged(parts: Sequence[ShardCandidates], request: Request) -> list[list[Match]]:
@@ -72,6 +82,39 @@ def decide(parts: Sequence[ShardCandidates], request: Request) -> list[list[Cand
         ]
         for query, each in zip(request.queries, hits, strict=True)
     ]
+
+
+def rivals(parts: Sequence[ShardCandidates], request: Request) -> list[Rivals]:
+    """What each query's probabilities need of all the posts that it could have found.
+
+    Those that it excludes, and those with nothing to compare, it could not.
+    """
+    of_parts = [_rivals(part, request) for part in parts]
+    return [Rivals.joined([each[i] for each in of_parts]) for i in range(len(request.queries))]
+
+
+def _rivals(part: ShardCandidates, request: Request) -> list[Rivals]:
+    shard = part.shard
+    could = part.mask & (scores.has_of(shard) >= 0)
+    posts = [int(np.count_nonzero(could))] * len(request.queries)
+    above: list[list[float]] = [[] for _ in request.queries]
+    for group in request.alike:
+        pairs = part.rivals.where(np.isin(part.rivals.query, group))
+        pairs = pairs.where(np.lexsort((pairs.row, pairs.query)))
+        kept = could[pairs.row]
+        for i in group:
+            for post_id in request.queries[i].exclude:
+                gone = shard.is_post(post_id)
+                posts[i] -= int(np.count_nonzero(could & gone))
+                kept &= (pairs.query != i) | ~gone[pairs.row]
+        pairs = pairs.where(kept)
+        queries = [request.queries[i] for i in group]
+        which = np.searchsorted(group, pairs.query)
+        told = scores.evidence(shard, queries, which, pairs.row, request.scoring, request.silent)
+        bounds = np.searchsorted(which, np.arange(len(group) + 1))
+        for i, (start, stop) in zip(group, pairwise(bounds), strict=True):
+            above[i] = [each for each in told[start:stop].tolist() if each >= FLOOR]
+    return [Rivals.of(n, each) for n, each in zip(posts, above, strict=True)]
 
 
 def look_up(hits: list[list[Candidate]]) -> list[list[Match]]:

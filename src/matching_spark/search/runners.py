@@ -8,8 +8,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from matching_spark.errors import StorageError
+from matching_spark.score.posterior import Rivals
 from matching_spark.search.request import Request
-from matching_spark.search.rerank import TaskOutcome, merged, ranked, scan_files
+from matching_spark.search.rerank import TaskOutcome, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, pack
@@ -43,11 +44,7 @@ class MemoryRunner:
             parts = list(pool.map(look, shards))
         else:  # a block's product has threads of its own
             parts = scan_all(shards, request, centroids)
-        return TaskOutcome(
-            sum(part.searched for part in parts),
-            sum(part.rows for part in parts),
-            merged(parts, request),
-        )
+        return TaskOutcome.of(parts, request)
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,10 @@ class SparkRunner:
             [
                 ranked([match for answer in answers for match in answer.matches[i]], request.top_k)
                 for i in range(len(request.queries))
+            ],
+            [
+                Rivals.joined([answer.rivals[i] for answer in answers])
+                for i in range(len(request.queries) if request.rivals else 0)
             ],
         )
 

@@ -20,6 +20,7 @@ from matching_spark.knn.similarity import (
 )
 from matching_spark.score.calibration import log_odds
 from matching_spark.score.components import Cosine, names
+from matching_spark.score.posterior import FLOOR
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.shards.ivf_index import Cells, reached
@@ -36,6 +37,7 @@ class ShardCandidates:
 
     pairs: in float32, each pair once, all within the margin of what may be a query's k best (of
     this shard, or of it and those before), and some beyond. rows: those that heads rule out too.
+    rivals: pairs, as asked for, whose ln L may reach posterior.FLOOR. mask: the posts that pass.
     """
 
     shard: Shard
@@ -43,6 +45,8 @@ class ShardCandidates:
     rows: int
     pairs: Pairs
     margin: float  # by how much one of the pairs' scores may err
+    rivals: Pairs
+    mask: Mask
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def scan(
     if request.only is not None:
         mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
     found: list[Pairs] = []
+    rivals: list[Pairs] = []
     rows, margin = 0, MARGIN
     for group in request.alike:
         first = request.queries[group[0]]
@@ -109,13 +114,16 @@ def scan(
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
-                pairs, looked, err = _whole(shard, request, block, sides, mask)
+                pairs, near, looked, err = _whole(shard, request, block, sides, mask)
+                rivals.append(near.of_queries(np.array(block)))
                 margin = max(margin, err)
             else:
                 pairs, looked = _apart(shard, request, block, sides, floors[block])
             rows += looked
             found.append(pairs.of_queries(np.array(block)))
-    return ShardCandidates(shard, int(np.count_nonzero(mask)), rows, Pairs.joined(found), margin)
+    searched = int(np.count_nonzero(mask))
+    pairs = Pairs.joined(found)
+    return ShardCandidates(shard, searched, rows, pairs, margin, Pairs.joined(rivals), mask)
 
 
 def _sides(
@@ -213,8 +221,9 @@ def _reached(side: _Side, query: Float32, request: Request) -> tuple[Index, int]
 
 def _whole(
     shard: Shard, request: Request, block: list[int], sides: list[_Side], mask: Mask
-) -> tuple[Pairs, int, float]:
-    """(query of the block, post) that may be among the k best by all of a post's components.
+) -> tuple[Pairs, Pairs, int, float]:
+    """(query of the block, post) that may be among the k best by all of a post's components, and
+    those that the request's lists of rivals may hold.
 
     With cells the block is one query, and only the posts that one of its sides reaches are scored.
     """
@@ -226,11 +235,19 @@ def _whole(
         posts = np.flatnonzero(mask)
         rows = len(block) * sum(len(side.part.vectors) for side in sides)
     if not len(posts):
-        return Pairs.joined([]), rows, 0.0
+        return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     few = 4 * len(posts) <= len(shard)  # as for vectors: copied when they are few
     some = shard.subset(posts) if few else shard
-    found, margin = scores.rough(some, [request.queries[i] for i in block], request.scoring)
+    queries = [request.queries[i] for i in block]
+    silent = request.silent if request.rivals else None
+    found, evidence, margin = scores.rough(some, queries, request.scoring, silent)
     found = found if few else found[:, posts]
+    speaking: list[Pairs] = []
+    if evidence is not None:
+        evidence = evidence if few else evidence[:, posts]
+        for i, each in enumerate(evidence):
+            pairs = Pairs(np.full_like(posts, i), posts, each)
+            speaking.append(pairs.where(np.flatnonzero(each >= FLOOR - margin)))
     floors = request.thresholds[block].tolist()
     if request.scoring.calibration is not None:
         floors = [log_odds(floor) for floor in floors]
@@ -241,7 +258,7 @@ def _whole(
             each = np.where(early(pairs), np.nan, each)
         at = candidates(each, request.depth, floor, margin)
         out.append(pairs.where(at))
-    return Pairs.joined(out), rows, margin
+    return Pairs.joined(out), Pairs.joined(speaking), rows, margin
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from matching_spark.score import components
 from matching_spark.score.calibration import limit_name, places, sigmoid
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare, compare_all
 from matching_spark.score.explain import explain
-from matching_spark.search.request import QueryItem, Scoring
+from matching_spark.score.posterior import Posterior, Rivals
+from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.shard import Shard
 
 SLACK = 1e-3  # log-odds: far above what float32 sums of ten terms up to 100 lose (6e-5)
@@ -76,21 +77,32 @@ def values_of(
     return values | (compare_all([q.facts for q in queries], shard) if facts else {})
 
 
-def rough(shard: Shard, queries: Sequence[QueryItem], scoring: Scoring) -> tuple[Float32, float]:
+def rough(
+    shard: Shard, queries: Sequence[QueryItem], scoring: Scoring, silent: frozenset[str] | None
+) -> tuple[Float32, Float32 | None, float]:
     """(q, n) float32 of queries that have the same parts, and by how much such a score may err.
 
-    Fused: log-odds. NaN for posts that have nothing to compare.
+    Fused: log-odds; with silent facts asked of, also ln L without them. NaN for posts that have
+    nothing to compare.
     """
-    fuses = scoring.calibration is not None
-    values = values_of(shard, queries, scoring.counted(queries[0]), fuses)
-    if scoring.calibration is not None:
-        asked, has = queries[0].has, _has(shard)
-        scores, steepest = scoring.calibration.log_odds(values, asked, has, np.float32)
-        return np.asarray(scores, np.float32), SLACK + MARGIN * steepest
+    calibration = scoring.calibration
+    values = values_of(shard, queries, scoring.counted(queries[0]), calibration is not None)
+    if calibration is not None:
+        asked, has = queries[0].has, has_of(shard)
+        scores, steepest = calibration.log_odds(values, asked, has, np.float32)
+        evidence = None
+        if silent is not None:
+            told = {name: each for name, each in values.items() if name not in silent}
+            spoken = scores
+            if len(told) < len(values):
+                spoken, steeper = calibration.log_odds(told, asked, has, np.float32)
+                steepest = max(steepest, steeper)
+            evidence = np.asarray(spoken - np.float32(calibration.prior), np.float32)
+        return np.asarray(scores, np.float32), evidence, SLACK + MARGIN * steepest
     margin = MARGIN
     for name, cosines in values.items():
         values[name], margin = from_cosine(cosines, scoring.metric)
-    return combine(values).astype(np.float32), margin
+    return combine(values).astype(np.float32), None, margin
 
 
 def exact(
@@ -112,32 +124,61 @@ def exact(
         for name, value in compare(queries[query].facts, facts_of(row, "found")).items():
             values[name][i] = value
     one = {name: value[None] for name, value in values.items()}
-    log_odds, _ = scoring.calibration.log_odds(one, queries[0].has, _has(shard)[posts])
+    log_odds, _ = scoring.calibration.log_odds(one, queries[0].has, has_of(shard)[posts])
     return np.array([sigmoid(float(each)) for each in log_odds[0]]), values, winners
 
 
+def evidence(
+    shard: Shard,
+    queries: Sequence[QueryItem],
+    which: Index,
+    posts: Index,
+    scoring: Scoring,
+    silent: frozenset[str],
+) -> Float64:
+    """(m,) ln L of pairs queries[which[i]], posts[i], in float64, without the silent facts. The
+    queries have the same parts."""
+    assert scoring.calibration is not None
+    _, values, _ = exact(shard, queries, which, posts, scoring)
+    told = {name: each[None] for name, each in values.items() if name not in silent}
+    log_odds, _ = scoring.calibration.log_odds(told, queries[0].has, has_of(shard)[posts])
+    return np.asarray(log_odds[0] - scoring.calibration.prior, np.float64)
+
+
+def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | None]:
+    """Of each query's list; None of a score that is no probability."""
+    scoring = request.scoring
+    if scoring.calibration is None:
+        return [None] * len(request.queries)
+    out: list[Posterior | None] = []
+    for query, of in zip(request.queries, rivals, strict=True):
+        here = scoring.here * scoring.calibration.passing(request.where, query.facts)
+        told = query.facts.without(request.silent)
+        below = scoring.calibration.below[limit_name(query.has, told.bare)]
+        out.append(Posterior(of, here, below))
+    return out
+
+
 def reasoned(
-    matches: Sequence[Match], query: QueryItem, scoring: Scoring, language: Language
+    matches: Sequence[Match], request: Request, list_: Posterior | None, language: Language
 ) -> tuple[Match, ...]:
-    """Matches by the fused score with what each component added, and why in one sentence."""
+    """Matches by the fused score with their probability in the list, its band, what each component
+    added, and why in one sentence."""
     check("language", language, LANGUAGES)
-    calibration = scoring.calibration
-    if calibration is None:
+    calibration = request.scoring.calibration
+    if calibration is None or list_ is None:
         return tuple(matches)
-    limit = limit_name(query.has, query.facts.bare)
-    added = [calibration.contributions(match.components) for match in matches]
-    return tuple(
-        replace(
-            match,
-            probability=match.score,
-            contributions=each,
-            band=calibration.band(match.score, limit),
-            why=explain(match.components, each, language),
-        )
-        for match, each in zip(matches, added, strict=True)
-    )
+    out = []
+    for match in matches:
+        told = {n: v for n, v in match.components.items() if n not in request.silent}
+        probability = list_.probability(calibration.evidence(told))
+        added = calibration.contributions(match.components)
+        why = explain(match.components, added, language)
+        band = request.scoring.costs.band(probability)
+        out.append(replace(match, probability=probability, contributions=added, band=band, why=why))
+    return tuple(out)
 
 
-def _has(shard: Shard) -> Index:
+def has_of(shard: Shard) -> Index:
     """(n,) what each post has, as `places` has it."""
     return places(shard.photos.counts > 0, shard.texts.counts > 0)

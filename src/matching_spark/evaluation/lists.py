@@ -1,0 +1,137 @@
+"""How true the probabilities of whole lists are: of the first place, and that a thing is not here.
+
+A list is what a search by one lost post answers: all found posts of its world, by their evidence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.evaluation.learn import evidence, masked
+from matching_spark.knn.similarity import Float64, Mask
+from matching_spark.score.calibration import Calibration, Modality, limit_name
+from matching_spark.score.posterior import FLOOR, Posterior, Rivals
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Lists:
+    """(n,) each, a list each. first: the probability of the best post, 0 where there is none.
+    right: whether that post is the thing. not_here: the probability that none is. absent: whether
+    none is. place: of the thing's best post, inf where it is absent.
+    """
+
+    first: Float64
+    right: Mask
+    not_here: Float64
+    absent: Mask
+    place: Float64
+
+    @classmethod
+    def joined(cls, parts: Sequence["Lists"]) -> "Lists":
+        columns = ([getattr(part, f.name) for part in parts] for f in fields(cls))
+        return cls(*map(np.concatenate, columns))
+
+    def figures(self) -> dict[str, Any]:
+        """Calibration errors with their bins; recall and what is right, of the things that are
+        here."""
+        here = ~self.absent
+        return {
+            "lists": len(self.first),
+            "here": int(here.sum()),
+            "recall@1": _share(self.right[here]),
+            "recall@10": _share(self.place[here] <= 10),
+            "first": reliability(self.first, self.right),
+            "not_here": reliability(self.not_here, self.absent),
+        }
+
+    def nothing(self, bound: float) -> tuple[float, float]:
+        """The shares of absent things and of things that are here that get "nothing here": those
+        whose first place is less probable than `bound`."""
+        said = self.first < bound
+        return _share(said[self.absent]), _share(said[~self.absent])
+
+
+def lists(
+    pairs: LabelledPairs,
+    calibration: Calibration,
+    here: float,
+    asked: Modality = "both",
+    *,
+    facts: bool = True,
+    only: str | None = None,
+) -> Lists:
+    """The lists of lost posts whose every found post is among the pairs.
+
+    here: w, the share of things that are. asked, facts: what a query tells. only: a fact whose word
+    the lists are filtered by; lost posts that do not tell it have none.
+    """
+    seen = masked(pairs, asked, facts=facts)
+    share = here
+    if only is not None:
+        passing = pairs.values[only] == 1
+        seen.values[only] = np.full(len(pairs), np.nan, np.float32)
+        share *= calibration.passes[only]
+    told = evidence(seen, calibration)
+    compared = ~np.isnan(told)
+    edges = [0, *(np.flatnonzero(np.diff(pairs.lost)) + 1).tolist(), len(pairs)]
+    out: list[tuple[float, bool, float, bool, float]] = []
+    for start, stop in pairwise(edges):
+        own = pairs.facts[pairs.lost[start]]
+        rows = np.arange(start, stop)
+        if only is not None:
+            if not getattr(own, only):
+                continue
+            rows = rows[passing[rows]]
+            own = own.without([only])
+        rows = rows[compared[rows]]
+        ratios, weight, same = told[rows], pairs.weight[rows], pairs.same[rows]
+        above = ratios >= FLOOR
+        rivals = Rivals.of(
+            round(float(weight.sum())), np.repeat(ratios[above], weight[above].round().astype(int))
+        )
+        below = calibration.below[limit_name(asked, own.bare or not facts)]
+        of = Posterior(rivals, share, below)
+        if not len(rows):
+            out.append((0.0, False, of.not_here, True, np.inf))
+            continue
+        best = int(np.argmax(ratios))
+        ahead = ratios >= ratios[same].max(initial=-np.inf)
+        place = float(weight[ahead & ~same].sum()) + 1 if same.any() else np.inf
+        first = of.probability(float(ratios[best]))
+        out.append((first, bool(same[best]), of.not_here, not same.any(), place))
+    columns = np.array(out, np.float64).reshape(len(out), len(fields(Lists))).T
+    probability, right, not_here, absent, places = columns
+    return Lists(probability, right.astype(bool), not_here, absent.astype(bool), places)
+
+
+def _share(of: Mask) -> float:
+    """0 of none."""
+    return float(of.mean()) if len(of) else 0.0
+
+
+def reliability(probability: Float64, true: Mask) -> dict[str, Any]:
+    """The expected calibration error by BINS bins of equal width, and the bins (Naeini 2015)."""
+    at = np.minimum((probability * BINS).astype(int), BINS - 1)
+    bins, error = [], 0.0
+    for b in range(BINS):
+        here = at == b
+        if not here.any():
+            continue
+        mean, share = float(probability[here].mean()), float(true[here].mean())
+        error += abs(mean - share) * float(here.mean())
+        bins.append(
+            {
+                "from": b / BINS,
+                "to": (b + 1) / BINS,
+                "lists": int(here.sum()),
+                "probability": mean,
+                "true": share,
+            }
+        )
+    return {"expected_calibration_error": error, "bins": bins}

@@ -1,0 +1,191 @@
+"""A list's probabilities: Bayes' rule by brute force, the same over any split of the posts."""
+
+import datetime as dt
+import itertools
+import math
+import tempfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import Filters
+from matching_spark.errors import UsageError
+from matching_spark.knn.similarity import unit
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.posterior import FLOOR, Costs, Posterior, Rivals, exact_parts
+from matching_spark.search.request import QueryItem, Request, Scoring
+from matching_spark.search.rerank import TaskOutcome
+from matching_spark.search.scan import scan, scan_all
+from matching_spark.search.scores import posteriors, reasoned
+from matching_spark.shards.shard import DataFile, load
+from tests.score.test_ranking import with_facts
+from tests.support import brute
+from tests.support.calibrations import components, probability, random_calibration, random_facts
+from tests.support.shards import DIMENSION, worlds, write_file
+
+NUMBERS = st.lists(st.floats(0, 1e15), max_size=60)
+
+
+@given(NUMBERS, st.integers(0, 60))
+def test_a_sum_is_exact_over_any_split(numbers: list[float], at: int) -> None:
+    parts = exact_parts(numbers)
+    assert sum(map(Fraction, parts)) == sum(map(Fraction, numbers))
+    split = exact_parts([*exact_parts(numbers[:at]), *exact_parts(numbers[at:])])
+    assert split == parts
+
+
+@given(
+    st.lists(st.floats(FLOOR, 30), max_size=20),
+    st.integers(0, 10**6),
+    st.floats(0.01, 0.99),
+    st.floats(0, 10),
+)
+def test_probabilities_are_bayes_rule(
+    above: list[float], others: int, here: float, below: float
+) -> None:
+    posts = len(above) + others
+    of = Posterior(Rivals.of(posts, above), here, below)
+    if not posts:
+        assert of.not_here == 1
+        return
+    # Each post is as likely as another before it is looked at; those below have the mean L.
+    prior = here / posts
+    joint = [prior * math.exp(each) for each in above] + [prior * below] * min(others, 1)
+    whole = sum(joint[: len(above)]) + prior * below * others + 1 - here
+    assert of.not_here == pytest.approx((1 - here) / whole)
+    for each, want in zip(above, joint, strict=False):
+        assert of.probability(each) == pytest.approx(want / whole)
+    assert sum(map(of.probability, above)) + of.not_here <= 1 + 1e-9
+
+
+def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
+    alone = Posterior(Rivals.of(300, [8.0]), 0.5, 0.01)
+    in_many = Posterior(Rivals.of(30_000, [8.0]), 0.5, 0.01)
+    twenty = Posterior(Rivals.of(300, [8.0] * 20), 0.5, 0.01)
+    assert alone.probability(8) > 0.9 > 0.1 > in_many.probability(8)
+    assert 20 * twenty.probability(8) + twenty.not_here == pytest.approx(1, abs=0.001)
+    assert twenty.not_here < 0.01
+
+
+def test_bands_follow_from_costs() -> None:
+    costs = Costs(false_alarm=20, miss=100)
+    assert [costs.band(p) for p in (0.96, 0.95, 0.9, 0.01, 0.009)] == [
+        *("propose", "propose", "ask", "ask", "below")
+    ]
+    with pytest.raises(UsageError, match="a miss at 2 no look pays"):
+        Costs(false_alarm=2, miss=2)
+
+
+def test_what_filters_let_through() -> None:
+    calibration = replace(random_calibration(1), days=(-1.0, 0.0, 2.0, 10.0))
+    day = dt.date(2026, 11, 10)
+    lost = Facts(happened_on=day)
+    passes = calibration.passes
+    assert calibration.passing(Filters(), lost) == 1
+    assert calibration.passing(Filters(colour="검정"), lost) == passes["colour"]
+    assert calibration.passing(Filters(since=day), Facts()) == passes["dated"]
+    before = calibration.passing(Filters(until=day - dt.timedelta(days=20)), lost)
+    after = calibration.passing(Filters(since=day), lost)
+    both = calibration.passing(Filters(until=day - dt.timedelta(days=1)), lost)
+    assert before == 0
+    assert after + both == pytest.approx(passes["dated"])
+    found = calibration.passing(Filters(until=day), Facts(happened_on=day, kind="found"))
+    assert found == pytest.approx(after)
+
+
+def brute_ratios(
+    item: QueryItem,
+    posts: list[brute.Plain],
+    facts: dict[str, Facts],
+    calibration: Calibration,
+    filtered: str | None,
+    word: str,
+) -> dict[str, float]:
+    """L of each post that the query could find, from the definitions alone."""
+    query = brute.Plain(
+        "q", np.empty((0, DIMENSION)) if item.image is None else item.image[None], item.text
+    )
+    ratios = {}
+    for post in posts:
+        own = facts[post.post_id]
+        if post.post_id in item.exclude:
+            continue
+        if filtered is not None and getattr(own, filtered) != word:
+            continue
+        there = components(query, item.facts, post, own)
+        score = probability(calibration, {n: v for n, v in there.items() if n != filtered})
+        if score is not None:
+            ratios[post.post_id] = score / (1 - score) * math.exp(-calibration.prior)
+    return ratios
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    worlds(),
+    st.sampled_from(["image", "text", "both"]),
+    st.sampled_from([None, "category", "colour"]),
+    st.integers(0, 2**32),
+)
+def test_any_split_gives_the_same_probabilities(
+    world: tuple[list[brute.Plain], list[int], set[str]],
+    asked: str,
+    filtered: str | None,
+    seed: int,
+) -> None:
+    posts, splits, deleted = world
+    rng = np.random.default_rng(seed)
+    calibration = random_calibration(seed)
+    facts = {post.post_id: random_facts(rng) for post in posts}
+    images = unit(rng.normal(size=(2, DIMENSION)))
+    items = []
+    for image in images:
+        text = unit(rng.normal(size=DIMENSION))
+        item = QueryItem(
+            None if asked == "text" else image,
+            None if asked == "image" else text,
+            random_facts(rng, "lost"),
+            exclude=frozenset(post.post_id for post in posts[:1]),
+        )
+        items.append(item)
+    word = "지갑" if filtered == "category" else "검정"
+    where = Filters(
+        category=word if filtered == "category" else None,
+        colour=word if filtered == "colour" else None,
+    )
+    scoring = Scoring(calibration=calibration, threshold=-1.0)
+    request = Request(tuple(items), where, 5, scoring, rivals=True)
+    outcomes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for edges in ([0, *splits, len(posts)], [0, len(posts)]):
+            shards = []
+            for n, (a, b) in enumerate(itertools.pairwise(edges)):
+                path = Path(folder) / f"{len(edges)}-{n}.parquet"
+                file = write_file(path, posts[a:b], deleted)
+                with_facts(path, posts[a:b], facts)
+                file = DataFile(file.uri, file.records, path.stat().st_size, file.deletes)
+                shards.append(load(file, DIMENSION))
+            outcomes.append(TaskOutcome.of(scan_all(shards, request), request))
+            apart = [TaskOutcome.of([scan(shard, request)], request) for shard in shards]
+            joined = [Rivals.joined([each.rivals[i] for each in apart]) for i in range(2)]
+            assert joined == outcomes[-1].rivals
+    assert outcomes[0].rivals == outcomes[1].rivals
+    lists = posteriors(request, outcomes[0].rivals)
+    for item, of, matches in zip(items, lists, outcomes[0].matches, strict=True):
+        assert of is not None
+        ratios = brute_ratios(item, posts, facts, calibration, filtered, word)
+        ratios = {i: r for i, r in ratios.items() if i not in deleted}
+        near = [r for r in ratios.values() if abs(math.log(r) - FLOOR) < 1e-6]
+        if near:
+            continue  # which side of the floor it is on, brute force cannot say
+        above = {i: r for i, r in ratios.items() if math.log(r) >= FLOOR}
+        assert (of.rivals.posts, of.rivals.above) == (len(ratios), len(above))
+        assert math.fsum(of.rivals.parts) == pytest.approx(sum(above.values()), rel=1e-4)
+        for match in reasoned(matches, request, of, "ko"):
+            want = of.probability(math.log(ratios[match.post_id]))
+            assert match.probability == pytest.approx(want, rel=1e-4)
