@@ -53,9 +53,9 @@ def test_the_world_is_one_an_operator_would_know(world: World) -> None:
 def test_wallets_come_first(tmp_path: Path) -> None:
     import numpy as np
 
-    from matching_spark.demo.world import _item  # of 2,000 things none is drawn
+    from matching_spark.demo.items import item  # of 2,000 things none is drawn
 
     rng = np.random.default_rng(0)
-    counts = collections.Counter(_item(rng)[0].category for _ in range(2000))
+    counts = collections.Counter(item(rng)[0].category for _ in range(2000))
     assert next(name for name, _ in counts.most_common(3)) == "지갑"
     assert counts["지갑"] > 1.4 * counts["카드"]

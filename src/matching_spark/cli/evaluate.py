@@ -24,11 +24,19 @@ def evaluate(
     truth: Annotated[str, TRUTH],
     model: ModelOption = None,
     output: ReportOption = None,
+    posts: Annotated[
+        int | None,
+        typer.Option(min=20, max=100_000, help="demo: found posts of a world, 300 if not said."),
+    ] = None,
+    tidy: Annotated[
+        bool, typer.Option("--tidy", help="demo: every lost thing is there and told truly.")
+    ] = False,
 ) -> None:
     """Recall, precision and calibration of the scores, on pairs that nothing was fitted on."""
     run = common.begin(model={"name": model})
     with terminal() as progress:
-        figures = operations.evaluate.evaluate(run.settings, truth, output, progress).to_dict()
+        done = operations.evaluate.evaluate(run.settings, truth, output, progress, posts, tidy)
+    figures = done.to_dict()
     run.emit(figures, _view(figures))
 
 

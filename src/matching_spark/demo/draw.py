@@ -8,11 +8,11 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 import resvg_py
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 Pixels = npt.NDArray[np.float32]
 VENDORS = ("twemoji", "fluent")
-DRAWN = 512  # px: side of a drawing before it is laid
+POOR_QUALITY, POOR_SIDE = 30, 96  # of a spoilt photo: its JPEG, and px of a tiny one
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # The portal's colour words as ranges of hue (turns), saturation and value.
@@ -42,6 +42,24 @@ SURFACES = (
 
 
 @dataclass(frozen=True)
+class Size:
+    """short: px of a photo's shorter side, from and below. long: at most, of the other side. drawn:
+    of a drawing before it is laid. grain: px that a surface's grain and a photo's noise are of.
+    """
+
+    short: tuple[int, int]
+    long: int
+    drawn: int
+    grain: float
+
+
+WHOLE = Size((400, 801), 1200, 512, 6.0)  # as people post them
+# Just above what towers of 224 px take, for photos that are embedded and thrown away: a fifth of
+# the pixels, and the grain as much finer.
+SMALL = Size((232, 288), 432, 192, 2.6)
+
+
+@dataclass(frozen=True)
 class Item:
     """One thing that exists once: photos of it differ, it does not.
 
@@ -67,28 +85,39 @@ def shade(colour: str, rng: np.random.Generator) -> tuple[float, float, float]:
     return float(rgb[0]), float(rgb[1]), float(rgb[2])
 
 
-@lru_cache(maxsize=16)  # 4 MB each; look-alikes of one drawing follow each other
-def drawing(vendor: str, code: str) -> Pixels:
-    """The drawing, cropped and centred in a square: (DRAWN, DRAWN, 4) float32 in [0, 1]."""
+@dataclass(frozen=True)
+class Drawing:
+    """pixels: (side, side, 4) uint8, RGBA. tones: its luma's dark, middle and light, in [0, 1]."""
+
+    pixels: npt.NDArray[np.uint8]
+    tones: tuple[float, float, float]
+
+
+@lru_cache(maxsize=384)  # every drawing there is: 1 MB each, 0.15 MB of a small one
+def drawing(vendor: str, code: str, side: int = WHOLE.drawn) -> Drawing:
+    """The drawing, cropped and centred in a square."""
     svg = (files("matching_spark.demo") / "drawings" / vendor / f"{code}.svg").read_text("utf-8")
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=DRAWN))
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side))
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     picture = picture.crop(picture.getbbox())
-    side = max(picture.size)
-    canvas = Image.new("RGBA", (side, side))
-    canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    small = canvas.resize((DRAWN, DRAWN), Image.Resampling.LANCZOS)
-    return np.asarray(np.asarray(small, np.float32) / 255, np.float32)
+    whole = max(picture.size)
+    canvas = Image.new("RGBA", (whole, whole))
+    canvas.paste(picture, ((whole - picture.width) // 2, (whole - picture.height) // 2))
+    pixels = np.asarray(canvas.resize((side, side), Image.Resampling.LANCZOS))
+    share = pixels.astype(np.float32) / 255
+    low, mid, high = np.percentile((share[..., :3] @ LUMA)[share[..., 3] > 0.5], (5, 50, 97))
+    return Drawing(pixels, (low, mid, high))
 
 
 @lru_cache(maxsize=4)  # 1 MB each; all photos of an item are drawn one after the other
-def look(item: Item) -> Image.Image:
+def look(item: Item, side: int = WHOLE.drawn) -> Image.Image:
     """The item itself, RGBA: tinted, its shading kept (luma percentiles map dark, shade, light)."""
-    pixels = drawing(item.vendor, item.code)
+    drawn = drawing(item.vendor, item.code, side)
+    pixels = drawn.pixels.astype(np.float32) / 255
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     if item.colour != "기타":
         luma = colour @ LUMA
-        low, mid, high = np.percentile(luma[pixels[..., 3] > 0.5], (5, 50, 97))
+        low, mid, high = drawn.tones
         mid = max(mid, low + 0.02)
         high = max(high, mid + 0.02)
         base = np.array(item.rgb, np.float32)
@@ -112,13 +141,14 @@ def _marked(picture: Image.Image, item: Item) -> Image.Image:
     pen = ImageDraw.Draw(layer)
     bright = sum(item.rgb) > 1.2 or item.colour == "기타"
     ink = (40, 44, 60, 255) if bright else (240, 236, 222, 255)
-    cx, cy, r = x * DRAWN, y * DRAWN, size * DRAWN
+    side = picture.width
+    cx, cy, r = x * side, y * side, size * side
     if kind == "dot":
         pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=ink)
     elif kind == "badge":
         pen.rounded_rectangle((cx - 1.4 * r, cy - r, cx + 1.4 * r, cy + r), r / 3, fill=ink)
     elif kind == "band":
-        pen.rectangle((0, cy - r / 2, DRAWN, cy + r / 2), fill=ink)
+        pen.rectangle((0, cy - r / 2, side, cy + r / 2), fill=ink)
     else:
         points = [
             (
@@ -141,15 +171,15 @@ def _marked(picture: Image.Image, item: Item) -> Image.Image:
     return out
 
 
-def photo(item: Item, rng: np.random.Generator) -> bytes:
-    """A JPEG of the item, 400 to 1,200 px a side: pose, surface, shadow, light, lens."""
-    short = int(rng.integers(400, 801))
-    long = min(1200, int(short * rng.choice([1.0, 4 / 3, 3 / 2])))
+def photo(item: Item, rng: np.random.Generator, size: Size = WHOLE, poor: bool = False) -> bytes:
+    """A JPEG of the item: pose, surface, shadow, light, lens. poor: as `spoilt` leaves it."""
+    short = int(rng.integers(*size.short))
+    long = min(size.long, int(short * rng.choice([1.0, 4 / 3, 3 / 2])))
     width, height = (long, short) if rng.random() < 0.6 else (short, long)
-    scene = Image.fromarray((_surface(width, height, rng) * 255).astype(np.uint8))
+    scene = Image.fromarray((_surface(width, height, size.grain, rng) * 255).astype(np.uint8))
 
     side = int(short * rng.uniform(0.6, 0.86))
-    thing = look(item).resize(
+    thing = look(item, size.drawn).resize(
         (max(8, int(side * item.aspect**0.5)), max(8, int(side / item.aspect**0.5))),
         Image.Resampling.BICUBIC,
     )
@@ -177,17 +207,33 @@ def photo(item: Item, rng: np.random.Generator) -> bytes:
     done = Image.fromarray((np.clip(pixels, 0, 1) * 255).astype(np.uint8))
     if rng.random() < 0.3:
         done = done.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.4, 1.2))))
+    quality = int(rng.integers(80, 92))
+    if poor:
+        done, quality = spoilt(done, rng), POOR_QUALITY
     out = io.BytesIO()
-    done.save(out, "JPEG", quality=int(rng.integers(80, 92)))
+    done.save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
-def _surface(width: int, height: int, rng: np.random.Generator) -> Pixels:
+def spoilt(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A photo that went wrong: too dark, blurred or tiny, one of the three."""
+    fault = rng.integers(3)
+    if fault == 0:
+        return ImageEnhance.Brightness(photo).enhance(float(rng.uniform(0.2, 0.5)))
+    if fault == 1:
+        radius = min(photo.size) * float(rng.uniform(0.01, 0.025))
+        return photo.filter(ImageFilter.GaussianBlur(radius))
+    small = photo.copy()
+    small.thumbnail((POOR_SIDE, POOR_SIDE), Image.Resampling.BICUBIC)
+    return small
+
+
+def _surface(width: int, height: int, grain_px: float, rng: np.random.Generator) -> Pixels:
     """What the thing lies on: (height, width, 3) float32 in [0, 1]."""
     base, grain, lines = SURFACES[int(rng.integers(len(SURFACES)))]
     shape = (height, width)
     drift = _smooth(rng.normal(0, 0.03, (4, 4)), shape)
-    fine = _smooth(rng.normal(0, grain, (height // 6, width // 6)), shape)
+    fine = _smooth(rng.normal(0, grain, (int(height / grain_px), int(width / grain_px))), shape)
     picture = drift + fine
     if lines:
         period = rng.uniform(0.08, 0.25) * height

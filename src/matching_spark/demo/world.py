@@ -13,7 +13,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from matching_spark.demo.draw import SHADES, VENDORS, Item, photo, shade
+from matching_spark.demo.draw import Item, photo
+from matching_spark.demo.items import item, look_alike
 from matching_spark.demo.words import (
     COLOUR_WORDS,
     FOUND_TEXTS,
@@ -21,9 +22,7 @@ from matching_spark.demo.words import (
     LOST_TEXTS,
     LOST_TITLES,
     PLACES,
-    SHARES,
     Thing,
-    things,
 )
 from matching_spark.progress import SILENT, Progress
 from matching_spark.storage import write_file
@@ -71,10 +70,10 @@ def draw_world(
     """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/."""
     rng = np.random.default_rng([seed, 0])
     lost_count = max(1, round(posts * LOST_SHARE))
-    items = [_item(rng) for _ in range(posts - lost_count)]
+    items = [item(rng) for _ in range(posts - lost_count)]
     for i in range(1, len(items)):
         if rng.random() < 0.3:  # a look-alike of the one before
-            items[i] = _look_alike(items[i - 1], rng)
+            items[i] = look_alike(items[i - 1], rng)
     lost_of = rng.permutation(len(items))[:lost_count]
     lost_at = {int(found): i for i, found in enumerate(lost_of)}
     lost, found, truth = [], [], []
@@ -120,45 +119,6 @@ def _region_shares() -> list[float]:
     return list(weights / weights.sum())
 
 
-def _item(rng: np.random.Generator) -> tuple[Thing, Item]:
-    shares = np.array(list(SHARES.values()), float)
-    category = str(rng.choice(list(SHARES), p=shares / shares.sum()))
-    choices = [thing for thing in things() if thing.category == category]
-    thing = choices[int(rng.integers(len(choices)))]
-    vendors = [v for v in VENDORS if _has(v, thing.code)]
-    return thing, _coloured(thing.code, str(rng.choice(vendors)), rng)
-
-
-def _has(vendor: str, code: str) -> bool:
-    return (files("matching_spark.demo") / "drawings" / vendor / f"{code}.svg").is_file()
-
-
-def _coloured(code: str, vendor: str, rng: np.random.Generator) -> Item:
-    colour = "기타" if rng.random() < 0.08 else str(rng.choice(list(SHADES)))
-    rgb = (0.5, 0.5, 0.5) if colour == "기타" else shade(colour, rng)
-    mark = None
-    if rng.random() < 0.45:
-        kind = str(rng.choice(["dot", "badge", "band", "star"]))
-        x, y = rng.uniform(0.35, 0.65, 2)
-        mark = (kind, float(x), float(y), float(rng.uniform(0.05, 0.10)))
-    return Item(
-        code,
-        vendor,
-        colour,
-        rgb,
-        float(rng.uniform(0, 0.25)),
-        float(np.exp(rng.normal(0, 0.08))),
-        mark,
-    )
-
-
-def _look_alike(of: tuple[Thing, Item], rng: np.random.Generator) -> tuple[Thing, Item]:
-    thing, item = of
-    while (other := _coloured(item.code, item.vendor, rng)).colour == item.colour:
-        pass
-    return thing, other
-
-
 def _post(
     folder: Path,
     post_id: str,
@@ -168,10 +128,10 @@ def _post(
     day: dt.date,
     rng: np.random.Generator,
 ) -> _Line:
-    thing, item = of
+    thing, drawn = of
     places, offices = PLACES[region]
     place = str(rng.choice(places))
-    word = str(rng.choice(COLOUR_WORDS[item.colour])) if rng.random() < 0.8 else ""
+    word = str(rng.choice(COLOUR_WORDS[drawn.colour])) if rng.random() < 0.8 else ""
     name = f"{word} {rng.choice(thing.names)}".strip()
     titles, texts = (LOST_TITLES, LOST_TEXTS) if kind == "lost" else (FOUND_TITLES, FOUND_TEXTS)
     draw = rng.random()
@@ -182,14 +142,14 @@ def _post(
         count = 1 if rng.random() < 0.8 else int(rng.integers(2, 5))
         for i in range(count):
             photos.append(f"photos/{post_id}-{i}.jpg")
-            write_file(folder / photos[-1], photo(item, rng))
+            write_file(folder / photos[-1], photo(drawn, rng))
     return {
         "post_id": post_id,
         "kind": kind,
         "category": thing.category,
         "title": str(rng.choice(titles)).format(x=name, p=place),
         "description": str(rng.choice(texts)).format(x=name, p=place),
-        "colour": item.colour,
+        "colour": drawn.colour,
         "region": region,
         "place": place,
         "happened_on": day.isoformat(),

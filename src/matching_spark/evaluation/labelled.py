@@ -1,8 +1,9 @@
 """Labelled pairs: what a truth file says of lost and found posts, with the components of each pair.
 
-Truth is JSONL of {lost_id, found_id, same}. A lost thing is found once: where a lost post's own
-counterpart is named, every other found post is known to be another thing; where it is not, only
-the pairs that are named count.
+Truth is JSONL of {lost_id, found_id, same}. Where a lost post's own counterparts are named, every
+other found post is known to be another thing (a find that is posted twice is two lines); the same
+where a line says {lost_id, "found_id": null, "same": false}: what was lost is not here. Where
+neither is said, only the pairs that are named count.
 """
 
 import hashlib
@@ -28,14 +29,16 @@ BLOCK_POSTS = 64
 HELD_OUT_SHARE = 0.3
 
 Truth = dict[str, dict[str, bool]]  # lost_id -> found_id -> same
+NOT_HERE = ""  # the found_id, which no post has, of a lost post whose thing is not here
 
 
 @dataclass(frozen=True)
 class LabelledPairs:
     """Pairs of lost and found posts, those of a lost post side by side.
 
-    facts: of each lost post. lost, found: (n,) int64, places in lost_ids and found_ids. same: (n,)
-    bool. weight: (n,) how many pairs each stands for: 1, or more where the different ones are a
+    A lost post without a same pair may be known not to be here, or not known. facts: of each lost
+    post. lost, found: (n,) int64, places in lost_ids and found_ids. same: (n,) bool. weight: (n,)
+    how many pairs each stands for: 1, or more where the different ones are a
     sample. values[name]: (n,) float32, NaN for a missing component.
     """
 
@@ -80,7 +83,9 @@ def held_out(lost_id: str) -> bool:
 
 
 def read_truth(uri: str) -> Truth:
-    """Raises InputError that names the line which is no {lost_id, found_id, same}."""
+    """Raises InputError that names the line which is no {lost_id, found_id, same}, or which has a
+    thing both here and not here.
+    """
     truth: Truth = {}
     if not storage.exists(uri):
         raise InputError(f"there is no {uri}")
@@ -90,13 +95,20 @@ def read_truth(uri: str) -> Truth:
         try:
             row = json.loads(line)
             lost_id, found_id, same = row["lost_id"], row["found_id"], row["same"]
-            if not (isinstance(lost_id, str) and isinstance(found_id, str)):
-                raise TypeError("ids are text")
-            if not isinstance(same, bool):
-                raise TypeError("same is true or false")
+            if not (isinstance(lost_id, str) and isinstance(found_id, str | None)):
+                raise TypeError("ids are text; a found_id may be null: it is not here")
+            if found_id == NOT_HERE:
+                raise TypeError("a found_id that is not here is null")
+            if not isinstance(same, bool) or (found_id is None and same):
+                raise TypeError("same is true or false; of what is not here, false")
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{uri}:{number} is no {{lost_id, found_id, same}}: {error}") from None
-        truth.setdefault(lost_id, {})[found_id] = same
+        said = truth.setdefault(lost_id, {})
+        said[NOT_HERE if found_id is None else found_id] = same
+        if NOT_HERE in said and any(said.values()):
+            raise InputError(
+                f"{uri}:{number}: {lost_id} cannot be both here and not here: take one line out"
+            )
     if not truth:
         raise InputError(f"{uri} has no pair")
     return truth
@@ -144,8 +156,9 @@ def label(
             values = _values(shards, [query for _, query in block])
             for j, (post_id, query) in enumerate(block):
                 said = truth[post_id]
-                # Where its own is named, every other one is known to be another thing.
-                others = rng.random(len(alive)) < share if any(said.values()) else False
+                # Where it is said what is its own, every other one is known to be another thing.
+                whole = NOT_HERE in said or any(said.values())
+                others = rng.random(len(alive)) < share if whole else False
                 rows, same, weight = _told(said, place, alive & others, share)
                 if len(rows):
                     lost_at = np.full(len(rows), len(lost_ids))

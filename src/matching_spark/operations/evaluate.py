@@ -8,7 +8,7 @@ from typing import Any
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.demo.labelled import FIT_SEEDS, HELD_OUT_SEEDS, POSTS, drawn_pairs
+from matching_spark.demo.labelled import FIT, FOUND, Worlds, held_out
 from matching_spark.domain.posts import Filters
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError
@@ -53,20 +53,29 @@ class Reset:
 
 
 def evaluate(
-    settings: Settings, truth: str, output: Path | None = None, progress: Progress = SILENT
+    settings: Settings,
+    truth: str,
+    output: Path | None = None,
+    progress: Progress = SILENT,
+    found: int | None = None,
+    tidy: bool = False,
 ) -> Evaluation:
     """Recall, precision and calibration of the scores, on pairs that nothing was fitted on.
 
     truth: a JSONL file of lost_id, found_id, same; DECISIONS: what was decided of the table's
     pairs; DEMO: drawn worlds, for the settings' model itself. output: a JSON file of the figures.
-    Raises ModelError without a calibration, InputError for a truth that cannot be read.
+    found, tidy: of DEMO's worlds, how many found posts each has, FOUND if None, and whether all
+    that is told is true. Raises ModelError without a calibration, InputError for a truth that
+    cannot be read, UsageError for a table's truth with what is of drawn worlds.
     """
+    if truth != DEMO and (found is not None or tidy):
+        raise UsageError(f"--posts and --tidy are of drawn worlds: evaluate {DEMO}")
     if truth == DEMO:
         model = ClipModel.of(settings.model)
         calibration = find(None, model, model.name)
         if calibration is None:
             raise _uncalibrated(model.name)
-        pairs, split = _drawn(model, HELD_OUT_SEEDS, progress), DRAWN
+        pairs, split = _drawn(model, held_out(found or FOUND, tidy), progress), DRAWN
     else:
         table = reading(settings)
         calibration = find(table.uri, table_model(settings, table), table.model)
@@ -96,12 +105,13 @@ def calibrate(
         learnt: dict[str, Any] = {
             "from": DRAWN_WORLDS,
             "command": "matching-spark calibrate demo",
-            "seeds": list(FIT_SEEDS),
-            "posts_a_world": POSTS,
+            "seeds": list(FIT.seeds),
+            "found_a_world": FIT.found,
+            "lost_a_world": FIT.lost,
         }
-        calibration = learn(_drawn(model, FIT_SEEDS, progress), model.name, learnt)
+        calibration = learn(_drawn(model, FIT, progress), model.name, learnt)
         place = str(model.folder / FILE)
-        held, split = _drawn(model, HELD_OUT_SEEDS, progress), DRAWN
+        held, split = _drawn(model, held_out(), progress), DRAWN
     else:
         table = reading(settings)
         pairs = _labelled(table, truth)
@@ -150,9 +160,9 @@ def _check_writable(folder: Path) -> None:
         )
 
 
-def _drawn(model: ClipModel, seeds: tuple[int, ...], progress: Progress) -> LabelledPairs:
-    progress.say(f"drawing {len(seeds)} worlds ...")
-    return drawn_pairs(model, seeds, progress=progress.count)
+def _drawn(model: ClipModel, worlds: Worlds, progress: Progress) -> LabelledPairs:
+    progress.say(f"drawing {len(worlds.seeds)} worlds of {worlds.found:,} found posts ...")
+    return worlds.pairs(model, progress)
 
 
 def _labelled(table: PostsTable, truth: str) -> LabelledPairs:
