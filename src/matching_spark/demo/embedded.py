@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from matching_spark.knn.similarity import Float32
 from matching_spark.shards.shard import DataFile, Shard, load
 
 AT_ONCE = 64  # photos or texts of a job: a second or two
+FEW = 128  # so many are done here before the processes have started
 # With a process on every core, a CPU's tower is fastest by single photos: 9 ms each, 13 by eights,
 # 30 by 64, whose activations leave the core's own cache.
 CPU_BATCH = 1
@@ -98,8 +99,9 @@ def _embedded(
 ) -> dict[Any, bytes]:
     """The vectors of photos or texts, as the table stores them."""
     jobs = [what[start : start + AT_ONCE] for start in range(0, len(what), AT_ONCE)]
+    done: Iterable[Float32] = map(tower, jobs) if len(what) <= FEW else pool.map(tower, jobs)
     out: dict[Any, bytes] = {}
-    for job, vectors in zip(jobs, pool.map(tower, jobs), strict=True):
+    for job, vectors in zip(jobs, done, strict=True):
         out |= {each: row.tobytes() for each, row in zip(job, vectors.astype("<f4"), strict=True)}
         counted(len(out))
     return out

@@ -1,7 +1,8 @@
-"""A world of lost and found posts, drawn: same seed, same bytes.
+"""A world of lost and found posts, drawn into a folder: same seed, same bytes.
 
-Every lost item has exactly one true counterpart among the found posts: another photo of the same
-item. Look-alikes are the same drawing in other colours and with other marks.
+In the tidy one every lost item has exactly one true counterpart among the found posts: another
+photo of the same item. Look-alikes are the same drawing in other colours and with other marks. The
+realistic one is that of demo.dealt.
 """
 
 import datetime as dt
@@ -9,11 +10,12 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from matching_spark.demo.draw import Item, photo
+from matching_spark.demo.dealt import LAST_DAY, deal
+from matching_spark.demo.draw import WHOLE, Item, photo
 from matching_spark.demo.items import item, look_alike
 from matching_spark.demo.words import (
     COLOUR_WORDS,
@@ -24,10 +26,10 @@ from matching_spark.demo.words import (
     PLACES,
     Thing,
 )
+from matching_spark.evaluation.labelled import NOT_HERE
 from matching_spark.progress import SILENT, Progress
 from matching_spark.storage import write_file
 
-LAST_DAY = dt.date(2026, 11, 20)  # fixed, so that a seed gives the same bytes on any day
 LOST_SHARE = 0.25
 PLACEHOLDER = "img02_no_img.gif"
 
@@ -49,6 +51,9 @@ class _Line(TypedDict):
     photos: list[str]
 
 
+_Rows = tuple[list[_Line], list[_Line], list[dict[str, Any]]]  # lost, found, truth
+
+
 @dataclass(frozen=True)
 class World:
     """Where the drawn world lies, and a lost post with a photo to begin a search with."""
@@ -66,8 +71,33 @@ def draw_world(
     posts: int = 400,
     seed: int = 0,
     progress: Progress = SILENT,
+    tidy: bool = True,
 ) -> World:
-    """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/."""
+    """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/.
+
+    A quarter of them are of what was lost.
+    """
+    draw = _tidy if tidy else _realistic
+    lost, found, truth = draw(folder, posts, seed, progress)
+    placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
+    write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
+    lost.sort(key=lambda post: post["post_id"])
+    for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_file(folder / f"{name}.jsonl", lines.encode())
+    shown = next((p for p in lost if p["category"] == "가방" and _drawn(p)), None)
+    query = shown or next(p for p in (*lost, *found) if _drawn(p))
+    return World(
+        folder,
+        folder / "lost.jsonl",
+        folder / "found.jsonl",
+        folder / "truth.jsonl",
+        query["post_id"],
+        folder / query["photos"][0],
+    )
+
+
+def _tidy(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
     rng = np.random.default_rng([seed, 0])
     lost_count = max(1, round(posts * LOST_SHARE))
     items = [item(rng) for _ in range(posts - lost_count)]
@@ -92,22 +122,28 @@ def draw_world(
         found_day = lost_day + dt.timedelta(days=int(own.integers(0, 4)))
         found.append(_post(folder, found_id, "found", of, region, found_day, own))
         progress.count("drawing", len(lost) + len(found), posts)
-    placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
-    write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
-    lost.sort(key=lambda post: post["post_id"])
-    for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_file(folder / f"{name}.jsonl", lines.encode())
-    shown = next((p for p in lost if p["category"] == "가방" and _drawn(p)), None)
-    query = shown or next(p for p in lost if _drawn(p))
-    return World(
-        folder,
-        folder / "lost.jsonl",
-        folder / "found.jsonl",
-        folder / "truth.jsonl",
-        query["post_id"],
-        folder / query["photos"][0],
-    )
+    return lost, found, truth
+
+
+def _realistic(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
+    lost_count = max(1, round(posts * LOST_SHARE))
+    dealt = deal(seed, posts - lost_count, lost_count)
+    lines = []
+    for done, told in enumerate((*dealt.lost, *dealt.found), 1):
+        post, photos = told.post, [f"photos/{PLACEHOLDER}"] * told.placeholder
+        for i, shot in enumerate(told.shots):
+            photos.append(f"photos/{post.post_id}-{i}.jpg")
+            write_file(folder / photos[-1], shot.draw(WHOLE))
+        day = post.happened_on.isoformat() if post.happened_on else ""
+        line = {name: getattr(post, name) for name in _Line.__annotations__}
+        lines.append(cast(_Line, line | {"happened_on": day, "photos": photos}))
+        progress.count("drawing", done, posts)
+    truth = [
+        {"lost_id": lost_id, "found_id": None if found_id == NOT_HERE else found_id, "same": same}
+        for lost_id, said in dealt.truth.items()
+        for found_id, same in said.items()
+    ]
+    return lines[:lost_count], lines[lost_count:], truth
 
 
 def _drawn(post: _Line) -> bool:
