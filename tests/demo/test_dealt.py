@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matching_spark import ClipModel
+from matching_spark import ClipModel, Settings
 from matching_spark.demo.dealt import Dealt, Shot, Told, deal
 from matching_spark.demo.draw import SMALL
 from matching_spark.demo.labelled import FIT, Worlds, held_out
@@ -29,6 +29,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import NOT_HERE, read_truth
+from matching_spark.operations.evaluate import evaluate
 from matching_spark.sources import read_posts
 
 RATES = Troubles()
@@ -253,7 +254,9 @@ def test_pairs_of_worlds_and_their_blocks(clip: ClipModel, monkeypatch: pytest.M
         np.testing.assert_allclose(values, mine, atol=1e-5)
 
 
-def test_worlds_that_cannot_be() -> None:
+def test_worlds_that_cannot_be(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="are of drawn worlds"):
+        evaluate(settings, "decisions", tidy=True)
     with pytest.raises(UsageError, match="a tidy world has no troubles"):
         Worlds((1,), lost=10, tidy=True)
     assert not set(FIT.seeds) & set(held_out(300).seeds)
