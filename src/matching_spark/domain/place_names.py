@@ -1,0 +1,155 @@
+"""The names of places that a table's posts have, and which of them a sentence speaks of."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from itertools import islice
+
+from matching_spark.domain.sentence import Word
+from matching_spark.domain.vocabulary import REGION
+
+MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
+MAX_NAME = 80  # characters: a longer one is an address with directions
+RUN = 5  # words of a name
+
+
+@cache
+def generic() -> frozenset[str]:
+    """generic_places.txt: what many places are called."""
+    text = (files("matching_spark.domain") / "generic_places.txt").read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split())
+
+
+_NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
+# What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
+_NAMED = re.compile(
+    r"(?!.*(?:지역|구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
+    r"해수욕장|동물원|미술관|박물관|도서관)"
+)
+_BEHIND = (
+    r"(?:\d+번)?(?:출구|개찰구|승강장|대합실|플랫폼|화장실|광장|정류장|지하상가)?"
+    r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
+)
+_TAIL = re.compile(
+    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|에다가?|에|쯤)?(?:는|도|만|의|선)?)"
+    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|임|이요|요|분실.*)"
+)
+_NEAR = re.compile(
+    r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
+    r"입구|정류장|\d+번|\d+층)"
+)
+_BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
+
+
+REGIONS = frozenset(word for each, others in REGION.words.items() for word in (each, *others))
+
+
+class PlaceNames:
+    """Names of places, to look words up in.
+
+    `names` beyond MAX_PLACES are left out, and what is beyond MAX_NAME of one.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = [name[:MAX_NAME] for name in islice(names, MAX_PLACES)]
+
+    @cached_property
+    def _all(self) -> str:
+        """Every name in lower case on a line, a space about every word of it."""
+        lines = unicodedata.normalize("NFKC", "\n".join(self._names)).lower()
+        return "\n" + re.sub(r"[^\w\n]+|_", " ", re.sub(r"^|$", " ", lines, flags=re.M)) + "\n"
+
+    def have(self, run: str) -> bool:
+        """Whether the words stand side by side in a name."""
+        return f" {run} " in self._all
+
+    def begin(self, run: str) -> bool:
+        """Whether a word of a name begins so."""
+        return f" {run}" in self._all
+
+    def whole(self, run: str) -> bool:
+        return f"\n {run} \n" in self._all
+
+
+@dataclass(frozen=True)
+class PlaceSaid:
+    """words[first] to words[last] name a place: run, as the names of the table have it, which ends
+    at `end` in the text. open: nothing is attached to it, so that more of it may follow.
+    """
+
+    run: str
+    first: int
+    last: int
+    end: int
+    open: bool
+
+
+def places_said(
+    words: Sequence[Word], names: PlaceNames, taken: Collection[int]
+) -> list[PlaceSaid]:
+    """The places that a sentence speaks of, but for words that are `taken` by something else."""
+    out: list[PlaceSaid] = []
+    at = 0
+    while at < len(words):
+        found = None if at in taken else _longest(words, at, names, taken)
+        if found is not None:
+            out.append(found)
+        at = at + 1 if found is None else found.last + 1
+    return out
+
+
+def _longest(
+    words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
+) -> PlaceSaid | None:
+    best, head = None, ""
+    for last in range(first, min(first + RUN, len(words))):
+        if last in taken or (last > first and not words[last - 1].joined):
+            break
+        for stem, located, tail in _stems(words[last]):
+            run = head + stem
+            if not (names.have(run) or (not head and _NAMED.fullmatch(run) and names.begin(run))):
+                continue
+            if _tells(run) and (located or _placed(words, first, last, run, tail)):
+                end = words[last].start + len(stem)
+                best = PlaceSaid(run, first, last, end, not tail)
+            break
+        head += words[last].text + " "
+        if not names.begin(head):
+            break
+    return best
+
+
+def _stems(word: Word) -> Iterator[tuple[str, bool, str]]:
+    """What of the word may be a name, the longest first; whether its ending is one of a place."""
+    if not word.hangul:
+        yield word.text, False, ""
+        return
+    for cut in range(len(word.text), 1, -1):
+        if found := _TAIL.fullmatch(word.text, cut):
+            yield word.text[:cut], bool(found["behind"] or found["particle"]), word.text[cut:]
+
+
+def _tells(run: str) -> bool:
+    """Whether a word of it is of few places."""
+    return any(
+        len(word) > 1
+        and word not in generic()
+        and not _NUMBERED.fullmatch(word)
+        and word not in REGIONS
+        for word in run.split()
+    )
+
+
+def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str) -> bool:
+    """Whether what stands about a run says that it is a place, or the run itself does."""
+    if any(_NAMED.fullmatch(word) for word in run.split()):
+        return True
+    if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
+        return True
+    before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
+    after_the = before[-1:] == ["the"] and before[0] in _BEFORE
+    return not words[first].hangul and (after_the or (bool(before) and before[-1] in _BEFORE))

@@ -1,0 +1,181 @@
+"""The words of a sentence, Korean or English, and what each does there, by plain rules.
+
+No grammar: a word's particle or the preposition before it says whether it is what was lost, where
+that was, or something else. Lists of words here are of the language, not of lost property.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+MAX_CHARACTERS = 2_000  # looked at of a text: a sentence or ten; a longer one is a story
+Role = Literal["object", "bare", "and", "where", "is", "other"]
+
+_WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
+# After these, what was said is over; a comma may stand within a list.
+_END = re.compile(r"[.!?\n;…ㅠㅜ]|\s-\s")
+_LAST_WORDS = re.compile(
+    r".*(?:[는은ㄴ인던]데|지만|[어아해에예네]요|니다|니까|었다|았다|했다|[었았했]고|[었았했]음|거든요|[어아]서|(?<![바에])다가|"
+    r"[었았했]는지|려고|구요|고요|더니|나봐요|같아요|내림|분실함)$"
+)
+_FIRST_WORDS = frozenset(["but", "it", "which", "there", "inside", "containing", "has", "contains"])
+_LOST = re.compile(
+    r"(?:잃어|잃었|잃은|분실|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
+    r"빠졌|없어|없네|사라|도난|도둑|잊어|잊고|깜빡|깜박|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이)"
+)
+_LOST_ENGLISH = frozenset(
+    [
+        *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
+        *("forgot", "forgotten", "misplaced", "stolen", "looking", "gone", "disappeared", "find"),
+        *("searching", "seeking"),
+    ]
+)
+_LOCATIVE = r"(?:에서|에다가?|에)(?:는|도|만|의|선)?"
+_INSIDE = r"(?:안|속|위|밑|아래|옆|앞|뒤|사이|근처|부근|인근|쪽|주변|맞은편|건너편)"
+_TAILS: tuple[tuple[Role, str], ...] = (
+    ("bare", r"(?:\d*(?:하나|한개|한쪽|개))?"),
+    ("object", r"(?:들|만|까지|하나|한쪽)?(?:을|를|이|가|은|는|도|만)"),
+    ("object", rf"(?:을|를|이|가|은|는|도)?{_LOST.pattern}.*"),
+    ("and", r"(?:이?랑|하고|과|와|이?나|및|이?거나|이며)"),
+    ("where", rf"{_INSIDE}?{_LOCATIVE}|{_INSIDE}|{_INSIDE}?(?:에있던|에있는)"),
+    (
+        "is",
+        r"(?:이에요|예요|에요|입니다|이고요?|고요?|이구요?|구요?|이며|임|이?었\w*|였\w*|이?라서?|이야|야|"
+        r"이요|요|이?네요|이?ㅂ니다|인데\w*|인|이?거든요|이죠|죠|이지만|지만|같\w*)",
+    ),
+    (
+        "other",
+        r"(?:의|으로|로|처럼|보다|부터|까지|한테|에게|용|형|등|마다|행|방면|방향)(?:는|도|만)?",
+    ),
+)
+_TAIL = [(role, re.compile(pattern)) for role, pattern in _TAILS]
+_HANGUL = re.compile(r"[가-힣]")
+_DETERMINERS = 6  # words before an English noun that may be of it
+
+
+@dataclass(frozen=True)
+class Word:
+    """text[start:end] in lower case. gap: what stands before the next word. clause: of a text of
+    several, by number. hangul: whether any letter is.
+    """
+
+    text: str
+    start: int
+    end: int
+    gap: str
+    clause: int
+    hangul: bool
+
+    @property
+    def joined(self) -> bool:
+        """Whether nothing but a space or a hyphen divides it from the next word."""
+        return self.gap.strip(" -\t\u00a0") == "" and bool(self.gap)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it says that something was lost."""
+        return bool(_LOST.match(self.text) or self.text in _LOST_ENGLISH)
+
+
+def plain(text: str) -> str:
+    """The text as it is read: NFKC, at most MAX_CHARACTERS."""
+    return unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
+
+
+def lower(text: str) -> str:
+    """Letter by letter, so that a place in it is one in the text."""
+    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a text in lower case."""
+    found = list(_WORD.finditer(text))
+    ends = [*(each.start() for each in found[1:]), len(text)]
+    out: list[Word] = []
+    clause = 0
+    for each, end in zip(found, ends, strict=True):
+        if each[0] in _FIRST_WORDS and out:
+            clause += 1
+        gap = text[each.end() : end]
+        hangul = bool(_HANGUL.search(each[0]))
+        out.append(Word(each[0], each.start(), each.end(), gap, clause, hangul))
+        if _END.search(gap) or (hangul and _LAST_WORDS.match(each[0])):
+            clause += 1
+    return out
+
+
+@cache
+def role_of_tail(tail: str) -> Role | None:
+    """What a noun does that ends so in Korean; None where that is no ending of a noun."""
+    return next((role for role, pattern in _TAIL if pattern.fullmatch(tail)), None)
+
+
+def stems(word: Word) -> Iterator[tuple[str, Role, str]]:
+    """The nouns that the word may be, the longest first, each with its role and its ending.
+
+    An English one is itself, or what its plural is of.
+    """
+    if not word.hangul:
+        bare = re.sub("['’]s$", "", word.text)
+        yield bare, "bare", ""
+        for end in ("es", "s"):
+            if len(bare) > 3 and bare.endswith(end):
+                yield bare[: -len(end)], "bare", ""
+        return
+    for cut in range(len(word.text), 0, -1):
+        if (role := role_of_tail(word.text[cut:])) is not None:
+            yield word.text[:cut], role, word.text[cut:]
+
+
+_PREPOSITIONS = frozenset(
+    [
+        *(
+            "in",
+            "on",
+            "at",
+            "inside",
+            "into",
+            "under",
+            "near",
+            "by",
+            "with",
+            "from",
+            "of",
+            "behind",
+        ),
+        *(
+            "beside",
+            "to",
+            "onto",
+            "containing",
+            "like",
+            "for",
+            "between",
+            "via",
+            "around",
+            "beneath",
+        ),
+    ]
+)
+_SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])
+_AND = frozenset(["and", "or", "plus", "with"])
+
+
+def english_role(words: Sequence[Word], first: int) -> Role:
+    """What an English noun that begins at words[first] does: by what stands before it."""
+    for back in range(first - 1, max(-1, first - 1 - _DETERMINERS), -1):
+        word = words[back]
+        if word.clause != words[first].clause or not word.joined:
+            return "bare"
+        if word.text == "for" and back and words[back - 1].text in _SEEKING:
+            return "object"
+        if word.text in _PREPOSITIONS:
+            return "where"
+        if word.text in _AND:
+            return "and"
+        if word.lost:
+            return "object"
+    return "bare"
