@@ -27,7 +27,7 @@ def generic() -> frozenset[str]:
 _NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
 _NAMED = re.compile(
-    r"(?!.*(?:지역|구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
+    r"(?!.*(?:지역|(?<!입)구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
     r"해수욕장|동물원|미술관|박물관|도서관)"
 )
 _BEHIND = (
@@ -42,6 +42,7 @@ _NEAR = re.compile(
     r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
     r"입구|정류장|\d+번|\d+층)"
 )
+_OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
@@ -134,14 +135,13 @@ def _stems(word: Word) -> Iterator[tuple[str, bool, str]]:
 
 
 def _tells(run: str) -> bool:
-    """Whether a word of it is of few places."""
-    return any(
-        len(word) > 1
-        and word not in generic()
-        and not _NUMBERED.fullmatch(word)
-        and word not in REGIONS
-        for word in run.split()
-    )
+    """Whether a word of it is of few places, or 역 and a region together: Busan Station."""
+    words = run.split()
+    few = [
+        len(word) > 1 and word not in generic() | REGIONS and not _NUMBERED.fullmatch(word)
+        for word in words
+    ]
+    return any(few) or (not REGIONS.isdisjoint(words) and not _OF_A_TOWN.isdisjoint(words))
 
 
 def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str) -> bool:

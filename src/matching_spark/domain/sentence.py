@@ -12,7 +12,7 @@ from functools import cache
 from typing import Literal
 
 MAX_CHARACTERS = 2_000  # looked at of a text: a sentence or ten; a longer one is a story
-Role = Literal["object", "bare", "and", "where", "is", "other"]
+Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
 # After these, what was said is over; a comma may stand within a list.

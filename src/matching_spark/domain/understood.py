@@ -48,6 +48,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | Iterable[str] = (
     words = words_of(lower(text))
     found = _things(words)
     heads = [each for each in found if each.role in ("object", "bare", "and", "is")]
+    heads = heads or [each for each in found if each.role == "holds"]
     known = {at for each in found for at in range(each.first, each.last + 1)}
     said: list[tuple[str, object, str]] = []
 
@@ -62,7 +63,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | Iterable[str] = (
     colour = _the_one(_colours(words, found, heads), words)
     if colour is not None and colour.value != VAGUE:
         note("colour", colour)
-    region, regions = _region(words)
+    region = _region(words)
     note("region", region)
     names = places if isinstance(places, PlaceNames) else PlaceNames(places)
     note("place", _place(places_said(words, names, known), words, text))
@@ -218,18 +219,22 @@ def _longest(words: Sequence[Word], first: int) -> _Mention[str] | None:
         for stem, role, tail in stems(words[at]):
             if found := _named(f"{before} {stem}", at == first):
                 value, name, own = found
-                short = len(name) == 1 or name in _OTHERWISE
-                if (
-                    short
-                    and not own
-                    and (role != "object" or tail in ("이", "가", "도", "은", "는"))
-                ):
-                    continue
+                if (len(name) == 1 or name in _OTHERWISE) and not own:
+                    if not _surely(words, first, at, name, tail):
+                        continue
                 if name == "기타":
                     value = "악기"
                 end = words[at].start + len(stem)
                 return _model(_Mention(value, first, at, role, end, tail, own), words)
     return None
+
+
+def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) -> bool:
+    """Whether a short name is of a thing there: 책을, 책 분실, 검정 책; 못 찾았어요 has no nail."""
+    after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    lost = not tail and name != "못" and after is not None and after.lost
+    coloured = first > 0 and words[first - 1].joined and _colour_said(words[first - 1]) is not None
+    return tail in ("을", "를") or lost or coloured
 
 
 def _named(said: str, single: bool) -> tuple[str, str, str] | None:
@@ -276,7 +281,7 @@ def _in_context(said: Sequence[_Mention[str]], i: int, words: Sequence[Word]) ->
         if more and _PART.match(more) and not (beside and words[of.first].hangul):
             role = "other"
         elif more and words[of.first].hangul and _INSIDE.match(more):
-            role = "where"
+            role = "holds" if more[0] in "안속" else "where"
         elif beside and more:  # 노트북 가방 is a bag
             role = "other"
         elif beside or more in _AND:
@@ -284,8 +289,6 @@ def _in_context(said: Sequence[_Mention[str]], i: int, words: Sequence[Word]) ->
     if more and role in ("bare", "object"):
         if _HELD.match(more) or (of.tail in ("을", "를") and _USED.match(more)):
             role = "other"
-        elif more in ("안에", "속에"):
-            role = "where"
     return _Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
 
 
@@ -323,6 +326,8 @@ _COLOURED = re.compile(
     + "|".join(sorted((s for s in _SPELT if not s.isascii()), key=len, reverse=True))
     + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
 )
+# 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
+_NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
 _ABOUT_COLOUR = re.compile(r"(?:색|색상|색깔|컬러|칼라|겉|외관|colou?r)(?:은|는|이|가)?$")
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데)$")
@@ -402,7 +407,7 @@ def _modified(
             _PART.match(word.text)
             or _HELD.match(word.text)
             or word.lost
-            or (word.hangul and _COLOUR_STOPS.match(word.text))
+            or (word.hangul and word.text not in _AND and _COLOUR_STOPS.match(word.text))
             or (not word.hangul and word.text in _ENGLISH_STOPS)
         ):
             return None
@@ -465,7 +470,8 @@ def _told(
         if _ABOUT_COLOUR.match(before.text):
             return not (at > 1 and _PART.match(words[at - 2].text))
         if thing is not None and thing.value in values:
-            return thing in heads and (ends or role == "is" or bool(word.gap.strip()))
+            part = after is not None and word.joined and _PART.match(after.text)
+            return thing in heads and not part and _NOUN.search(word.text) is not None
         if role == "is":
             return before.clause != word.clause or not re.search("[은는이가]$", before.text)
         return (not before.joined or before.clause != word.clause) and ends
@@ -491,9 +497,9 @@ _ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출�
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
 
-def _region(words: Sequence[Word]) -> tuple[_Mention[str] | None, list[_Mention[str]]]:
-    """The region, and every word of one."""
-    out = []
+def _region(words: Sequence[Word]) -> _Mention[str] | None:
+    """The region; where one goes to another, neither."""
+    out: list[_Mention[str]] = []
     for at, word in enumerate(words):
         after = words[at + 1] if at + 1 < len(words) and word.joined else None
         if not word.hangul:
@@ -515,7 +521,7 @@ def _region(words: Sequence[Word]) -> tuple[_Mention[str] | None, list[_Mention[
             out.append(_Mention(value, at, at, end=word.end - len(tail)))
             break
     one = _the_one(out, words)
-    return (one if one is not None and one.value else None), out
+    return one if one is not None and one.value else None
 
 
 def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> _Mention[str] | None:

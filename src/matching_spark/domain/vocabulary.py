@@ -220,7 +220,7 @@ CATEGORY = Vocabulary(
             ),
             *("clothes", "clothing", "sweater", "vest", "beanie", "sneakers", "raincoat"),
         ),
-        "현금": ("돈", "cash", "money"),
+        "현금": ("돈", "현금봉투", "cash", "money"),
         "유가증권": ("상품권", "문화상품권", "securities", "gift certificate"),
         "증명서": (
             *(
