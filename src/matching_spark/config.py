@@ -165,6 +165,11 @@ class Similarity(_Group):
     language: Literal["ko", "en"] = Field(
         default="ko", description="of pages, and of the sentence that says why a match is proposed"
     )
+    understand: bool = Field(
+        default=True,
+        description="of words that are searched by: what they say of the thing's category, colour, "
+        "place and day weighs as if it were typed as flags",
+    )
     nprobe: int | None = Field(
         default=None, ge=1, description="cells looked at; none: all, which is exact"
     )

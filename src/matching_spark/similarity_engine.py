@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
 from matching_spark.domain.facts import facts_of
+from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.posts import Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
@@ -30,6 +32,7 @@ from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
 from matching_spark.search.scores import posteriors, reasoned
 from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.shard import distinct
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
 
@@ -106,6 +109,7 @@ class SimilarityEngine:
         self.runner = runner
         self.model = model
         self.cache = ShardCache.of(cache)
+        self._names: tuple[tuple[str, ...], PlaceNames] | None = None  # of which files
         self._runner: Runner = MemoryRunner(self.cache)
         if runner == "spark" and context is not None:
             self._runner = SparkRunner(self.cache, context)
@@ -335,6 +339,28 @@ class SimilarityEngine:
         if not state.files or not request.queries:
             return TaskOutcome.of([], request)
         return self._runner.run(state.files, request, state.space)
+
+    def places(
+        self, where: Filters | None = None, snapshot: str | None = None, resident: bool = True
+    ) -> PlaceNames:
+        """The names of places of the posts that may be searched, to look words up in; the last ones
+        are kept. resident: from shards, which a search reads anyway; else that column alone.
+
+        Raises StorageError when a file cannot be read.
+        """
+        return self._standing(lambda: self._places(where, snapshot, resident))
+
+    def _places(self, where: Filters | None, snapshot: str | None, resident: bool) -> PlaceNames:
+        state = self.table.plan(where, snapshot)
+        uris = tuple(file.uri for file in state.files)
+        if self._names is None or self._names[0] != uris:
+            if resident:
+                shards = self.cache.load_all(state.files, state.space)
+                each = (shard.coded("place")[1] for shard in shards)
+            else:
+                each = (distinct(file.uri, "place") for file in state.files)
+            self._names = uris, PlaceNames(dict.fromkeys(chain.from_iterable(each)))
+        return self._names[1]
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:
         """Load the shards of some categories ("*": all) ahead of the first search; their number.

@@ -52,6 +52,13 @@ def search(
             "--weigh", help="--category, --colour and --region weigh too, and filter nothing."
         ),
     ] = False,
+    understand: Annotated[
+        bool | None,
+        typer.Option(
+            "--understand/--no-understand",
+            help="What --text says of category, colour, place and day weighs; default: it does.",
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     status: StatusOption = "open",
@@ -86,6 +93,7 @@ def search(
             "runner": runner,
             "score": score,
             "language": language,
+            "understand": understand,
             "nprobe": None if nprobe == "all" else nprobe,
         },
     )

@@ -65,6 +65,9 @@ class Found:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         result = self.result
+        if said := result.query.get("understood"):
+            facts = joined(*said.values())
+            yield cell(f"understood: {facts} (--no-understand: by the words alone)", "dim")
         if not result.matches:
             yield cell(_nothing(result))
             return

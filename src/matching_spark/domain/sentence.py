@@ -9,9 +9,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 MAX_CHARACTERS = 2_000  # looked at of a text: a sentence or ten; a longer one is a story
+T = TypeVar("T")
 Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
@@ -161,7 +162,7 @@ _PREPOSITIONS = frozenset(
     ]
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])
-_AND = frozenset(["and", "or", "plus", "with"])
+_ALSO = frozenset(["and", "or", "plus", "with"])
 
 
 def english_role(words: Sequence[Word], first: int) -> Role:
@@ -174,8 +175,47 @@ def english_role(words: Sequence[Word], first: int) -> Role:
             return "object"
         if word.text in _PREPOSITIONS:
             return "where"
-        if word.text in _AND:
+        if word.text in _ALSO:
             return "and"
         if word.lost:
             return "object"
     return "bare"
+
+
+@dataclass(frozen=True)
+class Mention(Generic[T]):
+    """words[first] to words[last] say a value. end: of what says it in the text, where the last
+    word goes on. tail: that ending. own: where a colour stands before it in one word, that colour.
+    """
+
+    value: T
+    first: int
+    last: int
+    role: Role = "bare"
+    end: int = 0
+    tail: str = ""
+    own: str = ""
+
+
+def the_one(said: Sequence[Mention[T]], words: Sequence[Word]) -> Mention[T] | None:
+    """The first where all say the same; else where those in clauses that tell of a loss do."""
+    for mine in (said, _in_loss(said, words)):
+        if len({each.value for each in mine}) == 1:
+            return mine[0]
+    return None
+
+
+def _in_loss(said: Sequence[Mention[T]], words: Sequence[Word]) -> list[Mention[T]]:
+    clauses = clauses_of_loss(words)
+    return [each for each in said if words[each.first].clause in clauses]
+
+
+def clauses_of_loss(words: Sequence[Word]) -> set[int]:
+    return {word.clause for word in words if word.lost or ends_lost(word)}
+
+
+def ends_lost(word: Word) -> bool:
+    """Whether a verb of loss stands at a noun without a space: 지갑분실."""
+    return word.hangul and any(
+        Word(word.text[at:], 0, 0, "", 0, True).lost for at in range(2, len(word.text) - 1)
+    )

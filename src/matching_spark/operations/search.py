@@ -8,8 +8,9 @@ from pathlib import Path
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Filters, Kind
+from matching_spark.domain.posts import SEOUL, Filters, Kind
 from matching_spark.domain.results import SearchResult
+from matching_spark.domain.understood import understand
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
@@ -36,6 +37,7 @@ def search(
     model = _model(settings, table, query)
     wanted = settings.similarity
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
+    query = understood(looking, settings, query, where, snapshot)
     asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
@@ -78,7 +80,37 @@ def ask(
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
     """
+    query = understood(engine, settings, query, where, snapshot)
     return _answer(engine, settings, engine.ask([query], snapshot)[0], where, snapshot)
+
+
+def understood(
+    engine: SimilarityEngine,
+    settings: Settings,
+    query: Query,
+    where: Filters,
+    snapshot: str | None = None,
+    today: dt.date | None = None,
+) -> Query:
+    """The query with the facts that its words say and neither it nor `where` has: evidence, never a
+    filter. As it is where there are no words, or no weights for facts, or settings forbid it.
+
+    today: None is the day in Seoul.
+    """
+    wanted = settings.similarity
+    if not wanted.understand or query.text is None:
+        return query
+    if engine.scoring(wanted.score, wanted.metric).calibration is None:
+        return query
+    where = replace(where, kind=where.kind or "found")
+    names = engine.places(where, snapshot, wanted.runner == "memory")
+    facts = understand(query.text, today or dt.datetime.now(SEOUL).date(), names).facts
+    said = {
+        name: getattr(facts, name)
+        for name in facts.described()
+        if not getattr(query, name) and getattr(where, name, None) is None
+    }
+    return replace(query, **said, understood=tuple(said))
 
 
 def _answer(

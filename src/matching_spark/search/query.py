@@ -31,7 +31,7 @@ class Query:
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
     `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
-    reads one. Raises InputError for a word that is not one of the domain's, a day that cannot be
+    reads one. `understood` names those of them that its words say, and nobody gave. Raises InputError for a word that is not one of the domain's, a day that cannot be
     read, or for what cannot go together.
     """
 
@@ -45,6 +45,7 @@ class Query:
     place: str = ""
     happened_on: dt.date | None = None
     kind: Kind = "lost"
+    understood: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
@@ -74,7 +75,10 @@ class Query:
             "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
         }
         asked = {name: value for name, value in values.items() if value is not None}
-        return asked | self.facts.described()
+        facts = self.facts.described()
+        if self.understood:
+            asked["understood"] = {name: facts[name] for name in self.understood}
+        return asked | facts
 
     def photo(self) -> bytes | Image.Image:
         """Its photo, read where it is a path. Raises InputError when there is none."""

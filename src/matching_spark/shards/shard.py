@@ -252,6 +252,12 @@ def read_columns(uri: str, columns: list[str] | None) -> pa.Table:
         raise StorageError(f"{uri} cannot be read: {error}") from error
 
 
+def distinct(uri: str, name: str) -> list[str]:
+    """The words of a text column of a data file, each once. Raises as `read_columns` does."""
+    words: list[str] = pc.unique(_one(read_columns(uri, [name])[name]).drop_null()).to_pylist()
+    return words
+
+
 def _one(column: pa.ChunkedArray) -> pa.Array:
     """The column as one array whose offsets begin at its own start."""
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)

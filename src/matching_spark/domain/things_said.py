@@ -1,0 +1,207 @@
+"""The things that a sentence speaks of, by category, and which of them was lost.
+
+Names are those of things.txt and of the vocabulary of categories, whole or at the end of a longer
+Korean word; a colour may stand before one without a space.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from matching_spark.domain.sentence import Mention, Role, Word, ends_lost, english_role, stems
+from matching_spark.domain.things import DISTRACTOR, things
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, VAGUE
+
+RUN = 4  # words of a thing's name
+
+_SPELT = {
+    each: word for word, others in COLOUR.words.items() for each in (word, *others) if word != each
+} | {word: word for word in COLOUR.words if word != VAGUE}
+_BARE_OTHERWISE = frozenset(["자주", "오렌지", "밤", "하양"])  # often, a fruit, a town
+_COLOURED = re.compile(
+    r"(?:연한?|진한?|올|새|샛|시|다크|라이트|파스텔)?(?P<word>"
+    + "|".join(sorted((s for s in _SPELT if not s.isascii()), key=len, reverse=True))
+    + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
+)
+# Names that are other words too, or of one syllable: things only where they are what was lost.
+_OTHERWISE = frozenset(["기타", "표지", "돈", "갤럭시", "폴더", "나비", "풍경", "핀", "조명"])
+_NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"])
+# Behind a thing's name: what is lost is that, or what is told of is its part.
+PART = re.compile(
+    r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
+    r"글씨|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
+    r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim)"
+)
+_INSIDE = re.compile(r"(?:안|속|위|밑|아래|옆|앞|뒤|사이)(?:에|에서|쪽에?)?(?:는|도|서)?$")
+HELD = re.compile(
+    r"(?:든|들은|들어|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
+)
+# What is done with things that are not lost.
+_USED = re.compile(
+    r"(?:읽|쓰고|쓰다|입고|입은|갈아입|타고|타다|탔|샀|사서|사고|산$|보다|보고|마시|먹|찍|빌리|빌려|반납|사러|메고|"
+    r"들고|신고|끼고|하고|받고|받아|치고|치다|벗|주웠|주워|습득|꺼내|찾으러)"
+)
+_WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고)")
+AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
+_MODEL = re.compile(
+    r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
+    r"[a-z]?\d+[a-z]?)+"
+)
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Category, or DISTRACTOR, by a thing's name as `_key` has it."""
+    spelt = [(each, word) for word, others in CATEGORY.words.items() for each in (word, *others)]
+    spelt += [(name, thing.category) for thing in things() for name in thing.names]
+    names = {_key(name.lower().replace("-", " ")): word for name, word in spelt}
+    return names | dict.fromkeys(_NO_THING, DISTRACTOR)
+
+
+@cache
+def _heads() -> re.Pattern[str]:
+    """A Korean name of two syllables or more at the end of a longer word: 루이비통지갑."""
+    names = [name for name in _names() if len(name) > 1 and not name.isascii()]
+    spelt = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(rf"(?P<front>.{{2,}}?)(?P<name>{spelt})")
+
+
+def _key(name: str) -> str:
+    """Without the spaces beside Korean letters, which people write or not."""
+    return re.sub(r"(?<=[가-힣]) | (?=[가-힣])", "", " ".join(name.split()))
+
+
+def things_said(words: Sequence[Word]) -> list[Mention[str]]:
+    """Every thing that is spoken of, by category, each with what it does in the sentence."""
+    out: list[Mention[str]] = []
+    at = 0
+    while at < len(words):
+        found = _longest(words, at)
+        if found is not None:
+            out.append(found)
+        at = at + 1 if found is None else found.last + 1
+    return [_in_context(out, i, words) for i in range(len(out))]
+
+
+def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:
+    """The longest name of a thing that begins at words[first]."""
+    last = first
+    while last + 1 < len(words) and last - first < RUN - 1 and words[last].joined:
+        last += 1
+    for at in range(last, first - 1, -1):
+        before = " ".join(word.text for word in words[first:at])
+        for stem, role, tail in stems(words[at]):
+            if found := _named(f"{before} {stem}", at == first):
+                value, name, own = found
+                short = len(name) == 1 or name in _OTHERWISE
+                if short and not own and not _surely(words, first, at, name, tail):
+                    continue
+                if name == "기타":
+                    value = "악기"
+                end = words[at].start + len(stem)
+                return _model(Mention(value, first, at, role, end, tail, own), words)
+    return None
+
+
+def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) -> bool:
+    """Whether a short name is of a thing there: 책을, 책 분실, 검정 책; 못 찾았어요 has no nail."""
+    after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    lost = not tail and name != "못" and after is not None and after.lost
+    coloured = first > 0 and words[first - 1].joined and colour_said(words[first - 1]) is not None
+    return tail in ("을", "를") or lost or coloured
+
+
+def _named(said: str, single: bool) -> tuple[str, str, str] | None:
+    """Category, name and colour of what is called so; a colour or more may stand before it."""
+    key = _key(said)
+    if key in _names():
+        return _names()[key], key, ""
+    if not single or key.isascii():
+        return None
+    if coloured := _COLOURED.match(key):
+        rest = key[coloured.end() :]
+        if rest and (found := _named(rest, True)):
+            return found[0], found[1], _colour_of(coloured)
+    if compound := _heads().fullmatch(key):
+        return _names()[compound["name"]], compound["name"], ""
+    return None
+
+
+def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
+    """With what names the model behind a thing: 에어팟 프로 2세대를."""
+    at = of.last
+    if of.tail or not words[at].hangul:
+        return of
+    role, tail = of.role, of.tail
+    while not tail and at + 1 < len(words) and words[at].joined:
+        read = ((r, t) for s, r, t in stems(words[at + 1]) if _MODEL.fullmatch(s))
+        found = next(read, None)
+        if found is None:
+            break
+        role, tail, at = *found, at + 1
+    return Mention(of.value, of.first, at, role, words[at].end - len(tail), tail, of.own)
+
+
+def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> Mention[str]:
+    """A mention with the role that its neighbours give it."""
+    of = said[i]
+    role = of.role
+    if not words[of.first].hangul:
+        role = english_role(words, of.first)
+    more = words[of.last + 1].text if of.last + 1 < len(words) and words[of.last].joined else ""
+    after = said[i + 1] if i + 1 < len(said) else None
+    beside = after is not None and after.first == of.last + 1
+    if role == "bare" or not words[of.first].hangul:
+        if more and PART.match(more) and not (beside and words[of.first].hangul):
+            role = "other"
+        elif more and words[of.first].hangul and _INSIDE.match(more):
+            role = "holds" if more[0] in "안속" else "where"
+        elif beside and more:  # 노트북 가방 is a bag
+            role = "other"
+        elif beside or more in AND:
+            role = role if role == "where" else "and"
+    if more and role in ("bare", "object"):
+        if not of.tail and _WORN.match(more):
+            role = "other"
+        if HELD.match(more) or (of.tail in ("을", "를") and _USED.match(more)):
+            role = "other"
+    return Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
+
+
+def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[str] | None:
+    """What was lost: of several, the nearest to a verb of loss in its clause, the object first."""
+    if len({each.value for each in heads}) == 1:
+        return heads[0]
+    tied: dict[int, Mention[str]] = {}
+    for at, word in enumerate(words):
+        if not (word.lost or ends_lost(word)):
+            continue
+        mine = [(n, e) for n, e in enumerate(heads) if words[e.first].clause == word.clause]
+        before = [each for each in mine if each[1].first <= at]
+        after = [each for each in mine if each[1].first > at]
+        near = (before[-1:] or after[:1]) if word.hangul else (after[:1] or before[-1:])
+        for n, each in near:
+            tied[n] = each
+            if each.role == "and" and n:  # my phone and wallet
+                tied[n - 1] = heads[n - 1]
+            for other in (n - 1, n + 1):
+                if 0 <= other < len(heads) and heads[min(n, other)].role == "and":
+                    tied[other] = heads[other]
+    values = {each.value for each in tied.values()}
+    return next(iter(tied.values())) if len(values) == 1 else None
+
+
+def _colour_of(found: re.Match[str]) -> str:
+    return _SPELT[found["word"]]
+
+
+def colour_said(word: Word) -> tuple[str, Role, str] | None:
+    """The colour that the whole word says, with its role and its ending."""
+    if not word.hangul:
+        said = _SPELT.get(word.text, "") if word.text != "other" else ""
+        return (said, "bare", "") if said else None
+    for stem, role, tail in stems(word):
+        found = _COLOURED.fullmatch(stem)
+        if found and (found["suffix"] or found["word"] not in _BARE_OTHERWISE):
+            return _colour_of(found), role, tail
+    return None
