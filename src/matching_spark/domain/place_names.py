@@ -27,7 +27,7 @@ def generic() -> frozenset[str]:
 _NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
 _NAMED = re.compile(
-    r"(?!.*(?:지역|(?<!입)구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
+    r"(?!.*(?:지역|(?:주차|흡연|금연|환승|공사|대기)구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
     r"해수욕장|동물원|미술관|박물관|도서관)"
 )
 _BEHIND = (
@@ -114,7 +114,9 @@ def _longest(
             run = head + stem
             if not (names.have(run) or (not head and _NAMED.fullmatch(run) and names.begin(run))):
                 continue
-            if _tells(run) and (located or _placed(words, first, last, run, tail)):
+            if _tells(run) and (
+                located or _placed(words, first, last, run, tail, names.whole(run))
+            ):
                 end = words[last].start + len(stem)
                 best = PlaceSaid(run, first, last, end, not tail)
             break
@@ -144,9 +146,9 @@ def _tells(run: str) -> bool:
     return any(few) or (not REGIONS.isdisjoint(words) and not _OF_A_TOWN.isdisjoint(words))
 
 
-def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str) -> bool:
+def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, whole: bool) -> bool:
     """Whether what stands about a run says that it is a place, or the run itself does."""
-    if any(_NAMED.fullmatch(word) for word in run.split()):
+    if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
         return True

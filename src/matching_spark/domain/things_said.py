@@ -15,8 +15,11 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, VAGUE
 RUN = 4  # words of a thing's name
 
 _SPELT = {
-    each: word for word, others in COLOUR.words.items() for each in (word, *others) if word != each
-} | {word: word for word in COLOUR.words if word != VAGUE}
+    each: word
+    for word, others in COLOUR.words.items()
+    for each in (word, *others)
+    if each not in (VAGUE, "other")
+}
 _BARE_OTHERWISE = frozenset(["자주", "오렌지", "밤", "하양"])  # often, a fruit, a town
 _COLOURED = re.compile(
     r"(?:연한?|진한?|올|새|샛|시|다크|라이트|파스텔)?(?P<word>"
@@ -41,6 +44,7 @@ _USED = re.compile(
     r"(?:읽|쓰고|쓰다|입고|입은|갈아입|타고|타다|탔|샀|사서|사고|산$|보다|보고|마시|먹|찍|빌리|빌려|반납|사러|메고|"
     r"들고|신고|끼고|하고|받고|받아|치고|치다|벗|주웠|주워|습득|꺼내|찾으러)"
 )
+_MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고)")
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
 _MODEL = re.compile(
@@ -55,6 +59,7 @@ def _names() -> dict[str, str]:
     spelt = [(each, word) for word, others in CATEGORY.words.items() for each in (word, *others)]
     spelt += [(name, thing.category) for thing in things() for name in thing.names]
     names = {_key(name.lower().replace("-", " ")): word for name, word in spelt}
+    names = {n: word for n, word in names.items() if word != DISTRACTOR or n not in _SPELT}
     return names | dict.fromkeys(_NO_THING, DISTRACTOR)
 
 
@@ -122,6 +127,8 @@ def _named(said: str, single: bool) -> tuple[str, str, str] | None:
         rest = key[coloured.end() :]
         if rest and (found := _named(rest, True)):
             return found[0], found[1], _colour_of(coloured)
+    if (bare := _MODEL_BEHIND.sub("", key)) in _names():
+        return _names()[bare], bare, ""
     if compound := _heads().fullmatch(key):
         return _names()[compound["name"]], compound["name"], ""
     return None
@@ -138,7 +145,8 @@ def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
         found = next(read, None)
         if found is None:
             break
-        role, tail, at = *found, at + 1
+        role, tail = found
+        at += 1
     return Mention(of.value, of.first, at, role, words[at].end - len(tail), tail, of.own)
 
 
@@ -198,7 +206,7 @@ def _colour_of(found: re.Match[str]) -> str:
 def colour_said(word: Word) -> tuple[str, Role, str] | None:
     """The colour that the whole word says, with its role and its ending."""
     if not word.hangul:
-        said = _SPELT.get(word.text, "") if word.text != "other" else ""
+        said = _SPELT.get(word.text)
         return (said, "bare", "") if said else None
     for stem, role, tail in stems(word):
         found = _COLOURED.fullmatch(stem)

@@ -31,8 +31,9 @@ class Query:
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
     `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
-    reads one. `understood` names those of them that its words say, and nobody gave. Raises InputError for a word that is not one of the domain's, a day that cannot be
-    read, or for what cannot go together.
+    reads one; `understood` names those that its words say, where nobody gave them. Raises
+    InputError for a word that is not one of the domain's, a day that cannot be read, or for what
+    cannot go together.
     """
 
     image: Path | str | bytes | Image.Image | None = None
@@ -74,7 +75,7 @@ class Query:
             "post_id": self.post_id,
             "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
         }
-        asked = {name: value for name, value in values.items() if value is not None}
+        asked: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         facts = self.facts.described()
         if self.understood:
             asked["understood"] = {name: facts[name] for name in self.understood}
