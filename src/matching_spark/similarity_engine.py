@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -32,7 +31,7 @@ from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
 from matching_spark.search.scores import posteriors, reasoned
 from matching_spark.shards.cache import ShardCache
-from matching_spark.shards.shard import distinct
+from matching_spark.shards.shard import places, read_columns
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
 
@@ -344,7 +343,7 @@ class SimilarityEngine:
         self, where: Filters | None = None, snapshot: str | None = None, resident: bool = True
     ) -> PlaceNames:
         """The names of places of the posts that may be searched, to look words up in; the last ones
-        are kept. resident: from shards, which a search reads anyway; else that column alone.
+        are kept. resident: from shards, which a search reads anyway; else those columns alone.
 
         Raises StorageError when a file cannot be read.
         """
@@ -355,11 +354,15 @@ class SimilarityEngine:
         uris = tuple(file.uri for file in state.files)
         if self._names is None or self._names[0] != uris:
             if resident:
-                shards = self.cache.load_all(state.files, state.space)
-                each = (shard.coded("place")[1] for shard in shards)
+                posts = (s.metadata for s in self.cache.load_all(state.files, state.space))
             else:
-                each = (distinct(file.uri, "place") for file in state.files)
-            self._names = uris, PlaceNames(dict.fromkeys(chain.from_iterable(each)))
+                posts = (read_columns(uri, ["place", "region"]) for uri in uris)
+            regions: dict[str, set[str]] = {}
+            for each in map(places, posts):
+                for name, of in each.items():
+                    regions.setdefault(name, set()).update(of)
+            held = {name: next(iter(of)) if len(of) == 1 else "" for name, of in regions.items()}
+            self._names = uris, PlaceNames(held)
         return self._names[1]
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -24,6 +24,7 @@ def generic() -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
+_WORD = re.compile(r"[^\W_]+")
 _NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
 _NAMED = re.compile(
@@ -49,20 +50,26 @@ _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "f
 REGIONS = frozenset(word for each, others in REGION.words.items() for word in (each, *others))
 
 
-class PlaceNames:
-    """Names of places, to look words up in.
+def plain_name(name: str) -> str:
+    """Its words in lower case, a space between them."""
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", name).lower()))
 
-    `names` beyond MAX_PLACES are left out, and what is beyond MAX_NAME of one.
+
+class PlaceNames:
+    """Names of places, to look words up in, each with the region that it is known to be in, or ''.
+
+    `regions` beyond MAX_PLACES are left out, and what is beyond MAX_NAME of a name.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self._names = [name[:MAX_NAME] for name in islice(names, MAX_PLACES)]
+    def __init__(self, regions: Mapping[str, str]) -> None:
+        held = dict(islice(regions.items(), MAX_PLACES))
+        self._names = [name[:MAX_NAME] for name in held]
+        self._regions = list(held.values())
 
     @cached_property
     def _all(self) -> str:
-        """Every name in lower case on a line, a space about every word of it."""
-        lines = unicodedata.normalize("NFKC", "\n".join(self._names)).lower()
-        return "\n" + re.sub(r"[^\w\n]+|_", " ", re.sub(r"^|$", " ", lines, flags=re.M)) + "\n"
+        """Every name on a line, a space before and after every word of it."""
+        return "\n" + "".join(f" {name} \n" for name in map(plain_name, self._names))
 
     def have(self, run: str) -> bool:
         """Whether the words stand side by side in a name."""
@@ -73,7 +80,14 @@ class PlaceNames:
         return f" {run}" in self._all
 
     def whole(self, run: str) -> bool:
+        """Whether they are a name."""
         return f"\n {run} \n" in self._all
+
+    def region(self, run: str) -> str:
+        """The region that all names are in that have the words, or ''."""
+        lines = self._all[1:-1].split("\n")
+        there = {r for line, r in zip(lines, self._regions, strict=True) if f" {run} " in line}
+        return there.pop() if len(there) == 1 else ""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def lower(text: str) -> str:
 def words_of(text: str) -> list[Word]:
     """The words of a text in lower case."""
     found = list(_WORD.finditer(text))
-    ends = [*(each.start() for each in found[1:]), len(text)]
+    ends = [each.start() for each in found[1:]] + [len(text)] * bool(found)
     out: list[Word] = []
     clause = 0
     for each, end in zip(found, ends, strict=True):

@@ -140,8 +140,8 @@ def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
     if of.tail or not words[at].hangul:
         return of
     role: Role = of.role
-    tail: str = of.tail
-    while not len(tail) and at + 1 < len(words) and words[at].joined:
+    tail = ""
+    while not tail and at + 1 < len(words) and words[at].joined:
         read = ((r, t) for s, r, t in stems(words[at + 1]) if _MODEL.fullmatch(s))
         found = next(read, None)
         if found is None:

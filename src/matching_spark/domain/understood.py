@@ -6,13 +6,13 @@ them stands in what says that something was lost.
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.place_names import PlaceNames, PlaceSaid, places_said
+from matching_spark.domain.place_names import PlaceNames, PlaceSaid, places_said, plain_name
 from matching_spark.domain.sentence import (
     Mention,
     T,
@@ -36,10 +36,11 @@ class Understood:
     words: Mapping[str, str]
 
 
-def understand(text: str, today: dt.date, places: PlaceNames | Iterable[str] = ()) -> Understood:
+def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> Understood:
     """The facts that the words of a text say, seen from a day in Seoul.
 
-    places: the names that a place may have, as the posts of a table have them.
+    places: the names that a place may have, as the posts of a table have them; a region that is not
+    said is the place's.
     """
     text = plain(text)
     words = words_of(lower(text))
@@ -60,10 +61,13 @@ def understand(text: str, today: dt.date, places: PlaceNames | Iterable[str] = (
     colour = the_one(colours_said(words, found, heads), words)
     if colour is not None and colour.value != VAGUE:
         note("colour", colour)
-    region = _region(words)
+    places = places or PlaceNames({})
+    place = _place(places_said(words, places, known), words, text)
+    note("place", place)
+    region, regions = _region(words)
+    if place is not None and not regions and (of := places.region(plain_name(place.value))):
+        region = replace(place, value=of)
     note("region", region)
-    names = places if isinstance(places, PlaceNames) else PlaceNames(places)
-    note("place", _place(places_said(words, names, known), words, text))
     day = _day(text, words, today)
     if day is not None:
         said.append(("happened_on", *day))
@@ -90,8 +94,8 @@ _ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출�
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
 
-def _region(words: Sequence[Word]) -> Mention[str] | None:
-    """The region; where one goes to another, neither."""
+def _region(words: Sequence[Word]) -> tuple[Mention[str] | None, list[Mention[str]]]:
+    """The region, and all that are said; where one goes from one to another, neither."""
     out: list[Mention[str]] = []
     for at, word in enumerate(words):
         after = words[at + 1] if at + 1 < len(words) and word.joined else None
@@ -114,7 +118,7 @@ def _region(words: Sequence[Word]) -> Mention[str] | None:
             out.append(Mention(value, at, at, end=word.end - len(tail)))
             break
     one = the_one(out, words)
-    return one if one is not None and one.value else None
+    return (one if one is not None and one.value else None), out
 
 
 def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
@@ -128,7 +132,12 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
             joined.append(each)
     runs = {each.run.replace(" ", "") for each in joined}
     mentions = [
-        Mention(text[words[each.first].start : each.end], each.first, each.last, end=each.end)
+        Mention(
+            " ".join(text[words[each.first].start : each.end].split()),
+            each.first,
+            each.last,
+            end=each.end,
+        )
         for each in joined
         if not any(
             each.run.replace(" ", "") in run and each.run.replace(" ", "") != run for run in runs

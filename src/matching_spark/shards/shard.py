@@ -252,10 +252,18 @@ def read_columns(uri: str, columns: list[str] | None) -> pa.Table:
         raise StorageError(f"{uri} cannot be read: {error}") from error
 
 
-def distinct(uri: str, name: str) -> list[str]:
-    """The words of a text column of a data file, each once. Raises as `read_columns` does."""
-    words: list[str] = pc.unique(_one(read_columns(uri, [name])[name]).drop_null()).to_pylist()
-    return words
+def places(posts: pa.Table) -> dict[str, set[str]]:
+    """The names of places that posts have, and of each the regions, '' for none."""
+    coded = [
+        pc.dictionary_encode(pc.fill_null(_one(posts[n]), _text(""))) for n in ("place", "region")
+    ]
+    place, region = (_ints(each.indices).astype(np.int64) for each in coded)
+    names, regions = (each.dictionary.to_pylist() for each in coded)
+    out: dict[str, set[str]] = {}
+    for pair in np.unique(place * len(regions) + region).tolist():
+        at, of = divmod(pair, len(regions))
+        out.setdefault(names[at], set()).add(regions[of])
+    return out
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

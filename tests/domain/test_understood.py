@@ -1,0 +1,172 @@
+"""What sentences say: facts beside those that a person reads in them."""
+
+import datetime as dt
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from matching_spark.demo.words import COLOUR_WORDS, LOST_TEXTS, LOST_TITLES, PLACES, things
+from matching_spark.domain.place_names import MAX_PLACES, PlaceNames
+from matching_spark.domain.sentence import MAX_CHARACTERS
+from matching_spark.domain.understood import understand
+
+TODAY = dt.date(2026, 11, 27)  # a Friday
+# As the posts of a table have them; some say nothing.
+TABLE = [
+    *("2호선 강남역", "서울역 대합실", "홍대입구역 9번 출구", "잠실 롯데월드", "여의도 한강공원"),
+    *("수원역 버스정류장", "분당선 정자역", "일산 호수공원", "부산 서면역", "해운대 해수욕장"),
+    *("부산역 광장", "동대구역", "대구 동성로", "인천공항 제1터미널", "부평역 지하상가"),
+    *("대전역 대합실", "유성온천역", "광주송정역", "충장로 카페", "제주공항 3층", "제주 동문시장"),
+    *("보라매공원 정문", "강남역 스타벅스", "우리 집 앞", "친구 집", "택시", "지하철"),
+    *("Gangnam Station Exit 11", "Hongdae playground", "Incheon Airport Terminal 1"),
+    *("Myeongdong", "Busan Station", "Dongdaegu Station", "Lotte World"),
+]
+NAMES = PlaceNames(dict.fromkeys(TABLE, ""))
+
+
+def facts(text: str, names: PlaceNames = NAMES) -> dict[str, str]:
+    said = understand(text, TODAY, names).facts.described()
+    return {name: value.lower() if name == "place" else value for name, value in said.items()}
+
+
+@pytest.mark.parametrize("file", ["sentences.jsonl", "sentences_held_back.jsonl"])
+def test_what_people_write(file: str) -> None:
+    """Held back: written when the rules stood. They were then read with a precision of 1.0 and a
+    recall of 0.925; faults that they showed have been mended since.
+    """
+    right = wrong = missed = 0
+    for line in (Path(__file__).parent / file).read_text("utf-8").splitlines():
+        meant = json.loads(line)
+        said = facts(meant.pop("text"))
+        same = sum(meant.get(name) == value for name, value in said.items())
+        right, wrong, missed = right + same, wrong + len(said) - same, missed + len(meant) - same
+    assert right / (right + wrong) >= 0.98
+    assert right / (right + missed) >= 0.9
+
+
+def test_what_the_demo_writes() -> None:
+    places = {place: region for region, (names, _) in PLACES.items() for place in names}
+    names, rng = PlaceNames(places), random.Random(7)
+    right = wrong = missed = 0
+    for thing in things():
+        for name in thing.names:
+            colour, place = rng.choice(list(COLOUR_WORDS)), rng.choice(list(places))
+            word = rng.choice(COLOUR_WORDS[colour])
+            title, text = rng.choice(LOST_TITLES), rng.choice(LOST_TEXTS)
+            sentence = f"{title} {text}".format(x=f"{word} {name}".strip(), p=place)
+            meant = {"category": thing.category} | ({"colour": colour} if word else {})
+            if place in sentence:
+                meant |= {"place": place, "region": places[place]}
+            said = facts(sentence, names)
+            same = sum(meant.get(fact) == value for fact, value in said.items())
+            right, wrong = right + same, wrong + len(said) - same
+            missed += len(meant) - same
+    assert right / (right + wrong) >= 0.98
+    assert right / (right + missed) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        *(("오늘 아침", "11-27"), ("어제", "11-26"), ("어젯밤에", "11-26"), ("그저께", "11-25")),
+        *(("그제", "11-25"), ("3일 전에", "11-24"), ("이틀 전", "11-25"), ("일주일 전", "11-20")),
+        *(("지난주 금요일", "11-20"), ("지난 금요일", "11-20"), ("이번 주 월요일", "11-23")),
+        *(("월욜에", "11-23"), ("11월 5일", "11-05"), ("11/5", "11-05"), ("2026-11-05", "11-05")),
+        *(("5일 오후에", "11-05"), ("28일에", "10-28"), ("지난달 20일", "10-20")),
+        *(("11월 5일 목요일", "11-05"), ("11.5(목)", "11-05"), ("yesterday", "11-26")),
+        *(("last Friday", "11-20"), ("on Monday", "11-23"), ("3 days ago", "11-24")),
+        *(("Nov 5", "11-05"), ("November 5th", "11-05"), ("on the 5th", "11-05")),
+        *(("5 November 2026", "11-05"), ("Friday last week", "11-20"), ("a week ago", "11-20")),
+        *(("last night", "11-26"), ("the day before yesterday", "11-25")),
+    ],
+)
+def test_a_day(said: str, day: str) -> None:
+    for sentence in (f"{said} 강남역에서 지갑 분실", f"I lost my wallet {said}"):
+        if sentence.isascii() == said.isascii() or not said[0].isalpha():
+            got = understand(sentence, TODAY).facts.happened_on
+            if "/" not in said or not sentence.isascii():
+                assert got == dt.date.fromisoformat(f"2026-{day}"), sentence
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "엊그제",
+            "지난주",
+            "며칠 전",
+            "2~3일 전",
+            "이삼일 전",
+            "3일 전쯤",
+            "한 3일 전",
+            "2주 전",
+        ),
+        *("11월 5일쯤", "어제나 그제", "5일 동안", "매주 월요일", "다음 주 월요일", "그제서야"),
+        *("금요일", "11월 31일", "12월 1일", "내일", "오늘까지", "월요일과 화요일"),
+        *("last week", "a few days ago", "about a week ago", "by Friday", "on the 5th floor"),
+        *("on Friday", "11/5 at noon", "every Monday", "two or three days ago"),
+    ],
+)
+def test_what_is_vague_is_no_day(said: str) -> None:
+    korean = any("가" <= c <= "힣" for c in said)
+    sentence = f"{said} 지갑을 잃어버렸어요" if korean else f"I lost my wallet {said}"
+    assert understand(sentence, TODAY).facts.happened_on is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("보라매공원에서 지갑 분실", "초록마을 앞 지갑 분실", "흰여울길에서 지갑을 잃어버림"),
+        *("레드벨벳 지갑", "블루투스 들다가 지갑 분실", "자주 지갑을 잃어버려요", "밤에 지갑 분실"),
+        *("은행에서 지갑 분실", "금요일에 지갑 분실", "회색 지갑", "검정고시 보러 가서 지갑 분실"),
+        *(
+            "빨간 버스에 지갑을 두고 내림",
+            "지갑 분실. 노란 리본이 달려 있어요",
+            "갈색은 아니고 지갑",
+        ),
+        *("검정이나 남색 지갑", "orange line, lost my wallet", "my wallet was on a red chair"),
+    ],
+)
+def test_what_only_sounds_like_a_colour(text: str) -> None:
+    said = facts(text)
+    assert said.get("category") == "지갑"
+    assert "colour" not in said
+
+
+def test_a_place_is_as_the_table_has_it_and_brings_its_region() -> None:
+    names = PlaceNames({"2호선 강남역": "서울", "강남역 11번 출구": "서울", "중앙역": ""})
+    assert facts("강남역에서 분실", names) == {"place": "강남역", "region": "서울"}
+    assert facts("2호선  강남역 근처", names) == {"place": "2호선 강남역", "region": "서울"}
+    assert facts("부산 강남역에서", names) == {"place": "강남역", "region": "부산"}
+    assert facts("중앙역에서", names) == {"place": "중앙역"}
+    assert facts("강남역에서 중앙역 가는 길에", names) == {}
+    assert facts("11번 출구에서", names) == facts("서면역에서", names) == {}
+
+
+def test_the_words_are_told_beside_the_facts() -> None:
+    said = understand("어제 강남역에서 검정지갑을 잃어버렸어요", TODAY, NAMES)
+    assert said.words == {
+        "category": "검정지갑",
+        "colour": "검정지갑",
+        "place": "강남역",
+        "happened_on": "어제",
+    }
+
+
+def test_what_comes_from_outside_has_limits() -> None:
+    long = "강남역 " * MAX_CHARACTERS + "검정 지갑 분실"
+    assert "category" not in facts(long)
+    many = PlaceNames({f"{n}번지": "" for n in range(MAX_PLACES)} | {"강남역": ""})
+    assert not many.have("강남역")
+    for odd in (
+        "",
+        " ",
+        "\x00",
+        "ǆ" * 99,
+        "ﷺ" * 3000,
+        "11월 99일 99/99 0일 전 지갑",
+        "을를이가" * 50,
+    ):
+        understand(odd, TODAY, NAMES)
