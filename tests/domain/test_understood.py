@@ -170,3 +170,21 @@ def test_what_comes_from_outside_has_limits() -> None:
         "을를이가" * 50,
     ):
         understand(odd, TODAY, NAMES)
+
+
+def test_no_text_is_too_odd() -> None:
+    rng = random.Random(3)
+    path = Path(__file__).parent / "sentences.jsonl"
+    lines = [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
+    bits = [bit for line in lines for bit in line.split()] + [
+        "-",
+        "(",
+        "을",
+        ",",
+        "\n",
+        "11/5",
+        "는",
+    ]
+    for _ in range(500):
+        said = "".join(rng.choice(bits) + rng.choice(["", " ", " ", "-", ". "]) for _ in range(9))
+        facts(said)

@@ -66,14 +66,11 @@ class PlaceNames:
         self._names = [name[:MAX_NAME] for name in held]
         self._regions = list(held.values())
 
-    @cached_property
-    def _all(self) -> str:
-        """Every name on a line, a space before and after every word of it."""
-        return "\n" + "".join(f" {name} \n" for name in map(plain_name, self._names))
-
     def have(self, run: str) -> bool:
         """Whether the words stand side by side in a name."""
-        return f" {run} " in self._all
+        words = run.split()
+        known = self._words.issuperset(words)
+        return known and (len(words) == 1 or f" {run} " in self._all)
 
     def begin(self, run: str) -> bool:
         """Whether a word of a name begins so."""
@@ -85,9 +82,22 @@ class PlaceNames:
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
-        lines = self._all[1:-1].split("\n")
-        there = {r for line, r in zip(lines, self._regions, strict=True) if f" {run} " in line}
+        names = zip(self._plain, self._regions, strict=True)
+        there = {region for name, region in names if f" {run} " in f" {name} "}
         return there.pop() if len(there) == 1 else ""
+
+    @cached_property
+    def _plain(self) -> list[str]:
+        return [plain_name(name) for name in self._names]
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for name in self._plain for word in name.split())
+
+    @cached_property
+    def _all(self) -> str:
+        """Every name on a line, a space before and after every word of it."""
+        return "\n" + "".join(f" {name} \n" for name in self._plain)
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ def _longest(
                 best = PlaceSaid(run, first, last, end, not tail)
             break
         head += words[last].text + " "
-        if not names.begin(head):
+        if not names.have(head.rstrip()):
             break
     return best
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Generic, Literal, TypeVar
 
-MAX_CHARACTERS = 2_000  # looked at of a text: a sentence or ten; a longer one is a story
+MAX_CHARACTERS = 1_000  # looked at of a text: a sentence or ten; a longer one is a story
 T = TypeVar("T")
 Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 
@@ -100,7 +100,7 @@ def words_of(text: str) -> list[Word]:
     for each, end in zip(found, ends, strict=True):
         if each[0] in _FIRST_WORDS and out:
             clause += 1
-        gap = text[each.end() : end]
+        gap = text[each.end() : end] if each is not found[-1] else ""
         hangul = bool(_HANGUL.search(each[0]))
         out.append(Word(each[0], each.start(), each.end(), gap, clause, hangul))
         if _END.search(gap) or (hangul and _LAST_WORDS.match(each[0])):
