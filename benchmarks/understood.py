@@ -14,8 +14,9 @@ from benchmarks.data import settings
 from benchmarks.harness import Row, row
 from matching_spark import ClipModel, PostsTable, Query, SimilarityEngine
 from matching_spark.config import Hadoop
+from matching_spark.demo.dealt import LAST_DAY
 from matching_spark.demo.words import COLOUR_WORDS
-from matching_spark.demo.world import LAST_DAY, World, draw_world
+from matching_spark.demo.world import World, draw_world
 from matching_spark.domain.korean import with_particle
 from matching_spark.domain.posts import Filters
 from matching_spark.ingest.pipeline import ingest_posts
