@@ -142,25 +142,13 @@ class Similarity(_Group):
         default=None, description="none: fused where there is a calibration"
     )
     share_here: float = Field(
-        default=0.5,
-        gt=0,
-        lt=1,
-        description="of all that is looked for, the share that is among the posts: what a "
-        "probability is worked out with",
+        default=0.5, gt=0, lt=1, description="of all that is looked for, what is among the posts"
     )
     cost_false_alarm: float = Field(
-        default=20,
-        gt=1,
-        le=1e6,
-        description="of telling somebody of a thing that is not theirs, in looks of a person at a "
-        "pair: from a probability of 1 - 1 / this on a pair is proposed",
+        default=20, gt=1, le=1e6, description="in looks at a pair: proposed from 1 - 1 / this on"
     )
     cost_miss: float = Field(
-        default=100,
-        gt=1,
-        le=1e6,
-        description="of passing over a thing that is there, in looks: from a probability of 1 / "
-        "this on a person is asked",
+        default=100, gt=1, le=1e6, description="in looks at a pair: worth one from 1 / this on"
     )
     language: Literal["ko", "en"] = Field(
         default="ko", description="of pages, and of the sentence that says why a match is proposed"

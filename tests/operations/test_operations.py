@@ -167,7 +167,7 @@ def test_a_match_is_written_and_told_of_once(
             assert row[f"{side}_title"] == post["title"]
             assert row[f"{side}_happened_on"] == str(post["happened_on"])
         assert not re.search(r"[{\[]", "".join(row.values())), "flat"
-        assert row["band"] in ("propose", "ask") or row["decided"] == "confirmed"
+        assert row["band"] in ("propose", "ask", "below") or row["decided"] == "confirmed"
         assert row["why"]
         assert Path(row["lost_photo"]).is_file() or not row["lost_photo"]
     heard.clear()

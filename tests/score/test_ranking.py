@@ -187,7 +187,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Calibration.from_json(text, "x") == calibration
     assert text.count("\n") < 300  # a line a component: readable
     for change, says in (
-        ({"format": 1}, "its format is 1"),
+        ({"format": 3}, "its format is 3"),
         ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
         ({"passes": {}}, "'category'"),
         ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
@@ -206,6 +206,16 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="log-odds of"):
         Calibration.from_json(json.dumps(sure), "x")
     assert sigmoid(SUREST) < sigmoid(SUREST + 0.01) < 1
+
+
+def test_a_calibration_of_format_1_is_read() -> None:
+    calibration = random_calibration(3)
+    new = ("prior", "below", "passes", "days")
+    content = {k: v for k, v in json.loads(calibration.to_json()).items() if k not in new}
+    old = content | {"format": 1, "propose": {}, "learnt": {"found": 1000}}
+    got = Calibration.from_json(json.dumps(old), "x")
+    assert (got.patterns, got.thresholds) == (calibration.patterns, calibration.thresholds)
+    assert got.prior == pytest.approx(-np.log(1000))
 
 
 def test_a_tables_own_goes_first_and_a_stale_one_is_refused(

@@ -32,6 +32,7 @@ SCORES: tuple[Score, ...] = get_args(Score)
 Modality = Literal["image", "text", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 FORMAT = 2  # of the calibration file
+FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
 FILTERS = tuple(each.name for each in (CATEGORY, COLOUR, REGION))  # facts that are filters too
@@ -257,6 +258,8 @@ class Calibration:
         """Raises ModelError, naming `where`, when it is no calibration that this version reads."""
         try:
             content = json.loads(text)
+            if content["format"] == 1:
+                content |= _of_format_1(content["learnt"])
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
             patterns = {
@@ -282,6 +285,18 @@ class Calibration:
             raise ModelError(
                 f"{where} is no calibration ({error}); `matching-spark calibrate` makes one"
             ) from None
+
+
+def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 1 did not say. Its pairs were of one true post among those found; that filters
+    pass all, and that those below are as likely as any, makes nothing surer than it is."""
+    return {
+        "format": FORMAT,
+        "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
+        "below": dict.fromkeys(LIMITS, 1.0),
+        "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
+        "days": [-30.0, 90.0],
+    }
 
 
 def _added(points: Points, values: Values) -> Values:
