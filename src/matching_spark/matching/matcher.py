@@ -278,7 +278,7 @@ def _queries(lost: Shard, rows: Index, scoring: Scoring) -> Iterator[QueryItem]:
 
 def _rows(lost: Shard, task: _Task, anew: frozenset[str] | None) -> Index:
     """The block's open posts that have something to compare and are on this task's side."""
-    usable = lost.where(Filters(kind="lost")) & (lost.photos.counts + lost.texts.counts > 0)
+    usable = lost.where(Filters(kind="lost")) & lost.comparable()
     rows = np.flatnonzero(usable[task.start : task.stop]) + task.start
     if anew is None:
         return rows

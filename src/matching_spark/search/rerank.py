@@ -95,7 +95,7 @@ def rivals(parts: Sequence[ShardCandidates], request: Request) -> list[Rivals]:
 
 def _rivals(part: ShardCandidates, request: Request) -> list[Rivals]:
     shard = part.shard
-    could = part.mask & (scores.has_of(shard) >= 0)
+    could = part.mask & shard.comparable()
     posts = [int(np.count_nonzero(could))] * len(request.queries)
     above: list[list[float]] = [[] for _ in request.queries]
     for group in request.alike:

@@ -33,20 +33,23 @@ DEEPER = 8  # times as many rows are asked for where k were too few
 
 @dataclass(frozen=True)
 class ShardCandidates:
-    """What one scan gave: posts that pass the filters, vectors looked at, and (query, post) pairs.
+    """What one scan gave: the posts that pass the filters, vectors looked at, (query, post) pairs.
 
     pairs: in float32, each pair once, all within the margin of what may be a query's k best (of
     this shard, or of it and those before), and some beyond. rows: those that heads rule out too.
-    rivals: pairs, as asked for, whose ln L may reach posterior.FLOOR. mask: the posts that pass.
+    rivals: pairs, as asked for, whose ln L may reach posterior.FLOOR.
     """
 
     shard: Shard
-    searched: int
+    mask: Mask
     rows: int
     pairs: Pairs
     margin: float  # by how much one of the pairs' scores may err
     rivals: Pairs
-    mask: Mask
+
+    @property
+    def searched(self) -> int:
+        return int(np.count_nonzero(self.mask))
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,8 @@ def scan(
                 pairs, looked = _apart(shard, request, block, sides, floors[block])
             rows += looked
             found.append(pairs.of_queries(np.array(block)))
-    searched = int(np.count_nonzero(mask))
     pairs = Pairs.joined(found)
-    return ShardCandidates(shard, searched, rows, pairs, margin, Pairs.joined(rivals), mask)
+    return ShardCandidates(shard, mask, rows, pairs, margin, Pairs.joined(rivals))
 
 
 def _sides(

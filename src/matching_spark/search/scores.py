@@ -26,7 +26,7 @@ from matching_spark.knn.similarity import (
     from_cosine,
 )
 from matching_spark.score import components
-from matching_spark.score.calibration import limit_name, places, sigmoid
+from matching_spark.score.calibration import Calibration, limit_name, places, sigmoid
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare, compare_all
 from matching_spark.score.explain import explain
 from matching_spark.score.posterior import Posterior, Rivals
@@ -88,7 +88,7 @@ def rough(
     calibration = scoring.calibration
     values = values_of(shard, queries, scoring.counted(queries[0]), calibration is not None)
     if calibration is not None:
-        asked, has = queries[0].has, has_of(shard)
+        asked, has = queries[0].has, _has(shard)
         scores, steepest = calibration.log_odds(values, asked, has, np.float32)
         evidence = None
         if silent is not None:
@@ -111,21 +111,44 @@ def exact(
     """Of pairs queries[which[i]], posts[i] the scores (m,), the components (m,), NaN for missing,
     and which of a post's photos or words won (m,). The queries have the same parts.
     """
+    values, winners = _compared(shard, queries, which, posts, scoring)
+    if scoring.calibration is None:
+        return combine(values), values, winners
+    log_odds = _log_odds(shard, queries[0], posts, values, scoring.calibration)
+    return np.array([sigmoid(each) for each in log_odds.tolist()]), values, winners
+
+
+def _compared(
+    shard: Shard, queries: Sequence[QueryItem], which: Index, posts: Index, scoring: Scoring
+) -> tuple[dict[str, Float64], dict[str, Index]]:
+    """The components and winners of `exact`."""
     values: dict[str, Float64] = {}
     winners: dict[str, Index] = {}
     for each in scoring.counted(queries[0]):
         asked, side = vectors_of(queries, each), side_of(shard, each)
         values[each.name], winners[each.name] = side.exact(asked, which, posts, scoring.metric)
     if scoring.calibration is None:
-        return combine(values), values, winners
+        return values, winners
     values |= {fact.name: np.full(len(posts), np.nan) for fact in components.FACTS}
     rows = zip(which.tolist(), shard.rows(posts), strict=True)
     for i, (query, row) in enumerate(rows):
         for name, value in compare(queries[query].facts, facts_of(row, "found")).items():
             values[name][i] = value
+    return values, winners
+
+
+def _log_odds(
+    shard: Shard,
+    query: QueryItem,
+    posts: Index,
+    values: Mapping[str, Float64],
+    calibration: Calibration,
+) -> Float64:
+    """(m,) of pairs with posts of a shard, by their components (m,) each; query: of the same parts
+    as those of the pairs."""
     one = {name: value[None] for name, value in values.items()}
-    log_odds, _ = scoring.calibration.log_odds(one, queries[0].has, has_of(shard)[posts])
-    return np.array([sigmoid(float(each)) for each in log_odds[0]]), values, winners
+    log_odds, _ = calibration.log_odds(one, query.has, _has(shard)[posts])
+    return np.asarray(log_odds[0], np.float64)
 
 
 def evidence(
@@ -139,10 +162,10 @@ def evidence(
     """(m,) ln L of pairs queries[which[i]], posts[i], in float64, without the silent facts. The
     queries have the same parts."""
     assert scoring.calibration is not None
-    _, values, _ = exact(shard, queries, which, posts, scoring)
-    told = {name: each[None] for name, each in values.items() if name not in silent}
-    log_odds, _ = scoring.calibration.log_odds(told, queries[0].has, has_of(shard)[posts])
-    return np.asarray(log_odds[0] - scoring.calibration.prior, np.float64)
+    values, _ = _compared(shard, queries, which, posts, scoring)
+    told = {name: each for name, each in values.items() if name not in silent}
+    log_odds = _log_odds(shard, queries[0], posts, told, scoring.calibration)
+    return log_odds - scoring.calibration.prior
 
 
 def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | None]:
@@ -179,6 +202,6 @@ def reasoned(
     return tuple(out)
 
 
-def has_of(shard: Shard) -> Index:
+def _has(shard: Shard) -> Index:
     """(n,) what each post has, as `places` has it."""
     return places(shard.photos.counts > 0, shard.texts.counts > 0)

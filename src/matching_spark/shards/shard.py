@@ -101,6 +101,10 @@ class Shard:
         """mask[p] = post p has a happened_on."""
         return np.asarray(self.days != NO_DAY)
 
+    def comparable(self) -> Mask:
+        """(n,) whether a post has a photo or words to compare."""
+        return np.asarray(self.photos.counts + self.texts.counts > 0)
+
     def is_post(self, post_id: str) -> Mask:
         return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
 
