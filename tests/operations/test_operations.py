@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import Filters, InputError, PostsTable, Settings, StorageError, UsageError
+from matching_spark import (
+    Filters,
+    InputError,
+    PostsTable,
+    Query,
+    Settings,
+    StorageError,
+    UsageError,
+)
 from matching_spark.demo.world import World
 from matching_spark.matching.alerts import Alert
 from matching_spark.matching.matcher import Matcher
@@ -24,12 +32,14 @@ from matching_spark.operations import (
     match,
     models,
     posts,
+    search,
     status,
     table,
     verdicts,
 )
 from matching_spark.operations.ingest import Source
 from matching_spark.operations.match import MatchJob
+from matching_spark.score.posterior import COSTS
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.metadata import current_metadata
 
@@ -128,6 +138,18 @@ def test_no_table_is_said_without_starting_spark(settings: Settings, tmp_path: P
             attempt()
 
 
+def test_costs_by_which_no_look_pays_are_told_before_spark_starts(own: Settings) -> None:
+    mine = own.model_copy(deep=True)
+    mine.similarity.cost_false_alarm = mine.similarity.cost_miss = 2
+    mine.similarity.runner = "spark"
+    told = Told()
+    with pytest.raises(UsageError, match="no look pays"):
+        search.search(mine, Query(text="지갑"), Filters(), progress=told)
+    with pytest.raises(UsageError, match="no look pays"):
+        match.match(mine, progress=told)
+    assert told.said == []
+
+
 def test_a_match_is_written_and_told_of_once(
     own: Settings, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +189,9 @@ def test_a_match_is_written_and_told_of_once(
             assert row[f"{side}_title"] == post["title"]
             assert row[f"{side}_happened_on"] == str(post["happened_on"])
         assert not re.search(r"[{\[]", "".join(row.values())), "flat"
-        assert row["band"] in ("propose", "ask", "below") or row["decided"] == "confirmed"
+        likely = row["probability"]
+        assert likely or row["decided"] == "confirmed"
+        assert row["band"] == (COSTS.band(float(likely)) if likely else "")
         assert row["why"]
         assert Path(row["lost_photo"]).is_file() or not row["lost_photo"]
     heard.clear()

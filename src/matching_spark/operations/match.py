@@ -31,17 +31,8 @@ MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still
 POST = (*ABOUT, "photo")
 COLUMNS = [  # of a sheet: what a person fills in first, and `decide --from` reads
     "decision",
-    *(
-        "lost_id",
-        "found_id",
-        "rank",
-        "score",
-        "score_kind",
-        "probability",
-        "band",
-        "why",
-        "decided",
-    ),
+    *("lost_id", "found_id", "rank", "score", "score_kind", "probability", "band"),
+    *("why", "decided"),
     *(f"{side}_{name}" for side in ("lost", "found") for name in POST if name != "post_id"),
     "model",
 ]
@@ -103,11 +94,12 @@ def match(
     before = reading(settings)
     model = table_model(settings, before)
     wanted = settings.similarity
+    rules = _rules(settings, job.any_category)
     looking = SimilarityEngine(before, "memory", model, cache=settings.cache)
     looking.scoring(wanted.score, wanted.metric, wanted.threshold)  # refused before Spark starts
     with writing(settings, "match", progress, spark) as table:
         engine = SimilarityEngine(table, "spark", model, cache=settings.cache)
-        matcher = engine.matcher(_rules(settings, job.any_category))
+        matcher = engine.matcher(rules)
         report = matches_table.update(matcher, job.new)
         if job.output is not None:
             progress.say(write_pairs(matcher, job.output, settings.similarity.language))
@@ -126,7 +118,7 @@ def _rules(settings: Settings, any_category: bool) -> MatchRules:
         settings=settings.match,
         score=wanted.score,
         here=wanted.share_here,
-        costs=Costs(wanted.cost_false_alarm, wanted.cost_miss),
+        costs=Costs.of(wanted),
     )
 
 

@@ -41,10 +41,11 @@ def search(
     asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
+    options = _options(settings, asked, where, snapshot)
     if snapshot is not None:
         table.plan(where, snapshot)
     with engine_of(settings, table, model, progress) as engine:
-        return _answer(engine, settings, asked, where, snapshot)
+        return engine.answer([asked], options)[0]
 
 
 @contextmanager
@@ -81,7 +82,8 @@ def ask(
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
     """
     query = understood(engine, settings, query, where, snapshot)
-    return _answer(engine, settings, engine.ask([query], snapshot)[0], where, snapshot)
+    asked = engine.ask([query], snapshot)[0]
+    return engine.answer([asked], _options(settings, asked, where, snapshot))[0]
 
 
 def understood(
@@ -113,18 +115,14 @@ def understood(
     return replace(query, **said, understood=tuple(said))
 
 
-def _answer(
-    engine: SimilarityEngine,
-    settings: Settings,
-    asked: Asked,
-    where: Filters,
-    snapshot: str | None,
-) -> SearchResult:
+def _options(
+    settings: Settings, asked: Asked, where: Filters, snapshot: str | None
+) -> SearchOptions:
     if where.kind is None:
         other: Kind = "lost" if asked.kind == "found" else "found"
         where = replace(where, kind=other)
     wanted = settings.similarity
-    options = SearchOptions(
+    return SearchOptions(
         where,
         wanted.top_k,
         wanted.threshold,
@@ -134,10 +132,8 @@ def _answer(
         wanted.nprobe,
         snapshot,
         wanted.share_here,
-        Costs(wanted.cost_false_alarm, wanted.cost_miss),
+        Costs.of(wanted),
     )
-    (result,) = engine.answer([asked], options)
-    return result
 
 
 def query_of(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from matching_spark.config import Similarity
 from matching_spark.errors import UsageError
 
 # ln L from which on a post enters the sum by its own L. Those below enter by their number and the
@@ -93,6 +94,10 @@ class Costs:
     false_alarm: float
     miss: float
 
+    @classmethod
+    def of(cls, settings: Similarity) -> "Costs":
+        return cls(settings.cost_false_alarm, settings.cost_miss)
+
     def __post_init__(self) -> None:
         if not self.ask < self.propose:
             raise UsageError(
@@ -116,7 +121,7 @@ class Costs:
         return "ask" if probability >= self.ask else "below"
 
 
-# Assumed, as the settings say unless told otherwise: one lost thing in two is handed in, a false
-# alarm costs the office as much as twenty looks, a miss as much as a hundred.
-HERE = 0.5
-COSTS = Costs(false_alarm=20, miss=100)
+# Assumed, as the settings have it unless told otherwise: one lost thing in two is handed in, a
+# false alarm costs the office as much as twenty looks, a miss as much as a hundred.
+HERE = Similarity().share_here
+COSTS = Costs.of(Similarity())
