@@ -24,10 +24,9 @@ from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.search.scores import posteriors, reasoned
 from matching_spark.shards.shard import DataFile, load
-from tests.score.test_ranking import with_facts
 from tests.support import brute
 from tests.support.calibrations import components, probability, random_calibration, random_facts
-from tests.support.shards import DIMENSION, worlds, write_file
+from tests.support.shards import DIMENSION, with_facts, worlds, write_file
 
 NUMBERS = st.lists(st.floats(0, 1e15), max_size=60)
 

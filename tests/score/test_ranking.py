@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,19 +35,7 @@ from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.shard import DataFile, load
 from tests.support import brute
 from tests.support.calibrations import components, probability, random_calibration, random_facts
-from tests.support.shards import DIMENSION, worlds, write_file
-
-
-def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) -> None:
-    """Write the posts' facts into a data file; a missing one as '' or, now and then, null."""
-    table = pq.read_table(path)
-    rows = []
-    for i, row in enumerate(table.to_pylist()):
-        own = facts[row["post_id"]]
-        for name in ("category", "colour", "region", "place"):
-            row[name] = getattr(own, name) or (None if i % 2 and name != "category" else "")
-        rows.append(row | {"happened_on": own.happened_on})
-    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+from tests.support.shards import DIMENSION, with_facts, worlds, write_file
 
 
 @settings(max_examples=60, deadline=None)

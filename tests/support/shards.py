@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.schema import METADATA
 from matching_spark.knn.similarity import unit
 from matching_spark.shards.shard import DataFile
@@ -49,6 +50,18 @@ def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataF
         pa.table({"file_path": [str(path)] * len(gone) + other, "pos": [*gone, 0]}), deletes
     )
     return DataFile(str(path), len(posts), path.stat().st_size, (str(deletes),))
+
+
+def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) -> None:
+    """Write the posts' facts into a data file; a missing one as '' or, now and then, null."""
+    table = pq.read_table(path)
+    rows = []
+    for i, row in enumerate(table.to_pylist()):
+        own = facts[row["post_id"]]
+        for name in ("category", "colour", "region", "place"):
+            row[name] = getattr(own, name) or (None if i % 2 and name != "category" else "")
+        rows.append(row | {"happened_on": own.happened_on})
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
 
 
 @st.composite

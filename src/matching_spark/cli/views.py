@@ -71,8 +71,7 @@ class Found:
         if not result.matches:
             yield cell(_nothing(result))
             return
-        shown = [m for m in result.matches if m.band != "below"]
-        below = [m for m in result.matches if m.band == "below"]
+        shown, below = result.likely, result.unlikely
         scores = {m.rank: told(m, result.score_kind, "en") for m in [*shown, *below[:BELOW]]}
         wide = max(map(cell_len, scores.values()))
         for match in [*shown, *below[:BELOW]]:

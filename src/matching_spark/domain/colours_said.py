@@ -82,37 +82,9 @@ def _modified(
 
 _ENGLISH_STOPS = frozenset(
     [
-        *(
-            "in",
-            "on",
-            "at",
-            "with",
-            "from",
-            "of",
-            "by",
-            "near",
-            "for",
-            "to",
-            "is",
-            "was",
-            "and",
-            "or",
-        ),
-        *(
-            "line",
-            "train",
-            "bus",
-            "taxi",
-            "that",
-            "which",
-            "my",
-            "the",
-            "a",
-            "it",
-            "i",
-            "has",
-            "chair",
-        ),
+        *("in", "on", "at", "with", "from", "of", "by", "near", "for", "to", "is", "was", "and"),
+        *("or", "line", "train", "bus", "taxi", "that", "which", "my", "the", "a", "it", "i"),
+        *("has", "chair"),
     ]
 )
 

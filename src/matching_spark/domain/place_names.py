@@ -47,7 +47,7 @@ _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터�
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
-REGIONS = frozenset(word for each, others in REGION.words.items() for word in (each, *others))
+REGIONS = frozenset(REGION.spelt)
 
 
 def plain_name(name: str) -> str:

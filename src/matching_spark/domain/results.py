@@ -58,9 +58,18 @@ class SearchResult:
     matches: tuple[Match, ...]
 
     @property
+    def likely(self) -> list[Match]:
+        """The matches that are worth a look; by cosine all."""
+        return [match for match in self.matches if match.band != "below"]
+
+    @property
+    def unlikely(self) -> list[Match]:
+        return [match for match in self.matches if match.band == "below"]
+
+    @property
     def nothing(self) -> bool:
         """Whether no match is worth a look."""
-        return all(match.band == "below" for match in self.matches)
+        return not self.likely
 
     def to_dict(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "matches"}

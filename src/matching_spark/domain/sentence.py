@@ -133,32 +133,9 @@ def stems(word: Word) -> Iterator[tuple[str, Role, str]]:
 
 _PREPOSITIONS = frozenset(
     [
-        *(
-            "in",
-            "on",
-            "at",
-            "inside",
-            "into",
-            "under",
-            "near",
-            "by",
-            "with",
-            "from",
-            "of",
-            "behind",
-        ),
-        *(
-            "beside",
-            "to",
-            "onto",
-            "containing",
-            "like",
-            "for",
-            "between",
-            "via",
-            "around",
-            "beneath",
-        ),
+        *("in", "on", "at", "inside", "into", "under", "near", "by", "with", "from", "of"),
+        *("behind", "beside", "to", "onto", "containing", "like", "for", "between", "via"),
+        *("around", "beneath"),
     ]
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])

@@ -14,12 +14,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, VAGUE
 
 RUN = 4  # words of a thing's name
 
-_SPELT = {
-    each: word
-    for word, others in COLOUR.words.items()
-    for each in (word, *others)
-    if each not in (VAGUE, "other")
-}
+_SPELT = {each: word for each, word in COLOUR.spelt.items() if each not in (VAGUE, "other")}
 _BARE_OTHERWISE = frozenset(["자주", "오렌지", "밤", "하양"])  # often, a fruit, a town
 _COLOURED = re.compile(
     r"(?:연한?|진한?|올|새|샛|시|다크|라이트|파스텔)?(?P<word>"
@@ -56,7 +51,7 @@ _MODEL = re.compile(
 @cache
 def _names() -> dict[str, str]:
     """Category, or DISTRACTOR, by a thing's name as `_key` has it."""
-    spelt = [(each, word) for word, others in CATEGORY.words.items() for each in (word, *others)]
+    spelt = list(CATEGORY.spelt.items())
     spelt += [(name, thing.category) for thing in things() for name in thing.names]
     names = {_key(name.lower().replace("-", " ")): word for name, word in spelt}
     names = {n: word for n, word in names.items() if word != DISTRACTOR or n not in _SPELT}

@@ -1,10 +1,8 @@
 """A score as people are told it: a probability in percent, its band in words, a cosine as it is."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from matching_spark.domain.results import Match, Pair
+from matching_spark.domain.results import Match, Pair
 
 BANDS: dict[str, Mapping[str, str]] = {
     "propose": {"ko": "맞을 가능성이 높음", "en": "very likely"},
@@ -29,7 +27,7 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.{digits}f} %"
 
 
-def told(match: "Match | Pair", kind: str, language: str) -> str:
+def told(match: Match | Pair, kind: str, language: str) -> str:
     """How likely a match is, and its band: '28 %, worth a look', '< 0.1 %', 'cosine 0.531'."""
     if match.probability is None:
         return f"{KINDS[kind][language]} {match.score:.3f}"

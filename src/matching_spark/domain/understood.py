@@ -15,7 +15,6 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.place_names import PlaceNames, PlaceSaid, places_said, plain_name
 from matching_spark.domain.sentence import (
     Mention,
-    T,
     Word,
     clauses_of_loss,
     lower,
@@ -48,43 +47,37 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     heads = [each for each in found if each.role in ("object", "bare", "and", "is")]
     heads = heads or [each for each in found if each.role == "holds"]
     known = {at for each in found for at in range(each.first, each.last + 1)}
-    said: list[tuple[str, object, str]] = []
-
-    def note(name: str, of: "Mention[T] | None") -> None:
-        if of is not None:
-            start, end = words[of.first].start, of.end or words[of.last].end
-            said.append((name, of.value, text[start:end]))
-
     thing = the_thing(heads, words)
-    if thing is not None and thing.value in CATEGORY.words:
-        note("category", thing)
+    if thing is not None and thing.value not in CATEGORY.words:
+        thing = None
     colour = the_one(colours_said(words, found, heads), words)
-    if colour is not None and colour.value != VAGUE:
-        note("colour", colour)
+    if colour is not None and colour.value == VAGUE:
+        colour = None
     places = places or PlaceNames({})
     place = _place(places_said(words, places, known), words, text)
-    note("place", place)
     region, regions = _region(words)
     if place is not None and not regions and (of := places.region(plain_name(place.value))):
         region = replace(place, value=of)
-    note("region", region)
     day = _day(text, words, today)
-    if day is not None:
-        said.append(("happened_on", *day))
-    return Understood(
-        Facts(**{name: value for name, value, _ in said}),  # type: ignore[arg-type]
-        {name: of for name, _, of in said},
+    mentions = {"category": thing, "colour": colour, "place": place, "region": region}
+    said = {
+        name: text[words[of.first].start : of.end or words[of.last].end]
+        for name, of in mentions.items()
+        if of is not None
+    }
+    facts = Facts(
+        category=thing.value if thing else "",
+        colour=colour.value if colour else "",
+        region=region.value if region else "",
+        place=place.value if place else "",
+        happened_on=day[0] if day else None,
     )
+    return Understood(facts, said | ({"happened_on": day[1]} if day else {}))
 
 
 # -- where and when --------------------------------------------------------------------------
 
-_REGIONS = {
-    each: word
-    for word, others in REGION.words.items()
-    for each in (word, *others)
-    if word not in (VAGUE, "해외")
-}
+_REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}
 _REGION = re.compile(
     "(?P<word>"
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))

@@ -31,15 +31,15 @@ class Vocabulary:
     def find(self, said: str) -> str:
         """The word of the first spelling that stands in `said`, or ''."""
         text = _plain(said)
-        if text in self._exact or not self.within:
-            return self._exact.get(text, "")
+        if text in self.spelt or not self.within:
+            return self.spelt.get(text, "")
         found = self._pattern.search(text)
-        return self._exact[found[0]] if found else ""
+        return self.spelt[found[0]] if found else ""
 
     def begins(self, said: str) -> str:
         """The word that `said` begins with, or ''; never the one for all others."""
         found = self._pattern.match(_plain(said))
-        word = self._exact[found[0]] if found else ""
+        word = self.spelt[found[0]] if found else ""
         return "" if word == VAGUE else word
 
     @cached_property
@@ -62,13 +62,14 @@ class Vocabulary:
         return word
 
     @cached_property
-    def _exact(self) -> dict[str, str]:
+    def spelt(self) -> dict[str, str]:
+        """The word by each of its spellings, itself among them."""
         own = {_plain(word): word for word in self.words}
         return {other: word for word, others in self.words.items() for other in others} | own
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        spelt = sorted(self._exact, key=len, reverse=True)  # of two that begin alike, the longer
+        spelt = sorted(self.spelt, key=len, reverse=True)  # of two that begin alike, the longer
         return re.compile("|".join(map(_bounded, spelt)))
 
 
@@ -135,25 +136,9 @@ CATEGORY = Vocabulary(
     | {
         "가방": (
             *("백팩", "배낭", "핸드백", "에코백", "숄더백", "토트백", "크로스백", "슬링백", "힙색"),
-            *(
-                "보스턴백",
-                "더플백",
-                "쇼퍼백",
-                "미니백",
-                "노트북가방",
-                "기저귀가방",
-                "bag",
-                "backpack",
-            ),
-            *(
-                "handbag",
-                "tote bag",
-                "tote",
-                "shoulder bag",
-                "duffel bag",
-                "fanny pack",
-                "laptop bag",
-            ),
+            *("보스턴백", "더플백", "쇼퍼백", "미니백", "노트북가방", "기저귀가방", "bag"),
+            *("backpack", "handbag", "tote bag", "tote", "shoulder bag", "duffel bag"),
+            *("fanny pack", "laptop bag"),
         ),
         "도서용품": ("도서", "책", "문제집", "교과서", "전공책", "book", "books", "textbook"),
         "서류": ("문서", "서류봉투", "documents"),
@@ -169,33 +154,10 @@ CATEGORY = Vocabulary(
         ),
         "자동차": ("자동차용품", "블랙박스", "네비게이션", "내비게이션", "car", "dashcam"),
         "전자기기": (
-            *(
-                "전자제품",
-                "버즈",
-                "갤럭시버즈",
-                "무선이어폰",
-                "블루투스이어폰",
-                "줄이어폰",
-                "애플펜슬",
-            ),
-            *(
-                "스마트워치",
-                "애플워치",
-                "갤럭시워치",
-                "갤럭시탭",
-                "보조밧데리",
-                "외장배터리",
-                "고프로",
-            ),
-            *(
-                "닌텐도스위치",
-                "이북리더기",
-                "충전케이블",
-                "디카",
-                "electronics",
-                "galaxy buds",
-                "buds",
-            ),
+            *("전자제품", "버즈", "갤럭시버즈", "무선이어폰", "블루투스이어폰", "줄이어폰"),
+            *("애플펜슬", "스마트워치", "애플워치", "갤럭시워치", "갤럭시탭", "보조밧데리"),
+            *("외장배터리", "고프로", "닌텐도스위치", "이북리더기", "충전케이블", "디카"),
+            *("electronics", "galaxy buds", "buds"),
             *("airpod", "earbud", "earphone", "apple watch", "smartwatch", "smart watch", "kindle"),
             *("galaxy tab", "gopro", "nintendo switch", "headphone", "powerbank", "apple pencil"),
         ),
@@ -206,41 +168,16 @@ CATEGORY = Vocabulary(
             *("phone", "mobile phone", "smartphone", "cellphone", "iphone", "cell phone"),
         ),
         "의류": (
-            *(
-                "옷",
-                "자켓",
-                "잠바",
-                "후드집업",
-                "바람막이",
-                "볼캡",
-                "스웨터",
-                "니트",
-                "조끼",
-                "블레이저",
-            ),
+            *("옷", "자켓", "잠바", "후드집업", "바람막이", "볼캡", "스웨터", "니트"),
+            *("조끼", "블레이저"),
             *("clothes", "clothing", "sweater", "vest", "beanie", "sneakers", "raincoat"),
         ),
         "현금": ("돈", "현금봉투", "cash", "money"),
         "유가증권": ("상품권", "문화상품권", "securities", "gift certificate"),
         "증명서": (
-            *(
-                "신분증",
-                "민증",
-                "사원증",
-                "주민증",
-                "운전면허증",
-                "운전면허",
-                "외국인등록증",
-                "공무원증",
-            ),
-            *(
-                "id card",
-                "id",
-                "student id",
-                "driver's license",
-                "drivers license",
-                "driving license",
-            ),
+            *("신분증", "민증", "사원증", "주민증", "운전면허증", "운전면허", "외국인등록증"),
+            *("공무원증", "id card", "id", "student id", "driver's license"),
+            *("drivers license", "driving license"),
             *("alien registration card", "employee id"),
         ),
         "귀금속": (
@@ -254,17 +191,8 @@ CATEGORY = Vocabulary(
         "쇼핑백": ("종이백", "shopping bag"),
         "악기": ("우쿨렐레", "instrument", "musical instrument", "ukulele"),
         "기타물품": (
-            *(
-                "기타",
-                "장우산",
-                "단우산",
-                "양산",
-                "우양산",
-                "썬글라스",
-                "보온병",
-                "집열쇠",
-                "키홀더",
-            ),
+            *("기타", "장우산", "단우산", "양산", "우양산", "썬글라스", "보온병"),
+            *("집열쇠", "키홀더"),
             *("other", "parasol", "house key", "thermos"),
         ),
     },

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,11 @@ class LabelledPairs:
             weight=self.weight[rows],
             values={name: values[rows] for name, values in self.values.items()},
         )
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Where the pairs of each lost post begin and end."""
+        edges = np.flatnonzero(np.diff(self.lost)) + 1
+        return list(pairwise([0, *edges.tolist(), len(self)])) if len(self) else []
 
     def split(self) -> tuple["LabelledPairs", "LabelledPairs"]:
         """Those to fit on and those held out, by a hash of the lost post's id: always the same.

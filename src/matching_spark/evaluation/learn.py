@@ -190,13 +190,13 @@ def _fit(
 ) -> Weights:
     """Of a sample of the different pairs, then of one that has those that look true by the first:
     in a large table it is the few different ones of a large L that a probability depends on."""
-    known = {**pairs.values} if facts else {v: pairs.values[v] for v in vectors}
     others = np.flatnonzero(~pairs.same)
     chance = np.ones(len(pairs))
     chance[others] = min(1.0, FITTED_PAIRS / max(1, len(others)))
     weights = _fitted(_sample(pairs, chance, rng), vectors, facts, rng)
     if len(others) > FITTED_PAIRS:
-        odds = weights.log_odds({n: v[others] for n, v in known.items()}, np.float64)
+        told = {name: pairs.values[name][others] for name in weights.points}
+        odds = weights.log_odds(told, np.float64)
         true = 1 / (1 + np.exp(-odds))
         chance[others] = FITTED_PAIRS / 2 * (1 / len(others) + true / true.sum())
         weights = _fitted(_sample(pairs, np.minimum(chance, 1), rng), vectors, facts, rng)

@@ -5,7 +5,6 @@ A list is what a search by one lost post answers: all found posts of its world, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,9 +78,8 @@ def lists(
         share *= calibration.passes[only]
     told = evidence(seen, calibration)
     compared = ~np.isnan(told)
-    edges = [0, *(np.flatnonzero(np.diff(pairs.lost)) + 1).tolist(), len(pairs)]
     out: list[tuple[float, bool, float, bool, float]] = []
-    for start, stop in pairwise(edges):
+    for start, stop in pairs.runs():
         own = pairs.facts[pairs.lost[start]]
         rows = np.arange(start, stop)
         if only is not None:

@@ -7,7 +7,7 @@ bootstrap over the lost posts, the same draws for every method. Probabilities: `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -215,7 +215,7 @@ def _ranks(pairs: LabelledPairs, scores: Float64) -> Float64:
     inf where it has no score at all.
     """
     out = np.full(len(pairs.lost_ids), np.nan)
-    for start, stop in _runs(pairs):
+    for start, stop in pairs.runs():
         same, s = pairs.same[start:stop], scores[start:stop]
         if not same.any():
             continue
@@ -224,13 +224,6 @@ def _ranks(pairs: LabelledPairs, scores: Float64) -> Float64:
         ahead = pairs.weight[start:stop][before].sum()
         out[pairs.lost[start]] = 1 + ahead if np.isfinite(best) else np.inf
     return out
-
-
-def _runs(pairs: LabelledPairs) -> list[tuple[int, int]]:
-    """Where the pairs of each lost post begin and end."""
-    edges = np.flatnonzero(np.diff(pairs.lost)) + 1
-    ends = [0, *(int(e) for e in edges), len(pairs)]
-    return list(pairwise(ends)) if len(pairs) else []
 
 
 def _share(hit: Any, of: Float64) -> float:

@@ -91,8 +91,7 @@ def search_page(
     """
     page = _Page(load, language)
     say, kind = page.say, result.score_kind
-    above = [match for match in result.matches if match.band != "below"]
-    below = [match for match in result.matches if match.band == "below"]
+    above, below = result.likely, result.unlikely
     parts = [page.asked(result.query, query_photo)]
     sure = "" if result.not_here is None else percent(result.not_here)
     found = say("found", n=len(above)) if above else say("nothing")

@@ -275,9 +275,9 @@ class Calibration:
                 str(content["model"]),
                 patterns,
                 thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
-                prior=_within(content["prior"], -SUREST, SUREST),
-                below={name: _within(content["below"][name], 0, 1e6) for name in LIMITS},
-                passes={n: _within(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
+                prior=_between(content["prior"], -SUREST, SUREST),
+                below={name: _between(content["below"][name], 0, 1e6) for name in LIMITS},
+                passes={n: _between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
                 days=_ascending(content["days"]),
                 learnt=dict(content["learnt"]),
             )
@@ -315,14 +315,14 @@ def log_odds(probability: float) -> float:
     return math.inf if probability >= 1 else math.log(probability / (1 - probability))
 
 
-def _within(value: Any, least: float, most: float) -> float:
+def _between(value: Any, least: float, most: float) -> float:
     if not least <= (number := float(value)) <= most:
         raise ValueError(f"{value} is not between {least:g} and {most:g}")
     return number
 
 
 def _ascending(values: Sequence[Any]) -> tuple[float, ...]:
-    days = tuple(_within(value, -1e6, 1e6) for value in values)
+    days = tuple(_between(value, -1e6, 1e6) for value in values)
     if len(days) < 2 or any(b < a for a, b in pairwise(days)):
         raise ValueError("its days are not in ascending order")
     return days
