@@ -1,7 +1,7 @@
-"""A component's two rules agree; adding one touches one place."""
+"""A component's one rule holds wherever it is asked; adding one touches one place."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,68 +16,92 @@ from matching_spark.domain.facts import EPOCH, Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.evaluation.labelled import label
 from matching_spark.evaluation.learn import learn
-from matching_spark.knn.similarity import Float32, unit
-from matching_spark.score import components
+from matching_spark.knn.similarity import Float64, unit
+from matching_spark.score import comparisons, components
 from matching_spark.score.calibration import Calibration, Weights, sigmoid
-from matching_spark.score.components import Fact, Posts, compare, compare_all
+from matching_spark.score.comparisons import Listed, Numbers, Posts
+from matching_spark.score.components import Fact, compare, compare_all, compare_pairs
 from matching_spark.score.explain import explain
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import decide
 from matching_spark.search.scan import scan_all
 from matching_spark.shards.shard import DataFile, Shard, load
 from tests.support import brute
-from tests.support.calibrations import random_calibration, random_facts
+from tests.support.calibrations import FACTS, random_calibration, random_facts
+from tests.support.calibrations import components as brute_components
 from tests.support.shards import DIMENSION, write_file
 
 DAY = dt.date(2026, 11, 1)
-
-
-class Columns:
-    """Posts' facts as a shard has them."""
-
-    def __init__(self, facts: Sequence[Facts]) -> None:
-        self._facts = facts
-        days = [(f.happened_on - EPOCH).days if f.happened_on else -1 for f in facts]
-        self.days = np.array(days, np.int32)
-
-    def dated(self) -> np.ndarray:
-        return np.asarray(self.days >= 0)
-
-    def coded(self, name: str) -> tuple[np.ndarray, list[str]]:
-        words = sorted({getattr(f, name) for f in self._facts})
-        return np.array([words.index(getattr(f, name)) for f in self._facts]), words
+PHOTO = brute.Plain("p", np.eye(1, DIMENSION, dtype=np.float32), None)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 30), st.booleans())
-def test_a_block_says_what_its_pairs_say(seed: int, queries: int, posts: int, lost: bool) -> None:
+@given(
+    st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 40), st.booleans(), st.integers(1, 5)
+)
+def test_a_rule_says_one_thing_of_a_pair_alone_of_many_and_of_a_block(
+    seed: int, queries: int, posts: int, lost: bool, at_once: int
+) -> None:
+    """To the last bit, and what brute force says; however few words a table has columns for."""
     rng = np.random.default_rng(seed)
     asked = [random_facts(rng, "lost" if lost else "found") for _ in range(queries)]
     held = [random_facts(rng) for _ in range(posts)]
-    values = compare_all(asked, Columns(held))
-    for i, query in enumerate(asked):
-        for p, post in enumerate(held):
-            there = {name: each[i, p] for name, each in values.items() if not np.isnan(each[i, p])}
-            assert there == pytest.approx(compare(query, post), abs=1e-6)
+    pairs = rng.integers(0, queries, 60), rng.integers(0, posts, 60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons, "WORDS_AT_ONCE", at_once)
+        block = compare_all(asked, Listed(held))
+        many = compare_pairs(asked, pairs[0], Listed(held), pairs[1])
+    assert block.keys() == many.keys()
+    for name, values in many.items():
+        assert values.dtype == np.float64
+        assert block[name].dtype == np.float32
+        assert np.array_equal(values.astype(np.float32), block[name][pairs], equal_nan=True)
+    for at, (query, post) in enumerate(zip(*pairs, strict=True)):
+        there = {name: each[at] for name, each in many.items() if not np.isnan(each[at])}
+        alone = brute_components(PHOTO, asked[query], PHOTO, held[post])
+        assert there == compare(asked[query], held[post])
+        assert there == {name: alone[name] for name in alone if name in FACTS}
 
 
-def _weekday(query: Facts, post: Facts) -> float | None:
+def test_a_shard_has_its_facts_as_listed_posts_have_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    held = [random_facts(rng) for _ in range(200)]
+    plain = [brute.Plain(f"p{i:03d}", PHOTO.photos, None) for i in range(200)]
+    file = write_file(tmp_path / "found.parquet", plain, set())
+    told = {n: pa.array([getattr(f, n) for f in held]) for n in ("category", "colour", "region")}
+    told |= {"place": pa.array([f.place or None for f in held])}
+    told |= {"happened_on": pa.array([f.happened_on for f in held], pa.date32())}
+    shard = changed(file, told)
+    asked = [random_facts(rng, "lost") for _ in range(20)]
+    pairs = rng.integers(0, 20, 500), rng.integers(0, 200, 500)
+    for mine, theirs in (
+        (compare_all(asked, shard), compare_all(asked, Listed(held))),
+        (
+            compare_pairs(asked, pairs[0], shard, pairs[1]),
+            compare_pairs(asked, pairs[0], Listed(held), pairs[1]),
+        ),
+    ):
+        assert mine.keys() == theirs.keys()
+        assert all(np.array_equal(mine[n], theirs[n], equal_nan=True) for n in mine)
+
+
+def _weekday(query: Facts) -> tuple[float, ...]:
+    return (query.happened_on.weekday() if query.happened_on else float("nan"),)
+
+
+def _weekdays(posts: Posts) -> tuple[Float64, ...]:
+    return (np.where(posts.dated(), (posts.days + EPOCH.weekday()) % 7, np.nan),)
+
+
+def _same_weekday(asked: tuple[Float64, ...], held: tuple[Float64, ...]) -> Float64:
     """1 for the same day of the week: what a pair of regular commuters would show."""
-    if query.happened_on is None or post.happened_on is None:
-        return None
-    return float(query.happened_on.weekday() == post.happened_on.weekday())
+    (mine,), (theirs,) = asked, held
+    return np.where(np.isnan(mine) | np.isnan(theirs), np.nan, mine == theirs)
 
 
-def _weekdays(queries: Sequence[Facts], posts: Posts) -> Float32 | None:
-    of_post = (posts.days + EPOCH.weekday()) % 7
-    of_query = [q.happened_on.weekday() if q.happened_on else -1 for q in queries]
-    out = (np.array(of_query)[:, None] == of_post[None]).astype(np.float32)
-    out[[day < 0 for day in of_query]] = np.nan
-    out[:, ~posts.dated()] = np.nan
-    return np.asarray(out)
-
-
-WEEKDAY = Fact("weekday", {"ko": "요일", "en": "weekday"}, (0, 1), _weekday, _weekdays)
+WEEKDAY = Fact(
+    "weekday", {"ko": "요일", "en": "weekday"}, (0, 1), Numbers(_weekday, _weekdays, _same_weekday)
+)
 
 
 def with_weekday(calibration: Calibration, worth: float) -> Calibration:
@@ -128,7 +152,12 @@ def test_a_new_component_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def dated(file: DataFile, days: Sequence[dt.date]) -> Shard:
+    return changed(file, {"happened_on": pa.array(days, pa.date32())})
+
+
+def changed(file: DataFile, columns: Mapping[str, pa.Array]) -> Shard:
     table = pq.read_table(file.uri)
-    at = table.column_names.index("happened_on")
-    pq.write_table(table.set_column(at, "happened_on", pa.array(days, pa.date32())), file.uri)
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    pq.write_table(table, file.uri)
     return load(replace(file, size_bytes=Path(file.uri).stat().st_size), DIMENSION)

@@ -25,7 +25,8 @@ from matching_spark.score.calibration import (
     log_odds,
     sigmoid,
 )
-from matching_spark.score.components import bigrams, compare
+from matching_spark.score.comparisons import bigrams
+from matching_spark.score.components import compare
 from matching_spark.score.explain import explain
 from matching_spark.score.store import FILE, find, save
 from matching_spark.search.request import QueryItem, Request, Scoring

@@ -15,7 +15,7 @@ from matching_spark.score.calibration import (
     Weights,
     pattern,
 )
-from matching_spark.score.components import bigrams
+from matching_spark.score.comparisons import bigrams
 from tests.support import brute
 
 COSINES = tuple(cosine.name for cosine in known.COSINES)

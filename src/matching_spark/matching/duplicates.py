@@ -10,7 +10,7 @@ import numpy as np
 
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import SAME, Float32, pair_scores
-from matching_spark.score.components import bigrams
+from matching_spark.score.comparisons import bigrams
 from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once

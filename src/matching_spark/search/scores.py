@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from matching_spark.domain.facts import facts_of
 from matching_spark.domain.posts import check
 from matching_spark.domain.results import Match
 from matching_spark.knn.similarity import (
@@ -25,9 +24,8 @@ from matching_spark.knn.similarity import (
     VectorSet,
     from_cosine,
 )
-from matching_spark.score import components
 from matching_spark.score.calibration import Calibration, limit_name, places, sigmoid
-from matching_spark.score.components import LANGUAGES, Cosine, Language, compare, compare_all
+from matching_spark.score.components import LANGUAGES, Cosine, Language, compare_all, compare_pairs
 from matching_spark.score.explain import explain
 from matching_spark.score.posterior import Posterior, Rivals
 from matching_spark.search.request import QueryItem, Request, Scoring
@@ -129,12 +127,7 @@ def _compared(
         values[each.name], winners[each.name] = side.exact(asked, which, posts, scoring.metric)
     if scoring.calibration is None:
         return values, winners
-    values |= {fact.name: np.full(len(posts), np.nan) for fact in components.FACTS}
-    rows = zip(which.tolist(), shard.rows(posts), strict=True)
-    for i, (query, row) in enumerate(rows):
-        for name, value in compare(queries[query].facts, facts_of(row, "found")).items():
-            values[name][i] = value
-    return values, winners
+    return values | compare_pairs([q.facts for q in queries], which, shard, posts), winners
 
 
 def _log_odds(

@@ -108,9 +108,14 @@ class Shard:
     def is_post(self, post_id: str) -> Mask:
         return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
 
-    def coded(self, name: str) -> tuple[np.ndarray, list[str]]:
-        """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column."""
-        filled = pc.fill_null(_one(self.metadata[name]), _text(""))
+    def coded(self, name: str, posts: Index | None = None) -> tuple[np.ndarray, list[str]]:
+        """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column; of some
+        posts codes (m,), in their order.
+        """
+        column = self.metadata[name]
+        filled = pc.fill_null(
+            _one(column if posts is None else column.take(_indices(posts))), _text("")
+        )
         encoded = pc.dictionary_encode(filled)
         return _ints(encoded.indices), encoded.dictionary.to_pylist()
 
