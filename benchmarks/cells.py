@@ -69,6 +69,7 @@ def _shard(vectors: Float32) -> Shard:
         codes={name: np.zeros(n, np.int32) for name in FILTERED},
         words={name: ["open" if name == "status" else ""] for name in FILTERED},
         days=np.zeros(n, np.int32),
+        points=np.full((n, 2), np.nan),
         alive=np.ones(n, bool),
     )
 

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
-from matching_spark.domain.facts import facts_of
 from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.posts import Filters, Kind, check
 from matching_spark.domain.results import Match, SearchResult
@@ -252,7 +251,7 @@ class SimilarityEngine:
             raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
         post = shard.rows(np.array([row]))[0]
         photo = None if image is None else shard.photo(row)
-        facts = facts_of(post, post["kind"])
+        (facts,) = shard.facts(np.array([row]), post["kind"])
         described = query.described() | {"title": post["title"], "photo": photo}
         described |= facts.described()
         item = QueryItem(image, text, facts, exclude=frozenset([post_id]))

@@ -18,7 +18,7 @@ from matching_spark.evaluation.learn import evidence, learn
 from matching_spark.evaluation.metrics import Measured, evaluate
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
 from matching_spark.score.calibration import limit_name
-from matching_spark.score.components import names
+from matching_spark.score.components import ASSUMED_IDENTIFIER, names
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
 
 
@@ -29,7 +29,9 @@ def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
     values = {name: rng.uniform(-0.3, 1, n).astype(np.float32) for name in COSINES}
     values |= {name: (rng.random(n) < 0.4).astype(np.float32) for name in FACTS[:3]}
     values["place"] = rng.choice([0, 0.5, 1], n).astype(np.float32)
+    values["kilometres"] = rng.choice([0, 1, 30], n).astype(np.float32)
     values["days"] = rng.integers(-10, 20, n).astype(np.float32)
+    values["identifier"] = np.full(n, np.nan, np.float32)  # of too few pairs to learn from
     for name in FACTS:
         values[name][rng.random(n) < 0.1] = np.nan
     calibration = random_calibration(7, rising=True)
@@ -94,6 +96,11 @@ def test_weights_find_what_made_the_pairs() -> None:
     assert np.exp(evidence(held, learnt)[~held.same]).mean() == pytest.approx(1, abs=0.2)
     assert learn(fit, "external/8", {"from": "a test"}) == learnt
     assert 0.95 < (got[held.same] >= learnt.thresholds["both"]).mean() < 1
+    for name, weights in learnt.patterns.items():
+        if "bare" not in name:
+            assert weights.points["identifier"] == ASSUMED_IDENTIFIER
+            falling = [y for _, y in weights.points["kilometres"]]
+            assert falling == sorted(falling, reverse=True)
     few = fit.take(np.arange(40))
     assert few.same.sum() < 30
     with pytest.raises(InputError, match="true pairs have a query of image and a post of image"):

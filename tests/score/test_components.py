@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from matching_spark.domain.facts import EPOCH, Facts
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.schema import POINT
 from matching_spark.evaluation.labelled import label
 from matching_spark.evaluation.learn import learn
 from matching_spark.knn.similarity import Float64, unit
@@ -27,8 +28,7 @@ from matching_spark.search.rerank import decide
 from matching_spark.search.scan import scan_all
 from matching_spark.shards.shard import DataFile, Shard, load
 from tests.support import brute
-from tests.support.calibrations import FACTS, random_calibration, random_facts
-from tests.support.calibrations import components as brute_components
+from tests.support.calibrations import fact_components, random_calibration, random_facts
 from tests.support.shards import DIMENSION, write_file
 
 DAY = dt.date(2026, 11, 1)
@@ -58,9 +58,11 @@ def test_a_rule_says_one_thing_of_a_pair_alone_of_many_and_of_a_block(
         assert np.array_equal(values.astype(np.float32), block[name][pairs], equal_nan=True)
     for at, (query, post) in enumerate(zip(*pairs, strict=True)):
         there = {name: each[at] for name, each in many.items() if not np.isnan(each[at])}
-        alone = brute_components(PHOTO, asked[query], PHOTO, held[post])
+        alone = fact_components(asked[query], held[post])
         assert there == compare(asked[query], held[post])
-        assert there == {name: alone[name] for name in alone if name in FACTS}
+        far, brute_far = (each.pop("kilometres", -1) for each in (there, alone))
+        assert far == pytest.approx(brute_far, rel=1e-9, abs=1e-6)
+        assert there == alone
 
 
 def test_a_shard_has_its_facts_as_listed_posts_have_them(tmp_path: Path) -> None:
@@ -70,8 +72,14 @@ def test_a_shard_has_its_facts_as_listed_posts_have_them(tmp_path: Path) -> None
     file = write_file(tmp_path / "found.parquet", plain, set())
     told = {n: pa.array([getattr(f, n) for f in held]) for n in ("category", "colour", "region")}
     told |= {"place": pa.array([f.place or None for f in held])}
+    told |= {
+        n: pa.array([f.point and f.point[i] for f in held], pa.float64())
+        for i, n in enumerate(POINT)
+    }
+    told |= {"identifiers": pa.array([f.identifiers.split() or None for f in held])}
     told |= {"happened_on": pa.array([f.happened_on for f in held], pa.date32())}
     shard = changed(file, told)
+    assert shard.facts(np.arange(200), "found") == held
     asked = [random_facts(rng, "lost") for _ in range(20)]
     pairs = rng.integers(0, 20, 500), rng.integers(0, 200, 500)
     for mine, theirs in (
@@ -96,7 +104,7 @@ def _weekdays(posts: Posts) -> tuple[Float64, ...]:
 def _same_weekday(asked: tuple[Float64, ...], held: tuple[Float64, ...]) -> Float64:
     """1 for the same day of the week: what a pair of regular commuters would show."""
     (mine,), (theirs,) = asked, held
-    return np.where(np.isnan(mine) | np.isnan(theirs), np.nan, mine == theirs)
+    return np.asarray(mine == theirs, np.float64)
 
 
 WEEKDAY = Fact(
@@ -158,6 +166,6 @@ def dated(file: DataFile, days: Sequence[dt.date]) -> Shard:
 def changed(file: DataFile, columns: Mapping[str, pa.Array]) -> Shard:
     table = pq.read_table(file.uri)
     for name, values in columns.items():
-        table = table.set_column(table.column_names.index(name), name, values)
+        table = table.drop_columns({name} & set(table.column_names)).append_column(name, values)
     pq.write_table(table, file.uri)
     return load(replace(file, size_bytes=Path(file.uri).stat().st_size), DIMENSION)

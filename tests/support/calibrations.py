@@ -1,10 +1,12 @@
 """Calibrations for tests: random lines of every pattern; brute force's probability of a pair."""
 
 import datetime as dt
+import math
 
 import numpy as np
 
 from matching_spark.domain.facts import Facts
+from matching_spark.domain.points import Point
 from matching_spark.score import components as known
 from matching_spark.score.calibration import (
     DATED,
@@ -21,6 +23,7 @@ from tests.support import brute
 COSINES = tuple(cosine.name for cosine in known.COSINES)
 FACTS = tuple(fact.name for fact in known.FACTS)
 DAY = dt.date(2026, 11, 1)
+POINTS = (None, (37.4979, 127.0276), (37.5547, 126.9707), (35.1152, 129.0422), (-89.9, -179.9))
 
 
 def random_calibration(
@@ -33,14 +36,16 @@ def random_calibration(
         "colour": (0.0, 1.0),
         "region": (0.0, 1.0),
         "place": (0.0, 0.5, 1.0),
+        "kilometres": (0.0, 1.0, 10.0, 200.0),
         "days": (-10.0, 0.0, 3.0, 20.0),
+        "identifier": (0.0, 1.0),
     }
     patterns = {}
     for name in PATTERNS:
         asks = COSINES if "bare" in name else COSINES + FACTS
         points = {}
         for c in asks:
-            heights = rng.normal(0, 2, len(knots[c])).clip(-2.3, 2.3)  # all of them: under SUREST
+            heights = rng.normal(0, 1.5, len(knots[c])).clip(-2, 2)  # all of them: under SUREST
             heights = np.sort(heights) if rising and c != "days" else heights
             points[c] = tuple((x, float(y)) for x, y in zip(knots[c], heights, strict=True))
         patterns[name] = Weights(float(rng.normal(-1, 1)), points)
@@ -66,6 +71,8 @@ def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:
         place=one_of("", "강남역", "강남역 2번 출구", "역", "GANGNAM", "gang nam"),
         happened_on=None if day < 0 else DAY + dt.timedelta(days=day),
         kind=kind,  # type: ignore[arg-type]
+        point=POINTS[rng.integers(len(POINTS))],
+        identifiers=one_of("", "", "card:a", "card:b serial:a", "plate:c"),
     )
 
 
@@ -80,16 +87,39 @@ def components(query: brute.Plain, a: Facts, post: brute.Plain, b: Facts) -> dic
             out[f"{side}-image"] = max(brute.similarity(vector, p, "cosine") for p in post.photos)
         if post.text is not None:
             out[f"{side}-text"] = brute.similarity(vector, post.text, "cosine")
+    return out | fact_components(a, b)
+
+
+def fact_components(a: Facts, b: Facts) -> dict[str, float]:
+    """Those of a query's facts and a post's."""
+    out: dict[str, float] = {}
     for name in ("category", "colour", "region"):
         x, y = getattr(a, name), getattr(b, name)
         if x not in ("", "기타") and y not in ("", "기타"):
             out[name] = 1.0 if x == y else 0.0
-    if a.place and b.place:
+    if a.point and b.point:
+        out["kilometres"] = great_circle(a.point, b.point)
+    elif a.place and b.place:
         p, q = bigrams(a.place), bigrams(b.place)
         out["place"] = len(p & q) / min(len(p), len(q))
     if a.happened_on and b.happened_on:
         out["days"] = float((b.happened_on - a.happened_on).days * (1 if a.kind == "lost" else -1))
-    return out
+    return out | identifiers(a, b)
+
+
+def identifiers(a: Facts, b: Facts) -> dict[str, float]:
+    mine, theirs = (set(each.identifiers.split()) for each in (a, b))
+    if mine & theirs:
+        return {"identifier": 1.0}
+    kinds = ({each.partition(":")[0] for each in side} for side in (mine, theirs))
+    return {"identifier": 0.0} if set.intersection(*kinds) else {}
+
+
+def great_circle(a: Point, b: Point) -> float:
+    """Kilometres by the haversine formula, on a ball of the Earth's mean radius."""
+    (p, x), (q, y) = (tuple(map(math.radians, each)) for each in (a, b))
+    root = math.sin((q - p) / 2) ** 2 + math.cos(p) * math.cos(q) * math.sin((y - x) / 2) ** 2
+    return 2 * 6371.0088 * math.asin(math.sqrt(root))
 
 
 def probability(calibration: Calibration, there: dict[str, float]) -> float | None:

@@ -111,7 +111,7 @@ def test_it_is_written_and_read_again(
         done = command(*arguments, "--table", table, spark=spark)
         assert done.returncode == 0, done.stderr
     opened = PostsTable.open(table, spark, Hadoop())
-    assert opened.state.stated("format-version") == "2", "taken over by its first write"
+    assert opened.state.stated("format-version") == "3", "taken over by its first write"
     rows = {row["post_id"]: row for row in opened.frame().collect()}
     of = {post_id: (row["source"], row["sequence"]) for post_id, row in rows.items()}
     assert (of.pop(NEW_POST), of.pop(CLOSED)) == (("desk", 1), (None, 1))

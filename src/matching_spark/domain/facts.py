@@ -5,14 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from matching_spark.domain.points import Point
 from matching_spark.domain.posts import Kind
 
 EPOCH = dt.date(1970, 1, 1)  # what Arrow's days count from
+UNSAID = frozenset(["kind", "point", "identifiers"])  # or said in another form
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Empty strings and None mean "not known". kind: what the post or the query is of."""
+    """Empty strings and None mean "not known". kind: what the post or the query is of. point: where
+    the place lies. identifiers: keyed hashes (domain.identifiers), in order, joined by spaces.
+    """
 
     category: str = ""
     colour: str = ""
@@ -20,11 +24,13 @@ class Facts:
     place: str = ""
     happened_on: dt.date | None = None
     kind: Kind = "lost"
+    point: Point | None = None
+    identifiers: str = ""
 
     @property
     def bare(self) -> bool:
         """Whether it does not say when and where: then no pair can be as sure."""
-        return self.happened_on is None or not (self.region or self.place)
+        return self.happened_on is None or not (self.region or self.place or self.point)
 
     def without(self, words: Collection[str]) -> "Facts":
         """The same but for these of category, colour and region, which are not known."""
@@ -36,13 +42,22 @@ class Facts:
         )
 
     def described(self) -> dict[str, str]:
-        """Those that are known, as a reader of the JSON is told of them."""
+        """Those that are known, as a reader of the JSON is told; of identifiers the kinds."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {n: str(v) for n, v in values.items() if n != "kind" and v not in ("", None)}
+        said = {n: str(v) for n, v in values.items() if n not in UNSAID and v not in ("", None)}
+        if self.point is not None:
+            said["near"] = f"{self.point[0]},{self.point[1]}"
+        if self.identifiers:
+            kinds = dict.fromkeys(each.partition(":")[0] for each in self.identifiers.split())
+            said["identifiers"] = ", ".join(kinds)
+        return said
 
 
 def facts_of(row: Mapping[str, Any], kind: Kind) -> Facts:
-    """The facts of a row of the table; a missing word may be None."""
+    """The facts of a row of the table; a missing word may be None, and columns of later versions
+    may be missing.
+    """
+    latitude, longitude = row.get("latitude"), row.get("longitude")
     return Facts(
         row["category"] or "",
         row["colour"] or "",
@@ -50,4 +65,6 @@ def facts_of(row: Mapping[str, Any], kind: Kind) -> Facts:
         row["place"] or "",
         row["happened_on"],
         kind,
+        None if latitude is None or longitude is None else (latitude, longitude),
+        " ".join(row.get("identifiers") or ()),
     )

@@ -1,5 +1,7 @@
 """The columns of a post: what every source, the table and a shard agree on."""
 
+from collections.abc import Mapping
+
 METADATA = (
     "post_id",
     "kind",
@@ -17,6 +19,9 @@ METADATA = (
     "source_url",
 )
 
+
+POINT = ("latitude", "longitude")
+TOLD = (*METADATA, *POINT)  # what a source tells of a post, its photos beside
 
 FILTERED = (
     "kind",
@@ -48,10 +53,27 @@ FIRST = {  # as version 1 of the table has them
     "updated_at": "timestamp",
 }
 
-ADDED = {  # by version 2
-    "source": "string",  # who gives the post its id: lost112, a desk's name; of before: NULL
-    "identifiers": "array<string>",  # keyed hashes of its serial numbers; NULL: not looked for
-    "sequence": "bigint",  # grows by one with each change of the post, from 1; of before: NULL
+BY_VERSION = {  # what each later version of the table has more
+    2: {
+        "source": "string",  # who gives the post its id: lost112, a desk's name; of before: NULL
+        "identifiers": "array<string>",  # keyed hashes of its numbers; NULL: not looked for
+        "sequence": "bigint",  # grows by one with each change, from 1; of before: NULL
+    },
+    3: {
+        "latitude": "double",  # of its place, in degrees; NULL: not known
+        "longitude": "double",
+    },
 }
-
+ADDED = {name: kind for columns in BY_VERSION.values() for name, kind in columns.items()}
 COLUMNS = FIRST | ADDED
+
+
+def numbered(columns: Mapping[str, str], first: int) -> dict[str, int]:
+    """Iceberg's numbers of columns that are added one after the other, from `first` on; a list
+    takes one more, for its elements.
+    """
+    numbers: dict[str, int] = {}
+    for name, kind in columns.items():
+        numbers[name] = first
+        first += 2 if kind.startswith("array") else 1
+    return numbers

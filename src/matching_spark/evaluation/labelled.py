@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark import storage
-from matching_spark.domain.facts import Facts, facts_of
+from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.score import components
@@ -186,7 +186,7 @@ def _asked(shard: Shard, truth: Truth) -> Iterator[tuple[str, QueryItem]]:
     for row, post_id in enumerate(_ids(shard)):
         image, text = shard.parts(row)
         if post_id in truth and shard.alive[row] and (image is not None or text is not None):
-            facts = facts_of(shard.rows(np.array([row]))[0], "lost")
+            (facts,) = shard.facts(np.array([row]), "lost")
             yield post_id, QueryItem(image, text, facts)
 
 

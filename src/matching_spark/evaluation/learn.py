@@ -19,13 +19,14 @@ from matching_spark.score.calibration import (
     MODALITIES,
     Calibration,
     Modality,
+    Points,
     Weights,
     limit_name,
     pattern_name,
     places,
     sigmoid,
 )
-from matching_spark.score.components import COSINES, Cosine, Part
+from matching_spark.score.components import COSINES, Cosine, Fact, Part
 from matching_spark.score.posterior import FLOOR
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
@@ -181,6 +182,20 @@ def _hats(values: npt.NDArray[np.float32], knots: Sequence[float]) -> Float64:
     return np.asarray(np.nan_to_num(np.stack(columns, axis=1)))
 
 
+def _told(pairs: LabelledPairs) -> tuple[list[Fact], dict[str, Points]]:
+    """The facts whose lines the pairs teach, and the assumed lines of those that too few true pairs
+    have."""
+    told: list[Fact] = []
+    assumed: dict[str, Points] = {}
+    for fact in components.FACTS:
+        there = int((pairs.same & ~np.isnan(pairs.values[fact.name])).sum())
+        if fact.assumed is not None and there < MIN_TRUE_PAIRS:
+            assumed[fact.name] = fact.assumed
+        else:
+            told.append(fact)
+    return told, assumed
+
+
 def _fit(
     pairs: LabelledPairs,
     vectors: Sequence[str],
@@ -222,14 +237,15 @@ def _fitted(
         ) from None
     knots: dict[str, Sequence[float]] = {v: _knots(pairs.values[v], pairs.same) for v in vectors}
     shown = np.ones((len(pairs), 0))
+    told, assumed = _told(pairs) if facts else ([], {})
     if facts:
-        knots |= {fact.name: fact.knots for fact in components.FACTS}
+        knots |= {fact.name: fact.knots for fact in told}
         # Once with all the facts that a pair has, once with some: a search may know few.
-        some = rng.random((len(pairs), len(components.FACTS))) < 0.7
+        some = rng.random((len(pairs), len(told))) < 0.7
         shown = np.concatenate([np.ones_like(some), some])
         pairs = pairs.take(np.tile(np.arange(len(pairs)), 2))
     hats = {name: _hats(pairs.values[name], at) for name, at in knots.items()}
-    for i, fact in enumerate(components.FACTS if facts else ()):
+    for i, fact in enumerate(told):
         hats[fact.name] *= shown[:, i : i + 1]
 
     def fit(columns: Sequence[Float64]) -> tuple[Float64, float]:
@@ -240,14 +256,17 @@ def _fitted(
     coefficients, _ = fit(list(hats.values()))
     ends = np.cumsum([len(at) for at in knots.values()])[:-1]
     heights = dict(zip(knots, np.split(coefficients, ends), strict=True))
-    bending = {fact.name for fact in components.FACTS if not fact.rising}
+    falling = {fact.name for fact in told if fact.falling}
+    bending = {fact.name for fact in told if not fact.rising} - falling
     for name in heights:
         if name not in bending:
             mass = hats[name].T @ pairs.weight + 1e-9
-            heights[name] = isotonic_regression(heights[name], sample_weight=mass)
+            heights[name] = isotonic_regression(
+                heights[name], sample_weight=mass, increasing=name not in falling
+            )
     # Straightened lines are weighed against each other once more.
     scale, intercept = fit([hats[name] @ heights[name] for name in heights])
-    points = {}
+    points = dict(assumed)
     for factor, (name, line) in zip(scale, heights.items(), strict=True):
         line = line * max(0.0, float(factor))
         if name in vectors:  # never missing: the average pair's adds nothing

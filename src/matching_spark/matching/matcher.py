@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from matching_spark.config import Matching
-from matching_spark.domain.facts import Facts, facts_of
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
 from matching_spark.knn.similarity import Index, Metric
@@ -269,10 +269,9 @@ def compare_posts(
 
 def _queries(lost: Shard, rows: Index, scoring: Scoring) -> Iterator[QueryItem]:
     """Lost posts as queries; their facts only where they are weighed, since that takes its time."""
-    known = lost.rows(rows) if scoring.calibration else [None] * len(rows)
-    for row, meta in zip(rows.tolist(), known, strict=True):
+    known = lost.facts(rows, "lost") if scoring.calibration else [Facts()] * len(rows)
+    for row, facts in zip(rows.tolist(), known, strict=True):
         image, text = lost.parts(row)
-        facts = Facts() if meta is None else facts_of(meta, "lost")
         yield scoring.of_post(QueryItem(image, text, facts))
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from matching_spark.domain.facts import facts_of
 from matching_spark.domain.results import Pair
+from matching_spark.domain.schema import POINT
 from matching_spark.layout import photo_here
 from matching_spark.matching import decisions, matches_table
 from matching_spark.score.calibration import limit_name, modality
@@ -26,7 +27,7 @@ ABOUT = (
     *("status", "kept_at", "kept_phone", "source_url"),
 )
 PHOTO = "get(photos, 0).uri AS photo"
-HAS = ("size(photos) > 0 AS image", "text_vector IS NOT NULL AS text")
+HAS = ("size(photos) > 0 AS image", "text_vector IS NOT NULL AS text", *POINT)
 
 
 def joined(matcher: "Matcher", lost: Sequence[str], found: Sequence[str]) -> "DataFrame":
@@ -75,11 +76,12 @@ def _pair(matcher: "Matcher", row: "Row", rivals: int, language: Language, decid
     for post in posts.values():
         post["photo"] = photo_here(matcher.table.photos, post["photo"])
     lost = posts["lost"]
-    image, text = lost.pop("image"), lost.pop("text")
+    bare = facts_of(lost, "lost").bare
+    image, text, *_ = (lost.pop(name) for name in ("image", "text", *POINT))
     why: dict[str, Any] = {}
     calibration, components = matcher.scoring.calibration, row["components"]
     if calibration is not None and components:  # a confirmed pair may have no common part
-        asked = limit_name(modality(image, text), facts_of(lost, "lost").bare)
+        asked = limit_name(modality(image, text), bare)
         added = calibration.contributions(components)
         others = Rivals(max(rivals, row["kept"]), row["kept"], (row["ratios"],))
         of = Posterior(others, matcher.scoring.here, calibration.below[asked])

@@ -5,6 +5,7 @@ queries against all posts of a shard, in float32, which finds candidates; and ch
 float64, which decide. A block has the float32 of what its pairs have.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.domain.facts import EPOCH, Facts
+from matching_spark.domain.points import EARTH_KM, NOWHERE
 from matching_spark.domain.vocabulary import Vocabulary
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 
@@ -28,6 +30,11 @@ class Posts(Protocol):
         ...
 
     def dated(self) -> Mask: ...
+
+    @property
+    def points(self) -> Float64:
+        """(n, 2) latitude and longitude in degrees, NaN for none."""
+        ...
 
     def coded(self, name: str, posts: Index | None = None) -> tuple[np.ndarray, list[str]]:
         """codes (n,) int32 and words: words[codes[p]] is post p's word, '' for none; of some posts
@@ -98,8 +105,8 @@ class Words:
 class Numbers:
     """By numbers that each side tells.
 
-    asked: of a query, NaN for those it does not tell. held: (n,) each of all posts, likewise. rule:
-    elementwise, of numbers asked and numbers held that broadcast; NaN where it lacks one.
+    asked: of a query, NaN for one that it does not tell. held: (n,) each of all posts, likewise.
+    rule: elementwise, of numbers asked and held that are all there and that broadcast.
     """
 
     asked: Callable[[Facts], tuple[float, ...]]
@@ -108,22 +115,61 @@ class Numbers:
 
     def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
         asked = np.array([self.asked(each) for each in queries])
-        if np.isnan(asked).any(axis=1).all():
+        if not (telling := _whole(asked)).any():
             return None
-        held = self.held(posts)
-        out = np.empty((len(queries), len(held[0])), np.float32)
-        for row, numbers in zip(out, asked, strict=True):
-            row[:] = self.rule(tuple(numbers), held)
+        held = np.stack(self.held(posts))
+        out = np.full((len(queries), held.shape[1]), np.nan, np.float32)
+        told = np.flatnonzero(_whole(held.T))
+        columns = tuple(held[:, told])
+        for query in np.flatnonzero(telling).tolist():
+            out[query, told] = self.rule(tuple(asked[query]), columns)
         return out
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
     ) -> Float64 | None:
         asked = np.array([self.asked(each) for each in queries])
-        if np.isnan(asked).any(axis=1).all():
+        if not _whole(asked).any():
             return None
-        held = tuple(column[rows] for column in self.held(posts))
-        return self.rule(tuple(asked[which].T), held)
+        mine, theirs = asked[which].T, np.stack(self.held(posts))[:, rows]
+        told = np.flatnonzero(_whole(mine.T) & _whole(theirs.T))
+        out = np.full(len(rows), np.nan)
+        out[told] = self.rule(tuple(mine[:, told]), tuple(theirs[:, told]))
+        return out
+
+
+def _whole(numbers: Float64) -> Mask:
+    """(n,) of (n, k) numbers: none is missing."""
+    return np.asarray(~np.isnan(numbers).any(axis=1))
+
+
+@dataclass(frozen=True)
+class Unless:
+    """A rule that says nothing of a pair where both tell what says it better: the same evidence
+    counts once.
+
+    asked: whether a query tells that. held: (n,) whether each post does.
+    """
+
+    rule: Comparison
+    asked: Callable[[Facts], bool]
+    held: Callable[[Posts], Mask]
+
+    def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
+        values = self.rule.block(queries, posts)
+        asked = np.flatnonzero([self.asked(each) for each in queries])
+        if values is not None and len(asked):
+            values[np.ix_(asked, np.flatnonzero(self.held(posts)))] = np.nan
+        return values
+
+    def pairs(
+        self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
+    ) -> Float64 | None:
+        values = self.rule.pairs(queries, which, posts, rows)
+        asked = np.array([self.asked(each) for each in queries])
+        if values is not None and asked.any():
+            values[asked[which] & self.held(posts)[rows]] = np.nan
+        return values
 
 
 class Listed:
@@ -133,6 +179,7 @@ class Listed:
         self._facts = facts
         days = [(each.happened_on or EPOCH) - EPOCH for each in facts]
         self.days = np.array([each.days for each in days], np.int32)
+        self.points = np.array([each.point or NOWHERE for each in facts], np.float64)
 
     def dated(self) -> Mask:
         return np.asarray([each.happened_on is not None for each in self._facts])
@@ -171,7 +218,7 @@ def bigrams(name: str) -> frozenset[str]:
 def overlaps(asked: Sequence[str], held: Sequence[str]) -> Float64:
     """Share of the shorter name's bigrams that the other has."""
     wanted, there = [bigrams(name) for name in asked], [bigrams(name) for name in held]
-    number = {pair: i for i, pair in enumerate(sorted(frozenset().union(*wanted)))}
+    number = _numbered(wanted)
     both = _rows(wanted, number) @ _rows(there, number).T  # float32 holds such counts
     sizes, others = (np.array([len(each) for each in sets], float) for sets in (wanted, there))
     least = np.minimum(sizes[:, None], others[None])
@@ -180,12 +227,74 @@ def overlaps(asked: Sequence[str], held: Sequence[str]) -> Float64:
 
 
 def _rows(sets: Sequence[frozenset[str]], number: dict[str, int]) -> Float32:
-    """One row a set, 1 where it holds the pair of that number."""
+    """One row a set, 1 where it holds the word of that number."""
     rows = np.zeros((len(sets), len(number)), np.float32)
-    for row, pairs in zip(rows, sets, strict=True):
-        row[[number[pair] for pair in pairs if pair in number]] = 1
+    for row, words in zip(rows, sets, strict=True):
+        row[[number[word] for word in words if word in number]] = 1
     return rows
 
+
+def _numbered(sets: Sequence[frozenset[str]]) -> dict[str, int]:
+    return {word: i for i, word in enumerate(sorted(frozenset().union(*sets)))}
+
+
+def has_point(query: Facts) -> bool:
+    return query.point is not None
+
+
+def have_points(posts: Posts) -> Mask:
+    return np.asarray(~np.isnan(posts.points[:, 0]))
+
+
+PLACE = Unless(Words("place", overlaps), has_point, have_points)
+
+# -- the distance ----------------------------------------------------------------------------
+
+
+def _asked_point(query: Facts) -> tuple[float, ...]:
+    """Its direction from the Earth's centre, of length 1."""
+    latitude, longitude = map(math.radians, query.point or NOWHERE)
+    flat = math.cos(latitude)
+    return flat * math.cos(longitude), flat * math.sin(longitude), math.sin(latitude)
+
+
+def _held_points(posts: Posts) -> tuple[Float64, ...]:
+    latitude, longitude = np.radians(np.ascontiguousarray(posts.points.T))
+    flat = np.cos(latitude)
+    return flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)
+
+
+def _kilometres(asked: tuple[Float64, ...], held: tuple[Float64, ...]) -> Float64:
+    """Along the great circle: the haversine of its angle is a quarter of the square of its chord,
+    which is exact to a millimetre also where two points are near.
+    """
+    square = sum(((a - b) ** 2 for a, b in zip(asked, held, strict=True)), np.float64(0))
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(square / 4, 1))))
+
+
+KILOMETRES = Numbers(_asked_point, _held_points, _kilometres)
+
+# -- identifiers -----------------------------------------------------------------------------
+
+
+def shared(asked: Sequence[str], held: Sequence[str]) -> Float64:
+    """Of keyed hashes, each with its kind, joined by spaces: 1 where one is the same, 0 where both
+    have one of a kind and none is the same; else a side does not tell.
+    """
+    mine, theirs = ([frozenset(word.split()) for word in words] for words in (asked, held))
+    same, of_kind = (
+        _rows(a, number) @ _rows(b, number).T
+        for a, b in ((mine, theirs), (_kinds(mine), _kinds(theirs)))
+        for number in (_numbered(a),)
+    )
+    return np.where(same > 0, 1.0, np.where(of_kind > 0, 0.0, np.nan))
+
+
+def _kinds(sets: Sequence[frozenset[str]]) -> list[frozenset[str]]:
+    return [frozenset(word.partition(":")[0] for word in words) for words in sets]
+
+
+IDENTIFIERS = Words("identifiers", shared)
 
 # -- the day ---------------------------------------------------------------------------------
 

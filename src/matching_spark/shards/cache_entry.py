@@ -19,7 +19,7 @@ from matching_spark.shards.shard import Shard
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"matching-spark shard 3\n\0"  # with the format's version
+MAGIC = b"matching-spark shard 4\n\0"  # with the format's version
 HEAD = struct.Struct(f"<{len(MAGIC)}sQ32s")  # magic, length of the JSON header, its SHA-256
 FIELDS = [field.name for field in fields(VectorSet)]  # an array each, where there is one
 ALIGN = 64  # of every array in the file
@@ -48,7 +48,7 @@ class Header(TypedDict):
 
 def parts(name: str, shard: Shard) -> tuple[Header, list[np.ndarray]]:
     """The header and the arrays of an entry, in the order in which they are written."""
-    named: dict[str, np.ndarray] = {"days": shard.days}
+    named: dict[str, np.ndarray] = {"days": shard.days, "points": shard.points}
     named |= {f"codes.{key}": code for key, code in shard.codes.items()}
     for key, part in (("photos", shard.photos), ("texts", shard.texts)):
         for field in FIELDS:
@@ -159,5 +159,6 @@ def _shard(header: Header, arrays: dict[str, np.ndarray]) -> Shard:
         codes={key: arrays[f"codes.{key}"] for key in header["words"]},
         words=header["words"],
         days=arrays["days"],
+        points=arrays["points"],
         alive=np.ones(len(arrays["days"]), dtype=bool),
     )

@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching_spark import storage
-from matching_spark.domain.facts import EPOCH
-from matching_spark.domain.posts import Filters
-from matching_spark.domain.schema import FILTERED, METADATA
+from matching_spark.domain.facts import EPOCH, Facts
+from matching_spark.domain.points import known
+from matching_spark.domain.posts import Filters, Kind
+from matching_spark.domain.schema import FILTERED, METADATA, POINT
 from matching_spark.errors import StorageError
-from matching_spark.knn.similarity import Index, Mask, VectorSet
+from matching_spark.knn.similarity import Float64, Index, Mask, VectorSet
 from matching_spark.layout import photo_here
 
+IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
@@ -62,8 +64,8 @@ class Shard:
     """A data file's posts, a row of metadata each, and their vectors.
 
     photo_uris: photo i of post p at photos.starts[p] + i. codes[name]: (n,) int32, a post's place
-    in words[name], -1 for none. days: (n,) int32 since EPOCH, NO_DAY for none. alive: not deleted.
-    kept: the folder of the warehouse's photos.
+    in words[name], -1 for none. days: (n,) int32 since EPOCH, NO_DAY for none. points: (n, 2)
+    float64 degrees, NaN for none. alive: not deleted. kept: the folder of the warehouse's photos.
     """
 
     metadata: pa.Table
@@ -73,6 +75,7 @@ class Shard:
     codes: dict[str, npt.NDArray[np.int32]]
     words: dict[str, list[str]]
     days: npt.NDArray[np.int32]
+    points: Float64
     alive: Mask
     kept: str = ""
 
@@ -133,6 +136,24 @@ class Shard:
         ]
         return [dict(zip(METADATA, row, strict=True)) for row in zip(*words, strict=True)]
 
+    def facts(self, posts: Index, kind: Kind) -> list[Facts]:
+        """What is known of some posts beside their vectors, looked up at once."""
+        taken = self.metadata.take(_indices(posts))
+        columns = {
+            name: [word or "" for word in taken[name].to_pylist()]
+            for name in ("category", "colour", "region", "place", IDENTIFIERS)
+        }
+        rows = zip(
+            *columns.values(),
+            taken["happened_on"].to_pylist(),
+            map(tuple, self.points[posts].tolist()),
+            strict=True,
+        )
+        return [
+            Facts(category, colour, region, place, day, kind, known(point), numbers)
+            for category, colour, region, place, numbers, day, point in rows
+        ]
+
     def photo(self, post: int, place: int = 0) -> str | None:
         """The uri of a post's photo, where the photo was kept."""
         return photo_here(self.kept, self.photo_uris[int(self.photos.starts[post]) + place].as_py())
@@ -150,6 +171,7 @@ class Shard:
             texts=self.texts.subset(posts),
             codes={name: codes[posts] for name, codes in self.codes.items()},
             days=self.days[posts],
+            points=self.points[posts],
             alive=self.alive[posts],
         )
 
@@ -190,7 +212,7 @@ def read(file: DataFile, dimension: int) -> Shard:
 
     Raises StorageError naming it when it is gone, torn or of another shape.
     """
-    table = read_columns(file.uri, [*METADATA, "photos", "text_vector"])
+    table = read_columns(file.uri, [*METADATA, IDENTIFIERS, *POINT, "photos", "text_vector"])
     if len(table) != file.records:
         raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
     photos = _one(table["photos"])
@@ -206,15 +228,34 @@ def read(file: DataFile, dimension: int) -> Shard:
         codes[name] = np.where(_flags(coded.indices.is_valid()), _ints(coded.indices), -1)
     day = _one(table["happened_on"])
     return Shard(
-        metadata=table.select(METADATA),
+        metadata=table.select(METADATA).append_column(IDENTIFIERS, _joined(table)),
         photo_uris=items.field("uri"),
         photos=VectorSet.of(vectors, np.diff(offsets)),
         texts=VectorSet.of(texts, has_text.astype(np.int64)),
         codes={name: code.astype(np.int32) for name, code in codes.items()},
         words=words,
         days=np.where(_flags(day.is_valid()), _ints(pc.cast(day, pa.int32())), NO_DAY),
+        points=_points(table),
         alive=np.ones(len(table), dtype=bool),
     )
+
+
+def _joined(table: pa.Table) -> pa.Array:
+    """The identifiers of every post as one text, null for none."""
+    if IDENTIFIERS not in table.column_names:  # a data file of an earlier version
+        return pa.nulls(len(table), pa.string())
+    return pc.binary_join(_one(table[IDENTIFIERS]), _text(" "))
+
+
+def _points(table: pa.Table) -> Float64:
+    """(n, 2) as Shard has them."""
+    out = np.full((len(table), 2), np.nan)
+    if set(POINT) <= set(table.column_names):
+        columns = [_one(table[name]) for name in POINT]
+        both = np.logical_and.reduce([_flags(column.is_valid()) for column in columns])
+        for at, column in enumerate(columns if both.any() else ()):
+            out[both, at] = _ints(column).view(np.float64)[both]
+    return out
 
 
 def load(file: DataFile, dimension: int) -> Shard:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
-from matching_spark.domain.schema import ADDED, COLUMNS
+from matching_spark.domain.schema import BY_VERSION, COLUMNS, numbered
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import java_session, jvm
@@ -15,12 +15,13 @@ from matching_spark.table.writer_lock import writing
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FORMAT_VERSION = 2  # of our own use of the table; a newer one is refused
+FORMAT_VERSION = max(BY_VERSION)  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
 MODEL_PLACE = "model-place"  # where whoever wrote the table first, or changed its model, had it
 COMMAND = PROPERTY + "command"  # in a snapshot's summary: what wrote it
 TELLING = f"spark.sql.iceberg.snapshot-property.{COMMAND}"  # a session's, for each that it makes
-ADDED_AT = "added-at"  # the number of version 2's first column in a table that was of version 1
+# The number of a version's first column in a table that was of one before it.
+ADDED_AT = {2: "added-at", 3: "added-at-3"}
 
 
 def quoted(text: str) -> str:
@@ -90,8 +91,9 @@ def create(uri: str, spark: "SparkSession", space: Mapping[str, str], hadoop: Ha
         )
 
 
-def add_columns(spark: "SparkSession", name: str) -> None:
-    """Make a table of version 1 one of version 2, in one commit. name: the table's in Spark SQL.
+def add_columns(spark: "SparkSession", name: str, version: int) -> None:
+    """Make a table of an earlier version one of this version, in one commit. name: the table's in
+    Spark SQL.
 
     Who holds the warehouse's lock calls it, at a table that has just been read.
     """
@@ -101,12 +103,16 @@ def add_columns(spark: "SparkSession", name: str) -> None:
         table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
         change = table.newTransaction()
         columns = change.updateSchema()
-        for column, kind in ADDED.items():
+        new = {v: added for v, added in BY_VERSION.items() if v > version}
+        kinds = {column: kind for added in new.values() for column, kind in added.items()}
+        for column, kind in kinds.items():
             kind_of_it = iceberg.spark.SparkSchemaUtil.convert(of_spark.fromDDL(kind))
             columns.addColumn(column, kind_of_it)
         columns.commit()
+        numbers = numbered(kinds, table.operations().current().lastColumnId() + 1)
         properties = change.updateProperties()
         properties.set(PROPERTY + "format-version", str(FORMAT_VERSION))
-        properties.set(PROPERTY + ADDED_AT, str(table.operations().current().lastColumnId() + 1))
+        for number, added in new.items():
+            properties.set(PROPERTY + ADDED_AT[number], str(numbers[next(iter(added))]))
         properties.commit()
         change.commitTransaction()

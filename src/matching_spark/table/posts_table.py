@@ -14,7 +14,7 @@ from pyiceberg.table import StaticTable
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
 from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check
-from matching_spark.domain.schema import ADDED, COLUMNS
+from matching_spark.domain.schema import ADDED, COLUMNS, POINT
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.shards.space import VectorSpace
@@ -228,7 +228,7 @@ class PostsTable:
             if at is not None:
                 reader = reader.option("versionAsOf", at)
             frame = reader.table(self.name)
-        lacking = ADDED.keys() - set(frame.columns)  # a snapshot of version 1
+        lacking = ADDED.keys() - set(frame.columns)  # a snapshot of an earlier version
         if not lacking:
             return frame
         from pyspark.sql import functions as F  # half a second for those who read only
@@ -245,11 +245,11 @@ class PostsTable:
     # -- writing -----------------------------------------------------------------------------
 
     def upsert(self, posts: "DataFrame", source: str = DESK) -> None:
-        """Take in posts (schema.FIRST) of a source, each id once; when this returns they are
-        stored.
+        """Take in posts (schema.FIRST, or more of schema.COLUMNS) of a source, each id once; when
+        this returns they are stored.
 
         A post that was closed stays closed when the one that comes calls it open, and keeps its
-        identifiers where none come.
+        identifiers where none come, its coordinates where there is no column of them.
         """
         from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -257,7 +257,8 @@ class PostsTable:
             first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
         if first is None:
             return
-        added = {"source": source, "identifiers": None, "sequence": 1}
+        came = set(posts.columns)
+        added = dict.fromkeys(ADDED.keys() - came) | {"source": source, "sequence": 1}
         posts = posts.withColumns({n: F.lit(v).cast(ADDED[n]) for n, v in added.items()})
         posts = posts.select(*COLUMNS)
         view = f"incoming_{uuid.uuid4().hex}"
@@ -266,7 +267,11 @@ class PostsTable:
         new = {c: f"s.{c}" for c in COLUMNS}
         # Here, where no other writer can come between: it may be closed while this one is embedded.
         new["status"] = "CASE WHEN s.status = 'open' THEN t.status ELSE s.status END"
-        new["identifiers"] = "coalesce(s.identifiers, t.identifiers)"
+        new["identifiers"] = (
+            "CASE WHEN size(s.identifiers) > 0 THEN s.identifiers "
+            "ELSE coalesce(t.identifiers, s.identifiers) END"
+        )
+        new |= {name: f"t.{name}" for name in POINT if name not in came}
         new["sequence"] = GROWN.format("t.")
         # The literal range is both conflict filter and file pruning: without it, writers of
         # different ids refuse each other.
@@ -339,14 +344,16 @@ class PostsTable:
         return there
 
     def bring_up(self) -> None:
-        """See what was written since, and give a table of version 1 the columns of this one.
+        """See what was written since, and give a table of an earlier version the columns of
+        this one.
 
         Within `writing`. It is one commit of metadata: no file is written anew.
         """
         self.refresh()
-        if int(self.state.stated("format-version")) == FORMAT_VERSION:
+        version = int(self.state.stated("format-version"))
+        if version == FORMAT_VERSION:
             return
-        add_columns(self.session, self.name)
+        add_columns(self.session, self.name, version)
         self.refresh()
 
     def _commit(self, write: Callable[[], object]) -> None:

@@ -18,7 +18,7 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.domain.posts import Filters
-from matching_spark.domain.schema import ADDED, FIRST
+from matching_spark.domain.schema import BY_VERSION, COLUMNS, FIRST, numbered
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
@@ -144,10 +144,11 @@ class TableState:
             )
         numbers = {f.name: f.field_id for f in self.metadata.schema().fields}
         ours: dict[str, int | None] = {name: i for i, name in enumerate(FIRST, 1)}
-        if written == 1:
-            ours |= dict.fromkeys(ADDED)  # not there: another engine's would be in the way
-        else:
-            ours |= dict(zip(ADDED, self._added_ids(), strict=True))
+        for version, columns in BY_VERSION.items():
+            if written < version:
+                ours |= dict.fromkeys(columns)  # not there: another engine's would be in the way
+            else:
+                ours |= self._numbers(version)
         changed = [name for name, number in ours.items() if numbers.get(name) != number]
         if changed:
             raise StorageError(
@@ -163,12 +164,14 @@ class TableState:
                 "write.format.default to parquet"
             )
 
-    def _added_ids(self) -> tuple[int, int, int]:
-        """The numbers of version 2's columns; a list takes one more, for its elements."""
-        brought = self.metadata.properties.get(PROPERTY + ADDED_AT)
+    def _numbers(self, version: int) -> dict[str, int]:
+        """The numbers of a later version's columns: by their place in a table that was made with
+        them, where what lies in lists comes after; else as they were added."""
+        columns = BY_VERSION[version]
+        brought = self.metadata.properties.get(PROPERTY + ADDED_AT[version])
         if brought is None:
-            return len(FIRST) + 1, len(FIRST) + 2, len(FIRST) + 3  # what lies in lists comes after
-        return int(brought), int(brought) + 1, int(brought) + 3
+            return {name: i for i, name in enumerate(COLUMNS, 1) if name in columns}
+        return numbered(columns, int(brought))
 
     def _parted(self, spec: PartitionSpec, what: str) -> tuple[int, int]:
         """Where kind and category stand in a spec's values."""
