@@ -161,6 +161,9 @@ class Similarity(_Group):
     nprobe: int | None = Field(
         default=None, ge=1, description="cells looked at; none: all, which is exact"
     )
+    places: Place | None = Field(
+        default=None, description="CSV of place, latitude, longitude: where places lie"
+    )
 
 
 class Matching(_Group):
@@ -201,6 +204,17 @@ class Holding(_Group):
     )
     duplicate_cosine: float = Field(
         default=0.98, ge=-1, le=1, description="from which on two photos are nearly the same"
+    )
+
+
+class Identifiers(_Group):
+    """Numbers that name a thing, kept as keyed hashes alone."""
+
+    key: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="of the hashes, kept secret; none: none are kept",
     )
 
 
@@ -287,6 +301,7 @@ class Settings(BaseSettings):
     similarity: Similarity = Field(default_factory=Similarity)
     match: Matching = Field(default_factory=Matching)
     holding: Holding = Field(default_factory=Holding)
+    identifiers: Identifiers = Field(default_factory=Identifiers)
     lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
     cache: Cache = Field(default_factory=Cache)

@@ -29,7 +29,7 @@ POINTS = (None, (37.4979, 127.0276), (37.5547, 126.9707), (35.1152, 129.0422), (
 def random_calibration(
     seed: int, model: str = "external/8", limit: float = 0.0, rising: bool = False
 ) -> Calibration:
-    """rising: as learnt lines are, those of days excepted."""
+    """rising: as learnt lines are, those of days excepted; that of kilometres falls."""
     rng = np.random.default_rng(seed)
     knots = dict.fromkeys(COSINES, (-1.0, -0.2, 0.3, 0.9)) | {
         "category": (0.0, 1.0),
@@ -46,7 +46,8 @@ def random_calibration(
         points = {}
         for c in asks:
             heights = rng.normal(0, 1.5, len(knots[c])).clip(-2, 2)  # all of them: under SUREST
-            heights = np.sort(heights) if rising and c != "days" else heights
+            if rising and c != "days":
+                heights = np.sort(heights)[:: -1 if c == "kilometres" else 1]
             points[c] = tuple((x, float(y)) for x, y in zip(knots[c], heights, strict=True))
         patterns[name] = Weights(float(rng.normal(-1, 1)), points)
     prior = float(rng.normal(-1, 1))

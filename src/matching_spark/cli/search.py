@@ -22,8 +22,9 @@ from matching_spark.cli.options import (
     where_of,
 )
 from matching_spark.cli.views import Found
+from matching_spark.domain.points import Point, parse_point
 from matching_spark.domain.posts import clean
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, UsageError
 from matching_spark.layout import read_photo
 from matching_spark.storage import check_file
 
@@ -44,6 +45,14 @@ def search(
     region: RegionOption = None,
     place: Annotated[
         str | None, typer.Option(help="Where it was lost, or found for --kind lost; it weighs.")
+    ] = None,
+    near: Annotated[
+        str | None,
+        typer.Option(metavar="LAT,LON", help="Where that lies, in degrees; it weighs."),
+    ] = None,
+    identifier: Annotated[
+        list[str] | None,
+        typer.Option(help="A number that the thing has, of a card, a device, a document."),
     ] = None,
     lost_on: Annotated[str | None, typer.Option(help="The day of that; it weighs.")] = None,
     weigh: Annotated[
@@ -117,8 +126,12 @@ def search(
     where = where_of(kind, category, colour, region, since, until, status)
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
-    if post is not None and (place or lost_on or weigh):
-        raise UsageError("--post has its own facts: --place, --lost-on, --weigh are for others")
+    weighs = place or near or identifier or lost_on or weigh
+    if post is not None and weighs:
+        raise UsageError(
+            "--post has its own facts: --place, --near, --identifier, --lost-on, --weigh are for "
+            "others"
+        )
     if output is not None:
         ending = check_file(output, operations.output.ENDINGS)
     query = operations.search.query_of(
@@ -130,12 +143,18 @@ def search(
         place=clean(place),
         happened_on=day("--lost-on", lost_on),
     )
+    if (point := _point(near)) is not None:
+        query = replace(query, latitude=point[0], longitude=point[1])
     if weigh:
         where = replace(where, category=None, colour=None, region=None)
     with terminal() as progress:
-        result = operations.search.search(run.settings, query, where, snapshot, progress)
-    if (place or lost_on or weigh) and result.score_kind != "fused":
-        stderr.print("place, day and --weigh change nothing here: the score is by cosine alone")
+        result = operations.search.search(
+            run.settings, query, where, snapshot, progress, identifier or ()
+        )
+    if weighs and result.score_kind != "fused":
+        stderr.print(
+            "place, day, number and --weigh change nothing here: the score is by cosine alone"
+        )
     if run.settings.similarity.nprobe is not None and result.exact:
         stderr.print(
             "--nprobe changes nothing here: the table has no cells, which `matching-spark index` "
@@ -151,3 +170,10 @@ def search(
         )
         stderr.print(f"written: {output}")
     run.emit(result.to_dict(), Found(result))
+
+
+def _point(given: str | None) -> Point | None:
+    try:
+        return None if given is None else parse_point(given)
+    except InputError as error:
+        raise UsageError(f"--near: {error}") from None

@@ -1,12 +1,14 @@
 """A person's own numbers and addresses in a text, cut out: the one rule for every source and field.
 
-Cut are mobile numbers, mail addresses, and the numbers of residents, cards and passports. An
-office's number stays: whoever finds their thing must call it.
+Cut are mobile numbers, mail addresses, and the numbers of residents, licences, cards, passports,
+devices and plates: who names one may claim the thing. An office's number stays: whoever finds their
+thing must call it.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 _GAP = r"[-.\s·]{0,3}"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
@@ -30,22 +32,69 @@ def _is_resident(number: str) -> bool:
     return not number.isdigit() or (11 - total % 11) % 10 == digits[12]
 
 
-# Look-arounds on digits, not \b: a particle of Korean follows a number without a gap.
-PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], bool] | None], ...] = (
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII), None),
-    (
+def _is_device(number: str) -> bool:
+    """An IMEI (3GPP TS 23.003) by its checksum; 34 and 37 begin a card of 15 digits."""
+    return _is_card(number) and not number.startswith(("34", "37"))
+
+
+def _has_digit(number: str) -> bool:
+    return any(map(str.isdigit, number))
+
+
+class Pattern(NamedTuple):
+    """kind: of what it names, '' for what is no thing's. found: its last group, else all of it, is
+    the number. holds: what else is true of it.
+    """
+
+    kind: str
+    found: re.Pattern[str]
+    holds: Callable[[str], bool] | None = None
+
+
+SERIAL = r"[A-Z0-9](?:-?[A-Z0-9]){5,19}"
+# What a plate has between its numbers: of private cars, then of those for hire or for parcels.
+_PLATE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배하허"
+
+# Look-arounds on digits, not \b: a particle of Korean follows a number without a gap. A number is
+# of the first kind that fits.
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern("", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
+    Pattern(
+        "",
         re.compile(
             rf"(?<!\d)(?:\+?\(?82\)?{_GAP}\(?0?\)?|\(?0)1[016-9]\)?{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
         ),
-        None,
     ),
-    (re.compile(r"(?<!\d)\d{6}\s?[-.]?\s?[1-8]\d{6}(?!\d)"), _is_resident),
-    (re.compile(r"(?<![\dA-Za-z])\d(?:[-\s]?\d){13,15}(?!\d)"), _is_card),
-    (re.compile(r"(?<![A-Za-z\d])[MSROD](?:\d{8}|\d{3}[A-Z]\d{4})(?![A-Za-z\d])", re.I), None),
+    Pattern("resident", re.compile(r"(?<!\d)\d{6}\s?[-.]?\s?[1-8]\d{6}(?!\d)"), _is_resident),
+    # Of a region (11 to 28), a year, a number and a check whose rule is not public.
+    Pattern("licence", re.compile(r"(?<![\d-])(?:1[1-9]|2[0-8])-\d{2}-\d{6}-\d{2}(?![\d-])")),
+    Pattern("imei", re.compile(r"(?<![\dA-Za-z])\d(?:[-\s]?\d){14}(?!\d)"), _is_device),
+    Pattern("card", re.compile(r"(?<![\dA-Za-z])\d(?:[-\s]?\d){13,15}(?!\d)"), _is_card),
+    Pattern(
+        "card",
+        re.compile(r"(?<![\dA-Za-z])(?:\d{13}|\d{17,19}|\d{4}(?:[-\s]\d{4}){3}[-\s]\d{3})(?!\d)"),
+        _is_card,
+    ),
+    Pattern(
+        "passport",
+        re.compile(r"(?<![A-Za-z\d])[MSROD](?:\d{8}|\d{3}[A-Z]\d{4})(?![A-Za-z\d])", re.I),
+    ),
+    Pattern(
+        "serial",
+        re.compile(
+            r"(?:(?<![A-Z])(?:S\s?/\s?N|SN(?=\s?[:#.])|serial(?:\s?(?:number|num|no))?)"
+            r"|일련\s?번호|시리얼(?:\s?(?:번호|넘버))?)"
+            rf"[은는이가]?(?:\s?is\s)?[\s.:#=]{{0,4}}({SERIAL})(?![A-Z0-9-])",
+            re.I,
+        ),
+        _has_digit,
+    ),
+    Pattern("plate", re.compile(rf"(?<!\d)\d{{2,3}}(?:[{_PLATE}]\s?|호)\d{{4}}(?!\d)")),
 )
 
 
-SUSPECT = re.compile(r"[@＠]|\d(?:\D{0,8}\d){6}")  # most texts have neither: microseconds each
+# Most texts have none of them: microseconds each.
+SUSPECT = re.compile(r"[@＠]|\d(?:\D{0,8}\d){5}|S\s?[/／]?\s?N|serial|일련|시리얼", re.I)
 
 
 def public(text: str) -> str:
@@ -53,14 +102,34 @@ def public(text: str) -> str:
     if not SUSPECT.search(text):
         return text
     plain, origin = _plain(text)
-    cut: set[int] = set()
-    for pattern, holds in PATTERNS:
-        for found in pattern.finditer(plain):
-            if holds is None or holds(found[0]):
-                cut.update(origin[found.start() : found.end()])
+    cut = {origin[at] for _, spans in _found(plain) for at in range(*spans)}
     if not cut:
         return text
     return " ".join("".join(c for i, c in enumerate(text) if i not in cut).split())
+
+
+def numbers(text: str) -> list[tuple[str, str]]:
+    """(kind, number) of what names a thing in the text: letters and digits alone, in capitals."""
+    if not SUSPECT.search(text):
+        return []
+    plain, _ = _plain(text)
+    taken: set[int] = set()
+    out: list[tuple[str, str]] = []
+    for kind, span in _found(plain):
+        if taken.isdisjoint(range(*span)):
+            taken.update(range(*span))
+            if kind:
+                out.append((kind, "".join(filter(str.isalnum, plain[slice(*span)])).upper()))
+    return out
+
+
+def _found(plain: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(kind, where it stands) of all that fits a pattern."""
+    for kind, pattern, holds in PATTERNS:
+        for found in pattern.finditer(plain):
+            number = found[pattern.groups]
+            if holds is None or holds(number):
+                yield kind, found.span(pattern.groups)
 
 
 def _plain(text: str) -> tuple[str, list[int]]:

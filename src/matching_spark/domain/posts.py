@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.personal import public
+from matching_spark.domain.points import Point, point_of
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError
 
@@ -65,6 +67,9 @@ class Post:
     photos: tuple[str, ...] = ()
     placeholders: int = 0  # photos that were the portal's "no image" picture, already dropped
     read_from: str = ""  # file and line, for messages
+    latitude: float | None = None  # of the place, in degrees
+    longitude: float | None = None
+    identifiers: tuple[str, ...] | None = None  # keyed hashes; None: not looked for
     given: frozenset[str] | None = None  # the fields that its source has at all; None: every one
 
     @property
@@ -140,7 +145,8 @@ def checked(post: Post) -> Post:
     """The post as it can be stored, its texts clean, up to MAX_TEXT and without a person's own
     numbers, its address one of the web or none. Raises InputError for an id that none can be.
 
-    The one place that all posts come through, whatever their source.
+    A point that is none is left out. The one place that all posts come through, whatever their
+    source.
     """
     post_id = clean(post.post_id)
     if not post_id or len(post_id) > MAX_ID or re.search(CONTROL, post_id):
@@ -149,9 +155,13 @@ def checked(post: Post) -> Post:
     if not is_web_address(texts["source_url"]):
         texts["source_url"] = ""
     texts |= {name: public(texts[name]) for name in FREE_TEXT}
-    if all(getattr(post, name) == text for name, text in texts.items()) and post_id == post.post_id:
+    point: Point | tuple[None, None] = (None, None)
+    with suppress(InputError):
+        point = point_of(post.latitude, post.longitude) or point
+    values = texts | dict(zip(("latitude", "longitude"), point, strict=True)) | {"post_id": post_id}
+    if all(getattr(post, name) == value for name, value in values.items()):
         return post
-    return replace(post, post_id=post_id, **texts)  # type: ignore[arg-type]
+    return replace(post, **values)  # type: ignore[arg-type]
 
 
 NO_ADDRESS = "is no http:// or https:// address without a user and spaces"

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from matching_spark.domain.posts import DESK, MAX_ID, Post, clean
-from matching_spark.domain.schema import METADATA
+from matching_spark.domain.schema import TOLD
 from matching_spark.errors import InputError
 
-# METADATA and source as the table has them, and `shas`, the sha256 of its photos.
+# TOLD, source and identifiers as the table has them, and `shas`, the sha256 of its photos.
 Row = Mapping[str, Any]
 
 
 def row(post: Post) -> dict[str, Any]:
-    return {name: getattr(post, name) for name in METADATA}
+    return {name: getattr(post, name) for name in TOLD}
 
 
 OTHER_KIND = "the table has a {} post of this id, which goes only where `replace` is asked"
@@ -22,7 +22,7 @@ OTHER_SOURCE = "the table has this id from {}, whose post goes only where `repla
 
 def kept(given: frozenset[str]) -> list[str]:
     """The columns that stay as they are where a source has the fields `given`."""
-    return [name for name in METADATA if name not in {"post_id", "kind", "status", *given}]
+    return [name for name in TOLD if name not in {"post_id", "kind", "status", *given}]
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,14 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
     """The post as it is written over the row: what its source does not have at all stays."""
     if post.given is None:
         return post, shas
+    stays = {name: old[name] for name in kept(post.given)}
+    if "place" in post.given and post.place != old["place"]:
+        stays.pop("latitude", None)  # where another place lies
+        stays.pop("longitude", None)
+    if post.latitude is not None:  # of the settings' places, which the source does not have
+        stays |= {"latitude": post.latitude, "longitude": post.longitude}
     return (
-        replace(post, **{name: old[name] for name in kept(post.given)}),
+        replace(post, **stays),
         shas if "photos" in post.given else list(old["shas"]),
     )
 
@@ -69,7 +75,7 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
 def is_same(old: Row, post: Post, shas: Sequence[str]) -> bool:
     """Whether to write it would change nothing: one that is called open stays as it is."""
     status = old["status"] if post.status == "open" else post.status
-    return {n: v for n, v in old.items() if n != "source"} == row(post) | {
-        "status": status,
-        "shas": list(shas),
-    }
+    if post.identifiers and set(post.identifiers) != set(old["identifiers"] or ()):
+        return False
+    known = {n: v for n, v in old.items() if n not in ("source", "identifiers")}
+    return known == row(post) | {"status": status, "shas": list(shas)}

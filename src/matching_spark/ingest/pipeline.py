@@ -18,8 +18,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matching_spark import storage
+from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, checked, clean
-from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
+from matching_spark.domain.schema import ADDED, COLUMNS, POINT, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
@@ -32,7 +33,8 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
 
 # Rejects of a part, whose post follows in the stream.
-LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail"])
+LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail", "bad-point"])
+_ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
 OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
@@ -104,6 +106,10 @@ def _left_out(given: Post, post: Post, photos: int) -> Iterator[_Why]:
     """What a post that is taken goes without."""
     if clean(given.source_url) and not post.source_url:
         yield "bad-url", f"{given.source_url[:99]!r} {NO_ADDRESS}"
+    try:
+        point_of(given.latitude, given.longitude)
+    except InputError as error:
+        yield "bad-point", str(error)
     if (more := len(post.photos) - photos) > 0:
         detail = f"{more:,} more than model.photos_a_post, from {post.photos[photos]} on"
         yield "too-many-photos", detail
@@ -254,20 +260,24 @@ class _Ingest:
             return {}
         wanted = self.spark.createDataFrame(pa.table({"post_id": ids}))
         frame = self.table.frame().join(F.broadcast(wanted), "post_id")
-        rows = frame.select(*METADATA, "source", F.col("photos.sha256").alias("shas")).collect()
+        rows = frame.select(
+            *TOLD, "source", "identifiers", F.col("photos.sha256").alias("shas")
+        ).collect()
         return {row["post_id"]: row.asDict() for row in rows}
 
     def _merge(self, changed: list[_Changed]) -> None:
         columns = [
             over.row(post)
             | {
+                "identifiers": post.identifiers,
                 "keys": [f"photo:{sha}" for sha in shas],
                 "text_key": _text_key(post.text) if post.text else None,
             }
             for post, shas in changed
         ]
         schema = pa.schema(
-            [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
+            [(name, _ARROW.get(name, pa.string())) for name in TOLD]
+            + [("identifiers", pa.list_(pa.string()))]
             + [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
         )
         posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema)).withColumn(
@@ -298,7 +308,7 @@ class _Ingest:
 def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     """Rows of the table: posts with the vectors of their keys.
 
-    posts: METADATA, updated_at, keys, text_key, and ADDED or not. vectors: key, uri, vector, each
+    posts: TOLD, updated_at, keys, text_key, and ADDED or not. vectors: key, uri, vector, each
     key once. The write fails, naming the post, where a vector is missing.
     """
     each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))

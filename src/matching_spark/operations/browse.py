@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
-from matching_spark.domain.schema import ADDED, FILTERED, METADATA
+from matching_spark.domain.schema import ADDED, FILTERED, METADATA, TOLD
 from matching_spark.domain.sheets import to_csv
 from matching_spark.layout import photo_here
 from matching_spark.matching.decisions import NAME as DECISIONS
@@ -104,7 +104,7 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
     """
     ending = check_file(output, FORMATS)
     table = reading(settings)
-    columns = (*METADATA, "photos")
+    columns = (*TOLD, "photos")
     rows: list[dict[str, Any]] = []
     for file in table.plan(where).files:
         for row in _matching(file, where, columns):

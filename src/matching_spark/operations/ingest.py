@@ -16,6 +16,7 @@ from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.facts import with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
@@ -92,6 +93,7 @@ def ingest(
             if portal
             else begun(read_posts(place, format, source.kind, seen, source.columns))
         )
+        posts = begun(with_facts(posts, settings, seen))
         with spark_of(settings, what, progress, spark) as session:
             table = made(settings, clip, session)
             job = absolute(place)

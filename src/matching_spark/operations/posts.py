@@ -15,7 +15,7 @@ from matching_spark.domain.posts import (
     check,
     is_web_address,
 )
-from matching_spark.domain.schema import METADATA
+from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.matching.duplicates import Duplicate
@@ -84,7 +84,7 @@ def edit(
     changes: "Mapping[str, str | dt.date | None]",
     spark: "SparkSession | None" = None,
 ) -> Edited:
-    """Change fields of a post (schema.METADATA but its id, kind and status); the rest stays.
+    """Change fields of a post (schema.TOLD but its id, kind and status); the rest stays.
 
     An empty text clears. Words are embedded anew where the title or description changed. Raises
     InputError when there is no such post, or it cannot be what is asked, UsageError for an address
@@ -110,7 +110,7 @@ def edit(
     if report.rejects:
         raise InputError(f"post {post_id!r} stays as it is: {report.rejects[0].detail}")
     now = show(settings, post_id).post
-    changed = {name: (was[name], now[name]) for name in METADATA if was[name] != now[name]}
+    changed = {name: (was[name], now[name]) for name in TOLD if was[name] != now[name]}
     return Edited(post_id, changed, now["sequence"])
 
 

@@ -1,7 +1,7 @@
 """One search as the settings have it: the question looked up or embedded, compared, answered."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from matching_spark.domain.understood import understand
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
+from matching_spark.operations.facts import placed, with_numbers
 from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
@@ -31,13 +32,18 @@ def search(
     where: Filters,
     snapshot: str | None = None,
     progress: Progress = SILENT,
+    identifiers: Sequence[str] = (),
 ) -> SearchResult:
-    """Answer a query by the settings' table, model and runner; Spark is stopped at the end."""
+    """Answer a query by the settings' table, model and runner; Spark is stopped at the end.
+
+    identifiers: numbers that the thing has, which are compared by their keyed hashes.
+    """
+    query = with_numbers(query, settings, identifiers)
     table = PostsTable.of(settings)
     model = _model(settings, table, query)
     wanted = settings.similarity
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
-    query = understood(looking, settings, query, where, snapshot)
+    query = placed(understood(looking, settings, query, where, snapshot), settings)
     asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
@@ -81,8 +87,8 @@ def ask(
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
     """
-    query = understood(engine, settings, query, where, snapshot)
-    asked = engine.ask([query], snapshot)[0]
+    query = understood(engine, settings, with_numbers(query, settings), where, snapshot)
+    asked = engine.ask([placed(query, settings)], snapshot)[0]
     return engine.answer([asked], _options(settings, asked, where, snapshot))[0]
 
 

@@ -31,6 +31,7 @@ Language = Literal["ko", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 Part = Literal["image", "text"]
 Nouns = Mapping[Language, str]
+Line = tuple[tuple[float, float], ...]
 Stem = Callable[[float, bool], str]  # of a value, and whether it speaks for the pair
 
 
@@ -80,7 +81,7 @@ class Fact:
     falling: bool = False
     told: Callable[[str, float], str] = lambda noun, value: noun
     stem: Stem = _equal_or_not
-    assumed: tuple[tuple[float, float], ...] | None = None
+    assumed: Line | None = None
 
 
 Component = Cosine | Fact
@@ -177,7 +178,7 @@ COSINES: tuple[Cosine, ...] = (
 # same name is worth to small-clip's weights (0.84, the median of their nine patterns with facts),
 # from 100 km on what another one is (-0.89), between them straight from knot to knot. A stand-in
 # until labelled posts with coordinates teach the line: nearness is likely worth more.
-ASSUMED_KILOMETRES = (
+ASSUMED_KILOMETRES: Line = (
     *((0, 0.84), (0.3, 0.84), (1, 0.5), (3, 0.15), (10, -0.2)),
     *((30, -0.54), (100, -0.89), (300, -0.89)),
 )
@@ -187,7 +188,7 @@ ASSUMED_KILOMETRES = (
 # both have one of a kind: log(10^4) = 9.2, so 9. Another number of the same kind is another thing,
 # but for a digit misread or a second card in one wallet, taken at 1 true pair in 400: -6. Both are
 # assumed: no drawn world has pairs of numbers.
-ASSUMED_IDENTIFIER = ((0, -6.0), (1, 9.0))
+ASSUMED_IDENTIFIER: Line = ((0, -6.0), (1, 9.0))
 
 FACTS: tuple[Fact, ...] = (
     Fact("category", {"ko": "종류", "en": "kind of thing"}, (0, 1), equal(CATEGORY)),

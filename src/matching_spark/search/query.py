@@ -14,6 +14,9 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
+from matching_spark.domain.identifiers import checked
+from matching_spark.domain.personal import public
+from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.embed.photos import MAX_BYTES
@@ -31,9 +34,10 @@ class Query:
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
     `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
-    reads one; `understood` names those that its words say, where nobody gave them. Raises
-    InputError for a word that is not one of the domain's, a day that cannot be read, or for what
-    cannot go together.
+    reads one; `understood` names those that its words say, where nobody gave them; latitude and
+    longitude are where the place lies, in degrees; identifiers are hashes of
+    domain.identifiers.Seal. Raises InputError for a word that is not one of the domain's, a day
+    that cannot be read, or for what cannot go together.
     """
 
     image: Path | str | bytes | Image.Image | None = None
@@ -47,11 +51,16 @@ class Query:
     happened_on: dt.date | None = None
     kind: Kind = "lost"
     understood: tuple[str, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+    identifiers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check("kind", self.kind, KINDS)
         set_words(self)
         object.__setattr__(self, "happened_on", parse_date(self.happened_on))
+        point_of(self.latitude, self.longitude)
+        checked(self.identifiers)
         text = self.text and self.text[:MAX_TEXT]
         words = bool(clean(text))
         object.__setattr__(self, "text", text if words else None)  # blank ones beside a photo: none
@@ -64,14 +73,21 @@ class Query:
     @property
     def facts(self) -> Facts:
         return Facts(
-            self.category, self.colour, self.region, self.place, self.happened_on, self.kind
+            self.category,
+            self.colour,
+            self.region,
+            self.place,
+            self.happened_on,
+            self.kind,
+            point_of(self.latitude, self.longitude),
+            checked(self.identifiers),
         )
 
     def described(self) -> dict[str, Any]:
-        """What a reader of the JSON is told of it."""
+        """What a reader of the JSON is told of it; of its words, without a person's numbers."""
         values = {
             "image": str(self.image) if isinstance(self.image, Path | str) else None,
-            "text": self.text,
+            "text": self.text and public(self.text),
             "post_id": self.post_id,
             "embedding": str(self.embedding) if isinstance(self.embedding, Path | str) else None,
         }

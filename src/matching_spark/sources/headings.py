@@ -9,11 +9,11 @@ from itertools import islice
 from operator import itemgetter
 
 from matching_spark.domain.posts import clean
-from matching_spark.domain.schema import METADATA
+from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 
-FIELDS = (*METADATA, "photos")
+FIELDS = (*TOLD, "photos")
 OTHERS: dict[str, tuple[str, ...]] = {
     "post_id": ("id", "관리번호", "접수번호", "게시물번호", "등록번호", "습득번호"),
     "kind": ("구분", "분실습득구분"),
@@ -23,6 +23,8 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "description": ("details", "내용", "특징", "상세", "상세내용", "물품특징", "설명"),
     "colour": ("color", "색상", "색", "색깔", "물품색상"),
     "place": ("location", "장소", "습득장소", "분실장소", "발견장소"),
+    "latitude": ("lat", "위도"),
+    "longitude": ("lon", "lng", "경도"),
     "region": ("지역", "습득지역", "분실지역"),
     "happened_on": (
         *("date", "날짜", "일자", "습득일", "습득일자", "습득일시", "습득날짜"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
+from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
     KINDS,
     MAX_ID,
@@ -197,6 +198,11 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         photos, placeholders, remote = _photos(row.get("photos"), storage.parent(sheet.uri))
         for photo in remote:
             yield Reject(where, post_id, "remote-photo", f"{photo} is not fetched; give a file")
+        point = None
+        try:
+            point = point_of(_degrees(row.get("latitude")), _degrees(row.get("longitude")))
+        except InputError as error:
+            yield Reject(where, post_id, "bad-point", str(error))
         try:
             happened_on = parse_date(row.get("happened_on"))
         except InputError as error:
@@ -211,14 +217,20 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
             status=word("status", status_of, STATUSES) or "open",
             photos=photos,
             placeholders=placeholders,
+            latitude=point and point[0],
+            longitude=point and point[1],
             read_from=where,
             given=frozenset(row),
-            **{name: _text(name, row.get(name), seen) for name in TEXTS},
+            **{name: _text(name, row.get(name), seen) for name in TEXTS},  # type: ignore[arg-type]
         )
     except _Bad as bad:
         yield Reject(where, post_id, *bad.args)
     else:
         yield post
+
+
+def _degrees(value: object) -> object:
+    return clean(value) if isinstance(value, str) else value
 
 
 def _kind(said: str, default: Kind | None) -> Kind:

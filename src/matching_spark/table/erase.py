@@ -185,7 +185,7 @@ class _Erase:
         if not tokens or self.table.snapshot is None:
             return frozenset()
         others: DataFrame = self.table.frame().where(~F.col("post_id").isin(sorted(self.ids)))
-        everything = F.concat_ws("\n", "post_id", *TRACED, F.col("photos.sha256"))
+        everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
         found = (F.coalesce(F.bool_or(everything.contains(t)), F.lit(False)) for t in tokens)
         row = others.agg(*(each.alias(f"t{i}") for i, each in enumerate(found))).collect()[0]
         return frozenset(token for token, there in zip(tokens, row, strict=True) if there)
@@ -348,10 +348,10 @@ def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
     keys: set[str] = set()
     wanted = pa.array(sorted(ids), pa.string())
     for file in files:
-        rows = read_columns(file, ["post_id", *TRACED, "photos"])
+        rows = read_columns(file, ["post_id", *TRACED, "identifiers", "photos"])
         for row in rows.filter(pc.is_in(rows["post_id"], wanted)).to_pylist():
             photos |= {photo["sha256"] for photo in row["photos"] or ()}
-            texts |= {row[name] for name in TRACED if row[name]}
+            texts |= {row[name] for name in TRACED if row[name]} | {*(row.get("identifiers") or ())}
             post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
             keys.add("text:" + hashlib.sha256(post.text.encode()).hexdigest())
     return _Rows(frozenset(photos), frozenset(texts), frozenset(keys))
