@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.schema import METADATA
+from matching_spark.domain.schema import METADATA, POINT
 from matching_spark.knn.similarity import unit
 from matching_spark.shards.shard import DataFile
 from tests.support import brute
@@ -60,8 +60,15 @@ def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) ->
         own = facts[row["post_id"]]
         for name in ("category", "colour", "region", "place"):
             row[name] = getattr(own, name) or (None if i % 2 and name != "category" else "")
-        rows.append(row | {"happened_on": own.happened_on})
-    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+        latitude, longitude = own.point or (None, None)
+        more: dict[str, object] = {"latitude": latitude, "longitude": longitude}
+        more |= {"identifiers": own.identifiers.split() or (None, [])[i % 2]}
+        rows.append(row | {"happened_on": own.happened_on} | more)
+    schema = table.schema
+    for name in POINT:
+        schema = schema.append(pa.field(name, pa.float64()))
+    schema = schema.append(pa.field("identifiers", pa.list_(pa.string())))
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
 
 
 @st.composite

@@ -22,10 +22,11 @@ from matching_spark.cli.options import (
     where_of,
 )
 from matching_spark.cli.views import Found
-from matching_spark.domain.points import Point, parse_point
+from matching_spark.domain.points import parse_point
 from matching_spark.domain.posts import clean
 from matching_spark.errors import InputError, UsageError
 from matching_spark.layout import read_photo
+from matching_spark.search.query import Query
 from matching_spark.storage import check_file
 
 
@@ -143,8 +144,7 @@ def search(
         place=clean(place),
         happened_on=day("--lost-on", lost_on),
     )
-    if (point := _point(near)) is not None:
-        query = replace(query, latitude=point[0], longitude=point[1])
+    query = _placed(query, near)
     if weigh:
         where = replace(where, category=None, colour=None, region=None)
     with terminal() as progress:
@@ -172,8 +172,12 @@ def search(
     run.emit(result.to_dict(), Found(result))
 
 
-def _point(given: str | None) -> Point | None:
+def _placed(query: Query, near: str | None) -> Query:
+    """The query with the point that is given as LAT,LON."""
+    if near is None:
+        return query
     try:
-        return None if given is None else parse_point(given)
+        latitude, longitude = parse_point(near)
     except InputError as error:
         raise UsageError(f"--near: {error}") from None
+    return replace(query, latitude=latitude, longitude=longitude)
