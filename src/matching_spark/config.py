@@ -1,7 +1,7 @@
 """Settings: defaults, then matching.toml, then MATCHING_... in the environment, then flags."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,27 +19,11 @@ from pydantic_settings import (
 from matching_spark.errors import UsageError, meant
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
-from matching_spark.guard.toml_file import TomlFile, read
+from matching_spark.guard.toml_file import TomlFile, leaves, read, spark_conf
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
 USED = "(matching.toml)"  # the row of `config` that says which file was read
-
-
-def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _spark_conf(value: object) -> object:
-    """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
-    if not isinstance(value, Mapping):
-        return value
-    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in _leaves(value)}
-
 
 # A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
 Place = Annotated[str, AfterValidator(os.path.expanduser)]
@@ -116,7 +100,7 @@ class Spark(_Group):
         default="laptop", description="cluster: conf/cluster.conf over it"
     )
     app_name: str = Field(default="matching-spark", description="spark.app.name")
-    conf: Annotated[dict[str, str], BeforeValidator(_spark_conf)] = Field(
+    conf: Annotated[dict[str, str], BeforeValidator(spark_conf)] = Field(
         default={}, description="Spark's own keys, over everything else"
     )
 
@@ -211,10 +195,7 @@ class Identifiers(_Group):
     """Numbers that name a thing, kept as keyed hashes alone."""
 
     key: str | None = Field(
-        default=None,
-        min_length=16,
-        repr=False,
-        description="of the hashes, kept secret; none: none are kept",
+        default=None, min_length=16, repr=False, description="of the hashes; none: none are kept"
     )
 
 
@@ -364,7 +345,7 @@ def load_settings(
     origins = [Origin(USED, used, "--settings" if file else "working folder")]
     origins += [
         Origin(name, masked_setting(name, value), given.origin(name))
-        for name, value in _leaves(settings.model_dump())
+        for name, value in leaves(settings.model_dump())
     ]
     return settings, origins
 
@@ -386,15 +367,15 @@ class _Given:
             for name, value in os.environ.items()
             if name.upper().startswith(PREFIX) and value
         }
-        in_file = {name for name, _ in _leaves(read(path))} if path.is_file() else set()
+        in_file = {name for name, _ in leaves(read(path))} if path.is_file() else set()
         if unknown := sorted(v for k, v in variables.items() if not _known(k)):
             nearest = meant(next(k for k, v in variables.items() if v == unknown[0]), _names())
             raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; {nearest}")
         try:
-            in_environment = {name for name, _ in _leaves(EnvSettingsSource(Settings)())}
+            in_environment = {name for name, _ in leaves(EnvSettingsSource(Settings)())}
         except SettingsError as error:
             raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
-        return cls(path, {name for name, _ in _leaves(flags)}, in_environment, in_file, variables)
+        return cls(path, {name for name, _ in leaves(flags)}, in_environment, in_file, variables)
 
     def origin(self, name: str) -> str:
         if name in self.flags:
@@ -406,7 +387,7 @@ class _Given:
 
 
 def _names() -> list[str]:
-    return [name for name, _ in _leaves(Settings.model_construct().model_dump())]
+    return [name for name, _ in leaves(Settings.model_construct().model_dump())]
 
 
 def _known(name: str) -> bool:

@@ -1,6 +1,7 @@
 """matching.toml as a source of settings: read only where no other user can have written it."""
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,19 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
+
+
+def leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The settings of a tree by their dotted names; spark.conf without a key is one of them."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and (value or prefix + name != "spark.conf"):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def spark_conf(value: object) -> object:
+    """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
+    if not isinstance(value, Mapping):
+        return value
+    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in leaves(value)}
