@@ -22,10 +22,14 @@ setup: .venv/.ready ## the environment, into .venv; Java by apt where that is al
 demo: setup ## draw posts, store them, search with a photo: the tour, into demo-out/; PHOTOS=folder: with your own
 	.venv/bin/matching-spark demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: setup ## every fast test, in two processes
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+# A process each core: the products of a process that has two threads wait for one another, for so long
+# that a test of seconds takes a minute.
+TWO := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
-CLUSTER := .venv/bin/pytest -m cluster -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+test: setup ## every fast test, in two processes
+	$(TWO)
+
+CLUSTER := $(TWO) -m cluster
 FAULTS := tests/cluster/test_killed.py tests/cluster/test_faults.py
 
 test-cluster: setup ## the main job on a real HDFS and Spark cluster, in every deployment
@@ -35,10 +39,10 @@ test-faults: setup ## a cluster whose daemons, drivers and disks fail
 	$(CLUSTER) $(FAULTS)
 
 test-processes: setup ## processes with a Spark of their own: where they listen, how they end
-	.venv/bin/pytest -m processes -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+	$(TWO) -m processes
 
 test-long: setup ## a table's life over many commits: matches of several nights, adoption, new vectors
-	.venv/bin/pytest -m long -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+	$(TWO) -m long
 
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races

@@ -14,9 +14,10 @@ from matching_spark.demo.world import World
 from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
-from matching_spark.evaluation.learn import evidence, learn
+from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.metrics import Measured, evaluate
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
+from matching_spark.evaluation.seen import evidence
 from matching_spark.score.calibration import limit_name
 from matching_spark.score.components import ASSUMED_IDENTIFIER, names
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
@@ -44,6 +45,7 @@ def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
         tuple(f"L{i}" for i in range(lost)),
         tuple(f"F{i}" for i in range(found)),
         (Facts(),) * lost,
+        np.ones(lost, bool),
         np.repeat(np.arange(lost), found),
         np.tile(np.arange(found), lost),
         rng.random(n) < true,
@@ -115,7 +117,7 @@ def test_weights_find_what_made_the_pairs() -> None:
     assert learnt.patterns.keys() - inherited == {"image-image", "image-image bare"}
     asked_by_words = limit_name("text", False)
     assert photos.thresholds[asked_by_words] == learnt.thresholds[asked_by_words]
-    assert photos.below[asked_by_words] == learnt.below[asked_by_words]
+    assert photos.scales[asked_by_words] == learnt.scales[asked_by_words]
     assert photos.prior == learnt.prior
 
 

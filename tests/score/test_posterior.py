@@ -18,7 +18,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
 from matching_spark.knn.similarity import unit
 from matching_spark.score.calibration import Calibration
-from matching_spark.score.posterior import FLOOR, Costs, Posterior, Rivals, exact_parts
+from matching_spark.score.posterior import FLOOR, Costs, Posterior, Rivals, Scale, exact_parts
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.scan import scan, scan_all
@@ -44,18 +44,22 @@ def test_a_sum_is_exact_over_any_split(numbers: list[float], at: int) -> None:
     st.integers(0, 10**6),
     st.floats(0.01, 0.99),
     st.floats(0, 10),
+    st.floats(0, 1),
+    st.floats(0.1, 10),
 )
 def test_probabilities_are_bayes_rule(
-    above: list[float], others: int, here: float, below: float
+    above: list[float], others: int, here: float, below: float, share: float, alike: float
 ) -> None:
     posts = len(above) + others
-    of = Posterior(Rivals.of(posts, above), here, below)
+    of = Posterior(Rivals.of(posts, above), here, Scale(1, 0, share, below), alike)
     if not posts:
         assert of.not_here == 1
         return
     # Each post is as likely as another before it is looked at; those below have the mean L.
+    # Those that look like it are as many as are expected, but for the rate that they show.
+    crowd = (alike + max(0, len(above) - 1)) / (alike + share * posts)
     prior = here / posts
-    joint = [prior * math.exp(each) for each in above] + [prior * below] * min(others, 1)
+    joint = [prior * math.exp(each) / crowd for each in above] + [prior * below] * min(others, 1)
     whole = sum(joint[: len(above)]) + prior * below * others + 1 - here
     assert of.not_here == pytest.approx((1 - here) / whole)
     for each, want in zip(above, joint, strict=False):
@@ -63,13 +67,42 @@ def test_probabilities_are_bayes_rule(
     assert sum(map(of.probability, above)) + of.not_here <= 1 + 1e-9
 
 
+@given(st.integers(1, 200), st.integers(200, 10**6), st.floats(0.5, 10), st.floats(1e-6, 0.1))
+def test_the_rate_of_look_alikes_is_a_gamma_and_poisson_posterior(
+    above: int, posts: int, alike: float, share: float
+) -> None:
+    """By the integral: of a rate with the prior gamma(a, a) that gave K - 1 posts, the mean."""
+    of = Posterior(Rivals.of(posts, [FLOOR] * above), 0.5, Scale(1, 0, share, 0.5), alike)
+    rates = np.geomspace(1e-18, 1e9, 100_001)
+    logs = (alike + above - 2) * np.log(rates) - (alike + share * posts) * rates
+    weights = np.exp(logs - (logs + np.log(rates)).max()) * rates  # d rate = rate d ln rate
+    mean = (weights * rates).sum() / weights.sum()
+    none, one = of.not_here, of.probability(FLOOR)
+    assert one / none == pytest.approx(10 / mean / posts, rel=1e-3)
+
+
+@given(
+    st.lists(st.floats(FLOOR, 12), max_size=20), st.integers(1, 10**4), st.floats(0.5, 2),
+    st.lists(st.floats(-5, 12), min_size=2, max_size=9),
+)  # fmt: skip
+def test_more_evidence_is_never_less_probable(
+    above: list[float], others: int, slope: float, told: list[float]
+) -> None:
+    scale = Scale(slope, 0.3, 0.01, 0.5)
+    of = Posterior(Rivals.of(len(above) + others, above), 0.5, scale, 0.7)
+    each = [of.probability(x) for x in sorted(told)]
+    assert each == sorted(each)
+
+
 def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
-    alone = Posterior(Rivals.of(300, [8.0]), 0.5, 0.01)
-    in_many = Posterior(Rivals.of(30_000, [8.0]), 0.5, 0.01)
-    twenty = Posterior(Rivals.of(300, [8.0] * 20), 0.5, 0.01)
+    scale = Scale(1, 0, 0.001, 0.01)
+    alone = Posterior(Rivals.of(300, [8.0]), 0.5, scale, 1)
+    in_many = Posterior(Rivals.of(30_000, [8.0] + [3.0] * 29), 0.5, scale, 1)
+    twenty = Posterior(Rivals.of(300, [8.0] * 20), 0.5, scale, 1)
     assert alone.probability(8) > 0.9 > 0.1 > in_many.probability(8)
-    assert 20 * twenty.probability(8) + twenty.not_here == pytest.approx(1, abs=0.001)
-    assert twenty.not_here < 0.01
+    assert twenty.probability(8) < 0.05
+    # Such things are many, here or not: with a shape of 1, twenty say no more of it than one.
+    assert twenty.not_here == pytest.approx(alone.not_here, rel=1e-3)
 
 
 def test_bands_follow_from_costs() -> None:
@@ -179,10 +212,10 @@ def test_any_split_gives_the_same_probabilities(
         assert of is not None
         ratios = brute_ratios(item, posts, facts, calibration, filtered, word)
         ratios = {i: r for i, r in ratios.items() if i not in deleted}
-        near = [r for r in ratios.values() if abs(math.log(r) - FLOOR) < 1e-6]
-        if near:
+        told = {i: of.scale.evidence(math.log(r)) for i, r in ratios.items()}
+        if any(abs(each - FLOOR) < 1e-6 for each in told.values()):
             continue  # which side of the floor it is on, brute force cannot say
-        above = {i: r for i, r in ratios.items() if math.log(r) >= FLOOR}
+        above = {i: math.exp(each) for i, each in told.items() if each >= FLOOR}
         assert (of.rivals.posts, of.rivals.above) == (len(ratios), len(above))
         assert math.fsum(of.rivals.parts) == pytest.approx(sum(above.values()), rel=1e-4)
         for match in reasoned(matches, request, of, "ko"):

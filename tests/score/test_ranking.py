@@ -19,7 +19,6 @@ from matching_spark.knn.similarity import unit
 from matching_spark.score.calibration import (
     DATED,
     FILTERS,
-    LIMITS,
     SUREST,
     Calibration,
     log_odds,
@@ -178,7 +177,8 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
         ({"passes": {}}, "'category'"),
         ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
-        ({"below": dict.fromkeys(LIMITS, float("nan"))}, "nan is not between"),
+        ({"alike": float("nan")}, "nan is not between"),
+        ({"scales": {}}, "'image'"),
         ({"days": [3, 1]}, "its days are not in ascending order"),
         ({"patterns": {}}, "lacks the patterns both-both"),
         ({"thresholds": {}}, "'image'"),

@@ -9,6 +9,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.points import Point
 from matching_spark.score import components as known
 from matching_spark.score.calibration import (
+    ANY,
     DATED,
     FILTERS,
     LIMITS,
@@ -18,6 +19,7 @@ from matching_spark.score.calibration import (
     pattern,
 )
 from matching_spark.score.comparisons import bigrams
+from matching_spark.score.posterior import Scale
 from tests.support import brute
 
 COSINES = tuple(cosine.name for cosine in known.COSINES)
@@ -53,9 +55,18 @@ def random_calibration(
     prior = float(rng.normal(-1, 1))
     passes = {name: float(rng.uniform(0.5, 1)) for name in (*FILTERS, DATED)}
     days = tuple(np.sort(rng.normal(2, 4, 21)).tolist())
-    below = dict.fromkeys(LIMITS, float(rng.uniform(0.1, 0.9)))
+    scales = {kind: {only: random_scale(rng) for only in (ANY, *FILTERS)} for kind in LIMITS}
+    alike = float(rng.uniform(0.3, 3))
     limits = dict.fromkeys(LIMITS, limit)
-    return Calibration(model, patterns, limits, prior, below, passes, days, {"from": "a test"})
+    learnt = {"from": "a test"}
+    return Calibration(model, patterns, limits, prior, scales, alike, passes, days, learnt)
+
+
+def random_scale(rng: np.random.Generator) -> Scale:
+    slope, level, above, below = (
+        rng.uniform(*of) for of in ((0.8, 1.3), (-1, 1), (0, 0.2), (0.1, 0.9))
+    )
+    return Scale(float(slope), float(level), float(above), float(below))
 
 
 def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:

@@ -25,7 +25,7 @@ from matching_spark.search.request import QueryItem, cosines_of
 from matching_spark.search.scores import values_of
 from matching_spark.shards.shard import Shard
 
-MAX_PAIRS = 4_000_000  # held at once, 36 bytes each; beyond, a sample of the different ones
+MAX_PAIRS = 8_000_000  # held at once, 70 bytes each; beyond, a sample of the different ones
 BLOCK_POSTS = 64
 HELD_OUT_SHARE = 0.3
 
@@ -38,14 +38,16 @@ class LabelledPairs:
     """Pairs of lost and found posts, those of a lost post side by side.
 
     A lost post without a same pair may be known not to be here, or not known. facts: of each lost
-    post. lost, found: (n,) int64, places in lost_ids and found_ids. same: (n,) bool. weight: (n,)
-    how many pairs each stands for: 1, or more where the different ones are a
-    sample. values[name]: (n,) float32, NaN for a missing component.
+    post. whole: (lost,) bool, whether every found post is among its pairs. lost, found: (n,) int64,
+    places in lost_ids and found_ids. same: (n,) bool. weight: (n,) how many pairs each stands for:
+    1, or more where the different ones are a sample. values[name]: (n,) float32, NaN for a missing
+    component.
     """
 
     lost_ids: tuple[str, ...]
     found_ids: tuple[str, ...]
     facts: tuple[Facts, ...]
+    whole: npt.NDArray[np.bool_]
     lost: npt.NDArray[np.int64]
     found: npt.NDArray[np.int64]
     same: npt.NDArray[np.bool_]
@@ -128,6 +130,7 @@ def join(parts: Sequence[LabelledPairs]) -> LabelledPairs:
         sum((p.lost_ids for p in parts), ()),
         sum((p.found_ids for p in parts), ()),
         sum((p.facts for p in parts), ()),
+        np.concatenate([p.whole for p in parts]),
         np.concatenate([p.lost + at for p, at in zip(parts, lost_at[:-1], strict=True)]),
         np.concatenate([p.found + at for p, at in zip(parts, found_at[:-1], strict=True)]),
         np.concatenate([p.same for p in parts]),
@@ -170,7 +173,17 @@ def label(
                     lost_at = np.full(len(rows), len(lost_ids))
                     here = {name: each[j, rows] for name, each in values.items()}
                     parts.append(
-                        LabelledPairs((), (), (query.facts,), lost_at, rows, same, weight, here)
+                        LabelledPairs(
+                            (),
+                            (),
+                            (query.facts,),
+                            np.array([whole]),
+                            lost_at,
+                            rows,
+                            same,
+                            weight,
+                            here,
+                        )
                     )
                     lost_ids.append(post_id)
     if not parts:

@@ -1,7 +1,7 @@
 """The weights of the fused score, learnt from labelled pairs by logistic regression."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -12,22 +12,20 @@ import numpy.typing as npt
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.knn.similarity import Float64, Index, Mask
+from matching_spark.evaluation.scales import learn_scales
+from matching_spark.evaluation.seen import Asked, has, seen
+from matching_spark.knn.similarity import Float64, Mask
 from matching_spark.score import components
 from matching_spark.score.calibration import (
     DATED,
     MODALITIES,
     Calibration,
-    Modality,
     Points,
     Weights,
-    limit_name,
     pattern_name,
-    places,
     sigmoid,
 )
-from matching_spark.score.components import COSINES, Cosine, Fact, Part
-from matching_spark.score.posterior import FLOOR
+from matching_spark.score.components import COSINES, Fact
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
 # model's scale will do.
@@ -54,7 +52,7 @@ def learn(
     patterns: dict[str, Weights] = {}
     inherited = []
     for query, post in product(MODALITIES, MODALITIES):
-        vectors = [c.name for c in COSINES if _has(query, c.query) and _has(post, c.post)]
+        vectors = [c.name for c in COSINES if has(query, c.query) and has(post, c.post)]
         own = pairs.take(np.logical_and.reduce([~np.isnan(pairs.values[v]) for v in vectors]))
         for facts in (True, False):
             name = pattern_name(query, post, facts)
@@ -75,24 +73,25 @@ def learn(
             "needed: nothing is learnt, the weights stay as they are"
         )
     passes, days = _passes(pairs, base)
-    whole = Calibration(model, patterns, {}, prior, {}, passes, days, dict(learnt))
+    weights = Calibration(model, patterns, {}, prior, {}, 1.0, passes, days, dict(learnt))
     thresholds: dict[str, float] = {}
-    below: dict[str, float] = {}
-    for asked, bare in product(MODALITIES, (False, True)):
-        seen = masked(pairs, asked, facts=not bare)
-        told = evidence(seen, whole)
-        true = told[seen.same & ~np.isnan(told)]
-        name = limit_name(asked, bare)
+    for part, facts in product(MODALITIES, (True, False)):
+        asked = Asked(part, facts)
+        of = seen(pairs, asked, weights)
+        true = of.told[pairs.same[of.rows]]
         if base is not None and len(true) < MIN_TRUE_PAIRS:
-            thresholds[name], below[name] = base.thresholds[name], base.below[name]
-            inherited.append(f"thresholds of {name}")
+            thresholds[asked.kind] = base.thresholds[asked.kind]
+            inherited.append(f"thresholds of {asked.kind}")
             continue
         least = float(np.quantile(true, 1 - KEPT)) if len(true) else -math.inf
-        thresholds[name] = round(sigmoid(least + prior), 6)
-        rest = ~seen.same & (told < FLOOR)
-        below[name] = round(float(np.average(np.exp(told[rest]), weights=seen.weight[rest])), 6)
+        thresholds[asked.kind] = round(sigmoid(least + prior), 6)
+    scales, alike, few = learn_scales(pairs, weights, base)
     return replace(
-        whole, thresholds=thresholds, below=below, learnt={**learnt, "inherited": inherited}
+        weights,
+        thresholds=thresholds,
+        scales=scales,
+        alike=alike,
+        learnt={**learnt, "inherited": inherited + few},
     )
 
 
@@ -129,41 +128,6 @@ def _passes(
     else:
         passes[DATED] = 1.0
     return passes, quantiles
-
-
-def masked(pairs: LabelledPairs, asked: Modality, facts: bool = True) -> LabelledPairs:
-    """The pairs as a query of this modality sees them; without `facts` it knows no more."""
-    gone = {cosine.name for cosine in COSINES if not _has(asked, cosine.query)}
-    gone |= set() if facts else {fact.name for fact in components.FACTS}
-    blank = np.full(len(pairs), np.nan, np.float32)
-    return replace(pairs, values={n: blank if n in gone else v for n, v in pairs.values.items()})
-
-
-def evidence(pairs: LabelledPairs, calibration: Calibration) -> Float64:
-    """Calibration.evidence of every pair, ln L (n,), NaN for those with no cosine."""
-    query = _places(pairs, lambda cosine: cosine.query)
-    post = _places(pairs, lambda cosine: cosine.post)
-    out = np.full(len(pairs), np.nan)
-    for at, asked in enumerate(MODALITIES):
-        rows = np.flatnonzero(query == at)
-        if len(rows):
-            values = {n: each[rows].astype(np.float64)[None] for n, each in pairs.values.items()}
-            out[rows] = calibration.log_odds(values, asked, post[rows])[0][0]
-    return out - calibration.prior
-
-
-def _places(pairs: LabelledPairs, part_of: Callable[[Cosine], Part]) -> Index:
-    """(n,) what a side of each pair has, as its place in MODALITIES; -1 for nothing."""
-    there = [(part_of(cosine), ~np.isnan(pairs.values[cosine.name])) for cosine in COSINES]
-    image, text = (
-        np.logical_or.reduce([each for part, each in there if part == wanted])
-        for wanted in ("image", "text")
-    )
-    return places(image, text)
-
-
-def _has(what: str, part: str) -> bool:
-    return what in ("both", part)
 
 
 def _knots(values: npt.NDArray[np.float32], same: Mask) -> list[float]:

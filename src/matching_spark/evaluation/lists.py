@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.evaluation.learn import evidence, masked
+from matching_spark.evaluation.seen import Asked, seen
 from matching_spark.knn.similarity import Float64, Mask
-from matching_spark.score.calibration import Calibration, Modality, limit_name
+from matching_spark.score.calibration import ANY, Calibration, limit_name
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals
 
 BINS = 10
+EVERYTHING = Asked()
 
 
 @dataclass(frozen=True)
@@ -57,52 +58,32 @@ class Lists:
 
 
 def lists(
-    pairs: LabelledPairs,
-    calibration: Calibration,
-    here: float,
-    asked: Modality = "both",
-    *,
-    facts: bool = True,
-    only: str | None = None,
+    pairs: LabelledPairs, calibration: Calibration, here: float, asked: Asked = EVERYTHING
 ) -> Lists:
-    """The lists of lost posts whose every found post is among the pairs.
-
-    here: w, the share of things that are. asked, facts: what a query tells. only: a fact whose word
-    the lists are filtered by; lost posts that do not tell it have none.
-    """
-    seen = masked(pairs, asked, facts=facts)
-    share = here
-    if only is not None:
-        passing = pairs.values[only] == 1
-        seen.values[only] = np.full(len(pairs), np.nan, np.float32)
-        share *= calibration.passes[only]
-    told = evidence(seen, calibration)
-    compared = ~np.isnan(told)
+    """The lists of lost posts whose every found post is among the pairs. here: w, the share of
+    things that are. A list has a post at least."""
+    of = seen(pairs, asked, calibration)
+    share = here * calibration.passes.get(asked.only, 1.0)
+    silent = () if asked.only == ANY else (asked.only,)
+    scales = [calibration.scale(limit_name(asked.has, bare), silent) for bare in (False, True)]
+    kept = pairs.whole[pairs.lost[of.rows]]
+    rows, every = of.rows[kept], of.told[kept]
+    edges = np.flatnonzero(np.diff(pairs.lost[rows])) + 1
     out: list[tuple[float, bool, float, bool, float]] = []
-    for start, stop in pairs.runs():
-        own = pairs.facts[pairs.lost[start]]
-        rows = np.arange(start, stop)
-        if only is not None:
-            if not getattr(own, only):
-                continue
-            rows = rows[passing[rows]]
-            own = own.without([only])
-        rows = rows[compared[rows]]
-        ratios, weight, same = told[rows], pairs.weight[rows], pairs.same[rows]
+    for at in np.split(np.arange(len(rows)), edges) if len(rows) else []:
+        told, weight, same = every[at], pairs.weight[rows[at]], pairs.same[rows[at]]
+        scale = scales[int(of.bare[pairs.lost[rows[at[0]]]])]
+        ratios = scale.evidence(told)
         above = ratios >= FLOOR
         rivals = Rivals.of(
             round(float(weight.sum())), np.repeat(ratios[above], weight[above].round().astype(int))
         )
-        below = calibration.below[limit_name(asked, own.bare or not facts)]
-        of = Posterior(rivals, share, below)
-        if not len(rows):
-            out.append((0.0, False, of.not_here, True, np.inf))
-            continue
-        best = int(np.argmax(ratios))
-        ahead = ratios >= ratios[same].max(initial=-np.inf)
+        list_ = Posterior(rivals, share, scale, calibration.alike)
+        best = int(np.argmax(told))
+        ahead = told >= told[same].max(initial=-np.inf)
         place = float(weight[ahead & ~same].sum()) + 1 if same.any() else np.inf
-        first = of.probability(float(ratios[best]))
-        out.append((first, bool(same[best]), of.not_here, not same.any(), place))
+        first = list_.probability(float(told[best]))
+        out.append((first, bool(same[best]), list_.not_here, not same.any(), place))
     columns = np.array(out, np.float64).reshape(len(out), len(fields(Lists))).T
     probability, right, not_here, absent, places = columns
     return Lists(probability, right.astype(bool), not_here, absent.astype(bool), places)

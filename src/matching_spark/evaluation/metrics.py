@@ -5,7 +5,7 @@ one scale of scores (sum of precision at each true pair, over their number). Int
 bootstrap over the lost posts, the same draws for every method. Probabilities: `lists`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.evaluation.learn import evidence
 from matching_spark.evaluation.lists import Lists, lists
+from matching_spark.evaluation.seen import Asked, evidence
 from matching_spark.knn.similarity import Float64, Index
 from matching_spark.score.calibration import (
     FILTERS,
     MODALITIES,
     Calibration,
-    limit_name,
     pattern,
 )
 from matching_spark.score.posterior import COSTS
@@ -110,29 +109,36 @@ def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict
             "scores": {name: m.figures() for name, m in of_photos.items()},
             "fused_minus_image_cosine": of_photos["fused"].minus(of_photos["image cosine"]),
         },
-        "lists": of_lists(pairs, calibration),
+        "lists": of_lists([pairs], calibration, _here(pairs)),
         "by": _slices(pairs, fused),
         "curve": curve(pairs, fused),
     }
 
 
-def of_lists(pairs: LabelledPairs, calibration: Calibration) -> dict[str, Any]:
-    """What searches by these lost posts answer, by what a query holds and by what it is filtered.
-
-    w is the share of the things that are here, of these very lists (by Laplace's rule: between 0
-    and 1).
-    """
+def _here(pairs: LabelledPairs) -> float:
+    """The share of the things that are here, by Laplace's rule: between 0 and 1."""
     there = len(np.unique(pairs.lost[pairs.same]))
-    here = (there + 1) / (len(pairs.lost_ids) + 2)
-    kinds = {
-        limit_name(asked, bare): lists(pairs, calibration, here, asked, facts=not bare)
-        for bare, asked in product((False, True), MODALITIES)
-    }
-    filtered = {f"{name} only": lists(pairs, calibration, here, only=name) for name in FILTERS}
+    return (there + 1) / (len(pairs.lost_ids) + 2)
+
+
+def of_lists(
+    parts: Iterable[LabelledPairs], calibration: Calibration, here: float
+) -> dict[str, Any]:
+    """What searches by the lost posts answer whose every found post is among the pairs, by what a
+    query holds and by what it is filtered. here: w, the share of their things that are."""
+    kinds = [Asked(has, facts) for facts, has in product((True, False), MODALITIES)]
+    filtered = [Asked(only=only) for only in FILTERS]
+    each: dict[Asked, list[Lists]] = {asked: [] for asked in (*kinds, *filtered)}
+    for pairs in parts:
+        for asked, got in each.items():
+            got.append(lists(pairs, calibration, here, asked))
+    of = {asked: Lists.joined(got) for asked, got in each.items()}
     return {
         "share_here": here,
-        "queries": {name: each.figures() | _bands(each) for name, each in kinds.items()},
-        "filtered": {name: each.figures() for name, each in filtered.items() if len(each.first)},
+        "queries": {asked.kind: of[asked].figures() | _bands(of[asked]) for asked in kinds},
+        "filtered": {
+            f"{asked.only} only": of[asked].figures() for asked in filtered if len(of[asked].first)
+        },
     }
 
 

@@ -1,6 +1,5 @@
 """The kept pairs beside what is known of both posts: for alerts, and for people to look at."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from matching_spark.matching import decisions, matches_table
 from matching_spark.score.calibration import limit_name, modality
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
-from matching_spark.score.posterior import Posterior, Rivals
+from matching_spark.score.posterior import FLOOR, Posterior, Rivals
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -54,11 +53,10 @@ def described(
     if matcher.scoring.calibration is not None:
         rivals = matcher.table.frame().where("kind = 'found' AND status = 'open'").count()
         odds = F.when(F.size("components") > 0, F.col("score") / (1 - F.col("score")))
-        ratio = F.coalesce(odds, F.lit(0.0)) * math.exp(-matcher.scoring.calibration.prior)
+        told = F.log(odds) - F.lit(matcher.scoring.calibration.prior)
         of_lost = Window.partitionBy("lost_id")
-        rows = rows.withColumn("ratio", ratio)
-        rows = rows.withColumn("ratios", F.sum("ratio").over(of_lost))
-        rows = rows.withColumn("kept", F.count("ratio").over(of_lost))
+        rows = rows.withColumn("told", told)
+        rows = rows.withColumn("of_list", F.collect_list("told").over(of_lost))
     order = [F.col("lost_id"), F.col("rank")]
     if best is not None:
         rows = rows.orderBy(F.desc("score"), *order).limit(best)
@@ -83,9 +81,12 @@ def _pair(matcher: "Matcher", row: "Row", rivals: int, language: Language, decid
     if calibration is not None and components:  # a confirmed pair may have no common part
         asked = limit_name(modality(image, text), bare)
         added = calibration.contributions(components)
-        others = Rivals(max(rivals, row["kept"]), row["kept"], (row["ratios"],))
-        of = Posterior(others, matcher.scoring.here, calibration.below[asked])
-        probability = of.probability(math.log(row["ratio"]))
+        scale = calibration.scale(asked)
+        each = [scale.evidence(told) for told in row["of_list"]]
+        above = [told for told in each if told >= FLOOR]
+        others = Rivals.of(max(rivals, len(each)), above)
+        of = Posterior(others, matcher.scoring.here, scale, calibration.alike)
+        probability = of.probability(row["told"])
         why = {
             "contributions": added,
             "probability": probability,

@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -26,6 +26,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
+from matching_spark.score.posterior import Scale
 
 Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
@@ -63,6 +64,7 @@ def limit_name(asked: Modality, bare: bool) -> str:
 
 
 LIMITS = tuple(limit_name(asked, bare) for bare in (False, True) for asked in MODALITIES)
+ANY = "any"  # no filter
 
 
 def pattern_name(query: Modality, post: Modality, facts: bool) -> str:
@@ -136,18 +138,19 @@ class Calibration:
     """Weights by pattern, for the vectors of one model; what is by LIMITS is a kind of query.
 
     prior: the log-odds that a pair is true which is in every pattern's intercept. thresholds: the
-    least score worth showing. below: the mean L of different pairs that are below
-    `posterior.FLOOR`. passes: of the true pairs whose lost side tells a word, the share whose found
-    side tells the same: what a filter by it lets through; DATED: the share with a found day. days:
-    quantiles, evenly from 0 to 1, of the days from a true pair's loss to its being found. learnt:
-    from what.
+    least score worth showing. scales: what a pair's log-odds are worth in a list, by the kind of
+    query and by its filter, ANY for none. alike: the shape a of score.posterior. passes: of the
+    true pairs whose lost side tells a word, the share whose found side tells the same: what a
+    filter by it lets through; DATED: the share with a found day. days: quantiles, evenly from 0 to
+    1, of the days from a true pair's loss to its being found. learnt: from what.
     """
 
     model: str
     patterns: Mapping[str, Weights]
     thresholds: Mapping[str, float]
     prior: float
-    below: Mapping[str, float]
+    scales: Mapping[str, Mapping[str, Scale]]
+    alike: float
     passes: Mapping[str, float]
     days: tuple[float, ...]
     learnt: Mapping[str, Any] = field(default_factory=dict)
@@ -184,8 +187,19 @@ class Calibration:
                 steepest = max(steepest, weights.steepest)
         return out, steepest
 
-    def evidence(self, values: Mapping[str, float]) -> float:
-        """ln L of a pair with these components."""
+    def scale(self, kind: str, silent: Iterable[str] = ()) -> Scale:
+        """Of lists of a kind of query, filtered by these facts. Of several only each alone was
+        learnt: they are taken to be independent."""
+        by = self.scales[kind]
+        level, above, below = (by[ANY].level, by[ANY].above, by[ANY].below)
+        for each in (by[name] for name in sorted(silent)):
+            level += each.level - by[ANY].level
+            above *= each.above / by[ANY].above if by[ANY].above else 1.0
+            below *= each.below / by[ANY].below if by[ANY].below else 1.0
+        return Scale(by[ANY].slope, level, min(1.0, above), below)
+
+    def told(self, values: Mapping[str, float]) -> float:
+        """The log-odds, without their prior, of a pair with these components."""
         one = {name: np.asarray(value) for name, value in values.items()}
         return float(self.patterns[pattern(values)].log_odds(one, np.float64)) - self.prior
 
@@ -243,7 +257,11 @@ class Calibration:
             "learnt": self.learnt,
             "prior": self.prior,
             "thresholds": self.thresholds,
-            "below": self.below,
+            "alike": self.alike,
+            "scales": {
+                kind: {only: vars(scale) for only, scale in by.items()}
+                for kind, by in self.scales.items()
+            },
             "passes": self.passes,
             "days": self.days,
             "patterns": {
@@ -276,7 +294,11 @@ class Calibration:
                 patterns,
                 thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
                 prior=_between(content["prior"], -SUREST, SUREST),
-                below={name: _between(content["below"][name], 0, 1e6) for name in LIMITS},
+                scales={
+                    kind: {only: _scale(content["scales"][kind][only]) for only in (ANY, *FILTERS)}
+                    for kind in LIMITS
+                },
+                alike=_between(content["alike"], 1e-3, 1e6),
                 passes={n: _between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
                 days=_ascending(content["days"]),
                 learnt=dict(content["learnt"]),
@@ -289,11 +311,14 @@ class Calibration:
 
 def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     """What format 1 did not say. Its pairs were of one true post among those found; that filters
-    pass all, and that those below are as likely as any, makes nothing surer than it is."""
+    pass all, that no different post is expected to speak for itself, and that those below are as
+    likely as any, makes nothing surer than it is."""
+    scale = vars(Scale(slope=1.0, level=0.0, above=0.0, below=1.0))
     return {
         "format": FORMAT,
         "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
-        "below": dict.fromkeys(LIMITS, 1.0),
+        "alike": 1.0,
+        "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), scale)),
         "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
         "days": [-30.0, 90.0],
     }
@@ -321,6 +346,15 @@ def _between(value: Any, least: float, most: float) -> float:
     return number
 
 
+def _scale(of: Mapping[str, Any]) -> Scale:
+    return Scale(
+        slope=_between(of["slope"], 0.01, 100),
+        level=_between(of["level"], -100, 100),
+        above=_between(of["above"], 0, 1),
+        below=_between(of["below"], 0, 1e6),
+    )
+
+
 def _ascending(values: Sequence[Any]) -> tuple[float, ...]:
     days = tuple(_between(value, -1e6, 1e6) for value in values)
     if len(days) < 2 or any(b < a for a, b in pairwise(days)):
@@ -338,8 +372,13 @@ def _points(values: Sequence[Sequence[float]]) -> Points:
 
 
 def _pretty(value: Any, indent: str = "") -> str:
-    """JSON with a list of points on one line."""
-    if isinstance(value, dict) and value:
+    """JSON with a list of points, and a few numbers with their names, on one line."""
+    few = (
+        isinstance(value, dict)
+        and len(value) < 5
+        and all(isinstance(x, float) for x in value.values())
+    )
+    if isinstance(value, dict) and value and not few:
         inner = indent + "  "
         rows = (
             f"{inner}{json.dumps(k, ensure_ascii=False)}: {_pretty(v, inner)}"

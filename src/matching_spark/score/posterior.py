@@ -4,12 +4,23 @@ A lost thing is among the N posts that could be found with probability w, and th
 as likely; else it is not here. With L the likelihood ratio of a pair, Bayes' rule says that post i
 is it with P_i = w L_i / (N (1 - w) + w sum L), and that none is with N (1 - w) / (the same). So a
 probability falls with the size of the table, and is shared by posts that look alike.
+
+Some things have many doubles: of a black wallet far more posts look like it than of a violin, and
+more of one day and place. Let K posts reach L >= 10, where of different posts the share `above`
+does on average. The rate at which they do for this very thing, as a multiple of that average, is
+taken to be gamma distributed with mean 1 and shape a; one of the K is the thing itself if it is
+here, so the rate is expected to be m = (a + K - 1) / (a + above N), the posterior mean of a gamma
+and Poisson model, and their L is worth L / m.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from matching_spark.config import Similarity
 from matching_spark.errors import UsageError
@@ -19,6 +30,8 @@ from matching_spark.errors import UsageError
 FLOOR = math.log(10)
 
 Band = Literal["propose", "ask", "below"]
+Float64 = npt.NDArray[np.float64]
+Number = TypeVar("Number", float, Float64)
 
 
 @dataclass(frozen=True)
@@ -56,31 +69,66 @@ def exact_parts(numbers: Sequence[float]) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What the log-odds of pairs are worth in lists of one kind of query and of filter.
+
+    ln L is slope x - level, where x is the log-odds without their prior: the weights are learnt a
+    pair at a time, and the mean L of the different pairs that such a list holds has to be 1. above:
+    the share of these that reach FLOOR; below: the mean L of the others.
+    """
+
+    slope: float
+    level: float
+    above: float
+    below: float
+
+    def evidence(self, told: Number) -> Number:
+        """ln L of log-odds without their prior, of whatever shape."""
+        return self.slope * told - self.level
+
+
+def weighed(
+    posts: Number, above: Number, ratios: Number, here: float, scale: Scale, alike: float
+) -> tuple[Number, Number, Number]:
+    """The crowd m, the weight of "none", and that of all there is, of a list or of many.
+
+    posts: N; above: K; ratios: the sum of their L. A probability is a weight over that of all.
+    """
+    crowd = (alike + np.maximum(0, above - 1)) / (alike + scale.above * posts)
+    none = posts * (1 - here)
+    return crowd, none, none + here * (ratios / crowd + scale.below * (posts - above))
+
+
+@dataclass(frozen=True)
 class Posterior:
-    """The probabilities of one list. here: w; below: the mean L of the rivals below FLOOR."""
+    """The probabilities of one list. here: w; alike: the gamma's shape a, see above."""
 
     rivals: Rivals
     here: float
-    below: float
+    scale: Scale
+    alike: float
 
-    @property
-    def _none(self) -> float:
-        return self.rivals.posts * (1 - self.here)
-
-    @property
-    def _all(self) -> float:
-        """Never 0 where there is a post."""
-        others = self.below * (self.rivals.posts - self.rivals.above)
-        return self._none + self.here * (math.fsum(self.rivals.parts) + others)
+    @cached_property
+    def _weights(self) -> tuple[float, float, float]:
+        """As `weighed` has them; the last is never 0 where there is a post."""
+        of, ratios = self.rivals, math.fsum(self.rivals.parts)
+        each = weighed(of.posts, of.above, ratios, self.here, self.scale, self.alike)
+        crowd, none, all_ = map(float, each)
+        return crowd, none, all_
 
     @property
     def not_here(self) -> float:
         """That none of the posts is it; 1 where there is none."""
-        return self._none / self._all if self.rivals.posts else 1.0
+        _, none, all_ = self._weights
+        return none / all_ if self.rivals.posts else 1.0
 
-    def probability(self, evidence: float) -> float:
-        """That a post of this ln L is it."""
-        return self.here * math.exp(evidence) / self._all
+    def probability(self, told: float) -> float:
+        """That a post of these log-odds, without their prior, is it: no more than one of more."""
+        crowd, _, all_ = self._weights
+        evidence = self.scale.evidence(told)
+        if evidence < FLOOR:
+            crowd = max(1.0, crowd)
+        return self.here * math.exp(evidence) / crowd / all_
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from matching_spark.knn.similarity import (
 from matching_spark.score.calibration import Calibration, limit_name, places, sigmoid
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare_all, compare_pairs
 from matching_spark.score.explain import explain
-from matching_spark.score.posterior import Posterior, Rivals
+from matching_spark.score.posterior import Posterior, Rivals, Scale
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.shard import Shard
 
@@ -95,7 +95,12 @@ def rough(
             if len(told) < len(values):
                 spoken, steeper = calibration.log_odds(told, asked, has, np.float32)
                 steepest = max(steepest, steeper)
-            evidence = np.asarray(spoken - np.float32(calibration.prior), np.float32)
+            slope, level = _scales(queries, calibration, silent)
+            evidence = np.asarray(
+                slope[:, None] * (spoken - np.float32(calibration.prior)) - level[:, None],
+                np.float32,
+            )
+            steepest *= max(1.0, float(slope.max()))
         return np.asarray(scores, np.float32), evidence, SLACK + MARGIN * steepest
     margin = MARGIN
     for name, cosines in values.items():
@@ -158,7 +163,22 @@ def evidence(
     values, _ = _compared(shard, queries, which, posts, scoring)
     told = {name: each for name, each in values.items() if name not in silent}
     log_odds = _log_odds(shard, queries[0], posts, told, scoring.calibration)
-    return log_odds - scoring.calibration.prior
+    slope, level = _scales(queries, scoring.calibration, silent)
+    return slope[which] * (log_odds - scoring.calibration.prior) - level[which]
+
+
+def _scales(
+    queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
+) -> tuple[Float64, Float64]:
+    """(q,) the slope and the level of each query's lists."""
+    each = [scale_of(query, calibration, silent) for query in queries]
+    return np.array([of.slope for of in each]), np.array([of.level for of in each])
+
+
+def scale_of(query: QueryItem, calibration: Calibration, silent: frozenset[str]) -> Scale:
+    """Of the list of a query, filtered by the silent facts."""
+    told = query.facts.without(silent)
+    return calibration.scale(limit_name(query.has, told.bare), silent)
 
 
 def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | None]:
@@ -169,9 +189,8 @@ def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | N
     out: list[Posterior | None] = []
     for query, of in zip(request.queries, rivals, strict=True):
         here = scoring.here * scoring.calibration.passing(request.where, query.facts)
-        told = query.facts.without(request.silent)
-        below = scoring.calibration.below[limit_name(query.has, told.bare)]
-        out.append(Posterior(of, here, below))
+        scale = scale_of(query, scoring.calibration, request.silent)
+        out.append(Posterior(of, here, scale, scoring.calibration.alike))
     return out
 
 
@@ -187,7 +206,7 @@ def reasoned(
     out = []
     for match in matches:
         told = {n: v for n, v in match.components.items() if n not in request.silent}
-        probability = list_.probability(calibration.evidence(told))
+        probability = list_.probability(calibration.told(told))
         added = calibration.contributions(match.components)
         why = explain(match.components, added, language)
         band = request.scoring.costs.band(probability)

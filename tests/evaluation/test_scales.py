@@ -1,0 +1,127 @@
+"""Scales of lists: found again where they are known, and lists by them are as sure as they say."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from matching_spark.domain.facts import Facts
+from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.evaluation.lists import lists
+from matching_spark.evaluation.scales import UNLEARNT, _Lists, learn_scales
+from matching_spark.evaluation.seen import Asked, seen
+from matching_spark.score.calibration import (
+    ANY,
+    DATED,
+    FILTERS,
+    LIMITS,
+    PATTERNS,
+    Calibration,
+    Weights,
+)
+from matching_spark.score.components import names
+from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
+
+PHOTO = Asked("image", facts=False)
+NEAR = 0.05  # share of different posts that look like the thing, on average
+
+
+def plain() -> Calibration:
+    """Its log-odds are the "cosine" of two photos itself."""
+    line = {"image-image": ((-15.0, -15.0), (30.0, 30.0))}
+    return Calibration(
+        "plain",
+        dict.fromkeys(PATTERNS, Weights(0.0, line)),
+        dict.fromkeys(LIMITS, 0.0),
+        0.0,
+        dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), UNLEARNT)),
+        1.0,
+        dict.fromkeys((*FILTERS, DATED), 1.0),
+        (0.0, 0.0),
+    )
+
+
+def drawn(
+    seed: int, slope: float, shape: float, many: int = 1_000, posts: int = 200
+) -> LabelledPairs:
+    """Lists of which half hold the thing; log-odds are 1 / slope of what they are worth. shape: of
+    the rate at which different posts look like the thing, which is gamma distributed."""
+    rng = np.random.default_rng(seed)
+    rates = rng.gamma(shape, 1 / shape, many)
+    near = rng.random((many, posts)) < np.minimum(1, NEAR * rates)[:, None]
+    told = 2 * np.where(near, rng.normal(4, 1, near.shape), -9)
+    same = np.zeros(near.shape, bool)
+    same[: many // 2, 0] = True
+    told[: many // 2, 0] = 2 * rng.normal(6, 1, many // 2)
+    values = {name: np.full(near.size, np.nan, np.float32) for name in names()}
+    values["image-image"] = (told.ravel() / slope).astype(np.float32)
+    return LabelledPairs(
+        tuple(f"L{i}" for i in range(many)),
+        tuple(f"F{i}" for i in range(posts)),
+        (Facts(),) * many,
+        np.ones(many, bool),
+        np.repeat(np.arange(many), posts),
+        np.tile(np.arange(posts), many),
+        same.ravel(),
+        np.ones(near.size),
+        values,
+    )
+
+
+def learnt(pairs: LabelledPairs) -> Calibration:
+    scales, alike, few = learn_scales(pairs, plain(), None)
+    there = (PHOTO.kind, "both bare")  # who has no words asks by the photo alone
+    assert set(few) == {f"scales of {kind}" for kind in LIMITS if kind not in there}
+    assert scales["both"] == dict.fromkeys((ANY, *FILTERS), UNLEARNT)
+    return replace(plain(), scales=scales, alike=alike)
+
+
+@pytest.mark.parametrize(("slope", "shape"), [(1.0, 0.3), (1.5, 0.7), (0.8, 4.0)])
+def test_scales_are_found_again_and_lists_are_as_sure_as_they_say(
+    slope: float, shape: float
+) -> None:
+    calibration = learnt(drawn(1, slope, shape))
+    scale = calibration.scale(PHOTO.kind)
+    # Of a normal x with deviation 1, 4 on average of these and 6 of the thing itself, the
+    # likelihood ratio is exp(2 x - 10) / NEAR: the slope of what is told is what was drawn.
+    assert scale.slope == pytest.approx(slope, rel=0.15)
+    assert calibration.alike == pytest.approx(shape, rel=0.3)
+    held = drawn(2, slope, shape)
+    figures = lists(held, calibration, 0.5, PHOTO).figures()
+    assert figures["first"]["expected_calibration_error"] < 0.04
+    assert figures["not_here"]["expected_calibration_error"] < 0.04
+    # Without the rate of what looks alike they are not.
+    blind = lists(held, replace(calibration, alike=1e6), 0.5, PHOTO).figures()
+    blind_error = blind["not_here"]["expected_calibration_error"]
+    assert blind_error > (2 if shape < 1 else 1) * figures["not_here"]["expected_calibration_error"]
+
+
+def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
+    pairs = drawn(3, 1.2, 1.0, many=60, posts=40)
+    scale = Scale(1.1, 0.7, 0.02, 0.3)
+    of = _Lists.of(pairs, seen(pairs, PHOTO, plain()), PHOTO)
+    of = replace(of, different=np.zeros(len(of.different)))
+    want = []
+    for start, stop in pairs.runs():
+        told = pairs.values["image-image"][start:stop].astype(np.float64)
+        same = pairs.same[start:stop]
+        each = [x for x in scale.evidence(told).tolist() if x >= FLOOR]
+        share = (of.here.sum() + 1) / 62
+        list_ = Posterior(Rivals.of(stop - start, each), share, scale, 0.7)
+        if not same.any():
+            want.append(math.log(list_.not_here))
+        elif scale.evidence(true := float(told[same][0])) >= FLOOR:
+            want.append(math.log(list_.probability(true)))
+        else:
+            return
+    assert of.surprise(scale, 0.7) == pytest.approx(-np.mean(want))
+
+
+def test_too_few_whole_lists_leave_what_there_was() -> None:
+    pairs = drawn(4, 1.0, 1.0, many=150, posts=20)
+    base = learnt(drawn(1, 1.0, 0.7))
+    few = replace(pairs, whole=np.arange(150) < 99)
+    scales, alike, inherited = learn_scales(few, plain(), base)
+    assert (scales, alike) == (base.scales, base.alike)
+    assert inherited == [f"scales of {kind}" for kind in LIMITS]
