@@ -24,6 +24,7 @@ from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.posterior import Rivals
 from matching_spark.score.store import find
+from matching_spark.search.asking import question_of
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
@@ -210,6 +211,10 @@ class SimilarityEngine:
         found = self.run(request, options.snapshot)
         lists = posteriors(request, found.rivals)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
+        answers = [
+            reasoned(matches, request, of, options.language)
+            for of, matches in zip(lists, found.matches, strict=True)
+        ]
         return [
             SearchResult(
                 query=each.described | {"filters": options.where.described()},
@@ -225,9 +230,12 @@ class SimilarityEngine:
                 | elapsed
                 | {"total": each.embed_ms + sum(elapsed.values())},
                 not_here=None if of is None else of.not_here,
-                matches=reasoned(matches, request, of, options.language),
+                matches=matches,
+                question=question_of(query, matches, request, options.language)
+                if options.ask
+                else None,
             )
-            for each, query, of, matches in zip(asked, queries, lists, found.matches, strict=True)
+            for each, query, of, matches in zip(asked, queries, lists, answers, strict=True)
         ]
 
     def _asked(self, query: Query, snapshot: str | None) -> Asked | None:

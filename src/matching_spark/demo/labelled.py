@@ -66,7 +66,7 @@ class Worlds:
         return join(
             [
                 label([lost], [found], truth, each)
-                for lost, found, truth in self._drawn(model, progress)
+                for lost, found, truth in self.drawn(model, progress)
             ]
         )
 
@@ -74,13 +74,15 @@ class Worlds:
         """All pairs, at most MAX_PAIRS at a time: some lost posts of a world, each with every found
         post of it. Lost posts of different worlds have different ids where the worlds are not tidy.
         """
-        for lost, found, truth in self._drawn(model, progress):
+        for lost, found, truth in self.drawn(model, progress):
             step = max(1, MAX_PAIRS // len(found))
             for start in range(0, len(lost), step):
                 some = np.arange(start, min(start + step, len(lost)))
                 yield label([lost.subset(some)], [found], truth)
 
-    def _drawn(self, model: ClipModel, progress: Progress) -> Iterator[tuple[Shard, Shard, Truth]]:
+    def drawn(
+        self, model: ClipModel, progress: Progress = SILENT
+    ) -> Iterator[tuple[Shard, Shard, Truth]]:
         """The lost posts, the found posts and the truth of one world after the other."""
         with tempfile.TemporaryDirectory() as place, processes() as pool:
             folder = Path(place)

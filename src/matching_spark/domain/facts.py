@@ -32,6 +32,12 @@ class Facts:
         """Whether it does not say when and where: then no pair can be as sure."""
         return self.happened_on is None or not (self.region or self.place or self.point)
 
+    @property
+    def placed(self) -> bool:
+        """Whether it says when or where: what tells one of many things that look alike."""
+        told = (self.happened_on, self.region, self.place, self.point, self.identifiers)
+        return any(told)
+
     def without(self, words: Collection[str]) -> "Facts":
         """The same but for these of category, colour and region, which are not known."""
         return replace(

@@ -41,6 +41,23 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A fact to ask a person for, who looks for a thing in a list in doubt.
+
+    fact: as Query names it. words: of the question. answers: what may be chosen, the likeliest
+    first; none of a day. bits: what the answer is expected to tell of which post it is.
+    """
+
+    fact: str
+    words: str
+    answers: tuple[str, ...]
+    bits: float
+
+    def to_dict(self) -> dict[str, object]:
+        return vars(self) | {"answers": list(self.answers)}
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """A search and its matches, best first; the keys of the JSON in their order."""
 
@@ -56,6 +73,7 @@ class SearchResult:
     elapsed_ms: dict[str, float]  # milliseconds by stage, and in all
     not_here: float | None  # the probability that none of the posts is it; none of a cosine
     matches: tuple[Match, ...]
+    question: Question | None = None  # where one was wanted, and is worth asking
 
     @property
     def likely(self) -> list[Match]:
@@ -72,8 +90,11 @@ class SearchResult:
         return not self.likely
 
     def to_dict(self) -> dict[str, object]:
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "matches"}
+        apart = ("matches", "question")
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         values["nothing"] = self.nothing
+        if self.question is not None:
+            values["question"] = self.question.to_dict()
         return values | {"results": [match.to_dict() for match in self.matches]}
 
 

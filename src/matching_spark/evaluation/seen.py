@@ -41,7 +41,8 @@ class Asked:
 @dataclass(frozen=True)
 class Seen:
     """The pairs that such lists hold: their places, (m,) ascending, and their ln L by the weights
-    alone, (m,): log-odds without the prior. bare: (lost,) whether a query tells too little."""
+    alone, (m,): log-odds without the prior. bare: (lost,) whether a query tells not when or where.
+    """
 
     rows: Index
     told: Float64
@@ -59,7 +60,7 @@ def seen(pairs: LabelledPairs, asked: Asked, calibration: Calibration) -> Seen:
         of.values[name] = np.full(len(pairs), np.nan, np.float32)
     rows = np.flatnonzero(kept)
     told = evidence(of if len(rows) == len(pairs) else of.take(rows), calibration)
-    bare = [not asked.facts or each.without(silent).bare for each in pairs.facts]
+    bare = [not (asked.facts and each.without(silent).placed) for each in pairs.facts]
     there = ~np.isnan(told)
     return Seen(rows[there], told[there], np.array(bare, bool))
 

@@ -74,12 +74,12 @@ def _pair(matcher: "Matcher", row: "Row", rivals: int, language: Language, decid
     for post in posts.values():
         post["photo"] = photo_here(matcher.table.photos, post["photo"])
     lost = posts["lost"]
-    bare = facts_of(lost, "lost").bare
+    placed = facts_of(lost, "lost").placed
     image, text, *_ = (lost.pop(name) for name in ("image", "text", *POINT))
     why: dict[str, Any] = {}
     calibration, components = matcher.scoring.calibration, row["components"]
     if calibration is not None and components:  # a confirmed pair may have no common part
-        asked = limit_name(modality(image, text), bare)
+        asked = limit_name(modality(image, text), not placed)
         added = calibration.contributions(components)
         scale = calibration.scale(asked)
         each = [scale.evidence(told) for told in row["of_list"]]

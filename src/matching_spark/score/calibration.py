@@ -80,15 +80,16 @@ PATTERNS = tuple(
 )
 
 
-def pattern(values: Mapping[str, float]) -> str:
-    """The pattern of a pair, by the components that it has."""
+def sides(values: Mapping[str, float]) -> tuple[Modality, Modality]:
+    """What the query and the post of a pair have, by the components that it has."""
     there = [each for each in components.COSINES if each.name in values]
     query, post = {each.query for each in there}, {each.post for each in there}
-    return pattern_name(
-        modality("image" in query, "text" in query),
-        modality("image" in post, "text" in post),
-        any(each.name in values for each in components.FACTS),
-    )
+    return modality("image" in query, "text" in query), modality("image" in post, "text" in post)
+
+
+def pattern(values: Mapping[str, float]) -> str:
+    """The pattern of a pair, by the components that it has."""
+    return pattern_name(*sides(values), any(each.name in values for each in components.FACTS))
 
 
 @dataclass(frozen=True)

@@ -123,11 +123,10 @@ class Posterior:
         return none / all_ if self.rivals.posts else 1.0
 
     def probability(self, told: float) -> float:
-        """That a post of these log-odds, without their prior, is it: no more than one of more."""
+        """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
+        by its number only, is weighed as those above are."""
         crowd, _, all_ = self._weights
         evidence = self.scale.evidence(told)
-        if evidence < FLOOR:
-            crowd = max(1.0, crowd)
         return self.here * math.exp(evidence) / crowd / all_
 
 

@@ -143,8 +143,8 @@ class SearchOptions:
     a bare vector. threshold: the least score, inclusive; None is the score's own (the
     calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
     nprobe: look only at so many cells, where the table has them; None is exact. here: the share of
-    lost things that are among all posts. costs: of mistakes, which the bands follow. Raises
-    UsageError.
+    lost things that are among all posts. costs: of mistakes, which the bands follow. ask: whether
+    to find the question worth asking. Raises UsageError.
     """
 
     where: Filters = Filters()  # noqa: RUF009  (frozen)
@@ -157,6 +157,7 @@ class SearchOptions:
     snapshot: str | None = None
     here: float = HERE
     costs: Costs = COSTS
+    ask: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.here < 1:

@@ -177,8 +177,8 @@ def _scales(
 
 def scale_of(query: QueryItem, calibration: Calibration, silent: frozenset[str]) -> Scale:
     """Of the list of a query, filtered by the silent facts."""
-    told = query.facts.without(silent)
-    return calibration.scale(limit_name(query.has, told.bare), silent)
+    placed = query.facts.without(silent).placed
+    return calibration.scale(limit_name(query.has, not placed), silent)
 
 
 def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | None]:
