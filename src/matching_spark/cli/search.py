@@ -1,12 +1,15 @@
 """matching-spark search: the posts most like a photo, words, a vector or another post."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from matching_spark import operations
+from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     CategoryOption,
     ColourOption,
@@ -24,10 +27,16 @@ from matching_spark.cli.options import (
 from matching_spark.cli.views import Found
 from matching_spark.domain.points import parse_point
 from matching_spark.domain.posts import clean
+from matching_spark.domain.results import SearchResult
 from matching_spark.errors import InputError, UsageError
 from matching_spark.layout import read_photo
-from matching_spark.search.query import Query
 from matching_spark.storage import check_file
+
+if TYPE_CHECKING:
+    from matching_spark.search.query import Query
+
+CHOICES = 9  # answers that are listed; others may be typed
+WAYS = {False: "Enter: not known", True: "its number or another, Enter: not known"}
 
 
 @on_a_table
@@ -69,6 +78,10 @@ def search(
             help="What --text says of category, colour, place and day weighs; default: it does.",
         ),
     ] = None,
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="In doubt, ask for the fact that is expected to settle most."),
+    ] = False,
     since: SinceOption = None,
     until: UntilOption = None,
     status: StatusOption = "open",
@@ -109,21 +122,7 @@ def search(
     )
     if nprobe == "all":  # also over a setting
         run.settings.similarity.nprobe = None
-    given = [
-        name
-        for name, value in (
-            ("--image", image),
-            ("--text", text),
-            ("--embedding", embedding),
-            ("--post", post),
-        )
-        if value is not None
-    ]
-    if not given or (len(given) > 1 and set(given) != {"--image", "--text"}):
-        raise UsageError(
-            "search by one of --image, --text, --embedding or --post (--image and --text may go "
-            f"together); given: {', '.join(given) or 'none'}"
-        )
+    _check_given({"--image": image, "--text": text, "--embedding": embedding, "--post": post}, ask)
     where = where_of(kind, category, colour, region, since, until, status)
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
@@ -147,9 +146,16 @@ def search(
     query = _placed(query, near)
     if weigh:
         where = replace(where, category=None, colour=None, region=None)
+    person = _Person() if ask else None
     with terminal() as progress:
         result = operations.search.search(
-            run.settings, query, where, snapshot, progress, identifier or ()
+            run.settings,
+            query,
+            where,
+            snapshot,
+            progress,
+            identifier or (),
+            person,
         )
     if weighs and result.score_kind != "fused":
         stderr.print(
@@ -169,10 +175,51 @@ def search(
             run.settings.similarity.language,
         )
         stderr.print(f"written: {output}")
-    run.emit(result.to_dict(), Found(result))
+    if run.as_json or person is None or person.shown is not result:
+        run.emit(result.to_dict(), Found(result))
 
 
-def _placed(query: Query, near: str | None) -> Query:
+def _check_given(flags: Mapping[str, object], ask: bool) -> None:
+    """Raise UsageError for what cannot be searched by together."""
+    given = [name for name, value in flags.items() if value is not None]
+    if not given or (len(given) > 1 and set(given) != {"--image", "--text"}):
+        raise UsageError(
+            "search by one of --image, --text, --embedding or --post (--image and --text may go "
+            f"together); given: {', '.join(given) or 'none'}"
+        )
+    if ask and given[0] in ("--embedding", "--post"):
+        raise UsageError(
+            "--ask is for photos and words: a post tells what it tells, and a vector has no facts"
+        )
+
+
+class _Person:
+    """Who sits at the terminal and answers, and the last result that they were shown."""
+
+    def __init__(self) -> None:
+        self.shown: SearchResult | None = None
+
+    def __call__(self, result: SearchResult, query: "Query") -> "Query | None":
+        """What they answer to the result's question; None where they do not know."""
+        question = result.question
+        if question is None or not (sys.stdin.isatty() and stderr.is_terminal):
+            return None
+        self.shown = result
+        stderr.print(Found(replace(result, question=None)))
+        choices = question.answers[:CHOICES]
+        listed = "  ".join(f"{n} {answer}" for n, answer in enumerate(choices, 1))
+        stderr.print(cell(f"{question.words}  {listed}", "bold"))
+        while said := str(typer.prompt(WAYS[bool(choices)], "", show_default=False, err=True)):
+            if said.isdecimal() and 0 < int(said) <= len(choices):
+                said = choices[int(said) - 1]
+            try:
+                return operations.question.answered(query, question, said)
+            except InputError as error:
+                stderr.print(cell(str(error)))
+        return None
+
+
+def _placed(query: "Query", near: str | None) -> "Query":
     """The query with the point that is given as LAT,LON."""
     if near is None:
         return query

@@ -85,6 +85,8 @@ class Found:
         if len(below) > BELOW:
             yield cell(f"and {len(below) - BELOW:,} more: --json and --output have them", "dim")
         yield cell(_counted(result), "dim")
+        if result.question is not None:
+            yield cell(f"worth asking: {result.question.words}", "dim")
 
 
 def _absent(result: SearchResult) -> str:

@@ -1,7 +1,7 @@
 """One search as the settings have it: the question looked up or embedded, compared, answered."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from matching_spark.search.query import Query, SearchOptions
 from matching_spark.similarity_engine import Asked, SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
+# Given a result with a question: the query with its answer, None where it has none.
+Reply = Callable[[SearchResult, Query], Query | None]
 EXTERNAL = "external/"  # vectors made elsewhere: there is no model to embed a photo with
 
 
@@ -33,10 +35,13 @@ def search(
     snapshot: str | None = None,
     progress: Progress = SILENT,
     identifiers: Sequence[str] = (),
+    reply: Reply | None = None,
 ) -> SearchResult:
     """Answer a query by the settings' table, model and runner; Spark is stopped at the end.
 
-    identifiers: numbers that the thing has, which are compared by their keyed hashes.
+    identifiers: numbers that the thing has, which are compared by their keyed hashes. reply:
+    of a list in doubt, it is given the question worth asking; with its answer the query is asked
+    anew, as long as there is one.
     """
     query = with_numbers(query, settings, identifiers)
     table = PostsTable.of(settings)
@@ -47,11 +52,17 @@ def search(
     asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
-    options = _options(settings, asked, where, snapshot)
+    options = replace(_options(settings, asked, where, snapshot), ask=reply is not None)
     if snapshot is not None:
         table.plan(where, snapshot)
     with engine_of(settings, table, model, progress) as engine:
-        return engine.answer([asked], options)[0]
+        result = engine.answer([asked], options)[0]
+        while reply is not None and result.question is not None:
+            if (more := reply(result, query)) is None:
+                break
+            query = placed(more, settings)
+            result = engine.answer(engine.ask([query], snapshot), options)[0]
+        return result
 
 
 @contextmanager

@@ -62,7 +62,9 @@ def questions(
     posts: Sequence[Candidate],
     language: Language = "ko",
 ) -> Iterator[Question]:
-    """One for each fact that the query does not tell and a post does."""
+    """One for each fact that the query does not tell and that could be answered."""
+    if not posts:
+        return
     facts = [post.facts for post in posts]
     probability = np.array([post.probability for post in posts])
     for fact in components.FACTS:
@@ -122,8 +124,8 @@ def _answers(field: str, query: Facts, posts: Sequence[Facts]) -> tuple[list[Any
     """What may be answered, and how often it is of any thing, (a,).
 
     A word of a vocabulary by the posts that have it and one more; a day like any other of those
-    of the posts, and of a week more; a place by the posts, with as many others as Good and Turing take to be unseen:
-    the share of those that are seen once.
+    of the posts, and of a week more; a place by the posts, with as many others as Good and Turing
+    take to be unseen: the share of those that are seen once.
     """
     if field in VOCABULARIES:
         telling = VOCABULARIES[field].telling

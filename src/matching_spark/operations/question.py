@@ -1,0 +1,27 @@
+"""A question worth asking, and the query that its answer makes."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from matching_spark.domain.dates import parse_date
+from matching_spark.domain.days import days_said, the_day
+from matching_spark.domain.posts import SEOUL, clean
+from matching_spark.domain.results import Question
+from matching_spark.search.query import Query
+
+
+def answered(query: Query, question: Question, said: str, today: dt.date | None = None) -> Query:
+    """The query with one fact more. said: a word of the vocabulary in any spelling, a place, or a
+    day in any form, as 어제 or 2026-11-03 is. today: None is the day in Seoul.
+
+    Raises InputError, with what can be said, for an answer that is none.
+    """
+    if question.fact == "happened_on":
+        return replace(query, happened_on=_day(said, today or dt.datetime.now(SEOUL).date()))
+    word: dict[str, Any] = {question.fact: clean(said)}
+    return replace(query, **word)
+
+
+def _day(said: str, today: dt.date) -> dt.date | None:
+    return the_day(days_said(clean(said).casefold(), today)) or parse_date(said)

@@ -1,0 +1,93 @@
+"""The question worth asking: its information by enumeration, and what is never asked."""
+
+import datetime as dt
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.vocabulary import COLOUR, REGION
+from matching_spark.score.components import compare
+from matching_spark.score.question import Candidate, information, questions, worth_asking
+from tests.support.calibrations import random_calibration
+
+DAY = dt.date(2026, 11, 10)
+SHARES = st.lists(st.floats(0.001, 1), min_size=2, max_size=5)
+
+
+@given(SHARES, st.lists(SHARES, min_size=3, max_size=3), st.floats(0.1, 1))
+def test_information_is_that_of_the_joint_distribution(
+    weights: list[float], rows: list[list[float]], together: float
+) -> None:
+    """By its definition: the sum over answers and posts of p(a, i) log2 p(a, i) / p(a) p(i)."""
+    probability = np.array(weights) / sum(weights) * together
+    answers = 3
+    given_ = np.array([[rows[a][i % len(rows[a])] for i in range(len(weights))] for a in range(3)])
+    given_ /= given_.sum(axis=0)
+    otherwise = np.full(answers, 1 / answers)
+    every = np.append(probability, 1 - probability.sum())
+    joint = np.column_stack([given_, otherwise]) * every
+    want = 0.0
+    for a, i in itertools.product(range(answers), range(len(every))):
+        if joint[a, i] > 0:
+            want += joint[a, i] * np.log2(joint[a, i] / (joint[a].sum() * joint[:, i].sum()))
+    got = information(probability, given_, otherwise)
+    assert got == pytest.approx(want, abs=1e-9)
+    assert 0 <= got <= np.log2(answers) + 1e-9
+
+
+def test_what_all_posts_share_and_what_none_tells_is_not_asked() -> None:
+    calibration = random_calibration(3, rising=True)
+    same = Facts(category="지갑", colour="검정")
+    sure = [Candidate(same, "image", 0.5), Candidate(same, "image", 0.5)]
+    each = {q.fact: q for q in questions(calibration, Facts(), "image", sure)}
+    assert each.keys() == {"category", "colour"} | {"region"}  # of a region nobody tells a word
+    assert each["region"].bits == 0
+    assert each["colour"].bits == pytest.approx(0, abs=1e-9)
+    told = Facts(category="지갑", colour="검정", region="서울")
+    assert list(questions(calibration, told, "image", sure)) == []
+    assert worth_asking(calibration, Facts(), "image", sure) is None
+    assert worth_asking(calibration, Facts(), "image", []) is None
+
+
+def test_it_asks_for_what_tells_the_posts_apart() -> None:
+    calibration = random_calibration(3, rising=True)
+    posts = [
+        Candidate(Facts(category="지갑", colour=colour, happened_on=DAY), "image", 0.4)
+        for colour in ("검정", "파랑")
+    ]
+    question = worth_asking(calibration, Facts(), "image", posts, "en")
+    assert question is not None
+    assert question.fact == "colour"
+    assert question.words == "What colour is it?"
+    assert set(question.answers[:2]) == {"검정", "파랑"}
+    assert len(question.answers) == len(COLOUR.telling)
+
+
+def test_an_answer_is_as_likely_as_its_line_says() -> None:
+    calibration = random_calibration(5, rising=True)
+    posts = [
+        Candidate(Facts(region="서울"), "both", 0.6),
+        Candidate(Facts(region="부산"), "image", 0.3),
+        Candidate(Facts(), "text", 0.1),
+    ]
+    (region,) = [q for q in questions(calibration, Facts(), "image", posts) if q.fact == "region"]
+    words = [word for word in REGION.words if word in REGION.telling]
+    often = np.array([1.0 + sum(p.facts.region == word for p in posts) for word in words])
+    often /= often.sum()
+    columns = []
+    for post in posts:
+        line = calibration.patterns[f"image-{post.has}"].points["region"]
+        x, y = zip(*line, strict=True)
+        column = []
+        for word, share in zip(words, often, strict=True):
+            value = compare(Facts(region=word), post.facts).get("region")
+            column.append(share * (1 if value is None else np.exp(np.interp(value, x, y))))
+        columns.append(np.array(column) / sum(column))
+    given_, probability = np.column_stack(columns), np.array([0.6, 0.3, 0.1])
+    assert region.bits == pytest.approx(information(probability, given_, often), abs=1e-3)
+    likely = dict(zip(words, given_ @ probability, strict=True))
+    assert list(region.answers) == sorted(words, key=lambda word: -likely[word])
