@@ -15,7 +15,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
 from matching_spark.evaluation.learn import learn
-from matching_spark.evaluation.metrics import Measured, evaluate
+from matching_spark.evaluation.metrics import Measured, evaluate, worth
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
 from matching_spark.evaluation.seen import evidence
 from matching_spark.score.calibration import limit_name
@@ -147,6 +147,25 @@ def test_on_the_drawn_world(clip: ClipModel, world: World) -> None:
     for name in ("recall@1", "average_precision"):
         assert scores["fused"][name]["value"] > scores["image cosine"][name]["value"]
     assert report["by"] == {"category": {}, "colour": {}, "modality": {}}  # ten lost: too few
+
+
+def test_what_a_component_is_worth_is_what_is_lost_without_it() -> None:
+    pairs, _ = drawn(60, 30, 3)
+    calibration = random_calibration(7, rising=True)
+    got = worth(pairs, calibration, draws(pairs))
+    assert got.keys() == {name for name, v in pairs.values.items() if not np.isnan(v).all()}
+
+    def recall(known: LabelledPairs) -> float:
+        told = evidence(known, calibration)
+        firsts = [a + int(np.nanargmax(told[a:b])) for a, b in known.runs()]
+        here = [known.same[a:b].any() for a, b in known.runs()]
+        return float(np.mean(known.same[firsts][here]))
+
+    for name in ("image-image", "days"):
+        gone = pairs.values | {name: np.full(len(pairs), np.nan, np.float32)}
+        want = recall(pairs) - recall(replace(pairs, values=gone))
+        assert got[name]["value"] == pytest.approx(want)
+        assert got[name]["low"] <= want <= got[name]["high"]
 
 
 def test_a_truth_that_is_off(tmp_path: Path) -> None:

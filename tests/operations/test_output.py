@@ -199,7 +199,8 @@ def test_what_differs_is_what_the_score_says_differs(lost: str, found: str, diff
 def test_what_is_nearly_impossible_is_no_markup() -> None:
     one = replace(result().matches[0], probability=0.0001, band="below")
     page = search_page(
-        replace(result(), not_here=0.9999, score_kind="fused", matches=(one,)), str.encode
+        replace(result(), not_here=0.9999, score_kind="fused", matches=(one,), nothing=True),
+        str.encode,
     )
     assert "&lt; 0.1 %" in page
     assert "아직 들어온 물건이 없는 것 같습니다 (없을 확률 &gt; 99.9 %)" in page
@@ -272,8 +273,12 @@ def test_what_is_below_the_bound_stands_apart() -> None:
     assert lines[4] == "unlikely:"
     assert lines[8:9] == ["and 5 more: --json and --output have them"]
     assert "90 %, very likely" in lines[0]
-    lines = terminal(replace(many("below"), not_here=0.97), 80)
-    assert lines[0] == "It is not here yet, with a probability of 97 %. Unlikely:"
+    lines = terminal(replace(many("below"), not_here=0.97, nothing=True), 80)
+    assert lines[:2] == ["It is not here yet, with a probability of 97 %.", "unlikely:"]
+    lines = terminal(replace(many("ask"), not_here=0.97, nothing=True), 80)
+    assert lines[0] == "It is not here yet, with a probability of 97 %."
+    lines = terminal(replace(many("below"), not_here=0.6), 80)
+    assert lines[:2] == ["Nothing stands out: tell more of it, or --ask.", "unlikely:"]
 
 
 @pytest.mark.parametrize("width", [25, 40, 60])

@@ -72,11 +72,13 @@ class Found:
             yield cell(_nothing(result))
             return
         shown, below = result.likely, result.unlikely
+        if heading := _heading(result):
+            yield cell(heading)
         scores = {m.rank: told(m, result.score_kind, "en") for m in [*shown, *below[:BELOW]]}
         wide = max(map(cell_len, scores.values()))
         for match in [*shown, *below[:BELOW]]:
             if match in below[:1]:
-                yield cell("unlikely:" if shown else f"{_absent(result)} Unlikely:", "dim")
+                yield cell("unlikely:", "dim")
             score = scores[match.rank]
             head = (score + " " * (wide - cell_len(score)), match.post_id)
             title = joined(match.title or match.subcategory, match.category)
@@ -89,10 +91,11 @@ class Found:
             yield cell(f"worth asking: {result.question.words}", "dim")
 
 
-def _absent(result: SearchResult) -> str:
-    """That the thing is not here yet, and how sure that is."""
-    sure = "" if result.not_here is None else f", with a probability of {percent(result.not_here)}"
-    return f"It is not here yet{sure}."
+def _heading(result: SearchResult) -> str:
+    """That the thing is most likely not here yet, or that no post stands out."""
+    if result.nothing and result.not_here is not None:
+        return f"It is not here yet, with a probability of {percent(result.not_here)}."
+    return "" if result.likely else "Nothing stands out: tell more of it, or --ask."
 
 
 def _more(match: Match) -> str:

@@ -73,6 +73,7 @@ class SearchResult:
     elapsed_ms: dict[str, float]  # milliseconds by stage, and in all
     not_here: float | None  # the probability that none of the posts is it; none of a cosine
     matches: tuple[Match, ...]
+    nothing: bool = False  # whether it is most likely not here; by cosine, whether none is alike
     question: Question | None = None  # where one was wanted, and is worth asking
 
     @property
@@ -84,15 +85,9 @@ class SearchResult:
     def unlikely(self) -> list[Match]:
         return [match for match in self.matches if match.band == "below"]
 
-    @property
-    def nothing(self) -> bool:
-        """Whether no match is worth a look."""
-        return not self.likely
-
     def to_dict(self) -> dict[str, object]:
         apart = ("matches", "question")
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        values["nothing"] = self.nothing
         if self.question is not None:
             values["question"] = self.question.to_dict()
         return values | {"results": [match.to_dict() for match in self.matches]}

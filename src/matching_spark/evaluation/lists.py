@@ -51,9 +51,9 @@ class Lists:
         }
 
     def nothing(self, bound: float) -> tuple[float, float]:
-        """The shares of absent things and of things that are here that get "nothing here": those
-        whose first place is less probable than `bound`."""
-        said = self.first < bound
+        """The shares of absent things and of things that are here of which "not here yet" is said:
+        those that are here with a probability of `bound` at most."""
+        said = 1 - self.not_here <= bound
         return _share(said[self.absent]), _share(said[~self.absent])
 
 

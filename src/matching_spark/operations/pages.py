@@ -34,6 +34,10 @@ WORDS: dict[str, Mapping[Language, str]] = {
         "ko": "기준 점수 이상인 게시물이 없습니다. 기준 점수를 낮추거나 조건을 줄여 보세요.",
         "en": "No post reached the threshold. Lower it, or ask with fewer filters.",
     },
+    "in doubt": {
+        "ko": "뚜렷하게 맞는 게시물이 없습니다. 날짜, 장소, 색을 더 알려 주세요.",
+        "en": "Nothing stands out. Tell more of it: the day, the place, the colour.",
+    },
     "absent": {
         "ko": "아직 들어온 물건이 없는 것 같습니다 (없을 확률 {p})",
         "en": "It is not here yet (probability {p})",
@@ -94,10 +98,12 @@ def search_page(
     above, below = result.likely, result.unlikely
     parts = [page.asked(result.query, query_photo)]
     sure = "" if result.not_here is None else percent(result.not_here)
-    found = say("found", n=len(above)) if above else say("nothing")
-    if sure and not above:
-        found = say("absent", p=html.escape(sure))
-    parts.append(f"<h2>{found}</h2>")
+    absent = result.nothing and sure
+    found = say("found", n=len(above)) if above else say("in doubt" if below else "nothing")
+    if absent:
+        parts.append(f"<h2>{say('absent', p=html.escape(sure))}</h2>")
+    if above or not absent:
+        parts.append(f"<h2>{found}</h2>")
     if above:
         parts.append(page.cards(above, kind))
     if below:
@@ -106,7 +112,7 @@ def search_page(
     seconds, model = result.elapsed_ms["total"] / 1000, html.escape(result.model)
     how = {"kind": KINDS[kind][language], "limit": bound, "model": model}
     counted = say("compared", n=result.searched, s=seconds, **how)
-    rest = say("not here", p=html.escape(sure)) if sure and above else ""
+    rest = say("not here", p=html.escape(sure)) if sure and not absent else ""
     parts.append(f"<p class=soft>{rest} {counted}</p>")
     return page.of(say("search"), f"<main>{''.join(parts)}</main>")
 

@@ -30,6 +30,7 @@ from matching_spark.errors import UsageError
 FLOOR = math.log(10)
 
 Band = Literal["propose", "ask", "below"]
+PAGE = 10  # looks: what it costs to go through a page of matches
 Float64 = npt.NDArray[np.float64]
 Number = TypeVar("Number", float, Float64)
 
@@ -161,6 +162,11 @@ class Costs:
     def ask(self) -> float:
         """From this probability on a look is cheaper than a miss."""
         return 1 / self.miss
+
+    @property
+    def absent(self) -> float:
+        """From this probability of "not here" on a page of matches costs more than is missed."""
+        return max(0.5, 1 - PAGE / self.miss)
 
     def band(self, probability: float) -> Band:
         if probability >= self.propose:
