@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks.harness import ROOT
+from matching_spark.evaluation import plots
 
 MARKED = ("o-", "s--", "^-.", "D:", "v-", "x--")  # told apart without their colours
 
@@ -39,41 +40,15 @@ def lines(
 
 def reliability(every: dict[int, dict[str, Any]], name: str = "lists") -> None:
     """docs/benchmarks/NAME.png: of every size of table, how often what is said in bins of one width
-    is true, with 95 % intervals (Wilson's); every[posts][kind] as Lists.figures has them."""
-    import matplotlib
-    from scipy.stats import binomtest
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    panels = (
-        ("first", "both", "first place, all facts"),
-        ("not_here", "both", "not here, all facts"),
-        ("first", "image bare", "first place, a photo alone"),
-        ("not_here", "image bare", "not here, a photo alone"),
-    )
-    figure, axes = pyplot.subplots(2, 2, figsize=(8, 8), layout="constrained")
-    for panel, (what, kind, title) in zip(axes.flat, panels, strict=True):
-        panel.plot((0, 1), (0, 1), color="grey", linewidth=1)
-        for i, (posts, kinds) in enumerate(every.items()):
-            bins = kinds[kind][what]["bins"]
-            true = [each["true"] for each in bins]
-            ends = [
-                binomtest(round(each["true"] * each["lists"]), each["lists"]).proportion_ci(
-                    method="wilson"
-                )
-                for each in bins
-            ]
-            bars = [[max(0, t - e.low) for t, e in zip(true, ends, strict=True)]]
-            bars.append([max(0, e.high - t) for t, e in zip(true, ends, strict=True)])
-            said = [each["probability"] for each in bins]
-            panel.errorbar(
-                said, true, bars, fmt=MARKED[i], markersize=4, linewidth=1, label=f"{posts:,} posts"
-            )
-        panel.set(title=title, xlabel="said", ylabel="true", xlim=(0, 1), ylim=(0, 1))
-        panel.grid(alpha=0.3)
-    axes[0][0].legend(fontsize=8)
+    is true; every[posts][kind] as Lists.figures has them."""
+    what = {"first": "the first place", "not_here": '"not here"'}
+    panels = {
+        f"{words}, {told}": {
+            f"{n:,} posts": kinds[kind][part]["bins"] for n, kinds in every.items()
+        }
+        for kind, told in (("both", "all facts"), ("image bare", "a photo alone"))
+        for part, words in what.items()
+    }
     folder = ROOT / "docs" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=110)
-    pyplot.close(figure)
+    plots.reliability(panels).savefig(folder / f"{name}.png", dpi=110)

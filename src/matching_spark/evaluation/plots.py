@@ -179,6 +179,41 @@ def intervals(
     return figure
 
 
+def reliability(
+    panels: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]], *, columns: int = 2
+) -> Figure:
+    """How often what is said is true: of each panel and name the bins that lists.reliability gives,
+    with 95 % intervals (Wilson 1927). A perfect one lies on the grey line."""
+    from scipy.stats import binomtest
+
+    rows = -(-len(panels) // columns)
+    figure, every = _figure(rows, columns, (SIZE[0] * columns / 2, SIZE[1] * rows))
+    for axes, (title, named) in zip(every, panels.items(), strict=False):
+        axes.plot((0, 1), (0, 1), color="0.6", linewidth=1)
+        for i, (name, bins) in enumerate(named.items()):
+            true = np.array([each["true"] for each in bins])
+            ends = [
+                binomtest(round(each["true"] * each["lists"]), round(each["lists"])).proportion_ci(
+                    method="wilson"
+                )
+                for each in bins
+            ]
+            low, high = np.array([(end.low, end.high) for end in ends]).T
+            axes.errorbar(
+                [each["probability"] for each in bins],
+                true,
+                np.maximum([true - low, high - true], 0),
+                fmt=MARKS[i % len(MARKS)] + LINES[i % len(LINES)],
+                color=COLOURS[i % len(COLOURS)],
+                markersize=4,
+                linewidth=1,
+                label=name,
+            )
+        _label(axes, title, "said", "true")
+        axes.legend(fontsize=8)
+    return figure
+
+
 def embedding_map(points: Values, labels: Sequence[str], *, title: str, most: int = 8) -> Figure:
     """points (n, 2) by label, the `most` frequent labels with a mark of their own."""
     where = np.asarray(points, dtype=float)
