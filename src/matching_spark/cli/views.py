@@ -69,7 +69,10 @@ class Found:
             facts = joined(*said.values())
             yield cell(f"understood: {facts} (--no-understand: by the words alone)", "dim")
         if not result.matches:
-            yield cell(_nothing(result))
+            absent = (
+                f"{_absent(result)} " if result.not_here is not None and result.searched else ""
+            )
+            yield cell(absent + _nothing(result))
             return
         shown, below = result.likely, result.unlikely
         if heading := _heading(result):

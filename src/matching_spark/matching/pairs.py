@@ -7,6 +7,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from matching_spark.domain.facts import facts_of
+from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import Pair
 from matching_spark.domain.schema import POINT
 from matching_spark.layout import photo_here
@@ -51,7 +52,7 @@ def described(
     rows = joined(matcher, (*ABOUT, PHOTO, *HAS), (*ABOUT, PHOTO))
     rivals = 0
     if matcher.scoring.calibration is not None:
-        rivals = matcher.table.frame().where("kind = 'found' AND status = 'open'").count()
+        rivals = matcher.table.state.count(Filters(kind="found"))
         odds = F.when(F.size("components") > 0, F.col("score") / (1 - F.col("score")))
         told = F.log(odds) - F.lit(matcher.scoring.calibration.prior)
         of_lost = Window.partitionBy("lost_id")

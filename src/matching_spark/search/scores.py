@@ -216,4 +216,4 @@ def reasoned(
 
 def _has(shard: Shard) -> Index:
     """(n,) what each post has, as `places` has it."""
-    return places(shard.photos.counts > 0, shard.texts.counts > 0)
+    return places(*shard.has)

@@ -6,7 +6,7 @@ deleted since is a mask on it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,12 @@ class Shard:
     def comparable(self) -> Mask:
         """(n,) whether a post has a photo or words to compare."""
         return np.asarray(self.photos.counts + self.texts.counts > 0)
+
+    @cached_property
+    def has(self) -> tuple[Mask, Mask]:
+        """(n,) which posts have a photo, and which have words: worked out once, as long as the
+        shard is held."""
+        return self.photos.counts > 0, self.texts.counts > 0
 
     def is_post(self, post_id: str) -> Mask:
         return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
