@@ -25,11 +25,15 @@ from matching_spark.demo.troubles import (
     Troubles,
 )
 from matching_spark.demo.world import draw_world
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.identifiers import Seal
+from matching_spark.domain.personal import numbers
 from matching_spark.domain.posts import Post
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import NOT_HERE, read_truth
 from matching_spark.operations.evaluate import evaluate
+from matching_spark.score.components import compare
 from matching_spark.sources import read_posts
 
 RATES = Troubles()
@@ -264,3 +268,52 @@ def test_worlds_that_cannot_be(settings: Settings) -> None:
         worlds = held_out(found)
         assert worlds.lost is not None
         assert len(worlds.seeds) * worlds.lost * found <= 4_000_000
+
+
+def test_places_have_coordinates_and_things_numbers(dealt: Dealt) -> None:
+    placed: list[bool] = []
+    for side, rates in ((dealt.lost, RATES.lost), (dealt.found, RATES.found)):
+        telling = [t.post for t in side if t.post.place not in ("", t.post.region)]
+        is_share([post.latitude is not None for post in telling], rates.point_told)
+        others = [t.post for t in side if t.post.place in ("", t.post.region)]
+        assert all(post.latitude is None for post in others), "nobody knows where that is"
+        placed += [post.latitude is not None for post in telling]
+    assert sum(placed) > 1000
+    both = [(a.post, b.post) for a, b in pairs(dealt) if a.post.latitude and b.post.latitude]
+    same = [compare(facts(a), facts(b))["kilometres"] for a, b in both if a.place == b.place]
+    others = [compare(facts(a), facts(b))["kilometres"] for a, b in both if a.region != b.region]
+    assert np.median(same) < 1 < 20 < np.median(others)
+    told = [(a.post.numbers, b.post.numbers) for a, b in pairs(dealt)]
+    equal = [a == b for a, b in told if a and b]
+    is_share(equal, (1 - RATES.lost.number_misread) * (1 - RATES.found.number_misread))
+    every = [told.post for told in (*dealt.lost, *dealt.found)]
+    for category, share in RATES.numbered.items():
+        # Some are filed under a neighbouring category, which has another share.
+        of = [bool(post.numbers) for post in every if post.category == category]
+        assert abs(np.mean(of) - share * 0.3) < 0.08, category
+    held = {number for post in every for number in post.numbers}
+    assert {kind for number in held for kind, _ in numbers(number)} == {"card", "imei", "licence"}
+    assert all(Seal("k" * 16).of_number(number) for number in held)
+
+
+def test_what_was_drawn_before_stays_as_it_was() -> None:
+    """Of the world before coordinates and numbers: a digest of all else that is told and shown."""
+    world = deal(7, 300, 200)
+    lines = []
+    for told in (*world.lost, *world.found):
+        post = replace(told.post, latitude=None, longitude=None, numbers=())
+        lines.append(f"{post!r} {told.shots!r} {told.placeholder}")
+    digest = hashlib.sha256("\n".join([*lines, repr(world.truth)]).encode()).hexdigest()
+    assert digest[:16] == "40b331d96432ef3a"
+
+
+@pytest.mark.parametrize("region", REGION_SHARES)
+def test_every_place_lies_in_its_region(region: str) -> None:
+    points = np.array([site.point for site in sites(region)])
+    assert (np.abs(points - np.median(points, axis=0)) < 0.6).all()
+    assert len(np.unique(points, axis=0)) >= 0.9 * len(points)
+
+
+def facts(post: Post) -> Facts:
+    point = None if post.latitude is None else (post.latitude, post.longitude or 0.0)
+    return Facts(place=post.place, kind=post.kind, point=point)

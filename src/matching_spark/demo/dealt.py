@@ -17,7 +17,8 @@ import numpy as np
 
 from matching_spark.demo.draw import Item, Size, photo
 from matching_spark.demo.items import coloured, kind
-from matching_spark.demo.sites import Site, a_region, a_site, by_rank, weighted
+from matching_spark.demo.serials import a_number, misread
+from matching_spark.demo.sites import Site, a_region, a_site, by_rank, off, weighted
 from matching_spark.demo.troubles import (
     COLOURS,
     NEIGHBOUR_CATEGORIES,
@@ -35,6 +36,7 @@ from matching_spark.demo.words import (
     PLACES,
     Thing,
 )
+from matching_spark.domain.points import Point
 from matching_spark.domain.posts import Kind, Post
 from matching_spark.domain.vocabulary import VAGUE
 from matching_spark.errors import UsageError
@@ -118,14 +120,19 @@ def deal(seed: int, found: int, lost: int, rates: Troubles = Troubles()) -> Deal
     for i in range(things + lost - here):
         own = np.random.default_rng([seed, 3, i])
         case = _case(models, rates, own)
+        # Of a generator of their own: all else is drawn as it was before they were.
+        more = np.random.default_rng([seed, 5, i])
+        number = a_number(case.thing.category, rates.numbered, more)
         mine: list[str] = []
         if i < things:
             for shown in _finds(case, min(int(posted[i]), found - len(finds)), rates, own):
+                shown = _also(shown, case.found_at, number, rates.found, more)
                 mine.append(f"F{LAST_DAY.year}{seed % 10**6:06d}{len(finds):06d}-1")
                 finds.append(replace(shown, post=replace(shown.post, post_id=mine[-1])))
         if i >= things or i in sought:
             lost_id = f"L{LAST_DAY.year}{seed % 10**6:06d}{int(next(numbers)):06d}"
-            losses.append(_loss(case, lost_id, rates, own))
+            told = _loss(case, lost_id, rates, own)
+            losses.append(_also(told, case.lost_at, number, rates.lost, more))
             truth[lost_id] = dict.fromkeys(mine, True) or {NOT_HERE: False}
     losses.sort(key=lambda told: told.post.post_id)
     return Dealt(tuple(losses), tuple(finds), truth)
@@ -184,6 +191,21 @@ def _loss(case: _Case, post_id: str, rates: Troubles, rng: np.random.Generator) 
         day += dt.timedelta(days=off if rng.random() < 0.5 else -off)
     told = _told(case, "lost", case.lost_at, day, rates.lost, rng)
     return replace(told, post=replace(told.post, post_id=post_id))
+
+
+def _also(told: Told, site: Site, number: str, rates: Telling, rng: np.random.Generator) -> Told:
+    """With the coordinates of its place and the number of the thing, where they are told."""
+    point: Point | None = off(site.point, rates.point_off_km, rng)
+    if rng.random() >= rates.point_told or told.post.place in ("", site.region):
+        point = None
+    said = misread(number, rng) if rng.random() < rates.number_misread else number
+    post = replace(
+        told.post,
+        latitude=point and point[0],
+        longitude=point and point[1],
+        numbers=(said,) if number and rng.random() < rates.number_told else (),
+    )
+    return replace(told, post=post)
 
 
 def _told(

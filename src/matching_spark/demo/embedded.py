@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from matching_spark.demo.dealt import Shooting, Told
 from matching_spark.demo.draw import SMALL
-from matching_spark.domain.schema import METADATA
+from matching_spark.domain.identifiers import Seal
+from matching_spark.domain.schema import METADATA, POINT
 from matching_spark.embed.clip import CPU, ClipModel, Device, worker_model
 from matching_spark.knn.similarity import Float32
 from matching_spark.shards.shard import DataFile, Shard, load
@@ -25,6 +26,7 @@ FEW = 128  # so many are done here before the processes have started
 # With a process on every core, a CPU's tower is fastest by single photos: 9 ms each, 13 by eights,
 # 30 by 64, whose activations leave the core's own cache.
 CPU_BATCH = 1
+SEAL = Seal("of the numbers of drawn things, which are no secret")
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def _shard(
                 for i, shot in enumerate(told.shots)
             ],
             "text_vector": words.get(told.post.text),
+            "identifiers": [h for number in told.post.numbers for h in SEAL.of_number(number)],
+            **{name: getattr(told.post, name) for name in POINT},
         }
         for told in side
     ]
@@ -130,6 +134,8 @@ def _shard(
         + [
             ("photos", pa.list_(pa.struct([("uri", pa.string()), ("vector", pa.binary())]))),
             ("text_vector", pa.binary()),
+            ("identifiers", pa.list_(pa.string())),
+            *((name, pa.float64()) for name in POINT),
         ]
     )
     pq.write_table(pa.Table.from_pylist(rows, schema), file)

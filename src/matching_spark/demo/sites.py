@@ -3,12 +3,20 @@
 Names of stations and quarters are real; how often each is named, and by which name, is assumed.
 """
 
+import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+
+from matching_spark.demo.coordinates import coordinates
+from matching_spark.domain.points import EARTH_KM, Point
+
+QUARTER_KM = 0.4  # how far its venues are from the middle of a quarter. Assumed.
+KM_A_DEGREE = EARTH_KM * math.pi / 180
 
 VENUES = ("버스정류장", "편의점", "카페", "음식점", "공원", "마트", "병원", "택시")
 # Stations with their line, and quarters, the busiest first; each quarter has every venue.
@@ -63,6 +71,16 @@ class Site:
     name: str
     line: str = ""
 
+    @property
+    def point(self) -> Point:
+        """Where it lies: a venue somewhere within its quarter, always there."""
+        known, name = coordinates(self.region), self.name.split()[0]
+        point = known.get(name) or known[name.removesuffix("역")]
+        if self.line:
+            return point
+        own = np.random.default_rng(zlib.crc32(f"{self.region} {self.name}".encode()))
+        return off(point, QUARTER_KM, own)
+
     def named(self, rng: np.random.Generator) -> str:
         """Another name for it."""
         exit_ = int(rng.integers(1, 11))
@@ -80,6 +98,13 @@ class Site:
         else:
             forms = (f"{self.name} 근처", f"{self.name} 앞", f"{self.name} 화장실", self.region)
         return str(rng.choice(forms))
+
+
+def off(point: Point, kilometres: float, rng: np.random.Generator) -> Point:
+    """A point beside it: so many kilometres are one standard deviation, north and east alike."""
+    north, east = (rng.normal(0, kilometres, 2) / KM_A_DEGREE).tolist()
+    latitude = point[0] + north
+    return round(latitude, 5), round(point[1] + east / math.cos(math.radians(latitude)), 5)
 
 
 @cache

@@ -92,6 +92,10 @@ class Telling:
     placeholder: float  # the portal's "no image" picture
     second_photo: float  # of those with a photo
     photo_poor: float  # of photos: dark, blurred or tiny, and a JPEG of quality 30
+    point_told: float  # of posts that name a place: with its coordinates
+    point_off_km: float  # a standard deviation of these, north and east alike
+    number_told: float  # of things that have a number
+    number_misread: float  # of these: one digit is another
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,19 @@ class Troubles:
     misdated: float = 0.10  # of lost posts with a day: it is wrong by 1 to 5 days. Assumed.
     misdated_days: int = 5
     marked: float = 0.45  # of things that are no common model: with a sticker, a band. Assumed.
+    # Of each kind, things that bear a number: a device's, a card's in it, a document's, a tag's.
+    # Assumed.
+    numbered: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "휴대폰": 1.0,
+            "카드": 0.9,
+            "컴퓨터": 0.9,
+            "증명서": 0.7,
+            "전자기기": 0.6,
+            "지갑": 0.5,
+            "가방": 0.1,
+        }
+    )
     # Of popular kinds, things of a model that many have: the same colour, no marks. Assumed.
     common: Mapping[str, float] = field(
         default_factory=lambda: {
@@ -138,6 +155,10 @@ class Troubles:
         placeholder=0.03,
         second_photo=0.10,
         photo_poor=0.10,
+        point_told=0.4,
+        point_off_km=0.5,
+        number_told=0.3,
+        number_misread=0.03,
     )
     found: Telling = Telling(
         colour_wrong=0.08,
@@ -151,4 +172,8 @@ class Troubles:
         placeholder=0.10,
         second_photo=0.15,
         photo_poor=0.15,
+        point_told=0.6,
+        point_off_km=0.1,
+        number_told=0.3,
+        number_misread=0.03,
     )

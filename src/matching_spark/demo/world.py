@@ -136,6 +136,12 @@ def _realistic(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows
             write_file(folder / photos[-1], shot.draw(WHOLE))
         day = post.happened_on.isoformat() if post.happened_on else ""
         line = {name: getattr(post, name) for name in _Line.__annotations__}
+        told_also = {
+            "latitude": post.latitude,
+            "longitude": post.longitude,
+            "identifiers": list(post.numbers),
+        }
+        line |= {name: value for name, value in told_also.items() if value}
         lines.append(cast(_Line, line | {"happened_on": day, "photos": photos}))
         progress.count("drawing", done, posts)
     truth = [

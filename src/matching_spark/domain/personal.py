@@ -56,7 +56,7 @@ SERIAL = r"[A-Z0-9](?:-?[A-Z0-9]){5,19}"
 _PLATE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배하허"
 
 # Look-arounds on digits, not \b: a particle of Korean follows a number without a gap. A number is
-# of the first kind that fits.
+# of the first kind that fits the most of it.
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
     Pattern(
@@ -115,7 +115,8 @@ def numbers(text: str) -> list[tuple[str, str]]:
     plain, _ = _plain(text)
     taken: set[int] = set()
     out: list[tuple[str, str]] = []
-    for kind, span in _found(plain):
+    # The longest first: a part of a serial number may look like a telephone's.
+    for kind, span in sorted(_found(plain), key=lambda each: each[1][0] - each[1][1]):
         if taken.isdisjoint(range(*span)):
             taken.update(range(*span))
             if kind:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -27,7 +27,10 @@ MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
-FREE_TEXT = ("subcategory", "title", "description", "place", "kept_at", "kept_phone")
+# Where a number may stand, in whatever column a desk has put it.
+FREE_TEXT = (
+    *("subcategory", "title", "description", "colour", "place", "region", "kept_at", "kept_phone"),
+)
 TEXTS = (
     *("category", "subcategory", "title", "description", "colour", "place", "region"),
     *("kept_at", "kept_phone", "source_url"),
@@ -70,6 +73,8 @@ class Post:
     latitude: float | None = None  # of the place, in degrees
     longitude: float | None = None
     identifiers: tuple[str, ...] | None = None  # keyed hashes; None: not looked for
+    # Of the thing, in the clear, as a column of its source has them: sealed and never stored.
+    numbers: tuple[str, ...] = field(default=(), repr=False)
     given: frozenset[str] | None = None  # the fields that its source has at all; None: every one
 
     @property
@@ -80,7 +85,9 @@ class Post:
 
 @dataclass(frozen=True)
 class Reject:
-    """A post or photo that was not taken, and why: one line of the rejects file."""
+    """A post or photo that was not taken, and why: one line of the rejects file, without a person's
+    own numbers.
+    """
 
     source: str
     post_id: str
@@ -88,9 +95,12 @@ class Reject:
     detail: str = ""  # its middle, which is what a stranger wrote, is left out beyond MAX_DETAIL
 
     def __post_init__(self) -> None:
-        if len(self.detail) > MAX_DETAIL:
-            short = f"{self.detail[:99]} ... {self.detail[99 - MAX_DETAIL :]}"
-            object.__setattr__(self, "detail", short)
+        whole, half = self.detail, MAX_TEXT // 2
+        # Cut out before it is shortened: a part of a number is not known as one.
+        detail = public(whole if len(whole) <= MAX_TEXT else whole[:half] + whole[-half:])
+        if len(detail) > MAX_DETAIL:
+            detail = f"{detail[:99]} ... {detail[99 - MAX_DETAIL :]}"
+        object.__setattr__(self, "detail", detail)
 
 
 @dataclass(frozen=True)
