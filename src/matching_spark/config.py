@@ -197,6 +197,9 @@ class Identifiers(_Group):
     key: str | None = Field(
         default=None, min_length=16, repr=False, description="of the hashes; none: none are kept"
     )
+    former_key: str | None = Field(
+        default=None, min_length=16, repr=False, description="while `key` takes its place: both"
+    )
 
 
 class Lost112(_Group):

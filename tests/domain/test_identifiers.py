@@ -5,9 +5,14 @@ import hmac
 
 import pytest
 
+from matching_spark.domain.facts import Facts
 from matching_spark.domain.identifiers import Seal, checked
 from matching_spark.domain.personal import numbers, public
+from matching_spark.domain.posts import MAX_DETAIL, Post, Reject
+from matching_spark.domain.posts import checked as checked_post
+from matching_spark.domain.vocabulary import COLOUR, Seen
 from matching_spark.errors import InputError
+from matching_spark.score.components import compare
 from matching_spark.search.query import Query
 
 KEY = "a key of sixteen or more"
@@ -26,6 +31,7 @@ SAID = [
     ("일련번호는 AB12CD34", "serial", "AB12CD34"),
     ("시리얼 번호 ab12cd34", "serial", "AB12CD34"),
     ("serial number is AB12CD34.", "serial", "AB12CD34"),
+    ("S/N SN0108024956", "serial", "SN0108024956"),  # a part of it looks like a telephone's
     ("12가3456 차량", "plate", "12가3456"),
     ("서울 123허 4567", "plate", "123허4567"),
 ]
@@ -40,10 +46,12 @@ def test_a_number_is_found_in_one_form_cut_and_hashed_with_its_kind(
     assert not any(part in public(text) for part in (number, number[-4:]))
     (sealed,) = Seal(KEY).of([text, text])
     digest = hmac.new(KEY.encode(), f"{kind}:{number}".encode(), hashlib.sha256).hexdigest()
-    assert sealed == f"{kind}:{digest[:32]}"
+    assert sealed == f"{kind}-{Seal(KEY).name}:{digest[:32]}"
     assert Seal(KEY + "!").of([text]) != (sealed,)
-    if kind not in ("resident", "licence"):  # which are known by their hyphens
-        assert Seal(KEY).of_number(number) == (sealed,)
+    assert Seal(KEY).of_number(number) == (sealed,)
+    assert Seal(KEY).of_number(sealed) == (sealed,), "as `export` writes it"
+    with pytest.raises(InputError, match="another identifiers"):
+        Seal(KEY + "!").of_number(sealed)
     assert checked([sealed, sealed]) == sealed
 
 
@@ -60,7 +68,7 @@ def test_what_names_no_thing_is_none(text: str) -> None:
 
 
 def test_what_is_no_number_is_refused_without_repeating_it() -> None:
-    for given in ("abc", "", "!" * 30, "ABCDEFGH"):
+    for given in ("abc", "", "!" * 30, "ABCDEFGH", "010-1234-5678", "kim@example.com"):
         with pytest.raises(InputError, match="an identifier is") as told:
             Seal(KEY).of_number(given)
         assert not given or given not in str(told.value)
@@ -71,3 +79,26 @@ def test_what_is_no_number_is_refused_without_repeating_it() -> None:
 def test_a_query_does_not_repeat_its_numbers() -> None:
     query = Query(text="지갑, 카드 4111-1111-1111-1111", identifiers=Seal(KEY).of(["M12345678"]))
     assert query.described() == {"text": "지갑, 카드", "identifiers": "passport"}
+
+
+def test_hashes_of_two_keys_are_not_compared() -> None:
+    mine, others = (
+        Facts(identifiers=" ".join(Seal(key).of(["카드 4111-1111-1111-1111"])))
+        for key in (KEY, KEY + "!")
+    )
+    assert compare(mine, mine) == {"identifier": 1}
+    assert compare(mine, others) == {}
+
+
+def test_no_message_of_a_source_repeats_a_number() -> None:
+    number = "4111-1111-1111-1111"
+    assert number not in Reject("", "F1", "bad-category", f"{number!r}; choose one of").detail
+    for at in range(60, 140):  # wherever a long one is cut
+        detail = Reject("", "F1", "bad-row", "가" * at + number + "가" * 2 * MAX_DETAIL).detail
+        assert numbers(detail) == []
+        assert not any(part in detail for part in ("4111", "1111"))
+    seen = Seen()
+    assert seen.word(COLOUR, number) == number
+    assert not any(number in word for word in seen.unknown)
+    stored = checked_post(Post("F1", "found", colour=number, region=number, title="x"))
+    assert (stored.colour, stored.region) == ("", "")

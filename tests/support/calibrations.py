@@ -84,7 +84,7 @@ def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:
         happened_on=None if day < 0 else DAY + dt.timedelta(days=day),
         kind=kind,  # type: ignore[arg-type]
         point=POINTS[rng.integers(len(POINTS))],
-        identifiers=one_of("", "", "card:a", "card:b serial:a", "plate:c"),
+        identifiers=one_of("", "", "card-k:a", "card-k:b serial-k:a", "plate-k:c", "card-other:a"),
     )
 
 

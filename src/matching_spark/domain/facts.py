@@ -54,7 +54,7 @@ class Facts:
         if self.point is not None:
             said["near"] = f"{self.point[0]},{self.point[1]}"
         if self.identifiers:
-            kinds = dict.fromkeys(each.partition(":")[0] for each in self.identifiers.split())
+            kinds = dict.fromkeys(each.partition("-")[0] for each in self.identifiers.split())
             said["identifiers"] = ", ".join(kinds)
         return said
 

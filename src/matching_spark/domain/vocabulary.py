@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from matching_spark.domain.personal import public
 from matching_spark.errors import InputError
 
+NOT_SHOWN = "a number, not shown"
 VAGUE = "기타"  # of a colour or a region: "other", which says nothing about being the same
 
 
@@ -75,12 +77,14 @@ class Vocabulary:
 
 @dataclass
 class Seen:
-    """What was met that no vocabulary has, counted; it is kept as it was written."""
+    """What was met that no vocabulary has, counted; it is kept as it was written, and told without
+    a person's own numbers.
+    """
 
     unknown: Counter[str] = field(default_factory=Counter)
 
     def note(self, what: str, word: str) -> None:
-        self.unknown[f"{what}: {word}"] += 1
+        self.unknown[f"{what}: {public(word) or NOT_SHOWN}"] += 1
 
     def word(self, vocabulary: Vocabulary, said: str) -> str:
         """The word that is meant; what was said, noted, where there is none."""

@@ -33,7 +33,9 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
 
 # Rejects of a part, whose post follows in the stream.
-LEAVES_POST = frozenset(["remote-photo", "photo-not-fetched", "no-detail", "bad-point"])
+LEAVES_POST = frozenset(
+    ["remote-photo", "photo-not-fetched", "no-detail", "bad-point", "bad-identifier"]
+)
 _ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
 OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost

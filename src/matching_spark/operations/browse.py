@@ -101,10 +101,11 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
     """Write posts as `ingest` takes them, by the ending of the file's name. No JVM.
 
     A photo is named by where it is kept; one of another table that takes them in is its own copy.
+    Identifiers are the hashes, which only a table of the same key takes in.
     """
     ending = check_file(output, FORMATS)
     table = reading(settings)
-    columns = (*TOLD, "photos")
+    columns = (*TOLD, "identifiers", "photos")
     rows: list[dict[str, Any]] = []
     for file in table.plan(where).files:
         for row in _matching(file, where, columns):
@@ -112,7 +113,9 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
             rows.append(row | {"photos": [place for place in photos if place is not None]})
     rows.sort(key=lambda row: row["post_id"])
     if ending == ".csv":
-        write_file(output, to_csv(columns, (r | {"photos": "; ".join(r["photos"])} for r in rows)))
+        lists = ("identifiers", "photos")
+        cells = (r | {name: "; ".join(r[name] or ()) for name in lists} for r in rows)
+        write_file(output, to_csv(columns, cells))
     else:
         lines = (json.dumps(row, ensure_ascii=False, default=str) for row in rows)
         write_file(output, "".join(f"{line}\n" for line in lines).encode())

@@ -1,6 +1,6 @@
 """What settings add to posts and questions: where their place lies, hashes of their numbers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from matching_spark.config import Settings
@@ -9,31 +9,39 @@ from matching_spark.domain.personal import numbers, public
 from matching_spark.domain.points import Point
 from matching_spark.domain.posts import FREE_TEXT, MAX_TEXT, Post, Reject
 from matching_spark.domain.vocabulary import Seen
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, UsageError
 from matching_spark.search.query import Query
 from matching_spark.sources.places import plain, read_places
+from matching_spark.table.posts_table import PostsTable
 
 NOT_KEPT = "number of a thing, not kept"  # what `Seen` notes
 
 
 def with_facts(
-    posts: Iterator[Post | Reject], settings: Settings, seen: Seen
+    posts: Iterable[Post | Reject], settings: Settings, seen: Seen
 ) -> Iterator[Post | Reject]:
     """The posts, before their numbers are cut, with hashes of them and the point of their place."""
-    seal, point_of = _seal(settings), _points(settings)
+    seals, point_of = _seals(settings), _points(settings)
     for post in posts:
         if isinstance(post, Reject):
             yield post
             continue
-        texts = [getattr(post, name)[:MAX_TEXT] for name in FREE_TEXT]
-        if seal is None:
-            for kind, _ in (number for text in texts for number in numbers(text)):
-                seen.note(NOT_KEPT, f"{kind}; set identifiers.key, by which hashes are compared")
+        if seals:
+            sealed = _of(seals, [getattr(post, name)[:MAX_TEXT] for name in FREE_TEXT])
+            for number in post.numbers:
+                try:
+                    sealed |= {each for seal in seals for each in seal.of_number(number)}
+                except InputError as error:
+                    yield Reject(post.read_from, post.post_id, "bad-identifier", str(error))
+            post = replace(post, identifiers=tuple(sorted(sealed)))
         else:
-            post = replace(post, identifiers=seal.of(texts))
+            texts = (getattr(post, name)[:MAX_TEXT] for name in FREE_TEXT)
+            kinds = [kind for text in texts for kind, _ in numbers(text)]
+            for kind in [*kinds, *("column" for _ in post.numbers)]:
+                seen.note(NOT_KEPT, f"{kind}; set identifiers.key, by which hashes are compared")
         if post.latitude is None and (point := point_of(post.place)) is not None:
             post = replace(post, latitude=point[0], longitude=point[1])
-        yield post
+        yield replace(post, numbers=()) if post.numbers else post
 
 
 def with_numbers(query: Query, settings: Settings, identifiers: Sequence[str] = ()) -> Query:
@@ -41,20 +49,42 @@ def with_numbers(query: Query, settings: Settings, identifiers: Sequence[str] = 
 
     Raises UsageError where numbers are given and there is no key, InputError for what is no number.
     """
-    seal = _seal(settings)
-    if identifiers and seal is None:
+    seals = _seals(settings)
+    if identifiers and not seals:
         raise UsageError(
             "an identifier is compared by its keyed hash: set identifiers.key to the key that "
             "`ingest` had",
             argument="identifier",
         )
-    if seal is not None:
-        hashes = {*query.identifiers, *seal.of([query.text or ""])}
-        hashes.update(*(seal.of_number(each) for each in identifiers))
+    if seals:
+        hashes = {*query.identifiers} | _of(seals, [query.text or ""])
+        hashes |= {h for seal in seals for each in identifiers for h in seal.of_number(each)}
         query = replace(query, identifiers=tuple(sorted(hashes)))
     if query.text and (words := public(query.text)):  # as those of posts are embedded
         query = replace(query, text=words)
     return query
+
+
+def check_key(table: PostsTable, settings: Settings) -> str | None:
+    """The name of the key that the table's numbers are hashes by; None where it has had none.
+
+    Raises UsageError where it is neither of the settings' keys: every number would seem another.
+    """
+    named, seals = table.state.identifier_key, _seals(settings)
+    if named is not None and seals and named not in {seal.name for seal in seals}:
+        raise UsageError(
+            f"{table.uri} has hashes of numbers by another key than identifiers.key is now; set "
+            "that one again, or to give it up for this one, set it as identifiers.former_key and "
+            "ingest again"
+        )
+    return named
+
+
+def note_key(table: PostsTable, settings: Settings) -> None:
+    """Have the table say by which key its numbers are hashed from now on. Raises as `check_key`."""
+    named, seals = check_key(table, settings), _seals(settings)
+    if seals and named != seals[0].name:
+        table.set_identifier_key(seals[0].name)
 
 
 def placed(query: Query, settings: Settings) -> Query:
@@ -64,9 +94,15 @@ def placed(query: Query, settings: Settings) -> Query:
     return query if point is None else replace(query, latitude=point[0], longitude=point[1])
 
 
-def _seal(settings: Settings) -> Seal | None:
-    key = settings.identifiers.key
-    return None if key is None else Seal(key)
+def _seals(settings: Settings) -> list[Seal]:
+    """By the key, and by the one that it takes the place of; none where there is no key."""
+    keys = settings.identifiers
+    return [Seal(key) for key in (keys.key, keys.former_key if keys.key else None) if key]
+
+
+def _of(seals: Iterable[Seal], texts: Sequence[str]) -> set[str]:
+    """The hashes of the numbers that stand in texts."""
+    return {each for seal in seals for each in seal.of(texts)}
 
 
 def _points(settings: Settings) -> Callable[[str], Point | None]:

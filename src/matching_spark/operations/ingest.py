@@ -16,7 +16,7 @@ from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
-from matching_spark.operations.facts import with_facts
+from matching_spark.operations.facts import check_key, note_key, with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
@@ -88,6 +88,7 @@ def ingest(
         clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
         if before is not None:
             before.check_model(clip.name)
+            check_key(before, settings)
         posts = (
             portal.posts()
             if portal
@@ -96,6 +97,7 @@ def ingest(
         posts = begun(with_facts(posts, settings, seen))
         with spark_of(settings, what, progress, spark) as session:
             table = made(settings, clip, session)
+            note_key(table, settings)
             job = absolute(place)
             report = ingest_posts(posts, table, clip, progress, job, rules)
             if portal is not None:

@@ -16,12 +16,13 @@ from matching_spark.domain.posts import (
     is_web_address,
 )
 from matching_spark.domain.schema import TOLD
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
 from matching_spark.operations.browse import show
+from matching_spark.operations.facts import note_key, with_facts
 from matching_spark.operations.warehouse import model_of, reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
@@ -106,7 +107,9 @@ def edit(
 
     with writing(settings, "edit", spark=spark) as table:
         model = model_of(settings, table)
-        report = ingest_posts([post], table, model, rules=Rules(was["source"] or DESK))
+        note_key(table, settings)
+        told = with_facts([post], settings, Seen())
+        report = ingest_posts(told, table, model, rules=Rules(was["source"] or DESK))
     if report.rejects:
         raise InputError(f"post {post_id!r} stays as it is: {report.rejects[0].detail}")
     now = show(settings, post_id).post

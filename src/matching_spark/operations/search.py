@@ -14,7 +14,7 @@ from matching_spark.domain.understood import understand
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
-from matching_spark.operations.facts import placed, with_numbers
+from matching_spark.operations.facts import check_key, placed, with_numbers
 from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
@@ -45,6 +45,8 @@ def search(
     """
     query = with_numbers(query, settings, identifiers)
     table = PostsTable.of(settings)
+    if query.identifiers and check_key(table, settings) is None:
+        progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
     model = _model(settings, table, query)
     wanted = settings.similarity
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
@@ -98,7 +100,10 @@ def ask(
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
     """
-    query = understood(engine, settings, with_numbers(query, settings), where, snapshot)
+    query = with_numbers(query, settings)
+    if query.identifiers:
+        check_key(engine.table, settings)
+    query = understood(engine, settings, query, where, snapshot)
     asked = engine.ask([placed(query, settings)], snapshot)[0]
     return engine.answer([asked], _options(settings, asked, where, snapshot))[0]
 

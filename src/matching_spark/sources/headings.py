@@ -13,7 +13,7 @@ from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 
-FIELDS = (*TOLD, "photos")
+FIELDS = (*TOLD, "photos", "identifiers")
 OTHERS: dict[str, tuple[str, ...]] = {
     "post_id": ("id", "관리번호", "접수번호", "게시물번호", "등록번호", "습득번호"),
     "kind": ("구분", "분실습득구분"),
@@ -25,6 +25,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "place": ("location", "장소", "습득장소", "분실장소", "발견장소"),
     "latitude": ("lat", "위도"),
     "longitude": ("lon", "lng", "경도"),
+    "identifiers": ("identifier", "serialnumber", "serialno", "시리얼번호"),
     "region": ("지역", "습득지역", "분실지역"),
     "happened_on": (
         *("date", "날짜", "일자", "습득일", "습득일자", "습득일시", "습득날짜"),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
+from matching_spark.domain.identifiers import MOST
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
     KINDS,
@@ -219,6 +220,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
             placeholders=placeholders,
             latitude=point and point[0],
             longitude=point and point[1],
+            numbers=_identifiers(row.get("identifiers")),
             read_from=where,
             given=frozenset(row),
             **{name: _text(name, row.get(name), seen) for name in TEXTS},  # type: ignore[arg-type]
@@ -253,6 +255,14 @@ def _text(name: str, value: object, seen: Seen) -> str:
     if len(text) > MAX_TEXT:
         seen.note(f"over {MAX_TEXT:,} characters, the rest left out", name)
     return text[:MAX_TEXT]
+
+
+def _identifiers(value: object) -> tuple[str, ...]:
+    """The numbers of one cell, by semicolons or lines, or of a list: as many as a post may have."""
+    listed = value if isinstance(value, list) else re.split("[;\n]", clean(value))
+    if not all(isinstance(each, str | int) for each in listed):
+        raise _Bad("bad-row", "identifiers is not a list of numbers")
+    return tuple(filter(None, (clean(each)[:MAX_TEXT] for each in listed)))[:MOST]
 
 
 def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]]:

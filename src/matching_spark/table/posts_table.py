@@ -31,7 +31,7 @@ from matching_spark.table.catalog import (
 )
 from matching_spark.table.commits import retry, swap
 from matching_spark.table.metadata import current_metadata, made_at, version
-from matching_spark.table.state import Snapshot, TableState
+from matching_spark.table.state import IDENTIFIER_KEY, Snapshot, TableState
 from matching_spark.table.writer_lock import writing
 
 GROWN = "coalesce({}sequence, 0) + 1"  # of a post that changes; of version 1 it has none
@@ -238,8 +238,15 @@ class PostsTable:
 
     def set_cells(self, uri: str) -> None:
         """Make a file of centroids the current one; shards are sorted anew when next cached."""
-        value = f"{quoted(PROPERTY + 'cells')} = {quoted(uri)}"
-        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({value})"
+        self._set("cells", uri)
+
+    def set_identifier_key(self, name: str) -> None:
+        """Name the key that numbers are hashed by from now on (domain.identifiers.Seal.name)."""
+        self._set(IDENTIFIER_KEY, name)
+
+    def _set(self, name: str, value: str) -> None:
+        stated = f"{quoted(PROPERTY + name)} = {quoted(value)}"
+        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({stated})"
         self._commit(lambda: self.session.sql(statement))
 
     # -- writing -----------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from matching_spark.shards.space import VectorSpace
 from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.metadata import UNREADABLE
 
+IDENTIFIER_KEY = "identifier-key"
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -59,6 +61,12 @@ class TableState:
         cells = self.metadata.properties.get(PROPERTY + "cells")
         here = cells and cells_here(self.uri, cells)
         return VectorSpace(self.stated("model"), int(self.stated("dimension")), here)
+
+    @property
+    def identifier_key(self) -> str | None:
+        """The name of the key that its numbers are hashed by; None: it never had one."""
+        name: str | None = self.metadata.properties.get(PROPERTY + IDENTIFIER_KEY)
+        return name
 
     @property
     def photos(self) -> str:
