@@ -231,7 +231,7 @@ class SimilarityEngine:
                 | {"total": each.embed_ms + sum(elapsed.values())},
                 not_here=None if of is None else of.not_here,
                 matches=matches,
-                nothing=not matches or (of is not None and of.not_here >= options.costs.absent),
+                nothing=not matches if of is None else of.not_here >= options.costs.absent,
                 question=question_of(query, matches, request, options.language)
                 if options.ask
                 else None,

@@ -31,7 +31,7 @@ from matching_spark.domain.personal import numbers
 from matching_spark.domain.posts import Post
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError, UsageError
-from matching_spark.evaluation.labelled import NOT_HERE, read_truth
+from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, read_truth
 from matching_spark.operations.evaluate import evaluate
 from matching_spark.score.components import compare
 from matching_spark.sources import read_posts
@@ -267,7 +267,7 @@ def test_worlds_that_cannot_be(settings: Settings) -> None:
     for found in (300, 3_000, 30_000):
         worlds = held_out(found)
         assert worlds.lost is not None
-        assert len(worlds.seeds) * worlds.lost * found <= 4_000_000
+        assert len(worlds.seeds) * worlds.lost * found <= MAX_PAIRS
 
 
 def test_places_have_coordinates_and_things_numbers(dealt: Dealt) -> None:
@@ -275,8 +275,8 @@ def test_places_have_coordinates_and_things_numbers(dealt: Dealt) -> None:
     for side, rates in ((dealt.lost, RATES.lost), (dealt.found, RATES.found)):
         telling = [t.post for t in side if t.post.place not in ("", t.post.region)]
         is_share([post.latitude is not None for post in telling], rates.point_told)
-        others = [t.post for t in side if t.post.place in ("", t.post.region)]
-        assert all(post.latitude is None for post in others), "nobody knows where that is"
+        unplaced = [t.post for t in side if t.post.place in ("", t.post.region)]
+        assert all(post.latitude is None for post in unplaced), "nobody knows where that is"
         placed += [post.latitude is not None for post in telling]
     assert sum(placed) > 1000
     both = [(a.post, b.post) for a, b in pairs(dealt) if a.post.latitude and b.post.latitude]

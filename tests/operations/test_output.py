@@ -297,8 +297,9 @@ def test_an_empty_result_says_what_was_asked_and_what_to_try() -> None:
     assert "lower --threshold (-1: no limit)" in said
     assert "(0: no limit)" in terminal(replace(empty, score_kind="fused"), 400)[0]
     assert "fewer filters" in terminal(replace(empty, searched=0), 400)[0]
-    sure = replace(empty, score_kind="fused", not_here=0.97)
-    assert terminal(sure, 400)[0].startswith("It is not here yet, with a probability of 97 %. Noth")
+    sure = replace(empty, score_kind="fused", not_here=0.97, nothing=True)
+    assert terminal(sure, 400)[0] == "It is not here yet, with a probability of 97 %."
+    assert terminal(sure, 400)[1].startswith("Nothing like")
     assert "not here" not in terminal(replace(sure, searched=0), 400)[0], "nothing was looked at"
     assert json.loads(to_json(empty))["results"] == []
 

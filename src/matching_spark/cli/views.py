@@ -68,15 +68,12 @@ class Found:
         if said := result.query.get("understood"):
             facts = joined(*said.values())
             yield cell(f"understood: {facts} (--no-understand: by the words alone)", "dim")
-        if not result.matches:
-            absent = (
-                f"{_absent(result)} " if result.not_here is not None and result.searched else ""
-            )
-            yield cell(absent + _nothing(result))
-            return
-        shown, below = result.likely, result.unlikely
         if heading := _heading(result):
             yield cell(heading)
+        if not result.matches:
+            yield cell(_nothing(result))
+            return
+        shown, below = result.likely, result.unlikely
         scores = {m.rank: told(m, result.score_kind, "en") for m in [*shown, *below[:BELOW]]}
         wide = max(map(cell_len, scores.values()))
         for match in [*shown, *below[:BELOW]]:
@@ -96,9 +93,10 @@ class Found:
 
 def _heading(result: SearchResult) -> str:
     """That the thing is most likely not here yet, or that no post stands out."""
-    if result.nothing and result.not_here is not None:
+    if result.nothing and result.not_here is not None and result.searched:
         return f"It is not here yet, with a probability of {percent(result.not_here)}."
-    return "" if result.likely else "Nothing stands out: tell more of it, or --ask."
+    doubt = "Nothing stands out: tell more of it, or --ask."
+    return doubt if result.matches and not result.likely else ""
 
 
 def _more(match: Match) -> str:
