@@ -14,7 +14,6 @@ from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
-from matching_spark.evaluation import learn
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching.decisions import decide, latest
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
@@ -107,7 +106,6 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     world: World,
     own: str,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     truth = str(world.truth)
     report = run("evaluate", truth, "--table", own, capsys=capsys)
@@ -130,11 +128,10 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     decided = run("evaluate", "decisions", "--table", own, capsys=capsys)
     assert decided["true_pairs"] == sum(row["same"] for row in rows[:6])
 
-    with pytest.raises(InputError, match="nothing is learnt"):  # ten pairs teach nothing
-        app(["calibrate", truth, "--table", own], standalone_mode=False)
     with pytest.raises(InputError, match="no weights of its own"):
         app(["calibrate", "--reset", "--table", own], standalone_mode=False)
-    monkeypatch.setattr(learn, "MIN_TRUE_PAIRS", 3)
+    with pytest.raises(InputError, match=r"10 lost and \d+ found posts; .* takes 200 lost"):
+        app(["calibrate", "self", "--table", own], standalone_mode=False)
     learnt = run("calibrate", truth, "--table", own, capsys=capsys)
     assert learnt["split"].startswith("held out: 30 %")
     assert 0 < learnt["lost"] <= 10

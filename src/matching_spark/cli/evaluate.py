@@ -11,8 +11,13 @@ from matching_spark.cli.options import Common, on_a_table, terminal
 from matching_spark.cli.views import facts
 from matching_spark.errors import UsageError
 
+SELF = "self"  # a truth that is the table itself
 TRUTH = typer.Argument(
     help="JSONL of lost_id, found_id, same; decisions: what was decided; demo: drawn worlds."
+)
+LEARNT_FROM = typer.Argument(
+    help="JSONL of lost_id, found_id, same; decisions: what was decided; self: the table's own "
+    "posts, without a label; demo: drawn worlds."
 )
 ModelOption = Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")]
 ReportOption = Annotated[Path | None, typer.Option(help="The report, F.json.")]
@@ -43,7 +48,7 @@ def evaluate(
 @on_a_table
 def calibrate(
     common: Common,
-    truth: Annotated[str | None, TRUTH] = None,
+    truth: Annotated[str | None, LEARNT_FROM] = None,
     model: ModelOption = None,
     output: ReportOption = None,
     reset: Annotated[
@@ -59,8 +64,25 @@ def calibrate(
         run.emit(done, facts(done))
         return
     with terminal() as progress:
+        if truth == SELF:
+            learnt = operations.unlabelled.calibrate_self(run.settings, progress).to_dict()
+            run.emit(learnt, _of_self(learnt))
+            return
         figures = operations.evaluate.calibrate(run.settings, truth, output, progress).to_dict()
     run.emit(figures, _view(figures))
+
+
+def _of_self(done: dict[str, Any]) -> Table:
+    learnt = done["learnt"]
+    return facts(
+        {
+            "written": done["written"],
+            "model": done["model"],
+            "lost, found": f"{learnt['lost']:,}, {learnt['found']:,}",
+            "lost things that seem to be here": f"{learnt['lost_things_here']:,}",
+            "facts": learnt["facts"],
+        }
+    )
 
 
 def _view(report: dict[str, Any]) -> Table:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         status,
         table,
         tour,
+        unlabelled,
         verdicts,
     )
 
@@ -52,6 +53,7 @@ __all__ = [
     "status",
     "table",
     "tour",
+    "unlabelled",
     "verdicts",
 ]
 

@@ -2,24 +2,39 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.demo.labelled import FIT, FOUND, Worlds, held_out
+from matching_spark.demo.labelled import FIT, FOUND, Worlds
+from matching_spark.demo.labelled import held_out as held_out_worlds
 from matching_spark.domain.posts import Filters
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError
-from matching_spark.evaluation.labelled import LabelledPairs, label, read_truth
+from matching_spark.evaluation.labelled import (
+    NOT_HERE,
+    LabelledPairs,
+    Truth,
+    held_out,
+    label,
+    read_truth,
+)
 from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.metrics import evaluate as measure
+from matching_spark.evaluation.sharpen import sharpen
+from matching_spark.knn.similarity import Mask
 from matching_spark.matching import decisions
 from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
-from matching_spark.score.store import FILE, find, save
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.store import FILE, SELF, find, save
+from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
 DEMO, DECISIONS = "demo", "decisions"  # truths that are no file
@@ -75,7 +90,7 @@ def evaluate(
         calibration = find(None, model, model.name)
         if calibration is None:
             raise _uncalibrated(model.name)
-        pairs, split = _drawn(model, held_out(found or FOUND, tidy), progress), DRAWN
+        pairs, split = _drawn(model, held_out_worlds(found or FOUND, tidy), progress), DRAWN
     else:
         table = reading(settings)
         calibration = find(table.uri, table_model(settings, table), table.model)
@@ -111,21 +126,23 @@ def calibrate(
         }
         calibration = learn(_drawn(model, FIT, progress), model.name, learnt)
         place = str(model.folder / FILE)
-        held, split = _drawn(model, held_out(), progress), DRAWN
+        held, split = _drawn(model, held_out_worlds(), progress), DRAWN
     else:
         table = reading(settings)
         pairs = _labelled(table, truth)
         fit, held = pairs.split()
+        base = _base(settings, table)
         learnt = {
             "from": truth,
             "found": len(pairs.found_ids),
             "true_pairs": int(fit.same.sum()),
+            "base": None if base is None else base.learnt.get("from"),
         }
-        try:
-            base = find(None, table_model(settings, table), table.model)
-        except ModelError:
-            base = None
-        calibration = learn(fit, table.model, learnt, base)
+        if truth == DECISIONS and base is not None:
+            lists, decided = _lists_of(table, decisions.truth(table.uri))
+            calibration = sharpen(lists, decided, base, settings.similarity.share_here, learnt)
+        else:
+            calibration = learn(fit, table.model, learnt, base)
         place, split = storage.join(table.uri, FILE), SPLIT
     save(calibration, place)
     progress.say(f"written: {place}")
@@ -143,7 +160,9 @@ def reset(settings: Settings) -> Reset:
     place = storage.join(table.uri, FILE)
     if not storage.exists(place):
         raise InputError(f"{table.uri} has no weights of its own")
-    storage.remove(place)
+    for each in (place, storage.join(table.uri, SELF)):
+        if storage.exists(each):
+            storage.remove(each)
     return Reset(table.uri, find(None, table_model(settings, table), table.model) is not None)
 
 
@@ -165,11 +184,52 @@ def _drawn(model: ClipModel, worlds: Worlds, progress: Progress) -> LabelledPair
     return worlds.pairs(model, progress)
 
 
+def _base(settings: Settings, table: PostsTable) -> Calibration | None:
+    """What a table's truth sharpens: what it learnt without one, else its model's; never what was
+    learnt from a truth, which would count twice."""
+    try:
+        place = storage.join(table.uri, SELF)
+        if storage.exists(place):
+            own = Calibration.from_json(storage.read_bytes(place).decode(), place)
+            own.check_model(table.model)
+            return own
+        return find(None, table_model(settings, table), table.model)
+    except ModelError:
+        return None
+
+
+def _lists_of(table: PostsTable, said: Truth) -> tuple[LabelledPairs, Mask]:
+    """Whole lists of the lost posts that are fitted on, and which of their pairs were decided."""
+    theirs = {  # items of the held-out posts are never seen
+        found_id
+        for lost_id, of in said.items()
+        if held_out(lost_id)
+        for found_id, same in of.items()
+        if same
+    }
+    fit = {lost_id: of for lost_id, of in said.items() if not held_out(lost_id)}
+    lists = label(*_sides(table), {i: {**of, NOT_HERE: False} for i, of in fit.items()})
+    place = {found_id: at for at, found_id in enumerate(lists.found_ids) if found_id not in theirs}
+    posts = len(lists.found_ids)
+    pairs = [
+        lost * posts + place[found_id]
+        for lost, lost_id in enumerate(lists.lost_ids)
+        for found_id in fit[lost_id]
+        if found_id in place
+    ]
+    return lists, np.isin(lists.lost * posts + lists.found, pairs)
+
+
 def _labelled(table: PostsTable, truth: str) -> LabelledPairs:
     """The table's pairs that the truth speaks of, posts of every state."""
     said = decisions.truth(table.uri) if truth == DECISIONS else read_truth(truth)
+    return label(*_sides(table), said)
+
+
+def _sides(table: PostsTable) -> tuple[Iterator[Shard], Iterator[Shard]]:
+    """The lost and the found posts, of every state."""
     lost = table.shards(Filters(kind="lost", status=None))
-    return label(lost, table.shards(Filters(kind="found", status=None)), said)
+    return lost, table.shards(Filters(kind="found", status=None))
 
 
 def _written(report: Evaluation, output: Path | None, progress: Progress) -> Evaluation:

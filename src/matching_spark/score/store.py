@@ -5,10 +5,12 @@ model (calibration.json in its folder).
 """
 
 from matching_spark import storage
+from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
 from matching_spark.score.calibration import Calibration
 
 FILE = "calibration.json"
+SELF = "calibration-self.json"  # in a warehouse: learnt without labels, which decisions sharpen
 
 
 def find(table_uri: str | None, model: ClipModel | None, name: str) -> Calibration | None:
@@ -24,6 +26,12 @@ def find(table_uri: str | None, model: ClipModel | None, name: str) -> Calibrati
             found.check_model(name)
             return found
     return None
+
+
+def shipped() -> Calibration:
+    """The weights that came with the package, of its own model; their facts are of none."""
+    place = str(hub.SHIPPED / "small-clip" / FILE)
+    return Calibration.from_json(storage.read_bytes(place).decode(), place)
 
 
 def save(calibration: Calibration, place: str) -> None:

@@ -1,0 +1,164 @@
+"""Weights of a table's own model from its own posts, without a label, held against re-takes."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from matching_spark import storage
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters
+from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.photos import open_photo, photo_file
+from matching_spark.errors import InputError, ModelError, StorageError
+from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
+from matching_spark.evaluation.retakes import retake
+from matching_spark.evaluation.unlabelled import learn_unlabelled
+from matching_spark.operations.search import table_model
+from matching_spark.operations.warehouse import reading
+from matching_spark.progress import SILENT, Progress
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.store import FILE, SELF, find, save, shipped
+from matching_spark.shards.shard import Shard
+from matching_spark.table.posts_table import PostsTable
+
+RETAKES = 200  # photos that are taken again: quantiles of so many are off by a few hundredths
+MIN_LISTS = 200  # lost posts with every found one, fewer teach too little
+LOOKS = "image-image"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """learnt: as the calibration says it."""
+
+    table: str
+    written: str
+    model: str
+    learnt: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def calibrate_self(settings: Settings, progress: Progress = SILENT) -> Learnt:
+    """Learn the weights of a table's model from its lost and found posts; keep them.
+
+    Raises InputError where there are too few posts, too many, or where what was taken for the same
+    things looks less alike than different things do, or more than a photo taken again.
+    """
+    table = reading(settings)
+    model = table_model(settings, table)
+    lost, found = (
+        list(table.shards(Filters(kind=kind, status=None))) for kind in ("lost", "found")
+    )
+    pairs = _lists(lost, found, table)
+    base = facts_of(table, model)
+    learnt = {
+        "from": "self",
+        "facts": f"held to those of the calibration of {base.model}",
+        "lost": len(pairs.lost_ids),
+        "found": len(pairs.found_ids),
+    }
+    share = settings.similarity.share_here
+    calibration = learn_unlabelled(pairs, table.model, learnt, base, share, progress)
+    again = None if model is None else retaken(model, found, progress)
+    calibration = checked(calibration, again)
+    places = [storage.join(table.uri, name) for name in (SELF, FILE)]
+    for place in places:
+        save(calibration, place)
+        progress.say(f"written: {place}")
+    return Learnt(table.uri, places[-1], table.model, dict(calibration.learnt))
+
+
+def facts_of(table: PostsTable, model: ClipModel | None) -> Calibration:
+    """A calibration whose lines of facts a table may start from: its model's, else the shipped."""
+    try:
+        return find(None, model, table.model) or shipped()
+    except ModelError:
+        return shipped()
+
+
+def checked(calibration: Calibration, again: Sequence[float] | None) -> Calibration:
+    """The calibration with what re-takes say of it. again: cosines of photos and their re-takes.
+
+    Raises InputError where what was taken for the same things cannot be it.
+    """
+    looks = calibration.learnt["cosines"].get(LOOKS)
+    if looks is None:
+        return calibration
+    (_, middle, _), (_, alike, _) = looks["same"], looks["different"]
+    if middle <= alike:
+        raise InputError(
+            f"half of what seems the same has photos of a cosine below {middle:.2f}, and of "
+            f"different things one in twenty is above {alike:.2f}: the table does not tell who is "
+            "whose. Label pairs (`decide`, then `calibrate decisions`), or take in posts that "
+            "tell places and days"
+        )
+    if again is None:
+        return calibration
+    highest = float(np.quantile(again, 0.95))
+    if middle >= highest:
+        raise InputError(
+            f"half of what seems the same has photos of a cosine above {middle:.2f}, and photos "
+            f"taken again reach {highest:.2f}: these are one photo in two posts. Close what "
+            "`duplicates` shows, or label pairs (`decide`, then `calibrate decisions`)"
+        )
+    retakes = [round(float(q), 4) for q in np.quantile(again, (0.1, 0.5, 0.95))]
+    return replace(calibration, learnt={**calibration.learnt, "retakes": retakes})
+
+
+def retaken(model: ClipModel, found: Sequence[Shard], progress: Progress) -> list[float] | None:
+    """The cosines of up to RETAKES kept photos and their re-takes, each on another's ground; None
+    where fewer than two photos are kept."""
+    rng = np.random.default_rng(0)
+    photos: list[Image.Image] = []
+    for shard, row in _with_photos(found, rng):
+        if len(photos) == RETAKES:
+            break
+        place = shard.photo(row)
+        if place is None:
+            continue
+        try:
+            photos.append(open_photo(photo_file(place)))
+        except (FileNotFoundError, StorageError):
+            continue  # erased since, or kept on a host that is not this one
+    if len(photos) < 2:
+        progress.say("no photos are kept: what was learnt is not held against photos taken again")
+        return None
+    takes = []
+    for i, photo in enumerate(photos):
+        out = io.BytesIO()
+        retake(photo, photos[i - 1], rng).save(out, "JPEG", quality=90)
+        takes.append(out.getvalue())
+        progress.count("taking photos again", i + 1, len(photos))
+    own, others = model.embed_images(photos), model.embed_images(takes)
+    return [float(x) for x in np.einsum("nd,nd->n", own, others)]
+
+
+def _with_photos(found: Sequence[Shard], rng: np.random.Generator) -> list[tuple[Shard, int]]:
+    """Posts that have a photo, in an order drawn by chance."""
+    rows = [
+        (shard, int(row))
+        for shard in found
+        for row in np.flatnonzero(shard.alive)
+        if shard.parts(int(row))[0] is not None
+    ]
+    return [rows[i] for i in rng.permutation(len(rows))]
+
+
+def _lists(lost: Sequence[Shard], found: Sequence[Shard], table: PostsTable) -> LabelledPairs:
+    """Lost posts, as many as MAX_PAIRS holds, each with every found post."""
+    posts = sum(int(shard.alive.sum()) for shard in found)
+    ids = [i for shard in lost for i in shard.ids(np.flatnonzero(shard.alive))]
+    most = MAX_PAIRS // max(1, posts)
+    if min(most, len(ids)) < MIN_LISTS:
+        raise InputError(
+            f"{table.uri} has {len(ids):,} lost and {posts:,} found posts; learning without "
+            f"labels takes {MIN_LISTS} lost posts and at most {MAX_PAIRS // MIN_LISTS:,} found "
+            "ones: label pairs (`decide`, then `calibrate decisions`)"
+        )
+    some = np.random.default_rng(0).permutation(len(ids))[:most]
+    return label(lost, found, {ids[i]: {NOT_HERE: False} for i in some})
