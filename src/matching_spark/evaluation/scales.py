@@ -8,6 +8,7 @@ have a mean L of 1.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -29,6 +30,7 @@ Scales = Mapping[str, Mapping[str, Scale]]
 # share what one would have, and those below are as likely as any: nothing is surer than it is.
 UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
 SHAPE = 1.0
+APART = 1e6  # a shape by which the look-alikes of a list say nothing of each other
 
 
 def learn_scales(
@@ -65,6 +67,21 @@ def learn_scales(
                 scales[asked.kind][only] = _scale(_different(pairs, view), slope)
     few = [f"scales of {asked.kind}" for asked in kinds if asked not in lists]
     return scales, shape, few
+
+
+def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
+    """Scales by which log-odds are what they are, ln L; what is above and below by these pairs of
+    different things. Of a filter, those of all where none of them passes."""
+    scales = {}
+    for facts, part in product((True, False), MODALITIES):
+        asked = Asked(part, facts)
+        views = {only: seen(different, replace(asked, only=only), weights) for only in FILTERS}
+        every = _scale(_different(different, seen(different, asked, weights)), 1.0, 0.0)
+        scales[asked.kind] = {ANY: every} | {
+            only: _scale(_different(different, view), 1.0, 0.0) if len(view.rows) else every
+            for only, view in views.items()
+        }
+    return scales
 
 
 @dataclass(frozen=True)
@@ -137,10 +154,11 @@ def _different(pairs: LabelledPairs, view: Seen) -> Float64:
     return np.histogram(view.told[rows], EDGES, weights=weight)[0].astype(np.float64)
 
 
-def _scale(different: Float64, slope: float) -> Scale:
-    """By which different pairs of these log-odds have a mean L of 1."""
+def _scale(different: Float64, slope: float, level: float | None = None) -> Scale:
+    """Where no level is given, by which different pairs of these log-odds have a mean L of 1."""
     ratios = np.exp(slope * MIDDLES)
-    level = math.log((ratios * different).sum() / different.sum())
+    if level is None:
+        level = math.log((ratios * different).sum() / different.sum())
     above = slope * MIDDLES - level >= FLOOR
     below = different[~above]
     return Scale(

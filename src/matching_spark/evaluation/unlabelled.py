@@ -22,6 +22,7 @@ import numpy as np
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.learn import learn_patterns, of_lists
+from matching_spark.evaluation.scales import APART, unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
@@ -30,7 +31,7 @@ from matching_spark.score.components import COSINES
 
 LONG_DAYS = 14  # found so long before the loss: people misremember by days
 LIKELY = 0.01  # a pair of less is not learnt from as a true one
-STEPS = 10  # at most, of guess and learning
+STEPS = 6  # at most, of which the last few change the order of pairs no more, of guess and learning
 MOVED = 0.01  # of the probabilities of a list, by the last step: less ends it
 MIN_HERE = 100  # lost things that seem to be here, fewer teach too little
 MIN_DIFFERENT = 5_000  # pairs that are different for sure
@@ -95,7 +96,9 @@ def learn_unlabelled(
         "inherited": inherited,
     }
     lists = _drawn(pairs, np.flatnonzero(~sure), guess.true, rng)
-    return of_lists(lists, patterns, base.prior, model, told, base)
+    weights = of_lists(lists, patterns, base.prior, model, told, base)
+    # Of drawn answers a slope would learn itself: the scale is that by which they were drawn.
+    return replace(weights, scales=unit_scales(different, weights), alike=APART)
 
 
 def _cosines(likely: LabelledPairs, different: LabelledPairs) -> dict[str, Any]:
