@@ -1,6 +1,7 @@
 """Coordinates and numbers are taken in and asked by; a number stands nowhere in the clear."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from matching_spark.operations import browse, ingest, posts, search
 from matching_spark.operations.ingest import Source
 from matching_spark.search.query import Query
 
-CARD, IMEI = "4111-1111-1111-1111", "490154203237518"
+CARD, AMEX = "4111-1111-1111-1111", "378282246310005"
+IMEI, TAG = "490154203237518", "BAG-TAG-0108024956"
 
 
 def test_they_are_taken_in_asked_by_and_erased(
@@ -38,11 +40,12 @@ def test_they_are_taken_in_asked_by_and_erased(
         common
         | {"post_id": "imei", "description": f"IMEI {IMEI}", "latitude": 35.1, "longitude": 129},
         common | {"post_id": "none", "description": "아무 번호 없음"},
+        common | {"post_id": "column", "identifiers": [TAG, "?"], "colour": AMEX},
     ]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     asked = Source(str(source))
     report = ingest.ingest(mine, asked, spark=spark)
-    assert report.accepted == 3
+    assert report.accepted == 4
     assert any("identifiers.key" in word for word in report.unknown), (
         "that they are not kept is said"
     )
@@ -52,13 +55,18 @@ def test_they_are_taken_in_asked_by_and_erased(
 
     mine.identifiers.key = "a key of sixteen or more"
     report = ingest.ingest(mine, asked, spark=spark)
-    assert (report.updated, report.skipped) == (2, 1)
+    assert (report.updated, report.skipped) == (3, 1)
+    assert [(each.post_id, each.reason) for each in report.rejects] == [
+        ("column", "bad-identifier")
+    ], "the post is taken without"
     held = stored(mine)
-    assert [each.partition(":")[0] for each in held["card"]["identifiers"]] == ["card"]
+    assert kinds(held["card"]) == ["card"]
+    assert kinds(held["column"]) == ["card", "serial"], "of its colour, where it stood by mistake"
+    assert held["column"]["colour"] == ""
     assert (held["card"]["latitude"], held["card"]["longitude"]) == (37.5547, 126.9707)
     assert (held["imei"]["latitude"], held["imei"]["longitude"]) == (35.1, 129.0)
     assert held["none"]["latitude"] is None
-    assert ingest.ingest(mine, asked, spark=spark).skipped == 3
+    assert ingest.ingest(mine, asked, spark=spark).skipped == 4
 
     query = Query(text=f"지갑, 카드 {CARD}", place="서울 역", happened_on="2026-11-01")  # type: ignore[arg-type]
     where = Filters(kind="found")
@@ -69,10 +77,13 @@ def test_they_are_taken_in_asked_by_and_erased(
         "card": 1,
         "imei": 1,
         "none": None,
+        "column": 0,
     }
     assert found["card"]["kilometres"] == 0
     assert found["imei"]["kilometres"] > 300
     assert "kilometres" not in found["none"]
+    tagged = search.search(mine, Query(text="지갑"), where, identifiers=[TAG.lower()])
+    assert tagged.matches[0].post_id == "column"
     assert CARD not in json.dumps(result.to_dict(), default=str)
     other = search.search(mine, Query(text="카드 5555555555554444"), where)
     assert {m.components.get("identifier") for m in other.matches if m.post_id == "card"} == {0}
@@ -80,16 +91,45 @@ def test_they_are_taken_in_asked_by_and_erased(
     for place in (tmp_path / "table").rglob("*"), (tmp_path / "cache").rglob("*"):
         for file in (each for each in place if each.is_file()):
             raw = file.read_bytes()
-            assert not any(n.encode() in raw for n in (CARD, CARD.replace("-", ""), IMEI)), file
-    edited = posts.edit(mine, "imei", {"place": "부산역"}, spark=spark)
+            clear = (CARD, AMEX, CARD.replace("-", ""), IMEI, TAG, *map(str, keys(mine)))
+            assert not any(each.encode() in raw for each in clear), file
+    changes = {"place": "부산역", "description": f"IMEI {IMEI}, S/N {TAG}"}
+    edited = posts.edit(mine, "imei", changes, spark=spark)
     assert edited.changed["latitude"] == (35.1, None), "where another place lies is not known"
-    assert stored(mine)["imei"]["identifiers"] == held["imei"]["identifiers"]
+    assert kinds(stored(mine)["imei"]) == ["imei", "serial"], "as where it is taken in"
+    with pytest.raises(UsageError, match="former_key"):  # which would call each number another
+        other_key(mine, "another key of sixteen", search.search, query, where)
+    with pytest.raises(UsageError, match="former_key"):
+        other_key(mine, "another key of sixteen", ingest.ingest, asked)
+    mine.identifiers.former_key, mine.identifiers.key = mine.identifiers.key, "a new key, secret"
+    assert search.search(mine, query, where).matches[0].components["identifier"] == 1
+    assert ingest.ingest(mine, asked, spark=spark).updated == 3, "by both keys"
+    mine.identifiers.former_key = None
+    assert search.search(mine, query, where).matches[0].components["identifier"] == 1
+    held = stored(mine)
     erased = posts.erase(mine, ["card"], proof=True, spark=spark)
     assert erased.proof is not None
     assert not erased.proof.found
-    digest = held["card"]["identifiers"][0].encode()
-    assert not any(digest in f.read_bytes() for f in (tmp_path / "table").rglob("*") if f.is_file())
+    digests = [each.encode() for each in held["card"]["identifiers"]]
+    files = [each.read_bytes() for each in (tmp_path / "table").rglob("*") if each.is_file()]
+    assert not any(digest in raw for digest in digests for raw in files)
 
 
 def stored(settings: Settings) -> dict[str, dict[str, Any]]:
     return {row["post_id"]: row for row in browse.list_posts(settings, Filters(status=None)).posts}
+
+
+def kinds(post: dict[str, Any]) -> list[str]:
+    return sorted(each.partition("-")[0] for each in post["identifiers"] or ())
+
+
+def keys(settings: Settings) -> list[str]:
+    both = (settings.identifiers.key, settings.identifiers.former_key)
+    return [each for each in both if each is not None]
+
+
+def other_key(settings: Settings, key: str, do: Callable[..., object], *what: object) -> None:
+    """Do it with the same settings but for the key."""
+    mine = settings.model_copy(deep=True)
+    mine.identifiers.key = key
+    do(mine, *what)
