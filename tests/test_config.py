@@ -69,7 +69,7 @@ def test_every_setting_says_what_it_is() -> None:
         for field in Settings.model_fields.values()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
-    assert len(groups) == 10
+    assert len(groups) == 11
     for group in groups:
         assert group.__doc__
         assert all(field.description for field in group.model_fields.values()), group
