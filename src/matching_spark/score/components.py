@@ -184,8 +184,8 @@ COSINES: tuple[Cosine, ...] = (
 
 # Distance stands in for the letters of two names, so it is worth what they are: at 0 km what the
 # same name is worth to small-clip's weights (0.84, the median of their nine patterns with facts),
-# from 100 km on what another one is (-0.89), between them straight from knot to knot. A stand-in
-# until labelled posts with coordinates teach the line: nearness is likely worth more.
+# from 100 km on what another one is (-0.89), between them straight from knot to knot. For pairs of
+# which too few have coordinates to teach the line. The drawn worlds teach a steeper one (demo.sites).
 ASSUMED_KILOMETRES: Line = (
     *((0, 0.84), (0.3, 0.84), (1, 0.5), (3, 0.15), (10, -0.2)),
     *((30, -0.54), (100, -0.89), (300, -0.89)),
@@ -195,7 +195,7 @@ ASSUMED_KILOMETRES: Line = (
 # article's number is on every such article). Taken at 1 coincidence in 10^4 different pairs that
 # both have one of a kind: log(10^4) = 9.2, so 9. Another number of the same kind is another thing,
 # but for a digit misread or a second card in one wallet, taken at 1 true pair in 400: -6. Both are
-# assumed: no drawn world has pairs of numbers.
+# assumed, for pairs of which too few have numbers to teach them.
 ASSUMED_IDENTIFIER: Line = ((0, -6.0), (1, 9.0))
 
 FACTS: tuple[Fact, ...] = (
