@@ -185,7 +185,7 @@ COSINES: tuple[Cosine, ...] = (
 # Distance stands in for the letters of two names, so it is worth what they are: at 0 km what the
 # same name is worth to small-clip's weights (0.84, the median of their nine patterns with facts),
 # from 100 km on what another one is (-0.89), between them straight from knot to knot. For pairs of
-# which too few have coordinates to teach the line. The drawn worlds teach a steeper one (demo.sites).
+# which too few have coordinates to teach the line; the drawn worlds teach a steeper one.
 ASSUMED_KILOMETRES: Line = (
     *((0, 0.84), (0.3, 0.84), (1, 0.5), (3, 0.15), (10, -0.2)),
     *((30, -0.54), (100, -0.89), (300, -0.89)),
