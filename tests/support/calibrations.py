@@ -56,7 +56,7 @@ def random_calibration(
     passes = {name: float(rng.uniform(0.5, 1)) for name in (*FILTERS, DATED)}
     days = tuple(np.sort(rng.normal(2, 4, 21)).tolist())
     scales = {kind: {only: random_scale(rng) for only in (ANY, *FILTERS)} for kind in LIMITS}
-    alike = float(rng.uniform(0.3, 3))
+    alike = float(rng.uniform(3, 300))
     limits = dict.fromkeys(LIMITS, limit)
     learnt = {"from": "a test"}
     return Calibration(model, patterns, limits, prior, scales, alike, passes, days, learnt)

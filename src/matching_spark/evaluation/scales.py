@@ -1,6 +1,6 @@
 """What a pair's log-odds are worth in a list, learnt from whole lists: score.posterior's scales.
 
-The slope of a kind of query, and the shape a of all kinds, are those by which the lists' answers,
+The slope of a kind of query, and the a of all kinds, are those by which the lists' answers,
 which post it is or that none is, are most likely. The level follows from the slope: different pairs
 have a mean L of 1.
 """
@@ -16,27 +16,26 @@ from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.seen import Asked, Seen, seen
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.score.calibration import ANY, FILTERS, LIMITS, MODALITIES, Calibration
-from matching_spark.score.posterior import FLOOR, Scale, weighed
+from matching_spark.score.posterior import CAP, FLOOR, Scale, weighed
 
 MIN_LISTS = 100  # whole ones of a kind, to learn its scales rather than keep those there are
 SLOPES = (0.4, 2.5)
-SHAPES = (0.05, 20.0)
+SHAPES = (1.0, 1e4)
 EDGES = np.linspace(-60, 40, 5001)  # of the log-odds of different pairs
 MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
 LEAST = 0.0  # log-odds: by no slope that was ever learnt does less reach FLOOR
 
 Scales = Mapping[str, Mapping[str, Scale]]
-# Where nothing is known: no different post is expected to speak for itself, so that as many as do
-# share what one would have, and those below are as likely as any: nothing is surer than it is.
+# Where nothing is known: posts below are as likely as any, and what looks alike says nothing of
+# what else does.
 UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
-SHAPE = 1.0
-APART = 1e6  # a shape by which the look-alikes of a list say nothing of each other
+APART = 1e6  # an a by which it says nothing
 
 
 def learn_scales(
     pairs: LabelledPairs, weights: Calibration, base: Calibration | None
 ) -> tuple[Scales, float, list[str]]:
-    """The scales of every kind of query by its filter, the shape a, and what too few whole lists
+    """The scales of every kind of query by its filter, a, and what too few whole lists
     show: that is `base`'s, or UNLEARNT."""
     kinds = [Asked(has, facts) for facts in (True, False) for has in MODALITIES]
     views = {asked: seen(pairs, asked, weights) for asked in kinds}
@@ -46,7 +45,7 @@ def learn_scales(
         kind: dict(base.scales[kind]) if base else dict.fromkeys((ANY, *FILTERS), UNLEARNT)
         for kind in LIMITS
     }
-    shape = SHAPE if base is None else base.alike
+    shape = APART if base is None else base.alike
     if lists:
         low, high = map(math.log, SHAPES)
         shape = math.exp(
@@ -56,7 +55,7 @@ def learn_scales(
                 within=0.05,
             )
         )
-        shape = round(shape, 3)
+        shape = round(shape, 2)
     for asked, each in lists.items():
         slope = round(each.best(shape)[0], 3)
         own = _scale(_different(pairs, views[asked]), slope)
@@ -138,9 +137,14 @@ class _Lists:
         high = evidence >= FLOOR
         at, weight = self.at[high], self.weight[high]
         above: Float64 = np.bincount(at, weight, n).astype(np.float64)
-        ratios: Float64 = np.bincount(at, weight * np.exp(evidence[high]), n).astype(np.float64)
+        every = np.exp(evidence[high])
+        ratios: Float64 = np.bincount(at, weight * every, n).astype(np.float64)
+        best = np.zeros(n)
+        np.maximum.at(best, at, every)
+        alike = np.bincount(at, weight * np.minimum(every, CAP), n)
+        doubles = np.asarray(alike - np.minimum(best, CAP), np.float64)
         share = (self.here.sum() + 1) / (n + 2)
-        crowd, none, all_ = weighed(self.posts, above, ratios, share, scale, shape)
+        crowd, none, all_ = weighed(self.posts, above, ratios, doubles, share, scale, shape)
         true = scale.evidence(self.true)
         each = np.exp(true) / np.where(true >= FLOOR, crowd[self.of_true], 1.0)
         answer = np.where(self.here, share * np.bincount(self.of_true, each, n), none) / all_
@@ -159,13 +163,14 @@ def _scale(different: Float64, slope: float, level: float | None = None) -> Scal
     ratios = np.exp(slope * MIDDLES)
     if level is None:
         level = math.log((ratios * different).sum() / different.sum())
-    above = slope * MIDDLES - level >= FLOOR
+    own = ratios / math.exp(level)
+    above = own >= math.exp(FLOOR)
     below = different[~above]
     return Scale(
         slope,
         round(level, 4),
-        round(float(different[above].sum() / different.sum()), 7),
-        round(float((ratios[~above] * below).sum() / below.sum() / math.exp(level)), 6),
+        round(float((np.minimum(own, CAP) * different)[above].sum() / different.sum()), 6),
+        round(float((own[~above] * below).sum() / below.sum()), 6),
     )
 
 

@@ -140,7 +140,7 @@ class Calibration:
 
     prior: the log-odds that a pair is true which is in every pattern's intercept. thresholds: the
     least score worth showing. scales: what a pair's log-odds are worth in a list, by the kind of
-    query and by its filter, ANY for none. alike: the shape a of score.posterior. passes: of the
+    query and by its filter, ANY for none. alike: the a of score.posterior. passes: of the
     true pairs whose lost side tells a word, the share whose found side tells the same: what a
     filter by it lets through; DATED: the share with a found day. days: quantiles, evenly from 0 to
     1, of the days from a true pair's loss to its being found. learnt: from what.
@@ -197,7 +197,7 @@ class Calibration:
             level += each.level - by[ANY].level
             above *= each.above / by[ANY].above if by[ANY].above else 1.0
             below *= each.below / by[ANY].below if by[ANY].below else 1.0
-        return Scale(by[ANY].slope, level, min(1.0, above), below)
+        return Scale(by[ANY].slope, level, above, below)
 
     def told(self, values: Mapping[str, float]) -> float:
         """The log-odds, without their prior, of a pair with these components."""
@@ -312,13 +312,13 @@ class Calibration:
 
 def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     """What format 1 did not say. Its pairs were of one true post among those found; that filters
-    pass all, that no different post is expected to speak for itself, and that those below are as
-    likely as any, makes nothing surer than it is."""
+    pass all, that posts below are as likely as any, and that what looks alike says nothing of what
+    else does, makes nothing surer than it was."""
     scale = vars(Scale(slope=1.0, level=0.0, above=0.0, below=1.0))
     return {
         "format": FORMAT,
         "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
-        "alike": 1.0,
+        "alike": 1e6,
         "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), scale)),
         "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
         "days": [-30.0, 90.0],
@@ -351,7 +351,7 @@ def _scale(of: Mapping[str, Any]) -> Scale:
     return Scale(
         slope=_between(of["slope"], 0.01, 100),
         level=_between(of["level"], -100, 100),
-        above=_between(of["above"], 0, 1),
+        above=_between(of["above"], 0, 1e6),
         below=_between(of["below"], 0, 1e6),
     )
 

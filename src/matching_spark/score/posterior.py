@@ -6,51 +6,58 @@ is it with P_i = w L_i / (N (1 - w) + w sum L), and that none is with N (1 - w) 
 probability falls with the size of the table, and is shared by posts that look alike.
 
 Some things have many doubles: of a black wallet far more posts look like it than of a violin, and
-more of one day and place. Let K posts reach L >= 10, where of different posts the share `above`
-does on average. The rate at which they do for this very thing, as a multiple of that average, is
-taken to be gamma distributed with mean 1 and shape a; one of the K is the thing itself if it is
-here, so the rate is expected to be m = (a + K - 1) / (a + above N), the posterior mean of a gamma
-and Poisson model, and their L is worth L / m.
+more of one day and place. Of different posts, those of L >= 10 bring `above` on average, each its
+L, CAP at most; the posts of this list but for the best one, which is the thing if it is here, bring
+D. So things like this one have m = (a + D) / (a + above N) times as many doubles as others, where a
+says how much is needed to believe it, and the L of those above is worth L / m. (Were each counted
+as one, m would be the mean of a rate that is gamma distributed with shape a, after so many events.)
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from matching_spark.config import Similarity
 from matching_spark.errors import UsageError
 
+if TYPE_CHECKING:  # numpy, which settings and flags need not
+    from matching_spark.knn.similarity import Float64
+
 # ln L from which on a post enters the sum by its own L. Those below enter by their number and the
 # mean L of different pairs there: ten times as likely is little among hundreds of posts.
 FLOOR = math.log(10)
+CAP = 100.0  # of L, where it counts doubles: a few of a large L would be most of them
 
 Band = Literal["propose", "ask", "below"]
-PAGE = 10  # looks: what it costs to go through a page of matches
-Float64 = npt.NDArray[np.float64]
-Number = TypeVar("Number", float, Float64)
+# Looks that it costs to go through a page of matches and to tell more: so many that, with a miss at
+# a hundred, of things that are here one in twenty at most is said not to be (docs/evidence.md).
+PAGE = 20
+Number = TypeVar("Number", float, "Float64")
 
 
 @dataclass(frozen=True)
 class Rivals:
     """The posts that a query could have found. posts: how many; above: those of ln L >= FLOOR.
 
-    parts: floats whose sum is, exactly, the sum of L of those above, however they were split.
+    parts: floats whose sum is, exactly, the sum of L of those above, however they were split;
+    alike: the same of their L, CAP at most. best: the largest L, 0 where none is above.
     """
 
     posts: int = 0
     above: int = 0
     parts: tuple[float, ...] = ()
+    alike: tuple[float, ...] = ()
+    best: float = 0.0
 
     @classmethod
     def of(cls, posts: int, evidence: Iterable[float]) -> "Rivals":
         """evidence: ln L of those above."""
         ratios = [math.exp(each) for each in evidence]
-        return cls(posts, len(ratios), exact_parts(ratios))
+        capped = [min(each, CAP) for each in ratios]
+        best = max(ratios, default=0.0)
+        return cls(posts, len(ratios), exact_parts(ratios), exact_parts(capped), best)
 
     @classmethod
     def joined(cls, each: Sequence["Rivals"]) -> "Rivals":
@@ -58,7 +65,14 @@ class Rivals:
             sum(one.posts for one in each),
             sum(one.above for one in each),
             exact_parts([part for one in each for part in one.parts]),
+            exact_parts([part for one in each for part in one.alike]),
+            max((one.best for one in each), default=0.0),
         )
+
+    @property
+    def doubles(self) -> float:
+        """What those above bring as doubles of the thing: D, see above."""
+        return math.fsum([*self.alike, -min(self.best, CAP)])
 
 
 def exact_parts(numbers: Sequence[float]) -> tuple[float, ...]:
@@ -75,7 +89,8 @@ class Scale:
 
     ln L is slope x - level, where x is the log-odds without their prior: the weights are learnt a
     pair at a time, and the mean L of the different pairs that such a list holds has to be 1. above:
-    the share of these that reach FLOOR; below: the mean L of the others.
+    the mean of what they bring as doubles, CAP at most, 0 of those below FLOOR; below: the mean L
+    of these.
     """
 
     slope: float
@@ -89,20 +104,27 @@ class Scale:
 
 
 def weighed(
-    posts: Number, above: Number, ratios: Number, here: float, scale: Scale, alike: float
+    posts: Number,
+    above: Number,
+    ratios: Number,
+    doubles: Number,
+    here: float,
+    scale: Scale,
+    alike: float,
 ) -> tuple[Number, Number, Number]:
     """The crowd m, the weight of "none", and that of all there is, of a list or of many.
 
-    posts: N; above: K; ratios: the sum of their L. A probability is a weight over that of all.
+    posts: N; above: how many are; ratios: the sum of their L; doubles: D. A probability is a weight
+    over that of all.
     """
-    crowd = (alike + np.maximum(0, above - 1)) / (alike + scale.above * posts)
+    crowd = (alike + doubles) / (alike + scale.above * posts)
     none = posts * (1 - here)
     return crowd, none, none + here * (ratios / crowd + scale.below * (posts - above))
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """The probabilities of one list. here: w; alike: the gamma's shape a, see above."""
+    """The probabilities of one list. here: w; alike: a, see above."""
 
     rivals: Rivals
     here: float
@@ -113,9 +135,15 @@ class Posterior:
     def _weights(self) -> tuple[float, float, float]:
         """As `weighed` has them; the last is never 0 where there is a post."""
         of, ratios = self.rivals, math.fsum(self.rivals.parts)
-        each = weighed(of.posts, of.above, ratios, self.here, self.scale, self.alike)
-        crowd, none, all_ = map(float, each)
-        return crowd, none, all_
+        return weighed(
+            float(of.posts),
+            float(of.above),
+            ratios,
+            of.doubles,
+            self.here,
+            self.scale,
+            self.alike,
+        )
 
     @property
     def not_here(self) -> float:
