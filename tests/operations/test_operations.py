@@ -331,3 +331,12 @@ def test_weights_of_a_model_go_nowhere_that_is_not_ours(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(StorageError, match=r"cannot be written to.*\(model.name\)"):
         evaluate.calibrate(settings, evaluate.DEMO)
+
+
+def test_a_report_is_refused_before_the_work(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "taken.json").mkdir()
+    for ask in (evaluate.evaluate, evaluate.calibrate):
+        with pytest.raises(UsageError, match=r"must end in one of \.json"):
+            ask(settings, "no such truth", tmp_path / "F.pdf")
+        with pytest.raises(StorageError, match=r"taken\.json cannot be written"):
+            ask(settings, "no such truth", tmp_path / "taken.json")

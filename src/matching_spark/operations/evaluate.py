@@ -35,10 +35,12 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
 from matching_spark.score.store import FILE, SELF, find, save
 from matching_spark.shards.shard import Shard
+from matching_spark.storage import check_file, write_file
 from matching_spark.table.posts_table import PostsTable
 
 DEMO, DECISIONS = "demo", "decisions"  # truths that are no file
 DRAWN_WORLDS = "drawn worlds of other seeds"
+REPORT = (".json",)  # how the name of a file of the figures ends
 SPLIT = "held out: 30 % of the lost posts, by a hash of their ids; others were fitted on"
 DRAWN = (
     "held out: drawn worlds of other seeds, items never seen in fitting; their drawings are those "
@@ -81,8 +83,10 @@ def evaluate(
     pairs; DEMO: drawn worlds, for the settings' model itself. output: a JSON file of the figures.
     found, tidy: of DEMO's worlds, how many found posts each has, FOUND if None, and whether all
     that is told is true. Raises ModelError without a calibration, InputError for a truth that
-    cannot be read, UsageError for a table's truth with what is of drawn worlds.
+    cannot be read, UsageError for a table's truth with what is of drawn worlds; for an output that
+    cannot be written as storage.check_file does, before any work.
     """
+    _check_output(output)
     if truth != DEMO and (found is not None or tidy):
         raise UsageError(f"--posts and --tidy are of drawn worlds: evaluate {DEMO}")
     if truth == DEMO:
@@ -111,9 +115,10 @@ def calibrate(
 
     truth, output: as `evaluate` has them. From DEMO they are the model's and go into its folder,
     else the table's and go into its warehouse. Raises StorageError, before anything is learnt,
-    for a model's folder that cannot be written to; UsageError, after the weights are written, where
-    no true pair is left to measure them on.
+    for a model's folder or an output that cannot be written to; UsageError, after the weights are
+    written, where no true pair is left to measure them on.
     """
+    _check_output(output)
     if truth == DEMO:
         model = ClipModel.of(settings.model)
         _check_writable(model.folder)
@@ -168,6 +173,11 @@ def reset(settings: Settings) -> Reset:
 
 def _uncalibrated(name: str) -> ModelError:
     return ModelError(f"{name} has no calibration; `matching-spark calibrate` learns one")
+
+
+def _check_output(output: Path | None) -> None:
+    if output is not None:
+        check_file(output, REPORT)
 
 
 def _check_writable(folder: Path) -> None:
@@ -235,6 +245,6 @@ def _sides(table: PostsTable) -> tuple[Iterator[Shard], Iterator[Shard]]:
 def _written(report: Evaluation, output: Path | None, progress: Progress) -> Evaluation:
     if output is not None:
         text = json.dumps(report.figures, ensure_ascii=False, indent=2) + "\n"
-        storage.write_file(output, text.encode())
+        write_file(output, text.encode())
         progress.say(f"written: {output}")
     return report
