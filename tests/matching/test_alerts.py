@@ -18,6 +18,7 @@ from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
 from matching_spark.matching.decisions import decide
 from matching_spark.matching.matcher import Matcher, MatchRules
+from matching_spark.matching.pairs import SEEN, described
 from matching_spark.score.store import FILE, save
 from tests.support.calibrations import random_calibration
 from tests.support.posts import Posts, ingest
@@ -139,8 +140,15 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
     match = json.loads(told[0].body)["matches"][0]
     assert match["alert_id"] == alert_id(told[0].lost_id, match["found_id"])
     assert 0 < match["score"] < 1
-    assert "probability" not in match, "of a list, which changes with every post"
     assert match["why"]
+    by_pair = {(p.lost["post_id"], p.found["post_id"]): p for p in described(first, "en")}
+    for alert in told:  # one judgement of a pair, wherever it is read
+        sent = json.loads(alert.body)
+        assert not sent["lost"].keys() & set(SEEN)
+        for each in sent["matches"]:
+            pair = by_pair[alert.lost_id, each["found_id"]]
+            assert (each["probability"], each["band"]) == (pair.probability, pair.band)
+            assert pair.band
 
     refusing, heard = {told[0].lost_id}, []
 

@@ -20,9 +20,8 @@ from matching_spark.config import Alerts as AlertSettings
 from matching_spark.domain.posts import NO_ADDRESS, is_web_address
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.matching import decisions
-from matching_spark.matching.pairs import joined
+from matching_spark.matching.pairs import SEEN, judged, listed
 from matching_spark.score.components import Language
-from matching_spark.score.explain import explain
 from matching_spark.table import side_tables
 
 if TYPE_CHECKING:
@@ -59,8 +58,9 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
     uri = matcher.table.uri
     told = {(row["lost_id"], row["found_id"]) for row in side_tables.read(uri, NAME)}
     known = told | decisions.latest(uri).keys()
-    rows = joined(matcher, FACTS, FACTS + KEPT).orderBy("lost_id", "rank")
-    for lost_id, group in groupby(rows.toLocalIterator(), key=lambda row: row["lost_id"]):
+    pairs, there = listed(matcher, FACTS, FACTS + KEPT)
+    rows = pairs.orderBy("lost_id", "rank").toLocalIterator()
+    for lost_id, group in groupby(rows, key=lambda row: row["lost_id"]):
         new = [row for row in group if (lost_id, row["found_id"]) not in known]
         if new:
             yield Alert(
@@ -70,7 +70,7 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
                     {
                         "lost_id": lost_id,
                         "lost": _facts(new[0]["lost"]),
-                        "matches": [_match(matcher, row, language) for row in new],
+                        "matches": [_match(matcher, row, there, language) for row in new],
                     },
                     ensure_ascii=False,
                 ),
@@ -151,13 +151,14 @@ class Webhook:
 
 
 def _facts(row: "Row") -> dict[str, object]:
-    values = {name: row[name] for name in row.__fields__ if row[name] not in (None, "")}
+    names = [name for name in row.__fields__ if name not in SEEN]
+    values = {name: row[name] for name in names if row[name] not in (None, "")}
     day = values.get("happened_on")
     return values | ({} if day is None else {"happened_on": day.isoformat()})
 
 
-def _match(matcher: "Matcher", row: "Row", language: Language) -> dict[str, object]:
-    out = {
+def _match(matcher: "Matcher", row: "Row", there: int, language: Language) -> dict[str, object]:
+    return {
         "alert_id": alert_id(row["lost_id"], row["found_id"]),
         "found_id": row["found_id"],
         "rank": row["rank"],
@@ -165,11 +166,5 @@ def _match(matcher: "Matcher", row: "Row", language: Language) -> dict[str, obje
         "score_kind": row["score_kind"],
         "components": row["components"],
         "found": _facts(row["found"]),
+        **judged(matcher, row, there, language),
     }
-    if matcher.scoring.calibration is not None:
-        contributions = matcher.scoring.calibration.contributions(row["components"])
-        out |= {
-            "contributions": contributions,
-            "why": explain(row["components"], contributions, language),
-        }
-    return out
