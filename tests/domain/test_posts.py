@@ -1,5 +1,8 @@
 """What every post comes through: texts that can be stored, ids that can be told."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from matching_spark import InputError, Post
 from matching_spark.domain.posts import (
     MAX_DETAIL,
     MAX_ID,
+    MAX_SOURCE,
     MAX_TEXT,
     Reject,
     checked,
@@ -91,3 +95,12 @@ def test_a_detail_keeps_what_it_is_about_and_the_remedy() -> None:
     assert len(long) < MAX_DETAIL + 9
     assert long.startswith("kind 'x")
     assert long.endswith("x'; lost or found")
+
+
+def test_an_id_and_a_place_of_any_length_leave_a_short_reject() -> None:
+    short = Reject("/s/posts.csv:2", "x" * MAX_ID, "bad-id")
+    assert (short.source, short.post_id) == ("/s/posts.csv:2", "x" * MAX_ID)
+    path = "/s" * 2048
+    assert Reject(f"{path}:12", "", "bad-row").source == f"{path}:12"
+    long = Reject("f#" + "9" * 1_000_000, "x" * 1_000_000, "bad-id")
+    assert len(json.dumps(asdict(long))) < MAX_SOURCE + MAX_DETAIL + 100

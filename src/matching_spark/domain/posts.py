@@ -23,7 +23,8 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
 MAX_ID = 512
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
-MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice
+MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice, an id is whole
+MAX_SOURCE = 5_000  # characters of its place: a path has 4,096 bytes (PATH_MAX), a line follows
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
@@ -86,21 +87,23 @@ class Post:
 @dataclass(frozen=True)
 class Reject:
     """A post or photo that was not taken, and why: one line of the rejects file, without a person's
-    own numbers.
+    own numbers. What a stranger wrote stands in each part: the middle of a long one is left out.
     """
 
     source: str
     post_id: str
     reason: str
-    detail: str = ""  # its middle, which is what a stranger wrote, is left out beyond MAX_DETAIL
+    detail: str = ""
 
     def __post_init__(self) -> None:
         whole, half = self.detail, MAX_TEXT // 2
         # Cut out before it is shortened: a part of a number is not known as one.
         detail = public(whole if len(whole) <= MAX_TEXT else whole[:half] + whole[-half:])
-        if len(detail) > MAX_DETAIL:
-            detail = f"{detail[:99]} ... {detail[99 - MAX_DETAIL :]}"
-        object.__setattr__(self, "detail", detail)
+        limits = {"source": MAX_SOURCE, "post_id": MAX_DETAIL, "detail": MAX_DETAIL}
+        for name, limit in limits.items():
+            text = detail if name == "detail" else getattr(self, name)
+            short = text if len(text) <= limit else f"{text[:99]} ... {text[99 - limit :]}"
+            object.__setattr__(self, name, short)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from matching_spark.domain.identifiers import MOST
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
     KINDS,
-    MAX_ID,
     MAX_TEXT,
     STATUSES,
     Kind,
@@ -149,7 +148,7 @@ def _rows(
         elif sum(map(len, cells)) > MAX_LINE:
             why = TOO_LONG
         if why:
-            yield Reject(where, clean(row.get("post_id"))[:MAX_ID], "bad-row", why)
+            yield Reject(where, clean(row.get("post_id")), "bad-row", why)
         else:
             yield from _read(row, number, sheet)
 
