@@ -16,7 +16,7 @@ from matching_spark.config import Alerts, Cache, Hadoop, load_settings
 from matching_spark.errors import RemoteError
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
-from matching_spark.matching.decisions import decide
+from matching_spark.matching.decisions import Decision, store
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.matching.pairs import SEEN, described
 from matching_spark.score.store import FILE, save
@@ -132,7 +132,7 @@ def test_each_pair_is_told_until_it_is_taken_and_no_more(
     first = matcher()
     pairs = {(r["lost_id"], r["found_id"]) for r in matches_table.kept(first).collect()}
     rejected = sorted(pairs)[0]
-    decide(first.table, *rejected, "rejected", "a test")
+    store(first.table, [Decision(*rejected, "rejected", "a test")])
     wanted = {pair for pair in pairs if pair != rejected}
     told = list(pending(first, "en"))
     assert {(a.lost_id, i) for a in told for i in a.found_ids} == wanted

@@ -15,7 +15,7 @@ from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.matching.decisions import decide, latest
+from matching_spark.matching.decisions import Decision, checked, latest, store
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
@@ -118,13 +118,15 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
         app(["evaluate", "decisions", "--table", own], standalone_mode=False)
     rows = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]
     for row in rows[:6]:
-        verdict = "confirmed" if row["same"] else "rejected"
-        decide(table, row["lost_id"], row["found_id"], verdict, "a test")  # type: ignore[arg-type]
+        said = Decision(
+            row["lost_id"], row["found_id"], "confirmed" if row["same"] else "rejected", "a test"
+        )
+        store(table, [checked(table, said)])
     assert len(latest(own)) == 6
     with pytest.raises(InputError, match="give the lost post first"):
-        decide(table, rows[0]["found_id"], rows[0]["lost_id"], "rejected", "a test")
+        checked(table, Decision(rows[0]["found_id"], rows[0]["lost_id"], "rejected", "a test"))
     with pytest.raises(InputError, match="there is no post 'x'"):
-        decide(table, "x", rows[0]["found_id"], "rejected", "a test")
+        checked(table, Decision("x", rows[0]["found_id"], "rejected", "a test"))
     decided = run("evaluate", "decisions", "--table", own, capsys=capsys)
     assert decided["true_pairs"] == sum(row["same"] for row in rows[:6])
 
@@ -166,7 +168,7 @@ def test_a_confirmed_pair_without_a_common_part_stays(
     rows = table.frame().select("post_id", "kind", F.size("photos").alias("n")).collect()
     lost = next(r["post_id"] for r in rows if r["kind"] == "lost" and r["n"])
     ingest_posts([Post(found := "words", "found", "지갑", title="지갑 습득")], table, clip)
-    decide(table, lost, found, "confirmed", "a test")
+    store(table, [Decision(lost, found, "confirmed", "a test")])
     engine = SimilarityEngine(table, "memory", cache=Cache())
     pairs = engine.matcher(MatchRules(score="cosine")).pairs().where(F.col("lost_id") == lost)
     kept = {row["found_id"]: (row["score"], row["components"]) for row in pairs.collect()}

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
-from matching_spark.matching.decisions import Verdict, decide
+from matching_spark.matching.decisions import Decision, Verdict, store
 from matching_spark.matching.matcher import (  # where blocks end shows in no answer
     Matcher,
     MatchRules,
@@ -73,7 +73,7 @@ def test_new_gives_what_a_full_run_gives(
         return posts.expected(threshold, 2, calibration)
 
     def say(pair: tuple[str, str], verdict: Verdict) -> None:
-        decide(PostsTable.open(uri, spark, Hadoop()), *pair, verdict, "a test")
+        store(PostsTable.open(uri, spark, Hadoop()), [Decision(*pair, verdict, "a test")])
         posts.verdicts[pair] = verdict
 
     first = matches_table.update(matcher(), new=True)

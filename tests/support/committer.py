@@ -9,7 +9,7 @@ from typing import Any
 
 from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark
-from matching_spark.matching import decisions
+from matching_spark.matching.decisions import Decision, store
 from matching_spark.spark.jvm import java_session, jvm
 
 CONF = {
@@ -33,7 +33,7 @@ def main(uri: str, name: str, count: int, what: str) -> None:
                 loaded.updateProperties().set(f"test.{own}", "yes").commit()
         else:
             assert table.set_status([own], "claimed") == 1
-            decisions.decide(table, "lost", own, "rejected", name)
+            store(table, [Decision("lost", own, "rejected", name)])
         print(own, flush=True)
 
 

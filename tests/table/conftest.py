@@ -36,5 +36,6 @@ def warehouse(
     assert matches_table.update(matcher).pairs > 0
     best = matches_table.kept(matcher).first()
     assert best is not None
-    decisions.decide(table, best["lost_id"], best["found_id"], "confirmed", "desk")
+    said = decisions.Decision(best["lost_id"], best["found_id"], "confirmed", "desk")
+    decisions.store(table, [said])
     return folder

@@ -15,6 +15,7 @@ from matching_spark.domain.posts import Reject
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching import decisions
+from matching_spark.matching.decisions import Decision
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import erase
@@ -66,8 +67,8 @@ def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
     lines.append("written by hand\n")
     (tmp_path / "t/rejects/a.jsonl").write_text("".join(lines), "utf-8")
     assert report.updated == 1
-    decisions.decide(table, "lost-1", ID, "confirmed", "desk")
-    decisions.decide(table, "lost-1", "other-1", "rejected", "desk")
+    decisions.store(table, [Decision("lost-1", ID, "confirmed", "desk")])
+    decisions.store(table, [Decision("lost-1", "other-1", "rejected", "desk")])
     return table
 
 

@@ -36,14 +36,6 @@ class Decision:
         return ""
 
 
-def decide(table: PostsTable, lost_id: str, found_id: str, verdict: Verdict, by: str) -> None:
-    """Store what somebody decided of a pair.
-
-    Raises InputError when there is no such lost or found post.
-    """
-    store(table, [checked(table, Decision(lost_id, found_id, verdict, by))])
-
-
 def checked(table: PostsTable, decision: Decision) -> Decision:
     """The decision, which can be stored. Raises InputError when it cannot. No JVM."""
     check("verdict", decision.verdict, VERDICTS)
