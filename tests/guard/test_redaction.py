@@ -1,6 +1,7 @@
 """What is a secret, by its name and by its shape, is left out; what is none stays."""
 
 import re
+import time
 
 import pytest
 from pyspark.sql import SparkSession
@@ -48,6 +49,20 @@ NONE = (
     "hf_tokenizer_name: xlm-r",
     "spark://h:7077,h2:7077",
 )
+HOSTILE = (  # beginnings of secrets, none of which ends
+    *("a.", "a.key", "?key", ".key", "secret", "-key.", "token  = ", "service", "apikey ="),
+    *(
+        'secret="',
+        "secret='",
+        "secret={ ",
+        'secret="\\" ',
+        "token=bearer ",
+        "spark.key",
+        "\nspark.key",
+    ),
+    *("://", "://a:", "://x", "http://", "https://a:b ", "jdbc:oracle:", "jdbc:oracle:a:"),
+    *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "A PRIVATE KEY"),
+)
 SECRETS = (
     "spark.hadoop.fs.s3a.secret.key",
     "spark.hadoop.fs.azure.account.key.x.dfs.core.windows.net",
@@ -67,6 +82,19 @@ OPEN = ("spark.master", "spark.sql.shuffle.partitions", "spark.shuffle.sort.bypa
 def test_by_shape(text: str, kept: str) -> None:
     assert masked(text) == kept
     assert PW not in masked(f"a {text} b")
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_text_costs_as_its_length_whatever_it_says(unit: str) -> None:
+    """Eight times the text: eight times the work where it is linear, 64 times where quadratic."""
+
+    def work(units: int) -> float:  # of the processor: others on the machine do not count
+        start = time.process_time()
+        masked(unit * units)
+        return time.process_time() - start
+
+    few = 12_000 // len(unit)
+    assert work(8 * few) < 30 * max(min(work(few) for _ in range(3)), 0.003)
 
 
 def test_a_line_of_spark_defaults() -> None:

@@ -14,12 +14,13 @@ NAME = (
     r"|(?:service|api|access|account|private|shared|signing|encryption|storage|master|client|auth"
     r"|subscription)[._-]?key|[._-]key(?![a-z0-9]))"
 )
-# The first group of each is what stays of it.
+# The first group of each is what stays of it. Each takes time that grows as the text: what may be
+# long is bounded, or always found once begun, so that no two beginnings read the same rest.
 _SHAPES = (
     # name=value, "name": "value", Authorization: Bearer value. A value without quotes ends where
     # addresses and JDBC strings go on, not at a comma or a quote, which a password may have.
     rf"((?:{NAME}|(?<=[?&])key)[\w.-]{{0,100}}[\"']?\s{{0,9}}[=:]\s{{0,9}})"
-    r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|[\"'][^\n]*"
+    r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\{[^}]*\}?|[\"'][^\n]*"
     r"|(?:(?:bearer|basic)\s+)?[^\s&;]+)",
     # As a line of spark-defaults.conf has it: by a space.
     rf"((?<![^\n])spark\.[\w.-]{{0,200}}{NAME}[\w.-]{{0,200}}\s{{1,9}})\S+",
@@ -27,7 +28,7 @@ _SHAPES = (
     r"((?<=://))[^\s/@:\"'<>\[]*:(?!\d+(?:[/?#,\s]|$))[^\s\"'<>]{0,1000}(?=@)",
     # A token in its user's place.
     r"(\b(?:https?|ftp)://)[^\s/@:\"'<>?#]+(?=@)",
-    r"(jdbc:oracle:\w+:)[^\s@]+(?=@)",  # scott/tiger@
+    r"(jdbc:oracle:\w+:)[^\s@]{1,1000}(?=@)",  # scott/tiger@
     r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]+",
 )
 SHAPE = "|".join(_SHAPES)
