@@ -23,6 +23,7 @@ from matching_spark import (
 )
 from matching_spark.demo.world import World
 from matching_spark.matching.alerts import Alert
+from matching_spark.matching.decisions import Decision
 from matching_spark.matching.matcher import Matcher
 from matching_spark.operations import (
     browse,
@@ -123,7 +124,7 @@ def test_no_table_is_said_without_starting_spark(settings: Settings, tmp_path: P
     mine = settings.model_copy(deep=True)
     mine.table = str(tmp_path / "none")
     for attempt in (
-        lambda: verdicts.decide(mine, "a", "b", "confirmed", "x"),
+        lambda: verdicts.decide(mine, Decision("a", "b", "confirmed", "x")),
         lambda: verdicts.decide_all(mine, "F.csv", "x"),
         lambda: posts.close(mine, ["a"], "claimed"),
         lambda: table.compact(mine),
@@ -221,10 +222,10 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
         for kind in ("lost", "found")
     }
     lost_id, found_id = (by_kind[kind][0].as_py() for kind in ("lost", "found"))
-    done = verdicts.decide(own, lost_id, found_id, "rejected", "a test", spark)
+    done = verdicts.decide(own, Decision(lost_id, found_id, "rejected", "a test"), spark=spark)
     assert list(done.to_dict()) == ["lost_id", "found_id", "verdict", "by", "closed"]
     before = status.status(own)
-    closed = posts.close(own, [found_id, found_id], "claimed", spark)
+    closed = posts.close(own, [found_id, found_id], "claimed", spark=spark)
     assert (closed.changed, closed.asked, closed.status) == (1, 1, "claimed")
     assert closed.snapshot == status.status(own).snapshot != before.snapshot
     assert before.snapshot is not None
@@ -232,16 +233,16 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
     assert back.undone == closed.snapshot
     assert status.status(own).posts == before.posts
     with pytest.raises(InputError, match="status 'gone' is not known"):
-        posts.close(own, [found_id], "gone", spark)  # type: ignore[arg-type]
+        posts.close(own, [found_id], "gone", spark=spark)  # type: ignore[arg-type]
     for attempt in (
         lambda: posts.close(own, ["nobody", found_id, "none"], "claimed"),
-        lambda: verdicts.decide(own, lost_id, "nobody", "confirmed", "x"),
-        lambda: verdicts.decide(own, "nobody", found_id, "confirmed", "x"),
+        lambda: verdicts.decide(own, Decision(lost_id, "nobody", "confirmed", "x")),
+        lambda: verdicts.decide(own, Decision("nobody", found_id, "confirmed", "x")),
     ):
         with pytest.raises(InputError, match="there is no post 'nobody'"):  # with no Spark to ask
             attempt()
     with pytest.raises(UsageError, match="only a confirmed pair"):
-        verdicts.decide(own, lost_id, found_id, "rejected", "x", close=True)
+        verdicts.decide(own, Decision(lost_id, found_id, "rejected", "x"), close=True)
     assert posts.duplicates(own, Filters(kind="found")).to_dict().keys() == {
         "threshold",
         "duplicates",
@@ -340,3 +341,25 @@ def test_a_report_is_refused_before_the_work(settings: Settings, tmp_path: Path)
             ask(settings, "no such truth", tmp_path / "F.pdf")
         with pytest.raises(StorageError, match=r"taken\.json cannot be written"):
             ask(settings, "no such truth", tmp_path / "taken.json")
+
+
+def test_a_start_of_spark_is_said_once(
+    own: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(settings: Settings) -> SparkSession:
+        raise InputError("no session")
+
+    monkeypatch.setattr("matching_spark.spark.jvm.has_started", lambda: False)
+    monkeypatch.setattr("matching_spark.spark.session.session", none)
+    row = json.loads(world.truth.read_text("utf-8").splitlines()[0])
+    pair = (row["lost_id"], row["found_id"])
+    for attempt in (
+        lambda told: posts.edit(own, pair[0], {"title": "x"}, told),
+        lambda told: posts.close(own, pair, "claimed", told),
+        lambda told: posts.close_expired(own, told),
+        lambda told: verdicts.decide(own, Decision(*pair, "confirmed", "x"), True, told),
+    ):
+        told = Told()
+        with pytest.raises(InputError, match="no session"):
+            attempt(told)
+        assert told.said == ["starting Spark ..."]

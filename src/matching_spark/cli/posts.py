@@ -26,8 +26,10 @@ from matching_spark.errors import InputError, UsageError
 from matching_spark.sources import FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matching_spark.domain.posts import Status
     from matching_spark.matching.decisions import Verdict
-    from matching_spark.operations.posts import Closed
     from matching_spark.operations.verdicts import Judged
 
 VERDICTS: dict[str, "Verdict"] = {"confirm": "confirmed", "reject": "rejected"}
@@ -166,9 +168,9 @@ def decide(
         return
     lost_id, found_id, verdict = given
     said = VERDICTS[one_of("verdict", verdict, VERDICTS)]
-    done = operations.verdicts.decide(
-        run.settings, clean(lost_id), clean(found_id), said, who, close=close
-    )
+    decision = operations.verdicts.Decision(clean(lost_id), clean(found_id), said, who)
+    with terminal() as progress:
+        done = operations.verdicts.decide(run.settings, decision, close, progress)
     told = done.to_dict() | {"closed": f"{done.closed} posts"}
     run.emit(done.to_dict(), facts(told))
 
@@ -229,7 +231,8 @@ def edit(
         raise UsageError("edit ID --FIELD VALUE; the fields are in --help")
     with flags_named():
         CATEGORY.check(category)
-    done = operations.posts.edit(run.settings, clean(post_id), changes)
+    with terminal() as progress:
+        done = operations.posts.edit(run.settings, clean(post_id), changes, progress)
     view = Table("field", "was", "is", title=done.post_id, title_justify="left")
     for name, (was, now) in done.changed.items():
         view.add_row(name, said(was), said(now))
@@ -254,10 +257,7 @@ def close(
     if expired == bool(post_ids) or (state is None) != expired:
         raise UsageError("close ID... --as STATE, or close --expired")
     status = one_of("--as", state, STATUSES)
-    if status is None:
-        _emit(run, operations.posts.close_expired(run.settings))
-    else:
-        _emit(run, operations.posts.close(run.settings, [*map(clean, post_ids or ())], status))
+    _closed(run, post_ids or (), status)
 
 
 @on_a_table
@@ -266,8 +266,7 @@ def withdraw(
     post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
 ) -> None:
     """Close posts as withdrawn."""
-    run = common.begin()
-    _emit(run, operations.posts.close(run.settings, [*map(clean, post_ids)], "withdrawn"))
+    _closed(common.begin(), post_ids, "withdrawn")
 
 
 @on_a_table
@@ -305,7 +304,13 @@ def erase(
     run.emit(done.to_dict(), view)
 
 
-def _emit(run: Run, done: "Closed") -> None:
+def _closed(run: Run, post_ids: "Iterable[str]", status: "Status | None") -> None:
+    """Give the posts that state; None: expired, to what is kept too long."""
+    with terminal() as progress:
+        if status is None:
+            done = operations.posts.close_expired(run.settings, progress)
+        else:
+            done = operations.posts.close(run.settings, [*map(clean, post_ids)], status, progress)
     view = Table("changed", "asked", "state", "snapshot")
     view.add_row(str(done.changed), str(done.asked), done.status, done.snapshot or "")
     run.emit(done.to_dict(), view)

@@ -83,6 +83,7 @@ def edit(
     settings: Settings,
     post_id: str,
     changes: "Mapping[str, str | dt.date | None]",
+    progress: Progress = SILENT,
     spark: "SparkSession | None" = None,
 ) -> Edited:
     """Change fields of a post (schema.TOLD but its id, kind and status); the rest stays.
@@ -105,7 +106,7 @@ def edit(
     from matching_spark.ingest.over import Rules  # pyspark, which who only reads does not load
     from matching_spark.ingest.pipeline import ingest_posts
 
-    with writing(settings, "edit", spark=spark) as table:
+    with writing(settings, "edit", progress, spark) as table:
         model = model_of(settings, table)
         note_key(table, settings)
         told = with_facts([post], settings, Seen())
@@ -121,6 +122,7 @@ def close(
     settings: Settings,
     post_ids: "Iterable[str]",
     status: Status,
+    progress: Progress = SILENT,
     spark: "SparkSession | None" = None,
 ) -> Closed:
     """Give posts another state: from the next snapshot on only open ones are found.
@@ -131,13 +133,15 @@ def close(
     asked, table = frozenset(post_ids), reading(settings)
     if missing := sorted(asked - table.kinds(asked).keys()):  # no need of Spark to say so
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {table.uri}")
-    with writing(settings, f"close --as {status}", spark=spark) as table:
+    with writing(settings, f"close --as {status}", progress, spark) as table:
         return closed(table, asked, status)
 
 
-def close_expired(settings: Settings, spark: "SparkSession | None" = None) -> Closed:
+def close_expired(
+    settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
+) -> Closed:
     """Close as expired the found posts that were kept longer than `holding.days`."""
-    with writing(settings, "close --expired", spark=spark) as table:
+    with writing(settings, "close --expired", progress, spark) as table:
         over = expiring(table, settings.holding.days, today())
         return closed(table, (each.post_id for each in over), "expired")
 

@@ -18,6 +18,8 @@ from matching_spark.table.posts_table import PostsTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+__all__ = ["Decided", "Decision", "Judged", "decide", "decide_all"]
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -50,23 +52,20 @@ class Judged:
 
 def decide(
     settings: Settings,
-    lost_id: str,
-    found_id: str,
-    verdict: Verdict,
-    by: str,
-    spark: "SparkSession | None" = None,
+    decision: Decision,
     close: bool = False,
+    progress: Progress = SILENT,
+    spark: "SparkSession | None" = None,
 ) -> Decided:
     """Store what somebody says of a pair; close: both posts are claimed now.
 
     spark: a session that stays; None: one for this. Raises InputError when there is no such table,
     lost post or found post, UsageError for posts of a rejected pair to close.
     """
-    if close and verdict != "confirmed":
+    if close and decision.verdict != "confirmed":
         raise UsageError("only a confirmed pair's posts are closed", argument="close")
-    decision = Decision(lost_id, found_id, verdict, by)
     checked(reading(settings), decision)  # no need of Spark to say that there is no such post
-    with writing(settings, "decide", spark=spark) as table:
+    with writing(settings, "decide", progress, spark) as table:
         n = _stored(table, [decision], close)
     return Decided(**asdict(decision), closed=n)
 

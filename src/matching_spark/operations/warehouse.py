@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matching_spark.config import Settings
 from matching_spark.embed import hub
 from matching_spark.errors import InputError, ModelError
-from matching_spark.progress import SILENT, Progress
+from matching_spark.progress import Progress
 from matching_spark.table.catalog import TELLING
 from matching_spark.table.posts_table import PostsTable
 
@@ -63,10 +63,7 @@ def model_of(settings: Settings, table: PostsTable | None) -> "ClipModel":
 
 @contextmanager
 def spark_of(
-    settings: Settings,
-    what: str,
-    progress: Progress = SILENT,
-    spark: "SparkSession | None" = None,
+    settings: Settings, what: str, progress: Progress, spark: "SparkSession | None" = None
 ) -> Iterator["SparkSession"]:
     """A session that is there already stays; else one is started, and stopped at the end.
 
@@ -102,10 +99,7 @@ def _telling(spark: "SparkSession", what: str) -> Iterator[None]:
 
 @contextmanager
 def writing(
-    settings: Settings,
-    what: str,
-    progress: Progress = SILENT,
-    spark: "SparkSession | None" = None,
+    settings: Settings, what: str, progress: Progress, spark: "SparkSession | None" = None
 ) -> Iterator[PostsTable]:
     """The table with Spark, as `spark_of` has it. Raises InputError when there is none."""
     reading(settings)  # no need of Spark to say that there is none
