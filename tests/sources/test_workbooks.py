@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
@@ -232,8 +233,26 @@ def test_strings_that_are_shared_rich_and_of_another_prefix(tmp_path: Path) -> N
 def test_a_sheet_of_verdicts_may_be_a_workbook(tmp_path: Path) -> None:
     rows = (["L1", "F1", "맞음"], ["L2", "F2"], ["L3", "F3", "n"])
     saved(tmp_path / "a.xlsx", ["Lost ID", "습득물", "판정"], *rows)
-    read = [row for row in read_verdicts(str(tmp_path / "a.xlsx")) if isinstance(row, Row)]
+    read = [row for row in read_verdicts(str(tmp_path / "a.xlsx"), Seen()) if isinstance(row, Row)]
     assert [row.verdict for row in read] == ["confirmed", None, "rejected"]
+
+
+def test_what_of_a_sheet_of_verdicts_is_not_read_is_said(tmp_path: Path) -> None:
+    head = ["lost_id", "found_id", "lost_title", "판정", "비고", "decidid by"]
+    book = saved(tmp_path / "a.xlsx", head, ["L1", "F1", "지갑", "맞음", "주인과 통화함", "김"])
+    book.worksheets[0]["D2"].comment = Comment("아닐 수도 있음", "박")
+    book.create_sheet("메모")["A1"] = "L1은 다시 확인"
+    book.save(tmp_path / "a.xlsx")
+    seen = Seen()
+    (row,) = read_verdicts(str(tmp_path / "a.xlsx"), seen, ["lost_title"])
+    assert isinstance(row, Row)
+    assert (row.verdict, row.by) == ("confirmed", "")
+    assert set(seen.unknown) == {
+        "column not used: 비고",
+        "column not used: decidid by (by?)",
+        "sheet not read: 메모",
+        "comments on cells are not read: write them into a column",
+    }
 
 
 def test_a_sheet_of_verdicts_as_people_save_it(tmp_path: Path) -> None:
@@ -254,7 +273,7 @@ def test_a_sheet_of_verdicts_as_people_save_it(tmp_path: Path) -> None:
     head = "sep=;\n11월 판정;;;;\n;;;;\n분실물;습득물;판정;판정자;담당자\n"
     text = "\n".join([f"{head}a;b;x;김;박", ";;;;", *lines])
     (tmp_path / "a.csv").write_text(text)
-    first, *others, wrong = read_verdicts(str(tmp_path / "a.csv"))
+    first, *others, wrong = read_verdicts(str(tmp_path / "a.csv"), Seen())
     assert first == Row(f"{tmp_path}/a.csv:5", "a", "b", "rejected", "김")
     assert [row.verdict for row in others if isinstance(row, Row)] == [
         *["confirmed"] * 5,
@@ -281,4 +300,4 @@ def test_what_is_no_sheet_of_verdicts_is_named(tmp_path: Path) -> None:
     }
     for name, said in says.items():
         with pytest.raises(InputError, match=said):
-            list(read_verdicts(str(tmp_path / name)))
+            list(read_verdicts(str(tmp_path / name), Seen()))

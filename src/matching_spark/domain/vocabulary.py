@@ -86,6 +86,10 @@ class Seen:
     def note(self, what: str, word: str) -> None:
         self.unknown[f"{what}: {public(word) or NOT_SHOWN}"] += 1
 
+    def lines(self) -> list[str]:
+        """What was noted, the most frequent first, as it is said to a person."""
+        return [f"noted {count:,} times: {word}" for word, count in self.unknown.most_common()]
+
     def word(self, vocabulary: Vocabulary, said: str) -> str:
         """The word that is meant; what was said, noted, where there is none."""
         word = vocabulary.find(said)

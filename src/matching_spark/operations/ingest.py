@@ -102,7 +102,7 @@ def ingest(
             report = ingest_posts(posts, table, clip, progress, job, rules)
             if portal is not None:
                 report = portal.finish(table, report, progress)
-    for word, count in seen.unknown.most_common():
-        progress.say(f"noted {count:,} times: {word}")
+    for line in seen.lines():
+        progress.say(line)
     report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
     return write_rejects(report, rejects or default_rejects(report.table, place))

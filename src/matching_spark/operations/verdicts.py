@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Reject
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
 from matching_spark.matching.decisions import Decision, Verdict, checked, store
 from matching_spark.operations.posts import closed
@@ -37,7 +38,10 @@ class Decided:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a sheet: verdicts stored, rows without one, posts closed, rows refused."""
+    """What became of a sheet: verdicts stored, rows without one, posts closed, rows refused.
+
+    unknown: what of the sheet was not read, and how often it was met.
+    """
 
     source: str
     confirmed: int
@@ -45,6 +49,7 @@ class Judged:
     undecided: int
     closed: int
     refused: tuple[Reject, ...]
+    unknown: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,8 +89,13 @@ def decide_all(
     Rows that cannot be taken are listed, the rest goes on. Raises InputError for a sheet that
     cannot be read at all, or when there is no table.
     """
+    from matching_spark.operations.match import COLUMNS  # pyspark, no need of it for one verdict
+
     table = reading(settings)
-    rows = list(read_verdicts(source))
+    seen = Seen()
+    rows = list(read_verdicts(source, seen, COLUMNS))
+    for line in seen.lines():
+        progress.say(line)
     refused = [row for row in rows if isinstance(row, Reject)]
     said = [row for row in rows if isinstance(row, Row) and row.verdict is not None]
     good, bad = _sorted(said, by, table)
@@ -100,6 +110,7 @@ def decide_all(
         undecided=len(rows) - len(refused) - len(said),
         closed=n if good else 0,
         refused=tuple(sorted([*refused, *bad], key=_line)),
+        unknown=dict(seen.unknown.most_common()),
     )
 
 

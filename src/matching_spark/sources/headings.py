@@ -154,5 +154,10 @@ def _is_remark(text: str) -> bool:
 @cache  # a JSON object has the same keys in every line
 def unused(name: str) -> str:
     """A column that is no field, with the one that may be meant."""
-    near = difflib.get_close_matches(_plain(name), _FIELD_OF, 1, 0.75)
-    return f"{name} ({_FIELD_OF[near[0]]}?)" if near else name
+    return nearest(name, _FIELD_OF)
+
+
+def nearest(name: str, spelt: Mapping[str, str]) -> str:
+    """The name, with the column that may be meant. spelt: columns by their plain spellings."""
+    near = difflib.get_close_matches(_plain(name), spelt, 1, 0.75)
+    return f"{name} ({spelt[near[0]]}?)" if near else name

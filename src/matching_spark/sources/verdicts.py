@@ -1,6 +1,6 @@
 """A sheet of verdicts on pairs, as people fill it in: one row a pair, in CSV or a workbook."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import Seen, Vocabulary
 from matching_spark.errors import InputError
 from matching_spark.sources import check_readable, delimited, ending_of, workbook
-from matching_spark.sources.headings import headings_of
+from matching_spark.sources.headings import headings_of, nearest
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
     "column",
@@ -60,15 +60,15 @@ class Row:
     by: str
 
 
-def read_verdicts(uri: str) -> Iterator[Row | Reject]:
+def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator[Row | Reject]:
     """The rows of a sheet with the columns lost_id, found_id and decision; `by` where it has one.
 
-    Raises InputError when it cannot be read at all.
+    seen: notes other columns, and what else of a workbook is not read. shown: columns that tell a
+    person of the pair, which are not noted. Raises InputError when it cannot be read at all.
     """
     check_readable(uri)
     if storage.is_dir(uri):
         raise InputError(f"{uri} is a folder: name the sheet of verdicts in it")
-    seen = Seen()
     records: Iterator[tuple[int, list[str] | str]] = (
         workbook.rows_of(uri, seen)
         if ending_of(uri) == "xlsx"
@@ -84,6 +84,8 @@ def read_verdicts(uri: str) -> Iterator[Row | Reject]:
     if wrong := [name for name in NEEDED if fields.count(name) != 1]:
         there = ", ".join(names) or "none"
         raise InputError(f"{uri} has not one column {', '.join(wrong)}; its columns are: {there}")
+    for name in (n for n in names if n and n not in shown and not _field(n)):
+        seen.note("column not used", nearest(name, COLUMN.spelt))
     for number, cells in records:
         where = f"{uri}:{number}"
         if isinstance(cells, str):

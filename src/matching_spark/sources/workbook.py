@@ -40,8 +40,8 @@ def rows_of(uri: str, seen: Seen) -> Iterator[Row]:
     """Each row of the first visible sheet that is not empty, with its number: cells up to the last
     one, days as 2026-11-01 or 2026-11-01 15:05:00, formulas as the values that were saved.
 
-    seen: notes other sheets, pictures, formulas without a value and cells that are off. Raises
-    InputError when it is no such workbook, or beyond the limits.
+    seen: notes other sheets, pictures, comments, formulas without a value and cells that are off.
+    Raises InputError when it is no such workbook, or beyond the limits.
     """
     if storage.size_bytes(uri) > MAX_PACKED:
         raise InputError(f"{uri} is over {MAX_PACKED >> 20} MB; {SPLIT}")
@@ -96,6 +96,8 @@ class _Workbook:
     def rows(self) -> Iterator[Row]:
         if pictures := sum(n.startswith("xl/media/") for n in self._archive.namelist()):
             self._seen.note("pictures in the workbook are not read: give files", f"{pictures}")
+        if any(n.startswith("xl/comments") for n in self._archive.namelist()):
+            self._seen.note("comments on cells are not read", "write them into a column")
         sheets, is_1904 = [], False
         for name, given, _ in self._events("xl/workbook.xml"):
             if name == "workbookPr" and given:
