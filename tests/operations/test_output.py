@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from matching_spark.domain.told import percent
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.matching.decisions import VERDICTS
 from matching_spark.matching.pairs import ABOUT
-from matching_spark.operations import browse, match, output, search
+from matching_spark.operations import browse, match, output, pages, search
 from matching_spark.operations.output import to_csv, to_json, write_output
 from matching_spark.operations.pages import pairs_page, search_page
 from matching_spark.score.components import LANGUAGES, Language
@@ -172,6 +173,31 @@ def test_a_page_is_in_one_language(language: Language) -> None:
     ours = {"검정", "지갑", "서울"}  # of the posts, in the vocabulary's words
     assert bool(hangul - ours) == (language == "ko")
     assert page.count(f"2026-11-25 ({'수' if language == 'ko' else 'Wed'})") == 2
+
+
+def test_a_page_has_so_much_of_photos_and_says_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(photo := io.BytesIO(), "PNG")
+    pairs = [pair(photo=f"{i}") for i in range(20)]
+    loads: list[str] = []
+
+    def load(uri: str) -> bytes:
+        loads.append(uri)
+        return photo.getvalue()
+
+    whole = pairs_page(pairs, 20, load, "en")
+    assert "left out" not in whole
+    (size,) = set(map(len, re.findall("<img[^>]*>", whole)))
+    limit = 7 * size + size // 2
+    monkeypatch.setattr(pages, "MAX_PHOTOS", limit)
+    loads.clear()
+    page = pairs_page(pairs, 20, load, "en")
+    assert page.count("<img") == 7
+    assert "13 photos are left out" in page
+    assert page.count("<article") == 20, "each pair is there all the same"
+    assert len(loads) == 8, "what is not shown is not read"
 
 
 def test_a_page_tells_a_verdict_that_came_meanwhile() -> None:

@@ -27,7 +27,7 @@ from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.storage import check_file, write_file
 
 FORMATS = (".jsonl", ".csv", ".html")
-MOST = 500  # pairs of a page: about 20 MB, 20 kB a photo, which a browser still shows
+MOST = 500  # pairs of a page: with pages.MAX_PHOTOS what a browser still shows
 POST = (*ABOUT, "photo")
 COLUMNS = [  # of a sheet: what a person fills in first, and `decide --from` reads
     "decision",

@@ -21,7 +21,8 @@ from matching_spark.embed.photos import open_photo
 from matching_spark.errors import MatchingError
 from matching_spark.score.components import Language
 
-THUMBNAIL_SIDE = 360  # px
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 320, 78  # px; of JPEG: 8 to 16 kB a photo
+MAX_PHOTOS = 20 << 20  # characters of all photos on a page, a third more than their bytes
 TEL = re.compile(r"\+?[\d][\d\s().-]{5,24}")  # a number and nothing else
 VOCABULARIES = {each.name: each for each in (CATEGORY, COLOUR, REGION)}
 FACTS = ("category", "colour", "region", "place", "happened_on")
@@ -52,6 +53,10 @@ WORDS: dict[str, Mapping[Language, str]] = {
     "more": {
         "ko": "모두 {total:,}쌍 가운데 점수가 높은 {n:,}쌍입니다. 전체는 CSV 파일에 있습니다.",
         "en": "The {n:,} best of {total:,} pairs. A .csv file has them all.",
+    },
+    "left out": {
+        "ko": "페이지가 너무 커지지 않도록 사진 {n:,}장은 싣지 않았습니다.",
+        "en": "{n:,} photos are left out, so that the page is not too large.",
     },
     "no photo": {"ko": "사진 없음", "en": "no photo"},
     "no pairs": {"ko": "맞춰 볼 쌍이 없습니다.", "en": "There is no pair."},
@@ -113,7 +118,7 @@ def search_page(
     how = {"kind": KINDS[kind][language], "limit": bound, "model": model}
     counted = say("compared", n=result.searched, s=seconds, **how)
     rest = say("not here", p=html.escape(sure)) if sure and not absent else ""
-    parts.append(f"<p class=soft>{rest} {counted}</p>")
+    parts.append(f"<p class=soft>{rest} {counted} {page.left_out()}</p>")
     return page.of(say("search"), f"<main>{''.join(parts)}</main>")
 
 
@@ -125,16 +130,35 @@ def pairs_page(
     articles = [page.pair(pair) for pair in pairs]
     title = page.say("pairs", n=len(articles)) if articles else page.say("no pairs")
     more = page.say("more", n=len(articles), total=total) if total > len(articles) else ""
-    body = f"<h1>{title}</h1><p class=soft>{more}</p>{''.join(articles)}"
+    body = f"<h1>{title}</h1><p class=soft>{more} {page.left_out()}</p>{''.join(articles)}"
     return page.of(title, f"<main class=pairs>{body}</main>")
 
 
 class _Page:
-    """What a page is made of, in one language; each photo is made small once."""
+    """What a page is made of, in one language; each photo is made small once.
+
+    Photos come until they have MAX_PHOTOS together: the best stand first.
+    """
 
     def __init__(self, load: Callable[[str], bytes], language: Language) -> None:
         self.language = language
-        self.figure = cache(lambda uri: self._figure(loaded(load, uri)))
+        self._small = cache(lambda uri: self._figure(loaded(load, uri)))
+        self._room, self._without = MAX_PHOTOS, 0
+
+    def figure(self, uri: str | None) -> str:
+        """A post's photo; a blank frame where there is none, or no room for it."""
+        if uri and self._room:
+            shown = self._small(uri)
+            if len(shown) <= self._room:
+                self._room -= len(shown)
+                return shown
+            self._room = 0
+        self._without += bool(uri)
+        return self._figure(None)
+
+    def left_out(self) -> str:
+        """How many photos had no room, in words, or nothing."""
+        return self.say("left out", n=self._without) if self._without else ""
 
     def of(self, title: str, body: str) -> str:
         page = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
@@ -251,7 +275,7 @@ class _Page:
             return blank
         image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        image.save(out, "JPEG", quality=82)
+        image.save(out, "JPEG", quality=THUMBNAIL_QUALITY)
         encoded = base64.b64encode(out.getvalue()).decode()
         return f"<img class=photo alt='' src='data:image/jpeg;base64,{encoded}'>"
 
