@@ -81,3 +81,18 @@ def test_what_drips_is_given_up_in_time(say: Callable[[socket.socket], None]) ->
     with talking(say) as url, pytest.raises(RemoteError, match="no whole answer in"):
         call(url, *((5, MAX_S) if say is again else (MAX_S,)))
     assert MAX_S <= time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_drips_is_given_up_in_time(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the environment names it; of https it is asked for a tunnel first."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with talking(dripping(OK + b"X: ", b"x")) as proxy:
+        monkeypatch.setenv(f"{scheme}_proxy", proxy)
+        start = time.monotonic()
+        with pytest.raises(RemoteError, match="no whole answer in"):
+            call(f"{scheme}://portal.invalid/", MAX_S)
+    assert MAX_S <= time.monotonic() - start < 3
