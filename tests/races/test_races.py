@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable
+from matching_spark import InputError, PostsTable, storage
 from matching_spark.config import Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.matching import decisions
+from matching_spark.table import traces
 from matching_spark.table.compact import compact
+from matching_spark.table.erase import find
 from matching_spark.table.writer_lock import FILE, WRITER
 from tests.support.processes import LONG_S, in_session, wait_until
 from tests.support.vectors import write_vectors
@@ -159,3 +161,25 @@ def test_compact_beside_writers_loses_nothing(uri: str, spark: SparkSession) -> 
     assert len(told) == 24
     assert closed(uri) == told
     assert {found for _, found in decisions.latest(uri)} == told
+
+
+def test_two_erases_at_once_leave_nothing_of_theirs_and_all_else(
+    uri: str, spark: SparkSession
+) -> None:
+    """Each ends the other's snapshots while it works; beside them one post after another is
+    closed."""
+    with writers(uri, "AB", 3, "erase") as erasing, writers(uri, "C", 12, "posts") as closing:
+        for each in (*erasing, *closing):
+            each.go()
+        gone = [own for each in erasing for own in each.acknowledged()]
+        told = {own for each in closing for own in each.acknowledged()}
+    assert len(gone) == 6
+    assert len(told) == 12
+    for post_id in gone:
+        with pytest.raises(InputError, match="there is no post"):
+            find(uri, frozenset([post_id]))
+    assert closed(uri) == told
+    everything = {f"{name}{i:04}" for name in "ABCD" for i in range(POSTS)}
+    assert PostsTable.open(uri).kinds(everything).keys() == everything.difference(gone)
+    looked = traces.look(storage.walk(uri), traces.Subject(frozenset(gone)))
+    assert looked.found == ()

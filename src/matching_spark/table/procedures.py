@@ -77,9 +77,14 @@ class Procedures:
                 anew.commit()
 
     def expire(self, name: str, ids: Iterable[int]) -> None:
-        """End these snapshots and no others: Iceberg counts a snapshot's age from its writing."""
-        if listed := ", ".join(f"{i}L" for i in sorted(ids)):
-            with self.writing(name):
+        """End these snapshots and no others: Iceberg counts a snapshot's age from its writing.
+
+        Those that another run has ended meanwhile are not named: of several Iceberg fails.
+        """
+        with self.writing(name):
+            metadata = current_metadata(self.table.uri, name)
+            there = set() if metadata is None else {s.snapshot_id for s in metadata.snapshots()}
+            if listed := ", ".join(f"{i}L" for i in sorted(there.intersection(ids))):
                 self.spark.sql(
                     f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
                     f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
