@@ -17,7 +17,7 @@ from matching_spark.domain.results import Match
 from matching_spark.errors import ModelError
 from matching_spark.score.components import FACTS
 from matching_spark.score.store import find
-from matching_spark.search.asking import question_of
+from matching_spark.search.answers import question_of
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import merged, rivals
 from matching_spark.search.scan import scan_all

@@ -24,12 +24,11 @@ from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.posterior import Rivals
 from matching_spark.score.store import find
-from matching_spark.search.asking import question_of
+from matching_spark.search.answers import answers
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
-from matching_spark.search.scores import posteriors, reasoned
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import places, read_columns
 from matching_spark.table.posts_table import PostsTable
@@ -209,12 +208,8 @@ class SimilarityEngine:
             rivals=scoring.calibration is not None,
         )
         found = self.run(request, options.snapshot)
-        lists = posteriors(request, found.rivals)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
-        answers = [
-            reasoned(matches, request, of, options.language)
-            for of, matches in zip(lists, found.matches, strict=True)
-        ]
+        lists = answers(request, found.matches, found.rivals, options)
         return [
             SearchResult(
                 query=each.described | {"filters": options.where.described()},
@@ -229,14 +224,9 @@ class SimilarityEngine:
                 elapsed_ms={"embed": each.embed_ms}
                 | elapsed
                 | {"total": each.embed_ms + sum(elapsed.values())},
-                not_here=None if of is None else of.not_here,
-                matches=matches,
-                nothing=not matches if of is None else of.not_here >= options.costs.absent,
-                question=question_of(query, matches, request, options.language)
-                if options.ask
-                else None,
+                **answer._asdict(),
             )
-            for each, query, of, matches in zip(asked, queries, lists, answers, strict=True)
+            for each, query, answer in zip(asked, queries, lists, strict=True)
         ]
 
     def _asked(self, query: Query, snapshot: str | None) -> Asked | None:

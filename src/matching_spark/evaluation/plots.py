@@ -184,7 +184,7 @@ def reliability(
 ) -> Figure:
     """How often what is said is true: of each panel and name the bins that lists.reliability gives,
     with 95 % intervals (Wilson 1927). A perfect one lies on the grey line."""
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest  # of the extra, and slow to import
 
     rows = -(-len(panels) // columns)
     figure, every = _figure(rows, columns, (SIZE[0] * columns / 2, SIZE[1] * rows))

@@ -1,14 +1,43 @@
-"""Whether the answer to a search leaves a question worth asking."""
+"""What a list answers: its matches with reasons, whether the thing is here, what else to ask."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.results import Match, Question
 from matching_spark.score.calibration import sides
 from matching_spark.score.components import Language
+from matching_spark.score.posterior import Rivals
 from matching_spark.score.question import Candidate, worth_asking
+from matching_spark.search.query import SearchOptions
 from matching_spark.search.request import QueryItem, Request
+from matching_spark.search.scores import posteriors, reasoned
+
+
+class Answer(NamedTuple):
+    """Of a query, as SearchResult has it."""
+
+    matches: tuple[Match, ...]
+    not_here: float | None
+    nothing: bool
+    question: Question | None
+
+
+def answers(
+    request: Request,
+    matches: Sequence[Sequence[Match]],
+    rivals: Sequence[Rivals],
+    options: SearchOptions,
+) -> list[Answer]:
+    """Of each query, by its matches and by all that it could have found."""
+    out = []
+    for query, found, of in zip(request.queries, matches, posteriors(request, rivals), strict=True):
+        told = reasoned(found, request, of, options.language)
+        nothing = not told if of is None else of.not_here >= options.costs.absent
+        question = question_of(query, told, request, options.language) if options.ask else None
+        out.append(Answer(told, None if of is None else of.not_here, nothing, question))
+    return out
 
 
 def question_of(
