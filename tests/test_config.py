@@ -69,7 +69,7 @@ def test_every_setting_says_what_it_is() -> None:
         for field in Settings.model_fields.values()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
-    assert len(groups) == 11
+    assert len(groups) == 12
     for group in groups:
         assert group.__doc__
         assert all(field.description for field in group.model_fields.values()), group
@@ -92,3 +92,19 @@ def test_a_place_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_cache_is_where_the_environment_says_also_without_all_settings() -> None:
     """Which keeps the tests' shards out of their user's cache."""
     assert Cache().folder == Settings().cache.folder == os.environ["MATCHING_CACHE__FOLDER"]
+
+
+def test_the_journal_is_a_folder_of_this_machine_and_its_key_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for uri in ("hdfs://namenode:8020/journal", "file:///var/journal", "s3://bucket/journal"):
+        monkeypatch.setenv("MATCHING_SERVICE__JOURNAL", uri)
+        with pytest.raises(UsageError, match=r"service.journal .*not a URI.*name one like /"):
+            load_settings()
+    monkeypatch.delenv("MATCHING_SERVICE__JOURNAL")
+    with pytest.raises(UsageError, match="at least 32"):
+        load_settings(None, {"service": {"key": "short"}})
+    monkeypatch.setenv("MATCHING_SERVICE__KEY", "hunter2 " * 4)
+    settings, origins = load_settings()
+    assert "hunter2" not in f"{settings!r} {origins}"
+    assert origin("service.key") == ("***", "environment MATCHING_SERVICE__KEY")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,20 +20,14 @@ from matching_spark.errors import UsageError, meant
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
 from matching_spark.guard.toml_file import TomlFile, leaves, read, spark_conf
+from matching_spark.setting_groups import Alerts, Group, Lost112, Place, Service
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
 USED = "(matching.toml)"  # the row of `config` that says which file was read
 
-# A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
-Place = Annotated[str, AfterValidator(os.path.expanduser)]
 
-
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-class Hadoop(_Group):
+class Hadoop(Group):
     """HDFS and the table's layout on it."""
 
     conf_dir: Place | None = Field(default=None, description="in place of HADOOP_CONF_DIR")
@@ -74,7 +68,7 @@ class Hadoop(_Group):
     )
 
 
-class Model(_Group):
+class Model(Group):
     """Which CLIP, and how it is fed."""
 
     name: Place = Field(
@@ -92,7 +86,7 @@ class Model(_Group):
     )
 
 
-class Spark(_Group):
+class Spark(Group):
     """What Spark is started with, over conf/spark-defaults.conf."""
 
     master: str | None = Field(default=None, description="spark.master: local[*], yarn, spark://..")
@@ -105,7 +99,7 @@ class Spark(_Group):
     )
 
 
-class Similarity(_Group):
+class Similarity(Group):
     """What a search does unless told otherwise."""
 
     top_k: int = Field(default=10, ge=1, le=10_000, description="matches of a query at most")
@@ -150,7 +144,7 @@ class Similarity(_Group):
     )
 
 
-class Matching(_Group):
+class Matching(Group):
     """Which lost and found posts are compared with each other, and in what blocks."""
 
     grace_days: int = Field(
@@ -177,7 +171,7 @@ class Matching(_Group):
     )
 
 
-class Holding(_Group):
+class Holding(Group):
     """How long a found thing is kept before it goes to its finder or to the state."""
 
     days: int = Field(
@@ -191,7 +185,7 @@ class Holding(_Group):
     )
 
 
-class Identifiers(_Group):
+class Identifiers(Group):
     """Numbers that name a thing, kept as keyed hashes alone."""
 
     key: str | None = Field(
@@ -202,45 +196,7 @@ class Identifiers(_Group):
     )
 
 
-class Lost112(_Group):
-    """The police portal's open data, and what may be fetched for its announcements."""
-
-    service_key: str | None = Field(
-        default=None, description="data.go.kr's; as it is shown there, encoded or not"
-    )
-    base_url: str = Field(default="https://apis.data.go.kr/1320000", description="of its API")
-    timeout_s: float = Field(
-        default=20, gt=0, le=300, description="of an answer; it has been seen to take 5 s for 8 kB"
-    )
-    tries: int = Field(default=5, ge=1, le=10, description="of a request, with growing waits")
-    requests_per_s: float = Field(default=10, gt=0, le=100, description="at most")
-    rows_a_page: int = Field(default=100, ge=1, le=1000, description="asked of its lists")
-    details: bool = Field(
-        default=True,
-        description="one more request a post: colour, place, state and words stand there",
-    )
-    photo_hosts: tuple[str, ...] = Field(
-        default=("www.lost112.go.kr", "minwon24.police.go.kr"),
-        description="photos come from these hosts only; a port that is not the scheme's own as "
-        "HOST:PORT",
-    )
-    photo_bytes: int = Field(default=15 << 20, ge=1 << 10, description="of a photo at most")
-    photo_s: float = Field(default=30, gt=0, le=300, description="for a photo at most")
-    photo_pixels: int = Field(default=50_000_000, ge=1, description="of a photo at most")
-
-
-class Alerts(_Group):
-    """Where `match --alert` sends what is new, beside stdout."""
-
-    webhook_url: str | None = Field(default=None, description="posted to, signed; none: to nobody")
-    webhook_secret: str | None = Field(
-        default=None, description="what its receiver checks the signature with"
-    )
-    timeout_s: float = Field(default=10, gt=0, le=300, description="of its answer")
-    tries: int = Field(default=4, ge=1, le=10, description="before it is told at the next run")
-
-
-class Cache(_Group):
+class Cache(Group):
     """What is kept on this host."""
 
     folder: Place = Field(
@@ -257,7 +213,7 @@ class Cache(_Group):
     )
 
 
-class Logging(_Group):
+class Logging(Group):
     """What is told beside the result."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -288,6 +244,7 @@ class Settings(BaseSettings):
     identifiers: Identifiers = Field(default_factory=Identifiers)
     lost112: Lost112 = Field(default_factory=Lost112)
     alerts: Alerts = Field(default_factory=Alerts)
+    service: Service = Field(default_factory=Service)
     cache: Cache = Field(default_factory=Cache)
     logging: Logging = Field(default_factory=Logging)
 

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, UsageError, http_client
-from matching_spark.config import Alerts, Cache, Hadoop, load_settings
+from matching_spark.config import Cache, Hadoop, load_settings
 from matching_spark.errors import RemoteError
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, alert_id, emit, pending
@@ -20,6 +20,7 @@ from matching_spark.matching.decisions import Decision, store
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.matching.pairs import SEEN, described
 from matching_spark.score.store import FILE, save
+from matching_spark.setting_groups import Alerts
 from tests.support.calibrations import random_calibration
 from tests.support.posts import Posts, ingest
 from tests.support.servers import Answer, Asked, serving

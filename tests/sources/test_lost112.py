@@ -11,11 +11,12 @@ from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable
-from matching_spark.config import Hadoop, Lost112
+from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.setting_groups import Lost112
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.lost112 import parse
 from matching_spark.sources.lost112_api import Lost112Api

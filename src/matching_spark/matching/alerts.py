@@ -16,12 +16,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from matching_spark import http_client
-from matching_spark.config import Alerts as AlertSettings
 from matching_spark.domain.posts import NO_ADDRESS, is_web_address
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.matching import decisions
 from matching_spark.matching.pairs import SEEN, judged, listed
 from matching_spark.score.components import Language
+from matching_spark.setting_groups import Alerts as AlertSettings
 from matching_spark.table import side_tables
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from matching_spark import http_client
-from matching_spark.config import Lost112 as Lost112Settings
 from matching_spark.domain.posts import Kind, Post, Reject, Status
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, RemoteError, UsageError
+from matching_spark.setting_groups import Lost112 as Lost112Settings
 from matching_spark.sources.lost112 import (
     MAX_XML_BYTES,
     Item,

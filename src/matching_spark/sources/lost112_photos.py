@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from matching_spark import http_client, storage
-from matching_spark.config import Lost112 as Lost112Settings
 from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, is_web_address
 from matching_spark.embed.photos import check_photo, encode_photo, open_photo
 from matching_spark.errors import PhotoError, RemoteError
 from matching_spark.layout import FETCHED
+from matching_spark.setting_groups import Lost112 as Lost112Settings
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,85 @@
+"""What a group of settings is, and those of what lies outside: the portal, receivers of alerts,
+the service.
+"""
+
+import os
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+# A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
+Place = Annotated[str, AfterValidator(os.path.expanduser)]
+
+
+def _local(place: str) -> str:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", place):
+        raise PydanticCustomError(
+            "local_folder",
+            "is a folder on a disk of this machine, not a URI: neither HDFS nor a file system of "
+            "the network keeps the promises of SQLite; name one like /var/lib/matching-spark",
+        )
+    return place
+
+
+# A folder of this machine.
+LocalFolder = Annotated[Place, AfterValidator(_local)]
+
+
+class Group(BaseModel):
+    """Settings that belong together: no other names, and defaults are checked too."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Lost112(Group):
+    """The police portal's open data, and what may be fetched for its announcements."""
+
+    service_key: str | None = Field(
+        default=None, description="data.go.kr's; as it is shown there, encoded or not"
+    )
+    base_url: str = Field(default="https://apis.data.go.kr/1320000", description="of its API")
+    timeout_s: float = Field(
+        default=20, gt=0, le=300, description="of an answer; it has been seen to take 5 s for 8 kB"
+    )
+    tries: int = Field(default=5, ge=1, le=10, description="of a request, with growing waits")
+    requests_per_s: float = Field(default=10, gt=0, le=100, description="at most")
+    rows_a_page: int = Field(default=100, ge=1, le=1000, description="asked of its lists")
+    details: bool = Field(
+        default=True,
+        description="one more request a post: colour, place, state and words stand there",
+    )
+    photo_hosts: tuple[str, ...] = Field(
+        default=("www.lost112.go.kr", "minwon24.police.go.kr"),
+        description="photos come from these hosts only; a port that is not the scheme's own as "
+        "HOST:PORT",
+    )
+    photo_bytes: int = Field(default=15 << 20, ge=1 << 10, description="of a photo at most")
+    photo_s: float = Field(default=30, gt=0, le=300, description="for a photo at most")
+    photo_pixels: int = Field(default=50_000_000, ge=1, description="of a photo at most")
+
+
+class Alerts(Group):
+    """Where `match --alert` sends what is new, beside stdout."""
+
+    webhook_url: str | None = Field(default=None, description="posted to, signed; none: to nobody")
+    webhook_secret: str | None = Field(
+        default=None, description="what its receiver checks the signature with"
+    )
+    timeout_s: float = Field(default=10, gt=0, le=300, description="of its answer")
+    tries: int = Field(default=4, ge=1, le=10, description="before it is told at the next run")
+
+
+class Service(Group):
+    """The service's journal: what is written through it, before the table has it."""
+
+    journal: LocalFolder | None = Field(
+        default=None, description="a folder on a disk of this machine; none: there is no service"
+    )
+    key: str | None = Field(
+        default=None,
+        min_length=32,
+        repr=False,
+        description="seals what is personal in the journal; random: `openssl rand -base64 32`",
+    )
