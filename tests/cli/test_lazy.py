@@ -14,7 +14,16 @@ import matching_spark
 from matching_spark import Settings, UsageError, operations
 from matching_spark.cli.app import COMMANDS, EXAMPLES, GROUPS, app
 
-HEAVY = ("numpy", "onnxruntime", "pyarrow", "pyiceberg", "pyspark")
+HEAVY = (
+    "numpy",
+    "onnxruntime",
+    "pyarrow",
+    "pyiceberg",
+    "pyspark",
+    "sqlalchemy",
+    "alembic",
+    "cryptography",
+)
 LOOK = """
 import sys
 from matching_spark import main

@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What only an extra brings: the core must run where none of them can be imported.
-EXTRAS = ("hdfs_native", "sklearn", "httpx", "matplotlib", "nbclient", "fastapi", "onnx")
+EXTRAS = (
+    *("hdfs_native", "sklearn", "httpx", "matplotlib", "nbclient", "fastapi", "onnx"),
+    *("alembic", "cryptography", "sqlalchemy"),
+)
 
 pytestmark = pytest.mark.package
 

@@ -1,0 +1,1 @@
+"""How the journal's tables became what they are; database.upgrade runs them."""

@@ -1,0 +1,47 @@
+"""What is personal, sealed by a key that is not in the journal: AES-256-GCM (NIST SP 800-38D)."""
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from matching_spark.errors import StorageError, UsageError
+
+NONCE = 12  # bytes, random: SP 800-38D, 8.3 allows 2^32 messages of one key with such
+MIN_KEY = 32  # characters, as the setting has it
+
+
+class Sealer:
+    """Seals and opens bytes, each bound to where it lies."""
+
+    def __init__(self, key: str) -> None:
+        """key: the setting service.key. Raises UsageError for a short one."""
+        if len(key) < MIN_KEY:
+            raise UsageError(
+                f"service.key has fewer than {MIN_KEY} characters: `openssl rand -base64 32`",
+                argument="service.key",
+            )
+        # RFC 5869. It makes no guessable key a strong one: hence the length.
+        derived = HKDF(SHA256(), 32, salt=None, info=b"matching-spark journal 1")
+        self._cipher = AESGCM(derived.derive(key.encode()))
+
+    def seal(self, plain: bytes, *where: str) -> bytes:
+        """Nonce and ciphertext. where: what it belongs to, which opening must name again."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._cipher.encrypt(nonce, plain, _bound(where))
+
+    def open(self, sealed: bytes, *where: str) -> bytes:
+        """Raises StorageError where it is another key's, another place's or was changed."""
+        try:
+            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], _bound(where))
+        except (InvalidTag, ValueError):
+            raise StorageError(
+                f"what the journal has sealed for {where[-1]} does not open: it was changed, or "
+                "service.key is another; set the key that it was written with, or restore a backup"
+            ) from None
+
+
+def _bound(where: tuple[str, ...]) -> bytes:
+    return b"\x00".join(each.encode() for each in where)

@@ -1,0 +1,356 @@
+"""The journal itself: append, read what came after, forget."""
+
+import datetime as dt
+import json
+import re
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Engine, Row, delete, exists, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from matching_spark.config import Settings
+from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.journal import database
+from matching_spark.journal.events import (
+    Event,
+    PairDecided,
+    SubjectForgotten,
+    canonical,
+    decode,
+    encode,
+    opaque,
+)
+from matching_spark.journal.sealing import Sealer
+from matching_spark.journal.tables import (
+    contents,
+    events,
+    forgotten,
+    key_check,
+    vector_subjects,
+    vectors,
+)
+
+Content = Mapping[str, Any]  # what JSON has
+MAX_CONTENT = 256 << 10  # bytes of its JSON: a post's texts have 20,000 characters each
+MAX_VECTORS = 64  # of one event: 20 photos a post, and its text
+MAX_DIMENSION = 8192
+MAX_READ = 10_000  # records of one `tail`, and names of one `vectors`
+MAX_TEXT = 200  # characters of an idempotency key and of a model's name
+_CHECK = b"matching-spark"
+_VECTOR = re.compile(r"photo:[0-9a-f]{64}|text:[^\x00-\x1f\x7f-\x9f]{1,512}")
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A vector to be kept. name: photo:SHA256 of its photo, or text:POST_ID; model: whose space it
+    is in; values: (d,) float32, finite.
+    """
+
+    name: str
+    model: str
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if not _VECTOR.fullmatch(self.name):
+            raise InputError(f"a vector is named photo:SHA256 or text:POST_ID, not {self.name!r}")
+        _text("model", self.model)
+        ok = self.values.dtype == np.float32 and self.values.ndim == 1
+        if (
+            not ok
+            or not 1 <= self.values.size <= MAX_DIMENSION
+            or not np.isfinite(self.values).all()
+        ):
+            raise InputError(
+                f"vector {self.name} is not of 1 to {MAX_DIMENSION} finite numbers of float32"
+            )
+
+
+@dataclass(frozen=True)
+class Record:
+    """An event as it was written. sequence: from 1, without gaps; at: UTC; sealed: whether it had
+    a content, which `Journal.contents` gives unless it was forgotten.
+    """
+
+    sequence: int
+    event_id: str
+    at: dt.datetime
+    who: str
+    key: str | None
+    event: Event
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to a write. repeated: it had been written before, by the same key."""
+
+    record: Record
+    repeated: bool
+
+
+class Journal:
+    """The events of a folder, for one process's threads; other processes may have it open too.
+
+    A process that forks opens it after the fork: SQLite's connections do not survive one.
+    """
+
+    def __init__(self, engine: Engine, sealer: Sealer, clock: Callable[[], dt.datetime]) -> None:
+        self._engine, self._sealer, self._clock = engine, sealer, clock
+        self._turn = threading.Lock()  # SQLite's own wait is by naps, and not fair
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Callable[[], dt.datetime] | None = None) -> "Journal":
+        """The journal that service.journal names, made where there is none.
+
+        clock: the time with its zone; by default the machine's. Raises UsageError where a setting
+        is missing or service.key is not the one that it was made with, StorageError where it
+        cannot be used (database.connect).
+        """
+        place, key = settings.service.journal, settings.service.key
+        if place is None:
+            raise UsageError(
+                "service.journal is not set: name a folder on a disk of this machine, in which "
+                "the journal is kept",
+                argument="service.journal",
+            )
+        if key is None:
+            raise UsageError(
+                "service.key is not set: make one by `openssl rand -base64 32`, keep a copy apart "
+                "from the journal's, and set it as MATCHING_SERVICE__KEY",
+                argument="service.key",
+            )
+        sealer = Sealer(key)
+        engine = database.connect(Path(place).absolute())
+        journal = cls(engine, sealer, clock or (lambda: dt.datetime.now(dt.UTC)))
+        try:
+            journal._check_key()
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def append(
+        self,
+        event: Event,
+        who: str,
+        key: str | None = None,
+        content: Content | None = None,
+        vectors: Sequence[Vector] = (),
+    ) -> Receipt:
+        """Write an event; it is on the disk when this returns.
+
+        who: the id of an account, of a private link, or `system`. key: of idempotency, who's own:
+        written again with it, the same event is answered as it was at first, and nothing is
+        written. content: what is personal in it, sealed until its subject is forgotten. Vectors
+        belong to the event's subject; the newest of a name stands.
+
+        Raises InputError for a key that was used for something else, for what is too large or has
+        no JSON, and for a subject that was forgotten; StorageError where it could not be written.
+        """
+        if isinstance(event, SubjectForgotten):
+            raise UsageError("a subject is forgotten by Journal.forget, which erases as well")
+        if isinstance(event, PairDecided) and (content is not None or vectors):
+            raise InputError("a decision has no content and no vectors: nobody's they would be")
+        if len(vectors) > MAX_VECTORS:
+            raise InputError(f"{len(vectors)} vectors of one event: {MAX_VECTORS} at most")
+        _check_writer(who, key)
+        body, plain = encode(event), None
+        if content is not None:
+            plain = canonical(dict(content)).encode()
+            if len(plain) > MAX_CONTENT:
+                raise InputError(f"the content has {len(plain)} bytes: {MAX_CONTENT} at most")
+        with self._writing() as to:
+            if before := self._before(to, who, key, body, plain):
+                return before
+            subject = event.subject
+            if subject and to.scalar(select(forgotten).where(forgotten.c.subject == subject)):
+                raise InputError(f"{subject} was erased: nothing is written of it any more")
+            record = self._insert(to, event, body, who, key, plain is not None)
+            if plain is not None and subject:
+                sealed = self._sealer.seal(plain, subject, record.event_id)
+                row = {"event_id": record.event_id, "subject": subject, "sealed": sealed}
+                to.execute(insert(contents).values(row))
+            for each in vectors:
+                _keep(to, each, str(subject))
+        return Receipt(record, repeated=False)
+
+    def forget(self, subject: str, who: str, key: str | None = None) -> Receipt:
+        """Erase every content and vector of a subject (post:ID or account:ID), and write that.
+
+        What was erased is in no file of the journal when this returns. A subject that was forgotten
+        is not again: the answer is the first one's, but the files are looked after once more.
+
+        Raises InputError for a subject of no event, StorageError where a reader holds old pages
+        for too long: nobody reads the content any more, but its bytes may be there: once more.
+        """
+        event = SubjectForgotten(subject)
+        _check_writer(who, key)
+        with self._writing() as to:
+            receipt = self._forgotten(to, subject) or self._before(
+                to, who, key, encode(event), None
+            )
+            if receipt is None:
+                receipt = Receipt(self._forget(to, event, who, key), repeated=False)
+        database.truncate_log(self._engine)
+        return receipt
+
+    def tail(self, after: int = 0, limit: int = 500) -> list[Record]:
+        """The first `limit` records whose sequence is greater than `after`, in its order.
+
+        What is read once never changes, and nothing appears later before it. Raises StorageError
+        for an event that this version does not know.
+        """
+        found = select(events).where(events.c.sequence > after).order_by(events.c.sequence)
+        with database.reading(self._engine) as of:
+            return [_record(row) for row in of.execute(found.limit(_count(limit)))]
+
+    def last(self) -> int:
+        """The greatest sequence; 0 of an empty journal."""
+        with database.reading(self._engine) as of:
+            return of.scalar(select(func.max(events.c.sequence))) or 0
+
+    def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
+        """The contents of events, those that there still are. Raises StorageError for a changed
+        one."""
+        _count(len(event_ids) or 1)
+        with database.reading(self._engine) as of:
+            return {
+                row.event_id: json.loads(self._open(row.sealed, row.subject, row.event_id))
+                for some in _some(event_ids)
+                for row in of.execute(select(contents).where(contents.c.event_id.in_(some)))
+            }
+
+    def vectors(self, names: Collection[str], model: str) -> dict[str, npt.NDArray[np.float32]]:
+        """name -> its (d,) float32 vector of a model, of those names that have one."""
+        _count(len(names) or 1)
+        with database.reading(self._engine) as of:
+            return {
+                row.name: np.frombuffer(row.vector, "<f4").astype(np.float32)
+                for some in _some(names)
+                for row in of.execute(
+                    select(vectors).where(vectors.c.name.in_(some), vectors.c.model == model)
+                )
+            }
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._turn, database.writing(self._engine) as connection:
+            yield connection
+
+    def _check_key(self) -> None:
+        with self._writing() as to:
+            if (sealed := to.scalar(select(key_check.c.sealed))) is None:
+                row = {"id": 1, "sealed": self._sealer.seal(_CHECK, "key_check")}
+                to.execute(insert(key_check).values(row))
+                return
+        try:
+            self._sealer.open(sealed, "key_check")
+        except StorageError:
+            raise UsageError(
+                f"service.key is not the key that {self._engine.url.database} was made with: set "
+                "that one",
+                argument="service.key",
+            ) from None
+
+    def _open(self, sealed: bytes, subject: str, event_id: str) -> bytes:
+        return self._sealer.open(sealed, subject, event_id)
+
+    def _before(
+        self, of: Connection, who: str, key: str | None, body: str, plain: bytes | None
+    ) -> Receipt | None:
+        """The answer that who's key had; None where it is new."""
+        if key is None:
+            return None
+        row = of.execute(select(events).where(events.c.who == who, events.c.key == key)).first()
+        if row is None:
+            return None
+        kept = of.execute(select(contents).where(contents.c.event_id == row.event_id)).first()
+        same = row.body == body and row.sealed == (plain is not None)
+        if same and kept is not None:  # of a forgotten one there is nothing to compare
+            same = self._open(kept.sealed, kept.subject, kept.event_id) == plain
+        if not same:
+            raise InputError(
+                f"the idempotency key {key!r} was used for another write: take a new key",
+                argument="key",
+            )
+        return Receipt(_record(row), repeated=True)
+
+    def _insert(
+        self, to: Connection, event: Event, body: str, who: str, key: str | None, sealed: bool
+    ) -> Record:
+        event_id, at = uuid4().hex, self._clock().astimezone(dt.UTC)
+        row = {"event_id": event_id, "at": at.isoformat(timespec="microseconds"), "who": who}
+        new = insert(events).values(**row, key=key, body=body, sealed=sealed)
+        sequence = to.execute(new.returning(events.c.sequence)).scalar_one()
+        return Record(sequence, event_id, at, who, key, event, sealed)
+
+    def _forgotten(self, of: Connection, subject: str) -> Receipt | None:
+        found = select(events).join(forgotten).where(forgotten.c.subject == subject)
+        row = of.execute(found).first()
+        return Receipt(_record(row), repeated=True) if row else None
+
+    def _forget(self, to: Connection, event: SubjectForgotten, who: str, key: str | None) -> Record:
+        subject = event.subject
+        mine = vector_subjects.c.subject == subject
+        names = to.execute(select(vector_subjects).where(mine)).all()
+        content = to.scalar(select(contents.c.event_id).where(contents.c.subject == subject))
+        if not names and content is None:
+            raise InputError(f"{subject} has nothing in the journal that could be erased")
+        to.execute(delete(contents).where(contents.c.subject == subject))
+        to.execute(delete(vector_subjects).where(mine))
+        for name, model, _ in names:
+            others = (vector_subjects.c.name == name) & (vector_subjects.c.model == model)
+            of_it = (vectors.c.name == name) & (vectors.c.model == model)
+            to.execute(delete(vectors).where(of_it, ~exists().where(others)))
+        record = self._insert(to, event, encode(event), who, key, sealed=False)
+        to.execute(insert(forgotten).values(subject=subject, sequence=record.sequence))
+        return record
+
+
+def _keep(to: Connection, vector: Vector, subject: str) -> None:
+    row = {"name": vector.name, "model": vector.model}
+    new = upsert(vectors).values(**row, vector=vector.values.astype("<f4").tobytes())
+    to.execute(
+        new.on_conflict_do_update(index_elements=[*row], set_={"vector": new.excluded.vector})
+    )
+    to.execute(upsert(vector_subjects).values(**row, subject=subject).on_conflict_do_nothing())
+
+
+def _record(row: Row[Any]) -> Record:
+    at = dt.datetime.fromisoformat(row.at)
+    event = decode(row.body)
+    return Record(row.sequence, row.event_id, at, row.who, row.key, event, row.sealed)
+
+
+def _check_writer(who: str, key: str | None) -> None:
+    opaque("who", who)
+    if key is not None:
+        _text("key", key)
+
+
+def _text(name: str, text: str) -> None:
+    if not 1 <= len(text) <= MAX_TEXT or not text.isprintable():
+        raise InputError(f"{name} is not of 1 to {MAX_TEXT} printable characters", argument=name)
+
+
+def _count(limit: int) -> int:
+    if not 1 <= limit <= MAX_READ:
+        raise UsageError(f"{limit} at once: 1 to {MAX_READ} are read")
+    return limit
+
+
+def _some(names: Collection[str]) -> Iterator[list[str]]:
+    """SQLite takes a bounded number of parameters in a statement."""
+    every = list(names)
+    return (every[at : at + 500] for at in range(0, len(every), 500))

@@ -1,0 +1,198 @@
+"""The journal's file: whose it is, which version's, and what SQLite is told."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+from matching_spark.config import Settings
+from matching_spark.errors import StorageError, UsageError
+from matching_spark.journal import database
+from matching_spark.journal.events import PostAdded
+from matching_spark.journal.store import Journal
+from matching_spark.journal.tables import metadata
+from tests.journal.test_store import ADDED, PRIVATE, WHO, file
+from tests.support.another_user import needs_root
+
+
+def test_the_migrations_make_the_tables_that_the_code_reads(settings: Settings) -> None:
+    engine = database.connect(file(settings).parent)
+    with database.reading(engine) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_an_empty_file_is_brought_up_to_date_and_what_it_has_stays(settings: Settings) -> None:
+    """From every revision there is to this version's; an event of the first one is read."""
+    path = file(settings)
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)  # where a process was killed after it had made the file
+    journal = Journal.open(settings)
+    record = journal.append(ADDED, WHO, content=PRIVATE).record
+    journal.close()
+    again = Journal.open(settings)
+    assert again.tail() == [record]
+    assert again.contents([record.event_id]) == {record.event_id: PRIVATE}
+    again.close()
+
+
+def test_a_migration_that_fails_changes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+
+    def fails(config: Config, revision: str) -> None:
+        upgrade(config, revision)
+        raise OSError("the power went")
+
+    monkeypatch.setattr(command, "upgrade", fails)
+    with pytest.raises(OSError, match="the power went"):
+        Journal.open(settings)
+    monkeypatch.undo()
+    raw = sqlite3.connect(file(settings))
+    assert raw.execute("SELECT name FROM sqlite_master").fetchall() == []
+    raw.close()
+    Journal.open(settings).close()
+
+
+def test_a_newer_versions_journal_is_refused_by_its_name(settings: Settings) -> None:
+    Journal.open(settings).close()
+    with sqlite3.connect(file(settings)) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0099'")
+    with pytest.raises(StorageError, match=r"newer version.*revision 0099.*up to 0001; install"):
+        Journal.open(settings)
+    raw.close()
+
+
+def test_what_is_no_journal_is_left_alone(settings: Settings) -> None:
+    path = file(settings)
+    path.parent.mkdir(mode=0o700)
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE bookmarks (url TEXT)")
+    raw.close()
+    with pytest.raises(StorageError, match="is no journal, but has tables"):
+        Journal.open(settings)
+    path.write_bytes(b"a letter " * 999)
+    with pytest.raises(StorageError, match=r"journal.sqlite cannot be used: .*not a database"):
+        Journal.open(settings)
+    assert path.read_bytes() == b"a letter " * 999
+
+
+def test_nobody_else_reads_it(settings: Settings) -> None:
+    path, before = file(settings), os.umask(0)
+    try:
+        path.parent.mkdir(mode=0o755)
+        journal = Journal.open(settings)
+        journal.append(ADDED, WHO, content=PRIVATE)
+        modes = {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+        assert (stat.S_IMODE(path.parent.stat().st_mode), modes) == (0o700, {0o600})
+        assert len([*path.parent.iterdir()]) == 3  # and its log, and the log's index
+        journal.close()
+        path.chmod(0o644)
+        Journal.open(settings).close()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_where_another_may_write_it_is_refused(settings: Settings, tmp_path: Path) -> None:
+    path = file(settings)
+    path.parent.mkdir(mode=0o700)
+    path.touch()
+    path.chmod(0o666)
+    with pytest.raises(StorageError, match=r"everybody may write to it; set service.journal"):
+        Journal.open(settings)
+    path.parent.chmod(0o777)
+    with pytest.raises(StorageError, match=r"service.journal: .*everybody may write to it"):
+        Journal.open(settings)
+    settings.service.journal = str(tmp_path / "afile")
+    (tmp_path / "afile").touch()
+    with pytest.raises(StorageError, match=r"service.journal: .*name a folder"):
+        Journal.open(settings)
+
+
+@needs_root
+def test_another_users_is_refused(settings: Settings) -> None:
+    Journal.open(settings).close()
+    os.chown(file(settings), 65534, -1)
+    with pytest.raises(StorageError, match=r"it belongs to .*; set service.journal"):
+        Journal.open(settings)
+
+
+def test_without_its_settings_it_does_not_open() -> None:
+    settings = Settings()
+    with pytest.raises(UsageError, match=r"service.journal is not set: name a folder"):
+        Journal.open(settings)
+    settings.service.journal = "/nowhere"
+    with pytest.raises(UsageError, match=r"service.key is not set: make one by `openssl"):
+        Journal.open(settings)
+    settings.service.key = "short"
+    with pytest.raises(UsageError, match="fewer than 32"):
+        Journal.open(settings)
+
+
+def test_every_connection_is_told_how_to_keep(settings: Settings) -> None:
+    journal = Journal.open(settings)
+    engine = database.connect(file(settings).parent)
+    told = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+    with database.reading(engine) as one, database.reading(engine) as other:
+        for connection in (one, other):
+            for name, value in (told | {"busy_timeout": database.BUSY_MS}).items():
+                assert connection.exec_driver_sql(f"PRAGMA {name}").scalar() == value
+    engine.dispose()
+    journal.close()
+
+
+def test_a_reader_that_stays_is_said_and_erasing_once_more_goes_on(
+    journal: Journal, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = journal.append(PostAdded("L1", "lost", "", ""), WHO, content=PRIVATE).record
+    raw = sqlite3.connect(file(settings), isolation_level=None)
+    raw.execute("BEGIN")
+    assert raw.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    quick = database.PRAGMAS[1:]
+    monkeypatch.setattr(database, "PRAGMAS", ("busy_timeout = 50", *quick))
+    hasty = Journal.open(settings)
+    with pytest.raises(StorageError, match="may still have what was erased: end"):
+        hasty.forget("post:L1", WHO)
+    assert hasty.contents([record.event_id]) == {}
+    raw.close()
+    assert hasty.forget("post:L1", WHO).repeated
+    assert file(settings).with_name("journal.sqlite-wal").stat().st_size == 0
+    hasty.close()
+
+
+def test_a_writer_that_stays_is_said(
+    journal: Journal, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = database.PRAGMAS[1:]
+    monkeypatch.setattr(database, "PRAGMAS", ("busy_timeout = 50", *quick))
+    hasty = Journal.open(settings)
+    raw = sqlite3.connect(file(settings), isolation_level=None)
+    raw.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match=r"cannot be used: database is locked; see to its disk"):
+        hasty.append(ADDED, WHO, content=PRIVATE)
+    raw.close()
+    assert hasty.append(ADDED, WHO).record.sequence == 1
+    hasty.close()
+
+
+def test_a_backup_by_sqlite_is_a_journal(journal: Journal, settings: Settings) -> None:
+    record = journal.append(ADDED, WHO, content=PRIVATE).record
+    source, folder = sqlite3.connect(file(settings)), file(settings).parent.with_name("copy")
+    folder.mkdir(mode=0o700)
+    target = sqlite3.connect(folder / database.FILE)
+    source.backup(target)
+    source.close()
+    target.close()
+    settings.service.journal = str(folder)
+    copy = Journal.open(settings)
+    assert copy.tail() == [record]
+    assert copy.contents([record.event_id]) == {record.event_id: PRIVATE}
+    copy.close()

@@ -1,0 +1,85 @@
+"""Events and their JSON: what is written is read, and nothing else is taken."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching_spark.errors import InputError, StorageError
+from matching_spark.journal.events import (
+    AccountMade,
+    Event,
+    PairDecided,
+    PostAdded,
+    PostClosed,
+    PostEdited,
+    SubjectForgotten,
+    decode,
+    encode,
+)
+
+ids = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=512)
+words = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=64)
+hexes = st.text("0123456789abcdef", min_size=32, max_size=32)
+whos = hexes.map("account-{}".format)
+accounts = st.builds(AccountMade, whos)
+names = st.sampled_from(["title", "place", "happened_on"])
+written: st.SearchStrategy[Event] = st.one_of(
+    st.builds(PostAdded, ids, st.sampled_from(["lost", "found"]), words, words),
+    st.builds(PostEdited, ids, st.lists(names, min_size=1, max_size=9).map(tuple)),
+    st.builds(PostClosed, ids, st.sampled_from(["claimed", "withdrawn", "expired"])),
+    st.builds(PairDecided, ids, ids, st.sampled_from(["confirmed", "rejected", "unsure"])),
+    accounts,
+)
+events = written | ids.map(lambda each: SubjectForgotten(f"post:{each}"))
+
+
+@given(events)
+def test_what_is_written_is_read(event: Event) -> None:
+    assert decode(encode(event)) == event
+    assert encode(decode(encode(event))) == encode(event)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tag": "post-merged"}, "'post-merged', which is not known: install"),
+        ({"tag": ["post-closed"]}, "which is not known: install"),
+        ({"version": 2}, "post-closed of version 2, not 1: install"),
+        ({"status": "gone"}, "status 'gone' is not known"),
+        ({"status": None}, "status is not of its type"),
+        ({"extra": 1}, r"\['extra'\]"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_its_name(change: dict[str, object], says: str) -> None:
+    body = json.loads(encode(PostClosed("F1", "claimed")))
+    with pytest.raises(StorageError, match=says):
+        decode(json.dumps(body | change))
+
+
+@pytest.mark.parametrize("body", ["", "[]", "1", "{}", '{"tag": "post-closed"}'])
+def test_what_is_no_event_is_refused(body: str) -> None:
+    with pytest.raises(StorageError, match="no tagged JSON"):
+        decode(body)
+
+
+@pytest.mark.parametrize(
+    "who", ["kim@example.com", "김철수", "010-1234-5678", "account-1", "", "account-" + "A" * 32]
+)
+def test_an_account_is_no_name_and_no_address(who: str) -> None:
+    with pytest.raises(InputError, match="no id of the service"):
+        AccountMade(who)
+
+
+def test_an_event_cannot_say_what_no_post_has() -> None:
+    with pytest.raises(InputError, match="post_id is empty"):
+        PostClosed("a\nb", "claimed")
+    with pytest.raises(InputError, match="status 'open' is not known; choose one of: claimed"):
+        PostClosed("a", "open")
+    with pytest.raises(InputError, match="1 to 64"):
+        PostEdited("a", ())
+    with pytest.raises(InputError, match="no field"):
+        PostEdited("a", ("내 전화번호",))
+    with pytest.raises(InputError, match="kind 'mail'"):
+        SubjectForgotten("mail:a")
