@@ -1,6 +1,7 @@
 """The journal's file: whose it is, which version's, and what SQLite is told."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
-from matching_spark.journal import database
+from matching_spark.journal import database, migrations
 from matching_spark.journal.events import PostAdded
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import metadata
@@ -40,6 +41,42 @@ def test_an_empty_file_is_brought_up_to_date_and_what_it_has_stays(settings: Set
     assert again.tail() == [record]
     assert again.contents([record.event_id]) == {record.event_id: PRIVATE}
     again.close()
+
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("events") as events:
+        events.add_column(sa.Column("device", sa.Text, server_default="desk"))
+"""
+
+
+def test_an_older_journal_is_brought_up_to_date_and_then_refused_by_the_older_version(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(settings)
+    record = journal.append(ADDED, WHO, content=PRIVATE).record
+    journal.close()
+    folder = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, folder)
+    (folder / "versions" / "next.py").write_text(NEXT)
+    with monkeypatch.context() as newer:
+        newer.setattr(database, "MIGRATIONS", str(folder))
+        journal = Journal.open(settings)
+        assert journal.tail() == [record]
+        assert journal.contents([record.event_id]) == {record.event_id: PRIVATE}
+        assert journal.append(ADDED, WHO).record.sequence == 2
+        journal.close()
+    with sqlite3.connect(file(settings)) as raw:
+        assert raw.execute("SELECT DISTINCT device FROM events").fetchall() == [("desk",)]
+    raw.close()
+    with pytest.raises(StorageError, match="revision 0002"):
+        Journal.open(settings)
 
 
 def test_a_migration_that_fails_changes_nothing(

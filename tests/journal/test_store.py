@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, StorageError, UsageError
-from matching_spark.journal.events import Event, PairDecided, PostAdded, PostClosed, PostEdited
+from matching_spark.journal.events import (
+    AccountMade,
+    Event,
+    PairDecided,
+    PostAdded,
+    PostClosed,
+    PostEdited,
+)
 from matching_spark.journal.sealing import Sealer
 from matching_spark.journal.store import MAX_CONTENT, Journal, Vector
 from tests.journal.test_events import whos, written
@@ -96,6 +103,11 @@ def test_what_is_not_written_leaves_no_trace(journal: Journal) -> None:
         journal.append(ADDED, WHO, vectors=[vector(photo(i)) for i in range(65)])
     with pytest.raises(InputError, match="a decision has no content"):
         journal.append(PairDecided("L1", "F1", "confirmed"), WHO, content={})
+    for event in (PairDecided("L1", "F1", "confirmed"), AccountMade(WHO)):
+        with pytest.raises(InputError, match=f"{photo(1)} is not of the post"):
+            journal.append(event, WHO, vectors=[vector(photo(1))])
+    with pytest.raises(InputError, match="text:L2 is not of the post that post-added is of"):
+        journal.append(ADDED, WHO, vectors=[vector("text:L2")])
     with pytest.raises(InputError, match="finite"):
         Vector(photo(1), "m", np.array([1, np.inf], np.float32))
     with pytest.raises(InputError, match="float32"):

@@ -18,6 +18,7 @@ from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
 
 FILE = "journal.sqlite"
+MIGRATIONS = "matching_spark.journal:migrations"  # a package's folder, as Alembic names it
 BUSY_MS = 10_000  # for another process's transaction, which takes some milliseconds
 PRAGMAS = (
     f"busy_timeout = {BUSY_MS}",  # the first: the next one may have to wait
@@ -73,7 +74,7 @@ def upgrade(connection: Connection, path: Path) -> None:
     Raises StorageError for a newer version's, and for tables that are no journal's.
     """
     config = Config()
-    config.set_main_option("script_location", "matching_spark.journal:migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     config.attributes["connection"] = connection
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
@@ -116,6 +117,8 @@ def _own(path: Path) -> None:
         # Not opened where it is there: closing it would give up the locks that this process has.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            for folder in path.parents:  # which may be new: there after a power cut too
+                _sync(folder)
         if why := doubt(path):
             raise StorageError(f"{path}: {why}; set service.journal to a folder of your own")
         if os.stat(path).st_mode & 0o077:
@@ -125,6 +128,15 @@ def _own(path: Path) -> None:
             f"service.journal: {path.parent}: {error.strerror}; name a folder of your own on a "
             "disk of this machine"
         ) from error
+
+
+def _sync(folder: Path) -> None:
+    with suppress(PermissionError):  # what this user may not read, this user has not made
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:

@@ -160,11 +160,10 @@ class Journal:
         """
         if isinstance(event, SubjectForgotten):
             raise UsageError("a subject is forgotten by Journal.forget, which erases as well")
-        if isinstance(event, PairDecided) and (content is not None or vectors):
-            raise InputError("a decision has no content and no vectors: nobody's they would be")
-        if len(vectors) > MAX_VECTORS:
-            raise InputError(f"{len(vectors)} vectors of one event: {MAX_VECTORS} at most")
+        if isinstance(event, PairDecided) and content is not None:
+            raise InputError("a decision has no content: it would be nobody's to erase")
         _check_writer(who, key)
+        _check_vectors(event, vectors)
         body, plain = encode(event), None
         if content is not None:
             plain = canonical(dict(content)).encode()
@@ -337,6 +336,15 @@ def _check_writer(who: str, key: str | None) -> None:
     opaque("who", who)
     if key is not None:
         _text("key", key)
+
+
+def _check_vectors(event: Event, given: Sequence[Vector]) -> None:
+    if len(given) > MAX_VECTORS:
+        raise InputError(f"{len(given)} vectors of one event: {MAX_VECTORS} at most")
+    post_id = getattr(event, "post_id", None)
+    for each in given:
+        if post_id is None or (each.name.startswith("text:") and each.name != f"text:{post_id}"):
+            raise InputError(f"vector {each.name} is not of the post that {event.tag} is of")
 
 
 def _text(name: str, text: str) -> None:
