@@ -21,6 +21,7 @@ from matching_spark.score.calibration import (
     FILTERS,
     SUREST,
     Calibration,
+    Weights,
     log_odds,
     sigmoid,
 )
@@ -193,6 +194,16 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="log-odds of"):
         Calibration.from_json(json.dumps(sure), "x")
     assert sigmoid(SUREST) < sigmoid(SUREST + 0.01) < 1
+
+
+def test_weights_too_sure_are_held_to_the_surest() -> None:
+    lines = {"image-image": ((0.0, -3.0), (0.5, 20.0)), "text-text": ((0.0, 1.0), (1.0, 30.0))}
+    held = Weights.sure(-5.0, lines)
+    most = sum(max(y for _, y in line) for line in held.points.values())
+    assert SUREST - 0.1 < held.intercept + most <= SUREST
+    assert held.points["image-image"][0] == (0.0, -3.0), "what speaks against stays"
+    few = {"image-image": ((0.0, -3.0), (0.5, 20.0))}
+    assert Weights.sure(-5.0, few) == Weights(-5.0, few)
 
 
 def test_a_calibration_of_format_1_is_read() -> None:

@@ -227,7 +227,7 @@ def _fit(
         weights = _fitted(
             _sample(pairs, np.minimum(chance, 1), rng), vectors, facts, rng, base, prior
         )
-    return replace(weights, intercept=round(weights.intercept - _prior(pairs) + prior, 4))
+    return Weights.sure(round(weights.intercept - _prior(pairs) + prior, 4), weights.points)
 
 
 def _sample(pairs: LabelledPairs, chance: Float64, rng: np.random.Generator) -> LabelledPairs:
@@ -316,7 +316,7 @@ def _fitted(
         points[name] = tuple(
             (float(x), round(float(y) + 0.0, 4)) for x, y in zip(knots[name], line, strict=True)
         )
-    return Weights(intercept, points)
+    return Weights.sure(intercept, points)
 
 
 def straightened(line: Float64, mass: Float64, rising: bool) -> Float64:

@@ -27,6 +27,7 @@ from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
 from matching_spark.score.posterior import Scale
+from matching_spark.score.readable import ascending, between, pretty
 
 Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
@@ -104,6 +105,22 @@ class Weights:
         most = [max(0.0, *(y for _, y in line)) for line in self.points.values()]
         if (surest := self.intercept + sum(most)) > SUREST:
             raise ValueError(f"a pair may reach log-odds of {surest:.0f}, at most {SUREST:.0f}")
+
+    @classmethod
+    def sure(cls, intercept: float, points: Mapping[str, Points]) -> "Weights":
+        """With what speaks for a pair made as much smaller as SUREST asks for: pairs that are told
+        apart without a doubt, as few labels may be, teach lines without end."""
+        most = sum(max(0.0, *(y for _, y in line)) for line in points.values())
+        if intercept + most <= SUREST:
+            return cls(intercept, points)
+        least = (SUREST - 0.01 - intercept) / most
+        return cls(
+            intercept,
+            {
+                name: tuple((x, round(y * least, 4) if y > 0 else y) for x, y in line)
+                for name, line in points.items()
+            },
+        )
 
     def log_odds(self, values: Mapping[str, Values], dtype: type[np.floating[Any]]) -> Values:
         """Of pairs with these components, arrays of one shape, NaN for missing; in that shape.
@@ -270,7 +287,7 @@ class Calibration:
                 for name, weights in self.patterns.items()
             },
         }
-        return _pretty(json.loads(json.dumps(content, ensure_ascii=False))) + "\n"
+        return pretty(json.loads(json.dumps(content, ensure_ascii=False))) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "Calibration":
@@ -294,14 +311,14 @@ class Calibration:
                 str(content["model"]),
                 patterns,
                 thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
-                prior=_between(content["prior"], -SUREST, SUREST),
+                prior=between(content["prior"], -SUREST, SUREST),
                 scales={
                     kind: {only: _scale(content["scales"][kind][only]) for only in (ANY, *FILTERS)}
                     for kind in LIMITS
                 },
-                alike=_between(content["alike"], 1e-3, 1e6),
-                passes={n: _between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
-                days=_ascending(content["days"]),
+                alike=between(content["alike"], 1e-3, 1e6),
+                passes={n: between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
+                days=ascending(content["days"]),
                 learnt=dict(content["learnt"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -341,26 +358,13 @@ def log_odds(probability: float) -> float:
     return math.inf if probability >= 1 else math.log(probability / (1 - probability))
 
 
-def _between(value: Any, least: float, most: float) -> float:
-    if not least <= (number := float(value)) <= most:
-        raise ValueError(f"{value} is not between {least:g} and {most:g}")
-    return number
-
-
 def _scale(of: Mapping[str, Any]) -> Scale:
     return Scale(
-        slope=_between(of["slope"], 0.01, 100),
-        level=_between(of["level"], -100, 100),
-        above=_between(of["above"], 0, 1e6),
-        below=_between(of["below"], 0, 1e6),
+        slope=between(of["slope"], 0.01, 100),
+        level=between(of["level"], -100, 100),
+        above=between(of["above"], 0, 1e6),
+        below=between(of["below"], 0, 1e6),
     )
-
-
-def _ascending(values: Sequence[Any]) -> tuple[float, ...]:
-    days = tuple(_between(value, -1e6, 1e6) for value in values)
-    if len(days) < 2 or any(b < a for a, b in pairwise(days)):
-        raise ValueError("its days are not in ascending order")
-    return days
 
 
 def _points(values: Sequence[Sequence[float]]) -> Points:
@@ -370,20 +374,3 @@ def _points(values: Sequence[Sequence[float]]) -> Points:
     if not all(math.isfinite(number) for point in points for number in point):
         raise ValueError("points hold a number that is not finite")
     return points
-
-
-def _pretty(value: Any, indent: str = "") -> str:
-    """JSON with a list of points, and a few numbers with their names, on one line."""
-    few = (
-        isinstance(value, dict)
-        and len(value) < 5
-        and all(isinstance(x, float) for x in value.values())
-    )
-    if isinstance(value, dict) and value and not few:
-        inner = indent + "  "
-        rows = (
-            f"{inner}{json.dumps(k, ensure_ascii=False)}: {_pretty(v, inner)}"
-            for k, v in value.items()
-        )
-        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
-    return json.dumps(value, ensure_ascii=False)
