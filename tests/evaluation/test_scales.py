@@ -9,7 +9,7 @@ import pytest
 from matching_spark.domain.facts import Facts
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.lists import lists
-from matching_spark.evaluation.scales import APART, UNLEARNT, _Lists, learn_scales
+from matching_spark.evaluation.scales import _Lists, learn_scales
 from matching_spark.evaluation.seen import Asked, seen
 from matching_spark.score.calibration import (
     ANY,
@@ -21,7 +21,7 @@ from matching_spark.score.calibration import (
     Weights,
 )
 from matching_spark.score.components import names
-from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
+from matching_spark.score.posterior import APART, FLOOR, UNLEARNT, Posterior, Rivals, Scale
 
 PHOTO = Asked("image", facts=False)
 NEAR = 0.05  # share of different posts that look like the thing, on average

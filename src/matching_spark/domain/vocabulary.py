@@ -254,11 +254,14 @@ REGION = Vocabulary(
 )
 
 
+# Of what a post is compared and filtered by, by the name of the column.
+OF_FACTS: Mapping[str, Vocabulary] = {each.name: each for each in (CATEGORY, COLOUR, REGION)}
+
+
 def set_words(asked: object) -> None:
     """Give a frozen dataclass, in its __post_init__, the words that its own mean.
 
     Raises InputError for one that is not known.
     """
-    for vocabulary in (CATEGORY, COLOUR, REGION):
-        word = vocabulary.check(getattr(asked, vocabulary.name))
-        object.__setattr__(asked, vocabulary.name, word)
+    for name, vocabulary in OF_FACTS.items():
+        object.__setattr__(asked, name, vocabulary.check(getattr(asked, name)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.logistic import logistic
@@ -151,8 +151,7 @@ def _passes(
     lost = [pairs.facts[i] for i in pairs.lost[rows]]
     passes: dict[str, float] = {}
     quantiles: tuple[float, ...] = (0.0, 0.0)
-    for vocabulary in (CATEGORY, COLOUR, REGION):
-        name = vocabulary.name
+    for name, vocabulary in OF_FACTS.items():
         told = np.array([getattr(each, name) in vocabulary.telling for each in lost], bool)
         if told.sum() >= MIN_TRUE_PAIRS:
             passes[name] = round(float((pairs.values[name][rows][told] == 1).mean()), 4)

@@ -16,7 +16,7 @@ from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.seen import Asked, Seen, seen
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.score.calibration import ANY, FILTERS, LIMITS, MODALITIES, Calibration
-from matching_spark.score.posterior import CAP, FLOOR, Scale, weighed
+from matching_spark.score.posterior import APART, CAP, FLOOR, UNLEARNT, Scale, weighed
 
 MIN_LISTS = 100  # whole ones of a kind, to learn its scales rather than keep those there are
 SLOPES = (0.4, 2.5)
@@ -26,10 +26,6 @@ MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
 LEAST = 0.0  # log-odds: by no slope that was ever learnt does less reach FLOOR
 
 Scales = Mapping[str, Mapping[str, Scale]]
-# Where nothing is known: posts below are as likely as any, and what looks alike says nothing of
-# what else does.
-UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
-APART = 1e6  # an a by which it says nothing
 
 
 def learn_scales(

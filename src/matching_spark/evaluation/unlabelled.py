@@ -22,12 +22,13 @@ import numpy as np
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.learn import learn_patterns, of_lists
-from matching_spark.evaluation.scales import APART, unit_scales
+from matching_spark.evaluation.scales import unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import COSINES
+from matching_spark.score.posterior import APART
 
 LONG_DAYS = 14  # found so long before the loss: people misremember by days
 LIKELY = 0.01  # a pair of less is not learnt from as a true one

@@ -22,20 +22,13 @@ OPAQUE = re.compile(r"[a-z]{1,16}-[0-9a-f]{32}|system")
 
 
 @dataclass(frozen=True)
-class PostAdded:
-    """A post was registered. source: who gives it its id, as the table's column has it."""
+class _OfPost:
+    """What is of one post."""
 
-    tag: ClassVar = "post-added"
     post_id: str
-    kind: Kind
-    category: str
-    source: str
 
     def __post_init__(self) -> None:
         _id("post_id", self.post_id)
-        _choice("kind", self.kind, KINDS)
-        _word("category", self.category)
-        _word("source", self.source)
 
     @property
     def subject(self) -> str:
@@ -43,41 +36,47 @@ class PostAdded:
 
 
 @dataclass(frozen=True)
-class PostEdited:
+class PostAdded(_OfPost):
+    """A post was registered. source: who gives it its id, as the table's column has it."""
+
+    tag: ClassVar = "post-added"
+    kind: Kind
+    category: str
+    source: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _choice("kind", self.kind, KINDS)
+        _word("category", self.category)
+        _word("source", self.source)
+
+
+@dataclass(frozen=True)
+class PostEdited(_OfPost):
     """Fields of a post have new values; which they are, its content says."""
 
     tag: ClassVar = "post-edited"
-    post_id: str
     changed: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _id("post_id", self.post_id)
+        super().__post_init__()
         if not 1 <= len(self.changed) <= MAX_NAMES:
             raise InputError(f"changed names {len(self.changed)} fields: name 1 to {MAX_NAMES}")
         for name in self.changed:
             if not re.fullmatch(r"[a-z_]{1,64}", name):
                 raise InputError(f"changed has {name[:80]!r}, which is no field of a post")
 
-    @property
-    def subject(self) -> str:
-        return f"post:{self.post_id}"
-
 
 @dataclass(frozen=True)
-class PostClosed:
+class PostClosed(_OfPost):
     """A post is over."""
 
     tag: ClassVar = "post-closed"
-    post_id: str
     status: Status
 
     def __post_init__(self) -> None:
-        _id("post_id", self.post_id)
+        super().__post_init__()
         _choice("status", self.status, CLOSED)
-
-    @property
-    def subject(self) -> str:
-        return f"post:{self.post_id}"
 
 
 @dataclass(frozen=True)

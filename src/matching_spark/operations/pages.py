@@ -16,7 +16,7 @@ from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import is_web_address
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import KINDS, limit, percent, told
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.embed.photos import open_photo
 from matching_spark.errors import MatchingError
 from matching_spark.score.components import Language
@@ -24,7 +24,6 @@ from matching_spark.score.components import Language
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 320, 78  # px; of JPEG: 8 to 16 kB a photo
 MAX_PHOTOS = 20 << 20  # characters of all photos on a page, a third more than their bytes
 TEL = re.compile(r"\+?[\d][\d\s().-]{5,24}")  # a number and nothing else
-VOCABULARIES = {each.name: each for each in (CATEGORY, COLOUR, REGION)}
 FACTS = ("category", "colour", "region", "place", "happened_on")
 DAYS = {"ko": "월화수목금토일", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 WORDS: dict[str, Mapping[Language, str]] = {
@@ -217,7 +216,7 @@ class _Page:
         for name in (*FACTS, "status"):
             values = [post[name] for post in both]
             if any(values):
-                lists = VOCABULARIES.get(name)
+                lists = OF_FACTS.get(name)
                 differs = lists and values[0] != values[1] and {*values} <= lists.telling
                 mark = f"<em>{self.say('differs')}</em>" if differs else ""
                 rows.append(row(self.say(name), (self.told(name, v) for v in values), mark))
@@ -237,8 +236,8 @@ class _Page:
         """A field's value as it is read: a word in the language, a day with its weekday."""
         if not value:
             return ""
-        if name in VOCABULARIES and self.language == "en":
-            word = VOCABULARIES[name].english(str(value))
+        if name in OF_FACTS and self.language == "en":
+            word = OF_FACTS[name].english(str(value))
             value = word.title() if name == "region" else word
         elif name in ("status", "kind"):
             value = self.say("is found" if value == "found" else str(value))

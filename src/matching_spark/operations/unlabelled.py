@@ -143,8 +143,7 @@ def _with_photos(found: Sequence[Shard], rng: np.random.Generator) -> list[tuple
     rows = [
         (shard, int(row))
         for shard in found
-        for row in np.flatnonzero(shard.alive)
-        if shard.parts(int(row))[0] is not None
+        for row in np.flatnonzero(shard.alive & (shard.photos.counts > 0))
     ]
     return [rows[i] for i in rng.permutation(len(rows))]
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters, Kind
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
-from matching_spark.score.posterior import Scale
+from matching_spark.score.posterior import APART, UNLEARNT, Scale
 from matching_spark.score.readable import ascending, between, pretty
 
 Score = Literal["cosine", "fused"]
@@ -37,7 +37,7 @@ FORMAT = 2  # of the calibration file
 FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
-FILTERS = tuple(each.name for each in (CATEGORY, COLOUR, REGION))  # facts that are filters too
+FILTERS = tuple(OF_FACTS)  # facts that are filters too
 DATED = "dated"
 
 Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
@@ -132,13 +132,13 @@ class Weights:
         total = np.full(np.shape(first), self.intercept, dtype)
         for name in components.names():
             if name in values and name in self.points:
-                total += _added(self.points[name], values[name]).astype(dtype)
+                total += added(self.points[name], values[name]).astype(dtype)
         return total
 
     def contributions(self, values: Mapping[str, float]) -> dict[str, float]:
         """Log-odds that each component adds; of those that exist and that the model knows."""
         return {
-            name: float(_added(self.points[name], np.asarray(values[name])))
+            name: float(added(self.points[name], np.asarray(values[name])))
             for name in components.names()
             if name in values and name in self.points
         }
@@ -331,18 +331,17 @@ def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     """What format 1 did not say. Its pairs were of one true post among those found; that filters
     pass all, that posts below are as likely as any, and that what looks alike says nothing of what
     else does, makes nothing surer than it was."""
-    scale = vars(Scale(slope=1.0, level=0.0, above=0.0, below=1.0))
     return {
         "format": FORMAT,
         "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
-        "alike": 1e6,
-        "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), scale)),
+        "alike": APART,
+        "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), vars(UNLEARNT))),
         "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
         "days": [-30.0, 90.0],
     }
 
 
-def _added(points: Points, values: Values) -> Values:
+def added(points: Points, values: Values) -> Values:
     """The piecewise linear function through `points`, constant beyond its ends; 0 for NaN."""
     x, y = zip(*points, strict=True)
     return np.where(np.isnan(values), 0.0, np.interp(values, x, y))

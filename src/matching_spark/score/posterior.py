@@ -103,6 +103,12 @@ class Scale:
         return self.slope * told - self.level
 
 
+# Where nothing is known: posts below are as likely as any, and what looks alike says nothing of
+# what else does.
+UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
+APART = 1e6  # an a by which it says nothing
+
+
 def weighed(
     posts: Number,
     above: Number,

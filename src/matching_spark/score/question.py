@@ -17,10 +17,10 @@ import numpy as np
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.results import Question
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.knn.similarity import Float64
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Modality, pattern_name
+from matching_spark.score.calibration import Calibration, Modality, added, pattern_name
 from matching_spark.score.comparisons import Listed
 from matching_spark.score.components import Fact, Language
 
@@ -28,8 +28,6 @@ WEEK = 7  # days between a loss and its find that most have fewer of
 MAX_DAYS = 1000
 LEAST_BITS = 0.05  # less is not worth a person's time
 ELSEWHERE = "∅"  # a place that shares no letter with another
-
-VOCABULARIES = {each.name: each for each in (CATEGORY, COLOUR, REGION)}
 
 
 class Candidate(NamedTuple):
@@ -116,8 +114,7 @@ def _ratios(
     line = calibration.patterns[pattern_name(asked, has, True)].points.get(fact.name)
     if line is None:
         return np.ones(len(values))
-    x, y = zip(*line, strict=True)
-    return np.where(np.isnan(values), 1.0, np.exp(np.interp(values, x, y)))
+    return np.exp(added(line, values))
 
 
 def _answers(field: str, query: Facts, posts: Sequence[Facts]) -> tuple[list[Any], Float64]:
@@ -127,9 +124,9 @@ def _answers(field: str, query: Facts, posts: Sequence[Facts]) -> tuple[list[Any
     of the posts, and of a week more; a place by the posts, with as many others as Good and Turing
     take to be unseen: the share of those that are seen once.
     """
-    if field in VOCABULARIES:
-        telling = VOCABULARIES[field].telling
-        words = [word for word in VOCABULARIES[field].words if word in telling]
+    if field in OF_FACTS:
+        telling = OF_FACTS[field].telling
+        words = [word for word in OF_FACTS[field].words if word in telling]
         seen = Counter(getattr(each, field) for each in posts)
         often = np.array([seen[word] + 1.0 for word in words])
         return list(words), often / often.sum()
