@@ -19,6 +19,7 @@ KNOWN = re.compile(
 )
 # What their metadata do not say, by their sources.
 STATED = {
+    "aiosmtpd": "Apache-2.0",
     "hdfs-native": "Apache-2.0",
     "resvg_py": "MIT",  # resvg, which is in it: Apache-2.0 OR MIT
 }
