@@ -10,8 +10,8 @@ from benchmarks.harness import Row, alternating, row
 from matching_spark import Filters, SimilarityEngine
 from matching_spark.domain.results import Match
 from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import QueryItem, Request
-from matching_spark.similarity_engine import SearchOutcome
 from matching_spark.spark.session import session
 
 CLIENTS, EACH = 64, 25

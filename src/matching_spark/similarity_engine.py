@@ -6,31 +6,32 @@ Both runners call the same `scan` on the same shards, so they give the same answ
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.posts import Filters, Kind, check
-from matching_spark.domain.results import Match, SearchResult
+from matching_spark.domain.posts import Filters, check
+from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
-from matching_spark.score.posterior import Rivals
 from matching_spark.score.store import find
 from matching_spark.search.answers import answers
+from matching_spark.search.outcome import Asked, SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
 from matching_spark.shards.cache import ShardCache
-from matching_spark.shards.shard import places, read_columns
+from matching_spark.shards.overlay import Overlay
+from matching_spark.shards.shard import Shard, places, read_columns
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
 
@@ -46,41 +47,11 @@ Result = TypeVar("Result")
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A query that was looked up and embedded, with all that is known of it.
-
-    described: for a reader of the JSON. bare: it is a vector. kind: of the post that it is.
-    """
-
-    item: QueryItem
-    described: dict[str, Any]
-    bare: bool = False
-    kind: Kind | None = None
-    embed_ms: float = 0.0
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """What the tasks of a search gave: matches a query, posts compared, vectors looked at.
-
-    rivals: of each query, where the request asks for them.
-    """
-
-    matches: list[list[Match]]
-    rivals: list[Rivals]
-    searched: int
-    rows: int
-    exact: bool
-    snapshot: str | None
-    plan_ms: float
-    search_ms: float
-
-
 class SimilarityEngine:
     """Searches one table. The model is needed for photos and words, not for vectors.
 
-    context: where the spark runner's tasks run; None is the session's that the table has.
+    context: where the spark runner's tasks run; None is the session's that the table has. newer: of
+    the memory runner, the rows that are to be laid over a snapshot.
     """
 
     def __init__(
@@ -91,9 +62,12 @@ class SimilarityEngine:
         *,
         cache: Cache,
         context: "SparkContext | None" = None,
+        newer: "Callable[[Snapshot], Overlay | None] | None" = None,
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
+        if newer is not None and runner == "spark":
+            raise UsageError("rows that are newer than the table are searched by runner='memory'")
         if runner == "spark" and context is None:
             if table.spark is None:
                 raise UsageError(
@@ -104,10 +78,11 @@ class SimilarityEngine:
         if model is not None:
             table.check_model(model.name)
         self.table = table
+        self.newer = newer or (lambda _: None)
         self.runner = runner
         self.model = model
         self.cache = ShardCache.of(cache)
-        self._names: tuple[tuple[str, ...], PlaceNames] | None = None  # of which files
+        self._names: tuple[tuple[object, ...], PlaceNames] | None = None  # of which rows
         self._runner: Runner = MemoryRunner(self.cache)
         if runner == "spark" and context is not None:
             self._runner = SparkRunner(self.cache, context)
@@ -243,8 +218,7 @@ class SimilarityEngine:
 
     def _post(self, query: Query, post_id: str, snapshot: str | None) -> Asked:
         """A post of the table as a query: its first photo, its words, its facts."""
-        file, row = self.table.locate(post_id, snapshot)
-        shard = self.cache.load(file, self.table.space)
+        shard, row = self._located(post_id, snapshot)
         image, text = shard.parts(row)
         if image is None and text is None:
             raise InputError(f"post {post_id!r} has neither a photo nor words to search by")
@@ -255,6 +229,16 @@ class SimilarityEngine:
         described |= facts.described()
         item = QueryItem(image, text, facts, exclude=frozenset([post_id]))
         return Asked(item, described, kind=post["kind"])
+
+    def _located(self, post_id: str, snapshot: str | None) -> tuple[Shard, int]:
+        overlay = self.newer(self.table.plan(snapshot=snapshot))
+        if overlay is not None and post_id in overlay.hidden:
+            rows = np.flatnonzero(overlay.fresh.is_post(post_id))
+            if not len(rows):
+                raise InputError(f"there is no post {post_id!r}: it was erased")
+            return overlay.fresh, int(rows[0])
+        file, row = self.table.locate(post_id, snapshot)
+        return self.cache.load(file, self.table.space), row
 
     def _embed(self, queries: Sequence[Query]) -> list[tuple[Float32 | None, Float32 | None]]:
         """The vectors of photos and of words, each kind as one batch."""
@@ -333,9 +317,10 @@ class SimilarityEngine:
                     raise
 
     def _scan(self, state: Snapshot, request: Request) -> TaskOutcome:
-        if not state.files or not request.queries:
+        overlay = self.newer(state)
+        if not (state.files or overlay) or not request.queries:
             return TaskOutcome.of([], request)
-        return self._runner.run(state.files, request, state.space)
+        return self._runner.run(state.files, request, state.space, overlay)
 
     def places(
         self, where: Filters | None = None, snapshot: str | None = None, resident: bool = True
@@ -349,18 +334,22 @@ class SimilarityEngine:
 
     def _places(self, where: Filters | None, snapshot: str | None, resident: bool) -> PlaceNames:
         state = self.table.plan(where, snapshot)
+        overlay = self.newer(state)
         uris = tuple(file.uri for file in state.files)
-        if self._names is None or self._names[0] != uris:
+        rows = (*uris, overlay)
+        if self._names is None or self._names[0] != rows:
             if resident:
-                posts = (s.metadata for s in self.cache.load_all(state.files, state.space))
+                posts = [s.metadata for s in self.cache.load_all(state.files, state.space)]
             else:
-                posts = (read_columns(uri, ["place", "region"]) for uri in uris)
+                posts = [read_columns(uri, ["place", "region"]) for uri in uris]
+            if overlay is not None:
+                posts.append(overlay.fresh.metadata)
             regions: dict[str, set[str]] = {}
             for each in map(places, posts):
                 for name, of in each.items():
                     regions.setdefault(name, set()).update(of)
             held = {name: next(iter(of)) if len(of) == 1 else "" for name, of in regions.items()}
-            self._names = uris, PlaceNames(held)
+            self._names = rows, PlaceNames(held)
         return self._names[1]
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:

@@ -9,8 +9,9 @@ from itertools import accumulate
 from math import inf
 from time import monotonic
 
+from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import Request
-from matching_spark.similarity_engine import SearchOutcome, SimilarityEngine
+from matching_spark.similarity_engine import SimilarityEngine
 
 _Key = tuple[Request, str | None]  # what a block shares: all but its queries; the snapshot
 _Asked = tuple[Request, Future[SearchOutcome]]

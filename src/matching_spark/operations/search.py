@@ -19,8 +19,9 @@ from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.posterior import Costs
+from matching_spark.search.outcome import Asked
 from matching_spark.search.query import Query, SearchOptions
-from matching_spark.similarity_engine import Asked, SimilarityEngine
+from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
 # Given a result with a question: the query with its answer, None where it has none.

@@ -13,6 +13,7 @@ from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import DataFile, pack
 from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import cause
@@ -24,8 +25,16 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """Runs a request over the files that were planned for it."""
 
-    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
-        """The ranked matches of each query, posts compared, vectors looked at."""
+    def run(
+        self,
+        files: Sequence[DataFile],
+        request: Request,
+        space: VectorSpace,
+        newer: Overlay | None = None,
+    ) -> TaskOutcome:
+        """The ranked matches of each query, posts compared, vectors looked at. newer: rows that
+        are laid over the files'.
+        """
         ...
 
 
@@ -35,10 +44,18 @@ class MemoryRunner:
 
     cache: ShardCache
 
-    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
+    def run(
+        self,
+        files: Sequence[DataFile],
+        request: Request,
+        space: VectorSpace,
+        newer: Overlay | None = None,
+    ) -> TaskOutcome:
         centroids = space.centroids()
         pool = _pool(os.getpid())
         shards = self.cache.load_all(files, space, pool.map)
+        if newer is not None:
+            shards = newer.over(files, shards)
         if len(request.queries) == 1:
             look = partial(scan, request=request, centroids=centroids)
             parts = list(pool.map(look, shards))
@@ -54,7 +71,14 @@ class SparkRunner:
     cache: ShardCache
     context: "SparkContext"
 
-    def run(self, files: Sequence[DataFile], request: Request, space: VectorSpace) -> TaskOutcome:
+    def run(
+        self,
+        files: Sequence[DataFile],
+        request: Request,
+        space: VectorSpace,
+        newer: Overlay | None = None,
+    ) -> TaskOutcome:
+        assert newer is None  # SimilarityEngine refuses it
         run = partial(scan_files, request=request, cache=self.cache, space=space)
         try:
             tasks = pack(files, self.context.defaultParallelism)

@@ -136,10 +136,13 @@ def _sides(
     for cosine in request.scoring.counted(query):
         photos = cosine.post == "image"
         centroids = None if cells is None else cells.photos if photos else cells.texts
-        if centroids is not None and (request.nprobe or len(centroids)) >= len(centroids):
+        part = scores.side_of(shard, cosine)
+        if part.cells is None:
+            centroids = None  # rows that are newer than the table's cells
+        elif centroids is not None and (request.nprobe or len(centroids)) >= len(centroids):
             centroids = None  # all of them: no need to choose
         speaks = scores.words_speak(shard, mask) if by_words and not photos else mask
-        yield _Side(cosine, scores.side_of(shard, cosine), centroids, speaks)
+        yield _Side(cosine, part, centroids, speaks)
 
 
 def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:

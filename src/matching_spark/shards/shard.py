@@ -115,7 +115,7 @@ class Shard:
         return self.photos.counts > 0, self.texts.counts > 0
 
     def is_post(self, post_id: str) -> Mask:
-        return _flags(pc.equal(self.metadata["post_id"], _text(post_id)))
+        return flags(pc.equal(self.metadata["post_id"], _text(post_id)))
 
     def coded(self, name: str, posts: Index | None = None) -> tuple[np.ndarray, list[str]]:
         """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column; of some
@@ -200,7 +200,7 @@ def _ints(column: pa.Array) -> np.ndarray:
     return np.frombuffer(column.buffers()[1], f"i{width}", len(column), column.offset * width)
 
 
-def _flags(column: pa.ChunkedArray | pa.Array) -> Mask:
+def flags(column: pa.ChunkedArray | pa.Array) -> Mask:
     """A boolean column as a mask; a null is False."""
     whole = _one(column) if isinstance(column, pa.ChunkedArray) else column
     flags: Mask = _ints(pc.cast(whole, pa.int8())) == 1
@@ -221,17 +221,25 @@ def read(file: DataFile, dimension: int) -> Shard:
     table = read_columns(file.uri, [*METADATA, IDENTIFIERS, *POINT, "photos", "text_vector"])
     if len(table) != file.records:
         raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
+    return of_rows(table, dimension, file.uri)
+
+
+def of_rows(table: pa.Table, dimension: int, where: str, kept: str = "") -> Shard:
+    """Rows of the table as a shard, all of them alive. table: METADATA, photos and text_vector, and
+    IDENTIFIERS and POINT or not. kept: the folder of the warehouse's photos. Raises StorageError
+    that names `where` they are from.
+    """
     photos = _one(table["photos"])
     offsets = _ints(photos.offsets).astype(np.int64)
     items = photos.values
-    has_text = _flags(table["text_vector"].is_valid())
-    vectors = _vectors(items.field("vector"), dimension, file.uri)
-    texts = _vectors(_one(table["text_vector"].drop_null()), dimension, file.uri)
+    has_text = flags(table["text_vector"].is_valid())
+    vectors = _vectors(items.field("vector"), dimension, where)
+    texts = _vectors(_one(table["text_vector"].drop_null()), dimension, where)
     codes, words = {}, {}
     for name in FILTERED:
         coded = pc.dictionary_encode(_one(table[name]))
         words[name] = coded.dictionary.to_pylist()
-        codes[name] = np.where(_flags(coded.indices.is_valid()), _ints(coded.indices), -1)
+        codes[name] = np.where(flags(coded.indices.is_valid()), _ints(coded.indices), -1)
     day = _one(table["happened_on"])
     return Shard(
         metadata=table.select(METADATA).append_column(IDENTIFIERS, _joined(table)),
@@ -240,9 +248,10 @@ def read(file: DataFile, dimension: int) -> Shard:
         texts=VectorSet.of(texts, has_text.astype(np.int64)),
         codes={name: code.astype(np.int32) for name, code in codes.items()},
         words=words,
-        days=np.where(_flags(day.is_valid()), _ints(pc.cast(day, pa.int32())), NO_DAY),
+        days=np.where(flags(day.is_valid()), _ints(pc.cast(day, pa.int32())), NO_DAY),
         points=_points(table),
         alive=np.ones(len(table), dtype=bool),
+        kept=kept,
     )
 
 
@@ -258,7 +267,7 @@ def _points(table: pa.Table) -> Float64:
     out = np.full((len(table), 2), np.nan)
     if set(POINT) <= set(table.column_names):
         columns = [_one(table[name]) for name in POINT]
-        both = np.logical_and.reduce([_flags(column.is_valid()) for column in columns])
+        both = np.logical_and.reduce([flags(column.is_valid()) for column in columns])
         for at, column in enumerate(columns if both.any() else ()):
             out[both, at] = _ints(column).view(np.float64)[both]
     return out
