@@ -1,7 +1,8 @@
 """The mark: how far a table has what the service's journal has, written into its snapshots.
 
-It is committed with the rows that it speaks of, so that a reader who takes a snapshot and the events
-after its mark has every post once. Every later commit says it again: the snapshots before may end.
+It is committed with the rows that it speaks of, so that a reader who takes a snapshot and the
+events after its mark has every post once. Every later commit says it again: the snapshots before
+may end.
 """
 
 from pyiceberg.table import StaticTable
