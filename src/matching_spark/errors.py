@@ -3,7 +3,9 @@
 MatchingError                 1
 ├── UsageError                2   the command or an argument is wrong
 ├── InputError                3   a source, a query or a post cannot be read
-│   └── PhotoError            3   one photo: `reason` is its short, countable name
+│   ├── PhotoError            3   one photo: `reason` is its short, countable name
+│   ├── NotFoundError         3   a post that there is not
+│   └── StaleError            3   a post that has changed since it was read
 ├── StorageError              4   a file system, the table or the cluster cannot be reached
 ├── RemoteError               4   the portal's API or a webhook cannot be reached
 └── ModelError                5   another model than the table's, or none
@@ -52,6 +54,14 @@ class PhotoError(InputError):
 
     def __reduce__(self) -> tuple[type["PhotoError"], tuple[str, str]]:
         return PhotoError, (self.reason, str(self).partition(": ")[2])
+
+
+class NotFoundError(InputError):
+    pass
+
+
+class StaleError(InputError):
+    pass
 
 
 class StorageError(MatchingError):

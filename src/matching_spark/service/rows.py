@@ -1,0 +1,102 @@
+"""Single posts of a table's state, read without a JVM: from the shards that a search holds."""
+
+import datetime as dt
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from matching_spark.domain.posts import Post
+from matching_spark.domain.schema import POINT
+from matching_spark.errors import InputError
+from matching_spark.journal.posts import StoredPost
+from matching_spark.layout import KEPT_PHOTO
+from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.shard import IDENTIFIERS, DataFile, Shard, read_columns
+from matching_spark.table.state import TableState
+
+BESIDE = ("source", "sequence", "updated_at")  # what a shard has not
+
+
+class Rows:
+    """The posts of a state, by their ids."""
+
+    def __init__(self, state: TableState, cache: ShardCache) -> None:
+        self._state, self._cache = state, cache
+
+    def find(self, post_id: str) -> StoredPost | None:
+        """A post; None where there is none. Of its photos those that the warehouse keeps."""
+        found = self._located(post_id)
+        return None if found is None else _stored(post_id, *found)
+
+    def whole(self, post_id: str) -> tuple[StoredPost | None, dict[str, npt.NDArray[np.float32]]]:
+        """A post with its vectors, by their names as journal.store.Vector has them.
+
+        Raises InputError where a photo's vector has no photo.
+        """
+        found = self._located(post_id)
+        if found is None:
+            return None, {}
+        _, shard, row = found
+        stored = _stored(post_id, *found)
+        part = shard.photos
+        rows = part.rows[part.starts[row] : part.starts[row + 1]]
+        kept = [_sha(shard.photo(row, i)) for i in range(len(rows))]
+        if not all(kept):
+            raise InputError(
+                f"post {post_id!r} has vectors without photos, as `ingest --vectors` brings them: "
+                "it is changed by the command that brought it"
+            )
+        vectors = {
+            f"photo:{sha}": np.array(part.vectors[at], np.float32)
+            for sha, at in zip(kept, rows.tolist(), strict=True)
+        }
+        if (text := shard.texts.first(row)) is not None:
+            vectors[f"text:{post_id}"] = np.array(text, np.float32)
+        return stored, vectors
+
+    def _located(self, post_id: str) -> tuple[DataFile, Shard, int] | None:
+        plan = self._state.plan()
+        shards = self._cache.load_all(plan.files, plan.space)
+        for file, shard in zip(plan.files, shards, strict=True):
+            rows = np.flatnonzero(shard.is_post(post_id) & shard.alive)
+            if len(rows):
+                return file, shard, int(rows[0])
+        return None
+
+
+def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
+    values: dict[str, Any] = shard.rows(np.array([row]))[0]
+    point = shard.points[row].tolist()
+    if not np.isnan(point).any():
+        values |= dict(zip(POINT, point, strict=True))
+    numbers = shard.metadata[IDENTIFIERS][row].as_py()
+    beside = _beside(file, row)
+    photos = (_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row])))
+    return StoredPost(
+        Post(**values, identifiers=None if numbers is None else tuple(numbers.split())),
+        beside["source"] or "",
+        beside["sequence"] or 0,
+        tuple(sha for sha in photos if sha),
+        beside["updated_at"] or dt.datetime.min.replace(tzinfo=dt.UTC),
+    )
+
+
+def _beside(file: DataFile, row: int) -> dict[str, Any]:
+    """BESIDE of a post; of a data file of an earlier version, nulls."""
+    columns = _columns(file.uri)
+    return {n: columns[n][row].as_py() if n in columns.column_names else None for n in BESIDE}
+
+
+@lru_cache(maxsize=64)
+def _columns(uri: str) -> pa.Table:
+    """A data file never changes."""
+    return read_columns(uri, [*BESIDE])
+
+
+def _sha(uri: str | None) -> str:
+    """The sha256 in a kept photo's name; '' of any other."""
+    name = (uri or "").rpartition("/")[2]
+    return name[:64] if KEPT_PHOTO.fullmatch(name) else ""

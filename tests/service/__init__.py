@@ -1,0 +1,1 @@
+"""The service: its desk, its guards, its pages."""

@@ -1,0 +1,72 @@
+"""A desk over a copy of the stored table, with a journal and photos of its own."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from matching_spark.config import Settings
+from matching_spark.embed.photos import encode_photo, open_photo
+from matching_spark.service.desk import Desk, Prepared, open_desk
+
+KEY = "a key that only these tests have."
+
+
+@dataclass(frozen=True)
+class Photo:
+    """As service.decoder prepares one."""
+
+    sha256: str
+    image: Image.Image
+    kept: bytes
+
+
+def prepared(data: bytes) -> Photo:
+    image = open_photo(data)
+    return Photo(hashlib.sha256(data).hexdigest(), image, encode_photo(image))
+
+
+class InMemory:
+    """A store of photos."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def keep(self, prepared: Prepared) -> None:
+        self.held[prepared.sha256] = prepared.kept
+
+    def forget(self, sha256: str) -> None:
+        del self.held[sha256]
+
+
+def drawn(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def service(settings: Settings, own: str, tmp_path: Path) -> Settings:
+    """Settings of a service over a table of its own."""
+    made = settings.model_copy(deep=True)
+    made.table = own
+    made.similarity.runner = "memory"
+    made.similarity.threshold = 0.0
+    made.similarity.top_k = 40
+    made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
+    return made
+
+
+@pytest.fixture
+def photos() -> InMemory:
+    return InMemory()
+
+
+@pytest.fixture
+def desk(service: Settings, photos: InMemory) -> Iterator[Desk]:
+    with open_desk(service, photos) as opened:
+        yield opened

@@ -1,0 +1,121 @@
+"""The desk: what is written is found by the next search, and there once."""
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters, Post
+from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.search.query import Query
+from matching_spark.service.desk import Desk, open_desk
+from tests.service.conftest import InMemory, drawn, prepared
+
+WHO = "account-" + "1" * 32
+FOUND = Filters(kind="found")
+PURPLE = Post("", "found", "기타물품", title="보라색 줄무늬 우산", colour="보라", place="강남역")
+
+
+def ids(desk: Desk, words: str = "보라색 줄무늬 우산") -> list[str]:
+    return [match.post_id for match in desk.search(Query(text=words), FOUND).matches]
+
+
+def test_a_new_post_is_found_at_once_by_its_words_and_its_photo(
+    desk: Desk, photos: InMemory
+) -> None:
+    photo = prepared(drawn("purple"))
+    added = desk.add(PURPLE, [photo], WHO, None)
+    assert added.post.post_id.startswith("s-")
+    assert photos.held[photo.sha256] == photo.kept
+    assert ids(desk)[0] == added.post.post_id
+    by_photo = desk.search(Query(image=photo.image), FOUND).matches[0]
+    assert by_photo.post_id == added.post.post_id
+    assert by_photo.components["image-image"] == pytest.approx(1, abs=1e-3)
+    assert desk.post(added.post.post_id) == added
+
+
+def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:
+    for post_id in (desk.add(PURPLE, [], WHO, None).post.post_id, ids(desk)[-1]):
+        before = desk.post(post_id)
+        assert before is not None
+        change: dict[str, Any] = {
+            "title": "노란 우산 한 개",
+            "description": "",
+            "happened_on": dt.date(2026, 11, 20),
+        }
+        now = desk.edit(post_id, change, WHO, None)
+        assert now.sequence == before.sequence + 1
+        assert now.photos == before.photos
+        assert now.post == replace(before.post, **change)
+        assert desk.post(post_id) == now
+        matches = desk.search(Query(text="노란 우산 한 개"), FOUND).matches
+        (match,) = [match for match in matches if match.post_id == post_id]
+        assert match.title == "노란 우산 한 개"
+        assert match.components["text-text"] == pytest.approx(1, abs=1e-5)
+        desk.close(post_id, "claimed", WHO, None)
+        assert post_id not in ids(desk)
+        closed = desk.post(post_id)
+        assert closed is not None
+        assert closed.post.status == "claimed"
+
+
+def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
+    desk: Desk, service: Settings, photos: InMemory
+) -> None:
+    photo = prepared(drawn("purple"))
+    new = desk.add(PURPLE, [photo], WHO, None).post.post_id
+    kept = desk.add(PURPLE, [], WHO, None).post.post_id
+    desk.forget(new, WHO, None)
+    assert not photos.held
+    with open_desk(service, photos) as again:
+        for each in (desk, again):
+            assert each.post(new) is None
+            assert new not in ids(each)
+            assert kept in ids(each)
+            with pytest.raises(NotFoundError, match="there is no post"):
+                each.edit(new, {"title": "x"}, WHO, None)
+
+
+def test_a_write_is_done_once_however_often_it_is_sent(desk: Desk) -> None:
+    photo = prepared(drawn("purple"))
+    first = desk.add(PURPLE, [photo], WHO, "key-1")
+    last = desk.journal.last()
+    assert desk.add(PURPLE, [photo], WHO, "key-1") == first
+    assert desk.journal.last() == last
+    with pytest.raises(InputError, match="used for another write"):
+        desk.add(replace(PURPLE, title="another"), [photo], WHO, "key-1")
+
+
+def test_who_read_an_older_post_is_told_so(desk: Desk) -> None:
+    stored = desk.add(PURPLE, [], WHO, None)
+    desk.edit(stored.post.post_id, {"title": "a"}, WHO, None, stored.sequence)
+    with pytest.raises(StaleError, match="has changed since you read it"):
+        desk.edit(stored.post.post_id, {"title": "b"}, WHO, None, stored.sequence)
+    assert desk.edit(stored.post.post_id, {}, WHO, None).sequence == 2
+
+
+def test_what_cannot_be_is_refused_and_nothing_is_written(desk: Desk) -> None:
+    with pytest.raises(InputError, match="needs a photo or a few words"):
+        desk.add(Post("", "found"), [], WHO, None)
+    with pytest.raises(InputError, match="kind cannot be changed"):
+        desk.edit("x", {"kind": "lost"}, WHO, None)
+    found = ids(desk)
+    with pytest.raises(InputError, match="is found, not lost"):
+        desk.decide(found[0], found[1], "confirmed", WHO, None)
+    with pytest.raises(NotFoundError):
+        desk.decide("nobody", found[1], "confirmed", WHO, None)
+    assert desk.journal.last() == 0
+
+
+def test_the_service_begins_without_a_table(service: Settings, tmp_path: Path) -> None:
+    service.table = str(tmp_path / "not-yet")
+    with open_desk(service, InMemory()) as desk:
+        assert ids(desk) == []
+        new = desk.add(PURPLE, [], WHO, None).post.post_id
+        assert ids(desk) == [new]
+        desk.refresh()
+        assert ids(desk) == [new]
+    assert not (tmp_path / "not-yet").exists()
