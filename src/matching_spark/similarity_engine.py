@@ -246,10 +246,11 @@ class SimilarityEngine:
             return []
         if self.model is None:
             raise UsageError("photos and words need a model: SimilarityEngine(..., model=...)")
-        photos = [i for i, query in enumerate(queries) if query.image is not None]
+        given = {i: q.image for i, q in enumerate(queries) if isinstance(q.image, np.ndarray)}
+        photos = [i for i, q in enumerate(queries) if q.image is not None and i not in given]
         words = {i: query.text for i, query in enumerate(queries) if query.text}
         pixels = [self._pixels(self.model, queries[i]) for i in photos]
-        images = dict(zip(photos, self.model.embed_pixels(pixels), strict=True))
+        images = given | dict(zip(photos, self.model.embed_pixels(pixels), strict=True))
         texts = dict(zip(words, self.model.embed_texts(list(words.values())), strict=True))
         return [(images.get(i), texts.get(i)) for i in range(len(queries))]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from matching_spark.config import Settings
 from matching_spark.embed.photos import encode_photo, open_photo
-from matching_spark.service.desk import Desk, Prepared, open_desk
+from matching_spark.service.desk import Desk, SeenPhoto, open_desk
 
 KEY = "a key that only these tests have."
 
@@ -36,8 +36,8 @@ class InMemory:
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
 
-    def keep(self, prepared: Prepared) -> None:
-        self.held[prepared.sha256] = prepared.kept
+    def keep(self, photo: SeenPhoto) -> None:
+        self.held[photo.sha256] = photo.kept
 
     def forget(self, sha256: str) -> None:
         del self.held[sha256]

@@ -26,14 +26,16 @@ def ids(desk: Desk, words: str = "보라색 줄무늬 우산") -> list[str]:
 def test_a_new_post_is_found_at_once_by_its_words_and_its_photo(
     desk: Desk, photos: InMemory
 ) -> None:
-    photo = prepared(drawn("purple"))
+    decoded = prepared(drawn("purple"))
+    photo = desk.see(decoded)
     added = desk.add(PURPLE, [photo], WHO, None)
     assert added.post.post_id.startswith("s-")
     assert photos.held[photo.sha256] == photo.kept
     assert ids(desk)[0] == added.post.post_id
-    by_photo = desk.search(Query(image=photo.image), FOUND).matches[0]
-    assert by_photo.post_id == added.post.post_id
-    assert by_photo.components["image-image"] == pytest.approx(1, abs=1e-3)
+    for image in (photo.vector, decoded.image):
+        by_photo = desk.search(Query(image=image), FOUND).matches[0]
+        assert by_photo.post_id == added.post.post_id
+        assert by_photo.components["image-image"] == pytest.approx(1, abs=1e-3)
     assert desk.post(added.post.post_id) == added
 
 
@@ -65,7 +67,7 @@ def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:
 def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
     desk: Desk, service: Settings, photos: InMemory
 ) -> None:
-    photo = prepared(drawn("purple"))
+    photo = desk.see(prepared(drawn("purple")))
     new = desk.add(PURPLE, [photo], WHO, None).post.post_id
     kept = desk.add(PURPLE, [], WHO, None).post.post_id
     desk.forget(new, WHO, None)
@@ -80,7 +82,7 @@ def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
 
 
 def test_a_write_is_done_once_however_often_it_is_sent(desk: Desk) -> None:
-    photo = prepared(drawn("purple"))
+    photo = desk.see(prepared(drawn("purple")))
     first = desk.add(PURPLE, [photo], WHO, "key-1")
     last = desk.journal.last()
     assert desk.add(PURPLE, [photo], WHO, "key-1") == first

@@ -29,8 +29,9 @@ from matching_spark.score.posterior import COSTS, HERE, Costs
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is looked for: a photo (a path, bytes or an opened picture), words, or both; or a vector
-    (an array (d,) or a .npy); or a post of the table, by its id. Of words, MAX_TEXT are taken.
+    """What is looked for: a photo (a path, bytes, an opened picture, or the unit vector (d,) that
+    the model has made of it), words, or both; or a vector (an array (d,) or a .npy); or a post of
+    the table, by its id. Of words, MAX_TEXT are taken.
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
     `happened_on` is the day it was lost, or found where `kind` is found, a date or as parse_date
@@ -40,7 +41,7 @@ class Query:
     that cannot be read, or for what cannot go together.
     """
 
-    image: Path | str | bytes | Image.Image | None = None
+    image: Path | str | bytes | Image.Image | npt.NDArray[np.float32] | None = None
     text: str | None = None
     embedding: Path | str | npt.ArrayLike | None = None
     post_id: str | None = None
@@ -104,7 +105,7 @@ class Query:
                 return storage.read_bytes(str(self.image), MAX_BYTES + 1)
             except FileNotFoundError:
                 raise InputError(f"there is no photo {self.image}") from None
-        if self.image is None:
+        if self.image is None or isinstance(self.image, np.ndarray):
             raise InputError("the query has no photo")
         return self.image
 

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +34,7 @@ from matching_spark.journal.events import (
 )
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal, Vector
+from matching_spark.knn.similarity import Float32
 from matching_spark.operations.facts import with_facts
 from matching_spark.operations.search import ask
 from matching_spark.operations.warehouse import model_of, there
@@ -63,10 +64,21 @@ class Prepared(Protocol):
     def kept(self) -> bytes: ...
 
 
+@dataclass(frozen=True, eq=False)
+class SeenPhoto:
+    """A photo that the model has seen. sha256: of its bytes as they came; kept: a JPEG of it;
+    vector: (d,) float32 of unit length.
+    """
+
+    sha256: str
+    kept: bytes
+    vector: Float32
+
+
 class Photos(Protocol):
     """Where photos are kept until a merge takes them to the warehouse."""
 
-    def keep(self, prepared: Prepared) -> None: ...
+    def keep(self, photo: SeenPhoto) -> None: ...
     def forget(self, sha256: str) -> None: ...
 
 
@@ -102,9 +114,14 @@ class Desk:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def search(self, query: Query, where: Filters) -> SearchResult:
+    def see(self, photo: Prepared) -> SeenPhoto:
+        """A photo as it is searched and kept."""
+        (vector,) = self.model.embed_images([photo.image])
+        return SeenPhoto(photo.sha256, photo.kept, np.asarray(vector))
+
+    def search(self, query: Query, where: Filters, question: bool = False) -> SearchResult:
         """As operations.search.ask, of the table and the tail: all that the office may see."""
-        return ask(self.engine, self.settings, query, where)
+        return ask(self.engine, self.settings, query, where, question=question)
 
     def post(self, post_id: str) -> StoredPost | None:
         """A post as it is now; None where there is none, or it was erased."""
@@ -133,7 +150,7 @@ class Desk:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def add(self, post: Post, photos: Sequence[Prepared], who: str, key: str | None) -> StoredPost:
+    def add(self, post: Post, photos: Sequence[SeenPhoto], who: str, key: str | None) -> StoredPost:
         """Register a post, whose id the desk gives; it is kept and found when this returns.
 
         key: written again with it, the same post is answered, and nothing is written twice. Raises
@@ -145,7 +162,10 @@ class Desk:
             raise InputError("a post needs a photo or a few words", argument="photo")
         for each in photos:
             self.photos.keep(each)
-        vectors = self._seen(photos) + self._read(post)
+        name = self.model.name
+        seen = {each.sha256: each.vector for each in photos}
+        vectors = [Vector(f"photo:{sha}", name, each) for sha, each in seen.items()]
+        vectors += self._read(post)
         stored = StoredPost(post, SOURCE, 1, shas, dt.datetime.now(dt.UTC))
         event = PostAdded(post_id, post.kind, post.category, SOURCE)
         return self._write(event, stored, who, key, vectors)
@@ -260,14 +280,6 @@ class Desk:
             raise InputError(told.detail)
         return checked(told)
 
-    def _seen(self, photos: Sequence[Prepared]) -> list[Vector]:
-        named = {each.sha256: each for each in photos}
-        if not named:
-            return []
-        vectors = self.model.embed_images([each.image for each in named.values()])
-        name = self.model.name
-        return [Vector(f"photo:{s}", name, v) for s, v in zip(named, vectors, strict=True)]
-
     def _read(self, post: Post) -> list[Vector]:
         if not post.text:
             return []
@@ -303,5 +315,5 @@ def _name(who: str, key: str | None) -> str:
     return hashlib.sha256(f"{who}\0{key}".encode()).hexdigest()[:32]
 
 
-def _once(photos: Sequence[Prepared]) -> tuple[str, ...]:
+def _once(photos: Sequence[SeenPhoto]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.sha256 for each in photos))
