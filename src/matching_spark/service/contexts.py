@@ -288,10 +288,10 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class DeskPage(OfficePage):
-    """GET /office: the queues, and how the service is."""
+    """GET /office: the queues, and how the service is. arrived: found things registered today."""
 
     template: ClassVar[str] = "desk.html"
-    today: tuple[Thing, ...] = ()
+    arrived: tuple[Thing, ...] = ()
     pairs: tuple[Pairing, ...] = ()
     expiring: tuple[Thing, ...] = ()
     state: State
@@ -327,13 +327,11 @@ class PostPage(OfficePage):
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """A fact of a pair: as each side has it, in the words of the page. differs: None where a side
-    does not tell; note: how far apart, '2 days later'.
+    """A fact of a pair, whose values its two things have. differs: None where a side does not tell;
+    note: how far apart, '2 days later'.
     """
 
     name: Literal["category", "colour", "region", "place", "day", "title", "description"]
-    lost: str
-    found: str
     differs: bool | None = None
     note: str = ""
 
@@ -352,13 +350,13 @@ class Undo:
 class ReviewPage(OfficePage):
     """GET /office/review: one pair side by side; None where none is left.
 
-    facts: what is compared. why: a sentence of score.explain. number: which of `count` it is.
+    compared: facts. why: a sentence of score.explain. number: which of `count` it is.
     previous, next: addresses of the pairs beside it, '' at an end. decided: the last verdict.
     """
 
     template: ClassVar[str] = "review.html"
     pair: Pairing | None
-    facts: tuple[Compared, ...] = ()
+    compared: tuple[Compared, ...] = ()
     why: str = ""
     decided: Verdict | Literal[""] = ""
     history: tuple[Entry, ...] = ()
@@ -369,7 +367,7 @@ class ReviewPage(OfficePage):
     undo: Undo | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Wanted:
     """The fields of the office's search, as its address has them."""
 

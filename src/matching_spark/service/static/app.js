@@ -1,0 +1,171 @@
+// What makes the pages smoother where scripts run: every page but /mine works without it.
+"use strict";
+(() => {
+  const UNDO_MS = 10_000;
+  const PREVIEW_PX = 640;
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const tell = (words) => { one("#said").textContent = words || ""; };
+  const on = (name, act) => document.addEventListener(name, act);
+
+  // -- the photo: a preview, dropping, pasting, taking it away
+  async function preview(input) {
+    const box = input.closest("[data-photo]");
+    const canvas = one("canvas", box), file = input.files[0], name = one(".big", box);
+    name.dataset.empty ||= name.textContent;
+    box.classList.toggle("chosen", Boolean(file));
+    one("[data-clear]", box).hidden = !file;
+    canvas.hidden = true;
+    name.textContent = file ? file.name : name.dataset.empty;
+    if (!file) return;
+    try {
+      const picture = await createImageBitmap(file); // upright, as the photo says
+      const scale = Math.min(1, PREVIEW_PX / Math.max(picture.width, picture.height));
+      canvas.width = Math.max(1, picture.width * scale);
+      canvas.height = Math.max(1, picture.height * scale);
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      picture.close();
+      canvas.hidden = input.files[0] !== file;
+    } catch { /* HEIC, which this browser cannot show: its name says that it was chosen */ }
+  }
+  function choose(input, files) {
+    const photo = [...files].find((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+    if (!photo) return;
+    const chosen = new DataTransfer();
+    chosen.items.add(photo);
+    input.files = chosen.files;
+    preview(input);
+  }
+  on("change", (event) => {
+    if (event.target.matches("[data-photo] input[type=file]")) preview(event.target);
+  });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    on(name, (event) => {
+      const box = event.target.closest?.("[data-photo]");
+      if (!box) return;
+      event.preventDefault();
+      box.classList.toggle("over", name === "dragover");
+      if (name === "drop") choose(one("input[type=file]", box), event.dataTransfer.files);
+    });
+  }
+  on("paste", (event) => {
+    const input = one("[data-photo] input[type=file]");
+    if (input && event.clipboardData.files.length) choose(input, event.clipboardData.files);
+  });
+
+  // -- clicks: take the photo away, copy, zoom
+  function selected(element) {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+  }
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      tell(document.body.dataset.copied);
+      const words = button.textContent;
+      button.textContent = document.body.dataset.copied;
+      setTimeout(() => { button.textContent = words; }, 1500);
+    } catch { // not over plain HTTP: then it is marked, to be copied by hand
+      selected(one("#private-link") || button);
+    }
+  }
+  on("click", (event) => {
+    const button = event.target.closest?.("button, .zoomable");
+    if (!button) return;
+    if (button.matches("[data-clear]")) {
+      const input = one("input[type=file]", button.closest("[data-photo]"));
+      input.value = "";
+      preview(input);
+      input.focus();
+    } else if (button.matches("[data-copy]")) {
+      copy(button);
+    } else if (button.matches("[data-zoom], .zoomable")) {
+      const zoomed = one(".pair").classList.toggle("zoomed");
+      one("[data-zoom]").setAttribute("aria-pressed", zoomed);
+    }
+  });
+  on("pointermove", (event) => {
+    const picture = event.target.closest?.(".zoomed .picture");
+    if (!picture) return;
+    const box = picture.getBoundingClientRect(), pair = picture.closest(".pair").style;
+    pair.setProperty("--x", `${(100 * (event.clientX - box.left)) / box.width}%`);
+    pair.setProperty("--y", `${(100 * (event.clientY - box.top)) / box.height}%`);
+  });
+
+  // -- keys: a control says which is its own (data-key); J and K also go along a queue
+  const typing = (element) => element.closest("input:not([type=file]), textarea, select, [contenteditable]");
+  function letter(event) { // also under a Korean keyboard, where Y is ㅛ
+    if (/^[a-z/]$/i.test(event.key)) return event.key.toLowerCase();
+    return event.code === "Slash" ? "/" : (event.code.match(/^Key([A-Z])$/)?.[1] || "").toLowerCase();
+  }
+  function along(step) {
+    const links = all(".queue > li > a");
+    const at = links.indexOf(document.activeElement);
+    const next = links[at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step];
+    next?.focus();
+  }
+  on("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    const key = letter(event);
+    if (!key || typing(event.target)) return;
+    const target = all(`[data-key="${key}"]`).pop();
+    if (target?.matches("input")) target.focus();
+    else if (target) target.click();
+    else if (key === "j" || key === "k") along(key === "j" ? 1 : -1);
+    else return;
+    event.preventDefault();
+  });
+
+  // -- forms: what is under way, what is not saved, what is no longer a suggestion
+  const busy = (form, is) => {
+    const line = form.matches?.("form") && one("[data-busy]", form);
+    if (line) { line.hidden = !is; tell(is ? line.dataset.busy : ""); }
+  };
+  on("submit", (event) => {
+    if (event.target.matches("[data-slow]")) busy(event.target, true);
+  });
+  on("input", (event) => {
+    const field = event.target.closest(".field"), form = event.target.closest("[data-saved]");
+    if (field) one("[data-mark]", field)?.remove();
+    const state = form && one("[data-state]", form);
+    if (state?.dataset.unsaved) {
+      state.textContent = state.dataset.unsaved;
+      state.classList.add("unsaved");
+    }
+  });
+
+  // -- htmx: words for who does not see the page change, and the heading to go on from
+  on("htmx:beforeRequest", (event) => busy(event.detail.elt, true));
+  on("htmx:afterRequest", (event) => busy(event.detail.elt, false));
+  on("htmx:sendError", () => tell(document.body.dataset.offline));
+  on("htmx:timeout", () => tell(document.body.dataset.offline));
+  on("htmx:afterSettle", () => {
+    ready();
+    const heading = one("#answer [data-answer]");
+    if (!heading) return;
+    heading.focus({ preventScroll: true });
+    heading.closest("#answer").scrollIntoView({ block: "start" });
+    tell(heading.textContent.trim());
+  });
+
+  // -- once a page, or a part of it, is there
+  function ready() {
+    for (const hidden of all("[data-copy][hidden], [data-zoom][hidden]")) hidden.hidden = false;
+    for (const bar of all("[data-undo]")) setTimeout(() => bar.remove(), UNDO_MS);
+  }
+  // The token of a private link stands in the fragment, which no server is told: it is posted.
+  function door() {
+    const form = one("[data-fragment]"), token = location.hash.slice(1);
+    if (!form || !token) return;
+    one(`[name=${form.dataset.fragment}]`, form).value = token;
+    const language = one("form.switch"); // a redirect keeps the fragment of what was asked for
+    if (language) language.action = `${language.getAttribute("action")}#${token}`;
+    if ("now" in form.dataset) form.requestSubmit();
+  }
+  ready();
+  addEventListener("hashchange", door);
+  if (document.readyState === "complete") door();
+  else addEventListener("load", door); // htmx has then seen the form
+})();

@@ -1,0 +1,331 @@
+"""Contexts and templates hold each other: what a page shows is what its context has."""
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from jinja2 import UndefinedError, meta, nodes
+
+from matching_spark.domain.vocabulary import OF_FACTS
+from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.service import contexts, words
+from matching_spark.service.contexts import HomePage, Page, Reason, Told
+from matching_spark.service.render import (
+    CONTENT_SECURITY_POLICY,
+    STATIC,
+    asset,
+    assets,
+    environment,
+    helpers,
+    render,
+)
+from tests.service.samples import NOW, samples
+
+TEMPLATES = Path(words.__file__).parent / "templates"
+PAGES = sorted(
+    (
+        each
+        for each in vars(contexts).values()
+        if isinstance(each, type) and issubclass(each, Page) and "template" in vars(each)
+    ),
+    key=lambda each: each.__name__,
+)
+HELPERS = helpers("ko", NOW).keys()
+VOID = {"meta", "link", "input", "img", "br", "path", "circle", "rect"}
+
+
+def parsed(name: str) -> nodes.Template:
+    return environment().parse((TEMPLATES / name).read_text("utf-8"))
+
+
+def family(name: str) -> list[str]:
+    """A template and those that it extends or imports."""
+    out = [name]
+    for each in out:
+        found = meta.find_referenced_templates(parsed(each))
+        out.extend(other for other in found if other and other not in out)
+    return out
+
+
+def undeclared(name: str) -> set[str]:
+    """What a template and those it stands on take from their context, the helpers apart."""
+    every: set[str] = set()
+    for each in family(name):
+        every |= meta.find_undeclared_variables(parsed(each))
+    return every - HELPERS
+
+
+def inside(kind: type) -> Iterator[type]:
+    """The dataclasses that a context is made of, itself first."""
+    seen = [kind]
+    for each in seen:
+        for hint in get_type_hints(each).values():
+            parts = [hint, *get_args(hint), *(b for a in get_args(hint) for b in get_args(a))]
+            seen += [p for p in parts if is_dataclass(p) and isinstance(p, type) and p not in seen]
+    return iter(seen)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
+def test_a_template_uses_every_field_of_its_context_and_nothing_else(page: type[Page]) -> None:
+    assert undeclared(page.template) == {each.name for each in fields(page)}
+
+
+def test_every_part_of_a_context_is_shown_somewhere() -> None:
+    """Of the dataclasses inside of contexts: a field that no template asks for is left over."""
+    asked = {
+        node.attr
+        for place in TEMPLATES.glob("*.html")
+        for node in parsed(place.name).find_all(nodes.Getattr)
+    }
+    named = {"region", "colour", "place", "category", "description", "kept_at", "kept_phone"}
+    for page in PAGES:
+        for part in list(inside(page))[1:]:
+            left = {each.name for each in fields(part)} - asked - named
+            assert not left, f"{part.__name__} of {page.__name__}: {left}"
+
+
+def test_what_a_context_lacks_is_an_error() -> None:
+    template = environment().from_string("{{ score }}")
+    with pytest.raises(UndefinedError):
+        template.render(helpers("ko", NOW))
+
+
+def test_samples_are_of_every_page_and_of_every_optional_part() -> None:
+    """Each field that may be empty is, in one sample, and is not, in another."""
+    shown = list(samples().values())
+    assert {type(each) for each in shown} == set(PAGES)
+    for page in PAGES:
+        of = [each for each in shown if isinstance(each, page)]
+        for each in fields(page):
+            if each.name in ("csrf", "here") or each.default is each.default_factory:
+                continue
+            optional = (
+                each.default is not dataclasses.MISSING
+                or each.default_factory is not dataclasses.MISSING
+            )
+            values = {bool(getattr(one, each.name)) for one in of}
+            if optional and each.name != "notice":
+                assert values == {True, False}, f"{page.__name__}.{each.name}"
+
+
+class Outline(HTMLParser):
+    """What a reader of a screen meets, and what no page may have."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def every(self, *names: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.tags if tag in names]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", samples())
+def test_a_page_is_whole(name: str, language: Language) -> None:
+    context = samples()[name]
+    html = render(context, language, NOW)
+    outline = Outline(html)
+    assert outline.every("html") == [{"lang": language}]
+    assert len(outline.every("h1")) == 1
+    assert len(outline.every("main")) == 1
+    ids = [attrs["id"] for _, attrs in outline.tags if "id" in attrs]
+    assert len(ids) == len(set(ids)), "an id stands twice"
+    for attrs in outline.every("input", "select", "textarea"):
+        if attrs.get("type") != "hidden":
+            labels = [each["for"] for each in outline.every("label")]
+            assert attrs["id"] in labels, f"{attrs} has no label"
+    for _, attrs in outline.tags:
+        for told in ("aria-labelledby", "aria-describedby"):
+            assert set((attrs.get(told) or "").split()) <= set(ids)
+    for attrs in outline.every("img"):
+        assert "alt" in attrs
+        assert {"width", "height"} <= attrs.keys()
+    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+@pytest.mark.parametrize("name", samples())
+def test_a_page_keeps_to_its_policy_and_posts_with_a_token(name: str) -> None:
+    html = render(samples()[name], "ko", NOW)
+    outline = Outline(html)
+    for tag, attrs in outline.tags:
+        assert tag != "style"
+        assert not [each for each in attrs if each == "style" or each.startswith("on")]
+        for link in ("src", "href", "action", "hx-get", "hx-post"):
+            value = attrs.get(link) or "/"
+            assert value.startswith(("/", "#", "tel:", "https://lost.example/")), value
+    assert all(set(each) == {"src", "defer"} for each in outline.every("script"))
+    forms = [each for each in outline.every("form") if each.get("method") == "post"]
+    assert len(forms) == len(outline.every("form"))
+    assert html.count('name="csrf" value="csrf-token"') == len(forms)
+    assert "'unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_korean_pages_and_english_pages_differ_in_words_alone() -> None:
+    """English has no Korean but for what was written and the words of the vocabularies' values."""
+    for name in ("home", "sign_in", "desk-empty", "register", "confirm-done", "review-empty"):
+        page = re.sub(r"<option[^>]*>|한국어|김하나", "", render(samples()[name], "en", NOW))
+        assert not re.findall("[가-힣]+", page), name
+        shape = [[tag for tag, _ in Outline(render(samples()[name], each, NOW)).tags]
+                 for each in LANGUAGES]  # fmt: skip
+        assert shape[0] == shape[1]
+
+
+def test_what_people_write_is_escaped() -> None:
+    hostile = "\"><script>alert('1')</script>&{{ csrf }}"
+    page = HomePage(csrf=hostile, here=hostile, told=Told(hostile, hostile, hostile, place=hostile))
+    html = render(page, "ko", NOW)
+    assert "<script>alert" not in html
+    assert "{{ csrf }}" in html  # as it was written, not as a template
+    assert len(Outline(html).every("script")) == 2
+
+
+def test_an_english_word_stands_beside_every_korean_one() -> None:
+    lines = (TEMPLATES.parent / "words.txt").read_text("utf-8").splitlines()
+    names = [line.split("|")[0] for line in lines if line and not line.startswith("#")]
+    assert len(names) == len(set(names))
+    for name, said in words.table().items():
+        assert said.keys() == set(LANGUAGES)
+        assert all(text.strip() == text and text for text in said.values()), name
+        places = [sorted(re.findall(r"\{(\w+)\}", text)) for text in said.values()]
+        assert places[0] == places[1], name
+    for fact, vocabulary in OF_FACTS.items():
+        assert {name for name in words.table() if name.startswith(f"{fact}.")} == {
+            f"{fact}.{word}" for word in vocabulary.words
+        }
+
+
+def test_every_word_is_used_and_every_code_has_words() -> None:
+    source = "".join(place.read_text("utf-8") for place in TEMPLATES.glob("*.html"))
+    source += Path(words.__file__).read_text("utf-8")
+    begun = set(re.findall(r'"([\w.]+\.)" ~|"([\w.]+ )" ~', source))
+    stems = {"".join(pair) for pair in begun} | {"field.", "review.", "status.", "kind."}
+    stems |= {f"{fact}." for fact in OF_FACTS}
+    for name in words.table():
+        used = f'"{name}"' in source or f"'{name}'" in source
+        assert used or any(name.startswith(stem) for stem in stems), f"{name} is never said"
+    codes = {
+        "notice": get_args(contexts.Notice)[1:],
+        "wrong": get_args(contexts.Wrong),
+        "mine": get_args(contexts.LossState),
+        "mine.mail": get_args(contexts.MailState),
+        "ask": contexts.FACTS,
+    }
+    for stem, of in codes.items():
+        assert all(f"{stem}.{code}" in words.table() for code in of), stem
+    problems = {
+        name for part in get_args(contexts.ProblemKind) for name in get_args(part) or [part]
+    }
+    assert all(f"problem.{p}" in words.table() for p in problems)
+    assert all(f"problem.{p}.do" in words.table() for p in problems)
+
+
+def test_nobody_is_told_a_number_of_likelihood() -> None:
+    """The words never used to a person, on none of their pages."""
+    for name, context in samples().items():
+        if not isinstance(context, contexts.OfficePage):
+            html = render(context, "ko", NOW)
+            assert not re.search("점수|임계|벡터|확률|%|유사도", html), name
+            assert not re.search("score|threshold|vector|probab.{3}ty", render(context, "en", NOW))
+
+
+def test_reasons_are_one_fixed_sentence() -> None:
+    every: tuple[Reason, ...] = ("days", "photo", "place", "colour")
+    assert words.why(every, "ko") == "색과 장소가 같고, 사진이 비슷하고, 날짜가 맞습니다."
+    assert words.why(every, "ko") == words.why(every[::-1], "ko")
+    assert words.why(every, "en") == "Same colour and place, similar photo, the day fits."
+    assert words.why(("category", "colour", "region"), "ko") == "종류, 색과 지역이 같습니다."
+    assert words.why((), "ko") == "적어 주신 내용과 비슷합니다."
+
+
+def test_days_are_told_as_people_say_them() -> None:
+    today = dt.date(2026, 11, 27)
+    assert words.day(dt.date(2026, 11, 25), "ko", today) == "11월 25일 (수)"
+    assert words.day(dt.date(2025, 11, 25), "ko", today) == "2025년 11월 25일 (화)"
+    assert words.day(dt.date(2025, 11, 25), "en", today) == "Tue 25 Nov 2025"
+    assert words.days(dt.date(2026, 11, 23), dt.date(2026, 11, 29), "ko") == "11월 23일~29일"
+    assert words.days(dt.date(2026, 11, 30), dt.date(2026, 12, 6), "en") == "30 Nov – 6 Dec"
+    assert words.moment(NOW, "ko", today) == "오늘 14:03"
+    assert words.moment(NOW - dt.timedelta(days=1), "en", today) == "Thu 26 Nov 14:03"
+    late = dt.datetime(2026, 11, 26, 20, 0, tzinfo=dt.UTC)  # already the 27th in Seoul
+    assert words.moment(late, "ko", today) == "오늘 05:00"
+
+
+def test_a_file_s_address_changes_with_the_file() -> None:
+    for name, each in assets().items():
+        assert asset(each.name) == STATIC + name
+        assert re.fullmatch(r"[\w.]+\.[0-9a-f]{12}\.(css|js|svg)", name)
+    with pytest.raises(KeyError):
+        asset("../render.py")
+    css = (TEMPLATES.parent / "static" / "app.css").read_text("utf-8")
+    assert "url(" not in css  # nothing is loaded from elsewhere
+    assert "@import" not in css
+
+
+def test_the_script_finds_what_it_looks_for() -> None:
+    """Each data attribute of the script stands in a template, and the other way round."""
+    script = (TEMPLATES.parent / "static" / "app.js").read_text("utf-8")
+    source = "".join(place.read_text("utf-8") for place in TEMPLATES.glob("*.html"))
+    asked = set(re.findall(r"\[data-([a-z-]+)", script))
+    asked |= set(re.findall(r"dataset\.([a-z]+)", script))
+    if '"now" in' in script:
+        asked.add("now")
+    given: set[str] = set(re.findall(r"data-([a-z]+)", source)) - {"status"}  # for tests alone
+    assert asked - given == {"empty"}  # which the script keeps for itself
+    assert given <= asked
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2's, of two colours of the style sheet."""
+
+    def light(colour: str) -> float:
+        short = colour.lstrip("#")
+        whole = "".join(c * 2 for c in short) if len(short) == 3 else short
+        parts = [int(whole[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_can_be_read_in_light_and_dark() -> None:
+    css = (TEMPLATES.parent / "static" / "app.css").read_text("utf-8")
+    schemes: list[dict[str, Any]] = [
+        dict(re.findall(r"--([\w-]+): (#\w+);", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    ]
+    for of in schemes:
+        assert contrast(of["ink"], of["paper"]) >= 7
+        assert contrast(of["ink"], of["sheet"]) >= 7
+        for ink, ground in [
+            *(("soft", "paper"), ("soft", "sheet"), ("found", "paper"), ("found", "sheet")),
+            *(("found", "found-wash"), ("look", "look-wash"), ("look", "sheet")),
+            *(("grave", "paper"), ("grave", "sheet"), ("on-found", "found"), ("on-grave", "grave")),
+            *(("soft", "found-wash"), ("ink", "found-wash")),
+        ]:
+            assert contrast(of[ink], of[ground]) >= 4.5, (ink, ground)
+        for edge in ("edge", "focus"):
+            assert contrast(of[edge], of["paper"]) >= 3
+            assert contrast(of[edge], of["sheet"]) >= 3
