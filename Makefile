@@ -53,6 +53,19 @@ fuzz: setup ## rows, names and photos spoilt at random, for ten minutes
 test-notebook: setup ## the notebook from a clean kernel
 	.venv/bin/pytest -m notebook tests/notebook
 
+BROWSER := tests/browser/node_modules/.ready
+
+$(BROWSER): tests/browser/package-lock.json scripts/browser.sh
+	@bash scripts/browser.sh
+	npm ci --prefix tests/browser --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+test-browser: setup $(BROWSER) ## the service's pages in Chromium, which apt installs where that is allowed
+	$(TWO) -m browser tests/browser
+
+pictures: setup $(BROWSER) ## pictures of the service's pages, into pictures/, and those of the docs
+	.venv/bin/python scripts/pictures.py
+
 notebook: setup ## run the notebook and keep its outputs
 	.venv/bin/python scripts/notebook.py
 
@@ -138,6 +151,6 @@ confidence: $(TORCH)/.ready ## how sure the model is of what it calls a photo; P
 	$(TRAIN)/describe.py $(MODEL) --data $(DATA) $(SEEN)
 
 clean: ## remove what the targets made
-	rm -rf .venv .venv-* .uv demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
+	rm -rf .venv .venv-* .uv tests/browser/node_modules demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook
+.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook test-browser pictures

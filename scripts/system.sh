@@ -2,6 +2,7 @@
 # What the system must have: Java 17 to 22 (spark/environment.py says why), and a Python that can make environments.
 # Installs it by apt where this user may, else says what to install.
 set -euo pipefail
+. "$(dirname "$0")/apt.sh"
 python=${1:-python3}
 
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || {
@@ -23,16 +24,5 @@ java_fits "$(java_version)" || [ -n "$(another_java)" ] || missing+=(openjdk-17-
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -gt 0 ] || { say_which; exit 0; }
 
-if command -v apt-get >/dev/null; then
-  as_root=()
-  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-  if [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; then
-    echo "installing ${missing[*]} ..." >&2
-    "${as_root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-    say_which
-    exit 0
-  fi
-fi
-echo "matching-spark needs ${missing[*]}: install it (on Debian and Ubuntu: sudo apt install ${missing[*]}), then run make again." >&2
-exit 1
+by_apt "${missing[@]}"
+say_which

@@ -1,0 +1,121 @@
+"""A real browser on the service's pages: who watches what a page does, and what axe says of it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = [
+    "--no-sandbox",  # root has none, and the pages are our own
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WIDTHS = {360: 740, 1280: 800}  # px of a phone and of a desk, with their heights
+Scheme = Literal["light", "dark"]
+# Told to the test before anything of a page runs.
+WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+SERIOUS = ("serious", "critical")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's, or the one that CHROMIUM names."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert path, "there is no chromium: `make test-browser` installs it where apt is allowed"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what it did that none of ours does: `wrong` is empty at the end of every test.
+
+    refused: statuses of answers that the test means to get, which a browser tells as errors.
+    """
+
+    page: Page
+    url: str
+    language: str
+    wrong: list[str] = field(default_factory=list)
+    refused: tuple[int, ...] = ()
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def settled(self) -> None:
+        """Wait until nothing is under way: what htmx fetched is shown."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_function("!document.querySelector('.htmx-request, .htmx-settling')")
+
+    def check(self) -> None:
+        """What axe finds serious or critical is wrong, and so is what does not fit the width."""
+        where = urlsplit(self.page.url).path
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        for each in found["violations"]:
+            if each["impact"] in SERIOUS:
+                nodes = "; ".join(f"{n['html'][:200]}: {n['failureSummary']}" for n in each["nodes"][:3])
+                self.wrong.append(f"{where}: axe {each['id']}: {each['help']}: {nodes}")
+        wide = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        if wide[0] > wide[1]:
+            self.wrong.append(f"{where}: {wide[0]} px wide on a screen of {wide[1]}")
+        if self.page.locator("h1").count() != 1:
+            self.wrong.append(f"{where}: {self.page.locator('h1').count()} h1")
+        said = self.page.locator("html").get_attribute("lang")
+        if said != self.language:
+            self.wrong.append(f"{where}: its language is {said}, not {self.language}")
+
+    def _console(self, message: Any) -> None:
+        meant = any(f"status of {status}" in message.text for status in self.refused)
+        if message.type in ("error", "warning") and not meant:
+            self.wrong.append(f"{self.page.url}: console {message.type}: {message.text}")
+
+    def _route(self, route: Route) -> None:
+        asked, own = urlsplit(route.request.url), urlsplit(self.url)
+        if asked.scheme in ("data", "blob") or asked.netloc == own.netloc:
+            route.continue_()
+            return
+        self.wrong.append(f"{self.page.url}: asked {route.request.url}")
+        route.abort()
+
+
+@contextmanager
+def watched(
+    browser: Browser,
+    url: str,
+    *,
+    width: int = 1280,
+    language: str = "ko",
+    scheme: Scheme = "light",
+    **more: Any,
+) -> Iterator[Watched]:
+    """A page of a visitor of their own, whose cookies nobody has. more: of Browser.new_context."""
+    context: BrowserContext = browser.new_context(
+        viewport={"width": width, "height": WIDTHS[width]},
+        locale={"ko": "ko-KR", "en": "en-GB"}[language],
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        timezone_id="Asia/Seoul",
+        **more,
+    )
+    context.set_default_timeout(15_000)  # ms: on two cores that others use
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    watching = Watched(page, url, language)
+    page.on("console", watching._console)
+    page.on("pageerror", lambda error: watching.wrong.append(f"{page.url}: {error}"))
+    context.route("**/*", watching._route)
+    yield watching
+    context.close()
