@@ -4,9 +4,9 @@ the service.
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 # A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
@@ -83,3 +83,42 @@ class Service(Group):
         repr=False,
         description="seals what is personal in the journal; random: `openssl rand -base64 32`",
     )
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="under which people reach the service, as https://found.example; links of "
+        "mails begin with it",
+    )
+    sensitive: tuple[str, ...] = Field(
+        default=("증명서", "카드", "서류", "현금", "유가증권"),
+        description="categories of which the public sees and searches no photo and no words; what "
+        "has no category is one of them",
+    )
+    valuables: tuple[str, ...] = Field(
+        default=("귀금속", "휴대폰", "컴퓨터", "전자기기", "지갑"),
+        description="categories of which the public sees no photo, the district and the week",
+    )
+    smtp_host: str | None = Field(
+        default=None, description="of the mail server; none: mail is not offered"
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="465 goes with tls")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none: not where a password is set"
+    )
+    smtp_user: str | None = Field(default=None, description="none: the server asks for none")
+    smtp_password: str | None = Field(default=None, repr=False, description="the user's")
+    smtp_from: str | None = Field(default=None, description="the address that mails come from")
+    smtp_timeout_s: float = Field(default=20, gt=0, le=300, description="of its answer")
+    mails_per_minute: int = Field(default=30, ge=1, le=10_000, description="at most")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.smtp_password is not None and self.smtp_tls == "none":
+            raise PydanticCustomError(
+                "smtp_tls", "smtp_tls is none, but a password is set, which would go in the clear"
+            )
+        if self.smtp_host and not (self.smtp_from and self.url):
+            raise PydanticCustomError(
+                "smtp_host", "smtp_host needs smtp_from and url: whom mails are from, and its link"
+            )
+        return self
