@@ -51,7 +51,8 @@ class SimilarityEngine:
     """Searches one table. The model is needed for photos and words, not for vectors.
 
     context: where the spark runner's tasks run; None is the session's that the table has. newer: of
-    the memory runner, the rows that are to be laid over a snapshot.
+    the memory runner, the rows that are to be laid over a snapshot. view: of the memory runner,
+    what of a shard is searched, and whose places are known, in place of all that it has.
     """
 
     def __init__(
@@ -63,11 +64,14 @@ class SimilarityEngine:
         cache: Cache,
         context: "SparkContext | None" = None,
         newer: "Callable[[Snapshot], Overlay | None] | None" = None,
+        view: Callable[[Shard], Shard] | None = None,
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
         if newer is not None and runner == "spark":
             raise UsageError("rows that are newer than the table are searched by runner='memory'")
+        if view is not None and runner == "spark":
+            raise UsageError("a view of the table's rows is searched by runner='memory'")
         if runner == "spark" and context is None:
             if table.spark is None:
                 raise UsageError(
@@ -83,7 +87,8 @@ class SimilarityEngine:
         self.model = model
         self.cache = ShardCache.of(cache)
         self._names: tuple[tuple[object, ...], PlaceNames] | None = None  # of which rows
-        self._runner: Runner = MemoryRunner(self.cache)
+        self._view = view
+        self._runner: Runner = MemoryRunner(self.cache, view)
         if runner == "spark" and context is not None:
             self._runner = SparkRunner(self.cache, context)
 
@@ -339,12 +344,14 @@ class SimilarityEngine:
         uris = tuple(file.uri for file in state.files)
         rows = (*uris, overlay)
         if self._names is None or self._names[0] != rows:
-            if resident:
-                posts = [s.metadata for s in self.cache.load_all(state.files, state.space)]
+            view = self._view or (lambda shard: shard)
+            if resident or self._view is not None:
+                shards = self.cache.load_all(state.files, state.space)
+                posts = [view(shard).metadata for shard in shards]
             else:
                 posts = [read_columns(uri, ["place", "region"]) for uri in uris]
             if overlay is not None:
-                posts.append(overlay.fresh.metadata)
+                posts.append(view(overlay.fresh).metadata)
             regions: dict[str, set[str]] = {}
             for each in map(places, posts):
                 for name, of in each.items():

@@ -1,7 +1,7 @@
 """Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,7 +14,7 @@ from matching_spark.search.rerank import TaskOutcome, ranked, scan_files
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.overlay import Overlay
-from matching_spark.shards.shard import DataFile, pack
+from matching_spark.shards.shard import DataFile, Shard, pack
 from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import cause
 
@@ -40,9 +40,13 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class MemoryRunner:
-    """In this process, a thread a core; its shards are shared with this host's other processes."""
+    """In this process, a thread a core; its shards are shared with this host's other processes.
+
+    view: what of a shard is searched in place of all that it has.
+    """
 
     cache: ShardCache
+    view: Callable[[Shard], Shard] | None = None
 
     def run(
         self,
@@ -56,6 +60,8 @@ class MemoryRunner:
         shards = self.cache.load_all(files, space, pool.map)
         if newer is not None:
             shards = newer.over(files, shards)
+        if self.view is not None:
+            shards = list(map(self.view, shards))
         if len(request.queries) == 1:
             look = partial(scan, request=request, centroids=centroids)
             parts = list(pool.map(look, shards))
