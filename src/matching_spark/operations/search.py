@@ -96,17 +96,20 @@ def ask(
     query: Query,
     where: Filters,
     snapshot: str | None = None,
+    question: bool = False,
 ) -> SearchResult:
     """Answer a query with an engine that is there already, by settings.similarity.
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
+    question: whether to find the one worth asking.
     """
     query = with_numbers(query, settings)
     if query.identifiers:
         check_key(engine.table, settings)
     query = understood(engine, settings, query, where, snapshot)
     asked = engine.ask([placed(query, settings)], snapshot)[0]
-    return engine.answer([asked], _options(settings, asked, where, snapshot))[0]
+    options = replace(_options(settings, asked, where, snapshot), ask=question)
+    return engine.answer([asked], options)[0]
 
 
 def understood(

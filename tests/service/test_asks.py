@@ -1,0 +1,30 @@
+"""What was asked is found again, for an hour, and never takes more than its bytes."""
+
+import numpy as np
+import pytest
+
+from matching_spark.errors import InputError
+from matching_spark.service.asks import KEPT_S, Asked, Asks
+from matching_spark.service.desk import SeenPhoto
+
+
+def test_an_ask_is_found_until_it_has_ended() -> None:
+    now = [0.0]
+    asks = Asks(lambda: now[0])
+    name = asks.keep(Asked(None, "지갑"))
+    assert asks.find(name).words == "지갑"
+    now[0] = KEPT_S + 1
+    for each in (name, "another"):
+        with pytest.raises(InputError, match="search once more"):
+            asks.find(each)
+
+
+def test_the_oldest_go_first_and_the_bytes_are_bounded() -> None:
+    photo = SeenPhoto("a" * 64, bytes(10_000), np.zeros(8, np.float32))
+    one = Asked(photo, "")
+    asks = Asks(lambda: 0.0, most=10 * one.size)
+    names = [asks.keep(one) for _ in range(25)]
+    for name in names[:15]:
+        with pytest.raises(InputError):
+            asks.find(name)
+    assert all(asks.find(name) is one for name in names[15:])
