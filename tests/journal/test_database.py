@@ -11,13 +11,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import select
 
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.journal import database, migrations
 from matching_spark.journal.events import PostAdded
 from matching_spark.journal.store import Journal
-from matching_spark.journal.tables import metadata
+from matching_spark.journal.tables import metadata, sessions
 from tests.journal.test_store import ADDED, PRIVATE, WHO, file
 from tests.support.another_user import needs_root
 
@@ -43,11 +45,13 @@ def test_an_empty_file_is_brought_up_to_date_and_what_it_has_stays(settings: Set
     again.close()
 
 
+# Of this version.
+HEAD = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0099", "{head}"
 
 
 def upgrade() -> None:
@@ -64,7 +68,7 @@ def test_an_older_journal_is_brought_up_to_date_and_then_refused_by_the_older_ve
     journal.close()
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, folder)
-    (folder / "versions" / "next.py").write_text(NEXT)
+    (folder / "versions" / "next.py").write_text(NEXT.format(head=HEAD))
     with monkeypatch.context() as newer:
         newer.setattr(database, "MIGRATIONS", str(folder))
         journal = Journal.open(settings)
@@ -75,8 +79,25 @@ def test_an_older_journal_is_brought_up_to_date_and_then_refused_by_the_older_ve
     with sqlite3.connect(file(settings)) as raw:
         assert raw.execute("SELECT DISTINCT device FROM events").fetchall() == [("desk",)]
     raw.close()
-    with pytest.raises(StorageError, match="revision 0002"):
+    with pytest.raises(StorageError, match="revision 0099"):
         Journal.open(settings)
+
+
+def test_the_first_versions_journal_is_brought_up_to_date(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    with monkeypatch.context() as first:
+        first.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
+        journal = Journal.open(settings)
+    record = journal.append(ADDED, WHO, content=PRIVATE).record
+    journal.close()
+    journal = Journal.open(settings)
+    assert journal.tail() == [record]
+    assert journal.contents([record.event_id]) == {record.event_id: PRIVATE}
+    with journal.reading() as of:
+        assert of.execute(select(sessions)).all() == []
+    journal.close()
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -102,7 +123,7 @@ def test_a_newer_versions_journal_is_refused_by_its_name(settings: Settings) -> 
     Journal.open(settings).close()
     with sqlite3.connect(file(settings)) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '0099'")
-    with pytest.raises(StorageError, match=r"newer version.*revision 0099.*up to 0001; install"):
+    with pytest.raises(StorageError, match=rf"newer version.*revision 0099.*up to {HEAD}; install"):
         Journal.open(settings)
     raw.close()
 

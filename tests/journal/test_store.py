@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, StorageError, UsageError
@@ -253,3 +254,29 @@ def stored(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 
 def count(settings: Settings, table: str) -> int:
     return int(stored(settings, f"SELECT count(*) FROM {table}")[0][0])
+
+
+def test_accounts_are_those_that_were_not_forgotten(journal: Journal) -> None:
+    first, second = (f"account-{digit * 32}" for digit in "12")
+    journal.append(ADDED, WHO, content=PRIVATE)
+    for each in (first, second):
+        journal.append(AccountMade(each), "system", content={"name": each[-1]})
+    assert [content["name"] for _, content in journal.accounts()] == ["1", "2"]
+    journal.forget(f"account:{first}", "system")
+    ((record, content),) = journal.accounts()
+    assert (record.event, content) == (AccountMade(second), {"name": "2"})
+
+
+def test_what_a_check_refuses_is_not_written_and_what_is_repeated_is_not_checked(
+    journal: Journal,
+) -> None:
+    def check(of: Connection) -> None:
+        if journal.accounts(of):
+            raise InputError("there is one")
+
+    made = AccountMade(f"account-{'1' * 32}")
+    once = journal.append(made, "system", "key", {"name": "a"}, check=check)
+    assert journal.append(made, "system", "key", {"name": "a"}, check=check).record == once.record
+    with pytest.raises(InputError, match="there is one"):
+        journal.append(AccountMade(f"account-{'2' * 32}"), "system", check=check)
+    assert journal.last() == 1

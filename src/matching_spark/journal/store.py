@@ -147,13 +147,15 @@ class Journal:
         key: str | None = None,
         content: Content | None = None,
         vectors: Sequence[Vector] = (),
+        check: Callable[[Connection], None] | None = None,
     ) -> Receipt:
         """Write an event; it is on the disk when this returns.
 
         who: the id of an account, of a private link, or `system`. key: of idempotency, who's own:
         written again with it, the same event is answered as it was at first, and nothing is
         written. content: what is personal in it, sealed until its subject is forgotten. Vectors
-        belong to the event's subject; the newest of a name stands.
+        belong to the event's subject; the newest of a name stands. check: is called in the same
+        transaction before anything is written, unless it is repeated; what it raises refuses it.
 
         Raises InputError for a key that was used for something else, for what is too large or has
         no JSON, and for a subject that was forgotten; StorageError where it could not be written.
@@ -169,9 +171,11 @@ class Journal:
             plain = canonical(dict(content)).encode()
             if len(plain) > MAX_CONTENT:
                 raise InputError(f"the content has {len(plain)} bytes: {MAX_CONTENT} at most")
-        with self._writing() as to:
+        with self.writing() as to:
             if before := self._before(to, who, key, body, plain):
                 return before
+            if check is not None:
+                check(to)
             subject = event.subject
             if subject and to.scalar(select(forgotten).where(forgotten.c.subject == subject)):
                 raise InputError(f"{subject} was erased: nothing is written of it any more")
@@ -195,7 +199,7 @@ class Journal:
         """
         event = SubjectForgotten(subject)
         _check_writer(who, key)
-        with self._writing() as to:
+        with self.writing() as to:
             receipt = self._forgotten(to, subject) or self._before(
                 to, who, key, encode(event), None
             )
@@ -211,19 +215,19 @@ class Journal:
         for an event that this version does not know.
         """
         found = select(events).where(events.c.sequence > after).order_by(events.c.sequence)
-        with database.reading(self._engine) as of:
+        with self.reading() as of:
             return [_record(row) for row in of.execute(found.limit(_count(limit)))]
 
     def last(self) -> int:
         """The greatest sequence; 0 of an empty journal."""
-        with database.reading(self._engine) as of:
+        with self.reading() as of:
             return of.scalar(select(func.max(events.c.sequence))) or 0
 
     def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
         """The contents of events, those that there still are. Raises StorageError for a changed
         one."""
         _count(len(event_ids) or 1)
-        with database.reading(self._engine) as of:
+        with self.reading() as of:
             return {
                 row.event_id: json.loads(self._open(row.sealed, row.subject, row.event_id))
                 for some in _some(event_ids)
@@ -233,7 +237,7 @@ class Journal:
     def vectors(self, names: Collection[str], model: str) -> dict[str, npt.NDArray[np.float32]]:
         """name -> its (d,) float32 vector of a model, of those names that have one."""
         _count(len(names) or 1)
-        with database.reading(self._engine) as of:
+        with self.reading() as of:
             return {
                 row.name: np.frombuffer(row.vector, "<f4").astype(np.float32)
                 for some in _some(names)
@@ -242,13 +246,37 @@ class Journal:
                 )
             }
 
+    def accounts(self, of: Connection | None = None) -> list[tuple[Record, Content]]:
+        """Every account that was made and not forgotten, with its content, in their order.
+
+        of: the transaction to read in; by default one of its own.
+        """
+        if of is None:
+            with self.reading() as of:
+                return self.accounts(of)
+        # By the index of subjects, in which `;` comes after `:`.
+        mine = contents.c.subject.between("account:", "account;")
+        found = select(events, contents.c.subject, contents.c.sealed.label("content"))
+        found = found.join(contents).where(mine).order_by(events.c.sequence)
+        return [
+            (_record(row), json.loads(self._open(row.content, row.subject, row.event_id)))
+            for row in of.execute(found)
+        ]
+
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes, also to the tables that are no events: `database.writing`."""
         with self._turn, database.writing(self._engine) as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state: `database.reading`."""
+        with database.reading(self._engine) as connection:
+            yield connection
+
     def _check_key(self) -> None:
-        with self._writing() as to:
+        with self.writing() as to:
             if (sealed := to.scalar(select(key_check.c.sealed))) is None:
                 row = {"id": 1, "sealed": self._sealer.seal(_CHECK, "key_check")}
                 to.execute(insert(key_check).values(row))

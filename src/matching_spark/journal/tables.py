@@ -66,3 +66,15 @@ key_check = Table(
     Column("id", Integer, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
 )
+# Who is signed in: no event, for it ends by itself. What opens it is kept as its hash alone.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),  # sha256 of the token, hexadecimal
+    Column("session_id", Text, nullable=False, unique=True),  # by which it is listed and revoked
+    Column("kind", Text, nullable=False),  # cookie: of a browser; bearer: of a program
+    Column("account_id", Text, nullable=False, index=True),
+    Column("made_at", Text, nullable=False),  # ISO 8601 in UTC, with microseconds, as all three
+    Column("seen_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False, index=True),
+)
