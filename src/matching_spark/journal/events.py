@@ -96,6 +96,58 @@ class PairDecided:
 
 
 @dataclass(frozen=True)
+class InterestTold:
+    """Whoever lost a thing said that a found one may be it: the office is told to them from now on.
+
+    It is the lost post's, and has an empty content, so that it is found by it.
+    """
+
+    tag: ClassVar = "interest-told"
+    lost_id: str
+    found_id: str
+
+    def __post_init__(self) -> None:
+        _id("lost_id", self.lost_id)
+        _id("found_id", self.found_id)
+
+    @property
+    def subject(self) -> str:
+        return f"post:{self.lost_id}"
+
+
+@dataclass(frozen=True)
+class _OfContact(_OfPost):
+    """What is of an address that was left with a post. contact_id: contact- and 32 hex digits."""
+
+    contact_id: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        opaque("contact_id", self.contact_id)
+
+
+@dataclass(frozen=True)
+class ContactGiven(_OfContact):
+    """An address was left with a post, in place of one before; it is the content."""
+
+    tag: ClassVar = "contact-given"
+
+
+@dataclass(frozen=True)
+class ContactConfirmed(_OfContact):
+    """Who reads the mails of an address wants those of the post. Its content is empty."""
+
+    tag: ClassVar = "contact-confirmed"
+
+
+@dataclass(frozen=True)
+class ContactRemoved(_OfContact):
+    """No mail goes to an address any more. Its content is empty."""
+
+    tag: ClassVar = "contact-removed"
+
+
+@dataclass(frozen=True)
 class AccountMade:
     """Somebody may sign in; name and hash of the password are its content."""
 
@@ -123,7 +175,9 @@ class SubjectForgotten:
         _id("subject", name)
 
 
-Event = PostAdded | PostEdited | PostClosed | PairDecided | AccountMade | SubjectForgotten
+OfPost = PostAdded | PostEdited | PostClosed | PairDecided
+OfPerson = InterestTold | ContactGiven | ContactConfirmed | ContactRemoved | AccountMade
+Event = OfPost | OfPerson | SubjectForgotten
 VERSION = 1  # of every event's body; a change of one of them makes it 2, and decode reads both
 _BY_TAG: dict[str, type[Event]] = {each.tag: each for each in get_args(Event)}
 

@@ -78,3 +78,45 @@ sessions = Table(
     Column("seen_at", Text, nullable=False),
     Column("ends_at", Text, nullable=False, index=True),
 )
+# What opens a person's own report, or confirms an address: no event, for its hash alone is kept.
+links = Table(
+    "links",
+    metadata,
+    Column("digest", Text, primary_key=True),  # sha256 of the token, hexadecimal
+    Column("post_id", Text, nullable=False, index=True),
+    Column("contact_id", Text),  # NULL: it opens the report; else it confirms that address
+    Column("made_at", Text, nullable=False),  # ISO 8601 in UTC, with microseconds, as all below
+    Column("revoked_at", Text),
+)
+# Lost posts that are looked after. stamp: of what was searched last, and when it was.
+watched = Table(
+    "watched",
+    metadata,
+    Column("post_id", Text, primary_key=True),
+    Column("stamp", Text),
+    Column("looked_at", Text, index=True),
+)
+# What was found for them, since when and in which band: what has been told once is not news.
+came = Table(
+    "came",
+    metadata,
+    Column("lost_id", Text, primary_key=True),
+    Column("found_id", Text, primary_key=True),
+    Column("band", Text, nullable=False),
+    Column("reasons", Text, nullable=False),  # codes, joined by spaces
+    Column("at", Text, nullable=False),
+)
+# Mails that are to be sent, and for a day those that were. No address is here: it is a content.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("post_id", Text, nullable=False, index=True),
+    Column("contact_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # confirm or news
+    Column("address", Text, nullable=False, index=True),  # a keyed hash, for counting
+    Column("made_at", Text, nullable=False),
+    Column("due_at", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", Text),
+)
