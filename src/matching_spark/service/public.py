@@ -18,6 +18,7 @@ from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
 from matching_spark.score.explain import TELLING
 from matching_spark.service.levels import Level, Levels, week
+from matching_spark.service.opaque import Names
 
 Band = Literal["likely", "look"]
 State = Literal["likely", "look", "nothing"]
@@ -103,12 +104,12 @@ class Office:
 
 @dataclass(frozen=True)
 class Showing:
-    """How found things are shown. claim: the opaque name of a post id; photo: the address of a
-    post's cover by its id, None where it has none.
+    """How found things are shown. names: opaque ones of post ids; photo: the address of a post's
+    cover by its id, None where it has none.
     """
 
     levels: Levels
-    claim: Callable[[str], str]
+    names: Names
     photo: Callable[[str], str | None]
 
     def result(self, result: SearchResult) -> PublicResult:
@@ -150,7 +151,7 @@ class Showing:
             until=last,
             photo=self.photo(of.post_id) if level is Level.OPEN else None,
             reasons=why,
-            claim=self.claim(of.post_id),
+            claim=self.names.seal(of.post_id),
         )
 
 
