@@ -28,7 +28,7 @@ ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
-CODES = ("1F392", "1F45C", "1F4BC", "1F45D", "1F45B", "1F6CD", "1F392", "1F45C", "1F4BC", "1F6CD")
+CODES = ("1f392", "1f45c", "1f4bc", "1f45d", "1f45b", "1f6cd", "1f392", "1f45c", "1f4bc", "1f6cd")
 COLOURS = ("검정", "갈색", "갈색", "파랑", "빨강", "흰색", "초록", "검정", "검정", "노랑")
 
 
@@ -44,10 +44,15 @@ def photo(name: str) -> bytes:
         return made
     out = io.BytesIO()
     picture = Image.open(io.BytesIO(made))
-    third = picture.height // 3
     picture.resize((900, 900)).crop((0, 300, 900, 600)).save(out, "JPEG")
-    del third
     return out.getvalue()
+
+
+# Photos below the first screen are only loaded when they come near it.
+SHOWN = """Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode();
+}))"""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -78,6 +83,8 @@ def take(folder: Path, names: Sequence[str]) -> list[str]:
     """Take them, into a folder; gives what the browser complained of."""
     folder.mkdir(parents=True, exist_ok=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    for name in (*"0123456789", "wide"):
+        photo(name)  # drawn before a browser waits
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     complaints: list[str] = []
@@ -97,6 +104,7 @@ def take(folder: Path, names: Sequence[str]) -> list[str]:
                 wider = page.evaluate("document.documentElement.scrollWidth") - width
                 if wider > 0:
                     complaints.append(f"{name} {language} is {wider} px wider than {width}")
+                page.evaluate(SHOWN)
                 place = folder / f"{name}-{language}-{width}-{scheme}.png"
                 page.screenshot(path=place, full_page=True)
             context.close()
