@@ -1,7 +1,7 @@
 """Pictures of the pages as a browser shows them: python -m tests.service.pictures FOLDER [NAME...]
 
-Each sample at 360 and 1280 px, light and dark, in Korean and English, and some at 200 % and
-printed, with drawn photos, under the service's Content-Security-Policy; what the browser refuses
+Each sample at 360 and 1280 px, light and dark, at 200 % and printed, in Korean and English, with
+drawn photos, under the service's Content-Security-Policy; what the browser refuses
 is an error.
 """
 
@@ -24,6 +24,11 @@ from matching_spark.service.render import CONTENT_SECURITY_POLICY, STATIC, asset
 from tests.service.samples import NOW, samples
 
 CHROMIUM = "/usr/bin/chromium"
+# CSS pixels and how they are seen. At 200 % a window of 1280 has 640 of them, one of 640 has 320.
+WAYS = [
+    *((360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")),
+    *((640, "light"), (320, "light"), (1280, "print")),
+]
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
@@ -90,13 +95,13 @@ def take(folder: Path, names: Sequence[str]) -> list[str]:
     complaints: list[str] = []
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for width, scheme in product((360, 1280), ("light", "dark")):
+        for width, way in WAYS:
             context = browser.new_context(
                 viewport={"width": width, "height": 740 if width == 360 else 900},
-                color_scheme="dark" if scheme == "dark" else "light",
-                device_scale_factor=1,
+                color_scheme="dark" if way == "dark" else "light",
             )
             page = context.new_page()
+            page.emulate_media(media="print" if way == "print" else "screen")
             page.on("console", lambda said: complaints.append(said.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             for name, language in product(names, LANGUAGES):
@@ -105,7 +110,7 @@ def take(folder: Path, names: Sequence[str]) -> list[str]:
                 if wider > 0:
                     complaints.append(f"{name} {language} is {wider} px wider than {width}")
                 page.evaluate(SHOWN)
-                place = folder / f"{name}-{language}-{width}-{scheme}.png"
+                place = folder / f"{name}-{language}-{width}-{way}.png"
                 page.screenshot(path=place, full_page=True)
             context.close()
         browser.close()
