@@ -2,6 +2,7 @@
 the service.
 """
 
+import ipaddress
 import os
 import re
 from typing import Annotated, Literal, Self
@@ -23,6 +24,20 @@ def _local(place: str) -> str:
     return place
 
 
+def _networks(said: tuple[str, ...]) -> tuple[str, ...]:
+    for each in said:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise PydanticCustomError(
+                "network",
+                "names an address as 10.0.0.2, a network as 10.0.0.0/8: {why}",
+                {"why": str(error)},
+            ) from None
+    return said
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 # A folder of this machine.
 LocalFolder = Annotated[Place, AfterValidator(_local)]
 
@@ -110,6 +125,43 @@ class Service(Group):
     smtp_from: str | None = Field(default=None, description="the address that mails come from")
     smtp_timeout_s: float = Field(default=20, gt=0, le=300, description="of its answer")
     mails_per_minute: int = Field(default=30, ge=1, le=10_000, description="at most")
+
+    host: str = Field(
+        default="127.0.0.1", description="on which it listens; other than loopback wants public"
+    )
+    public: bool = Field(
+        default=False,
+        description="listen where others reach it. Not yet defended there: many addresses that "
+        "ask or guess passwords together, TLS (a proxy before it brings that), what one account "
+        "may do of what another may",
+    )
+    proxies: Networks = Field(
+        default=(),
+        description="addresses or networks of the proxies before it, as 10.0.0.2 or 10.0.0.0/8, "
+        "whose X-Forwarded-For is believed; of nobody else",
+    )
+    session_hours: float = Field(
+        default=12, gt=0, le=720, description="until who is signed in signs in anew; idle: 2 hours"
+    )
+    upload_bytes: int = Field(
+        default=25 << 20, ge=1 << 20, description="of a form with its photos at most"
+    )
+    body_s: float = Field(
+        default=60, gt=0, le=3600, description="in which a request has arrived as a whole"
+    )
+    requests_a_minute: int = Field(
+        default=3000, ge=1, description="of an address; of IPv6, of its /64. As many at once"
+    )
+    searches_a_minute: int = Field(
+        default=60, ge=1, description="likewise; an account may ten times as much"
+    )
+    uploads_a_minute: int = Field(
+        default=20, ge=1, description="of posts with photos, likewise as searches"
+    )
+    searches_at_once: int = Field(
+        default=64, ge=1, description="as many more wait; the others are told to come back"
+    )
+    uploads_at_once: int = Field(default=8, ge=1, description="likewise")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -27,10 +27,12 @@ Wrong = Literal["needed", "day", "address", "unknown", "long", "link"]
 Notice = Literal[
     "", "saved", "registered", "closed", "edited", "withdrawn", "signed-out", "decided", "interest"
 ]
-Refused = Literal["bad-request", "invalid", "sign-in", "forbidden", "form-expired", "nothing-asked"]
+NotAsked = Literal["bad-request", "invalid", "nothing-asked", "no-such-method", "key-reused"]
+Refused = Literal["sign-in", "sign-in-failed", "forbidden", "form-expired", "elsewhere"]
 Missing = Literal["not-found", "gone", "conflict"]
-TooMuch = Literal["too-large", "photo-too-large", "photo-unreadable", "too-many"]
-ProblemKind = Refused | Missing | TooMuch | Literal["busy", "starting", "took-too-long", "error"]
+TooMuch = Literal["too-large", "photo-too-large", "photo-unreadable", "too-many", "too-slow"]
+NotNow = Literal["busy", "starting", "took-too-long", "unavailable", "error"]
+ProblemKind = NotAsked | Refused | Missing | TooMuch | NotNow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,141 @@
+"""The office's accounts: who may sign in, by a name and a password, of which its hash is kept
+
+An account is one event of the journal with name and hash as its sealed content; removing it forgets
+that content.
+"""
+
+import base64
+import datetime as dt
+import os
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection
+
+from matching_spark.errors import InputError, NotFoundError
+from matching_spark.journal.events import AccountMade
+from matching_spark.journal.store import Content, Journal, Record
+
+SYSTEM = "system"  # who makes accounts: the command line
+MAX_NAME = 64  # characters
+MIN_PASSWORD = 12  # characters: NIST SP 800-63B-4 asks for 15 where nothing else is asked for
+MAX_PASSWORD = 1024  # characters
+MAX_ACCOUNTS = 1000
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who may sign in. account_id: account- and 32 hexadecimal digits; made_at: UTC."""
+
+    account_id: str
+    name: str
+    made_at: dt.datetime
+
+
+class Accounts:
+    """The accounts of a journal; every process sees the others' at once."""
+
+    def __init__(self, journal: Journal, hasher: PasswordHasher | None = None) -> None:
+        """hasher: argon2id of RFC 9106's second choice (64 MiB, 3 passes) by default."""
+        self._journal, self._hasher = journal, hasher or PasswordHasher()
+        self._nobodys = _unmatched(self._hasher)
+        self._names: dict[str, str] = {}  # by id; a name never changes
+
+    def add(self, name: str, password: str) -> Account:
+        """A new account. Raises InputError for a name that is taken or not printable, and for a
+        password that is too short or too long."""
+        said = _named(name)
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise InputError(
+                f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters", argument="password"
+            )
+
+        def check(of: Connection) -> None:
+            there = self._journal.accounts(of)
+            if len(there) >= MAX_ACCOUNTS:
+                raise InputError(f"there are {MAX_ACCOUNTS} accounts: remove one")
+            if any(folded(content["name"]) == folded(said) for _, content in there):
+                raise InputError(f"there is an account {said!r}: take another name, or remove it")
+
+        content = {"name": said, "hash": self._hasher.hash(_normal(password))}
+        made = AccountMade(f"account-{secrets.token_hex(16)}")
+        receipt = self._journal.append(made, SYSTEM, content=content, check=check)
+        return _account(receipt.record, content)
+
+    def listed(self) -> list[Account]:
+        """Every account, the oldest first."""
+        return [_account(*each) for each in self._journal.accounts()]
+
+    def named(self, name: str) -> Account:
+        """The account of a name. Raises NotFoundError."""
+        for each in self.listed():
+            if folded(each.name) == folded(name):
+                return each
+        raise NotFoundError(f"there is no account {name!r}")
+
+    def name(self, account_id: str) -> str:
+        """The name of an account that there is or was."""
+        if account_id not in self._names:
+            self._names |= {each.account_id: each.name for each in self.listed()}
+        return self._names.get(account_id, "")
+
+    def remove(self, name: str) -> Account:
+        """Forget the account: nobody signs in with it any more, and who was is no longer.
+
+        Raises NotFoundError, and StorageError as Journal.forget does.
+        """
+        account = self.named(name)
+        self._journal.forget(f"account:{account.account_id}", SYSTEM)
+        return account
+
+    def verified(self, name: str, password: str) -> Account | None:
+        """The account of a name and its password, else None.
+
+        One hash is verified whether there is such a name or not: the time tells nothing.
+        """
+        found, hashed = None, self._nobodys
+        for record, content in self._journal.accounts():
+            if folded(content["name"]) == folded(name):
+                found, hashed = _account(record, content), content["hash"]
+        try:
+            self._hasher.verify(hashed, _normal(password))
+        except (VerificationError, InvalidHashError):
+            return None
+        return found
+
+
+def folded(name: str) -> str:
+    """What two names have in common that are the same one: neither capitals nor the way in which a
+    keyboard composes Hangul tell them apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+
+
+def _named(name: str) -> str:
+    said = unicodedata.normalize("NFC", name.strip())
+    if not 1 <= len(said) <= MAX_NAME or not said.isprintable():
+        raise InputError(
+            f"an account's name has 1 to {MAX_NAME} printable characters", argument="name"
+        )
+    return said
+
+
+def _normal(password: str) -> str:
+    return unicodedata.normalize("NFC", password)
+
+
+def _account(record: Record, content: Content) -> Account:
+    account_id = str(record.event.subject).removeprefix("account:")
+    return Account(account_id, content["name"], record.at)
+
+
+def _unmatched(hasher: PasswordHasher) -> str:
+    """A hash as the hasher makes them, of no password that anybody knows: random bytes."""
+    salt, digest = (
+        base64.b64encode(os.urandom(length)).decode().rstrip("=")
+        for length in (hasher.salt_len, hasher.hash_len)
+    )
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"
