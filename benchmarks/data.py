@@ -108,7 +108,7 @@ def table(
                 _write(path, kind, vectors, names)
                 frame = spark.read.parquet(str(path))
                 # The rows are right; an import would check and sort each of them.
-                opened._commit(frame.writeTo(opened.name).append)  # noqa: SLF001
+                opened.commit(frame.writeTo(opened.name).append)
                 path.unlink()
     return PostsTable.open(uri, spark, Hadoop())
 

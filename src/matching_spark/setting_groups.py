@@ -98,6 +98,15 @@ class Service(Group):
         repr=False,
         description="seals what is personal in the journal; random: `openssl rand -base64 32`",
     )
+    merge_every_s: float = Field(
+        default=600,
+        ge=1,
+        description="what was written is in the table this long after it at most, but for the time "
+        "that a merge takes",
+    )
+    merge_events: int = Field(
+        default=500, ge=1, description="so many events are merged at once, however new they are"
+    )
     url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",

@@ -8,7 +8,7 @@ embedded again; what the table holds is neither.
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
@@ -36,7 +36,8 @@ from matching_spark.table.posts_table import PostsTable
 LEAVES_POST = frozenset(
     ["remote-photo", "photo-not-fetched", "no-detail", "bad-point", "bad-identifier"]
 )
-_ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
+# Of the columns that are no text.
+ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
 OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 
@@ -201,12 +202,12 @@ class _Ingest:
     def _worded(self, changed: list[_Changed]) -> list[_Changed]:
         """Embed the posts' words; without those whose words cannot be, which are rejected."""
         texts = {post.text for post, _ in changed if post.text}
-        items = [Item(_text_key(text), text) for text in sorted(texts)]
+        items = [Item(text_key(text), text) for text in sorted(texts)]
         failed = self._embed("texts", items, known=set())
         for post, _ in changed:
-            if (why := failed.get(_text_key(post.text))) is not None:
+            if (why := failed.get(text_key(post.text))) is not None:
                 self.tally.reject(Reject(post.read_from, post.post_id, *why))
-        return [each for each in changed if _text_key(each[0].text) not in failed]
+        return [each for each in changed if text_key(each[0].text) not in failed]
 
     # -- the tasks ---------------------------------------------------------------------------
 
@@ -244,17 +245,8 @@ class _Ingest:
         """The keys of those photos whose vectors the table holds."""
         if not shas or self.table.snapshot is None:
             return set()
-        rows = self._table_photos(shas).select("key").distinct().collect()
+        rows = photos_of(self.table, shas).select("key").distinct().collect()
         return {row["key"] for row in rows}
-
-    def _table_photos(self, shas: set[str]) -> DataFrame:
-        wanted = self.spark.createDataFrame(pa.table({"sha": sorted(shas)}))
-        held = self.table.frame().select(F.explode("photos").alias("p"))
-        return held.join(F.broadcast(wanted), F.col("p.sha256") == F.col("sha")).select(
-            F.concat(F.lit("photo:"), "sha").alias("key"),
-            photo_column_here(self.table.photos, F.col("p.uri")).alias("uri"),
-            "p.vector",
-        )
 
     def _existing(self, ids: list[str]) -> dict[str, dict[str, Any]]:
         """The rows of these posts as the table has them, photos by their sha256 in `shas`."""
@@ -273,12 +265,12 @@ class _Ingest:
             | {
                 "identifiers": post.identifiers,
                 "keys": [f"photo:{sha}" for sha in shas],
-                "text_key": _text_key(post.text) if post.text else None,
+                "text_key": text_key(post.text) if post.text else None,
             }
             for post, shas in changed
         ]
         schema = pa.schema(
-            [(name, _ARROW.get(name, pa.string())) for name in TOLD]
+            [(name, ARROW.get(name, pa.string())) for name in TOLD]
             + [("identifiers", pa.list_(pa.string()))]
             + [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
         )
@@ -300,11 +292,22 @@ class _Ingest:
             here = photo_column_here(self.table.photos, F.col("uri")).alias("uri")
             frames.append(staged.where("reason IS NULL").select("key", here, "vector"))
         if shas and self.table.snapshot is not None:
-            frames.append(self._table_photos(shas))
+            frames.append(photos_of(self.table, shas))
         if not frames:
             raise StorageError(f"nothing is staged in {self.staging.folder}; ingest again")
         both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
         return both.dropDuplicates(["key"])
+
+
+def photos_of(table: PostsTable, shas: Collection[str]) -> DataFrame:
+    """key, uri, vector of those photos that posts of the table have, one for each post."""
+    wanted = table.session.createDataFrame(pa.table({"sha": sorted(shas)}))
+    held = table.frame().select(F.explode("photos").alias("p"))
+    return held.join(F.broadcast(wanted), F.col("p.sha256") == F.col("sha")).select(
+        F.concat(F.lit("photo:"), "sha").alias("key"),
+        photo_column_here(table.photos, F.col("p.uri")).alias("uri"),
+        "p.vector",
+    )
 
 
 def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
@@ -342,7 +345,8 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     )
 
 
-def _text_key(text: str) -> str:
+def text_key(text: str) -> str:
+    """What the vector of words is staged by."""
     return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -22,6 +22,7 @@ from matching_spark.layout import photo_column_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import MODEL_PLACE, PROPERTY
+from matching_spark.table.mark import kept, merged
 from matching_spark.table.posts_table import PostsTable
 
 PASSES = 20  # at most; each carries over what was written during the one before it
@@ -174,6 +175,7 @@ class _Reembed:
                 head = now.ref(self.ref).snapshotId()
                 properties["model-snapshot"] = str(head)
                 builder = builder.setBranchSnapshot(head, "main").removeRef(self.ref)
+                builder = builder.setProperties(kept(merged(self.table.metadata), head))
             return builder.setProperties({PROPERTY + k: v for k, v in properties.items()})
 
         return self.table.swap(base, change)

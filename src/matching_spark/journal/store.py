@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +222,17 @@ class Journal:
         """The greatest sequence; 0 of an empty journal."""
         with self.reading() as of:
             return of.scalar(select(func.max(events.c.sequence))) or 0
+
+    def known(self, subjects: Iterable[str]) -> set[str]:
+        """Those of the subjects (post:ID, account:ID) that have a content or a vector, or had one
+        until they were forgotten."""
+        with database.reading(self._engine) as of:
+            return {
+                subject
+                for some in _some(set(subjects))
+                for column in (contents.c.subject, vector_subjects.c.subject, forgotten.c.subject)
+                for subject in of.scalars(select(column).where(column.in_(some)))
+            }
 
     def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
         """The contents of events, those that there still are. Raises StorageError for a changed

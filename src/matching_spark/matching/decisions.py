@@ -1,7 +1,11 @@
-"""What people decided of pairs: the append-only decisions table; the last word on a pair counts."""
+"""What people decided of pairs: the append-only decisions table; the last word on a pair counts.
+
+Those that came through the service's journal have the id of their event, by which each is one row
+however often it is merged.
+"""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Literal, get_args
 
@@ -11,9 +15,10 @@ from matching_spark.table import side_tables
 from matching_spark.table.posts_table import PostsTable
 
 Verdict = Literal["confirmed", "rejected"]
+UNSURE = "unsure"  # of the journal alone: it takes back what was said of the pair before
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NAME = "decisions"
-SCHEMA = "lost_id string, found_id string, verdict string, by string, at timestamp"
+SCHEMA = "lost_id string, found_id string, verdict string, by string, at timestamp, event_id string"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,20 @@ class Decision:
         return ""
 
 
+@dataclass(frozen=True)
+class Told:
+    """An event of the journal as the table has it, its columns in their order. verdict: or UNSURE.
+    by: who of the service's own. at: when it was said.
+    """
+
+    lost_id: str
+    found_id: str
+    verdict: str
+    by: str
+    at: dt.datetime
+    event_id: str
+
+
 def checked(table: PostsTable, decision: Decision) -> Decision:
     """The decision, which can be stored. Raises InputError when it cannot. No JVM."""
     check("verdict", decision.verdict, VERDICTS)
@@ -48,14 +67,27 @@ def checked(table: PostsTable, decision: Decision) -> Decision:
 def store(table: PostsTable, decided: Iterable[Decision]) -> None:
     """Store decisions that were checked, in one commit."""
     now = dt.datetime.now(dt.UTC)
-    rows: list[tuple[object, ...]] = [(*astuple(each), now) for each in decided]
+    rows: list[tuple[object, ...]] = [(*astuple(each), now, None) for each in decided]
     side_tables.append(table, NAME, SCHEMA, rows)
 
 
+def take_in(table: PostsTable, told: Sequence[Told]) -> int:
+    """Store what the journal has of pairs, in one commit; returns how many were not stored yet."""
+    with table.writing():  # nobody else stores the same between the look and the commit
+        there = {row.get("event_id") for row in side_tables.read(table.uri, NAME)}
+        rows = [astuple(each) for each in told if each.event_id not in there]
+        if rows:
+            side_tables.append(table, NAME, SCHEMA, rows)
+    return len(rows)
+
+
 def latest(uri: str) -> dict[tuple[str, str], Verdict]:
-    """The last verdict on each pair (lost_id, found_id) that was decided on."""
+    """The last verdict on each pair (lost_id, found_id) that was decided on, and not left open by
+    who said after it that they are not sure.
+    """
     rows = sorted(side_tables.read(uri, NAME), key=lambda row: row["at"])
-    return {(row["lost_id"], row["found_id"]): row["verdict"] for row in rows}
+    said = {(row["lost_id"], row["found_id"]): row["verdict"] for row in rows}
+    return {pair: verdict for pair, verdict in said.items() if verdict != UNSURE}
 
 
 def truth(uri: str) -> dict[str, dict[str, bool]]:

@@ -1,5 +1,6 @@
 """What people say of posts: a correction, that something is over, what was posted twice."""
 
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
 from matching_spark.operations.browse import show
 from matching_spark.operations.facts import note_key, with_facts
-from matching_spark.operations.warehouse import model_of, reading, writing
+from matching_spark.operations.warehouse import model_of, reading, there, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
 from matching_spark.spark.failures import spark_errors
@@ -92,6 +93,7 @@ def edit(
     InputError when there is no such post, or it cannot be what is asked, UsageError for an address
     that is none.
     """
+    merged_first(settings, progress, spark)
     was = show(settings, post_id).post
     values = dict(changes)
     if (said := values.get("category")) and isinstance(said, str):
@@ -130,6 +132,7 @@ def close(
     Raises InputError naming the ids that there are not, or for an unknown state.
     """
     check("status", status, STATUSES)
+    merged_first(settings, progress, spark)
     asked, table = frozenset(post_ids), reading(settings)
     if missing := sorted(asked - table.kinds(asked).keys()):  # no need of Spark to say so
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {table.uri}")
@@ -141,9 +144,20 @@ def close_expired(
     settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
 ) -> Closed:
     """Close as expired the found posts that were kept longer than `holding.days`."""
+    merged_first(settings, progress, spark)
     with writing(settings, "close --expired", progress, spark) as table:
         over = expiring(table, settings.holding.days, today())
         return closed(table, (each.post_id for each in over), "expired")
+
+
+def merged_first(
+    settings: Settings, progress: Progress, spark: "SparkSession | None" = None
+) -> None:
+    """What a person changes is what the service shows: beside a journal, its events come first."""
+    if settings.service.journal is not None:
+        from matching_spark.operations.merge import merge  # of the extra
+
+        merge(settings, progress, spark)
 
 
 def closed(table: PostsTable, post_ids: "Iterable[str]", status: Status) -> Closed:
@@ -167,24 +181,14 @@ def erase(
     Raises InputError naming the ids that there are not, StorageError naming what is left.
     """
     ids = frozenset(post_ids)
-    erasing.find(reading(settings).uri, ids)  # no need of Spark to say that there is none
-    cache = ShardCache.of(settings.cache)
+    before = there(settings) if settings.service.journal else reading(settings)
+    known = erasing.known(before.uri, ids) if before is not None else frozenset()
+    _forget(settings, ids, known)
+    if not known:  # the journal alone had them
+        return Erased(storage.absolute(settings.table), tuple(sorted(ids)), {}, 0, 0, 0, 0, 0, 0)
     with writing(settings, "erase", progress, spark) as table:
-        done, subject = erasing.erase(table, ids, progress)
-        dead = done.data_files
-        workers = table.session.sparkContext
-        if executors(workers):  # a local master has none: its cache is this host's
-            tasks = range(2 * workers.defaultParallelism)  # more than they are: each has one
-            with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
-                each = workers.parallelize(tasks, len(tasks))
-                each.map(lambda _: forget(cache, dead, subject)).sum()
-    forget(cache, dead, subject)
-    if done.left:
-        raise StorageError(
-            f"{', '.join(done.posts)} erased, but {', '.join(done.left)} have them too: files that "
-            "no snapshot names, and a writer may be about to; `compact` removes them when they are "
-            "a day old"
-        )
+        done, subject = erase_rows(settings, known, table, progress)
+    done = replace(done, posts=tuple(sorted(ids)))
     if not proof:
         return done
     progress.say("looking for traces in every file ...")
@@ -195,6 +199,49 @@ def erase(
         more = f", and {len(looked.found) - NAMED} more" if len(looked.found) > NAMED else ""
         raise StorageError(f"{', '.join(done.posts)} erased, but traces are left: {left}{more}")
     return replace(done, proof=looked)
+
+
+def erase_rows(
+    settings: Settings, ids: frozenset[str], table: PostsTable, progress: Progress = SILENT
+) -> tuple[Erased, traces.Subject]:
+    """Remove from the warehouse, and from the caches, all that they have of posts."""
+    cache = ShardCache.of(settings.cache)
+    done, subject = erasing.erase(table, ids, progress)
+    dead = done.data_files
+    workers = table.session.sparkContext
+    if executors(workers):  # a local master has none: its cache is this host's
+        tasks = range(2 * workers.defaultParallelism)  # more than they are: each has one
+        with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
+            each = workers.parallelize(tasks, len(tasks))
+            each.map(lambda _: forget(cache, dead, subject)).sum()
+    forget(cache, dead, subject)
+    if done.left:
+        raise StorageError(
+            f"{', '.join(done.posts)} erased, but {', '.join(done.left)} have them too: files that "
+            "no snapshot names, and a writer may be about to; `compact` removes them when they are "
+            "a day old"
+        )
+    return done, subject
+
+
+def _forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
+    """Erase posts in the service's journal first, or the next merge would bring them again.
+
+    Raises InputError for those that neither it nor the table (`known`) has; then none is erased.
+    """
+    had: frozenset[str] = frozenset()
+    if settings.service.journal is not None:
+        from matching_spark.journal.store import Journal  # of the extra, and no service's command
+
+        with closing(Journal.open(settings)) as journal:
+            subjects = journal.known(f"post:{each}" for each in ids)
+            had = frozenset(each.removeprefix("post:") for each in subjects)
+            if ids <= had | known:
+                for each in sorted(had):
+                    journal.forget(f"post:{each}", "system")
+    if missing := sorted(ids - had - known):
+        where = storage.absolute(settings.table)
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
 
 
 def forget(cache: ShardCache, files: "Iterable[str]", subject: traces.Subject) -> int:

@@ -10,7 +10,7 @@ from matching_spark.domain.posts import Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import UsageError
 from matching_spark.matching.decisions import Decision, Verdict, checked, store
-from matching_spark.operations.posts import closed
+from matching_spark.operations.posts import closed, merged_first
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources.verdicts import Row, read_verdicts
@@ -69,6 +69,7 @@ def decide(
     """
     if close and decision.verdict != "confirmed":
         raise UsageError("only a confirmed pair's posts are closed", argument="close")
+    merged_first(settings, progress, spark)
     checked(reading(settings), decision)  # no need of Spark to say that there is no such post
     with writing(settings, "decide", progress, spark) as table:
         n = _stored(table, [decision], close)
@@ -91,6 +92,7 @@ def decide_all(
     """
     from matching_spark.operations.match import COLUMNS  # pyspark, no need of it for one verdict
 
+    merged_first(settings, progress, spark)
     table = reading(settings)
     seen = Seen()
     rows = list(read_verdicts(source, seen, COLUMNS))

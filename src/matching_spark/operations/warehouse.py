@@ -9,7 +9,6 @@ from matching_spark.embed import hub
 from matching_spark.errors import InputError, ModelError
 from matching_spark.progress import Progress
 from matching_spark.table.catalog import TELLING
-from matching_spark.table.mark import MARKING, mark
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
@@ -70,11 +69,8 @@ def spark_of(
 
     what: what is done with it, as each commit says that it makes.
     """
-    told = {TELLING: what}
-    if (table := there(settings)) is not None and (merged := mark(table.metadata)):
-        told[MARKING] = str(merged)
     if spark is not None:
-        with _telling(spark, told):
+        with _telling(spark, what):
             yield spark
         return
     # Half a second for those who only read.
@@ -83,24 +79,22 @@ def spark_of(
 
     if not has_started():  # by spark-submit, which has stderr's lines on stdout
         progress.say("starting Spark ...")
-    with session(settings) as started, _telling(started, told):
+    with session(settings) as started, _telling(started, what):
         yield started
 
 
 @contextmanager
-def _telling(spark: "SparkSession", told: dict[str, str]) -> Iterator[None]:
-    """Iceberg writes what is told into each snapshot that is made meanwhile."""
-    before = {name: spark.conf.get(name, None) for name in told}
-    for name, text in told.items():
-        spark.conf.set(name, text)
+def _telling(spark: "SparkSession", what: str) -> Iterator[None]:
+    """Iceberg writes what is done into each snapshot that is made meanwhile."""
+    before = spark.conf.get(TELLING, None)
+    spark.conf.set(TELLING, what)
     try:
         yield
     finally:
-        for name, was in before.items():
-            if was is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, was)
+        if before is None:
+            spark.conf.unset(TELLING)
+        else:
+            spark.conf.set(TELLING, before)
 
 
 @contextmanager

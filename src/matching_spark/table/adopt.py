@@ -37,6 +37,7 @@ from matching_spark.layout import CELLS, PHOTOS, cells_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
+from matching_spark.table.mark import kept, merged
 from matching_spark.table.metadata import is_at, load_metadata, made_at, named_files, newest, tables
 from matching_spark.table.writer_lock import writing
 
@@ -248,6 +249,7 @@ class _Adopt:
         there |= {"refs": {}, "last-updated-ms": _now_ms(state)}
         if snapshot is not None:
             number, at = snapshot["snapshot-id"], snapshot["timestamp-ms"]
+            properties |= kept(merged(self.table), number)
             there = {
                 "current-snapshot-id": number,
                 "snapshots": [snapshot],

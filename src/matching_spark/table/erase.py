@@ -119,6 +119,18 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
 
     Raises InputError for ids that nothing has.
     """
+    holding, known = _looked(uri, ids)
+    if missing := sorted(ids - known):
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {uri}")
+    return holding
+
+
+def known(uri: str, ids: frozenset[str]) -> frozenset[str]:
+    """Those of the ids that a snapshot of some table has, or an erase that was cut off. No JVM."""
+    return frozenset(_looked(uri, ids)[1] & ids)
+
+
+def _looked(uri: str, ids: frozenset[str]) -> tuple[dict[str, list[str]], set[str]]:
     holding: dict[str, list[str]] = {}
     known: set[str] = set()
     for name in tables(uri):
@@ -129,9 +141,7 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
         held = dict(_holding(files, columns, ids)) if columns else {}
         holding[name] = sorted(held)
         known = known.union(before.ids, *held.values())
-    if missing := sorted(ids - known):
-        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {uri}")
-    return holding
+    return holding, known
 
 
 class _Erase:

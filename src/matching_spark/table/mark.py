@@ -1,28 +1,108 @@
 """The mark: how far a table has what the service's journal has, written into its snapshots.
 
-It is committed with the rows that it speaks of, so that a reader who takes a snapshot and the
-events after its mark has every post once. Every later commit says it again: the snapshots before
-may end.
+A merge commits it with the rows that it speaks of: `AFTER UPTO EVENT`, the sequences between which
+they are, and the id of the last event. So a reader who takes a snapshot and the events after its
+mark has every post once. Marks count as far as they follow each other among the snapshot's
+ancestors: one that an `undo` overtook, which says more than is there, does not. Too low a mark
+does no harm, its events are merged once more and change nothing. What ends snapshots keeps
+their mark in a property of the table.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyiceberg.table import StaticTable
 
 from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.commits import Overtaken, retry
 
-MARK = PROPERTY + "journal"  # in a snapshot's summary: the sequence of the last event it has
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from matching_spark.journal.store import Journal
+    from matching_spark.table.posts_table import PostsTable
+
+MARK = PROPERTY + "journal"  # in a snapshot's summary
 MARKING = f"spark.sql.iceberg.snapshot-property.{MARK}"  # a session's, for each that it makes
+KEPT = PROPERTY + "journal-at"  # a table's property: SNAPSHOT UPTO EVENT
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The last event that a snapshot has: its sequence, 0 where there is none, and its id, by which
+    it is known in the journal that it is of.
+    """
+
+    sequence: int = 0
+    event_id: str = ""
 
 
 def mark(metadata: StaticTable) -> int:
-    """The sequence of the last event that the present snapshot has; 0 where none was merged.
+    """The sequence of the last event that the present snapshot has; 0 where none was merged."""
+    return merged(metadata).sequence
 
-    The greatest among its ancestors: a writer that began before a merge says an older one. Those
-    that an `undo` left are no ancestors.
-    """
+
+def merged(metadata: StaticTable) -> Mark:
+    """The mark of the present snapshot."""
     known = {each.snapshot_id: each for each in metadata.snapshots()}
-    at, found = metadata.current_snapshot(), 0
-    while at is not None:
-        said = None if at.summary is None else at.summary[MARK]
-        found = max(found, int(said or 0))
-        at = None if at.parent_snapshot_id is None else known.get(at.parent_snapshot_id)
+    number, *rest = metadata.properties.get(KEPT, "0").split()
+    said: list[tuple[int, Mark]] = []
+    found = None
+    at = metadata.current_snapshot()
+    while at is not None and found is None:
+        if str(at.snapshot_id) == number:
+            found = Mark(int(rest[0]), rest[1])
+        elif at.summary is not None and (words := at.summary[MARK]):
+            after, upto, event_id = words.split()
+            said.append((int(after), Mark(int(upto), event_id)))
+        if at.parent_snapshot_id is None:
+            found = found or Mark()
+        at = known.get(at.parent_snapshot_id or 0)
+    if found is None:  # another engine has ended the ones before: the oldest's word is taken
+        found = said[-1][1] if said else Mark()
+    for after, upto in reversed(said):
+        if after <= found.sequence:
+            found = upto
     return found
+
+
+def after(metadata: StaticTable, journal: "Journal") -> int:
+    """The sequence after which the journal has what the present snapshot has not: its mark's.
+
+    0 where the mark is of another journal, or of events that this one, restored from a backup, has
+    lost.
+    """
+    last = merged(metadata)
+    same = journal.tail(last.sequence - 1, 1) if last.sequence else []
+    return last.sequence if same and same[0].event_id == last.event_id else 0
+
+
+def kept(last: Mark, snapshot: object) -> dict[str, str]:
+    """The property that says the mark of a snapshot whose ancestors end; none without a mark."""
+    if not last.sequence:
+        return {}
+    return {KEPT: f"{snapshot} {last.sequence} {last.event_id}"}
+
+
+def keep(table: "PostsTable") -> None:
+    """Have the table itself say the mark of its present snapshot: those before are to end."""
+
+    def step() -> None:
+        table.refresh()
+        stated = kept(merged(table.metadata), table.snapshot)
+        if stated and not table.swap(table.snapshot, lambda _, new: new.setProperties(stated)):
+            raise Overtaken(f"{table.uri} was written to meanwhile; run it again")
+
+    retry(step, table.hadoop)
+
+
+@contextmanager
+def marking(spark: "SparkSession", since: int, upto: Mark) -> Iterator[None]:
+    """Each snapshot that the session makes meanwhile has the events after `since` up to a mark."""
+    spark.conf.set(MARKING, f"{since} {upto.sequence} {upto.event_id}")
+    try:
+        yield
+    finally:
+        spark.conf.unset(MARKING)

@@ -4,7 +4,6 @@ A warehouse is a folder or an hdfs:// URI; `posts` lies in it as a Hadoop catalo
 that any Spark, Trino or pyiceberg can read it too.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -30,6 +29,7 @@ from matching_spark.table.catalog import (
     register,
 )
 from matching_spark.table.commits import retry, swap
+from matching_spark.table.merging import merging
 from matching_spark.table.metadata import current_metadata, made_at, version
 from matching_spark.table.state import IDENTIFIER_KEY, Snapshot, TableState
 from matching_spark.table.writer_lock import writing
@@ -247,7 +247,7 @@ class PostsTable:
     def _set(self, name: str, value: str) -> None:
         stated = f"{quoted(PROPERTY + name)} = {quoted(value)}"
         statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({stated})"
-        self._commit(lambda: self.session.sql(statement))
+        self.commit(lambda: self.session.sql(statement))
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -260,17 +260,10 @@ class PostsTable:
         """
         from pyspark.sql import functions as F  # half a second for those who read only
 
-        with self._errors():
-            first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
-        if first is None:
-            return
         came = set(posts.columns)
         added = dict.fromkeys(ADDED.keys() - came) | {"source": source, "sequence": 1}
         posts = posts.withColumns({n: F.lit(v).cast(ADDED[n]) for n, v in added.items()})
         posts = posts.select(*COLUMNS)
-        view = f"incoming_{uuid.uuid4().hex}"
-        posts.createOrReplaceTempView(view)
-        values = ", ".join(f"s.{c}" for c in COLUMNS)
         new = {c: f"s.{c}" for c in COLUMNS}
         # Here, where no other writer can come between: it may be closed while this one is embedded.
         new["status"] = "CASE WHEN s.status = 'open' THEN t.status ELSE s.status END"
@@ -280,28 +273,8 @@ class PostsTable:
         )
         new |= {name: f"t.{name}" for name in POINT if name not in came}
         new["sequence"] = GROWN.format("t.")
-        # The literal range is both conflict filter and file pruning: without it, writers of
-        # different ids refuse each other.
-        merge = (
-            f"MERGE INTO {self.name} t USING {view} s ON t.post_id = s.post_id "
-            "AND t.post_id BETWEEN :first AND :last "
-            f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{c} = {v}' for c, v in new.items())} "
-            f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) VALUES ({values})"
-        )
-
-        def write() -> None:
-            if self.snapshot is None:
-                # No join. There is nothing to overwrite, and an append would not look whether
-                # somebody else has just brought the same posts.
-                first_write = posts.writeTo(self.name).option("isolation-level", "serializable")
-                first_write.overwrite(F.lit(True))
-            else:
-                self.session.sql(merge, args={"first": first, "last": last})
-
-        try:
-            self._commit(write)
-        finally:
-            self.session.catalog.dropTempView(view)
+        with merging(self, posts, new) as write:
+            self.commit(write)
 
     def set_status(self, post_ids: Iterable[str], status: Status) -> int:
         """Give posts a state; returns how many changed. Raises InputError naming unknown ids."""
@@ -327,7 +300,7 @@ class PostsTable:
                 f"sequence = {GROWN.format('')} "
                 f"WHERE post_id IN ({listed})"
             )
-            self._commit(lambda: self.session.sql(update, args=args))
+            self.commit(lambda: self.session.sql(update, args=args))
         return len(changing)
 
     def delete(self, post_ids: Iterable[str]) -> int:
@@ -347,7 +320,7 @@ class PostsTable:
             args = {f"id{i}": post_id for i, post_id in enumerate(ids)}
             listed = ", ".join(f":{name}" for name in args)
             statement = f"DELETE FROM {self.name} WHERE post_id IN ({listed})"
-            self._commit(lambda: self.session.sql(statement, args=args))
+            self.commit(lambda: self.session.sql(statement, args=args))
         return there
 
     def bring_up(self) -> None:
@@ -363,7 +336,7 @@ class PostsTable:
         add_columns(self.session, self.name, version)
         self.refresh()
 
-    def _commit(self, write: Callable[[], object]) -> None:
+    def commit(self, write: Callable[[], object]) -> None:
         """Run a write of posts of this table's model, again where another writer overtook it."""
         model = self.model
 

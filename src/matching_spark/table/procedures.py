@@ -8,6 +8,7 @@ from matching_spark.errors import StorageError
 from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.catalog import COMMAND, TELLING, quoted
 from matching_spark.table.commits import Overtaken, retry
+from matching_spark.table.mark import keep
 from matching_spark.table.metadata import current_metadata
 from matching_spark.table.posts_table import PostsTable
 
@@ -82,6 +83,8 @@ class Procedures:
         Those that another run has ended meanwhile are not named: of several Iceberg fails.
         """
         with self.writing(name):
+            if name == "posts":
+                keep(self.table)
             metadata = current_metadata(self.table.uri, name)
             there = set() if metadata is None else {s.snapshot_id for s in metadata.snapshots()}
             if listed := ", ".join(f"{i}L" for i in sorted(there.intersection(ids))):

@@ -1,5 +1,6 @@
 """The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
 
+import re
 from typing import Any
 
 from matching_spark import storage
@@ -9,6 +10,8 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.table.metadata import current_metadata
 from matching_spark.table.posts_table import PostsTable
 
+_COLUMN = re.compile(r", (?![^<]*>)")  # between two columns, not within a type
+
 
 def name_of(table: PostsTable, name: str) -> str:
     """The name in Spark SQL of the table that stands beside the posts."""
@@ -16,9 +19,16 @@ def name_of(table: PostsTable, name: str) -> str:
 
 
 def ensure(table: PostsTable, name: str, schema: str) -> str:
-    """Make the table unless it is there; returns its name in Spark SQL."""
+    """Make the table unless it is there, and the columns that one of an earlier version lacks;
+    returns its name in Spark SQL.
+    """
     whole = name_of(table, name)
-    if current_metadata(table.uri, name) is not None:
+    if (metadata := current_metadata(table.uri, name)) is not None:
+        there = set(metadata.schema().column_names)
+        lacking = [c for c in _COLUMN.split(schema) if c.partition(" ")[0] not in there]
+        if lacking:
+            with spark_errors(f"{whole} could not be written"), table.writing():
+                table.session.sql(f"ALTER TABLE {whole} ADD COLUMNS ({', '.join(lacking)})")
         return whole
     with spark_errors(f"{whole} could not be made"), table.writing():
         table.session.sql(

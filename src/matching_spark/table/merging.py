@@ -1,0 +1,112 @@
+"""Rows merged into the posts table: those of a source, and those of the service's journal."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from matching_spark.domain.schema import COLUMNS
+from matching_spark.errors import StorageError
+from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.table.catalog import COMMAND, TELLING
+from matching_spark.table.mark import MARK, Mark, marking, merged
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from matching_spark.table.posts_table import PostsTable
+
+# Of two changes of a post that do not know of each other, by which the row has counted the same
+# number, the later one stands.
+NEWER = (
+    "s.sequence > coalesce(t.sequence, 0) "
+    "OR s.sequence = t.sequence AND s.updated_at > t.updated_at"
+)
+
+
+class Rewound(StorageError):
+    """What a merge began after is not what the table has any more."""
+
+
+@contextmanager
+def merging(
+    table: "PostsTable", posts: "DataFrame", new: Mapping[str, str], newer: str = "true"
+) -> Iterator[Callable[[], None]]:
+    """A write for PostsTable.commit, which takes in posts (schema.COLUMNS), each id once.
+
+    new: column -> its value where the table has the post, `t` being its row and `s` the one that
+    comes; newer: which rows are taken then.
+    """
+    from pyspark.sql import functions as F  # half a second for those who read only
+
+    with spark_errors(f"{table.uri} could not be written"):
+        first, last = posts.selectExpr("min(post_id)", "max(post_id)").collect()[0]
+    if first is None:
+        yield lambda: None
+        return
+    view = f"incoming_{uuid.uuid4().hex}"
+    posts.createOrReplaceTempView(view)
+    # The literal range is both conflict filter and file pruning: without it, writers of
+    # different ids refuse each other.
+    merge = (
+        f"MERGE INTO {table.name} t USING {view} s ON t.post_id = s.post_id "
+        "AND t.post_id BETWEEN :first AND :last "
+        f"WHEN MATCHED AND ({newer}) THEN UPDATE SET "
+        f"{', '.join(f't.{column} = {value}' for column, value in new.items())} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) "
+        f"VALUES ({', '.join(f's.{column}' for column in COLUMNS)})"
+    )
+
+    def write() -> None:
+        if table.snapshot is None:
+            # No join. There is nothing to overwrite, and an append would not look whether
+            # somebody else has just brought the same posts.
+            first_write = posts.writeTo(table.name).option("isolation-level", "serializable")
+            first_write.overwrite(F.lit(True))
+        else:
+            table.session.sql(merge, args={"first": first, "last": last})
+
+    try:
+        yield write
+    finally:
+        table.session.catalog.dropTempView(view)
+
+
+def take_in(
+    table: "PostsTable", posts: "DataFrame | None", before: Mark, since: int, upto: Mark
+) -> None:
+    """Take in what the journal has of posts (schema.COLUMNS, each id once) and the mark of it, in
+    one commit. A post stays as it is where the table has as new a one.
+
+    posts: None where only the mark moves, by a commit without rows. before: the table's mark when
+    the events after `since` were read; where it has another by now, as after an undo, Rewound is
+    raised and nothing has changed.
+    """
+
+    def commit(write: Callable[[], None]) -> None:
+        def checked() -> None:
+            if merged(table.metadata) != before:
+                raise Rewound(f"{table.uri} was merged or undone meanwhile; run it again")
+            write()
+
+        table.commit(checked)
+
+    if posts is not None:
+        with (
+            merging(table, posts, {c: f"s.{c}" for c in COLUMNS}, NEWER) as write,
+            marking(table.session, since, upto),
+        ):
+            commit(write)
+    if merged(table.metadata) != upto:
+        commit(lambda: _say(table, f"{since} {upto.sequence} {upto.event_id}"))
+
+
+def _say(table: "PostsTable", said: str) -> None:
+    """Commit a mark without rows: else what changes no post would be read again and again."""
+    iceberg = jvm(table.session).org.apache.iceberg.spark.Spark3Util
+    append = iceberg.loadIcebergTable(java_session(table.session), table.name).newAppend()
+    append.set(MARK, said)
+    if command := table.session.conf.get(TELLING, None):
+        append.set(COMMAND, command)
+    append.commit()

@@ -1,0 +1,271 @@
+"""The journal merged into the table, by brute force: a dictionary of what was written last."""
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import ClipModel, InputError, PostsTable
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Post
+from matching_spark.journal.events import AccountMade, PairDecided
+from matching_spark.journal.store import Journal
+from matching_spark.layout import kept_photo
+from matching_spark.matching import decisions
+from matching_spark.operations import posts as of_posts
+from matching_spark.operations import table as of_table
+from matching_spark.operations.ingest import Source, ingest
+from matching_spark.operations.merge import merge
+from matching_spark.table import adopt, side_tables
+from matching_spark.table.mark import after, mark, merged
+from matching_spark.table.merging import Rewound, take_in
+from tests.support.journaled import in_table, photo, read, with_journal, write
+
+
+@pytest.fixture
+def mine(settings: Settings, tmp_path: Path) -> Settings:
+    return with_journal(settings, tmp_path)
+
+
+@pytest.fixture
+def journal(mine: Settings) -> Iterator[Journal]:
+    opened = Journal.open(mine)
+    yield opened
+    opened.close()
+
+
+def post(post_id: str, title: str, kind: str = "found") -> Post:
+    return Post(post_id, kind, "지갑", title=title, place="강남역")  # type: ignore[arg-type]
+
+
+def test_a_journal_is_merged_as_it_was_written(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    who = "account-" + "a" * 32
+    journal.append(AccountMade(who), "system", content={"name": "kim"})
+    assert merge(mine).mark == 0  # without Spark: no table is made for an account
+    assert not Path(mine.table).exists()
+
+    red, blue = photo(mine, "red"), photo(mine, "blue")
+    write(journal, clip, post("s-1", "검정 지갑"), photos=[red])
+    write(journal, clip, post("s-2", "파란 가방"))
+    write(journal, clip, post("s-1", "빨간 지갑"), 2, [red, blue], "edit")
+    write(journal, clip, post("l-1", "지갑을 잃음", "lost"))
+    journal.append(PairDecided("l-1", "s-1", "confirmed"), who)
+    write(journal, clip, replace(post("s-2", "파란 가방"), status="claimed"), 2, (), "close")
+    done = merge(mine, spark=spark)
+    assert (done.mark, done.events, done.posts, done.decisions) == (7, 7, 3, 1)
+    assert (done.photos, done.embedded, done.left_out) == (2, 2, ())  # both photos had no vector
+    table = PostsTable.of(mine)
+    expected = clip.embed_texts(["빨간 지갑"])
+    assert max(float(np.max(s.texts.vectors @ expected.T)) for s in table.shards()) > 0.999999
+    rows = in_table(mine.table)
+    assert {i: (r["title"], r["status"]) for i, r in rows.items()} == {
+        "s-1": ("빨간 지갑", "open"),
+        "s-2": ("파란 가방", "claimed"),
+        "l-1": ("지갑을 잃음", "open"),
+    }
+    assert mark(table.metadata) == 7
+    assert decisions.latest(mine.table) == {("l-1", "s-1"): "confirmed"}
+    for sha in (red, blue):
+        assert Path(kept_photo(table.photos, sha)).is_file()
+
+
+def told(mine: Settings) -> dict[str, str]:
+    return {post_id: str(row["title"]) for post_id, row in in_table(mine.table).items()}
+
+
+def test_events_in_any_batches_end_as_the_last_of_each_post(
+    mine: Settings,
+    journal: Journal,
+    spark: SparkSession,
+    clip: ClipModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against a dictionary; a reader sees it before, between and after merges. What is merged once
+    more, as where another engine has ended the snapshots and their marks, changes nothing."""
+    monkeypatch.setattr("matching_spark.operations.merge.BATCH", 7)
+    chance = random.Random(5)
+    now: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    gone: set[str] = set()
+    for n in range(30):
+        post_id = f"s-{chance.randrange(8)}"
+        if post_id in gone:
+            continue
+        if n in (12, 20) and post_id in now:
+            journal.forget(f"post:{post_id}", "system")
+            del now[post_id]
+            gone.add(post_id)
+        else:
+            counts[post_id] = counts.get(post_id, 0) + 1
+            what = "edit" if post_id in now else "add"
+            now[post_id] = f"지갑 {n}"
+            write(journal, clip, post(post_id, now[post_id]), counts[post_id], what=what)
+        if n == 17:
+            merge(mine, spark=spark)
+            assert told(mine) == now
+        if n > 17:
+            assert read(mine, journal) == now
+    merge(mine, spark=spark)
+    assert gone
+    assert told(mine) == now
+    at = PostsTable.of(mine, spark)
+    assert mark(at.metadata) == journal.last()
+    before = {i: row["sequence"] for i, row in sequences(at).items()}
+    assert before == {i: counts[i] for i in now}
+
+    one = f"{at.snapshot} 0 -"  # a mark of no event: all of them again
+    spark.sql(f"ALTER TABLE {at.name} SET TBLPROPERTIES ('matching-spark.journal-at' = '{one}')")
+    at.refresh()
+    assert mark(at.metadata) == 0
+    again = merge(mine, spark=spark)
+    assert again.events == journal.last()
+    assert told(mine) == now
+    assert {
+        i: row["sequence"] for i, row in sequences(PostsTable.of(mine, spark)).items()
+    } == before
+
+
+def sequences(table: PostsTable) -> dict[str, dict[str, int]]:
+    rows = table.frame().select("post_id", "sequence").collect()
+    return {row["post_id"]: {"sequence": row["sequence"]} for row in rows}
+
+
+def test_decisions_are_one_row_an_event_and_the_last_word_counts(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    """Also in a table that was made before there was a journal, without the column of events."""
+    write(journal, clip, post("l-1", "지갑", "lost"))
+    write(journal, clip, post("s-1", "지갑"))
+    merge(mine, spark=spark)
+    table = PostsTable.of(mine, spark)
+    old = "lost_id string, found_id string, verdict string, by string, at timestamp"
+    row = ("l-1", "s-1", "confirmed", "kim", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    side_tables.append(table, decisions.NAME, old, [row])
+    who = "account-" + "b" * 32
+    journal.append(PairDecided("l-1", "s-1", "rejected"), who)
+    done = merge(mine, spark=spark)  # no post changed: the mark moves by a commit without rows
+    assert (done.decisions, done.mark) == (1, 3)
+    assert merge(mine).events == 0  # and Spark is not started for it
+    assert decisions.latest(mine.table) == {("l-1", "s-1"): "rejected"}
+    (event,) = journal.tail(2)
+    said = decisions.Told("l-1", "s-1", "rejected", who, event.at, event.event_id)
+    assert decisions.take_in(table, [said]) == 0
+    journal.append(PairDecided("l-1", "s-1", "unsure"), who)
+    merge(mine, spark=spark)
+    assert decisions.latest(mine.table) == {}
+    assert len(side_tables.read(mine.table, decisions.NAME)) == 3
+
+
+def test_undo_takes_the_mark_back_and_the_next_merge_brings_the_events_again(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    write(journal, clip, post("s-1", "하나"))
+    first = merge(mine, spark=spark).snapshot
+    assert first is not None
+    write(journal, clip, post("s-1", "둘"), 2, what="edit")
+    write(journal, clip, post("s-2", "셋"))
+    merge(mine, spark=spark)
+    stale = PostsTable.of(mine, spark)
+    before = merged(stale.metadata)
+    of_table.undo(mine, first, spark=spark)
+    assert told(mine) == {"s-1": "하나"}
+    assert mark(PostsTable.of(mine).metadata) == 1
+    assert read(mine, journal) == {"s-1": "둘", "s-2": "셋"}
+    with pytest.raises(Rewound):  # a merge that had read before the undo
+        take_in(stale, None, before, before.sequence, replace(before, sequence=9))
+    assert merge(mine, spark=spark).mark == 3
+    assert told(mine) == {"s-1": "둘", "s-2": "셋"}
+
+
+def test_compact_keeps_the_mark_and_so_does_a_table_that_was_adopted(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    for n in range(3):
+        write(journal, clip, post(f"s-{n}", f"지갑 {n}"))
+        merge(mine, spark=spark)
+    mine.hadoop.snapshot_keep = dt.timedelta(0)
+    of_table.compact(mine, spark=spark)
+    table = PostsTable.of(mine)
+    assert len(table.metadata.snapshots()) == 1
+    assert mark(table.metadata) == 3
+    assert merge(mine).events == 0
+    Path(mine.table).rename(tmp_path / "moved")
+    mine.table = str(tmp_path / "moved")
+    adopt.adopt(mine.table, mine.hadoop)
+    assert mark(PostsTable.of(mine).metadata) == 3
+    write(journal, clip, post("s-9", "새것"))
+    merge(mine, spark=spark)
+    assert set(told(mine)) == {"s-0", "s-1", "s-2", "s-9"}
+
+
+def test_another_journal_is_merged_from_its_first_event(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    """As one that was restored from a backup: the events that it has by now are others."""
+    for n in range(3):
+        write(journal, clip, post(f"s-{n}", f"지갑 {n}"))
+    merge(mine, spark=spark)
+    mine.service.journal = str(tmp_path / "another")
+    other = Journal.open(mine)
+    write(other, clip, post("s-0", "고침"), 2, what="edit")
+    write(other, clip, post("s-7", "새것"))
+    assert after(PostsTable.of(mine).metadata, other) == 0
+    assert merge(mine, spark=spark).mark == 2
+    assert told(mine) == {"s-0": "고침", "s-1": "지갑 1", "s-2": "지갑 2", "s-7": "새것"}
+    assert merge(mine).events == 0
+    other.close()
+
+
+def test_what_the_command_line_does_to_posts_of_the_service(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    write(journal, clip, post("s-1", "하나"))
+    write(journal, clip, post("s-2", "둘"))
+    done = of_posts.edit(mine, "s-1", {"colour": "검정"}, spark=spark)  # merged before it
+    assert done.sequence == 2
+    write(journal, clip, post("s-2", "고침"), 2, what="edit")
+    of_posts.close(mine, ["s-2"], "claimed", spark=spark)
+    assert in_table(mine.table)["s-2"]["status"] == "claimed"
+    assert told(mine) == {"s-1": "하나", "s-2": "고침"}
+
+    source = tmp_path / "posts.csv"
+    source.write_text("post_id,kind,category,title\ns-1,found,지갑,다른 것\n", "utf-8")
+    report = ingest(mine, Source(str(source)), spark=spark)
+    assert [reject.reason for reject in report.rejects] == ["id-taken"]
+    assert "service" in report.rejects[0].detail
+
+    write(journal, clip, post("s-3", "아직 일지에만"))
+    of_posts.erase(mine, ["s-2", "s-3"], spark=spark)
+    assert read(mine, journal) == {"s-1": "하나"}
+    with pytest.raises(InputError, match="erased"):
+        write(journal, clip, post("s-2", "다시"), 3, what="edit")
+    merge(mine, spark=spark)
+    assert told(mine) == {"s-1": "하나"}
+    with pytest.raises(InputError, match="no post 's-4'"):
+        of_posts.erase(mine, ["s-1", "s-4"], spark=spark)
+    assert read(mine, journal) == {"s-1": "하나"}
+
+
+def test_of_two_changes_that_do_not_know_of_each_other_the_later_stands(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    write(journal, clip, post("s-1", "하나"))
+    write(journal, clip, post("s-2", "둘"))
+    merge(mine, spark=spark)
+    table = PostsTable.of(mine, spark)
+    write(journal, clip, post("s-1", "먼저"), 2, what="edit")
+    table.set_status(["s-1", "s-2"], "claimed")  # between a merge and the command's own commit
+    write(journal, clip, post("s-2", "나중"), 2, what="edit")
+    merge(mine, spark=spark)
+    rows = in_table(mine.table)
+    assert {i: (r["title"], r["status"]) for i, r in rows.items()} == {
+        "s-1": ("하나", "claimed"),
+        "s-2": ("나중", "open"),
+    }
