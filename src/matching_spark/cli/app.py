@@ -95,6 +95,10 @@ COMMANDS = {
         "table",
         "What was committed to the table: when, by which command, how many posts it has since.",
     ),
+    "merge": (
+        "merge",
+        "Take what the service's journal has into the table; run it again at any time.",
+    ),
     "warm": (
         "table",
         "Load shards into the cache ahead of the first search, after a compact or on a new host.",
@@ -137,6 +141,7 @@ GROUPS = {
         "compact",
         "history",
         "undo",
+        "merge",
         "index",
         "warm",
         "reembed",
@@ -167,6 +172,7 @@ EXAMPLES = {
     "reembed": ("--model owner/model",),
     "compact": ("",),
     "history": ("",),
+    "merge": ("", "--follow"),
     "warm": ("", "지갑 가방 --runner memory"),
     "undo": ("4473836825982351336", "--before '2026-11-01 09:00'"),
     "adopt": ("--table copied/table",),

@@ -234,6 +234,21 @@ class Journal:
                 for subject in of.scalars(select(column).where(column.in_(some)))
             }
 
+    def vector_names(self, subject: str) -> set[str]:
+        """What vectors a subject has, of any model."""
+        mine = select(vector_subjects.c.name).where(vector_subjects.c.subject == subject)
+        with database.reading(self._engine) as of:
+            return set(of.scalars(mine))
+
+    def kept(self, names: Iterable[str]) -> set[str]:
+        """Those of the names of which there is a vector, of any model."""
+        with database.reading(self._engine) as of:
+            return {
+                name
+                for some in _some(set(names))
+                for name in of.scalars(select(vectors.c.name).where(vectors.c.name.in_(some)))
+            }
+
     def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
         """The contents of events, those that there still are. Raises StorageError for a changed
         one."""

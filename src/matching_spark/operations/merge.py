@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,11 +23,13 @@ from matching_spark.errors import StorageError
 from matching_spark.ingest.journaled import JOB, Rows, Vectors, rows_of
 from matching_spark.ingest.staging import FRESH_S, Staging
 from matching_spark.journal.events import PairDecided
+from matching_spark.journal.places import merger_lock, service_photo, service_photos
 from matching_spark.journal.posts import OF_POST, StoredPost, folded
 from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import kept_photo
 from matching_spark.matching import decisions
 from matching_spark.operations.facts import note_key
+from matching_spark.operations.merger import has_post
 from matching_spark.operations.posts import erase_rows
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
@@ -43,11 +44,10 @@ if TYPE_CHECKING:
 
     from matching_spark.embed.clip import ClipModel
 
-LOCK = "merger.lock"  # in the journal's folder
-PHOTOS = "photos"  # likewise: SHA256.jpg, as the service has kept them
 BATCH = 1000  # events of one commit: with 256 KiB each they fit into memory
 NAMES = 5000  # vectors read at once
 POLL_S = 0.2
+YOUNG_S = 3600.0  # a photo of the service so young may be one whose post is being written
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,6 @@ class Merged:
         return asdict(self)
 
 
-def service_photos(settings: Settings) -> Path:
-    """The folder in which the service keeps photos until they are in the warehouse."""
-    assert settings.service.journal is not None
-    return Path(settings.service.journal).absolute() / PHOTOS
-
-
 def merge(
     settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
 ) -> Merged:
@@ -93,7 +87,7 @@ def merge(
     with closing(Journal.open(settings)) as journal, _alone(settings):
         table = there(settings)
         since = 0 if table is None else after(table.metadata, journal)
-        if not _worth(journal, since, table):
+        if journal.last() <= since or (table is None and not has_post(journal)):
             snapshot = None if table is None else table.snapshot
             return Merged(storage.absolute(settings.table), since, snapshot=snapshot)
         with spark_of(settings, "merge", progress, spark) as session:
@@ -113,19 +107,10 @@ def merge(
     )
 
 
-def _worth(journal: Journal, since: int, table: PostsTable | None) -> bool:
-    """Whether there is an event to take in; a table that is not yet is made for a post alone."""
-    while records := journal.tail(since, BATCH):
-        if table is not None or any(isinstance(each.event, OF_POST) for each in records):
-            return True
-        since = records[-1].sequence
-    return False
-
-
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Be the journal's only merger. The kernel unlocks for one that was killed."""
-    path = service_photos(settings).with_name(LOCK)
+    path = merger_lock(settings)
     until = time.monotonic() + settings.hadoop.lock_wait_s
     with open(path, "w", opener=_private) as file:
         while True:
@@ -177,6 +162,7 @@ class _Merge:
                 self.progress.say("the table was changed meanwhile, going on from there ...")
         if self._model is not None:
             self._staging().clear()
+        self._sweep()
 
     def batch(self, records: Sequence[Record]) -> None:
         before = merged(self.table.metadata)
@@ -231,11 +217,21 @@ class _Merge:
         if written is not None and time.time() - written <= FRESH_S:
             return False
         try:
-            data = (service_photos(self.settings) / f"{sha}.jpg").read_bytes()
+            data = service_photo(self.settings, sha).read_bytes()
         except FileNotFoundError:  # of a post that came another way, whose photo is there
             return False
         storage.write_bytes(place, data)
         return True
+
+    def _sweep(self) -> None:
+        """Remove photos of the service that no post of the journal has: of those that were
+        forgotten, where the service was killed before it had removed them."""
+        folder, before = service_photos(self.settings), time.time() - YOUNG_S
+        old = [p for p in folder.glob("*.jpg") if p.stat().st_mtime < before]
+        kept = self.journal.kept(f"photo:{path.stem}" for path in old)
+        for path in old:
+            if f"photo:{path.stem}" not in kept:
+                path.unlink(missing_ok=True)
 
     def _rows(self, posts: Sequence[StoredPost], upto: int) -> Rows:
         if any(each.post.identifiers for each in posts):

@@ -19,6 +19,7 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.journal.places import service_photo
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
@@ -231,14 +232,18 @@ def _forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> N
     """
     had: frozenset[str] = frozenset()
     if settings.service.journal is not None:
-        from matching_spark.journal.store import Journal  # of the extra, and no service's command
+        from matching_spark.journal.store import Journal  # of the extra
 
         with closing(Journal.open(settings)) as journal:
             subjects = journal.known(f"post:{each}" for each in ids)
             had = frozenset(each.removeprefix("post:") for each in subjects)
             if ids <= had | known:
+                names = {n for each in had for n in journal.vector_names(f"post:{each}")}
                 for each in sorted(had):
                     journal.forget(f"post:{each}", "system")
+                for name in names - journal.kept(names):
+                    if name.startswith("photo:"):
+                        service_photo(settings, name[6:]).unlink(missing_ok=True)
     if missing := sorted(ids - had - known):
         where = storage.absolute(settings.table)
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")

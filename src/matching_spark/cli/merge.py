@@ -1,0 +1,46 @@
+"""matching-spark merge: the service's journal taken into the table, once or again and again."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark import operations
+from matching_spark.cli.options import Common, on_a_table, terminal
+
+FOLLOW = "--follow"
+
+
+@on_a_table
+def merge(
+    common: Common,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            FOLLOW, help="Again whenever it is due, until whoever started this ends; then this too."
+        ),
+    ] = False,
+) -> None:
+    """Take what the service's journal has into the table; run it again at any time."""
+    run = common.begin()
+    if follow:
+        # A process of its own each: with it ends Spark's JVM, which would keep its memory.
+        once = [each for each in sys.argv[1:] if each != FOLLOW]
+        with terminal() as progress:
+            operations.merger.follow(
+                run.settings, [sys.executable, "-m", "matching_spark.main", *once], progress
+            )
+        return
+    with terminal() as progress:
+        report = operations.merge.merge(run.settings, progress)
+    view = Table(title=f"merged into {report.table}", title_justify="left")
+    for name in ("events", "posts", "erased", "decisions", "photos", "embedded", "seconds"):
+        view.add_column(name, justify="right")
+    counts = (report.events, report.posts, report.erased, report.decisions, report.photos)
+    view.add_row(*(f"{n:,}" for n in (*counts, report.embedded)), f"{report.seconds:.1f}")
+    view.caption = f"the table has the journal up to event {report.mark:,}"
+    if report.left_out:
+        view.caption += "; left out: " + "; ".join(report.left_out)
+    view.caption_justify = "left"
+    run.emit(report.to_dict(), view)

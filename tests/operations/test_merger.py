@@ -1,0 +1,86 @@
+"""When a merge is due, and the process that looks after it."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from matching_spark import ClipModel
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Post
+from matching_spark.journal.events import AccountMade
+from matching_spark.journal.store import Journal
+from matching_spark.operations.merger import Waiting, waiting
+from tests.support.journaled import KEY, with_journal, write
+from tests.support.processes import wait_until
+
+NOW = dt.datetime(2026, 11, 27, 9, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("events", "age_s", "due"),
+    [(0, None, False), (1, 599, False), (1, 600, True), (499, 1, False), (500, 0, True)],
+)
+def test_so_many_events_or_so_old_a_one(events: int, age_s: int | None, due: bool) -> None:
+    since = None if age_s is None else NOW - dt.timedelta(seconds=age_s)
+    assert Waiting(events, since).due(Settings(), NOW) == due
+
+
+def test_without_a_table_a_post_is_waited_for(
+    settings: Settings, tmp_path: Path, clip: ClipModel
+) -> None:
+    mine = with_journal(settings, tmp_path)
+    journal = Journal.open(mine)
+    journal.append(AccountMade("account-" + "a" * 32), "system", content={"name": "kim"})
+    assert waiting(mine, journal) == Waiting()
+    write(journal, clip, Post("s-1", "found", title="지갑"))
+    assert waiting(mine, journal) == Waiting(2, journal.tail()[0].at)
+    mine.service.merge_events = 1
+    assert waiting(mine, journal).events == 1  # enough to know
+    journal.close()
+
+
+FOLLOW = """
+import sys
+from matching_spark.config import Settings
+from matching_spark.operations.merger import follow
+settings = Settings(table=sys.argv[1], service={"journal": sys.argv[2], "key": sys.argv[3],
+    "merge_events": 1})
+follow(settings, [sys.executable, "-c", f"open({sys.argv[4]!r}, 'a').write('x')"], look_s=0.05)
+"""
+PARENT = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); input()"
+
+
+def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
+    settings: Settings, tmp_path: Path, clip: ClipModel
+) -> None:
+    mine = with_journal(settings, tmp_path)
+    journal = Journal.open(mine)
+    ran = tmp_path / "ran"
+    own = [sys.executable, "-c", FOLLOW, mine.table, str(mine.service.journal), KEY, str(ran)]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    follower = int(parent.stdout.readline())
+    time.sleep(1)
+    assert not ran.exists()
+    write(journal, clip, Post("s-1", "found", title="지갑"))
+    wait_until(ran.exists, "a merge")
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: not running(follower), "the end of the merger")
+    journal.close()
+
+
+def running(pid: int) -> bool:
+    """Whether it is, and no zombie that its new parent has yet to bury."""
+    try:
+        os.kill(pid, 0)
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
