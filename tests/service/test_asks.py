@@ -5,14 +5,17 @@ import pytest
 
 from matching_spark.errors import InputError
 from matching_spark.service.asks import KEPT_S, Asked, Asks
+from matching_spark.service.contexts import Told
 from matching_spark.service.desk import SeenPhoto
 
 
 def test_an_ask_is_found_until_it_has_ended() -> None:
     now = [0.0]
     asks = Asks(lambda: now[0])
-    name = asks.keep(Asked(None, "지갑"))
-    assert asks.find(name).words == "지갑"
+    name = asks.keep(Asked(None, Told("지갑")))
+    assert asks.find(name).told.words == "지갑"
+    assert asks.keep(Asked(None, Told("우산")), name) == name
+    assert asks.find(name).told.words == "우산"
     now[0] = KEPT_S + 1
     for each in (name, "another"):
         with pytest.raises(InputError, match="search once more"):
@@ -21,7 +24,7 @@ def test_an_ask_is_found_until_it_has_ended() -> None:
 
 def test_the_oldest_go_first_and_the_bytes_are_bounded() -> None:
     photo = SeenPhoto("a" * 64, bytes(10_000), np.zeros(8, np.float32))
-    one = Asked(photo, "")
+    one = Asked(photo, Told())
     asks = Asks(lambda: 0.0, most=10 * one.size)
     names = [asks.keep(one) for _ in range(25)]
     for name in names[:15]:

@@ -66,7 +66,9 @@ class Watched:
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         for each in found["violations"]:
             if each["impact"] in SERIOUS:
-                nodes = "; ".join(f"{n['html'][:200]}: {n['failureSummary']}" for n in each["nodes"][:3])
+                nodes = "; ".join(
+                    f"{n['html'][:200]}: {n['failureSummary']}" for n in each["nodes"][:3]
+                )
                 self.wrong.append(f"{where}: axe {each['id']}: {each['help']}: {nodes}")
         wide = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         if wide[0] > wide[1]:

@@ -218,6 +218,13 @@ class Journal:
         with self.reading() as of:
             return [_record(row) for row in of.execute(found.limit(_count(limit)))]
 
+    def history(self, subject: str) -> list[Record]:
+        """The events of a subject (post:ID, account:ID) that have a content, in their order; none
+        of one that was forgotten."""
+        found = select(events).join(contents).where(contents.c.subject == subject)
+        with self.reading() as of:
+            return [_record(row) for row in of.execute(found.order_by(events.c.sequence))]
+
     def last(self) -> int:
         """The greatest sequence; 0 of an empty journal."""
         with self.reading() as of:

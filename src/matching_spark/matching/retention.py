@@ -4,12 +4,14 @@ Lost posts do not expire: their owners may still look.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.posts import SEOUL, Filters
+from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
 
@@ -23,10 +25,15 @@ class Expiring:
 
 def expiring(table: PostsTable, holding_days: int, until: dt.date) -> list[Expiring]:
     """Open found posts that expire on `until` or before, the earliest first. No JVM."""
+    return expiring_of(table.shards(Filters(kind="found")), holding_days, until)
+
+
+def expiring_of(shards: Iterable[Shard], holding_days: int, until: dt.date) -> list[Expiring]:
+    """The same of shards."""
     last = (until - dt.timedelta(days=holding_days) - EPOCH).days
     where = Filters(kind="found")
     out = []
-    for shard in table.shards(where):
+    for shard in shards:
         days = shard.days
         rows = np.flatnonzero(shard.where(where) & shard.dated() & (days <= last))
         for row in rows:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matching_spark.errors import InputError
+from matching_spark.service.contexts import Told
 from matching_spark.service.desk import SeenPhoto
 
 KEPT_S = 3600.0  # a person looks away, and goes on
@@ -16,15 +17,15 @@ MOST_BYTES = 256 << 20  # of photos and vectors
 
 @dataclass(frozen=True)
 class Asked:
-    """A photo, words, or both."""
+    """A photo, or none, and what was told of the thing last."""
 
     photo: SeenPhoto | None
-    words: str
+    told: Told
 
     @property
     def size(self) -> int:
         photo = 0 if self.photo is None else len(self.photo.kept) + self.photo.vector.nbytes
-        return 1000 + photo + 4 * len(self.words)
+        return 1000 + photo + 4 * (len(self.told.words) + len(self.told.place))
 
 
 class Asks:
@@ -39,10 +40,12 @@ class Asks:
         self._bytes = 0
         self._turn = threading.Lock()
 
-    def keep(self, asked: Asked) -> str:
-        """A name that nobody guesses, of 128 random bits."""
-        name = secrets.token_urlsafe(16)
+    def keep(self, asked: Asked, name: str = "") -> str:
+        """A name that nobody guesses, of 128 random bits. name: of what it takes the place of."""
+        name = name or secrets.token_urlsafe(16)
         with self._turn:
+            if (before := self._held.pop(name, None)) is not None:
+                self._bytes -= before[1].size
             self._held[name] = (self._clock(), asked)
             self._bytes += asked.size
             while self._held and (self._bytes > self._most or self._over()):

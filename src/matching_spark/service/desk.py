@@ -23,7 +23,7 @@ from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, Seen
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, NotFoundError, StaleError, StorageError
+from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.journal.events import (
     Event,
     PairDecided,
@@ -35,15 +35,18 @@ from matching_spark.journal.events import (
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal, Vector
 from matching_spark.knn.similarity import Float32
-from matching_spark.operations.facts import with_facts
-from matching_spark.operations.search import ask
+from matching_spark.operations.facts import with_facts, with_numbers
+from matching_spark.operations.search import ask, understood
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.search.query import Query
+from matching_spark.service.levels import Levels
+from matching_spark.service.public_rows import PublicRows
 from matching_spark.service.rows import Rows
 from matching_spark.service.tail import Tail
 from matching_spark.shards.overlay import Overlay
+from matching_spark.shards.shard import Shard
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.table.mark import mark
+from matching_spark.table.mark import after
 from matching_spark.table.metadata import version
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot, TableState
@@ -103,14 +106,18 @@ class Desk:
         self.engine = SimilarityEngine(
             table, "memory", model, cache=settings.cache, newer=self._newer
         )
+        self.public = SimilarityEngine(
+            table,
+            "memory",
+            model,
+            cache=settings.cache,
+            newer=self._newer,
+            view=PublicRows.of(Levels.of(settings.service), model),
+        )
+        self._literal = settings.model_copy(deep=True)
+        self._literal.similarity.understand = False
         self._take(table.state)
         self.tail.begin(self._marks[table.snapshot])
-        if self.tail.upto < self._marks[table.snapshot]:
-            raise StorageError(
-                f"{table.uri} has events up to {self._marks[table.snapshot]} of a journal, and "
-                f"{settings.service.journal} ends at {self.tail.upto}: it is another table's, or "
-                "an older copy; name the journal that was merged (service.journal)"
-            )
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -123,11 +130,66 @@ class Desk:
         """As operations.search.ask, of the table and the tail: all that the office may see."""
         return ask(self.engine, self.settings, query, where, question=question)
 
+    def public_search(self, query: Query, understand: bool) -> tuple[Query, SearchResult]:
+        """Found posts by what the public may see of them; the query with what was understood.
+
+        understand: whether words are looked through for facts. With the question worth asking.
+        """
+        where = Filters(kind="found")
+        if understand:
+            query = understood(
+                self.public, self.settings, with_numbers(query, self.settings), where
+            )
+        return query, ask(self.public, self._literal, query, where, question=True)
+
     def post(self, post_id: str) -> StoredPost | None:
         """A post as it is now; None where there is none, or it was erased."""
         state = self.table.state
         change = self.tail.find(post_id, self._mark(state.snapshot))
         return Rows(state, self.engine.cache).find(post_id) if change is None else change.stored
+
+    def alike(self, post_id: str) -> SearchResult:
+        """What a lost post may be, of all that the public may search. Raises NotFoundError."""
+        state = self.table.state
+        change = self.tail.find(post_id, self._mark(state.snapshot))
+        if change is not None:
+            stored = change.stored
+            vectors = {} if stored is None else self.tail.vectors(stored)
+        else:
+            stored, vectors = Rows(state, self.engine.cache).whole(post_id)
+        if stored is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        post = stored.post
+        photo = f"photo:{stored.photos[0]}" if stored.photos else ""
+        query = Query(
+            vectors.get(photo),
+            post.text or None,
+            category=post.category,
+            colour=post.colour,
+            region=post.region,
+            place=post.place,
+            happened_on=post.happened_on,
+            latitude=post.latitude,
+            longitude=post.longitude,
+            identifiers=post.identifiers or (),
+        )
+        return self.public_search(query, understand=False)[1]
+
+    def shards(self) -> list[Shard]:
+        """All that is there now."""
+        plan = self.table.plan()
+        shards = self.engine.cache.load_all(plan.files, plan.space)
+        newer = self._newer(plan)
+        return shards if newer is None else newer.over(plan.files, shards)
+
+    def changed(self) -> list[StoredPost]:
+        """The posts that the table has not as they are, the newest last."""
+        changes = self.tail.changes(self.merged)
+        return [each.stored for each in changes if each.stored is not None]
+
+    def stamp(self) -> str:
+        """Of all that is searched: another one after every change."""
+        return f"{self.table.snapshot}:{self.tail.upto}"
 
     @property
     def merged(self) -> int:
@@ -293,7 +355,7 @@ class Desk:
         return self._marks.get(snapshot, 0)
 
     def _take(self, state: TableState) -> None:
-        self._marks[state.snapshot] = mark(state.metadata)
+        self._marks[state.snapshot] = after(state.metadata, self.journal)
         self.table.state = state
 
 

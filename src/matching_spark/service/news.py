@@ -16,9 +16,10 @@ from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import is_forgotten
 from matching_spark.journal.tables import came, watched
 from matching_spark.service.contacts import Contacts
+from matching_spark.service.contexts import Reason
 from matching_spark.service.links import let_go, stamp
 from matching_spark.service.outbox import Outbox, queue
-from matching_spark.service.public import Band, PublicMatch, Reason, Showing, is_public
+from matching_spark.service.public import Band, PublicMatch, Showing, is_public
 
 log = logging.getLogger(__name__)
 POSTS_A_RUN = 100  # looked for in one run: some 10 s of a core

@@ -17,16 +17,12 @@ from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
 from matching_spark.score.explain import TELLING
+from matching_spark.service.contexts import FactName, Picture, Reason
 from matching_spark.service.levels import Level, Levels, week
 from matching_spark.service.opaque import Names
 
 Band = Literal["likely", "look"]
 State = Literal["likely", "look", "nothing"]
-Fact = Literal["category", "colour", "region", "place", "day"]
-# Why two things may be one: what is the same, alike, near, or of about the same day.
-Reason = Literal[
-    "identifier", "photo", "words", "category", "colour", "place", "near", "region", "days"
-]
 MATCHES = 10  # of an answer
 ANSWERS = 3  # of a question
 MAX_TITLE = 80  # characters, likewise of a place
@@ -45,7 +41,7 @@ _SAME: tuple[Reason, ...] = ("identifier", "category", "colour", "place", "regio
 @dataclass(frozen=True)
 class PublicMatch:
     """A found thing. title: of a sensitive one its category. day, until: the first and the last day
-    of when it was found, one and the same where the day is told. photo: an address of the service.
+    of when it was found, one and the same where the day is told. photo: addresses of the service.
     claim: what names it to the service alone.
     """
 
@@ -55,13 +51,14 @@ class PublicMatch:
     place: str
     day: dt.date | None
     until: dt.date | None
-    photo: str | None
+    photo: Picture | None
     reasons: tuple[Reason, ...]
     claim: str
 
     def to_dict(self) -> dict[str, object]:
         days = {name: each and each.isoformat() for name, each in self._days.items()}
-        return vars(self) | days | {"reasons": list(self.reasons)}
+        photo = None if self.photo is None else vars(self.photo)
+        return vars(self) | days | {"photo": photo, "reasons": list(self.reasons)}
 
     @property
     def _days(self) -> dict[str, dt.date | None]:
@@ -72,7 +69,7 @@ class PublicMatch:
 class PublicQuestion:
     """A fact to ask a person for. answers: the likeliest first, of what a list or a card has."""
 
-    fact: Fact
+    fact: FactName
     answers: tuple[str, ...]
 
 
@@ -104,13 +101,13 @@ class Office:
 
 @dataclass(frozen=True)
 class Showing:
-    """How found things are shown. names: opaque ones of post ids; photo: the address of a post's
+    """How found things are shown. names: opaque ones of post ids; photo: the addresses of a post's
     cover by its id, None where it has none.
     """
 
     levels: Levels
     names: Names
-    photo: Callable[[str], str | None]
+    photo: Callable[[str], Picture | None]
 
     def result(self, result: SearchResult) -> PublicResult:
         """Of a search for found things, whoever asked."""
@@ -200,7 +197,7 @@ def _asked(question: Question | None, shown: Collection[PublicMatch]) -> PublicQ
         return PublicQuestion("day", ())
     if fact == "place":
         told: Collection[str] = [match.place for match in shown]
-        named: Fact = "place"
+        named: FactName = "place"
     elif fact in ("category", "colour", "region"):
         told, named = OF_FACTS[fact].words, fact  # type: ignore[assignment]
     else:

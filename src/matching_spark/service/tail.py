@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from matching_spark.domain.schema import METADATA, POINT
+from matching_spark.journal.events import PairDecided
 from matching_spark.journal.posts import Change, StoredPost, folded
-from matching_spark.journal.store import Journal
+from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import kept_photo
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import IDENTIFIERS, of_rows
@@ -37,6 +38,7 @@ class _Read:
     upto: int
     changes: Mapping[str, Change]
     vectors: Vectors
+    decided: tuple[Record, ...] = ()  # PairDecided, in their order
 
 
 class Tail:
@@ -73,7 +75,10 @@ class Tail:
                 changes = folded(records, contents, before.changes)
                 new = {id_: each for id_, each in changes.items() if each.sequence > before.upto}
                 vectors = {**before.vectors, **self._fetched(new.values(), before.vectors)}
-                self._read = _Read(records[-1].sequence, changes, vectors)
+                decided = (each for each in records if isinstance(each.event, PairDecided))
+                self._read = _Read(
+                    records[-1].sequence, changes, vectors, (*before.decided, *decided)
+                )
 
     def trim(self, mark: int) -> None:
         """Forget what a table has that nobody reads older than `mark`."""
@@ -81,7 +86,8 @@ class Tail:
             kept = {i: each for i, each in self._read.changes.items() if each.sequence > mark}
             names = {name for each in kept.values() for name in _names(each.stored)}
             vectors = {name: v for name, v in self._read.vectors.items() if name in names}
-            self._read = _Read(self._read.upto, kept, vectors)
+            decided = tuple(each for each in self._read.decided if each.sequence > mark)
+            self._read = _Read(self._read.upto, kept, vectors, decided)
 
     def find(self, post_id: str, mark: int) -> Change | None:
         """The newest of a post after a mark; None where the table has it, or nothing does."""
@@ -92,6 +98,16 @@ class Tail:
         """Of every post that changed after a mark, the newest last."""
         some = (each for each in self._read.changes.values() if each.sequence > mark)
         return sorted(some, key=lambda each: each.sequence)
+
+    @property
+    def decided(self) -> tuple[Record, ...]:
+        """What was said of pairs, in its order."""
+        return self._read.decided
+
+    def vectors(self, stored: StoredPost) -> Vectors:
+        """Those of a post that it has, by their names."""
+        held = self._read.vectors
+        return {name: held[name] for name in _names(stored) if name in held}
 
     def over(self, mark: int) -> Overlay | None:
         """What lies over a table with this mark; None where there is nothing."""

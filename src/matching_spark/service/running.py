@@ -1,0 +1,117 @@
+"""What a running service consists of: what its routes are handed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import SEOUL
+from matching_spark.journal.posts import StoredPost
+from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.service.contacts import Contacts
+from matching_spark.service.contexts import Page, Picture
+from matching_spark.service.decoder import Decoders
+from matching_spark.service.desk import Desk, SeenPhoto
+from matching_spark.service.finding import Finder
+from matching_spark.service.forms import Forms
+from matching_spark.service.guards import Guards
+from matching_spark.service.interest import Interests
+from matching_spark.service.links import Links
+from matching_spark.service.news import News
+from matching_spark.service.photo_names import PhotoNames
+from matching_spark.service.photos import CARD, LARGE, PhotoStore
+from matching_spark.service.problems import LANGUAGE_COOKIE, language_of
+from matching_spark.service.public import Showing
+from matching_spark.service.render import render
+
+YEAR_S = 365 * 24 * 3600
+JSON = "application/json"
+SECRET = ("csrf",)  # of a context, which is for its page's forms alone
+
+
+@dataclass(frozen=True)
+class Service:
+    """demo: whether the things are drawn ones, which the pages then say."""
+
+    settings: Settings
+    desk: Desk
+    finder: Finder
+    showing: Showing
+    guards: Guards
+    decoders: Decoders
+    store: PhotoStore
+    photo_names: PhotoNames
+    links: Links
+    contacts: Contacts
+    interests: Interests
+    news: News
+    demo: bool = False
+
+    @property
+    def forms(self) -> Forms:
+        return self.guards.forms
+
+    def language(self, request: Request) -> Language:
+        return language_of(request)
+
+    def page(self, request: Request, context: Page, lang: str = "", status: int = 200) -> Response:
+        """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now."""
+        if wants_json(request):
+            return JSONResponse(plain(context), status)
+        language = next((each for each in LANGUAGES if each == lang), language_of(request))
+        answer = HTMLResponse(render(context, language), status)
+        answer.headers["Content-Language"] = language
+        return keep_language(answer, lang)
+
+    def seen(self, data: bytes | None) -> SeenPhoto | None:
+        """A stranger's photo as it is searched and kept. Raises PhotoError."""
+        return None if data is None else self.desk.see(self.decoders.prepare(data))
+
+    def address(self, post_id: str, index: int) -> Picture:
+        """Where a post's photo is shown."""
+        small, large = (
+            f"/photos/{self.photo_names.seal(post_id, index, size)}" for size in (CARD, LARGE)
+        )
+        return Picture(small, large)
+
+    def picture(self, stored: StoredPost) -> Picture | None:
+        """Of a post's cover; None where it has no photo."""
+        return self.address(stored.post.post_id, 0) if stored.photos else None
+
+    def private_link(self, request: Request, token: str) -> str:
+        """The address that opens a loss, its token in the fragment, which no server is told."""
+        base = self.settings.service.url or str(request.base_url)
+        return f"{base.rstrip('/')}/mine#{token}"
+
+
+def wants_json(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return JSON in accepted and "text/html" not in accepted
+
+
+def plain(context: Page) -> dict[str, Any]:
+    """A context as JSON has it."""
+    told = {name: _plain(value) for name, value in asdict(context).items() if name not in SECRET}
+    return {"page": context.template.partition(".")[0], **told}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "astimezone"):
+        return value.astimezone(SEOUL).isoformat()
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def keep_language(answer: Response, language: str) -> Response:
+    """The answer, that keeps a language which was chosen."""
+    if language in LANGUAGES:
+        answer.set_cookie(
+            LANGUAGE_COOKIE, language, YEAR_S, path="/", httponly=True, samesite="lax"
+        )
+    return answer
