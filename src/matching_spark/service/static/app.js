@@ -102,7 +102,8 @@
   }
   function along(step) {
     const links = all(".queue > li > a");
-    const at = links.indexOf(document.activeElement);
+    const from = links.includes(document.activeElement) ? document.activeElement : one(".queue [aria-current]");
+    const at = links.indexOf(from);
     const next = links[at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step];
     next?.focus();
   }
@@ -137,7 +138,12 @@
   });
 
   // -- htmx: words for who does not see the page change, and the heading to go on from
-  on("htmx:beforeRequest", (event) => busy(event.detail.elt, true));
+  on("htmx:beforeRequest", (event) => {
+    busy(event.detail.elt, true);
+    if (!event.detail.elt.matches(".queue a")) return;
+    one(".queue [aria-current]")?.removeAttribute("aria-current");
+    event.detail.elt.setAttribute("aria-current", "true");
+  });
   on("htmx:afterRequest", (event) => busy(event.detail.elt, false));
   on("htmx:sendError", () => tell(document.body.dataset.offline));
   on("htmx:timeout", () => tell(document.body.dataset.offline));
