@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
@@ -23,8 +31,22 @@ FLAGS = [
 WIDTHS = {360: 740, 1280: 800}  # px of a phone and of a desk, with their heights
 Scheme = Literal["light", "dark"]
 # Told to the test before anything of a page runs.
-WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+WATCH = """document.addEventListener('securitypolicyviolation',
+  e => console.error('CSP', e.violatedDirective, e.blockedURI))"""
 SERIOUS = ("serious", "critical")
+MOST_TABS = 150
+# Whether what has the focus, or the label that stands for it, is outlined.
+RING = """e => [e, ...(e.labels || [])].some(each => {
+  const style = getComputedStyle(each);
+  return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+})"""
+TARGET = 48  # px, of what a thumb has to meet
+# What can be pressed, but links within words and what only a screen reader sees.
+PRESSED = "button, a.button, summary, select, input:not([type=hidden]):not(.unseen)"
+LOW = """([pressed, least]) => [...document.querySelectorAll(pressed)]
+  .map(e => [e, e.getBoundingClientRect()])
+  .filter(([e, box]) => box.width && box.height < least - 0.5)
+  .map(([e, box]) => `${e.outerHTML.slice(0, 120)} is less than ${least} px high: ${box.height}`)"""
 
 
 @contextmanager
@@ -73,18 +95,61 @@ class Watched:
         wide = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         if wide[0] > wide[1]:
             self.wrong.append(f"{where}: {wide[0]} px wide on a screen of {wide[1]}")
+        if wide[1] == min(WIDTHS):
+            low = self.page.evaluate(LOW, [PRESSED, TARGET])
+            self.wrong += [f"{where}: {each}" for each in low]
         if self.page.locator("h1").count() != 1:
             self.wrong.append(f"{where}: {self.page.locator('h1').count()} h1")
         said = self.page.locator("html").get_attribute("lang")
         if said != self.language:
             self.wrong.append(f"{where}: its language is {said}, not {self.language}")
 
-    def _console(self, message: Any) -> None:
+    # -- by keyboard alone
+
+    def reach(self, control: Locator) -> None:
+        """Press Tab until it has the focus, and see that its focus can be seen."""
+        for _ in range(MOST_TABS):
+            if control.evaluate("e => e === document.activeElement"):
+                seen = control.evaluate(RING)
+                if not seen:
+                    self.wrong.append(f"{self.page.url}: {control} shows no focus")
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{self.page.url}: Tab does not come to {control}")
+
+    def press(self, control: Locator) -> None:
+        self.reach(control)
+        self.page.keyboard.press("Enter")
+
+    def write(self, control: Locator, words: str) -> None:
+        self.reach(control)
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(words)
+
+    def choose(self, control: Locator, value: str) -> None:
+        """A choice of a list, by the arrows."""
+        self.reach(control)
+        values = control.locator("option").evaluate_all("all => all.map(e => e.value)")
+        self.page.keyboard.press("Home")
+        for _ in range(values.index(value)):
+            self.page.keyboard.press("ArrowDown")
+        assert control.input_value() == value
+
+    def attach(self, control: Locator, photo: Path) -> None:
+        self.reach(control)
+        with self.page.expect_file_chooser() as chooser:
+            self.page.keyboard.press("Space")
+        chooser.value.set_files(photo)
+
+    # -- what the browser tells of
+
+    def tell(self, message: ConsoleMessage) -> None:
         meant = any(f"status of {status}" in message.text for status in self.refused)
         if message.type in ("error", "warning") and not meant:
             self.wrong.append(f"{self.page.url}: console {message.type}: {message.text}")
 
-    def _route(self, route: Route) -> None:
+    def let(self, route: Route) -> None:
+        """Only to the service itself, or to nobody."""
         asked, own = urlsplit(route.request.url), urlsplit(self.url)
         if asked.scheme in ("data", "blob") or asked.netloc == own.netloc:
             route.continue_()
@@ -116,8 +181,8 @@ def watched(
     context.add_init_script(WATCH)
     page = context.new_page()
     watching = Watched(page, url, language)
-    page.on("console", watching._console)
+    page.on("console", watching.tell)
     page.on("pageerror", lambda error: watching.wrong.append(f"{page.url}: {error}"))
-    context.route("**/*", watching._route)
+    context.route("**/*", watching.let)
     yield watching
     context.close()

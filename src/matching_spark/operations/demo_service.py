@@ -1,0 +1,69 @@
+"""The demo as a service: a drawn world's table, with a journal and a key of its own beside it."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from matching_spark.config import Settings
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import StorageError
+from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.operations.tour import drawn, taken_in
+from matching_spark.operations.warehouse import spark_of, there
+from matching_spark.progress import SILENT, Progress
+
+FOLDER = "demo"  # of the cache, for a demo that no folder was named for
+JOURNAL = "service"  # of a demo's folder
+KEY = "key"  # of that
+
+
+def demo_settings(settings: Settings, folder: Path) -> Settings:
+    """Those of a service over the settings' table whose journal lies in `folder`/service, sealed by
+    a key that is made there; none of the user's own journal or key is touched.
+
+    Raises StorageError where the folder is another user's or cannot be written.
+    """
+    own = settings.model_copy(deep=True)
+    own.service.journal = str((folder / JOURNAL).absolute())
+    own.service.key = _key(folder / JOURNAL)
+    own.similarity.runner = "memory"
+    return own
+
+
+def drawn_once(settings: Settings, posts: int = 400, progress: Progress = SILENT) -> Settings:
+    """The settings of a demo in the cache's folder: its world is drawn and stored when it is first
+    asked for, which takes Spark and a minute; later it is there.
+
+    posts: how many are drawn. Raises as demo_settings, and as an ingest.
+    """
+    folder = Path(settings.cache.folder) / FOLDER
+    own = settings.model_copy(update={"table": str(folder / "table")})
+    own = demo_settings(own, folder)
+    table = there(own)
+    if table is None or table.snapshot is None:  # none, or one whose first ingest was interrupted
+        world = drawn(folder, posts, 0, progress)
+        with spark_of(own, "demo", progress) as session:
+            taken_in(own, world, (), ClipModel.of(own.model), session, progress)
+    return own
+
+
+def _key(folder: Path) -> str:
+    """The key of a demo's journal, made where there is none: whole, or not there."""
+    path = folder / KEY
+    try:
+        own_folder(folder)
+        if not path.exists():
+            part = path.with_name(f"{KEY}.{os.getpid()}")
+            with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            with suppress(FileExistsError):  # another process was as quick: its key is the one
+                os.link(part, path)
+            part.unlink()
+        if why := doubt(path):
+            raise StorageError(f"{path}: {why}; remove it, or name another folder")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or path}: {error.strerror}; name a folder of your own for the demo"
+        ) from error
