@@ -108,10 +108,10 @@ def test_events_in_any_batches_end_as_the_last_of_each_post(
             what = "edit" if post_id in now else "add"
             now[post_id] = f"지갑 {n}"
             write(journal, clip, post(post_id, now[post_id]), counts[post_id], what=what)
-        if n == 14:
-            merge(mine, spark=spark)
-            assert told(mine) == now
-        if n > 14:
+        if n >= 14:
+            if not Path(mine.table).exists():
+                merge(mine, spark=spark)
+                assert told(mine) == now
             assert read(mine, journal) == now
     merge(mine, spark=spark)
     assert gone
