@@ -47,6 +47,10 @@ test-long: setup ## a table's life over many commits: matches of several nights,
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
 	.venv/bin/pytest -m races --durations 10 tests/races
 
+# 200 once in a while: make test-kills KILLS=200
+test-kills: setup ## writer and merger of a journal killed at any moment, 40 times: nothing answered is lost or doubled
+	KILLS=$(or $(KILLS),40) .venv/bin/pytest -m kills -s --durations 10 tests/kills
+
 fuzz: setup ## rows, names and photos spoilt at random, for ten minutes
 	.venv/bin/pytest -m fuzz -p no:randomly tests/fuzz
 
@@ -153,4 +157,4 @@ confidence: $(TORCH)/.ready ## how sure the model is of what it calls a photo; P
 clean: ## remove what the targets made
 	rm -rf .venv .venv-* .uv tests/browser/node_modules demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
-.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-package test-notebook test-faults test-processes notebook test-browser pictures
+.PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-kills test-package test-notebook test-faults test-processes notebook test-browser pictures

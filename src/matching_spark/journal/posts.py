@@ -72,6 +72,11 @@ def folded(
             post_id = event.subject.removeprefix(_ERASED)
             out[post_id] = Change(post_id, record.sequence, None)
         elif isinstance(event, OF_POST):
+            if not record.sealed:  # it would seem one whose content was erased
+                raise StorageError(
+                    f"event {record.sequence} of the journal, {event.tag} of {event.post_id}, was "
+                    "written without its post: install the version of matching-spark that wrote it"
+                )
             content = contents.get(record.event_id)
             stored = None if content is None else stored_of(content, record)
             out[event.post_id] = Change(event.post_id, record.sequence, stored)

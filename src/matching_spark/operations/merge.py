@@ -76,7 +76,7 @@ class Merged:
 def merge(
     settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
 ) -> Merged:
-    """Take in every event that the journal has and the table has not.
+    """Take in every event that the journal has now and the table has not.
 
     The table is made with the first post. spark: a session that stays; None: one is started where
     there is something to merge. Raises UsageError where the settings name no journal or not its
@@ -148,12 +148,15 @@ class _Merge:
         self._newest: dict[str, int] = {}  # post -> its last event, of those that were scanned
 
     def all(self) -> None:
+        """Until the table has what the journal had at the start: with whoever writes on there is
+        no end."""
+        last = self.journal.last()
         while True:
             self.table.refresh()
             self.since = after(self.table.metadata, self.journal)
-            records = self.journal.tail(self.since, BATCH)
-            if not records:
+            if self.since >= last:
                 break
+            records = self.journal.tail(self.since, BATCH)
             self.progress.say(f"merging {len(records):,} events after {self.since:,} ...")
             try:
                 with spark_errors(f"{self.table.uri}: a part is merged, the rest is not"):
@@ -166,7 +169,7 @@ class _Merge:
 
     def batch(self, records: Sequence[Record]) -> None:
         before = merged(self.table.metadata)
-        sealed = [each.event_id for each in records if each.sealed]
+        sealed = [r.event_id for r in records if r.sealed and isinstance(r.event, OF_POST)]
         changes = folded(records, self.journal.contents(sealed) if sealed else {})
         gone = frozenset(id_ for id_, each in changes.items() if each.stored is None)
         posts = [each.stored for each in changes.values() if each.stored is not None]
