@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 from matching_spark.service.contexts import (
     Asking,
@@ -62,7 +63,7 @@ CARDS = (
         why=("category", "days"),
         claim="c1",
     ),
-    Card(category="카드", why=("category",), claim="c2"),
+    Card(category="카드", title="카드", day=DAY, until=DAY, why=("category",), claim="c2"),
     Card(
         category="기타물품", title=LONG, place="서울 강남구 테헤란로 132, 지하 1층 안내 데스크 옆"
     ),
@@ -164,10 +165,10 @@ def things(count: int) -> tuple[Thing, ...]:
 
 def samples() -> dict[str, Page]:
     """By a name for each; the part before the hyphen is the page's."""
-    person = {"csrf": "csrf-token", "here": "/"}
-    asked = {"csrf": "csrf-token", "asked": "asked-0"}
-    office = {"csrf": "csrf-token", "here": "/office", "who": "김하나"}
-    mine = {"csrf": "csrf-token", "token": "token-0", "registered": DAY}
+    person: dict[str, Any] = {"csrf": "csrf-token", "here": "/"}
+    asked: dict[str, Any] = {"csrf": "csrf-token", "asked": "asked-0"}
+    office: dict[str, Any] = {"csrf": "csrf-token", "here": "/office", "who": "김하나"}
+    mine: dict[str, Any] = {"csrf": "csrf-token", "token": "token-0", "registered": DAY}
     pair = Pairing(lost=LOST, found=FOUND, likely="28 %, 살펴볼 만함")
     compared = (
         Compared(name="category", differs=False),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -24,6 +25,7 @@ from matching_spark.service.render import (
     assets,
     environment,
     helpers,
+    prepare,
     render,
 )
 from tests.service.samples import NOW, samples
@@ -264,6 +266,31 @@ def test_reasons_are_one_fixed_sentence() -> None:
     assert words.why(every, "en") == "Same colour and place, similar photo, the day fits."
     assert words.why(("category", "colour", "region"), "ko") == "종류, 색과 지역이 같습니다."
     assert words.why((), "ko") == "적어 주신 내용과 비슷합니다."
+
+
+def test_a_thing_that_is_called_by_its_category_is_called_so_in_the_reader_s_language() -> None:
+    html = render(samples()["results-10"], "en", NOW)
+    assert '<h3>Card</h3>\n<p class="where"> <span class="nowrap">Wed 25 Nov</span></p>' in html
+
+
+def test_a_form_says_where_it_comes_from() -> None:
+    """With a page's no-referrer, browsers would send `Origin: null`: service.headers says it."""
+    assert 'name="referrer"' not in (TEMPLATES / "base.html").read_text("utf-8")
+
+
+def test_what_is_vendored_is_what_the_notice_says() -> None:
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text("utf-8")
+    htmx = next(each.body for each in assets().values() if each.name == "htmx.min.js")
+    assert hashlib.sha256(htmx).hexdigest() in notice
+
+
+def test_pages_are_prepared() -> None:
+    prepare()
+    names = set(environment().list_templates())
+    assert {page.template for page in PAGES} < names
+    cache = environment().cache
+    assert cache is not None
+    assert len([*cache]) == len(names)
 
 
 def test_days_are_told_as_people_say_them() -> None:

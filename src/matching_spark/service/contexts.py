@@ -21,9 +21,9 @@ Alike = Literal["photo", "words"]
 Reason = Same | Alike | Literal["near", "days"]  # days: found on the day of the loss or soon after
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
-# What is wrong with a field of a form: its words are words.py's `wrong.*`.
+# What is wrong with a field of a form: its words are words.txt's `wrong.*`.
 Wrong = Literal["needed", "day", "address", "unknown", "long", "link"]
-# A line above the page, once, about what was just done: words.py's `notice.*`.
+# A line above the page, once, about what was just done: words.txt's `notice.*`.
 Notice = Literal[
     "", "saved", "registered", "closed", "edited", "withdrawn", "signed-out", "decided", "interest"
 ]
@@ -74,10 +74,10 @@ class Told:
 class Card:
     """A found thing as the public may see it (service.public).
 
-    title: '' is shown as the category. until: the last day of a week, where only that is told and
-    `day` is its first. came: the day it was registered, on the page of one's own loss. claim: what
-    POST /interest is given, '' where nothing can be said. office, phone: who keeps it, once
-    'this may be mine' was said.
+    title: '' or the category is shown as the category, in the page's language. until: the last day,
+    where only the week is told and `day` is its first. came: the day it was registered, on the page
+    of one's own loss. claim: what POST /interest is given, '' where nothing can be said. office,
+    phone: who keeps it, once 'this may be mine' was said.
     """
 
     category: str
@@ -136,10 +136,8 @@ class ResultsPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredPage(Page):
-    """After POST /losses. link: the private address, token in its fragment, shown this once.
-
-    written: whether a mail went out to confirm an address.
-    """
+    """After POST /losses. link: the private address, token in its fragment, shown this once;
+    written: whether a mail went out to confirm an address."""
 
     template: ClassVar[str] = "registered.html"
     link: str
@@ -188,9 +186,8 @@ class MinePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmPage(Page):
-    """The link of a mail, GET /confirm and POST /confirm. As GET changes nothing, `ask` has a
-    button; its token comes by the fragment into the field `link`, as of DoorPage.
-    """
+    """The link of a mail, GET and POST /confirm. As GET changes nothing, `ask` has a button; the
+    token comes by the fragment into the field `link`, as of DoorPage."""
 
     template: ClassVar[str] = "confirm.html"
     state: Literal["ask", "done", "stale"]
@@ -198,9 +195,8 @@ class ConfirmPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemPage(Page):
-    """What went wrong and what to do. retry_after: seconds. detail: more of it, in words that were
-    made for whoever reads them, or ''. back: where one goes on.
-    """
+    """What went wrong and what to do. retry_after: seconds. detail: more of it, in words made for
+    whoever reads them. back: where one goes on."""
 
     template: ClassVar[str] = "problem.html"
     kind: ProblemKind
@@ -232,9 +228,8 @@ class SignInPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A line of a history. who: a name, or '' for the service itself; what: added, edited, closed,
-    decided, in words.py's `did.*`; said: a status or a verdict; changed: fields.
-    """
+    """A line of a history. who: a name, or '' for the service itself; what: words.txt's `did.*`;
+    said: a status or a verdict; changed: fields."""
 
     at: dt.datetime
     who: str
@@ -316,9 +311,8 @@ class RegisterPage(OfficePage):
 
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: False where another source owns it
-    or it is closed.
-    """
+    """GET /office/posts/{id}, and its edit and close. editable: not if it is closed or another
+    source owns it."""
 
     template: ClassVar[str] = "post.html"
     thing: Thing
@@ -394,9 +388,8 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class OfficeSearchPage(OfficePage):
-    """GET /office/search by words, POST with a photo. hits: None before anything was asked; more:
-    the address of the next ones. searched, seconds: posts compared, and how long it took.
-    """
+    """GET and POST /office/search. hits: None before anything was asked; more: the next ones'
+    address; searched, seconds: posts compared, and how long it took."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()

@@ -114,6 +114,14 @@ def environment() -> Environment:
     )
 
 
+def prepare() -> None:
+    """Compile every template and hash every file, so that nobody's first page waits for it."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+    words.table()
+    assets()
+
+
 def render(context: Page, language: Language, now: dt.datetime | None = None) -> str:
     """The page of a context. now: None is this moment; an aware time, which tells this year."""
     known = helpers(language, now or dt.datetime.now(SEOUL))
