@@ -5,6 +5,7 @@ for below the folder that was opened. So a table that was moved or copied reads 
 """
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matching_spark import storage
@@ -19,6 +20,7 @@ ENDING = "ending"  # what an erase has begun to end
 _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
 IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 KEPT_PHOTO = re.compile(_KEPT)
+THUMBNAILS = "thumbnails"  # in the cache's folder
 
 
 def kept_photo(photos: str, sha256: str) -> str:
@@ -40,6 +42,24 @@ def read_photo(uri: str) -> bytes:
     if not KEPT_PHOTO.fullmatch(uri.rpartition("/")[2]):
         raise InputError(f"{uri} is no photo that the table keeps: it is not shown")
     return storage.read_bytes(uri)
+
+
+def uploads(journal: str) -> Path:
+    """The folder of photos that the service has kept and no merge has taken to the warehouse yet:
+    SHA256.jpg. journal: the setting service.journal.
+    """
+    return Path(journal).absolute() / PHOTOS
+
+
+def thumbnails(cache: str) -> Path:
+    """The folder of a host's thumbnails of kept photos, SHA256-SIDE.jpg. cache: cache.folder."""
+    return Path(cache) / THUMBNAILS
+
+
+def forget_thumbnails(cache: str, sha256: str) -> None:
+    """Remove those of a photo from a host's cache."""
+    for each in thumbnails(cache).glob(f"{sha256}-*.jpg"):
+        each.unlink(missing_ok=True)
 
 
 def photo_column_here(photos: str, uri: "Column") -> "Column":

@@ -107,6 +107,15 @@ class Service(Group):
     merge_events: int = Field(
         default=500, ge=1, description="so many events are merged at once, however new they are"
     )
+    decoders: int = Field(
+        default=2,
+        ge=1,
+        le=32,
+        description="processes that decode people's photos, each with up to 750 MB while it does",
+    )
+    decode_s: float = Field(
+        default=10, gt=0, le=120, description="that a photo may take to be decoded"
+    )
     url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
@@ -137,6 +146,13 @@ class Service(Group):
 
     host: str = Field(
         default="127.0.0.1", description="on which it listens; other than loopback wants public"
+    )
+    port: int = Field(default=8008, ge=0, le=65535, description="of it; 0: any free one")
+    watch_port: int = Field(
+        default=8009,
+        ge=0,
+        le=65535,
+        description="on loopback alone: /healthz, /readyz and /metrics; 0: any free one",
     )
     public: bool = Field(
         default=False,

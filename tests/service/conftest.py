@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
 from matching_spark.embed.photos import encode_photo, open_photo
+from matching_spark.service.app import create_app
 from matching_spark.service.desk import Desk, SeenPhoto, open_desk
+from matching_spark.service.running import Service
+from matching_spark.service.server import opened
 
 KEY = "a key that only these tests have."
 
@@ -70,3 +74,23 @@ def photos() -> InMemory:
 def desk(service: Settings, photos: InMemory) -> Iterator[Desk]:
     with open_desk(service, photos) as opened:
         yield opened
+
+
+@pytest.fixture
+def running(settings: Settings, tmp_path: Path) -> Iterator[Service]:
+    """The whole service before there is a table, but for its listeners and its threads."""
+    made = settings.model_copy(deep=True)
+    made.table = str(tmp_path / "table")
+    made.similarity.runner = "memory"
+    made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
+    with opened(made) as service:
+        yield service
+
+
+@pytest.fixture
+def browser(running: Service) -> Iterator[TestClient]:
+    """A browser on it, that says where its forms come from."""
+    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
+    client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+    with client:
+        yield client

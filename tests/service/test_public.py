@@ -12,6 +12,7 @@ from matching_spark.domain.districts import _OF, district
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import InputError, UsageError
+from matching_spark.service.contexts import Picture
 from matching_spark.service.levels import Level, Levels
 from matching_spark.service.opaque import Names
 from matching_spark.service.public import MATCHES, PublicMatch, Showing, office_of
@@ -19,8 +20,9 @@ from matching_spark.setting_groups import Service
 from tests.service import canary
 
 KEY = "a key that only these tests have."
+PHOTO = Picture("/photos/opaque", "/photos/opaque-large")
 LEVELS = Levels.of(Service())
-SHOWING = Showing(LEVELS, Names(KEY, "claim"), lambda _: "/photos/opaque")
+SHOWING = Showing(LEVELS, Names(KEY, "claim"), lambda _: PHOTO)
 SENSITIVE, VALUABLES = sorted(LEVELS.sensitive), sorted(LEVELS.valuables)
 OTHERS = sorted(set(CATEGORIES) - LEVELS.sensitive - LEVELS.valuables)
 
@@ -84,7 +86,7 @@ def test_of_valuables_there_is_no_photo_and_a_district_and_a_week(category: str)
 @pytest.mark.parametrize("category", OTHERS)
 def test_of_the_rest_there_are_photo_place_and_day(category: str) -> None:
     found = shown(category)
-    assert found.photo == "/photos/opaque"
+    assert found.photo == PHOTO
     assert found.place == f"강남구 {canary.canary('place')}"
     assert found.day == found.until == canary.DAY
     assert found.reasons == ("photo", "words", "colour", "days", "place")

@@ -95,6 +95,10 @@ COMMANDS = {
         "table",
         "What was committed to the table: when, by which command, how many posts it has since.",
     ),
+    "serve": (
+        "serve",
+        "Serve the pages for people and the office, and the HTTP API, until Ctrl-C.",
+    ),
     "merge": (
         "merge",
         "Take what the service's journal has into the table; run it again at any time.",
@@ -147,6 +151,7 @@ GROUPS = {
         "reembed",
         "adopt",
     ),
+    "Serve people": ("serve",),
     "Judge the scores": ("evaluate", "calibrate"),
     "Set up": ("config", "models", "cluster"),
 }
@@ -172,6 +177,7 @@ EXAMPLES = {
     "reembed": ("--model owner/model",),
     "compact": ("",),
     "history": ("",),
+    "serve": ("", "--port 8080"),
     "merge": ("", "--follow"),
     "warm": ("", "지갑 가방 --runner memory"),
     "undo": ("4473836825982351336", "--before '2026-11-01 09:00'"),

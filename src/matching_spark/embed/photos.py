@@ -73,6 +73,14 @@ def open_photo(data: bytes) -> Image.Image:
     return open_reduced(data, _spare_factor)[0]
 
 
+def check_bytes(data: bytes) -> None:
+    """By their number alone. Raises PhotoError."""
+    if not data:
+        raise PhotoError("empty", "the file has no bytes")
+    if len(data) > MAX_BYTES:
+        raise PhotoError("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
+
+
 def photo_file(place: str) -> bytes:
     """A file's bytes, as many as a photo may have and one more.
 
@@ -93,10 +101,7 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
     photo ends, (left, top, right, bottom); a side that the factor does not divide ends inside its
     last pixel.
     """
-    if not data:
-        raise PhotoError("empty", "the file has no bytes")
-    if len(data) > MAX_BYTES:
-        raise PhotoError("too-many-bytes", f"more than {MAX_BYTES >> 20} MB")
+    check_bytes(data)
     name, opener = identify(data)
     structure = structure_of(data, name)
     if structure.ended:

@@ -126,9 +126,13 @@ class Desk:
         (vector,) = self.model.embed_images([photo.image])
         return SeenPhoto(photo.sha256, photo.kept, np.asarray(vector))
 
-    def search(self, query: Query, where: Filters, question: bool = False) -> SearchResult:
+    def search(self, query: Query, where: Filters, top_k: int | None = None) -> SearchResult:
         """As operations.search.ask, of the table and the tail: all that the office may see."""
-        return ask(self.engine, self.settings, query, where, question=question)
+        settings = self.settings
+        if top_k is not None:
+            similar = settings.similarity.model_copy(update={"top_k": top_k})
+            settings = settings.model_copy(update={"similarity": similar})
+        return ask(self.engine, settings, query, where)
 
     def public_search(self, query: Query, understand: bool) -> tuple[Query, SearchResult]:
         """Found posts by what the public may see of them; the query with what was understood.

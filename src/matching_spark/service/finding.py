@@ -15,7 +15,7 @@ from matching_spark.service.asks import Asked, Asks
 from matching_spark.service.contexts import FACTS, FactName, ResultsPage, Told, Wrong
 from matching_spark.service.desk import Desk, SeenPhoto
 from matching_spark.service.fields import Said
-from matching_spark.service.public import Showing
+from matching_spark.service.public import PublicResult, Showing
 from matching_spark.service.shown import asking, card, told_of
 
 MAX_WORDS = 2000  # characters that are searched by
@@ -83,10 +83,11 @@ class Finder:
     showing: Showing
     mail: bool
 
-    def find(self, form: Form, photo: SeenPhoto | None, csrf: str) -> ResultsPage:
-        """What is found. photo: None where the form refers to what was asked, or words are all.
+    def answer(self, form: Form, photo: SeenPhoto | None) -> tuple[Told, str, PublicResult]:
+        """What was told and understood, the name that it is kept by, and what is found.
 
-        Raises WrongField where there is nothing to search by.
+        photo: None where the form refers to what was asked, or words are all. Raises WrongField
+        where there is nothing to search by.
         """
         told = form.told()
         if form.asked and photo is None:
@@ -94,13 +95,18 @@ class Finder:
         vector = None if photo is None else photo.vector
         query, result = self.desk.public_search(query_of(told, vector), understand=not form.asked)
         told = told_of(query.facts, told.words)
-        answer = self.showing.result(result)
+        name = self.asks.keep(Asked(photo, told), form.asked)
+        return told, name, self.showing.result(result)
+
+    def find(self, form: Form, photo: SeenPhoto | None, csrf: str) -> ResultsPage:
+        """The page of an answer. Raises as it."""
+        told, name, answer = self.answer(form, photo)
         cards = {band: [m for m in answer.matches if m.band == band] for band in ("likely", "look")}
         return ResultsPage(
             csrf=csrf,
-            asked=self.asks.keep(Asked(photo, told), form.asked),
+            asked=name,
             told=told,
-            photo=photo is not None,
+            photo=self.asks.find(name).photo is not None,
             likely=tuple(map(card, cards["likely"])),
             look=tuple(map(card, cards["look"])),
             nothing=answer.state == "nothing",

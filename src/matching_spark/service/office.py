@@ -44,11 +44,11 @@ class OfficePages(OfficeRoutes):
         self._review = ReviewPages(of)
 
     def routes(self) -> APIRouter:
-        out = APIRouter(prefix="/office", include_in_schema=False)
-        out.add_api_route("/sign-in", self.sign_in_page, methods=["GET"])
-        out.add_api_route("/sign-in", self.sign_in, methods=["POST"])
-        out.add_api_route("/sign-out", self.sign_out, methods=["POST"])
-        inside = APIRouter(dependencies=[Depends(self._of.guards.door.office)])
+        out = APIRouter(include_in_schema=False)
+        out.add_api_route("/office/sign-in", self.sign_in_page, methods=["GET"])
+        out.add_api_route("/office/sign-in", self.sign_in, methods=["POST"])
+        out.add_api_route("/office/sign-out", self.sign_out, methods=["POST"])
+        inside = APIRouter(prefix="/office", dependencies=[Depends(self._of.guards.door.office)])
         for path, page in (
             ("", self.desk),
             ("/found/new", self.register_page),

@@ -1,13 +1,13 @@
 """The fields of the office's forms, as posts and searches have them."""
 
 import datetime as dt
-from typing import Any, cast
+from typing import Any
 
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError
-from matching_spark.journal.events import VERDICTS, Verdict
+from matching_spark.journal.events import VERDICTS
 from matching_spark.service.contexts import Thing, Undo, Wanted
 from matching_spark.service.fields import Said
 from matching_spark.service.finding import WrongField
@@ -34,15 +34,16 @@ def thing_said(fields: Said) -> Thing:
 
 
 def wanted_of(fields: Said) -> Wanted:
-    kind = next((each for each in KINDS if each == fields["kind"]), "")
-    status = next((each for each in STATUSES if each == fields["status"]), "")
+    kind: Any = next((each for each in KINDS if each == fields["kind"]), "")
+    status: Any = next((each for each in STATUSES if each == fields["status"]), "")
+    lists = {name: _word(name, fields[name]) for name in LISTS}
     return Wanted(
-        " ".join(fields["words"].split()),
-        cast(Any, kind),
-        cast(Any, status),
-        *(_word(name, fields[name]) for name in LISTS),
+        words=" ".join(fields["words"].split()),
+        kind=kind,
+        status=status,
         since=_day("since", fields["since"]),
         until=_day("until", fields["until"]),
+        **lists,
     )
 
 
@@ -65,7 +66,9 @@ def number(said: str) -> int | None:
 
 
 def undo_of(of: str, said: str, was: str) -> Undo | None:
+    """What puts a decision back. of: the pair's ids, a NUL between."""
     ids = of.split("\0")
-    if len(ids) != 2 or said not in VERDICTS or was not in VERDICTS:
+    now, before = (next((v for v in VERDICTS if v == each), None) for each in (said, was))
+    if len(ids) != 2 or now is None or before is None:
         return None
-    return Undo(*ids, said=cast(Verdict, said), verdict=cast(Verdict, was))
+    return Undo(lost_id=ids[0], found_id=ids[1], said=now, verdict=before)

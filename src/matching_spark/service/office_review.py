@@ -83,7 +83,7 @@ class ReviewPages(OfficeRoutes):
         return to("/office/review", of="\0".join(pair), said=verdict, was=was)
 
     def pairings(self, queue: Sequence[Pair]) -> list[Pairing]:
-        out = []
+        out: list[Pairing] = []
         for pair in queue[: 2 * SHOWN]:
             if len(out) < SHOWN and (posts := self._posts(pair)):
                 out.append(Pairing(lost=self._thing(posts[0]), found=self._thing(posts[1])))

@@ -11,6 +11,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.service.accounts import Accounts
 from matching_spark.service.contacts import Contacts
 from matching_spark.service.contexts import Page, Picture
 from matching_spark.service.decoder import Decoders
@@ -26,6 +27,7 @@ from matching_spark.service.photos import CARD, LARGE, PhotoStore
 from matching_spark.service.problems import LANGUAGE_COOKIE, language_of
 from matching_spark.service.public import Showing
 from matching_spark.service.render import render
+from matching_spark.service.review import Review
 
 YEAR_S = 365 * 24 * 3600
 JSON = "application/json"
@@ -48,6 +50,8 @@ class Service:
     contacts: Contacts
     interests: Interests
     news: News
+    accounts: Accounts
+    review: Review
     demo: bool = False
 
     @property

@@ -1,0 +1,76 @@
+"""The application: its routes with their guards, over a service that is running."""
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from matching_spark.journal.posts import StoredPost
+from matching_spark.score.components import Language
+from matching_spark.service.api import api_routes
+from matching_spark.service.contexts import ProblemPage
+from matching_spark.service.levels import Level
+from matching_spark.service.office import OfficePages
+from matching_spark.service.person import PersonPages
+from matching_spark.service.photos import photos_router
+from matching_spark.service.problems import Problem
+from matching_spark.service.public import is_public
+from matching_spark.service.render import STATIC, assets
+from matching_spark.service.running import Service
+
+FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its hash
+DESCRIPTION = """\
+What a person may ask needs no account; what is under /api/office needs a bearer token, which
+`matching-spark account token NAME` makes. Errors are problem details (RFC 9457). A write that
+brings an Idempotency-Key is done once, however often it is sent.
+"""
+
+
+def create_app(of: Service) -> FastAPI:
+    """Every route of the service: pages, photos, the API and its description."""
+    app = FastAPI(
+        title="matching-spark",
+        description=DESCRIPTION,
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        dependencies=of.guards.dependencies,
+    )
+
+    def page_of(request: Request, problem: Problem, language: Language) -> Response:
+        path = request.url.path
+        if problem.kind == "sign-in" and path.startswith("/office"):
+            after = path if request.method == "GET" else "/office"
+            return RedirectResponse(f"/office/sign-in?after={after}", 303)
+        page = ProblemPage(
+            csrf=of.forms.token(request),
+            kind=problem.kind,
+            status=problem.status,
+            retry_after=problem.retry_after,
+            back="/office" if path.startswith("/office") else "/",
+        )
+        return of.page(request, page, status=problem.status)
+
+    def visible(request: Request, stored: StoredPost) -> bool:
+        """Whoever is signed in sees every photo; others a found thing's, as its category allows,
+        and that of a loss, whose photo's name only its own page says."""
+        if of.guards.door.asker(request).account is not None:
+            return True
+        post = stored.post
+        if post.kind == "lost":
+            return post.status == "open"
+        return is_public(post) and of.showing.levels.level(post.category) is Level.OPEN
+
+    def static(name: str) -> Response:
+        asset = assets().get(name)
+        if asset is None:
+            raise HTTPException(404)
+        headers = {"Cache-Control": FOREVER}
+        return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+    app.add_api_route(STATIC + "{name}", static, include_in_schema=False)
+    for routes in (PersonPages(of).routes(), OfficePages(of).routes(), api_routes(of)):
+        app.include_router(routes)
+    app.include_router(photos_router(of.desk, of.store, of.photo_names, visible))
+    of.guards.protect(app, page_of)
+    return app

@@ -1,0 +1,284 @@
+"""The process: everything opened and warm, two listeners, what runs beside them, a clean end."""
+
+import asyncio
+import datetime as dt
+import gc
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import uvicorn
+from PIL import Image
+from starlette.types import ASGIApp
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters
+from matching_spark.errors import MatchingError, ModelError, StorageError
+from matching_spark.journal.store import Journal
+from matching_spark.operations.describe import describe
+from matching_spark.operations.warehouse import model_of, there
+from matching_spark.progress import SILENT, Progress
+from matching_spark.search.query import Query
+from matching_spark.service.accounts import Accounts
+from matching_spark.service.app import create_app
+from matching_spark.service.asks import Asks
+from matching_spark.service.contacts import Contacts
+from matching_spark.service.contexts import Picture
+from matching_spark.service.decoder import Decoders
+from matching_spark.service.desk import Desk
+from matching_spark.service.finding import Finder
+from matching_spark.service.guards import Guards, check_listening
+from matching_spark.service.interest import Interests
+from matching_spark.service.levels import Levels
+from matching_spark.service.links import Links
+from matching_spark.service.mail import Mailer
+from matching_spark.service.news import News
+from matching_spark.service.opaque import Names
+from matching_spark.service.outbox import Outbox
+from matching_spark.service.photo_names import PhotoNames
+from matching_spark.service.photos import PhotoStore
+from matching_spark.service.public import Showing
+from matching_spark.service.review import Review
+from matching_spark.service.running import Service
+from matching_spark.service.watch import Watch, operations_app
+
+log = logging.getLogger(__name__)
+LOOK_S = 2.0  # between two looks for what others have written
+NEWS_S = 10.0  # between two looks for what turned up for people
+END_S = 10.0  # for requests that are under way when the service is to end
+
+
+@contextmanager
+def opened(settings: Settings, demo: bool = False) -> Iterator[Service]:
+    """A service over the settings' journal, table and model. Raises as Journal.open, Desk and
+    Mailer do."""
+    with ExitStack() as held:
+        decoders = held.enter_context(Decoders.of(settings))
+        journal = Journal.open(settings)
+        held.callback(journal.close)
+        store = PhotoStore.of(settings, decoders)
+        desk = Desk(settings, journal, model_of(settings, there(settings)), store)
+        yield _service(settings, desk, decoders, store, demo)
+
+
+def _service(
+    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, demo: bool
+) -> Service:
+    wanted, journal = settings.service, desk.journal
+    key = wanted.key or ""
+    photo_names, claims = PhotoNames(key), Names(key, "claim")
+
+    def clock() -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    links = Links(journal, clock)
+    contacts = Contacts(journal, links, key, clock)
+    outbox = None
+    if wanted.smtp_host is not None:
+        mailer = Mailer(wanted)
+        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
+    made: list[Service] = []  # a card's photo is addressed by the service that shows it
+
+    def cover(post_id: str) -> Picture | None:
+        stored = desk.post(post_id)
+        return None if stored is None else made[0].picture(stored)
+
+    showing = Showing(Levels.of(wanted), claims, cover)
+    made.append(
+        Service(
+            settings,
+            desk,
+            Finder(desk, Asks(), showing, mail=outbox is not None),
+            showing,
+            Guards.of(settings, journal),
+            decoders,
+            store,
+            photo_names,
+            links,
+            contacts,
+            Interests(journal, claims, desk.post),
+            News(journal, desk, showing, contacts, outbox, clock),
+            Accounts(journal),
+            Review(desk),
+            demo,
+        )
+    )
+    return made[0]
+
+
+def warm(of: Service) -> None:
+    """Load all that a first request would wait for: shards, both towers, decoders, names of things.
+
+    Raises StorageError and ModelError.
+    """
+    desk = of.desk
+    desk.engine.warm()
+    of.decoders.wait()
+    desk.model.embed_texts(["지갑"])
+    side = Image.new("RGB", (64, 64), "white")
+    desk.model.embed_images([side])
+    desk.public_search(Query(text="지갑"), understand=True)
+    desk.search(Query(text="지갑"), Filters(kind="found"))
+    with suppress(ModelError):  # a model that has not learnt how sure it is: nothing is suggested
+        describe(side, desk.model)
+    of.review.refresh()
+
+
+def serve(
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    demo: bool = False,
+    ready: Callable[[str], None] = lambda url: None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve until a signal, or `stop`, ends it. ready: called with the address of the first page.
+
+    Raises UsageError for settings that cannot be, StorageError where a port is taken.
+    """
+    check_listening(settings)
+    stop = stop or threading.Event()
+    wanted = settings.service
+    with ExitStack() as held:
+        sockets = [
+            held.enter_context(_bound(wanted.host, wanted.port, "service.port")),
+            held.enter_context(_bound("127.0.0.1", wanted.watch_port, "service.watch_port")),
+        ]
+        progress.say("loading the model and the posts ...")
+        of = held.enter_context(opened(settings, demo))
+        watch = Watch(of)
+        apps: list[ASGIApp] = [watch.around(create_app(of)), operations_app(watch)]
+        warm(of)
+        watch.ready = True
+        held.enter_context(_beside(of, stop))
+        held.enter_context(_merger(settings))
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection need not look through it
+        host, port = sockets[0].getsockname()[:2]
+        ready(wanted.url or f"http://{_named(host)}:{port}/")
+        asyncio.run(_listening(apps, sockets, stop))
+
+
+async def _listening(
+    apps: list[ASGIApp], sockets: list[socket.socket], stop: threading.Event
+) -> None:
+    servers = [_Server(uvicorn.Config(app, **_UVICORN)) for app in apps]
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            loop.add_signal_handler(each, stop.set)
+
+    async def ending() -> None:
+        while not stop.is_set():
+            await asyncio.sleep(0.1)
+        for server in servers:
+            server.should_exit = True
+
+    serving = (s.serve([each]) for s, each in zip(servers, sockets, strict=True))
+    await asyncio.gather(ending(), *serving)
+
+
+class _Server(uvicorn.Server):
+    """One of several in a process: signals are the process's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+_UVICORN: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,  # an address is personal; metrics count
+    "server_header": False,
+    "date_header": True,
+    "proxy_headers": False,  # limits.Addresses knows whom to believe
+    "timeout_keep_alive": 15,
+    "timeout_graceful_shutdown": int(END_S),
+    "lifespan": "off",
+    "ws": "none",
+}
+
+
+@contextmanager
+def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
+    """The threads that see what others write, and what turns up."""
+
+    def again(act: Callable[[], object], every_s: float) -> None:
+        while not stop.wait(every_s):
+            try:
+                act()
+            except MatchingError as error:
+                log.warning("%s; tried again in %.0f s", error, every_s)
+            except Exception:
+                log.exception("unexpected; tried again in %.0f s", every_s)
+
+    def look() -> None:
+        of.desk.refresh()
+        of.review.refresh()
+
+    threads = [
+        threading.Thread(target=again, args=(act, every), name=name, daemon=True)
+        for name, act, every in (("look", look, LOOK_S), ("news", of.news.run_once, NEWS_S))
+    ]
+    for each in threads:
+        each.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for each in threads:
+            each.join(END_S)
+
+
+@contextmanager
+def _merger(settings: Settings) -> Iterator[None]:
+    """The merger, a process of its own that starts Spark when there is something to merge. It gets
+    these settings by its environment, which only its user can read."""
+    told = {
+        "MATCHING_TABLE": settings.table,
+        "MATCHING_SERVICE__JOURNAL": settings.service.journal or "",
+        "MATCHING_SERVICE__KEY": settings.service.key or "",
+    }
+    command = [sys.executable, "-m", "matching_spark.main", "merge", "--follow"]
+    started = subprocess.Popen(
+        command,
+        env=os.environ | told,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for this process, which ends it
+    )
+    try:
+        yield
+    finally:
+        started.terminate()
+        try:
+            started.wait(2 * END_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def _bound(host: str, port: int, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host.strip("[]"), port))
+    except OSError as error:
+        bound.close()
+        raise StorageError(
+            f"{host}:{port} cannot be listened on: {error.strerror}; set {setting} to a free "
+            "port, or 0 for any"
+        ) from None
+    return bound
+
+
+def _named(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

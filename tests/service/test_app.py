@@ -1,0 +1,202 @@
+"""The pages as a browser asks for them: a person's way, the office's way, and who may see what."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from starlette.testclient import TestClient
+
+from matching_spark.domain.posts import Post
+from matching_spark.service.running import Service
+from tests.service.conftest import drawn
+
+PASSWORD = "a long enough password"
+WHO = "account-" + "1" * 32
+
+
+def csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None, page[:2000]
+    return found[1]
+
+
+def field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None, page[:3000]
+    return unescape(found[1])
+
+
+@pytest.fixture
+def bag(running: Service) -> str:
+    """A found bag that a person may see, by its id."""
+    photo = running.seen(drawn("purple"))
+    assert photo is not None
+    post = Post(
+        *("", "found", "가방", "", "보라색 줄무늬 가방", "", "보라", "강남역", "서울"),
+        kept_at="강남역 유실물센터",
+        kept_phone="02-111-2222",
+    )
+    return running.desk.add(post, [photo], WHO, None).post.post_id
+
+
+def test_a_persons_way_from_a_photo_to_withdrawal(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    home = browser.get("/")
+    assert home.status_code == 200
+    form = {"csrf": csrf(home.text), "words": "강남역에서 보라색 줄무늬 가방"}
+    files = {"photo": ("IMG_0001.HEIC", drawn("purple"), "")}
+    found = browser.post("/search", data=form, files=files)
+    assert found.status_code == 200
+    assert "보라색 줄무늬 가방" in found.text
+    assert bag not in found.text
+    assert "02-111-2222" not in found.text
+    photo = re.search(r'src="(/photos/[^"]+)"', found.text)
+    assert photo is not None
+    shown = browser.get(photo[1])
+    assert shown.headers["content-type"] == "image/jpeg"
+
+    asked, claim = field(found.text, "asked"), field(found.text, "claim")
+    form = {
+        "csrf": csrf(found.text),
+        "asked": asked,
+        "words": "보라색 줄무늬 가방",
+        "colour": "보라",
+    }
+    registered = browser.post("/losses", data=form)
+    link = re.search(r"/mine#([\w-]{22})", registered.text)
+    assert link is not None
+    again = browser.post("/losses", data=form)  # a second press of the button
+    assert len({p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"}) == 1
+    assert again.status_code == 200
+
+    mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link[1]})
+    assert "보라색 줄무늬 가방" in mine.text
+    assert "02-111-2222" not in mine.text
+    token = field(mine.text, "link")
+    told = browser.post("/interest", data={"csrf": csrf(mine.text), "link": token, "claim": claim})
+    assert "02-111-2222" in told.text
+    mine = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
+    assert "02-111-2222" in mine.text
+
+    form = {"csrf": csrf(mine.text), "link": token, "words": "초록 모자", "category": "의류"}
+    edited = browser.post("/mine/edit", data=form)
+    assert "초록 모자" in edited.text
+    gone = browser.post("/mine/withdraw", data={"csrf": csrf(edited.text), "link": token})
+    assert gone.status_code == 200
+    assert not [p for p in running.desk.changed() if p.post.kind == "lost"]
+    closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
+    assert "초록 모자" not in closed.text
+
+
+def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
+    found = browser.post("/search", data=form)
+    photo = re.search(r'src="(/photos/[^"]+)"', found.text)
+    assert photo is not None
+    running.desk.close(bag, "withdrawn", WHO, None)
+    assert "보라색 줄무늬 가방</h3>" not in browser.post("/search", data=form).text
+    assert browser.get(photo[1]).status_code == 404
+
+
+def test_the_offices_way(browser: TestClient, running: Service) -> None:
+    running.accounts.add("minji", PASSWORD)
+    to_sign_in = browser.get("/office", follow_redirects=False)
+    assert to_sign_in.headers["location"].startswith("/office/sign-in")
+    page = browser.get("/office/sign-in")
+    form = {"csrf": csrf(page.text), "name": "minji", "password": "another password!"}
+    assert browser.post("/office/sign-in", data=form).status_code == 401
+    desk = browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    assert desk.status_code == 200
+    assert "minji" in desk.text
+
+    new = browser.get("/office/found/new")
+    files = {"photo": ("a.png", drawn("purple"), "image/png")}
+    draft = browser.post("/office/found/new", data={"csrf": csrf(new.text)}, files=files)
+    name = field(draft.text, "draft")
+    assert browser.get(f"/office/drafts/{name}").headers["content-type"] == "image/jpeg"
+    form = {
+        "csrf": csrf(draft.text),
+        "draft": name,
+        "title": "보라색 공",
+        "category": "기타물품",
+        "kept_at": "역무실",
+    }
+    stored = browser.post("/office/found/new", data=form)
+    assert "보라색 공" in stored.text
+    (post,) = running.desk.changed()
+    assert post.post.kept_at == "역무실"
+    assert len(post.photos) == 1
+    url = f"/office/posts/{post.post.post_id}"
+    form = {"csrf": csrf(stored.text), "sequence": "1", "title": "보라색 작은 공"}
+    edited = browser.post(f"{url}/edit", data=form)
+    assert "보라색 작은 공" in edited.text
+    assert "minji" in edited.text
+    assert browser.post(f"{url}/edit", data=form).status_code == 409
+    found = browser.post("/office/search", data={"csrf": form["csrf"], "words": "보라색 작은 공"})
+    assert post.post.post_id in found.text
+    closed = browser.post(f"{url}/close", data={"csrf": form["csrf"], "status": "claimed"})
+    assert closed.status_code == 200
+    stored_now = running.desk.post(post.post.post_id)
+    assert stored_now is not None
+    assert stored_now.post.status == "claimed"
+    browser.post("/office/sign-out", data={"csrf": form["csrf"]})
+    assert browser.get(url, follow_redirects=False).status_code == 303
+
+
+def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:
+    found = running.desk.add(
+        Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역"),
+        [],
+        WHO,
+        None,
+    )
+    lost = running.desk.add(
+        Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역"),
+        [],
+        WHO,
+        None,
+    )
+    pair = (lost.post.post_id, found.post.post_id)
+    running.review.refresh()
+    assert pair in running.review.queue()
+    running.accounts.add("minji", PASSWORD)
+    page = browser.get("/office/sign-in")
+    form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}
+    desk = browser.post("/office/sign-in", data=form | {"after": "/office/review"})
+    review = browser.get(f"/office/review?lost={pair[0]}&found={pair[1]}")
+    assert review.text.count("보라색 줄무늬 가방") >= 2
+    said = {"csrf": csrf(desk.text), "lost_id": pair[0], "found_id": pair[1]}
+    after = browser.post("/office/decisions", data=said | {"verdict": "confirmed"})
+    assert after.status_code == 200
+    assert pair not in running.review.queue()
+    undone = browser.post("/office/decisions", data=said | {"verdict": "unsure", "undo": "1"})
+    assert undone.status_code == 200
+    assert running.review.queue()[-1] == pair
+
+
+def test_every_page_is_json_too_and_every_route_is_guarded(
+    browser: TestClient, running: Service
+) -> None:
+    told = browser.get("/", headers={"Accept": "application/json"}).json()
+    assert told["page"] == "home"
+    assert "csrf" not in told
+    assert running.guards.unguarded(browser.app) == []  # type: ignore[arg-type]
+    form = {"words": "지갑"}
+    assert browser.post("/search", data=form).status_code == 403
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_problem_is_a_page_in_words(browser: TestClient, language: str) -> None:
+    browser.cookies.set("lang", language)
+    gone = browser.get("/nowhere")
+    assert gone.status_code == 404
+    assert f'lang="{language}"' in gone.text
+    bad = {"photo": ("a.jpg", b"no photo at all", "image/jpeg")}
+    form = {"csrf": csrf(browser.get("/").text)}
+    unread = browser.post("/search", data=form, files=bad)
+    assert unread.status_code == 422
+    assert "photo" not in unread.text or language == "en"
