@@ -23,6 +23,8 @@ HEAVY = (
     "sqlalchemy",
     "alembic",
     "cryptography",
+    "fastapi",
+    "argon2",
 )
 LOOK = """
 import sys
@@ -56,6 +58,7 @@ def look(*arguments: str) -> tuple[str, str, str]:
         (["compact", "--nothing"], "['table'] 2"),
         (["cluster", "up", "--datanodes", "0"], "['cluster'] 2"),
         (["models", "list"], "['models'] 0"),
+        (["account", "add"], "['account'] 2"),
         (["evaluate"], "['evaluate'] 2"),
         (["serch"], "[] 2"),
     ],

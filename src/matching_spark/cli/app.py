@@ -120,6 +120,10 @@ COMMANDS = {
         "table",
         "Train cells on the table's vectors, for searches with --nprobe; run it again as it grows.",
     ),
+    "account": (
+        "account",
+        "Who may sign in to the service: add, list, remove, token, revoke.",
+    ),
     "models": (
         "models",
         "CLIP models: list, info, check, describe, export, quantize.",
@@ -153,7 +157,7 @@ GROUPS = {
     ),
     "Serve people": ("serve",),
     "Judge the scores": ("evaluate", "calibrate"),
-    "Set up": ("config", "models", "cluster"),
+    "Set up": ("config", "account", "models", "cluster"),
 }
 # At the end of a command's help; a test parses each.
 EXAMPLES = {
@@ -183,6 +187,12 @@ EXAMPLES = {
     "undo": ("4473836825982351336", "--before '2026-11-01 09:00'"),
     "adopt": ("--table copied/table",),
     "index": ("--cells 256",),
+    "account": ("list",),
+    "account add": ("kim",),
+    "account list": ("",),
+    "account remove": ("kim",),
+    "account token": ("kim --days 30",),
+    "account revoke": ("0123456789abcdef",),
     "models": ("list",),
     "models list": ("",),
     "models info": ("small-clip",),

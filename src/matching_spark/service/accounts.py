@@ -49,9 +49,7 @@ class Accounts:
         password that is too short or too long."""
         said = _named(name)
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            raise InputError(
-                f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters", argument="password"
-            )
+            raise InputError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
 
         def check(of: Connection) -> None:
             there = self._journal.accounts(of)
@@ -116,9 +114,7 @@ def folded(name: str) -> str:
 def _named(name: str) -> str:
     said = unicodedata.normalize("NFC", name.strip())
     if not 1 <= len(said) <= MAX_NAME or not said.isprintable():
-        raise InputError(
-            f"an account's name has 1 to {MAX_NAME} printable characters", argument="name"
-        )
+        raise InputError(f"an account's name has 1 to {MAX_NAME} printable characters")
     return said
 
 

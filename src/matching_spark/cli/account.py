@@ -1,0 +1,151 @@
+"""matching-spark account: who may sign in to the service."""
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from matching_spark.cli.options import JsonOption, Run, SettingsOption, VerboseOption, begin, stderr
+from matching_spark.errors import UsageError
+
+if TYPE_CHECKING:
+    from matching_spark.service.accounts import Accounts
+    from matching_spark.service.sessions import Sessions
+
+account = typer.Typer(
+    help="Who may sign in to the service: add, list, remove, token, revoke.", no_args_is_help=True
+)
+NameArgument = Annotated[str, typer.Argument(help="What the person signs in with.")]
+
+
+@account.command()
+def add(
+    name: NameArgument,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Let somebody sign in; the password is asked for, or read from stdin."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (accounts, _):
+        made = accounts.add(name, _password())
+    run.emit({"account_id": made.account_id, "name": made.name}, f"{made.name} may sign in")
+
+
+@account.command("list")
+def listed(
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """The accounts and their tokens, without what opens them."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (accounts, sessions):
+        every, tokens = accounts.listed(), sessions.tokens()
+    view = Table("name", "since", "token", "last used", "ends")
+    out = []
+    for each in every:
+        mine = [token for token in tokens if token.account_id == each.account_id]
+        view.add_row(each.name, _day(each.made_at), "", "", "")
+        for token in mine:
+            view.add_row("", "", token.token_id, _day(token.seen_at), _day(token.ends_at))
+        out.append(
+            {
+                "account_id": each.account_id,
+                "name": each.name,
+                "made_at": each.made_at.isoformat(),
+                "tokens": [
+                    {
+                        "token_id": token.token_id,
+                        "made_at": token.made_at.isoformat(),
+                        "seen_at": token.seen_at.isoformat(),
+                        "ends_at": token.ends_at.isoformat(),
+                    }
+                    for token in mine
+                ],
+            }
+        )
+    run.emit({"accounts": out}, view)
+
+
+@account.command()
+def remove(
+    name: NameArgument,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Erase an account; whoever is signed in with it is so no longer, nor do its tokens open."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (accounts, sessions):
+        gone = accounts.remove(name)
+        sessions.end_all(gone.account_id)
+    run.emit({"account_id": gone.account_id, "name": gone.name}, f"{gone.name} is erased")
+
+
+@account.command()
+def token(
+    name: NameArgument,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Until it ends.")] = 90,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Print a token once, by which a program does what the account may: Authorization: Bearer."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (accounts, sessions):
+        owner = accounts.named(name)
+        made, secret = sessions.issue(owner.account_id, dt.timedelta(days=days))
+    said = {"token": secret, "token_id": made.token_id, "ends_at": made.ends_at.isoformat()}
+    run.emit(said, secret)
+    stderr.print(
+        f"it is not shown again; it ends on {_day(made.ends_at)}, or by "
+        f"`matching-spark account revoke {made.token_id}`"
+    )
+
+
+@account.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="As `account list` names it.")],
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """End a token."""
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (_, sessions):
+        sessions.revoke(token_id)
+    run.emit({"token_id": token_id}, f"{token_id} opens nothing any more")
+
+
+@contextmanager
+def _opened(run: Run) -> Iterator[tuple["Accounts", "Sessions"]]:
+    """The accounts and sessions of the journal that the settings name."""
+    try:  # half a second, which the help of a command does without
+        from matching_spark.journal.store import Journal
+        from matching_spark.service.accounts import Accounts
+        from matching_spark.service.sessions import Sessions
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the service needs {error.name}: pip install 'matching-spark[service]'"
+        ) from None
+    journal = Journal.open(run.settings)
+    try:
+        yield Accounts(journal), Sessions(journal, run.settings.service.session_hours)
+    finally:
+        journal.close()
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        said: str = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+        return said
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _day(at: dt.datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
