@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from argon2 import PasswordHasher
 from fastapi import Depends, FastAPI
 from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
@@ -32,12 +33,16 @@ class Guards:
     limits: Limits
 
     @classmethod
-    def of(cls, settings: Settings, journal: Journal) -> "Guards":
-        """Those that the settings say."""
+    def of(
+        cls, settings: Settings, journal: Journal, hasher: PasswordHasher | None = None
+    ) -> "Guards":
+        """Those that the settings say. hasher: of Accounts."""
         service = settings.service
         forms, limits = Forms(service.key or "", service.url), Limits(service)
         sessions = Sessions(journal, service.session_hours)
-        return cls(settings, forms, Door(Accounts(journal), sessions, forms, limits), limits)
+        return cls(
+            settings, forms, Door(Accounts(journal, hasher), sessions, forms, limits), limits
+        )
 
     @property
     def dependencies(self) -> list[Dependency]:
