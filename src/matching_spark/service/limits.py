@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -33,7 +33,7 @@ OFFICE = 10  # times as much as an address may, an account may
 SIGN_INS_AT_ONCE = 2  # each takes 64 MiB
 FAILURES = 10  # sign-ins of a name or an address that fail, in a row; then
 FAILURES_S = 600  # seconds for as many
-_KEY = re.compile(r'"?([A-Za-z0-9._~:+/=-]{8,128})"?')
+_KEY = re.compile(r'(")?([A-Za-z0-9._~:+/=-]{8,128})(?(1)")')
 
 
 class Buckets:
@@ -158,14 +158,14 @@ class Limits:
             )
         self._requests.spend(self.addresses.of(scope))
 
-    def work(self, kind: Work) -> Callable[[Request], AsyncIterator[None]]:
+    def work(self, kind: Work) -> Callable[[Request], AsyncGenerator[None]]:
         """A dependency of routes that do such work: Depends(limits.work("search"),
         scope="function"), so that the place is free again before the answer is sent.
 
         An account, where a dependency before it has found one (Door.asker), is counted by itself.
         """
 
-        async def admitted(request: Request) -> AsyncIterator[None]:
+        async def admitted(request: Request) -> AsyncGenerator[None, None]:
             if kind in self._rates:
                 asker = getattr(request.state, "asker", None)
                 account = asker.account if asker else None
@@ -209,7 +209,7 @@ def idempotency_key(request: Request) -> str | None:
     found = _KEY.fullmatch(said[0].strip()) if len(said) == 1 else None
     if found is None:
         raise Refused("bad-request", field="Idempotency-Key")
-    return found[1]
+    return found[2]
 
 
 def _address(said: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
