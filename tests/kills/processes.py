@@ -35,14 +35,20 @@ from matching_spark.table.posts_table import PostsTable
 from tests.support.journaled import with_journal
 
 POSTS = 60
-PAUSE_S = 0.02  # between two writes: a merge has dozens of events
+PAUSE_S = 0.05  # between two writes: a merge has dozens of events
 ERASED = 0.0005  # of the writes: an erase takes as long as many merges
 APART_S = 1.0  # between the mark and the rows, where they are apart
 LOST = "l-0"  # of every decision
 
 
 def settings_of(folder: Path) -> Settings:
-    conf = {"spark.master": "local[1]", "spark.sql.shuffle.partitions": "1"}
+    conf = {
+        "spark.master": "local[1]",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.ui.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",  # as the other tests: seconds of each start
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
     return with_journal(Settings(spark={"conf": conf}), folder)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade, PairDecided, PostEdited
 from matching_spark.journal.places import service_photo
-from matching_spark.journal.store import Journal, Vector
+from matching_spark.journal.store import Content, Journal, Vector
 from matching_spark.layout import kept_photo
 from matching_spark.matching import decisions
 from matching_spark.operations import posts as of_posts
@@ -206,6 +206,34 @@ def test_compact_keeps_the_mark_and_so_does_a_table_that_was_adopted(
     assert set(told(mine)) == {"s-0", "s-1", "s-2", "s-9"}
 
 
+def test_reembed_keeps_the_mark_and_what_comes_after_is_embedded_anew(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    write(journal, clip, post("s-1", "하나"))
+    merge(mine, spark=spark)
+    red = photo(mine, "red")
+    seen = Vector(f"photo:{red}", clip.name, clip.embed_texts(["빨강"])[0])
+    write(journal, clip, post("s-2", "둘"), photos=[red])
+    journal.append(PostEdited("s-2", ("title",)), "system", None, _same(journal), [seen])
+    other = ClipModel(Path(__file__).parents[1] / "golden" / "siglip")
+    anew = mine.model_copy(deep=True)
+    anew.model.name = str(other.place)
+    of_table.reembed(anew, spark=spark)
+    assert mark(PostsTable.of(mine).metadata) == 1
+    done = merge(mine, spark=spark)
+    assert (done.events, done.embedded) == (2, 2)  # the words and the photo
+    table = PostsTable.of(mine)
+    assert table.model == other.name
+    expected = other.embed_texts(["둘"])
+    assert max(float(np.max(s.texts.vectors @ expected.T)) for s in table.shards()) > 0.9999
+
+
+def _same(journal: Journal) -> Content:
+    """The content of the last event."""
+    (last,) = journal.tail(journal.last() - 1)
+    return journal.contents([last.event_id])[last.event_id]
+
+
 def test_another_journal_is_merged_from_its_first_event(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
 ) -> None:
@@ -245,7 +273,7 @@ def test_what_the_command_line_does_to_posts_of_the_service(
     write(journal, clip, post("s-3", "아직 일지에만"))
     mine_only = photo(mine, "green")
     vector = Vector(f"photo:{mine_only}", clip.name, clip.embed_texts(["초록"])[0])
-    journal.append(PostEdited("s-3", ("title",)), "system", vectors=[vector])
+    journal.append(PostEdited("s-3", ("title",)), "system", None, _same(journal), [vector])
     of_posts.erase(mine, ["s-2", "s-3"], spark=spark)
     assert not service_photo(mine, mine_only).exists()
     assert read(mine, journal) == {"s-1": "하나"}
