@@ -23,8 +23,9 @@ from matching_spark.journal.events import (
     PostClosed,
     PostEdited,
 )
+from matching_spark.journal.kept import Vector
 from matching_spark.journal.sealing import Sealer
-from matching_spark.journal.store import MAX_CONTENT, Journal, Vector
+from matching_spark.journal.store import MAX_CONTENT, Journal
 from tests.journal.test_events import whos, written
 
 WHO, OTHER = "account-" + "1" * 32, "link-" + "2" * 32
@@ -150,6 +151,21 @@ def test_a_vector_is_kept_once_to_the_last_bit_and_the_newest_stands(
     assert [*journal.vectors(names, "small-clip")] == [photo(1)]  # which is L2's too
     assert not journal.vectors(names, "other")
     assert count(settings, "vectors") == 1
+
+
+def test_a_vector_that_an_edit_drops_stays_while_another_post_has_it(journal: Journal) -> None:
+    both, own = photo(1), photo(2)
+    for post_id in ("L1", "L2"):
+        added = PostAdded(post_id, "lost", "지갑", "service")
+        of_it = [vector(both), *([vector(own, 1)] if post_id == "L1" else [])]
+        journal.append(added, WHO, None, PRIVATE, of_it)
+    assert journal.vector_names("post:L1") == {both, own}
+    journal.append(PostEdited("L1", ("photos",)), WHO, None, PRIVATE, dropped=[both, own])
+    assert journal.vector_names("post:L1") == set()
+    assert journal.kept([both, own]) == {both}
+    assert journal.vectors([both, own], "small-clip").keys() == {both}
+    journal.append(PostEdited("L2", ("photos",)), WHO, None, PRIVATE, dropped=[both])
+    assert journal.kept([both, own]) == set()
 
 
 def test_forgetting_leaves_the_event_and_not_a_byte_of_the_rest(

@@ -25,9 +25,10 @@ from matching_spark.domain.posts import Post
 from matching_spark.embed.clip import ClipModel
 from matching_spark.journal import database
 from matching_spark.journal.events import PairDecided, PostAdded, PostClosed, PostEdited
+from matching_spark.journal.kept import Vector
 from matching_spark.journal.places import service_photos
 from matching_spark.journal.posts import Change, StoredPost, folded
-from matching_spark.journal.store import Journal, Vector
+from matching_spark.journal.store import Journal
 from matching_spark.operations import merge as operation
 from matching_spark.table import merging
 from matching_spark.table.mark import Mark

@@ -14,8 +14,9 @@ from matching_spark import ClipModel, InputError, PostsTable
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade, PairDecided, PostEdited
+from matching_spark.journal.kept import Vector
 from matching_spark.journal.places import service_photo
-from matching_spark.journal.store import Content, Journal, Vector
+from matching_spark.journal.store import Content, Journal
 from matching_spark.layout import kept_photo
 from matching_spark.matching import decisions
 from matching_spark.operations import posts as of_posts

@@ -13,9 +13,10 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import photo_sha256
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
+from matching_spark.journal.kept import Vector
 from matching_spark.journal.places import service_photos
 from matching_spark.journal.posts import StoredPost, folded
-from matching_spark.journal.store import Journal, Receipt, Vector
+from matching_spark.journal.store import Journal, Receipt
 from matching_spark.table.mark import after
 
 KEY = "a key that only these tests have."

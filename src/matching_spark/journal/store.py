@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +12,11 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, Row, delete, exists, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, StorageError, UsageError
-from matching_spark.journal import database
+from matching_spark.journal import database, kept
 from matching_spark.journal.events import (
     Event,
     PairDecided,
@@ -28,6 +26,7 @@ from matching_spark.journal.events import (
     encode,
     opaque,
 )
+from matching_spark.journal.kept import Vector, printable, some
 from matching_spark.journal.sealing import Sealer
 from matching_spark.journal.tables import (
     contents,
@@ -35,42 +34,13 @@ from matching_spark.journal.tables import (
     forgotten,
     key_check,
     vector_subjects,
-    vectors,
 )
 
 Content = Mapping[str, Any]  # what JSON has
 MAX_CONTENT = 256 << 10  # bytes of its JSON: a post's texts have 20,000 characters each
 MAX_VECTORS = 64  # of one event: 20 photos a post, and its text
-MAX_DIMENSION = 8192
 MAX_READ = 10_000  # records of one `tail`, and names of one `vectors`
-MAX_TEXT = 200  # characters of an idempotency key and of a model's name
 _CHECK = b"matching-spark"
-_VECTOR = re.compile(r"photo:[0-9a-f]{64}|text:[^\x00-\x1f\x7f-\x9f]{1,512}")
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A vector to be kept. name: photo:SHA256 of its photo, or text:POST_ID; model: whose space it
-    is in; values: (d,) float32, finite.
-    """
-
-    name: str
-    model: str
-    values: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        if not _VECTOR.fullmatch(self.name):
-            raise InputError(f"a vector is named photo:SHA256 or text:POST_ID, not {self.name!r}")
-        _text("model", self.model)
-        ok = self.values.dtype == np.float32 and self.values.ndim == 1
-        if (
-            not ok
-            or not 1 <= self.values.size <= MAX_DIMENSION
-            or not np.isfinite(self.values).all()
-        ):
-            raise InputError(
-                f"vector {self.name} is not of 1 to {MAX_DIMENSION} finite numbers of float32"
-            )
 
 
 @dataclass(frozen=True)
@@ -148,6 +118,7 @@ class Journal:
         content: Content | None = None,
         vectors: Sequence[Vector] = (),
         check: Callable[[Connection], None] | None = None,
+        dropped: Collection[str] = (),
     ) -> Receipt:
         """Write an event; it is on the disk when this returns.
 
@@ -156,6 +127,7 @@ class Journal:
         written. content: what is personal in it, sealed until its subject is forgotten. Vectors
         belong to the event's subject; the newest of a name stands. check: is called in the same
         transaction before anything is written, unless it is repeated; what it raises refuses it.
+        dropped: names of vectors that its subject has no more, as of photos that an edit took away.
 
         Raises InputError for a key that was used for something else, for what is too large or has
         no JSON, and for a subject that was forgotten; StorageError where it could not be written.
@@ -185,7 +157,8 @@ class Journal:
                 row = {"event_id": record.event_id, "subject": subject, "sealed": sealed}
                 to.execute(insert(contents).values(row))
             for each in vectors:
-                _keep(to, each, str(subject))
+                kept.keep(to, each, str(subject))
+            kept.drop(to, str(subject), dropped)
         return Receipt(record, repeated=False)
 
     def forget(self, subject: str, who: str, key: str | None = None) -> Receipt:
@@ -236,25 +209,20 @@ class Journal:
         with database.reading(self._engine) as of:
             return {
                 subject
-                for some in _some(set(subjects))
+                for part in some(set(subjects))
                 for column in (contents.c.subject, vector_subjects.c.subject, forgotten.c.subject)
-                for subject in of.scalars(select(column).where(column.in_(some)))
+                for subject in of.scalars(select(column).where(column.in_(part)))
             }
 
     def vector_names(self, subject: str) -> set[str]:
         """What vectors a subject has, of any model."""
-        mine = select(vector_subjects.c.name).where(vector_subjects.c.subject == subject)
-        with database.reading(self._engine) as of:
-            return set(of.scalars(mine))
+        with self.reading() as of:
+            return kept.names(of, subject)
 
     def kept(self, names: Iterable[str]) -> set[str]:
         """Those of the names of which there is a vector, of any model."""
-        with database.reading(self._engine) as of:
-            return {
-                name
-                for some in _some(set(names))
-                for name in of.scalars(select(vectors.c.name).where(vectors.c.name.in_(some)))
-            }
+        with self.reading() as of:
+            return kept.there(of, set(names))
 
     def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
         """The contents of events, those that there still are. Raises StorageError for a changed
@@ -263,21 +231,15 @@ class Journal:
         with self.reading() as of:
             return {
                 row.event_id: json.loads(self._open(row.sealed, row.subject, row.event_id))
-                for some in _some(event_ids)
-                for row in of.execute(select(contents).where(contents.c.event_id.in_(some)))
+                for part in some(event_ids)
+                for row in of.execute(select(contents).where(contents.c.event_id.in_(part)))
             }
 
     def vectors(self, names: Collection[str], model: str) -> dict[str, npt.NDArray[np.float32]]:
         """name -> its (d,) float32 vector of a model, of those names that have one."""
         _count(len(names) or 1)
         with self.reading() as of:
-            return {
-                row.name: np.frombuffer(row.vector, "<f4").astype(np.float32)
-                for some in _some(names)
-                for row in of.execute(
-                    select(vectors).where(vectors.c.name.in_(some), vectors.c.model == model)
-                )
-            }
+            return kept.read(of, names, model)
 
     def accounts(self, of: Connection | None = None) -> list[tuple[Record, Content]]:
         """Every account that was made and not forgotten, with its content, in their order.
@@ -362,29 +324,15 @@ class Journal:
 
     def _forget(self, to: Connection, event: SubjectForgotten, who: str, key: str | None) -> Record:
         subject = event.subject
-        mine = vector_subjects.c.subject == subject
-        names = to.execute(select(vector_subjects).where(mine)).all()
+        names = kept.names(to, subject)
         content = to.scalar(select(contents.c.event_id).where(contents.c.subject == subject))
         if not names and content is None:
             raise InputError(f"{subject} has nothing in the journal that could be erased")
         to.execute(delete(contents).where(contents.c.subject == subject))
-        to.execute(delete(vector_subjects).where(mine))
-        for name, model, _ in names:
-            others = (vector_subjects.c.name == name) & (vector_subjects.c.model == model)
-            of_it = (vectors.c.name == name) & (vectors.c.model == model)
-            to.execute(delete(vectors).where(of_it, ~exists().where(others)))
+        kept.drop(to, subject, names)
         record = self._insert(to, event, encode(event), who, key, sealed=False)
         to.execute(insert(forgotten).values(subject=subject, sequence=record.sequence))
         return record
-
-
-def _keep(to: Connection, vector: Vector, subject: str) -> None:
-    row = {"name": vector.name, "model": vector.model}
-    new = upsert(vectors).values(**row, vector=vector.values.astype("<f4").tobytes())
-    to.execute(
-        new.on_conflict_do_update(index_elements=[*row], set_={"vector": new.excluded.vector})
-    )
-    to.execute(upsert(vector_subjects).values(**row, subject=subject).on_conflict_do_nothing())
 
 
 def _record(row: Row[Any]) -> Record:
@@ -396,7 +344,7 @@ def _record(row: Row[Any]) -> Record:
 def _check_writer(who: str, key: str | None) -> None:
     opaque("who", who)
     if key is not None:
-        _text("key", key)
+        printable("key", key)
 
 
 def _check_vectors(event: Event, given: Sequence[Vector]) -> None:
@@ -408,18 +356,7 @@ def _check_vectors(event: Event, given: Sequence[Vector]) -> None:
             raise InputError(f"vector {each.name} is not of the post that {event.tag} is of")
 
 
-def _text(name: str, text: str) -> None:
-    if not 1 <= len(text) <= MAX_TEXT or not text.isprintable():
-        raise InputError(f"{name} is not of 1 to {MAX_TEXT} printable characters", argument=name)
-
-
 def _count(limit: int) -> int:
     if not 1 <= limit <= MAX_READ:
         raise UsageError(f"{limit} at once: 1 to {MAX_READ} are read")
     return limit
-
-
-def _some(names: Collection[str]) -> Iterator[list[str]]:
-    """SQLite takes a bounded number of parameters in a statement."""
-    every = list(names)
-    return (every[at : at + 500] for at in range(0, len(every), 500))

@@ -32,8 +32,9 @@ from matching_spark.journal.events import (
     PostEdited,
     Verdict,
 )
+from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
-from matching_spark.journal.store import Journal, Vector
+from matching_spark.journal.store import Journal
 from matching_spark.knn.similarity import Float32
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
