@@ -26,7 +26,7 @@ from matching_spark.table.mark import after
 from matching_spark.table.metadata import current_metadata
 from tests.kills.processes import LOST, everything, prepare, settings_of
 from tests.support.journaled import in_table, photo, read
-from tests.support.processes import in_session, wait_until
+from tests.support.processes import LONG_S, in_session, wait_until
 
 pytestmark = pytest.mark.kills
 KILLS = int(os.environ.get("KILLS", "40"))
@@ -134,6 +134,15 @@ class Watch:
         return read(self.settings, self.journal)
 
 
+def ended(*parties: Party) -> list[str]:
+    """What those said that have ended by themselves."""
+    return [
+        (each.folder / f"{each.what}.log").read_text("utf-8")[-2000:]
+        for each in parties
+        if each.process.poll() is not None
+    ]
+
+
 @contextmanager
 def party(folder: Path, of_writer: str = "", of_merger: str = "") -> Iterator[tuple[Party, ...]]:
     settings = settings_of(folder)
@@ -158,7 +167,14 @@ def test_nothing_that_was_answered_is_lost_or_doubled(tmp_path: Path) -> None:
     with party(tmp_path) as (writer, merger):
         watch = Watch(settings, writer)
         for _ in range(KILLS):
-            wait_until(lambda: (writer.ready(5) and merger.ready(2)) or watch.wrong, "two at work")
+            wait_until(
+                lambda: (
+                    (writer.ready(5) and merger.ready(2)) or watch.wrong or ended(writer, merger)
+                ),
+                "two at work",
+                2 * LONG_S,
+            )
+            assert not ended(writer, merger)
             time.sleep(chance.uniform(0, 2.5))
             victim = chance.choice(VICTIMS)
             kills[victim] = kills.get(victim, 0) + 1
