@@ -99,6 +99,7 @@ class Desk:
         self.posts = {LOST: lost}
         self.matches: list[Match] = []
         self.searched = 0
+        self.nothing = False
 
     def post(self, post_id: str) -> StoredPost | None:
         of = self.posts.get(post_id)
@@ -107,7 +108,7 @@ class Desk:
 
     def alike(self, post_id: str) -> SearchResult:
         self.searched += 1
-        return result(self.matches)
+        return result(self.matches, nothing=self.nothing)
 
     def stamp(self) -> str:
         return str(len(self.matches)) + "".join(match.band for match in self.matches)
@@ -375,7 +376,9 @@ def test_no_mail_goes_to_an_address_that_was_removed(world: World, inbox: Inbox)
 def test_what_turns_up_is_told_once_by_the_page_and_by_a_mail(world: World, inbox: Inbox) -> None:
     world.links.make(LOST)
     world.confirmed(inbox)
-    world.desk.turns_up("look", "ask")
+    world.desk.turns_up("seen", "ask")
+    world.news.look(LOST, mail=False)
+    world.desk.turns_up("look", "ask")  # the second of its list
     assert world.news.run_once() == 0
     world.clock.on(minutes=5)
     world.desk.turns_up("mine", "propose")
@@ -391,14 +394,30 @@ def test_what_turns_up_is_told_once_by_the_page_and_by_a_mail(world: World, inbo
     assert [(each.found_id, each.match.band) for each in came] == [
         ("mine", "likely"),
         ("look", "look"),
+        ("seen", "look"),
     ]
     assert came[0].at == world.clock.now
-    assert came[0].match == world.showing.match(world.desk.matches[1])
+    assert came[0].match == world.showing.match(world.desk.matches[2])
     world.clock.on(minutes=5)
     world.desk.turns_up("look", "propose")  # likelier than it was: news too
     assert world.news.run_once() == 1
-    assert [each.found_id for each in world.news.came(LOST)] == ["look", "mine"]
+    assert [each.found_id for each in world.news.came(LOST)] == ["look", "mine", "seen"]
     assert len(inbox.taken) == 2
+
+
+def test_the_best_of_what_is_worth_a_look_is_news_unless_it_is_most_likely_not_here(
+    world: World, inbox: Inbox
+) -> None:
+    world.links.make(LOST)
+    world.confirmed(inbox)
+    world.desk.nothing = True
+    world.desk.turns_up("f1", "ask")
+    assert world.news.run_once() == 0
+    world.desk.nothing = False
+    world.desk.turns_up("f2", "ask")
+    world.desk.matches.reverse()
+    assert world.news.run_once() == 1
+    assert len(inbox.taken) == 1
 
 
 def test_what_is_gone_or_was_seen_on_the_page_is_no_news(world: World, inbox: Inbox) -> None:

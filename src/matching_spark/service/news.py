@@ -1,4 +1,8 @@
-"""What turns up for a lost post: looked for again and again, told once, by page and mail alike."""
+"""What turns up for a lost post: looked for again and again, told once, by page and mail alike.
+
+News is what is likely, and what is the best of a list in which something is worth a look: of cards
+and papers, whose photo and words the public does not search, hardly anything is ever likely.
+"""
 
 import logging
 from collections.abc import Callable
@@ -19,7 +23,7 @@ from matching_spark.service.contacts import Contacts
 from matching_spark.service.contexts import Reason
 from matching_spark.service.links import let_go, stamp
 from matching_spark.service.outbox import Outbox, queue
-from matching_spark.service.public import Band, PublicMatch, Showing, is_public
+from matching_spark.service.public import Band, PublicMatch, PublicResult, Showing, is_public
 
 log = logging.getLogger(__name__)
 POSTS_A_RUN = 100  # looked for in one run: some 10 s of a core
@@ -82,8 +86,8 @@ class News:
         return had
 
     def look(self, lost_id: str, now: str | None = None, mail: bool = True) -> tuple[str, ...]:
-        """Search for a lost post, keep what is new, and give the ids of what is likely and was not
-        told before; of that a mail tells too. mail: False where the person sees it just now.
+        """Search for a lost post, keep what came, and give the ids of what is news; a mail tells of
+        that too. mail: False where the person sees it just now.
         """
         now = self._desk.stamp() if now is None else now
         stored = self._desk.post(lost_id)
@@ -91,7 +95,7 @@ class News:
             with self._journal.writing() as to:
                 let_go(lost_id, to)
             return ()
-        found = self._showing.result(self._desk.alike(lost_id)).matches
+        found = self._showing.result(self._desk.alike(lost_id))
         contact = self._contacts.of(lost_id)
         with self._journal.writing() as to:
             if is_forgotten(f"post:{lost_id}", to):
@@ -118,14 +122,12 @@ class News:
             out.append(Came(match, datetime.fromisoformat(row.at), row.found_id))
         return out
 
-    def _taken(
-        self, to: Connection, lost_id: str, found: tuple[PublicMatch, ...]
-    ) -> tuple[str, ...]:
-        """Keep what was found; the ids of those that are likely and were not so before."""
+    def _taken(self, to: Connection, lost_id: str, found: PublicResult) -> tuple[str, ...]:
+        """Keep what was found that was not so before, or not in its band; the ids of the news."""
         mine = to.execute(select(came).where(came.c.lost_id == lost_id))
         before = {row.found_id: row.band for row in mine}
         news = []
-        for match in found:
+        for rank, match in enumerate(found.matches):
             found_id = self._showing.names.open(match.claim)
             if before.get(found_id) in ("likely", match.band):
                 continue
@@ -133,7 +135,7 @@ class News:
             row["at"] = stamp(self._clock())
             new = upsert(came).values(lost_id=lost_id, found_id=found_id, **row)
             to.execute(new.on_conflict_do_update(index_elements=["lost_id", "found_id"], set_=row))
-            if match.band == "likely":
+            if match.band == "likely" or (rank == 0 and found.state == "look"):
                 news.append(found_id)
         return tuple(news)
 
