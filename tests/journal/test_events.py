@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from matching_spark.errors import InputError, StorageError
 from matching_spark.journal.events import (
     AccountMade,
+    ContactConfirmed,
+    ContactGiven,
+    ContactRemoved,
     Event,
+    InterestTold,
     PairDecided,
     PostAdded,
     PostClosed,
@@ -30,6 +34,10 @@ written: st.SearchStrategy[Event] = st.one_of(
     st.builds(PostEdited, ids, st.lists(names, min_size=1, max_size=9).map(tuple)),
     st.builds(PostClosed, ids, st.sampled_from(["claimed", "withdrawn", "expired"])),
     st.builds(PairDecided, ids, ids, st.sampled_from(["confirmed", "rejected", "unsure"])),
+    st.builds(InterestTold, ids, ids),
+    st.builds(ContactGiven, ids, hexes.map("contact-{}".format)),
+    st.builds(ContactConfirmed, ids, hexes.map("contact-{}".format)),
+    st.builds(ContactRemoved, ids, hexes.map("contact-{}".format)),
     accounts,
 )
 events = written | ids.map(lambda each: SubjectForgotten(f"post:{each}"))

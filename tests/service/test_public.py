@@ -20,9 +20,9 @@ from matching_spark.setting_groups import Service
 from tests.service import canary
 
 KEY = "a key that only these tests have."
-PHOTO = Picture("/photos/opaque", "/photos/opaque-large")
 LEVELS = Levels.of(Service())
-SHOWING = Showing(LEVELS, Names(KEY, "claim"), lambda _: PHOTO)
+PICTURE = Picture("/photos/opaque", "/photos/opaque-large")
+SHOWING = Showing(LEVELS, Names(KEY, "claim"), lambda _: PICTURE)
 SENSITIVE, VALUABLES = sorted(LEVELS.sensitive), sorted(LEVELS.valuables)
 OTHERS = sorted(set(CATEGORIES) - LEVELS.sensitive - LEVELS.valuables)
 
@@ -86,7 +86,7 @@ def test_of_valuables_there_is_no_photo_and_a_district_and_a_week(category: str)
 @pytest.mark.parametrize("category", OTHERS)
 def test_of_the_rest_there_are_photo_place_and_day(category: str) -> None:
     found = shown(category)
-    assert found.photo == PHOTO
+    assert found.photo == PICTURE
     assert found.place == f"강남구 {canary.canary('place')}"
     assert found.day == found.until == canary.DAY
     assert found.reasons == ("photo", "words", "colour", "days", "place")
