@@ -1,0 +1,260 @@
+"""What app.js and htmx make of the pages, on samples of them: no service stands behind.
+
+The whole of the service is in the other tests of this folder; here is what only a script does.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from tests.service.samples import samples
+from tests.service.served import Served, photo, serving
+from tests.support.chromium import LOW, PRESSED, TARGET
+
+pytestmark = pytest.mark.browser
+ANSWERS = {
+    "/search": "results-doubt",
+    "/mine": "mine",
+    "/mine/withdraw": "mine-withdrawn",
+    "/confirm": "confirm-done",
+    "/office/decisions": "review-bare",
+}
+# What a browser says of answers and of a network that a test means to have.
+MEANT = ("status of 4", "ERR_INTERNET_DISCONNECTED", "htmx:")
+PATHS = {
+    "/mine": "door",
+    "/confirm": "confirm-ask",
+    "/office/review": "review",
+    "/office/search": "office_search-start",
+    "/office/posts/s-0123456789abcdef0123456789abcdef": "post",
+}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving(PATHS) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    """On a phone, in a context of its own; nothing may go wrong in it."""
+    served.answers, served.redirects, served.posted = dict(ANSWERS), {}, []
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740},
+        base_url=served.url,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text))
+    yield page
+    context.close()
+    assert [each for each in wrong if not any(meant in each for meant in MEANT)] == []
+
+
+def test_a_photo_is_shown_before_it_is_sent_and_can_be_taken_away(
+    page: Page, served: Served
+) -> None:
+    page.goto("/home/ko")
+    file = FilePayload(name="가방.jpg", mimeType="image/jpeg", buffer=photo("0"))
+    page.set_input_files("#photo", [file])
+    expect(page.locator("canvas")).to_be_visible()
+    expect(page.locator(".big")).to_have_text("가방.jpg")
+    page.click("[data-clear]")
+    expect(page.locator("canvas")).to_be_hidden()
+    expect(page.locator(".big")).to_have_text("사진 찍기 / 고르기")
+    assert page.input_value("#photo") == ""
+    page.set_input_files("#photo", [file])
+    page.click("button.primary")
+    expect(page.locator("#answer.found")).to_be_visible()
+    assert served.last.smooth
+    assert photo("0") in served.last.body  # as it was chosen: nothing is made smaller here
+
+
+def test_a_photo_that_no_browser_can_show_is_named(page: Page) -> None:
+    page.goto("/home/ko")
+    file = FilePayload(name="IMG_1.HEIC", mimeType="", buffer=b"no photo")
+    page.set_input_files("#photo", [file])
+    expect(page.locator(".big")).to_have_text("IMG_1.HEIC")
+    expect(page.locator("canvas")).to_be_hidden()
+
+
+def test_results_come_without_a_new_page_and_are_said(page: Page, served: Served) -> None:
+    page.goto("/home/ko")
+    page.fill("#words", "검정 가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#said")).to_have_text("비슷한 물건이 3건 있습니다")
+    assert page.evaluate("document.activeElement.textContent") == "비슷한 물건이 3건 있습니다"
+    assert page.locator("h1").count() == 1
+    page.click(".answers button >> nth=0")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    fields = served.last.fields
+    assert (fields["asked"], fields["colour"], fields["skip"]) == (["asked-0"], ["검정"], ["day"])
+    page.click("button.chip >> nth=0")
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    assert served.last.fields["off"] == ["category"]
+
+
+def test_a_problem_takes_the_place_of_results_and_the_next_search_works(
+    page: Page, served: Served
+) -> None:
+    served.answers["/search"] = "problem-wait"
+    page.goto("/home/ko")
+    page.fill("#words", "가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.problem")).to_contain_text("30초 뒤에")
+    assert page.input_value("#words") == "가방"
+    served.answers["/search"] = "results-0"
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found")).to_be_visible()
+
+
+def test_a_search_that_cannot_be_sent_is_said(page: Page, served: Served) -> None:
+    page.goto("/home/ko")
+    page.context.set_offline(True)
+    page.fill("#words", "가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#said")).to_contain_text("연결되지 않습니다")
+    page.context.set_offline(False)
+
+
+def test_a_private_link_opens_by_its_fragment_which_no_address_is_told(
+    page: Page, served: Served
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("#")[0]))
+    page.goto("/mine#TOKEN")
+    expect(page.locator("#answer.mine")).to_be_visible()
+    assert served.last.fields["link"] == ["TOKEN"]
+    assert page.locator("h1").count() == 1
+    assert not [each for each in asked if "TOKEN" in each]
+    page.click("text=신고 철회")
+    page.click(".danger")
+    expect(page.locator("#answer")).to_contain_text("철회한 신고입니다")
+    assert served.last.fields["link"] == ["token-0"]
+
+
+def test_the_language_of_a_private_page_changes_and_its_link_stays(
+    page: Page, served: Served
+) -> None:
+    served.redirects["/lang"] = "/mine"
+    page.goto("/mine#TOKEN")
+    expect(page.locator("#answer.mine")).to_be_visible()
+    page.click(".switch button")
+    expect(page.locator("#answer.mine")).to_be_visible()
+    assert page.url.endswith("/mine#TOKEN")
+    assert [each.path for each in served.posted] == ["/mine", "/lang", "/mine"]
+
+
+def test_an_address_is_only_confirmed_by_hand(page: Page, served: Served) -> None:
+    page.goto("/confirm#TOKEN")
+    expect(page.locator("#link")).to_have_value("TOKEN")
+    assert served.posted == []
+    page.click("button.primary")
+    expect(page.locator("#answer")).to_contain_text("이제 비슷한 물건이")
+
+
+def test_a_link_is_copied_on_a_click(page: Page) -> None:
+    page.goto("/registered/ko")
+    page.click("[data-copy]")
+    expect(page.locator("[data-copy]")).to_have_text("복사했습니다")
+    assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#private-link")
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "verdict"),
+    [
+        ("y", "KeyY", "confirmed"),
+        ("N", "KeyN", "rejected"),
+        ("ㅕ", "KeyU", "unsure"),  # under a Korean keyboard
+        ("Process", "KeyY", "confirmed"),  # in the middle of a syllable
+    ],
+)
+def test_a_pair_is_decided_by_a_key(
+    page: Page, served: Served, key: str, code: str, verdict: str
+) -> None:
+    page.goto("/review/ko")
+    page.evaluate(
+        """([key, code]) => document.body.dispatchEvent(
+          new KeyboardEvent('keydown', {key, code, bubbles: true, cancelable: true}))""",
+        [key, code],
+    )
+    page.wait_for_url("**/office/decisions")
+    assert served.last.fields["verdict"] == [verdict]
+
+
+def test_a_decision_is_put_back_within_ten_seconds(page: Page, served: Served) -> None:
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)
+    page.goto("/review/ko")
+    page.clock.run_for(9_000)
+    expect(page.locator("[data-undo]")).to_be_visible()
+    page.keyboard.press("z")
+    page.wait_for_url("**/office/decisions")
+    assert served.last.fields == {
+        "csrf": ["csrf-token"],
+        "lost_id": ["s-1"],
+        "found_id": ["s-2"],
+        "verdict": ["unsure"],
+        "undo": ["1"],
+    }
+    page.goto("/review/ko")
+    page.clock.run_for(11_000)
+    expect(page.locator("[data-undo]")).to_have_count(0)
+
+
+def test_keys_go_on_along_pairs_and_zoom_and_never_while_one_writes(
+    page: Page, served: Served
+) -> None:
+    page.goto("/review/ko")
+    page.keyboard.press("x")
+    expect(page.locator(".pair.zoomed")).to_have_count(1)
+    page.keyboard.press("j")
+    page.wait_for_url("**lost=c**")
+    page.keyboard.press("k")
+    page.wait_for_url("**lost=a**")
+    page.keyboard.press("/")
+    page.wait_for_url("**/office/search")
+    page.keyboard.press("/")
+    expect(page.locator("#words")).to_be_focused()
+    page.keyboard.type("j/k")
+    expect(page.locator("#words")).to_have_value("j/k")
+    page.keyboard.press("Control+k")
+    assert served.posted == []
+
+
+def test_a_queue_is_walked_by_keys_and_opens_beside_it(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/desk/ko")
+    page.keyboard.press("k")  # from the end: the two that expire soon after the first
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer .post")).to_be_visible()
+    assert page.url.endswith("/desk/ko")
+    assert page.locator("h1").count() == 1
+    expect(page.locator(".queue [aria-current]")).to_have_count(1)
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.closest('.queue') !== null")
+
+
+def test_a_suggestion_that_is_changed_is_none_and_what_is_not_saved_is_said(page: Page) -> None:
+    page.goto("/register-suggested/ko")
+    expect(page.locator("[data-mark]")).to_have_count(3)
+    page.fill("#title", "검정 배낭")
+    expect(page.locator("[data-mark]")).to_have_count(2)
+    page.goto("/post/ko")
+    expect(page.locator("[data-state]")).to_contain_text("저장됨")
+    page.fill("#title", "검정 배낭")
+    expect(page.locator("[data-state]")).to_have_text("아직 저장되지 않았습니다")
+
+
+def test_what_is_pressed_is_large_enough_on_every_page(page: Page) -> None:
+    for name in samples():
+        page.goto(f"/{name}/ko")
+        page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        assert page.evaluate(LOW, [PRESSED, TARGET]) == [], name
