@@ -113,6 +113,25 @@ def test_a_problem_takes_the_place_of_results_and_the_next_search_works(
     expect(page.locator("#answer.found")).to_be_visible()
 
 
+def test_what_is_wrong_with_a_search_is_told_where_its_answer_would_be(
+    page: Page, served: Served
+) -> None:
+    served.answers["/search"] = "home-wrong"
+    page.goto("/home/ko")
+    page.click("button.primary")
+    expect(page.locator("#answer")).to_have_text("사진을 고르거나 한두 마디를 적어 주세요.")
+    expect(page.locator("#said")).to_have_text("사진을 고르거나 한두 마디를 적어 주세요.")
+
+
+def test_what_was_changed_of_a_report_is_said(page: Page, served: Served) -> None:
+    served.answers |= {"/mine": "mine-waiting", "/mine/edit": "mine"}
+    page.goto("/mine#TOKEN")
+    page.click("text=신고 내용 고치기")
+    page.click("details[open] button.primary")
+    expect(page.locator("#answer .notice")).to_be_focused()
+    expect(page.locator("#said")).to_have_text("고친 내용을 저장했습니다.")
+
+
 def test_a_search_that_cannot_be_sent_is_said(page: Page, served: Served) -> None:
     page.goto("/home/ko")
     page.context.set_offline(True)

@@ -187,6 +187,7 @@ def samples() -> dict[str, Page]:
             told=TOLD,
             wrong={"photo": "long", "words": "needed", "day": "day", "place": "long"},
         ),
+        "home-wrong": HomePage(**person, wrong={"words": "needed"}),
         "results-0": ResultsPage(**asked, told=TOLD, photo=True, nothing=True, mail=True),
         "results-1": ResultsPage(**asked, told=TOLD, likely=CARDS[:1]),
         "results-10": ResultsPage(
