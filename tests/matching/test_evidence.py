@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from matching_spark.matching.decisions import Decision, checked, latest, store
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
-from matching_spark.score.store import FILE, save
+from matching_spark.score.store import FILE, SELF, save, shipped
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
 
@@ -146,6 +147,25 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     assert run("evaluate", truth, "--table", own, capsys=capsys) == report, (
         "as before it was learnt"
     )
+
+
+@pytest.mark.parametrize("left", [[SELF], [FILE, SELF]])
+def test_a_reset_takes_what_was_learnt_without_labels_too(
+    own: str, capsys: pytest.CaptureFixture[str], left: list[str]
+) -> None:
+    """Else the next decisions would sharpen it; it may stand alone, where a run was cut off."""
+    for name in left:
+        (Path(own) / name).write_text(shipped().to_json())
+    run("calibrate", "--reset", "--table", own, capsys=capsys)
+    assert not [name for name in (FILE, SELF) if (Path(own) / name).exists()]
+
+
+@pytest.mark.parametrize("asked", ["self", "--reset"])
+def test_without_labels_there_is_no_report_to_write(own: str, tmp_path: Path, asked: str) -> None:
+    report = tmp_path / "report.json"
+    with pytest.raises(UsageError, match="here there are none"):
+        app(["calibrate", asked, "--table", own, "--output", str(report)], standalone_mode=False)
+    assert not report.exists()
 
 
 def test_expiring_is_by_the_day_it_was_found(stored: str) -> None:

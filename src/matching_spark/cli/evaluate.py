@@ -59,6 +59,11 @@ def calibrate(
     run = common.begin(model={"name": model})
     if reset == (truth is not None):
         raise UsageError("calibrate TRUTH, or calibrate --reset")
+    if output is not None and truth in (None, SELF):
+        raise UsageError(
+            "--output is the report on labelled pairs held out, and here there are none: leave it "
+            "away; what is learnt stands in the weights' own file"
+        )
     if truth is None:
         done = operations.evaluate.reset(run.settings).to_dict()
         run.emit(done, facts(done))

@@ -157,17 +157,17 @@ def calibrate(
 
 
 def reset(settings: Settings) -> Reset:
-    """Take the table's own weights away: the model's serve again.
+    """Take the table's own weights away, those that decisions would sharpen too: the model's serve
+    again.
 
     Raises InputError when it has none.
     """
     table = reading(settings)
-    place = storage.join(table.uri, FILE)
-    if not storage.exists(place):
+    own = [place for name in (FILE, SELF) if storage.exists(place := storage.join(table.uri, name))]
+    if not own:
         raise InputError(f"{table.uri} has no weights of its own")
-    for each in (place, storage.join(table.uri, SELF)):
-        if storage.exists(each):
-            storage.remove(each)
+    for place in own:
+        storage.remove(place)
     return Reset(table.uri, find(None, table_model(settings, table), table.model) is not None)
 
 
