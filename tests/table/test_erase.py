@@ -204,6 +204,29 @@ def test_the_only_post_of_a_file_and_ids_that_need_quoting(
     assert hits_of(engine, [Query(text="가방")], 3, where=Filters(kind="found")) == [[]]
 
 
+def test_what_of_many_posts_stands_in_no_other(stored: str, spark: SparkSession) -> None:
+    table = PostsTable.open(stored, spark, Hadoop())
+    kept = rows(table)
+    gone = frozenset(sorted(kept)[::2])
+    photos, texts, others = set(), set(gone), []
+    for post_id, row in kept.items():
+        own = {p["sha256"] for p in row["photos"]}  # type: ignore[attr-defined]
+        told = {str(row[name]) for name in erasing.TRACED if row[name]}
+        if post_id in gone:
+            photos |= own
+            texts |= {traces.begins(each) for each in told}
+        else:
+            others.append("\n".join([post_id, *told, *own]))
+    shared = {each for each in photos | texts if any(each in other for other in others)}
+    got = erasing.subject(table, gone)
+    assert got.photos == photos - shared
+    assert got.words | got.plain == {
+        each for each in texts - shared if len(each) >= traces.LEAST_WORD
+    }
+    assert len(shared) > 5, "some are of others too"
+    assert len(got.words) > 10
+
+
 def test_what_cannot_be_read_is_not_looked_at(tmp_path: Path) -> None:
     short = Subject(frozenset(["a"]))
     assert look([__file__], Subject(frozenset(), words=frozenset([SECRET]))).found

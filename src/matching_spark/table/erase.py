@@ -196,9 +196,11 @@ class _Erase:
             return frozenset()
         others: DataFrame = self.table.frame().where(~F.col("post_id").isin(sorted(self.ids)))
         everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
-        found = (F.coalesce(F.bool_or(everything.contains(t)), F.lit(False)) for t in tokens)
-        row = others.agg(*(each.alias(f"t{i}") for i, each in enumerate(found))).collect()[0]
-        return frozenset(token for token, there in zip(tokens, row, strict=True) if there)
+        wanted = self.table.session.createDataFrame(pa.table({"token": tokens}))
+        found = others.select(everything.alias("text")).join(
+            F.broadcast(wanted), F.col("text").contains(F.col("token"))
+        )
+        return frozenset(row["token"] for row in found.select("token").distinct().collect())
 
     # -- the steps -------------------------------------------------------------------------------
 
