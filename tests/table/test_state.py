@@ -1,6 +1,7 @@
 """What a search reads is one snapshot, the one that it names, whoever writes meanwhile."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,8 @@ from matching_spark import InputError, PostsTable, Query, SearchOptions, Similar
 from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.posts import Filters
 from matching_spark.ingest.vector_import import ingest_vectors
-from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import MemoryRunner
-from matching_spark.shards.shard import DataFile
-from matching_spark.shards.space import VectorSpace
 from tests.support.found import hits_of
 from tests.support.vectors import write_vectors
 
@@ -37,12 +35,10 @@ def test_a_search_names_the_snapshot_that_it_read(
     engine = SimilarityEngine(table, "memory", cache=Cache())
     real = MemoryRunner.run
 
-    def late(
-        runner: MemoryRunner, files: tuple[DataFile, ...], request: Request, space: VectorSpace
-    ) -> TaskOutcome:
+    def late(runner: MemoryRunner, *planned: Any) -> TaskOutcome:
         ingest(tmp_path, ["c", "d", "e"], uri, spark)
         table.refresh()
-        return real(runner, files, request, space)
+        return real(runner, *planned)
 
     monkeypatch.setattr(MemoryRunner, "run", late)
     query = Query(embedding=np.ones(8))
