@@ -320,7 +320,7 @@ def _written(info: Mapping[str, Any]) -> float:  # fsspec: each file system has 
 def remove(uri: str) -> None:
     """Remove a file or a whole folder; nothing happens where there is none."""
     fs, path = _open_fs(uri)
-    with _errors(uri):
+    with _errors(uri), suppress(FileNotFoundError):  # removed by another meanwhile
         if fs.exists(path):
             fs.rm(path, recursive=True)
 

@@ -53,7 +53,8 @@ def swap(
 ) -> bool:
     """Commit a change of a table's metadata itself, as PostsTable.swap has it, once.
 
-    name: the table's in Spark SQL. Returns False when anybody wrote since snapshot `base`.
+    name: the table's in Spark SQL. Returns False when anybody wrote since snapshot `base`, or ended
+    a snapshot that the change names.
     """
     from py4j.protocol import Py4JJavaError  # of Spark, which those who read only do not load
 
@@ -64,12 +65,12 @@ def swap(
     current = now.currentSnapshot()
     if (None if current is None else str(current.snapshotId())) != base:
         return False
-    built = change(now, iceberg.TableMetadata.buildFrom(now))
     try:
+        built = change(now, iceberg.TableMetadata.buildFrom(now))
         # Fails when anybody has committed since `now` was read, and is not retried.
         operations.commit(now, built.build())
     except Py4JJavaError as error:
-        if "CommitFailedException" in str(error):
+        if any(word in str(error) for word in ("CommitFailedException", "unknown snapshot")):
             return False
         raise StorageError(f"{name} could not be written: {error}") from error
     return True

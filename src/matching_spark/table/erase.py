@@ -1,11 +1,11 @@
 """Erase: posts gone with everything that hangs on them, out of every snapshot, at once.
 
 Each step may run twice. The posts' own rows go last: until then a run that was cut off is simply
-run again and finds all that it needs to know.
+run again and finds all that it needs to know. Another erase may come between any two steps, and on
+HDFS, where writers take no turns, into one: what it has removed is missed by none.
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
 from matching_spark.domain.posts import Post
 from matching_spark.errors import InputError, MatchingError, StorageError
-from matching_spark.layout import FETCHED, REJECTS, STAGING, kept_photo
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.catalog import quoted
+from matching_spark.table.loose_files import drop_photos, drop_rejects, drop_staged, still
 from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
@@ -170,11 +169,14 @@ class _Erase:
 
     def look(self) -> None:
         """Find all that there is of the posts. Raises as `find` does."""
+        self.run.again(self._look)
+        self.counts["shared_photos"] = len(self.all.photos - self.subject.photos)
+
+    def _look(self) -> None:
         self.table.refresh()
         self.holding = find(self.table.uri, self.ids)
         self.all = _rows(self.holding["posts"], self.ids)
         self.subject = self._subject()
-        self.counts["shared_photos"] = len(self.all.photos - self.subject.photos)
 
     def _subject(self) -> Subject:
         """What of the posts stands in no other post of the table as it is now."""
@@ -215,49 +217,28 @@ class _Erase:
         columns = [c for c in IDS if c in self.table.session.table(table).columns]
         for part in _parts(self.ids):
             which = " OR ".join(f"{column} IN ({part})" for column in columns)
-            with self.run.writing(name):
-                self.rows[name] += self.table.session.table(table).where(which).count()
-                self.table.session.sql(f"DELETE FROM {table} WHERE {which}")
+            self.run.again(self._delete_where, name, table, which)
+
+    def _delete_where(self, name: str, table: str, which: str) -> None:
+        with self.run.writing(name):
+            there = self.table.session.table(table).where(which).count()
+            self.table.session.sql(f"DELETE FROM {table} WHERE {which}")
+        self.rows[name] += there
 
     def rejects(self) -> None:
-        for place in _files(storage.join(self.table.uri, REJECTS), ".jsonl"):
-            lines = storage.read_bytes(place).splitlines(keepends=True)
-            others = [line for line in lines if _id_of(line) not in self.ids]
-            self.counts["rejects"] += len(lines) - len(others)
-            if not others:
-                storage.remove(place)
-            elif len(others) < len(lines):
-                storage.write_bytes(place, b"".join(others))
+        self.counts["rejects"] += drop_rejects(self.table, self.ids)
 
     def staged(self) -> None:
-        """What jobs have embedded and not committed; one that goes on embeds it again."""
         photos = {f"photo:{sha}" for sha in self.subject.photos}
         gone = {"key": photos | self.all.keys, "post_id": self.ids}
-        for place in _files(storage.join(self.table.uri, STAGING), ".parquet"):
-            rows = read_columns(place, None)
-            names = [name for name in gone if name in rows.column_names]
-            keep = pa.array([True] * len(rows))
-            for name in names:
-                keep = pc.and_(keep, pc.invert(pc.is_in(rows[name], pa.array(sorted(gone[name])))))
-            others = rows.filter(keep)
-            self.counts["staged"] += len(rows) - len(others)
-            if not len(others):
-                storage.remove(place)
-            elif len(others) < len(rows):
-                sink = pa.BufferOutputStream()
-                pq.write_table(others, sink, compression="none", write_page_checksum=True)
-                storage.write_bytes(place, sink.getvalue().to_pybytes())
+        self.counts["staged"] += drop_staged(self.table, gone)
 
     def photos(self) -> None:
-        places = [kept_photo(self.table.photos, sha) for sha in sorted(self.subject.photos)]
-        for place in _files(storage.join(self.table.uri, FETCHED), ""):
-            sha = hashlib.sha256(storage.read_bytes(place)).hexdigest()
-            places += [place] if sha in self.subject.photos else []
-        for place in places:
-            self.counts["photos"] += storage.exists(place)
-            storage.remove(place)
+        self.counts["photos"] += drop_photos(self.table, self.subject.photos)
 
     def posts(self) -> None:
+        self.rejects()  # on HDFS another run may have written back what it had read before
+        self.staged()
         self._end("posts", self._delete_posts)
 
     def _delete_posts(self, name: str) -> None:
@@ -267,13 +248,20 @@ class _Erase:
         self.run.again(self.run.rewrite_deletes, name)
         for ref, kind in _refs(self.table.metadata):  # a reembed that was cut off begins anew
             with self.run.writing(name):
-                self.table.session.sql(f"ALTER TABLE {self.table.name} DROP {kind} `{ref}`")
+                self.table.session.sql(
+                    f"ALTER TABLE {self.table.name} DROP {kind} IF EXISTS `{ref}`"
+                )
 
     def _end(self, name: str, delete: Callable[[str], None]) -> None:
         """Delete rows of a table and end all that was before. Raises StorageError when it has them
         all the same."""
         delete(name)
-        self.run.again(self.run.rewrite_manifests, name)
+        self.run.again(self._end_history, name)
+        self.table.refresh()
+        self.run.again(self._check_gone, name)
+
+    def _end_history(self, name: str) -> None:
+        self.run.rewrite_manifests(name)
         metadata = _current(self.table.uri, name)
         now = metadata.current_snapshot()
         before = {s.snapshot_id for s in metadata.snapshots()}
@@ -282,10 +270,11 @@ class _Erase:
         files = frozenset(named_files(metadata)).difference(kept)
         data = files.intersection(_files_of(metadata, [], frozenset()))
         begin(self.table.uri, name, Ending(self.ids, data, files))
-        self.run.expire(name, before)
+        self.run.again(self.run.expire, name, before)
         self.counts["snapshots"] += len(before)
-        self.table.refresh()
         self._orphans(name)
+
+    def _check_gone(self, name: str) -> None:
         metadata = _current(self.table.uri, name)
         columns = [c for c in IDS if c in metadata.schema().column_names]
         left = _files_of(metadata, columns, self.ids)
@@ -296,13 +285,17 @@ class _Erase:
         """Remove what no snapshot names any more: what an erase has ended, and what writers that
         were killed have left of the posts."""
         with self.run.writing(name):
-            named = set(named_files(_current(self.table.uri, name)))
+            # The lists first: what one names and no snapshot after it was written will not be named
+            # again, while what comes after `named` was read may be on a list and be named.
             lists = begun(self.table.uri, name)
             ended = together(lists).files
+            named = set(named_files(_current(self.table.uri, name)))
             for place in storage.walk(storage.join(self.table.uri, name)):
                 if not place.endswith((".parquet", ".avro")) or place in named:
                     continue
-                if place not in ended and not holds(place, self.subject):
+                if place not in ended and not still(
+                    lambda place: holds(place, self.subject), place
+                ):
                     continue
                 if place in ended or storage.is_local(place):
                     storage.remove(place)
@@ -373,19 +366,6 @@ def _refs(metadata: "StaticTable") -> list[tuple[str, str]]:
     """The name and kind (branch, tag) of all that keeps a snapshot from ending."""
     refs = metadata.metadata.refs.items()
     return [(name, ref.snapshot_ref_type.value) for name, ref in refs if name != "main"]
-
-
-def _id_of(line: bytes) -> object:
-    """The post of a reject; None for a line that somebody else wrote."""
-    try:
-        return json.loads(line)["post_id"]
-    except (ValueError, LookupError, TypeError):
-        return None
-
-
-def _files(folder: str, ending: str) -> list[str]:
-    there = storage.walk(folder) if storage.exists(folder) else ()
-    return [place for place in there if place.endswith(ending)]
 
 
 def _portions(ids: Iterable[str]) -> Iterator[list[str]]:

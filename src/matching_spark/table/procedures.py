@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from matching_spark.errors import StorageError
+from matching_spark.errors import InputError, StorageError
+from matching_spark.spark.failures import cause
 from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.catalog import COMMAND, TELLING, quoted
-from matching_spark.table.commits import Overtaken, retry
+from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
-from matching_spark.table.metadata import current_metadata
+from matching_spark.table.metadata import current_metadata, newest, tables
 from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.unfinished import begun
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
+
+
+class _State(NamedTuple):
+    """metadata: the newest of each table. ending: the lists of what erases have begun to end."""
+
+    metadata: list[str | None]
+    ending: list[str]
 
 
 class Procedures:
@@ -25,8 +34,32 @@ class Procedures:
         self.catalog = table.name.rpartition(".")[0]
 
     def again(self, step: Callable[..., None], *arguments: object) -> None:
-        """Run a step, and again while writers overtake it: every step may run more than once."""
-        retry(lambda: step(*arguments), self.table.hadoop)
+        """Run a step, and again while writers overtake it: every step may run more than once.
+
+        Where it fails and others have written or ended something meanwhile, as an erase on HDFS
+        does, what it read may have gone: that is to be overtaken too.
+        """
+
+        def tried() -> None:
+            before = self._state()
+            try:
+                step(*arguments)
+            except InputError:
+                raise
+            except Exception as error:
+                if overtaken(error) or (before == (now := self._state()) and not now.ending):
+                    raise
+                raise Overtaken(
+                    f"{self.table.uri}: others wrote meanwhile ({cause(error)}); run it again"
+                ) from error
+
+        retry(tried, self.table.hadoop)
+
+    def _state(self) -> _State:
+        uri, names = self.table.uri, tables(self.table.uri)
+        return _State(
+            [newest(uri, n) for n in names], [each for n in names for each in begun(uri, n)]
+        )
 
     @contextmanager
     def writing(self, name: str) -> Iterator[None]:

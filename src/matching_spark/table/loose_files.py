@@ -1,0 +1,101 @@
+"""Files that no table names: lists of rejects, staged rows, photos. An erased post's go too.
+
+Another run may remove any of them at any time.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.errors import StorageError
+from matching_spark.layout import FETCHED, REJECTS, STAGING, kept_photo
+from matching_spark.shards.shard import read_columns
+from matching_spark.table.posts_table import PostsTable
+
+T = TypeVar("T")
+
+
+def drop_rejects(table: PostsTable, ids: Collection[str]) -> int:
+    """Take these posts out of the lists of rejects; returns how many lines went."""
+    gone = 0
+    with table.writing():  # else one run writes back what another has taken out
+        for place in _files(storage.join(table.uri, REJECTS), ".jsonl"):
+            lines = (still(storage.read_bytes, place) or b"").splitlines(keepends=True)
+            others = [line for line in lines if _id_of(line) not in ids]
+            gone += len(lines) - len(others)
+            if lines and not others:
+                storage.remove(place)
+            elif len(others) < len(lines):
+                storage.write_bytes(place, b"".join(others))
+    return gone
+
+
+def drop_staged(table: PostsTable, gone: Mapping[str, Iterable[str]]) -> int:
+    """Take out what jobs have embedded and not committed; returns how many rows went.
+
+    gone: values of `key` and of `post_id`. A job that goes on embeds it again.
+    """
+    rows = 0
+    with table.writing():
+        for place in _files(storage.join(table.uri, STAGING), ".parquet"):
+            rows += _drop_staged(place, gone)
+    return rows
+
+
+def _drop_staged(place: str, gone: Mapping[str, Iterable[str]]) -> int:
+    rows = still(lambda place: read_columns(place, None), place)
+    if rows is None:
+        return 0
+    keep = pa.array([True] * len(rows))
+    for name in (name for name in gone if name in rows.column_names):
+        keep = pc.and_(keep, pc.invert(pc.is_in(rows[name], pa.array(sorted(gone[name])))))
+    others = rows.filter(keep)
+    if not len(others):
+        storage.remove(place)
+    elif len(others) < len(rows):
+        sink = pa.BufferOutputStream()
+        pq.write_table(others, sink, compression="none", write_page_checksum=True)
+        storage.write_bytes(place, sink.getvalue().to_pybytes())
+    return len(rows) - len(others)
+
+
+def drop_photos(table: PostsTable, hashes: Collection[str]) -> int:
+    """Remove the kept and the fetched photos of these sha256; returns how many files went."""
+    places = [kept_photo(table.photos, sha) for sha in sorted(hashes)]
+    for place in _files(storage.join(table.uri, FETCHED), ""):
+        data = still(storage.read_bytes, place)
+        if data is not None and hashlib.sha256(data).hexdigest() in hashes:
+            places.append(place)
+    there = sum(map(storage.exists, places))
+    for place in places:
+        storage.remove(place)
+    return there
+
+
+def still(read: Callable[[str], T], place: str) -> T | None:
+    """What is read of a file; None where it was removed since it was listed."""
+    try:
+        return read(place)
+    except (StorageError, FileNotFoundError):
+        if storage.exists(place):
+            raise
+        return None
+
+
+def _id_of(line: bytes) -> object:
+    """The post of a reject; None for a line that somebody else wrote."""
+    try:
+        return json.loads(line)["post_id"]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _files(folder: str, ending: str) -> list[str]:
+    there = storage.walk(folder) if storage.exists(folder) else ()
+    return [place for place in there if place.endswith(ending)]
