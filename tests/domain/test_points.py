@@ -11,7 +11,7 @@ from matching_spark.errors import InputError
 from matching_spark.score.components import compare
 from matching_spark.score.explain import explain
 from matching_spark.sources import read_posts
-from matching_spark.sources.places import read_places
+from matching_spark.sources.places import point_in, read_places
 
 SEOUL, BUSAN = (37.5547, 126.9707), (35.1152, 129.0422)
 
@@ -58,7 +58,7 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
     file.write_text(
         "place,latitude,longitude,note\n서울 역,37.5547,126.9707,x\n부산역,35.1152,129.0422,\n"
     )
-    assert read_places(str(file)) == {"서울역": SEOUL, "부산역": BUSAN}
+    assert read_places(str(file)) == {"서울역": {"": SEOUL}, "부산역": {"": BUSAN}}
     for line, why in (
         ("서울역,1,2,", ":4: '서울역' lies in two places"),
         (",1,2,", ":4: its place has no name"),
@@ -75,3 +75,22 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
         read_places(str(other))
     with pytest.raises(InputError, match="there is no"):
         read_places(str(tmp_path / "none.csv"))
+
+
+def test_a_place_of_several_regions(tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text(
+        "region,place,latitude,longitude\n서울특별시,시청역,37.56,126.97\n대전,시청역,36.35,127.38\n"
+        "부산,부산역,35.1152,129.0422\n,서울역,37.5547,126.9707\n"
+    )
+    places = read_places(str(file))
+    assert point_in(places, "시청 역", "서울") == (37.56, 126.97)
+    assert point_in(places, "시청역", "대전") == (36.35, 127.38)
+    assert point_in(places, "시청역", "") is None, "of which region is not told"
+    assert point_in(places, "시청역", "부산") is None
+    assert point_in(places, "부산역", "") == BUSAN, "there is no other"
+    assert point_in(places, "부산역", "서울") is None
+    assert point_in(places, "서울역", "경기") == SEOUL
+    file.write_text(file.read_text() + "서울,시청역,1,2\n")
+    with pytest.raises(InputError, match=":6: '시청역' lies in two places"):
+        read_places(str(file))

@@ -1,15 +1,16 @@
 """Headings: which field a column is, by what is written above it or said by hand."""
 
+import difflib
 import re
 from pathlib import Path
 
 import pytest
 
 from matching_spark.domain.posts import Post
-from matching_spark.domain.vocabulary import Seen
+from matching_spark.domain.vocabulary import NEAR, Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.sources import read_posts
-from matching_spark.sources.headings import fields_of
+from matching_spark.sources.headings import fields_of, nearest, unused
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,26 @@ def test_headings_that_are_named_by_hand(tmp_path: Path) -> None:
     assert isinstance(post, Post)
     assert post.post_id == "1"
     assert "column that is in no row: ab" in seen.unknown
+
+
+def test_which_column_is_meant_is_looked_for_among_so_many() -> None:
+    seen = Seen()
+    names = ["titel", "x" * (1 << 20), *(f"colum{i}" for i in range(3 * NEAR)), "placee", "titel"]
+    looked: list[str] = []
+
+    def near(name: str) -> str:
+        looked.append(name)
+        return unused(name)
+
+    for name in names:
+        seen.column(name, near)
+    assert looked == names[:NEAR]
+    assert seen.unknown["column not used: titel (title?)"] == 2
+    assert seen.unknown["column not used: placee"] == 1
+    assert sum(seen.unknown.values()) == len(names)
+    longest = "ab" * 12
+    assert nearest(longest[:-1], {longest: "it"}).endswith("(it?)")
+    for more in range(40):  # left out without a search is what none is like
+        name = longest + "x" * more
+        found = bool(difflib.get_close_matches(name, [longest], 1, 0.75))
+        assert nearest(name, {longest: "it"}).endswith("(it?)") == found

@@ -7,7 +7,7 @@ every question is read by the same lists; a word that is in none of them says no
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,9 @@ from matching_spark.domain.personal import public
 from matching_spark.errors import InputError
 
 NOT_SHOWN = "a number, not shown"
+NEAR = (
+    200  # names of columns held against those that there are, 1 ms each: a file may have a million
+)
 VAGUE = "기타"  # of a colour or a region: "other", which says nothing about being the same
 
 
@@ -82,9 +85,16 @@ class Seen:
     """
 
     unknown: Counter[str] = field(default_factory=Counter)
+    _columns: dict[str, str] = field(default_factory=dict)
 
     def note(self, what: str, word: str) -> None:
         self.unknown[f"{what}: {public(word) or NOT_SHOWN}"] += 1
+
+    def column(self, name: str, near: Callable[[str], str]) -> None:
+        """Note a column that is not used; of the first NEAR, `near` tells which may be meant."""
+        if name not in self._columns and len(self._columns) < NEAR:
+            self._columns[name] = near(name)
+        self.note("column not used", self._columns.get(name, name))
 
     def lines(self) -> list[str]:
         """What was noted, the most frequent first, as it is said to a person."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
+from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.identifiers import Seal
 from matching_spark.domain.personal import numbers, public
@@ -11,7 +13,7 @@ from matching_spark.domain.posts import FREE_TEXT, MAX_TEXT, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.search.query import Query
-from matching_spark.sources.places import plain, read_places
+from matching_spark.sources.places import Places, point_in, read_places
 from matching_spark.table.posts_table import PostsTable
 
 NOT_KEPT = "number of a thing, not kept"  # what `Seen` notes
@@ -39,7 +41,7 @@ def with_facts(
             kinds = [kind for text in texts for kind, _ in numbers(text)]
             for kind in [*kinds, *("column" for _ in post.numbers)]:
                 seen.note(NOT_KEPT, f"{kind}; set identifiers.key, by which hashes are compared")
-        if post.latitude is None and (point := point_of(post.place)) is not None:
+        if post.latitude is None and (point := point_of(post)) is not None:
             post = replace(post, latitude=point[0], longitude=point[1])
         yield replace(post, numbers=()) if post.numbers else post
 
@@ -90,7 +92,7 @@ def note_key(table: PostsTable, settings: Settings) -> None:
 def placed(query: Query, settings: Settings) -> Query:
     """The query with the point of its place, where settings have it and it does not."""
     asks = query.place and query.latitude is None
-    point = _points(settings)(query.place) if asks else None
+    point = _points(settings)(query) if asks else None
     return query if point is None else replace(query, latitude=point[0], longitude=point[1])
 
 
@@ -105,8 +107,13 @@ def _of(seals: Iterable[Seal], texts: Sequence[str]) -> set[str]:
     return {each for seal in seals for each in seal.of(texts)}
 
 
-def _points(settings: Settings) -> Callable[[str], Point | None]:
-    if settings.similarity.places is None:
-        return lambda place: None
-    places = read_places(settings.similarity.places)
-    return lambda place: places.get(plain(place))
+def _points(settings: Settings) -> Callable[[Post | Query], Point | None]:
+    if (uri := settings.similarity.places) is None:
+        return lambda told: None
+    places = _read(uri, storage.written(uri))
+    return lambda told: point_in(places, told.place, told.region)
+
+
+@lru_cache(maxsize=1)  # a service asks again and again
+def _read(uri: str, written: float | None) -> Places:
+    return read_places(uri)

@@ -4,7 +4,6 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from itertools import islice
 from operator import itemgetter
 
@@ -41,6 +40,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+ALIKE = 0.75  # difflib's ratio, from which on a column may be meant
 HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 LESSER = ("등록번호", "습득번호")  # an id only where no heading before them is one
 # What stands in brackets behind a heading and says how its cells are written, not what they are.
@@ -151,7 +151,6 @@ def _is_remark(text: str) -> bool:
     return all(_REMARK.fullmatch(part.strip()) for part in text.split(","))
 
 
-@cache  # a JSON object has the same keys in every line
 def unused(name: str) -> str:
     """A column that is no field, with the one that may be meant."""
     return nearest(name, _FIELD_OF)
@@ -159,5 +158,9 @@ def unused(name: str) -> str:
 
 def nearest(name: str, spelt: Mapping[str, str]) -> str:
     """The name, with the column that may be meant. spelt: columns by their plain spellings."""
-    near = difflib.get_close_matches(_plain(name), spelt, 1, 0.75)
+    plain = _plain(name)
+    # Twice the letters in common are ALIKE of all letters: a longer name is like none of them.
+    if len(plain) > (2 / ALIKE - 1) * max(map(len, spelt)):
+        return name
+    near = difflib.get_close_matches(plain, spelt, 1, ALIKE)
     return f"{name} ({spelt[near[0]]}?)" if near else name

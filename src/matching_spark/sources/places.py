@@ -1,4 +1,4 @@
-"""Where places lie: a CSV of place, latitude and longitude."""
+"""Where places lie: a CSV of place, latitude, longitude, and region where a name has several."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from matching_spark import storage
 from matching_spark.domain.points import Point, point_of
 from matching_spark.domain.posts import clean
+from matching_spark.domain.vocabulary import REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources.delimited import rows_of
 
 COLUMNS = ("place", "latitude", "longitude")
+ANYWHERE = ""  # the region of a place that lies in whatever region it is told of
+Places = dict[str, dict[str, Point]]  # plain name -> region -> where
 MOST = 1_000_000  # of places: some 200 MB
 
 
@@ -18,13 +21,22 @@ def plain(place: str) -> str:
     return "".join(unicodedata.normalize("NFKC", place).casefold().split())
 
 
-def read_places(uri: str) -> dict[str, Point]:
-    """Where each place lies, by its plain name. Raises InputError naming the line that cannot be
-    taken.
+def point_in(places: Places, place: str, region: str) -> Point | None:
+    """Where a place of a region lies. None where it is not known, or lies in several regions and
+    none is told.
     """
+    of = places.get(plain(place), {})
+    if not region and len(of) == 1:
+        return next(iter(of.values()))
+    return of.get(region, of.get(ANYWHERE))
+
+
+def read_places(uri: str) -> Places:
+    """Where each place lies. Raises InputError naming the line that cannot be taken."""
     if not storage.exists(uri) or not storage.is_regular(uri):
         raise InputError(f"there is no {uri}", argument="similarity.places")
-    places: dict[str, Point] = {}
+    places: Places = {}
+    count, seen = 0, Seen()
     for where, row in _rows(uri):
         name = plain(row["place"])
         try:
@@ -34,16 +46,19 @@ def read_places(uri: str) -> dict[str, Point]:
         why = "has no name" if not name else "has no point" if point is None else ""
         if point is None or why:
             raise InputError(f"{where}: its place {why}", argument="similarity.places")
-        if places.setdefault(name, point) != point:
-            why = f"{row['place']!r} lies in two places: keep one"
+        region = seen.word(REGION, row.get("region", ANYWHERE))
+        of = places.setdefault(name, {})
+        count += region not in of
+        if of.setdefault(region, point) != point:
+            why = f"{row['place']!r} lies in two places: keep one, or tell the region of each"
             raise InputError(f"{where}: {why}", argument="similarity.places")
-        if len(places) > MOST:
+        if count > MOST:
             raise InputError(f"{uri} has over {MOST:,} places", argument="similarity.places")
     return places
 
 
 def _rows(uri: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """(file and line, cells by COLUMNS) of every record below the headings."""
+    """(file and line, cells by their columns) of every record below the headings."""
     names: list[str] | None = None
     for number, cells in rows_of(uri, lambda line: len({*map(clean, line)} & {*COLUMNS})):
         where = f"{uri}:{number}"

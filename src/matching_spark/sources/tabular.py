@@ -84,7 +84,7 @@ def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
                 continue
             missing &= set(absent(row, sheet.own))
             for name in row.keys() - fields.keys():
-                seen.note("column not used", unused(name))
+                seen.column(name, unused)
             known = {field: row[name] for name, field in fields.items()}
             yield from _read(known, number, sheet)
     for name in sorted(missing):
@@ -162,7 +162,7 @@ def _columns(names: list[str], sheet: Sheet) -> dict[str, str]:
         )
     for name in names:
         if name and name not in fields:
-            sheet.seen.note("column not used", unused(name))
+            sheet.seen.column(name, unused)
     return fields
 
 

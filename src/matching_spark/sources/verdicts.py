@@ -85,7 +85,7 @@ def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator
         there = ", ".join(names) or "none"
         raise InputError(f"{uri} has not one column {', '.join(wrong)}; its columns are: {there}")
     for name in (n for n in names if n and n not in shown and not _field(n)):
-        seen.note("column not used", nearest(name, COLUMN.spelt))
+        seen.column(name, lambda each: nearest(each, COLUMN.spelt))
     for number, cells in records:
         where = f"{uri}:{number}"
         if isinstance(cells, str):
