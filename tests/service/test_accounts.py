@@ -192,7 +192,9 @@ async def test_signing_in_and_out(service: Guarded) -> None:
         assert "session" not in client.cookies
         for cookie in (first, last, "", "x" * 5000, "é"):
             again = httpx.Request(
-                "GET", f"{HERE}/office", headers={"Cookie": f"session={cookie}".encode()}
+                "GET",
+                f"{HERE}/office",
+                headers={"Cookie": f"session={cookie}".encode()},  # type: ignore[arg-type]
             )
             assert (await client.send(again)).status_code == 401
 

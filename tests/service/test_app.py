@@ -148,18 +148,9 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
 
 
 def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:
-    found = running.desk.add(
-        Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역"),
-        [],
-        WHO,
-        None,
-    )
-    lost = running.desk.add(
-        Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역"),
-        [],
-        WHO,
-        None,
-    )
+    bag = Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
+    found = running.desk.add(bag, [], WHO, None)
+    lost = running.desk.add(replace(bag, kind="lost"), [], WHO, None)
     pair = (lost.post.post_id, found.post.post_id)
     running.review.refresh()
     assert pair in running.review.queue()
