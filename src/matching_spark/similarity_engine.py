@@ -168,8 +168,16 @@ class SimilarityEngine:
         taken_ms = (time.perf_counter() - start) * 1000
         return [replace(each, embed_ms=taken_ms) for each in asked if each is not None]
 
-    def answer(self, asked: Sequence[Asked], options: SearchOptions) -> list[SearchResult]:
-        """The matches of what `ask` gave, with all that a reader of the JSON wants to know."""
+    def answer(
+        self,
+        asked: Sequence[Asked],
+        options: SearchOptions,
+        run: "Callable[[Request, str | None], SearchOutcome] | None" = None,
+    ) -> list[SearchResult]:
+        """The matches of what `ask` gave, with all that a reader of the JSON wants to know.
+
+        run: in place of this engine's, as QueryBatcher.run is.
+        """
         if not asked:
             return []
         bare = any(each.bare for each in asked)
@@ -187,7 +195,7 @@ class SimilarityEngine:
             nprobe=options.nprobe,
             rivals=scoring.calibration is not None,
         )
-        found = self.run(request, options.snapshot)
+        found = (run or self.run)(request, options.snapshot)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
         lists = answers(request, found.matches, found.rivals, options)
         return [

@@ -97,7 +97,7 @@ def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
     found = browser.post("/search", data=form)
     photo = re.search(r'src="(/photos/[^"]+)"', found.text)
     assert photo is not None
-    running.desk.close(bag, "withdrawn", WHO, None)
+    running.desk.end(bag, "withdrawn", WHO, None)
     assert "보라색 줄무늬 가방</h3>" not in browser.post("/search", data=form).text
     assert browser.get(photo[1]).status_code == 404
 

@@ -57,7 +57,7 @@ def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:
         (match,) = [match for match in matches if match.post_id == post_id]
         assert match.title == "노란 우산 한 개"
         assert match.components["text-text"] == pytest.approx(1, abs=1e-5)
-        desk.close(post_id, "claimed", WHO, None)
+        desk.end(post_id, "claimed", WHO, None)
         assert post_id not in ids(desk)
         closed = desk.post(post_id)
         assert closed is not None

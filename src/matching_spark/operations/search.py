@@ -19,8 +19,9 @@ from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.posterior import Costs
-from matching_spark.search.outcome import Asked
+from matching_spark.search.outcome import Asked, SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
+from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
@@ -97,11 +98,13 @@ def ask(
     where: Filters,
     snapshot: str | None = None,
     question: bool = False,
+    run: Callable[[Request, str | None], SearchOutcome] | None = None,
 ) -> SearchResult:
     """Answer a query with an engine that is there already, by settings.similarity.
 
     Without a kind in `where`, found posts are looked for, or the other kind of the query's post.
-    question: whether to find the one worth asking.
+    question: whether to find the one worth asking. run: in place of the engine's, as a
+    QueryBatcher's.
     """
     query = with_numbers(query, settings)
     if query.identifiers:
@@ -109,7 +112,7 @@ def ask(
     query = understood(engine, settings, query, where, snapshot)
     asked = engine.ask([placed(query, settings)], snapshot)[0]
     options = replace(_options(settings, asked, where, snapshot), ask=question)
-    return engine.answer([asked], options)[0]
+    return engine.answer([asked], options, run)[0]
 
 
 def understood(

@@ -4,12 +4,12 @@ import base64
 import binascii
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, ConfigDict, Field
 
 from matching_spark.domain.posts import Filters, Kind, Post, Status
@@ -143,29 +143,28 @@ class Decided(Body):
 def api_routes(of: Service) -> APIRouter:
     """/api: for anybody; /api/office: for who is signed in."""
     out = APIRouter(prefix="/api")
-    limits = of.guards.limits
-    searching = Depends(limits.work("search"), scope="function")
+    searching, uploading = of.guards.work("search"), of.guards.work("upload")
+    free: list[Dependency] = []
     out.add_api_route(
         "/search",
         _Public(of).search,
         methods=["POST"],
-        dependencies=[Depends(of.guards.door.asker), searching],
+        dependencies=searching,
         summary="Found things that may be what was lost, as the public may see them",
     )
     office = _Office(of)
     inside = APIRouter(
         prefix="/office", dependencies=[Depends(of.guards.door.office)], tags=["office"]
     )
-    uploading = Depends(limits.work("upload"), scope="function")
     for path, method, act, more in (
-        ("/search", "POST", office.search, [searching]),
-        ("/posts", "POST", office.add, [uploading]),
-        ("/posts/{post_id:path}/close", "POST", office.close, []),
-        ("/posts/{post_id:path}", "GET", office.post, []),
-        ("/posts/{post_id:path}", "PATCH", office.edit, []),
-        ("/posts/{post_id:path}", "DELETE", office.erase, []),
-        ("/matches", "GET", office.matches, []),
-        ("/decisions", "POST", office.decide, []),
+        ("/search", "POST", office.search, searching),
+        ("/posts", "POST", office.add, uploading),
+        ("/posts/{post_id:path}/close", "POST", office.close, free),
+        ("/posts/{post_id:path}", "GET", office.post, free),
+        ("/posts/{post_id:path}", "PATCH", office.edit, free),
+        ("/posts/{post_id:path}", "DELETE", office.erase, free),
+        ("/matches", "GET", office.matches, free),
+        ("/decisions", "POST", office.decide, free),
     ):
         inside.add_api_route(path, act, methods=[method], dependencies=more)
     out.include_router(inside)
@@ -254,7 +253,7 @@ class _Office:
     def close(self, post_id: str, closing: Closing, request: Request) -> dict[str, Any]:
         """It is found no longer."""
         who, key = asker_of(request).who, idempotency_key(request)
-        return self._told(self._of.desk.close(post_id, closing.status, who, key))
+        return self._told(self._of.desk.end(post_id, closing.status, who, key))
 
     def erase(self, post_id: str, request: Request) -> Response:
         """It is gone from the journal at once, from the table with the next merge."""
@@ -316,6 +315,3 @@ def _opened(cursor: str) -> tuple[float, str] | None:
         return -float(score), str(post_id)
     except (ValueError, TypeError, binascii.Error):
         raise InputError("this cursor is of no answer here", argument="cursor") from None
-
-
-__all__ = ["Iterator", "api_routes", "cast"]

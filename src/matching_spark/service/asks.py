@@ -53,6 +53,13 @@ class Asks:
                 self._bytes -= gone.size
         return name
 
+    def sweep(self) -> None:
+        """Forget what is too long ago: a thread calls it every so often."""
+        with self._turn:
+            while self._held and self._over():
+                _, (_, gone) = self._held.popitem(last=False)
+                self._bytes -= gone.size
+
     def find(self, name: str) -> Asked:
         """Raises InputError where it was too long ago."""
         with self._turn:

@@ -10,7 +10,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -36,6 +36,7 @@ from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.knn.similarity import Float32
+from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
 from matching_spark.operations.warehouse import model_of, there
@@ -115,10 +116,16 @@ class Desk:
             newer=self._newer,
             view=PublicRows.of(Levels.of(settings.service), model),
         )
+        self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
         self._literal = settings.model_copy(deep=True)
         self._literal.similarity.understand = False
         self._take(table.state)
         self.tail.begin(self._marks[table.snapshot])
+
+    def close(self) -> None:
+        """End its threads; the journal stays open."""
+        for each in self._gather:
+            each.close()
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -133,7 +140,7 @@ class Desk:
         if top_k is not None:
             similar = settings.similarity.model_copy(update={"top_k": top_k})
             settings = settings.model_copy(update={"similarity": similar})
-        return ask(self.engine, settings, query, where)
+        return ask(self.engine, settings, query, where, run=self._gather[0].run)
 
     def public_search(self, query: Query, understand: bool) -> tuple[Query, SearchResult]:
         """Found posts by what the public may see of them; the query with what was understood.
@@ -145,7 +152,8 @@ class Desk:
             query = understood(
                 self.public, self.settings, with_numbers(query, self.settings), where
             )
-        return query, ask(self.public, self._literal, query, where, question=True)
+        run = self._gather[1].run
+        return query, ask(self.public, self._literal, query, where, question=True, run=run)
 
     def post(self, post_id: str) -> StoredPost | None:
         """A post as it is now; None where there is none, or it was erased."""
@@ -264,7 +272,7 @@ class Desk:
             stored = replace(was, post=post, sequence=was.sequence + 1)
             return self._write(PostEdited(post_id, changed), stored, who, key, vectors)
 
-    def close(
+    def end(
         self,
         post_id: str,
         status: Status,
@@ -370,7 +378,8 @@ def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
     journal = Journal.open(settings)
     try:
         table: PostsTable | None = there(settings)
-        yield Desk(settings, journal, model_of(settings, table), photos)
+        with closing(Desk(settings, journal, model_of(settings, table), photos)) as desk:
+            yield desk
     finally:
         journal.close()
 

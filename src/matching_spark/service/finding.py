@@ -68,6 +68,14 @@ class Form:
         empty: dict[str, Any] = {self.off: ""} if self.off in FACTS else {}
         return replace(told, **empty)
 
+    def kept(self) -> Told:
+        """What of it can be shown again in a form, whatever is wrong with the rest."""
+        category, colour, region = (
+            OF_FACTS[name].find(getattr(self, name)) or ""
+            for name in ("category", "colour", "region")
+        )
+        return Told(self.words[:MAX_WORDS], category, colour, region, self.place[:200])
+
     @property
     def skipped(self) -> tuple[FactName, ...]:
         """The facts that are not to be asked for."""

@@ -18,7 +18,7 @@ from matching_spark.service.bodies import Bodies
 from matching_spark.service.door import Door
 from matching_spark.service.forms import SAFE, Forms, SetsVisitor
 from matching_spark.service.headers import Headers
-from matching_spark.service.limits import Limits
+from matching_spark.service.limits import Limits, Work
 from matching_spark.service.problems import Page, Problems, leave_to_problems
 from matching_spark.service.sessions import Sessions
 
@@ -48,6 +48,11 @@ class Guards:
     def dependencies(self) -> list[Dependency]:
         """Of the whole application: FastAPI(dependencies=guards.dependencies)."""
         return [Depends(self.forms.check)]
+
+    def work(self, kind: Work) -> list[Dependency]:
+        """Of a route that does such work: who asks is known, and may ask so much of it."""
+        admitted = Depends(self.limits.work(kind), scope="function")
+        return [Depends(self.door.asker), admitted]
 
     def protect(self, app: FastAPI, page: Page | None = None) -> None:
         """Put the middleware around the application. page: makes the page of a problem."""

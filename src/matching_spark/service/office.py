@@ -1,6 +1,5 @@
 """The office's pages: what waits, registering and changing found things, signing in and out."""
 
-import datetime as dt
 from dataclasses import replace
 
 from fastapi import APIRouter, Depends, Request
@@ -9,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from matching_spark.domain.posts import STATUSES, Post
 from matching_spark.errors import ModelError, NotFoundError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
+from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.asks import Asked
 from matching_spark.service.contexts import (
@@ -61,7 +61,9 @@ class OfficePages(OfficeRoutes):
             ("/posts/{post_id:path}/edit", self.edit),
             ("/posts/{post_id:path}/close", self.close),
         ):
-            inside.add_api_route(path, act, methods=["POST"])
+            inside.add_api_route(
+                path, act, methods=["POST"], dependencies=self._of.guards.work("upload")
+            )
         for more in (self._review, SearchPages(self._of)):
             inside.include_router(more.routes())
         out.include_router(inside)
@@ -166,7 +168,7 @@ class OfficePages(OfficeRoutes):
         status = next((each for each in STATUSES if each == fields["status"]), None)
         if status is None:
             raise Refused("invalid", field="status")
-        self._of.desk.close(post_id, status, asker_of(request).who, None)
+        self._of.desk.end(post_id, status, asker_of(request).who, None)
         return to(post_url(post_id), notice="closed")
 
     # -- inside ----------------------------------------------------------------------------------
@@ -226,17 +228,11 @@ class OfficePages(OfficeRoutes):
         try:
             said = describe(kept, self._of.desk.model)
         except ModelError:
-            return Thing(day=_today()), ()
+            return Thing(day=today()), ()
         values = {
             "title": said.title.korean or "",
             "category": said.category.korean or "",
             "colour": said.post_colour,
         }
         known = {name: value for name, value in values.items() if value}
-        return Thing(day=_today(), **known), tuple(known)  # type: ignore[arg-type]
-
-
-def _today() -> dt.date:
-    from matching_spark.matching.retention import today
-
-    return today()
+        return Thing(day=today(), **known), tuple(known)  # type: ignore[arg-type]

@@ -23,7 +23,8 @@ class SearchPages(OfficeRoutes):
     def routes(self) -> APIRouter:
         out = APIRouter()
         out.add_api_route("/search", self.search_page, methods=["GET"])
-        out.add_api_route("/search", self.search, methods=["POST"])
+        work = self._of.guards.work("search")
+        out.add_api_route("/search", self.search, methods=["POST"], dependencies=work)
         return out
 
     def search_page(self, request: Request, post: str = "") -> Response:

@@ -1,6 +1,9 @@
 """The pages of a person who lost something: search, registering the loss, its private page."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
+from fastapi.params import Depends as Dependency
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.service.contexts import (
@@ -14,9 +17,12 @@ from matching_spark.service.contexts import (
 )
 from matching_spark.service.fields import Fields
 from matching_spark.service.finding import Form, WrongField
+from matching_spark.service.limits import Work
 from matching_spark.service.losses import Losses
 from matching_spark.service.problems import Refused
 from matching_spark.service.running import Service, keep_language
+
+SOME_WORK: tuple[Work, Work] = ("search", "upload")
 
 
 class PersonPages:
@@ -27,19 +33,21 @@ class PersonPages:
 
     def routes(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
+        searching, uploading = (self._of.guards.work(each) for each in SOME_WORK)
         for path, page in (("/", self.home), ("/mine", self.door), ("/confirm", self.ask)):
             router.add_api_route(path, page, methods=["GET"])
-        for path, act in (
-            ("/search", self.search),
-            ("/losses", self.register),
-            ("/interest", self.interest),
-            ("/mine", self.mine),
-            ("/mine/edit", self.edit),
-            ("/mine/withdraw", self.withdraw),
-            ("/confirm", self.confirm),
-            ("/lang", self.language),
+        free: list[Dependency] = []
+        for path, act, work in (
+            ("/search", self.search, searching),
+            ("/losses", self.register, uploading),
+            ("/interest", self.interest, uploading),
+            ("/mine", self.mine, free),
+            ("/mine/edit", self.edit, uploading),
+            ("/mine/withdraw", self.withdraw, free),
+            ("/confirm", self.confirm, free),
+            ("/lang", self.language, free),
         ):
-            router.add_api_route(path, act, methods=["POST"])
+            router.add_api_route(path, act, methods=["POST"], dependencies=work)
         return router
 
     def home(self, request: Request) -> Response:
@@ -51,7 +59,8 @@ class PersonPages:
             csrf = self._of.forms.token(request)
             found: Page = self._of.finder.find(Form.of(fields), photo, csrf)
         except WrongField as error:
-            found = self._home(request, {error.field: error.wrong})
+            told = Form.of(fields).kept()
+            found = replace(self._home(request, {error.field: error.wrong}), told=told)
         return self._of.page(request, found, fields["lang"])
 
     def register(self, request: Request, fields: Fields) -> Response:

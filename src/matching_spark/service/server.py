@@ -45,6 +45,7 @@ from matching_spark.service.outbox import Outbox
 from matching_spark.service.photo_names import PhotoNames
 from matching_spark.service.photos import PhotoStore
 from matching_spark.service.public import Showing
+from matching_spark.service.render import prepare
 from matching_spark.service.review import Review
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
@@ -65,6 +66,7 @@ def opened(settings: Settings, demo: bool = False) -> Iterator[Service]:
         held.callback(journal.close)
         store = PhotoStore.of(settings, decoders)
         desk = Desk(settings, journal, model_of(settings, there(settings)), store)
+        held.callback(desk.close)
         yield _service(settings, desk, decoders, store, demo)
 
 
@@ -129,6 +131,7 @@ def warm(of: Service) -> None:
     with suppress(ModelError):  # a model that has not learnt how sure it is: nothing is suggested
         describe(side, desk.model)
     of.review.refresh()
+    prepare()
 
 
 def serve(
@@ -220,6 +223,7 @@ def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
                 log.exception("unexpected; tried again in %.0f s", every_s)
 
     def look() -> None:
+        of.finder.asks.sweep()
         of.desk.refresh()
         of.review.refresh()
 

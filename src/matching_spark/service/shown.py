@@ -19,6 +19,7 @@ from matching_spark.service.contexts import (
     Told,
 )
 from matching_spark.service.public import Office, PublicMatch, PublicQuestion
+from matching_spark.service.words import apart
 
 PhotoAddress = Callable[[str, int], Picture]  # of a post's photo, by its place
 # What of a thing is compared with another's, and the field of Post that it is.
@@ -31,10 +32,6 @@ COMPARED: Mapping[Fact, str] = {
     "day": "happened_on",
     "title": "title",
     "description": "description",
-}
-_DAYS: Mapping[str, tuple[str, str, str]] = {  # before, the same, after
-    "ko": ("{}일 먼저", "", "{}일 뒤"),
-    "en": ("{} days earlier", "", "{} days later"),
 }
 
 
@@ -112,7 +109,6 @@ def compared(lost: Post, found: Post, language: Language) -> tuple[Compared, ...
         note = ""
         if name == "day" and one and other:
             days = (other - one).days
-            before, same, after = _DAYS[language]
-            note = (before if days < 0 else after if days else same).format(abs(days))
+            note = apart(days, language)
         out.append(Compared(name=name, differs=differs, note=note))
     return tuple(out)

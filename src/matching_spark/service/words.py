@@ -73,6 +73,14 @@ def days(first: dt.date, last: dt.date, language: Language) -> str:
     return f"{begin}{'–' if same else ' – '}{last.day} {_MONTHS[last.month - 1]}"
 
 
+def apart(days: int, language: Language) -> str:
+    """How long after the loss a thing was found: '2일 뒤', '1 day earlier'; '' of the same day."""
+    if not days:
+        return ""
+    name = f"apart.{'one' if abs(days) == 1 else 'many'} {'after' if days > 0 else 'before'}"
+    return say(name, language, n=abs(days))
+
+
 def moment(at: dt.datetime, language: Language, today: dt.date) -> str:
     """14:03 of today, 11월 24일 (월) 14:03 of another day, in Seoul."""
     local = at.astimezone(SEOUL)
