@@ -26,9 +26,9 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.journal import database
 from matching_spark.journal.events import PairDecided, PostAdded, PostClosed, PostEdited
 from matching_spark.journal.kept import Vector
-from matching_spark.journal.places import service_photos
 from matching_spark.journal.posts import Change, StoredPost, folded
 from matching_spark.journal.store import Journal
+from matching_spark.layout import uploads
 from matching_spark.operations import merge as operation
 from matching_spark.table import merging
 from matching_spark.table.mark import Mark
@@ -72,7 +72,7 @@ def write(folder: Path) -> None:
     settings = settings_of(folder)
     journal = Journal.open(settings)
     model = (folder / "model").read_text()
-    photos = sorted(path.stem for path in service_photos(settings).glob("*.jpg"))
+    photos = sorted(path.stem for path in uploads(str(settings.service.journal)).glob("*.jpg"))
     chance = random.Random()
     posts = {i: each.stored for i, each in everything(journal).items()}
     if LOST not in posts:

@@ -15,9 +15,8 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade, PairDecided, PostEdited
 from matching_spark.journal.kept import Vector
-from matching_spark.journal.places import service_photo
 from matching_spark.journal.store import Content, Journal
-from matching_spark.layout import kept_photo
+from matching_spark.layout import kept_photo, uploads
 from matching_spark.matching import decisions
 from matching_spark.operations import posts as of_posts
 from matching_spark.operations import table as of_table
@@ -276,7 +275,7 @@ def test_what_the_command_line_does_to_posts_of_the_service(
     vector = Vector(f"photo:{mine_only}", clip.name, clip.embed_texts(["초록"])[0])
     journal.append(PostEdited("s-3", ("title",)), "system", None, _same(journal), [vector])
     of_posts.erase(mine, ["s-2", "s-3"], spark=spark)
-    assert not service_photo(mine, mine_only).exists()
+    assert not (uploads(str(mine.service.journal)) / f"{mine_only}.jpg").exists()
     assert read(mine, journal) == {"s-1": "하나"}
     with pytest.raises(InputError, match="erased"):
         write(journal, clip, post("s-2", "다시"), 3, what="edit")

@@ -14,9 +14,9 @@ from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import photo_sha256
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.journal.kept import Vector
-from matching_spark.journal.places import service_photos
 from matching_spark.journal.posts import StoredPost, folded
 from matching_spark.journal.store import Journal, Receipt
+from matching_spark.layout import uploads
 from matching_spark.table.mark import after
 
 KEY = "a key that only these tests have."
@@ -36,7 +36,7 @@ def photo(settings: Settings, colour: str) -> str:
     sink = io.BytesIO()
     Image.new("RGB", (64, 64), colour).save(sink, "JPEG")
     sha = photo_sha256(sink.getvalue())
-    folder = service_photos(settings)
+    folder = uploads(str(settings.service.journal))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{sha}.jpg").write_bytes(sink.getvalue())
     return sha

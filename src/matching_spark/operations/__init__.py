@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from matching_spark.errors import UsageError
+
 if TYPE_CHECKING:
     from matching_spark.operations import (
         batcher,
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         demo_service,
         describe,
         evaluate,
+        forget,
         index,
         ingest,
         match,
@@ -44,6 +47,7 @@ __all__ = [
     "demo_service",
     "describe",
     "evaluate",
+    "forget",
     "index",
     "ingest",
     "match",
@@ -63,8 +67,17 @@ __all__ = [
     "verdicts",
 ]
 
+OF_SERVICE = ("sqlalchemy", "alembic", "cryptography")  # of the extra, what the journal needs
+
 
 def __getattr__(name: str) -> ModuleType:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name not in OF_SERVICE:
+            raise
+        raise UsageError(
+            f"the service's journal needs {error.name}: pip install 'matching-spark[service]'"
+        ) from None

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,12 @@ from matching_spark.errors import StorageError
 from matching_spark.ingest.journaled import JOB, Rows, Vectors, rows_of
 from matching_spark.ingest.staging import FRESH_S, Staging
 from matching_spark.journal.events import PairDecided
-from matching_spark.journal.places import merger_lock, service_photo, service_photos
 from matching_spark.journal.posts import OF_POST, StoredPost, folded
 from matching_spark.journal.store import Journal, Record
-from matching_spark.layout import kept_photo
+from matching_spark.layout import kept_photo, uploads
 from matching_spark.matching import decisions
 from matching_spark.operations.facts import note_key
+from matching_spark.operations.forget import drop_photos
 from matching_spark.operations.merger import has_post
 from matching_spark.operations.posts import erase_rows
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from matching_spark.embed.clip import ClipModel
 
+LOCK = "merger.lock"  # in the journal's folder
 BATCH = 1000  # events of one commit: with 256 KiB each they fit into memory
 NAMES = 5000  # vectors read at once
 POLL_S = 0.2
@@ -110,7 +112,7 @@ def merge(
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Be the journal's only merger. The kernel unlocks for one that was killed."""
-    path = merger_lock(settings)
+    path = _folder(settings).with_name(LOCK)
     until = time.monotonic() + settings.hadoop.lock_wait_s
     with open(path, "w", opener=_private) as file:
         while True:
@@ -126,6 +128,11 @@ def _alone(settings: Settings) -> Iterator[None]:
                     ) from None
                 time.sleep(POLL_S)
         yield
+
+
+def _folder(settings: Settings) -> Path:
+    assert settings.service.journal is not None  # else there was no journal to be opened
+    return uploads(settings.service.journal)
 
 
 def _private(path: str, flags: int) -> int:
@@ -220,7 +227,7 @@ class _Merge:
         if written is not None and time.time() - written <= FRESH_S:
             return False
         try:
-            data = service_photo(self.settings, sha).read_bytes()
+            data = (_folder(self.settings) / f"{sha}.jpg").read_bytes()
         except FileNotFoundError:  # of a post that came another way, whose photo is there
             return False
         storage.write_bytes(place, data)
@@ -229,12 +236,9 @@ class _Merge:
     def _sweep(self) -> None:
         """Remove photos of the service that no post of the journal has: of those that were
         forgotten, where the service was killed before it had removed them."""
-        folder, before = service_photos(self.settings), time.time() - YOUNG_S
-        old = [p for p in folder.glob("*.jpg") if p.stat().st_mtime < before]
-        kept = self.journal.kept(f"photo:{path.stem}" for path in old)
-        for path in old:
-            if f"photo:{path.stem}" not in kept:
-                path.unlink(missing_ok=True)
+        before = time.time() - YOUNG_S
+        old = [p.stem for p in _folder(self.settings).glob("*.jpg") if p.stat().st_mtime < before]
+        drop_photos(self.settings, self.journal, old)
 
     def _rows(self, posts: Sequence[StoredPost], upto: int) -> Rows:
         if any(each.post.identifiers for each in posts):

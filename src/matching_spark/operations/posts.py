@@ -1,10 +1,9 @@
 """What people say of posts: a correction, that something is over, what was posted twice."""
 
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from matching_spark import storage
+from matching_spark import operations, storage
 from matching_spark.config import Settings
 from matching_spark.domain.posts import (
     DESK,
@@ -19,7 +18,7 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
-from matching_spark.journal.places import service_photo
+from matching_spark.layout import forget_thumbnails
 from matching_spark.matching.duplicates import Duplicate
 from matching_spark.matching.duplicates import duplicates as find_duplicates
 from matching_spark.matching.retention import expiring, today
@@ -156,9 +155,7 @@ def merged_first(
 ) -> None:
     """What a person changes is what the service shows: beside a journal, its events come first."""
     if settings.service.journal is not None:
-        from matching_spark.operations.merge import merge  # of the extra
-
-        merge(settings, progress, spark)
+        operations.merge.merge(settings, progress, spark)
 
 
 def closed(table: PostsTable, post_ids: "Iterable[str]", status: Status) -> Closed:
@@ -184,7 +181,11 @@ def erase(
     ids = frozenset(post_ids)
     before = there(settings) if settings.service.journal else reading(settings)
     known = erasing.known(before.uri, ids) if before is not None else frozenset()
-    _forget(settings, ids, known)
+    if settings.service.journal is not None:
+        operations.forget.forget(settings, ids, known)
+    elif missing := sorted(ids - known):
+        where = storage.absolute(settings.table)
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
     if not known:  # the journal alone had them
         return Erased(storage.absolute(settings.table), tuple(sorted(ids)), {}, 0, 0, 0, 0, 0, 0)
     with writing(settings, "erase", progress, spark) as table:
@@ -216,6 +217,8 @@ def erase_rows(
             each = workers.parallelize(tasks, len(tasks))
             each.map(lambda _: forget(cache, dead, subject)).sum()
     forget(cache, dead, subject)
+    for sha in subject.photos:
+        forget_thumbnails(settings.cache.folder, sha)
     if done.left:
         raise StorageError(
             f"{', '.join(done.posts)} erased, but {', '.join(done.left)} have them too: files that "
@@ -223,30 +226,6 @@ def erase_rows(
             "a day old"
         )
     return done, subject
-
-
-def _forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
-    """Erase posts in the service's journal first, or the next merge would bring them again.
-
-    Raises InputError for those that neither it nor the table (`known`) has; then none is erased.
-    """
-    had: frozenset[str] = frozenset()
-    if settings.service.journal is not None:
-        from matching_spark.journal.store import Journal  # of the extra
-
-        with closing(Journal.open(settings)) as journal:
-            subjects = journal.known(f"post:{each}" for each in ids)
-            had = frozenset(each.removeprefix("post:") for each in subjects)
-            if ids <= had | known:
-                names = {n for each in had for n in journal.vector_names(f"post:{each}")}
-                for each in sorted(had):
-                    journal.forget(f"post:{each}", "system")
-                for name in names - journal.kept(names):
-                    if name.startswith("photo:"):
-                        service_photo(settings, name[6:]).unlink(missing_ok=True)
-    if missing := sorted(ids - had - known):
-        where = storage.absolute(settings.table)
-        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
 
 
 def forget(cache: ShardCache, files: "Iterable[str]", subject: traces.Subject) -> int:

@@ -1,0 +1,38 @@
+"""Forget: posts erased in the service's journal, and their photos in its folder."""
+
+from collections.abc import Collection, Iterable
+from contextlib import closing
+
+from matching_spark import storage
+from matching_spark.config import Settings
+from matching_spark.errors import InputError
+from matching_spark.journal.store import Journal
+from matching_spark.layout import forget_thumbnails, uploads
+
+
+def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
+    """Erase posts in the journal, or the next merge would bring them to the table again.
+
+    Raises InputError for those that neither it nor the table (`known`) has; then none is erased.
+    """
+    with closing(Journal.open(settings)) as journal:
+        subjects = {f"post:{each}" for each in ids}
+        had = journal.known(subjects)
+        if missing := sorted(subjects - had - {f"post:{each}" for each in known}):
+            names = ", ".join(repr(each.removeprefix("post:")) for each in missing)
+            raise InputError(f"there is no post {names} in {storage.absolute(settings.table)}")
+        vectors = {name for each in had for name in journal.vector_names(each)}
+        for each in sorted(had):
+            journal.forget(each, "system")
+        drop_photos(settings, journal, (n[6:] for n in vectors if n.startswith("photo:")))
+
+
+def drop_photos(settings: Settings, journal: Journal, shas: Iterable[str]) -> None:
+    """Remove photos of the service, with their thumbnails, that no post of the journal has."""
+    assert settings.service.journal is not None
+    wanted: Collection[str] = list(shas)
+    kept = journal.kept(f"photo:{sha}" for sha in wanted)
+    for sha in wanted:
+        if f"photo:{sha}" not in kept:
+            (uploads(settings.service.journal) / f"{sha}.jpg").unlink(missing_ok=True)
+            forget_thumbnails(settings.cache.folder, sha)
