@@ -1,4 +1,4 @@
-"""The tables of docs/photos.md, which what they tell of writes."""
+"""The tables of docs/photos.md and its like, which what they tell of writes."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "docs" / "photos.md"
 
 
-def told(mark: str) -> str:
+def told(mark: str, page: Path = PAGE) -> str:
     """The table below <!-- mark -->."""
-    found = re.search(_pattern(mark), PAGE.read_text("utf-8"))
+    found = re.search(_pattern(mark), page.read_text("utf-8"))
     assert found, mark
     return found[2]
 
@@ -19,9 +19,9 @@ def drawn(heads: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def write(mark: str, table: str) -> None:
-    text = re.sub(_pattern(mark), lambda m: m[1] + table, PAGE.read_text("utf-8"))
-    PAGE.write_text(text, "utf-8")
+def write(mark: str, table: str, page: Path = PAGE) -> None:
+    text = re.sub(_pattern(mark), lambda m: m[1] + table, page.read_text("utf-8"))
+    page.write_text(text, "utf-8")
 
 
 def _pattern(mark: str) -> str:

@@ -57,6 +57,7 @@ def main() -> None:
         pid = os.fork()
         if not pid:
             try:
+                control.close()  # it has no say but in its own file
                 confine(at_rest + memory)
                 _decode(*files)
             finally:
