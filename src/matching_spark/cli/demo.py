@@ -7,6 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 
 from matching_spark import operations
+from matching_spark.cli import first_run
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     ConfOption,
@@ -17,6 +18,7 @@ from matching_spark.cli.options import (
     terminal,
 )
 from matching_spark.cli.views import Entry, Found, in_words
+from matching_spark.spark import jvm
 
 if TYPE_CHECKING:
     from matching_spark.operations.own_photos import Own, OwnTour
@@ -31,6 +33,13 @@ def demo(
     ] = None,
     posts: Annotated[int, typer.Option(min=20, max=100_000, help="How many posts to draw.")] = 400,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve",
+            help="At the end, show the posts on a page of this machine. Default: on a terminal.",
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-out"),
     conf: ConfOption = None,
     settings_file: SettingsOption = None,
@@ -39,14 +48,18 @@ def demo(
 ) -> None:
     """The tour: draw posts, ingest them, search with a lost thing's photo, show what came."""
     run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
+    serve = first_run.wanted(serve)
     if photos is None:
         with terminal() as progress:
             result = operations.tour.tour(run.settings, output, posts, seed, progress)
         run.emit(result.to_dict(), Found(result))
-        return
-    with terminal() as progress:
-        toured = operations.own_photos.tour(run.settings, photos, output, posts, seed, progress)
-    run.emit(toured.to_dict(), _toured(toured))
+    else:
+        with terminal() as progress:
+            toured = operations.own_photos.tour(run.settings, photos, output, posts, seed, progress)
+        run.emit(toured.to_dict(), _toured(toured))
+    if serve:
+        jvm.shut_down()  # 0.8 GB, which the page has no use for
+        first_run.shown(operations.demo_service.demo_settings(run.settings, output))
 
 
 def _toured(tour: "OwnTour") -> Group:

@@ -4,6 +4,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
 from matching_spark.embed.clip import ClipModel
@@ -12,6 +13,11 @@ from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.operations.tour import drawn, taken_in
 from matching_spark.operations.warehouse import spark_of, there
 from matching_spark.progress import SILENT, Progress
+from matching_spark.setting_groups import Service
+from matching_spark.spark import jvm
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 FOLDER = "demo"  # of the cache, for a demo that no folder was named for
 JOURNAL = "service"  # of a demo's folder
@@ -20,22 +26,29 @@ KEY = "key"  # of that
 
 def demo_settings(settings: Settings, folder: Path) -> Settings:
     """Those of a service over the settings' table whose journal lies in `folder`/service, sealed by
-    a key that is made there; none of the user's own journal or key is touched.
+    a key that is made there. Of the user's own service nothing counts: not its journal, nor where
+    it listens.
 
     Raises StorageError where the folder is another user's or cannot be written.
     """
     own = settings.model_copy(deep=True)
-    own.service.journal = str((folder / JOURNAL).absolute())
-    own.service.key = _key(folder / JOURNAL)
+    journal = (folder / JOURNAL).absolute()
+    own.service = Service(journal=str(journal), key=_key(journal))
     own.similarity.runner = "memory"
     return own
 
 
-def drawn_once(settings: Settings, posts: int = 400, progress: Progress = SILENT) -> Settings:
+def drawn_once(
+    settings: Settings,
+    posts: int = 400,
+    progress: Progress = SILENT,
+    spark: "SparkSession | None" = None,
+) -> Settings:
     """The settings of a demo in the cache's folder: its world is drawn and stored when it is first
     asked for, which takes Spark and a minute; later it is there.
 
-    posts: how many are drawn. Raises as demo_settings, and as an ingest.
+    posts: how many are drawn. spark: a session that stays; None: one for this. Raises as
+    demo_settings, and as an ingest.
     """
     folder = Path(settings.cache.folder) / FOLDER
     own = settings.model_copy(update={"table": str(folder / "table")})
@@ -43,8 +56,10 @@ def drawn_once(settings: Settings, posts: int = 400, progress: Progress = SILENT
     table = there(own)
     if table is None or table.snapshot is None:  # none, or one whose first ingest was interrupted
         world = drawn(folder, posts, 0, progress)
-        with spark_of(own, "demo", progress) as session:
+        with spark_of(own, "demo", progress, spark) as session:
             taken_in(own, world, (), ClipModel.of(own.model), session, progress)
+        if spark is None:
+            jvm.shut_down()  # the service needs none
     return own
 
 
@@ -54,8 +69,8 @@ def _key(folder: Path) -> str:
     try:
         own_folder(folder)
         if not path.exists():
-            part = path.with_name(f"{KEY}.{os.getpid()}")
-            with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+            part = path.with_name(f"{KEY}.{secrets.token_hex(8)}")
+            with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
             with suppress(FileExistsError):  # another process was as quick: its key is the one
                 os.link(part, path)

@@ -44,6 +44,20 @@ def end(spark: "SparkContext") -> None:
     java.java.lang.System.exit(1)
 
 
+def shut_down() -> None:
+    """End the JVM that this process has started, for its memory; a later session starts another."""
+    from pyspark import SparkContext  # half a second for those who use no Spark
+
+    gateway: Java = SparkContext._gateway
+    process = getattr(gateway, "proc", None)
+    if process is None:  # none was started, or by spark-submit
+        return
+    SparkContext._gateway = SparkContext._jvm = None
+    gateway.shutdown()
+    process.stdin.close()  # at whose end it ends
+    process.wait()
+
+
 def ensure_started() -> None:
     """Start this process's JVM, or take the one that spark-submit has started."""
     from pyspark import SparkContext  # half a second for those who use no Spark

@@ -1,0 +1,58 @@
+"""The first run: the demo's page on this machine, until Enter or Ctrl-C."""
+
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from matching_spark.cli.options import stderr
+from matching_spark.errors import UsageError
+
+if TYPE_CHECKING:
+    from matching_spark.config import Settings
+
+NEEDED = "fastapi"  # which only the extra brings
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of a Unix desktop
+
+
+def wanted(serve: bool | None) -> bool:
+    """Whether the demo ends with its page: as the flag says, else on a terminal where somebody sits
+    and the extra is there. Raises UsageError where it is asked for and the extra is not there."""
+    extra = find_spec(NEEDED) is not None
+    if serve and not extra:
+        raise UsageError(
+            "the page needs the extra `service`: pip install 'matching-spark[service]'",
+            argument="serve",
+        )
+    if serve is None:
+        seen = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
+        return extra and seen
+    return serve
+
+
+def shown(settings: "Settings") -> None:
+    """Serve the demo's page, and open it where there is a display, until somebody ends it."""
+    from matching_spark.service.server import serve  # the extra's, and a second
+
+    over = threading.Event()
+
+    def ready(url: str) -> None:
+        stderr.print(f"the demo's page: {url}  (Enter or Ctrl-C ends it)")
+        if _has_display():
+            webbrowser.open(url)
+        if sys.stdin.isatty():
+            threading.Thread(target=_enter, args=(over.set,), name="enter", daemon=True).start()
+
+    serve(settings, demo=True, ready=ready, over=over)
+
+
+def _enter(end: Callable[[], None]) -> None:
+    if sys.stdin.readline():  # '' is a terminal that has gone, which sends a signal of its own
+        end()
+
+
+def _has_display() -> bool:
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in DISPLAYS)
