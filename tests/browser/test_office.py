@@ -1,0 +1,136 @@
+"""An office's way through its pages, on a phone and a desk, by keyboard alone, in both languages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import NAME, PASSWORD
+from tests.browser.visitor import Visitor
+from tests.support.chromium import WIDTHS, watched
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=[(w, lang) for w in WIDTHS for lang in ("ko", "en")], ids=str)
+def clerk(
+    request: pytest.FixtureRequest, browser: Browser, service: str, office: None
+) -> Iterator[Visitor]:
+    """Somebody who has signed in, by keyboard."""
+    width, language = request.param
+    with watched(browser, service, width=width) as visit:
+        somebody = Visitor(visit)
+        visit.open("/office")
+        if language == "en":
+            somebody.speak_english()
+        visit.check()
+        visit.write(visit.page.locator("#name"), NAME)
+        visit.write(visit.page.locator("#password"), "not the password")
+        visit.page.keyboard.press("Enter")
+        visit.refused = (401,)
+        expect(visit.page.locator("#failed")).to_have_text(somebody.say("sign.failed"))
+        visit.check()
+        visit.write(visit.page.locator("#password"), PASSWORD)
+        visit.page.keyboard.press("Enter")
+        expect(visit.page.locator("h1")).to_contain_text(somebody.say("desk.title"))
+        yield somebody
+        somebody.visit.press(somebody.button("office.sign out"))
+        expect(visit.page.locator(".notice")).to_have_text(somebody.say("notice.signed-out"))
+        assert visit.wrong == []
+
+
+def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
+    clerk: Visitor, browser: Browser, service: str, found_photo: Path
+) -> None:
+    visit, page = clerk.visit, clerk.page
+    visit.check()
+    visit.press(page.get_by_role("link", name=clerk.say("office.register")).first)
+    visit.check()
+    visit.attach(page.locator("#photo"), found_photo)
+    visit.press(clerk.button("register.upload"))
+    expect(page.locator("[data-mark]").first).to_have_text(clerk.say("register.suggested"))
+    expect(page.locator("#category")).not_to_have_value("")
+    expect(page.locator("[data-state]")).to_have_text(clerk.say("register.unsaved"))
+    visit.check()
+    title = f"브라우저가 등록한 물건 {visit.language} {page.viewport_size['width']}"
+    visit.write(page.locator("#title"), title)
+    visit.write(page.locator("#kept_at"), "시험 유실물센터")
+    visit.press(page.get_by_role("button", name=clerk.say("register.accept")))
+    expect(page.locator(".notice")).to_have_text(clerk.say("notice.registered"))
+    expect(page.locator(".post h2")).to_contain_text(title)
+    visit.check()
+    address = page.url
+
+    visit.write(page.locator("#place"), "시험역")
+    expect(page.locator("[data-state]")).to_have_text(clerk.say("register.unsaved"))
+    visit.press(clerk.button("post.save"))
+    expect(page.locator(".notice")).to_have_text(clerk.say("notice.saved"))
+    expect(page.locator(".history")).to_contain_text(clerk.say("field.place"))
+
+    def seen() -> int:
+        """How often the public finds it by its photo."""
+        with watched(browser, service) as other:
+            other.open("/")
+            other.page.set_input_files("#photo", found_photo)
+            other.page.click("form.find button.primary")
+            other.settled()
+            cards = other.page.locator(".card", has_text=title)
+            return cards.count()
+
+    assert seen() == 1
+    visit.press(page.get_by_role("button", name=clerk.say("post.close as claimed")))
+    expect(page.locator(".status").first).to_have_text(clerk.say("status.claimed"))
+    visit.check()
+    assert seen() == 0
+    visit.open(address.removeprefix(service))
+    expect(page.locator(".history")).to_contain_text(clerk.say("status.claimed"))
+
+
+def test_pairs_are_reviewed_by_keys(clerk: Visitor) -> None:
+    visit, page = clerk.visit, clerk.page
+    visit.press(page.get_by_role("link", name=clerk.say("office.review")).first)
+    sides = page.locator(".side")
+    expect(sides).to_have_count(2)
+    boxes = [sides.nth(i).locator(".picture").bounding_box() for i in range(2)]
+    assert boxes[0] and boxes[1]
+    assert boxes[0]["height"] == boxes[1]["height"]
+    visit.check()
+    first = page.locator(".side .id").all_inner_texts()
+
+    page.keyboard.press("y")
+    expect(page.locator(".undo")).to_contain_text(
+        clerk.say("review.done", said=clerk.say("review.confirmed"))
+    )
+    visit.check()
+    page.keyboard.press("z")
+    expect(page.locator(".side .id")).to_have_text(first)  # undone: it is asked for again
+    page.keyboard.press("x")
+    expect(page.locator(".pair.zoomed")).to_have_count(1)
+    page.keyboard.press("u")
+    expect(page.locator(".undo")).to_contain_text(clerk.say("review.unsure"))
+    second = page.locator(".side .id").all_inner_texts()
+    assert second != first
+    page.keyboard.press("j")
+    expect(page.locator(".side .id")).not_to_have_text(second)
+    page.keyboard.press("k")
+    expect(page.locator(".side .id")).to_have_text(second)
+
+
+def test_all_posts_are_searched_from_any_page_by_one_key(clerk: Visitor) -> None:
+    visit, page = clerk.visit, clerk.page
+    page.keyboard.press("/")
+    expect(page.locator("h1")).to_have_text(clerk.say("search.title"))
+    visit.check()
+    page.keyboard.press("/")
+    expect(page.locator("#words")).to_be_focused()
+    page.keyboard.type("노란 지갑")
+    page.keyboard.press("Enter")
+    hits = page.locator(".hits > li")
+    expect(hits.first).to_be_visible()
+    visit.check()
+    page.keyboard.press("j")
+    expect(hits.first.locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".post h2")).to_be_visible()
+    visit.check()
