@@ -68,7 +68,7 @@ test-browser: setup $(BROWSER) ## the service's pages in Chromium, which apt ins
 	$(TWO) -m browser tests/browser
 
 pictures: setup $(BROWSER) ## pictures of the service's pages, into pictures/, and those of the docs
-	.venv/bin/python scripts/pictures.py
+	.venv/bin/python -m scripts.pictures
 
 notebook: setup ## run the notebook and keep its outputs
 	.venv/bin/python scripts/notebook.py

@@ -25,7 +25,7 @@ def person(request: pytest.FixtureRequest, browser: Browser, service: str) -> It
         assert visit.wrong == []
 
 
-# Of the world that `stored` has: a thing of which the public sees everything, and one that is not there.
+# Of the world that `stored` has: a thing of which the public sees everything, and none of it.
 THERE = {
     "ko": "해운대 해수욕장에서 잃어버린 핑크색 풍선",
     "en": "a pink balloon at 해운대 해수욕장",
@@ -34,7 +34,7 @@ NOT_THERE = {"ko": "초록색 우산", "en": "a green umbrella"}
 
 
 def test_from_words_to_whoever_keeps_the_thing(person: Visitor) -> None:
-    person.look_for(THERE[person.language])
+    person.look_for(THERE[person.visit.language])
     chips = person.page.locator("button.chip")
     colour = person.say("colour.핑크")
     expect(chips.filter(has_text=colour)).to_be_visible()
@@ -56,7 +56,7 @@ def test_from_words_to_whoever_keeps_the_thing(person: Visitor) -> None:
     person.visit.press(card.get_by_role("button"))  # this may be mine
     expect(person.page.locator("h1")).to_have_text(person.say("claimed.title"))
     person.visit.check()
-    expect(person.page.locator(".office strong")).not_to_be_empty()
+    expect(person.page.locator(".keeper strong")).not_to_be_empty()
 
 
 def test_a_photo_finds_the_same_thing(person: Visitor, lost_photo: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_photo_finds_the_same_thing(person: Visitor, lost_photo: Path) -> None
 
 
 def test_in_doubt_one_question_is_asked_and_the_list_is_made_anew(person: Visitor) -> None:
-    person.look_for({"ko": "지갑", "en": "wallet"}[person.language])
+    person.look_for({"ko": "나침반", "en": "compass"}[person.visit.language])
     question = person.page.locator(".question")
     expect(question).to_have_count(1)
     asked = question.locator("h3").inner_text()
@@ -84,7 +84,7 @@ def test_in_doubt_one_question_is_asked_and_the_list_is_made_anew(person: Visito
 
 
 def test_nothing_here_is_reported_edited_and_withdrawn_by_a_private_link(person: Visitor) -> None:
-    person.look_for(NOT_THERE[person.language])
+    person.look_for(NOT_THERE[person.visit.language])
     expect(person.page.locator(".calm")).to_contain_text(person.say("result.usually"))
     report = person.button("tell.button")
     person.visit.press(report)

@@ -2,7 +2,6 @@
 
 from playwright.sync_api import Locator, expect
 
-from matching_spark.score.components import Language
 from matching_spark.service.words import say
 from tests.support.chromium import Watched
 
@@ -12,17 +11,16 @@ class Visitor:
 
     def __init__(self, visit: Watched) -> None:
         self.visit, self.page = visit, visit.page
-        self.language: Language = "ko"
 
     def say(self, name: str, **values: object) -> str:
-        return say(name, self.language, **values)
+        return say(name, self.visit.language, **values)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=self.say(name), exact=True)
 
     def speak_english(self) -> None:
         self.visit.press(self.page.get_by_role("button", name="English"))
-        self.language = self.visit.language = "en"
+        self.visit.language = "en"
         expect(self.page.locator("html")).to_have_attribute("lang", "en")
 
     def unfold(self, name: str) -> None:

@@ -19,6 +19,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from matching_spark.score.components import Language
+
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
     "--no-sandbox",  # root has none, and the pages are our own
@@ -69,7 +71,7 @@ class Watched:
 
     page: Page
     url: str
-    language: str
+    language: Language
     wrong: list[str] = field(default_factory=list)
     refused: tuple[int, ...] = ()
 
@@ -164,13 +166,15 @@ def watched(
     url: str,
     *,
     width: int = 1280,
-    language: str = "ko",
+    language: Language = "ko",
     scheme: Scheme = "light",
+    zoom: int = 1,
     **more: Any,
 ) -> Iterator[Watched]:
     """A page of a visitor of their own, whose cookies nobody has. more: of Browser.new_context."""
     context: BrowserContext = browser.new_context(
-        viewport={"width": width, "height": WIDTHS[width]},
+        viewport={"width": width // zoom, "height": WIDTHS[width] // zoom},
+        device_scale_factor=zoom,
         locale={"ko": "ko-KR", "en": "en-GB"}[language],
         color_scheme=scheme,
         reduced_motion="reduce",

@@ -59,7 +59,8 @@ def demo(
         run.emit(toured.to_dict(), _toured(toured))
     if serve:
         jvm.shut_down()  # 0.8 GB, which the page has no use for
-        first_run.shown(operations.demo_service.demo_settings(run.settings, output))
+        with terminal() as progress:
+            first_run.shown(operations.demo_service.demo_settings(run.settings, output), progress)
 
 
 def _toured(tour: "OwnTour") -> Group:

@@ -1,20 +1,23 @@
 """The first run: the demo's page on this machine, until Enter or Ctrl-C."""
 
 import os
+import secrets
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from matching_spark.cli.options import stderr
-from matching_spark.errors import UsageError
+from matching_spark.errors import NotFoundError, UsageError
+from matching_spark.progress import Progress
 
 if TYPE_CHECKING:
     from matching_spark.config import Settings
 
 NEEDED = "fastapi"  # which only the extra brings
+OFFICE = "demo"  # who may sign in
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of a Unix desktop
 
 
@@ -33,20 +36,38 @@ def wanted(serve: bool | None) -> bool:
     return serve
 
 
-def shown(settings: "Settings") -> None:
+def shown(settings: "Settings", progress: Progress) -> None:
     """Serve the demo's page, and open it where there is a display, until somebody ends it."""
     from matching_spark.service.server import serve  # the extra's, and a second
 
+    password = _office_password(settings)
     over = threading.Event()
 
     def ready(url: str) -> None:
-        stderr.print(f"the demo's page: {url}  (Enter or Ctrl-C ends it)")
+        progress.say(f"try a photo of your own at {url} (Enter or Ctrl-C ends it)")
+        progress.say(f"the office's pages: {url}office, sign in as {OFFICE} with {password}")
         if _has_display():
             webbrowser.open(url)
         if sys.stdin.isatty():
             threading.Thread(target=_enter, args=(over.set,), name="enter", daemon=True).start()
 
-    serve(settings, demo=True, ready=ready, over=over)
+    serve(settings, progress, demo=True, ready=ready, stop=over)
+
+
+def _office_password(settings: "Settings") -> str:
+    """Of the demo's one account, which is made anew at each start: nothing keeps it."""
+    from matching_spark.journal.store import Journal
+    from matching_spark.service.accounts import Accounts
+
+    journal = Journal.open(settings)
+    try:
+        accounts, password = Accounts(journal), secrets.token_urlsafe(12)
+        with suppress(NotFoundError):
+            accounts.remove(OFFICE)
+        accounts.add(OFFICE, password)
+    finally:
+        journal.close()
+    return password
 
 
 def _enter(end: Callable[[], None]) -> None:

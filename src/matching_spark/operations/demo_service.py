@@ -33,7 +33,8 @@ def demo_settings(settings: Settings, folder: Path) -> Settings:
     """
     own = settings.model_copy(deep=True)
     journal = (folder / JOURNAL).absolute()
-    own.service = Service(journal=str(journal), key=_key(journal))
+    # Any free port: a demo that was waited for must not end on one that is taken.
+    own.service = Service(journal=str(journal), key=_key(journal), port=0, watch_port=0)
     own.similarity.runner = "memory"
     return own
 

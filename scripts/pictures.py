@@ -1,0 +1,156 @@
+"""Pictures of the running demo's pages, to be looked at: `make pictures`.
+
+Each page at 360 and 1280 px, light and dark, in Korean and English; some at 200 % and printed. The
+few that README and the site show are written into docs/pictures/ as well.
+"""
+
+import argparse
+import io
+import itertools
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+from matching_spark.config import load_settings
+from matching_spark.operations.demo_service import drawn_once
+from matching_spark.score.components import LANGUAGES
+from tests.browser.visitor import Visitor
+from tests.support.chromium import WIDTHS, Scheme, Watched, chromium, watched
+from tests.support.served import served
+
+ROOT = Path(__file__).parents[1]
+SHOWN = ROOT / "docs" / "pictures"
+# Of those that are taken, what README and the site show, and as what.
+DOCS = {
+    "home-360-light-ko": "home",
+    "many-360-light-ko": "results",
+    "many-360-dark-en": "results-dark-en",
+    "review-1280-light-ko": "review",
+    "register-1280-light-en": "register-en",
+}
+SHOWN_BYTES = 150_000  # of each at most
+SCREENS = {360: 1000, 1280: 900}  # px of their heights, by their widths
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+SIGN_IN = re.compile(r"sign in as (\S+) with (\S+)")
+# Searches of the demo's world that end with nothing, with one thing, with as many as are shown.
+SEARCHES = {
+    "none": {"ko": "제주에서 잃어버린 초록색 우산", "en": "a green umbrella lost in Jeju"},
+    "one": {"ko": "나침반", "en": "compass"},
+    "many": {"ko": "가방", "en": "bag"},
+}
+Take = Callable[[str], None]
+
+
+def person(visit: Watched, take: Take) -> None:
+    """The pages of somebody who lost something."""
+    page, somebody = visit.page, Visitor(visit)
+    visit.open("/")
+    take("home")
+    for name, words in SEARCHES.items():
+        somebody.look_for(words[visit.language])
+        take(name)
+    somebody.look_for(SEARCHES["none"][visit.language])
+    page.click(".tell button.primary")
+    take("reported")
+    page.click("a.button[href*='/mine#']")
+    page.wait_for_selector("#answer.mine")
+    take("mine")
+    visit.open("/nowhere")
+    take("problem")
+
+
+def office(visit: Watched, take: Take, name: str, password: str, photo: Path) -> None:
+    """The pages of an office."""
+    page = visit.page
+    visit.open("/office")
+    take("sign-in")
+    page.fill("#name", name)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".desk")
+    take("desk")
+    visit.open("/office/review")
+    take("review")
+    visit.open("/office/found/new")
+    page.set_input_files("#photo", photo)
+    take("register-photo")
+    page.click("form.first button.primary")
+    page.wait_for_selector("form.register")
+    take("register")
+    visit.open("/office/search")
+    page.fill("#words", "지갑")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".hits")
+    take("search")
+    page.click(".hits > li > a")
+    page.wait_for_selector(".post")
+    take("post")
+
+
+def taken(browser: Browser, url: str, folder: Path, sign_in: tuple[str, str], photo: Path) -> None:
+    """Every picture of the service at `url`, into the folder; what was wrong on a page is told."""
+    looks = list(itertools.product(WIDTHS, SCHEMES, LANGUAGES, ("",)))
+    looks += [(1280, "light", "ko", "-zoomed"), (1280, "light", "ko", "-printed")]
+    for width, scheme, language, special in looks:
+        zoom = 2 if special == "-zoomed" else 1
+        with watched(
+            browser, url, width=width, language=language, scheme=scheme, zoom=zoom
+        ) as visit:
+            visit.refused = (404,)
+            visit.page.context.add_cookies([{"name": "lang", "value": language, "url": url}])
+            if special == "-printed":
+                visit.page.emulate_media(media="print")
+            look = f"{width}-{scheme}-{language}{special}"
+
+            def take(name: str, visit: Watched = visit, look: str = look) -> None:
+                visit.settled()
+                visit.page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+
+            person(visit, take)
+            office(visit, take, *sign_in, photo)
+            for each in visit.wrong:
+                print(f"{look}: {each}", file=sys.stderr)
+
+
+def shown(folder: Path) -> None:
+    """The few of the docs, as small as they may be."""
+    SHOWN.mkdir(exist_ok=True)
+    for name, to in DOCS.items():
+        with Image.open(folder / f"{name}.png") as picture:
+            picture.load()
+        height = min(picture.height, SCREENS[picture.width])
+        out = io.BytesIO()
+        picture.convert("RGB").crop((0, 0, picture.width, height)).save(out, "WEBP", quality=80)
+        if len(out.getvalue()) > SHOWN_BYTES:
+            raise SystemExit(f"{to}: {len(out.getvalue()):,} bytes, at most {SHOWN_BYTES:,}")
+        (SHOWN / f"{to}.webp").write_bytes(out.getvalue())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "pictures")
+    folder: Path = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = load_settings()[0]
+    print("the demo's world, which is drawn when it is first asked for ...", file=sys.stderr)
+    demo = drawn_once(settings)
+    photo = next(Path(demo.table).parent.glob("world/photos/F*-0.jpg"))
+    with (
+        TemporaryDirectory() as log,
+        served({}, Path(log), "serve", "--demo", "--port", "0") as url,
+        chromium() as browser,
+    ):
+        said = SIGN_IN.search((Path(log) / "serve.log").read_text("utf-8"))
+        assert said, "serve --demo tells how to sign in"
+        taken(browser, url, folder, (said[1], said[2]), photo)
+    shown(folder)
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}: look at them", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
