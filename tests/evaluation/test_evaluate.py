@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score
 from matching_spark import ClipModel
 from matching_spark.demo.labelled import world_pairs
 from matching_spark.demo.world import World
-from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
 from matching_spark.evaluation.learn import learn
@@ -21,6 +20,7 @@ from matching_spark.evaluation.seen import evidence
 from matching_spark.score.calibration import limit_name
 from matching_spark.score.components import ASSUMED_IDENTIFIER, names
 from tests.support.calibrations import COSINES, FACTS, probability, random_calibration
+from tests.support.labelled import whole_lists
 
 
 def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
@@ -41,18 +41,7 @@ def drawn(lost: int, found: int, seed: int) -> tuple[LabelledPairs, np.ndarray]:
         for i in range(n)
     ]
     true = np.array([probability(calibration, row) for row in rows], float)
-    pairs = LabelledPairs(
-        tuple(f"L{i}" for i in range(lost)),
-        tuple(f"F{i}" for i in range(found)),
-        (Facts(),) * lost,
-        np.ones(lost, bool),
-        np.repeat(np.arange(lost), found),
-        np.tile(np.arange(found), lost),
-        rng.random(n) < true,
-        np.ones(n),
-        values,
-    )
-    return pairs, true
+    return whole_lists((rng.random(n) < true).reshape(lost, found), values), true
 
 
 def test_metrics_are_their_definitions() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matching_spark.domain.facts import Facts
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.lists import lists
 from matching_spark.evaluation.scales import _Lists, learn_scales
@@ -22,6 +21,7 @@ from matching_spark.score.calibration import (
 )
 from matching_spark.score.components import names
 from matching_spark.score.posterior import APART, FLOOR, UNLEARNT, Posterior, Rivals, Scale
+from tests.support.labelled import whole_lists
 
 PHOTO = Asked("image", facts=False)
 NEAR = 0.05  # share of different posts that look like the thing, on average
@@ -56,17 +56,7 @@ def drawn(
     told[: many // 2, 0] = 2 * rng.normal(6, 1, many // 2)
     values = {name: np.full(near.size, np.nan, np.float32) for name in names()}
     values["image-image"] = (told.ravel() / slope).astype(np.float32)
-    return LabelledPairs(
-        tuple(f"L{i}" for i in range(many)),
-        tuple(f"F{i}" for i in range(posts)),
-        (Facts(),) * many,
-        np.ones(many, bool),
-        np.repeat(np.arange(many), posts),
-        np.tile(np.arange(posts), many),
-        same.ravel(),
-        np.ones(near.size),
-        values,
-    )
+    return whole_lists(same, values)
 
 
 def learnt(pairs: LabelledPairs) -> Calibration:

@@ -26,6 +26,7 @@ from tests.support.servers import Answer, Asked, serving
 KEY = "a+b/c=="
 SINCE, UNTIL = dt.date(2026, 11, 1), dt.date(2026, 11, 7)
 OK = "<header><resultCode>00</resultCode><resultMsg>NORMAL SERVICE.</resultMsg></header>"
+OF_DETAILS = ("uniq", "clrNm", "csteSteNm", "tel", "fdPlace")  # in no list
 REFUSED = (
     "<OpenAPI_ServiceResponse><cmmMsgHeader><errMsg>SERVICE ERROR</errMsg>"
     "<returnAuthMsg>SERVICE_KEY_IS_NOT_REGISTERED_ERROR</returnAuthMsg>"
@@ -78,14 +79,7 @@ class Portal:
         assert (query["START_YMD"], query["END_YMD"]) == ("20261101", "20261107")
         prefix = "V" if "LosPt" in parts.path else "F" if "Losfund" in parts.path else "L"
         listed = [t for atc, t in sorted(things.items()) if atc.startswith(prefix)]
-        shown = [
-            {
-                k: v
-                for k, v in t.items()
-                if k not in ("uniq", "clrNm", "csteSteNm", "tel", "fdPlace")
-            }
-            for t in listed
-        ]
+        shown = [{k: v for k, v in t.items() if k not in OF_DETAILS} for t in listed]
         size, page = int(query["numOfRows"]), int(query["pageNo"])
         rows = shown[(page - 1) * size : page * size]
         return Answer(answer(*(item(**r) for r in rows), total=len(shown)))

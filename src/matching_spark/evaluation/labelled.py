@@ -67,6 +67,10 @@ class LabelledPairs:
             values={name: values[rows] for name, values in self.values.items()},
         )
 
+    def sums(self, values: Float64 | float = 1.0) -> Float64:
+        """(lost,) of each lost post the sum of its pairs' values, as often as each pair stands."""
+        return np.bincount(self.lost, values * self.weight, len(self.lost_ids)).astype(np.float64)
+
     def runs(self) -> list[tuple[int, int]]:
         """Where the pairs of each lost post begin and end."""
         edges = np.flatnonzero(np.diff(self.lost)) + 1

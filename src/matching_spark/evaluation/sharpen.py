@@ -21,6 +21,7 @@ from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Mask
 from matching_spark.score import components
 from matching_spark.score.calibration import Calibration, Points
+from matching_spark.score.posterior import whole
 
 # Of the ridge: the variance that a correction, in log-odds, is expected to have. Tuned on drawn
 # worlds of other seeds: from 0.2 on ten decisions may harm, at 0.01 a thousand help half as much.
@@ -74,10 +75,8 @@ def sharpen(
 def _odds(lists: LabelledPairs, told: Float64, here: float) -> Float64:
     """(n,) the log-odds that a pair is the true one, against its rivals and against none."""
     ratio = np.where(np.isnan(told), 0.0, np.exp(told))
-    lost = len(lists.lost_ids)
-    none = np.bincount(lists.lost, lists.weight, lost) * (1 - here) / here
-    total = none + np.bincount(lists.lost, ratio * lists.weight, lost)
-    return np.asarray(told - np.log(np.maximum(total[lists.lost] - ratio, 1e-9)))
+    others = whole(lists.sums(), lists.sums(ratio), here)[lists.lost] / here - ratio
+    return np.asarray(told - np.log(np.maximum(others, 1e-9)))
 
 
 def _longest(base: Calibration) -> dict[str, Points]:

@@ -28,7 +28,7 @@ from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import COSINES
-from matching_spark.score.posterior import APART
+from matching_spark.score.posterior import APART, whole
 
 LONG_DAYS = 14  # found so long before the loss: people misremember by days
 LIKELY = 0.01  # a pair of less is not learnt from as a true one
@@ -155,13 +155,11 @@ def _guess(
     known = ~np.isnan(others)
     unit = math.log(np.average(np.exp(others[known]), weights=different.weight[known]))
     told = evidence(open_, by) - unit
-    lost = len(pairs.lost_ids)
     ratio = np.where(np.isnan(told), 0.0, np.exp(told))
-    likely = here * np.bincount(open_.lost, ratio * open_.weight, lost)
-    posts = np.bincount(pairs.lost, pairs.weight, lost)
-    whole = posts * (1 - here) + likely
-    estimate = float((likely / whole).mean())
-    return Guess(here * ratio / whole[open_.lost], (estimate + share) / 2)
+    ratios = open_.sums(ratio)
+    all_ = whole(pairs.sums(), ratios, here)
+    estimate = float((here * ratios / all_).mean())
+    return Guess(here * ratio / all_[open_.lost], (estimate + share) / 2)
 
 
 def _likely(pairs: LabelledPairs, true: Float64) -> LabelledPairs:

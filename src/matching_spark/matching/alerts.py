@@ -19,7 +19,7 @@ from matching_spark import http_client
 from matching_spark.domain.posts import NO_ADDRESS, is_web_address
 from matching_spark.errors import RemoteError, UsageError
 from matching_spark.matching import decisions
-from matching_spark.matching.pairs import SEEN, judged, listed
+from matching_spark.matching.pairs import SEEN, Judge, listed
 from matching_spark.score.components import Language
 from matching_spark.setting_groups import Alerts as AlertSettings
 from matching_spark.table import side_tables
@@ -59,6 +59,7 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
     told = {(row["lost_id"], row["found_id"]) for row in side_tables.read(uri, NAME)}
     known = told | decisions.latest(uri).keys()
     pairs, there = listed(matcher, FACTS, FACTS + KEPT)
+    judged = Judge(matcher, there, language)
     rows = pairs.orderBy("lost_id", "rank").toLocalIterator()
     for lost_id, group in groupby(rows, key=lambda row: row["lost_id"]):
         new = [row for row in group if (lost_id, row["found_id"]) not in known]
@@ -70,7 +71,7 @@ def pending(matcher: "Matcher", language: Language = "ko") -> Iterator[Alert]:
                     {
                         "lost_id": lost_id,
                         "lost": _facts(new[0]["lost"]),
-                        "matches": [_match(matcher, row, there, language) for row in new],
+                        "matches": [_match(row, judged) for row in new],
                     },
                     ensure_ascii=False,
                 ),
@@ -157,7 +158,7 @@ def _facts(row: "Row") -> dict[str, object]:
     return values | ({} if day is None else {"happened_on": day.isoformat()})
 
 
-def _match(matcher: "Matcher", row: "Row", there: int, language: Language) -> dict[str, object]:
+def _match(row: "Row", judged: Judge) -> dict[str, object]:
     return {
         "alert_id": alert_id(row["lost_id"], row["found_id"]),
         "found_id": row["found_id"],
@@ -166,5 +167,5 @@ def _match(matcher: "Matcher", row: "Row", there: int, language: Language) -> di
         "score_kind": row["score_kind"],
         "components": row["components"],
         "found": _facts(row["found"]),
-        **judged(matcher, row, there, language),
+        **judged(row),
     }

@@ -12,7 +12,7 @@ from matching_spark.domain.results import Pair
 from matching_spark.domain.schema import POINT
 from matching_spark.layout import photo_here
 from matching_spark.matching import decisions, matches_table
-from matching_spark.score.calibration import limit_name, modality
+from matching_spark.score.calibration import Calibration, limit_name, modality
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals
@@ -35,7 +35,7 @@ def listed(
     matcher: "Matcher", lost: Sequence[str], found: Sequence[str]
 ) -> tuple["DataFrame", int]:
     """The kept pairs with expressions of both posts, as the structs `lost` (HAS too) and `found`,
-    and what `judged` needs of each pair's list; and how many open found posts there are.
+    and what `Judge` needs of each pair's list; and how many open found posts there are.
     """
     posts = matcher.table.frame()
     rows = matches_table.kept(matcher)
@@ -50,30 +50,43 @@ def listed(
     return rows.withColumn("of_list", of_list), matcher.table.state.count(Filters(kind="found"))
 
 
-def judged(matcher: "Matcher", row: "Row", there: int, language: Language) -> dict[str, Any]:
-    """contributions, probability, band and why of a row of `listed`; none of a cosine.
+class Judge:
+    """Judges the rows of `listed`, those of a list one after another. there: as that says it.
 
-    The probability is that of the lost post's list: its kept pairs with their L, all other open
-    found posts by their number. Where more than top_k are alike it is too high.
+    A probability is that of the lost post's list: its kept pairs with their L, all other open found
+    posts by their number. Where more than top_k are alike it is too high.
     """
-    calibration, components = matcher.scoring.calibration, row["components"]
-    if calibration is None or not components:  # a confirmed pair may have no common part
-        return {}
-    lost = row["lost"].asDict()
-    asked = limit_name(modality(lost["image"], lost["text"]), not facts_of(lost, "lost").placed)
-    added = calibration.contributions(components)
-    scale = calibration.scale(asked)
-    each = [scale.evidence(told) for told in row["of_list"]]
-    above = [told for told in each if told >= FLOOR]
-    others = Rivals.of(max(there, len(each)), above)
-    of = Posterior(others, matcher.scoring.here, scale, calibration.alike)
-    probability = of.probability(row["told"])
-    return {
-        "contributions": added,
-        "probability": probability,
-        "band": matcher.scoring.costs.band(probability),
-        "why": explain(components, added, language),
-    }
+
+    def __init__(self, matcher: "Matcher", there: int, language: Language) -> None:
+        self._scoring = matcher.scoring
+        self._there = there
+        self._language = language
+        self._list: tuple[str, Posterior] | None = None  # the lost post's, of the last row
+
+    def __call__(self, row: "Row") -> dict[str, Any]:
+        """contributions, probability, band and why; none of a cosine."""
+        calibration, components = self._scoring.calibration, row["components"]
+        if calibration is None or not components:  # a confirmed pair may have no common part
+            return {}
+        if self._list is None or self._list[0] != row["lost_id"]:
+            self._list = row["lost_id"], self._posterior(calibration, row)
+        probability = self._list[1].probability(row["told"])
+        added = calibration.contributions(components)
+        return {
+            "contributions": added,
+            "probability": probability,
+            "band": self._scoring.costs.band(probability),
+            "why": explain(components, added, self._language),
+        }
+
+    def _posterior(self, calibration: Calibration, row: "Row") -> Posterior:
+        lost = row["lost"].asDict()
+        asked = limit_name(modality(lost["image"], lost["text"]), not facts_of(lost, "lost").placed)
+        scale = calibration.scale(asked)
+        each = [scale.evidence(told) for told in row["of_list"]]
+        above = [told for told in each if told >= FLOOR]
+        others = Rivals.of(max(self._there, len(each)), above)
+        return Posterior(others, self._scoring.here, scale, calibration.alike)
 
 
 def described(
@@ -89,7 +102,7 @@ def described(
         first = F.max("score").over(Window.partitionBy("lost_id"))
         rows = rows.withColumn("first", first)
         order = [F.desc("first"), *order]
-    said = decisions.latest(matcher.table.uri)
+    said, judged = decisions.latest(matcher.table.uri), Judge(matcher, there, language)
     for row in rows.orderBy(*order).toLocalIterator():
         posts: dict[str, dict[str, Any]] = {side: row[side].asDict() for side in ("lost", "found")}
         for post in posts.values():
@@ -103,5 +116,5 @@ def described(
             row["components"],
             row["model"],
             decided=said.get((row["lost_id"], row["found_id"]), ""),
-            **judged(matcher, row, there, language),
+            **judged(row),
         )

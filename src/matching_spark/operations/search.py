@@ -47,16 +47,15 @@ def search(
     """
     query = with_numbers(query, settings, identifiers)
     table = PostsTable.of(settings)
-    if query.identifiers and check_key(table, settings) is None:
-        progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
     model = _model(settings, table, query)
     wanted = settings.similarity
+    # What is wrong with the query is told before Spark starts.
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
-    query = placed(understood(looking, settings, query, where, snapshot), settings)
-    asked = looking.ask([query], snapshot)[0]  # what is wrong with it is told before Spark starts
+    query, asked, options = _read(looking, settings, query, where, snapshot, reply is not None)
+    if query.identifiers and table.state.identifier_key is None:
+        progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
-    options = replace(_options(settings, asked, where, snapshot), ask=reply is not None)
     if snapshot is not None:
         table.plan(where, snapshot)
     with engine_of(settings, table, model, progress) as engine:
@@ -107,12 +106,25 @@ def ask(
     QueryBatcher's.
     """
     query = with_numbers(query, settings)
+    _, asked, options = _read(engine, settings, query, where, snapshot, question)
+    return engine.answer([asked], options, run)[0]
+
+
+def _read(
+    engine: SimilarityEngine,
+    settings: Settings,
+    query: Query,
+    where: Filters,
+    snapshot: str | None,
+    question: bool,
+) -> tuple[Query, Asked, SearchOptions]:
+    """A query whose numbers are hashed: with what its words say and where its place lies, embedded;
+    and how it is answered."""
     if query.identifiers:
         check_key(engine.table, settings)
-    query = understood(engine, settings, query, where, snapshot)
-    asked = engine.ask([placed(query, settings)], snapshot)[0]
-    options = replace(_options(settings, asked, where, snapshot), ask=question)
-    return engine.answer([asked], options, run)[0]
+    query = placed(understood(engine, settings, query, where, snapshot), settings)
+    asked = engine.ask([query], snapshot)[0]
+    return query, asked, replace(_options(settings, asked, where, snapshot), ask=question)
 
 
 def understood(

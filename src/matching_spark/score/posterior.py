@@ -109,6 +109,12 @@ UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
 APART = 1e6  # an a by which it says nothing
 
 
+def whole(posts: Number, ratios: Number, here: float) -> Number:
+    """The weight of all there is in a list of N posts whose L have this sum: that none of them is
+    it, by N (1 - w), and that one is."""
+    return posts * (1 - here) + here * ratios
+
+
 def weighed(
     posts: Number,
     above: Number,
@@ -124,8 +130,8 @@ def weighed(
     over that of all.
     """
     crowd = (alike + doubles) / (alike + scale.above * posts)
-    none = posts * (1 - here)
-    return crowd, none, none + here * (ratios / crowd + scale.below * (posts - above))
+    ratios = ratios / crowd + scale.below * (posts - above)
+    return crowd, posts * (1 - here), whole(posts, ratios, here)
 
 
 @dataclass(frozen=True)
