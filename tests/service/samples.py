@@ -207,7 +207,7 @@ def samples() -> dict[str, Page]:
             **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
         ),
         "registered-quiet": RegisteredPage(**person, link="https://lost.example/mine#Zm9v"),
-        "claimed": ClaimedPage(**person, card=KEPT),
+        "claimed": ClaimedPage(**person, card=KEPT, link="https://lost.example/mine#Zm9v"),
         "claimed-bare": ClaimedPage(**person, card=Card(category="카드")),
         "door": DoorPage(csrf="csrf-token", here="/mine"),
         "door-wrong": DoorPage(csrf="csrf-token", here="/mine", wrong={"link": "link"}),

@@ -75,6 +75,9 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "보라색 줄무늬 가방" in mine.text
     assert "02-111-2222" not in mine.text
     token = field(mine.text, "link")
+    claimed = browser.post("/interest", data=form | {"claim": claim})  # and registered by it
+    assert re.search(r"/mine#[\w-]{22}", claimed.text)
+    assert "02-111-2222" in claimed.text
     told = browser.post("/interest", data={"csrf": csrf(mine.text), "link": token, "claim": claim})
     assert "02-111-2222" in told.text
     mine = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
@@ -85,7 +88,8 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" in edited.text
     gone = browser.post("/mine/withdraw", data={"csrf": csrf(edited.text), "link": token})
     assert gone.status_code == 200
-    assert not [p for p in running.desk.changed() if p.post.kind == "lost"]
+    titles = [p.post.title for p in running.desk.changed() if p.post.kind == "lost"]
+    assert "초록 모자" not in titles
     closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
     assert "초록 모자" not in closed.text
 

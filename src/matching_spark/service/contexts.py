@@ -146,10 +146,13 @@ class RegisteredPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedPage(Page):
-    """After POST /interest: who keeps it, and what to do."""
+    """After POST /interest: who keeps it, and what to do. link: the private address of the loss,
+    where it was registered by this.
+    """
 
     template: ClassVar[str] = "claimed.html"
     card: Card
+    link: str = ""
 
 
 LossState = Literal["waiting", "matched", "claimed", "withdrawn", "expired"]

@@ -37,16 +37,19 @@ class Losses:
         self._of.news.look(post_id, mail=False)
         return token, written
 
-    def interest(self, claim: str, asked: str, token: str) -> Card:
+    def interest(self, claim: str, asked: str, token: str) -> tuple[Card, str]:
         """A found thing with who keeps it, once 'this may be mine' is kept: of the link's loss, or
-        of what was searched, which is a loss from then on."""
-        lost_id = self._opened(token).post.post_id if token else self._registered(asked)
-        who = who_of(token) if token else "system"
-        office = self._of.interests.tell(lost_id, claim, who)
+        of what was searched, which is a loss from then on; and the token of a new loss's link.
+        """
+        new = ""
+        if not token:
+            token = new = self._of.links.make(self._registered(asked))
+        lost_id = self._opened(token).post.post_id
+        office = self._of.interests.tell(lost_id, claim, who_of(token))
         found = self._of.desk.post(self._of.showing.names.open(claim))
         if found is None:
             raise Refused("gone")
-        return card(self._of.showing.post(found.post, "look"), office=office)
+        return card(self._of.showing.post(found.post, "look"), office=office), new
 
     def page(
         self,

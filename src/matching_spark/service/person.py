@@ -70,8 +70,11 @@ class PersonPages:
         return self._of.page(request, RegisteredPage(csrf=csrf, link=link, written=written))
 
     def interest(self, request: Request, fields: Fields) -> Response:
-        card = self._losses.interest(fields["claim"], fields["asked"], _token(fields["link"]))
-        return self._of.page(request, ClaimedPage(csrf=self._of.forms.token(request), card=card))
+        given = _token(fields["link"])
+        card, new = self._losses.interest(fields["claim"], fields["asked"], given)
+        link = self._of.private_link(request, new) if new else ""
+        csrf = self._of.forms.token(request)
+        return self._of.page(request, ClaimedPage(csrf=csrf, card=card, link=link))
 
     def door(self, request: Request) -> Response:
         return self._of.page(request, DoorPage(csrf=self._of.forms.token(request), here="/mine"))
