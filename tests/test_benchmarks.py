@@ -1,0 +1,33 @@
+"""The benchmark that draws a picture of the docs, by its command, of a small world."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import harness, lists, page, plots
+from matching_spark.demo.labelled import Worlds
+
+
+def test_the_picture_of_lists_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "WORLDS", (Worlds((106,), 30, 30),))
+    for module in (harness, page):
+        monkeypatch.setattr(module, "ROWS", tmp_path)
+    monkeypatch.setattr(harness, "commit", lambda: "")  # the tests may lie in no repository
+    for module in (benchmarks, page, plots):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "lists"])
+    benchmarks.main()
+    with Image.open(tmp_path / "docs" / "benchmarks" / "lists.png") as picture:
+        assert min(picture.size) > 400
+        assert len(picture.convert("L").getcolors() or ()) > 10, "not blank"
+    kept = json.loads((tmp_path / "lists.json").read_text("utf-8"))
+    asked = {row["subject"] for row in kept["rows"]}
+    assert {"both", "image bare"} <= asked, "which the picture shows"
+    assert all(0 <= row["value"] <= 1 for row in kept["rows"])
+    written = (tmp_path / "BENCHMARKS.md").read_text("utf-8")
+    assert "lists.png" in written
+    assert "among 30 posts" in written
