@@ -92,20 +92,25 @@ def table(
     spark: SparkSession,
     categories: int = 4,
     root: str = str(WORK),
+    model: str | None = None,
 ) -> PostsTable:
-    """A table of posts with a photo each, kept for the next run. found: over some categories."""
+    """A table of posts with a photo each, kept for the next run. found: over some categories.
+
+    model: whose vectors they are; None: made elsewhere.
+    """
     key = hashlib.sha256(found[:100].tobytes() + str((len(found), categories)).encode())
     uri = f"{root}/{name}-{key.hexdigest()[:8]}"
     dimension = found.shape[1]
+    model = model or f"external/{dimension}"
     opened = PostsTable.open_or_create(
-        uri, spark, model=f"external/{dimension}", dimension=dimension, hadoop=Hadoop()
+        uri, spark, model=model, dimension=dimension, hadoop=Hadoop()
     )
     if opened.snapshot is None:
         names = list(CATEGORIES)[:categories]
         for kind, vectors in (("found", found), ("lost", lost)):
             if vectors is not None:
                 path = WORK / "rows.parquet"
-                _write(path, kind, vectors, names)
+                _write(path, kind, vectors, names, model)
                 frame = spark.read.parquet(str(path))
                 # The rows are right; an import would check and sort each of them.
                 opened.commit(frame.writeTo(opened.name).append)
@@ -113,7 +118,7 @@ def table(
     return PostsTable.open(uri, spark, Hadoop())
 
 
-def _write(path: Path, kind: str, vectors: Float32, categories: list[str]) -> None:
+def _write(path: Path, kind: str, vectors: Float32, categories: list[str], model: str) -> None:
     n, d = vectors.shape
     strings = {
         "post_id": [f"{kind}{i:07d}" for i in range(n)],
@@ -123,7 +128,7 @@ def _write(path: Path, kind: str, vectors: Float32, categories: list[str]) -> No
         "colour": ["검정" if i % 3 else "갈색" for i in range(n)],
         "region": ["서울"] * n,
         "status": ["open"] * n,
-        "model": [f"external/{d}"] * n,
+        "model": [model] * n,
     }
     empty = ("subcategory", "description", "place", "kept_at", "kept_phone", "source_url")
     bytes_ = pa.Array.from_buffers(
