@@ -68,10 +68,8 @@ class SimilarityEngine:
     ) -> None:
         if runner not in RUNNERS:
             raise UsageError(f"runner {runner!r} is not known; choose: {', '.join(RUNNERS)}")
-        if newer is not None and runner == "spark":
-            raise UsageError("rows that are newer than the table are searched by runner='memory'")
-        if view is not None and runner == "spark":
-            raise UsageError("a view of the table's rows is searched by runner='memory'")
+        if runner == "spark" and not (newer is None and view is None):
+            raise UsageError("newer rows, and a view of rows, are searched by runner='memory'")
         if runner == "spark" and context is None:
             if table.spark is None:
                 raise UsageError(
