@@ -26,15 +26,15 @@ def clerk(request: pytest.FixtureRequest, browser: Browser, service: str) -> Ite
         visit.check()
         visit.write(visit.page.locator("#name"), NAME)
         visit.write(visit.page.locator("#password"), "not the password")
-        visit.page.keyboard.press("Enter")
         visit.refused = (401,)
+        visit.key("Enter")
         expect(visit.page.locator("#failed")).to_have_text(somebody.say("sign.failed"))
         visit.check()
         visit.write(visit.page.locator("#password"), PASSWORD)
-        visit.page.keyboard.press("Enter")
+        visit.key("Enter")
         expect(visit.page.locator("h1")).to_contain_text(somebody.say("desk.title"))
         yield somebody
-        somebody.visit.press(somebody.button("office.sign out"))
+        visit.follow(somebody.button("office.sign out"))
         expect(visit.page.locator(".notice")).to_have_text(somebody.say("notice.signed-out"))
         assert visit.wrong == []
 
@@ -44,10 +44,10 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
 ) -> None:
     visit, page = clerk.visit, clerk.page
     visit.check()
-    visit.press(page.get_by_role("link", name=clerk.say("office.register")).first)
+    visit.follow(page.get_by_role("link", name=clerk.say("office.register")).first)
     visit.check()
     visit.attach(page.locator("#photo"), found_photo)
-    visit.press(clerk.button("register.upload"))
+    visit.follow(clerk.button("register.upload"))
     expect(page.locator("[data-mark]").first).to_have_text(clerk.say("register.suggested"))
     expect(page.locator("#category")).not_to_have_value("")
     expect(page.locator("[data-state]")).to_have_text(clerk.say("register.unsaved"))
@@ -55,7 +55,7 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     title = f"브라우저가 등록한 물건 {secrets.token_hex(3)}"
     visit.write(page.locator("#title"), title)
     visit.write(page.locator("#kept_at"), "시험 유실물센터")
-    visit.press(page.get_by_role("button", name=clerk.say("register.accept")))
+    visit.follow(page.get_by_role("button", name=clerk.say("register.accept")))
     expect(page.locator(".notice")).to_have_text(clerk.say("notice.registered"))
     expect(page.locator(".post h2")).to_contain_text(title)
     visit.check()
@@ -63,7 +63,7 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
 
     visit.write(page.locator("#place"), "시험역")
     expect(page.locator("[data-state]")).to_have_text(clerk.say("register.unsaved"))
-    visit.press(clerk.button("post.save"))
+    visit.follow(clerk.button("post.save"))
     expect(page.locator(".notice")).to_have_text(clerk.say("notice.saved"))
     expect(page.locator(".history")).to_contain_text(clerk.say("field.place"))
 
@@ -78,7 +78,7 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
             return cards.count()
 
     assert seen() == 1
-    visit.press(page.get_by_role("button", name=clerk.say("post.close as claimed")))
+    visit.follow(page.get_by_role("button", name=clerk.say("post.close as claimed")))
     expect(page.locator(".status").first).to_have_text(clerk.say("status.claimed"))
     visit.check()
     assert seen() == 0
@@ -88,7 +88,7 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
 
 def test_pairs_are_reviewed_by_keys(clerk: Visitor) -> None:
     visit, page = clerk.visit, clerk.page
-    visit.press(page.get_by_role("link", name=clerk.say("office.review")).first)
+    visit.follow(page.get_by_role("link", name=clerk.say("office.review")).first)
     sides = page.locator(".side")
     expect(sides).to_have_count(2)
     heights = sides.locator(".picture").evaluate_all("all => all.map(e => e.clientHeight)")
@@ -96,39 +96,39 @@ def test_pairs_are_reviewed_by_keys(clerk: Visitor) -> None:
     visit.check()
     first = page.locator(".side .id").all_inner_texts()
 
-    page.keyboard.press("y")
+    visit.key("y")
     expect(page.locator(".undo")).to_contain_text(
         clerk.say("review.done", said=clerk.say("review.confirmed"))
     )
     visit.check()
-    page.keyboard.press("z")
+    visit.key("z")
     expect(page.locator(".side .id")).to_have_text(first)  # undone: it is asked for again
     page.keyboard.press("x")
     expect(page.locator(".pair.zoomed")).to_have_count(1)
-    page.keyboard.press("u")
+    visit.key("u")
     expect(page.locator(".undo")).to_contain_text(clerk.say("review.unsure"))
     second = page.locator(".side .id").all_inner_texts()
     assert second != first
-    page.keyboard.press("j")
-    expect(page.locator(".side .id")).not_to_have_text(second)
-    page.keyboard.press("k")
+    visit.key("j")
+    assert page.locator(".side .id").all_inner_texts() != second
+    visit.key("k")
     expect(page.locator(".side .id")).to_have_text(second)
 
 
 def test_all_posts_are_searched_from_any_page_by_one_key(clerk: Visitor) -> None:
     visit, page = clerk.visit, clerk.page
-    page.keyboard.press("/")
+    visit.key("/")
     expect(page.locator("h1")).to_have_text(clerk.say("search.title"))
     visit.check()
     page.keyboard.press("/")
     expect(page.locator("#words")).to_be_focused()
     page.keyboard.type("노란 지갑")
-    page.keyboard.press("Enter")
+    visit.key("Enter")
     hits = page.locator(".hits > li")
     expect(hits.first).to_be_visible()
     visit.check()
     page.keyboard.press("j")
     expect(hits.first.locator("a")).to_be_focused()
-    page.keyboard.press("Enter")
+    visit.key("Enter")
     expect(page.locator(".post h2")).to_be_visible()
     visit.check()

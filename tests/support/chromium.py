@@ -123,6 +123,16 @@ class Watched:
         self.reach(control)
         self.page.keyboard.press("Enter")
 
+    def follow(self, control: Locator) -> None:
+        """Press what leads to another page, which has then loaded."""
+        self.reach(control)
+        self.key("Enter")
+
+    def key(self, key: str) -> None:
+        """A key that leads to another page."""
+        with self.page.expect_navigation(wait_until="load"):
+            self.page.keyboard.press(key)
+
     def write(self, control: Locator, words: str) -> None:
         self.reach(control)
         self.page.keyboard.press("Control+a")
