@@ -181,7 +181,7 @@ EXAMPLES = {
     "reembed": ("--model owner/model",),
     "compact": ("",),
     "history": ("",),
-    "serve": ("", "--port 8080"),
+    "serve": ("", "--port 8080", "--demo"),
     "merge": ("", "--follow"),
     "warm": ("", "지갑 가방 --runner memory"),
     "undo": ("4473836825982351336", "--before '2026-11-01 09:00'"),

@@ -21,18 +21,20 @@ OFFICE = "demo"  # who may sign in
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of a Unix desktop
 
 
+def need_extra() -> None:
+    """Raises UsageError where the libraries of the service are not there."""
+    if find_spec(NEEDED) is None:
+        raise UsageError("the pages need the extra: pip install 'matching-spark[service]'")
+
+
 def wanted(serve: bool | None) -> bool:
     """Whether the demo ends with its page: as the flag says, else on a terminal where somebody sits
     and the extra is there. Raises UsageError where it is asked for and the extra is not there."""
-    extra = find_spec(NEEDED) is not None
-    if serve and not extra:
-        raise UsageError(
-            "the page needs the extra `service`: pip install 'matching-spark[service]'",
-            argument="serve",
-        )
+    if serve:
+        need_extra()
     if serve is None:
-        seen = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
-        return extra and seen
+        sits = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
+        return sits and find_spec(NEEDED) is not None
     return serve
 
 

@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
+from matching_spark import operations
+from matching_spark.cli import first_run
 from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.errors import UsageError
 
 
 @on_a_table
@@ -17,17 +20,30 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Of the pages and the API; 0: any free one.")
     ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help="A drawn world and a journal of its own, in the cache's folder."
+        ),
+    ] = False,
 ) -> None:
     """Serve the pages for people and the office, and the HTTP API, until Ctrl-C."""
-    run = common.begin()
-    settings = run.settings
-    if host is not None:
-        settings.service.host = host
-    if port is not None:
-        settings.service.port = port
-    from matching_spark.service import server  # fastapi, which no other command needs
-
+    first_run.need_extra()
+    if demo and common.table is not None:
+        raise UsageError("--demo has a table of its own: leave --table out")
+    settings = common.begin().settings
     with terminal() as progress:
+        if demo:
+            settings = operations.demo_service.drawn_once(settings, progress=progress)
+        if host is not None:
+            settings.service.host = host
+        if port is not None:
+            settings.service.port = port
+        if demo:
+            first_run.shown(settings, progress)
+            return
+        from matching_spark.service import server  # fastapi, which no other command needs
+
         server.serve(
             settings,
             progress,

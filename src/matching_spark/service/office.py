@@ -71,8 +71,13 @@ class OfficePages(OfficeRoutes):
 
     # -- in and out ------------------------------------------------------------------------------
 
-    def sign_in_page(self, request: Request, after: str = "/office") -> Response:
-        page = SignInPage(csrf=self._of.forms.token(request), here="/office/sign-in", after=after)
+    def sign_in_page(self, request: Request, after: str = "/office", out: str = "") -> Response:
+        page = SignInPage(
+            csrf=self._of.forms.token(request),
+            here="/office/sign-in",
+            notice="signed-out" if out else "",
+            after=after,
+        )
         return self._of.page(request, page)
 
     async def sign_in(self, request: Request, fields: Fields) -> Response:
@@ -90,7 +95,7 @@ class OfficePages(OfficeRoutes):
         return answer
 
     async def sign_out(self, request: Request) -> Response:
-        answer = RedirectResponse("/office/sign-in", 303)
+        answer = RedirectResponse("/office/sign-in?out=1", 303)
         await self._of.guards.door.leave(request, answer)
         return answer
 
