@@ -13,11 +13,14 @@ PACKAGE = ROOT / "src" / "matching_spark"
 WIDTH = 100
 
 
-def storeys() -> list[list[str]]:
-    """The layers of the import contract, the highest first, each with its modules or packages."""
+def storeys(of: str = "matching_spark") -> list[list[str]]:
+    """The layers of the import contract of a package, the highest first, each with its modules or
+    packages; none where there is no contract."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    contract = settings["tool"]["importlinter"]["contracts"][0]
-    return [[room.strip() for room in layer.split("|")] for layer in contract["layers"]]
+    for contract in settings["tool"]["importlinter"]["contracts"]:
+        if contract["type"] == "layers" and contract["containers"] == [of]:
+            return [[room.strip() for room in layer.split("|")] for layer in contract["layers"]]
+    return []
 
 
 def purpose(place: Path) -> str:
@@ -26,24 +29,29 @@ def purpose(place: Path) -> str:
     return re.split(r"(?<!\.)\. ", text.split("\n\n")[0].replace("\n", " "))[0].rstrip(".")
 
 
-def lines() -> list[str]:
+def lines(of: str = "matching_spark", folder: Path = PACKAGE, indent: str = "") -> list[str]:
     out = []
-    for rooms in storeys():
+    for rooms in storeys(of):
         for room in rooms:
-            folder = PACKAGE / room
-            inside = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-            out.append(f"{room + ('/' if folder.is_dir() else '.py'):22}{purpose(inside)}")
-            names = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+            inside = folder / room
+            place = inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py")
+            name = f"{indent}{room}{'/' if inside.is_dir() else '.py'}"
+            out.append(f"{name:22}{purpose(place)}")
+            out += lines(f"{of}.{room}", inside, "  ") or _modules(inside)
+        if not indent:
+            out.append("")
+    return out[:-1] if out and not indent else out
+
+
+def _modules(folder: Path) -> list[str]:
+    """The names of a room's modules, in rows."""
+    out, row = [], ""
+    for name in sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__"):
+        if len(row) + len(name) + 1 > WIDTH - 24:
+            out.append(f"{'':24}{row.strip()}")
             row = ""
-            for name in names:
-                if len(row) + len(name) + 1 > WIDTH - 24:
-                    out.append(f"{'':24}{row.strip()}")
-                    row = ""
-                row += f" {name}"
-            if row:
-                out.append(f"{'':24}{row.strip()}")
-        out.append("")
-    return out[:-1]
+        row += f" {name}"
+    return [*out, f"{'':24}{row.strip()}"] if row else out
 
 
 if __name__ == "__main__":

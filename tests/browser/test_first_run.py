@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark.config import load_settings
 from matching_spark.operations.demo_service import drawn_once
-from matching_spark.service.words import say
+from matching_spark.service.pages.words import say
 from tests.support.chromium import watched
 from tests.support.listening import tree
 from tests.support.processes import LONG_S

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, expect
 
-from matching_spark.service.words import say
+from matching_spark.service.pages.words import say
 from tests.support.chromium import Watched
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from matching_spark.service.contexts import (
+from matching_spark.service.pages.contexts import (
     Asking,
     Card,
     ClaimedPage,

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from matching_spark.demo import draw
-from matching_spark.service.contexts import ProblemPage
-from matching_spark.service.headers import HEADERS
-from matching_spark.service.render import STATIC, assets, render
+from matching_spark.service.guards.headers import HEADERS
+from matching_spark.service.pages.contexts import ProblemPage
+from matching_spark.service.pages.render import STATIC, assets, render
 from tests.service.samples import NOW, samples
 
 CODES = ("1f392", "1f45c", "1f4bc", "1f45d", "1f45b", "1f6cd", "1f392", "1f45c", "1f4bc", "1f6cd")

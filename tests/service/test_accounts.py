@@ -20,9 +20,9 @@ from matching_spark.cli.app import app as command
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import events, sessions
-from matching_spark.service.accounts import Accounts
-from matching_spark.service.limits import FAILURES
-from matching_spark.service.sessions import IDLE, Sessions
+from matching_spark.service.guards.accounts import Accounts
+from matching_spark.service.guards.limits import FAILURES
+from matching_spark.service.guards.sessions import IDLE, Sessions
 from tests.support.guarded import (
     HERE,
     NAME,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from matching_spark.errors import InputError
-from matching_spark.service.asks import KEPT_S, Asked, Asks
-from matching_spark.service.contexts import Told
-from matching_spark.service.desk import SeenPhoto
+from matching_spark.service.pages.contexts import Told
+from matching_spark.service.posts.asks import KEPT_S, Asked, Asks
+from matching_spark.service.posts.desk import SeenPhoto
 
 
 def test_an_ask_is_found_until_it_has_ended() -> None:

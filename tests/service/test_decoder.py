@@ -23,9 +23,9 @@ from PIL import Image
 from matching_spark import ClipModel
 from matching_spark.embed.photos import REASONS, encode_photo, open_photo, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
-from matching_spark.service.decoder import Decoders, taken
-from matching_spark.service.decoder_process import HEAD, MAX_PIXELS, PIXELS, REFUSED
-from matching_spark.service.fields import Fields
+from matching_spark.service.guards.fields import Fields
+from matching_spark.service.photos.decoder import Decoders, taken
+from matching_spark.service.photos.decoder_process import HEAD, MAX_PIXELS, PIXELS, REFUSED
 from tests.embed.test_clip import drawn_photo
 from tests.embed.test_zoo import KINDS
 from tests.service.outcomes import HTML, JPEG, PAGE, SENDINGS, Sent, table
@@ -163,7 +163,7 @@ def test_after_its_end_photos_are_refused_and_no_process_is_left() -> None:
 
 SERVICE = """
 import sys, threading, time
-from matching_spark.service.decoder import Decoders
+from matching_spark.service.photos.decoder import Decoders
 decoders = Decoders(2)
 decoders.wait()
 heavy = sys.stdin.buffer.read()
@@ -205,7 +205,7 @@ def test_no_secret_is_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 CONFINED = """
 import mmap, os, socket, sys
-from matching_spark.service.decoder_process import confine
+from matching_spark.service.photos.decoder_process import confine
 confine(300 << 20)
 done = []
 for name, do in {
@@ -230,7 +230,7 @@ def test_it_opens_no_file_and_no_socket_and_takes_no_memory_beyond_its_limit() -
 
 
 def test_it_imports_what_decoding_needs_and_has_one_thread(decoders: Decoders) -> None:
-    code = "import matching_spark.service.decoder_process, sys; print(*sys.modules)"
+    code = "import matching_spark.service.photos.decoder_process, sys; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     whole = {"pyspark", "pyarrow", "pydantic", "fastapi", "onnxruntime", "sqlalchemy", "pyiceberg"}
     assert not whole & set(ran.stdout.split())

@@ -11,7 +11,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.search.query import Query
-from matching_spark.service.desk import Desk, open_desk
+from matching_spark.service.posts.desk import Desk, open_desk
 from tests.service.conftest import InMemory, drawn, prepared
 
 WHO = "account-" + "1" * 32

@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from matching_spark.config import Settings
 from matching_spark.errors import UsageError
-from matching_spark.service.forms import origin_of
-from matching_spark.service.guards import check_listening
+from matching_spark.service.guards.forms import origin_of
+from matching_spark.service.guards.guards import check_listening
 from tests.support.guarded import HERE, NAME, PASSWORD, Guarded, guarded, signed_in, token_of
 
 pytestmark = pytest.mark.anyio

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from matching_spark.service.bodies import PLAIN_BYTES
-from matching_spark.service.limits import Addresses, Buckets, Gate, Limits, idempotency_key
-from matching_spark.service.problems import Refused
+from matching_spark.service.guards.bodies import PLAIN_BYTES
+from matching_spark.service.guards.limits import Addresses, Buckets, Gate, Limits, idempotency_key
+from matching_spark.service.guards.problems import Refused
 from matching_spark.setting_groups import Service
 from tests.support.guarded import HERE, NAME, PASSWORD, Guarded, guarded, token_of
 

@@ -26,16 +26,16 @@ from matching_spark.errors import InputError, NotFoundError, UsageError
 from matching_spark.journal.events import PostAdded
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
-from matching_spark.service.addresses import checked_address
-from matching_spark.service.contacts import ASKED_A_DAY, Contacts
-from matching_spark.service.interest import Interests
-from matching_spark.service.levels import Levels
-from matching_spark.service.links import Links, digest, who_of
-from matching_spark.service.mail import Mailer, NotNowError
-from matching_spark.service.news import News
-from matching_spark.service.opaque import Names
-from matching_spark.service.outbox import Outbox
-from matching_spark.service.public import Showing
+from matching_spark.service.people.addresses import checked_address
+from matching_spark.service.people.contacts import ASKED_A_DAY, Contacts
+from matching_spark.service.people.interest import Interests
+from matching_spark.service.people.links import Links, digest, who_of
+from matching_spark.service.people.mail import Mailer, NotNowError
+from matching_spark.service.people.news import News
+from matching_spark.service.people.outbox import Outbox
+from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.matches import Showing
+from matching_spark.service.public.opaque import Names
 from matching_spark.setting_groups import Service
 from tests.service import canary
 from tests.service.test_public import result

@@ -16,9 +16,9 @@ from jinja2 import UndefinedError, meta, nodes
 
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service import contexts, words
-from matching_spark.service.contexts import HomePage, Page, Reason, Told
-from matching_spark.service.render import (
+from matching_spark.service.pages import contexts, words
+from matching_spark.service.pages.contexts import HomePage, Page, Reason, Told
+from matching_spark.service.pages.render import (
     CONTENT_SECURITY_POLICY,
     STATIC,
     asset,

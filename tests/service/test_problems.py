@@ -24,9 +24,9 @@ from matching_spark.errors import (
     UsageError,
 )
 from matching_spark.score.components import Language
-from matching_spark.service.contexts import ProblemKind
-from matching_spark.service.problems import STATUS, CutShort, Problem, Refused, problem_of
-from matching_spark.service.words import say, table
+from matching_spark.service.guards.problems import STATUS, CutShort, Problem, Refused, problem_of
+from matching_spark.service.pages.contexts import ProblemKind
+from matching_spark.service.pages.words import say, table
 from tests.support.guarded import Guarded, guarded
 
 pytestmark = pytest.mark.anyio

@@ -12,10 +12,10 @@ from matching_spark.domain.districts import _OF, district
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import InputError, UsageError
-from matching_spark.service.contexts import Picture
-from matching_spark.service.levels import Level, Levels
-from matching_spark.service.opaque import Names
-from matching_spark.service.public import MATCHES, PublicMatch, Showing, office_of
+from matching_spark.service.pages.contexts import Picture
+from matching_spark.service.public.levels import Level, Levels
+from matching_spark.service.public.matches import MATCHES, PublicMatch, Showing, office_of
+from matching_spark.service.public.opaque import Names
 from matching_spark.setting_groups import Service
 from tests.service import canary
 

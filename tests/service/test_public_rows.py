@@ -20,8 +20,8 @@ from matching_spark.score.calibration import Calibration
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import look_up, merged
 from matching_spark.search.scan import scan
-from matching_spark.service.levels import Levels
-from matching_spark.service.public_rows import UNSORTED, PublicRows, public_shard
+from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.rows import UNSORTED, PublicRows, public_shard
 from matching_spark.setting_groups import Service
 from matching_spark.shards.shard import IDENTIFIERS, Shard, of_rows
 from tests.support import brute

@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 
 from matching_spark.config import Settings
 from matching_spark.journal.store import Journal
-from matching_spark.service.accounts import Accounts
-from matching_spark.service.door import Asker
-from matching_spark.service.guards import Guards
-from matching_spark.service.limits import idempotency_key
-from matching_spark.service.problems import Page
-from matching_spark.service.sessions import Sessions
+from matching_spark.service.guards.accounts import Accounts
+from matching_spark.service.guards.door import Asker
+from matching_spark.service.guards.guards import Guards
+from matching_spark.service.guards.limits import idempotency_key
+from matching_spark.service.guards.problems import Page
+from matching_spark.service.guards.sessions import Sessions
 
 KEY = "a key that only these tests have."
 HERE = "http://127.0.0.1:8000"

@@ -13,8 +13,8 @@ from matching_spark.cli.options import JsonOption, Run, SettingsOption, VerboseO
 from matching_spark.errors import UsageError
 
 if TYPE_CHECKING:
-    from matching_spark.service.accounts import Accounts
-    from matching_spark.service.sessions import Sessions
+    from matching_spark.service.guards.accounts import Accounts
+    from matching_spark.service.guards.sessions import Sessions
 
 account = typer.Typer(
     help="Who may sign in to the service: add, list, remove, token, revoke.", no_args_is_help=True
@@ -127,8 +127,8 @@ def _opened(run: Run) -> Iterator[tuple["Accounts", "Sessions"]]:
     """The accounts and sessions of the journal that the settings name."""
     try:  # half a second, which the help of a command does without
         from matching_spark.journal.store import Journal
-        from matching_spark.service.accounts import Accounts
-        from matching_spark.service.sessions import Sessions
+        from matching_spark.service.guards.accounts import Accounts
+        from matching_spark.service.guards.sessions import Sessions
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the service needs {error.name}: pip install 'matching-spark[service]'"

@@ -6,15 +6,15 @@ from starlette.responses import RedirectResponse, Response
 
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
-from matching_spark.service.api import api_routes
-from matching_spark.service.contexts import ProblemPage
-from matching_spark.service.levels import Level
-from matching_spark.service.office import OfficePages
-from matching_spark.service.person import PersonPages
-from matching_spark.service.photos import photos_router
-from matching_spark.service.problems import Problem
-from matching_spark.service.public import is_public
-from matching_spark.service.render import STATIC, assets
+from matching_spark.service.guards.problems import Problem
+from matching_spark.service.pages.contexts import ProblemPage
+from matching_spark.service.pages.render import STATIC, assets
+from matching_spark.service.photos.store import photos_router
+from matching_spark.service.public.levels import Level
+from matching_spark.service.public.matches import is_public
+from matching_spark.service.routes.api import api_routes
+from matching_spark.service.routes.office import OfficePages
+from matching_spark.service.routes.person import PersonPages
 from matching_spark.service.running import Service
 
 FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its hash

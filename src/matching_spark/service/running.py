@@ -11,23 +11,23 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service.accounts import Accounts
-from matching_spark.service.contacts import Contacts
-from matching_spark.service.contexts import Page, Picture
-from matching_spark.service.decoder import Decoders
-from matching_spark.service.desk import Desk, SeenPhoto
-from matching_spark.service.finding import Finder
-from matching_spark.service.forms import Forms
-from matching_spark.service.guards import Guards
-from matching_spark.service.interest import Interests
-from matching_spark.service.links import Links
-from matching_spark.service.news import News
-from matching_spark.service.photo_names import PhotoNames
-from matching_spark.service.photos import CARD, LARGE, PhotoStore
-from matching_spark.service.problems import LANGUAGE_COOKIE, language_of
-from matching_spark.service.public import Showing
-from matching_spark.service.render import render
-from matching_spark.service.review import Review
+from matching_spark.service.guards.accounts import Accounts
+from matching_spark.service.guards.forms import Forms
+from matching_spark.service.guards.guards import Guards
+from matching_spark.service.guards.problems import LANGUAGE_COOKIE, language_of
+from matching_spark.service.pages.contexts import Page, Picture
+from matching_spark.service.pages.render import render
+from matching_spark.service.people.contacts import Contacts
+from matching_spark.service.people.finding import Finder
+from matching_spark.service.people.interest import Interests
+from matching_spark.service.people.links import Links
+from matching_spark.service.people.news import News
+from matching_spark.service.photos.decoder import Decoders
+from matching_spark.service.photos.names import PhotoNames
+from matching_spark.service.photos.store import CARD, LARGE, PhotoStore
+from matching_spark.service.posts.desk import Desk, SeenPhoto
+from matching_spark.service.posts.review import Review
+from matching_spark.service.public.matches import Showing
 
 YEAR_S = 365 * 24 * 3600
 JSON = "application/json"

@@ -26,27 +26,27 @@ from matching_spark.operations.describe import describe
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
-from matching_spark.service.accounts import Accounts
 from matching_spark.service.app import create_app
-from matching_spark.service.asks import Asks
-from matching_spark.service.contacts import Contacts
-from matching_spark.service.contexts import Picture
-from matching_spark.service.decoder import Decoders
-from matching_spark.service.desk import Desk
-from matching_spark.service.finding import Finder
-from matching_spark.service.guards import Guards, check_listening
-from matching_spark.service.interest import Interests
-from matching_spark.service.levels import Levels
-from matching_spark.service.links import Links
-from matching_spark.service.mail import Mailer
-from matching_spark.service.news import News
-from matching_spark.service.opaque import Names
-from matching_spark.service.outbox import Outbox
-from matching_spark.service.photo_names import PhotoNames
-from matching_spark.service.photos import PhotoStore
-from matching_spark.service.public import Showing
-from matching_spark.service.render import prepare
-from matching_spark.service.review import Review
+from matching_spark.service.guards.accounts import Accounts
+from matching_spark.service.guards.guards import Guards, check_listening
+from matching_spark.service.pages.contexts import Picture
+from matching_spark.service.pages.render import prepare
+from matching_spark.service.people.contacts import Contacts
+from matching_spark.service.people.finding import Finder
+from matching_spark.service.people.interest import Interests
+from matching_spark.service.people.links import Links
+from matching_spark.service.people.mail import Mailer
+from matching_spark.service.people.news import News
+from matching_spark.service.people.outbox import Outbox
+from matching_spark.service.photos.decoder import Decoders
+from matching_spark.service.photos.names import PhotoNames
+from matching_spark.service.photos.store import PhotoStore
+from matching_spark.service.posts.asks import Asks
+from matching_spark.service.posts.desk import Desk
+from matching_spark.service.posts.review import Review
+from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.matches import Showing
+from matching_spark.service.public.opaque import Names
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
 

@@ -1,0 +1,90 @@
+"""Who asks: whoever signed in, by cookie or bearer token, or a visitor of whom nothing is known."""
+
+import secrets
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from matching_spark.service.guards.accounts import Accounts, folded
+from matching_spark.service.guards.forms import Forms, bearer
+from matching_spark.service.guards.limits import Limits, idempotency_key
+from matching_spark.service.guards.problems import Refused
+from matching_spark.service.guards.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Asker:
+    """who: as the journal has it, account-... or visitor-..., to which idempotency keys belong.
+    account: the id of the account that is signed in, and its name; None and '' of a visitor.
+    """
+
+    who: str
+    account: str | None = None
+    name: str = ""
+
+
+class Door:
+    """Lets people in and out, and knows them between. asker and office are dependencies."""
+
+    def __init__(
+        self, accounts: Accounts, sessions: Sessions, forms: Forms, limits: Limits
+    ) -> None:
+        self._accounts, self._sessions = accounts, sessions
+        self._forms, self._limits = forms, limits
+
+    async def enter(self, request: Request, answer: Response, name: str, password: str) -> None:
+        """Sign in: the answer's cookie is a new session's, and the one before it has ended.
+
+        Raises Refused: sign-in-failed, or too-many where that often failed for the name or for the
+        address.
+        """
+        async with self._limits.sign_in(request.scope, folded(name)):
+            account = await run_in_threadpool(self._accounts.verified, name, password)
+            if account is None:
+                raise Refused("sign-in-failed")
+        await run_in_threadpool(self._end, request)
+        token = await run_in_threadpool(self._sessions.open, account.account_id)
+        cookies, lasts = self._forms.cookies, self._sessions.lasts
+        cookies.put(answer, cookies.session, token, int(lasts.total_seconds()))
+        cookies.drop(answer, cookies.visitor)
+
+    async def leave(self, request: Request, answer: Response) -> None:
+        """Sign out."""
+        await run_in_threadpool(self._end, request)
+        self._forms.cookies.drop(answer, self._forms.cookies.session)
+
+    def asker(self, request: Request) -> Asker:
+        """Who asks. A bearer token stands alone: Raises Refused where it opens nothing, whatever
+        cookie comes with it."""
+        asker = request.state.asker = self._known(request)
+        return asker
+
+    def office(self, request: Request) -> Asker:
+        """Who asks, signed in. Raises Refused for a visitor."""
+        asker = self.asker(request)
+        if asker.account is None:
+            raise Refused("sign-in")
+        return asker
+
+    def _known(self, request: Request) -> Asker:
+        token, cookies = bearer(request), self._forms.cookies
+        if token is not None:
+            account = self._sessions.account(token, "bearer")
+            if account is None:
+                raise Refused("sign-in")
+            return Asker(account, account, self._accounts.name(account))
+        session = request.cookies.get(cookies.session)
+        if session and (account := self._sessions.account(session, "cookie")):
+            return Asker(account, account, self._accounts.name(account))
+        if visitor := request.cookies.get(cookies.visitor):
+            return Asker(f"visitor-{self._forms.opaque('visitor', visitor)}")
+        # Without a cookie: whoever knows the idempotency key sent it first.
+        if key := idempotency_key(request):
+            return Asker(f"visitor-{self._forms.opaque('key', key)}")
+        return Asker(f"visitor-{secrets.token_hex(16)}")
+
+    def _end(self, request: Request) -> None:
+        if session := request.cookies.get(self._forms.cookies.session):
+            self._sessions.end(session)

@@ -1,0 +1,49 @@
+"""The fields of a form as they came: texts of a bounded length, and one photo."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData, UploadFile
+
+from matching_spark.service.guards.forms import MAX_FIELDS, MAX_FILES
+from matching_spark.service.guards.problems import Refused
+
+MAX_FIELD = 20_000  # characters: a description is the longest
+
+
+class Said:
+    """What a form says; a field that it has not is ''."""
+
+    def __init__(self, data: FormData) -> None:
+        self._data = data
+
+    def __getitem__(self, name: str) -> str:
+        """Raises Refused for one that is too long."""
+        value = self._data.get(name)
+        if not isinstance(value, str):
+            return ""
+        if len(value) > MAX_FIELD:
+            raise Refused("invalid", field=name)
+        return value
+
+    def has(self, name: str) -> bool:
+        return name in self._data
+
+    def all(self, name: str) -> tuple[str, ...]:
+        return tuple(each for each in self._data.getlist(name) if isinstance(each, str))
+
+    @property
+    def photo(self) -> bytes | None:
+        """The bytes of the field `photo`; None where none was chosen, whatever its name or type."""
+        file = self._data.get("photo")
+        if not isinstance(file, UploadFile):
+            return None
+        data = file.file.read()
+        return data if data or file.filename else None
+
+
+async def _said(request: Request) -> Said:
+    return Said(await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS))
+
+
+Fields = Annotated[Said, Depends(_said)]

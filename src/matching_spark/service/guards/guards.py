@@ -1,0 +1,110 @@
+"""The guards of the service together: what create_app puts around its routes."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from argon2 import PasswordHasher
+from fastapi import Depends, FastAPI
+from fastapi.params import Depends as Dependency
+from fastapi.routing import APIRoute
+
+from matching_spark.config import Settings
+from matching_spark.errors import UsageError
+from matching_spark.journal.store import Journal
+from matching_spark.service.guards.accounts import Accounts
+from matching_spark.service.guards.bodies import Bodies
+from matching_spark.service.guards.door import Door
+from matching_spark.service.guards.forms import SAFE, Forms, SetsVisitor
+from matching_spark.service.guards.headers import Headers
+from matching_spark.service.guards.limits import Limits, Work
+from matching_spark.service.guards.problems import Page, Problems, leave_to_problems
+from matching_spark.service.guards.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Guards:
+    """forms: tokens; door: who asks; limits: how much."""
+
+    settings: Settings
+    forms: Forms
+    door: Door
+    limits: Limits
+
+    @classmethod
+    def of(
+        cls, settings: Settings, journal: Journal, hasher: PasswordHasher | None = None
+    ) -> "Guards":
+        """Those that the settings say. hasher: of Accounts."""
+        service = settings.service
+        forms, limits = Forms(service.key or "", service.url), Limits(service)
+        sessions = Sessions(journal, service.session_hours)
+        return cls(
+            settings, forms, Door(Accounts(journal, hasher), sessions, forms, limits), limits
+        )
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        """Of the whole application: FastAPI(dependencies=guards.dependencies)."""
+        return [Depends(self.forms.check)]
+
+    def work(self, kind: Work) -> list[Dependency]:
+        """Of a route that does such work: who asks is known, and may ask so much of it."""
+        admitted = Depends(self.limits.work(kind), scope="function")
+        return [Depends(self.door.asker), admitted]
+
+    def protect(self, app: FastAPI, page: Page | None = None) -> None:
+        """Put the middleware around the application. page: makes the page of a problem."""
+        leave_to_problems(app)
+        # The last is the outermost.
+        app.add_middleware(Bodies, limits=self.limits, settings=self.settings.service)
+        app.add_middleware(Problems, page=page)
+        app.add_middleware(SetsVisitor, cookies=self.forms.cookies)
+        app.add_middleware(Headers, secure=self.forms.cookies.secure)
+
+    def unguarded(self, app: FastAPI) -> list[str]:
+        """The routes that change something without the check of forms: there should be none."""
+        return [
+            f"{','.join(sorted(methods))} {getattr(route, 'path', route)}"
+            for route in app.routes
+            if (methods := set(getattr(route, "methods", None) or ()) - set(SAFE))
+            and self.forms.check not in _calls(route)
+        ]
+
+
+def check_listening(settings: Settings) -> None:
+    """Raises UsageError where the service would listen for others than this machine, unless that is
+    meant, and people can be told from strangers there."""
+    service = settings.service
+    if _loopback(service.host):
+        return
+    if not service.public:
+        raise UsageError(
+            f"service.host is {service.host}, where others reach the service: set service.public = "
+            "true if that is meant (`matching-spark config` names it; docs/operator.md says what "
+            "is not yet defended), or leave it at 127.0.0.1",
+            argument="service.host",
+        )
+    if service.url is None:
+        raise UsageError(
+            "service.public needs service.url: under which address people reach the service, as "
+            "https://found.example, by which forms of its own are told from those of others",
+            argument="service.url",
+        )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _calls(route: Any) -> Iterator[object]:
+    if isinstance(route, APIRoute):
+        waiting = [route.dependant]
+        while waiting:
+            each = waiting.pop()
+            yield each.call
+            waiting.extend(each.dependencies)

@@ -1,0 +1,38 @@
+"""What a browser may do with an answer of the service: headers that every answer has."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    # Not no-referrer: with it browsers say `Origin: null` of the service's own forms, which could
+    # then not be told from others'. No other site is told an address either way.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+HTTPS_ONLY = "max-age=31536000"  # a year, of this host alone
+
+
+class Headers:
+    """ASGI middleware: HEADERS of whatever answer has not set its own (a file that may be kept)."""
+
+    def __init__(self, app: ASGIApp, secure: bool) -> None:
+        """secure: the service is reached by https, and from then on by nothing else."""
+        self._app = app
+        self._headers = HEADERS | ({"Strict-Transport-Security": HTTPS_ONLY} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sent)

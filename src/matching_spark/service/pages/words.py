@@ -1,0 +1,123 @@
+"""All words of the pages, in Korean and English: the table words.txt, and what is put together."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from matching_spark.domain.korean import polite, with_particle
+from matching_spark.domain.posts import SEOUL
+from matching_spark.score.components import Language
+from matching_spark.service.pages.contexts import Reason
+
+_DAYS: Mapping[Language, Sequence[str]] = {
+    "ko": "월화수목금토일",
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+_MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+# How a reason is said: the stem of the Korean verb that it shares with others, and its noun.
+_WHY: Mapping[Reason, tuple[str, str, str]] = {
+    "category": ("같", "종류", "kind"),
+    "colour": ("같", "색", "colour"),
+    "region": ("같", "지역", "region"),
+    "place": ("같", "장소", "place"),
+    "identifier": ("같", "고유번호", "identifying number"),
+    "photo": ("비슷하", "사진", "photo"),
+    "words": ("비슷하", "설명", "description"),
+    "near": ("가깝", "장소", "place"),
+    "days": ("맞", "날짜", "day"),
+}
+_STEMS = {"같": "same {}", "비슷하": "similar {}", "가깝": "{} nearby", "맞": "the {} fits"}
+
+
+@cache
+def table() -> Mapping[str, Mapping[Language, str]]:
+    """words.txt: the words of each name, by language."""
+    text = (files("matching_spark.service.pages") / "words.txt").read_text("utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line and not line.startswith("#")]
+    return {name: {"ko": korean, "en": english} for name, korean, english in rows}
+
+
+def say(name: str, language: Language, **values: Any) -> str:
+    """The words of a name. Raises KeyError for one that there are none of: a page's mistake."""
+    return table()[name][language].format(**values)
+
+
+def value(fact: str, word: str, language: Language) -> str:
+    """A word of a vocabulary, or any other value, for a reader."""
+    of = table().get(f"{fact}.{word}")
+    return of[language] if of else word
+
+
+def day(of: dt.date, language: Language, today: dt.date) -> str:
+    """11월 25일 (화), Tue 25 Nov; with its year where it is not this one."""
+    weekday = _DAYS[language][of.weekday()]
+    if language == "ko":
+        year = "" if of.year == today.year else f"{of.year}년 "
+        return f"{year}{of.month}월 {of.day}일 ({weekday})"
+    year = "" if of.year == today.year else f" {of.year}"
+    return f"{weekday} {of.day} {_MONTHS[of.month - 1]}{year}"
+
+
+def days(first: dt.date, last: dt.date, language: Language) -> str:
+    """11월 23일~29일, 23–29 Nov: a week, of which the day is not told."""
+    same = first.month == last.month
+    if language == "ko":
+        return f"{first.month}월 {first.day}일~{'' if same else f'{last.month}월 '}{last.day}일"
+    begin = f"{first.day}" if same else f"{first.day} {_MONTHS[first.month - 1]}"
+    return f"{begin}{'–' if same else ' – '}{last.day} {_MONTHS[last.month - 1]}"
+
+
+def apart(days: int, language: Language) -> str:
+    """How long after the loss a thing was found: '2일 뒤', '1 day earlier'; '' of the same day."""
+    if not days:
+        return ""
+    name = f"apart.{'one' if abs(days) == 1 else 'many'} {'after' if days > 0 else 'before'}"
+    return say(name, language, n=abs(days))
+
+
+def moment(at: dt.datetime, language: Language, today: dt.date) -> str:
+    """14:03 of today, 11월 24일 (월) 14:03 of another day, in Seoul."""
+    local = at.astimezone(SEOUL)
+    clock = f"{local:%H:%M}"
+    if local.date() == today:
+        return f"오늘 {clock}" if language == "ko" else f"today {clock}"
+    return f"{day(local.date(), language, today)} {clock}"
+
+
+def why(reasons: Sequence[Reason], language: Language) -> str:
+    """What speaks for a thing, in a sentence of fixed words: 색이 같고, 사진이 비슷합니다."""
+    by_stem: dict[str, list[str]] = {}
+    for reason in _WHY:  # in one order, so that the same reasons are the same sentence
+        if reason in reasons:
+            stem, korean, english = _WHY[reason]
+            by_stem.setdefault(stem, []).append(korean if language == "ko" else english)
+    if not by_stem:
+        return say("why.none", language)
+    if language == "en":
+        clauses = [_STEMS[stem].format(_listed(nouns)) for stem, nouns in by_stem.items()]
+        sentence = ", ".join(clauses)
+        return f"{sentence[0].upper()}{sentence[1:]}."
+    *firsts, (last, nouns) = by_stem.items()
+    said = [f"{_subject(each)} {stem}고, " for stem, each in firsts]
+    return f"{''.join(said)}{_subject(nouns)} {polite(last)}."
+
+
+def _subject(nouns: Sequence[str]) -> str:
+    *firsts, last = nouns
+    before = f"{', '.join(firsts[:-1])}, " if len(firsts) > 1 else ""
+    return (
+        before
+        + (f"{with_particle(firsts[-1], '과/와')} " if firsts else "")
+        + (with_particle(last, "이/가"))
+    )
+
+
+def _listed(nouns: Sequence[str]) -> str:
+    *firsts, last = nouns
+    return f"{', '.join(firsts)} and {last}" if firsts else last

@@ -1,0 +1,130 @@
+"""Addresses that were left with a lost post: sealed in the journal, confirmed before they are used.
+
+Who leaves an address may mistype it, or mean to bother somebody: one mail asks, and no other goes
+out before the link in it was followed and the button there pressed.
+"""
+
+import hashlib
+import hmac
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from matching_spark.domain.posts import check
+from matching_spark.errors import InputError
+from matching_spark.journal.events import ContactConfirmed, ContactGiven, ContactRemoved
+from matching_spark.journal.store import Journal
+from matching_spark.journal.subjects import events_of
+from matching_spark.journal.tables import outbox
+from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.service.people.addresses import checked_address
+from matching_spark.service.people.links import Links, stamp, who_of
+from matching_spark.service.people.outbox import queue
+from matching_spark.service.public.opaque import derived
+
+ASKED_A_DAY = 3  # mails that ask one address to confirm
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Where a person wants to be told. language: of the mails."""
+
+    contact_id: str
+    address: str
+    language: Language
+    confirmed: bool
+
+
+class Contacts:
+    """Of one journal. key: the setting service.key; clock: the time with its zone."""
+
+    def __init__(
+        self, journal: Journal, links: Links, key: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._journal, self._links, self._clock = journal, links, clock
+        self._key = derived(key, "addresses", 32)
+
+    def give(
+        self, post_id: str, address: str, language: Language, who: str, key: str | None
+    ) -> None:
+        """Keep an address in place of one before, and let one mail ask whether it is wanted.
+
+        Raises InputError for what is no address, and for one that was asked too often.
+        """
+        address = checked_address(address)
+        check("language", language, LANGUAGES)
+        contact_id = f"contact-{_name(who, key)}"
+        hashed = self._hashed(address)
+        now = self._clock()
+
+        def ask(to: Connection) -> None:
+            since = stamp(now - timedelta(days=1))
+            asked = select(func.count()).select_from(outbox).where(outbox.c.address == hashed)
+            asked = asked.where(outbox.c.kind == "confirm", outbox.c.made_at > since)
+            if (to.scalar(asked) or 0) >= ASKED_A_DAY:
+                raise InputError(
+                    "this address was asked to confirm several times today: look for that mail, "
+                    "or try again tomorrow",
+                    argument="address",
+                )
+            queue(to, post_id, contact_id, "confirm", hashed, now)
+
+        event = ContactGiven(post_id, contact_id)
+        content = {"address": address, "language": language}
+        self._journal.append(event, who, key, content, check=ask)
+
+    def of(self, post_id: str) -> Contact | None:
+        """The address of a post; None where none was left, or it was removed or erased."""
+        with self._journal.reading() as of:
+            told = events_of(f"post:{post_id}", of)
+        event_id, given, confirmed = "", None, False
+        for each, event in told:
+            if isinstance(event, ContactGiven):
+                event_id, given, confirmed = each, event, False
+            elif isinstance(event, ContactConfirmed) and given is not None:
+                confirmed |= event.contact_id == given.contact_id
+            elif isinstance(event, ContactRemoved):
+                given = None
+        if given is None:
+            return None
+        content = self._journal.contents([event_id]).get(event_id)
+        if content is None:  # erased between the two
+            return None
+        return Contact(given.contact_id, content["address"], content["language"], confirmed)
+
+    def confirm(self, token: str) -> str | None:
+        """Take the link of a mail as its reader's word, and give the post; None for a link that is
+        none, or of an address that is not the post's any more. Twice is as once."""
+        asked = self._links.confirming(token)
+        if asked is None:
+            return None
+        contact = self.of(asked.post_id)
+        if contact is None or contact.contact_id != asked.contact_id:
+            return None
+        if not contact.confirmed:
+            event = ContactConfirmed(*asked)
+            self._journal.append(event, who_of(token), "confirmed", content={})
+        return asked.post_id
+
+    def remove(self, post_id: str, who: str, key: str | None) -> None:
+        """No mail goes there any more; the address is erased with the post."""
+        contact = self.of(post_id)
+        if contact is not None:
+            self._journal.append(ContactRemoved(post_id, contact.contact_id), who, key, content={})
+
+    def hashed(self, contact: Contact) -> str:
+        """The address as the outbox knows it."""
+        return self._hashed(contact.address)
+
+    def _hashed(self, address: str) -> str:
+        return hmac.new(self._key, address.lower().encode(), hashlib.sha256).hexdigest()
+
+
+def _name(who: str, key: str | None) -> str:
+    """32 hexadecimal digits: of a retry the same, as its event has to be."""
+    if key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"contact\0{who}\0{key}".encode()).hexdigest()[:32]

@@ -1,0 +1,170 @@
+"""A person's search: what a form says, asked of what the public may see, and said in its words."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from matching_spark.domain.dates import parse_date
+from matching_spark.domain.posts import Post
+from matching_spark.domain.vocabulary import OF_FACTS
+from matching_spark.errors import InputError
+from matching_spark.knn.similarity import Float32
+from matching_spark.search.query import Query
+from matching_spark.service.guards.fields import Said
+from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told, Wrong
+from matching_spark.service.people.shown import asking, card, told_of
+from matching_spark.service.posts.asks import Asked, Asks
+from matching_spark.service.posts.desk import Desk, SeenPhoto
+from matching_spark.service.public.matches import PublicResult, Showing
+
+MAX_WORDS = 2000  # characters that are searched by
+
+
+class WrongField(InputError):
+    """A field of a form that is to be filled in again."""
+
+    def __init__(self, field: str, wrong: Wrong) -> None:
+        super().__init__(f"{field}: {wrong}", argument=field)
+        self.field, self.wrong = field, wrong
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields of POST /search and POST /losses, as they came; see contexts.ResultsPage."""
+
+    words: str = ""
+    category: str = ""
+    colour: str = ""
+    region: str = ""
+    place: str = ""
+    day: str = ""
+    asked: str = ""
+    off: str = ""
+    skip: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, said: Said) -> "Form":
+        names = ("words", "category", "colour", "region", "place", "day", "asked", "off")
+        return cls(**{name: said[name] for name in names}, skip=said.all("skip"))
+
+    def told(self) -> Told:
+        """What it says of the thing. Raises WrongField."""
+        words = " ".join(self.words.split())[:MAX_WORDS]
+        lists = {}
+        for name in ("category", "colour", "region"):
+            said = getattr(self, name).strip()
+            if said and (word := OF_FACTS[name].find(said)) is None:
+                raise WrongField(name, "unknown")
+            lists[name] = word if said else ""
+        try:
+            day = parse_date(self.day.strip() or None)
+        except InputError:
+            raise WrongField("day", "day") from None
+        place = " ".join(self.place.split())[:200]
+        told = Told(words, place=place, day=day, **lists)
+        if self.off == "day":
+            return replace(told, day=None)
+        empty: dict[str, Any] = {self.off: ""} if self.off in FACTS else {}
+        return replace(told, **empty)
+
+    def kept(self) -> Told:
+        """What of it can be shown again in a form, whatever is wrong with the rest."""
+        category, colour, region = (
+            OF_FACTS[name].find(getattr(self, name)) or ""
+            for name in ("category", "colour", "region")
+        )
+        return Told(self.words[:MAX_WORDS], category, colour, region, self.place[:200])
+
+    @property
+    def skipped(self) -> tuple[FactName, ...]:
+        """The facts that are not to be asked for."""
+        return tuple(each for each in FACTS if each in self.skip)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """mail: whether an address can be left with a loss."""
+
+    desk: Desk
+    asks: Asks
+    showing: Showing
+    mail: bool
+
+    def answer(self, form: Form, photo: SeenPhoto | None) -> tuple[Told, str, PublicResult]:
+        """What was told and understood, the name that it is kept by, and what is found.
+
+        photo: None where the form refers to what was asked, or words are all. Raises WrongField
+        where there is nothing to search by.
+        """
+        told = form.told()
+        if form.asked and photo is None:
+            photo = self.asks.find(form.asked).photo
+        vector = None if photo is None else photo.vector
+        query, result = self.desk.public_search(query_of(told, vector), understand=not form.asked)
+        told = told_of(query.facts, told.words)
+        name = self.asks.keep(Asked(photo, told), form.asked)
+        return told, name, self.showing.result(result)
+
+    def find(self, form: Form, photo: SeenPhoto | None, csrf: str) -> ResultsPage:
+        """The page of an answer. Raises as it."""
+        told, name, answer = self.answer(form, photo)
+        cards = {band: [m for m in answer.matches if m.band == band] for band in ("likely", "look")}
+        return ResultsPage(
+            csrf=csrf,
+            asked=name,
+            told=told,
+            photo=self.asks.find(name).photo is not None,
+            likely=tuple(map(card, cards["likely"])),
+            look=tuple(map(card, cards["look"])),
+            nothing=answer.state == "nothing",
+            question=asking(answer.question, form.skipped),
+            skipped=form.skipped,
+            mail=self.mail,
+        )
+
+    def loss(self, asked: str, told: Told | None = None) -> tuple[Post, SeenPhoto | None, str]:
+        """What was searched, as a lost post without an id; its photo; and a key that is the same
+        for the same loss, so that two presses of a button register one.
+
+        told: None is what was told last. Raises as `find`, and InputError where it was too long
+        ago.
+        """
+        before = self.asks.find(asked)
+        told = told or before.told
+        words = told.words or _in_words(told)
+        if before.photo is None and not words:
+            raise WrongField("words", "needed")
+        post = Post(
+            "",
+            "lost",
+            told.category,
+            title=words,
+            colour=told.colour,
+            place=told.place,
+            region=told.region,
+            happened_on=told.day,
+        )
+        key = hashlib.sha256(f"{asked}\0{post}".encode()).hexdigest()[:32]
+        return post, before.photo, f"loss-{key}"
+
+
+def query_of(told: Told, vector: Float32 | None) -> Query:
+    """What was told, and a photo's vector. Raises WrongField where there is nothing to ask."""
+    words = told.words or _in_words(told)
+    if vector is None and not words:
+        raise WrongField("words", "needed")
+    return Query(
+        vector,
+        words or None,
+        category=told.category,
+        colour=told.colour,
+        region=told.region,
+        place=told.place,
+        happened_on=told.day,
+    )
+
+
+def _in_words(told: Told) -> str:
+    """What was chosen of lists, as words: a photo and words are not the only way to ask."""
+    return " ".join(filter(None, (told.colour, told.category)))

@@ -1,0 +1,118 @@
+"""The outbox: mails wait in the journal's file until a server has taken them, whoever is killed.
+
+At least once: a mail is marked as sent after the server took it. What is in the way is tried again,
+later each time, for two days. Its address is read when it is sent: an erased one gets none.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+
+from matching_spark.journal.store import Journal
+from matching_spark.journal.tables import forgotten, outbox
+from matching_spark.service.people.links import Links, stamp
+from matching_spark.service.people.mail import Mailer, NotNowError, RefusedError
+
+log = logging.getLogger(__name__)
+MailKind = Literal["confirm", "news"]
+FIRST_WAIT = timedelta(minutes=1)  # doubled with each try
+LONGEST_WAIT = timedelta(hours=6)
+GIVEN_UP = timedelta(days=2)
+KEPT = timedelta(days=1)  # after it was sent, for counting
+
+
+class Addressed(Protocol):
+    """As contacts.Contacts has it."""
+
+    def of(self, post_id: str) -> Any: ...
+
+
+class Outbox:
+    """Of one journal; one thread sends. a_minute: mails at most."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        links: Links,
+        contacts: Addressed,
+        mailer: Mailer,
+        a_minute: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._journal, self._links, self._contacts = journal, links, contacts
+        self._mailer, self._a_minute, self._clock = mailer, a_minute, clock
+
+    def run_once(self) -> int:
+        """Send what is due, as many as may be sent in a minute; how many a server took."""
+        sent = 0
+        for row in self._due():
+            sent += self._sent(row)
+        return sent
+
+    def _due(self) -> list[Row[Any]]:
+        now = self._clock()
+        with self._journal.writing() as to:
+            erased = exists().where(forgotten.c.subject == "post:" + outbox.c.post_id)
+            waits = outbox.c.sent_at.is_(None)
+            to.execute(delete(outbox).where(waits, erased))
+            to.execute(delete(outbox).where(outbox.c.sent_at < stamp(now - KEPT)))
+            lately = outbox.c.sent_at > stamp(now - timedelta(minutes=1))
+            taken = to.scalar(select(func.count()).select_from(outbox).where(lately)) or 0
+            some = select(outbox).where(waits, outbox.c.due_at <= stamp(now))
+            some = some.order_by(outbox.c.due_at, outbox.c.number)
+            return list(to.execute(some.limit(max(0, self._a_minute - taken))))
+
+    def _sent(self, row: Row[Any]) -> bool:
+        contact = self._contacts.of(row.post_id)
+        if contact is None or contact.contact_id != row.contact_id:
+            self._drop(row)
+            return False
+        if contact.confirmed == (row.kind == "confirm"):
+            self._drop(row)
+            return False
+        asks = row.contact_id if row.kind == "confirm" else None
+        try:
+            token = self._links.make(row.post_id, asks)
+            self._mailer.send(row.kind, contact.address, contact.language, token)
+        except RefusedError as error:
+            log.warning("mail %s is given up: %s", row.number, error)
+            self._drop(row)
+        except NotNowError as error:
+            self._later(row, str(error))
+        else:
+            with self._journal.writing() as to:
+                done = update(outbox).where(outbox.c.number == row.number)
+                to.execute(done.values(sent_at=stamp(self._clock())))
+            return True
+        return False
+
+    def _later(self, row: Row[Any], why: str) -> None:
+        now = self._clock()
+        if datetime.fromisoformat(row.made_at) + GIVEN_UP < now:
+            log.warning("mail %s is given up after %s tries: %s", row.number, row.tries + 1, why)
+            self._drop(row)
+            return
+        wait = min(FIRST_WAIT * 2 ** min(row.tries, 20), LONGEST_WAIT)
+        log.info("mail %s waits for %s: %s", row.number, wait, why)
+        with self._journal.writing() as to:
+            again = update(outbox).where(outbox.c.number == row.number)
+            to.execute(again.values(tries=row.tries + 1, due_at=stamp(now + wait)))
+
+    def _drop(self, row: Row[Any]) -> None:
+        with self._journal.writing() as to:
+            to.execute(delete(outbox).where(outbox.c.number == row.number))
+
+
+def queue(
+    to: Connection, post_id: str, contact_id: str, kind: MailKind, hashed: str, now: datetime
+) -> None:
+    """Let a mail be sent, unless one like it waits. hashed: the address, as Contacts hashes it."""
+    waits = select(outbox.c.number).where(outbox.c.contact_id == contact_id)
+    if to.scalar(waits.where(outbox.c.kind == kind, outbox.c.sent_at.is_(None))) is not None:
+        return
+    mail = {"post_id": post_id, "contact_id": contact_id, "kind": kind, "address": hashed}
+    times = {"made_at": stamp(now), "due_at": stamp(now), "tries": 0}
+    to.execute(insert(outbox).values(**mail, **times))

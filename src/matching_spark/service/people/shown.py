@@ -1,0 +1,114 @@
+"""What is known, as the contexts of pages have it: posts as things, matches as cards."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import SEOUL, Post
+from matching_spark.journal.posts import StoredPost
+from matching_spark.score.components import Language
+from matching_spark.service.pages.contexts import (
+    FACTS,
+    Asking,
+    Card,
+    Compared,
+    FactName,
+    Picture,
+    Thing,
+    Told,
+)
+from matching_spark.service.pages.words import apart
+from matching_spark.service.public.matches import Office, PublicMatch, PublicQuestion
+
+PhotoAddress = Callable[[str, int], Picture]  # of a post's photo, by its place
+# What of a thing is compared with another's, and the field of Post that it is.
+Fact = Literal["category", "colour", "region", "place", "day", "title", "description"]
+COMPARED: Mapping[Fact, str] = {
+    "category": "category",
+    "colour": "colour",
+    "region": "region",
+    "place": "place",
+    "day": "happened_on",
+    "title": "title",
+    "description": "description",
+}
+
+
+def told_of(facts: Facts, words: str) -> Told:
+    """What a form has of a query."""
+    return Told(words, facts.category, facts.colour, facts.region, facts.place, facts.happened_on)
+
+
+def told_of_post(post: Post) -> Told:
+    return Told(*(post.text, post.category, post.colour, post.region, post.place, post.happened_on))
+
+
+def card(match: PublicMatch, came: dt.date | None = None, office: Office | None = None) -> Card:
+    """A found thing as a person sees it. office: of one that was said to be theirs, maybe."""
+    coarse = match.until is not None and match.until != match.day
+    return Card(
+        category=match.category,
+        title="" if match.title == match.category else match.title,
+        place=match.place,
+        day=match.day,
+        until=match.until if coarse else None,
+        came=came,
+        photo=match.photo,
+        why=match.reasons,
+        claim=match.claim,
+        office=office.name if office else "",
+        phone=office.phone if office else "",
+    )
+
+
+def day_of(at: dt.datetime) -> dt.date:
+    """In Seoul, where the posts' days are."""
+    return at.astimezone(SEOUL).date()
+
+
+def asking(question: PublicQuestion | None, skipped: Sequence[FactName]) -> Asking | None:
+    """A question that was not yet passed over."""
+    if question is None or question.fact in skipped or question.fact not in FACTS:
+        return None
+    return Asking(question.fact, question.answers)
+
+
+def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = None) -> Thing:
+    """A post as the office sees it."""
+    post = stored.post
+    return Thing(
+        post_id=post.post_id,
+        kind=post.kind,
+        status=post.status,
+        title=post.title,
+        category=post.category,
+        colour=post.colour,
+        region=post.region,
+        place=post.place,
+        day=post.happened_on,
+        description=post.description,
+        kept_at=post.kept_at,
+        kept_phone=post.kept_phone,
+        photos=tuple(address(post.post_id, i) for i in range(len(stored.photos))),
+        expires=expires,
+        source=stored.source,
+        sequence=stored.sequence,
+        saved=stored.updated_at,
+    )
+
+
+def compared(lost: Post, found: Post, language: Language) -> tuple[Compared, ...]:
+    """The facts of a pair, one after the other."""
+    out = []
+    for name, of in COMPARED.items():
+        one, other = getattr(lost, of), getattr(found, of)
+        if not (one or other):
+            continue
+        differs = None if not (one and other) else one != other
+        note = ""
+        if name == "day" and one and other:
+            days = (other - one).days
+            note = apart(days, language)
+        out.append(Compared(name=name, differs=differs, note=note))
+    return tuple(out)

@@ -1,0 +1,230 @@
+"""Photos that the service shows: kept ones by their hash, each in a few sizes; and their route."""
+
+import hashlib
+import io
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, Self
+
+from fastapi import APIRouter, HTTPException, Request, Response, UploadFile
+from PIL import Image
+
+from matching_spark import storage
+from matching_spark.config import Settings
+from matching_spark.embed.photos import KEPT_SIDE, MAX_BYTES
+from matching_spark.errors import NotFoundError, PhotoError, UsageError
+from matching_spark.guard.owners import own_folder
+from matching_spark.journal.posts import StoredPost
+from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
+from matching_spark.service.photos.decoder import Decoders
+from matching_spark.service.photos.names import PhotoNames
+from matching_spark.service.posts.desk import Prepared, SeenPhoto
+
+log = logging.getLogger(__name__)
+CARD, LARGE = 320, 960  # px of the longer side: on a card, which a dense screen doubles; opened
+SIZES = (CARD, LARGE, KEPT_SIDE)  # the last is the kept photo itself
+QUALITY = 82  # of a thumbnail's JPEG: about 15 kB at 320 px, 80 at 960
+MAX_THUMBNAILS = 256 << 20  # bytes in the cache's folder: of some 3,000 photos
+KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
+GONE = "there is no such photo"
+HEADERS = {
+    "Cache-Control": f"private, max-age={KEPT_OPEN_S}",
+    "Content-Disposition": "inline",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+Visible = Callable[[Request, StoredPost], bool]
+
+
+class Posts(Protocol):
+    """What the route asks of the desk."""
+
+    def post(self, post_id: str) -> StoredPost | None: ...
+
+
+class PhotoStore:
+    """Kept photos by the sha256 of their bytes as they came, for all threads of a process.
+
+    journal: the setting service.journal, beside which new ones lie until a merge takes them to the
+    warehouse's folder `warehouse`, and longer; cache: the setting cache.folder.
+    """
+
+    def __init__(
+        self,
+        journal: str,
+        warehouse: str,
+        cache: str,
+        decoders: Decoders,
+        max_thumbnails: int = MAX_THUMBNAILS,
+    ) -> None:
+        self._folder, self._warehouse, self._cache = uploads(journal), warehouse, cache
+        self._decoders, self._max = decoders, max_thumbnails
+        self._thumbnails = thumbnails(cache)
+        for each in (self._folder, self._thumbnails):
+            own_folder(each)
+        self._total = sum(size for _, size, _ in self._entries())  # bytes of thumbnails
+        self._turn = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings, decoders: Decoders) -> Self:
+        """Raises UsageError where service.journal is not set."""
+        if settings.service.journal is None:
+            raise UsageError("service.journal is not set", argument="service.journal")
+        warehouse = storage.join(storage.absolute(settings.table), PHOTOS)
+        return cls(settings.service.journal, warehouse, settings.cache.folder, decoders)
+
+    def keep(self, photo: SeenPhoto) -> None:
+        """The photo is on the disk when this returns."""
+        place = self._place(photo.sha256)
+        if not place.exists():
+            _write(place, photo.kept, durable=True)
+        _sync(self._folder)  # also where another thread has just written it
+
+    def read(self, sha256: str) -> bytes:
+        """The kept photo, a JPEG. Raises NotFoundError, and StorageError where the warehouse cannot
+        be reached."""
+        with suppress(FileNotFoundError):
+            return self._place(sha256).read_bytes()
+        try:
+            return storage.read_bytes(kept_photo(self._warehouse, sha256))
+        except FileNotFoundError:
+            raise NotFoundError(GONE) from None
+
+    def sized(self, sha256: str, size: int) -> bytes:
+        """A JPEG of the kept photo whose longer side has at most `size` px, one of SIZES.
+
+        A thumbnail is made once, by a decoder: also what lies in a warehouse came from outside.
+        Raises as `read` and Decoders.prepare.
+        """
+        if size not in SIZES:
+            raise NotFoundError(GONE)
+        if size == KEPT_SIDE:
+            return self.read(sha256)
+        place = self._thumbnails / f"{sha256}-{size}.jpg"
+        with suppress(FileNotFoundError):
+            return place.read_bytes()
+        image = self._decoders.prepare(self.read(sha256)).image
+        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=QUALITY)
+        self._cached(place, out.getvalue())
+        if not (self._place(sha256).exists() or self._in_warehouse(sha256)):
+            forget_thumbnails(self._cache, sha256)  # it was forgotten meanwhile
+        return out.getvalue()
+
+    def forget(self, sha256: str) -> None:
+        """Remove a photo and its thumbnails from this machine; the warehouse's is a merge's."""
+        self._place(sha256).unlink(missing_ok=True)
+        _sync(self._folder)
+        forget_thumbnails(self._cache, sha256)
+
+    def _place(self, sha256: str) -> Path:
+        return self._folder / f"{sha256}.jpg"
+
+    def _in_warehouse(self, sha256: str) -> bool:
+        return storage.exists(kept_photo(self._warehouse, sha256))
+
+    def _cached(self, place: Path, data: bytes) -> None:
+        try:
+            _write(place, data, durable=False)
+        except OSError as error:  # a full disk makes pages slow, not blank
+            log.warning("%s cannot be written: %s; make room, or set cache.folder", place, error)
+            return
+        with self._turn:
+            self._total += len(data)
+            if self._total > self._max:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """The oldest go until a fifth of the room is free."""
+        entries = sorted(self._entries())
+        self._total = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
+            if self._total <= self._max * 4 // 5:
+                return
+            path.unlink(missing_ok=True)
+            self._total -= size
+
+    def _entries(self) -> list[tuple[float, int, Path]]:
+        """(when it was written, its bytes, its place) of each thumbnail, half ones too."""
+        out = []
+        for path in self._thumbnails.iterdir():
+            with suppress(FileNotFoundError):
+                state = path.stat()
+                out.append((state.st_mtime, state.st_size, path))
+        return out
+
+
+def received(file: UploadFile, decoders: Decoders) -> Prepared | None:
+    """The photo of a form's field, by its bytes alone: what it is called and which type it is said
+    to be of counts for nothing. None for a field that was left empty.
+
+    Blocks. Raises as Decoders.prepare.
+    """
+    if not file.filename and not file.size:
+        return None
+    return decoders.prepare(file.file.read(MAX_BYTES + 1))
+
+
+def photos_router(
+    posts: Posts, store: PhotoStore, names: PhotoNames, visible: Visible
+) -> APIRouter:
+    """GET /photos/{name}. visible: whether who asks may see a post's photos.
+
+    A name that was never given, a post that is gone, withdrawn or not to be seen: the same 404.
+    """
+    router = APIRouter()
+
+    @router.api_route("/photos/{name}", methods=["GET", "HEAD"], response_class=Response)
+    def photo(request: Request, name: str) -> Response:
+        try:
+            post_id, index, size = names.open(name)
+            stored = posts.post(post_id)
+            if stored is None or stored.post.status == "withdrawn" or not visible(request, stored):
+                raise NotFoundError(GONE)
+            if index >= len(stored.photos):
+                raise NotFoundError(GONE)
+            data = store.sized(stored.photos[index], size)
+        except PhotoError as error:
+            log.error(
+                "post %s, photo %d: what is kept of it does not open: %s", post_id, index, error
+            )
+            raise HTTPException(404, GONE, {"Cache-Control": "no-store"}) from None
+        except NotFoundError:
+            raise HTTPException(404, GONE, {"Cache-Control": "no-store"}) from None
+        tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+        headers = HEADERS | {"ETag": tag}
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(data, headers=headers, media_type="image/jpeg")
+
+    return router
+
+
+def _write(place: Path, data: bytes, *, durable: bool) -> None:
+    """Whole or not at all, for this user alone."""
+    temporary = place.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, place)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """What was written to and removed from a folder stays so."""
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(at)
+    finally:
+        os.close(at)

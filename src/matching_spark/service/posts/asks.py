@@ -1,0 +1,73 @@
+"""What was asked, kept for a while: so that a photo is sent once, whatever is asked of it next."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matching_spark.errors import InputError
+from matching_spark.service.pages.contexts import Told
+from matching_spark.service.posts.desk import SeenPhoto
+
+KEPT_S = 3600.0  # a person looks away, and goes on
+MOST_BYTES = 256 << 20  # of photos and vectors
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A photo, or none, and what was told of the thing last."""
+
+    photo: SeenPhoto | None
+    told: Told
+
+    @property
+    def size(self) -> int:
+        photo = 0 if self.photo is None else len(self.photo.kept) + self.photo.vector.nbytes
+        return 1000 + photo + 4 * (len(self.told.words) + len(self.told.place))
+
+
+class Asks:
+    """Thread-safe, in memory only: nobody's photo is written to a disk for having been looked for.
+
+    clock: seconds; most: bytes of all.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = MOST_BYTES) -> None:
+        self._clock, self._most = clock, most
+        self._held: OrderedDict[str, tuple[float, Asked]] = OrderedDict()  # the oldest first
+        self._bytes = 0
+        self._turn = threading.Lock()
+
+    def keep(self, asked: Asked, name: str = "") -> str:
+        """A name that nobody guesses, of 128 random bits. name: of what it takes the place of."""
+        name = name or secrets.token_urlsafe(16)
+        with self._turn:
+            if (before := self._held.pop(name, None)) is not None:
+                self._bytes -= before[1].size
+            self._held[name] = (self._clock(), asked)
+            self._bytes += asked.size
+            while self._held and (self._bytes > self._most or self._over()):
+                _, (_, gone) = self._held.popitem(last=False)
+                self._bytes -= gone.size
+        return name
+
+    def sweep(self) -> None:
+        """Forget what is too long ago: a thread calls it every so often."""
+        with self._turn:
+            while self._held and self._over():
+                _, (_, gone) = self._held.popitem(last=False)
+                self._bytes -= gone.size
+
+    def find(self, name: str) -> Asked:
+        """Raises InputError where it was too long ago."""
+        with self._turn:
+            since, asked = self._held.get(name, (0.0, None))
+            if asked is None or self._clock() - since > KEPT_S:
+                raise InputError("this search has ended: search once more", argument="asked")
+            return asked
+
+    def _over(self) -> bool:
+        since, _ = next(iter(self._held.values()))
+        return self._clock() - since > KEPT_S

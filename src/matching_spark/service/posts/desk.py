@@ -1,0 +1,395 @@
+"""The desk: one place where the service's posts are found, read and written; it knows no HTTP.
+
+What is written is in the journal when a method returns, and found by the next search. What is read
+is the table's snapshot with the journal's tail over it.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters, Post, Reject, Status, checked
+from matching_spark.domain.results import SearchResult
+from matching_spark.domain.schema import TOLD
+from matching_spark.domain.vocabulary import CATEGORY, Seen
+from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.journal.events import (
+    Event,
+    PairDecided,
+    PostAdded,
+    PostClosed,
+    PostEdited,
+    Verdict,
+)
+from matching_spark.journal.kept import Vector
+from matching_spark.journal.posts import StoredPost
+from matching_spark.journal.store import Journal
+from matching_spark.knn.similarity import Float32
+from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.operations.facts import with_facts, with_numbers
+from matching_spark.operations.search import ask, understood
+from matching_spark.operations.warehouse import model_of, there
+from matching_spark.search.query import Query
+from matching_spark.service.posts.rows import Rows
+from matching_spark.service.posts.tail import Tail
+from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.rows import PublicRows
+from matching_spark.shards.overlay import Overlay
+from matching_spark.shards.shard import Shard
+from matching_spark.similarity_engine import SimilarityEngine
+from matching_spark.table.mark import after
+from matching_spark.table.metadata import version
+from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.state import Snapshot, TableState
+from matching_spark.table.unwritten import unwritten
+
+log = logging.getLogger(__name__)
+SOURCE = "service"  # who gives posts their ids here
+
+
+class Prepared(Protocol):
+    """A photo that was decoded: upright pixels, and what is kept of it."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def image(self) -> Image.Image: ...
+    @property
+    def kept(self) -> bytes: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPhoto:
+    """A photo that the model has seen. sha256: of its bytes as they came; kept: a JPEG of it;
+    vector: (d,) float32 of unit length.
+    """
+
+    sha256: str
+    kept: bytes
+    vector: Float32
+
+
+class Photos(Protocol):
+    """Where photos are kept until a merge takes them to the warehouse."""
+
+    def keep(self, photo: SeenPhoto) -> None: ...
+    def forget(self, sha256: str) -> None: ...
+
+
+class Desk:
+    """Thread-safe. Open it by `open_desk`; one process writes a journal by a desk at a time, others
+    may write events beside it.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, model: ClipModel, photos: Photos
+    ) -> None:
+        self.settings, self.journal, self.model, self.photos = settings, journal, model, photos
+        table = there(settings)
+        if table is None:
+            table = unwritten(settings.table, model.name, model.dimension)
+        table.check_model(model.name)
+        self.table = table
+        self.tail = Tail(journal, model.name, model.dimension, table.photos)
+        self._marks: dict[str | None, int] = {}
+        self._former = 0  # the mark of the state before: who began with it may read it still
+        self._turn = threading.Lock()  # of writes that rest on what they read
+        self.engine = SimilarityEngine(
+            table, "memory", model, cache=settings.cache, newer=self._newer
+        )
+        self.public = SimilarityEngine(
+            table,
+            "memory",
+            model,
+            cache=settings.cache,
+            newer=self._newer,
+            view=PublicRows.of(Levels.of(settings.service), model),
+        )
+        self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
+        self._literal = settings.model_copy(deep=True)
+        self._literal.similarity.understand = False
+        self._take(table.state)
+        self.tail.begin(self._marks[table.snapshot])
+
+    def close(self) -> None:
+        """End its threads; the journal stays open."""
+        for each in self._gather:
+            each.close()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def see(self, photo: Prepared) -> SeenPhoto:
+        """A photo as it is searched and kept."""
+        (vector,) = self.model.embed_images([photo.image])
+        return SeenPhoto(photo.sha256, photo.kept, np.asarray(vector))
+
+    def search(self, query: Query, where: Filters, top_k: int | None = None) -> SearchResult:
+        """As operations.search.ask, of the table and the tail: all that the office may see."""
+        settings = self.settings
+        if top_k is not None:
+            similar = settings.similarity.model_copy(update={"top_k": top_k})
+            settings = settings.model_copy(update={"similarity": similar})
+        return ask(self.engine, settings, query, where, run=self._gather[0].run)
+
+    def public_search(self, query: Query, understand: bool) -> tuple[Query, SearchResult]:
+        """Found posts by what the public may see of them; the query with what was understood.
+
+        understand: whether words are looked through for facts. With the question worth asking.
+        """
+        where = Filters(kind="found")
+        if understand:
+            query = understood(
+                self.public, self.settings, with_numbers(query, self.settings), where
+            )
+        run = self._gather[1].run
+        return query, ask(self.public, self._literal, query, where, question=True, run=run)
+
+    def post(self, post_id: str) -> StoredPost | None:
+        """A post as it is now; None where there is none, or it was erased."""
+        state = self.table.state
+        change = self.tail.find(post_id, self._mark(state.snapshot))
+        return Rows(state, self.engine.cache).find(post_id) if change is None else change.stored
+
+    def alike(self, post_id: str) -> SearchResult:
+        """What a lost post may be, of all that the public may search. Raises NotFoundError."""
+        state = self.table.state
+        change = self.tail.find(post_id, self._mark(state.snapshot))
+        if change is not None:
+            stored = change.stored
+            vectors = {} if stored is None else self.tail.vectors(stored)
+        else:
+            stored, vectors = Rows(state, self.engine.cache).whole(post_id)
+        if stored is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        post = stored.post
+        photo = f"photo:{stored.photos[0]}" if stored.photos else ""
+        query = Query(
+            vectors.get(photo),
+            post.text or None,
+            category=post.category,
+            colour=post.colour,
+            region=post.region,
+            place=post.place,
+            happened_on=post.happened_on,
+            latitude=post.latitude,
+            longitude=post.longitude,
+            identifiers=post.identifiers or (),
+        )
+        return self.public_search(query, understand=False)[1]
+
+    def shards(self) -> list[Shard]:
+        """All that is there now."""
+        plan = self.table.plan()
+        shards = self.engine.cache.load_all(plan.files, plan.space)
+        newer = self._newer(plan)
+        return shards if newer is None else newer.over(plan.files, shards)
+
+    def changed(self) -> list[StoredPost]:
+        """The posts that the table has not as they are, the newest last."""
+        changes = self.tail.changes(self.merged)
+        return [each.stored for each in changes if each.stored is not None]
+
+    def stamp(self) -> str:
+        """Of all that is searched: another one after every change."""
+        return f"{self.table.snapshot}:{self.tail.upto}"
+
+    @property
+    def merged(self) -> int:
+        """The sequence of the last event that the table has."""
+        return self._mark(self.table.snapshot)
+
+    def refresh(self) -> None:
+        """See what others have written: to the journal, and to the table, whose shards are loaded
+        before it takes the place of the one before."""
+        self.tail.refresh()
+        table = there(self.settings)
+        if table is None or version(table.metadata) == version(self.table.metadata):
+            return
+        table.check_model(self.model.name)
+        plan = table.plan()
+        self.engine.cache.load_all(plan.files, plan.space)
+        self.tail.trim(self._former)
+        self._former = self._mark(self.table.snapshot)
+        self._take(table.state)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def add(self, post: Post, photos: Sequence[SeenPhoto], who: str, key: str | None) -> StoredPost:
+        """Register a post, whose id the desk gives; it is kept and found when this returns.
+
+        key: written again with it, the same post is answered, and nothing is written twice. Raises
+        InputError for what cannot be kept, or has neither a photo nor words.
+        """
+        post_id = f"s-{_name(who, key)}"
+        post, shas = self._told(replace(post, post_id=post_id)), _once(photos)
+        if not (shas or post.text):
+            raise InputError("a post needs a photo or a few words", argument="photo")
+        for each in photos:
+            self.photos.keep(each)
+        name = self.model.name
+        seen = {each.sha256: each.vector for each in photos}
+        vectors = [Vector(f"photo:{sha}", name, each) for sha, each in seen.items()]
+        vectors += self._read(post)
+        stored = StoredPost(post, SOURCE, 1, shas, dt.datetime.now(dt.UTC))
+        event = PostAdded(post_id, post.kind, post.category, SOURCE)
+        return self._write(event, stored, who, key, vectors)
+
+    def edit(
+        self,
+        post_id: str,
+        changes: Mapping[str, Any],
+        who: str,
+        key: str | None,
+        sequence: int | None = None,
+    ) -> StoredPost:
+        """Change fields of a post (schema.TOLD but its id, kind and status); the rest stays.
+
+        sequence: of the post that who asks has seen; StaleError where it has changed since.
+        Raises NotFoundError, and InputError for a field or value that cannot be.
+        """
+        fixed = {"post_id", "kind", "status"}
+        if wrong := sorted(set(changes) - (set(TOLD) - fixed)):
+            raise InputError(f"a post's {', '.join(wrong)} cannot be changed", argument=wrong[0])
+        with self._turn:
+            was, vectors = self._whole(post_id, sequence)
+            post = self._told(replace(was.post, **changes))
+            changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
+            if not changed:
+                return was
+            if post.text != was.post.text:
+                vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
+            stored = replace(was, post=post, sequence=was.sequence + 1)
+            return self._write(PostEdited(post_id, changed), stored, who, key, vectors)
+
+    def end(
+        self,
+        post_id: str,
+        status: Status,
+        who: str,
+        key: str | None,
+        sequence: int | None = None,
+    ) -> StoredPost:
+        """End a post: it is not found any more. Raises as `edit`."""
+        with self._turn:
+            was, vectors = self._whole(post_id, sequence)
+            if was.post.status == status:
+                return was
+            post = replace(was.post, status=status)
+            stored = replace(was, post=post, sequence=was.sequence + 1)
+            return self._write(PostClosed(post_id, status), stored, who, key, vectors)
+
+    def forget(self, post_id: str, who: str, key: str | None) -> None:
+        """Erase a post of the journal, with its photos that no other post of it has; the next merge
+        erases it in the table. Raises NotFoundError."""
+        with self._turn:
+            was, _ = self._whole(post_id, None)
+            self.journal.forget(f"post:{post_id}", who, key)
+            self.tail.refresh()
+            others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
+            for sha in set(was.photos) - others:
+                self.photos.forget(sha)
+
+    def decide(
+        self, lost_id: str, found_id: str, verdict: Verdict, who: str, key: str | None
+    ) -> None:
+        """Keep what somebody says of a pair. Raises NotFoundError, and InputError for a pair that
+        is not of a lost and a found post."""
+        for post_id, kind in ((lost_id, "lost"), (found_id, "found")):
+            stored = self.post(post_id)
+            if stored is None:
+                raise NotFoundError(f"there is no post {post_id!r}")
+            if stored.post.kind != kind:
+                raise InputError(f"post {post_id!r} is {stored.post.kind}, not {kind}")
+        self.journal.append(PairDecided(lost_id, found_id, verdict), who, key)
+        self.tail.refresh()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        event: Event,
+        stored: StoredPost,
+        who: str,
+        key: str | None,
+        vectors: Sequence[Vector],
+    ) -> StoredPost:
+        receipt = self.journal.append(event, who, key, stored.content(), vectors)
+        self.tail.refresh()
+        return replace(stored, updated_at=receipt.record.at)
+
+    def _whole(self, post_id: str, sequence: int | None) -> tuple[StoredPost, list[Vector]]:
+        """A post to be changed and its vectors, which the journal may not have yet."""
+        state = self.table.state
+        change = self.tail.find(post_id, self._mark(state.snapshot))
+        vectors: list[Vector] = []
+        if change is not None:
+            stored = change.stored
+        else:
+            stored, rows = Rows(state, self.engine.cache).whole(post_id)
+            vectors = [Vector(name, self.model.name, each) for name, each in rows.items()]
+        if stored is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        if sequence is not None and stored.sequence != sequence:
+            raise StaleError(
+                f"post {post_id!r} has changed since you read it: read it again, and change it then"
+            )
+        return stored, vectors
+
+    def _told(self, post: Post) -> Post:
+        """The post as every source's come: words of the vocabulary, no personal numbers."""
+        category = (CATEGORY.check(post.category) or "") if post.category else ""
+        seen = Seen()
+        (told,) = with_facts([replace(post, category=category)], self.settings, seen)
+        if isinstance(told, Reject):
+            raise InputError(told.detail)
+        return checked(told)
+
+    def _read(self, post: Post) -> list[Vector]:
+        if not post.text:
+            return []
+        (vector,) = self.model.embed_texts([post.text])
+        return [Vector(f"text:{post.post_id}", self.model.name, np.asarray(vector))]
+
+    def _newer(self, snapshot: Snapshot) -> Overlay | None:
+        return self.tail.over(self._mark(snapshot.id))
+
+    def _mark(self, snapshot: str | None) -> int:
+        return self._marks.get(snapshot, 0)
+
+    def _take(self, state: TableState) -> None:
+        self._marks[state.snapshot] = after(state.metadata, self.journal)
+        self.table.state = state
+
+
+@contextmanager
+def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
+    """The desk of the settings' journal, table and model. Raises as Journal.open and PostsTable."""
+    journal = Journal.open(settings)
+    try:
+        table: PostsTable | None = there(settings)
+        with closing(Desk(settings, journal, model_of(settings, table), photos)) as desk:
+            yield desk
+    finally:
+        journal.close()
+
+
+def _name(who: str, key: str | None) -> str:
+    """32 hexadecimal digits: of a retry the same, as its answer has to be."""
+    if key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{who}\0{key}".encode()).hexdigest()[:32]
+
+
+def _once(photos: Sequence[SeenPhoto]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.sha256 for each in photos))

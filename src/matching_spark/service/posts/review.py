@@ -1,0 +1,178 @@
+"""The office's queues: pairs to be compared, what came today, what expires; how the service is."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching_spark import storage
+from matching_spark.domain.posts import SEOUL, Filters, Kind
+from matching_spark.domain.results import Match
+from matching_spark.errors import MatchingError
+from matching_spark.journal.events import PairDecided, PostAdded
+from matching_spark.journal.posts import StoredPost
+from matching_spark.matching import decisions
+from matching_spark.matching.retention import Expiring, expiring_of, today
+from matching_spark.search.query import Query
+from matching_spark.service.pages.contexts import State
+from matching_spark.service.posts.desk import Desk
+from matching_spark.shards.shard import read_columns
+from matching_spark.table import side_tables
+from matching_spark.table.mark import MARK
+from matching_spark.table.metadata import current_metadata
+
+MATCHES = "matches"  # the table that `match` keeps
+KEPT = 5000  # pairs of it that are listed, the best
+FRESH = 100  # posts that the table has not yet, whose own pairs are looked for
+RECENT = 2000  # events that are looked through for what came today
+SHOWN = 50  # of a queue
+Pair = tuple[str, str]  # of a lost and a found post, by their ids
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said of a pair last. who: as the journal or the table has it."""
+
+    verdict: str
+    who: str
+    at: dt.datetime
+
+
+class Review:
+    """Of one desk. `refresh` works out what the queues are made of; a thread calls it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._seen: object = None  # which file of the matches table was read
+        self._kept: dict[Pair, float] = {}  # its pairs, the score of each
+        self._fresh: dict[tuple[str, int], dict[Pair, float]] = {}  # of a post and its change
+        self._decided: tuple[object, dict[Pair, Said]] = (None, {})
+
+    def refresh(self) -> None:
+        """Read what a match has kept since, and find the pairs of posts that are newer."""
+        metadata = current_metadata(self._desk.table.uri, MATCHES)
+        if metadata is not None and metadata.metadata_location != self._seen:
+            files = [storage.recorded(t.file.file_path) for t in metadata.scan().plan_files()]
+            pairs: dict[Pair, float] = {}
+            for uri in files:
+                rows = read_columns(uri, ["lost_id", "found_id", "score"]).to_pydict()
+                ids = zip(rows["lost_id"], rows["found_id"], strict=True)
+                pairs |= dict(zip(ids, rows["score"], strict=True))
+            best = sorted(pairs.items(), key=lambda each: (-each[1], each[0]))[:KEPT]
+            self._kept, self._seen = dict(best), metadata.metadata_location
+        fresh = {}
+        for stored in self._desk.changed()[-FRESH:]:
+            if stored.post.status == "open":
+                key = (stored.post.post_id, stored.sequence)
+                fresh[key] = self._fresh[key] if key in self._fresh else self._pairs_of(stored)
+        self._fresh = fresh
+
+    def queue(self) -> list[Pair]:
+        """The pairs that nobody has decided, the likeliest first; those that somebody was not sure
+        of at the end."""
+        decided = self.decided()
+        pairs = dict(self._kept)
+        for each in self._fresh.values():
+            pairs |= each
+        left = [
+            (pair in decided, -score, pair)
+            for pair, score in pairs.items()
+            if pair not in decided or decided[pair].verdict == "unsure"
+        ]
+        return [pair for _, _, pair in sorted(left)]
+
+    def decided(self) -> dict[Pair, Said]:
+        """What was said of each pair last: in the table, and in the journal since."""
+        uri = self._desk.table.uri
+        metadata = current_metadata(uri, decisions.NAME)
+        seen = metadata and metadata.metadata_location
+        if self._decided[0] != seen or seen is None:
+            rows = side_tables.read(uri, decisions.NAME) if seen else []
+            rows.sort(key=lambda row: row["at"])
+            held = {
+                (r["lost_id"], r["found_id"]): Said(r["verdict"], r["by"], r["at"]) for r in rows
+            }
+            self._decided = (seen, held)
+        new = {}
+        for record in self._desk.tail.decided:
+            event = record.event
+            if isinstance(event, PairDecided):
+                pair = (event.lost_id, event.found_id)
+                new[pair] = Said(event.verdict, record.who, record.at)
+        return self._decided[1] | new
+
+    def judged(self, pair: Pair) -> Match | None:
+        """A pair as the lost post's list has it; None where it is not among the best."""
+        try:
+            found = self._desk.search(Query(post_id=pair[0]), Filters(kind="found")).matches
+        except MatchingError:  # a post without a photo and words
+            return None
+        return next((match for match in found if match.post_id == pair[1]), None)
+
+    def arrived(self) -> list[StoredPost]:
+        """Found things that were registered today in Seoul, the newest first."""
+        journal, day = self._desk.journal, today()
+        records = journal.tail(max(0, journal.last() - RECENT), RECENT)
+        ids = [
+            record.event.post_id
+            for record in reversed(records)
+            if isinstance(record.event, PostAdded)
+            and record.event.kind == "found"
+            and record.at.astimezone(SEOUL).date() == day
+        ]
+        return list(self._there(ids[:SHOWN]))
+
+    def expiring(self) -> list[Expiring]:
+        """Open found things that are soon kept no longer, the earliest first."""
+        holding = self._desk.settings.holding
+        until = today() + dt.timedelta(days=holding.soon_days)
+        return expiring_of(self._desk.shards(), holding.days, until)
+
+    def state(self) -> State:
+        """How the service is."""
+        desk = self._desk
+        metadata = desk.table.metadata
+        merges = [
+            each.timestamp_ms
+            for each in metadata.snapshots()
+            if each.summary is not None and each.summary[MARK]
+        ]
+        matches = current_metadata(desk.table.uri, MATCHES)
+        matched = None if matches is None else matches.current_snapshot()
+        counts = {kind: self._count(kind) for kind in ("lost", "found")}
+        return State(
+            lost=counts["lost"],
+            found=counts["found"],
+            waiting=desk.tail.upto - desk.merged,
+            model=desk.model.name,
+            snapshot=desk.table.snapshot or "",
+            merged=_moment(max(merges)) if merges else None,
+            matched=None if matched is None else _moment(matched.timestamp_ms),
+        )
+
+    def _count(self, kind: Kind) -> int:
+        where = Filters(kind=kind)
+        return sum(int(np.count_nonzero(shard.where(where))) for shard in self._desk.shards())
+
+    def _pairs_of(self, stored: StoredPost) -> dict[Pair, float]:
+        """The pairs of a post that are worth a look."""
+        post = stored.post
+        other: Kind = "found" if post.kind == "lost" else "lost"
+        try:
+            found = self._desk.search(Query(post_id=post.post_id), Filters(kind=other)).likely
+        except MatchingError:
+            return {}
+        if post.kind == "lost":
+            return {(post.post_id, match.post_id): match.score for match in found}
+        return {(match.post_id, post.post_id): match.score for match in found}
+
+    def _there(self, ids: list[str]) -> Iterator[StoredPost]:
+        for post_id in ids:
+            stored = self._desk.post(post_id)
+            if stored is not None and stored.post.status == "open":
+                yield stored
+
+
+def _moment(ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(ms / 1000, dt.UTC)

@@ -1,0 +1,1 @@
+"""What is answered at which address: pages of a person and of the office, the API."""

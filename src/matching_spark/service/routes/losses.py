@@ -1,0 +1,148 @@
+"""A person's own loss: registered, opened by its private link, changed, withdrawn."""
+
+import datetime as dt
+from dataclasses import replace
+
+from matching_spark.domain.posts import Post
+from matching_spark.errors import InputError
+from matching_spark.journal.posts import StoredPost
+from matching_spark.score.components import Language
+from matching_spark.service.guards.problems import Refused
+from matching_spark.service.pages.contexts import (
+    Card,
+    LossState,
+    MailState,
+    MinePage,
+    Notice,
+    Told,
+    Wrong,
+)
+from matching_spark.service.people.finding import Form, WrongField
+from matching_spark.service.people.links import who_of
+from matching_spark.service.people.shown import card, day_of, told_of_post
+from matching_spark.service.running import Service
+
+
+class Losses:
+    """What a private link opens. Who has none has registered nothing."""
+
+    def __init__(self, of: Service) -> None:
+        self._of = of
+
+    def register(self, form: Form, address: str, language: Language) -> tuple[str, bool]:
+        """The token of the new loss's link, and whether a mail asks to confirm the address."""
+        post_id = self._registered(form.asked, form.told())
+        token = self._of.links.make(post_id)
+        written = self._gave(post_id, address, language, token)
+        self._of.news.look(post_id, mail=False)
+        return token, written
+
+    def interest(self, claim: str, asked: str, token: str) -> tuple[Card, str]:
+        """A found thing with who keeps it, once 'this may be mine' is kept: of the link's loss, or
+        of what was searched, which is a loss from then on; and the token of a new loss's link.
+        """
+        new = ""
+        if not token:
+            token = new = self._of.links.make(self._registered(asked))
+        lost_id = self._opened(token).post.post_id
+        office = self._of.interests.tell(lost_id, claim, who_of(token))
+        found = self._of.desk.post(self._of.showing.names.open(claim))
+        if found is None:
+            raise Refused("gone")
+        return card(self._of.showing.post(found.post, "look"), office=office), new
+
+    def page(
+        self,
+        token: str,
+        csrf: str,
+        notice: Notice = "",
+        wrong: dict[str, Wrong] | None = None,
+    ) -> MinePage | None:
+        """The loss that a link opens; None where it opens none."""
+        post_id = self._of.links.post_of(token)
+        stored = None if post_id is None else self._of.desk.post(post_id)
+        if stored is None:
+            return None
+        post_id = stored.post.post_id
+        cards = tuple(
+            card(each.match, day_of(each.at), self._of.interests.office(post_id, each.found_id))
+            for each in self._of.news.came(post_id)
+        )
+        contact = self._of.contacts.of(post_id)
+        mail: MailState = "none"
+        if contact is not None:
+            mail = "confirmed" if contact.confirmed else "unconfirmed"
+        return MinePage(
+            csrf=csrf,
+            notice=notice,
+            token=token,
+            state=_state(stored.post, bool(cards)),
+            told=told_of_post(stored.post),
+            photo=self._of.picture(stored),
+            registered=day_of(self._registered_at(stored)),
+            cards=cards,
+            mail=mail,
+            can_mail=self._of.finder.mail,
+            wrong=wrong or {},
+        )
+
+    def edit(self, token: str, form: Form, address: str, language: Language) -> None:
+        """Raises WrongField, and Refused for a link that opens nothing."""
+        stored = self._opened(token)
+        told = form.told()
+        if not (told.words or stored.photos):
+            raise WrongField("words", "needed")
+        changes = {
+            "title": told.words,
+            "description": "",
+            "category": told.category,
+            "colour": told.colour,
+            "region": told.region,
+            "place": told.place,
+            "happened_on": told.day,
+        }
+        post_id = stored.post.post_id
+        self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
+        self._gave(post_id, address, language, token)
+        self._of.news.look(post_id, mail=False)
+
+    def withdraw(self, token: str, csrf: str) -> MinePage:
+        """Erase the loss with all that hangs on it; its link opens nothing any more."""
+        stored = self._opened(token)
+        post_id = stored.post.post_id
+        self._of.desk.forget(post_id, who_of(token), None)
+        self._of.links.revoke(post_id)
+        told = told_of_post(replace(stored.post, title="", description=""))
+        day = day_of(stored.updated_at)
+        return MinePage(csrf=csrf, token="", state="withdrawn", told=told, registered=day)
+
+    def _registered(self, asked: str, told: Told | None = None) -> str:
+        post, photo, key = self._of.finder.loss(asked, told)
+        photos = [] if photo is None else [photo]
+        return self._of.desk.add(post, photos, "system", key).post.post_id
+
+    def _registered_at(self, stored: StoredPost) -> dt.datetime:
+        told = self._of.desk.journal.history(f"post:{stored.post.post_id}")
+        return told[0].at if told else stored.updated_at
+
+    def _opened(self, token: str) -> StoredPost:
+        post_id = self._of.links.post_of(token)
+        stored = None if post_id is None else self._of.desk.post(post_id)
+        if stored is None:
+            raise Refused("gone")
+        return stored
+
+    def _gave(self, post_id: str, address: str, language: Language, token: str) -> bool:
+        if not (address.strip() and self._of.finder.mail):
+            return False
+        try:
+            self._of.contacts.give(post_id, address, language, who_of(token), None)
+        except InputError:
+            raise WrongField("address", "address") from None
+        return True
+
+
+def _state(post: Post, matched: bool) -> LossState:
+    if post.status == "open":
+        return "matched" if matched else "waiting"
+    return post.status

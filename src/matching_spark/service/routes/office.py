@@ -1,0 +1,243 @@
+"""The office's pages: what waits, registering and changing found things, signing in and out."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from matching_spark.domain.posts import STATUSES, Post
+from matching_spark.errors import ModelError, NotFoundError
+from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
+from matching_spark.matching.retention import today
+from matching_spark.operations.describe import describe
+from matching_spark.service.guards.fields import Fields
+from matching_spark.service.guards.problems import Refused
+from matching_spark.service.pages.contexts import (
+    DeskPage,
+    Entry,
+    Picture,
+    PostPage,
+    RegisterPage,
+    SignInPage,
+    Thing,
+    Told,
+    Wrong,
+)
+from matching_spark.service.pages.render import post_url
+from matching_spark.service.people.finding import WrongField
+from matching_spark.service.posts.asks import Asked
+from matching_spark.service.posts.review import SHOWN
+from matching_spark.service.routes.office_forms import number, thing_said, values_of
+from matching_spark.service.routes.office_review import ReviewPages
+from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, to
+from matching_spark.service.routes.office_search import SearchPages
+from matching_spark.service.running import Service
+
+NONE = "none"  # a draft without a photo
+
+
+class OfficePages(OfficeRoutes):
+    """Every page of the office; who asks is signed in, but for the page that signs in."""
+
+    def __init__(self, of: Service) -> None:
+        super().__init__(of)
+        self._review = ReviewPages(of)
+
+    def routes(self) -> APIRouter:
+        out = APIRouter(include_in_schema=False)
+        out.add_api_route("/office/sign-in", self.sign_in_page, methods=["GET"])
+        out.add_api_route("/office/sign-in", self.sign_in, methods=["POST"])
+        out.add_api_route("/office/sign-out", self.sign_out, methods=["POST"])
+        inside = APIRouter(prefix="/office", dependencies=[Depends(self._of.guards.door.office)])
+        for path, page in (
+            ("", self.desk),
+            ("/found/new", self.register_page),
+            ("/drafts/{draft}", self.draft),
+            ("/posts/{post_id:path}", self.post),
+        ):
+            inside.add_api_route(path, page, methods=["GET"])
+        for path, act in (
+            ("/found/new", self.register),
+            ("/posts/{post_id:path}/edit", self.edit),
+            ("/posts/{post_id:path}/close", self.close),
+        ):
+            inside.add_api_route(
+                path, act, methods=["POST"], dependencies=self._of.guards.work("upload")
+            )
+        for more in (self._review, SearchPages(self._of)):
+            inside.include_router(more.routes())
+        out.include_router(inside)
+        return out
+
+    # -- in and out ------------------------------------------------------------------------------
+
+    def sign_in_page(self, request: Request, after: str = "/office", out: str = "") -> Response:
+        page = SignInPage(
+            csrf=self._of.forms.token(request),
+            here="/office/sign-in",
+            notice="signed-out" if out else "",
+            after=after,
+        )
+        return self._of.page(request, page)
+
+    async def sign_in(self, request: Request, fields: Fields) -> Response:
+        after = fields["after"] if fields["after"].startswith("/office") else "/office"
+        answer = RedirectResponse(after, 303)
+        try:
+            await self._of.guards.door.enter(request, answer, fields["name"], fields["password"])
+        except Refused as error:
+            if error.kind != "sign-in-failed":
+                raise
+            page = SignInPage(
+                csrf=self._of.forms.token(request), name=fields["name"], failed=True, after=after
+            )
+            return self._of.page(request, page, status=401)
+        return answer
+
+    async def sign_out(self, request: Request) -> Response:
+        answer = RedirectResponse("/office/sign-in?out=1", 303)
+        await self._of.guards.door.leave(request, answer)
+        return answer
+
+    # -- the queues ------------------------------------------------------------------------------
+
+    def desk(self, request: Request, notice: str = "") -> Response:
+        review = self._of.review
+        expiring = review.expiring()[:SHOWN]
+        page = DeskPage(
+            **self._office(request, "/office", notice),
+            arrived=tuple(self._thing(each) for each in review.arrived()),
+            pairs=tuple(self._review.pairings(review.queue())),
+            expiring=tuple(
+                self._thing(stored, each.expires_on)
+                for each in expiring
+                if (stored := self._of.desk.post(each.post_id)) is not None
+            ),
+            state=review.state(),
+        )
+        return self._of.page(request, page)
+
+    # -- found things ----------------------------------------------------------------------------
+
+    def register_page(self, request: Request) -> Response:
+        return self._of.page(request, RegisterPage(**self._office(request, "/office/found/new")))
+
+    def register(self, request: Request, fields: Fields) -> Response:
+        """First a photo, or none; then the form that was filled in from it."""
+        draft, wrong = fields["draft"], dict[str, Wrong]()
+        if draft == NONE and not fields.has("title"):
+            return self._drafted(request, NONE, Thing(), ())
+        if not draft:
+            photo = self._of.seen(fields.photo)
+            if photo is None:
+                wrong = {"photo": "needed"}
+                page = RegisterPage(**self._office(request), wrong=wrong)
+                return self._of.page(request, page)
+            draft = self._of.finder.asks.keep(Asked(photo, Told()))
+            return self._drafted(request, draft, *self._suggested(photo.kept))
+        try:
+            values = values_of(fields)
+        except WrongField as error:
+            wrong = {error.field: error.wrong}
+            return self._drafted(request, draft, thing_said(fields), (), wrong)
+        seen = None if draft == NONE else self._of.finder.asks.find(draft).photo
+        post = Post("", "found", **values)
+        if not (seen or post.text):
+            wrong = {"title": "needed"}
+            return self._drafted(request, draft, thing_said(fields), (), wrong)
+        key = None if draft == NONE else f"draft-{draft}"
+        photos = [] if seen is None else [seen]
+        stored = self._of.desk.add(post, photos, asker_of(request).who, key)
+        return to(post_url(stored.post.post_id), notice="registered")
+
+    def draft(self, draft: str) -> Response:
+        """The photo of a thing that is not registered yet."""
+        photo = self._of.finder.asks.find(draft).photo
+        if photo is None:
+            raise NotFoundError("there is no such photo")
+        return Response(photo.kept, media_type="image/jpeg")
+
+    def post(self, request: Request, post_id: str, notice: str = "") -> Response:
+        return self._of.page(request, self._post_page(request, post_id, notice, {}))
+
+    def edit(self, request: Request, post_id: str, fields: Fields) -> Response:
+        try:
+            values, sequence = values_of(fields), number(fields["sequence"])
+        except WrongField as error:
+            page = self._post_page(request, post_id, "", {error.field: error.wrong})
+            return self._of.page(request, page)
+        self._of.desk.edit(post_id, values, asker_of(request).who, None, sequence)
+        return to(post_url(post_id), notice="saved")
+
+    def close(self, request: Request, post_id: str, fields: Fields) -> Response:
+        status = next((each for each in STATUSES if each == fields["status"]), None)
+        if status is None:
+            raise Refused("invalid", field="status")
+        self._of.desk.end(post_id, status, asker_of(request).who, None)
+        return to(post_url(post_id), notice="closed")
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _post_page(
+        self, request: Request, post_id: str, notice: str, wrong: dict[str, Wrong]
+    ) -> PostPage:
+        stored = self._of.desk.post(post_id)
+        if stored is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        here = "" if wrong else post_url(post_id)
+        return PostPage(
+            **self._office(request, here, notice),
+            thing=self._thing(stored),
+            history=self._history(post_id),
+            editable=stored.post.status == "open",
+            wrong=wrong,
+        )
+
+    def _history(self, post_id: str) -> tuple[Entry, ...]:
+        """What the journal has of a post, the newest first; who a person is, stays out."""
+        out = []
+        for record in self._of.desk.journal.history(f"post:{post_id}"):
+            event, who = record.event, self._name(record.who)
+            if isinstance(event, PostAdded):
+                out.append(Entry(at=record.at, who=who, what="added"))
+            elif isinstance(event, PostEdited):
+                changed = tuple("day" if n == "happened_on" else n for n in event.changed)
+                out.append(Entry(at=record.at, who=who, what="edited", changed=changed))
+            elif isinstance(event, PostClosed):
+                out.append(Entry(at=record.at, who=who, what="closed", said=event.status))
+        return tuple(reversed(out))
+
+    def _drafted(
+        self,
+        request: Request,
+        draft: str,
+        of: Thing,
+        suggested: tuple[str, ...],
+        wrong: dict[str, Wrong] | None = None,
+    ) -> Response:
+        if draft != NONE:
+            address = f"/office/drafts/{draft}"
+            of = replace(of, photos=(Picture(address, address),))
+        page = RegisterPage(
+            **self._office(request),
+            draft=draft,
+            thing=of,
+            suggested=suggested,
+            wrong=wrong or {},
+        )
+        return self._of.page(request, page)
+
+    def _suggested(self, kept: bytes) -> tuple[Thing, tuple[str, ...]]:
+        """What the model says of a photo, as far as it is sure; nothing by a model that has not
+        learnt how sure it is."""
+        try:
+            said = describe(kept, self._of.desk.model)
+        except ModelError:
+            return Thing(day=today()), ()
+        values = {
+            "title": said.title.korean or "",
+            "category": said.category.korean or "",
+            "colour": said.post_colour,
+        }
+        known = {name: value for name, value in values.items() if value}
+        return Thing(day=today(), **known), tuple(known)  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""The office's search: every kind, state and field, with how likely each is and why."""
+
+import time
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from matching_spark.domain.posts import Filters, Kind
+from matching_spark.domain.told import told
+from matching_spark.errors import NotFoundError
+from matching_spark.search.query import Query
+from matching_spark.service.guards.fields import Fields
+from matching_spark.service.pages.contexts import Hit, OfficeSearchPage, Wanted, Wrong
+from matching_spark.service.people.finding import WrongField
+from matching_spark.service.routes.office_forms import wanted_of
+from matching_spark.service.routes.office_routes import OfficeRoutes
+
+
+class SearchPages(OfficeRoutes):
+    """By words, a photo, or a post."""
+
+    def routes(self) -> APIRouter:
+        out = APIRouter()
+        out.add_api_route("/search", self.search_page, methods=["GET"])
+        work = self._of.guards.work("search")
+        out.add_api_route("/search", self.search, methods=["POST"], dependencies=work)
+        return out
+
+    def search_page(self, request: Request, post: str = "") -> Response:
+        if not post:
+            page = OfficeSearchPage(**self._office(request, "/office/search"))
+            return self._of.page(request, page)
+        stored = self._of.desk.post(post)
+        if stored is None:
+            raise NotFoundError(f"there is no post {post!r}")
+        kind = "found" if stored.post.kind == "lost" else "lost"
+        return self._searched(request, Wanted(kind=cast(Any, kind)), Query(post_id=post))
+
+    def search(self, request: Request, fields: Fields) -> Response:
+        """Without the public's limits: every kind, state and field."""
+        wrong: dict[str, Wrong] = {}
+        try:
+            wanted = wanted_of(fields)
+            photo = self._of.seen(fields.photo)
+            if photo is None and not wanted.words:
+                raise WrongField("words", "needed")
+        except WrongField as error:
+            wrong = {error.field: error.wrong}
+            page = OfficeSearchPage(**self._office(request), wrong=wrong)
+            return self._of.page(request, page)
+        vector = None if photo is None else photo.vector
+        kind: Kind = "found" if wanted.kind == "lost" else "lost"  # what looks for it
+        query = Query(vector, wanted.words or None, kind=kind)
+        return self._searched(request, wanted, query)
+
+    def _searched(self, request: Request, wanted: Wanted, query: Query) -> Response:
+        began = time.perf_counter()
+        where = Filters(
+            wanted.kind or "found",
+            wanted.category or None,
+            wanted.colour or None,
+            wanted.region or None,
+            wanted.since,
+            wanted.until,
+            wanted.status or None,
+        )
+        result = self._of.desk.search(query, where)
+        language = self._of.language(request)
+        hits = []
+        for match in result.matches:
+            if (stored := self._of.desk.post(match.post_id)) is not None:
+                likely = told(match, result.score_kind, language)
+                hits.append(Hit(thing=self._thing(stored), likely=likely, why=match.why))
+        page = OfficeSearchPage(
+            **self._office(request),
+            wanted=wanted,
+            hits=tuple(hits),
+            searched=result.searched,
+            seconds=time.perf_counter() - began,
+        )
+        return self._of.page(request, page)

@@ -1,0 +1,129 @@
+"""The pages of a person who lost something: search, registering the loss, its private page."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from fastapi.params import Depends as Dependency
+from starlette.responses import RedirectResponse, Response
+
+from matching_spark.service.guards.fields import Fields
+from matching_spark.service.guards.limits import Work
+from matching_spark.service.guards.problems import Refused
+from matching_spark.service.pages.contexts import (
+    ClaimedPage,
+    ConfirmPage,
+    DoorPage,
+    HomePage,
+    Page,
+    RegisteredPage,
+    Wrong,
+)
+from matching_spark.service.people.finding import Form, WrongField
+from matching_spark.service.routes.losses import Losses
+from matching_spark.service.running import Service, keep_language
+
+SOME_WORK: tuple[Work, Work] = ("search", "upload")
+
+
+class PersonPages:
+    """Every page of a person; who they are is not asked."""
+
+    def __init__(self, of: Service) -> None:
+        self._of, self._losses = of, Losses(of)
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(include_in_schema=False)
+        searching, uploading = (self._of.guards.work(each) for each in SOME_WORK)
+        for path, page in (("/", self.home), ("/mine", self.door), ("/confirm", self.ask)):
+            router.add_api_route(path, page, methods=["GET"])
+        free: list[Dependency] = []
+        for path, act, work in (
+            ("/search", self.search, searching),
+            ("/losses", self.register, uploading),
+            ("/interest", self.interest, uploading),
+            ("/mine", self.mine, free),
+            ("/mine/edit", self.edit, uploading),
+            ("/mine/withdraw", self.withdraw, free),
+            ("/confirm", self.confirm, free),
+            ("/lang", self.language, free),
+        ):
+            router.add_api_route(path, act, methods=["POST"], dependencies=work)
+        return router
+
+    def home(self, request: Request) -> Response:
+        return self._of.page(request, self._home(request, {}))
+
+    def search(self, request: Request, fields: Fields) -> Response:
+        try:
+            photo = self._of.seen(fields.photo)
+            csrf = self._of.forms.token(request)
+            found: Page = self._of.finder.find(Form.of(fields), photo, csrf)
+        except WrongField as error:
+            told = Form.of(fields).kept()
+            found = replace(self._home(request, {error.field: error.wrong}), told=told)
+        return self._of.page(request, found, fields["lang"])
+
+    def register(self, request: Request, fields: Fields) -> Response:
+        language = self._of.language(request)
+        token, written = self._losses.register(Form.of(fields), fields["address"], language)
+        link, csrf = self._of.private_link(request, token), self._of.forms.token(request)
+        return self._of.page(request, RegisteredPage(csrf=csrf, link=link, written=written))
+
+    def interest(self, request: Request, fields: Fields) -> Response:
+        given = _token(fields["link"])
+        card, new = self._losses.interest(fields["claim"], fields["asked"], given)
+        link = self._of.private_link(request, new) if new else ""
+        csrf = self._of.forms.token(request)
+        return self._of.page(request, ClaimedPage(csrf=csrf, card=card, link=link))
+
+    def door(self, request: Request) -> Response:
+        return self._of.page(request, DoorPage(csrf=self._of.forms.token(request), here="/mine"))
+
+    def mine(self, request: Request, fields: Fields) -> Response:
+        token, csrf = _token(fields["link"]), self._of.forms.token(request)
+        page = self._losses.page(token, csrf)
+        if page is None:
+            wrong: dict[str, Wrong] = {"link": "link" if token else "needed"}
+            return self._of.page(request, DoorPage(csrf=csrf, here="/mine", wrong=wrong))
+        return self._of.page(request, page, fields["lang"])
+
+    def edit(self, request: Request, fields: Fields) -> Response:
+        token, csrf = _token(fields["link"]), self._of.forms.token(request)
+        wrong: dict[str, Wrong] = {}
+        try:
+            language = self._of.language(request)
+            self._losses.edit(token, Form.of(fields), fields["address"], language)
+        except WrongField as error:
+            wrong = {error.field: error.wrong}
+        page = self._losses.page(token, csrf, "" if wrong else "edited", wrong)
+        if page is None:
+            raise Refused("gone")
+        return self._of.page(request, page)
+
+    def withdraw(self, request: Request, fields: Fields) -> Response:
+        csrf = self._of.forms.token(request)
+        return self._of.page(request, self._losses.withdraw(_token(fields["link"]), csrf))
+
+    def ask(self, request: Request) -> Response:
+        csrf = self._of.forms.token(request)
+        return self._of.page(request, ConfirmPage(csrf=csrf, here="/confirm", state="ask"))
+
+    def confirm(self, request: Request, fields: Fields) -> Response:
+        done = self._of.contacts.confirm(_token(fields["link"])) is not None
+        csrf = self._of.forms.token(request)
+        return self._of.page(request, ConfirmPage(csrf=csrf, state="done" if done else "stale"))
+
+    def language(self, fields: Fields) -> Response:
+        here = fields["here"] or "/"
+        if not here.startswith("/") or here.startswith(("//", "/\\")):
+            raise Refused("bad-request", field="here")
+        return keep_language(RedirectResponse(here, 303), fields["lang"])
+
+    def _home(self, request: Request, wrong: dict[str, Wrong]) -> HomePage:
+        csrf = self._of.forms.token(request)
+        return HomePage(csrf=csrf, here="/", wrong=wrong, demo=self._of.demo)
+
+
+def _token(link: str) -> str:
+    """Of a private link, or of what is after its #."""
+    return link.strip().rpartition("#")[2]
