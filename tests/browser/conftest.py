@@ -11,7 +11,9 @@ from playwright.sync_api import Browser
 from pyspark.sql import SparkSession
 
 from matching_spark.demo.world import World
-from tests.support.chromium import chromium
+from matching_spark.score.components import LANGUAGES
+from tests.browser.visitor import Visitor
+from tests.support.chromium import WIDTHS, chromium, watched
 from tests.support.commands import command
 from tests.support.served import COMMAND, environment, served
 from tests.support.tables import copied
@@ -46,6 +48,20 @@ def service(journal: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     """Its address."""
     with served(journal, tmp_path_factory.mktemp("served")) as url:
         yield url
+
+
+@pytest.fixture(params=[(w, lang) for w in WIDTHS for lang in LANGUAGES], ids=str)
+def visitor(request: pytest.FixtureRequest, browser: Browser, service: str) -> Iterator[Visitor]:
+    """Somebody who has come and chosen a language, and with whom nothing went wrong at the end."""
+    width, language = request.param
+    with watched(browser, service, width=width) as visit:
+        somebody = Visitor(visit)
+        visit.open("/")
+        if language == "en":
+            somebody.speak_english()
+        visit.check()
+        yield somebody
+        assert visit.wrong == []
 
 
 @pytest.fixture(scope="session")
