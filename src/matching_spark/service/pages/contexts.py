@@ -1,10 +1,8 @@
 """What each page shows: one frozen dataclass a page, which its template takes and nothing else.
 
-A route makes one, render.render makes HTML of it. Nothing here is looked up again by a template, so
-what a context of a person's page has no field for cannot be shown: no score, no id, no path. Words
-of the vocabularies are the Korean ones (domain.vocabulary), whatever the page's language; a photo's
-addresses and `claim`, `asked`, `token` and `draft` are opaque to the pages. Empty strings and None
-mean "not known".
+A template looks nothing up, so what a person's page has no field for cannot be shown: no score, no
+id, no path. Words of the vocabularies are the Korean ones; a photo's addresses, `claim`, `asked`,
+`token` and `draft` are opaque. Empty strings and None mean "not known".
 """
 
 import datetime as dt
@@ -15,10 +13,11 @@ from typing import ClassVar, Literal
 from matching_spark.domain.posts import Kind, Status
 from matching_spark.journal.events import Verdict
 
-# Why two things may be one, as a person is told it: what is the same, alike, near or fits.
-Same = Literal["category", "colour", "region", "place", "identifier"]
-Alike = Literal["photo", "words"]
-Reason = Same | Alike | Literal["near", "days"]  # days: found on the day of the loss or soon after
+# Why two things may be one, as a person is told it: what is the same, then what is alike or fits.
+Reason = (
+    Literal["category", "colour", "region", "place", "identifier"]
+    | Literal["photo", "words", "near", "days"]
+)
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
 # What is wrong with a field of a form: its words are words.txt's `wrong.*`.
