@@ -66,9 +66,6 @@ class Told:
     day: dt.date | None = None
 
 
-# -- the person ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """A found thing as the public may see it (service.public).
@@ -206,9 +203,6 @@ class ProblemPage(Page):
     detail: str = ""
     retry_after: int | None = None
     back: str = "/"
-
-
-# -- the office ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
