@@ -58,6 +58,7 @@ def shown(settings: "Settings", progress: Progress) -> None:
 
 def _office_password(settings: "Settings") -> str:
     """Of the demo's one account, which is made anew at each start: nothing keeps it."""
+    # The extra's too.
     from matching_spark.journal.store import Journal
     from matching_spark.service.guards.accounts import Accounts
 
