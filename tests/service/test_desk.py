@@ -1,6 +1,7 @@
 """The desk: what is written is found by the next search, and there once."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,23 @@ def test_the_service_begins_without_a_table(service: Settings, tmp_path: Path) -
         desk.refresh()
         assert ids(desk) == [new]
     assert not (tmp_path / "not-yet").exists()
+
+
+def test_who_searches_at_once_gets_the_answer_that_they_would_get_alone(desk: Desk) -> None:
+    desk.add(PURPLE, [], WHO, None)
+    words = [
+        "보라색 줄무늬 우산",
+        "검정 지갑",
+        "파란 가방",
+        "강남역에서 노란 모자",
+        "흰색 이어폰",
+    ] * 6
+
+    def ask(said: str) -> tuple[object, object]:
+        office = desk.search(Query(text=said), FOUND)
+        _, public = desk.public_search(Query(text=said), understand=True)
+        return tuple(replace(each, elapsed_ms={}) for each in (office, public))  # type: ignore[return-value]
+
+    alone = {said: ask(said) for said in words[:5]}
+    with ThreadPoolExecutor(len(words)) as together:
+        assert list(together.map(ask, words)) == [alone[said] for said in words]

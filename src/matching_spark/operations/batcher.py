@@ -166,7 +166,9 @@ def _answers(
     except BaseException as error:
         return [error] * len(asked)
     ends = accumulate(len(request.queries) for request, _ in asked)
-    return [
-        replace(found, matches=found.matches[end - len(request.queries) : end])
-        for (request, _), end in zip(asked, ends, strict=True)
-    ]
+    out: list[SearchOutcome | BaseException] = []
+    for (request, _), end in zip(asked, ends, strict=True):
+        mine = slice(end - len(request.queries), end)
+        # Rivals of every query, or of none: a block shares whether they are asked for.
+        out.append(replace(found, matches=found.matches[mine], rivals=found.rivals[mine]))
+    return out

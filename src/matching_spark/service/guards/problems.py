@@ -34,6 +34,7 @@ from matching_spark.service.pages.words import say
 
 log = logging.getLogger(__name__)
 
+LIBRARIES = "/site-packages/"  # of their lines only the one that raised is told
 MEDIA_TYPE = "application/problem+json"
 API = "/api/"  # below it every answer is JSON
 LANGUAGE_COOKIE = "lang"
@@ -365,7 +366,8 @@ def where_raised(error: BaseException) -> str:
     while at is not None and id(at) not in seen:
         seen.add(id(at))
         frames = traceback.extract_tb(at.__traceback__)
-        lines = " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))
+        shown = [f for f in frames if f is frames[-1] or LIBRARIES not in f.filename]
+        lines = " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(shown))
         out.append(f"{type(at).__module__}.{type(at).__qualname__} at {lines}")
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return "; from ".join(out)
