@@ -196,6 +196,8 @@ def watched(
     page = context.new_page()
     watching = Watched(page, url, language)
     page.on("console", watching.tell)
+    # The browser is told to hand these over when the first listener comes, and nobody waits for it.
+    page.on("filechooser", lambda chooser: None)
     page.on("pageerror", lambda error: watching.wrong.append(f"{page.url}: {error}"))
     context.route("**/*", watching.let)
     yield watching

@@ -164,6 +164,8 @@ def serve(
         held.enter_context(_merger(settings))
         gc.collect()
         gc.freeze()  # what is loaded stays: a collection need not look through it
+        for each in sockets:
+            each.listen()  # who comes before the first turn of the loop waits, and is not refused
         host, port = sockets[0].getsockname()[:2]
         ready(wanted.url or f"http://{_named(host)}:{port}/")
         asyncio.run(_listening(apps, sockets, stop))
