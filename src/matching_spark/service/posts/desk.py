@@ -201,8 +201,8 @@ class Desk:
         return [each.stored for each in changes if each.stored is not None]
 
     def stamp(self) -> str:
-        """Of all that is searched: another one after every change."""
-        return f"{self.table.snapshot}:{self.tail.upto}"
+        """Of all found things: another one after every change of any."""
+        return f"{self.table.snapshot}:{self.tail.found_upto}"
 
     @property
     def merged(self) -> int:

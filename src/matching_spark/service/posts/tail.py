@@ -100,6 +100,13 @@ class Tail:
         return sorted(some, key=lambda each: each.sequence)
 
     @property
+    def found_upto(self) -> int:
+        """The sequence of the last event that changed a found post, or erased any; 0 for none."""
+        some = self._read.changes.values()
+        found = (e for e in some if e.stored is None or e.stored.post.kind == "found")
+        return max((each.sequence for each in found), default=0)
+
+    @property
     def decided(self) -> tuple[Record, ...]:
         """What was said of pairs, in its order."""
         return self._read.decided

@@ -64,9 +64,11 @@ class Losses:
         if stored is None:
             return None
         post_id = stored.post.post_id
+        said = self._of.review.decided()
         cards = tuple(
             card(each.match, day_of(each.at), self._of.interests.office(post_id, each.found_id))
             for each in self._of.news.came(post_id)
+            if (pair := (post_id, each.found_id)) not in said or said[pair].verdict != "rejected"
         )
         contact = self._of.contacts.of(post_id)
         mail: MailState = "none"
