@@ -64,7 +64,7 @@ def opened(settings: Settings, demo: bool = False) -> Iterator[Service]:
         decoders = held.enter_context(Decoders.of(settings))
         journal = Journal.open(settings)
         held.callback(journal.close)
-        store = PhotoStore.of(settings, decoders)
+        store = PhotoStore(settings, decoders)
         desk = Desk(settings, journal, model_of(settings, there(settings)), store)
         held.callback(desk.close)
         yield _service(settings, desk, decoders, store, demo)

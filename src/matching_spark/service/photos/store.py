@@ -9,25 +9,24 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
-from fastapi import APIRouter, HTTPException, Request, Response, UploadFile
+from fastapi import APIRouter, HTTPException, Request, Response
 from PIL import Image
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.embed.photos import KEPT_SIDE, MAX_BYTES
-from matching_spark.errors import NotFoundError, PhotoError, UsageError
+from matching_spark.errors import NotFoundError, PhotoError, StorageError, UsageError
 from matching_spark.guard.owners import own_folder
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.posts.desk import Prepared, SeenPhoto
+from matching_spark.service.posts.desk import SeenPhoto
 
 log = logging.getLogger(__name__)
 CARD, LARGE = 320, 960  # px of the longer side: on a card, which a dense screen doubles; opened
-SIZES = (CARD, LARGE, KEPT_SIDE)  # the last is the kept photo itself
+SIZES = (CARD, LARGE)
 QUALITY = 82  # of a thumbnail's JPEG: about 15 kB at 320 px, 80 at 960
 MAX_THUMBNAILS = 256 << 20  # bytes in the cache's folder: of some 3,000 photos
 KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
@@ -50,33 +49,28 @@ class Posts(Protocol):
 class PhotoStore:
     """Kept photos by the sha256 of their bytes as they came, for all threads of a process.
 
-    journal: the setting service.journal, beside which new ones lie until a merge takes them to the
-    warehouse's folder `warehouse`, and longer; cache: the setting cache.folder.
+    New ones lie beside the journal, where a merge finds them, others in the warehouse. Raises
+    UsageError without service.journal, StorageError where a folder of its cannot be used, as one
+    that others may write to.
     """
 
     def __init__(
-        self,
-        journal: str,
-        warehouse: str,
-        cache: str,
-        decoders: Decoders,
-        max_thumbnails: int = MAX_THUMBNAILS,
+        self, settings: Settings, decoders: Decoders, max_thumbnails: int = MAX_THUMBNAILS
     ) -> None:
-        self._folder, self._warehouse, self._cache = uploads(journal), warehouse, cache
-        self._decoders, self._max = decoders, max_thumbnails
-        self._thumbnails = thumbnails(cache)
-        for each in (self._folder, self._thumbnails):
-            own_folder(each)
-        self._total = sum(size for _, size, _ in self._entries())  # bytes of thumbnails
-        self._turn = threading.Lock()
-
-    @classmethod
-    def of(cls, settings: Settings, decoders: Decoders) -> Self:
-        """Raises UsageError where service.journal is not set."""
         if settings.service.journal is None:
             raise UsageError("service.journal is not set", argument="service.journal")
-        warehouse = storage.join(storage.absolute(settings.table), PHOTOS)
-        return cls(settings.service.journal, warehouse, settings.cache.folder, decoders)
+        self._folder = uploads(settings.service.journal)
+        self._warehouse = storage.join(storage.absolute(settings.table), PHOTOS)
+        self._cache = settings.cache.folder
+        self._thumbnails = thumbnails(self._cache)
+        self._decoders, self._max = decoders, max_thumbnails
+        for each in (self._folder, self._thumbnails):
+            try:
+                own_folder(each)
+            except OSError as error:
+                raise StorageError(f"no photo can be kept: {error}") from error
+        self._total = sum(size for _, size, _ in self._entries())  # bytes of thumbnails
+        self._turn = threading.Lock()
 
     def keep(self, photo: SeenPhoto) -> None:
         """The photo is on the disk when this returns."""
@@ -103,8 +97,6 @@ class PhotoStore:
         """
         if size not in SIZES:
             raise NotFoundError(GONE)
-        if size == KEPT_SIDE:
-            return self.read(sha256)
         place = self._thumbnails / f"{sha256}-{size}.jpg"
         with suppress(FileNotFoundError):
             return place.read_bytes()
@@ -158,17 +150,6 @@ class PhotoStore:
                 state = path.stat()
                 out.append((state.st_mtime, state.st_size, path))
         return out
-
-
-def received(file: UploadFile, decoders: Decoders) -> Prepared | None:
-    """The photo of a form's field, by its bytes alone: what it is called and which type it is said
-    to be of counts for nothing. None for a field that was left empty.
-
-    Blocks. Raises as Decoders.prepare.
-    """
-    if not file.filename and not file.size:
-        return None
-    return decoders.prepare(file.file.read(MAX_BYTES + 1))
 
 
 def photos_router(
