@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from matching_spark.service.guards.limits import Limits
-from matching_spark.service.guards.problems import Refused
+from matching_spark.service.guards.problems import API, Refused
 from matching_spark.setting_groups import Service
 
-PLAIN_BYTES = 64 << 10  # of what is no form with photos: JSON, a form's fields
-MULTIPART = b"multipart/form-data"
+PLAIN_BYTES = 64 << 10  # of what can have no photo: a form's fields
+MULTIPART, JSON = b"multipart/form-data", b"application/json"
 
 
 class Bodies:
@@ -30,8 +30,9 @@ class Bodies:
             return
         self._limits.request(scope)
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        multipart = headers.get(b"content-type", b"").lower().startswith(MULTIPART)
-        most = self._bytes if multipart else PLAIN_BYTES
+        kind = headers.get(b"content-type", b"").lower()
+        coded = kind.startswith(JSON) and scope["path"].startswith(API)  # in base64
+        most = self._bytes if coded or kind.startswith(MULTIPART) else PLAIN_BYTES
         said = headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said[:20]) > most:
             raise Refused("too-large" if said.isdigit() else "bad-request")
