@@ -58,8 +58,10 @@ def demo(
             toured = operations.own_photos.tour(run.settings, photos, output, posts, seed, progress)
         run.emit(toured.to_dict(), _toured(toured))
     if serve:
-        jvm.shut_down()  # 0.8 GB, which the page has no use for
         with terminal() as progress:
+            progress.say("comparing all lost posts with all found ones, for the office's page ...")
+            operations.match.match(run.settings, progress=progress)
+            jvm.shut_down()  # 0.8 GB, which the page has no use for
             first_run.shown(operations.demo_service.demo_settings(run.settings, output), progress)
 
 

@@ -10,6 +10,7 @@ from matching_spark.config import Settings
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.operations.match import match
 from matching_spark.operations.tour import drawn, taken_in
 from matching_spark.operations.warehouse import spark_of, there
 from matching_spark.progress import SILENT, Progress
@@ -59,6 +60,7 @@ def drawn_once(
         world = drawn(folder, posts, 0, progress)
         with spark_of(own, "demo", progress, spark) as session:
             taken_in(own, world, (), ClipModel.of(own.model), session, progress)
+            match(own, progress=progress, spark=session)  # for the office to look at
         if spark is None:
             jvm.shut_down()  # the service needs none
     return own
