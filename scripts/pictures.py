@@ -21,7 +21,7 @@ from matching_spark.operations.demo_service import drawn_once
 from matching_spark.score.components import LANGUAGES
 from tests.browser.visitor import Visitor
 from tests.support.chromium import WIDTHS, Scheme, Watched, chromium, watched
-from tests.support.served import served
+from tests.support.served import COMMAND, served
 
 ROOT = Path(__file__).parents[1]
 SHOWN = ROOT / "docs" / "pictures"
@@ -142,7 +142,7 @@ def main() -> None:
     photo = next(Path(demo.table).parent.glob("world/photos/F*-0.jpg"))
     with (
         TemporaryDirectory() as log,
-        served({}, Path(log), "serve", "--demo", "--port", "0") as url,
+        served({}, Path(log), (*COMMAND, "serve", "--demo")) as url,
         chromium() as browser,
     ):
         said = SIGN_IN.search((Path(log) / "serve.log").read_text("utf-8"))

@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
+from matching_spark.service.pages.words import say
+
+from tests.support.served import served
 
 ROOT = Path(__file__).parents[2]
 # What only an extra brings: the core must run where none of them can be imported.
@@ -49,17 +54,32 @@ print(json.dumps({"dir": str(conf_dir()), "said": len(said), "differ": differ, "
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of an empty environment with the wheel and its locked core dependencies."""
-    folder: Path = tmp_path_factory.mktemp("package")
-    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
-    (wheel,) = folder.glob("*.whl")
-    core = run(uv, "export", "--locked", "--no-dev", "--no-emit-project", "-q", cwd=ROOT)
-    (folder / "core.txt").write_text(core, encoding="utf-8")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an empty environment with the wheel and its locked core dependencies."""
+    return _installed(wheel, tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def with_service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Likewise, with the extra `service`."""
+    return _installed(wheel, tmp_path_factory.mktemp("service"), "--extra", "service")
+
+
+def _installed(wheel: Path, folder: Path, *extra: str) -> Path:
+    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+    locked = ("export", "--locked", "--no-dev", "--no-emit-project", "-q", *extra)
+    (folder / "locked.txt").write_text(run(uv, *locked, cwd=ROOT), encoding="utf-8")
     run(uv, "venv", "--quiet", "--python", sys.executable, folder / "env")
     python = folder / "env" / "bin" / "python"
-    run(uv, "pip", "install", "--quiet", "--python", python, "-r", folder / "core.txt")
+    run(uv, "pip", "install", "--quiet", "--python", python, "-r", folder / "locked.txt")
     run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
     return python.parent
 
@@ -88,3 +108,23 @@ def test_the_tour_runs_there(installed: Path, tmp_path: Path) -> None:
     assert result["results"]
     assert json.loads((tmp_path / "demo-out" / "matches.json").read_text("utf-8")) == result
     assert "<img" in (tmp_path / "demo-out" / "matches.html").read_text("utf-8")
+
+
+def test_pages_need_the_extra_and_say_so(installed: Path) -> None:
+    done = subprocess.run(
+        [installed / "matching-spark", "serve", "--demo"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'matching-spark[service]'" in done.stderr
+
+
+def test_serve_demo_draws_a_world_and_shows_it(with_service: Path, tmp_path: Path) -> None:
+    env = {"MATCHING_CACHE__FOLDER": str(tmp_path / "cache")}
+    command = (str(with_service / "matching-spark"), "serve", "--demo")
+    with served(env, tmp_path, command) as url:
+        page = urllib.request.urlopen(url + "/").read().decode("utf-8")
+        assert say("find.demo", "ko") in page
+        style = re.search(r'href="(/static/app\.[0-9a-f]+\.css)"', page)
+        assert style
+        assert urllib.request.urlopen(url + style[1]).status == 200
+    assert (tmp_path / "cache" / "demo" / "service" / "journal.sqlite").is_file()

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,15 +33,17 @@ def environment(table: str | Path, folder: Path, **service: str) -> dict[str, st
 
 
 @contextmanager
-def served(env: dict[str, str], folder: Path, *command: str) -> Iterator[str]:
+def served(
+    env: dict[str, str], folder: Path, command: Sequence[str] = (*COMMAND, "serve")
+) -> Iterator[str]:
     """The address of a service that is ready, without a slash. It is ended by its process id.
 
-    env: beside this process's. command: in place of `serve`.
+    env: beside this process's.
     """
     said = folder / "serve.log"
     with said.open("w") as log:
         process = subprocess.Popen(
-            [*COMMAND, *(command or ("serve",))],
+            command,
             env=os.environ | env,
             cwd=folder,  # where there is no matching.toml
             stdin=subprocess.DEVNULL,
@@ -59,7 +61,7 @@ def served(env: dict[str, str], folder: Path, *command: str) -> Iterator[str]:
             return False
 
         try:
-            wait_until(ready, "the service is ready")
+            wait_until(ready, "the service is ready", 3 * LONG_S)  # a demo draws its world first
             yield URL.findall(said.read_text("utf-8"))[0]
         finally:
             process.terminate()
