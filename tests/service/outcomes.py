@@ -17,6 +17,7 @@ from tests.support.zoo import LAID, SEEN, turned
 PAGE = page.PAGE.with_name("service-photos.md")
 JPEG = saved(SEEN, "JPEG", quality=95)
 WIDE = "PNG 30,000 x 30,000 of 1 bit"
+CANVAS = "WebP 16,383 x 6,000 in 36 bytes"
 HTML = b"<html><script>alert(document.domain)</script></html>"
 # reason -> what whoever sent it is to do.
 REMEDIES = {
@@ -85,6 +86,7 @@ SENDINGS = [
     Sent("JPEG with HTML behind it", "taken", lambda: JPEG + HTML, note="the HTML is gone"),
     Sent("GIF of two frames, a script in it", "taken", gif, "a.gif", "image/gif", "the first"),
     Sent("PNG of 30,000 x 30,000 in 200 bytes", "too-many-pixels", BOMBS[WIDE][0], "a.png", ""),
+    Sent("WebP of 16,383 x 6,000 in 36 bytes", "too-many-pixels", BOMBS[CANVAS][0], "a.webp", ""),
     Sent("JPEG of 1,000 scans", "too-complex", BOMBS["JPEG, progressive, 1,000 scans"][0]),
     Sent("SVG", "not-a-photo", lambda: SVG, "a.svg", "image/svg+xml"),
     Sent("PDF", "not-a-photo", lambda: PDF, "a.pdf", "application/pdf"),

@@ -19,6 +19,7 @@ MAX_SCANNED_BYTES = 4 << 30  # of coefficients, those of the photo once a scan
 MAX_EXIF_BYTES = 1 << 20  # of a JPEG; one segment of 64 kB is what the standard allows
 MAX_RESOURCES = 1024  # of Photoshop's in a JPEG; it writes about 40
 MAX_CHUNKS = 65_536  # of a PNG or WebP; 50 MB in the pieces that libpng writes are 6,400
+MAX_CANVAS = 64_000_000  # px of a WebP; libwebp allocates two before a size can be asked of Pillow
 MAX_PACKED_TEXTS = 64  # of a PNG, each of up to 1 MB once unpacked
 MAX_BLOCKS = 65_536  # of a GIF before its first picture, of 255 bytes at most
 MAX_TAGS = 1024  # of a TIFF's directory; a photo has about 30
@@ -128,12 +129,29 @@ def _png(data: bytes) -> None:
 
 
 def _webp(data: bytes) -> None:
+    width, height = _canvas(data)
+    if width * height > MAX_CANVAS:
+        raise PhotoError("too-many-pixels", f"{width} x {height} of WebP")
     at, chunks = 12, 0
     while at + 8 <= len(data):
         (length,) = struct.unpack_from("<I", data, at + 4)
         at += 8 + length + length % 2
         chunks += 1
         _bounded(chunks, MAX_CHUNKS, "chunks of a WebP")
+
+
+def _canvas(data: bytes) -> tuple[int, int]:
+    """(width, height) as the first chunk of a WebP tells; (0, 0) where it is none that does."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L":  # 14 bits each
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return 0, 0
 
 
 def _gif(data: bytes) -> None:
