@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from matching_spark.service.pages.words import say
 
+from matching_spark.service.pages.words import say
 from tests.support.served import served
 
 ROOT = Path(__file__).parents[2]

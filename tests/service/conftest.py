@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from matching_spark.config import Settings
 from matching_spark.embed.photos import encode_photo, open_photo
 from matching_spark.service.app import create_app
-from matching_spark.service.posts.desk import Desk, SeenPhoto, open_desk
+from matching_spark.service.posts.desk import Desk, open_desk
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.running import Service
 from matching_spark.service.server import opened
 

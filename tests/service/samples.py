@@ -189,6 +189,7 @@ def samples() -> dict[str, Page]:
         ),
         "home-wrong": HomePage(**person, wrong={"words": "needed"}),
         "results-0": ResultsPage(**asked, told=TOLD, photo=True, nothing=True, mail=True),
+        "results-unclear": ResultsPage(**asked, told=Told("가방", "가방")),
         "results-1": ResultsPage(**asked, told=TOLD, likely=CARDS[:1]),
         "results-10": ResultsPage(
             **asked, told=TOLD, photo=True, likely=CARDS[:3], look=CARDS[3:], mail=True
@@ -246,13 +247,14 @@ def samples() -> dict[str, Page]:
         ),
         "desk": DeskPage(
             **office,
+            counts=(6, 1234, 3),
             arrived=things(6),
             pairs=(pair, pair, Pairing(lost=BARE, found=BARE)),
             expiring=(FOUND, *things(2)),
             state=STATE,
         ),
         "desk-empty": DeskPage(
-            **office, state=State(lost=0, found=0, waiting=0, model="small-clip")
+            **office, counts=(0, 0, 0), state=State(lost=0, found=0, waiting=0, model="small-clip")
         ),
         "register": RegisterPage(**office),
         "register-wrong": RegisterPage(**office, wrong={"photo": "needed"}),

@@ -1,12 +1,14 @@
 """What was asked is found again, for an hour, and never takes more than its bytes."""
 
+from concurrent.futures import Future
+
 import numpy as np
 import pytest
 
 from matching_spark.errors import InputError
 from matching_spark.service.pages.contexts import Told
 from matching_spark.service.posts.asks import KEPT_S, Asked, Asks
-from matching_spark.service.posts.desk import SeenPhoto
+from matching_spark.service.posts.seen import SeenPhoto
 
 
 def test_an_ask_is_found_until_it_has_ended() -> None:
@@ -23,7 +25,7 @@ def test_an_ask_is_found_until_it_has_ended() -> None:
 
 
 def test_the_oldest_go_first_and_the_bytes_are_bounded() -> None:
-    photo = SeenPhoto("a" * 64, bytes(10_000), np.zeros(8, np.float32))
+    photo = SeenPhoto("a" * 64, Future(), np.zeros(8, np.float32))
     one = Asked(photo, Told())
     asks = Asks(lambda: 0.0, most=10 * one.size)
     names = [asks.keep(one) for _ in range(25)]

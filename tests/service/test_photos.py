@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from matching_spark.layout import kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders, Prepared
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.photos.store import CARD, LARGE, SIZES, PhotoStore, photos_router
-from matching_spark.service.posts.desk import SeenPhoto
+from matching_spark.service.posts.seen import SeenPhoto
 from tests.embed.test_clip import drawn_photo
 from tests.service.outcomes import turned_jpeg
 from tests.support.bombs import saved
@@ -63,7 +64,9 @@ def store(settings: Settings, decoders: Decoders) -> PhotoStore:
 
 
 def kept(photo: Prepared) -> SeenPhoto:
-    return SeenPhoto(photo.sha256, photo.kept, np.zeros(1, np.float32))
+    encoded: Future[bytes] = Future()
+    encoded.set_result(photo.kept)
+    return SeenPhoto(photo.sha256, encoded, np.zeros(1, np.float32))
 
 
 def opened(data: bytes) -> Image.Image:

@@ -132,7 +132,7 @@ def test_there_are_ten_at_most_none_below_a_look_and_none_that_is_lost_or_closed
         canary.match(replace(canary.post("가방"), status="claimed"), "propose"),
     ]
     assert SHOWING.result(result(bad)).to_dict() == {
-        "state": "nothing",
+        "state": "unclear",
         "matches": [],
         "question": None,
     }
@@ -147,7 +147,7 @@ def test_the_state_is_said_in_a_word() -> None:
     assert SHOWING.result(result([look])).state == "look"
     assert SHOWING.result(result([look], nothing=True)).state == "nothing"
     assert SHOWING.result(result([likely], nothing=True)).state == "likely"
-    assert SHOWING.result(result([], nothing=False)).state == "nothing"
+    assert SHOWING.result(result([], nothing=False)).state == "unclear"
     cosine = replace(likely, band="", contributions={}, probability=None)
     by_cosine = SHOWING.result(result([cosine])).matches
     assert [(each.band, each.reasons) for each in by_cosine] == [("look", ("photo",))]

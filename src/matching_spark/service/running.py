@@ -25,8 +25,9 @@ from matching_spark.service.people.news import News
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.photos.store import CARD, LARGE, PhotoStore
-from matching_spark.service.posts.desk import Desk, SeenPhoto
+from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.review import Review
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import Showing
 
 YEAR_S = 365 * 24 * 3600

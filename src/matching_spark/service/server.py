@@ -29,6 +29,7 @@ from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.guards import Guards, check_listening
+from matching_spark.service.guards.problems import where_raised
 from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.pages.render import prepare
 from matching_spark.service.people.contacts import Contacts
@@ -221,8 +222,8 @@ def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
                 act()
             except MatchingError as error:
                 log.warning("%s; tried again in %.0f s", error, every_s)
-            except Exception:
-                log.exception("unexpected; tried again in %.0f s", every_s)
+            except Exception as error:  # its message may be a person's words
+                log.error("%s; tried again in %.0f s", where_raised(error), every_s)
 
     def look() -> None:
         of.finder.asks.sweep()

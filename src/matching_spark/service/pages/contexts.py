@@ -281,9 +281,12 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class DeskPage(OfficePage):
-    """GET /office: the queues, and how the service is. arrived: found things registered today."""
+    """GET /office: the first of each queue, how many there are, and how the service is. arrived:
+    found things registered today.
+    """
 
     template: ClassVar[str] = "desk.html"
+    counts: tuple[int, int, int]  # of arrived, pairs, expiring
     arrived: tuple[Thing, ...] = ()
     pairs: tuple[Pairing, ...] = ()
     expiring: tuple[Thing, ...] = ()

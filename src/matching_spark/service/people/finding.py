@@ -15,7 +15,8 @@ from matching_spark.service.guards.fields import Said
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told, Wrong
 from matching_spark.service.people.shown import asking, card, told_of
 from matching_spark.service.posts.asks import Asked, Asks
-from matching_spark.service.posts.desk import Desk, SeenPhoto
+from matching_spark.service.posts.desk import Desk
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import PublicResult, Showing
 
 MAX_WORDS = 2000  # characters that are searched by

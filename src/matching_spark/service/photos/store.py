@@ -22,7 +22,7 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.posts.desk import SeenPhoto
+from matching_spark.service.posts.seen import SeenPhoto
 
 log = logging.getLogger(__name__)
 CARD, LARGE = 320, 960  # px of the longer side: on a card, which a dense screen doubles; opened

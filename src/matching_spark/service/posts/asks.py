@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from matching_spark.errors import InputError
 from matching_spark.service.pages.contexts import Told
-from matching_spark.service.posts.desk import SeenPhoto
+from matching_spark.service.posts.seen import SeenPhoto
 
 KEPT_S = 3600.0  # a person looks away, and goes on
+PHOTO_BYTES = 600 << 10  # of a kept photo, rather more than less
 MOST_BYTES = 256 << 20  # of photos and vectors
 
 
@@ -24,7 +25,7 @@ class Asked:
 
     @property
     def size(self) -> int:
-        photo = 0 if self.photo is None else len(self.photo.kept) + self.photo.vector.nbytes
+        photo = 0 if self.photo is None else PHOTO_BYTES + self.photo.vector.nbytes
         return 1000 + photo + 4 * (len(self.told.words) + len(self.told.place))
 
 

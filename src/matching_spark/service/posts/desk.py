@@ -10,12 +10,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post, Reject, Status, checked
@@ -35,13 +35,13 @@ from matching_spark.journal.events import (
 from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
-from matching_spark.knn.similarity import Float32
 from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.search.query import Query
 from matching_spark.service.posts.rows import Rows
+from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail
 from matching_spark.service.public.levels import Levels
 from matching_spark.service.public.rows import PublicRows
@@ -56,35 +56,6 @@ from matching_spark.table.unwritten import unwritten
 
 log = logging.getLogger(__name__)
 SOURCE = "service"  # who gives posts their ids here
-
-
-class Prepared(Protocol):
-    """A photo that was decoded: upright pixels, and what is kept of it."""
-
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def image(self) -> Image.Image: ...
-    @property
-    def kept(self) -> bytes: ...
-
-
-@dataclass(frozen=True, eq=False)
-class SeenPhoto:
-    """A photo that the model has seen. sha256: of its bytes as they came; kept: a JPEG of it;
-    vector: (d,) float32 of unit length.
-    """
-
-    sha256: str
-    kept: bytes
-    vector: Float32
-
-
-class Photos(Protocol):
-    """Where photos are kept until a merge takes them to the warehouse."""
-
-    def keep(self, photo: SeenPhoto) -> None: ...
-    def forget(self, sha256: str) -> None: ...
 
 
 class Desk:
@@ -116,6 +87,7 @@ class Desk:
             newer=self._newer,
             view=PublicRows.of(Levels.of(settings.service), model),
         )
+        self._encoding = ThreadPoolExecutor(1, "encoding")
         self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
         self._literal = settings.model_copy(deep=True)
         self._literal.similarity.understand = False
@@ -126,13 +98,15 @@ class Desk:
         """End its threads; the journal stays open."""
         for each in self._gather:
             each.close()
+        self._encoding.shutdown(cancel_futures=True)
 
     # -- reading ---------------------------------------------------------------------------------
 
     def see(self, photo: Prepared) -> SeenPhoto:
         """A photo as it is searched and kept."""
         (vector,) = self.model.embed_images([photo.image])
-        return SeenPhoto(photo.sha256, photo.kept, np.asarray(vector))
+        encoded = self._encoding.submit(lambda: photo.kept)
+        return SeenPhoto(photo.sha256, encoded, np.asarray(vector))
 
     def search(self, query: Query, where: Filters, top_k: int | None = None) -> SearchResult:
         """As operations.search.ask, of the table and the tail: all that the office may see."""

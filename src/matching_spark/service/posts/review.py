@@ -26,7 +26,8 @@ MATCHES = "matches"  # the table that `match` keeps
 KEPT = 5000  # pairs of it that are listed, the best
 FRESH = 100  # posts that the table has not yet, whose own pairs are looked for
 RECENT = 2000  # events that are looked through for what came today
-SHOWN = 50  # of a queue
+SHOWN = 8  # of a queue on the desk
+TODAY = 100  # of what came today
 Pair = tuple[str, str]  # of a lost and a found post, by their ids
 
 
@@ -121,7 +122,7 @@ class Review:
             and record.event.kind == "found"
             and record.at.astimezone(SEOUL).date() == day
         ]
-        return list(self._there(ids[:SHOWN]))
+        return list(self._there(ids[:TODAY]))
 
     def expiring(self) -> list[Expiring]:
         """Open found things that are soon kept no longer, the earliest first."""

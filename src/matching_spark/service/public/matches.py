@@ -22,7 +22,7 @@ from matching_spark.service.public.levels import Level, Levels, week
 from matching_spark.service.public.opaque import Names
 
 Band = Literal["likely", "look"]
-State = Literal["likely", "look", "nothing"]
+State = Literal["likely", "look", "unclear", "nothing"]
 MATCHES = 10  # of an answer
 ANSWERS = 3  # of a question
 MAX_TITLE = 80  # characters, likewise of a place
@@ -75,8 +75,10 @@ class PublicQuestion:
 
 @dataclass(frozen=True)
 class PublicResult:
-    """An answer. state: something is likely, or nothing stands out, or it is most likely not here
-    yet. matches: at most MATCHES that are worth a look, the best first."""
+    """An answer. state: something is likely, or worth a look; or too many are alike for one to
+    stand out; or it is most likely not here yet. matches: at most MATCHES that are worth a look,
+    the best first.
+    """
 
     state: State
     matches: tuple[PublicMatch, ...]
@@ -114,7 +116,7 @@ class Showing:
         found = [match for match in result.matches if match.band in _BANDS]
         shown = tuple(self.match(each) for each in found if is_public(each))[:MATCHES]
         likely = any(match.band == "likely" for match in shown)
-        state: State = "likely" if likely else "look" if shown else "nothing"
+        state: State = "likely" if likely else "look" if shown else "unclear"
         if result.nothing and not likely:
             state = "nothing"
         return PublicResult(state, shown, _asked(result.question, shown))

@@ -21,7 +21,7 @@ from matching_spark.search.query import Query
 from matching_spark.service.guards.limits import idempotency_key
 from matching_spark.service.pages.contexts import FactName
 from matching_spark.service.people.finding import Form
-from matching_spark.service.posts.desk import SeenPhoto
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.office_routes import asker_of
 from matching_spark.service.running import Service
 

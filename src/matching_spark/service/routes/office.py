@@ -103,14 +103,15 @@ class OfficePages(OfficeRoutes):
 
     def desk(self, request: Request, notice: str = "") -> Response:
         review = self._of.review
-        expiring = review.expiring()[:SHOWN]
+        arrived, queue, expiring = review.arrived(), review.queue(), review.expiring()
         page = DeskPage(
             **self._office(request, "/office", notice),
-            arrived=tuple(self._thing(each) for each in review.arrived()),
-            pairs=tuple(self._review.pairings(review.queue())),
+            counts=(len(arrived), len(queue), len(expiring)),
+            arrived=tuple(map(self._thing, arrived[:SHOWN])),
+            pairs=tuple(self._review.pairings(queue)),
             expiring=tuple(
                 self._thing(stored, each.expires_on)
-                for each in expiring
+                for each in expiring[:SHOWN]
                 if (stored := self._of.desk.post(each.post_id)) is not None
             ),
             state=review.state(),
