@@ -82,7 +82,7 @@ def check_listening(settings: Settings) -> None:
     if not service.public:
         raise UsageError(
             f"service.host is {service.host}, where others reach the service: set service.public = "
-            "true if that is meant (`matching-spark config` names it; docs/operator.md says what "
+            "true if that is meant (`matching-spark config` names it; docs/access.md says what "
             "is not yet defended), or leave it at 127.0.0.1",
             argument="service.host",
         )
