@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from matching_spark.service.guards.bodies import PLAIN_BYTES
+from matching_spark.service.guards import bodies
+from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.guards.limits import Addresses, Buckets, Gate, Limits, idempotency_key
 from matching_spark.service.guards.problems import Refused
 from matching_spark.setting_groups import Service
@@ -43,6 +44,16 @@ async def in_pieces(total: int, wait_s: float = 0) -> AsyncIterator[bytes]:
         await asyncio.sleep(wait_s)
         yield b"x" * 1024
     yield b"x" * (total % 1024)
+
+
+async def pieces_of(content: bytes) -> AsyncIterator[bytes]:
+    half = len(content) // 2
+    yield content[:half]
+    yield content[half:]
+
+
+async def any_length(request: Request) -> int:
+    return len(await request.body())
 
 
 # -- bodies ------------------------------------------------------------------------------------
@@ -93,6 +104,54 @@ async def test_photos_may_be_larger_and_are_counted_too(service: Guarded) -> Non
         form = headers | {"Content-Type": "application/x-www-form-urlencoded"}
         answer = await client.post("/change", content=b"a" * (PLAIN_BYTES + 1), headers=form)
         assert answer.status_code == 413
+
+
+async def test_a_photo_in_json_may_be_large_but_not_of_many_parts(service: Guarded) -> None:
+    """Where one is posted, and nowhere else. 1 MiB of `[],` would be 20 of lists."""
+    for path in (*PHOTOS_IN_JSON, "/api/other"):
+        service.app.add_api_route(path, any_length, methods=["POST"])
+    async with service.client() as client:
+        for path in PHOTOS_IN_JSON:
+            for content, status in (
+                (b'{"photo": "' + b"A" * (MEBIBYTE - 100) + b'"}', 200),
+                (b'{"photo": "' + b"A" * MEBIBYTE + b'"}', 413),
+                (b"[" + b"[]," * 60_000 + b"0]", 413),
+                (b"{" * 110_000, 413),
+            ):
+                assert (await client.post(path, content=content)).status_code == status
+                in_two = pieces_of(content)
+                assert (await client.post(path, content=in_two)).status_code == status
+        answer = await client.post("/api/other", content=b"A" * (MEBIBYTE - 100))
+        assert answer.status_code == 413
+
+
+async def test_bodies_under_way_are_bounded_together_and_by_address(
+    service: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "HELD_BYTES", 100_000)
+    monkeypatch.setattr(bodies, "HELD_OF_ONE", 60_000)
+    end = asyncio.Event()
+
+    async def halting(size: int) -> AsyncIterator[bytes]:
+        yield b"x" * size
+        await end.wait()
+
+    async with (
+        service.client() as one,
+        service.client(client=("192.0.2.2", 1)) as other,
+        service.client(client=("192.0.2.3", 1)) as third,
+    ):
+        tasks = [asyncio.create_task(one.post("/api/any", content=halting(50_000)))]
+        await asyncio.sleep(0.02)
+        refused = await one.post("/api/any", content=b"x" * 20_000)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        tasks += [asyncio.create_task(other.post("/api/any", content=halting(40_000)))]
+        await asyncio.sleep(0.02)
+        assert (await third.post("/api/any", content=b"x" * 20_000)).status_code == 503
+        assert (await third.post("/api/any", content=b"x" * 5_000)).status_code == 200
+        end.set()
+        assert [each.status_code for each in await asyncio.gather(*tasks)] == [200, 200]
+        assert (await one.post("/api/any", content=b"x" * 50_000)).status_code == 200
 
 
 async def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
