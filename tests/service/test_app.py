@@ -1,15 +1,24 @@
 """The pages as a browser asks for them: a person's way, the office's way, and who may see what."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from html import unescape
+from typing import cast
 
+import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
+from PIL import Image
 from starlette.testclient import TestClient
 
 from matching_spark.domain.posts import Post
+from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn
+from tests.support.guarded import unguarded
 
 PASSWORD = "a long enough password"
 WHO = "account-" + "1" * 32
@@ -179,9 +188,29 @@ def test_every_page_is_json_too_and_every_route_is_guarded(
     told = browser.get("/", headers={"Accept": "application/json"}).json()
     assert told["page"] == "home"
     assert "csrf" not in told
-    assert running.guards.unguarded(browser.app) == []  # type: ignore[arg-type]
+    app = cast(FastAPI, browser.app)
+    assert unguarded(app, running.guards) == []
+    photos = {route.path for route in iter_route_contexts(app.routes) if takes_a_photo(route)}
+    assert photos == set(PHOTOS_IN_JSON)
     form = {"words": "지갑"}
     assert browser.post("/search", data=form).status_code == 403
+
+
+def takes_a_photo(route: RouteContext) -> bool:
+    """In its body of JSON."""
+    body = getattr(route, "body_field", None)
+    named = {} if body is None else getattr(body.field_info.annotation, "model_fields", {})
+    return bool({"photo", "photos"} & named.keys())
+
+
+def test_a_photo_of_a_phone_is_searched_by_as_json(browser: TestClient, bag: str) -> None:
+    """Whose base64 has more bytes than other JSON may."""
+    pixels = np.random.default_rng(1).integers(0, 256, (600, 400, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    photo = base64.b64encode(out.getvalue()).decode()
+    assert len(photo) > 10 * PLAIN_BYTES
+    assert browser.post("/api/search", json={"photo": photo}).status_code == 200
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

@@ -5,14 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from matching_spark.config import Settings
 from matching_spark.errors import UsageError
 from matching_spark.service.guards.forms import origin_of
 from matching_spark.service.guards.guards import check_listening
-from tests.support.guarded import HERE, NAME, PASSWORD, Guarded, guarded, signed_in, token_of
+from tests.support.guarded import (
+    HERE,
+    NAME,
+    PASSWORD,
+    Guarded,
+    guarded,
+    signed_in,
+    token_of,
+    unguarded,
+)
 
 pytestmark = pytest.mark.anyio
 ELSEWHERE = "https://evil.example"
@@ -145,12 +154,18 @@ async def test_other_methods_are_held_to_it_too(service: Guarded) -> None:
 
 
 def test_a_route_without_the_check_is_told(service: Guarded) -> None:
-    assert service.guards.unguarded(service.app) == []
+    guards = service.guards
+    assert unguarded(service.app, guards) == []
+    inside = APIRouter(prefix="/in")
+    inside.add_api_route("/side", lambda: "done", methods=["POST"])
+    service.app.include_router(inside)
+    assert unguarded(service.app, guards) == []
     service.app.router.routes.append(Route("/raw", lambda _: None, methods=["POST"]))
-    assert service.guards.unguarded(service.app) == ["POST /raw"]
+    service.app.mount("/mounted", FastAPI())
+    assert unguarded(service.app, guards) == ["POST /raw", "ANY /mounted"]
     bare = FastAPI()
-    bare.add_api_route("/bare", lambda: "done", methods=["DELETE"])
-    assert service.guards.unguarded(bare) == ["DELETE /bare"]
+    bare.include_router(inside)
+    assert unguarded(bare, guards) == ["POST /in/side"]
 
 
 @pytest.mark.parametrize(

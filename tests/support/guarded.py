@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import httpx
 from argon2 import PasswordHasher
 from fastapi import Body, Depends, FastAPI, Form, Request, Response, UploadFile
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 
 from matching_spark.config import Settings
 from matching_spark.journal.store import Journal
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.door import Asker
+from matching_spark.service.guards.forms import SAFE
 from matching_spark.service.guards.guards import Guards
 from matching_spark.service.guards.limits import idempotency_key
 from matching_spark.service.guards.problems import Page
@@ -144,6 +146,22 @@ def guarded(folder: Path, page: Page | None = None, **service: Any) -> Iterator[
         yield Guarded(settings, journal, page)
     finally:
         journal.close()
+
+
+def unguarded(app: FastAPI, guards: Guards) -> list[str]:
+    """The routes that may change something without the check of forms, included ones too."""
+    out = []
+    for route in iter_route_contexts(app.routes):
+        methods = set(route.methods or ("ANY",)) - set(SAFE)
+        calls = []
+        waiting = [getattr(route, "dependant", None)]
+        while waiting:
+            if each := waiting.pop():
+                calls.append(each.call)
+                waiting.extend(each.dependencies)
+        if methods and guards.forms.check not in calls:
+            out.append(f"{','.join(sorted(methods))} {route.path}")
+    return out
 
 
 async def token_of(client: httpx.AsyncClient) -> str:

@@ -1,14 +1,11 @@
 """The guards of the service together: what create_app puts around its routes."""
 
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from argon2 import PasswordHasher
 from fastapi import Depends, FastAPI
 from fastapi.params import Depends as Dependency
-from fastapi.routing import APIRoute
 
 from matching_spark.config import Settings
 from matching_spark.errors import UsageError
@@ -16,7 +13,7 @@ from matching_spark.journal.store import Journal
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.bodies import Bodies
 from matching_spark.service.guards.door import Door
-from matching_spark.service.guards.forms import SAFE, Forms, SetsVisitor
+from matching_spark.service.guards.forms import Forms, SetsVisitor
 from matching_spark.service.guards.headers import Headers
 from matching_spark.service.guards.limits import Limits, Work
 from matching_spark.service.guards.problems import Page, Problems, leave_to_problems
@@ -63,15 +60,6 @@ class Guards:
         app.add_middleware(SetsVisitor, cookies=self.forms.cookies)
         app.add_middleware(Headers, secure=self.forms.cookies.secure)
 
-    def unguarded(self, app: FastAPI) -> list[str]:
-        """The routes that change something without the check of forms: there should be none."""
-        return [
-            f"{','.join(sorted(methods))} {getattr(route, 'path', route)}"
-            for route in app.routes
-            if (methods := set(getattr(route, "methods", None) or ()) - set(SAFE))
-            and self.forms.check not in _calls(route)
-        ]
-
 
 def check_listening(settings: Settings) -> None:
     """Raises UsageError where the service would listen for others than this machine, unless that is
@@ -82,7 +70,7 @@ def check_listening(settings: Settings) -> None:
     if not service.public:
         raise UsageError(
             f"service.host is {service.host}, where others reach the service: set service.public = "
-            "true if that is meant (`matching-spark config` names it; docs/access.md says what "
+            "true if that is meant (`matching-spark config` names it; docs/service.md says what "
             "is not yet defended), or leave it at 127.0.0.1",
             argument="service.host",
         )
@@ -99,12 +87,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _calls(route: Any) -> Iterator[object]:
-    if isinstance(route, APIRoute):
-        waiting = [route.dependant]
-        while waiting:
-            each = waiting.pop()
-            yield each.call
-            waiting.extend(each.dependencies)
