@@ -185,6 +185,7 @@ def test_undo_takes_the_mark_back_and_the_next_merge_brings_the_events_again(
     assert told(mine) == {"s-1": "둘", "s-2": "셋"}
 
 
+@pytest.mark.long
 def test_compact_keeps_the_mark_and_so_does_a_table_that_was_adopted(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
 ) -> None:
@@ -206,6 +207,7 @@ def test_compact_keeps_the_mark_and_so_does_a_table_that_was_adopted(
     assert set(told(mine)) == {"s-0", "s-1", "s-2", "s-9"}
 
 
+@pytest.mark.long
 def test_reembed_keeps_the_mark_and_what_comes_after_is_embedded_anew(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
 ) -> None:

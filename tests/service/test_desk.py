@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.operations.merge import merge
+from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
 from matching_spark.service.posts.desk import Desk, open_desk
 from tests.service.conftest import InMemory, drawn, prepared
@@ -142,3 +145,28 @@ def test_who_searches_at_once_gets_the_answer_that_they_would_get_alone(desk: De
     alone = {said: ask(said) for said in words[:5]}
     with ThreadPoolExecutor(len(words)) as together:
         assert list(together.map(ask, words)) == [alone[said] for said in words]
+
+
+def test_what_is_found_is_the_same_before_and_after_a_merge_and_its_undo(
+    desk: Desk, service: Settings, spark: SparkSession
+) -> None:
+    first = desk.table.snapshot
+    assert first is not None
+    added = desk.add(PURPLE, [], WHO, None)
+    post_id = added.post.post_id
+    changed = desk.edit(post_id, {"title": "보라색 우산"}, WHO, None)
+    seen = ids(desk)
+    assert merge(service, spark=spark).posts == 1
+    for merged in (2, 0, 2):
+        desk.refresh()
+        assert desk.merged == merged
+        assert ids(desk) == seen
+        now = desk.post(post_id)
+        assert now is not None
+        assert (now.post, now.sequence, now.source) == (changed.post, 2, "service")
+        if merged:
+            undo(service, first, spark=spark)
+        else:
+            merge(service, spark=spark)
+        desk.refresh()  # whoever reads twice in between has seen it all the time
+        assert ids(desk) == seen

@@ -193,8 +193,12 @@ class Desk:
         table.check_model(self.model.name)
         plan = table.plan()
         self.engine.cache.load_all(plan.files, plan.space)
-        self.tail.trim(self._former)
-        self._former = self._mark(self.table.snapshot)
+        mark, before = after(table.metadata, self.journal), self.merged
+        if mark < before:  # an undo, after which the tail has again what the table had
+            self.tail.begin(mark)
+        else:
+            self.tail.trim(self._former)
+        self._former = min(mark, before)
         self._take(table.state)
 
     # -- writing ---------------------------------------------------------------------------------

@@ -54,11 +54,11 @@ class Tail:
         self._overlay: tuple[_Read, int, Overlay] | None = None
 
     def begin(self, mark: int) -> None:
-        """Read the events after a mark: those up to it are the table's."""
+        """Read the events after a mark: those up to it are the table's. Until they are read, what
+        was known before stays."""
         with self._turn:
-            self._read = _Read(mark, {}, {})
+            self._read = self._grown(_Read(mark, {}, {}))
             self._overlay = None
-        self.refresh()
 
     @property
     def upto(self) -> int:
@@ -68,17 +68,19 @@ class Tail:
     def refresh(self) -> None:
         """Take in what was written since. Raises StorageError where the journal cannot be read."""
         with self._turn:
-            while records := self._journal.tail(self._read.upto, READ):
-                before = self._read
-                sealed = [each.event_id for each in records if each.sealed]
-                contents = self._journal.contents(sealed) if sealed else {}
-                changes = folded(records, contents, before.changes)
-                new = {id_: each for id_, each in changes.items() if each.sequence > before.upto}
-                vectors = {**before.vectors, **self._fetched(new.values(), before.vectors)}
-                decided = (each for each in records if isinstance(each.event, PairDecided))
-                self._read = _Read(
-                    records[-1].sequence, changes, vectors, (*before.decided, *decided)
-                )
+            self._read = self._grown(self._read)
+
+    def _grown(self, read: _Read) -> _Read:
+        """What was read with all that comes after it."""
+        while records := self._journal.tail(read.upto, READ):
+            sealed = [each.event_id for each in records if each.sealed]
+            contents = self._journal.contents(sealed) if sealed else {}
+            changes = folded(records, contents, read.changes)
+            new = {id_: each for id_, each in changes.items() if each.sequence > read.upto}
+            vectors = {**read.vectors, **self._fetched(new.values(), read.vectors)}
+            decided = (each for each in records if isinstance(each.event, PairDecided))
+            read = _Read(records[-1].sequence, changes, vectors, (*read.decided, *decided))
+        return read
 
     def trim(self, mark: int) -> None:
         """Forget what a table has that nobody reads older than `mark`."""
