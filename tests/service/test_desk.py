@@ -76,6 +76,10 @@ def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
     kept = desk.add(PURPLE, [], WHO, None).post.post_id
     desk.forget(new, WHO, None)
     assert not photos.held
+    table = ids(desk)[-1]  # one that the journal knows nothing of
+    desk.forget(table, WHO, None)
+    assert desk.post(table) is None
+    assert table not in ids(desk)
     with open_desk(service, photos) as again:
         for each in (desk, again):
             assert each.post(new) is None

@@ -62,10 +62,12 @@ class MemoryRunner:
             shards = newer.over(files, shards)
         if self.view is not None:
             shards = list(map(self.view, shards))
-        if len(request.queries) == 1:
+        # A shard of a block by cosine is spared what the ones before it rule out, and its product
+        # has threads of its own; a fused score is of every post, wherever it lies.
+        if len(request.queries) == 1 or request.scoring.calibration is not None:
             look = partial(scan, request=request, centroids=centroids)
             parts = list(pool.map(look, shards))
-        else:  # a block's product has threads of its own
+        else:
             parts = scan_all(shards, request, centroids)
         return TaskOutcome.of(parts, request)
 

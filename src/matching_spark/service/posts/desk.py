@@ -271,7 +271,11 @@ class Desk:
         """Erase a post of the journal, with its photos that no other post of it has; the next merge
         erases it in the table. Raises NotFoundError."""
         with self._turn:
-            was, _ = self._whole(post_id, None)
+            was, vectors = self._whole(post_id, None)
+            if not self.journal.history(f"post:{post_id}"):  # only the table has it
+                gone = replace(was, post=replace(was.post, status="withdrawn"))
+                event = PostClosed(post_id, "withdrawn")
+                self._write(event, replace(gone, sequence=was.sequence + 1), who, None, vectors)
             self.journal.forget(f"post:{post_id}", who, key)
             self.tail.refresh()
             others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
