@@ -45,7 +45,7 @@ class InMemory:
         self.held[photo.sha256] = photo.kept
 
     def forget(self, sha256: str) -> None:
-        del self.held[sha256]
+        self.held.pop(sha256, None)
 
 
 def drawn(colour: str) -> bytes:
