@@ -7,6 +7,7 @@ few that README and the site show are written into docs/pictures/ as well.
 import argparse
 import io
 import itertools
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -28,8 +29,8 @@ SHOWN = ROOT / "docs" / "pictures"
 # Of those that are taken, what README and the site show, and as what.
 DOCS = {
     "home-360-light-ko": "home",
-    "many-360-light-ko": "results",
-    "many-360-dark-en": "results-dark-en",
+    "likely-360-light-ko": "results",
+    "one-360-dark-en": "results-dark-en",
     "review-1280-light-ko": "review",
     "register-1280-light-en": "register-en",
 }
@@ -37,23 +38,30 @@ SHOWN_BYTES = 150_000  # of each at most
 SCREENS = {360: 1000, 1280: 900}  # px of their heights, by their widths
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SIGN_IN = re.compile(r"sign in as (\S+) with (\S+)")
+LOST = "분홍색 스케이트보드"  # of which the demo has a photo, and another one of a found post
 # Searches of the demo's world that end with nothing, with one thing, with as many as are shown.
 SEARCHES = {
     "none": {"ko": "제주에서 잃어버린 초록색 우산", "en": "a green umbrella lost in Jeju"},
-    "one": {"ko": "나침반", "en": "compass"},
-    "many": {"ko": "가방", "en": "bag"},
+    "one": {"ko": "검정 우산", "en": "a black umbrella"},
+    "many": {"ko": "쇼핑백", "en": "a shopping bag"},
 }
 Take = Callable[[str], None]
 
 
-def person(visit: Watched, take: Take) -> None:
-    """The pages of somebody who lost something."""
+def person(visit: Watched, take: Take, photo: Path) -> None:
+    """The pages of somebody who lost something, of which they have a photo."""
     page, somebody = visit.page, Visitor(visit)
     visit.open("/")
     take("home")
     for name, words in SEARCHES.items():
         somebody.look_for(words[visit.language])
         take(name)
+    visit.open("/")
+    page.set_input_files("#photo", photo)
+    page.fill("#words", LOST)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#answer.found .sentence")
+    take("likely")
     somebody.look_for(SEARCHES["none"][visit.language])
     page.click(".tell button.primary")
     take("reported")
@@ -92,8 +100,13 @@ def office(visit: Watched, take: Take, name: str, password: str, photo: Path) ->
     take("post")
 
 
-def taken(browser: Browser, url: str, folder: Path, sign_in: tuple[str, str], photo: Path) -> None:
-    """Every picture of the service at `url`, into the folder; what was wrong on a page is told."""
+def taken(
+    browser: Browser, url: str, folder: Path, sign_in: tuple[str, str], lost: Path, found: Path
+) -> None:
+    """Every picture of the service at `url`, into the folder; what was wrong on a page is told.
+
+    lost, found: photos of things, to search by and to register.
+    """
     looks = list(itertools.product(WIDTHS, SCHEMES, LANGUAGES, ("",)))
     looks += [(1280, "light", "ko", "-zoomed"), (1280, "light", "ko", "-printed")]
     for width, scheme, language, special in looks:
@@ -111,8 +124,8 @@ def taken(browser: Browser, url: str, folder: Path, sign_in: tuple[str, str], ph
                 visit.settled()
                 visit.page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
 
-            person(visit, take)
-            office(visit, take, *sign_in, photo)
+            person(visit, take, lost)
+            office(visit, take, *sign_in, found)
             for each in visit.wrong:
                 print(f"{look}: {each}", file=sys.stderr)
 
@@ -139,7 +152,10 @@ def main() -> None:
     settings = load_settings()[0]
     print("the demo's world, which is drawn when it is first asked for ...", file=sys.stderr)
     demo = drawn_once(settings)
-    photo = next(Path(demo.table).parent.glob("world/photos/F*-0.jpg"))
+    world = Path(demo.table).parent / "world"
+    posts = [json.loads(line) for line in (world / "lost.jsonl").read_text("utf-8").splitlines()]
+    lost = next(world / each["photos"][0] for each in posts if LOST in each["title"])
+    found = sorted(world.glob("photos/F*-0.jpg"))[-1]
     with (
         TemporaryDirectory() as log,
         served({}, Path(log), (*COMMAND, "serve", "--demo")) as url,
@@ -147,7 +163,7 @@ def main() -> None:
     ):
         said = SIGN_IN.search((Path(log) / "serve.log").read_text("utf-8"))
         assert said, "serve --demo tells how to sign in"
-        taken(browser, url, folder, (said[1], said[2]), photo)
+        taken(browser, url, folder, (said[1], said[2]), lost, found)
     shown(folder)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}: look at them", file=sys.stderr)
 

@@ -6,8 +6,10 @@ from typing import Literal
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import SEOUL, Post
+from matching_spark.domain.results import Match
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
+from matching_spark.score.explain import explain
 from matching_spark.service.pages.contexts import (
     FACTS,
     Asking,
@@ -33,6 +35,13 @@ COMPARED: Mapping[Fact, str] = {
     "title": "title",
     "description": "description",
 }
+
+
+def because(match: Match, language: Language) -> str:
+    """What speaks for a match and against it, in a reader's language, where its parts are known."""
+    if not match.contributions:
+        return match.why
+    return explain(match.components, match.contributions, language)
 
 
 def told_of(facts: Facts, words: str) -> Told:

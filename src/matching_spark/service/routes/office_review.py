@@ -13,7 +13,7 @@ from matching_spark.service.guards.fields import Fields
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Entry, Pairing, ReviewPage
 from matching_spark.service.pages.render import pair_url
-from matching_spark.service.people.shown import compared
+from matching_spark.service.people.shown import because, compared
 from matching_spark.service.posts.review import SHOWN, Pair
 from matching_spark.service.routes.office_forms import undo_of
 from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, to
@@ -59,7 +59,7 @@ class ReviewPages(OfficeRoutes):
                 likely="" if match is None else told(match, "fused", language),
             ),
             compared=compared(posts[0].post, posts[1].post, language),
-            why="" if match is None else match.why,
+            why="" if match is None else because(match, language),
             decided=cast(Any, decided.verdict if decided else ""),
             history=self._decisions(pair),
             number=at + 1,

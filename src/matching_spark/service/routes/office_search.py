@@ -13,6 +13,7 @@ from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields
 from matching_spark.service.pages.contexts import Hit, OfficeSearchPage, Wanted, Wrong
 from matching_spark.service.people.finding import WrongField
+from matching_spark.service.people.shown import because
 from matching_spark.service.routes.office_forms import wanted_of
 from matching_spark.service.routes.office_routes import OfficeRoutes
 
@@ -71,7 +72,9 @@ class SearchPages(OfficeRoutes):
         for match in result.matches:
             if (stored := self._of.desk.post(match.post_id)) is not None:
                 likely = told(match, result.score_kind, language)
-                hits.append(Hit(thing=self._thing(stored), likely=likely, why=match.why))
+                hits.append(
+                    Hit(thing=self._thing(stored), likely=likely, why=because(match, language))
+                )
         page = OfficeSearchPage(
             **self._office(request),
             wanted=wanted,
