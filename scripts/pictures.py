@@ -116,13 +116,13 @@ def taken(
         ) as visit:
             visit.refused = (404,)
             visit.page.context.add_cookies([{"name": "lang", "value": language, "url": url}])
-            if special == "-printed":
-                visit.page.emulate_media(media="print")
             look = f"{width}-{scheme}-{language}{special}"
 
             def take(name: str, visit: Watched = visit, look: str = look) -> None:
                 visit.settled()
+                visit.page.emulate_media(media="print" if look.endswith("-printed") else "screen")
                 visit.page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+                visit.page.emulate_media(media="screen")
 
             person(visit, take, lost)
             office(visit, take, *sign_in, found)

@@ -147,6 +147,8 @@ def test_a_new_component_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert Calibration.from_json(calibration.to_json(), "x") == calibration
     told = {"weekday": 1.0}, {"weekday": 5.0}
     assert explain(*told, "en") == "Weekday speaks for it."
+    words = {"text-text": 1.0}
+    assert explain(words, words, "en") == "Words speak for it."
     assert explain(*told, "ko") == "요일이 일치합니다."
 
     # Things that look alike and were found on the weekday on which they were lost.

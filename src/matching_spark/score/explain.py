@@ -9,6 +9,8 @@ from matching_spark.score.components import Component, Cosine, Language
 TELLING = 0.5  # log-odds below which a component is not worth a word: odds of 1.6 to 1
 NAMED = 4  # components of each side that a sentence names, the weightiest first
 
+WORDS = "words"  # the one noun that is a plural
+
 Said = dict[str, str]  # a noun, and the stem of the Korean verb that says something of it
 
 
@@ -45,7 +47,7 @@ def _english(agree: list[str], differ: list[str]) -> str:
         return "Nothing speaks clearly for it or against it."
     sides = [(agree, "for"), (differ, "against")]
     clauses = [
-        f"{_listed(nouns)} {'speak' if len(nouns) > 1 else 'speaks'} {side} it"
+        f"{_listed(nouns)} {'speak' if len(nouns) > 1 or nouns == [WORDS] else 'speaks'} {side} it"
         for nouns, side in sides
         if nouns
     ]
