@@ -12,7 +12,8 @@ from pathlib import Path
 # As metadata call them: with these one may do as one likes, if their texts go along.
 KNOWN = re.compile(
     r"(the )?(MIT|MIT-0|MIT-CMU|BSD|0BSD|BSD-[23]-Clause|BSD [23]-Clause|3-Clause BSD|"
-    r"Apache|Apache 2\.0|Apache-2\.0|Apache Software( License)?|ISC|ISC license \(ISCL\)|PSF-2\.0|PSFL|"
+    r"Apache|Apache 2\.0|Apache-2\.0|Apache Software( License)?|"
+    r"ISC|ISC license \(ISCL\)|PSF-2\.0|PSFL|"
     r"Python Software Foundation|"
     r"Zlib|CC0-1\.0|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\))( license)?",
     re.IGNORECASE,
