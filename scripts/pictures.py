@@ -26,7 +26,7 @@ from tests.support.served import COMMAND, served
 
 ROOT = Path(__file__).parents[1]
 SHOWN = ROOT / "docs" / "pictures"
-# Of those that are taken, what README and the site show, and as what.
+# Of those that are taken, what README and the site show, as a screen has it, and its name there.
 DOCS = {
     "home-360-light-ko": "home",
     "likely-360-light-ko": "results",
@@ -35,7 +35,6 @@ DOCS = {
     "register-1280-light-en": "register-en",
 }
 SHOWN_BYTES = 150_000  # of each at most
-SCREENS = {360: 1000, 1280: 900}  # px of their heights, by their widths
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SIGN_IN = re.compile(r"sign in as (\S+) with (\S+)")
 LOST = "분홍색 스케이트보드"  # of which the demo has a photo, and another one of a found post
@@ -120,6 +119,8 @@ def taken(
 
             def take(name: str, visit: Watched = visit, look: str = look) -> None:
                 visit.settled()
+                if to := DOCS.get(f"{name}-{look}"):
+                    shown(visit.page.screenshot(), to)
                 visit.page.emulate_media(media="print" if look.endswith("-printed") else "screen")
                 visit.page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
                 visit.page.emulate_media(media="screen")
@@ -130,18 +131,14 @@ def taken(
                 print(f"{look}: {each}", file=sys.stderr)
 
 
-def shown(folder: Path) -> None:
-    """The few of the docs, as small as they may be."""
+def shown(screen: bytes, name: str) -> None:
+    """What a screen shows, for the docs."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(screen)).convert("RGB").save(out, "WEBP", quality=85)
+    if len(out.getvalue()) > SHOWN_BYTES:
+        raise SystemExit(f"{name}: {len(out.getvalue()):,} bytes, at most {SHOWN_BYTES:,}")
     SHOWN.mkdir(exist_ok=True)
-    for name, to in DOCS.items():
-        with Image.open(folder / f"{name}.png") as picture:
-            picture.load()
-        height = min(picture.height, SCREENS[picture.width])
-        out = io.BytesIO()
-        picture.convert("RGB").crop((0, 0, picture.width, height)).save(out, "WEBP", quality=80)
-        if len(out.getvalue()) > SHOWN_BYTES:
-            raise SystemExit(f"{to}: {len(out.getvalue()):,} bytes, at most {SHOWN_BYTES:,}")
-        (SHOWN / f"{to}.webp").write_bytes(out.getvalue())
+    (SHOWN / f"{name}.webp").write_bytes(out.getvalue())
 
 
 def main() -> None:
@@ -164,7 +161,6 @@ def main() -> None:
         said = SIGN_IN.search((Path(log) / "serve.log").read_text("utf-8"))
         assert said, "serve --demo tells how to sign in"
         taken(browser, url, folder, (said[1], said[2]), lost, found)
-    shown(folder)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}: look at them", file=sys.stderr)
 
 
