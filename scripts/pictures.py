@@ -29,7 +29,7 @@ SHOWN = ROOT / "docs" / "pictures"
 # Of those that are taken, what README and the site show, as a screen has it, and its name there.
 DOCS = {
     "home-360-light-ko": "home",
-    "likely-360-light-ko": "results",
+    "answered-360-light-ko": "results",
     "one-360-dark-en": "results-dark-en",
     "review-1280-light-ko": "review",
     "register-1280-light-en": "register-en",
@@ -61,6 +61,10 @@ def person(visit: Watched, take: Take, photo: Path) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#answer.found .sentence")
     take("likely")
+    if page.locator(".question").count():
+        page.click(".question button[name=skip]")
+        page.wait_for_selector("#answer.found:not(:has(.question))")
+    take("answered")
     somebody.look_for(SEARCHES["none"][visit.language])
     page.click(".tell button.primary")
     take("reported")
@@ -141,6 +145,12 @@ def shown(screen: bytes, name: str) -> None:
     (SHOWN / f"{name}.webp").write_bytes(out.getvalue())
 
 
+def photo(world: Path, name: str) -> Path:
+    """Of the thing that the pictures are about, as it was lost or found."""
+    posts = [json.loads(line) for line in (world / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    return next(world / each["photos"][0] for each in posts if LOST in each["title"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "pictures")
@@ -150,9 +160,7 @@ def main() -> None:
     print("the demo's world, which is drawn when it is first asked for ...", file=sys.stderr)
     demo = drawn_once(settings)
     world = Path(demo.table).parent / "world"
-    posts = [json.loads(line) for line in (world / "lost.jsonl").read_text("utf-8").splitlines()]
-    lost = next(world / each["photos"][0] for each in posts if LOST in each["title"])
-    found = sorted(world.glob("photos/F*-0.jpg"))[-1]
+    lost, found = (photo(world, name) for name in ("lost", "found"))
     with (
         TemporaryDirectory() as log,
         served({}, Path(log), (*COMMAND, "serve", "--demo")) as url,
