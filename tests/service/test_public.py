@@ -209,3 +209,14 @@ def test_the_districts_are_all_of_them() -> None:
     assert len({name for names in _OF.values() for name in names.split()}) < sum(counts.values())
     assert sum(counts.values()) - 4 == 226 + 2  # 인천 has four names more; 제주 two cities
     assert all(len(set(names.split())) == counts[region] for region, names in _OF.items())
+
+
+def test_the_title_of_a_valuable_does_not_tell_its_place() -> None:
+    post = replace(
+        canary.post("지갑"), title="여의도 한강공원에서 검정 동전지갑 습득", place="여의도 한강공원"
+    )
+    assert SHOWING.match(canary.match(post)).title == "검정 동전지갑 습득"
+    only = replace(post, title="한강공원에서")
+    assert SHOWING.match(canary.match(only)).title == "지갑"
+    bag = replace(post, category="가방")
+    assert SHOWING.match(canary.match(bag)).title == post.title

@@ -132,6 +132,16 @@ class Showing:
     def _level(self, of: Match | Post) -> Level:
         return self.levels.level(of.category)
 
+    @staticmethod
+    def _title(of: Match | Post, level: Level) -> str:
+        """What of its title may be told: where only the district is, no word that names the place
+        or the district's parts."""
+        if level is Level.SENSITIVE:
+            return ""
+        places = [part for part in of.place.split() if len(part) > 1 and level is Level.COARSE]
+        words = of.title.split()
+        return " ".join(word for word in words if not any(part in word for part in places))
+
     def _shown(self, of: Match | Post, band: Band, why: tuple[Reason, ...]) -> PublicMatch:
         if not is_public(of):
             raise ValueError("no open found post")
@@ -144,7 +154,7 @@ class Showing:
         return PublicMatch(
             band=band,
             category=category,
-            title=category if level is Level.SENSITIVE else _text(of.title) or category,
+            title=_text(self._title(of, level)) or category,
             place=_text(place) or district(of.place, of.region),
             day=first,
             until=last,
