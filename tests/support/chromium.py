@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Route,
+    expect,
     sync_playwright,
 )
 
@@ -81,7 +82,8 @@ class Watched:
     def settled(self) -> None:
         """Wait until nothing is under way: what htmx fetched is shown."""
         self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_function("!document.querySelector('.htmx-request, .htmx-settling')")
+        # Not by wait_for_function: asked again, it evaluates a string, which the pages forbid.
+        expect(self.page.locator(".htmx-request, .htmx-settling")).to_have_count(0)
 
     def check(self) -> None:
         """What axe finds serious or critical is wrong, and so is what does not fit the width."""
