@@ -209,13 +209,15 @@ from matching_spark.config import Settings
 from matching_spark.spark import session
 session.STARVED_S = 1
 with session.context(Settings(spark={"master": "local[1]"})) as spark:
+    waits = spark.parallelize([0], 1).map(lambda _: time.sleep(1000))
+    waits._jrdd  # made before the end comes, however busy the machine is
     def end():
-        time.sleep(1)
+        time.sleep(3)
         spark._jsc.stop() if sys.argv[1] == "lost" else spark._gateway.proc.kill()
     if sys.argv[1] == "lost":  # to a scheduler that has just stopped
         spark._jsc.sc().dagScheduler().eventProcessLoop().stop()
     threading.Thread(target=end).start()
-    spark.parallelize([0], 1).map(lambda _: time.sleep(1000)).collect()
+    waits.collect()
 """
 
 
