@@ -10,8 +10,9 @@ from pyspark.sql import SparkSession
 from matching_spark import PostsTable, Settings
 from matching_spark.demo.draw import VENDORS, Item, photo, shade
 from matching_spark.operations import own_photos
-from tests.support.commands import command
+from tests.support.commands import Done, command
 
+POSTS = 24  # drawn, among which the pictures are
 THINGS = {  # names that a person's phone gives, in folders
     "IMG_1.jpg": ("1f45b", "검정"),
     "IMG_2.JPG": ("1f392", "파랑"),
@@ -35,11 +36,34 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def shown(
+    pictures: Path, tmp_path_factory: pytest.TempPathFactory, spark: SparkSession
+) -> tuple[Path, Done]:
+    """A folder in which the command has run, and what it said."""
+    folder: Path = tmp_path_factory.mktemp("shown")
+    demo = ("demo", "--posts", str(POSTS), "--photos", pictures)
+    return folder / "demo-out", command(*demo, cwd=folder, spark=spark)
+
+
+def test_the_command_says_what_there_is(shown: tuple[Path, Done]) -> None:
+    _, done = shown
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert len(said["pictures"]) == len(THINGS)
+    assert {"shown", "photo", "words", "rejects"} <= set(said)
+    assert "broken.jpg is left out" in done.stderr
+
+
 def test_each_picture_is_found_again(
-    pictures: Path, tmp_path: Path, settings: Settings, spark: SparkSession
+    pictures: Path, shown: tuple[Path, Done], settings: Settings, spark: SparkSession
 ) -> None:
-    wanted = settings.model_copy(update={"table": str(tmp_path / "table")})
-    toured = own_photos.tour(wanted, str(pictures), tmp_path, posts=24, spark=spark)
+    output, done = shown
+    wanted = settings.model_copy(update={"table": str(output / "table")})
+    # Nothing fails on what is there already, and it is the same.
+    toured = own_photos.tour(wanted, str(pictures), output, posts=POSTS, spark=spark)
+    again = json.loads(json.dumps(toured.to_dict(), ensure_ascii=False, default=str))
+    assert again["pictures"] == json.loads(done.stdout)["pictures"]
     ids = [own.post_id.partition("/") for own in toured.pictures]
     assert [name for _, _, name in ids] == sorted(THINGS)
     (folder,) = {folder for folder, _, _ in ids}
@@ -54,32 +78,18 @@ def test_each_picture_is_found_again(
     # They are posts like any other, as they were described.
     table = PostsTable.of(wanted, spark)
     rows = {row["post_id"]: row for row in table.frame().collect()}
-    assert len(rows) == 24 + len(THINGS)
+    assert len(rows) == POSTS + len(THINGS)
     for own in toured.pictures:
         row, said = rows[own.post_id], own.description
         assert (row["kind"], row["status"]) == ("found", "open")
         assert row["title"] == (said.title.korean or "")
         assert row["category"] == (said.category.korean or "")
         assert row["colour"] == said.post_colour
-    assert (tmp_path / "matches.html").is_file()
-    assert (tmp_path / "words.html").is_file() == (toured.words is not None)
+    assert (output / "matches.html").is_file()
+    assert (output / "words.html").is_file() == (toured.words is not None)
     # The query is no copy of any of them.
-    query = (tmp_path / "query.jpg").read_bytes()
+    query = (output / "query.jpg").read_bytes()
     assert all(query != (pictures / name).read_bytes() for name in THINGS)
-
-
-def test_the_command_says_what_there_is(
-    pictures: Path, tmp_path: Path, spark: SparkSession
-) -> None:
-    demo = ("demo", "--posts", "20", "--photos", pictures)
-    done = command(*demo, cwd=tmp_path, spark=spark)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert len(said["pictures"]) == len(THINGS)
-    assert {"shown", "photo", "words", "rejects"} <= set(said)
-    assert "broken.jpg is left out" in done.stderr
-    again = command(*demo, cwd=tmp_path, spark=spark)  # nothing fails on what is there already
-    assert json.loads(again.stdout)["pictures"] == said["pictures"]
 
 
 @pytest.mark.parametrize("what", ["nothing", "a file", "no pictures"])

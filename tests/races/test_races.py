@@ -65,7 +65,8 @@ def closed(uri: str) -> set[str]:
 def test_at_full_speed_no_acknowledged_commit_is_lost(
     uri: str, slow_renames: dict[str, str]
 ) -> None:
-    """As fast as four can, each rename long enough for another to begin."""
+    """As fast as four can, each rename long enough for another to begin: without turns 36 of 240
+    were lost so, where of 3,000 whose renames take no time three were."""
     names, count = "ABCD", 60
     with writers(
         uri, names, count, "properties", slow_renames | {"SLOW_RENAME_MS": "10"}
