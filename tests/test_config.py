@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from matching_spark.config import Cache, Settings, load_settings
+from matching_spark.config import Cache, Settings, environment_of, load_settings
 from matching_spark.errors import UsageError
 
 
@@ -108,3 +108,22 @@ def test_the_journal_is_a_folder_of_this_machine_and_its_key_is_nobodys(
     settings, origins = load_settings()
     assert "hunter2" not in f"{settings!r} {origins}"
     assert origin("service.key") == ("***", "environment MATCHING_SERVICE__KEY")
+
+
+def test_another_process_reads_the_same_settings_from_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(
+        'table = "/tmp/x"\n[service]\nmerge_events = 7\nproxies = ["10.0.0.0/8"]\n[spark.conf]\n'
+        '"spark.sql.shuffle.partitions" = "2"\n[model]\nname = "small-clip"\n',
+        "utf-8",
+    )
+    monkeypatch.setenv("MATCHING_SERVICE__KEY", "a key of somebody else, of 32 letters")
+    settings, _ = load_settings(file, {"similarity": {"understand": False}})
+    settings.service.key = "a key that only these tests have."
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    read, _ = load_settings(None)
+    assert read.model_dump() == settings.model_dump()
+    assert read.model.model_fields_set == {"name"}

@@ -1,5 +1,6 @@
 """Settings: defaults, then matching.toml, then MATCHING_... in the environment, then flags."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -267,6 +268,20 @@ class Origin:
     name: str
     value: object
     origin: str
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The table and all that was set, by the names that a process reads from its environment."""
+    told = {"table": settings.table}
+    for name in type(settings).model_fields:
+        group = getattr(settings, name)
+        if isinstance(group, Group):
+            said = group.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+            told |= {
+                f"{name}__{field}": value if isinstance(value, str) else json.dumps(value)
+                for field, value in said.items()
+            }
+    return {f"{PREFIX}{name}".upper(): value for name, value in told.items()}
 
 
 def load_settings(

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
 from matching_spark.embed.photos import encode_photo, open_photo
+from matching_spark.journal.store import Journal
+from matching_spark.operations.warehouse import model_of, there
 from matching_spark.service.app import create_app
-from matching_spark.service.posts.desk import Desk, open_desk
-from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.posts.desk import Desk
+from matching_spark.service.posts.seen import Photos, SeenPhoto
 from matching_spark.service.running import Service
 from matching_spark.service.server import opened
 
@@ -46,6 +49,17 @@ class InMemory:
 
     def forget(self, sha256: str) -> None:
         self.held.pop(sha256, None)
+
+
+@contextmanager
+def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
+    """The desk of the settings' journal, table and model."""
+    model = model_of(settings, there(settings))
+    with (
+        closing(Journal.open(settings)) as journal,
+        closing(Desk(settings, journal, model, photos)) as desk,
+    ):
+        yield desk
 
 
 def drawn(colour: str) -> bytes:

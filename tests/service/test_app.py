@@ -182,6 +182,16 @@ def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: 
     assert running.review.queue()[-1] == pair
 
 
+def test_a_word_that_no_list_has_is_told_and_nothing_is_searched(browser: TestClient) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "가방", "category": "우주선"}
+    told = browser.post("/search", data=form, headers={"Accept": "application/json"}).json()
+    assert (told["page"], told["wrong"]) == ("home", {"category": "unknown"})
+    assert told["told"]["words"] == "가방"
+    api = TestClient(browser.app).post("/api/search", json={"words": "가방", "colour": "없는색"})
+    assert api.status_code == 422
+    assert api.json()["errors"][0]["pointer"] == "#/colour"
+
+
 def test_every_page_is_json_too_and_every_route_is_guarded(
     browser: TestClient, running: Service
 ) -> None:

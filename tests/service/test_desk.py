@@ -15,8 +15,8 @@ from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.operations.merge import merge
 from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
-from matching_spark.service.posts.desk import Desk, open_desk
-from tests.service.conftest import InMemory, drawn, prepared
+from matching_spark.service.posts.desk import Desk
+from tests.service.conftest import InMemory, drawn, open_desk, prepared
 
 WHO = "account-" + "1" * 32
 FOUND = Filters(kind="found")

@@ -211,6 +211,12 @@ def test_the_districts_are_all_of_them() -> None:
     assert all(len(set(names.split())) == counts[region] for region, names in _OF.items())
 
 
+def test_a_claim_opens_however_long_its_id_is() -> None:
+    for post_id in ("s-1", "가" * 512):
+        claim = SHOWING.match(canary.match(canary.post("가방", post_id))).claim
+        assert SHOWING.names.open(claim) == post_id
+
+
 def test_the_title_of_a_valuable_does_not_tell_its_place() -> None:
     post = replace(
         canary.post("지갑"), title="여의도 한강공원에서 검정 동전지갑 습득", place="여의도 한강공원"

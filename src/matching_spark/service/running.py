@@ -24,7 +24,7 @@ from matching_spark.service.people.links import Links
 from matching_spark.service.people.news import News
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.photos.store import CARD, LARGE, PhotoStore
+from matching_spark.service.photos.store import PhotoStore, picture_of
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.review import Review
 from matching_spark.service.posts.seen import SeenPhoto
@@ -51,13 +51,16 @@ class Service:
     contacts: Contacts
     interests: Interests
     news: News
-    accounts: Accounts
     review: Review
     demo: bool = False
 
     @property
     def forms(self) -> Forms:
         return self.guards.forms
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.guards.accounts
 
     def language(self, request: Request) -> Language:
         return language_of(request)
@@ -69,7 +72,13 @@ class Service:
         language = next((each for each in LANGUAGES if each == lang), language_of(request))
         answer = HTMLResponse(render(context, language), status)
         answer.headers["Content-Language"] = language
-        return keep_language(answer, lang)
+        return self.keep_language(answer, lang)
+
+    def keep_language(self, answer: Response, language: str) -> Response:
+        """The answer, that keeps a language which was chosen."""
+        if language in LANGUAGES:
+            self.forms.cookies.put(answer, LANGUAGE_COOKIE, language, YEAR_S)
+        return answer
 
     def seen(self, data: bytes | None) -> SeenPhoto | None:
         """A stranger's photo as it is searched and kept. Raises PhotoError."""
@@ -77,10 +86,7 @@ class Service:
 
     def address(self, post_id: str, index: int) -> Picture:
         """Where a post's photo is shown."""
-        small, large = (
-            f"/photos/{self.photo_names.seal(post_id, index, size)}" for size in (CARD, LARGE)
-        )
-        return Picture(small, large)
+        return picture_of(self.photo_names, post_id, index)
 
     def picture(self, stored: StoredPost) -> Picture | None:
         """Of a post's cover; None where it has no photo."""
@@ -111,12 +117,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "astimezone"):
         return value.astimezone(SEOUL).isoformat()
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def keep_language(answer: Response, language: str) -> Response:
-    """The answer, that keeps a language which was chosen."""
-    if language in LANGUAGES:
-        answer.set_cookie(
-            LANGUAGE_COOKIE, language, YEAR_S, path="/", httponly=True, samesite="lax"
-        )
-    return answer

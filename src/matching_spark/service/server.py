@@ -11,14 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from PIL import Image
 from starlette.types import ASGIApp
 
-from matching_spark.config import Settings
+from matching_spark.config import Settings, environment_of
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import MatchingError, ModelError, StorageError
 from matching_spark.journal.store import Journal
@@ -27,7 +27,6 @@ from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
-from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.guards import Guards, check_listening
 from matching_spark.service.guards.problems import where_raised
 from matching_spark.service.pages.contexts import Picture
@@ -41,7 +40,7 @@ from matching_spark.service.people.news import News
 from matching_spark.service.people.outbox import Outbox
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.photos.store import PhotoStore
+from matching_spark.service.photos.store import PhotoStore, picture_of
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.review import Review
@@ -63,11 +62,10 @@ def opened(settings: Settings, demo: bool = False) -> Iterator[Service]:
     Mailer do."""
     with ExitStack() as held:
         decoders = held.enter_context(Decoders.of(settings))
-        journal = Journal.open(settings)
-        held.callback(journal.close)
+        journal = held.enter_context(closing(Journal.open(settings)))
         store = PhotoStore(settings, decoders)
-        desk = Desk(settings, journal, model_of(settings, there(settings)), store)
-        held.callback(desk.close)
+        model = model_of(settings, there(settings))
+        desk = held.enter_context(closing(Desk(settings, journal, model, store)))
         yield _service(settings, desk, decoders, store, demo)
 
 
@@ -87,33 +85,28 @@ def _service(
     if wanted.smtp_host is not None:
         mailer = Mailer(wanted)
         outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
-    made: list[Service] = []  # a card's photo is addressed by the service that shows it
 
     def cover(post_id: str) -> Picture | None:
         stored = desk.post(post_id)
-        return None if stored is None else made[0].picture(stored)
+        return picture_of(photo_names, post_id, 0) if stored and stored.photos else None
 
     showing = Showing(Levels.of(wanted), claims, cover)
-    made.append(
-        Service(
-            settings,
-            desk,
-            Finder(desk, Asks(), showing, mail=outbox is not None),
-            showing,
-            Guards.of(settings, journal),
-            decoders,
-            store,
-            photo_names,
-            links,
-            contacts,
-            Interests(journal, claims, desk.post),
-            News(journal, desk, showing, contacts, outbox, clock),
-            Accounts(journal),
-            Review(desk),
-            demo,
-        )
+    return Service(
+        settings,
+        desk,
+        Finder(desk, Asks(), showing, mail=outbox is not None),
+        showing,
+        Guards.of(settings, journal),
+        decoders,
+        store,
+        photo_names,
+        links,
+        contacts,
+        Interests(journal, claims, desk.post),
+        News(journal, desk, showing, contacts, outbox, clock),
+        Review(desk),
+        demo,
     )
-    return made[0]
 
 
 def warm(of: Service) -> None:
@@ -124,7 +117,6 @@ def warm(of: Service) -> None:
     desk = of.desk
     desk.engine.warm()
     of.decoders.wait()
-    desk.model.embed_texts(["지갑"])
     side = Image.new("RGB", (64, 64), "white")
     desk.model.embed_images([side])
     desk.public_search(Query(text="지갑"), understand=True)
@@ -222,7 +214,7 @@ def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
                 act()
             except MatchingError as error:
                 log.warning("%s; tried again in %.0f s", error, every_s)
-            except Exception as error:  # its message may be a person's words
+            except Exception as error:  # the thread goes on; a message may be a person's words
                 log.error("%s; tried again in %.0f s", where_raised(error), every_s)
 
     def look() -> None:
@@ -248,15 +240,10 @@ def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
 def _merger(settings: Settings) -> Iterator[None]:
     """The merger, a process of its own that starts Spark when there is something to merge. It gets
     these settings by its environment, which only its user can read."""
-    told = {
-        "MATCHING_TABLE": settings.table,
-        "MATCHING_SERVICE__JOURNAL": settings.service.journal or "",
-        "MATCHING_SERVICE__KEY": settings.service.key or "",
-    }
     command = [sys.executable, "-m", "matching_spark.main", "merge", "--follow"]
     started = subprocess.Popen(
         command,
-        env=os.environ | told,
+        env=os.environ | environment_of(settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for this process, which ends it

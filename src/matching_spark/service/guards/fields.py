@@ -1,14 +1,44 @@
-"""The fields of a form as they came: texts of a bounded length, and one photo."""
+"""The fields of a form: texts of a bounded length and one photo as they came, and what they say."""
 
+import datetime as dt
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
+from matching_spark.domain.dates import parse_date
+from matching_spark.domain.vocabulary import OF_FACTS
+from matching_spark.errors import InputError
 from matching_spark.service.guards.forms import MAX_FIELDS, MAX_FILES
 from matching_spark.service.guards.problems import Refused
+from matching_spark.service.pages.contexts import Wrong
 
 MAX_FIELD = 20_000  # characters: a description is the longest
+LISTS = ("category", "colour", "region")  # fields whose words are a vocabulary's
+
+
+class WrongField(InputError):
+    """A field of a form that is to be filled in again."""
+
+    def __init__(self, field: str, wrong: Wrong) -> None:
+        super().__init__(f"{field}: {wrong}", argument=field)
+        self.field, self.wrong = field, wrong
+
+
+def word_of(field: str, said: str) -> str:
+    """The vocabulary's word of a field of LISTS; '' where none is said. Raises WrongField."""
+    word = OF_FACTS[field].find(said)
+    if said.strip() and not word:
+        raise WrongField(field, "unknown")
+    return word
+
+
+def day_of(field: str, said: str) -> dt.date | None:
+    """Raises WrongField."""
+    try:
+        return parse_date(said.strip() or None)
+    except InputError:
+        raise WrongField(field, "day") from None
 
 
 class Said:

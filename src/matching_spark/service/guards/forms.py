@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from matching_spark.service.guards.problems import API, Refused
+from matching_spark.service.public.opaque import derived
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 FIELD, HEADER = "csrf", "x-csrf-token"
@@ -96,8 +95,7 @@ class Forms:
     def __init__(self, key: str, url: str | None) -> None:
         """key: the setting service.key. url: the setting service.url, under which people reach the
         service; None: under the host that they ask, which is loopback's then."""
-        derived = HKDF(SHA256(), 32, salt=None, info=b"matching-spark forms 1")
-        self._key = derived.derive(key.encode())
+        self._key = derived(key, "forms", 32)
         self._origin = origin_of(url) if url else None
         self.cookies = Cookies(bool(url and url.startswith("https:")))
 

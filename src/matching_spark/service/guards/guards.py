@@ -22,12 +22,13 @@ from matching_spark.service.guards.sessions import Sessions
 
 @dataclass(frozen=True)
 class Guards:
-    """forms: tokens; door: who asks; limits: how much."""
+    """forms: tokens; door: who asks; limits: how much; accounts: who may sign in."""
 
     settings: Settings
     forms: Forms
     door: Door
     limits: Limits
+    accounts: Accounts
 
     @classmethod
     def of(
@@ -37,9 +38,9 @@ class Guards:
         service = settings.service
         forms, limits = Forms(service.key or "", service.url), Limits(service)
         sessions = Sessions(journal, service.session_hours)
-        return cls(
-            settings, forms, Door(Accounts(journal, hasher), sessions, forms, limits), limits
-        )
+        accounts = Accounts(journal, hasher)
+        door = Door(accounts, sessions, forms, limits)
+        return cls(settings, forms, door, limits, accounts)
 
     @property
     def dependencies(self) -> list[Dependency]:

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import Post
 from matching_spark.domain.vocabulary import OF_FACTS
-from matching_spark.errors import InputError
 from matching_spark.knn.similarity import Float32
 from matching_spark.search.query import Query
-from matching_spark.service.guards.fields import Said
-from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told, Wrong
+from matching_spark.service.guards.fields import LISTS, Said, WrongField, day_of, word_of
+from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
 from matching_spark.service.people.shown import asking, card, told_of
 from matching_spark.service.posts.asks import Asked, Asks
 from matching_spark.service.posts.desk import Desk
@@ -20,14 +18,6 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import PublicResult, Showing
 
 MAX_WORDS = 2000  # characters that are searched by
-
-
-class WrongField(InputError):
-    """A field of a form that is to be filled in again."""
-
-    def __init__(self, field: str, wrong: Wrong) -> None:
-        super().__init__(f"{field}: {wrong}", argument=field)
-        self.field, self.wrong = field, wrong
 
 
 @dataclass(frozen=True)
@@ -52,16 +42,8 @@ class Form:
     def told(self) -> Told:
         """What it says of the thing. Raises WrongField."""
         words = " ".join(self.words.split())[:MAX_WORDS]
-        lists = {}
-        for name in ("category", "colour", "region"):
-            said = getattr(self, name).strip()
-            if said and (word := OF_FACTS[name].find(said)) is None:
-                raise WrongField(name, "unknown")
-            lists[name] = word if said else ""
-        try:
-            day = parse_date(self.day.strip() or None)
-        except InputError:
-            raise WrongField("day", "day") from None
+        lists = {name: word_of(name, getattr(self, name)) for name in LISTS}
+        day = day_of("day", self.day)
         place = " ".join(self.place.split())[:200]
         told = Told(words, place=place, day=day, **lists)
         if self.off == "day":
@@ -71,10 +53,7 @@ class Form:
 
     def kept(self) -> Told:
         """What of it can be shown again in a form, whatever is wrong with the rest."""
-        category, colour, region = (
-            OF_FACTS[name].find(getattr(self, name)) or ""
-            for name in ("category", "colour", "region")
-        )
+        category, colour, region = (OF_FACTS[n].find(getattr(self, n)) for n in LISTS)
         return Told(self.words[:MAX_WORDS], category, colour, region, self.place[:200])
 
     @property
@@ -92,8 +71,8 @@ class Finder:
     showing: Showing
     mail: bool
 
-    def answer(self, form: Form, photo: SeenPhoto | None) -> tuple[Told, str, PublicResult]:
-        """What was told and understood, the name that it is kept by, and what is found.
+    def answer(self, form: Form, photo: SeenPhoto | None) -> tuple[Asked, str, PublicResult]:
+        """What was asked, with what was understood, the name that it is kept by, what is found.
 
         photo: None where the form refers to what was asked, or words are all. Raises WrongField
         where there is nothing to search by.
@@ -103,19 +82,18 @@ class Finder:
             photo = self.asks.find(form.asked).photo
         vector = None if photo is None else photo.vector
         query, result = self.desk.public_search(query_of(told, vector), understand=not form.asked)
-        told = told_of(query.facts, told.words)
-        name = self.asks.keep(Asked(photo, told), form.asked)
-        return told, name, self.showing.result(result)
+        asked = Asked(photo, told_of(query.facts, told.words))
+        return asked, self.asks.keep(asked, form.asked), self.showing.result(result)
 
     def find(self, form: Form, photo: SeenPhoto | None, csrf: str) -> ResultsPage:
         """The page of an answer. Raises as it."""
-        told, name, answer = self.answer(form, photo)
+        asked, name, answer = self.answer(form, photo)
         cards = {band: [m for m in answer.matches if m.band == band] for band in ("likely", "look")}
         return ResultsPage(
             csrf=csrf,
             asked=name,
-            told=told,
-            photo=self.asks.find(name).photo is not None,
+            told=asked.told,
+            photo=asked.photo is not None,
             likely=tuple(map(card, cards["likely"])),
             look=tuple(map(card, cards["look"])),
             nothing=answer.state == "nothing",

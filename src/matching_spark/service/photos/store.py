@@ -20,6 +20,7 @@ from matching_spark.errors import NotFoundError, PhotoError, StorageError, Usage
 from matching_spark.guard.owners import own_folder
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
+from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.posts.seen import SeenPhoto
@@ -38,6 +39,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 Visible = Callable[[Request, StoredPost], bool]
+
+
+def picture_of(names: PhotoNames, post_id: str, index: int) -> Picture:
+    """Where a post's photo is shown. index: from 0, the cover."""
+    return Picture(*(f"/photos/{names.seal(post_id, index, size)}" for size in SIZES))
 
 
 class Posts(Protocol):

@@ -6,12 +6,10 @@ is the table's snapshot with the journal's tail over it.
 
 import datetime as dt
 import hashlib
-import logging
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,11 +36,11 @@ from matching_spark.journal.store import Journal
 from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
-from matching_spark.operations.warehouse import model_of, there
+from matching_spark.operations.warehouse import there
 from matching_spark.search.query import Query
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
-from matching_spark.service.posts.tail import Tail
+from matching_spark.service.posts.tail import Tail, Vectors
 from matching_spark.service.public.levels import Levels
 from matching_spark.service.public.rows import PublicRows
 from matching_spark.shards.overlay import Overlay
@@ -50,16 +48,14 @@ from matching_spark.shards.shard import Shard
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.mark import after
 from matching_spark.table.metadata import version
-from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
-log = logging.getLogger(__name__)
 SOURCE = "service"  # who gives posts their ids here
 
 
 class Desk:
-    """Thread-safe. Open it by `open_desk`; one process writes a journal by a desk at a time, others
+    """Thread-safe; to be closed. One process writes a journal by a desk at a time, others
     may write events beside it.
     """
 
@@ -91,8 +87,8 @@ class Desk:
         self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
         self._literal = settings.model_copy(deep=True)
         self._literal.similarity.understand = False
-        self._take(table.state)
-        self.tail.begin(self._marks[table.snapshot])
+        self._take(table.state, after(table.metadata, journal))
+        self.tail.begin(self.merged)
 
     def close(self) -> None:
         """End its threads; the journal stays open."""
@@ -137,15 +133,7 @@ class Desk:
 
     def alike(self, post_id: str) -> SearchResult:
         """What a lost post may be, of all that the public may search. Raises NotFoundError."""
-        state = self.table.state
-        change = self.tail.find(post_id, self._mark(state.snapshot))
-        if change is not None:
-            stored = change.stored
-            vectors = {} if stored is None else self.tail.vectors(stored)
-        else:
-            stored, vectors = Rows(state, self.engine.cache).whole(post_id)
-        if stored is None:
-            raise NotFoundError(f"there is no post {post_id!r}")
+        stored, vectors, _ = self._now(post_id)
         post = stored.post
         photo = f"photo:{stored.photos[0]}" if stored.photos else ""
         query = Query(
@@ -199,7 +187,7 @@ class Desk:
         else:
             self.tail.trim(self._former)
         self._former = min(mark, before)
-        self._take(table.state)
+        self._take(table.state, mark)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -312,21 +300,28 @@ class Desk:
 
     def _whole(self, post_id: str, sequence: int | None) -> tuple[StoredPost, list[Vector]]:
         """A post to be changed and its vectors, which the journal may not have yet."""
-        state = self.table.state
-        change = self.tail.find(post_id, self._mark(state.snapshot))
-        vectors: list[Vector] = []
-        if change is not None:
-            stored = change.stored
-        else:
-            stored, rows = Rows(state, self.engine.cache).whole(post_id)
-            vectors = [Vector(name, self.model.name, each) for name, each in rows.items()]
-        if stored is None:
-            raise NotFoundError(f"there is no post {post_id!r}")
+        stored, vectors, journalled = self._now(post_id)
         if sequence is not None and stored.sequence != sequence:
             raise StaleError(
                 f"post {post_id!r} has changed since you read it: read it again, and change it then"
             )
-        return stored, vectors
+        if journalled:
+            return stored, []
+        return stored, [Vector(name, self.model.name, each) for name, each in vectors.items()]
+
+    def _now(self, post_id: str) -> tuple[StoredPost, Vectors, bool]:
+        """A post, its vectors by their names, and whether it is the journal that has it so. Raises
+        NotFoundError."""
+        state = self.table.state
+        change = self.tail.find(post_id, self._mark(state.snapshot))
+        if change is None:
+            stored, vectors = Rows(state, self.engine.cache).whole(post_id)
+        else:
+            stored = change.stored
+            vectors = {} if stored is None else dict(self.tail.vectors(stored))
+        if stored is None:
+            raise NotFoundError(f"there is no post {post_id!r}")
+        return stored, vectors, change is not None
 
     def _told(self, post: Post) -> Post:
         """The post as every source's come: words of the vocabulary, no personal numbers."""
@@ -349,21 +344,9 @@ class Desk:
     def _mark(self, snapshot: str | None) -> int:
         return self._marks.get(snapshot, 0)
 
-    def _take(self, state: TableState) -> None:
-        self._marks[state.snapshot] = after(state.metadata, self.journal)
+    def _take(self, state: TableState, mark: int) -> None:
+        self._marks[state.snapshot] = mark
         self.table.state = state
-
-
-@contextmanager
-def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
-    """The desk of the settings' journal, table and model. Raises as Journal.open and PostsTable."""
-    journal = Journal.open(settings)
-    try:
-        table: PostsTable | None = there(settings)
-        with closing(Desk(settings, journal, model_of(settings, table), photos)) as desk:
-            yield desk
-    finally:
-        journal.close()
 
 
 def _name(who: str, key: str | None) -> str:

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from matching_spark.errors import InputError
 
-MAX_NAME = 1024  # characters
+MAX_NAME = 4096  # characters: an id has 512 of up to 4 bytes
+BLOCK = 48  # bytes: ids of any source come to the same length, unless they are long
 
 
 class Names:
@@ -21,9 +22,10 @@ class Names:
         self._cipher = AESSIV(derived(key, f"names {purpose}", 64))
 
     def seal(self, text: str) -> str:
-        return (
-            base64.urlsafe_b64encode(self._cipher.encrypt(text.encode(), None)).decode().rstrip("=")
-        )
+        """A name of A-Z a-z 0-9 _ and -. text: without NUL, as ids are (domain.posts)."""
+        plain = text.encode()
+        padded = plain.ljust(-(-len(plain) // BLOCK) * BLOCK, b"\0")
+        return base64.urlsafe_b64encode(self._cipher.encrypt(padded, None)).decode().rstrip("=")
 
     def open(self, name: str) -> str:
         """Raises InputError for one that was not sealed here."""
@@ -31,7 +33,7 @@ class Names:
             if len(name) > MAX_NAME:
                 raise ValueError
             raw = base64.b64decode(name + "=" * (-len(name) % 4), altchars=b"-_", validate=True)
-            return self._cipher.decrypt(raw, None).decode()
+            return self._cipher.decrypt(raw, None).rstrip(b"\0").decode()
         except (InvalidTag, ValueError, binascii.Error):
             raise InputError("this name is none of this service's: load the page again") from None
 

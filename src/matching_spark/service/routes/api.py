@@ -179,8 +179,8 @@ class _Public:
         day = "" if asked.happened_on is None else asked.happened_on.isoformat()
         facts = (asked.category, asked.colour, asked.region, asked.place, day)
         form = Form(asked.words, *facts, asked.asked, skip=asked.skip)
-        told, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo))
-        understood = {k: v for k, v in vars(told).items() if k != "words" and v}
+        kept, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo))
+        understood = {k: v for k, v in vars(kept.told).items() if k != "words" and v}
         return {"asked": name, "understood": understood, **answer.to_dict()}
 
 

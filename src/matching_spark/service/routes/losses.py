@@ -7,6 +7,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.errors import InputError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
+from matching_spark.service.guards.fields import WrongField
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
     Card,
@@ -17,7 +18,7 @@ from matching_spark.service.pages.contexts import (
     Told,
     Wrong,
 )
-from matching_spark.service.people.finding import Form, WrongField
+from matching_spark.service.people.finding import Form
 from matching_spark.service.people.links import who_of
 from matching_spark.service.people.shown import card, day_of, told_of_post
 from matching_spark.service.running import Service

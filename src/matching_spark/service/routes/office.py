@@ -10,7 +10,7 @@ from matching_spark.errors import ModelError, NotFoundError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
-from matching_spark.service.guards.fields import Fields
+from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
     DeskPage,
@@ -24,7 +24,6 @@ from matching_spark.service.pages.contexts import (
     Wrong,
 )
 from matching_spark.service.pages.render import post_url
-from matching_spark.service.people.finding import WrongField
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
 from matching_spark.service.routes.office_forms import number, thing_said, values_of

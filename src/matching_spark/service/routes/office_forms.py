@@ -1,27 +1,22 @@
 """The fields of the office's forms, as posts and searches have them."""
 
-import datetime as dt
 from typing import Any
 
-from matching_spark.domain.dates import parse_date
 from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.domain.vocabulary import OF_FACTS
-from matching_spark.errors import InputError
 from matching_spark.journal.events import VERDICTS
-from matching_spark.service.guards.fields import Said
+from matching_spark.service.guards.fields import LISTS, Said, day_of, word_of
 from matching_spark.service.pages.contexts import Thing, Undo, Wanted
-from matching_spark.service.people.finding import WrongField
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
-LISTS = ("category", "colour", "region")
 
 
 def values_of(fields: Said) -> dict[str, Any]:
     """The fields of a post's form, as Post has them. Raises WrongField."""
     values: dict[str, Any] = {name: fields[name].strip() for name in TEXTS}
     for name in LISTS:
-        values[name] = _word(name, fields[name])
-    values["happened_on"] = _day("day", fields["day"])
+        values[name] = word_of(name, fields[name])
+    values["happened_on"] = day_of("day", fields["day"])
     return values
 
 
@@ -29,36 +24,22 @@ def thing_said(fields: Said) -> Thing:
     """A form as it was filled in, wrong values left out."""
     values: dict[str, Any] = {name: fields[name] for name in TEXTS}
     for name in LISTS:
-        values[name] = OF_FACTS[name].find(fields[name]) or ""
+        values[name] = OF_FACTS[name].find(fields[name])
     return Thing(**values)
 
 
 def wanted_of(fields: Said) -> Wanted:
     kind: Any = next((each for each in KINDS if each == fields["kind"]), "")
     status: Any = next((each for each in STATUSES if each == fields["status"]), "")
-    lists = {name: _word(name, fields[name]) for name in LISTS}
+    lists = {name: word_of(name, fields[name]) for name in LISTS}
     return Wanted(
         words=" ".join(fields["words"].split()),
         kind=kind,
         status=status,
-        since=_day("since", fields["since"]),
-        until=_day("until", fields["until"]),
+        since=day_of("since", fields["since"]),
+        until=day_of("until", fields["until"]),
         **lists,
     )
-
-
-def _word(name: str, said: str) -> str:
-    word = OF_FACTS[name].find(said) if said.strip() else ""
-    if said.strip() and not word:
-        raise WrongField(name, "unknown")
-    return word or ""
-
-
-def _day(name: str, said: str) -> dt.date | None:
-    try:
-        return parse_date(said.strip() or None)
-    except InputError:
-        raise WrongField(name, "day") from None
 
 
 def number(said: str) -> int | None:

@@ -10,9 +10,8 @@ from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.told import told
 from matching_spark.errors import NotFoundError
 from matching_spark.search.query import Query
-from matching_spark.service.guards.fields import Fields
+from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.pages.contexts import Hit, OfficeSearchPage, Wanted, Wrong
-from matching_spark.service.people.finding import WrongField
 from matching_spark.service.people.shown import because
 from matching_spark.service.routes.office_forms import wanted_of
 from matching_spark.service.routes.office_routes import OfficeRoutes

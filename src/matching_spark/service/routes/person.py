@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.params import Depends as Dependency
 from starlette.responses import RedirectResponse, Response
 
-from matching_spark.service.guards.fields import Fields
+from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.limits import Work
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
@@ -18,9 +18,9 @@ from matching_spark.service.pages.contexts import (
     RegisteredPage,
     Wrong,
 )
-from matching_spark.service.people.finding import Form, WrongField
+from matching_spark.service.people.finding import Form
 from matching_spark.service.routes.losses import Losses
-from matching_spark.service.running import Service, keep_language
+from matching_spark.service.running import Service
 
 SOME_WORK: tuple[Work, Work] = ("search", "upload")
 
@@ -117,7 +117,7 @@ class PersonPages:
         here = fields["here"] or "/"
         if not here.startswith("/") or here.startswith(("//", "/\\")):
             raise Refused("bad-request", field="here")
-        return keep_language(RedirectResponse(here, 303), fields["lang"])
+        return self._of.keep_language(RedirectResponse(here, 303), fields["lang"])
 
     def _home(self, request: Request, wrong: dict[str, Wrong]) -> HomePage:
         csrf = self._of.forms.token(request)
