@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +29,12 @@ def die() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def around(owner: type, name: str, point: str) -> None:
-    """Die before, within or after a method, where the point says so."""
-    original = getattr(owner, name)
+def around(owner: type, original: Callable[..., Any], point: str) -> None:
+    """Die before, within or after a method, where the point says so by its name.
+
+    The method and not its name is handed in: the type checker sees that it is there.
+    """
+    name = original.__name__
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
         if point == f"in {name}":
@@ -46,10 +50,10 @@ def around(owner: type, name: str, point: str) -> None:
 
 
 def main(action: str, point: str, uri: str, source: str) -> None:
-    # It dies within a commit, and between the steps of a compact: private names.
-    around(PostsTable, "_commit", point)
-    for name in ("_rewrite", "_expire", "_photos"):
-        around(compact._Compact, name, point)  # noqa: SLF001
+    around(PostsTable, PostsTable.commit, point)
+    steps = compact._Compact  # noqa: SLF001  # it dies between the steps, which are private
+    for step in (steps._rewrite, steps._expire, steps._photos):  # noqa: SLF001
+        around(steps, step, point)
     vector_batches.TASK_BYTES = 1
 
     class Dying(Silent):

@@ -167,8 +167,8 @@ def test_files_wait_for_datanodes(
 # -- the driver --------------------------------------------------------------------------------
 
 POINTS = [
-    *(("ingest", point) for point in ("staged", "before _commit", "in _commit", "after _commit")),
-    *(("upsert", point) for point in ("before _commit", "in _commit", "after _commit")),
+    *(("ingest", point) for point in ("staged", "before commit", "in commit", "after commit")),
+    *(("upsert", point) for point in ("before commit", "in commit", "after commit")),
     *(("compact", point) for point in ("in _rewrite", "after _rewrite", "in _expire")),
 ]
 
@@ -214,7 +214,7 @@ def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Pa
     for action, point in POINTS:
         uri = uri_of(action, point)
         there = held(uri) if action != "ingest" or PostsTable.open(uri).snapshot else {}
-        committed = point == "after _commit"
+        committed = point == "after commit"
         if action == "ingest":
             assert len(there) in ((count,) if committed else (0, count)), point
         elif action == "upsert":
