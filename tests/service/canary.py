@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Match
+from matching_spark.journal.posts import StoredPost
 
 NAMES = (
     *("post_id", "subcategory", "title", "description", "place", "region", "kept_at"),
@@ -46,6 +47,12 @@ def post(category: str, post_id: str = "") -> Post:
         longitude=NUMBERS[3],
         identifiers=(f"card-{canary('identifier')}",),
     )
+
+
+def stored(of: Post) -> StoredPost:
+    """As the table has it, with its photo."""
+    at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    return StoredPost(of, "service", 1, (SHA256,), at)
 
 
 def match(of: Post, band: str = "ask") -> Match:

@@ -38,7 +38,7 @@ from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
 from matching_spark.setting_groups import Service
 from tests.service import canary
-from tests.service.test_public import result
+from tests.service.test_public import PICTURE, result
 from tests.support.certificates import Certificate, certificate
 
 KEY = "a key that only these tests have."
@@ -103,8 +103,7 @@ class Desk:
 
     def post(self, post_id: str) -> StoredPost | None:
         of = self.posts.get(post_id)
-        at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
-        return None if of is None else StoredPost(of, "service", 1, (), at)
+        return None if of is None else canary.stored(of)
 
     def alike(self, post_id: str) -> SearchResult:
         self.searched += 1
@@ -127,7 +126,7 @@ class World:
     def __init__(self, journal: Journal, clock: Clock, mailer: Mailer | None) -> None:
         self.journal, self.clock, self.desk = journal, clock, Desk()
         names = Names(KEY, "claim")
-        self.showing = Showing(Levels.of(Service()), names, lambda _: None)
+        self.showing = Showing(Levels.of(Service()), names, lambda _: PICTURE)
         self.links = Links(journal, clock)
         self.contacts = Contacts(journal, self.links, KEY, clock)
         self.outbox = None

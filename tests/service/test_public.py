@@ -93,6 +93,14 @@ def test_of_the_rest_there_are_photo_place_and_day(category: str) -> None:
     assert canary.found_in(json.dumps(found.to_dict()), ("title", "place")) == []
 
 
+def test_a_card_has_a_photo_where_its_post_has_one() -> None:
+    bare = replace(canary.post("가방"), photos=())
+    assert SHOWING.match(canary.match(bare)).photo is None
+    assert SHOWING.post(replace(canary.stored(bare), photos=()), "look").photo is None
+    assert SHOWING.post(canary.stored(canary.post("가방")), "look").photo == PICTURE
+    assert SHOWING.post(canary.stored(canary.post("지갑")), "look").photo is None
+
+
 @pytest.mark.parametrize("category", [*CATEGORIES, ""])
 def test_no_canary_is_in_a_byte_of_a_whole_answer(category: str) -> None:
     one = canary.match(canary.whole_title(canary.post(category)), "propose")
@@ -102,7 +110,7 @@ def test_no_canary_is_in_a_byte_of_a_whole_answer(category: str) -> None:
         assert canary.found_in(text, ("place",) if category in OTHERS else ()) == []
         assert "481516" not in text
         assert "0." not in text
-    again = SHOWING.post(canary.whole_title(canary.post(category)), "likely")
+    again = SHOWING.post(canary.stored(canary.whole_title(canary.post(category))), "likely")
     assert canary.found_in(json.dumps(again.to_dict()), ("place",)) == []
     office = office_of(replace(canary.post(category), kept_phone=f"02-123-4567 {canary.MOBILE}"))
     assert (office.name, office.phone) == (canary.canary("kept_at"), "02-123-4567")

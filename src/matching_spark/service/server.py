@@ -86,9 +86,8 @@ def _service(
         mailer = Mailer(wanted)
         outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
 
-    def cover(post_id: str) -> Picture | None:
-        stored = desk.post(post_id)
-        return picture_of(photo_names, post_id, 0) if stored and stored.photos else None
+    def cover(post_id: str) -> Picture:
+        return picture_of(photo_names, post_id, 0)
 
     showing = Showing(Levels.of(wanted), claims, cover)
     return Service(

@@ -54,13 +54,22 @@ class Usage:
     misses: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Held:
     """A shard that this process has open. path None: it is in this process's memory only."""
 
     shard: Shard
     path: Path | None
     size_bytes: int
+    last: tuple[DataFile, Shard] | None = None
+
+    def now(self, file: DataFile) -> Shard:
+        """As a snapshot has it: one object for as long as nothing of the file is deleted, so that
+        what it has worked out it need not again."""
+        last = self.last
+        if last is None or last[0] != file:
+            self.last = last = file, of_now(self.shard, file)
+        return last[1]
 
 
 # State of the process, not of a ShardCache: a task brings a copy of its own, and what an earlier
@@ -112,17 +121,17 @@ class ShardCache:
     def _load(self, file: DataFile, space: VectorSpace) -> tuple[Shard, bool]:
         """The shard, and whether it was resident."""
         name = entry_name(file, space)
-        shard, hit = self._open_here(name), True
-        if shard is None:
+        held, hit = self._open_here(name), True
+        if held is None:
             with _lock:
                 lock = _loading.setdefault((self.folder, name), threading.Lock())
             with lock:  # two threads of this process; other processes wait on the file itself
-                shard = self._open_here(name)
-                if shard is None:
-                    shard, hit = self._fetch(name, file, space)
+                held = self._open_here(name)
+                if held is None:
+                    held, hit = self._fetch(name, file, space)
             with _lock:
                 _loading.pop((self.folder, name), None)
-        return of_now(shard, file), hit
+        return held.now(file), hit
 
     def usage(self) -> Usage:
         entries = [size for path, size, _ in self._entries() if path.suffix == ".shard"]
@@ -162,7 +171,7 @@ class ShardCache:
 
     # -- this process ------------------------------------------------------------------------
 
-    def _open_here(self, name: str) -> Shard | None:
+    def _open_here(self, name: str) -> _Held | None:
         with _lock:
             held = _held.get((self.folder, name))
             if held is None:
@@ -173,9 +182,9 @@ class ShardCache:
             _held.move_to_end((self.folder, name))
         if held.path is not None:
             _touch(held.path)
-        return held.shard
+        return held
 
-    def _hold(self, name: str, held: _Held) -> Shard:
+    def _hold(self, name: str, held: _Held) -> _Held:
         with _lock:
             _held[self.folder, name] = held
             _held.move_to_end((self.folder, name))
@@ -184,11 +193,11 @@ class ShardCache:
             for key in ours[:-1]:
                 if total > self.max_bytes:
                     total -= _held.pop(key).size_bytes
-        return held.shard
+        return held
 
     # -- this host ---------------------------------------------------------------------------
 
-    def _fetch(self, name: str, file: DataFile, space: VectorSpace) -> tuple[Shard, bool]:
+    def _fetch(self, name: str, file: DataFile, space: VectorSpace) -> tuple[_Held, bool]:
         path = Path(self.folder) / name
         shard = None
         try:

@@ -4,6 +4,7 @@ A data file never changes (the table is merge-on-read), so a shard read once sta
 deleted since is a mask on it.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -115,7 +116,26 @@ class Shard:
         return self.photos.counts > 0, self.texts.counts > 0
 
     def is_post(self, post_id: str) -> Mask:
-        return flags(pc.equal(self.metadata["post_id"], _text(post_id)))
+        mask = np.zeros(len(self), dtype=bool)
+        mask[self.rows_of(post_id)] = True
+        return mask
+
+    def rows_of(self, post_id: str) -> Index:
+        """The rows of an id, alive or not, by halving: a request looks for some ids of a page."""
+        ids, order = self._by_id
+
+        def id_of(row: np.intp) -> str:
+            return str(ids[row].as_py())
+
+        # By bytes of UTF-8, as Arrow sorts, is by characters, as Python does.
+        begin = bisect_left(order, post_id, key=id_of)
+        return order[begin : bisect_right(order, post_id, lo=begin, key=id_of)]
+
+    @cached_property
+    def _by_id(self) -> tuple[pa.Array, Index]:
+        """The ids, and (n,) the rows in their order: 12 ms of 200,000 posts, once."""
+        ids = _one(self.metadata["post_id"])
+        return ids, _ints(pc.sort_indices(ids)).astype(np.int64)
 
     def coded(self, name: str, posts: Index | None = None) -> tuple[np.ndarray, list[str]]:
         """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column; of some
@@ -134,7 +154,9 @@ class Shard:
 
     def rows(self, posts: Index) -> list[dict[str, Any]]:
         """METADATA of some posts, looked up at once: text, but for the day; missing text is ''."""
-        taken = self.metadata.take(_indices(posts))
+        # A take costs 0.9 ms however few it takes.
+        one = len(posts) == 1
+        taken = self.metadata.slice(posts[0], 1) if one else self.metadata.take(_indices(posts))
         columns = [taken[name].to_pylist() for name in METADATA]
         words = [
             column if name == "happened_on" else [word or "" for word in column]

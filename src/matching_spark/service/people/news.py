@@ -124,7 +124,7 @@ class News:
             if stored is None or not is_public(stored.post):
                 continue
             why = cast(tuple[Reason, ...], tuple(row.reasons.split()))
-            match = self._showing.post(stored.post, cast(Band, row.band), why)
+            match = self._showing.post(stored, cast(Band, row.band), why)
             out.append(Came(match, datetime.fromisoformat(row.at), row.found_id))
         return out
 

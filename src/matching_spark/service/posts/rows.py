@@ -61,8 +61,8 @@ class Rows:
         plan = self._state.plan()
         shards = self._cache.load_all(plan.files, plan.space)
         for file, shard in zip(plan.files, shards, strict=True):
-            rows = np.flatnonzero(shard.is_post(post_id) & shard.alive)
-            if len(rows):
+            rows = shard.rows_of(post_id)
+            if len(rows := rows[shard.alive[rows]]):
                 return file, shard, int(rows[0])
         return None
 

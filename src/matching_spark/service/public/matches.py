@@ -16,6 +16,7 @@ from matching_spark.domain.personal import public
 from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
+from matching_spark.journal.posts import StoredPost
 from matching_spark.score.explain import TELLING
 from matching_spark.service.pages.contexts import FactName, Picture, Reason
 from matching_spark.service.public.levels import Level, Levels, week
@@ -103,13 +104,13 @@ class Office:
 
 @dataclass(frozen=True)
 class Showing:
-    """How found things are shown. names: opaque ones of post ids; photo: the addresses of a post's
-    cover by its id, None where it has none.
+    """How found things are shown. names: opaque ones of post ids; cover: the addresses of a post's
+    first photo, by its id.
     """
 
     levels: Levels
     names: Names
-    photo: Callable[[str], Picture | None]
+    cover: Callable[[str], Picture]
 
     def result(self, result: SearchResult) -> PublicResult:
         """Of a search for found things, whoever asked."""
@@ -123,11 +124,13 @@ class Showing:
 
     def match(self, match: Match) -> PublicMatch:
         """Raises KeyError for one that is not worth a look, ValueError for no open found post."""
-        return self._shown(match, _BANDS[match.band], reasons(match, self._level(match)))
+        why = reasons(match, self._level(match))
+        # A post with photos is matched by one of them, so no post is looked up for its card.
+        return self._shown(match, _BANDS[match.band], why, match.photo is not None)
 
-    def post(self, post: Post, band: Band, why: tuple[Reason, ...] = ()) -> PublicMatch:
+    def post(self, stored: StoredPost, band: Band, why: tuple[Reason, ...] = ()) -> PublicMatch:
         """A post as it was matched before. Raises ValueError for no open found post."""
-        return self._shown(post, band, why)
+        return self._shown(stored.post, band, why, bool(stored.photos))
 
     def _level(self, of: Match | Post) -> Level:
         return self.levels.level(of.category)
@@ -142,7 +145,9 @@ class Showing:
         words = of.title.split()
         return " ".join(word for word in words if not any(part in word for part in places))
 
-    def _shown(self, of: Match | Post, band: Band, why: tuple[Reason, ...]) -> PublicMatch:
+    def _shown(
+        self, of: Match | Post, band: Band, why: tuple[Reason, ...], pictured: bool
+    ) -> PublicMatch:
         if not is_public(of):
             raise ValueError("no open found post")
         level = self._level(of)
@@ -158,7 +163,7 @@ class Showing:
             place=_text(place) or district(of.place, of.region),
             day=first,
             until=last,
-            photo=self.photo(of.post_id) if level is Level.OPEN else None,
+            photo=self.cover(of.post_id) if pictured and level is Level.OPEN else None,
             reasons=why,
             claim=self.names.seal(of.post_id),
         )

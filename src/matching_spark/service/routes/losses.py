@@ -50,7 +50,7 @@ class Losses:
         found = self._of.desk.post(self._of.showing.names.open(claim))
         if found is None:
             raise Refused("gone")
-        return card(self._of.showing.post(found.post, "look"), office=office), new
+        return card(self._of.showing.post(found, "look"), office=office), new
 
     def page(
         self,
