@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,14 @@ from tests.support import brute
 from tests.support.shards import DIMENSION, write_file
 
 SPACE = VectorSpace("m", DIMENSION)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Where another user may look: pytest closes its own folders at each start of another pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -188,9 +198,6 @@ def test_a_full_disk_and_a_read_only_folder_cost_time_only(
         pytest.skip("needs root, to become somebody who may not write")
     folder = tmp_path / "cache"
     folder.mkdir()
-    for parent in [tmp_path, *tmp_path.parents[:3]]:
-        if who == "nobody" and parent != Path("/tmp"):
-            parent.chmod(0o755)
     arguments = [file.uri, str(file.records), str(file.size_bytes), *file.deletes, str(folder), who]
     done = subprocess.run(
         [sys.executable, "-c", FULL, *arguments],
