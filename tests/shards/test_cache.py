@@ -30,7 +30,7 @@ SPACE = VectorSpace("m", DIMENSION)
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """Where another user may look: pytest closes its own folders at each start of another pytest."""
+    """Open to other users: pytest closes its own folders whenever another pytest starts."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
