@@ -183,6 +183,13 @@ class Service(Group):
     uploads_a_minute: int = Field(
         default=20, ge=1, description="of posts with photos, likewise as searches"
     )
+    search_budget_s: float = Field(
+        default=2,
+        gt=0,
+        le=600,
+        description="of a search, after which its answer is what was found so far and says so; the "
+        "office's has ten times as much",
+    )
     searches_at_once: int = Field(
         default=64, ge=1, description="as many more wait; the others are told to come back"
     )

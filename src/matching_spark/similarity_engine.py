@@ -195,7 +195,7 @@ class SimilarityEngine:
         )
         found = (run or self.run)(request, options.snapshot)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
-        lists = answers(request, found.matches, found.rivals, options)
+        lists = answers(request, found, options)
         return [
             SearchResult(
                 query=each.described | {"filters": options.where.described()},
@@ -207,6 +207,7 @@ class SimilarityEngine:
                 score_kind=scoring.kind,
                 threshold=scoring.threshold_for(query),
                 searched=found.searched,
+                complete=found.complete,
                 elapsed_ms={"embed": each.embed_ms}
                 | elapsed
                 | {"total": each.embed_ms + sum(elapsed.values())},
@@ -302,7 +303,9 @@ class SimilarityEngine:
         if request.nprobe is not None and state.space.centroids() is None:
             request = replace(request, nprobe=None)  # there are none: the whole is looked at
         planned = time.perf_counter()
-        outcome = self._scan(state, request)
+        overlay, outcome = self.newer(state), TaskOutcome.of([], request)
+        if (state.files or overlay) and request.queries:
+            outcome = self._runner.run(state.files, request, state.space, overlay)
         done = time.perf_counter()
         return SearchOutcome(
             outcome.matches,
@@ -313,6 +316,7 @@ class SimilarityEngine:
             state.id,
             (planned - start) * 1000,
             (done - planned) * 1000,
+            outcome.complete,
         )
 
     def _standing(self, attempt: Callable[[], Result]) -> Result:
@@ -327,12 +331,6 @@ class SimilarityEngine:
                 there = {str(each.snapshot_id) for each in self.table.metadata.snapshots()}
                 if read is None or read in there:
                     raise
-
-    def _scan(self, state: Snapshot, request: Request) -> TaskOutcome:
-        overlay = self.newer(state)
-        if not (state.files or overlay) or not request.queries:
-            return TaskOutcome.of([], request)
-        return self._runner.run(state.files, request, state.space, overlay)
 
     def places(
         self, where: Filters | None = None, snapshot: str | None = None, resident: bool = True

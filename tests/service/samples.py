@@ -8,28 +8,30 @@ from matching_spark.service.pages.contexts import (
     Asking,
     Card,
     ClaimedPage,
-    Compared,
     ConfirmPage,
-    DeskPage,
     DoorPage,
-    Entry,
-    Hit,
     HomePage,
     MinePage,
-    OfficeSearchPage,
     Page,
-    Pairing,
     Picture,
-    PostPage,
     ProblemPage,
     RegisteredPage,
-    RegisterPage,
     ResultsPage,
+    Told,
+)
+from matching_spark.service.pages.office_contexts import (
+    Compared,
+    DeskPage,
+    Entry,
+    Hit,
+    OfficeSearchPage,
+    Pairing,
+    PostPage,
+    RegisterPage,
     ReviewPage,
     SignInPage,
     State,
     Thing,
-    Told,
     Undo,
     Wanted,
 )
@@ -204,6 +206,8 @@ def samples() -> dict[str, Page]:
         "results-day": ResultsPage(
             **asked, told=Told(), look=CARDS[5:6], question=Asking("day"), nothing=True
         ),
+        "results-short": ResultsPage(**asked, told=TOLD, look=CARDS[5:8], complete=False),
+        "results-short-0": ResultsPage(**asked, told=TOLD, complete=False),
         "registered": RegisteredPage(
             **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
         ),
@@ -300,4 +304,5 @@ def samples() -> dict[str, Page]:
         ),
         "office_search-start": OfficeSearchPage(**office, wrong={"photo": "long", "words": "long"}),
         "office_search-none": OfficeSearchPage(**office, hits=()),
+        "office_search-short": OfficeSearchPage(**office, hits=(), complete=False),
     }

@@ -15,7 +15,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from matching_spark.domain.posts import Post
+from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
+from matching_spark.service.pages import words
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn
 from tests.support.guarded import unguarded
@@ -101,6 +103,26 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" not in titles
     closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
     assert "초록 모자" not in closed.text
+
+
+def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
+    running: Service, bag: str
+) -> None:
+    hurried = replace(running, finder=replace(running.finder, budget_s=0))
+    with TestClient(create_app(hurried), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
+        for language, said in (("ko", "시간이 다 되어"), ("en", "Time ran out")):
+            page = client.post("/search", data=form | {"lang": language}).text
+            assert said in page
+            assert words.say("result.nothing", language) not in page  # type: ignore[arg-type]
+            asked = client.post("/api/search", json={"words": form["words"]}).json()
+            assert (asked["complete"], asked["state"], asked["matches"]) == (False, "unclear", [])
+            assert said in asked["said"]
+            assert asked["question"] is None
+    asked = TestClient(create_app(running)).post("/api/search", json={"words": form["words"]})
+    assert (asked.json()["complete"], len(asked.json()["matches"])) == (True, 1)
+    assert "said" not in asked.json()
 
 
 def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(

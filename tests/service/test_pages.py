@@ -16,7 +16,7 @@ from jinja2 import UndefinedError, meta, nodes
 
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service.pages import contexts, words
+from matching_spark.service.pages import contexts, office_contexts, words
 from matching_spark.service.pages.contexts import HomePage, Page, Reason, Told
 from matching_spark.service.pages.render import (
     CONTENT_SECURITY_POLICY,
@@ -34,7 +34,7 @@ TEMPLATES = Path(words.__file__).parent / "templates"
 PAGES = sorted(
     (
         each
-        for each in vars(contexts).values()
+        for each in (vars(contexts) | vars(office_contexts)).values()
         if isinstance(each, type) and issubclass(each, Page) and "template" in vars(each)
     ),
     key=lambda each: each.__name__,
@@ -253,7 +253,7 @@ def test_every_word_is_used_and_every_code_has_words() -> None:
 def test_nobody_is_told_a_number_of_likelihood() -> None:
     """The words never used to a person, on none of their pages."""
     for name, context in samples().items():
-        if not isinstance(context, contexts.OfficePage):
+        if not isinstance(context, office_contexts.OfficePage):
             html = render(context, "ko", NOW)
             assert not re.search("점수|임계|벡터|확률|%|유사도", html), name
             assert not re.search("score|threshold|vector|probab.{3}ty", render(context, "en", NOW))

@@ -75,6 +75,7 @@ class SearchResult:
     matches: tuple[Match, ...]
     nothing: bool = False  # whether it is most likely not here; by cosine, whether none is alike
     question: Question | None = None  # where one was wanted, and is worth asking
+    complete: bool = True  # else its time was over: no probability, no question
 
     @property
     def likely(self) -> list[Match]:

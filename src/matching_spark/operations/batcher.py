@@ -81,10 +81,11 @@ class QueryBatcher:
     """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
 
     A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
-    each other. While one block is computed the next one gathers, and who was answered gets the wait
-    once more to ask again, or until all of them have: else the clients fall apart into blocks that
-    take turns, a pass each. A process that does nothing else should call gc.freeze() once it is up:
-    the garbage collector's look through what it holds takes a twentieth of a block's time.
+    each other, but that the first whose time is over cuts it short for all of them. While one block
+    is computed the next one gathers, and who was answered gets the wait once more to ask again, or
+    until all of them have: else the clients fall apart into blocks that take turns, a pass each. A
+    process that does nothing else should call gc.freeze() once it is up: the garbage collector's
+    look through what it holds takes a twentieth of a block's time.
 
     Use as a context manager, or call `close`.
     """
@@ -161,8 +162,10 @@ def _answers(
 ) -> list[SearchOutcome | BaseException]:
     """The answer of each request, or the error that all of them met."""
     queries = tuple(query for request, _ in asked for query in request.queries)
+    deadlines = [request.until for request, _ in asked if request.until is not None]
+    until = min(deadlines, key=lambda each: each.at, default=None)
     try:
-        found = run(replace(asked[0][0], queries=queries))
+        found = run(replace(asked[0][0], queries=queries, until=until))
     except BaseException as error:
         return [error] * len(asked)
     ends = accumulate(len(request.queries) for request, _ in asked)

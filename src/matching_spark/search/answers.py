@@ -8,8 +8,8 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.results import Match, Question
 from matching_spark.score.calibration import sides
 from matching_spark.score.components import Language
-from matching_spark.score.posterior import Rivals
 from matching_spark.score.question import Candidate, worth_asking
+from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import SearchOptions
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.scores import posteriors, reasoned
@@ -24,20 +24,26 @@ class Answer(NamedTuple):
     question: Question | None
 
 
-def answers(
-    request: Request,
-    matches: Sequence[Sequence[Match]],
-    rivals: Sequence[Rivals],
-    options: SearchOptions,
-) -> list[Answer]:
+def answers(request: Request, outcome: SearchOutcome, options: SearchOptions) -> list[Answer]:
     """Of each query, by its matches and by all that it could have found."""
     out = []
-    for query, found, of in zip(request.queries, matches, posteriors(request, rivals), strict=True):
+    lists = posteriors(request, outcome.rivals)
+    for query, found, of in zip(request.queries, outcome.matches, lists, strict=True):
         told = reasoned(found, request, of, options.language)
+        if not outcome.complete:
+            out.append(Answer(tuple(map(_of_a_part, told)), None, nothing=False, question=None))
+            continue
         nothing = not told if of is None else of.not_here >= options.costs.absent
         question = question_of(query, told, request, options.language) if options.ask else None
         out.append(Answer(told, None if of is None else of.not_here, nothing, question))
     return out
+
+
+def _of_a_part(match: Match) -> Match:
+    """A match of a list that was cut short. What was not looked at can only make its probability
+    less: of the bands that leaves `below` as it is, and of the others no more than a look."""
+    band = "ask" if match.band == "propose" else match.band
+    return replace(match, probability=None, band=band)
 
 
 def question_of(

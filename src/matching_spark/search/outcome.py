@@ -27,7 +27,7 @@ class Asked:
 class SearchOutcome:
     """What the tasks of a search gave: matches a query, posts compared, vectors looked at.
 
-    rivals: of each query, where the request asks for them.
+    rivals: of each query, where the request asks for them. complete: not cut short by its deadline.
     """
 
     matches: list[list[Match]]
@@ -38,3 +38,4 @@ class SearchOutcome:
     snapshot: str | None
     plan_ms: float
     search_ms: float
+    complete: bool = True

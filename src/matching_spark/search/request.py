@@ -1,6 +1,8 @@
 """What every task of a search is handed: its queries, what they may find, how posts are scored."""
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -90,12 +92,29 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Deadline:
+    """When a search gives what it has found so far. at: by the clock, seconds that only grow."""
+
+    at: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+        return cls(clock() + seconds, clock)
+
+    @property
+    def over(self) -> bool:
+        return self.clock() >= self.at
+
+
+@dataclass(frozen=True)
 class Request:
     """What every task of one search is handed.
 
     only: ids of the posts that may come back. nprobe: how many cells of a shard are looked at; None
     is all of it, which is exact. rivals: of the fused score, whether all the posts that evidence
-    speaks for are told of, for a list's probabilities.
+    speaks for are told of, for a list's probabilities. until: the memory runner heeds it between
+    two shards; requests that differ in it alone are alike, and may be asked as one.
     """
 
     queries: tuple[QueryItem, ...]
@@ -105,6 +124,7 @@ class Request:
     only: frozenset[str] | None = None
     nprobe: int | None = None
     rivals: bool = False
+    until: Deadline | None = field(default=None, compare=False)
 
     @cached_property
     def silent(self) -> frozenset[str]:

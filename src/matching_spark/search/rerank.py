@@ -34,13 +34,15 @@ class Candidate(NamedTuple):
 class TaskOutcome:
     """What a task gives: as ShardCandidates, with the best of all its files looked up.
 
-    rivals: of each query, where the request asks for them.
+    rivals: of each query, where the request asks for them. complete: nothing was passed
+    over because the request's time was over.
     """
 
     searched: int
     rows: int
     matches: list[list[Match]]
     rivals: list[Rivals]
+    complete: bool = True
 
     @classmethod
     def of(cls, parts: Sequence[ShardCandidates], request: Request) -> "TaskOutcome":

@@ -11,12 +11,15 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.search.request import Deadline
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.forms import Forms
 from matching_spark.service.guards.guards import Guards
+from matching_spark.service.guards.limits import OFFICE
 from matching_spark.service.guards.problems import LANGUAGE_COOKIE, language_of
 from matching_spark.service.pages.contexts import Page, Picture
 from matching_spark.service.pages.render import render
+from matching_spark.service.pages.words import say
 from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.finding import Finder
 from matching_spark.service.people.interest import Interests
@@ -64,6 +67,15 @@ class Service:
 
     def language(self, request: Request) -> Language:
         return language_of(request)
+
+    def say(self, request: Request, name: str) -> str:
+        """The words of a name (words.txt) in the language of who asks."""
+        return say(name, language_of(request))
+
+    @property
+    def office_deadline(self) -> Deadline:
+        """When a search of the office that begins now gives what it has found."""
+        return Deadline.after(self.settings.service.search_budget_s * OFFICE)
 
     def page(self, request: Request, context: Page, lang: str = "", status: int = 200) -> Response:
         """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now."""

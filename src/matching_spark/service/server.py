@@ -93,7 +93,7 @@ def _service(
     return Service(
         settings,
         desk,
-        Finder(desk, Asks(), showing, mail=outbox is not None),
+        Finder(desk, Asks(), showing, outbox is not None, wanted.search_budget_s),
         showing,
         Guards.of(settings, journal),
         decoders,

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from matching_spark.domain.posts import Kind, Status
-from matching_spark.journal.events import Verdict
-
 # Why two things may be one, as a person is told it: what is the same, then what is alike or fits.
 Reason = (
     Literal["category", "colour", "region", "place", "identifier"]
@@ -115,7 +112,7 @@ class ResultsPage(Page):
     later POST /search with it takes category, colour, region, place and day from its fields alone
     (an empty one is not known, whatever the words say), `off` names a fact to take away, `skip`
     facts that are not to be asked for. photo: whether a photo was searched. nothing: it is most
-    likely not here.
+    likely not here. complete: all was looked at.
     """
 
     template: ClassVar[str] = "results.html"
@@ -125,6 +122,7 @@ class ResultsPage(Page):
     likely: tuple[Card, ...] = ()
     look: tuple[Card, ...] = ()
     nothing: bool = False
+    complete: bool = True
     question: Asking | None = None
     skipped: tuple[FactName, ...] = ()
     mail: bool = False  # whether the service can write mails: an address is asked for
@@ -203,197 +201,3 @@ class ProblemPage(Page):
     detail: str = ""
     retry_after: int | None = None
     back: str = "/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfficePage(Page):
-    """What every page of the office has. who: the name of the account that is signed in."""
-
-    who: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignInPage(Page):
-    """GET and POST /office/sign-in. after: the page of the office that was asked for."""
-
-    template: ClassVar[str] = "sign_in.html"
-    name: str = ""
-    failed: bool = False
-    after: str = "/office"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A line of a history. who: a name, or '' for the service itself; what: words.txt's `did.*`;
-    said: a status or a verdict; changed: fields."""
-
-    at: dt.datetime
-    who: str
-    what: Literal["added", "edited", "closed", "decided"]
-    said: Status | Verdict | Literal[""] = ""
-    changed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing:
-    """A post as the office sees it, every field; also what the fields of a form are filled with."""
-
-    post_id: str = ""
-    kind: Kind = "found"
-    status: Status = "open"
-    title: str = ""
-    category: str = ""
-    colour: str = ""
-    region: str = ""
-    place: str = ""
-    day: dt.date | None = None
-    description: str = ""
-    kept_at: str = ""
-    kept_phone: str = ""
-    photos: tuple[Picture, ...] = ()
-    expires: dt.date | None = None
-    source: str = ""
-    sequence: int = 0
-    saved: dt.datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pairing:
-    """A proposed pair in a queue. likely: as told.told says it, '28 %, worth a look'."""
-
-    lost: Thing
-    found: Thing
-    likely: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """How the service is. waiting: events that the table does not have yet; model: its name."""
-
-    lost: int
-    found: int
-    waiting: int
-    model: str
-    snapshot: str = ""
-    merged: dt.datetime | None = None
-    matched: dt.datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeskPage(OfficePage):
-    """GET /office: the first of each queue, how many there are, and how the service is. arrived:
-    found things registered today.
-    """
-
-    template: ClassVar[str] = "desk.html"
-    counts: tuple[int, int, int]  # of arrived, pairs, expiring
-    arrived: tuple[Thing, ...] = ()
-    pairs: tuple[Pairing, ...] = ()
-    expiring: tuple[Thing, ...] = ()
-    state: State
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisterPage(OfficePage):
-    """GET and POST /office/found/new. First a photo alone; then, `draft` standing for it, the form
-    with what the model suggests of it filled in.
-
-    suggested: the names of the fields whose value is a suggestion.
-    """
-
-    template: ClassVar[str] = "register.html"
-    draft: str = ""
-    thing: Thing = Thing()
-    suggested: tuple[str, ...] = ()
-    wrong: Mapping[str, Wrong] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: not if it is closed or another
-    source owns it."""
-
-    template: ClassVar[str] = "post.html"
-    thing: Thing
-    history: tuple[Entry, ...] = ()
-    editable: bool = True
-    wrong: Mapping[str, Wrong] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """A fact of a pair, whose values its two things have. differs: None where a side does not tell;
-    note: how far apart, '2 days later'.
-    """
-
-    name: Literal["category", "colour", "region", "place", "day", "title", "description"]
-    differs: bool | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Undo:
-    """The decision just made, and what puts it back: POST /office/decisions with `verdict`."""
-
-    lost_id: str
-    found_id: str
-    said: Verdict
-    verdict: Verdict
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReviewPage(OfficePage):
-    """GET /office/review: one pair side by side; None where none is left.
-
-    compared: facts. why: a sentence of score.explain. number: which of `count` it is.
-    previous, next: addresses of the pairs beside it, '' at an end. decided: the last verdict.
-    """
-
-    template: ClassVar[str] = "review.html"
-    pair: Pairing | None
-    compared: tuple[Compared, ...] = ()
-    why: str = ""
-    decided: Verdict | Literal[""] = ""
-    history: tuple[Entry, ...] = ()
-    number: int = 0
-    count: int = 0
-    previous: str = ""
-    next: str = ""
-    undo: Undo | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The fields of the office's search, as its address has them."""
-
-    words: str = ""
-    kind: Kind | Literal[""] = "found"
-    status: Status | Literal[""] = "open"
-    category: str = ""
-    colour: str = ""
-    region: str = ""
-    since: dt.date | None = None
-    until: dt.date | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hit:
-    """A post that was found. likely: as told.told says it; why: a sentence of score.explain."""
-
-    thing: Thing
-    likely: str
-    why: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfficeSearchPage(OfficePage):
-    """GET and POST /office/search. hits: None before anything was asked; more: the next ones'
-    address; searched, seconds: posts compared, and how long it took."""
-
-    template: ClassVar[str] = "office_search.html"
-    wanted: Wanted = Wanted()
-    hits: tuple[Hit, ...] | None = None
-    more: str = ""
-    searched: int = 0
-    seconds: float = 0.0
-    wrong: Mapping[str, Wrong] = field(default_factory=dict)

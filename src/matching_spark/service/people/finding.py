@@ -9,6 +9,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.knn.similarity import Float32
 from matching_spark.search.query import Query
+from matching_spark.search.request import Deadline
 from matching_spark.service.guards.fields import LISTS, Said, WrongField, day_of, word_of
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
 from matching_spark.service.people.shown import asking, card, told_of
@@ -64,12 +65,15 @@ class Form:
 
 @dataclass(frozen=True)
 class Finder:
-    """mail: whether an address can be left with a loss."""
+    """mail: whether an address can be left with a loss. budget_s: of a search, after which what was
+    found so far is its answer.
+    """
 
     desk: Desk
     asks: Asks
     showing: Showing
     mail: bool
+    budget_s: float
 
     def answer(self, form: Form, photo: SeenPhoto | None) -> tuple[Asked, str, PublicResult]:
         """What was asked, with what was understood, the name that it is kept by, what is found.
@@ -77,11 +81,14 @@ class Finder:
         photo: None where the form refers to what was asked, or words are all. Raises WrongField
         where there is nothing to search by.
         """
+        until = Deadline.after(self.budget_s)
         told = form.told()
         if form.asked and photo is None:
             photo = self.asks.find(form.asked).photo
         vector = None if photo is None else photo.vector
-        query, result = self.desk.public_search(query_of(told, vector), understand=not form.asked)
+        query, result = self.desk.public_search(
+            query_of(told, vector), understand=not form.asked, until=until
+        )
         asked = Asked(photo, told_of(query.facts, told.words))
         return asked, self.asks.keep(asked, form.asked), self.showing.result(result)
 
@@ -97,6 +104,7 @@ class Finder:
             likely=tuple(map(card, cards["likely"])),
             look=tuple(map(card, cards["look"])),
             nothing=answer.state == "nothing",
+            complete=answer.complete,
             question=asking(answer.question, form.skipped),
             skipped=form.skipped,
             mail=self.mail,

@@ -10,16 +10,8 @@ from matching_spark.domain.results import Match
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
-from matching_spark.service.pages.contexts import (
-    FACTS,
-    Asking,
-    Card,
-    Compared,
-    FactName,
-    Picture,
-    Thing,
-    Told,
-)
+from matching_spark.service.pages.contexts import FACTS, Asking, Card, FactName, Picture, Told
+from matching_spark.service.pages.office_contexts import Compared, Thing
 from matching_spark.service.pages.words import apart
 from matching_spark.service.public.matches import Office, PublicMatch, PublicQuestion
 

@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -37,7 +37,9 @@ from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
 from matching_spark.operations.warehouse import there
+from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query
+from matching_spark.search.request import Deadline, Request
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail, Vectors
@@ -51,6 +53,7 @@ from matching_spark.table.metadata import version
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
+Run = Callable[[Request, str | None], SearchOutcome]
 SOURCE = "service"  # who gives posts their ids here
 
 
@@ -104,15 +107,24 @@ class Desk:
         encoded = self._encoding.submit(lambda: photo.kept)
         return SeenPhoto(photo.sha256, encoded, np.asarray(vector))
 
-    def search(self, query: Query, where: Filters, top_k: int | None = None) -> SearchResult:
+    def search(
+        self,
+        query: Query,
+        where: Filters,
+        top_k: int | None = None,
+        until: Deadline | None = None,
+    ) -> SearchResult:
         """As operations.search.ask, of the table and the tail: all that the office may see."""
         settings = self.settings
         if top_k is not None:
             similar = settings.similarity.model_copy(update={"top_k": top_k})
             settings = settings.model_copy(update={"similarity": similar})
-        return ask(self.engine, settings, query, where, run=self._gather[0].run)
+        run = _in_time(self._gather[0], until)
+        return ask(self.engine, settings, query, where, run=run)
 
-    def public_search(self, query: Query, understand: bool) -> tuple[Query, SearchResult]:
+    def public_search(
+        self, query: Query, understand: bool, until: Deadline | None = None
+    ) -> tuple[Query, SearchResult]:
         """Found posts by what the public may see of them; the query with what was understood.
 
         understand: whether words are looked through for facts. With the question worth asking.
@@ -122,7 +134,7 @@ class Desk:
             query = understood(
                 self.public, self.settings, with_numbers(query, self.settings), where
             )
-        run = self._gather[1].run
+        run = _in_time(self._gather[1], until)
         return query, ask(self.public, self._literal, query, where, question=True, run=run)
 
     def post(self, post_id: str) -> StoredPost | None:
@@ -347,6 +359,11 @@ class Desk:
     def _take(self, state: TableState, mark: int) -> None:
         self._marks[state.snapshot] = mark
         self.table.state = state
+
+
+def _in_time(gather: QueryBatcher, until: Deadline | None) -> Run:
+    """The batcher's run, that gives what it has found when the time is over."""
+    return lambda request, snapshot: gather.run(replace(request, until=until), snapshot)
 
 
 def _name(who: str, key: str | None) -> str:

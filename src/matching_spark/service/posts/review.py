@@ -15,7 +15,7 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.matching import decisions
 from matching_spark.matching.retention import Expiring, expiring_of, today
 from matching_spark.search.query import Query
-from matching_spark.service.pages.contexts import State
+from matching_spark.service.pages.office_contexts import State
 from matching_spark.service.posts.desk import Desk
 from matching_spark.shards.shard import read_columns
 from matching_spark.table import side_tables

@@ -78,18 +78,20 @@ class PublicQuestion:
 class PublicResult:
     """An answer. state: something is likely, or worth a look; or too many are alike for one to
     stand out; or it is most likely not here yet. matches: at most MATCHES that are worth a look,
-    the best first.
+    the best first. complete: all was looked at; else nothing is likely, and nothing not here.
     """
 
     state: State
     matches: tuple[PublicMatch, ...]
     question: PublicQuestion | None
+    complete: bool = True
 
     def to_dict(self) -> dict[str, object]:
         asked = self.question
         return {
             "state": self.state,
             "matches": [match.to_dict() for match in self.matches],
+            "complete": self.complete,
             "question": asked and {"fact": asked.fact, "answers": list(asked.answers)},
         }
 
@@ -120,7 +122,7 @@ class Showing:
         state: State = "likely" if likely else "look" if shown else "unclear"
         if result.nothing and not likely:
             state = "nothing"
-        return PublicResult(state, shown, _asked(result.question, shown))
+        return PublicResult(state, shown, _asked(result.question, shown), result.complete)
 
     def match(self, match: Match) -> PublicMatch:
         """Raises KeyError for one that is not worth a look, ValueError for no open found post."""

@@ -175,21 +175,34 @@ class _Public:
     def __init__(self, of: Service) -> None:
         self._of = of
 
-    def search(self, asked: Asked) -> dict[str, Any]:
+    def search(self, asked: Asked, request: Request) -> dict[str, Any]:
+        """At most ten, in two bands: likely, and worth a look. state: the same of the whole answer,
+        or unclear, or nothing.
+
+        complete: false where the time that a search may take was over before all things were
+        compared: then `said` says so, nothing is called likely, and nothing not here.
+        """
         day = "" if asked.happened_on is None else asked.happened_on.isoformat()
         facts = (asked.category, asked.colour, asked.region, asked.place, day)
         form = Form(asked.words, *facts, asked.asked, skip=asked.skip)
         kept, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo))
         understood = {k: v for k, v in vars(kept.told).items() if k != "words" and v}
-        return {"asked": name, "understood": understood, **answer.to_dict()}
+        said = {"asked": name, "understood": understood, **answer.to_dict()}
+        if answer.complete:
+            return said
+        return said | {"said": self._of.say(request, "result.why cut short")}
 
 
 class _Office:
     def __init__(self, of: Service) -> None:
         self._of = of
 
-    def search(self, asked: OfficeAsked) -> dict[str, Any]:
-        """Posts with their scores and why. cursor: what comes after, of the same question."""
+    def search(self, asked: OfficeAsked, request: Request) -> dict[str, Any]:
+        """Posts with their scores and why. cursor: what comes after, of the same question.
+
+        complete: false where the time that a search may take was over before all posts were
+        compared: then `said` says so, no probability is given, and no cursor.
+        """
         photo = _seen(self._of, asked.photo)
         query = Query(
             None if photo is None else photo.vector,
@@ -214,12 +227,15 @@ class _Office:
         )
         after = _opened(asked.cursor)
         depth = asked.limit + 1 if after is None else MOST
-        result = self._of.desk.search(query, where, top_k=depth)
+        result = self._of.desk.search(query, where, depth, self._of.office_deadline)
         left = [m for m in result.matches if after is None or (-m.score, m.post_id) > after]
         shown = left[: asked.limit]
         said = replace(result, matches=tuple(shown)).to_dict()
-        more = len(left) > len(shown)
-        return said | {"cursor": _cursor(shown[-1], result.snapshot) if more else ""}
+        more = len(left) > len(shown) and result.complete
+        said |= {"cursor": _cursor(shown[-1], result.snapshot) if more else ""}
+        return (
+            said if result.complete else said | {"said": self._of.say(request, "search.cut short")}
+        )
 
     def add(self, new: New, request: Request, answer: Response) -> dict[str, Any]:
         """Register a post; it is kept and found when this answers."""

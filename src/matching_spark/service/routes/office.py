@@ -12,16 +12,14 @@ from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.problems import Refused
-from matching_spark.service.pages.contexts import (
+from matching_spark.service.pages.contexts import Picture, Told, Wrong
+from matching_spark.service.pages.office_contexts import (
     DeskPage,
     Entry,
-    Picture,
     PostPage,
     RegisterPage,
     SignInPage,
     Thing,
-    Told,
-    Wrong,
 )
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked

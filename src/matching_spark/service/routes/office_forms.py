@@ -6,7 +6,7 @@ from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.journal.events import VERDICTS
 from matching_spark.service.guards.fields import LISTS, Said, day_of, word_of
-from matching_spark.service.pages.contexts import Thing, Undo, Wanted
+from matching_spark.service.pages.office_contexts import Thing, Undo, Wanted
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
 

@@ -11,7 +11,7 @@ from matching_spark.journal.events import VERDICTS, Verdict
 from matching_spark.journal.posts import StoredPost
 from matching_spark.service.guards.fields import Fields
 from matching_spark.service.guards.problems import Refused
-from matching_spark.service.pages.contexts import Entry, Pairing, ReviewPage
+from matching_spark.service.pages.office_contexts import Entry, Pairing, ReviewPage
 from matching_spark.service.pages.render import pair_url
 from matching_spark.service.people.shown import because, compared
 from matching_spark.service.posts.review import SHOWN, Pair

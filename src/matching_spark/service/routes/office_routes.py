@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from matching_spark.journal.posts import StoredPost
 from matching_spark.service.guards.door import Asker
-from matching_spark.service.pages.contexts import Notice, Thing
+from matching_spark.service.pages.contexts import Notice
+from matching_spark.service.pages.office_contexts import Thing
 from matching_spark.service.people.shown import thing
 from matching_spark.service.running import Service
 

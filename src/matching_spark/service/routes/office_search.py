@@ -11,7 +11,8 @@ from matching_spark.domain.told import told
 from matching_spark.errors import NotFoundError
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField
-from matching_spark.service.pages.contexts import Hit, OfficeSearchPage, Wanted, Wrong
+from matching_spark.service.pages.contexts import Wrong
+from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
 from matching_spark.service.people.shown import because
 from matching_spark.service.routes.office_forms import wanted_of
 from matching_spark.service.routes.office_routes import OfficeRoutes
@@ -65,7 +66,7 @@ class SearchPages(OfficeRoutes):
             wanted.until,
             wanted.status or None,
         )
-        result = self._of.desk.search(query, where)
+        result = self._of.desk.search(query, where, until=self._of.office_deadline)
         language = self._of.language(request)
         hits = []
         for match in result.matches:
@@ -79,6 +80,7 @@ class SearchPages(OfficeRoutes):
             wanted=wanted,
             hits=tuple(hits),
             searched=result.searched,
+            complete=result.complete,
             seconds=time.perf_counter() - began,
         )
         return self._of.page(request, page)

@@ -1,0 +1,93 @@
+"""A search whose time is over gives what it has found, and says so."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from matching_spark import ClipModel, PostsTable, Settings, SimilarityEngine
+from matching_spark.domain.posts import Filters
+from matching_spark.domain.results import SearchResult
+from matching_spark.operations.batcher import QueryBatcher
+from matching_spark.score.calibration import Score
+from matching_spark.search.outcome import SearchOutcome
+from matching_spark.search.query import Query, SearchOptions
+from matching_spark.search.request import Deadline, QueryItem, Request
+
+QUERIES = [Query(text="검정 지갑", category="지갑", colour="검정"), Query(text="파란 우산")]
+
+
+def after(shards: int) -> Deadline:
+    """Over when so many shards were begun: a clock that goes on with each look at it."""
+    return Deadline(shards, count().__next__)
+
+
+@pytest.fixture(scope="module")
+def engine(stored: str, clip: ClipModel, settings: Settings) -> SimilarityEngine:
+    return SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=settings.cache)
+
+
+def asked(
+    engine: SimilarityEngine, until: Deadline | None, score: Score, queries: list[Query]
+) -> list[SearchResult]:
+    def run(request: Request, snapshot: str | None) -> SearchOutcome:
+        return engine.run(replace(request, until=until), snapshot)
+
+    options = SearchOptions(Filters(kind="found"), 40, threshold=0.0, score=score, ask=True)
+    return engine.answer(engine.ask(queries), options, run)
+
+
+@pytest.mark.parametrize("score", ["fused", "cosine"])
+@pytest.mark.parametrize("queries", [QUERIES[:1], QUERIES], ids=["one", "block"])
+def test_so_many_shards_are_looked_at_and_nothing_is_said_of_the_rest(
+    engine: SimilarityEngine, score: Score, queries: list[Query]
+) -> None:
+    whole = asked(engine, None, score, queries)
+    shards = len(engine.table.plan(Filters(kind="found")).files)
+    assert shards > 2
+    searched = []
+    for looked in range(shards + 1):
+        found = asked(engine, after(looked), score, queries)
+        searched.append(found[0].searched)
+        for part, every in zip(found, whole, strict=True):
+            assert part.complete == (looked == shards)
+            if part.complete:
+                assert replace(part, elapsed_ms={}) == replace(every, elapsed_ms={})
+                continue
+            assert (part.not_here, part.nothing, part.question) == (None, False, None)
+            assert all(match.probability is None for match in part.matches)
+            assert "propose" not in {match.band for match in part.matches}
+            # What it has is of the whole's list, in its order; unlikely in a part, so in the whole.
+            of = {match.post_id: match for match in every.matches}
+            places = [of[match.post_id].rank for match in part.matches]
+            assert places == sorted(places)
+            assert all(of[m.post_id].band == "below" for m in part.matches if m.band == "below")
+    assert searched[0] == 0
+    assert searched == sorted(set(searched))
+
+
+def test_of_requests_that_are_asked_as_one_the_earliest_deadline_is_heeded() -> None:
+    heeded: list[Deadline | None] = []
+
+    class Engine:
+        def run(self, request: Request, snapshot: str | None) -> SearchOutcome:
+            heeded.append(request.until)
+            each = len(request.queries)
+            return SearchOutcome([[]] * each, [], 0, 0, True, snapshot, 0.0, 0.0, complete=False)
+
+    item = QueryItem(np.ones(1, np.float32))
+    deadlines = [None, Deadline(60.0), Deadline(50.0)]
+    alike = [Request((item,), Filters(), 3, until=until) for until in deadlines]
+    with QueryBatcher(cast(Any, Engine()), 60_000, most=3) as gather, ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(gather.run, alike))
+    assert heeded == [Deadline(50.0)]
+    assert not any(outcome.complete for outcome in outcomes)
+
+
+def test_a_deadline_is_over_at_its_time() -> None:
+    times = iter([1.0, 2.9, 3.0, 3.1])
+    deadline = Deadline.after(2, times.__next__)
+    assert [deadline.over for _ in range(3)] == [False, True, True]
