@@ -116,7 +116,8 @@ def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
             page = client.post("/search", data=form | {"lang": language}).text
             assert said in page
             assert words.say("result.nothing", language) not in page  # type: ignore[arg-type]
-            asked = client.post("/api/search", json={"words": form["words"]}).json()
+            program = TestClient(client.app, headers={"Accept-Language": language})
+            asked = program.post("/api/search", json={"words": form["words"]}).json()
             assert (asked["complete"], asked["state"], asked["matches"]) == (False, "unclear", [])
             assert said in asked["said"]
             assert asked["question"] is None
