@@ -18,6 +18,14 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.progress import Silent
 from matching_spark.table import compact
 
+STEPS = compact._Compact  # noqa: SLF001  # it dies between the steps, which are private
+COMMIT = PostsTable.commit.__name__
+REWRITE, EXPIRE = STEPS._rewrite.__name__, STEPS._expire.__name__  # noqa: SLF001
+POINTS = [
+    *(("ingest", p) for p in ("staged", f"before {COMMIT}", f"in {COMMIT}", f"after {COMMIT}")),
+    *(("upsert", p) for p in (f"before {COMMIT}", f"in {COMMIT}", f"after {COMMIT}")),
+    *(("compact", p) for p in (f"in {REWRITE}", f"after {REWRITE}", f"in {EXPIRE}")),
+]
 CONF = {
     "spark.master": "local[1]",
     "spark.driver.memory": "700m",
@@ -51,9 +59,8 @@ def around(owner: type, original: Callable[..., Any], point: str) -> None:
 
 def main(action: str, point: str, uri: str, source: str) -> None:
     around(PostsTable, PostsTable.commit, point)
-    steps = compact._Compact  # noqa: SLF001  # it dies between the steps, which are private
-    for step in (steps._rewrite, steps._expire, steps._photos):  # noqa: SLF001
-        around(steps, step, point)
+    for step in (STEPS._rewrite, STEPS._expire):  # noqa: SLF001
+        around(STEPS, step, point)
     vector_batches.TASK_BYTES = 1
 
     class Dying(Silent):

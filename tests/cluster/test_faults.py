@@ -24,6 +24,7 @@ from matching_spark import (
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.cluster import Cluster, up
+from tests.cluster import writer
 from tests.support.cluster import (
     CACHE,
     Disk,
@@ -41,7 +42,6 @@ from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.cluster
 COUNT = 20_000
-DRIVER, WRITER = (str(Path(__file__).with_name(f"{name}.py")) for name in ("driver", "writer"))
 
 
 # -- the NameNode ------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
             mine = {f"w{w}-{part}-{i}": row for i, row in enumerate(rows)}
             everything |= mine
             sources.append(write(tmp_path / f"{w}-{part}.parquet", mine | shared))
-        commands.append([sys.executable, WRITER, uri, f"w{w}", *sources])
+        commands.append([sys.executable, writer.__file__, uri, f"w{w}", *sources])
     writers = [
         subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for c in commands
@@ -183,13 +183,13 @@ def test_four_writers_at_once_and_a_search_meanwhile(cluster: Cluster, tmp_path:
             assert len(hits) >= seen - 8  # withdrawn ones go, nothing else does
             seen, searched = max(seen, len(hits)), searched + 1
             time.sleep(0.5)
-        for writer in writers:
-            said, complained = writer.communicate()
-            assert writer.returncode == 0, complained
+        for each in writers:
+            said, complained = each.communicate()
+            assert each.returncode == 0, complained
             assert said.strip()
     finally:
-        for writer in writers:
-            writer.kill()
+        for each in writers:
+            each.kill()
     assert searched > 3
     assert_holds_statuses(uri, everything)
 

@@ -34,6 +34,7 @@ from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, up
 from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.table.compact import compact
+from tests.cluster import driver
 from tests.support.cluster import (
     CACHE,
     CLUSTER_CONF,
@@ -49,7 +50,6 @@ from tests.support.processes import LONG_S, wait_until
 
 pytestmark = pytest.mark.cluster
 COUNT = 20_000
-DRIVER, WRITER = (str(Path(__file__).with_name(f"{name}.py")) for name in ("driver", "writer"))
 
 
 @pytest.fixture
@@ -166,17 +166,11 @@ def test_files_wait_for_datanodes(
 
 # -- the driver --------------------------------------------------------------------------------
 
-POINTS = [
-    *(("ingest", point) for point in ("staged", "before commit", "in commit", "after commit")),
-    *(("upsert", point) for point in ("before commit", "in commit", "after commit")),
-    *(("compact", point) for point in ("in _rewrite", "after _rewrite", "in _expire")),
-]
-
 
 def drive(action: str, point: str, uri: str, source: str) -> None:
     """A driver of its own that kills itself, its JVM and its workers at the point."""
     done = subprocess.run(
-        [sys.executable, DRIVER, action.replace("upsert", "ingest"), point, uri, source],
+        [sys.executable, driver.__file__, action.replace("upsert", "ingest"), point, uri, source],
         capture_output=True,
         text=True,
         timeout=5 * LONG_S,
@@ -196,7 +190,7 @@ def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Pa
     def uri_of(action: str, point: str) -> str:
         return f"{cluster.hdfs}/driver-{action}-{point.replace(' ', '')}"
 
-    for action, point in POINTS:
+    for action, point in driver.POINTS:
         if action != "ingest":
             take(uri_of(action, point), first, session)
         if action == "compact":
@@ -207,14 +201,14 @@ def test_the_driver_killed(cluster: Cluster, session: SparkSession, tmp_path: Pa
     with ThreadPoolExecutor(3) as pool:
         runs = [
             pool.submit(drive, action, point, uri_of(action, point), sources[action])
-            for action, point in POINTS
+            for action, point in driver.POINTS
         ]
         for each in runs:
             each.result()
-    for action, point in POINTS:
+    for action, point in driver.POINTS:
         uri = uri_of(action, point)
         there = held(uri) if action != "ingest" or PostsTable.open(uri).snapshot else {}
-        committed = point == "after commit"
+        committed = point == f"after {driver.COMMIT}"
         if action == "ingest":
             assert len(there) in ((count,) if committed else (0, count)), point
         elif action == "upsert":

@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pyspark.sql import DataFrame
 from sqlalchemy import Connection, Engine
 
@@ -152,8 +153,9 @@ def apart() -> None:
         time.sleep(APART_S)
         take_in(table, posts, upto, since, upto)
 
-    vars(merging)["marking"] = lambda *_: nullcontext()
-    vars(operation)["take_in"] = first
+    patch = pytest.MonkeyPatch()  # which raises for a name that is not there
+    patch.setattr(merging, "marking", lambda *_: nullcontext())
+    patch.setattr(operation, "take_in", first)
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from matching_spark import PostsTable
+from tests.support import committer
 
-COMMITTER = Path(__file__).with_name("committer.py")
+COMMITTER = Path(committer.__file__)
 
 
 class Writer:
