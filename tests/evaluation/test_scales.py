@@ -8,7 +8,7 @@ import pytest
 
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.lists import lists
-from matching_spark.evaluation.scales import _Lists, learn_scales
+from matching_spark.evaluation.scales import _Lists, crowds, learn_scales, unit_scales
 from matching_spark.evaluation.seen import Asked, seen
 from matching_spark.score.calibration import (
     ANY,
@@ -86,6 +86,44 @@ def test_scales_are_found_again_and_lists_are_as_sure_as_they_say(
     blind = lists(held, replace(calibration, alike=APART), 0.5, PHOTO).figures()
     others = [blind[part]["expected_calibration_error"] for part in ("first", "not_here")]
     assert sum(others) > (2 if shape < 0.5 else 1.2) * sum(errors)
+
+
+@pytest.mark.parametrize("shape", [0.3, 1.0])
+def test_how_lists_differ_shows_without_a_label(shape: float) -> None:
+    pairs, held = drawn(1, 1.0, shape, many=600), drawn(2, 1.0, shape)
+    labelled = learnt(pairs)
+    blind = replace(labelled, alike=crowds(pairs.take(~pairs.same), labelled))
+
+    def errors(calibration: Calibration) -> float:
+        figures = lists(held, calibration, 0.5, PHOTO).figures()
+        return sum(figures[part]["expected_calibration_error"] for part in ("first", "not_here"))
+
+    assert errors(blind) < errors(labelled) + 0.03
+    assert errors(replace(labelled, alike=APART)) > errors(blind) + 0.03
+
+
+def test_lists_that_are_alike_say_nothing_of_one_another() -> None:
+    alone, together = drawn(1, 1.0, 1_000.0, many=300), drawn(1, 1.0, 0.5, many=300)
+    weights = learnt(together)
+    assert crowds(alone.take(~alone.same), weights) > 20 * crowds(
+        together.take(~together.same), weights
+    )
+
+
+def test_within_a_filter_different_things_have_a_mean_of_one() -> None:
+    pairs = drawn(1, 1.0, 0.5, many=300)
+    same_colour = np.random.default_rng(0).random(len(pairs)) < 0.3
+    # What is of one colour looks alike more often.
+    pairs.values["image-image"][same_colour & ~pairs.same] += 2
+    pairs.values["colour"] = same_colour.astype(np.float32)
+    pairs = replace(pairs, facts=tuple(replace(each, colour="검정") for each in pairs.facts))
+    different = pairs.take(~pairs.same)
+    scales = unit_scales(different, plain())[PHOTO.kind]
+    assert (scales[ANY].slope, scales[ANY].level) == (1.0, 0.0)
+    view = seen(different, replace(PHOTO, only="colour"), plain())
+    assert np.exp(scales["colour"].evidence(view.told)).mean() == pytest.approx(1, abs=0.02)
+    assert scales["region"] == scales[ANY], "no pair has one"
+    assert unit_scales(different, plain())["text"][ANY] == UNLEARNT, "no pair has words"
 
 
 def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:

@@ -66,17 +66,51 @@ def learn_scales(
 
 def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
     """Scales by which log-odds are what they are, ln L; what is above and below by these pairs of
-    different things. Of a filter, those of all where none of them passes."""
+    different things. Within a filter different things look alike more often: there their mean L is
+    1. Of a filter, those of all where none of them passes; UNLEARNT where none can be asked so."""
     scales = {}
     for facts, part in product((True, False), MODALITIES):
         asked = Asked(part, facts)
         views = {only: seen(different, replace(asked, only=only), weights) for only in FILTERS}
         every = _scale(_different(different, seen(different, asked, weights)), 1.0, 0.0)
         scales[asked.kind] = {ANY: every} | {
-            only: _scale(_different(different, view), 1.0, 0.0) if len(view.rows) else every
+            only: _scale(_different(different, view), 1.0) if len(view.rows) else every
             for only, view in views.items()
         }
     return scales
+
+
+def crowds(different: LabelledPairs, weights: Calibration) -> float:
+    """The a of score.posterior from pairs of different things alone, each as good as another: the
+    one by which what looks alike in one half of a list says best how much does in the other.
+
+    By the likelihood of the doubles that a half brings, as if they were events of the rate that the
+    other half tells; what they count does not matter to where it is highest (McCullagh 1983).
+    """
+    half = np.random.default_rng(0).random(len(different)) < 0.5
+    lists = len(different.lost_ids)
+    halves: list[tuple[Float64, Float64, Float64, Float64]] = []  # a rate's, and what it should say
+    for facts, part in product((True, False), MODALITIES):
+        view = seen(different, Asked(part, facts), weights)
+        scale = weights.scale(Asked(part, facts).kind)
+        evidence, lost = scale.evidence(view.told), different.lost[view.rows]
+        each = np.where(evidence >= FLOOR, np.minimum(np.exp(evidence), CAP), 0.0)
+        (posts, doubles), (others, more) = (
+            (np.bincount(lost[own], minlength=lists), np.bincount(lost[own], each[own], lists))
+            for own in (half[view.rows], ~half[view.rows])
+        )
+        usual, expected = scale.above * posts, scale.above * others
+        halves += [(usual, doubles, expected, more), (expected, more, usual, doubles)]
+
+    def surprise(shape: float) -> float:
+        mean = [
+            ((shape + doubles) / (shape + usual) * expected, more)
+            for usual, doubles, expected, more in halves
+        ]
+        return sum(float((m - more * np.log(np.maximum(m, 1e-12))).sum()) for m, more in mean)
+
+    low, high = map(math.log, SHAPES)
+    return round(math.exp(_least(lambda a: surprise(math.exp(a)), low, high, within=0.05)), 2)
 
 
 @dataclass(frozen=True)
@@ -155,7 +189,10 @@ def _different(pairs: LabelledPairs, view: Seen) -> Float64:
 
 
 def _scale(different: Float64, slope: float, level: float | None = None) -> Scale:
-    """Where no level is given, by which different pairs of these log-odds have a mean L of 1."""
+    """Where no level is given, by which different pairs of these log-odds have a mean L of 1;
+    UNLEARNT where there is none."""
+    if not different.any():
+        return UNLEARNT
     ratios = np.exp(slope * MIDDLES)
     if level is None:
         level = math.log((ratios * different).sum() / different.sum())

@@ -8,6 +8,7 @@ would confirm whatever it guesses; what is known for sure keeps it honest:
   pairs, nearly half of a table's, are what different things look like, with the days of any pair.
 - A lost thing is one of the found ones or none: a list's probabilities (score.posterior) sum to 1.
 - Facts are of no model: the first guess is by the base's lines of them alone, and they stay near.
+- How much what looks alike differs from list to list shows in those different pairs too.
 - Things that are always there look alike: the share of lost things that are here is held to what
   the settings say, else it creeps up with every look-alike.
 """
@@ -22,13 +23,13 @@ import numpy as np
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.learn import learn_patterns, of_lists
-from matching_spark.evaluation.scales import unit_scales
+from matching_spark.evaluation.scales import crowds, unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import COSINES
-from matching_spark.score.posterior import APART, whole
+from matching_spark.score.posterior import whole
 
 LONG_DAYS = 14  # found so long before the loss: people misremember by days
 LIKELY = 0.01  # a pair of less is not learnt from as a true one
@@ -99,7 +100,8 @@ def learn_unlabelled(
     lists = _drawn(pairs, np.flatnonzero(~sure), guess.true, rng)
     weights = of_lists(lists, patterns, base.prior, model, told, base)
     # Of drawn answers a slope would learn itself: the scale is that by which they were drawn.
-    return replace(weights, scales=unit_scales(different, weights), alike=APART)
+    weights = replace(weights, scales=unit_scales(different, weights))
+    return replace(weights, alike=crowds(different, weights))
 
 
 def _cosines(likely: LabelledPairs, different: LabelledPairs) -> dict[str, Any]:
