@@ -96,7 +96,8 @@ def test_how_lists_differ_shows_without_a_label(shape: float) -> None:
 
     def errors(calibration: Calibration) -> float:
         figures = lists(held, calibration, 0.5, PHOTO).figures()
-        return sum(figures[part]["expected_calibration_error"] for part in ("first", "not_here"))
+        each = (figures[part]["expected_calibration_error"] for part in ("first", "not_here"))
+        return float(sum(each))
 
     assert errors(blind) < errors(labelled) + 0.03
     assert errors(replace(labelled, alike=APART)) > errors(blind) + 0.03

@@ -15,7 +15,7 @@ from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.logistic import logistic
 from matching_spark.evaluation.seen import evidence
 from matching_spark.evaluation.sharpen import sharpen
-from matching_spark.evaluation.unlabelled import learn_unlabelled
+from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
 from matching_spark.operations.unlabelled import checked
 from matching_spark.score.calibration import Calibration
 from matching_spark.score.components import names
@@ -81,15 +81,32 @@ def own(base: Calibration, unlabelled: LabelledPairs) -> Calibration:
     return learn_unlabelled(unlabelled, "own", {"from": "self"}, base, 0.5)
 
 
-def test_it_orders_pairs_as_labels_do(base: Calibration, own: Calibration) -> None:
+@pytest.fixture(scope="module")
+def labelled() -> float:
+    """The precision of weights from the labels."""
+    return precision(table(150, 140, 3), learn(table(270, 140, 2), "own", {}))
+
+
+def test_it_orders_pairs_as_labels_do(base: Calibration, own: Calibration, labelled: float) -> None:
     held = table(150, 140, 3)
-    labelled = precision(held, learn(table(270, 140, 2), "own", {}))
     assert precision(held, own) > labelled - 0.03
     assert precision(held, base) < labelled - 0.02, "another model's cosines do not do"
     assert own.model == "own"
     low, middle, high = own.learnt["cosines"]["image-image"]["same"]
     assert low < middle < high
     assert middle == pytest.approx(0.44, abs=0.05)  # as the table was made
+
+
+def test_a_sample_of_lists_too_long_does_too(
+    base: Calibration, unlabelled: LabelledPairs, labelled: float
+) -> None:
+    blocks = {name: values.reshape(270, 140) for name, values in unlabelled.values.items()}
+    near = nearest(base, 15, 5)(blocks).ravel()
+    assert near[table(270, 140, 2).same].mean() > 0.95, "the true pair is one of them"
+    rows = near | (np.random.default_rng(0).random(len(near)) < 0.5)
+    some = replace(unlabelled, weight=np.where(near, 1, 2.0)).take(rows)
+    sampled = learn_unlabelled(some, "own", {}, base, 0.5)
+    assert precision(table(150, 140, 3), sampled) > labelled - 0.03
 
 
 def test_too_few_are_refused(base: Calibration, unlabelled: LabelledPairs) -> None:

@@ -8,7 +8,7 @@ neither is said, only the pairs that are named count.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -27,9 +27,11 @@ from matching_spark.shards.shard import Shard
 
 MAX_PAIRS = 8_000_000  # held at once, 70 bytes each; beyond, a sample of the different ones
 BLOCK_POSTS = 64
+BLOCK_PAIRS = 3_200_000  # whose components are held at once: 150 MB
 HELD_OUT_SHARE = 0.3
 
 Truth = dict[str, dict[str, bool]]  # lost_id -> found_id -> same
+Kept = Callable[[Mapping[str, Float32]], Mask]  # of components (q, found): (q, found) bool
 NOT_HERE = ""  # the found_id, which no post has, of a lost post whose thing is not here
 
 
@@ -144,11 +146,16 @@ def join(parts: Sequence[LabelledPairs]) -> LabelledPairs:
 
 
 def label(
-    lost: Iterable[Shard], found: Iterable[Shard], truth: Truth, max_pairs: int = MAX_PAIRS
+    lost: Iterable[Shard],
+    found: Iterable[Shard],
+    truth: Truth,
+    max_pairs: int = MAX_PAIRS,
+    kept: Kept | None = None,
 ) -> LabelledPairs:
     """Every pair that the truth labels, of posts that are there; states do not matter.
 
-    Raises InputError when none is there.
+    max_pairs: where there are more, a sample of the different ones stands for them. kept: which
+    pairs are never left to chance. Raises InputError when none is there.
     """
     shards = list(found)
     found_ids = tuple(post_id for shard in shards for post_id in _ids(shard))
@@ -161,18 +168,20 @@ def label(
     posts = sum(map(len, groups.values()))
     share = min(1.0, max_pairs / max(1, posts * len(found_ids)))
     rng = np.random.default_rng(0)
+    step = max(1, min(BLOCK_POSTS, BLOCK_PAIRS // max(1, len(found_ids))))
     lost_ids: list[str] = []
     parts: list[LabelledPairs] = []
     for group in groups.values():
-        for start in range(0, len(group), BLOCK_POSTS):
-            block = group[start : start + BLOCK_POSTS]
+        for start in range(0, len(group), step):
+            block = group[start : start + step]
             values = _values(shards, [query for _, query in block])
+            near = kept(values) if kept else np.zeros((len(block), len(alive)), bool)
             for j, (post_id, query) in enumerate(block):
                 said = truth[post_id]
                 # Where it is said what is its own, every other one is known to be another thing.
                 whole = NOT_HERE in said or any(said.values())
                 others = rng.random(len(alive)) < share if whole else False
-                rows, same, weight = _told(said, place, alive & others, share)
+                rows, same, weight = _told(said, place, alive & others, alive & near[j], share)
                 if len(rows):
                     lost_at = np.full(len(rows), len(lost_ids))
                     here = {name: each[j, rows] for name, each in values.items()}
@@ -219,14 +228,15 @@ def _values(shards: Sequence[Shard], queries: Sequence[QueryItem]) -> dict[str, 
 
 
 def _told(
-    said: Mapping[str, bool], place: Mapping[str, int], others: Mask, share: float
+    said: Mapping[str, bool], place: Mapping[str, int], others: Mask, near: Mask, share: float
 ) -> tuple[Index, Mask, Float64]:
     """The found posts of one lost post's pairs, whether each is the same thing, its weight.
 
-    said: of the pairs that the truth names. others: (found,) the sample of different ones.
+    said: of the pairs that the truth names. others: (found,) the sample of different ones; near:
+    those that are no sample.
     """
     named = {place[found_id]: same for found_id, same in said.items() if found_id in place}
-    keep, same, weight = others.copy(), np.zeros(len(others), bool), np.full(len(others), 1 / share)
+    keep, same, weight = others | near, np.zeros(len(others), bool), np.where(near, 1, 1 / share)
     at = list(named)
     keep[at], same[at], weight[at] = True, list(named.values()), 1.0
     rows = np.flatnonzero(keep)

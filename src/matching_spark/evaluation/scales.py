@@ -95,11 +95,9 @@ def crowds(different: LabelledPairs, weights: Calibration) -> float:
         scale = weights.scale(Asked(part, facts).kind)
         evidence, lost = scale.evidence(view.told), different.lost[view.rows]
         each = np.where(evidence >= FLOOR, np.minimum(np.exp(evidence), CAP), 0.0)
-        (posts, doubles), (others, more) = (
-            (np.bincount(lost[own], minlength=lists), np.bincount(lost[own], each[own], lists))
-            for own in (half[view.rows], ~half[view.rows])
-        )
-        usual, expected = scale.above * posts, scale.above * others
+        one, other = half[view.rows], ~half[view.rows]
+        usual, expected = (scale.above * _counts(lost[own], lists) for own in (one, other))
+        doubles, more = (_counts(lost[own], lists, each[own]) for own in (one, other))
         halves += [(usual, doubles, expected, more), (expected, more, usual, doubles)]
 
     def surprise(shape: float) -> float:
@@ -186,6 +184,11 @@ def _different(pairs: LabelledPairs, view: Seen) -> Float64:
     rows = ~pairs.same[view.rows]
     weight = pairs.weight[view.rows[rows]]
     return np.histogram(view.told[rows], EDGES, weights=weight)[0].astype(np.float64)
+
+
+def _counts(lost: Index, lists: int, values: Float64 | None = None) -> Float64:
+    """(lists,) how many pairs each list has, or the sum of their values."""
+    return np.bincount(lost, values, lists).astype(np.float64)
 
 
 def _scale(different: Float64, slope: float, level: float | None = None) -> Scale:

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from matching_spark.errors import InputError
-from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.evaluation.labelled import Kept, LabelledPairs
 from matching_spark.evaluation.learn import learn_patterns, of_lists
 from matching_spark.evaluation.scales import crowds, unit_scales
 from matching_spark.evaluation.seen import evidence
-from matching_spark.knn.similarity import Float64, Index, Mask
+from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
-from matching_spark.score.calibration import Calibration, Weights
+from matching_spark.score.calibration import Calibration, Weights, pattern_name
 from matching_spark.score.components import COSINES
 from matching_spark.score.posterior import whole
 
@@ -37,6 +37,10 @@ STEPS = 6  # at most, of which the last few change the order of pairs no more, o
 MOVED = 0.01  # of the probabilities of a list, by the last step: less ends it
 MIN_HERE = 100  # lost things that seem to be here, fewer teach too little
 MIN_DIFFERENT = 5_000  # pairs that are different for sure
+# Of a list too long to be held: those nearest by facts and by each cosine, of which the true one is
+# nearly always one, and a sample of the others.
+NEAREST_BY_FACTS = 500
+NEAREST_BY_LOOKS = 100
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ def learn_unlabelled(
 ) -> Calibration:
     """Weights for these pairs' model, whose `same` is not looked at.
 
-    pairs: whole lists, each lost post with every found post. base: for facts; of any model. share:
-    of lost things, how many are thought to be here. Raises InputError where the pairs are too few.
+    pairs: whole lists, each lost post with every found post or, as `nearest` has it, with a sample
+    that stands for them. base: for facts; of any model. share: of lost things, how many are thought
+    to be here. Raises InputError where the pairs are too few.
     """
     sure = _impossible(pairs)
     if sure.sum() < MIN_DIFFERENT:
@@ -102,6 +107,29 @@ def learn_unlabelled(
     # Of drawn answers a slope would learn itself: the scale is that by which they were drawn.
     weights = replace(weights, scales=unit_scales(different, weights))
     return replace(weights, alike=crowds(different, weights))
+
+
+def nearest(
+    base: Calibration, by_facts: int = NEAREST_BY_FACTS, by_looks: int = NEAREST_BY_LOOKS
+) -> Kept:
+    """Which pairs of a list too long to be held may be the true one: the nearest by `base`'s lines
+    of facts, and by each cosine. None that is different for sure, of which a sample must be even.
+    """
+    facts = _facts_only(base.patterns[pattern_name("both", "both", True)])
+
+    def kept(values: Mapping[str, Float32]) -> Mask:
+        sure = np.asarray(values["days"] < -LONG_DAYS)
+        by = [(facts.log_odds(values, np.float32), by_facts)]
+        by += [(values[cosine.name], by_looks) for cosine in COSINES]
+        near = np.zeros(sure.shape, bool)
+        for each, many in by:
+            order = np.where(sure | np.isnan(each), -np.inf, each)
+            many = min(many, order.shape[1])
+            first = np.argpartition(-order, many - 1, axis=1)[:, :many]
+            np.put_along_axis(near, first, values=True, axis=1)
+        return near & ~sure
+
+    return kept
 
 
 def _cosines(likely: LabelledPairs, different: LabelledPairs) -> dict[str, Any]:
@@ -166,7 +194,7 @@ def _guess(
 
 def _likely(pairs: LabelledPairs, true: Float64) -> LabelledPairs:
     """Pairs that may well be true, each as much of a true one as it is probable."""
-    rows = true >= LIKELY
+    rows = true * pairs.weight >= LIKELY
     own = pairs.take(rows)
     return replace(own, same=np.ones(len(own), bool), weight=own.weight * true[rows])
 
@@ -179,8 +207,9 @@ def _drawn(
     same = np.zeros(len(pairs), bool)
     lost = pairs.lost[places]
     first = np.flatnonzero(np.diff(lost, prepend=-1))
+    chance = true * pairs.weight[places]
     for own in np.split(np.arange(len(places)), first[1:]):
-        at = int(np.searchsorted(np.cumsum(true[own]), rng.random()))
+        at = int(np.searchsorted(np.cumsum(chance[own]), rng.random()))
         if at < len(own):
             same[places[own[at]]] = True
     return replace(pairs, same=same)

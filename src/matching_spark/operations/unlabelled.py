@@ -16,7 +16,7 @@ from matching_spark.embed.photos import open_photo, photo_file
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.retakes import retake
-from matching_spark.evaluation.unlabelled import learn_unlabelled
+from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
 from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
@@ -26,7 +26,8 @@ from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
 RETAKES = 200  # photos that are taken again: quantiles of so many are off by a few hundredths
-MIN_LISTS = 200  # lost posts with every found one, fewer teach too little
+MIN_LISTS = 200  # lost posts, fewer teach too little
+LISTS = 600  # of so many whole lists MAX_PAIRS are enough, or they are sampled
 LOOKS = "image-image"
 
 
@@ -46,16 +47,16 @@ class Learnt:
 def calibrate_self(settings: Settings, progress: Progress = SILENT) -> Learnt:
     """Learn the weights of a table's model from its lost and found posts; keep them.
 
-    Raises InputError where there are too few posts, too many, or where what was taken for the same
-    things looks less alike than different things do, or more than a photo taken again.
+    Raises InputError where there are too few posts, or where what was taken for the same things
+    looks less alike than different things do, or more than a photo taken again.
     """
     table = reading(settings)
     model = table_model(settings, table)
     lost, found = (
         list(table.shards(Filters(kind=kind, status=None))) for kind in ("lost", "found")
     )
-    pairs = _lists(lost, found, table)
     base = facts_of(table, model)
+    pairs = _lists(lost, found, table, base, progress)
     learnt = {
         "from": "self",
         "facts": f"held to those of the calibration of {base.model}",
@@ -148,16 +149,30 @@ def _with_photos(found: Sequence[Shard], rng: np.random.Generator) -> list[tuple
     return [rows[i] for i in rng.permutation(len(rows))]
 
 
-def _lists(lost: Sequence[Shard], found: Sequence[Shard], table: PostsTable) -> LabelledPairs:
-    """Lost posts, as many as MAX_PAIRS holds, each with every found post."""
+def _lists(
+    lost: Sequence[Shard],
+    found: Sequence[Shard],
+    table: PostsTable,
+    base: Calibration,
+    progress: Progress,
+) -> LabelledPairs:
+    """Lost posts, as many as MAX_PAIRS holds, each with every found post; where that is fewer than
+    LISTS, LISTS of them, each with those that may be it and a sample of the others."""
     posts = sum(int(shard.alive.sum()) for shard in found)
     ids = [i for shard in lost for i in shard.ids(np.flatnonzero(shard.alive))]
-    most = MAX_PAIRS // max(1, posts)
-    if min(most, len(ids)) < MIN_LISTS:
+    if not posts or len(ids) < MIN_LISTS:
         raise InputError(
             f"{table.uri} has {len(ids):,} lost and {posts:,} found posts; learning without "
-            f"labels takes {MIN_LISTS} lost posts and at most {MAX_PAIRS // MIN_LISTS:,} found "
-            "ones: label pairs (`decide`, then `calibrate decisions`)"
+            f"labels takes {MIN_LISTS} lost posts at least, and found ones: label pairs (`decide`, "
+            "then `calibrate decisions`)"
         )
-    some = np.random.default_rng(0).permutation(len(ids))[:most]
-    return label(lost, found, {ids[i]: {NOT_HERE: False} for i in some})
+    whole = MAX_PAIRS // posts
+    some = np.random.default_rng(0).permutation(len(ids))[: max(whole, LISTS)]
+    truth = {ids[i]: {NOT_HERE: False} for i in some}
+    if len(truth) <= whole:
+        return label(lost, found, truth)
+    progress.say(
+        f"{posts:,} found posts are too many for whole lists: {len(truth):,} lost posts, each with "
+        "the found ones that may be theirs and a sample of the others"
+    )
+    return label(lost, found, truth, kept=nearest(base))
