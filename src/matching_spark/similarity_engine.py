@@ -328,6 +328,8 @@ class SimilarityEngine:
                 return attempt()
             except StorageError:
                 self.table.refresh()
+                if self.model is not None:
+                    self.table.check_model(self.model.name)
                 there = {str(each.snapshot_id) for each in self.table.metadata.snapshots()}
                 if read is None or read in there:
                     raise

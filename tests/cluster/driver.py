@@ -1,4 +1,5 @@
-"""`driver.py ACTION POINT URI SOURCE`: an ingest or a compact that kills itself at a point of it.
+"""`driver.py ACTION POINT URI SOURCE`: an ingest, a compact, or a merge of the journal that its
+environment names, that kills itself at a point of it.
 
 With it go its JVM and its workers: they are of its process group, of which it is the leader.
 """
@@ -12,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from matching_spark import PostsTable, Settings, start_session
-from matching_spark.config import Hadoop, Spark
+from matching_spark.config import Hadoop, Spark, load_settings
 from matching_spark.ingest import vector_batches
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.merge import merge
 from matching_spark.progress import Silent
 from matching_spark.table import compact
 
@@ -69,7 +71,9 @@ def main(action: str, point: str, uri: str, source: str) -> None:
                 die()
 
     spark = start_session(Settings(spark=Spark(conf=CONF)))
-    if action == "ingest":
+    if action == "merge":
+        merge(load_settings()[0], spark=spark)
+    elif action == "ingest":
         ingest_vectors(source, uri, spark, "found", Hadoop(), progress=Dying())
     else:
         compact.compact(PostsTable.open(uri, spark, Hadoop(snapshot_keep=timedelta(0))))

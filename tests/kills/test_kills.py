@@ -1,4 +1,7 @@
-"""A writer and a merger killed at any moment: what was answered is there once, for every reader."""
+"""A writer, a merger and the service killed at any moment: what was answered is there once, for
+every reader. Half of the kills are of the journal and a merger in one Spark, by which most of them
+meet a commit; half of the service as it runs, of whom a program asks.
+"""
 
 import os
 import random
@@ -9,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,12 +29,23 @@ from matching_spark.table import side_tables
 from matching_spark.table.mark import after
 from matching_spark.table.metadata import current_metadata
 from tests.kills.processes import LOST, everything, prepare, settings_of
+from tests.kills.served import Program, Server, served_settings, token_of
 from tests.support.journaled import in_table, photo, read
 from tests.support.processes import LONG_S, in_session, wait_until
 
 pytestmark = pytest.mark.kills
 KILLS = int(os.environ.get("KILLS", "40"))
+SERVED = KILLS // 2
+DIRECT = KILLS - SERVED
 ROOT = Path(__file__).parents[2]
+# Of the service: itself, its merger, and the JVM of a merge that is under way.
+SERVED_VICTIMS = {
+    "service": (True, False, False),
+    "merger without its JVM": (False, True, False),
+    "merger": (False, True, True),
+    "both without the JVM": (True, True, False),
+    "both": (True, True, True),
+}
 VICTIMS = ("writer", "merger", "both", "merger with its JVM", "all three")
 
 
@@ -160,13 +175,13 @@ def party(folder: Path, of_writer: str = "", of_merger: str = "") -> Iterator[tu
 
 def test_nothing_that_was_answered_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
-    print(f"seed {seed}, {KILLS} kills")
+    print(f"seed {seed}, {DIRECT} kills of a writer and a merger")
     chance = random.Random(seed)
     settings = settings_of(tmp_path)
     kills: dict[str, int] = {}
     with party(tmp_path) as (writer, merger):
         watch = Watch(settings, writer)
-        for _ in range(KILLS):
+        for _ in range(DIRECT):
             wait_until(
                 lambda: (
                     (writer.ready(5) and merger.ready(2)) or watch.wrong or ended(writer, merger)
@@ -207,7 +222,7 @@ def test_nothing_that_was_answered_is_lost_or_doubled(tmp_path: Path) -> None:
     for stored in whole.values():
         assert all(Path(kept_photo(folder, sha)).is_file() for sha in stored.photos)
     print(f"{kills}; {journal.last():,} events, {watch.looks:,} looks, {len(rows)} posts")
-    assert watch.looks > KILLS / 2
+    assert watch.looks > DIRECT / 2
     assert LOST in rows
     journal.close()
 
@@ -222,3 +237,67 @@ def test_without_what_keeps_it_the_same_watch_sees_a_loss(
         wait_until(lambda: watch.wrong, "a loss")
         watch.end()
         assert any("was answered as of" in each for each in watch.wrong)
+
+
+@contextmanager
+def asked(folder: Path, control: bool = False) -> Iterator[tuple[Server, Program]]:
+    settings = served_settings(folder)
+    token = token_of(settings)
+    server = Server(settings, folder, control)
+    try:
+        wait_until(server.ready, "the service", 2 * LONG_S)
+        program = Program(server, token)
+        try:
+            yield server, program
+        finally:
+            program.end()
+    finally:
+        server.clear()
+
+
+def test_nothing_that_the_service_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}, {SERVED} kills of the service")
+    chance = random.Random(seed)
+    kills: dict[str, int] = {}
+    with asked(tmp_path) as (server, program):
+        for _ in range(SERVED):
+            wait_until(server.ready, "the service", 2 * LONG_S)
+            looked = program.looks + 1
+            wait_until(partial(program.has_looked, looked), "a look", 2 * LONG_S)
+            if chance.random() < 0.5:  # a moment of a merge
+                wait_until(server.merging, "a merge", 2 * LONG_S)
+                time.sleep(chance.uniform(0, 12))
+            victim = chance.choice(list(SERVED_VICTIMS))
+            kills[victim] = kills.get(victim, 0) + 1
+            service, merger, jvm = SERVED_VICTIMS[victim]
+            server.kill(service, merger, jvm)
+            if service:
+                server.start()
+            assert not program.wrong
+        wait_until(server.ready, "the service", 2 * LONG_S)
+        program.end()
+        assert not program.wrong
+        wait_until(lambda: server.waiting() == 0, "the last merge", 4 * LONG_S)
+        assert server.end() == 0
+        table = server.settings.table
+        rows = in_table(table)
+        assert {i: (row["title"], row["status"]) for i, row in rows.items()} == {
+            program.lost_id: ("지갑", "open"),
+            **{i: (each.title, each.status) for i, each in program.posts.items()},
+        }
+        said = side_tables.read(table, decisions.NAME)
+        assert len({row["event_id"] for row in said}) == len(said)
+        last = {row["found_id"]: row["verdict"] for row in sorted(said, key=lambda row: row["at"])}
+        assert last == program.decided
+    print(
+        f"{kills}; {program.written:,} writes, {program.again:,} sent again, "
+        f"{program.looks:,} looks, {len(rows)} posts"
+    )
+    assert program.again
+
+
+def test_without_the_journals_commit_the_same_program_sees_a_loss(tmp_path: Path) -> None:
+    with asked(tmp_path, control=True) as (_, program):
+        wait_until(lambda: program.wrong, "a loss")
+        assert "was answered as" in program.wrong[0] or "404" in program.wrong[0]

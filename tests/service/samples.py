@@ -257,6 +257,9 @@ def samples() -> dict[str, Page]:
             expiring=(FOUND, *things(2)),
             state=STATE,
         ),
+        "desk-outdated": DeskPage(
+            **office, counts=(0, 0, 0), state=replace(STATE, outdated="siglip@0123456789ab")
+        ),
         "desk-empty": DeskPage(
             **office, counts=(0, 0, 0), state=State(lost=0, found=0, waiting=0, model="small-clip")
         ),

@@ -53,6 +53,7 @@ from matching_spark.service.watch import Watch, operations_app
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # between two looks for what others have written
 NEWS_S = 10.0  # between two looks for what turned up for people
+RENEW_S = 30.0  # between two looks whether the merger is there, and the table of this model
 END_S = 10.0  # for requests that are under way when the service is to end
 
 
@@ -134,7 +135,8 @@ def serve(
     ready: Callable[[str], None] = lambda url: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Serve until a signal, or `stop`, ends it. ready: called with the address of the first page.
+    """Serve until a signal, or `stop`, ends it; with the table's new model once it has another, as
+    after a reembed. ready: called with the address of the first page.
 
     Raises UsageError for settings that cannot be, StorageError where a port is taken.
     """
@@ -147,25 +149,36 @@ def serve(
             held.enter_context(_bound("127.0.0.1", wanted.watch_port, "service.watch_port")),
         ]
         progress.say("loading the model and the posts ...")
-        of = held.enter_context(opened(settings, demo))
-        watch = Watch(of)
-        apps: list[ASGIApp] = [watch.around(create_app(of)), operations_app(watch)]
-        warm(of)
-        watch.ready = True
-        held.enter_context(_beside(of, stop))
-        held.enter_context(_merger(settings))
-        gc.collect()
-        gc.freeze()  # what is loaded stays: a collection need not look through it
-        for each in sockets:
-            each.listen()  # who comes before the first turn of the loop waits, and is not refused
-        host, port = sockets[0].getsockname()[:2]
-        ready(wanted.url or f"http://{_named(host)}:{port}/")
-        asyncio.run(_listening(apps, sockets, stop))
+        merger: _Merger | None = None
+        while not stop.is_set():
+            with opened(settings, demo) as of:
+                watch = Watch(of)
+                apps: list[ASGIApp] = [watch.around(create_app(of)), operations_app(watch)]
+                warm(of)
+                watch.ready = True
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()  # what is loaded stays: a collection need not look through it
+                if merger is None:
+                    merger = held.enter_context(closing(_Merger(settings)))
+                    for each in sockets:
+                        each.listen()  # who comes when nobody accepts waits, and is not refused
+                    host, port = sockets[0].getsockname()[:2]
+                    ready(wanted.url or f"http://{_named(host)}:{port}/")
+                else:
+                    progress.say(f"serving {settings.table} by its new model")
+                over = threading.Event()
+                with _beside(of, merger, over):
+                    asyncio.run(_listening(apps, [each.dup() for each in sockets], stop, over))
 
 
 async def _listening(
-    apps: list[ASGIApp], sockets: list[socket.socket], stop: threading.Event
+    apps: list[ASGIApp],
+    sockets: list[socket.socket],
+    stop: threading.Event,
+    over: threading.Event,
 ) -> None:
+    """Until all is to end, or this service of it is over."""
     servers = [_Server(uvicorn.Config(app, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -173,7 +186,7 @@ async def _listening(
             loop.add_signal_handler(each, stop.set)
 
     async def ending() -> None:
-        while not stop.is_set():
+        while not (stop.is_set() or over.is_set()):
             await asyncio.sleep(0.1)
         for server in servers:
             server.should_exit = True
@@ -204,11 +217,12 @@ _UVICORN: dict[str, Any] = {
 
 
 @contextmanager
-def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
-    """The threads that see what others write, and what turns up."""
+def _beside(of: Service, merger: "_Merger", over: threading.Event) -> Iterator[None]:
+    """The threads that see what others write, what turns up, and whether the merger is there. over:
+    set where the table has another model, which can be loaded."""
 
     def again(act: Callable[[], object], every_s: float) -> None:
-        while not stop.wait(every_s):
+        while not over.wait(every_s):
             try:
                 act()
             except MatchingError as error:
@@ -221,41 +235,61 @@ def _beside(of: Service, stop: threading.Event) -> Iterator[None]:
         of.desk.refresh()
         of.review.refresh()
 
+    def renew() -> None:
+        merger.look()
+        table = there(of.settings)
+        if of.desk.outdated and table is not None:
+            table.check_model(model_of(of.settings, table).name)
+            over.set()
+
     threads = [
         threading.Thread(target=again, args=(act, every), name=name, daemon=True)
-        for name, act, every in (("look", look, LOOK_S), ("news", of.news.run_once, NEWS_S))
+        for name, act, every in (
+            ("look", look, LOOK_S),
+            ("news", of.news.run_once, NEWS_S),
+            ("renew", renew, RENEW_S),
+        )
     ]
     for each in threads:
         each.start()
     try:
         yield
     finally:
-        stop.set()
+        over.set()
         for each in threads:
             each.join(END_S)
 
 
-@contextmanager
-def _merger(settings: Settings) -> Iterator[None]:
+class _Merger:
     """The merger, a process of its own that starts Spark when there is something to merge. It gets
     these settings by its environment, which only its user can read."""
-    command = [sys.executable, "-m", "matching_spark.main", "merge", "--follow"]
-    started = subprocess.Popen(
-        command,
-        env=os.environ | environment_of(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for this process, which ends it
-    )
-    try:
-        yield
-    finally:
-        started.terminate()
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = os.environ | environment_of(settings)
+        self._process = self._started()
+
+    def look(self) -> None:
+        """Start it again where it has ended: no request needs it, so nobody else would notice."""
+        if (status := self._process.poll()) is not None:
+            log.warning("the merger has ended with %d; it is started again", status)
+            self._process = self._started()
+
+    def close(self) -> None:
+        self._process.terminate()
         try:
-            started.wait(2 * END_S)
+            self._process.wait(2 * END_S)
         except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
+            self._process.kill()
+            self._process.wait()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "matching_spark.main", "merge", "--follow"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process, which ends it
+        )
 
 
 def _bound(host: str, port: int, setting: str) -> socket.socket:

@@ -67,6 +67,11 @@ class Watch:
 
         return counted
 
+    @property
+    def outdated(self) -> str:
+        """The model that the table has and this service has not; '' while it has."""
+        return self._of.desk.outdated
+
     def _events(self) -> float:
         return float(self._of.desk.tail.upto)
 
@@ -83,8 +88,16 @@ def operations_app(watch: Watch) -> FastAPI:
     app = FastAPI(openapi_url=None)
 
     def readyz() -> Response:
-        status = 200 if watch.ready else 503
-        return JSONResponse({"status": "ready" if watch.ready else "starting"}, status)
+        if not watch.ready:
+            return JSONResponse({"status": "starting"}, 503)
+        if model := watch.outdated:
+            detail = (
+                f"the table has vectors of {model} now, which this service cannot load: it answers "
+                "from the table as it was before; name the model's folder (model.name) and start "
+                "it again"
+            )
+            return JSONResponse({"status": "outdated", "detail": detail})
+        return JSONResponse({"status": "ready"})
 
     def metrics() -> Response:
         return Response(generate_latest(watch.registry), media_type=CONTENT_TYPE_LATEST)

@@ -80,6 +80,7 @@ class State:
     waiting: int
     model: str
     snapshot: str = ""
+    outdated: str = ""
     merged: dt.datetime | None = None
     matched: dt.datetime | None = None
 

@@ -74,6 +74,7 @@ class Desk:
         self.tail = Tail(journal, model.name, model.dimension, table.photos)
         self._marks: dict[str | None, int] = {}
         self._former = 0  # the mark of the state before: who began with it may read it still
+        self.outdated = ""  # the model that the table has been given since
         self._turn = threading.Lock()  # of writes that rest on what they read
         self.engine = SimilarityEngine(
             table, "memory", model, cache=settings.cache, newer=self._newer
@@ -185,12 +186,14 @@ class Desk:
 
     def refresh(self) -> None:
         """See what others have written: to the journal, and to the table, whose shards are loaded
-        before it takes the place of the one before."""
+        before it takes the place of the one before. Of another model it does not: `outdated`."""
         self.tail.refresh()
         table = there(self.settings)
         if table is None or version(table.metadata) == version(self.table.metadata):
             return
-        table.check_model(self.model.name)
+        self.outdated = "" if table.model == self.model.name else table.model
+        if self.outdated:
+            return
         plan = table.plan()
         self.engine.cache.load_all(plan.files, plan.space)
         mark, before = after(table.metadata, self.journal), self.merged

@@ -147,6 +147,7 @@ class Review:
             found=counts["found"],
             waiting=desk.tail.upto - desk.merged,
             model=desk.model.name,
+            outdated=desk.outdated,
             snapshot=desk.table.snapshot or "",
             merged=_moment(max(merges)) if merges else None,
             matched=None if matched is None else _moment(matched.timestamp_ms),
