@@ -27,7 +27,8 @@ from matching_spark.matching import decisions, matches_table
 from matching_spark.sources import read_posts
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
-from matching_spark.table.metadata import live_files, load_metadata, newest
+from matching_spark.table.metadata import live_files, load_metadata
+from matching_spark.table.versions import newest
 from tests.support.copies import (
     AT_ONCE,
     RULES,

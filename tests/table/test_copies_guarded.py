@@ -15,8 +15,8 @@ from matching_spark.matching import decisions
 from matching_spark.progress import Silent
 from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
-from matching_spark.table.metadata import newest
 from matching_spark.table.undo import undo
+from matching_spark.table.versions import newest
 from tests.support.copies import (
     AT_ONCE,
     answers,

@@ -32,6 +32,7 @@ from matching_spark.spark.jvm import executors
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import Erased
+from matching_spark.table.kept_plans import KeptPlans
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ def erase_rows(
             each = workers.parallelize(tasks, len(tasks))
             each.map(lambda _: forget(cache, dead, subject)).sum()
     forget(cache, dead, subject)
+    KeptPlans.of(settings.cache).clear()  # they name the least and the greatest id of each file
     for sha in subject.photos:
         forget_thumbnails(settings.cache.folder, sha)
     if done.left:

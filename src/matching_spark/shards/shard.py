@@ -33,7 +33,8 @@ FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs mo
 class DataFile:
     """One immutable data file of a snapshot, and the delete files that may speak of it.
 
-    photos: the folder of the warehouse's kept photos.
+    photos: the folder of the warehouse's kept photos. ids: the least and the greatest post_id of
+    its rows, deleted ones too; None where they are not known.
     """
 
     uri: str
@@ -43,6 +44,11 @@ class DataFile:
     kind: str = ""
     category: str = ""
     photos: str = ""
+    ids: tuple[str, str] | None = None
+
+    def may_have(self, post_id: str) -> bool:
+        """Whether a post may be one of its rows, by their least and greatest id."""
+        return self.ids is None or self.ids[0] <= post_id <= self.ids[1]
 
 
 def pack(

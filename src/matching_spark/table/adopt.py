@@ -38,7 +38,8 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
 from matching_spark.table.mark import kept, merged
-from matching_spark.table.metadata import is_at, load_metadata, made_at, named_files, newest, tables
+from matching_spark.table.metadata import load_metadata, made_at, named_files
+from matching_spark.table.versions import is_at, newest, tables
 from matching_spark.table.writer_lock import writing
 
 Json = dict[str, Any]  # metadata as they lie in their file, by the names of Iceberg's spec

@@ -25,9 +25,10 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.catalog import quoted
-from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
+from matching_spark.table.metadata import current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
+from matching_spark.table.versions import tables
 
 if TYPE_CHECKING:
     pass

@@ -24,11 +24,12 @@ from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.catalog import quoted
 from matching_spark.table.loose_files import drop_photos, drop_rejects, drop_staged, still
-from matching_spark.table.metadata import current_metadata, live_files, named_files, tables
+from matching_spark.table.metadata import current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
 from matching_spark.table.unfinished import Ending, begin, begun, finish, together
+from matching_spark.table.versions import tables
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile

@@ -4,25 +4,23 @@ The metadata name every file by its whole place. So a table is one only where it
 would read, and its maintenance remove, the files of the table that it was copied from.
 """
 
-import re
+import io
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from uuid import UUID
 
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
-from pyiceberg.serializers import FromInputFile
+from pyiceberg.serializers import FromByteStream
 from pyiceberg.table import StaticTable
 from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.table.iceberg_io import StorageFile, StorageFileIO
+from matching_spark.table.iceberg_io import StorageFileIO
+from matching_spark.table.versions import check_place, newest
 
-VERSION = re.compile(r"/v(\d+)\.metadata\.json$")
-PACKED = re.compile(r"/v\d+(\.gz\.metadata\.json|\.metadata\.json\.gz)$")
 # What reading torn JSON or Avro raises, pydantic's own among them.
 UNREADABLE = (
     *(ValidationError, ValueError, LookupError, TypeError, AttributeError, EOFError),
@@ -39,24 +37,22 @@ def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
     if path is None:
         return None
     table = load_metadata(path)
-    made = made_at(table)
-    if not is_at(made, uri, name):
-        unknown = "" if storage.is_local(made) else ", or that is a name for it unknown here"
-        raise StorageError(
-            f"{uri} was moved or copied from {storage.parent(made)}{unknown}: the metadata of its "
-            f"{name} name the files there, so it is neither read nor written; `matching-spark "
-            "adopt` makes it a table of its own, with the rows that it has now"
-        )
+    check_place(made_at(table), uri, name)
     return table
 
 
-def load_metadata(path: str, io: FileIO | None = None) -> StaticTable:
-    """A table as one metadata file has it. io: how the files that it names are read.
+def load_metadata(path: str, files: FileIO | None = None) -> StaticTable:
+    """A table as one metadata file has it. files: how those that it names are read.
 
     Raises StorageError naming the file when it cannot be read.
     """
+    return parsed(path, storage.read_bytes(path), files)
+
+
+def parsed(path: str, data: bytes, files: FileIO | None = None) -> StaticTable:
+    """The same of a metadata file whose bytes are at hand."""
     try:
-        metadata = FromInputFile.table_metadata(StorageFile(path))
+        metadata = FromByteStream.table_metadata(io.BytesIO(data))
     except UNREADABLE as error:
         raise StorageError(
             f"{path} cannot be read ({type(error).__name__}): it is torn, or of another engine; "
@@ -67,53 +63,14 @@ def load_metadata(path: str, io: FileIO | None = None) -> StaticTable:
         identifier=("static-table", path),
         metadata=metadata,
         metadata_location=path,
-        io=io or StorageFileIO(),
+        io=files or StorageFileIO(),
         catalog=NoopCatalog("static-table"),
     )
-
-
-def newest(uri: str, name: str) -> str | None:
-    """The place of the newest metadata file, whatever it says; None when there is no table."""
-    folder = storage.join(uri, name, "metadata")
-    number = _hinted(folder)
-    if number is None or not storage.exists(storage.join(folder, f"v{number}.metadata.json")):
-        # A commit deletes the hint and renames a new one to its place: in between there is none.
-        # A copy that was taken meanwhile has none, or one of a version that it lacks.
-        number = _latest(folder)
-    if number is None:
-        return None
-    # A writer that died between the commit and the hint leaves the hint behind the truth.
-    while storage.exists(storage.join(folder, f"v{number + 1}.metadata.json")):
-        number += 1
-    return storage.join(folder, f"v{number}.metadata.json")
 
 
 def made_at(table: StaticTable) -> str:
     """The place of a table as its metadata say it, in the spelling that its files' names have."""
     return storage.recorded(table.metadata.location.rstrip("/"))
-
-
-def is_at(made: str, uri: str, name: str) -> bool:
-    """Whether a table made at `made` is the table `name` of the warehouse at `uri`.
-
-    Both folders are compared: a link to another warehouse's posts is not a warehouse.
-    """
-    return storage.same_place(made, storage.join(uri, name)) and storage.same_place(
-        storage.parent(made), uri
-    )
-
-
-def version(table: StaticTable) -> tuple[str, UUID, int]:
-    """What tells one state from another, also where a folder was replaced by a copy."""
-    state = table.metadata
-    return table.metadata_location, state.table_uuid, state.last_updated_ms
-
-
-def tables(uri: str) -> list[str]:
-    """The names of the tables that lie in a warehouse, posts last; none where there is none."""
-    folders = storage.folders(uri) if storage.exists(uri) else []
-    found = [name for name in folders if newest(uri, name) is not None]
-    return sorted(found, key=lambda name: (name == "posts", name))
 
 
 def live_files(metadata: StaticTable, snapshots: list[int]) -> Iterator[DataFile]:
@@ -141,24 +98,3 @@ def named_files(
         locations += [snapshot.manifest_list, *(m.manifest_path for m in manifests)]
     files = live_files(metadata, [s.snapshot_id for s in snapshots])
     return map(storage.recorded, chain(locations, (file.file_path for file in files)))
-
-
-def _hinted(folder: str) -> int | None:
-    """The version that the hint names, which is there or was; None without a hint."""
-    try:
-        hint = storage.read_bytes(storage.join(folder, "version-hint.text"))
-    except FileNotFoundError:
-        return None
-    return int(hint) if hint.strip().isdigit() else None
-
-
-def _latest(folder: str) -> int | None:
-    """The highest version that is there; None where there is no table."""
-    files = list(storage.walk(folder)) if storage.exists(folder) else []
-    versions = [int(found[1]) for file in files if (found := VERSION.search(file))]
-    if not versions and (packed := next(filter(PACKED.search, files), None)):
-        raise StorageError(
-            f"{packed} is compressed, which nothing here reads: set the table's "
-            "write.metadata.compression-codec to none, and commit to it once"
-        )
-    return max(versions, default=None)

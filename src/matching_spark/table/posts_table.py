@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from pyiceberg.table import StaticTable
-
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
 from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check
@@ -29,14 +27,16 @@ from matching_spark.table.catalog import (
     register,
 )
 from matching_spark.table.commits import retry, swap
+from matching_spark.table.kept_plans import KeptPlans
 from matching_spark.table.merging import merging
-from matching_spark.table.metadata import current_metadata, made_at, version
-from matching_spark.table.state import IDENTIFIER_KEY, Snapshot, TableState
+from matching_spark.table.state import IDENTIFIER_KEY, Snapshot, TableState, opened
+from matching_spark.table.versions import newest
 from matching_spark.table.writer_lock import writing
 
 GROWN = "coalesce({}sequence, 0) + 1"  # of a post that changes; of version 1 it has none
 
 if TYPE_CHECKING:
+    from pyiceberg.table import StaticTable
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -55,33 +55,43 @@ class PostsTable:
     def open(cls, uri: str) -> Self: ...
     @overload
     @classmethod
-    def open(cls, uri: str, spark: "SparkSession | None", hadoop: Hadoop) -> Self: ...
+    def open(
+        cls,
+        uri: str,
+        spark: "SparkSession | None",
+        hadoop: Hadoop,
+        kept: KeptPlans | None = None,
+    ) -> Self: ...
     @classmethod
     def open(
-        cls, uri: str, spark: "SparkSession | None" = None, hadoop: Hadoop | None = None
+        cls,
+        uri: str,
+        spark: "SparkSession | None" = None,
+        hadoop: Hadoop | None = None,
+        kept: KeptPlans | None = None,
     ) -> Self:
         """The table at `uri` as it is now; with a session and how Hadoop is used, to be written.
+        kept: where what a search needs of it is kept between processes.
 
         Raises InputError when there is none, StorageError when it cannot be reached or was written
         by a newer version.
         """
         uri = storage.absolute(uri)
-        metadata = current_metadata(uri)
-        if metadata is None:
+        state = opened(uri, kept)
+        if state is None:
             raise InputError(
                 f"there is no posts table at {uri}; `matching-spark ingest` makes one, "
                 "MATCHING_TABLE names another",
                 argument="table",
             )
-        # In the spelling of the metadata, which every file's name begins with: `uri` may be a link.
-        state = TableState(storage.parent(made_at(metadata)), metadata)
-        state.check_layout()
         return cls(state, spark, hadoop)
 
     @classmethod
     def of(cls, settings: Settings, spark: "SparkSession | None" = None) -> Self:
-        """The table that the settings name; with a session to be written as they say."""
-        return cls.open(settings.table, spark, settings.hadoop)
+        """The table that the settings name; with a session to be written as they say. Without one
+        its plans are kept in the cache's folder."""
+        kept = KeptPlans.of(settings.cache) if spark is None else None
+        return cls.open(settings.table, spark, settings.hadoop, kept)
 
     @classmethod
     def open_or_create(
@@ -99,7 +109,7 @@ class PostsTable:
         Raises ModelError for another model's.
         """
         uri = storage.absolute(uri)
-        if current_metadata(uri) is None:
+        if newest(uri, "posts") is None:
             space = {"model": model, "dimension": str(dimension)}
             create(uri, spark, space | ({MODEL_PLACE: place} if place else {}), hadoop)
         table = cls.open(uri, spark, hadoop)
@@ -113,7 +123,7 @@ class PostsTable:
         return self.state.uri
 
     @property
-    def metadata(self) -> StaticTable:
+    def metadata(self) -> "StaticTable":
         return self.state.metadata
 
     @property
@@ -132,8 +142,7 @@ class PostsTable:
     @property
     def model_place(self) -> str | None:
         """Where the model is that the table holds vectors of, as it was when they were made."""
-        place: str | None = self.metadata.properties.get(PROPERTY + MODEL_PLACE)
-        return place
+        return self.state.head.properties.get(PROPERTY + MODEL_PLACE)
 
     @property
     def photos(self) -> str:
@@ -178,13 +187,10 @@ class PostsTable:
 
     def refresh(self) -> None:
         """See what was written since. Who reads meanwhile reads one state or the other."""
-        metadata = current_metadata(self.uri)
-        if metadata is None:
+        state = opened(self.uri, self.state.kept, self.state)
+        if state is None:
             raise StorageError(f"{self.uri}/posts has gone")
-        if version(metadata) != version(self.metadata):
-            state = TableState(self.uri, metadata)
-            state.check_layout()
-            self.state = state
+        self.state = state
 
     def check_model(self, model: str) -> None:
         if model != self.model:

@@ -10,9 +10,10 @@ from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.catalog import COMMAND, TELLING, quoted
 from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
-from matching_spark.table.metadata import current_metadata, newest, tables
+from matching_spark.table.metadata import current_metadata
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.unfinished import begun
+from matching_spark.table.versions import newest, tables
 
 if TYPE_CHECKING:
     from pyspark.sql import Row

@@ -12,6 +12,7 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from matching_spark import storage
 from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY
 from matching_spark.table.iceberg_io import StorageFileIO
+from matching_spark.table.planning import head_of
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import TableState
 
@@ -34,4 +35,4 @@ def unwritten(uri: str, model: str, dimension: int) -> PostsTable:
         io=StorageFileIO(),
         catalog=NoopCatalog("static-table"),
     )
-    return PostsTable(TableState(uri, table), None, None)
+    return PostsTable(TableState(uri, head_of(table, ""), lambda: table), None, None)

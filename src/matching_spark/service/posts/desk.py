@@ -49,7 +49,6 @@ from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import Shard
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.mark import after
-from matching_spark.table.metadata import version
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
@@ -189,7 +188,7 @@ class Desk:
         before it takes the place of the one before. Of another model it does not: `outdated`."""
         self.tail.refresh()
         table = there(self.settings)
-        if table is None or version(table.metadata) == version(self.table.metadata):
+        if table is None or table.state.head.version == self.table.state.head.version:
             return
         self.outdated = "" if table.model == self.model.name else table.model
         if self.outdated:
