@@ -38,7 +38,7 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         (
             ["search", "--text", "a", "--runner", "mem"],
             2,
-            "mem: should be 'spark' or 'memory' (--runner)",
+            "mem: should be 'auto', 'spark' or 'memory' (--runner)",
         ),
         (
             ["search", "--text", "a", "--threshold", "50"],

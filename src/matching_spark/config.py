@@ -114,8 +114,10 @@ class Similarity(Group):
     metric: Literal["cosine", "euclidean"] = Field(
         default="cosine", description="euclidean: 1 / (1 + distance)"
     )
-    runner: Literal["spark", "memory"] = Field(
-        default="spark", description="memory: in this process, without a JVM"
+    runner: Literal["auto", "spark", "memory"] = Field(
+        default="auto",
+        description="memory: in this process, without a JVM; auto: spark where spark.master names "
+        "a cluster or what is searched is larger than cache.max_bytes, else memory",
     )
     score: Literal["cosine", "fused"] | None = Field(
         default=None, description="none: fused where there is a calibration"

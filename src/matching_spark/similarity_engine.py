@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +18,17 @@ from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.posts import Filters, check
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
-from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.store import find
 from matching_spark.search.answers import answers
+from matching_spark.search.choice import chosen
 from matching_spark.search.outcome import Asked, SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
-from matching_spark.search.runners import MemoryRunner, Runner, SparkRunner
+from matching_spark.search.runners import RUNNERS, MemoryRunner, Runner, RunnerName, SparkRunner
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import Shard, places, read_columns
@@ -39,12 +39,11 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
+    from matching_spark.embed.clip import ClipModel
     from matching_spark.matching.matcher import Matcher, MatchRules
 
 log = logging.getLogger(__name__)
-RunnerName = Literal["spark", "memory"]
 Result = TypeVar("Result")
-RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
 class SimilarityEngine:
@@ -59,7 +58,7 @@ class SimilarityEngine:
         self,
         table: PostsTable,
         runner: RunnerName = "spark",
-        model: ClipModel | None = None,
+        model: "ClipModel | None" = None,
         *,
         cache: Cache,
         context: "SparkContext | None" = None,
@@ -92,10 +91,13 @@ class SimilarityEngine:
 
     @classmethod
     def of(
-        cls, settings: Settings, table: PostsTable, model: ClipModel | None = None
+        cls, settings: Settings, table: PostsTable, model: "ClipModel | None" = None
     ) -> "SimilarityEngine":
-        """An engine with the settings' runner and cache."""
-        return cls(table, settings.similarity.runner, model, cache=settings.cache)
+        """An engine with the settings' runner, for all of the table, and cache."""
+        master = None if table.spark is None else table.spark.sparkContext.master
+        choice = chosen(settings, table.plan().files, master)
+        log.info("searching %s", choice)
+        return cls(table, choice.runner, model, cache=settings.cache)
 
     # -- how it scores -----------------------------------------------------------------------
 
@@ -200,7 +202,7 @@ class SimilarityEngine:
             SearchResult(
                 query=each.described | {"filters": options.where.described()},
                 model=self.table.model,
-                provider=self.model.provider if self.model else None,
+                provider=self.model.provider if self.model and each.embedded else None,
                 snapshot=found.snapshot,
                 runner=self.runner,
                 exact=found.exact,
@@ -249,6 +251,9 @@ class SimilarityEngine:
             if not len(rows):
                 raise InputError(f"there is no post {post_id!r}: it was erased")
             return overlay.fresh, int(rows[0])
+        files = self.table.state.having([post_id], snapshot)
+        if found := self.cache.find(post_id, files, self.table.space):
+            return found
         file, row = self.table.locate(post_id, snapshot)
         return self.cache.load(file, self.table.space), row
 
@@ -267,7 +272,7 @@ class SimilarityEngine:
         return [(images.get(i), texts.get(i)) for i in range(len(queries))]
 
     @staticmethod
-    def _pixels(model: ClipModel, query: Query) -> Float32:
+    def _pixels(model: "ClipModel", query: Query) -> Float32:
         """The photo of a query as the model wants it. Raises PhotoError naming its place."""
         try:
             return model.pixels(query.photo())

@@ -24,9 +24,10 @@ from urllib.parse import unquote
 
 from matching_spark import hdfs_client
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.local_files import LocalFiles
 from matching_spark.namenodes import same_authority
 
-FileSystem = Any  # of fsspec, which has no types
+FileSystem = Any  # of fsspec, which has no types, or LocalFiles
 _asking = threading.Lock()
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
@@ -106,9 +107,7 @@ def _open_fs(uri: str) -> tuple[FileSystem, str]:
     place = absolute(uri)
     scheme, authority, path = _split(place)
     if scheme != "hdfs":
-        import fsspec  # a third of a second, and a search of what is resident reads no file
-
-        return fsspec.filesystem("file"), place
+        return LocalFiles(), place
     with _errors(uri):
         return hdfs_client.client(authority, os.getpid()), path or "/"
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from matching_spark.cli.console import Plain, print_json
+from matching_spark.cli.console import Plain
+from matching_spark.cli.lines import print_json
 from matching_spark.log import visible
 
 ODD = (

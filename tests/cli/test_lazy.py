@@ -35,7 +35,7 @@ try:
 except SystemExit as ended:
     code = ended.code
 own = {{name.rpartition(".")[2] for name in sys.modules if name.startswith("matching_spark.cli.")}}
-print(sorted(own - {{"app", "console", "options", "views"}}), code, file=sys.stderr)
+print(sorted(own - {{"app", "console", "lines", "options", "views"}}), code, file=sys.stderr)
 print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
 """
 

@@ -83,6 +83,7 @@ def test_the_keys_of_the_contract() -> None:
         "provider",
         "snapshot",
         "runner",
+        "runner_why",
         "exact",
         "score_kind",
         "threshold",

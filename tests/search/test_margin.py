@@ -27,12 +27,12 @@ from matching_spark.knn.similarity import MARGIN, unit
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import Candidate, decide, ranked, scan_files
+from matching_spark.search.runners import RUNNERS
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.ivf_index import Cells, sort_by_cell
 from matching_spark.shards.shard import DataFile, load
 from matching_spark.shards.space import VectorSpace
-from matching_spark.similarity_engine import RUNNERS
 from tests.support import brute
 from tests.support.found import hits_of
 from tests.support.shards import write_file

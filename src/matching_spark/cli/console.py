@@ -1,7 +1,5 @@
 """A terminal that shows what it is given: no word of a post is markup, an emoji or a command."""
 
-import json
-import sys
 from typing import Any
 
 from rich.console import Console
@@ -26,13 +24,3 @@ class Plain(Console):
 def cell(text: str, style: str = "") -> Text:
     """What Plain cannot make of a text by itself: one with a style, made visible all the same."""
     return Text(visible(text), style)
-
-
-def print_json(value: object, indent: int | None = 2) -> None:
-    """On stdout, in whatever encoding it has: what that cannot say, by JSON's own escapes."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(value, indent=indent, default=str)
-    print(text, flush=True)

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from matching_spark import operations
-from matching_spark.cli.console import print_json
+from matching_spark.cli.lines import print_json
 from matching_spark.cli.options import Common, on_a_table, terminal
 from matching_spark.errors import RemoteError
 

@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints, overload
 
 import typer
-from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
-from matching_spark.cli.console import Plain, print_json
+from matching_spark.cli.lines import Stderr, print_json
 from matching_spark.config import FILE, Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
@@ -25,11 +22,15 @@ from matching_spark.log import new_run_id, setup_logging
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.progress import Progress
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress as Bars
+
 log = logging.getLogger(__name__)
 T = TypeVar("T", bound=str)
 # Settings whose flag has another name than they.
 FLAGS = {"model.name": "model", "holding.duplicate_cosine": "threshold"}
-stderr = Plain(stderr=True, soft_wrap=True)
+stderr = Stderr()
 
 ConfOption = Annotated[
     list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
@@ -62,11 +63,16 @@ class Run:
     origins: list[Origin]
     as_json: bool
 
-    def emit(self, value: dict[str, Any], view: RenderableType) -> None:
+    def emit(
+        self, value: dict[str, Any], view: "RenderableType | Callable[[], RenderableType]"
+    ) -> None:
+        """Print a result as JSON, or as a view of it, which a function may make."""
         if self.as_json:
             print_json(value)
-        else:
-            Plain().print(view)
+            return
+        from matching_spark.cli.console import Plain  # Rich, a tenth of a second
+
+        Plain().print(view() if callable(view) else view)
 
 
 def begin(
@@ -216,12 +222,16 @@ class Terminal:
 
     def count(self, what: str, done: int, total: int) -> None:
         if self._bars is None:
+            # Rich, as above.
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bars
+
             self._bars = Bars(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                console=stderr,
+                console=stderr.console,
                 transient=True,
                 disable=not stderr.is_terminal,
             )

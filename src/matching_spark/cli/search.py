@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from matching_spark import operations
-from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     CategoryOption,
     ColourOption,
@@ -24,7 +23,6 @@ from matching_spark.cli.options import (
     terminal,
     where_of,
 )
-from matching_spark.cli.views import Found
 from matching_spark.domain.points import parse_point
 from matching_spark.domain.posts import clean
 from matching_spark.domain.results import SearchResult
@@ -33,6 +31,7 @@ from matching_spark.layout import read_photo
 from matching_spark.storage import check_file
 
 if TYPE_CHECKING:
+    from matching_spark.cli.views import Found
     from matching_spark.search.query import Query
 
 CHOICES = 9  # answers that are listed; others may be typed
@@ -98,7 +97,7 @@ def search(
         str | None, typer.Option(metavar="ko|en", help="Of the reasons given.")
     ] = None,
     runner: Annotated[
-        str | None, typer.Option(metavar="spark|memory", help="memory: this process alone.")
+        str | None, typer.Option(metavar="auto|spark|memory", help="memory: this process alone.")
     ] = None,
     nprobe: Annotated[
         str | None,
@@ -176,7 +175,13 @@ def search(
         )
         stderr.print(f"written: {output}")
     if run.as_json or person is None or person.shown is not result:
-        run.emit(result.to_dict(), Found(result))
+        run.emit(result.to_dict(), lambda: _view(result))
+
+
+def _view(result: SearchResult) -> "Found":
+    from matching_spark.cli.views import Found  # Rich, which JSON needs not
+
+    return Found(result)
 
 
 def _check_given(flags: Mapping[str, object], ask: bool) -> None:
@@ -204,8 +209,10 @@ class _Person:
         question = result.question
         if question is None or not (sys.stdin.isatty() and stderr.is_terminal):
             return None
+        from matching_spark.cli.console import cell  # Rich, which JSON needs not
+
         self.shown = result
-        stderr.print(Found(replace(result, question=None)))
+        stderr.print(_view(replace(result, question=None)))
         choices = question.answers[:CHOICES]
         listed = "  ".join(f"{n} {answer}" for n, answer in enumerate(choices, 1))
         stderr.print(cell(f"{question.words}  {listed}", "bold"))

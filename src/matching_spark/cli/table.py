@@ -115,7 +115,8 @@ def warm(
     runner: Annotated[
         str | None,
         typer.Option(
-            metavar="spark|memory", help="spark: the executors' caches; memory: this host's."
+            metavar="auto|spark|memory",
+            help="spark: the executors' caches; memory: this host's.",
         ),
     ] = None,
 ) -> None:

@@ -63,9 +63,10 @@ class SearchResult:
 
     query: dict[str, Any]  # as the question was put, by the names of its flags; facts; filters
     model: str  # name and checksum of what made the vectors
-    provider: str | None  # what ONNX Runtime runs the model on; None without a model
+    provider: str | None  # what ONNX Runtime ran the model on; None where nothing was embedded
     snapshot: str | None  # the state of the table that was searched
     runner: str  # spark or memory
+    runner_why: str = field(default="", kw_only=True)  # why that one; '': whoever asked took it
     exact: bool  # no post was passed over, as cells may
     score_kind: str  # fused or cosine (or euclidean)
     threshold: float | None  # the lowest score; none: any

@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
-from PIL import Image
-from tokenizers import Tokenizer
 
 from matching_spark.embed import digests, hub
 from matching_spark.embed.preprocess import Preprocess, photo_pixels
@@ -26,6 +23,10 @@ from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
 
 if TYPE_CHECKING:
+    import onnxruntime as ort
+    from PIL import Image
+    from tokenizers import Tokenizer
+
     from matching_spark.config import Model
 
 FILES = (
@@ -58,6 +59,8 @@ def provider(device: Device) -> str:
 
     Raises ModelError for a device that is not there.
     """
+    import onnxruntime as ort  # a search by a vector or a post embeds nothing
+
     there = CUDA in ort.get_available_providers()
     if device == "cuda" and not there:
         raise ModelError("device cuda: this onnxruntime has no CUDA; install onnxruntime-gpu")
@@ -156,11 +159,11 @@ class ClipModel:
         value = self._config.get("matching_spark", {}).get("thresholds", {}).get(pair)
         return None if value is None else float(value)
 
-    def pixels(self, photo: bytes | Image.Image) -> Float32:
+    def pixels(self, photo: "bytes | Image.Image") -> Float32:
         """(3, height, width) of a photo's bytes, or of an opened one. Raises PhotoError."""
         return photo_pixels(photo, self.preprocess)
 
-    def embed_images(self, photos: Sequence[bytes | Image.Image]) -> Float32:
+    def embed_images(self, photos: "Sequence[bytes | Image.Image]") -> Float32:
         """(n, dimension) float32 of unit length, row i of photos[i]. Raises PhotoError."""
         return self.embed_pixels([self.pixels(photo) for photo in photos])
 
@@ -177,7 +180,7 @@ class ClipModel:
         return self._run(self._textual, inputs)
 
     def _run(
-        self, session: ort.InferenceSession, inputs: Sequence[Sequence[npt.NDArray[Any]]]
+        self, session: "ort.InferenceSession", inputs: Sequence[Sequence[npt.NDArray[Any]]]
     ) -> Float32:
         """inputs[j][i]: row i of the tower's j-th input."""
         count = len(inputs[0])
@@ -209,14 +212,16 @@ class ClipModel:
         return _fixed_batch(self._visual) or min(self.batch_size, STRIDE[self.provider])
 
     @cached_property
-    def _visual(self) -> ort.InferenceSession:
+    def _visual(self) -> "ort.InferenceSession":
         return self._session("visual")
 
     @cached_property
-    def _textual(self) -> ort.InferenceSession:
+    def _textual(self) -> "ort.InferenceSession":
         return self._session("textual")
 
-    def _session(self, tower: str) -> ort.InferenceSession:
+    def _session(self, tower: str) -> "ort.InferenceSession":
+        import onnxruntime as ort  # as above
+
         options = ort.SessionOptions()
         if self._threads:
             options.intra_op_num_threads = self._threads
@@ -235,7 +240,9 @@ class ClipModel:
         return session
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
+    def _tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer  # as above
+
         tokenizer = Tokenizer.from_file(str(self.folder / "textual" / "tokenizer.json"))
         config = _read_json(self.folder / "textual" / "tokenizer_config.json")
         pad = config.get("pad_token") or "<pad>"
@@ -278,7 +285,7 @@ def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
     return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
 
 
-def _fixed_batch(session: ort.InferenceSession) -> int | None:
+def _fixed_batch(session: "ort.InferenceSession") -> int | None:
     """The rows that a tower takes, where it takes no other number."""
     rows = session.get_inputs()[0].shape[0]
     return rows if isinstance(rows, int) and rows > 0 else None

@@ -6,20 +6,19 @@ it gives there: sides and offsets are rounded as torchvision rounds them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from PIL import Image
 
-from matching_spark.embed.photos import Box, open_reduced, plain
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32
 
-INTERPOLATIONS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "nearest": Image.Resampling.NEAREST,
-}
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from matching_spark.embed.photos import Box
+
+INTERPOLATIONS = ("bicubic", "bilinear", "nearest")
 RESIZE_MODES = ("shortest", "longest", "squash")
 # A photo may be reduced to this many times the tower's size by cheaper means before the real
 # resampling: of 78 photos the worst cosine to the whole photo's vector is 0.9998 (at 2, 0.9991).
@@ -34,7 +33,7 @@ class Preprocess:
     size: tuple[int, int]
     mean: Float32
     std: Float32
-    interpolation: Image.Resampling
+    interpolation: str
     resize_mode: str
     fill: tuple[int, int, int]
 
@@ -47,12 +46,17 @@ class Preprocess:
                 (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])),
                 np.asarray(config["mean"], np.float32),
                 np.asarray(config["std"], np.float32),
-                INTERPOLATIONS[config.get("interpolation") or "bicubic"],
+                config.get("interpolation") or "bicubic",
                 config.get("resize_mode") or "shortest",
                 (fill, fill, fill) if isinstance(fill, int) else (fill[0], fill[1], fill[2]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelError(f"{where} is not understood: {error!r}") from error
+        if out.interpolation not in INTERPOLATIONS:
+            raise ModelError(
+                f"{where}: interpolation {out.interpolation!r} is not known; "
+                f"{', '.join(INTERPOLATIONS)} are"
+            )
         if out.resize_mode not in RESIZE_MODES or config.get("mode", "RGB") != "RGB":
             raise ModelError(
                 f"{where}: mode {config.get('mode', 'RGB')!r} with resize_mode "
@@ -60,14 +64,16 @@ class Preprocess:
             )
         return out
 
-    def __call__(self, image: Image.Image, box: Box | None = None) -> Float32:
+    def __call__(self, image: "Image.Image", box: "Box | None" = None) -> Float32:
         """(3, height, width) float32, C-contiguous, of an RGB photo; box: where in it it ends."""
+        from PIL import Image  # which words and vectors need not, as below
+
         size = image.size if box is None else (box[2] - box[0], box[3] - box[1])
-        image = image.resize(self._scaled(size), self.interpolation, box)
+        image = image.resize(self._scaled(size), Image.Resampling[self.interpolation.upper()], box)
         pixels = np.asarray(self._crop_or_pad(image), dtype=np.float32) / np.float32(255)
         return np.ascontiguousarray(((pixels - self.mean) / self.std).transpose(2, 0, 1))
 
-    def quick(self, image: Image.Image) -> Float32:
+    def quick(self, image: "Image.Image") -> Float32:
         """Nearly the same in a fraction of the time, of a photo that is much too large."""
         factor = self.spare_factor(image.size)
         if factor == 1:
@@ -76,7 +82,7 @@ class Preprocess:
 
     def spare_factor(self, size: tuple[int, int]) -> int:
         """How many times smaller a photo of (width, height) may be and give the same vector."""
-        if self.interpolation == Image.Resampling.NEAREST:
+        if self.interpolation == "nearest":
             return 1
         scaled = self._scaled(size)
         return max(1, min(size[0] // (GAP * scaled[0]), size[1] // (GAP * scaled[1])))
@@ -95,7 +101,9 @@ class Preprocess:
         ratio = pick(size[1] / height, size[0] / width)
         return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
 
-    def _crop_or_pad(self, image: Image.Image) -> Image.Image:
+    def _crop_or_pad(self, image: "Image.Image") -> "Image.Image":
+        from PIL import Image
+
         height, width = self.size
         if image.width < width or image.height < height:
             canvas = Image.new(
@@ -109,12 +117,16 @@ class Preprocess:
         return image.crop((left, top, left + width, top + height))
 
 
-def photo_pixels(photo: bytes | Image.Image, preprocess: Preprocess) -> Float32:
+def photo_pixels(photo: "bytes | Image.Image", preprocess: Preprocess) -> Float32:
     """(3, height, width): the one way from a photo to its pixels, for queries, ingest and demo.
 
     Bytes are decoded no larger than the tower needs; an opened photo is reduced as far. Raises
     PhotoError for bytes that are no photo.
     """
+    from PIL import Image
+
+    from matching_spark.embed.photos import open_reduced, plain
+
     if isinstance(photo, Image.Image):
         return preprocess.quick(plain(photo))
     return preprocess(*open_reduced(photo, preprocess.spare_factor))

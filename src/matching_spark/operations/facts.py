@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Settings
@@ -13,8 +14,10 @@ from matching_spark.domain.posts import FREE_TEXT, MAX_TEXT, Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.search.query import Query
-from matching_spark.sources.places import Places, point_in, read_places
 from matching_spark.table.posts_table import PostsTable
+
+if TYPE_CHECKING:
+    from matching_spark.sources.places import Places
 
 NOT_KEPT = "number of a thing, not kept"  # what `Seen` notes
 
@@ -110,10 +113,14 @@ def _of(seals: Iterable[Seal], texts: Sequence[str]) -> set[str]:
 def _points(settings: Settings) -> Callable[[Post | Query], Point | None]:
     if (uri := settings.similarity.places) is None:
         return lambda told: None
+    from matching_spark.sources.places import point_in  # with all that reads posts
+
     places = _read(uri, storage.written(uri))
     return lambda told: point_in(places, told.place, told.region)
 
 
 @lru_cache(maxsize=1)  # a service asks again and again
-def _read(uri: str, written: float | None) -> Places:
+def _read(uri: str, written: float | None) -> "Places":
+    from matching_spark.sources.places import read_places  # as above
+
     return read_places(uri)

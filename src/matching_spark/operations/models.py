@@ -86,7 +86,7 @@ def info(settings: Model) -> ModelInfo:
         bytes=clip.size_bytes,
         photo_px=tuple(wants.size),
         resize_mode=wants.resize_mode,
-        interpolation=wants.interpolation.name.lower(),
+        interpolation=wants.interpolation,
         context_length=clip.context_length,
         thresholds={pair: clip.default_threshold(pair) for pair in ("image-image", "text-image")},
         card=_card(clip.folder),

@@ -1,30 +1,34 @@
 """One search as the settings have it: the question looked up or embedded, compared, answered."""
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL, Filters, Kind
 from matching_spark.domain.results import SearchResult
-from matching_spark.domain.understood import understand
-from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
 from matching_spark.operations.facts import check_key, placed, with_numbers
-from matching_spark.operations.pages import loaded
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.posterior import Costs
+from matching_spark.search.choice import Choice, chosen
 from matching_spark.search.outcome import Asked, SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.table.posts_table import PostsTable
 
+if TYPE_CHECKING:
+    from matching_spark.embed.clip import ClipModel
+
+log = logging.getLogger(__name__)
 # Given a result with a question: the query with its answer, None where it has none.
 Reply = Callable[[SearchResult, Query], Query | None]
 EXTERNAL = "external/"  # vectors made elsewhere: there is no model to embed a photo with
@@ -56,35 +60,40 @@ def search(
         progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
     if not asked.bare:
         looking.scoring(wanted.score, wanted.metric, wanted.threshold)
-    if snapshot is not None:
-        table.plan(where, snapshot)
-    with engine_of(settings, table, model, progress) as engine:
+    choice = chosen(settings, table.plan(options.where, snapshot).files)
+    with engine_of(settings, table, choice, model, progress) as engine:
         result = engine.answer([asked], options)[0]
         while reply is not None and result.question is not None:
             if (more := reply(result, query)) is None:
                 break
             query = placed(more, settings)
             result = engine.answer(engine.ask([query], snapshot), options)[0]
-        return result
+        return replace(result, runner_why=choice.why)
 
 
 @contextmanager
 def engine_of(
     settings: Settings,
     table: PostsTable,
-    model: ClipModel | None = None,
+    choice: Choice,
+    model: "ClipModel | None" = None,
     progress: Progress = SILENT,
 ) -> Iterator[SimilarityEngine]:
-    """An engine of the settings' runner; what it started of Spark is stopped at the end."""
-    runner, cache = settings.similarity.runner, settings.cache
+    """An engine of the chosen runner; what it started of Spark is stopped at the end."""
+    runner, cache = choice.runner, settings.cache
+    told = progress.say if settings.similarity.runner == "auto" else log.info
     if runner == "memory":
+        told(f"searching {choice}")
         yield SimilarityEngine(table, runner, model, cache=cache)
         return
     # pyspark, which the memory runner needs not.
     from matching_spark.spark.jvm import has_started
     from matching_spark.spark.session import context
 
-    if not has_started():  # by spark-submit, which has stderr's lines on stdout
+    if has_started():  # by spark-submit, which has stderr's lines on stdout
+        log.info("searching %s", choice)
+    else:
+        told(f"searching {choice}")
         progress.say("starting Spark ...")
     with context(settings) as started:
         yield SimilarityEngine(table, runner, model, cache=cache, context=started)
@@ -146,7 +155,10 @@ def understood(
     if engine.scoring(wanted.score, wanted.metric).calibration is None:
         return query
     where = replace(where, kind=where.kind or "found")
-    names = engine.places(where, snapshot, wanted.runner == "memory")
+    resident = chosen(settings, engine.table.plan(where, snapshot).files).runner == "memory"
+    names = engine.places(where, snapshot, resident)
+    from matching_spark.domain.understood import understand  # its lists, which only words need
+
     facts = understand(query.text, today or dt.datetime.now(SEOUL).date(), names).facts
     said = {
         name: getattr(facts, name)
@@ -206,12 +218,14 @@ def query_of(
 
 def photo_of(result: SearchResult) -> bytes | None:
     """The query's picture for a page, where it has one that can still be had."""
+    from matching_spark.operations.pages import loaded  # Pillow, which only a page needs
+
     if image := result.query.get("image"):
         return loaded(storage.read_bytes, image)
     return loaded(read_photo, result.query.get("photo"))
 
 
-def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | None:
+def _model(settings: Settings, table: PostsTable, query: Query) -> "ClipModel | None":
     """The table's model; None where only vectors are compared and the model is not at hand."""
     needed = query.image is not None or query.text is not None
     if table.model.startswith(EXTERNAL):
@@ -228,7 +242,7 @@ def _model(settings: Settings, table: PostsTable, query: Query) -> ClipModel | N
     return table_model(settings, table)
 
 
-def table_model(settings: Settings, table: PostsTable) -> ClipModel | None:
+def table_model(settings: Settings, table: PostsTable) -> "ClipModel | None":
     """The settings' model where it is the table's: its card has the thresholds; else None."""
     try:
         model = model_of(settings, table)

@@ -14,6 +14,7 @@ from matching_spark.errors import InputError, UsageError
 from matching_spark.operations.search import engine_of
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
+from matching_spark.search.choice import chosen
 from matching_spark.shards.cache import ShardCache
 from matching_spark.table import adopt as adopting
 from matching_spark.table import compact as compacting
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Warmed:
-    """How many shards the caches hold now that they were asked to, and how long it took."""
+    """How many shards the caches hold now that they were asked to, and how long it took; whose
+    caches, by the runner, and why its.
+    """
 
     table: str
     shards: int
     seconds: float
+    runner: str
+    runner_why: str
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -103,9 +108,11 @@ def warm(settings: Settings, categories: Sequence[str] = (), progress: Progress 
     wanted = categories or settings.cache.preload or ("*",)
     for category in wanted:
         check("category", category, (*CATEGORIES, "*"))  # before seconds of Spark
-    with engine_of(settings, table, progress=progress) as engine:
+    files = [f for f in table.plan().files if "*" in wanted or f.category in wanted]
+    choice = chosen(settings, files)
+    with engine_of(settings, table, choice, progress=progress) as engine:
         shards = engine.warm(wanted)
-    return Warmed(table.uri, shards, time.perf_counter() - start)
+    return Warmed(table.uri, shards, time.perf_counter() - start, choice.runner, choice.why)
 
 
 def reembed(

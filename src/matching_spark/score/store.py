@@ -4,16 +4,20 @@ A table's own calibration (calibration.json in its warehouse) goes before the on
 model (calibration.json in its folder).
 """
 
+from typing import TYPE_CHECKING
+
 from matching_spark import storage
 from matching_spark.embed import hub
-from matching_spark.embed.clip import ClipModel
 from matching_spark.score.calibration import Calibration
+
+if TYPE_CHECKING:
+    from matching_spark.embed.clip import ClipModel
 
 FILE = "calibration.json"
 SELF = "calibration-self.json"  # in a warehouse: learnt without labels, which decisions sharpen
 
 
-def find(table_uri: str | None, model: ClipModel | None, name: str) -> Calibration | None:
+def find(table_uri: str | None, model: "ClipModel | None", name: str) -> Calibration | None:
     """The calibration of a table's vectors (of model `name`), else its model's; None without one.
 
     Raises ModelError when the one that is there was learnt on another model's vectors.

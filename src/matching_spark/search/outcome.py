@@ -22,6 +22,11 @@ class Asked:
     kind: Kind | None = None
     embed_ms: float = 0.0
 
+    @property
+    def embedded(self) -> bool:
+        """Whether a model has made its vectors for this search."""
+        return not self.bare and self.kind is None
+
 
 @dataclass(frozen=True)
 class SearchOutcome:

@@ -4,12 +4,11 @@ import datetime as dt
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
@@ -19,12 +18,14 @@ from matching_spark.domain.personal import public
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
-from matching_spark.embed.photos import MAX_BYTES
 from matching_spark.errors import InputError, UsageError
 from matching_spark.knn.similarity import METRICS, Metric
 from matching_spark.score.calibration import SCORES, Score
 from matching_spark.score.components import Language
 from matching_spark.score.posterior import COSTS, HERE, Costs
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Query:
     that cannot be read, or for what cannot go together.
     """
 
-    image: Path | str | bytes | Image.Image | npt.NDArray[np.float32] | None = None
+    image: "Path | str | bytes | Image.Image | npt.NDArray[np.float32] | None" = None
     text: str | None = None
     embedding: Path | str | npt.ArrayLike | None = None
     post_id: str | None = None
@@ -98,9 +99,11 @@ class Query:
             asked["understood"] = {name: facts[name] for name in self.understood}
         return asked | facts
 
-    def photo(self) -> bytes | Image.Image:
+    def photo(self) -> "bytes | Image.Image":
         """Its photo, read where it is a path. Raises InputError when there is none."""
         if isinstance(self.image, Path | str):
+            from matching_spark.embed.photos import MAX_BYTES  # Pillow, which only photos need
+
             try:
                 return storage.read_bytes(str(self.image), MAX_BYTES + 1)
             except FileNotFoundError:

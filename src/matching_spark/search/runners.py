@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from matching_spark.errors import StorageError
 from matching_spark.score.posterior import Rivals
@@ -21,6 +21,10 @@ from matching_spark.spark.failures import cause
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
+
+
+RunnerName = Literal["spark", "memory"]
+RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 
 
 class Runner(Protocol):

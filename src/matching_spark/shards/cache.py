@@ -106,6 +106,20 @@ class ShardCache:
         """The file's shard with its deletes as a mask. Raises StorageError as shards.read does."""
         return self.load_all([file], space)[0]
 
+    def find(
+        self, post_id: str, files: Iterable[DataFile], space: VectorSpace
+    ) -> tuple[Shard, int] | None:
+        """A post in those of the files' shards that are here, and its row; None: it is not there.
+        No file is read."""
+        for file in files:
+            name = entry_name(file, space)
+            if self._open_here(name) is not None or (Path(self.folder) / name).exists():
+                shard = self.load(file, space)
+                rows = np.flatnonzero(shard.is_post(post_id) & shard.alive)
+                if len(rows):
+                    return shard, int(rows[0])
+        return None
+
     def load_all(
         self,
         files: Sequence[DataFile],

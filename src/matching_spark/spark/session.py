@@ -18,9 +18,10 @@ from matching_spark.errors import MatchingError, StorageError
 from matching_spark.guard.redaction import RULE
 from matching_spark.namenodes import heed_conf_dir
 from matching_spark.spark import environment, jvm, launch, loopback
-from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.spark.conf import conf_dir
 from matching_spark.spark.failures import of_start
 from matching_spark.spark.interrupts import cancelling, held_back
+from matching_spark.spark.wanted import defaults, own_keys
 
 log = logging.getLogger(__name__)
 STARVED_S = 10
@@ -65,14 +66,10 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     environment.check_spark()
     if not jvm.has_started():
         environment.prepare()
-    conf = {"spark.app.name": settings.spark.app_name}
-    if settings.spark.master:
-        conf["spark.master"] = settings.spark.master
-    profile = read_conf(conf_dir() / "cluster.conf") if settings.spark.profile == "cluster" else {}
     with _jvm_output() as said:
         try:
-            conf = conf | profile | _hadoop(settings.hadoop) | settings.spark.conf
-            whole = _defaults() | conf
+            conf = own_keys(settings, _hadoop(settings.hadoop))
+            whole = defaults_now() | conf
             master = whole.get("spark.master", "")
             environment.check_master(master)
             environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
@@ -94,13 +91,12 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             raise StorageError(f"Spark could not be started: {of_start(error, said())}") from error
 
 
-def _defaults() -> dict[str, str]:
+def defaults_now() -> dict[str, str]:
     """What every key is before a session's own are set: as Spark has read it, or is going to."""
     if jvm.has_started():
         jvm.ensure_started()
         return dict(SparkConf().getAll())
-    file = conf_dir() / "spark-defaults.conf"
-    return (read_conf(file) if file.exists() else {}) | loopback.submitted()
+    return defaults()
 
 
 def _hadoop(hadoop: Hadoop) -> dict[str, str]:

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyiceberg.table import StaticTable
-
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.commits import Overtaken, retry
 
 if TYPE_CHECKING:
+    from pyiceberg.table import StaticTable
     from pyspark.sql import SparkSession
 
     from matching_spark.journal.store import Journal
@@ -39,12 +38,12 @@ class Mark:
     event_id: str = ""
 
 
-def mark(metadata: StaticTable) -> int:
+def mark(metadata: "StaticTable") -> int:
     """The sequence of the last event that the present snapshot has; 0 where none was merged."""
     return merged(metadata).sequence
 
 
-def merged(metadata: StaticTable) -> Mark:
+def merged(metadata: "StaticTable") -> Mark:
     """The mark of the present snapshot."""
     known = {each.snapshot_id: each for each in metadata.snapshots()}
     number, *rest = metadata.properties.get(KEPT, "0").split()
@@ -68,7 +67,7 @@ def merged(metadata: StaticTable) -> Mark:
     return found
 
 
-def after(metadata: StaticTable, journal: "Journal") -> int:
+def after(metadata: "StaticTable", journal: "Journal") -> int:
     """The sequence after which the journal has what the present snapshot has not: its mark's.
 
     0 where the mark is of another journal, or of events that this one, restored from a backup, has
