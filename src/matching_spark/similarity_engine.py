@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
-from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.posts import Filters, check
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
+    from matching_spark.domain.place_names import PlaceNames
     from matching_spark.embed.clip import ClipModel
     from matching_spark.matching.matcher import Matcher, MatchRules
 
@@ -341,7 +341,7 @@ class SimilarityEngine:
 
     def places(
         self, where: Filters | None = None, snapshot: str | None = None, resident: bool = True
-    ) -> PlaceNames:
+    ) -> "PlaceNames":
         """The names of places of the posts that may be searched, to look words up in; the last ones
         are kept. resident: from shards, which a search reads anyway; else those columns alone.
 
@@ -349,7 +349,7 @@ class SimilarityEngine:
         """
         return self._standing(lambda: self._places(where, snapshot, resident))
 
-    def _places(self, where: Filters | None, snapshot: str | None, resident: bool) -> PlaceNames:
+    def _places(self, where: Filters | None, snapshot: str | None, resident: bool) -> "PlaceNames":
         state = self.table.plan(where, snapshot)
         overlay = self.newer(state)
         uris = tuple(file.uri for file in state.files)
@@ -368,6 +368,8 @@ class SimilarityEngine:
                 for name, of in each.items():
                     regions.setdefault(name, set()).update(of)
             held = {name: next(iter(of)) if len(of) == 1 else "" for name, of in regions.items()}
+            from matching_spark.domain.place_names import PlaceNames  # which words alone need
+
             self._names = rows, PlaceNames(held)
         return self._names[1]
 

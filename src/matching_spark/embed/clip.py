@@ -8,6 +8,7 @@ textual/tokenizer_config.json.
 import hashlib
 import html
 import json
+import re
 import string
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
@@ -51,6 +52,7 @@ DTYPES = {
 STRIDE = {CPU: 8, CUDA: 16}
 # Of a text: a tower takes 77 tokens at most, and to clean nested &amp;amp; costs the square of it.
 WORDS_CHARS = 4_000
+PLAIN = re.compile("[0-9A-Za-z가-힣 ,.?!-]*")  # in which ftfy finds nothing to mend
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -169,10 +171,13 @@ class ClipModel:
 
     def embed_pixels(self, pixels: Sequence[Float32]) -> Float32:
         """The same of what `pixels` gave."""
-        return self._run(self._visual, [pixels])
+        # Without a photo the tower, which takes as long as a query's words, is not loaded.
+        return self._run(self._visual, [pixels]) if pixels else self._no_vectors()
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """(n, dimension) float32 of unit length, row i of texts[i]."""
+        if not texts:
+            return self._no_vectors()
         encodings = self._tokenizer.encode_batch([self._clean(text) for text in texts])
         inputs = [[np.array(e.ids) for e in encodings]]
         if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's towers ask for the mask too
@@ -184,8 +189,6 @@ class ClipModel:
     ) -> Float32:
         """inputs[j][i]: row i of the tower's j-th input."""
         count = len(inputs[0])
-        if not count:
-            return np.empty((0, self.dimension), dtype=np.float32)
         wanted = session.get_inputs()
         fixed = _fixed_batch(session)
         size = fixed or self.batch_size
@@ -205,6 +208,9 @@ class ClipModel:
             raise ModelError(
                 f"{self.folder} gives no vectors of {self.dimension}: {error}"
             ) from None
+
+    def _no_vectors(self) -> Float32:
+        return np.empty((0, self.dimension), dtype=np.float32)
 
     @property
     def stride(self) -> int:
@@ -269,9 +275,11 @@ class ClipModel:
 
     def _clean(self, text: str) -> str:
         """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
-        import ftfy  # 0.2 s, which a search by photo does not take
+        cut = text[:WORDS_CHARS]
+        if not PLAIN.fullmatch(cut):
+            import ftfy  # some 50 ms, and most words that are searched by are plain
 
-        cut = ftfy.fix_text(text[:WORDS_CHARS])
+            cut = ftfy.fix_text(cut)
         text = " ".join(html.unescape(html.unescape(cut)).split())
         if self._cleaning == "canonicalize":
             text = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
