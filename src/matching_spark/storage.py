@@ -10,6 +10,7 @@ the umask has it. On HDFS both are as HDFS has it.
 """
 
 import errno
+import logging
 import os
 import posixpath
 import re
@@ -24,9 +25,11 @@ from urllib.parse import unquote
 
 from matching_spark import hdfs_client
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.guard.owners import denied, stranger
 from matching_spark.local_files import LocalFiles
 from matching_spark.namenodes import same_authority
 
+log = logging.getLogger(__name__)
 FileSystem = Any  # of fsspec, which has no types, or LocalFiles
 _asking = threading.Lock()
 _URI = re.compile(
@@ -118,6 +121,9 @@ def _errors(uri: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, FileExistsError):
         raise
+    except PermissionError as error:
+        why = denied(str(error.filename or absolute(uri))) if is_local(uri) else error
+        raise StorageError(f"{uri} cannot be reached: {why}") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: hdfs-native's own
         raise StorageError(f"{uri} cannot be reached: {error}") from error
 
@@ -173,6 +179,19 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
 def _write_new(path: str, data: bytes, mode: int) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
         stream.write(data)
+
+
+def check_writable(uri: str) -> None:
+    """Raise StorageError where this user may not write in a folder, or make it; on HDFS its own
+    permissions hold. Who is kept out of what is written is told."""
+    if not is_local(uri):
+        return
+    place = Path(absolute(uri))
+    near = next(each for each in (place, *place.parents) if os.path.exists(each))
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise StorageError(f"{uri} cannot be written to: {denied(str(near))}")
+    if whose := stranger(str(near)):
+        log.warning("%s is %s's, who may not read what root writes there", near, whose)
 
 
 def make_folder(path: str) -> None:

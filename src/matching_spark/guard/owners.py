@@ -46,6 +46,35 @@ def own_folder(path: Path) -> None:
             os.chmod(path, 0o700)
 
 
+def denied(path: str) -> str:
+    """Why this user may not read or write a file or folder of this machine, and what to do."""
+    whole = Path(path).absolute()
+    at, state = whole, os.stat("/")
+    for each in (*reversed(whole.parents), whole):
+        try:
+            at, state = each, os.stat(each)
+        except OSError:  # it is not there, or is in what is closed
+            break
+        if each.is_dir() and not os.access(each, os.X_OK):
+            break
+    me, owner = _name(os.geteuid()), _name(state.st_uid)
+    subject = "it" if at == whole else f"{at}"
+    if me == owner:
+        return f"{subject} is closed to {me}, whose own it is: chmod -R u+rwX {at}"
+    return (
+        f"{subject} belongs to {owner} and is closed to {me}: run this as {owner}, or, where a "
+        f"container or sudo left it behind, give it to {me} with all that lies in the same table: "
+        f"sudo chown -R {me} FOLDER"
+    )
+
+
+def stranger(path: str) -> str:
+    """Who may not read what this user writes in a folder of theirs, as a container's root does; ''
+    where nobody is kept out."""
+    owner = os.stat(path).st_uid
+    return "" if os.geteuid() or not owner else _name(owner)
+
+
 def _alone(state: os.stat_result) -> bool:
     """Whether the group is the owner's own: systems with a umask of 002 make one for each user."""
     try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.embed import hub
 from matching_spark.errors import InputError, ModelError
@@ -67,12 +68,14 @@ def spark_of(
 ) -> Iterator["SparkSession"]:
     """A session that is there already stays; else one is started, and stopped at the end.
 
-    what: what is done with it, as each commit says that it makes.
+    what: what is done with it, as each commit says that it makes. Raises StorageError, before Spark
+    starts, for a warehouse that this user may not write to.
     """
     if spark is not None:
         with _telling(spark, what):
             yield spark
         return
+    storage.check_writable(settings.table)
     # Half a second for those who only read.
     from matching_spark.spark.jvm import has_started
     from matching_spark.spark.session import session

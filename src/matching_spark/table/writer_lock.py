@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
+from matching_spark.guard.owners import denied
 from matching_spark.spark.interrupts import held_back
 from matching_spark.spark.jvm import jvm
 
@@ -89,6 +90,9 @@ def _explained(place: str) -> Iterator[None]:
 
     try:
         yield
+    except PermissionError as error:
+        why = denied(error.filename or place)
+        raise StorageError(f"{place} cannot be locked for writing: {why}") from error
     except (OSError, Py4JError) as error:
         raise StorageError(
             f"{place} cannot be locked for writing ({str(error).strip().splitlines()[0]}): a table "
