@@ -12,16 +12,17 @@ from tests.embed.test_clip import NEARLY, drawn_photo
 
 SIZES = (
     *((w, h) for w in (96, 223, 224, 225, 449, 897, 1801) for h in (96, 224, 673, 1349)),
-    *((4000, 3000), (3000, 4001), (2401, 300), (301, 2600)),
+    *((3000, 4001), (2401, 300), (301, 2600)),
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF")
+QUICKLY = {"PNG": {"compress_level": 1}, "WEBP": {"method": 0}}  # who opens it sees no difference
 
 
 def encoded(image: Image.Image, kind: str, turned: int = 1) -> bytes:
     sink = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = turned
-    image.save(sink, kind, **({"exif": exif} if turned > 1 else {}))
+    image.save(sink, kind, **QUICKLY.get(kind, {}), **({"exif": exif} if turned > 1 else {}))
     return sink.getvalue()
 
 
@@ -43,14 +44,14 @@ def test_of_any_size(clip: ClipModel, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("turned", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_of_any_orientation(clip: ClipModel, kind: str, turned: int) -> None:
-    image = drawn_photo(np.random.default_rng(turned), 1203 + turned, 901 - turned)
+    image = drawn_photo(np.random.default_rng(turned), 603 + turned, 451 - turned)
     assert min(cosines(clip, encoded(image, kind, turned))) > 1 - NEARLY
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "LA", "CMYK", "I;16"])
 def test_of_any_format(clip: ClipModel, kind: str, mode: str) -> None:
-    image = drawn_photo(np.random.default_rng(3), 1500, 1100)
+    image = drawn_photo(np.random.default_rng(3), 750, 550)
     if mode == "I;16":
         image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     else:
