@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, StorageError, storage
 from matching_spark.config import Cache, Hadoop
+from matching_spark.filesystems.namenodes import same_authority
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
-from matching_spark.namenodes import same_authority
 from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.compact import compact

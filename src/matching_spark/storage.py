@@ -23,11 +23,11 @@ from typing import IO, Any
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from matching_spark import hdfs_client
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.filesystems import hdfs_client
+from matching_spark.filesystems.local_files import LocalFiles
+from matching_spark.filesystems.namenodes import same_authority
 from matching_spark.guard.owners import denied, stranger
-from matching_spark.local_files import LocalFiles
-from matching_spark.namenodes import same_authority
 
 log = logging.getLogger(__name__)
 FileSystem = Any  # of fsspec, which has no types, or LocalFiles

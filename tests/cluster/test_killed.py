@@ -22,11 +22,11 @@ from matching_spark import (
     PostsTable,
     Query,
     SimilarityEngine,
-    hdfs_client,
     storage,
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
+from matching_spark.filesystems import hdfs_client
 from matching_spark.ingest import vector_batches
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.progress import Progress, Silent

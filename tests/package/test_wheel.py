@@ -43,7 +43,8 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 SHOW = """
 import json
 from matching_spark import Settings
-from matching_spark.spark.session import conf_dir, read_conf, session
+from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.spark.session import session
 with session(Settings()) as spark:
     held = dict(spark.sparkContext.getConf().getAll())
 said = read_conf(conf_dir() / "spark-defaults.conf")

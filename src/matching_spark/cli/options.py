@@ -18,8 +18,8 @@ from matching_spark.config import FILE, Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
+from matching_spark.filesystems.namenodes import heed_conf_dir
 from matching_spark.log import new_run_id, setup_logging
-from matching_spark.namenodes import heed_conf_dir
 from matching_spark.progress import Progress
 
 if TYPE_CHECKING:

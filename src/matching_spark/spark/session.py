@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from matching_spark import storage, telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import MatchingError, StorageError
+from matching_spark.filesystems.namenodes import heed_conf_dir
 from matching_spark.guard.redaction import RULE
-from matching_spark.namenodes import heed_conf_dir
 from matching_spark.spark import environment, jvm, launch, loopback
 from matching_spark.spark.conf import conf_dir
 from matching_spark.spark.failures import of_start

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from matching_spark.errors import StorageError
-from matching_spark.namenodes import host_and_port
+from matching_spark.filesystems.namenodes import host_and_port
 
 FileSystem = Any  # of fsspec, which has no types
 HdfsFile = Any  # of hdfs-native, which need not be installed
