@@ -36,13 +36,13 @@ def product(rows: Float32, columns: Float32, threads: int | None = None) -> Floa
     """
     if columns.shape[1] == 1:  # numpy's vecdot takes 7 ms where a product takes 16
         return np.asarray(np.vecdot(rows, columns[:, 0])[:, None])
-    scores: Float32 = _session(os.getpid(), threads).run(None, {"a": rows, "b": columns})[0]
+    scores: Float32 = session(os.getpid(), threads).run(None, {"a": rows, "b": columns})[0]
     return scores
 
 
 @cache
-def _session(process: int, threads: int | None) -> "ort.InferenceSession":
-    """A session of this process's own.
+def session(process: int, threads: int | None, graph: bytes = MATMUL) -> "ort.InferenceSession":
+    """A session of this process's own, for a graph in ONNX. threads: as of `product`.
 
     A fork inherits its parent's, without the threads that it has, and would wait for them for ever,
     to run it and to end it. So it is neither run nor let go: it stays here by the parent's number.
@@ -56,4 +56,4 @@ def _session(process: int, threads: int | None) -> "ort.InferenceSession":
     options.intra_op_num_threads = threads
     # Between two products a thread that spins takes the core of what is done with the scores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(MATMUL, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
