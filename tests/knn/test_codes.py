@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, ValueInfoProto, helper
 
 from matching_spark.knn import int8_products
-from matching_spark.knn.codes import CodedQueries, encode, rotated, size_of
+from matching_spark.knn.codes import CodedQueries, encode, quiet_of, rotated, size_of
 from matching_spark.knn.int8_products import FEW, MATMUL, PACKED, Block
 from matching_spark.knn.similarity import Float32, VectorSet, unit
 
@@ -22,7 +22,7 @@ def vectors_of(kind: str, rng: np.random.Generator, count: int, d: int) -> Float
     if kind == "one direction":
         return unit(np.ones(d) + 1e-3 * noise)
     if kind == "outlying":
-        noise[:, rng.integers(d, size=2)] += rng.choice([-30, 30], 2)
+        noise[:, rng.integers(d, size=2)] += rng.choice([-8, 8], 2) * np.sqrt(d / 128)
     elif kind == "few numbers":  # codes turned back: all their length in few turned coordinates
         noise *= rng.random((count, d)) < 2 / d
         noise[:, 0] += 1e-3
@@ -77,8 +77,8 @@ def test_codes_are_tight_where_coordinates_stand_out() -> None:
     rng = np.random.default_rng(1)
     for kind in ("any", "outlying", "cluster"):
         _, errors = encode(vectors_of(kind, rng, 2000, 512))
-        assert 0.01 < errors.mean() < 0.015
-        assert errors.max() < 0.03
+        assert 0.008 < errors.mean() < 0.011
+        assert np.quantile(errors, 0.98) < quiet_of(512)
 
 
 def test_a_vector_of_one_number_is_its_code() -> None:
@@ -131,7 +131,7 @@ def test_kernels_that_err_are_not_used(
 
 
 def test_the_graph_is_onnx() -> None:
-    node = helper.make_node("MatMulInteger", ["a", "b"], ["c"])
+    node = helper.make_node("MatMulInteger", ["a", "b", "z"], ["c"])
 
     def of(name: str, kind: int) -> ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, None)
@@ -141,6 +141,7 @@ def test_the_graph_is_onnx() -> None:
         "",
         [of("a", TensorProto.UINT8), of("b", TensorProto.INT8)],
         [of("c", TensorProto.INT32)],
+        [helper.make_tensor("z", TensorProto.UINT8, [], [128])],
     )
     opset = helper.make_opsetid("", 13)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=8)

@@ -21,8 +21,7 @@ from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.domain import schema
 from matching_spark.domain.facts import EPOCH
 from matching_spark.domain.results import Match
-from matching_spark.knn import candidates
-from matching_spark.knn.prefix_bounds import with_heads
+from matching_spark.knn import by_codes, candidates
 from matching_spark.knn.similarity import MARGIN, unit
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.search.request import QueryItem, Request
@@ -37,7 +36,7 @@ from tests.support import brute
 from tests.support.found import hits_of
 from tests.support.shards import write_file
 
-DIMENSION, DIRECTIONS = 64, 12  # as few as heads need
+DIMENSION, DIRECTIONS = 64, 12
 LOST, GRACE = dt.date(2026, 11, 20), 3
 FIRST = (LOST - EPOCH).days - GRACE
 K, QUERIES = 5, 12
@@ -75,7 +74,7 @@ def _unit64(rows: np.ndarray) -> np.ndarray:
 
 
 def draw(seed: int, others: int = 0) -> World:
-    """QueryItem in few directions, so that they can have heads. others: posts of no query."""
+    """Queries in few directions. others: posts of no query."""
     rng = np.random.default_rng(seed)
     basis = np.linalg.qr(rng.normal(size=(DIMENSION, DIRECTIONS)))[0].T
 
@@ -173,18 +172,17 @@ def test_any_split_and_block_gives_brute_forces_kth(
 
 
 @pytest.mark.parametrize("size", [1, 5, 300])
-def test_by_heads_it_is_brute_forces_kth_too(
+def test_by_codes_it_is_brute_forces_kth_too(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "PROBE_ROWS", 256)
-    monkeypatch.setattr(candidates, "HEAD_ROWS", 256)
+    monkeypatch.setattr(candidates, "CODED_FROM", 1)
+    monkeypatch.setattr(by_codes, "CHUNK_ROWS", 256)
     for seed in range(2):
         world = draw(seed, others=2000)
         shards = [
             load(file, DIMENSION) for file in files_of(world, SPLITS[seed], tmp_path / str(seed))
         ]
-        shards = [replace(s, photos=with_heads(s.photos, 1)) for s in shards]
-        assert shards[0].photos.heads is not None
+        shards = [replace(s, photos=s.photos.coded()) for s in shards]
         for mine, request in blocks_of(world, size):
             assert_best(world, mine, decide(scan_all(shards, request), request))
 

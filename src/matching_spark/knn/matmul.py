@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from matching_spark.knn.threads import cores
+
 if TYPE_CHECKING:
     import onnxruntime as ort
 
@@ -50,8 +52,7 @@ def session(process: int, threads: int | None, graph: bytes = MATMUL) -> "ort.In
     import onnxruntime as ort  # 0.2 s, and a search of one query needs none of it
 
     if threads is None:
-        named = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
-        threads = int(named.partition(",")[0])  # "4,2" where nested
+        threads = cores()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Between two products a thread that spins takes the core of what is done with the scores.

@@ -109,9 +109,8 @@ class VectorSet:
     rows: (n,) int32, the rows post by post, a post's photos in their order; starts: (m + 1,) int32,
     so that post p has the vectors[rows[starts[p]:starts[p + 1]]]. Where there are cells, members
     are the rows cell by cell, int32, a row in each of its cells, and cells (c + 1,) int64 says that
-    those of cell j are members[cells[j]:cells[j + 1]]. Where there are heads (see
-    prefix_bounds.py), basis (m, d) float32 has orthonormal rows and heads (n, m + 1) float32 what
-    they say of each vector.
+    those of cell j are members[cells[j]:cells[j + 1]]. codes
+    (n, size_of(d)) int8 and errors (n,) float32, or neither, are those of the rows (see codes.py).
     """
 
     vectors: Float32
@@ -120,8 +119,6 @@ class VectorSet:
     starts: npt.NDArray[np.int32]
     members: npt.NDArray[np.int32] | None = None
     cells: Index | None = None
-    basis: Float32 | None = None
-    heads: Float32 | None = None
     codes: Int8 | None = None
     errors: Float32 | None = None
 
@@ -142,7 +139,6 @@ class VectorSet:
         return replace(
             self,
             vectors=self.vectors[order],
-            heads=None if self.heads is None else self.heads[order],
             codes=None if self.codes is None else self.codes[order],
             errors=None if self.errors is None else self.errors[order],
             owners=self.owners[order],

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching_spark.knn.candidates import COPY_ROWS, candidates, shortlist
+from matching_spark.knn.by_vectors import COPY_ROWS
+from matching_spark.knn.candidates import candidates, shortlist
 from matching_spark.knn.similarity import (
     MARGIN,
     Float32,
@@ -36,7 +37,7 @@ class ShardCandidates:
     """What one scan gave: the posts that pass the filters, vectors looked at, (query, post) pairs.
 
     pairs: in float32, each pair once, all within the margin of what may be a query's k best (of
-    this shard, or of it and those before), and some beyond. rows: those that heads rule out too.
+    this shard, or of it and those before), and some beyond. rows: those that codes rule out too.
     rivals: pairs, as asked for, whose ln L may reach posterior.FLOOR.
     """
 

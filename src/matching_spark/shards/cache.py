@@ -26,7 +26,6 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from matching_spark.guard.owners import doubt, own_folder
-from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.shards import cache_entry
 from matching_spark.shards.ivf_index import sort_by_cell
 from matching_spark.shards.shard import DataFile, Shard, of_now, read
@@ -349,7 +348,7 @@ def _read(file: DataFile, space: VectorSpace) -> Shard:
     centroids = space.centroids()
     if centroids is not None:
         shard = sort_by_cell(shard, centroids)
-    return replace(shard, photos=with_heads(shard.photos), texts=with_heads(shard.texts))
+    return replace(shard, photos=shard.photos.coded(), texts=shard.texts.coded())
 
 
 def _try_lock(stream: IO[bytes]) -> bool:
