@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark.domain.posts import Filters
-from matching_spark.knn import by_codes, candidates
+from matching_spark.knn import by_codes, by_vectors, candidates
 from matching_spark.knn.candidates import shortlist
-from matching_spark.knn.int8_products import Block
+from matching_spark.knn.int8_products import Block, Int8, Int32
 from matching_spark.knn.similarity import MARGIN, Float32, Mask, VectorSet, pair_scores, unit
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import decide, merged
@@ -96,6 +96,7 @@ def test_a_shortlist_by_codes_holds_all_that_may_be_best(
         patch.setattr(candidates, "CODED_FROM", 0)
         patch.setattr(by_codes, "CHUNK_ROWS", int(rng.choice([64, 256, 1024])))
         patch.setattr(by_codes, "CODED_QUERIES", int(rng.choice([16, 256])))
+        patch.setattr(by_codes, "PROBE_ROWS", 256)
         patch.setattr(by_codes, "FEW", int(rng.choice([1, 8])))
         patch.setattr(by_codes, "DENSE", int(rng.choice([1, 32, 10**9])))
         patch.setenv("OMP_NUM_THREADS", str(rng.choice(["1", "2"])))
@@ -179,7 +180,7 @@ def test_codes_rule_out_nearly_all(kind: str, monkeypatch: pytest.MonkeyPatch) -
         raise AssertionError("whole vectors were compared")
 
     # How many vectors are looked at whole does not show in an answer.
-    real = by_codes.scored
+    real = by_vectors.scored
     monkeypatch.setattr(by_codes, "scored", scored)
     monkeypatch.setattr(by_codes, "by_products", whole)
     for count in (1, 50):
@@ -195,12 +196,17 @@ def test_where_codes_rule_out_little_whole_vectors_are_compared(
     rng = np.random.default_rng(8)
     part = part_of(unit(np.ones(D) + 1e-3 * rng.normal(size=(9000, D)))).coded()
     tried = []
+
+    def products(block: Block, rows: Int8) -> Int32:
+        tried.append(len(rows))
+        return real(block, rows)
+
+    real = Block.products
+    monkeypatch.setattr(Block, "products", products)
     monkeypatch.setattr(by_codes, "CHUNK_ROWS", 256)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    real = Block.products
-    monkeypatch.setattr(Block, "products", lambda *given: tried.append(1) or real(*given))
     check(part.vectors[:2], part, 10, -1, None)
-    assert len(tried) == by_codes.TRIED
+    assert sum(tried) < by_codes.TRIED * 256 + 2 * by_codes.PROBE_ROWS
 
 
 def test_a_cached_shard_has_codes_and_answers_as_its_file_does(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from matching_spark.knn.threads import share
 
 CHUNK_ROWS = 1 << 14  # whose codes are compared at once by few queries
 CODED_QUERIES = 256  # of a block: their codes stay in a core's cache
+PROBE_ROWS = 1 << 12  # that say what k rows reach, where a chunk has too few rows to
 FEW = 8  # times k: more rows of a chunk, a query, are worth a look at what its own k best reach
 DENSE = 32  # where one row of so many must be compared whole, plain products cost no more
 TRIED = 4  # chunks: if so many and most of all are like that, the others are not tried
@@ -41,9 +42,8 @@ def by_codes(
     out = []
     for b in np.array_split(np.arange(len(queries)), -(-len(queries) // CODED_QUERIES)):
         scan = _Scan(queries[b], part, k, low[b], rows, hidden)
-        count = len(part.vectors) if rows is None else len(rows)
-        step = min(CHUNK_ROWS, BLOCK_SCORES // len(b))
-        share(scan.look, [slice(s, min(s + step, count)) for s in range(0, count, step)])
+        n, step = scan.count, min(CHUNK_ROWS, BLOCK_SCORES // len(b))
+        share(scan.look, [slice(s, min(s + step, n)) for s in range(0, n, step)])
         out.append(scan.found().of_queries(b))
     return Pairs.joined(out)
 
@@ -68,7 +68,9 @@ class _Scan:
         self.asked = CodedQueries.of(queries)
         self.quiet = quiet_of(queries.shape[1])
         self.within = self.asked.within(self.quiet) + TINY
-        self.lock = threading.Lock()
+        self.count = len(part.vectors) if rows is None else len(rows)
+        self.stride = self.count // PROBE_ROWS
+        self.lock, self.probing = threading.Lock(), threading.Lock()
         self.may: list[Pairs] = []  # with similarities by codes
         self.pending = 0  # of them, since the limit was last raised by them
         self.whole: list[Pairs] = []  # with scores
@@ -79,16 +81,14 @@ class _Scan:
         if self.dense >= TRIED and 2 * self.dense > self.looked:
             self._by_products(at)
             return
-        rows = at if self.rows is None else self.rows[at]
-        codes = self.codes[at] if self.rows is None else self.codes.take(rows, axis=0)
-        products = self.asked.block.products(codes)
-        self._favour_loud(products, self.errors[rows])
-        if self.hidden is not None:
-            products[self.hidden[at]] = HIDDEN
+        products = self._products(at)
         reach = np.flatnonzero(products >= self._least())
-        if len(reach) > FEW * self.k * len(self.queries):
+        if len(reach) > min(FEW * self.k * len(self.queries), products.size // DENSE):
             self._raise_by_best(products, at)
             reach = np.flatnonzero(products >= self._least())
+            if len(reach) > products.size // DENSE:
+                self._probe()
+                reach = np.flatnonzero(products >= self._least())
         self.looked += 1
         if len(reach) > products.size // DENSE:
             self.dense += 1
@@ -106,6 +106,27 @@ class _Scan:
         found = Pairs.joined(self.whole)
         low = np.maximum(self.low, low_of(found, self.k, len(self.queries)))
         return found.where(found.score >= low[found.query])
+
+    def _products(self, at: slice) -> Int32:
+        """(n, q) of the codes of some rows; HIDDEN where a row must not be found."""
+        if self.rows is None:
+            codes, errors = np.ascontiguousarray(self.codes[at]), self.errors[at]
+        else:
+            rows = self.rows[at]
+            codes, errors = self.codes.take(rows, axis=0), self.errors[rows]
+        products = self.asked.block.products(codes)
+        self._favour_loud(products, errors)
+        if self.hidden is not None:
+            products[self.hidden[at]] = HIDDEN
+        return products
+
+    def _probe(self) -> None:
+        """Raise the limit, once, by rows from everywhere: a chunk of few says little of it."""
+        with self.probing:
+            every, self.stride = self.stride, 0
+            if every > 1:
+                at = slice(0, self.count, every)
+                self._raise_by_best(self._products(at), at)
 
     def _favour_loud(self, products: Int32, errors: Float32) -> None:
         """Add to the products of rows that codes say less of: so one limit is right for all."""
@@ -155,8 +176,7 @@ class _Scan:
         """Compare the most promising rows so far, and keep those that reach the new limit."""
         with self.lock:
             may, self.may = Pairs.joined(self.may), []
-        order = np.lexsort((-may.score, may.query))
-        counts = np.bincount(may.query, minlength=len(self.queries))
+        order, counts = may.best_first(len(self.queries))
         rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         first, rest = may.where(order[rank < self.k]), may.where(order[rank >= self.k])
         first = scored(self.queries, self.vectors, first.query, first.row)
@@ -185,5 +205,5 @@ class _Scan:
 
     def _numbers(self, places: Index, at: slice) -> Index:
         """The rows that lie at some places of a chunk."""
-        places = places + at.start
+        places = places * (at.step or 1) + at.start
         return places if self.rows is None else self.rows[places]

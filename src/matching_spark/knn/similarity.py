@@ -297,6 +297,15 @@ class Pairs:
         once = self.where(order[new])
         return once.where(np.lexsort((-once.score, once.query)))
 
+    def best_first(self, queries: int) -> tuple[Index, Index]:
+        """The order of the pairs by query, the best score first; how many each query has."""
+        order = np.argsort(-self.score)
+        query = self.query[order]
+        if queries <= 1 << 16:
+            query = query.astype(np.uint16)  # of which numpy's sort is linear
+        counts = np.bincount(self.query, minlength=queries)
+        return order[np.argsort(query, kind="stable")], counts
+
     def of_queries(self, numbers: Index) -> "Pairs":
         """The same of queries by other numbers: query i becomes numbers[i]."""
         return Pairs(numbers[self.query], self.row, self.score)
@@ -305,8 +314,7 @@ class Pairs:
 def low_of(pairs: Pairs, k: int, queries: int, margin: float = MARGIN) -> Float32:
     """(queries,) what a score must reach that may be among its query's k best, each being off by
     margin; -inf where there are fewer than k. Each pair is there once."""
-    order = np.lexsort((-pairs.score, pairs.query))
-    counts = np.bincount(pairs.query, minlength=queries)
+    order, counts = pairs.best_first(queries)
     last = np.cumsum(counts) - counts + k - 1
     low = np.full(queries, -np.inf, np.float32)
     full = counts >= k
