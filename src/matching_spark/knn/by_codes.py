@@ -9,10 +9,10 @@ import threading
 
 import numpy as np
 
-from matching_spark.knn.by_vectors import BLOCK, BLOCK_SCORES, by_products, scored
+from matching_spark.knn.by_vectors import BLOCK, BLOCK_SCORES, Chosen, by_products, scored
 from matching_spark.knn.codes import CodedQueries, Float64, quiet_of
 from matching_spark.knn.int8_products import Int32
-from matching_spark.knn.similarity import MARGIN, Float32, Index, Mask, Pairs, VectorSet, low_of
+from matching_spark.knn.similarity import MARGIN, Float32, Index, Pairs, VectorSet, low_of
 from matching_spark.knn.threads import share
 
 CHUNK_ROWS = 1 << 14  # whose codes are compared at once by few queries
@@ -25,23 +25,14 @@ TINY = 1e-6  # what float32 loses of a similarity by codes
 HIDDEN = np.iinfo(np.int32).min  # the product of a row that must not be found
 
 
-def by_codes(
-    queries: Float32, part: VectorSet, k: int, low: Float32, allowed: Mask | None
-) -> Pairs:
-    """Of each query (q, d) the rows that may be among its k best and reach low (q,), and scores.
+def by_codes(queries: Float32, part: VectorSet, k: int, low: Float32, chosen: Chosen) -> Pairs:
+    """Of each query (q, d) the rows that may be among its k best and reach low (q,), with scores.
 
-    allowed: (n,), None for all. At most CODED_QUERIES queries are looked at together.
+    At most CODED_QUERIES queries are looked at together.
     """
-    rows, hidden = None, None
-    if allowed is not None:
-        # One pass over the codes costs less than copying more than a quarter of them.
-        if 4 * np.count_nonzero(allowed) <= len(allowed):
-            rows = np.flatnonzero(allowed)
-        else:
-            hidden = ~allowed
     out = []
     for b in np.array_split(np.arange(len(queries)), -(-len(queries) // CODED_QUERIES)):
-        scan = _Scan(queries[b], part, k, low[b], rows, hidden)
+        scan = _Scan(queries[b], part, k, low[b], chosen)
         n, step = scan.count, min(CHUNK_ROWS, BLOCK_SCORES // len(b))
         share(scan.look, [slice(s, min(s + step, n)) for s in range(0, n, step)])
         out.append(scan.found().of_queries(b))
@@ -57,18 +48,17 @@ class _Scan:
         part: VectorSet,
         k: int,
         low: Float32,
-        rows: Index | None,
-        hidden: Mask | None,
+        chosen: Chosen,
     ) -> None:
         assert part.codes is not None
         assert part.errors is not None
         self.queries, self.k, self.low = queries, k, low
         self.vectors, self.codes, self.errors = part.vectors, part.codes, part.errors
-        self.rows, self.hidden = rows, hidden
+        self.rows, self.hidden = chosen.rows, chosen.hidden
         self.asked = CodedQueries.of(queries)
         self.quiet = quiet_of(queries.shape[1])
         self.within = self.asked.within(self.quiet) + TINY
-        self.count = len(part.vectors) if rows is None else len(rows)
+        self.count = len(part.vectors) if self.rows is None else len(self.rows)
         self.stride = self.count // PROBE_ROWS
         self.lock, self.probing = threading.Lock(), threading.Lock()
         self.may: list[Pairs] = []  # with similarities by codes
@@ -196,8 +186,8 @@ class _Scan:
 
     def _by_products(self, at: slice) -> None:
         vectors = self.vectors[at] if self.rows is None else self.vectors[self.rows[at]]
-        allowed = None if self.hidden is None else ~self.hidden[at]
-        pairs = by_products(self.queries, vectors, self.k, self.low, allowed)
+        chosen = Chosen(hidden=None if self.hidden is None else self.hidden[at])
+        pairs = by_products(self.queries, vectors, self.k, self.low, chosen)
         pairs = Pairs(pairs.query, self._numbers(pairs.row, at), pairs.score)
         self._raise(pairs)
         with self.lock:

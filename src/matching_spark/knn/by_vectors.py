@@ -1,5 +1,7 @@
 """The rows of a shard that may be among a query's k best, by the whole vectors."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from matching_spark.knn.matmul import columns_of, product
@@ -23,20 +25,41 @@ def scored(queries: Float32, vectors: Float32, query: Index, row: Index) -> Pair
     return Pairs(query, row, score)
 
 
-def by_products(
-    queries: Float32, vectors: Float32, k: int, low: Float32, allowed: Mask | None
-) -> Pairs:
-    """The same by whole vectors (n, d), of those that reach low (q,)."""
-    by_faiss = len(queries) >= FAISS_FROM
+@dataclass(frozen=True)
+class Chosen:
+    """Which rows may be found: those with these numbers, to be copied; or all as they lie, where
+    `rows` is None, but for the hidden ones (n,).
+    """
+
     rows: Index | None = None
     hidden: Mask | None = None
-    if allowed is not None:
-        # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask, so rows are
-        # copied. One pass over the matrix costs less than copying more than a quarter of its rows.
-        if by_faiss or 4 * np.count_nonzero(allowed) <= len(vectors):
-            rows = np.flatnonzero(allowed)
-        else:
-            hidden = ~allowed
+
+    @classmethod
+    def of(cls, allowed: Mask | None) -> "Chosen":
+        """One pass over all rows costs less than copying more than a quarter of them."""
+        if allowed is None or allowed.all():
+            return cls()
+        if 4 * np.count_nonzero(allowed) <= len(allowed):
+            return cls(np.flatnonzero(allowed))
+        return cls(hidden=~allowed)
+
+    def count(self, rows: int) -> int:
+        """Of so many."""
+        if self.rows is not None:
+            return len(self.rows)
+        return rows if self.hidden is None else rows - int(np.count_nonzero(self.hidden))
+
+    def copied(self) -> "Chosen":
+        """The same without hidden rows."""
+        return self if self.hidden is None else Chosen(np.flatnonzero(~self.hidden))
+
+
+def by_products(queries: Float32, vectors: Float32, k: int, low: Float32, chosen: Chosen) -> Pairs:
+    """The same as `shortlist` by whole vectors (n, d), of those that reach low (q,)."""
+    # From 256 queries on faiss's own loop is the fastest kernel; it knows no mask.
+    by_faiss = len(queries) >= FAISS_FROM
+    chosen = chosen.copied() if by_faiss else chosen
+    rows, hidden = chosen.rows, chosen.hidden
     count = len(vectors) if rows is None else len(rows)
     tops = np.empty((0, len(queries)), dtype=np.float32)
     out: list[Pairs] = []
@@ -105,6 +128,6 @@ def _by_faiss(queries: Float32, rows: Float32, k: int, low: Float32) -> Pairs:
     out = [Pairs(query, found[query, place], scores[query, place])]
     for s in range(0, len(cut), FAISS_FROM - 1):
         again = cut[s : s + FAISS_FROM - 1]
-        more = by_products(queries[again], rows, k, low[again], None)
+        more = by_products(queries[again], rows, k, low[again], Chosen())
         out.append(Pairs(again[more.query], more.row, more.score))
     return Pairs.joined(out)

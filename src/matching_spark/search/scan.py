@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching_spark.knn.by_vectors import COPY_ROWS
+from matching_spark.knn.by_vectors import Chosen
 from matching_spark.knn.candidates import candidates, shortlist
 from matching_spark.knn.similarity import (
     MARGIN,
@@ -163,14 +163,14 @@ def _apart(
             rows += len(queries) * len(side.part.vectors)
             continue
         for i, query in enumerate(queries):
-            near, looked = _near(side, query, request)
+            near, looked = _reached(side, query, request)
             rows += looked
-            posts = near.of(side.part.owners, np.full_like(near.row, i))
             if early is not None:
-                posts = posts.where(~early(posts))
-            rows_of_k = request.depth * max(1, side.part.most)  # among them k posts
-            best = posts.where(candidates(posts.score, rows_of_k, float(floors[i]), MARGIN))
-            found.append(best.best_of_rows())
+                posts = Pairs(np.full_like(near, i), near, np.zeros(len(near), np.float32))
+                near = near[~early(posts.of(side.part.owners, posts.query))]
+            wanted = request.depth * max(1, side.part.most)  # rows, among them so many posts
+            best = shortlist(query[None], side.part, wanted, floors[i], Chosen(near))
+            found.append(best.of(side.part.owners, np.full_like(best.row, i)).best_of_rows())
     if len(sides) == 1:
         return Pairs.joined(found), rows
     (best,) = near_best([Pairs.joined(found).best_of_rows()], request.depth, MARGIN)
@@ -204,16 +204,6 @@ def _posts(side: _Side, queries: Float32, k: int, floors: Float32, early: "_Earl
         asked = asked[~done]
         wanted *= DEEPER
     return Pairs.joined(out)
-
-
-def _near(side: _Side, query: Float32, request: Request) -> tuple[Pairs, int]:
-    """The rows in the query's cells that may be found, with their scores; how many lie there."""
-    rows, looked = _reached(side, query, request)
-    scores = [
-        np.vecdot(side.part.vectors.take(rows[s : s + COPY_ROWS], axis=0), query)
-        for s in range(0, max(1, len(rows)), COPY_ROWS)
-    ]
-    return Pairs(np.zeros_like(rows), rows, np.concatenate(scores)), looked
 
 
 def _reached(side: _Side, query: Float32, request: Request) -> tuple[Index, int]:
