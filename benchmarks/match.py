@@ -21,7 +21,7 @@ LOST, FOUND = 2000, 200_000
 
 def run(full: bool) -> list[Row]:
     rows, ours = _beside_faiss("", "match", clustered(LOST, seed=3), clustered(FOUND), 0.9)
-    if full and len(sentences := texts(100_000)):  # a worse case: vectors without heads
+    if full and len(sentences := texts(100_000)):  # a worse case: in many directions
         more, _ = _beside_faiss(
             "sentences, ", "match-texts", sentences[:LOST], sentences[LOST:], None
         )

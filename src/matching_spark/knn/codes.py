@@ -27,16 +27,14 @@ by.
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from matching_spark.knn.int8_products import TOP, Block, Int8
-from matching_spark.knn.matmul import Float32
+from matching_spark.knn.matmul import Float32, product
 
 Float64 = npt.NDArray[np.float64]
-Floats = TypeVar("Floats", Float32, Float64)
 
 # What the largest number stands for, as times the root mean square of a unit vector's coordinates.
 # One in a hundred turned vectors of 512 numbers has one that is beyond, and is cut off: its e is
@@ -44,7 +42,8 @@ Floats = TypeVar("Floats", Float32, Float64)
 REACH = 4.25
 SEED = 23  # of the signs
 PADDED_FROM, PADDED_TO = 64, 8  # numbers: rows of so many have zeros added up to a multiple of 8
-ROWS_AT_ONCE = 1 << 11
+ROWS_AT_ONCE = 1 << 10
+ALONE = 64  # rows of so many numbers as a vector's root: of one vector of 4,096 numbers
 UNIT = 2.0**-24  # float32 rounds to so much of a number
 ROUNDED_UP = 1 + 1e-4  # an error is a float32 sum of d squares of numbers rounded twice
 
@@ -106,7 +105,7 @@ class CodedQueries:
     @classmethod
     def of(cls, queries: Float32) -> "CodedQueries":
         """Of unit vectors (q, d)."""
-        turned = rotated(queries.astype(np.float64))
+        turned = rotated(queries).astype(np.float64)
         steps = np.maximum(np.abs(turned).max(axis=1, initial=0), 1e-30) / TOP
         codes = np.rint(turned / steps[:, None])
         said = codes * steps[:, None]
@@ -136,30 +135,36 @@ class CodedQueries:
         return np.asarray(self.lengths * errors + self.errors)
 
 
-def rotated(rows: Floats) -> Floats:
-    """Rows (n, d) turned, (n, size_of(d)), of the same type; lengths and angles stay."""
+def rotated(rows: Float32) -> Float32:
+    """Unit vectors (n, d) turned, (n, size_of(d)) float32; lengths and angles stay, to _slack."""
     n, d = rows.shape
     size = size_of(d)
-    signs, columns, lines = (each.astype(rows.dtype) for each in _turn(size))
-    flipped = np.zeros((n, size), rows.dtype)
+    signs, lines, columns = _turn(size)
+    flipped = np.zeros((n, size), np.float32)
     np.multiply(rows, signs[:d], out=flipped[:, :d])
-    mixed = flipped.reshape(-1, len(lines)) @ lines
-    turned: Floats = np.matmul(columns, mixed.reshape(n, len(columns), len(lines)))
-    return turned.reshape(n, size)
+    for matrix in (lines, columns):  # the coordinates as a table, by turns along and across
+        mixed = _mixed(flipped.reshape(-1, len(matrix)), matrix).reshape(n, -1, len(matrix))
+        flipped = np.ascontiguousarray(mixed.transpose(0, 2, 1))
+    return flipped.reshape(n, size)
+
+
+def _mixed(rows: Float32, matrix: Float32) -> Float32:
+    """Of one query by numpy, without the import that `product` needs; of many in one thread."""
+    return rows @ matrix if len(rows) <= ALONE else product(rows, matrix, 1)
 
 
 @lru_cache(maxsize=8)
-def _turn(size: int) -> tuple[Float64, ...]:
-    """The signs (size,), Hartley's matrices (a, a) and (b, b), a b = size, as even as can be."""
+def _turn(size: int) -> tuple[Float32, Float32, Float32]:
+    """The signs (size,), Hartley's matrices (b, b) and (a, a), a b = size, as even as can be."""
     a = next(a for a in range(math.isqrt(size), 0, -1) if size % a == 0)
-    signs = np.random.default_rng(SEED).choice([-1.0, 1.0], size)
-    return signs, _hartley(a), _hartley(size // a)
+    signs = np.random.default_rng(SEED).choice([-1, 1], size).astype(np.float32)
+    return signs, _hartley(size // a), _hartley(a)
 
 
-def _hartley(size: int) -> Float64:
+def _hartley(size: int) -> Float32:
     """(size, size), symmetric and orthogonal, no entry above sqrt(2 / size)."""
     turns = np.outer(np.arange(size), np.arange(size)) % size * (2 * np.pi / size)
-    return np.asarray((np.cos(turns) + np.sin(turns)) / math.sqrt(size))
+    return np.asarray((np.cos(turns) + np.sin(turns)) / math.sqrt(size), np.float32)
 
 
 def _slack(dimension: int) -> float:

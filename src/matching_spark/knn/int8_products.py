@@ -50,14 +50,14 @@ class Block:
         if not len(rows):
             return np.empty((0, len(self.codes)), np.int32)
         if len(self.codes) <= FEW:
-            return _one_by_one(self, rows)
+            return cdist_kernel(self, rows)
         if len(self.codes) <= PACKED or not many_are_exact(os.getpid()):
-            return _packed(self, rows)
-        return _many(self, rows)
+            return packed_kernel(self, rows)
+        return many_kernel(self, rows)
 
     @cached_property
     def packed(self) -> "PackedMatrix":
-        import numkong
+        import numkong  # only where codes are: an executor without it compares whole vectors
 
         return numkong.dots_pack(self.codes)
 
@@ -66,21 +66,21 @@ class Block:
         return np.array(self.codes.T, order="C")
 
 
-def _one_by_one(block: Block, rows: Int8) -> Int32:
-    import numkong
+def cdist_kernel(block: Block, rows: Int8) -> Int32:
+    import numkong  # as above
 
     # As float64, which holds sums of that size.
     sums: npt.NDArray[np.float64] = np.asarray(numkong.cdist(rows, block.codes, "dot"))
     return sums.astype(np.int32)
 
 
-def _packed(block: Block, rows: Int8) -> Int32:
-    import numkong
+def packed_kernel(block: Block, rows: Int8) -> Int32:
+    import numkong  # as above
 
     return np.asarray(numkong.dots_packed(rows, block.packed))
 
 
-def _many(block: Block, rows: Int8) -> Int32:
+def many_kernel(block: Block, rows: Int8) -> Int32:
     raised = np.bitwise_xor(rows.view(np.uint8), np.uint8(128))  # c + 128, as uint8
     run = session(os.getpid(), 1, MATMUL).run
     out: Int32 = run(None, {"a": raised, "b": block.columns})[0]
@@ -93,13 +93,13 @@ def usable(process: int) -> bool:
 
     process: its number; a fork may run elsewhere only in a test, and the trial takes a millisecond.
     """
-    return _tried("numkong", (_one_by_one, _packed), "searches compare whole vectors")
+    return _tried("numkong", (cdist_kernel, packed_kernel), "searches compare whole vectors")
 
 
 @cache
 def many_are_exact(process: int) -> bool:
     """The same of the kernel for many; else the one for a few multiplies those too."""
-    return _tried("ONNX Runtime", (_many,), "numkong's are taken for blocks of queries too")
+    return _tried("ONNX Runtime", (many_kernel,), "numkong's are taken for blocks of queries too")
 
 
 def _tried(name: str, kernels: tuple[Callable[[Block, Int8], Int32], ...], instead: str) -> bool:
