@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable
+from matching_spark import ClipModel, PostsTable, http_client
 from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
@@ -133,10 +133,9 @@ def read(portal: Portal, **more: object) -> tuple[list[Post], list[Reject], Seen
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matching_spark.http_client.time.sleep", lambda s: None)
-    monkeypatch.setattr(
-        "matching_spark.http_client.call.__kwdefaults__", {"wait": lambda s: None}, raising=False
-    )
+    """Between the tries of a call alone: without time.sleep whatever polls, Spark too, spins."""
+    assert http_client.call.__kwdefaults__.keys() == {"wait"}
+    monkeypatch.setattr(http_client.call, "__kwdefaults__", {"wait": lambda s: None})
 
 
 def test_three_services_lists_and_details(portal: Portal) -> None:

@@ -23,7 +23,7 @@ from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import Shard
 from matching_spark.table.adopt import adopt
 from matching_spark.table.undo import undo
-from tests.support.commands import call, command
+from tests.support.commands import command
 from tests.support.stored.make import ANSWERS, MATCHED, STORED, Answer, answer, search
 
 OTHER = Path(__file__).parents[1] / "golden" / "siglip"
@@ -50,9 +50,9 @@ def table(unpacked: Path, tmp_path: Path) -> str:
     return str(tmp_path / "table")
 
 
-def by_spark(table: str, post_id: str, cwd: Path) -> Answer:
+def by_spark(table: str, post_id: str, spark: SparkSession) -> Answer:
     asked = ("--post", post_id, "--threshold", "-1", "--top-k", "100", "--runner", "spark")
-    done = call("search", "--table", table, *asked, cwd=cwd)
+    done = command("search", "--table", table, *asked, spark=spark)
     assert done.returncode == 0, done.stderr
     return answer(done.stdout)
 
@@ -63,12 +63,12 @@ def same(got: Answer, known: Answer) -> None:
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
-def test_it_gives_the_answers_that_it_gave(table: str, tmp_path: Path) -> None:
+def test_it_gives_the_answers_that_it_gave(table: str, spark: SparkSession) -> None:
     for asked in KNOWN["searches"]:
         same(search(table, asked["post"], *asked["asked"]), asked["answer"])
     fused = KNOWN["searches"][0]
     assert fused["asked"] == ["--score", "fused"]
-    same(by_spark(table, fused["post"], tmp_path), fused["answer"])
+    same(by_spark(table, fused["post"], spark), fused["answer"])
 
 
 def test_its_pairs_decisions_and_alerts_are_kept(
@@ -127,7 +127,7 @@ def test_it_is_written_and_read_again(
         assert len(old) == len(asked["answer"]) - (not everything)
         same([pair for pair in got if pair[0] != NEW_POST], old)
     fused = search(table, post, "--score", "fused")
-    assert by_spark(table, post, tmp_path) == fused
+    assert by_spark(table, post, spark) == fused
 
 
 def test_it_is_undone_and_reembedded_across_the_versions(

@@ -250,6 +250,7 @@ def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
         PostsTable.open("/nowhere/at/all")
 
 
+@pytest.mark.long
 def test_mllib_takes_the_embeddings(imported: Imported) -> None:
     from pyspark.ml.clustering import KMeans
 
