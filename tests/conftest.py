@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -29,10 +31,13 @@ os.environ.setdefault(
 
 
 TRAINING = Path(__file__).parents[1] / "training"
-# What takes a minute or more begins first, so that the two processes end together.
+BEGUN, ENDED = pytest.StashKey[float](), pytest.StashKey[list[float]]()
+# What takes longest begins first, so that the two processes end together.
 LONGEST = (
     *("cluster/test_deployments.py", "test_killed.py", "test_faults.py", "cluster/test_cluster.py"),
-    *("test_processes.py", "test_docs.py", "test_adopt.py"),
+    *("tests/test_processes.py", "test_docs.py", "test_adopt.py", "test_merge.py", "test_table.py"),
+    *("test_erase.py", "test_maintenance.py", "test_operations.py", "test_ingest.py"),
+    *("test_demo_service.py", "test_lost112.py", "test_desk.py", "test_pixels.py", "test_clip.py"),
 )
 
 
@@ -41,10 +46,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which order it was: -q leaves out the line in which pytest-randomly says so."""
-    seed = getattr(terminalreporter.config.option, "randomly_seed", None)
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has no test left."""
+    node.config.stash[ENDED].append(time.monotonic() - node.config.stash[BEGUN])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BEGUN], config.stash[ENDED] = time.monotonic(), []
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Which order it was: -q leaves out the line in which pytest-randomly says so. How long one
+    process had nothing to do while the other was still at work."""
+    seed = getattr(config.option, "randomly_seed", None)
     terminalreporter.write_line(f"the same order again: --randomly-seed={seed}")
+    if ended := config.stash[ENDED]:
+        told = ", ".join(f"{seconds:.0f} s" for seconds in sorted(ended))
+        terminalreporter.write_line(f"the processes of tests ended after {told}")
 
 
 @pytest.fixture
