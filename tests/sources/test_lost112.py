@@ -134,7 +134,7 @@ def read(portal: Portal, **more: object) -> tuple[list[Post], list[Reject], Seen
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the tries of a call alone: without time.sleep whatever polls, Spark too, spins."""
-    assert http_client.call.__kwdefaults__.keys() == {"wait"}
+    assert set(http_client.call.__kwdefaults__ or ()) == {"wait"}
     monkeypatch.setattr(http_client.call, "__kwdefaults__", {"wait": lambda s: None})
 
 
