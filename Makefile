@@ -45,7 +45,7 @@ test-long: setup ## a table's life over many commits: matches of several nights,
 	$(TWO) -m long
 
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost
-	.venv/bin/pytest -m races --durations 10 tests/races
+	$(TWO) --dist load -m races tests/races
 
 # 200 once in a while: make test-kills KILLS=200
 test-kills: setup ## writer and merger of a journal killed at any moment, 40 times: nothing answered is lost or doubled
