@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,14 @@ import pytest
 
 from matching_spark import storage
 from matching_spark.config import Logging, Settings, load_settings
-from matching_spark.errors import UsageError
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
 from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.jvm import property_of
 from matching_spark.spark.session import UMASK
-from tests.support.another_user import needs_root
+from tests.support.another_user import error_as_nobody, needs_root
 from tests.support.commands import command
 
 NOBODY = 65534
@@ -93,6 +94,61 @@ def test_the_list_of_a_clusters_processes_is_its_owners_alone(tmp_path: Path) ->
     with umask(0o000):
         Cluster(str(tmp_path), "hdfs://h", "yarn", "", ()).save()
     assert mode(tmp_path / "cluster.json") == 0o600
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where another user may look, as in pytest's own folders not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@needs_root
+def test_who_may_not_read_or_write_is_told_whose_it_is(open_folder: Path) -> None:
+    table = open_folder / "table"
+    storage.write_bytes(str(table / "posts" / "hint"), b"1")  # as a container's root leaves it
+    read = lambda: storage.read_bytes(str(table / "posts" / "hint"))  # noqa: E731
+    assert error_as_nobody(read).startswith(
+        f"StorageError: {table}/posts/hint cannot be reached: {table} belongs to root and is closed"
+    )
+    write = lambda: storage.check_writable(str(table / "new" / "deeper"))  # noqa: E731
+    assert "belongs to root and is closed to nobody: run this as root" in error_as_nobody(write)
+    for each in (table, table / "posts"):
+        each.chmod(0o755)
+    assert error_as_nobody(read) == (
+        f"StorageError: {table}/posts/hint cannot be reached: it belongs to root and is closed to "
+        "nobody: run this as root, or, where a container or sudo left it behind, give it to nobody "
+        "with all that lies in the same table: sudo chown -R nobody FOLDER"
+    )
+    for each in (table, *table.rglob("*")):
+        os.chown(each, NOBODY, NOBODY)  # the remedy
+    assert error_as_nobody(read) == error_as_nobody(write) == ""
+    (table / "posts" / "hint").chmod(0)
+    assert "closed to nobody, whose own it is: chmod -R u+rwX" in error_as_nobody(read)
+
+
+@needs_root
+def test_root_is_told_whom_it_keeps_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    storage.check_writable(str(tmp_path / "own"))
+    assert not caplog.messages
+    os.chown(tmp_path, NOBODY, NOBODY)
+    storage.check_writable(str(tmp_path / "new"))
+    assert caplog.messages == [f"{tmp_path} is nobody's, who may not read what root writes there"]
+    storage.check_writable("hdfs://of-no-host/table")
+
+
+def test_what_may_not_be_written_is_refused_before_spark_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(uri: str) -> None:
+        raise StorageError(f"{uri} cannot be written to")
+
+    monkeypatch.setattr(storage, "check_writable", refuse)
+    (tmp_path / "a.jsonl").write_text('{"post_id": "a", "kind": "found", "title": "지갑"}\n')
+    done = command("ingest", str(tmp_path / "a.jsonl"), "--table", str(tmp_path / "t"))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == f"matching-spark: {tmp_path}/t cannot be written to\n"
 
 
 # -- what is believed -------------------------------------------------------------------------
