@@ -81,23 +81,28 @@ def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
 
 
 def crowds(different: LabelledPairs, weights: Calibration) -> float:
-    """The a of score.posterior from pairs of different things alone, each as good as another: the
-    one by which what looks alike in one half of a list says best how much does in the other.
+    """The a of score.posterior from pairs of different things alone: the one by which what looks
+    alike in one half of a list says best how much does in the other. The least of their weights is
+    that of one pair.
 
     By the likelihood of the doubles that a half brings, as if they were events of the rate that the
     other half tells; what they count does not matter to where it is highest (McCullagh 1983).
     """
     half = np.random.default_rng(0).random(len(different)) < 0.5
     lists = len(different.lost_ids)
+    weight = different.weight / different.weight.min()
     halves: list[tuple[Float64, Float64, Float64, Float64]] = []  # a rate's, and what it should say
     for facts, part in product((True, False), MODALITIES):
         view = seen(different, Asked(part, facts), weights)
         scale = weights.scale(Asked(part, facts).kind)
         evidence, lost = scale.evidence(view.told), different.lost[view.rows]
-        each = np.where(evidence >= FLOOR, np.minimum(np.exp(evidence), CAP), 0.0)
+        posts = weight[view.rows]
+        each = posts * np.where(evidence >= FLOOR, np.minimum(np.exp(evidence), CAP), 0.0)
         one, other = half[view.rows], ~half[view.rows]
-        usual, expected = (scale.above * _counts(lost[own], lists) for own in (one, other))
-        doubles, more = (_counts(lost[own], lists, each[own]) for own in (one, other))
+        usual, expected = (
+            scale.above * _sums(lost[own], posts[own], lists) for own in (one, other)
+        )
+        doubles, more = (_sums(lost[own], each[own], lists) for own in (one, other))
         halves += [(usual, doubles, expected, more), (expected, more, usual, doubles)]
 
     def surprise(shape: float) -> float:
@@ -186,8 +191,8 @@ def _different(pairs: LabelledPairs, view: Seen) -> Float64:
     return np.histogram(view.told[rows], EDGES, weights=weight)[0].astype(np.float64)
 
 
-def _counts(lost: Index, lists: int, values: Float64 | None = None) -> Float64:
-    """(lists,) how many pairs each list has, or the sum of their values."""
+def _sums(lost: Index, values: Float64, lists: int) -> Float64:
+    """(lists,) of each list the sum of its pairs' values."""
     return np.bincount(lost, values, lists).astype(np.float64)
 
 

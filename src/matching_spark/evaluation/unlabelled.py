@@ -27,7 +27,7 @@ from matching_spark.evaluation.scales import crowds, unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
-from matching_spark.score.calibration import Calibration, Weights, pattern_name
+from matching_spark.score.calibration import Calibration, Values, Weights, pattern_name
 from matching_spark.score.components import COSINES
 from matching_spark.score.posterior import whole
 
@@ -65,7 +65,7 @@ def learn_unlabelled(
     that stands for them. base: for facts; of any model. share: of lost things, how many are thought
     to be here. Raises InputError where the pairs are too few.
     """
-    sure = _impossible(pairs)
+    sure = _impossible(pairs.values)
     if sure.sum() < MIN_DIFFERENT:
         raise InputError(
             f"{int(sure.sum()):,} pairs of the table were found more than {LONG_DAYS} days before "
@@ -112,24 +112,32 @@ def learn_unlabelled(
 def nearest(
     base: Calibration, by_facts: int = NEAREST_BY_FACTS, by_looks: int = NEAREST_BY_LOOKS
 ) -> Kept:
-    """Which pairs of a list too long to be held may be the true one: the nearest by `base`'s lines
-    of facts, and by each cosine. None that is different for sure, of which a sample must be even.
-    """
+    """Which pairs of a list too long to be held are no sample: the nearest by `base`'s lines of
+    facts and by each cosine, of those that may be the true one and of those that are different for
+    sure. Of these the days say nothing, as of what different things share by chance."""
     facts = _facts_only(base.patterns[pattern_name("both", "both", True)])
 
     def kept(values: Mapping[str, Float32]) -> Mask:
-        sure = np.asarray(values["days"] < -LONG_DAYS)
-        by = [(facts.log_odds(values, np.float32), by_facts)]
-        by += [(values[cosine.name], by_looks) for cosine in COSINES]
+        sure = _impossible(values)
+        undated = {name: each for name, each in values.items() if name != "days"}
         near = np.zeros(sure.shape, bool)
-        for each, many in by:
-            order = np.where(sure | np.isnan(each), -np.inf, each)
-            many = min(many, order.shape[1])
-            first = np.argpartition(-order, many - 1, axis=1)[:, :many]
-            np.put_along_axis(near, first, values=True, axis=1)
-        return near & ~sure
+        for rows, told in ((~sure, values), (sure, undated)):
+            by = [(facts.log_odds(told, np.float32), by_facts)]
+            by += [(values[cosine.name], by_looks) for cosine in COSINES]
+            for each, many in by:
+                near |= _highest(np.where(rows & ~np.isnan(each), each, -np.inf), many)
+        return near
 
     return kept
+
+
+def _highest(values: Values, many: int) -> Mask:
+    """(q, n) the so many highest ones of each row; never one of -inf."""
+    many = min(many, values.shape[1])
+    out = np.zeros(values.shape, bool)
+    first = np.argpartition(-values, many - 1, axis=1)[:, :many]
+    np.put_along_axis(out, first, values=True, axis=1)
+    return np.asarray(out & (values > -np.inf))
 
 
 def _cosines(likely: LabelledPairs, different: LabelledPairs) -> dict[str, Any]:
@@ -153,9 +161,9 @@ def _facts_only(weights: Weights) -> Weights:
     return replace(weights, points={n: p for n, p in weights.points.items() if n not in names})
 
 
-def _impossible(pairs: LabelledPairs) -> Mask:
-    """(n,) those that were found long before they were lost; not those of a day unknown."""
-    return np.asarray(pairs.values["days"] < -LONG_DAYS)
+def _impossible(values: Mapping[str, Float32]) -> Mask:
+    """The pairs that were found long before they were lost; not those of a day unknown."""
+    return np.asarray(values["days"] < -LONG_DAYS)
 
 
 def _different(pairs: LabelledPairs, sure: Mask, rng: np.random.Generator) -> LabelledPairs:
