@@ -1,5 +1,6 @@
 """Weights without a label beside those of labels, of the model that the settings name: on drawn
-worlds that neither has seen. `MATCHING_MODEL__NAME` measures another model.
+worlds that neither has seen; then with a few decisions. `MATCHING_MODEL__NAME` measures another
+model.
 """
 
 from itertools import product
@@ -15,11 +16,15 @@ from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.lists import lists
 from matching_spark.evaluation.metrics import Measured
 from matching_spark.evaluation.seen import Asked, evidence
+from matching_spark.evaluation.sharpen import sharpen
 from matching_spark.evaluation.unlabelled import learn_unlabelled
 from matching_spark.score.calibration import MODALITIES, Calibration
 from matching_spark.score.store import shipped
 
 FOUND, LOST = 1_000, 800  # of a world
+DECISIONS = (10, 30, 100, 1_000)
+DRAWS = 20  # of each
+DECIDED_OF, SHOWN = 300, 4  # lost posts, of which a person is shown the best found ones
 
 
 def run(full: bool) -> list[Row]:
@@ -33,14 +38,44 @@ def run(full: bool) -> list[Row]:
         "labels": learn(labels, model.name, {}),
         "self": learn_unlabelled(table, model.name, {}, shipped(), share),
     }
-    return [each for way, weights in ways.items() for each in _rows(model.name, way, held, weights)]
+    asked = Worlds(FIT_SEEDS[1:2], FOUND, DECIDED_OF).pairs(model)
+    rows = [each for way, weights in ways.items() for each in _rows(model.name, way, held, weights)]
+    return rows + decided(model.name, asked, held, ways["self"], share)
+
+
+def decided(
+    model: str, asked: LabelledPairs, held: LabelledPairs, weights: Calibration, share: float
+) -> list[Row]:
+    """How good these weights are with some decisions, drawn by chance from what a person is shown
+    of the lists that are asked."""
+    told = evidence(asked, weights)
+    shown = np.concatenate(
+        [start + np.argsort(-told[start:stop])[:SHOWN] for start, stop in asked.runs()]
+    )
+    before = _precision(held, weights)
+    rows = [row(model, "self", [before], "average precision", "warm", "no decision")]
+    for many in DECISIONS:
+        after = []
+        for seed in range(DRAWS):
+            some = np.random.default_rng(seed).choice(shown, many, replace=False)
+            own = sharpen(asked, np.isin(np.arange(len(asked)), some), weights, share, {})
+            after.append(_precision(held, own))
+        mean, error = np.mean(after), 1.96 * np.std(after, ddof=1) / np.sqrt(DRAWS)
+        what = f"{many:,} decisions, {DRAWS} draws; their mean {mean:.4f} +- {error:.4f}"
+        goal = "the mean is never worse than before beyond its interval"
+        met = bool(mean + error >= before)
+        rows.append(row(model, "self", after, "average precision", "warm", what, goal, met))
+    return rows
+
+
+def _precision(pairs: LabelledPairs, weights: Calibration) -> float:
+    once = np.ones((1, len(pairs.lost_ids)), np.int64)
+    return Measured.of(pairs, evidence(pairs, weights), once).values["average_precision"]
 
 
 def _rows(model: str, way: str, held: LabelledPairs, weights: Calibration) -> list[Row]:
     what = f"{model}: {len(held.lost_ids):,} lost posts, {FOUND:,} found ones a world"
-    once = np.ones((1, len(held.lost_ids)), np.int64)
-    precision = Measured.of(held, evidence(held, weights), once).values["average_precision"]
-    rows = [row(what, way, [precision], "average precision", "warm", "all pairs")]
+    rows = [row(what, way, [_precision(held, weights)], "average precision", "warm", "all pairs")]
     here = len(np.unique(held.lost[held.same])) / len(held.lost_ids)
     for facts, has in product((True, False), MODALITIES):
         asked = Asked(has, facts)

@@ -1,15 +1,21 @@
 """Sources: what can be read becomes a post, what cannot a reject with its reason."""
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import re
+import tempfile
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.posts import Post, Reject, clean
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.report import default_rejects
@@ -45,7 +51,7 @@ CSV = (
 )
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16", "utf-32"])
 def test_csv_as_excel_and_others_write_it(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "posts.csv").write_bytes(CSV.replace("\n", "\r\n").encode(encoding))
     posts, rejects = read(tmp_path / "posts.csv")
@@ -69,6 +75,50 @@ def test_csv_that_is_off(tmp_path: Path) -> None:
         read(tmp_path / "c.csv")
     (tmp_path / "d.csv").write_text("")
     assert read(tmp_path / "d.csv") == ([], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+@given(
+    st.lists(st.text("검정지갑찾습니다 ab", min_size=1, max_size=9), min_size=3, max_size=30),
+    st.data(),
+)
+def test_a_letter_cut_in_half_costs_its_own_row(
+    encoding: str, titles: list[str], data: st.DataObject
+) -> None:
+    """As a system that cuts a column by its bytes writes it; the others are what they were."""
+    torn = data.draw(st.sets(st.integers(0, len(titles) - 1), max_size=len(titles) // 3))
+    lines = [
+        f"{i},지갑,{title}".encode(encoding.removesuffix("-sig")) for i, title in enumerate(titles)
+    ]
+    lines = [line + "갑".encode(encoding)[-3:][:1] * (i in torn) for i, line in enumerate(lines)]
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "a.csv")
+        source.write_bytes(b"\n".join(["post_id,category,title".encode(encoding), *lines, b""]))
+        posts, rejects = read(source, kind="found")
+    whole = [(str(i), clean(title)) for i, title in enumerate(titles) if i not in torn]
+    assert [(post.post_id, post.title) for post in posts] == whole
+    assert [r.source.rpartition(":")[2] for r in rejects] == [str(i + 2) for i in sorted(torn)]
+    assert all("cut in half" in r.detail for r in rejects)
+
+
+@pytest.mark.parametrize(
+    ("begin", "says"),
+    [
+        (gzip.compress(CSV.encode()), r"compressed \(gzip\): unpack it"),
+        (lzma.compress(CSV.encode()), r"compressed \(xz\)"),
+        (bz2.compress(CSV.encode()), r"compressed \(bzip2\)"),
+        (b"PK\x03\x04" + bytes(40), "a workbook or an archive: name a workbook .xlsx"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PAR1" + bytes(40), "Parquet: name it .parquet"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_is_no_text_is_called_what_it_is(
+    tmp_path: Path, name: str, begin: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(begin)
+    with pytest.raises(InputError, match=rf"{name} is {says}"):
+        read(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +297,31 @@ def test_jsonl_that_is_off_goes_on(tmp_path: Path) -> None:
     source.write_bytes(b'{"post_id": \n[1]\n\n\xff\n{"post_id": "a", "title": "x"}\n')
     posts, rejects = read(source, kind="found")
     assert [r.reason for r in rejects] == ["bad-row"] * 3
+    assert "save the file as UTF-8" in rejects[2].detail
     assert len(posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ('{"post_id": "a", "title": "x", "title": "y"}', "it has 'title' twice"),
+        ('{"post_id": "a", "title": %s}' % ("9" * 5_000), "a number of over 1,000 digits"),
+        ('{"post_id": "a", "title": %s}' % ("[" * 90_000), "brackets in brackets"),
+        ('{"post_id": "a", "title": true}', "title is not text"),
+        ('{"post_id": "a", "identifiers": {"serial": "1"}}', "identifiers is not a list"),
+        ('[{"post_id": "a"}]', "not a JSON object: one stands on each line"),
+    ],
+)
+def test_a_line_that_says_two_things_or_none_is_not_guessed(
+    tmp_path: Path, row: str, says: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text(row + '\n{"post_id": "b", "title": "x"}\n')
+    posts, rejects = read(tmp_path / "a.jsonl", kind="found")
+    assert [post.post_id for post in posts] == ["b"]
+    assert [(r.reason, says in r.detail) for r in rejects] == [("bad-row", True)]
+    (tmp_path / "a.jsonl").write_text(row, "utf-16")
+    with pytest.raises(InputError, match="is UTF-16, and JSON is UTF-8: save it so"):
+        read(tmp_path / "a.jsonl", kind="found")
 
 
 def test_photos_of_a_row(tmp_path: Path) -> None:

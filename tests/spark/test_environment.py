@@ -100,6 +100,12 @@ def test_a_java_home_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
             "HADOOP_CONF_DIR or YARN_CONF_DIR",
             "hadoop.conf_dir",
         ),
+        (
+            'Exception in thread "main" java.io.FileNotFoundException: /nonexistent/.ivy2.5.2/'
+            "cache/resolved-org.apache.spark-1.0.xml (No such file or directory)",
+            "/nonexistent/.ivy2",
+            "give spark.jars.ivy one",
+        ),
         ("", "gateway process exited", "-v shows"),
     ],
 )

@@ -18,6 +18,24 @@ DELIMITERS = ",\t;"
 FIRST = 20  # lines by which the delimiter is found
 BLOCK = 1 << 20
 ENDS = ("\n", "\r", b"\n")
+# What a file begins with: of text, its encoding; of all else, what it is.
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16's, which begins like it
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+NO_TEXT = {
+    b"\x1f\x8b": "compressed (gzip): unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd): unpack it",
+    b"\xfd7zXZ": "compressed (xz): unpack it",
+    b"BZh": "compressed (bzip2): unpack it",
+    b"PK\x03\x04": "a workbook or an archive: name a workbook .xlsx, unpack an archive",
+    b"\xd0\xcf\x11\xe0": "of Excel 97 to 2003 or has a password: save it as .xlsx, without one",
+    b"%PDF": "a PDF: export what it was made of",
+    b"PAR1": "Parquet: name it .parquet",
+}
+HALF = 0.5  # of the lines that are more than ASCII
 
 Record = tuple[int, list[str] | str]
 
@@ -25,16 +43,18 @@ Record = tuple[int, list[str] | str]
 def rows_of(uri: str, known: Callable[[list[str]], int]) -> Iterator[Record]:
     """Each record with the number of its first line: its cells, or why it cannot be read.
 
-    UTF-8 and UTF-16 with a BOM, UTF-8 without, else CP949. known: how well names of a line name
-    columns; the delimiter is that which makes the best of them. After a record that cannot be read
-    it goes on with the next line: a quote that is never closed takes in no other row. Raises
-    InputError for another encoding.
+    UTF-8, UTF-16 and UTF-32 with a BOM; without, UTF-8 or CP949, whichever most lines are in: one
+    that is in neither costs its own record. known: how well names of a line name columns; the
+    delimiter is that which makes the best of them. After a record that cannot be read it goes on
+    with the next line: a quote that is never closed takes in no other row. Raises InputError for
+    another encoding, and for what is no text.
     """
     # The csv module has one limit for a whole process: it is raised, never lowered for others.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
     encoding = _encoding_of(uri)
     with storage.open_input(uri) as stream:
-        lines = limited(io.TextIOWrapper(stream, encoding, newline="").readline)
+        text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+        lines = limited(text.readline)
         first = list(islice(lines, FIRST))
 
         def names(delimiter: str) -> tuple[int, int]:
@@ -53,15 +73,32 @@ def limited(readline: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
         yield line
 
 
+def check_text(uri: str) -> str | None:
+    """The encoding that a file's first bytes name, if they do. Raises InputError for no text."""
+    begin = storage.read_bytes(uri, 8)
+    for mark, what in NO_TEXT.items():
+        if begin.startswith(mark):
+            raise InputError(f"{uri} is {what}")
+    return next((name for mark, name in MARKS.items() if begin.startswith(mark)), None)
+
+
 def _encoding_of(uri: str) -> str:
+    """Raises InputError where there is none by which half of the lines can be read."""
+    if named := check_text(uri):
+        return named
+    decoded = dict.fromkeys(("utf-8-sig", "cp949"), 0)
+    lines = 0
     with storage.open_input(uri) as stream:
-        named = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    for encoding in ("utf-16",) if named else ("utf-8-sig", "cp949"):
-        decode = codecs.getincrementaldecoder(encoding)().decode
-        with storage.open_input(uri) as stream, suppress(UnicodeDecodeError):
-            while block := stream.read(BLOCK):
-                decode(block)
-            decode(b"", True)
+        for line in limited(stream.readline):
+            if line.isascii() or len(line) > MAX_LINE:  # cut, perhaps in the middle of a letter
+                continue
+            lines += 1
+            for encoding in decoded:
+                with suppress(UnicodeDecodeError):
+                    line.decode(encoding)
+                    decoded[encoding] += 1
+    for encoding, many in decoded.items():
+        if many >= HALF * lines:
             return encoding
     raise InputError(f"{uri} is neither UTF-8, UTF-16 nor CP949; save it as UTF-8")
 
@@ -72,7 +109,12 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     while True:
         try:
             for cells in csv.reader(held, delimiter=delimiter, strict=True):
-                if cells:
+                if any(map(_is_torn, cells)):
+                    yield (
+                        number,
+                        "it has bytes that are no text: a letter may have been cut in half",
+                    )
+                elif cells:
                     yield number, cells
                 number += held.taken(held.used)
             return
@@ -80,6 +122,11 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
             more = f"; an open quote would take in {held.used} lines, so it goes on at the next one"
             yield number, f"{error}{more if held.used > 1 else ''}"
             number += held.taken(1)
+
+
+def _is_torn(cell: str) -> bool:
+    """Whether it has bytes that could not be decoded."""
+    return not cell.isascii() and any("\udc80" <= c <= "\udcff" for c in cell)
 
 
 class _Held:

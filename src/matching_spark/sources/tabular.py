@@ -26,13 +26,14 @@ from matching_spark.domain.sheets import is_error, unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import delimited, workbook
-from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, limited
+from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, check_text, limited
 from matching_spark.sources.folder import ENDINGS
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
 
 Word = TypeVar("Word", bound=str)
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
+MAX_DIGITS = 1_000  # of a number of JSON: Python takes 4,300 at most, and nobody so many
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
 _SEVERAL = re.compile("|".join(["[;\n]", *(rf"(?<={re.escape(e)})," for e in ENDINGS)]), re.I)
 
@@ -56,26 +57,17 @@ class Sheet:
 def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
     """One JSON object a line; `photos` is a list of paths relative to the file."""
     uri, seen = sheet.uri, sheet.seen
+    if encoding := check_text(uri):
+        raise InputError(f"{uri} is {encoding.upper()}, and JSON is UTF-8: save it so")
     missing = set(absent([], sheet.own))
     with storage.open_input(uri) as stream:
         for number, raw in enumerate(limited(stream.readline), 1):
             where = f"{uri}:{number}"
             if not raw.strip():
                 continue
-            if len(raw) > MAX_LINE:
-                yield Reject(where, "", "bad-row", f"the line has over {MAX_LINE >> 20} MB")
-                continue
-            try:
-                row = json.loads(
-                    raw.decode("utf-8-sig"),
-                    parse_constant=lambda name: None,  # NaN, Infinity: no number is given
-                    parse_float=_number,
-                )
-            except (ValueError, RecursionError) as error:
-                yield Reject(where, "", "bad-row", f"not JSON: {error}")
-                continue
-            if not isinstance(row, dict):
-                yield Reject(where, "", "bad-row", "not a JSON object")
+            row = _object(raw)
+            if isinstance(row, str):
+                yield Reject(where, "", "bad-row", row)
                 continue
             try:
                 fields = fields_of(row, "the row", sheet.own)
@@ -91,9 +83,46 @@ def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
         seen.note("column that is in no row", name)
 
 
+def _object(raw: bytes) -> dict[str, object] | str:
+    """The object of a line, or why there is none."""
+    if len(raw) > MAX_LINE:
+        return f"the line has over {MAX_LINE >> 20} MB"
+    try:
+        row = json.loads(
+            raw.decode("utf-8-sig"),
+            parse_constant=lambda name: None,  # NaN, Infinity: no number is given
+            parse_float=_number,
+            parse_int=_whole,
+            object_pairs_hook=_once,
+        )
+    except UnicodeDecodeError:
+        return "not UTF-8, which JSON is: save the file as UTF-8"
+    except RecursionError:
+        return "not JSON that can be read: brackets in brackets"
+    except ValueError as error:
+        return f"not JSON: {error}"
+    return row if isinstance(row, dict) else "not a JSON object: one stands on each line"
+
+
 def _number(text: str) -> float | None:
     value = float(text)
     return value if math.isfinite(value) else None  # 1e400
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of over {MAX_DIGITS:,} digits")
+    return int(text)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object. Raises ValueError where a name comes twice: neither may win in silence."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has {twice!r} twice")
+    return row
 
 
 def read_csv(sheet: Sheet) -> Iterator[Post | Reject]:
@@ -177,7 +206,8 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
     """The post of a row, its photos that are refused before it; or why there is none."""
     seen, where = sheet.seen, f"{sheet.uri}:{number}"
     raw_id = row.get("post_id")
-    post_id = clean(raw_id) if isinstance(raw_id, str | int) else ""
+    is_text = isinstance(raw_id, str | int) and not isinstance(raw_id, bool)
+    post_id = clean(raw_id) if is_text else ""
 
     category, both, subcategory = clean(row.get("category")).partition(">")  # as the portal writes
     if both:
@@ -248,7 +278,7 @@ def _kind(said: str, default: Kind | None) -> Kind:
 
 
 def _text(name: str, value: object, seen: Seen) -> str:
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict | bool):
         raise _Bad("bad-row", f"{name} is not text")
     text = clean(value)
     if len(text) > MAX_TEXT:
@@ -259,7 +289,7 @@ def _text(name: str, value: object, seen: Seen) -> str:
 def _identifiers(value: object) -> tuple[str, ...]:
     """The numbers of one cell, by semicolons or lines, or of a list: as many as a post may have."""
     listed = value if isinstance(value, list) else re.split("[;\n]", clean(value))
-    if not all(isinstance(each, str | int) for each in listed):
+    if isinstance(value, dict | bool) or not all(isinstance(each, str | int) for each in listed):
         raise _Bad("bad-row", "identifiers is not a list of numbers")
     return tuple(filter(None, (clean(each)[:MAX_TEXT] for each in listed)))[:MOST]
 

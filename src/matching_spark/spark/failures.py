@@ -22,8 +22,8 @@ REMEDIES = {
     "spark.authenticate.secret must be the cluster's",
     "Master must|Could not parse Master": "spark.master is local[*], spark://HOST:PORT or yarn",
     "HADOOP_CONF_DIR": "the setting hadoop.conf_dir is the same",
-    "basedir must be absolute": "the home of this user, as Java sees it, is no folder: give "
-    "spark.jars.ivy one",
+    r"basedir must be absolute|/\.ivy2": "the home of this user, as Java sees it (by /etc/passwd, "
+    "not HOME), is no folder to write in: give spark.jars.ivy one",
     "heap|memory": "see spark.driver.memory",
     "Unrecognized .*option": "see JAVA_TOOL_OPTIONS and spark.driver.extraJavaOptions",
     "Module .* not found": "this Java is cut down; a whole Java 17 or 21 is needed",
