@@ -8,10 +8,6 @@ import sys
 import time
 from types import FrameType
 
-import typer
-
-from matching_spark.cli.app import app
-from matching_spark.cli.options import sentence, stderr
 from matching_spark.errors import MatchingError
 
 log = logging.getLogger("matching_spark")
@@ -25,8 +21,13 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def run() -> None:
     """The entry point: errors become one sentence and the exit code of their kind."""
     # What a command imports stays: to look through it again and again, as the collector does after
-    # every 700 objects, is a twentieth of a search.
+    # every 700 objects, is a tenth of a search. So it comes first.
     gc.set_threshold(50_000)
+    import typer
+
+    from matching_spark.cli.app import app
+    from matching_spark.cli.options import sentence, stderr
+
     signal.signal(signal.SIGTERM, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -95,9 +95,8 @@ class SimilarityEngine:
     ) -> "SimilarityEngine":
         """An engine with the settings' runner, for all of the table, and cache."""
         master = None if table.spark is None else table.spark.sparkContext.master
-        choice = chosen(settings, table.plan().files, master)
-        log.info("searching %s", choice)
-        return cls(table, choice.runner, model, cache=settings.cache)
+        runner = chosen(settings, table.plan().files, master).runner
+        return cls(table, runner, model, cache=settings.cache)
 
     # -- how it scores -----------------------------------------------------------------------
 
@@ -363,14 +362,9 @@ class SimilarityEngine:
                 posts = [read_columns(uri, ["place", "region"]) for uri in uris]
             if overlay is not None:
                 posts.append(view(overlay.fresh).metadata)
-            regions: dict[str, set[str]] = {}
-            for each in map(places, posts):
-                for name, of in each.items():
-                    regions.setdefault(name, set()).update(of)
-            held = {name: next(iter(of)) if len(of) == 1 else "" for name, of in regions.items()}
             from matching_spark.domain.place_names import PlaceNames  # which words alone need
 
-            self._names = rows, PlaceNames(held)
+            self._names = rows, PlaceNames.of(map(places, posts))
         return self._names[1]
 
     def warm(self, categories: Sequence[str] = ("*",)) -> int:

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import islice
+from typing import Self
 
 from matching_spark.domain.sentence import Word
 from matching_spark.domain.vocabulary import REGION
@@ -60,6 +61,16 @@ class PlaceNames:
 
     `regions` beyond MAX_PLACES are left out, and what is beyond MAX_NAME of a name.
     """
+
+    @classmethod
+    def of(cls, several: Iterable[Mapping[str, Collection[str]]]) -> Self:
+        """Of posts' names, each with the regions that it was told of, '' for none: what several
+        regions have is known to be in none."""
+        regions: dict[str, set[str]] = {}
+        for each in several:
+            for name, told in each.items():
+                regions.setdefault(name, set()).update(told)
+        return cls({name: next(iter(r)) if len(r) == 1 else "" for name, r in regions.items()})
 
     def __init__(self, regions: Mapping[str, str]) -> None:
         held = dict(islice(regions.items(), MAX_PLACES))
