@@ -173,8 +173,9 @@ def test_through_spark_submit_and_closed_by_command(own: str, spark: SparkSessio
     submit = Path(sys.executable).parent / "spark-submit"
     env = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     arguments = ["search", "--table", own, "--text", "지갑", "--top-k", "2", "--threshold", "-1"]
+    by_spark = [*arguments, "--runner", "spark"]
     done = subprocess.run(
-        [submit, "--master", "local[2]", main, *arguments], capture_output=True, text=True, env=env
+        [submit, "--master", "local[2]", main, *by_spark], capture_output=True, text=True, env=env
     )
     assert done.returncode == 0, done.stderr
     got = json.loads(done.stdout)
@@ -189,7 +190,7 @@ def test_through_spark_submit_and_closed_by_command(own: str, spark: SparkSessio
 @pytest.mark.processes
 def test_interrupted_it_stops_spark_and_says_so(stored: str) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "search", "--table", stored, "--text", "지갑"],
+        [*COMMAND, "search", "--table", stored, "--text", "지갑", "--runner", "spark"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -198,7 +198,7 @@ def test_a_nameservice_and_photos_on_hdfs(
     report = call("ingest", "hdfs://lost/photos", "--kind", "found")
     assert (report["accepted"], report["embedded"]) == (len(photos), len(photos))
     query = f"hdfs://lost/photos/{photos[0].name}"
-    on_spark = call("search", "--image", query)
+    on_spark = call("search", "--image", query, "--runner", "spark")
     assert on_spark["results"][0]["post_id"] == photos[0].name
     assert on_spark["results"][0]["photo"].startswith("hdfs://lost/")
     alone = call("search", "--image", query, "--runner", "memory")
