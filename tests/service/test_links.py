@@ -5,7 +5,7 @@ import email
 import email.policy
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
@@ -33,6 +33,7 @@ from matching_spark.service.people.links import Links, digest, who_of
 from matching_spark.service.people.mail import Mailer, NotNowError
 from matching_spark.service.people.news import News
 from matching_spark.service.people.outbox import Outbox
+from matching_spark.service.posts.arrivals import Changes
 from matching_spark.service.public.levels import Levels
 from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
@@ -92,7 +93,7 @@ class Inbox:
 
 
 class Desk:
-    """What News asks of the desk, from a list."""
+    """What News asks of the desk and of arrivals, from a list."""
 
     def __init__(self) -> None:
         lost = Post(LOST, "lost", "가방", title=canary.canary("title"))
@@ -108,6 +109,12 @@ class Desk:
     def alike(self, post_id: str) -> SearchResult:
         self.searched += 1
         return result(self.matches, nothing=self.nothing)
+
+    def take(self) -> None:
+        """Everybody is looked for after every change."""
+
+    def concerned(self, changes: Changes, lost_ids: Sequence[str]) -> set[str]:
+        raise NotImplementedError
 
     def stamp(self) -> str:
         return str(len(self.matches)) + "".join(match.band for match in self.matches)
@@ -132,7 +139,9 @@ class World:
         self.outbox = None
         if mailer is not None:
             self.outbox = Outbox(journal, self.links, self.contacts, mailer, 30, clock)
-        self.news = News(journal, self.desk, self.showing, self.contacts, self.outbox, clock)
+        self.news = News(
+            journal, self.desk, self.desk, self.showing, self.contacts, self.outbox, clock
+        )
         self.interests = Interests(journal, names, self.desk.post)
 
     def confirmed(self, inbox: Inbox) -> None:
@@ -500,7 +509,7 @@ def test_a_mail_survives_a_crash_and_is_sent_after_it(
         dying = Dying(told(port))
         dying.first = first  # killed before, and after, the server took it
         again = World(journal, clock, dying)
-        again.desk = again.news._desk = world.desk  # noqa: SLF001
+        again.desk = again.news._desk = again.news._arrivals = world.desk  # noqa: SLF001
         with pytest.raises(KilledError):
             again.news.run_once()
     assert len(inbox.taken) == 1

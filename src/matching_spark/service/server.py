@@ -41,6 +41,7 @@ from matching_spark.service.people.outbox import Outbox
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.photos.store import PhotoStore, picture_of
+from matching_spark.service.posts.arrivals import Arrivals
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.review import Review
@@ -103,7 +104,7 @@ def _service(
         links,
         contacts,
         Interests(journal, claims, desk.post),
-        News(journal, desk, showing, contacts, outbox, clock),
+        News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
         Review(desk),
         demo,
     )

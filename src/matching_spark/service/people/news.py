@@ -5,12 +5,12 @@ and papers, whose photo and words the public does not search, hardly anything is
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.domain.results import SearchResult
@@ -23,6 +23,7 @@ from matching_spark.service.pages.contexts import Reason
 from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.links import let_go, stamp
 from matching_spark.service.people.outbox import Outbox, queue
+from matching_spark.service.posts.arrivals import Changes
 from matching_spark.service.public.matches import (
     Band,
     PublicMatch,
@@ -33,6 +34,7 @@ from matching_spark.service.public.matches import (
 
 log = logging.getLogger(__name__)
 POSTS_A_RUN = 100  # looked for in one run: some 10 s of a core
+AT_LEAST = timedelta(days=1)  # each is looked for so often: what others' going makes likely
 KEPT = 50  # of what came for a post, the newest are shown
 
 
@@ -43,12 +45,25 @@ class Found(Protocol):
         """As it is now; None where there is none."""
         ...
 
-    def alike(self, post_id: str) -> SearchResult:
+    def stamp(self) -> str:
+        """Of all that is searched: another one after every change."""
+        ...
+
+
+class Arriving(Protocol):
+    """What searches for a lost post, and tells whom a change of found things concerns; see
+    arrivals.Arrivals."""
+
+    def alike(self, lost_id: str) -> SearchResult:
         """What a lost post may be, of all that the public may search."""
         ...
 
-    def stamp(self) -> str:
-        """Of all that is searched: another one after every change."""
+    def take(self) -> Changes | None:
+        """What changed since it was asked last; None the first time."""
+        ...
+
+    def concerned(self, changes: Changes, lost_ids: Sequence[str]) -> set[str]:
+        """For whom of these something new may be worth a look."""
         ...
 
 
@@ -69,6 +84,7 @@ class News:
         self,
         journal: Journal,
         desk: Found,
+        arrivals: Arriving,
         showing: Showing,
         contacts: Contacts,
         outbox: Outbox | None,
@@ -76,14 +92,20 @@ class News:
     ) -> None:
         self._journal, self._desk, self._showing = journal, desk, showing
         self._contacts, self._outbox, self._clock = contacts, outbox, clock
+        self._arrivals = arrivals
+        self._state: str | None = None  # all who were looked for since know what was there then
 
     def run_once(self) -> int:
-        """Look for the posts that were not looked for since something changed, the longest ago
-        first, and send what is due; how many had news. A thread calls it every so often."""
+        """Look for the posts that were not looked for since something changed that concerns them,
+        the longest ago first, and send what is due; how many had news. A thread calls it every so
+        often."""
         had, now = 0, self._desk.stamp()
+        if now != self._state:
+            self._pass_over(now)
+            self._state = now
         for post_id in self._waiting(now):
             try:
-                had += bool(self.look(post_id, now))
+                had += bool(self.look(post_id))
             except MatchingError as error:  # one post's trouble is not the others'
                 log.warning("a lost post could not be looked for: %s", type(error).__name__)
                 self._looked(post_id, now)
@@ -91,17 +113,17 @@ class News:
             self._outbox.run_once()
         return had
 
-    def look(self, lost_id: str, now: str | None = None, mail: bool = True) -> tuple[str, ...]:
+    def look(self, lost_id: str, mail: bool = True) -> tuple[str, ...]:
         """Search for a lost post, keep what came, and give the ids of what is news; a mail tells of
         that too. mail: False where the person sees it just now.
         """
-        now = self._desk.stamp() if now is None else now
+        now = self._state or self._desk.stamp()
         stored = self._desk.post(lost_id)
         if stored is None or (stored.post.kind, stored.post.status) != ("lost", "open"):
             with self._journal.writing() as to:
                 let_go(lost_id, to)
             return ()
-        found = self._showing.result(self._desk.alike(lost_id))
+        found = self._showing.result(self._arrivals.alike(lost_id))
         contact = self._contacts.of(lost_id)
         with self._journal.writing() as to:
             if is_forgotten(f"post:{lost_id}", to):
@@ -145,8 +167,30 @@ class News:
                 news.append(found_id)
         return tuple(news)
 
+    def _pass_over(self, now: str) -> None:
+        """Those that were looked for in the state before need no search where nothing that changed
+        since concerns them: one scan of what is new, for all of them."""
+        changes = self._arrivals.take()
+        if changes is None or self._state is None:
+            return
+        with self._journal.reading() as of:
+            before = select(watched.c.post_id).where(watched.c.stamp == self._state)
+            ids = list(of.scalars(before))
+            gone = select(came.c.found_id, came.c.lost_id) if changes.gone else None
+            rows = [] if gone is None else of.execute(gone).all()
+        concerned = self._arrivals.concerned(changes, ids)
+        concerned |= {row.lost_id for row in rows if row.found_id in changes.gone}
+        passed = [{"id": post_id} for post_id in ids if post_id not in concerned]
+        if passed:
+            mine = update(watched).where(watched.c.post_id == bindparam("id"))
+            with self._journal.writing() as to:
+                to.execute(mine.values(stamp=now), passed)
+
     def _waiting(self, now: str) -> list[str]:
-        stale = or_(watched.c.stamp.is_(None), watched.c.stamp != now)
+        long_ago = stamp(self._clock() - AT_LEAST)
+        stale = or_(
+            watched.c.stamp.is_(None), watched.c.stamp != now, watched.c.looked_at < long_ago
+        )
         some = select(watched.c.post_id).where(stale)
         some = some.order_by(watched.c.looked_at.asc().nulls_first(), watched.c.post_id)
         with self._journal.reading() as of:

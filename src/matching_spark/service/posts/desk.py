@@ -53,6 +53,8 @@ from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
 Run = Callable[[Request, str | None], SearchOutcome]
+FOUND = Filters(kind="found")
+FRESH = ""  # names the shard of what the table has not
 SOURCE = "service"  # who gives posts their ids here
 
 
@@ -78,18 +80,19 @@ class Desk:
         self.engine = SimilarityEngine(
             table, "memory", model, cache=settings.cache, newer=self._newer
         )
+        self._seen_by_all = PublicRows.of(Levels.of(settings.service), model)
         self.public = SimilarityEngine(
             table,
             "memory",
             model,
             cache=settings.cache,
             newer=self._newer,
-            view=PublicRows.of(Levels.of(settings.service), model),
+            view=self._seen_by_all,
         )
         self._encoding = ThreadPoolExecutor(1, "encoding")
         self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
-        self._literal = settings.model_copy(deep=True)
-        self._literal.similarity.understand = False
+        self.literal = settings.model_copy(deep=True)
+        self.literal.similarity.understand = False
         self._take(table.state, after(table.metadata, journal))
         self.tail.begin(self.merged)
 
@@ -129,13 +132,11 @@ class Desk:
 
         understand: whether words are looked through for facts. With the question worth asking.
         """
-        where = Filters(kind="found")
         if understand:
-            query = understood(
-                self.public, self.settings, with_numbers(query, self.settings), where
-            )
+            query = with_numbers(query, self.settings)
+            query = understood(self.public, self.settings, query, FOUND)
         run = _in_time(self._gather[1], until)
-        return query, ask(self.public, self._literal, query, where, question=True, run=run)
+        return query, ask(self.public, self.literal, query, FOUND, question=True, run=run)
 
     def post(self, post_id: str) -> StoredPost | None:
         """A post as it is now; None where there is none, or it was erased."""
@@ -143,12 +144,16 @@ class Desk:
         change = self.tail.find(post_id, self._mark(state.snapshot))
         return Rows(state, self.engine.cache).find(post_id) if change is None else change.stored
 
-    def alike(self, post_id: str) -> SearchResult:
-        """What a lost post may be, of all that the public may search. Raises NotFoundError."""
+    def run_public(self, request: Request, snapshot: str | None) -> SearchOutcome:
+        """As the public's engine, together with others who ask now."""
+        return self._gather[1].run(request, snapshot)
+
+    def query_of(self, post_id: str) -> Query:
+        """All that is known of a lost post. Raises NotFoundError."""
         stored, vectors, _ = self._now(post_id)
         post = stored.post
         photo = f"photo:{stored.photos[0]}" if stored.photos else ""
-        query = Query(
+        return Query(
             vectors.get(photo),
             post.text or None,
             category=post.category,
@@ -160,14 +165,18 @@ class Desk:
             longitude=post.longitude,
             identifiers=post.identifiers or (),
         )
-        return self.public_search(query, understand=False)[1]
 
-    def shards(self) -> list[Shard]:
-        """All that is there now."""
+    def shards(self) -> dict[str, Shard]:
+        """All that is there now, by the names of the table's files; FRESH: what it has not."""
         plan = self.table.plan()
         shards = self.engine.cache.load_all(plan.files, plan.space)
-        newer = self._newer(plan)
-        return shards if newer is None else newer.over(plan.files, shards)
+        if (newer := self._newer(plan)) is not None:
+            shards = newer.over(plan.files, shards)
+        return dict(zip([*(file.uri for file in plan.files), FRESH], shards, strict=False))
+
+    def public_shards(self) -> dict[str, Shard]:
+        """The same as the public searches it."""
+        return {name: self._seen_by_all(shard) for name, shard in self.shards().items()}
 
     def changed(self) -> list[StoredPost]:
         """The posts that the table has not as they are, the newest last."""

@@ -128,7 +128,7 @@ class Review:
         """Open found things that are soon kept no longer, the earliest first."""
         holding = self._desk.settings.holding
         until = today() + dt.timedelta(days=holding.soon_days)
-        return expiring_of(self._desk.shards(), holding.days, until)
+        return expiring_of(self._desk.shards().values(), holding.days, until)
 
     def state(self) -> State:
         """How the service is."""
@@ -155,7 +155,9 @@ class Review:
 
     def _count(self, kind: Kind) -> int:
         where = Filters(kind=kind)
-        return sum(int(np.count_nonzero(shard.where(where))) for shard in self._desk.shards())
+        return sum(
+            int(np.count_nonzero(shard.where(where))) for shard in self._desk.shards().values()
+        )
 
     def _pairs_of(self, stored: StoredPost) -> dict[Pair, float]:
         """The pairs of a post that are worth a look."""
