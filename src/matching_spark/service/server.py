@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -27,7 +28,9 @@ from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
+from matching_spark.service.guards.connections import Patient
 from matching_spark.service.guards.guards import Guards, check_listening
+from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.problems import where_raised
 from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.pages.render import prepare
@@ -170,24 +173,27 @@ def serve(
                     progress.say(f"serving {settings.table} by its new model")
                 over = threading.Event()
                 with _beside(of, merger, over):
-                    asyncio.run(_listening(apps, [each.dup() for each in sockets], stop, over))
+                    addresses = of.guards.limits.addresses
+                    copies = [each.dup() for each in sockets]
+                    asyncio.run(_listening(apps, copies, addresses, (stop, over)))
 
 
 async def _listening(
     apps: list[ASGIApp],
     sockets: list[socket.socket],
-    stop: threading.Event,
-    over: threading.Event,
+    addresses: Addresses,
+    ends: Sequence[threading.Event],
 ) -> None:
-    """Until all is to end, or this service of it is over."""
-    servers = [_Server(uvicorn.Config(app, **_UVICORN)) for app in apps]
+    """Until one of the events is set; a signal sets the first."""
+    patient: Any = partial(Patient, addresses=addresses)
+    servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
-            loop.add_signal_handler(each, stop.set)
+            loop.add_signal_handler(each, ends[0].set)
 
     async def ending() -> None:
-        while not (stop.is_set() or over.is_set()):
+        while not any(each.is_set() for each in ends):
             await asyncio.sleep(0.1)
         for server in servers:
             server.should_exit = True

@@ -125,6 +125,11 @@ class Addresses:
             return str(ipaddress.IPv6Network((at, PREFIX), strict=False))
         return str(at)
 
+    def is_proxy(self, client: tuple[str, int] | None) -> bool:
+        """Whether it is a proxy of ours that is connected."""
+        at = _address((client or ("",))[0])
+        return at is not None and self._trusted(at)
+
     def _trusted(self, at: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         return any(at.version == each.version and at in each for each in self.proxies)
 

@@ -1,0 +1,80 @@
+"""Connections: how long a client may take to say what it asks and to hear it, and how many are
+held. What comes after a request's head is bounded by `bodies` and `limits`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from matching_spark.service.guards.limits import Addresses
+
+HEAD_S = 10.0  # for the head of a request: since the connection was made, or since its first byte
+READ_S = 60.0  # for a client that hears nothing of its answer to go on
+CONNECTIONS = 800  # of all: a process may have 1,024 files open, as systems have it
+OF_AN_ADDRESS = 200  # of them; of IPv6, of its /64. A proxy has all
+
+
+class _Timer:
+    """One that runs once at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float, act: Callable[[], None]) -> None:
+        """Unless it runs already."""
+        if self._handle is None:
+            self._handle = self._loop.call_later(seconds, act)
+
+    def end(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class Patient(H11Protocol):
+    """uvicorn's protocol, whose patience ends. addresses: who is a proxy."""
+
+    def __init__(self, *args: Any, addresses: Addresses, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._addresses = addresses
+        self._late, self._deaf = _Timer(self.loop), _Timer(self.loop)
+        self.address = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.address = self._addresses.of({"client": self.client, "headers": []})
+        mine = sum(getattr(each, "address", "") == self.address for each in self.connections)
+        many = mine > OF_AN_ADDRESS and not self._addresses.is_proxy(self.client)
+        if many or len(self.connections) > CONNECTIONS:
+            transport.abort()
+        else:
+            self._late.start(HEAD_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waits:
+            self._late.start(HEAD_S, self.transport.close)
+        super().data_received(data)
+        if not self._waits:
+            self._late.end()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._deaf.start(READ_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._deaf.end()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._late.end()
+        self._deaf.end()
+        super().connection_lost(exc)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the head of a request is what comes next."""
+        return self.conn.their_state is h11.IDLE

@@ -1,0 +1,111 @@
+"""Connections that say nothing, say it slowly, do not listen, or are too many."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from matching_spark.service import server
+from matching_spark.service.guards import connections
+from matching_spark.service.guards.limits import Addresses
+from tests.support.processes import LONG_S
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n"
+LARGE = 64 << 20
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body that came, or with a large one."""
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    large = scope["path"] == "/large"
+    await PlainTextResponse(b"x" * LARGE if large else body)(scope, receive, send)
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    for name in ("HEAD_S", "READ_S"):
+        monkeypatch.setattr(connections, name, 1.0)
+    monkeypatch.setattr(connections, "OF_AN_ADDRESS", 3)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001
+        thread = threading.Thread(target=asyncio.run, args=(serving,))
+        thread.start()
+        yield bound.getsockname()[1]
+        stop.set()
+        thread.join()
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=LONG_S)
+
+
+def closed(of: socket.socket) -> bool:
+    """Whether the service closes it: b'' or a reset, where what it had said was read."""
+    try:
+        while of.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_whoever_says_nothing_or_half_of_it_is_left(port: int) -> None:
+    silent, half, second = (connected(port) for _ in range(3))
+    half.sendall(HEAD[:20])
+    second.sendall(HEAD + b"body")
+    assert second.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    second.sendall(HEAD[:20])  # of another request, on the same connection
+    for each in (silent, half, second):
+        assert closed(each)
+        each.close()
+
+
+def test_whoever_goes_on_is_heard_to_the_end(port: int) -> None:
+    """Else reading what was answered would not end."""
+    with connected(port) as slow:
+        slow.sendall(HEAD)
+        time.sleep(1.5)  # the body has a time of its own
+        slow.sendall(b"body")
+        said = b""
+        while not said.endswith(b"body"):
+            said += slow.recv(1000)
+
+
+def test_whoever_does_not_listen_is_left(port: int) -> None:
+    with connected(port) as deaf:
+        deaf.sendall(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n")
+        time.sleep(3)
+        heard = 0
+        try:
+            while data := deaf.recv(1 << 20):
+                heard += len(data)
+        except ConnectionResetError:
+            pass
+        assert heard < LARGE
+
+
+def test_an_address_has_so_many_connections_and_a_proxy_any_number(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [connected(port) for _ in range(3)]
+    for each in held:
+        each.sendall(HEAD)  # asked, and not yet answered
+    time.sleep(0.3)
+    with connected(port) as fourth:
+        assert closed(fourth)
+    monkeypatch.setattr(Addresses, "is_proxy", lambda *_: True)
+    with connected(port) as fourth:
+        fourth.sendall(HEAD + b"body")
+        assert fourth.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    for each in held:
+        each.close()
