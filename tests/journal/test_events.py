@@ -15,6 +15,7 @@ from matching_spark.journal.events import (
     Event,
     InterestTold,
     PairDecided,
+    PasswordChanged,
     PostAdded,
     PostClosed,
     PostEdited,
@@ -27,7 +28,7 @@ ids = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_si
 words = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=64)
 hexes = st.text("0123456789abcdef", min_size=32, max_size=32)
 whos = hexes.map("account-{}".format)
-accounts = st.builds(AccountMade, whos)
+accounts = st.builds(AccountMade, whos) | st.builds(PasswordChanged, whos)
 names = st.sampled_from(["title", "place", "happened_on"])
 written: st.SearchStrategy[Event] = st.one_of(
     st.builds(PostAdded, ids, st.sampled_from(["lost", "found"]), words, words),

@@ -26,6 +26,7 @@ from matching_spark.service.pages.office_contexts import (
     Hit,
     OfficeSearchPage,
     Pairing,
+    PasswordPage,
     PostPage,
     RegisterPage,
     ReviewPage,
@@ -248,6 +249,10 @@ def samples() -> dict[str, Page]:
         "sign_in": SignInPage(csrf="csrf-token", here="/office/sign-in"),
         "sign_in-failed": SignInPage(
             csrf="csrf-token", name="김하나", failed=True, after="/office/x"
+        ),
+        "password": PasswordPage(**office, least=12),
+        "password-wrong": PasswordPage(
+            **office, least=12, wrong={"now": "password", "new": "short"}
         ),
         "desk": DeskPage(
             **office,

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from matching_spark.cli.app import app as command
 from matching_spark.errors import InputError, NotFoundError
+from matching_spark.journal.events import PasswordChanged
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import events, sessions
 from matching_spark.service.guards.accounts import Accounts
@@ -84,6 +85,35 @@ def test_neither_name_nor_password_nor_hash_lies_open(service: Guarded, tmp_path
     bytes_of_it = b"".join(each.read_bytes() for each in (tmp_path / "journal").iterdir())
     for secret in (NAME, PASSWORD, content["hash"], "argon2"):
         assert secret.encode() not in bytes_of_it
+
+
+def test_another_password_takes_the_place_of_the_one_before(
+    service: Guarded, tmp_path: Path
+) -> None:
+    before = service.accounts.named(NAME)
+    ((_, content),) = service.journal.accounts()
+    here, there = (service.sessions.open(before.account_id) for _ in range(2))
+    _, program = service.sessions.issue(before.account_id, dt.timedelta(days=1))
+    other = service.accounts.add("another", PASSWORD)
+    others = service.sessions.open(other.account_id)
+    with pytest.raises(InputError, match="12 to 1024"):
+        service.accounts.change(before, "short")
+    assert service.accounts.verified(NAME, PASSWORD) == before
+    service.accounts.change(before, "quite another password", stays=here)
+    assert service.accounts.verified(NAME, PASSWORD) is None
+    assert service.accounts.verified(NAME, "quite another password") == before
+    assert service.accounts.listed() == [before, other]
+    signed_in_now = [service.sessions.account(each, "cookie") for each in (here, there, others)]
+    assert signed_in_now == [before.account_id, None, other.account_id]
+    assert service.sessions.account(program, "bearer") == before.account_id
+    kept = [each["hash"] for _, each in service.journal.accounts()]
+    assert content["hash"] not in kept
+    (changed,) = service.journal.history(f"account:{before.account_id}")
+    assert changed.event == PasswordChanged(before.account_id)
+    service.accounts.remove(NAME)
+    assert service.accounts.verified(NAME, "quite another password") is None
+    with pytest.raises(InputError, match="was erased"):
+        service.accounts.change(before, PASSWORD)
 
 
 def test_the_hashes_are_rfc_9106s() -> None:
@@ -335,10 +365,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(token["token"]) not in listed
     ran(tmp_path, monkeypatch, "revoke", str(token["token_id"]))
     assert held.account(str(token["token"]), "bearer") is None
+    changed = ran(tmp_path, monkeypatch, "password", NAME, stdin="quite another password\n")
+    assert changed == {"account_id": made["account_id"], "name": NAME}
+    assert Accounts(journal).verified(NAME, "quite another password")
     ran(tmp_path, monkeypatch, "remove", NAME)
     assert ran(tmp_path, monkeypatch, "list") == {"accounts": []}
     with journal.reading() as of:
-        assert len(of.execute(select(events)).all()) == 2  # made and forgotten
+        assert len(of.execute(select(events)).all()) == 3  # made, changed and forgotten
     journal.close()
     with sqlite3.connect(tmp_path / "journal" / "journal.sqlite") as raw:
         assert raw.execute("SELECT count(*) FROM contents").fetchone() == (0,)

@@ -18,6 +18,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
+from matching_spark.service.pages.render import pair_url
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn
 from tests.support.guarded import unguarded
@@ -136,6 +137,44 @@ def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
     running.desk.end(bag, "withdrawn", WHO, None)
     assert "보라색 줄무늬 가방</h3>" not in browser.post("/search", data=form).text
     assert browser.get(photo[1]).status_code == 404
+
+
+def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:
+    account = running.accounts.add("minji", PASSWORD)
+    elsewhere = running.guards.door._sessions.open(account.account_id)  # noqa: SLF001
+    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
+    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    page = browser.get("/office/password")
+    form = {"csrf": csrf(page.text), "now": PASSWORD, "new": "quite another password"}
+    for wrong, said in (({"now": "guess guess guess"}, "password"), ({"new": "short"}, "short")):
+        refused = browser.post("/office/password", data=form | wrong)
+        assert refused.status_code == 422
+        assert words.say(f"wrong.{said}", "ko") in refused.text
+    assert running.accounts.verified("minji", PASSWORD)
+    done = browser.post("/office/password", data=form)
+    assert words.say("notice.password", "ko") in done.text
+    assert running.accounts.verified("minji", form["new"])
+    assert browser.get("/office", follow_redirects=False).status_code == 200
+    other = TestClient(browser.app, base_url=str(browser.base_url), cookies={"session": elsewhere})
+    assert other.get("/office", follow_redirects=False).status_code in (303, 401)
+
+
+def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    running.accounts.add("minji", PASSWORD)
+    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
+    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    lost = Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
+    lost_id = running.desk.add(lost, [], WHO, None).post.post_id
+    paths = ("/office/review", pair_url(lost_id, bag), "/no/such/page", "/office/password")
+    for path in paths:
+        page = browser.get(path).text
+        switched = {"csrf": csrf(page), "here": field(page, "here"), "lang": "en"}
+        again = browser.post("/lang", data=switched)
+        assert again.request.url.path == path.partition("?")[0]
+        assert '<html lang="en">' in again.text
+        browser.post("/lang", data=switched | {"lang": "ko"})
 
 
 def test_the_offices_way(browser: TestClient, running: Service) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matching_spark.service.guards.sessions import Sessions
 
 account = typer.Typer(
-    help="Who may sign in to the service: add, list, remove, token, revoke.", no_args_is_help=True
+    help="Who may sign in to the service: add, password, list, remove, token, revoke.",
+    no_args_is_help=True,
 )
 NameArgument = Annotated[str, typer.Argument(help="What the person signs in with.")]
 
@@ -34,6 +35,25 @@ def add(
     with _opened(run) as (accounts, _):
         made = accounts.add(name, _password())
     run.emit({"account_id": made.account_id, "name": made.name}, f"{made.name} may sign in")
+
+
+@account.command()
+def password(
+    name: NameArgument,
+    settings_file: SettingsOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Give somebody another password, asked for or read from stdin; their browsers are signed out.
+
+    Tokens stay: `account revoke` ends them.
+    """
+    run = begin(None, None, settings_file, as_json, verbose)
+    with _opened(run) as (accounts, _):
+        changed = accounts.named(name)
+        accounts.change(changed, _password())
+    said = {"account_id": changed.account_id, "name": changed.name}
+    run.emit(said, f"{changed.name} has another password")
 
 
 @account.command("list")

@@ -122,7 +122,7 @@ COMMANDS = {
     ),
     "account": (
         "account",
-        "Who may sign in to the service: add, list, remove, token, revoke.",
+        "Who may sign in to the service: add, password, list, remove, token, revoke.",
     ),
     "models": (
         "models",
@@ -189,6 +189,7 @@ EXAMPLES = {
     "index": ("--cells 256",),
     "account": ("list",),
     "account add": ("kim",),
+    "account password": ("kim",),
     "account list": ("",),
     "account remove": ("kim",),
     "account token": ("kim --days 30",),

@@ -163,6 +163,21 @@ class AccountMade:
 
 
 @dataclass(frozen=True)
+class PasswordChanged:
+    """An account has another password; its content is in place of the one before."""
+
+    tag: ClassVar = "password-changed"
+    account_id: str
+
+    def __post_init__(self) -> None:
+        opaque("account_id", self.account_id)
+
+    @property
+    def subject(self) -> str:
+        return f"account:{self.account_id}"
+
+
+@dataclass(frozen=True)
 class SubjectForgotten:
     """Every content of a post or an account was erased: store.Journal.forget writes it."""
 
@@ -176,8 +191,9 @@ class SubjectForgotten:
 
 
 OfPost = PostAdded | PostEdited | PostClosed | PairDecided
-OfPerson = InterestTold | ContactGiven | ContactConfirmed | ContactRemoved | AccountMade
-Event = OfPost | OfPerson | SubjectForgotten
+OfPerson = InterestTold | ContactGiven | ContactConfirmed | ContactRemoved
+OfAccount = AccountMade | PasswordChanged
+Event = OfPost | OfPerson | OfAccount | SubjectForgotten
 VERSION = 1  # of every event's body; a change of one of them makes it 2, and decode reads both
 _BY_TAG: dict[str, type[Event]] = {each.tag: each for each in get_args(Event)}
 

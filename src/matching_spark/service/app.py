@@ -44,6 +44,7 @@ def create_app(of: Service) -> FastAPI:
             return RedirectResponse(f"/office/sign-in?after={after}", 303)
         page = ProblemPage(
             csrf=of.forms.token(request),
+            here=path if request.method == "GET" else "",
             kind=problem.kind,
             status=problem.status,
             retry_after=problem.retry_after,

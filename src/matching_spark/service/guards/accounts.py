@@ -1,7 +1,7 @@
 """The office's accounts: who may sign in, by a name and a password, of which its hash is kept
 
-An account is one event of the journal with name and hash as its sealed content; removing it forgets
-that content.
+An account is one event of the journal with name and hash as its sealed content; another password
+takes the place of that content, and removing the account forgets it.
 """
 
 import base64
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from matching_spark.errors import InputError, NotFoundError
-from matching_spark.journal.events import AccountMade
+from matching_spark.journal.events import AccountMade, PasswordChanged
 from matching_spark.journal.store import Content, Journal, Record
+from matching_spark.journal.tables import contents
+from matching_spark.service.guards.sessions import Sessions
 
 SYSTEM = "system"  # who makes accounts: the command line
 MAX_NAME = 64  # characters
@@ -48,8 +50,7 @@ class Accounts:
         """A new account. Raises InputError for a name that is taken or not printable, and for a
         password that is too short or too long."""
         said = _named(name)
-        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            raise InputError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        _check_password(password)
 
         def check(of: Connection) -> None:
             there = self._journal.accounts(of)
@@ -63,9 +64,31 @@ class Accounts:
         receipt = self._journal.append(made, SYSTEM, content=content, check=check)
         return _account(receipt.record, content)
 
+    def change(self, account: Account, password: str, who: str = SYSTEM, stays: str = "") -> None:
+        """Give an account another password: whoever is signed in by a browser is so no longer, but
+        for the session of the token `stays`.
+
+        Raises InputError for a password that is too short or too long, or where the account was
+        removed.
+        """
+        _check_password(password)
+        changed = PasswordChanged(account.account_id)
+
+        def check(of: Connection) -> None:
+            of.execute(delete(contents).where(contents.c.subject == changed.subject))
+            Sessions.end_browsers(account.account_id, of, stays)
+
+        content = {
+            "name": account.name,
+            "hash": self._hasher.hash(_normal(password)),
+            "made_at": account.made_at.isoformat(),
+        }
+        self._journal.append(changed, who, content=content, check=check)
+
     def listed(self) -> list[Account]:
         """Every account, the oldest first."""
-        return [_account(*each) for each in self._journal.accounts()]
+        every = [_account(*each) for each in self._journal.accounts()]
+        return sorted(every, key=lambda each: each.made_at)
 
     def named(self, name: str) -> Account:
         """The account of a name. Raises NotFoundError."""
@@ -124,7 +147,14 @@ def _normal(password: str) -> str:
 
 def _account(record: Record, content: Content) -> Account:
     account_id = str(record.event.subject).removeprefix("account:")
-    return Account(account_id, content["name"], record.at)
+    made_at = content.get("made_at")  # where the password was changed since
+    at = record.at if made_at is None else dt.datetime.fromisoformat(made_at)
+    return Account(account_id, content["name"], at)
+
+
+def _check_password(password: str) -> None:
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise InputError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
 
 
 def _unmatched(hasher: PasswordHasher) -> str:

@@ -55,6 +55,21 @@ class Door:
         await run_in_threadpool(self._end, request)
         self._forms.cookies.drop(answer, self._forms.cookies.session)
 
+    async def change_password(self, request: Request, now: str, new: str) -> None:
+        """Give who asks, and is signed in by a browser, another password; all their other browsers
+        are signed out.
+
+        Raises Refused as `enter` does where `now` is not the password, InputError for a new one
+        that is too short or too long.
+        """
+        asker = self.asker(request)
+        async with self._limits.sign_in(request.scope, folded(asker.name)):
+            account = await run_in_threadpool(self._accounts.verified, asker.name, now)
+            if account is None or account.account_id != asker.account:
+                raise Refused("sign-in-failed")
+        stays = request.cookies.get(self._forms.cookies.session, "")
+        await run_in_threadpool(self._accounts.change, account, new, asker.who, stays)
+
     def asker(self, request: Request) -> Asker:
         """Who asks. A bearer token stands alone: Raises Refused where it opens nothing, whatever
         cookie comes with it."""

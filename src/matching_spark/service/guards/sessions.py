@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, exists, insert, literal, select, update
+from sqlalchemy import Connection, delete, exists, insert, literal, select, update
 
 from matching_spark.errors import NotFoundError
 from matching_spark.journal.store import Journal
@@ -82,6 +82,13 @@ class Sessions:
         """Every session and token of an account."""
         with self._journal.writing() as to:
             to.execute(delete(sessions).where(sessions.c.account_id == account_id))
+
+    @staticmethod
+    def end_browsers(account_id: str, of: Connection, but: str = "") -> None:
+        """Sign an account out of every browser, in a transaction; but: the token of one that stays.
+        Programs' tokens stay."""
+        mine = (sessions.c.account_id == account_id) & (sessions.c.kind == "cookie")
+        of.execute(delete(sessions).where(mine, sessions.c.digest != _digest(but)))
 
     def tokens(self) -> list[Token]:
         """The bearer tokens that have not ended, the oldest first."""

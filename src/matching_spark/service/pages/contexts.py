@@ -18,10 +18,19 @@ Reason = (
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
 # What is wrong with a field of a form: its words are words.txt's `wrong.*`.
-Wrong = Literal["needed", "day", "address", "unknown", "long", "link"]
+Wrong = Literal["needed", "day", "address", "unknown", "long", "link", "password", "short"]
 # A line above the page, once, about what was just done: words.txt's `notice.*`.
 Notice = Literal[
-    "", "saved", "registered", "closed", "edited", "withdrawn", "signed-out", "decided", "interest"
+    "",
+    "saved",
+    "registered",
+    "closed",
+    "edited",
+    "withdrawn",
+    "signed-out",
+    "decided",
+    "interest",
+    "password",
 ]
 NotAsked = Literal["bad-request", "invalid", "nothing-asked", "no-such-method", "key-reused"]
 Refused = Literal["sign-in", "sign-in-failed", "forbidden", "form-expired", "elsewhere"]

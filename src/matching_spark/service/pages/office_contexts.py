@@ -28,6 +28,15 @@ class SignInPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PasswordPage(OfficePage):
+    """GET and POST /office/password. least: characters of a new one."""
+
+    template: ClassVar[str] = "password.html"
+    least: int
+    wrong: Mapping[str, Wrong] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A line of a history. who: a name, or '' for the service itself; what: words.txt's `did.*`;
     said: a status or a verdict; changed: fields."""

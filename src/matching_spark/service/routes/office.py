@@ -6,16 +6,18 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.domain.posts import STATUSES, Post
-from matching_spark.errors import ModelError, NotFoundError
+from matching_spark.errors import InputError, ModelError, NotFoundError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
+from matching_spark.service.guards.accounts import MIN_PASSWORD
 from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
     DeskPage,
     Entry,
+    PasswordPage,
     PostPage,
     RegisterPage,
     SignInPage,
@@ -50,6 +52,7 @@ class OfficePages(OfficeRoutes):
             ("", self.desk),
             ("/found/new", self.register_page),
             ("/drafts/{draft}", self.draft),
+            ("/password", self.password_page),
             ("/posts/{post_id:path}", self.post),
         ):
             inside.add_api_route(path, page, methods=["GET"])
@@ -61,6 +64,7 @@ class OfficePages(OfficeRoutes):
             inside.add_api_route(
                 path, act, methods=["POST"], dependencies=self._of.guards.work("upload")
             )
+        inside.add_api_route("/password", self.password, methods=["POST"])
         for more in (self._review, SearchPages(self._of)):
             inside.include_router(more.routes())
         out.include_router(inside)
@@ -95,6 +99,27 @@ class OfficePages(OfficeRoutes):
         answer = RedirectResponse("/office/sign-in?out=1", 303)
         await self._of.guards.door.leave(request, answer)
         return answer
+
+    def password_page(self, request: Request) -> Response:
+        return self._of.page(request, self._password_page(request, "/office/password"))
+
+    async def password(self, request: Request, fields: Fields) -> Response:
+        wrong: dict[str, Wrong]
+        try:
+            await self._of.guards.door.change_password(request, fields["now"], fields["new"])
+            return to("/office", notice="password")
+        except Refused as error:
+            if error.kind != "sign-in-failed":
+                raise
+            wrong = {"now": "password"}
+        except InputError:
+            wrong = {"new": "short"}
+        return self._of.page(request, self._password_page(request, wrong=wrong), status=422)
+
+    def _password_page(
+        self, request: Request, here: str = "", wrong: dict[str, Wrong] | None = None
+    ) -> PasswordPage:
+        return PasswordPage(**self._office(request, here), least=MIN_PASSWORD, wrong=wrong or {})
 
     # -- the queues ------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ class ReviewPages(OfficeRoutes):
             pair = next((each for each in queue if self._posts(each)), None)
         posts = None if pair is None else self._posts(pair)
         undo = undo_of(of, said, was)
-        common = self._office(request, notice="decided" if undo else "")
+        here = "/office/review" if pair is None else pair_url(*pair)
+        common = self._office(request, here, "decided" if undo else "")
         if pair is None or posts is None:
             return self._of.page(request, ReviewPage(**common, pair=None, undo=undo))
         language, match = self._of.language(request), self._of.review.judged(pair)

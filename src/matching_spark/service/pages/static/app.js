@@ -79,6 +79,9 @@
       input.value = "";
       preview(input);
       input.focus();
+    } else if (button.matches("[data-keys]")) {
+      shortcuts(!shortcuts());
+      shown(button);
     } else if (button.matches("[data-copy]")) {
       copy(button);
     } else if (button.matches("[data-zoom], .zoomable")) {
@@ -107,7 +110,19 @@
     const next = links[at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step];
     next?.focus();
   }
+  const shortcuts = (are) => { // single keys can be switched off, as WCAG 2.1.4 asks
+    try {
+      if (are !== undefined) localStorage.setItem("keys", are ? "on" : "off");
+      return localStorage.getItem("keys") !== "off";
+    } catch { return true; } // a browser that keeps nothing
+  };
+  const shown = (button) => {
+    button.hidden = false;
+    button.setAttribute("aria-pressed", shortcuts());
+  };
+  on("DOMContentLoaded", () => all("[data-keys]").forEach(shown));
   on("keydown", (event) => {
+    if (!shortcuts()) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
     const key = letter(event);
     if (!key || typing(event.target)) return;
