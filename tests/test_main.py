@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.config import Hadoop
+from matching_spark.config import Hadoop, load_settings
 from matching_spark.demo.world import World
 from matching_spark.ingest.vector_import import ingest_vectors
 from tests.support.commands import command
@@ -250,3 +250,33 @@ def test_index_warm_and_what_compact_forgets(
     assert compacted["files_after"] < compacted["files_before"]
     assert before - shards()
     assert json.loads(command(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "says"),
+    [
+        ("exec {} config > /dev/full", 4, "the result cannot be written to stdout: No space left"),
+        ("exec {} config >&-", 0, ""),
+        ("exec {} config >&- 2>&-", 0, ""),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; exec {} config",
+            4,
+            "working folder has been removed",
+        ),
+    ],
+)
+def test_where_nothing_can_be_said_it_is_no_bug(
+    tmp_path: Path, shell: str, code: int, says: str
+) -> None:
+    command = f"{sys.executable} -m matching_spark.main"
+    done = subprocess.run(
+        ["bash", "-c", shell.format(command)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, says in done.stderr) == (code, True)
+    assert len(done.stderr.splitlines()) == (1 if says else 0), "no traceback"
+
+
+def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
+    settings, _ = load_settings(tmp_path / "matching.toml")
+    assert settings.cache.max_bytes == 2_000_000

@@ -1,21 +1,56 @@
 """The entry point: errors become one sentence and the exit code of their kind."""
 
+import errno
 import gc
 import io
 import logging
+import os
 import signal
 import sys
 import time
 from types import FrameType
 
-from matching_spark.errors import MatchingError
+from matching_spark.errors import MatchingError, StorageError
 
 log = logging.getLogger("matching_spark")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _open_streams() -> None:
+    """Where the shell has closed one (`>&-`), what is said goes nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a result is not lost for a character
+
+
+def _check_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise StorageError(
+            "the working folder has been removed: go to one that is there (cd ~)"
+        ) from None
+
+
+def _unwritten(error: OSError) -> StorageError:
+    """That the result could not be written; what is left of it is not tried again at the exit.
+
+    Raises the error itself where it is of a file.
+    """
+    if error.filename is not None or error.errno not in FULL:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return StorageError(
+        f"the result cannot be written to stdout: {error.strerror}; what was stored is stored"
+    )
 
 
 def run() -> None:
@@ -23,18 +58,18 @@ def run() -> None:
     # What a command imports stays: to look through it again and again, as the collector does after
     # every 700 objects, is a tenth of a search. So it comes first.
     gc.set_threshold(50_000)
+    _open_streams()
     import typer
 
     from matching_spark.cli.app import app
     from matching_spark.cli.options import sentence, stderr
 
     signal.signal(signal.SIGTERM, _stop)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a result is not lost for a character
     start = time.perf_counter()
     try:
+        _check_folder()
         code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
+        sys.stdout.flush()
     except MatchingError as error:
         log.debug("failed", exc_info=True)
         stderr.print(f"matching-spark: {sentence(error)}")
@@ -46,6 +81,9 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
+    except OSError as error:
+        stderr.print(f"matching-spark: {_unwritten(error)}")
+        code = StorageError.exit_code
     except Exception as error:
         # click's usage errors show themselves; anything else is a bug and keeps its traceback.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):

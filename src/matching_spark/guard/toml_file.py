@@ -30,7 +30,7 @@ def read(path: Path) -> dict[str, Any]:
                 f"then make it your own (chown $USER {path}; chmod go-w {path}), or name another "
                 "by --settings"
             )
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # Windows' editors write a BOM
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
