@@ -15,7 +15,7 @@ from matching_spark.knn.int8_products import Int32
 from matching_spark.knn.similarity import MARGIN, Float32, Index, Pairs, VectorSet, low_of
 from matching_spark.knn.threads import share
 
-CHUNK_ROWS = 1 << 14  # whose codes are compared at once by few queries
+CHUNK_ROWS = 1 << 15  # whose codes are compared at once by few queries
 CODED_QUERIES = 256  # of a block: their codes stay in a core's cache
 PROBE_ROWS = 1 << 12  # that say what k rows reach, where a chunk has too few rows to
 FEW = 8  # times k: more rows of a chunk, a query, are worth a look at what its own k best reach
@@ -57,6 +57,8 @@ class _Scan:
         self.rows, self.hidden = chosen.rows, chosen.hidden
         self.asked = CodedQueries.of(queries)
         self.quiet = quiet_of(queries.shape[1])
+        self.loud = part.loud
+        self.unit = self.asked.lengths / self.asked.scales  # 1 of an error, in products
         self.within = self.asked.within(self.quiet) + TINY
         self.count = len(part.vectors) if self.rows is None else len(self.rows)
         self.stride = self.count // PROBE_ROWS
@@ -100,12 +102,11 @@ class _Scan:
     def _products(self, at: slice) -> Int32:
         """(n, q) of the codes of some rows; HIDDEN where a row must not be found."""
         if self.rows is None:
-            codes, errors = np.ascontiguousarray(self.codes[at]), self.errors[at]
+            codes = np.ascontiguousarray(self.codes[at])
         else:
-            rows = self.rows[at]
-            codes, errors = self.codes.take(rows, axis=0), self.errors[rows]
+            codes = self.codes.take(self.rows[at], axis=0)
         products = self.asked.block.products(codes)
-        self._favour_loud(products, errors)
+        self._favour_loud(products, at)
         if self.hidden is not None:
             products[self.hidden[at]] = HIDDEN
         return products
@@ -118,12 +119,19 @@ class _Scan:
                 at = slice(0, self.count, every)
                 self._raise_by_best(self._products(at), at)
 
-    def _favour_loud(self, products: Int32, errors: Float32) -> None:
+    def _favour_loud(self, products: Int32, at: slice) -> None:
         """Add to the products of rows that codes say less of: so one limit is right for all."""
-        loud = np.flatnonzero(errors > self.quiet)
-        if len(loud):
-            more = (errors[loud, None] - self.quiet) * (self.asked.lengths / self.asked.scales)
-            products[loud] += np.ceil(more).astype(np.int32)
+        if self.rows is None and at.step is None:
+            first, last = np.searchsorted(self.loud, (at.start, at.stop))
+            rows = self.loud[first:last]
+            place = rows - at.start
+        else:
+            some = np.arange(at.start, at.stop, at.step) if self.rows is None else self.rows[at]
+            place = np.flatnonzero(self.errors[some] > self.quiet)
+            rows = some[place]
+        if len(rows):
+            more = (self.errors[rows, None] - self.quiet) * self.unit
+            products[place] += np.ceil(more).astype(np.int32)
 
     def _least(self) -> Int32:
         """(q,) what a product must reach."""

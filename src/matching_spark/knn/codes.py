@@ -104,17 +104,8 @@ class CodedQueries:
 
     @classmethod
     def of(cls, queries: Float32) -> "CodedQueries":
-        """Of unit vectors (q, d)."""
-        turned = rotated(queries).astype(np.float64)
-        steps = np.maximum(np.abs(turned).max(axis=1, initial=0), 1e-30) / TOP
-        codes = np.rint(turned / steps[:, None])
-        said = codes * steps[:, None]
-        return cls(
-            codes.astype(np.int8),
-            steps * step_of(queries.shape[1]),
-            np.linalg.norm(said, axis=1),
-            np.linalg.norm(turned - said, axis=1) + 1e-9 + _slack(queries.shape[1]),
-        )
+        """Of unit vectors (q, d). The last are kept: shards are asked one after the other."""
+        return _coded(queries.tobytes(), queries.shape[1])
 
     @cached_property
     def block(self) -> Block:
@@ -133,6 +124,20 @@ class CodedQueries:
     def within(self, errors: "Float32 | float") -> Float64:
         """By how much the similarities (q,) to vectors with these errors, or this, may be off."""
         return np.asarray(self.lengths * errors + self.errors)
+
+
+@lru_cache(maxsize=16)
+def _coded(queries: bytes, dimension: int) -> CodedQueries:
+    turned = rotated(np.frombuffer(queries, np.float32).reshape(-1, dimension)).astype(np.float64)
+    steps = np.maximum(np.abs(turned).max(axis=1, initial=0), 1e-30) / TOP
+    codes = np.rint(turned / steps[:, None])
+    said = codes * steps[:, None]
+    return CodedQueries(
+        codes.astype(np.int8),
+        steps * step_of(dimension),
+        np.linalg.norm(said, axis=1),
+        np.linalg.norm(turned - said, axis=1) + 1e-9 + _slack(dimension),
+    )
 
 
 def rotated(rows: Float32) -> Float32:

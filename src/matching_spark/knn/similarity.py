@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.errors import UsageError
-from matching_spark.knn.codes import CodedQueries, encode
+from matching_spark.knn.codes import CodedQueries, encode, quiet_of
 from matching_spark.knn.int8_products import Int8, usable
 from matching_spark.knn.matmul import Float32 as Float32
 from matching_spark.knn.matmul import columns_of, product
@@ -197,6 +197,12 @@ class VectorSet:
     def has_codes(self) -> bool:
         """Whether there are codes that this process may go by."""
         return self.codes is not None and usable(os.getpid())
+
+    @cached_property
+    def loud(self) -> Index:
+        """The rows, ascending, whose errors are above quiet_of(d)."""
+        assert self.errors is not None
+        return np.flatnonzero(self.errors > quiet_of(self.vectors.shape[1]))
 
     def bounds(self, queries: Float32, posts: Index | None = None) -> Bounds:
         """As `best`, for a quarter of the time by codes, and by how much they may err."""
