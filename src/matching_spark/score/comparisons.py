@@ -1,13 +1,14 @@
 """How a fact of a query is compared with that of a post: one rule each, for any number of pairs.
 
-A rule is a table of words, which posts share, or a formula of numbers. From it follow a block of
-queries against all posts of a shard, in float32, which finds candidates; and chosen pairs, in
-float64, which decide. A block has the float32 of what its pairs have.
+A rule is a table of words, which posts share, or a formula of numbers. From it follow a table of
+queries against all that the posts of a shard tell, in float32, which finds candidates; and chosen
+pairs, in float64, which decide. A table has the float32 of what its pairs have.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from matching_spark.domain.points import EARTH_KM, NOWHERE
 from matching_spark.domain.vocabulary import Vocabulary
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 
-WORDS_AT_ONCE = 4096  # distinct words of a shard that a table of float64 has columns for
+WORDS_AT_ONCE = 4096  # distinct words of pairs that a table of float64 has columns for
 
 
 class Posts(Protocol):
@@ -43,14 +44,33 @@ class Posts(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Coded:
+    """What posts tell of a fact, as codes: posts of one code compare alike with every query.
+
+    codes: (n,) int64, each of 0..size-1. table: (q, size) float32 of queries, NaN where a side does
+    not tell; None where no query tells.
+    """
+
+    codes: Index
+    size: int
+    table: Callable[[Sequence[Facts]], Float32 | None]
+
+
 class Comparison(Protocol):
     """A rule for the fact that both sides may tell."""
+
+    def coded(self, posts: Posts) -> Coded:
+        """A shard's posts by what they tell: what does not depend on a query."""
+        ...
 
     def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
         """(q, n) of queries and a shard's posts, NaN where a side does not tell; None where no
         query tells.
         """
-        ...
+        coded = self.coded(posts)
+        table = coded.table(queries)
+        return None if table is None else table[:, coded.codes]
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
@@ -60,25 +80,25 @@ class Comparison(Protocol):
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(Comparison):
     """By the word that a side tells under a name, '' for none.
 
-    table: values[i, j] of asked[i] and held[j], NaN where either does not tell.
+    against: of distinct words held, what makes values[i, j] of asked[i] and held[j], NaN where
+    either does not tell.
     """
 
     name: str
-    table: Callable[[Sequence[str], Sequence[str]], Float64]
+    against: Callable[[Sequence[str]], Callable[[Sequence[str]], Float64]]
 
-    def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
-        asked, at = self._asked(queries)
-        if not any(asked):
-            return None
+    def coded(self, posts: Posts) -> Coded:
         codes, words = posts.coded(self.name)
-        table = np.empty((len(asked), len(words)), np.float32)
-        for start in range(0, len(words), WORDS_AT_ONCE):
-            here = slice(start, start + WORDS_AT_ONCE)
-            table[:, here] = self.table(asked, words[here])
-        return np.asarray(table[at][:, codes])
+        compare = cache(lambda: self.against(words))  # not before a query tells one
+
+        def table(queries: Sequence[Facts]) -> Float32 | None:
+            asked, at = self._asked(queries)
+            return compare()(asked).astype(np.float32)[at] if any(asked) else None
+
+        return Coded(codes.astype(np.int64), len(words), table)
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
@@ -89,7 +109,7 @@ class Words:
         codes, words = posts.coded(self.name, rows)
         out = np.empty(len(rows))
         for start in range(0, len(words), WORDS_AT_ONCE):
-            table = self.table(asked, words[start : start + WORDS_AT_ONCE])
+            table = self.against(words[start : start + WORDS_AT_ONCE])(asked)
             mine = np.flatnonzero((codes >= start) & (codes < start + WORDS_AT_ONCE))
             out[mine] = table[at[which[mine]], codes[mine] - start]
         return out
@@ -102,7 +122,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(Comparison):
     """By numbers that each side tells.
 
     asked: of a query, NaN for one that it does not tell. held: (n,) each of all posts, likewise.
@@ -113,17 +133,24 @@ class Numbers:
     held: Callable[[Posts], tuple[Float64, ...]]
     rule: Callable[[tuple[Float64, ...], tuple[Float64, ...]], Float64]
 
-    def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
-        asked = np.array([self.asked(each) for each in queries])
-        if not (telling := _whole(asked)).any():
-            return None
+    def coded(self, posts: Posts) -> Coded:
         held = np.stack(self.held(posts))
-        out = np.full((len(queries), held.shape[1]), np.nan, np.float32)
         told = np.flatnonzero(_whole(held.T))
-        columns = tuple(held[:, told])
-        for query in np.flatnonzero(telling).tolist():
-            out[query, told] = self.rule(tuple(asked[query]), columns)
-        return out
+        codes = np.zeros(held.shape[1], np.int64)  # of those that do not tell
+        first, codes[told] = _distinct(held[:, told])
+        codes[told] += 1
+        columns = tuple(held[:, told[first]])
+
+        def table(queries: Sequence[Facts]) -> Float32 | None:
+            asked = np.array([self.asked(each) for each in queries])
+            if not (telling := _whole(asked)).any():
+                return None
+            out = np.full((len(queries), 1 + len(first)), np.nan, np.float32)
+            for query in np.flatnonzero(telling).tolist():
+                out[query, 1:] = self.rule(tuple(asked[query]), columns)
+            return out
+
+        return Coded(codes, 1 + len(first), table)
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
@@ -143,8 +170,19 @@ def _whole(numbers: Float64) -> Mask:
     return np.asarray(~np.isnan(numbers).any(axis=1))
 
 
+def _distinct(columns: Float64) -> tuple[Index, Index]:
+    """Of n tuples of numbers (k, n): where each distinct one is first, and (n,) which each is."""
+    first = codes = np.zeros(columns.shape[1], np.int64)
+    for column in columns:
+        values, own = np.unique(column, return_inverse=True)
+        _, first, codes = np.unique(
+            codes * len(values) + own, return_index=True, return_inverse=True
+        )
+    return first, codes
+
+
 @dataclass(frozen=True)
-class Unless:
+class Unless(Comparison):
     """A rule that says nothing of a pair where both tell what says it better: the same evidence
     counts once.
 
@@ -155,12 +193,17 @@ class Unless:
     asked: Callable[[Facts], bool]
     held: Callable[[Posts], Mask]
 
-    def block(self, queries: Sequence[Facts], posts: Posts) -> Float32 | None:
-        values = self.rule.block(queries, posts)
-        asked = np.flatnonzero([self.asked(each) for each in queries])
-        if values is not None and len(asked):
-            values[np.ix_(asked, np.flatnonzero(self.held(posts)))] = np.nan
-        return values
+    def coded(self, posts: Posts) -> Coded:
+        of = self.rule.coded(posts)
+
+        def table(queries: Sequence[Facts]) -> Float32 | None:
+            if (values := of.table(queries)) is None:
+                return None
+            values = np.repeat(values, 2, axis=1)
+            values[[self.asked(each) for each in queries], 1::2] = np.nan
+            return values
+
+        return Coded(2 * of.codes + self.held(posts), 2 * of.size, table)
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
@@ -197,13 +240,21 @@ class Listed:
 def equal(vocabulary: Vocabulary) -> Words:
     """1 the same word, 0 another; a word that is in no list tells nothing."""
 
-    def table(asked: Sequence[str], held: Sequence[str]) -> Float64:
-        values = np.array([[a == b for b in held] for a in asked], np.float64)
-        values[[word not in vocabulary.telling for word in asked]] = np.nan
-        values[:, [word not in vocabulary.telling for word in held]] = np.nan
-        return values
+    def against(held: Sequence[str]) -> Callable[[Sequence[str]], Float64]:
+        place = {word: at for at, word in enumerate(held)}
+        others = np.array([0 if word in vocabulary.telling else np.nan for word in held])
 
-    return Words(vocabulary.name, table)
+        def table(asked: Sequence[str]) -> Float64:
+            values = np.full((len(asked), len(held)), np.nan)
+            for row, word in zip(values, asked, strict=True):
+                if word in vocabulary.telling:
+                    row[:] = others
+                    row[place.get(word, slice(0))] = 1
+            return values
+
+        return table
+
+    return Words(vocabulary.name, against)
 
 
 # -- the place -------------------------------------------------------------------------------
@@ -215,27 +266,31 @@ def bigrams(name: str) -> frozenset[str]:
     return frozenset(letters[i : i + 2] for i in range(max(1, len(letters) - 1)) if letters)
 
 
-def overlaps(asked: Sequence[str], held: Sequence[str]) -> Float64:
+def overlaps(held: Sequence[str]) -> Callable[[Sequence[str]], Float64]:
     """Share of the shorter name's bigrams that the other has."""
-    wanted, there = [bigrams(name) for name in asked], [bigrams(name) for name in held]
-    number = _numbered(wanted)
-    both = _rows(wanted, number) @ _rows(there, number).T  # float32 holds such counts
-    sizes, others = (np.array([len(each) for each in sets], float) for sets in (wanted, there))
-    least = np.minimum(sizes[:, None], others[None])
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is wanted
-        return np.asarray(both / least)
+    there = [bigrams(name) for name in held]
+    having, sizes = _having(there), np.array([len(each) for each in there], float)
+
+    def table(asked: Sequence[str]) -> Float64:
+        values = np.zeros((len(asked), len(held)))
+        for row, name in zip(values, asked, strict=True):
+            wanted = bigrams(name)
+            for each in wanted:
+                row[having.get(each, [])] += 1
+            with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is wanted
+                row /= np.minimum(len(wanted), sizes)
+        return values
+
+    return table
 
 
-def _rows(sets: Sequence[frozenset[str]], number: dict[str, int]) -> Float32:
-    """One row a set, 1 where it holds the word of that number."""
-    rows = np.zeros((len(sets), len(number)), np.float32)
-    for row, words in zip(rows, sets, strict=True):
-        row[[number[word] for word in words if word in number]] = 1
-    return rows
-
-
-def _numbered(sets: Sequence[frozenset[str]]) -> dict[str, int]:
-    return {word: i for i, word in enumerate(sorted(frozenset().union(*sets)))}
+def _having(sets: Sequence[frozenset[str]]) -> dict[str, Index]:
+    """Of each word the places of the sets that have it."""
+    places: dict[str, list[int]] = {}
+    for at, words in enumerate(sets):
+        for word in words:
+            places.setdefault(word, []).append(at)
+    return {word: np.array(each) for word, each in places.items()}
 
 
 def has_point(query: Facts) -> bool:
@@ -277,21 +332,28 @@ KILOMETRES = Numbers(_asked_point, _held_points, _kilometres)
 # -- identifiers -----------------------------------------------------------------------------
 
 
-def shared(asked: Sequence[str], held: Sequence[str]) -> Float64:
+def shared(held: Sequence[str]) -> Callable[[Sequence[str]], Float64]:
     """Of keyed hashes, each with its kind, joined by spaces: 1 where one is the same, 0 where both
     have one of a kind and none is the same; else a side does not tell.
     """
-    mine, theirs = ([frozenset(word.split()) for word in words] for words in (asked, held))
-    same, of_kind = (
-        _rows(a, number) @ _rows(b, number).T
-        for a, b in ((mine, theirs), (_kinds(mine), _kinds(theirs)))
-        for number in (_numbered(a),)
-    )
-    return np.where(same > 0, 1.0, np.where(of_kind > 0, 0.0, np.nan))
+    there = [frozenset(words.split()) for words in held]
+    same, of_kind = _having(there), _having([_kinds(each) for each in there])
+
+    def table(asked: Sequence[str]) -> Float64:
+        values = np.full((len(asked), len(held)), np.nan)
+        for row, words in zip(values, asked, strict=True):
+            mine = frozenset(words.split())
+            for kind in _kinds(mine):
+                row[of_kind.get(kind, [])] = 0
+            for each in mine:
+                row[same.get(each, [])] = 1
+        return values
+
+    return table
 
 
-def _kinds(sets: Sequence[frozenset[str]]) -> list[frozenset[str]]:
-    return [frozenset(word.partition(":")[0] for word in words) for words in sets]
+def _kinds(identifiers: frozenset[str]) -> frozenset[str]:
+    return frozenset(each.partition(":")[0] for each in identifiers)
 
 
 IDENTIFIERS = Words("identifiers", shared)
