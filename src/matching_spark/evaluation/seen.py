@@ -82,7 +82,7 @@ def evidence(pairs: LabelledPairs, calibration: Calibration) -> Float64:
         every = np.flatnonzero(query == at)
         for rows in np.split(every, range(PAIRS_AT_ONCE, len(every), PAIRS_AT_ONCE)):
             values = {n: each[rows].astype(np.float64)[None] for n, each in pairs.values.items()}
-            out[rows] = calibration.log_odds(values, asked, post[rows])[0][0]
+            out[rows] = calibration.log_odds(values, asked, post[rows])[0]
     return out - calibration.prior
 
 

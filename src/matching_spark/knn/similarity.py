@@ -30,6 +30,8 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 # 7.9e-6 for d = 2048; both the row and the k-th score err.
 MARGIN = 2e-5
 ROWS_AT_ONCE = 1 << 11  # of codes, that lie in a core's cache
+
+READ_AT_ONCE = 256  # rows copied in float32: 512 KB for 512 numbers
 PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
 
 
@@ -157,6 +159,13 @@ class VectorSet:
         """The most rows that one post has."""
         return int(self.counts.max(initial=0))
 
+    @cached_property
+    def single(self) -> bool:
+        """Whether post p has the one row p."""
+        return len(self.vectors) == len(self.counts) and bool(
+            (self.owners == np.arange(len(self.vectors))).all()
+        )
+
     def first(self, post: int) -> Float32 | None:
         """A post's first vector."""
         at, end = self.starts[post : post + 2]
@@ -173,6 +182,8 @@ class VectorSet:
         queries: (q, d). (q, len(posts)), NaN for a post without rows.
         """
         if posts is None:
+            if self.single:
+                return np.ascontiguousarray(product(self.vectors, columns_of(queries)).T)
             posts = np.arange(len(self.starts) - 1)
         at, groups, there = self._rows_of(posts)
         out = np.full((len(queries), len(posts)), np.nan, dtype=np.float32)
@@ -234,6 +245,21 @@ class VectorSet:
             errors[there] = of_rows
         slacks = (asked.errors + 1e-6).astype(np.float32)  # the products as float32
         return Bounds(cosines, errors, asked.lengths.astype(np.float32), slacks)
+
+    def near(self, queries: Float32, which: Index, posts: Index) -> Float32:
+        """(m,) the highest float32 cosine of queries[which[i]] and the rows of posts[i], read by
+        themselves; NaN for a post without rows. queries: (q, d)."""
+        at, groups, there = self._rows_of(posts)
+        out = np.full(len(posts), np.nan, np.float32)
+        if len(at):
+            asked = np.repeat(which[there], np.diff(np.append(groups, len(at))))
+            each = np.empty(len(at), np.float32)
+            for s in range(0, len(at), READ_AT_ONCE):
+                part = slice(s, s + READ_AT_ONCE)
+                mine = queries[0] if len(queries) == 1 else queries.take(asked[part], axis=0)
+                each[part] = np.vecdot(self.vectors.take(at[part], axis=0), mine)
+            out[there] = each if len(at) == len(there) else np.maximum.reduceat(each, groups)
+        return out
 
     def exact(
         self, queries: Float32, which: Index, posts: Index, metric: Metric

@@ -179,18 +179,17 @@ class Calibration:
         asked: Modality,
         has: Index,
         dtype: type[np.floating[Any]] = np.float64,
-    ) -> tuple[Values, float]:
+    ) -> Values:
         """(q, n) of q queries that have `asked` and n posts, NaN for posts without a part.
 
         values: (q, n) a component, NaN for missing. has: (n,) each post's place in MODALITIES, -1
-        for neither photo nor words. Also the steepest of the weights that were used.
+        for neither photo nor words.
         """
         shape = next(iter(values.values())).shape
         known = np.zeros(shape, bool)
         for fact in components.FACTS:
             known |= ~np.isnan(values[fact.name]) if fact.name in values else False
         out = np.full(shape, np.nan, dtype)
-        steepest = 0.0
         for at, post in enumerate(MODALITIES):
             # Posts of one pattern share one model: dense blocks instead of a mask on every term.
             posts = np.flatnonzero(has == at)
@@ -202,8 +201,12 @@ class Calibration:
                 of_posts = {name: each[:, posts] for name, each in values.items()}
                 whole = weights.log_odds(of_posts, dtype)
                 out[:, posts] = np.where(here == facts, whole, out[:, posts])
-                steepest = max(steepest, weights.steepest)
-        return out, steepest
+        return out
+
+    def steepest(self, asked: Modality) -> float:
+        """By how much the log-odds of such queries' pairs may change, as Weights has it."""
+        names = (pattern_name(asked, post, facts) for post in MODALITIES for facts in (True, False))
+        return max(self.patterns[name].steepest for name in names)
 
     def scale(self, kind: str, silent: Iterable[str] = ()) -> Scale:
         """Of lists of a kind of query, filtered by these facts. Of several only each alone was

@@ -21,9 +21,9 @@ from matching_spark.knn.similarity import (
 )
 from matching_spark.score.calibration import log_odds
 from matching_spark.score.components import Cosine, names
-from matching_spark.score.posterior import FLOOR
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
+from matching_spark.search.whole import Whole
 from matching_spark.shards.ivf_index import Cells, reached
 from matching_spark.shards.shard import NO_DAY, Shard
 
@@ -77,9 +77,10 @@ def scan_all(
     parts: list[ShardCandidates] = []
     seen, floors = Pairs.joined([]), None
     for shard in shards:
-        if parts and request.scoring.calibration is None:
+        if parts:
             seen = Pairs.joined([seen, parts[-1].pairs])
-            floors = low_of(seen, request.depth, len(request.queries))
+            margin = max(part.margin for part in parts)
+            floors = low_of(seen, request.depth, len(request.queries), margin)
             seen = seen.where(seen.score >= floors[seen.query])
         parts.append(scan(shard, request, centroids, floors))
     return parts
@@ -93,11 +94,9 @@ def scan(
 ) -> ShardCandidates:
     """Compare the queries with a shard in float32; `rerank.decide` says which are the best.
 
-    floors: (q,) float32 cosines below which there is none of a query's k best; not heeded where
-    posts are scored whole.
+    floors: (q,) float32 rough scores below which there is none of a query's k best.
     """
-    metric, limits = request.scoring.metric, request.thresholds
-    least = np.array([floor_of(limit, metric) for limit in limits.tolist()], np.float32)
+    least = _least(request)
     floors = least if floors is None else np.maximum(floors, least)
     mask = shard.where(request.where)
     if request.only is not None:
@@ -118,7 +117,7 @@ def scan(
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
-                pairs, near, looked, err = _whole(shard, request, block, sides, mask)
+                pairs, near, looked, err = _whole(shard, request, block, sides, mask, floors)
                 rivals.append(near.of_queries(np.array(block)))
                 margin = max(margin, err)
             else:
@@ -127,6 +126,17 @@ def scan(
             found.append(pairs.of_queries(np.array(block)))
     pairs = Pairs.joined(found)
     return ShardCandidates(shard, mask, rows, pairs, margin, Pairs.joined(rivals))
+
+
+def _least(request: Request) -> Float32:
+    """(q,) the rough scores from which on the queries' thresholds can be reached."""
+    metric, out = request.scoring.metric, []
+    for query, limit in zip(request.queries, request.thresholds.tolist(), strict=True):
+        if request.scoring.calibration is not None:
+            out.append(log_odds(limit))
+        else:
+            out.append(limit if query.has == "both" else floor_of(limit, metric))
+    return np.array(out, np.float32)
 
 
 def _sides(
@@ -216,45 +226,31 @@ def _reached(side: _Side, query: Float32, request: Request) -> tuple[Index, int]
 
 
 def _whole(
-    shard: Shard, request: Request, block: list[int], sides: list[_Side], mask: Mask
+    shard: Shard,
+    request: Request,
+    block: list[int],
+    sides: list[_Side],
+    mask: Mask,
+    floors: Float32,
 ) -> tuple[Pairs, Pairs, int, float]:
     """(query of the block, post) that may be among the k best by all of a post's components, and
     those that the request's lists of rivals may hold.
 
     With cells the block is one query, and only the posts that one of its sides reaches are scored.
     """
+    posts: Index | None = None
     if any(side.centroids is not None for side in sides):
         near = [_reached(side, _vectors(request, block, side)[0], request) for side in sides]
         owners = [side.part.owners[at] for side, (at, _) in zip(sides, near, strict=True)]
         posts, rows = np.unique(np.concatenate(owners)).astype(np.int64), sum(n for _, n in near)
     else:
-        posts = np.flatnonzero(mask)
         rows = len(block) * sum(len(side.part.vectors) for side in sides)
-    if not len(posts):
+        if not mask.all():
+            posts = np.flatnonzero(mask)
+    if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
-    few = 4 * len(posts) <= len(shard)  # as for vectors: copied when they are few
-    some = shard.subset(posts) if few else shard
-    queries = [request.queries[i] for i in block]
-    silent = request.silent if request.rivals else None
-    found, evidence, margin = scores.rough(some, queries, request.scoring, silent)
-    found = found if few else found[:, posts]
-    speaking: list[Pairs] = []
-    if evidence is not None:
-        evidence = evidence if few else evidence[:, posts]
-        for i, each in enumerate(evidence):
-            pairs = Pairs(np.full_like(posts, i), posts, each)
-            speaking.append(pairs.where(np.flatnonzero(each >= FLOOR - margin)))
-    floors = request.thresholds[block].tolist()
-    if request.scoring.calibration is not None:
-        floors = [log_odds(floor) for floor in floors]
-    early, out = _too_early(shard, request, block), []
-    for i, (each, floor) in enumerate(zip(found, floors, strict=True)):
-        pairs = Pairs(np.full_like(posts, i), posts, each)
-        if early is not None:
-            each = np.where(early(pairs), np.nan, each)
-        at = candidates(each, request.depth, floor, margin)
-        out.append(pairs.where(at))
-    return Pairs.joined(out), Pairs.joined(speaking), rows, margin
+    whole = Whole(shard, request, block, posts, floors[block])
+    return *whole.pairs(), rows, whole.margin
 
 
 @dataclass(frozen=True)

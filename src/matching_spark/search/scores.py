@@ -8,8 +8,10 @@ it has no photo; a photo and words together give the mean of what a post has to 
 score weighs all that is known of a pair (score.calibration).
 """
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,11 +27,15 @@ from matching_spark.knn.similarity import (
     from_cosine,
 )
 from matching_spark.score.calibration import Calibration, limit_name, places, sigmoid
+from matching_spark.score.coded import Told
 from matching_spark.score.components import LANGUAGES, Cosine, Language, compare_all, compare_pairs
 from matching_spark.score.explain import explain
-from matching_spark.score.posterior import Posterior, Rivals, Scale
+from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.shard import Shard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SLACK = 1e-3  # log-odds: far above what float32 sums of ten terms up to 100 lose (6e-5)
 
@@ -75,37 +81,65 @@ def values_of(
     return values | (compare_all([q.facts for q in queries], shard) if facts else {})
 
 
+def margin_of(
+    queries: Sequence[QueryItem], scoring: Scoring, silent: frozenset[str] | None
+) -> float:
+    """By how much a rough score of queries that have the same parts may err; with silent facts
+    asked of, ln L without them too."""
+    calibration = scoring.calibration
+    if calibration is None:
+        return from_cosine(np.empty(0, np.float32), scoring.metric)[1]
+    steepest = calibration.steepest(queries[0].has)
+    if silent is not None:
+        steepest *= max(1.0, float(_scales(queries, calibration, silent)[0].max()))
+    return SLACK + MARGIN * steepest
+
+
 def rough(
-    shard: Shard, queries: Sequence[QueryItem], scoring: Scoring, silent: frozenset[str] | None
-) -> tuple[Float32, Float32 | None, float]:
-    """(q, n) float32 of queries that have the same parts, and by how much such a score may err.
+    shard: Shard,
+    queries: Sequence[QueryItem],
+    which: Index,
+    posts: Index,
+    scoring: Scoring,
+    facts: Mapping[str, Float32],
+    silent: frozenset[str] | None,
+) -> tuple[Float32, Float32 | None]:
+    """(m,) float32 of pairs queries[which[i]], posts[i]; the queries have the same parts.
 
     Fused: log-odds; with silent facts asked of, also ln L without them. NaN for posts that have
-    nothing to compare.
+    nothing to compare. facts: (m,) of the pairs, by name.
     """
     calibration = scoring.calibration
-    values = values_of(shard, queries, scoring.counted(queries[0]), calibration is not None)
-    if calibration is not None:
-        asked, has = queries[0].has, _has(shard)
-        scores, steepest = calibration.log_odds(values, asked, has, np.float32)
-        evidence = None
-        if silent is not None:
-            told = {name: each for name, each in values.items() if name not in silent}
-            spoken = scores
-            if len(told) < len(values):
-                spoken, steeper = calibration.log_odds(told, asked, has, np.float32)
-                steepest = max(steepest, steeper)
-            slope, level = _scales(queries, calibration, silent)
-            evidence = np.asarray(
-                slope[:, None] * (spoken - np.float32(calibration.prior)) - level[:, None],
-                np.float32,
-            )
-            steepest *= max(1.0, float(slope.max()))
-        return np.asarray(scores, np.float32), evidence, SLACK + MARGIN * steepest
-    margin = MARGIN
-    for name, cosines in values.items():
-        values[name], margin = from_cosine(cosines, scoring.metric)
-    return combine(values).astype(np.float32), None, margin
+    values = {
+        each.name: side_of(shard, each).near(vectors_of(queries, each), which, posts)
+        for each in scoring.counted(queries[0])
+    }
+    if calibration is None:
+        each = {n: from_cosine(cosines, scoring.metric)[0] for n, cosines in values.items()}
+        return combine(each).astype(np.float32), None
+    values |= facts
+
+    def log_odds(values: Mapping[str, Float32]) -> Float32:
+        one = {name: value[None] for name, value in values.items()}
+        of = calibration.log_odds(one, queries[0].has, told_of(shard).has[posts], np.float32)
+        return np.asarray(of[0], np.float32)
+
+    scores = log_odds(values)
+    if silent is None:
+        return scores, None
+    told = {name: each for name, each in values.items() if name not in silent}
+    spoken = scores if len(told) == len(values) else log_odds(told)
+    slope, level = _scales(queries, calibration, silent)
+    evidence = slope[which] * (spoken - calibration.prior) - level[which]
+    return scores, evidence.astype(np.float32)
+
+
+def spoken_from(
+    queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
+) -> Float64:
+    """(q,) the log-odds, without the silent facts, from which on ln L reaches FLOOR."""
+    slope, level = _scales(queries, calibration, silent)
+    return (FLOOR + level) / slope + calibration.prior
 
 
 def exact(
@@ -145,7 +179,7 @@ def _log_odds(
     """(m,) of pairs with posts of a shard, by their components (m,) each; query: of the same parts
     as those of the pairs."""
     one = {name: value[None] for name, value in values.items()}
-    log_odds, _ = calibration.log_odds(one, query.has, _has(shard)[posts])
+    log_odds = calibration.log_odds(one, query.has, told_of(shard).has[posts])
     return np.asarray(log_odds[0], np.float64)
 
 
@@ -214,6 +248,20 @@ def reasoned(
     return tuple(out)
 
 
-def _has(shard: Shard) -> Index:
-    """(n,) what each post has, as `places` has it."""
-    return places(*shard.has)
+# By the metadata, which a shard of the cache shares with all that are made of it.
+_told: dict[int, tuple["weakref.ref[pa.Table]", tuple[object, ...], Told]] = {}
+
+
+def told_of(shard: Shard, facts: bool = False) -> Told:
+    """What its posts have, with facts asked for also what they tell: worked out once, as long as
+    the shard is held, whose deletes may change."""
+    key, of = id(shard.metadata), (shard.days, shard.points, shard.photos, shard.texts)
+    if (held := _told.get(key)) is not None:
+        metadata, made_of, told = held
+        same = all(a is b for a, b in zip(made_of, of, strict=True))
+        if metadata() is shard.metadata and same and (told.facts or not facts):
+            return told
+    has = places(*shard.has)
+    told = Told.of(shard, has) if facts else Told(has, {})
+    _told[key] = weakref.ref(shard.metadata, lambda _: _told.pop(key, None)), of, told
+    return told

@@ -1,0 +1,202 @@
+"""Scores of whole posts, by all of their components: bounds first, vectors of what they leave.
+
+What posts have and tell bounds their scores before a vector is read (score.ceilings). Cosines are
+multiplied for the posts that reach what is asked for, and bring the bounds down to the scores but
+for a little; what still reaches it is scored, a pair by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
+from matching_spark.score.ceilings import Ceilings, lowered
+from matching_spark.score.coded import tell
+from matching_spark.score.posterior import FLOOR
+from matching_spark.search import scores
+from matching_spark.search.request import Request
+from matching_spark.shards.shard import NO_DAY, Shard
+
+# Rows are read by themselves where a product reads so many times as many; of a block, whose
+# product reads a row once for all queries, where it reads more.
+READ, READ_OF_BLOCK = 4, 16
+PROBES = 4  # times k: of the highest bounds, scored to know what the others must reach
+LEAST_PROBES = 64
+SPAN = 128  # bounds whose maximum is looked at first
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Posts that may reach what a query asks for. at: (m,) their places among those looked at.
+    score: (m,) what bounds their scores; -inf of those that are dated too early. spoken: the same
+    without the silent facts, whenever they are dated.
+    """
+
+    at: Index
+    score: Float32
+    spoken: Float32
+
+    def where(self, mask: Mask) -> "_Reach":
+        if mask.all():
+            return self
+        score = self.score[mask]
+        same = self.spoken is self.score
+        return _Reach(self.at[mask], score, score if same else self.spoken[mask])
+
+    def less(self, by: Float32) -> "_Reach":
+        score = self.score + by
+        return _Reach(self.at, score, score if self.spoken is self.score else self.spoken + by)
+
+
+class Whole:
+    """Queries that have the same parts against posts of a shard.
+
+    block: the queries' places. posts: (p,) those that are looked at, None: all. floors: (q,) scores
+    below which nothing is asked for, log-odds of the fused score.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        request: Request,
+        block: Sequence[int],
+        posts: Index | None,
+        floors: Float32,
+    ) -> None:
+        scoring, calibration = request.scoring, request.scoring.calibration
+        self.shard, self.request, self.posts = shard, request, posts
+        self.queries = [request.queries[i] for i in block]
+        self.cosines = scoring.counted(self.queries[0])
+        self.silent = request.silent if request.rivals and calibration is not None else None
+        self.margin = scores.margin_of(self.queries, scoring, self.silent)
+        self.least = floors.astype(np.float64) - self.margin
+        self.told_from = np.full(len(block), np.inf)
+        if calibration is None:
+            self.told, self.values = scores.told_of(shard), {}
+            names = tuple(cosine.name for cosine in self.cosines)
+            self.ceilings = Ceilings.mean(names, scoring.metric)
+            return
+        facts = [query.facts for query in self.queries]
+        self.told = scores.told_of(shard, tell(facts))
+        self.values = self.told.values(facts) if tell(facts) else {}
+        self.ceilings = Ceilings.fused(calibration, self.queries[0].has, bool(self.values))
+        if self.silent is not None:
+            from_ = scores.spoken_from(self.queries, calibration, self.silent)
+            self.told_from = from_ - self.margin
+
+    def pairs(self) -> tuple[Pairs, Pairs]:
+        """(query, post) that may be among the k best, and those that lists of rivals may hold."""
+        reaches = self._by_facts()
+        reaches = self._by_cosines(reaches)
+        reaches = [self._by_probes(i, reach) for i, reach in enumerate(reaches)]
+        which = np.repeat(np.arange(len(reaches)), [len(reach.at) for reach in reaches])
+        at = np.concatenate([reach.at for reach in reaches])
+        early = np.concatenate([reach.score for reach in reaches]) == -np.inf
+        score, evidence = self._scored(which, at)
+        posts = self._posts(at)
+        found = Pairs(which, posts, score).where(~early & (score >= self.least[which]))
+        low = low_of(found, self.request.depth, len(reaches), self.margin)
+        found = found.where(found.score >= low[found.query])
+        if evidence is None:
+            return found, Pairs.joined([])
+        return found, Pairs(which, posts, evidence).where(evidence >= FLOOR - self.margin)
+
+    # -- what reaches ------------------------------------------------------------------------
+
+    def _by_facts(self) -> list[_Reach]:
+        sums = self._sums(self.values)
+        spoken = self.values
+        if self.silent:
+            spoken = {n: each for n, each in self.values.items() if n not in self.silent}
+        of_spoken = sums if len(spoken) == len(self.values) else self._sums(spoken)
+        out = []
+        for i, query in enumerate(self.queries):
+            score = _sum(sums, i)
+            reach = _Reach(
+                np.arange(len(score)), score, score if of_spoken is sums else _sum(of_spoken, i)
+            )
+            reach = self._reaching(i, reach)
+            if query.not_before is not None:
+                days = self.shard.days[self._posts(reach.at)]
+                early = (days < query.not_before) & (days != NO_DAY)
+                score = np.where(early, np.float32(-np.inf), reach.score)
+                reach = self._reaching(i, _Reach(reach.at, score, reach.spoken))
+            out.append(reach)
+        return out
+
+    def _sums(self, values: dict[str, Float32]) -> list[tuple[Index, Float32]]:
+        """As Ceilings has them, of the posts that are looked at."""
+        sums = self.ceilings.sums(self.told, values)
+        return sums if self.posts is None else [(c.take(self.posts), t) for c, t in sums]
+
+    def _by_cosines(self, reaches: list[_Reach]) -> list[_Reach]:
+        """Of these what still reaches it by what their cosines add less than their most."""
+        shard, count = self.shard, len(self.shard) if self.posts is None else len(self.posts)
+        read = READ if len(reaches) == 1 else READ_OF_BLOCK
+        few = read * sum(len(reach.at) for reach in reaches) <= count * len(reaches)
+        for cosine in self.cosines:
+            side, drops = scores.side_of(shard, cosine), self.ceilings.drops[cosine.name]
+            queries = scores.vectors_of(self.queries, cosine)
+            every = None if few else side.best(queries, self.posts)
+            for i, reach in enumerate(reaches):
+                posts = self._posts(reach.at)
+                if every is None:
+                    near = side.near(queries[i : i + 1], np.zeros_like(posts), posts)
+                else:
+                    near = every[i] if len(posts) == count else every[i][reach.at]
+                alone = self.told.alone
+                has = self.told.has[posts] if alone is None else alone
+                reaches[i] = self._reaching(i, reach.less(lowered(drops, has, near)))
+        return reaches
+
+    def _by_probes(self, i: int, reach: _Reach) -> _Reach:
+        """Of these what reaches the k-th best of those whose bounds are the highest."""
+        k = self.request.depth
+        probes = max(PROBES * k, LEAST_PROBES)
+        if len(reach.at) <= 2 * probes:
+            return reach
+        top = reach.at[_highest(reach.score, probes)]
+        score = self._scored(np.full(len(top), i), top)[0]
+        score = score[~np.isnan(score)]
+        if len(score) >= k:
+            kth = np.partition(score, -k)[-k]
+            self.least[i] = max(self.least[i], kth - 2 * self.margin)
+        return self._reaching(i, reach)
+
+    def _reaching(self, i: int, reach: _Reach) -> _Reach:
+        if reach.spoken is reach.score:
+            return reach.where(reach.score >= min(self.least[i], self.told_from[i]))
+        return reach.where((reach.score >= self.least[i]) | (reach.spoken >= self.told_from[i]))
+
+    # -- what it scores ----------------------------------------------------------------------
+
+    def _scored(self, which: Index, at: Index) -> tuple[Float32, Float32 | None]:
+        posts = self._posts(at)
+        facts = self.told.of_pairs(self.values, which, posts)
+        return scores.rough(
+            self.shard, self.queries, which, posts, self.request.scoring, facts, self.silent
+        )
+
+    def _posts(self, at: Index) -> Index:
+        return at if self.posts is None else self.posts[at]
+
+
+def _sum(sums: Sequence[tuple[Index, Float32]], query: int) -> Float32:
+    (codes, table), *more = sums
+    out = np.asarray(table[query].take(codes))
+    for codes, table in more:
+        out += table[query].take(codes)
+    return out
+
+
+def _highest(bounds: Float32, count: int) -> Index:
+    """Places of some of the highest: of as many at least, where there are, and as four times."""
+    whole = len(bounds) - len(bounds) % SPAN
+    low = np.float32(-np.inf)
+    if whole // SPAN >= 2 * count:
+        low = np.partition(bounds[:whole].reshape(-1, SPAN).max(axis=1), -count)[-count]
+    at = np.flatnonzero(bounds > low)
+    if len(at) > 4 * count:
+        at = at[np.argpartition(bounds[at], -count)[-count:]]
+    return at
