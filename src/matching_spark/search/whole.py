@@ -138,7 +138,7 @@ class Whole:
         for cosine in self.cosines:
             side, drops = scores.side_of(shard, cosine), self.ceilings.drops[cosine.name]
             queries = scores.vectors_of(self.queries, cosine)
-            every = None if few else side.best(queries, self.posts)
+            every = None if few else side.bounds(queries, self.posts).upper()
             for i, reach in enumerate(reaches):
                 posts = self._posts(reach.at)
                 if every is None:
