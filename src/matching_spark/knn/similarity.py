@@ -166,6 +166,15 @@ class VectorSet:
             (self.owners == np.arange(len(self.vectors))).all()
         )
 
+    @cached_property
+    def shots(self) -> list[tuple[Index, Index]]:
+        """Of posts' first rows, their second ones and so on: the posts that have one, and it."""
+        out = []
+        for place in range(self.most):
+            posts = np.flatnonzero(self.counts > place)
+            out.append((posts, self.rows[self.starts[posts] + place].astype(np.int64)))
+        return out
+
     def first(self, post: int) -> Float32 | None:
         """A post's first vector."""
         at, end = self.starts[post : post + 2]
@@ -173,7 +182,7 @@ class VectorSet:
 
     def subset(self, posts: Index) -> Self:
         """The vectors of some posts, copied, post by post."""
-        at, _, _ = self._rows_of(posts)
+        at, _, _ = self.rows_of(posts)
         return type(self).of(self.vectors[at], self.counts[posts])
 
     def best(self, queries: Float32, posts: Index | None = None) -> Float32:
@@ -185,7 +194,7 @@ class VectorSet:
             if self.single:
                 return np.ascontiguousarray(product(self.vectors, columns_of(queries)).T)
             posts = np.arange(len(self.starts) - 1)
-        at, groups, there = self._rows_of(posts)
+        at, groups, there = self.rows_of(posts)
         out = np.full((len(queries), len(posts)), np.nan, dtype=np.float32)
         if len(at):
             # One pass over all costs less than copying more than a quarter of the rows.
@@ -228,7 +237,7 @@ class VectorSet:
         m = len(self.starts) - 1 if posts is None else len(posts)
         cosines = np.full((len(queries), m), np.nan, np.float32)
         errors = np.zeros(m, np.float32)
-        at, groups, there = self._rows_of(np.arange(m) if posts is None else posts)
+        at, groups, there = self.rows_of(np.arange(m) if posts is None else posts)
         if len(at):
             in_order = posts is None and self.cells is None  # no row need be copied
             each = np.empty((len(queries), len(at)), np.float32)
@@ -249,7 +258,7 @@ class VectorSet:
     def near(self, queries: Float32, which: Index, posts: Index) -> Float32:
         """(m,) the highest float32 cosine of queries[which[i]] and the rows of posts[i], read by
         themselves; NaN for a post without rows. queries: (q, d)."""
-        at, groups, there = self._rows_of(posts)
+        at, groups, there = self.rows_of(posts)
         out = np.full(len(posts), np.nan, np.float32)
         if len(at):
             asked = np.repeat(which[there], np.diff(np.append(groups, len(at))))
@@ -270,7 +279,7 @@ class VectorSet:
         """
         scores = np.full(len(posts), np.nan)
         winners = np.zeros(len(posts), dtype=np.int64)
-        at, groups, there = self._rows_of(posts)
+        at, groups, there = self.rows_of(posts)
         if not len(at):
             return scores, winners
         sizes = np.diff(np.append(groups, len(at)))
@@ -285,7 +294,7 @@ class VectorSet:
         winners[there] = first[np.searchsorted(first, groups)] - groups
         return scores, winners
 
-    def _rows_of(self, posts: Index) -> tuple[Index, Index, Index]:
+    def rows_of(self, posts: Index) -> tuple[Index, Index, Index]:
         """The rows of the posts, one post after the other; where each begins; which have any."""
         counts = (self.starts[posts + 1] - self.starts[posts]).astype(np.int64)
         there = np.flatnonzero(counts)

@@ -158,7 +158,7 @@ class Numbers(Comparison):
         asked = np.array([self.asked(each) for each in queries])
         if not _whole(asked).any():
             return None
-        mine, theirs = asked[which].T, np.stack(self.held(posts))[:, rows]
+        mine, theirs = asked[which].T, np.stack(self.held(_Some(posts, rows)))
         told = np.flatnonzero(_whole(mine.T) & _whole(theirs.T))
         out = np.full(len(rows), np.nan)
         out[told] = self.rule(tuple(mine[:, told]), tuple(theirs[:, told]))
@@ -211,8 +211,29 @@ class Unless(Comparison):
         values = self.rule.pairs(queries, which, posts, rows)
         asked = np.array([self.asked(each) for each in queries])
         if values is not None and asked.any():
-            values[asked[which] & self.held(posts)[rows]] = np.nan
+            values[asked[which] & self.held(_Some(posts, rows))] = np.nan
         return values
+
+
+class _Some:
+    """Some rows of posts."""
+
+    def __init__(self, posts: Posts, rows: Index) -> None:
+        self._posts, self._rows = posts, rows
+
+    @property
+    def days(self) -> npt.NDArray[np.int32]:
+        return self._posts.days[self._rows]
+
+    @property
+    def points(self) -> Float64:
+        return self._posts.points[self._rows]
+
+    def dated(self) -> Mask:
+        return self._posts.dated()[self._rows]
+
+    def coded(self, name: str, posts: Index | None = None) -> tuple[np.ndarray, list[str]]:
+        return self._posts.coded(name, self._rows if posts is None else self._rows[posts])
 
 
 class Listed:

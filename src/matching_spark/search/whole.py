@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matching_spark.knn.post_bounds import ceilings
 from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
 from matching_spark.score.ceilings import Ceilings, lowered
 from matching_spark.score.coded import tell
@@ -38,11 +39,12 @@ class _Reach:
     spoken: Float32
 
     def where(self, mask: Mask) -> "_Reach":
-        if mask.all():
+        at = np.flatnonzero(mask)
+        if len(at) == len(mask):
             return self
-        score = self.score[mask]
+        score = self.score.take(at)
         same = self.spoken is self.score
-        return _Reach(self.at[mask], score, score if same else self.spoken[mask])
+        return _Reach(self.at.take(at), score, score if same else self.spoken.take(at))
 
     def less(self, by: Float32) -> "_Reach":
         score = self.score + by
@@ -87,9 +89,7 @@ class Whole:
 
     def pairs(self) -> tuple[Pairs, Pairs]:
         """(query, post) that may be among the k best, and those that lists of rivals may hold."""
-        reaches = self._by_facts()
-        reaches = self._by_cosines(reaches)
-        reaches = [self._by_probes(i, reach) for i, reach in enumerate(reaches)]
+        reaches = self._by_cosines(self._by_facts())
         which = np.repeat(np.arange(len(reaches)), [len(reach.at) for reach in reaches])
         at = np.concatenate([reach.at for reach in reaches])
         early = np.concatenate([reach.score for reach in reaches]) == -np.inf
@@ -132,22 +132,23 @@ class Whole:
 
     def _by_cosines(self, reaches: list[_Reach]) -> list[_Reach]:
         """Of these what still reaches it by what their cosines add less than their most."""
-        shard, count = self.shard, len(self.shard) if self.posts is None else len(self.posts)
-        read = READ if len(reaches) == 1 else READ_OF_BLOCK
-        few = read * sum(len(reach.at) for reach in reaches) <= count * len(reaches)
+        count = len(self.shard) if self.posts is None else len(self.posts)
         for cosine in self.cosines:
-            side, drops = scores.side_of(shard, cosine), self.ceilings.drops[cosine.name]
+            side, drops = scores.side_of(self.shard, cosine), self.ceilings.drops[cosine.name]
             queries = scores.vectors_of(self.queries, cosine)
-            every = None if few else side.bounds(queries, self.posts).upper()
+            read = READ if len(reaches) == 1 else READ_OF_BLOCK
+            few = read * sum(len(reach.at) for reach in reaches) <= count * len(reaches)
+            every = None if few else ceilings(side, queries, self.posts)
             for i, reach in enumerate(reaches):
                 posts = self._posts(reach.at)
                 if every is None:
-                    near = side.near(queries[i : i + 1], np.zeros_like(posts), posts)
+                    near = ceilings(side, queries[i : i + 1], posts)[0]
                 else:
-                    near = every[i] if len(posts) == count else every[i][reach.at]
+                    near = every[i] if len(posts) == count else every[i].take(reach.at)
                 alone = self.told.alone
-                has = self.told.has[posts] if alone is None else alone
-                reaches[i] = self._reaching(i, reach.less(lowered(drops, has, near)))
+                has = self.told.has.take(posts) if alone is None else alone
+                reach = self._reaching(i, reach.less(lowered(drops, has, near)))
+                reaches[i] = self._by_probes(i, reach)
         return reaches
 
     def _by_probes(self, i: int, reach: _Reach) -> _Reach:
