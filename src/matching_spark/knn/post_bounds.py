@@ -1,43 +1,24 @@
-"""What no cosine of a query and a post is above: by codes (see codes.py), a post's best row."""
+"""What no cosine of a query and a row, or a post by its best row, is above: by codes (codes.py).
+
+Where a part has no codes, cosines in float32, which err by no more than MARGIN.
+"""
 
 import numpy as np
 
 from matching_spark.knn.codes import CodedQueries
+from matching_spark.knn.matmul import columns_of, product
 from matching_spark.knn.similarity import Float32, Index, VectorSet
 from matching_spark.knn.threads import share
 
-ROWS_AT_ONCE = 1 << 11  # of codes and of what they say, that lie in a core's cache
+ROWS_AT_ONCE = 1 << 12  # of codes and of what they say, that lie in a core's cache
 TINY = 1e-6  # what float32 loses of a cosine by codes
 
 
-def ceilings(part: VectorSet, queries: Float32, posts: Index | None = None) -> Float32:
-    """(q, m) float32 of queries (q, d) and posts (m,), None for all; NaN for a post without rows.
-
-    Where there are no codes, cosines that err by no more than MARGIN.
-    """
+def of_rows(part: VectorSet, queries: Float32, rows: Index | None = None) -> Float32:
+    """(q, n) of queries (q, d) and rows (n,), None for all."""
     if not part.has_codes:
-        return part.best(queries, posts)
-    if posts is None:
-        of_rows = _of_rows(part, queries, None)
-        if part.single:
-            return of_rows
-        out = np.full((len(queries), len(part.counts)), np.nan, np.float32)
-        for mine, rows in zip(out, of_rows, strict=True):
-            for owners, at in part.shots:
-                mine[owners] = np.fmax(mine[owners], rows.take(at))
-        return out
-    at, groups, there = part.rows_of(posts)
-    out = np.full((len(queries), len(posts)), np.nan, np.float32)
-    if len(at):
-        of_rows = _of_rows(part, queries, at)
-        if len(groups) < len(at):
-            of_rows = np.maximum.reduceat(of_rows, groups, axis=1)
-        out[:, there] = of_rows
-    return out
-
-
-def _of_rows(part: VectorSet, queries: Float32, rows: Index | None) -> Float32:
-    """(q, n) of rows (n,), None for all."""
+        vectors = part.vectors if rows is None else part.vectors.take(rows, axis=0)
+        return np.ascontiguousarray(product(vectors, columns_of(queries)).T)
     assert part.codes is not None
     assert part.errors is not None
     codes, errors, asked = part.codes, part.errors, CodedQueries.of(queries)
@@ -51,9 +32,29 @@ def _of_rows(part: VectorSet, queries: Float32, rows: Index | None) -> Float32:
     def look(at: slice) -> None:
         some = codes[at] if rows is None else codes.take(rows[at], axis=0)
         within = errors[at] if rows is None else errors.take(rows[at])
-        said = block.products(some).T * scales
-        said += lengths * within + slacks
-        out[:, at] = said
+        here = out[:, at]
+        np.multiply(block.products(some).T, scales, out=here, casting="same_kind")
+        here += lengths * within + slacks
 
     share(look, [slice(s, s + ROWS_AT_ONCE) for s in range(0, count, ROWS_AT_ONCE)])
+    return out
+
+
+def of_posts(part: VectorSet, query: Float32, posts: Index) -> Float32:
+    """(m,) of one query (d,) and posts (m,); NaN for a post without rows."""
+    rows, groups, there = part.rows_of(posts)
+    out = np.full(len(posts), np.nan, np.float32)
+    if len(rows):
+        (each,) = of_rows(part, query[None], rows)
+        out[there] = each if len(groups) == len(rows) else np.maximum.reduceat(each, groups)
+    return out
+
+
+def best_of_posts(part: VectorSet, rows: Float32) -> Float32:
+    """(m,) the largest that each post's rows have, of all rows (n,); NaN for a post without."""
+    if part.single:
+        return rows
+    out = np.full(len(part.counts), np.nan, np.float32)
+    for posts, at in part.shots:
+        out[posts] = np.fmax(out[posts], rows.take(at))
     return out

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching_spark.knn.post_bounds import ceilings
+from matching_spark.knn.post_bounds import best_of_posts, of_posts, of_rows
 from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
-from matching_spark.score.ceilings import Ceilings, lowered
+from matching_spark.score.ceilings import Ceilings, cosine_at, having, lowered
 from matching_spark.score.coded import tell
+from matching_spark.score.components import Cosine
 from matching_spark.score.posterior import FLOOR
 from matching_spark.search import scores
 from matching_spark.search.request import Request
@@ -24,6 +25,7 @@ from matching_spark.shards.shard import NO_DAY, Shard
 READ, READ_OF_BLOCK = 4, 16
 PROBES = 4  # times k: of the highest bounds, scored to know what the others must reach
 LEAST_PROBES = 64
+SAMPLE = 1 << 11  # posts, of whose best ones some are scored first, where no other limit helps
 SPAN = 128  # bounds whose maximum is looked at first
 
 
@@ -39,9 +41,9 @@ class _Reach:
     spoken: Float32
 
     def where(self, mask: Mask) -> "_Reach":
-        at = np.flatnonzero(mask)
-        if len(at) == len(mask):
-            return self
+        return self if mask.all() else self.some(np.flatnonzero(mask))
+
+    def some(self, at: Index) -> "_Reach":
         score = self.score.take(at)
         same = self.spoken is self.score
         return _Reach(self.at.take(at), score, score if same else self.spoken.take(at))
@@ -68,6 +70,7 @@ class Whole:
     ) -> None:
         scoring, calibration = request.scoring, request.scoring.calibration
         self.shard, self.request, self.posts = shard, request, posts
+        self.count = len(shard) if posts is None else len(posts)
         self.queries = [request.queries[i] for i in block]
         self.cosines = scoring.counted(self.queries[0])
         self.silent = request.silent if request.rivals and calibration is not None else None
@@ -132,24 +135,66 @@ class Whole:
 
     def _by_cosines(self, reaches: list[_Reach]) -> list[_Reach]:
         """Of these what still reaches it by what their cosines add less than their most."""
-        count = len(self.shard) if self.posts is None else len(self.posts)
         for cosine in self.cosines:
-            side, drops = scores.side_of(self.shard, cosine), self.ceilings.drops[cosine.name]
-            queries = scores.vectors_of(self.queries, cosine)
-            read = READ if len(reaches) == 1 else READ_OF_BLOCK
-            few = read * sum(len(reach.at) for reach in reaches) <= count * len(reaches)
-            every = None if few else ceilings(side, queries, self.posts)
+            every: Float32 | None = None
+            if self._many(reaches):
+                reaches = [self._by_sample(i, reach, cosine) for i, reach in enumerate(reaches)]
+                side = scores.side_of(self.shard, cosine)
+                every = of_rows(side, scores.vectors_of(self.queries, cosine))
             for i, reach in enumerate(reaches):
-                posts = self._posts(reach.at)
-                if every is None:
-                    near = ceilings(side, queries[i : i + 1], posts)[0]
-                else:
-                    near = every[i] if len(posts) == count else every[i].take(reach.at)
-                alone = self.told.alone
-                has = self.told.has.take(posts) if alone is None else alone
-                reach = self._reaching(i, reach.less(lowered(drops, has, near)))
+                near = None
+                if every is not None:
+                    reach = self._by_rows(i, reach, cosine, every[i])
+                    if READ * len(reach.at) > self.count:
+                        near = best_of_posts(side, every[i]).take(self._posts(reach.at))
+                reach = self._reaching(i, self._lowered(i, reach, cosine, near))
                 reaches[i] = self._by_probes(i, reach)
         return reaches
+
+    def _many(self, reaches: list[_Reach]) -> bool:
+        read = READ if len(reaches) == 1 else READ_OF_BLOCK
+        return read * sum(len(reach.at) for reach in reaches) > self.count * len(reaches)
+
+    def _by_sample(self, i: int, reach: _Reach, cosine: Cosine) -> _Reach:
+        """Of these what reaches the k-th best of the best of some."""
+        # Those that lists of rivals want are wanted whatever the k-th best is.
+        if len(reach.at) <= SAMPLE or self.least[i] >= self.told_from[i]:
+            return reach
+        some = reach.some(_highest(reach.score, SAMPLE))
+        self._by_probes(i, self._lowered(i, some, cosine))
+        return self._reaching(i, reach)
+
+    def _by_rows(self, i: int, reach: _Reach, cosine: Cosine, rows: Float32) -> _Reach:
+        """Of these those whose cosine is as large as it must be even where all else is at its most,
+        and those that have none; rows: (n,) no less than the cosines."""
+        side = scores.side_of(self.shard, cosine)
+        reaching = np.flatnonzero(rows >= self._least_of(i, reach, cosine))
+        if READ * len(reaching) > len(rows):
+            return reach
+        may = side.counts == 0
+        may[side.owners.take(reaching)] = True
+        return reach.where(may if len(reach.at) == len(may) else may.take(self._posts(reach.at)))
+
+    def _least_of(self, i: int, reach: _Reach, cosine: Cosine) -> float:
+        """The least cosine by which one of these may reach it."""
+        if not len(reach.at):
+            return np.inf
+        less = self.least[i] - float(reach.score.max())
+        less = min(less, self.told_from[i] - float(reach.spoken.max()))
+        drops = self.ceilings.drops[cosine.name][having(cosine)]
+        return min(cosine_at(int(np.searchsorted(of, less))) for of in drops)
+
+    def _lowered(
+        self, i: int, reach: _Reach, cosine: Cosine, near: Float32 | None = None
+    ) -> _Reach:
+        """By what their cosines add less than their most. near: (m,) no less than these."""
+        posts = self._posts(reach.at)
+        if near is None:
+            (query,) = scores.vectors_of(self.queries[i : i + 1], cosine)
+            near = of_posts(scores.side_of(self.shard, cosine), query, posts)
+        alone = self.told.alone
+        has = self.told.has.take(posts) if alone is None else alone
+        return reach.less(lowered(self.ceilings.drops[cosine.name], has, near))
 
     def _by_probes(self, i: int, reach: _Reach) -> _Reach:
         """Of these what reaches the k-th best of those whose bounds are the highest."""
@@ -192,12 +237,10 @@ def _sum(sums: Sequence[tuple[Index, Float32]], query: int) -> Float32:
 
 
 def _highest(bounds: Float32, count: int) -> Index:
-    """Places of some of the highest: of as many at least, where there are, and as four times."""
+    """Places of some of the highest: so many at least where there are, up to four times as many."""
     whole = len(bounds) - len(bounds) % SPAN
     low = np.float32(-np.inf)
     if whole // SPAN >= 2 * count:
         low = np.partition(bounds[:whole].reshape(-1, SPAN).max(axis=1), -count)[-count]
-    at = np.flatnonzero(bounds > low)
-    if len(at) > 4 * count:
-        at = at[np.argpartition(bounds[at], -count)[-count:]]
-    return at
+    at = np.flatnonzero(bounds >= low)
+    return at[:: max(1, len(at) // (2 * count))]
