@@ -296,6 +296,9 @@ class VectorSet:
 
     def rows_of(self, posts: Index) -> tuple[Index, Index, Index]:
         """The rows of the posts, one post after the other; where each begins; which have any."""
+        if self.single:
+            every = np.arange(len(posts))
+            return posts, every, every
         counts = (self.starts[posts + 1] - self.starts[posts]).astype(np.int64)
         there = np.flatnonzero(counts)
         counts = counts[there]

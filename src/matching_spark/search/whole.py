@@ -25,7 +25,6 @@ from matching_spark.shards.shard import NO_DAY, Shard
 READ, READ_OF_BLOCK = 4, 16
 PROBES = 4  # times k: of the highest bounds, scored to know what the others must reach
 LEAST_PROBES = 64
-SAMPLE = 1 << 11  # posts, of whose best ones some are scored first, where no other limit helps
 SPAN = 128  # bounds whose maximum is looked at first
 
 
@@ -74,6 +73,7 @@ class Whole:
         self.queries = [request.queries[i] for i in block]
         self.cosines = scoring.counted(self.queries[0])
         self.silent = request.silent if request.rivals and calibration is not None else None
+        self.probes = max(PROBES * request.depth, LEAST_PROBES)
         self.margin = scores.margin_of(self.queries, scoring, self.silent)
         self.least = floors.astype(np.float64) - self.margin
         self.told_from = np.full(len(block), np.inf)
@@ -138,7 +138,6 @@ class Whole:
         for cosine in self.cosines:
             every: Float32 | None = None
             if self._many(reaches):
-                reaches = [self._by_sample(i, reach, cosine) for i, reach in enumerate(reaches)]
                 side = scores.side_of(self.shard, cosine)
                 every = of_rows(side, scores.vectors_of(self.queries, cosine))
             for i, reach in enumerate(reaches):
@@ -155,19 +154,17 @@ class Whole:
         read = READ if len(reaches) == 1 else READ_OF_BLOCK
         return read * sum(len(reach.at) for reach in reaches) > self.count * len(reaches)
 
-    def _by_sample(self, i: int, reach: _Reach, cosine: Cosine) -> _Reach:
-        """Of these what reaches the k-th best of the best of some."""
-        # Those that lists of rivals want are wanted whatever the k-th best is.
-        if len(reach.at) <= SAMPLE or self.least[i] >= self.told_from[i]:
-            return reach
-        some = reach.some(_highest(reach.score, SAMPLE))
-        self._by_probes(i, self._lowered(i, some, cosine))
-        return self._reaching(i, reach)
-
     def _by_rows(self, i: int, reach: _Reach, cosine: Cosine, rows: Float32) -> _Reach:
         """Of these those whose cosine is as large as it must be even where all else is at its most,
         and those that have none; rows: (n,) no less than the cosines."""
+        if not len(reach.at):
+            return reach
         side = scores.side_of(self.shard, cosine)
+        first = np.unique(side.owners.take(_highest(rows, self.probes)))
+        posts = self._posts(reach.at)
+        at = np.minimum(np.searchsorted(posts, first), len(posts) - 1)
+        self._raise(i, reach.some(at[posts[at] == first]))
+        reach = self._reaching(i, reach)
         reaching = np.flatnonzero(rows >= self._least_of(i, reach, cosine))
         if READ * len(reaching) > len(rows):
             return reach
@@ -177,12 +174,16 @@ class Whole:
 
     def _least_of(self, i: int, reach: _Reach, cosine: Cosine) -> float:
         """The least cosine by which one of these may reach it."""
-        if not len(reach.at):
-            return np.inf
-        less = self.least[i] - float(reach.score.max())
-        less = min(less, self.told_from[i] - float(reach.spoken.max()))
-        drops = self.ceilings.drops[cosine.name][having(cosine)]
-        return min(cosine_at(int(np.searchsorted(of, less))) for of in drops)
+        least = np.inf
+        for has in np.intersect1d(having(cosine), self.told.bare.has):
+            if self.values:
+                score, spoken = (of.max(initial=-np.inf) for of in (reach.score, reach.spoken))
+            else:
+                score = spoken = self.ceilings.top[has]
+            less = min(self.least[i] - score, self.told_from[i] - spoken)
+            cell = int(np.searchsorted(self.ceilings.drops[cosine.name][has], less))
+            least = min(least, cosine_at(cell))
+        return least
 
     def _lowered(
         self, i: int, reach: _Reach, cosine: Cosine, near: Float32 | None = None
@@ -198,17 +199,19 @@ class Whole:
 
     def _by_probes(self, i: int, reach: _Reach) -> _Reach:
         """Of these what reaches the k-th best of those whose bounds are the highest."""
-        k = self.request.depth
-        probes = max(PROBES * k, LEAST_PROBES)
-        if len(reach.at) <= 2 * probes:
+        if len(reach.at) <= 4 * self.probes:
             return reach
-        top = reach.at[_highest(reach.score, probes)]
-        score = self._scored(np.full(len(top), i), top)[0]
-        score = score[~np.isnan(score)]
-        if len(score) >= k:
-            kth = np.partition(score, -k)[-k]
-            self.least[i] = max(self.least[i], kth - 2 * self.margin)
+        self._raise(i, reach.some(_highest(reach.score, self.probes)))
         return self._reaching(i, reach)
+
+    def _raise(self, i: int, reach: _Reach) -> None:
+        """What must be reached, to the k-th best of these."""
+        at = reach.at[reach.score > -np.inf]
+        score = self._scored(np.full(len(at), i), at)[0]
+        score = score[~np.isnan(score)]
+        if len(score) >= self.request.depth:
+            kth = np.partition(score, -self.request.depth)[-self.request.depth]
+            self.least[i] = max(self.least[i], kth - 2 * self.margin)
 
     def _reaching(self, i: int, reach: _Reach) -> _Reach:
         if reach.spoken is reach.score:
