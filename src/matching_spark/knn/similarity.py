@@ -149,7 +149,7 @@ class VectorSet:
             cells=offsets.astype(np.int64),
         )
 
-    @property
+    @cached_property
     def counts(self) -> Index:
         """(m,) how many rows each post has."""
         return np.diff(self.starts).astype(np.int64)

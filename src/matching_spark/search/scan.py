@@ -20,7 +20,7 @@ from matching_spark.knn.similarity import (
     near_best,
 )
 from matching_spark.score.calibration import log_odds
-from matching_spark.score.components import Cosine, names
+from matching_spark.score.components import Cosine
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.whole import Whole
@@ -112,7 +112,7 @@ def scan(
         sides = list(_sides(shard, mask, centroids, first, request))
         step = QUERIES_AT_ONCE
         if whole:
-            step = max(1, SCORES_AT_ONCE // len(names()) // max(1, len(shard)))
+            step = max(1, SCORES_AT_ONCE // 2 // max(1, len(shard)))
             step = 1 if any(side.centroids is not None for side in sides) else step
         for start in range(0, len(group), step):
             block = group[start : start + step]

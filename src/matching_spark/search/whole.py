@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching_spark.knn.post_bounds import best_of_posts, of_posts, of_rows
-from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
+from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, VectorSet, low_of
 from matching_spark.score.ceilings import Ceilings, cosine_at, having, lowered
 from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
@@ -140,14 +140,18 @@ class Whole:
             if self._many(reaches):
                 side = scores.side_of(self.shard, cosine)
                 every = of_rows(side, scores.vectors_of(self.queries, cosine))
+                self._raise(
+                    [self._of_best(r, side, e) for r, e in zip(reaches, every, strict=True)]
+                )
             for i, reach in enumerate(reaches):
                 near = None
                 if every is not None:
                     reach = self._by_rows(i, reach, cosine, every[i])
                     if READ * len(reach.at) > self.count:
                         near = best_of_posts(side, every[i]).take(self._posts(reach.at))
-                reach = self._reaching(i, self._lowered(i, reach, cosine, near))
-                reaches[i] = self._by_probes(i, reach)
+                reaches[i] = self._reaching(i, self._lowered(i, reach, cosine, near))
+            self._raise([self._of_highest(reach) for reach in reaches])
+            reaches = [self._reaching(i, reach) for i, reach in enumerate(reaches)]
         return reaches
 
     def _many(self, reaches: list[_Reach]) -> bool:
@@ -157,14 +161,7 @@ class Whole:
     def _by_rows(self, i: int, reach: _Reach, cosine: Cosine, rows: Float32) -> _Reach:
         """Of these those whose cosine is as large as it must be even where all else is at its most,
         and those that have none; rows: (n,) no less than the cosines."""
-        if not len(reach.at):
-            return reach
-        side = scores.side_of(self.shard, cosine)
-        first = np.unique(side.owners.take(_highest(rows, self.probes)))
-        posts = self._posts(reach.at)
-        at = np.minimum(np.searchsorted(posts, first), len(posts) - 1)
-        self._raise(i, reach.some(at[posts[at] == first]))
-        reach = self._reaching(i, reach)
+        side, reach = scores.side_of(self.shard, cosine), self._reaching(i, reach)
         reaching = np.flatnonzero(rows >= self._least_of(i, reach, cosine))
         if READ * len(reaching) > len(rows):
             return reach
@@ -197,21 +194,31 @@ class Whole:
         has = self.told.has.take(posts) if alone is None else alone
         return reach.less(lowered(self.ceilings.drops[cosine.name], has, near))
 
-    def _by_probes(self, i: int, reach: _Reach) -> _Reach:
-        """Of these what reaches the k-th best of those whose bounds are the highest."""
-        if len(reach.at) <= 4 * self.probes:
+    def _of_best(self, reach: _Reach, side: VectorSet, rows: Float32) -> _Reach:
+        """The posts of some of the best rows."""
+        first = np.unique(side.owners.take(_highest(rows, self.probes)))
+        posts = self._posts(reach.at)
+        if not len(posts):
             return reach
-        self._raise(i, reach.some(_highest(reach.score, self.probes)))
-        return self._reaching(i, reach)
+        at = np.minimum(np.searchsorted(posts, first), len(posts) - 1)
+        return reach.some(at[posts[at] == first])
 
-    def _raise(self, i: int, reach: _Reach) -> None:
-        """What must be reached, to the k-th best of these."""
-        at = reach.at[reach.score > -np.inf]
-        score = self._scored(np.full(len(at), i), at)[0]
-        score = score[~np.isnan(score)]
-        if len(score) >= self.request.depth:
-            kth = np.partition(score, -self.request.depth)[-self.request.depth]
-            self.least[i] = max(self.least[i], kth - 2 * self.margin)
+    def _of_highest(self, reach: _Reach) -> _Reach:
+        """Some of the highest bounds; none where all are few."""
+        few = len(reach.at) <= 4 * self.probes
+        return reach.some(_highest(reach.score, 0 if few else self.probes))
+
+    def _raise(self, some: list[_Reach]) -> None:
+        """What must be reached, to the k-th best of some of each query's posts."""
+        which = np.repeat(np.arange(len(some)), [len(reach.at) for reach in some])
+        at = np.concatenate([reach.at for reach in some])
+        if not len(at):
+            return
+        early = np.concatenate([reach.score for reach in some]) == -np.inf
+        pairs = Pairs(which, at, self._scored(which, at)[0])
+        pairs = pairs.where(~early & ~np.isnan(pairs.score))
+        low = low_of(pairs, self.request.depth, len(some), self.margin)
+        self.least = np.maximum(self.least, low)
 
     def _reaching(self, i: int, reach: _Reach) -> _Reach:
         if reach.spoken is reach.score:
@@ -241,6 +248,8 @@ def _sum(sums: Sequence[tuple[Index, Float32]], query: int) -> Float32:
 
 def _highest(bounds: Float32, count: int) -> Index:
     """Places of some of the highest: so many at least where there are, up to four times as many."""
+    if not count:
+        return np.empty(0, np.int64)
     whole = len(bounds) - len(bounds) % SPAN
     low = np.float32(-np.inf)
     if whole // SPAN >= 2 * count:
