@@ -14,40 +14,51 @@ ROWS_AT_ONCE = 1 << 12  # of codes and of what they say, that lie in a core's ca
 TINY = 1e-6  # what float32 loses of a cosine by codes
 
 
-def of_rows(part: VectorSet, queries: Float32, rows: Index | None = None) -> Float32:
-    """(q, n) of queries (q, d) and rows (n,), None for all."""
-    if not part.has_codes:
-        vectors = part.vectors if rows is None else part.vectors.take(rows, axis=0)
-        return np.ascontiguousarray(product(vectors, columns_of(queries)).T)
-    assert part.codes is not None
-    assert part.errors is not None
-    codes, errors, asked = part.codes, part.errors, CodedQueries.of(queries)
-    scales, lengths, slacks = (
-        each.astype(np.float32)[:, None]
-        for each in (asked.scales, asked.lengths, asked.errors + TINY)
-    )
-    block, count = asked.block, len(codes) if rows is None else len(rows)
-    out = np.empty((len(queries), count), np.float32)
+class RowBounds:
+    """Queries (q, d) and the rows of a part."""
 
-    def look(at: slice) -> None:
-        some = codes[at] if rows is None else codes.take(rows[at], axis=0)
-        within = errors[at] if rows is None else errors.take(rows[at])
-        here = out[:, at]
-        np.multiply(block.products(some).T, scales, out=here, casting="same_kind")
-        here += lengths * within + slacks
+    def __init__(self, part: VectorSet, queries: Float32) -> None:
+        self.part, self._queries = part, queries
+        self._asked = CodedQueries.of(queries) if part.has_codes else None
 
-    share(look, [slice(s, s + ROWS_AT_ONCE) for s in range(0, count, ROWS_AT_ONCE)])
-    return out
+    def of_all(self) -> Float32:
+        """(q, n) of all queries and rows."""
+        if self._asked is None:
+            return np.ascontiguousarray(product(self.part.vectors, columns_of(self._queries)).T)
+        return self._by_codes(self._asked, None)
 
+    def of_posts(self, query: int, posts: Index) -> Float32:
+        """(m,) of a query, by its place, and posts (m,); NaN for a post without rows."""
+        rows, groups, there = self.part.rows_of(posts)
+        out = np.full(len(posts), np.nan, np.float32)
+        if len(rows):
+            if self._asked is None:
+                each = np.vecdot(self.part.vectors.take(rows, axis=0), self._queries[query])
+            else:
+                (each,) = self._by_codes(self._asked.at(slice(query, query + 1)), rows)
+            out[there] = each if len(groups) == len(rows) else np.maximum.reduceat(each, groups)
+        return out
 
-def of_posts(part: VectorSet, query: Float32, posts: Index) -> Float32:
-    """(m,) of one query (d,) and posts (m,); NaN for a post without rows."""
-    rows, groups, there = part.rows_of(posts)
-    out = np.full(len(posts), np.nan, np.float32)
-    if len(rows):
-        (each,) = of_rows(part, query[None], rows)
-        out[there] = each if len(groups) == len(rows) else np.maximum.reduceat(each, groups)
-    return out
+    def _by_codes(self, asked: CodedQueries, rows: Index | None) -> Float32:
+        codes, errors = self.part.codes, self.part.errors
+        assert codes is not None
+        assert errors is not None
+        scales, lengths, slacks = (
+            each.astype(np.float32)[:, None]
+            for each in (asked.scales, asked.lengths, asked.errors + TINY)
+        )
+        block, count = asked.block, len(codes) if rows is None else len(rows)
+        out = np.empty((len(scales), count), np.float32)
+
+        def look(at: slice) -> None:
+            some = codes[at] if rows is None else codes.take(rows[at], axis=0)
+            within = errors[at] if rows is None else errors.take(rows[at])
+            here = out[:, at]
+            np.multiply(block.products(some).T, scales, out=here, casting="same_kind")
+            here += lengths * within + slacks
+
+        share(look, [slice(s, s + ROWS_AT_ONCE) for s in range(0, count, ROWS_AT_ONCE)])
+        return out
 
 
 def best_of_posts(part: VectorSet, rows: Float32) -> Float32:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching_spark.knn.post_bounds import best_of_posts, of_posts, of_rows
+from matching_spark.knn.post_bounds import RowBounds, best_of_posts
 from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, VectorSet, low_of
 from matching_spark.score.ceilings import Ceilings, cosine_at, having, lowered
 from matching_spark.score.coded import tell
@@ -25,6 +25,7 @@ from matching_spark.shards.shard import NO_DAY, Shard
 READ, READ_OF_BLOCK = 4, 16
 PROBES = 4  # times k: of the highest bounds, scored to know what the others must reach
 LEAST_PROBES = 64
+POSTS_AT_ONCE = 1 << 14  # whose codes stay in a core's cache for all queries of a block
 SPAN = 128  # bounds whose maximum is looked at first
 
 
@@ -38,6 +39,14 @@ class _Reach:
     at: Index
     score: Float32
     spoken: Float32
+
+    @classmethod
+    def joined(cls, parts: Sequence["_Reach"]) -> "_Reach":
+        at = np.concatenate([part.at for part in parts])
+        score = np.concatenate([part.score for part in parts])
+        if all(part.spoken is part.score for part in parts):
+            return cls(at, score, score)
+        return cls(at, score, np.concatenate([part.spoken for part in parts]))
 
     def where(self, mask: Mask) -> "_Reach":
         return self if mask.all() else self.some(np.flatnonzero(mask))
@@ -108,25 +117,29 @@ class Whole:
     # -- what reaches ------------------------------------------------------------------------
 
     def _by_facts(self) -> list[_Reach]:
-        sums = self._sums(self.values)
-        spoken = self.values
-        if self.silent:
-            spoken = {n: each for n, each in self.values.items() if n not in self.silent}
-        of_spoken = sums if len(spoken) == len(self.values) else self._sums(spoken)
-        out = []
-        for i, query in enumerate(self.queries):
-            score = _sum(sums, i)
-            reach = _Reach(
-                np.arange(len(score)), score, score if of_spoken is sums else _sum(of_spoken, i)
-            )
-            reach = self._reaching(i, reach)
-            if query.not_before is not None:
-                days = self.shard.days[self._posts(reach.at)]
-                early = (days < query.not_before) & (days != NO_DAY)
-                score = np.where(early, np.float32(-np.inf), reach.score)
-                reach = self._reaching(i, _Reach(reach.at, score, reach.spoken))
-            out.append(reach)
-        return out
+        sums, of_spoken = self._sums(self.values), None
+        silent = self.silent or frozenset()
+        if silent & self.values.keys():
+            of_spoken = self._sums({n: v for n, v in self.values.items() if n not in silent})
+        found: list[list[_Reach]] = [[] for _ in self.queries]
+        for start in range(0, self.count, POSTS_AT_ONCE):
+            part = slice(start, start + POSTS_AT_ONCE)
+            for i, reaches in enumerate(found):
+                score = _sum(sums, i, part)
+                spoken = score if of_spoken is None else _sum(of_spoken, i, part)
+                at = np.arange(start, start + len(score))
+                reaches.append(self._reaching(i, _Reach(at, score, spoken)))
+        return [self._dated(i, _Reach.joined(each)) for i, each in enumerate(found)]
+
+    def _dated(self, i: int, reach: _Reach) -> _Reach:
+        """Of these those that are not dated before the query's first day, or are rivals."""
+        first = self.queries[i].not_before
+        if first is None:
+            return reach
+        days = self.shard.days.take(self._posts(reach.at))
+        early = (days < first) & (days != NO_DAY)
+        score = np.where(early, np.float32(-np.inf), reach.score)
+        return self._reaching(i, _Reach(reach.at, score, reach.spoken))
 
     def _sums(self, values: dict[str, Float32]) -> list[tuple[Index, Float32]]:
         """As Ceilings has them, of the posts that are looked at."""
@@ -136,22 +149,22 @@ class Whole:
     def _by_cosines(self, reaches: list[_Reach]) -> list[_Reach]:
         """Of these what still reaches it by what their cosines add less than their most."""
         for cosine in self.cosines:
-            every: Float32 | None = None
-            if self._many(reaches):
-                side = scores.side_of(self.shard, cosine)
-                every = of_rows(side, scores.vectors_of(self.queries, cosine))
-                self._raise(
-                    [self._of_best(r, side, e) for r, e in zip(reaches, every, strict=True)]
-                )
+            side = scores.side_of(self.shard, cosine)
+            bounds = RowBounds(side, scores.vectors_of(self.queries, cosine))
+            every = bounds.of_all() if self._many(reaches) else None
+            if every is not None:
+                best = zip(reaches, every, strict=True)
+                reaches = self._raised(reaches, [self._of_best(r, side, e) for r, e in best])
             for i, reach in enumerate(reaches):
                 near = None
                 if every is not None:
                     reach = self._by_rows(i, reach, cosine, every[i])
                     if READ * len(reach.at) > self.count:
                         near = best_of_posts(side, every[i]).take(self._posts(reach.at))
-                reaches[i] = self._reaching(i, self._lowered(i, reach, cosine, near))
-            self._raise([self._of_highest(reach) for reach in reaches])
-            reaches = [self._reaching(i, reach) for i, reach in enumerate(reaches)]
+                if near is None:
+                    near = bounds.of_posts(i, self._posts(reach.at))
+                reaches[i] = self._reaching(i, self._lowered(reach, cosine, near))
+            reaches = self._raised(reaches, [self._of_highest(reach) for reach in reaches])
         return reaches
 
     def _many(self, reaches: list[_Reach]) -> bool:
@@ -161,7 +174,7 @@ class Whole:
     def _by_rows(self, i: int, reach: _Reach, cosine: Cosine, rows: Float32) -> _Reach:
         """Of these those whose cosine is as large as it must be even where all else is at its most,
         and those that have none; rows: (n,) no less than the cosines."""
-        side, reach = scores.side_of(self.shard, cosine), self._reaching(i, reach)
+        side = scores.side_of(self.shard, cosine)
         reaching = np.flatnonzero(rows >= self._least_of(i, reach, cosine))
         if READ * len(reaching) > len(rows):
             return reach
@@ -182,16 +195,10 @@ class Whole:
             least = min(least, cosine_at(cell))
         return least
 
-    def _lowered(
-        self, i: int, reach: _Reach, cosine: Cosine, near: Float32 | None = None
-    ) -> _Reach:
+    def _lowered(self, reach: _Reach, cosine: Cosine, near: Float32) -> _Reach:
         """By what their cosines add less than their most. near: (m,) no less than these."""
-        posts = self._posts(reach.at)
-        if near is None:
-            (query,) = scores.vectors_of(self.queries[i : i + 1], cosine)
-            near = of_posts(scores.side_of(self.shard, cosine), query, posts)
         alone = self.told.alone
-        has = self.told.has.take(posts) if alone is None else alone
+        has = self.told.has.take(self._posts(reach.at)) if alone is None else alone
         return reach.less(lowered(self.ceilings.drops[cosine.name], has, near))
 
     def _of_best(self, reach: _Reach, side: VectorSet, rows: Float32) -> _Reach:
@@ -208,17 +215,18 @@ class Whole:
         few = len(reach.at) <= 4 * self.probes
         return reach.some(_highest(reach.score, 0 if few else self.probes))
 
-    def _raise(self, some: list[_Reach]) -> None:
-        """What must be reached, to the k-th best of some of each query's posts."""
+    def _raised(self, reaches: list[_Reach], some: list[_Reach]) -> list[_Reach]:
+        """Of these what reaches the k-th best of some of each query's."""
         which = np.repeat(np.arange(len(some)), [len(reach.at) for reach in some])
         at = np.concatenate([reach.at for reach in some])
         if not len(at):
-            return
+            return reaches
         early = np.concatenate([reach.score for reach in some]) == -np.inf
         pairs = Pairs(which, at, self._scored(which, at)[0])
         pairs = pairs.where(~early & ~np.isnan(pairs.score))
         low = low_of(pairs, self.request.depth, len(some), self.margin)
         self.least = np.maximum(self.least, low)
+        return [self._reaching(i, reach) for i, reach in enumerate(reaches)]
 
     def _reaching(self, i: int, reach: _Reach) -> _Reach:
         if reach.spoken is reach.score:
@@ -238,11 +246,11 @@ class Whole:
         return at if self.posts is None else self.posts[at]
 
 
-def _sum(sums: Sequence[tuple[Index, Float32]], query: int) -> Float32:
+def _sum(sums: Sequence[tuple[Index, Float32]], query: int, part: slice) -> Float32:
     (codes, table), *more = sums
-    out = np.asarray(table[query].take(codes))
+    out = np.asarray(table[query].take(codes[part]))
     for codes, table in more:
-        out += table[query].take(codes)
+        out += table[query].take(codes[part])
     return out
 
 
