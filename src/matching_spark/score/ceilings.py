@@ -100,7 +100,9 @@ class Ceilings:
 
         return cls._of([[model(post)] for post in MODALITIES], [{}] * len(MODALITIES), ())
 
-    def sums(self, told: Told, values: Mapping[str, Float32]) -> list[tuple[Index, Float32]]:
+    def sums(
+        self, told: Told, values: Mapping[str, Float32], queries: int
+    ) -> list[tuple[Index, Float32]]:
         """What bounds a post's score while its cosines are not known, as tables: the bound of post
         p is the sum over codes (n,), table (q, m) of table[:, codes[p]].
 
@@ -110,22 +112,21 @@ class Ceilings:
         for group in told.joined if values else [told.bare]:
             names = [name for name in group.facts if name in values]
             if names or not out:
-                out.append((group, self._table(told, group, values, names)))
+                out.append(
+                    (group, self._table(group, {name: values[name] for name in names}, queries))
+                )
         first = out[0]
         first[1][:] += self.top[first[0].has]
         return [(group.codes, table) for group, table in out]
 
-    def _table(
-        self, told: Told, group: Joined, values: Mapping[str, Float32], names: Sequence[str]
-    ) -> Float32:
+    def _table(self, group: Joined, values: Mapping[str, Float32], queries: int) -> Float32:
         """(q, m) what these facts add to posts of a group's codes."""
-        count = len(next(iter(values.values()))) if values else 1
-        table = np.zeros((count, len(group.has)), np.float32)
-        for name in names:
+        table = np.zeros((queries, len(group.has)), np.float32)
+        for name, of in values.items():
             for has, lines in enumerate(self.lines):
                 mine = np.flatnonzero(group.has == has)
                 if name in lines and len(mine):
-                    worth = added(lines[name], values[name]).astype(np.float32)
+                    worth = added(lines[name], of).astype(np.float32)
                     table[:, mine] += worth[:, group.facts[name][mine]]
         return table
 

@@ -143,7 +143,7 @@ class Whole:
 
     def _sums(self, values: dict[str, Float32]) -> list[tuple[Index, Float32]]:
         """As Ceilings has them, of the posts that are looked at."""
-        sums = self.ceilings.sums(self.told, values)
+        sums = self.ceilings.sums(self.told, values, len(self.queries))
         return sums if self.posts is None else [(c.take(self.posts), t) for c, t in sums]
 
     def _by_cosines(self, reaches: list[_Reach]) -> list[_Reach]:
@@ -190,7 +190,8 @@ class Whole:
                 score, spoken = (of.max(initial=-np.inf) for of in (reach.score, reach.spoken))
             else:
                 score = spoken = self.ceilings.top[has]
-            less = min(self.least[i] - score, self.told_from[i] - spoken)
+            reach_from = ((self.least[i], score), (self.told_from[i], spoken))
+            less = min((low - top for low, top in reach_from if top > -np.inf), default=np.inf)
             cell = int(np.searchsorted(self.ceilings.drops[cosine.name][has], less))
             least = min(least, cosine_at(cell))
         return least
