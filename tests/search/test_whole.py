@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matching_spark.domain.facts import EPOCH, Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import METRICS, unit
-from matching_spark.score.posterior import Rivals
+from matching_spark.score.posterior import FLOOR, Rivals
 from matching_spark.search import scores, whole
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome, decide
@@ -126,5 +126,5 @@ def all_rivals(item: QueryItem, request: Request) -> Rivals:
         posts = np.flatnonzero(could)
         which = np.zeros(len(posts), np.int64)
         told = scores.evidence(shard, [item], which, posts, request.scoring, request.silent)
-        each.append(Rivals.of(len(posts), [t for t in told.tolist() if t >= whole.FLOOR]))
+        each.append(Rivals.of(len(posts), [t for t in told.tolist() if t >= FLOOR]))
     return Rivals.joined(each)

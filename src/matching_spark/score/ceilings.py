@@ -27,7 +27,7 @@ from matching_spark.score.coded import Joined, Told
 from matching_spark.score.components import COSINES, Cosine
 
 CELLS = 1 << 11  # of cosines from -1 to 1: a line rises by some 0.02 in one
-WIDTH = CELLS + 1  # the last is of cosines that come out above 1
+WIDTH = CELLS + 1  # the last is of those that are taken to be 1 or above
 NEITHER = len(MODALITIES)  # that a post has nothing to compare; calibration.places says -1
 EDGES = np.arange(1, WIDTH + 1) * (2 / CELLS) - 1 + 2 * MARGIN  # above what is taken for the cell's
 
@@ -134,7 +134,7 @@ class Ceilings:
 def lowered(drops: Float32, has: Index | int, cosines: Float32) -> Float32:
     """What posts' bounds are to be lowered by, <= 0, for cosines (m,) that are sure to MARGIN, or
     upper bounds; NaN for missing. has: (m,), or of all the posts."""
-    there = np.fmax(cosines, np.float32(-1)) + np.float32(1)
+    there = np.fmin(np.fmax(cosines, np.float32(-1)), np.float32(1)) + np.float32(1)
     cells = (there * np.float32(CELLS / 2)).astype(np.int64)
     at = cells if isinstance(has, int) else cells + has * WIDTH
     return np.asarray((drops[has] if isinstance(has, int) else drops).take(at))
