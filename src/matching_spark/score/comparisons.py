@@ -46,10 +46,9 @@ class Posts(Protocol):
 
 @dataclass(frozen=True)
 class Coded:
-    """What posts tell of a fact, as codes: posts of one code compare alike with every query.
+    """What posts tell of a fact, as codes (n,) int64 of 0..size-1: posts of one code compare alike.
 
-    codes: (n,) int64, each of 0..size-1. table: (q, size) float32 of queries, NaN where a side does
-    not tell; None where no query tells.
+    table: (q, size) float32 of queries, NaN where a side does not tell; None where no query tells.
     """
 
     codes: Index
@@ -175,9 +174,8 @@ def _distinct(columns: Float64) -> tuple[Index, Index]:
     first = codes = np.zeros(columns.shape[1], np.int64)
     for column in columns:
         values, own = np.unique(column, return_inverse=True)
-        _, first, codes = np.unique(
-            codes * len(values) + own, return_index=True, return_inverse=True
-        )
+        both = codes * len(values) + own
+        _, first, codes = np.unique(both, return_index=True, return_inverse=True)
     return first, codes
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.knn.by_vectors import Chosen
-from matching_spark.knn.candidates import candidates, shortlist
+from matching_spark.knn.candidates import shortlist
 from matching_spark.knn.similarity import (
     MARGIN,
     Float32,
