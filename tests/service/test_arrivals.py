@@ -31,6 +31,7 @@ from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
 from tests.service.conftest import KEY, InMemory, drawn, open_desk, prepared
 from tests.service.test_links import Clock
+from tests.service.test_public import PICTURE
 
 WHO = "account-" + "1" * 32
 KINDS = ("가방", "기타물품", "의류", "지갑", "카드", "휴대폰")
@@ -68,7 +69,7 @@ class Told:
         self.links = Links(journal, clock)
         contacts = Contacts(journal, self.links, KEY, clock)
         names = Names(KEY, "claim")
-        showing = Showing(Levels.of(desk.settings.service), names, lambda _: None)
+        showing = Showing(Levels.of(desk.settings.service), names, lambda _: PICTURE)
         self.news = News(journal, desk, self.arrivals, showing, contacts, None, clock)
 
     def rows(self) -> set[tuple[str, str, str]]:
