@@ -280,3 +280,17 @@ def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
     (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
     settings, _ = load_settings(tmp_path / "matching.toml")
     assert settings.cache.max_bytes == 2_000_000
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "link"])
+def test_settings_that_are_no_file_are_not_passed_over(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "matching.toml"
+    if what == "folder":
+        place.mkdir()
+    elif what == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("gone.toml")
+    done = command("config", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{place} is no file, or a link to none: take it away" in done.stderr

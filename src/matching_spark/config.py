@@ -298,6 +298,8 @@ def load_settings(
     if file is not None and not file.is_file():
         raise UsageError(f"there is no settings file {file}")
     path = file or Path(FILE)
+    if os.path.lexists(path) and not path.is_file():  # pydantic would pass it over in silence
+        raise UsageError(f"{path.absolute()} is no file, or a link to none: take it away")
     given = _Given.of(path, flags or {})
 
     class Here(Settings):
