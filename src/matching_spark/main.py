@@ -59,6 +59,7 @@ def run() -> None:
     # every 700 objects, is a tenth of a search. So it comes first.
     gc.set_threshold(50_000)
     _open_streams()
+    # After the collector is told.
     import typer
 
     from matching_spark.cli.app import app
