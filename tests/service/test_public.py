@@ -143,6 +143,7 @@ def test_there_are_ten_at_most_none_below_a_look_and_none_that_is_lost_or_closed
         "state": "unclear",
         "matches": [],
         "question": None,
+        "complete": True,
     }
     for each in bad[1:]:
         with pytest.raises(ValueError, match="no open found post"):

@@ -102,7 +102,7 @@ class Preprocess:
         return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
 
     def _crop_or_pad(self, image: "Image.Image") -> "Image.Image":
-        from PIL import Image
+        from PIL import Image  # as above
 
         height, width = self.size
         if image.width < width or image.height < height:
@@ -123,7 +123,7 @@ def photo_pixels(photo: "bytes | Image.Image", preprocess: Preprocess) -> Float3
     Bytes are decoded no larger than the tower needs; an opened photo is reduced as far. Raises
     PhotoError for bytes that are no photo.
     """
-    from PIL import Image
+    from PIL import Image  # as above
 
     from matching_spark.embed.photos import open_reduced, plain
 
