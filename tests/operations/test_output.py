@@ -91,6 +91,7 @@ def test_the_keys_of_the_contract() -> None:
         "elapsed_ms",
         "not_here",
         "nothing",
+        "complete",
         "results",
     ]
     assert {
