@@ -331,9 +331,7 @@ class SimilarityEngine:
             try:
                 return attempt()
             except StorageError:
-                self.table.refresh()
-                if self.model is not None:
-                    self.table.check_model(self.model.name)
+                self.table.refresh(self.table.model)  # what is asked has vectors of this one
                 there = {str(each.snapshot_id) for each in self.table.metadata.snapshots()}
                 if read is None or read in there:
                     raise

@@ -1,5 +1,6 @@
 """What a search reads is one snapshot, the one that it names, whoever writes meanwhile."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,14 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import InputError, PostsTable, Query, SearchOptions, SimilarityEngine
+from matching_spark import (
+    InputError,
+    ModelError,
+    PostsTable,
+    Query,
+    SearchOptions,
+    SimilarityEngine,
+)
 from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.posts import Filters
 from matching_spark.ingest.vector_import import ingest_vectors
@@ -19,8 +27,8 @@ from tests.support.vectors import write_vectors
 WHERE = Filters(kind="found")
 
 
-def ingest(folder: Path, ids: list[str], uri: str, spark: SparkSession) -> None:
-    write_vectors(folder / "v.parquet", ids, np.eye(len(ids), 8) + 0.1)
+def ingest(folder: Path, ids: list[str], uri: str, spark: SparkSession, **more: Any) -> None:
+    write_vectors(folder / "v.parquet", ids, np.eye(len(ids), 8) + 0.1, **more)
     ingest_vectors(str(folder / "v.parquet"), uri, spark, "found", Hadoop())
 
 
@@ -62,3 +70,21 @@ def test_a_plan_stays_what_it_was(tmp_path: Path, spark: SparkSession) -> None:
     assert table.plan(WHERE) != plan
     with pytest.raises(InputError, match="has no snapshot"):
         state.plan(WHERE, table.snapshot)
+
+
+def test_what_it_read_having_ended_a_search_is_refused_by_another_models_vectors_every_time(
+    tmp_path: Path, spark: SparkSession
+) -> None:
+    """A reembed, and an erase that ends all snapshots before it: the table is of the same place."""
+    uri = str(tmp_path / "table")
+    ingest(tmp_path, ["a", "b"], uri, spark)
+    table = PostsTable.open(uri)
+    before = table.state
+    engine = SimilarityEngine(table, "memory", cache=Cache(folder=str(tmp_path / "cache")))
+    shutil.rmtree(uri)
+    ingest(tmp_path, ["a", "b"], uri, spark, model=["other@1"] * 2)
+    query = Query(embedding=np.ones(8))
+    for _ in range(2):
+        with pytest.raises(ModelError, match="holds vectors of other@1, this is external/8"):
+            engine.search([query], SearchOptions(WHERE))
+        assert table.state is before

@@ -185,11 +185,17 @@ class PostsTable:
         """Be the warehouse's only writer: around every statement that commits to a table of it."""
         return writing(self.uri, self.session, self.hadoop.lock_wait_s)
 
-    def refresh(self) -> None:
-        """See what was written since. Who reads meanwhile reads one state or the other."""
+    def refresh(self, model: str | None = None) -> None:
+        """See what was written since. Who reads meanwhile reads one state or the other.
+
+        model: whose vectors are compared with it. Raises ModelError where the table has another's
+        now; the state is then what it was.
+        """
         state = opened(self.uri, self.state.kept, self.state)
         if state is None:
             raise StorageError(f"{self.uri}/posts has gone")
+        if model is not None:
+            type(self)(state, None, None).check_model(model)
         self.state = state
 
     def check_model(self, model: str) -> None:
