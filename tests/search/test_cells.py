@@ -174,7 +174,7 @@ def test_who_was_answered_and_asks_again_waits_for_nobody() -> None:
     blocks = Blocks(wait_s=2, most=8)
 
     def add(request: Request, now: float) -> None:
-        blocks.add((replace(request, queries=()), None), (request, Future()), now)
+        blocks.add((replace(request, queries=()), False, None), (request, Future()), now)
 
     def taken() -> list[Request]:
         return [request for request, _ in blocks.take()[1]]

@@ -13,7 +13,8 @@ from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SimilarityEngine
 
-_Key = tuple[Request, str | None]  # what a block shares: all but its queries; the snapshot
+# What a block shares: all but its queries, and whether its time is limited; the snapshot.
+_Key = tuple[Request, bool, str | None]
 _Asked = tuple[Request, Future[SearchOutcome]]
 
 
@@ -81,11 +82,12 @@ class QueryBatcher:
     """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
 
     A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
-    each other, but that the first whose time is over cuts it short for all of them. While one block
-    is computed the next one gathers, and who was answered gets the wait once more to ask again, or
-    until all of them have: else the clients fall apart into blocks that take turns, a pass each. A
-    process that does nothing else should call gc.freeze() once it is up: the garbage collector's
-    look through what it holds takes a twentieth of a block's time.
+    each other, but that the first whose time is over cuts it short for all of them that have a
+    deadline; those without one are blocks of their own. While one block is computed the next one
+    gathers, and who was answered gets the wait once more to ask again, or until all of them have:
+    else the clients fall apart into blocks that take turns, a pass each. A process that does
+    nothing else should call gc.freeze() once it is up: the garbage collector's look through what
+    it holds takes a twentieth of a block's time.
 
     Use as a context manager, or call `close`.
     """
@@ -102,7 +104,7 @@ class QueryBatcher:
     def run(self, request: Request, snapshot: str | None = None) -> SearchOutcome:
         """As SimilarityEngine.run, from any thread; its errors are raised here."""
         future: Future[SearchOutcome] = Future()
-        key = (replace(request, queries=()), snapshot)
+        key = (replace(request, queries=()), request.until is not None, snapshot)
         with self._change:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
@@ -125,7 +127,7 @@ class QueryBatcher:
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:
-            (_, snapshot), asked = taken
+            (*_, snapshot), asked = taken
             run = partial(self._engine.run, snapshot=snapshot)
             for part in _parts(asked, self._most):
                 answers = _answers(run, part)
