@@ -20,7 +20,7 @@ from matching_spark.domain.posts import Kind
 from matching_spark.operations import posts, table
 from matching_spark.shards.shard import DataFile, read_columns
 from matching_spark.table import kept_plans, metadata
-from matching_spark.table.kept_plans import KeptPlans
+from matching_spark.table.kept_plans import Head, KeptPlans
 from matching_spark.table.state import Snapshot
 
 FILTERS = [None, *(Filters(kind=k, category=c) for k in ("lost", "found") for c in (None, "지갑"))]
@@ -177,6 +177,18 @@ def put(at: int, value: object) -> Callable[[Path], object]:
     return rewritten(change)
 
 
+def climbing(at: int) -> Callable[[Path], object]:
+    """A place that begins as the table's and leads out of it."""
+
+    def change(said: dict[str, Any]) -> None:
+        if len(said["of"]) > 4:
+            for row in said["is"]:
+                place = f"{row[0].partition('/data/')[0]}/../../other/posts/data/a.parquet"
+                row[at] = [place] if at else place
+
+    return rewritten(change)
+
+
 def signed(path: Path, body: bytes) -> None:
     path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
@@ -205,6 +217,8 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "nothing": rewritten(lambda said: said.update({"is": None})),
     "numbers": rewritten(lambda said: said.update({"is": [1, 2, 3]})),
     "files elsewhere": put(0, "/etc/passwd"),
+    "files above": climbing(0),
+    "deletes above": climbing(3),
     "a file that is none": put(0, 7),
     "deletes elsewhere": put(3, ["/etc/passwd"]),
     "no rows": put(1, -1),
@@ -250,6 +264,43 @@ def test_of_a_folder_that_others_may_write_to_nothing_is_believed_or_kept(
     for _ in range(2):
         assert kept(mine) == expected
     assert (len(read), entries(mine)) == (2, [])
+
+
+def test_what_another_put_in_the_place_of_the_folder_is_not_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erase removes all kept plans; behind another user's link are the files of this one."""
+    mine = tmp_path / "mine"
+    mine.mkdir(0o700)
+    (mine / "letter").touch()
+    plans = KeptPlans(tmp_path / "plans")
+    plans.folder.symlink_to(mine)
+    real = os.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        state = real(path)
+        return (
+            os.stat_result([*state[:4], state.st_uid + 1, *state[5:]])
+            if path == plans.folder
+            else state
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lstat)
+        plans.clear()
+    assert (mine / "letter").exists()
+    plans.clear()  # one's own link is one's own doing
+    assert not (mine / "letter").exists()
+    KeptPlans(tmp_path / "none").clear()
+
+
+def test_a_plan_of_files_elsewhere_is_not_kept(tmp_path: Path) -> None:
+    head = Head("/a/posts/metadata/v1.metadata.json", "0", "/a/posts", {}, ("1",))
+    plans = KeptPlans(tmp_path / "plans")
+    for file in (DataFile("/b/1.parquet", 1, 1), DataFile("/a/posts/1", 1, 1, ("/b/2.parquet",))):
+        plans.keep_files(head, ["1", None, None], [file])
+        assert plans.files(head, ["1", None, None], "/a/photos") is None
+    assert not plans.folder.exists()
 
 
 def test_entries_are_few(mine: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
