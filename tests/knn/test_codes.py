@@ -11,7 +11,8 @@ from onnx import TensorProto, ValueInfoProto, helper
 from matching_spark.knn import int8_products
 from matching_spark.knn.codes import CodedQueries, encode, quiet_of, rotated, size_of
 from matching_spark.knn.int8_products import FEW, MATMUL, PACKED, Block
-from matching_spark.knn.similarity import Float32, VectorSet, unit
+from matching_spark.knn.post_bounds import RowBounds
+from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, unit
 
 KINDS = ("any", "one direction", "outlying", "few numbers", "cluster")
 
@@ -49,19 +50,16 @@ def test_no_similarity_is_beyond_its_bounds(seed: int, d: int, kind: str, other:
     part = VectorSet.of(vectors, counts).coded()
     if seed % 2:
         part = part.by_cell(rng.integers(0, 5, (len(vectors), 2)), 5)
-    posts = None if seed % 3 else rng.permutation(60)[:20]
-    bounds = part.bounds(queries, posts)
+    bounds = RowBounds(part, queries)
+    every = bounds.of_all()
     true = queries.astype(np.float64) @ vectors.T.astype(np.float64)
-    ends = np.cumsum(counts)
-    for j, post in enumerate(range(60) if posts is None else posts):
-        mine = true[:, ends[post] - counts[post] : ends[post]]
-        if not counts[post]:
-            assert np.isnan(bounds.cosines[:, j]).all()
-            continue
-        best = mine.max(axis=1)
-        assert (bounds.lower()[:, j] <= best).all()
-        assert (best <= bounds.upper()[:, j]).all()
-        assert (np.abs(bounds.cosines[:, j] - best) <= bounds.margins).all()
+    assert (queries.astype(np.float64) @ part.vectors.T.astype(np.float64) <= every).all()
+    posts, ends = rng.permutation(60)[:20], np.cumsum(counts)
+    for i, mine in enumerate(true):
+        upper = bounds.of_posts(i, posts)
+        for post, most in zip(posts, upper.tolist(), strict=True):
+            own = mine[ends[post] - counts[post] : ends[post]]
+            assert np.isnan(most) if not counts[post] else own.max() <= most
 
 
 @pytest.mark.parametrize("d", [1, 2, 40, 127, 512, 769, 4096])
@@ -124,7 +122,8 @@ def test_kernels_that_err_are_not_used(
             assert not part.has_codes
             assert not int8_products.many_are_exact(-1)
         assert "wrong on this processor: searches compare whole vectors" in caplog.text
-        assert (part.bounds(part.vectors).margins < 1e-4).all()
+        exact = np.diag(RowBounds(part, part.vectors).of_all())
+        np.testing.assert_allclose(exact, 1, atol=MARGIN)
     finally:
         for known in (int8_products.usable, int8_products.many_are_exact):
             known.cache_clear()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching_spark.errors import UsageError
-from matching_spark.knn.codes import CodedQueries, encode, quiet_of
+from matching_spark.knn.codes import encode, quiet_of
 from matching_spark.knn.int8_products import Int8, usable
 from matching_spark.knn.matmul import Float32 as Float32
 from matching_spark.knn.matmul import columns_of, product
@@ -72,35 +72,6 @@ def from_cosine(cosines: Float32, metric: Metric) -> tuple[Float32, float]:
     # |a - b|^2 = 2 - 2 cos for unit vectors; the root turns an error e into sqrt(2 e) at worst.
     distances = np.sqrt(np.maximum(np.float32(0), 2 - 2 * cosines))
     return np.asarray(1 / (1 + distances), np.float32), float(np.sqrt(2 * MARGIN))
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Cosines (q, m) float32 that err by at most lengths[i] * errors[j] + slacks[i].
-
-    errors: (m,) float32. lengths, slacks: (q,) float32. NaN where a post has nothing to compare.
-    """
-
-    cosines: Float32
-    errors: Float32
-    lengths: Float32
-    slacks: Float32
-
-    @property
-    def margins(self) -> Float32:
-        """(q,) by how much any of a query's cosines may err."""
-        return np.asarray(self.lengths * self.errors.max(initial=0) + self.slacks)
-
-    def lower(self) -> Float32:
-        """(q, m): no cosine is below."""
-        return self.cosines - self._within()
-
-    def upper(self) -> Float32:
-        """(q, m): no cosine is above."""
-        return self.cosines + self._within()
-
-    def _within(self) -> Float32:
-        return np.asarray(self.lengths[:, None] * self.errors + self.slacks[:, None])
 
 
 @dataclass(frozen=True)
@@ -223,37 +194,6 @@ class VectorSet:
         """The rows, ascending, whose errors are above quiet_of(d)."""
         assert self.errors is not None
         return np.flatnonzero(self.errors > quiet_of(self.vectors.shape[1]))
-
-    def bounds(self, queries: Float32, posts: Index | None = None) -> Bounds:
-        """As `best`, for a quarter of the time by codes, and by how much they may err."""
-        if not self.has_codes:
-            cosines = self.best(queries, posts)
-            q, m = cosines.shape
-            margin = np.full(q, MARGIN, np.float32)
-            return Bounds(cosines, np.zeros(m, np.float32), np.ones(q, np.float32), margin)
-        assert self.codes is not None
-        assert self.errors is not None
-        asked = CodedQueries.of(queries)
-        m = len(self.starts) - 1 if posts is None else len(posts)
-        cosines = np.full((len(queries), m), np.nan, np.float32)
-        errors = np.zeros(m, np.float32)
-        at, groups, there = self.rows_of(np.arange(m) if posts is None else posts)
-        if len(at):
-            in_order = posts is None and self.cells is None  # no row need be copied
-            each = np.empty((len(queries), len(at)), np.float32)
-            for s in range(0, len(at), ROWS_AT_ONCE):
-                some = slice(s, s + ROWS_AT_ONCE)
-                codes = self.codes[some] if in_order else self.codes.take(at[some], axis=0)
-                each[:, some] = asked.block.products(codes).T
-            each *= asked.scales.astype(np.float32)[:, None]
-            of_rows = self.errors if in_order else self.errors[at]
-            if len(groups) != len(at):
-                each = np.maximum.reduceat(each, groups, axis=1)
-                of_rows = np.maximum.reduceat(of_rows, groups)
-            cosines[:, there] = each
-            errors[there] = of_rows
-        slacks = (asked.errors + 1e-6).astype(np.float32)  # the products as float32
-        return Bounds(cosines, errors, asked.lengths.astype(np.float32), slacks)
 
     def near(self, queries: Float32, which: Index, posts: Index) -> Float32:
         """(m,) the highest float32 cosine of queries[which[i]] and the rows of posts[i], read by
