@@ -29,7 +29,6 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 # A blocked float32 dot of unit vectors errs by about (d / 16 + 4) * 2^-24: 2.2e-6 for d = 512,
 # 7.9e-6 for d = 2048; both the row and the k-th score err.
 MARGIN = 2e-5
-ROWS_AT_ONCE = 1 << 11  # of codes, that lie in a core's cache
 
 READ_AT_ONCE = 256  # rows copied in float32: 512 KB for 512 numbers
 PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
