@@ -1,7 +1,7 @@
 """Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -11,9 +11,8 @@ from matching_spark.errors import StorageError
 from matching_spark.score.posterior import Rivals
 from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome, ranked, scan_files
-from matching_spark.search.scan import ShardCandidates, scan, scan_all
+from matching_spark.search.scan import scan_all
 from matching_spark.shards.cache import ShardCache
-from matching_spark.shards.ivf_index import Cells
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import DataFile, Shard, pack
 from matching_spark.shards.space import VectorSpace
@@ -70,13 +69,10 @@ class MemoryRunner:
             shards = newer.over(files, shards)
         if self.view is not None:
             shards = list(map(self.view, shards))
-        # A shard of a block by cosine is spared what the ones before it rule out, and its product
-        # has threads of its own; a fused score is of every post, wherever it lies.
-        if len(request.queries) == 1 or request.scoring.calibration is not None:
-            look = partial(_in_time, request=request, centroids=centroids)
-            parts = [part for part in pool.map(look, shards) if part is not None]
-        else:
-            parts = scan_all(_while_in_time(shards, request), request, centroids)
+        # The products of a block by cosine have threads of their own, and a shard is spared what
+        # those before it rule out.
+        one = len(request.queries) == 1 or request.scoring.calibration is not None
+        parts = scan_all(shards, request, centroids, pool.map if one else map)
         outcome = TaskOutcome.of(parts, request)
         return outcome if len(parts) == len(shards) else replace(outcome, complete=False)
 
@@ -114,20 +110,6 @@ class SparkRunner:
                 for i in range(len(request.queries) if request.rivals else 0)
             ],
         )
-
-
-def _in_time(shard: Shard, request: Request, centroids: Cells | None) -> ShardCandidates | None:
-    """What a shard gives; None where the request's time is over."""
-    if request.until is not None and request.until.over:
-        return None
-    return scan(shard, request, centroids)
-
-
-def _while_in_time(shards: Sequence[Shard], request: Request) -> Iterator[Shard]:
-    for shard in shards:
-        if request.until is not None and request.until.over:
-            return
-        yield shard
 
 
 @cache
