@@ -65,7 +65,7 @@ def check(queries: Float32, part: VectorSet, k: int, floor: float, allowed: Mask
         assert free[rows].all()
         assert len(set(rows)) == len(rows)
         exact = pair_scores(query, part.vectors[rows])
-        np.testing.assert_allclose(got.score[mine], exact, atol=2e-6)
+        np.testing.assert_allclose(got.score[mine], exact, atol=MARGIN / 4)
 
 
 @given(

@@ -45,7 +45,6 @@ PADDED_FROM, PADDED_TO = 64, 8  # numbers: rows of so many have zeros added up t
 ROWS_AT_ONCE = 1 << 10
 ALONE = 64  # rows of so many numbers as a vector's root: of one vector of 4,096 numbers
 UNIT = 2.0**-24  # float32 rounds to so much of a number
-ROUNDED_UP = 1 + 1e-4  # an error is a float32 sum of d squares of numbers rounded twice
 
 
 def size_of(dimension: int) -> int:
@@ -76,7 +75,8 @@ def encode(vectors: Float32) -> tuple[Int8, Float32]:
     n, d = vectors.shape
     codes = np.empty((n, size_of(d)), np.int8)
     errors = np.empty(n, np.float32)
-    step, slack = np.float32(step_of(d)), _slack(d)
+    step, slack = np.float32(step_of(d)), np.float32(_slack(d))
+    rounded_up = np.float32(1 + (size_of(d) + 8) * UNIT)  # of a sum of so many squares in float32
     for s in range(0, n, ROWS_AT_ONCE):
         turned = rotated(vectors[s : s + ROWS_AT_ONCE])
         steps = np.rint(turned * (1 / step))
@@ -85,7 +85,7 @@ def encode(vectors: Float32) -> tuple[Int8, Float32]:
         np.multiply(steps, step, out=steps)
         turned -= steps
         lengths = np.sqrt(np.vecdot(turned, turned))
-        errors[s : s + ROWS_AT_ONCE] = lengths * np.float32(ROUNDED_UP) + np.float32(slack)
+        errors[s : s + ROWS_AT_ONCE] = lengths * rounded_up + slack
     return codes, errors
 
 
@@ -173,10 +173,11 @@ def _hartley(size: int) -> Float32:
 
 
 def _slack(dimension: int) -> float:
-    """The most that a rotation in float32 may lose of a unit vector: 5e-6 of 512 numbers.
+    """The most that a rotation in float32 may lose of a unit vector: 2e-5 of 512 numbers.
 
-    A sum of m products errs by m / 16 + 4 roundings of what it has without signs, and a matrix of
-    Hartley's without signs is no longer than sqrt(2 m); its entries are rounded too.
+    A sum of m products, one after the other, errs by m roundings of what it has without signs, and
+    a matrix of Hartley's without signs is no longer than sqrt(2 m); its entries are rounded once
+    more, and so are steps and what they say.
     """
     _, *matrices = _turn(size_of(dimension))
-    return sum((len(m) / 16 + 5) * UNIT * math.sqrt(2 * len(m)) for m in matrices)
+    return UNIT * sum((len(m) + 2) * math.sqrt(2 * len(m)) for m in matrices)
