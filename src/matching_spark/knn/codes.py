@@ -145,17 +145,16 @@ def rotated(rows: Float32) -> Float32:
     n, d = rows.shape
     size = size_of(d)
     signs, lines, columns = _turn(size)
-    flipped = np.zeros((n, size), np.float32)
-    np.multiply(rows, signs[:d], out=flipped[:, :d])
-    for matrix in (lines, columns):  # the coordinates as a table, by turns along and across
-        mixed = _mixed(flipped.reshape(-1, len(matrix)), matrix).reshape(n, -1, len(matrix))
-        flipped = np.ascontiguousarray(mixed.transpose(0, 2, 1))
-    return flipped.reshape(n, size)
-
-
-def _mixed(rows: Float32, matrix: Float32) -> Float32:
-    """Of one query by numpy, without the import that `product` needs; of many in one thread."""
-    return rows @ matrix if len(rows) <= ALONE else product(rows, matrix, 1)
+    if size == d:
+        flipped = rows * signs
+    else:
+        flipped = np.zeros((n, size), np.float32)
+        np.multiply(rows, signs[:d], out=flipped[:, :d])
+    flat = flipped.reshape(-1, len(lines))
+    # Of one query by numpy, without the import that `product` needs; of many in one thread.
+    mixed = flat @ lines if len(flat) <= ALONE else product(flat, lines, 1)
+    table = mixed.reshape(n, len(columns), len(lines))
+    return np.asarray(np.matmul(columns, table)).reshape(n, size)
 
 
 @lru_cache(maxsize=8)
