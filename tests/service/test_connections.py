@@ -1,6 +1,8 @@
 """Connections that say nothing, say it slowly, do not listen, or are too many."""
 
 import asyncio
+import os
+import signal
 import socket
 import threading
 import time
@@ -109,3 +111,20 @@ def test_an_address_has_so_many_connections_and_a_proxy_any_number(
         assert fourth.recv(1000).startswith(b"HTTP/1.1 200 OK")
     for each in held:
         each.close()
+
+
+def test_a_signal_does_what_it_did_once_the_listening_is_over() -> None:
+    """Between two models nobody listens, and SIGTERM has to end the merger too."""
+    before, stop = signal.getsignal(signal.SIGTERM), threading.Event()
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as bound, server._signals_given_back():  # noqa: SLF001
+            serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            asyncio.run(serving)
+        assert (stop.is_set(), told) == (True, [])
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert told == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

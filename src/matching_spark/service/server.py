@@ -59,6 +59,7 @@ LOOK_S = 2.0  # between two looks for what others have written
 NEWS_S = 10.0  # between two looks for what turned up for people
 RENEW_S = 30.0  # between two looks whether the merger is there, and the table of this model
 END_S = 10.0  # for requests that are under way when the service is to end
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def serve(
                 else:
                     progress.say(f"serving {settings.table} by its new model")
                 over = threading.Event()
-                with _beside(of, merger, over):
+                with _beside(of, merger, over), _signals_given_back():
                     addresses = of.guards.limits.addresses
                     copies = [each.dup() for each in sockets]
                     asyncio.run(_listening(apps, copies, addresses, (stop, over)))
@@ -188,7 +189,7 @@ async def _listening(
     patient: Any = partial(Patient, addresses=addresses)
     servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             loop.add_signal_handler(each, ends[0].set)
 
@@ -200,6 +201,19 @@ async def _listening(
 
     serving = (s.serve([each]) for s, each in zip(servers, sockets, strict=True))
     await asyncio.gather(ending(), *serving)
+
+
+@contextmanager
+def _signals_given_back() -> Iterator[None]:
+    """Signals do afterwards what they did before. A loop that ends leaves SIGTERM to the system:
+    one that comes while the next model is loaded would end this process, not its merger."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, act in before.items():
+            with suppress(ValueError):  # not in the main thread
+                signal.signal(each, act)
 
 
 class _Server(uvicorn.Server):
