@@ -129,6 +129,15 @@ def test_kernels_that_err_are_not_used(
             known.cache_clear()
 
 
+def test_sums_that_float32_cannot_hold_are_tried() -> None:
+    def single(block: Block, rows: np.ndarray) -> np.ndarray:
+        sums = rows.astype(np.float32) @ block.codes.T.astype(np.float32)
+        return np.asarray(sums, np.int32)
+
+    assert not int8_products._exact(single)  # noqa: SLF001
+    assert int8_products._exact(int8_products.packed_kernel)  # noqa: SLF001
+
+
 def test_the_graph_is_onnx() -> None:
     node = helper.make_node("MatMulInteger", ["a", "b", "z"], ["c"])
 
