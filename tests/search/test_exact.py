@@ -101,6 +101,22 @@ def test_the_winning_photo_is_named(tmp_path: Path) -> None:
     assert got[0].score == pytest.approx(1)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 0.0, 1.01])
+@pytest.mark.parametrize("text", [False, True])
+def test_vectors_of_no_length_or_of_another_are_named(
+    tmp_path: Path, wrong: float, text: bool
+) -> None:
+    """Else a NaN would hide every other row, and bounds by codes would not hold."""
+    rows = unit(np.random.default_rng(0).normal(size=(5, DIMENSION)))
+    rows[3] *= np.float32(wrong)
+    posts = [
+        brute.Plain(f"p{i}", rows[i : i + (not text)], rows[i] if text else None) for i in range(5)
+    ]
+    file = write_file(tmp_path / "a.parquet", posts, set())
+    with pytest.raises(StorageError, match=r"a\.parquet has vectors that are not of length 1"):
+        load(file, DIMENSION)
+
+
 def test_a_torn_or_missing_file_is_named(tmp_path: Path) -> None:
     post = brute.Plain("p", unit(np.ones((1, DIMENSION))), None)
     file = write_file(tmp_path / "a.parquet", [post], set())
@@ -126,6 +142,11 @@ def test_unit_refuses_what_has_no_direction() -> None:
     for bad in ([0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]):
         with pytest.raises(ValueError, match="NaN, infinity or no length"):
             unit(np.array([bad]))
+
+
+def test_unit_knows_the_direction_of_what_is_huge_or_tiny() -> None:
+    for size in (1e-310, 1e-160, 1.0, 1e200):
+        np.testing.assert_allclose(unit(np.array([3, 0, -4.0]) * size), [0.6, 0, -0.8], rtol=1e-7)
 
 
 def test_scores_of_a_row_do_not_depend_on_its_neighbours() -> None:

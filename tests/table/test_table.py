@@ -200,24 +200,28 @@ def test_filters_by_category(imported: Imported) -> None:
 def test_bad_vectors_are_refused_by_name(
     imported: Imported, spark: SparkSession, tmp_path: Path
 ) -> None:
-    rows = [[1.0] * DIMENSION for _ in range(9)]
+    rows = [[1.0] * DIMENSION for _ in range(10)]
+    rows[9] = [1e200] * DIMENSION  # whose square is beyond float64
     rows[1][3] = float("nan")
     rows[2] = [0.0] * DIMENSION
     rows[3] = [1.0] * 5
-    ids = ["ok", "nan", "zero", "short", "", "date", "category", "twice", "twice"]
+    ids = ["ok", "nan", "zero", "short", "", "date", "category", "twice", "twice", "huge"]
     table = pa.table(
         {
             "post_id": ids,
-            "vector": pa.array(rows, pa.list_(pa.float32())),
-            "category": ["지갑"] * 6 + ["우주선"] + ["지갑"] * 2,
-            "happened_on": ["2026-11-01"] * 5 + ["어제"] + [""] * 3,
+            "vector": pa.array(rows, pa.list_(pa.float64())),
+            "category": ["지갑"] * 6 + ["우주선"] + ["지갑"] * 3,
+            "happened_on": ["2026-11-01"] * 5 + ["어제"] + [""] * 4,
         }
     )
     pq.write_table(table, tmp_path / "bad.parquet")
     report = ingest_vectors(
         str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found", Hadoop()
     )
-    assert (report.accepted, report.rejected) == (2, 7)
+    assert (report.accepted, report.rejected) == (3, 7)
+    engine = SimilarityEngine(PostsTable.open(str(tmp_path / "t")), "memory", cache=Cache())
+    for hits in hits_of(engine, np.ones(DIMENSION)):
+        assert [hit.score for hit in hits] == pytest.approx([1, 1, 1])
     assert {r.post_id: r.reason for r in report.rejects} == {
         "nan": "not-finite",
         "zero": "zero-length",
@@ -230,7 +234,7 @@ def test_bad_vectors_are_refused_by_name(
     again = ingest_vectors(
         str(tmp_path / "bad.parquet"), str(tmp_path / "t"), spark, "found", Hadoop()
     )
-    assert (again.accepted, again.skipped) == (0, 2)
+    assert (again.accepted, again.skipped) == (0, 3)
     write_vectors(tmp_path / "other.parquet", ["a"], np.ones((1, DIMENSION)), model=["clip-x"])
     with pytest.raises(ModelError, match="never compared"):
         ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found", Hadoop())

@@ -35,6 +35,7 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
+from matching_spark.knn.similarity import unit
 
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
 MAX_REJECTS = 100_000  # listed; all are counted
@@ -238,9 +239,8 @@ def _unit_vectors(column: pa.Array, dimension: int, rows: _Rows) -> np.ndarray:
     finite = np.isfinite(numbers).all(axis=1)
     rows.reject(~finite, "not-finite", "the vector has NaN or infinity")
     numbers[~finite] = 0
-    norms = np.sqrt(np.einsum("ij,ij->i", numbers, numbers))
-    rows.reject(norms == 0, "zero-length", "the vector has no direction")
-    return np.asarray(numbers[rows.good] / norms[rows.good, None], "<f4")
+    rows.reject(~numbers.any(axis=1), "zero-length", "the vector has no direction")
+    return unit(numbers[rows.good]).astype("<f4")
 
 
 # What a column's words are read by; what they do not know stays as it is.

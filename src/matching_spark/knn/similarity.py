@@ -40,6 +40,9 @@ def unit(vectors: npt.ArrayLike) -> Float32:
     Raises ValueError when a row is not finite or has no length.
     """
     rows = np.asarray(vectors, dtype=np.float64)
+    # By powers of two, which change no digit: squares of 1e200 or 1e-160 are beyond float64.
+    tops = np.abs(rows).max(axis=-1, keepdims=True, initial=0)
+    rows = np.ldexp(rows, -np.frexp(tops)[1])
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise ValueError("a vector has NaN, infinity or no length")
