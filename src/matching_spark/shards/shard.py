@@ -26,6 +26,9 @@ from matching_spark.layout import photo_here
 
 IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
+UNIT_WITHIN = (
+    1e-5  # the square of a length: half of it is a quarter of MARGIN, and float32 takes 1e-6
+)
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
@@ -244,12 +247,21 @@ def _indices(at: Index) -> pa.Array:
 def read(file: DataFile, dimension: int) -> Shard:
     """Read a data file, all of its posts alive; `alive` knows the deletes.
 
-    Raises StorageError naming it when it is gone, torn or of another shape.
+    Raises StorageError naming it when it is gone, torn or of another shape, or has vectors that no
+    cosine is of.
     """
     table = read_columns(file.uri, [*METADATA, IDENTIFIERS, *POINT, "photos", "text_vector"])
     if len(table) != file.records:
         raise StorageError(f"{file.uri} has {len(table)} posts, its table says {file.records}")
-    return of_rows(table, dimension, file.uri)
+    shard = of_rows(table, dimension, file.uri)
+    for part in (shard.photos, shard.texts):
+        squares = np.vecdot(part.vectors, part.vectors)
+        if not (np.abs(squares - 1) <= UNIT_WITHIN).all():  # one NaN would hide all the others
+            raise StorageError(
+                f"{file.uri} has vectors that are not of length 1, which nothing here writes: take "
+                "back what another engine wrote with `matching-spark undo`"
+            )
+    return shard
 
 
 def of_rows(table: pa.Table, dimension: int, where: str, kept: str = "") -> Shard:
