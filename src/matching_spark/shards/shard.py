@@ -26,9 +26,7 @@ from matching_spark.layout import photo_here
 
 IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
-UNIT_WITHIN = (
-    1e-5  # the square of a length: half of it is a quarter of MARGIN, and float32 takes 1e-6
-)
+UNIT_WITHIN = 1e-5  # a squared length of 1: half of it is a quarter of MARGIN; float32 takes 1e-6
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
