@@ -1,5 +1,6 @@
 """Codes of 8 bits: no similarity is further from what they say than they say."""
 
+import hashlib
 import logging
 
 import numpy as np
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, ValueInfoProto, helper
 
+from matching_spark.knn import codes as codes_module
 from matching_spark.knn import int8_products
-from matching_spark.knn.codes import CodedQueries, encode, quiet_of, rotated, size_of
+from matching_spark.knn.codes import CodedQueries, encode, quiet_of, rotated, size_of, step_of
 from matching_spark.knn.int8_products import FEW, MATMUL, PACKED, Block
 from matching_spark.knn.post_bounds import RowBounds
 from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, unit
@@ -69,6 +71,14 @@ def test_a_rotation_keeps_lengths_and_angles(d: int) -> None:
     turned = rotated(rows).astype(np.float64)
     np.testing.assert_allclose(turned @ turned.T, rows @ rows.T.astype(np.float64), atol=1e-6)
     np.testing.assert_allclose(rotated(rows[:1]), turned[:1], atol=1e-6)
+
+
+def test_codes_of_an_earlier_version_are_read_by_the_same_rotation() -> None:
+    """They lie in caches: whoever changes the signs or the step makes a new version of entries
+    (shards.cache_entry.MAGIC)."""
+    signs = codes_module._turn(512)[0]  # noqa: SLF001
+    assert hashlib.sha256(signs.tobytes()).hexdigest()[:16] == "cf92a2649c02d28a"
+    assert step_of(512) == pytest.approx(4.25 / 512**0.5 / 127, rel=1e-12)
 
 
 def test_codes_are_tight_where_coordinates_stand_out() -> None:

@@ -24,6 +24,7 @@ ones as CLIP's), a step of each vector's own a fifth; neither was worth a number
 by.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -40,7 +41,8 @@ Float64 = npt.NDArray[np.float64]
 # One in a hundred turned vectors of 512 numbers has one that is beyond, and is cut off: its e is
 # larger. 6 cut off none, and made the e of all others 0.0137 in place of 0.0097.
 REACH = 4.25
-SEED = 23  # of the signs
+# Of the signs, by a hash: codes are kept, and a later numpy's generators may give other signs.
+SEED = b"matching-spark 23"
 PADDED_FROM, PADDED_TO = 64, 8  # numbers: rows of so many have zeros added up to a multiple of 8
 ROWS_AT_ONCE = 1 << 10
 ALONE = 64  # rows of so many numbers as a vector's root: of one vector of 4,096 numbers
@@ -161,7 +163,8 @@ def rotated(rows: Float32) -> Float32:
 def _turn(size: int) -> tuple[Float32, Float32, Float32]:
     """The signs (size,), Hartley's matrices (b, b) and (a, a), a b = size, as even as can be."""
     a = next(a for a in range(math.isqrt(size), 0, -1) if size % a == 0)
-    signs = np.random.default_rng(SEED).choice([-1, 1], size).astype(np.float32)
+    odd = np.frombuffer(hashlib.shake_256(SEED).digest(size), np.uint8) & 1
+    signs = np.where(odd, np.float32(-1), np.float32(1))
     return signs, _hartley(size // a), _hartley(a)
 
 

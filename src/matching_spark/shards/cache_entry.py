@@ -19,7 +19,7 @@ from matching_spark.shards.shard import Shard
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"matching-spark shard 5\n\0"  # with the format's version
+MAGIC = b"matching-spark shard 6\n\0"  # with the format's version
 HEAD = struct.Struct(f"<{len(MAGIC)}sQ32s")  # magic, length of the JSON header, its SHA-256
 FIELDS = [field.name for field in fields(VectorSet)]  # an array each, where there is one
 ALIGN = 64  # of every array in the file
