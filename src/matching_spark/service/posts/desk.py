@@ -74,6 +74,7 @@ class Desk:
         self.table = table
         self.tail = Tail(journal, model.name, model.dimension, table.photos)
         self._marks: dict[str | None, int] = {}
+        self._last = 0  # the mark that was taken last
         self._former = 0  # the mark of the state before: who began with it may read it still
         self.outdated = ""  # the model that the table has been given since
         self._turn = threading.Lock()  # of writes that rest on what they read
@@ -197,14 +198,18 @@ class Desk:
         before it takes the place of the one before. Of another model it does not: `outdated`."""
         self.tail.refresh()
         table = there(self.settings)
-        if table is None or table.state.head.version == self.table.state.head.version:
+        if table is None:
+            return
+        # A search that met what had ended may have seen the table first: it knows no mark of it.
+        known = self.table.snapshot in self._marks
+        if known and table.state.head.version == self.table.state.head.version:
             return
         self.outdated = "" if table.model == self.model.name else table.model
         if self.outdated:
             return
         plan = table.plan()
         self.engine.cache.load_all(plan.files, plan.space)
-        mark, before = after(table.metadata, self.journal), self.merged
+        mark, before = after(table.metadata, self.journal), self._last
         if mark < before:  # an undo, after which the tail has again what the table had
             self.tail.begin(mark)
         else:
@@ -368,7 +373,7 @@ class Desk:
         return self._marks.get(snapshot, 0)
 
     def _take(self, state: TableState, mark: int) -> None:
-        self._marks[state.snapshot] = mark
+        self._marks[state.snapshot] = self._last = mark
         self.table.state = state
 
 
