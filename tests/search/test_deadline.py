@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable, Settings, SimilarityEngine
 from matching_spark.domain.posts import Filters
@@ -67,6 +68,21 @@ def test_so_many_shards_are_looked_at_and_nothing_is_said_of_the_rest(
             assert all(of[m.post_id].band == "below" for m in part.matches if m.band == "below")
     assert searched[0] == 0
     assert searched == sorted(set(searched))
+
+
+def test_of_spark_a_search_is_whole_however_little_time_it_has(
+    stored: str, clip: ClipModel, settings: Settings, spark: SparkSession
+) -> None:
+    """A task's clock is not that of who asks."""
+    context = spark.sparkContext
+    engine = SimilarityEngine(
+        PostsTable.open(stored), "spark", clip, cache=settings.cache, context=context
+    )
+    hurried, whole = (asked(engine, at, "cosine", QUERIES) for at in (Deadline(0.0), None))
+    for each, every in zip(hurried, whole, strict=True):
+        assert replace(each, elapsed_ms={}) == replace(every, elapsed_ms={})
+        assert each.complete
+        assert each.matches
 
 
 def test_of_requests_that_are_asked_as_one_the_earliest_deadline_is_heeded() -> None:

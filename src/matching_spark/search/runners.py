@@ -92,7 +92,8 @@ class SparkRunner:
         newer: Overlay | None = None,
     ) -> TaskOutcome:
         assert newer is None  # SimilarityEngine refuses it
-        run = partial(scan_files, request=request, cache=self.cache, space=space)
+        whole = replace(request, until=None)  # other hosts' clocks begin at other times
+        run = partial(scan_files, request=whole, cache=self.cache, space=space)
         try:
             tasks = pack(files, self.context.defaultParallelism)
             answers = self.context.parallelize(tasks, len(tasks)).flatMap(run).collect()
