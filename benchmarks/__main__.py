@@ -1,6 +1,7 @@
 """`python -m benchmarks [--full] [NAME...]`: run them, keep their rows, write BENCHMARKS.md."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.name) - set(names())):
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(names())}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is started finds itself compiled
     for name in arguments.name or names():
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows = import_module(f"benchmarks.{name}").run(arguments.full)

@@ -83,12 +83,16 @@ def _with(part: VectorSet, posts: Mask, vectors: Float32) -> VectorSet:
         return part
     counts = np.where(posts, 1 if len(vectors) else 0, part.counts)
     if posts.all():
-        return VectorSet.of(np.ascontiguousarray(vectors), counts)
+        return _as_coded(part, VectorSet.of(np.ascontiguousarray(vectors), counts))
     out = np.empty((int(counts.sum()), part.vectors.shape[1]), np.float32)
     owners = np.repeat(posts, counts)
     out[owners] = vectors
     out[~owners] = part.vectors[part.rows[np.repeat(~posts, part.counts)]]
-    return VectorSet.of(out, counts)
+    return _as_coded(part, VectorSet.of(out, counts))
+
+
+def _as_coded(part: VectorSet, own: VectorSet) -> VectorSet:
+    return own if part.codes is None else own.coded()
 
 
 def _told(shard: Shard, hidden: Mask, coarse: Mask, days: Index) -> pa.Table:
