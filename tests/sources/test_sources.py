@@ -101,6 +101,24 @@ def test_a_letter_cut_in_half_costs_its_own_row(
     assert all("cut in half" in r.detail for r in rejects)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("torn", ["cut", "half a pair"])
+def test_letters_of_two_and_four_bytes_that_are_cut(
+    tmp_path: Path, encoding: str, torn: str
+) -> None:
+    """A byte below 128 where no letter is, too: the end of a file that was cut."""
+    text = "\ufeffpost_id,category,title\n1,지갑,검정\n2,지갑,".encode(encoding)
+    last = (
+        "a".encode(encoding)[:-1] if torn == "cut" else "\ud83d".encode(encoding, "surrogatepass")
+    )
+    (tmp_path / "a.csv").write_bytes(
+        text + last + (b"" if torn == "cut" else "\n".encode(encoding))
+    )
+    posts, rejects = read(tmp_path / "a.csv", kind="found")
+    assert [post.post_id for post in posts] == ["1"]
+    assert ["cut in half" in each.detail for each in rejects] == [True]
+
+
 @pytest.mark.parametrize(
     ("begin", "says"),
     [

@@ -141,6 +141,17 @@ def test_what_is_none_is_named(tmp_path: Path, data: bytes, says: str) -> None:
         list(read_posts(str(tmp_path / "a.xls"), kind="found"))
 
 
+def test_a_workbook_whose_parts_lie_before_its_beginning_is_named(tmp_path: Path) -> None:
+    """By an end of its directory that was spoilt."""
+    saved(tmp_path / "a.xlsx", ["post_id", "title"], ["1", "지갑"])
+    data = bytearray((tmp_path / "a.xlsx").read_bytes())
+    at = data.rindex(b"PK\x05\x06") + 16  # where the directory begins, it says
+    data[at : at + 4] = (int.from_bytes(data[at : at + 4], "little") + 9999).to_bytes(4, "little")
+    (tmp_path / "a.xlsx").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.xlsx cannot be read as an Excel workbook .*save it"):
+        list(read_posts(str(tmp_path / "a.xlsx"), kind="found"))
+
+
 @pytest.mark.parametrize(
     ("sheet", "says"),
     [

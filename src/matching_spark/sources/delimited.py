@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import AnyStr
+from typing import AnyStr, cast
 
 from matching_spark import storage
 from matching_spark.errors import InputError
@@ -36,6 +36,10 @@ NO_TEXT = {
     b"PAR1": "Parquet: name it .parquet",
 }
 HALF = 0.5  # of the lines that are more than ASCII
+# How bytes that are no text are read, in every encoding: Python's surrogateescape knows no way for
+# those below 128, as the last one of a UTF-16 file that was cut in the middle of a letter.
+TORN, NO_LETTER = "matching-spark.torn", "\udc80"
+codecs.register_error(TORN, lambda error: (NO_LETTER, cast(UnicodeDecodeError, error).end))
 
 Record = tuple[int, list[str] | str]
 
@@ -53,7 +57,7 @@ def rows_of(uri: str, known: Callable[[list[str]], int]) -> Iterator[Record]:
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
     encoding = _encoding_of(uri)
     with storage.open_input(uri) as stream:
-        text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(stream, encoding, errors=TORN, newline="")
         lines = limited(text.readline)
         first = list(islice(lines, FIRST))
 
@@ -126,7 +130,7 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
 
 def _is_torn(cell: str) -> bool:
     """Whether it has bytes that could not be decoded."""
-    return not cell.isascii() and any("\udc80" <= c <= "\udcff" for c in cell)
+    return NO_LETTER in cell
 
 
 class _Held:

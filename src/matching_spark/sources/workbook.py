@@ -144,6 +144,8 @@ class _Workbook:
         info = self._archive.getinfo(part)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError("it is packed as no workbook is")
+        if info.header_offset < 0:  # zipfile would seek there
+            raise zipfile.BadZipFile("a part lies before its beginning")
         if info.flag_bits & 1:
             raise InputError(f"{self._uri} has a password: save it without one")
         told: list[Event] = []
