@@ -145,6 +145,7 @@ def test_nothing_of_it_is_left_and_all_else_is(
     assert rows(table) == kept
 
 
+@pytest.mark.long
 def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
     table: PostsTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
