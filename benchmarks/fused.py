@@ -7,7 +7,9 @@ of the one, its region, place and day another's, the day moved by up to half a y
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from statistics import median
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome, decide
 from matching_spark.search.runners import MemoryRunner
 from matching_spark.search.scan import scan_all
+from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import IDENTIFIERS, NO_DAY, Shard
 from matching_spark.shards.space import VectorSpace
 
@@ -106,7 +109,7 @@ def run(full: bool) -> list[Row]:
 
 
 def _one_query(lost: Shard, shards: list[Shard], fused: Scoring) -> list[Row]:
-    runner = MemoryRunner(Held(shards))  # type: ignore[arg-type]
+    runner = MemoryRunner(cast(ShardCache, Held(shards)))
     (whole,) = queries(lost, 1)
     whole, rows = replace(whole, not_before=None), []
     what = f"one query, {sum(map(len, shards)):,} posts, photos and words, top 10"
@@ -117,17 +120,17 @@ def _one_query(lost: Shard, shards: list[Shard], fused: Scoring) -> list[Row]:
         return runner.run([], request, VectorSpace("", shards[0].photos.vectors.shape[1]))
 
     for has, goal in GOALS.items():
-        parts = {"image": None} if has == "text" else {"text": None} if has == "image" else {}
-        told = replace(whole, **parts)  # type: ignore[arg-type]
+        image = None if has == "text" else whole.image
+        told = replace(whole, image=image, text=None if has == "image" else whole.text)
         bare = replace(told, facts=Facts())
         found = Filters(kind="found")
         kind = replace(found, category=told.facts.category or None)
         done = alternating(
             {
-                "cosine": lambda bare=bare: ask(bare, Scoring(), found),  # type: ignore[misc]
-                "fused": lambda bare=bare: ask(bare, fused, found),  # type: ignore[misc]
-                "fused, facts": lambda told=told: ask(told, fused, found),  # type: ignore[misc]
-                "fused, facts, its category": lambda told=told: ask(told, fused, kind),  # type: ignore[misc]
+                "cosine": partial(ask, bare, Scoring(), found),
+                "fused": partial(ask, bare, fused, found),
+                "fused, facts": partial(ask, told, fused, found),
+                "fused, facts, its category": partial(ask, told, fused, kind),
             },
             repeats=9,
             warm_up=3,

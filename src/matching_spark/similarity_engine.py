@@ -373,8 +373,7 @@ class SimilarityEngine:
         for category in categories:
             check("category", category, (*CATEGORIES, "*"))
         state = self.table.plan()
-        files = [f for f in state.files if "*" in categories or f.category in categories]
-        if files:
+        if files := state.of(categories):
             self._runner.run(files, Request((), Filters(), 1), state.space)
         return len(files)
 

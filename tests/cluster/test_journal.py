@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable, Settings, storage
 from matching_spark.config import environment_of
-from matching_spark.domain.posts import Post
+from matching_spark.domain.posts import Kind, Post, Status
 from matching_spark.journal.events import PairDecided
 from matching_spark.journal.store import Journal
 from matching_spark.layout import kept_photo
@@ -45,13 +45,13 @@ def settings_of(cluster: Cluster, folder: Path, name: str) -> Settings:
 def written(settings: Settings, clip: ClipModel, again: bool) -> dict[str, tuple[str, str]]:
     """Events of five posts and a decision; again: they change, and two come. What they are now."""
     with closing(Journal.open(settings)) as journal:
-        posts = {}
+        posts: dict[str, tuple[str, str]] = {}
         for n in range(7 if again else 5):
             new = not again or n > 4
             title = f"지갑 {n}" if new else f"고친 지갑 {n}"
-            status = "claimed" if n == 1 and again else "open"
-            kind = "lost" if n == 0 else "found"
-            post = Post(f"s-{n}", kind, "지갑", title=title, status=status)  # type: ignore[arg-type]
+            status: Status = "claimed" if n == 1 and again else "open"
+            kind: Kind = "lost" if n == 0 else "found"
+            post = Post(f"s-{n}", kind, "지갑", title=title, status=status)
             sha = photo(settings, "red" if n % 2 else "blue")
             sequence = 1 if new else 2
             what = "add" if new else "close" if status != "open" else "edit"

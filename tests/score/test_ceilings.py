@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark.domain.facts import Facts
-from matching_spark.knn.similarity import MARGIN, Float32, Float64
+from matching_spark.knn.similarity import MARGIN, Float32, Float64, Index
 from matching_spark.score import coded
-from matching_spark.score.calibration import MODALITIES, Modality, Weights
+from matching_spark.score.calibration import MODALITIES, Calibration, Modality, Weights
 from matching_spark.score.ceilings import CELLS, Ceilings, lowered
 from matching_spark.score.coded import Told, tell
 from matching_spark.score.comparisons import Listed
@@ -116,6 +116,14 @@ def _cosines(
     return out
 
 
-def _scores(calibration, asked, has, cosines, mine, held, silent) -> Float64:  # type: ignore[no-untyped-def]
+def _scores(
+    calibration: Calibration,
+    asked: Modality,
+    has: Index,
+    cosines: dict[str, Float32],
+    mine: list[Facts],
+    held: list[Facts],
+    silent: set[str],
+) -> Float64:
     facts = {n: v for n, v in compare_all(mine, Listed(held)).items() if n not in silent}
     return np.asarray(calibration.log_odds(cosines | facts, asked, has), np.float64)

@@ -148,10 +148,9 @@ class ContactRemoved(_OfContact):
 
 
 @dataclass(frozen=True)
-class AccountMade:
-    """Somebody may sign in; name and hash of the password are its content."""
+class _OfAccount:
+    """What is of one who may sign in. account_id: account- and 32 hex digits."""
 
-    tag: ClassVar = "account-made"
     account_id: str
 
     def __post_init__(self) -> None:
@@ -163,18 +162,17 @@ class AccountMade:
 
 
 @dataclass(frozen=True)
-class PasswordChanged:
+class AccountMade(_OfAccount):
+    """Somebody may sign in; name and hash of the password are its content."""
+
+    tag: ClassVar = "account-made"
+
+
+@dataclass(frozen=True)
+class PasswordChanged(_OfAccount):
     """An account has another password; its content is in place of the one before."""
 
     tag: ClassVar = "password-changed"
-    account_id: str
-
-    def __post_init__(self) -> None:
-        opaque("account_id", self.account_id)
-
-    @property
-    def subject(self) -> str:
-        return f"account:{self.account_id}"
 
 
 @dataclass(frozen=True)

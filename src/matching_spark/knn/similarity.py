@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from matching_spark.errors import UsageError
 from matching_spark.knn.codes import encode, quiet_of
-from matching_spark.knn.int8_products import Int8, usable
+from matching_spark.knn.int8_products import MOST_NUMBERS, Int8, usable
 from matching_spark.knn.matmul import Float32 as Float32
 from matching_spark.knn.matmul import columns_of, product
 
@@ -190,7 +190,8 @@ class VectorSet:
     @property
     def has_codes(self) -> bool:
         """Whether there are codes that this process may go by."""
-        return self.codes is not None and usable(os.getpid())
+        few = self.codes is not None and self.codes.shape[1] <= MOST_NUMBERS
+        return few and usable(os.getpid())
 
     @cached_property
     def loud(self) -> Index:

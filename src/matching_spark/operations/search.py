@@ -55,7 +55,12 @@ def search(
     wanted = settings.similarity
     # What is wrong with the query is told before Spark starts.
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
-    query, asked, options = _read(looking, settings, query, where, snapshot, reply is not None)
+    resident = True
+    if query.text is not None:  # words are looked up where the search will be
+        may = replace(where, kind=where.kind or "found")
+        resident = chosen(settings, table.plan(may, snapshot).files).runner == "memory"
+    asking = reply is not None
+    query, asked, options = _read(looking, settings, query, where, snapshot, asking, resident)
     if query.identifiers and table.state.identifier_key is None:
         progress.say("no post has a number to compare: `ingest` with identifiers.key keeps them")
     if not asked.bare:
@@ -126,12 +131,15 @@ def _read(
     where: Filters,
     snapshot: str | None,
     question: bool,
+    resident: bool = True,
 ) -> tuple[Query, Asked, SearchOptions]:
     """A query whose numbers are hashed: with what its words say and where its place lies, embedded;
-    and how it is answered."""
+    and how it is answered. resident: as `understood` has it."""
     if query.identifiers:
         check_key(engine.table, settings)
-    query = placed(understood(engine, settings, query, where, snapshot), settings)
+    query = placed(
+        understood(engine, settings, query, where, snapshot, resident=resident), settings
+    )
     asked = engine.ask([query], snapshot)[0]
     return query, asked, replace(_options(settings, asked, where, snapshot), ask=question)
 
@@ -143,11 +151,13 @@ def understood(
     where: Filters,
     snapshot: str | None = None,
     today: dt.date | None = None,
+    resident: bool = True,
 ) -> Query:
     """The query with the facts that its words say and neither it nor `where` has: evidence, never a
     filter. As it is where there are no words, or no weights for facts, or settings forbid it.
 
-    today: None is the day in Seoul.
+    today: None is the day in Seoul. resident: whether the search is this process's, whose shards
+    have the names of places; else their columns are read.
     """
     wanted = settings.similarity
     if not wanted.understand or query.text is None:
@@ -155,7 +165,6 @@ def understood(
     if engine.scoring(wanted.score, wanted.metric).calibration is None:
         return query
     where = replace(where, kind=where.kind or "found")
-    resident = chosen(settings, engine.table.plan(where, snapshot).files).runner == "memory"
     names = engine.places(where, snapshot, resident)
     from matching_spark.domain.understood import understand  # its lists, which only words need
 

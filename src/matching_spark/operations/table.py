@@ -108,8 +108,7 @@ def warm(settings: Settings, categories: Sequence[str] = (), progress: Progress 
     wanted = categories or settings.cache.preload or ("*",)
     for category in wanted:
         check("category", category, (*CATEGORIES, "*"))  # before seconds of Spark
-    files = [f for f in table.plan().files if "*" in wanted or f.category in wanted]
-    choice = chosen(settings, files)
+    choice = chosen(settings, table.plan().of(wanted))
     with engine_of(settings, table, choice, progress=progress) as engine:
         shards = engine.warm(wanted)
     return Warmed(table.uri, shards, time.perf_counter() - start, choice.runner, choice.why)

@@ -102,6 +102,10 @@ class Scale:
         """ln L of log-odds without their prior, of whatever shape."""
         return self.slope * told - self.level
 
+    def told(self, evidence: Number) -> Number:
+        """The log-odds without their prior of such an ln L."""
+        return (evidence + self.level) / self.slope
+
 
 # Where nothing is known: posts below are as likely as any, and what looks alike says nothing of
 # what else does.

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from matching_spark.knn.similarity import Mask
-from matching_spark.score.posterior import FLOOR, Posterior, Rivals
+from matching_spark.score.posterior import FLOOR, Rivals
 from matching_spark.search.request import Request
 from matching_spark.search.rerank import decide, rivals
 from matching_spark.search.scan import scan
-from matching_spark.search.scores import scale_of
+from matching_spark.search.scores import posteriors
 from matching_spark.shards.shard import Shard
 
 
@@ -24,16 +24,15 @@ def concerned(request: Request, new: Shard, lists: Sequence[Rivals]) -> Mask:
     """
     whole = replace(request, rivals=True, nprobe=None, top_k=len(new), until=None)
     part = scan(new, whole)
-    calibration = request.scoring.calibration
-    if calibration is None:
+    if request.scoring.calibration is None:
         return np.array([bool(found) for found in decide([part], whole)], dtype=bool)
+    told = rivals([part], whole)
+    joined = [Rivals.joined(each) for each in zip(lists, told, strict=True)]
     out = []
-    for query, of, before in zip(request.queries, rivals([part], whole), lists, strict=True):
-        here = request.scoring.here * calibration.passing(request.where, query.facts)
-        scale = scale_of(query, calibration, request.silent)
-        list_ = Posterior(Rivals.joined([before, of]), here, scale, calibration.alike)
+    for of, list_ in zip(told, posteriors(whole, joined), strict=True):
+        assert list_ is not None
         # Those below FLOOR are told of by their number alone: any of them may be just below.
         evidence = max(math.log(of.best), FLOOR) if of.best else FLOOR
-        most = list_.probability((evidence + scale.level) / scale.slope) if of.posts else 0.0
+        most = list_.probability(list_.scale.told(evidence)) if of.posts else 0.0
         out.append(request.scoring.costs.band(most) != "below")
     return np.array(out, dtype=bool)

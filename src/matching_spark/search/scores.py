@@ -138,8 +138,8 @@ def spoken_from(
     queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
 ) -> Float64:
     """(q,) the log-odds, without the silent facts, from which on ln L reaches FLOOR."""
-    slope, level = _scales(queries, calibration, silent)
-    return (FLOOR + level) / slope + calibration.prior
+    each = [scale_of(query, calibration, silent).told(FLOOR) for query in queries]
+    return np.array(each) + calibration.prior
 
 
 def exact(

@@ -123,12 +123,11 @@ class Shard:
         return self.photos.counts > 0, self.texts.counts > 0
 
     def is_post(self, post_id: str) -> Mask:
-        mask = np.zeros(len(self), dtype=bool)
-        mask[self.rows_of(post_id)] = True
-        return mask
+        return flags(pc.equal(self.metadata["post_id"], _text(post_id)))
 
     def rows_of(self, post_id: str) -> Index:
-        """The rows of an id, alive or not, by halving: a request looks for some ids of a page."""
+        """The rows of an id, alive or not, by halving: for who looks for many, one after the other,
+        in a shard that is held."""
         ids, order = self._by_id
 
         def id_of(row: np.intp) -> str:
@@ -140,7 +139,8 @@ class Shard:
 
     @cached_property
     def _by_id(self) -> tuple[pa.Array, Index]:
-        """The ids, and (n,) the rows in their order: 12 ms of 200,000 posts, once."""
+        """The ids, and (n,) the rows in their order: 12 ms of 200,000 posts whose ids ascend, once,
+        70 where they are random; to compare one id with all takes 1."""
         ids = _one(self.metadata["post_id"])
         return ids, _ints(pc.sort_indices(ids)).astype(np.int64)
 

@@ -113,7 +113,7 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     while True:
         try:
             for cells in csv.reader(held, delimiter=delimiter, strict=True):
-                if any(map(_is_torn, cells)):
+                if any(NO_LETTER in cell for cell in cells):
                     yield (
                         number,
                         "it has bytes that are no text: a letter may have been cut in half",
@@ -126,11 +126,6 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
             more = f"; an open quote would take in {held.used} lines, so it goes on at the next one"
             yield number, f"{error}{more if held.used > 1 else ''}"
             number += held.taken(1)
-
-
-def _is_torn(cell: str) -> bool:
-    """Whether it has bytes that could not be decoded."""
-    return NO_LETTER in cell
 
 
 class _Held:

@@ -3,7 +3,7 @@ writes meanwhile.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,10 @@ class Snapshot:
     id: str | None
     files: tuple[DataFile, ...]
     space: VectorSpace
+
+    def of(self, categories: Collection[str]) -> list[DataFile]:
+        """The data files of some categories; "*": all."""
+        return [f for f in self.files if "*" in categories or f.category in categories]
 
 
 @dataclass(frozen=True)
