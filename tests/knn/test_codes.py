@@ -58,7 +58,7 @@ def test_no_similarity_is_beyond_its_bounds(seed: int, d: int, kind: str, other:
     assert (queries.astype(np.float64) @ part.vectors.T.astype(np.float64) <= every).all()
     posts, ends = rng.permutation(60)[:20], np.cumsum(counts)
     for i, mine in enumerate(true):
-        upper = bounds.of_posts(i, posts)
+        upper = bounds.of_pairs(np.full(len(posts), i), posts)
         for post, most in zip(posts, upper.tolist(), strict=True):
             own = mine[ends[post] - counts[post] : ends[post]]
             assert np.isnan(most) if not counts[post] else own.max() <= most

@@ -24,13 +24,16 @@ def test_no_cosine_is_above(
     some = np.sort(rng.choice(300, 80, replace=False))
     for part in (plain, plain.by_cell(rng.integers(0, 5, (len(vectors), 2)), 5)):
         bounds = RowBounds(part.coded() if coded else part, asked)
-        every = bounds.of_all()
+        every, near = bounds.of_all(), np.empty((queries, len(some)))
         for i, query in enumerate(asked):
             assert (every[i] >= pair_scores(query, part.vectors) - MARGIN * (not coded)).all()
             best, _ = part.exact(asked, np.full(300, i), np.arange(300), "cosine")
-            said = best_of_posts(part, every[i])
+            said = best_of_posts(part, every[i], np.arange(300))
             assert np.array_equal(np.isnan(said), counts == 0)
             there = counts > 0
             assert (said >= best - MARGIN * (not coded))[there].all()
             assert (said <= best + (0.1 if coded else MARGIN))[there].all()
-            np.testing.assert_allclose(bounds.of_posts(i, some), said[some], rtol=0, atol=1e-6)
+            near[i] = said[some]
+        which = np.repeat(np.arange(queries), len(some))
+        got = bounds.of_pairs(which, np.tile(some, queries))
+        np.testing.assert_allclose(got, near.ravel(), rtol=0, atol=1e-6)

@@ -83,11 +83,10 @@ def test_it_is_the_answer_of_all_posts_scored(seed: int) -> None:
         looked = [replace(s, photos=s.photos.coded(), texts=s.texts.coded()) for s in shards()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(whole, "READ", read)
-        patch.setattr(whole, "READ_OF_BLOCK", read)
         patch.setattr(whole, "PROBES", int(rng.choice([1, 8])))
         patch.setattr(whole, "LEAST_PROBES", 1)
         patch.setattr(whole, "SPAN", 4)
-        patch.setattr(whole, "POSTS_AT_ONCE", 100)
+        patch.setattr(whole, "PAIRS_AT_ONCE", 100)
         for block in (request, replace(request, queries=request.queries[:1])):
             parts = scan_all(looked, block)
             apart = [scan(shard, block) for shard in looked]

@@ -114,14 +114,10 @@ class CodedQueries:
         """What vectors' codes are multiplied by."""
         return Block(self.codes)
 
-    def at(self, which: "npt.NDArray[np.int64] | slice") -> "CodedQueries":
-        """Some of them."""
-        return CodedQueries(
-            np.ascontiguousarray(self.codes[which]),
-            self.scales[which],
-            self.lengths[which],
-            self.errors[which],
-        )
+    @cached_property
+    def single(self) -> list[Block]:
+        """The same of each query by itself."""
+        return [Block(self.codes[i : i + 1]) for i in range(len(self.codes))]
 
     def within(self, errors: "Float32 | float") -> Float64:
         """By how much the similarities (q,) to vectors with these errors, or this, may be off."""

@@ -3,14 +3,18 @@
 Where a part has no codes, cosines in float32, which err by no more than MARGIN.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from matching_spark.knn.codes import CodedQueries
+from matching_spark.knn.int8_products import Int8
 from matching_spark.knn.matmul import columns_of, product
 from matching_spark.knn.similarity import Float32, Index, VectorSet
 from matching_spark.knn.threads import share
 
 ROWS_AT_ONCE = 1 << 12  # of codes and of what they say, that lie in a core's cache
+SHARE = 16  # of posts: of more, the best of all cost less than those of each by itself
 TINY = 1e-6  # what float32 loses of a cosine by codes
 
 
@@ -25,47 +29,85 @@ class RowBounds:
         """(q, n) of all queries and rows."""
         if self._asked is None:
             return np.ascontiguousarray(product(self.part.vectors, columns_of(self._queries)).T)
-        return self._by_codes(self._asked, None)
+        return self._of_all(self._asked)
 
-    def of_posts(self, query: int, posts: Index) -> Float32:
-        """(m,) of a query, by its place, and posts (m,); NaN for a post without rows."""
+    def of_pairs(self, which: Index, posts: Index) -> Float32:
+        """(m,) of posts[i] and the query which[i], which ascending; NaN for a post without rows."""
+        if self._asked is None:
+            return self.part.near(self._queries, which, posts)
         rows, groups, there = self.part.rows_of(posts)
-        out = np.full(len(posts), np.nan, np.float32)
-        if len(rows):
-            if self._asked is None:
-                each = np.vecdot(self.part.vectors.take(rows, axis=0), self._queries[query])
-            else:
-                (each,) = self._by_codes(self._asked.at(slice(query, query + 1)), rows)
-            out[there] = each if len(groups) == len(rows) else np.maximum.reduceat(each, groups)
-        return out
+        if not self.part.single:
+            which = np.repeat(which[there], np.diff(groups, append=len(rows)))
+        return _best(self._of_rows(self._asked, which, rows), groups, there, len(posts))
 
-    def _by_codes(self, asked: CodedQueries, rows: Index | None) -> Float32:
-        codes, errors = self.part.codes, self.part.errors
-        assert codes is not None
-        assert errors is not None
-        scales, lengths, slacks = (
-            each.astype(np.float32)[:, None]
-            for each in (asked.scales, asked.lengths, asked.errors + TINY)
-        )
-        block, count = asked.block, len(codes) if rows is None else len(rows)
-        out = np.empty((len(scales), count), np.float32)
+    def _of_all(self, asked: CodedQueries) -> Float32:
+        codes, errors = self._codes()
+        scales, lengths, slacks = (each[:, None] for each in _float32(asked))
+        out = np.empty((len(scales), len(codes)), np.float32)
 
         def look(at: slice) -> None:
-            some = codes[at] if rows is None else codes.take(rows[at], axis=0)
-            within = errors[at] if rows is None else errors.take(rows[at])
             here = out[:, at]
-            np.multiply(block.products(some).T, scales, out=here, casting="same_kind")
-            here += lengths * within + slacks
+            np.multiply(asked.block.products(codes[at]).T, scales, out=here, casting="same_kind")
+            here += lengths * errors[at] + slacks
 
-        share(look, [slice(s, s + ROWS_AT_ONCE) for s in range(0, count, ROWS_AT_ONCE)])
+        share(look, _slices(len(codes)))
         return out
 
+    def _of_rows(self, asked: CodedQueries, which: Index, rows: Index) -> Float32:
+        codes, errors = self._codes()
+        scales, lengths, slacks = _float32(asked)
+        out = np.empty(len(rows), np.float32)
 
-def best_of_posts(part: VectorSet, rows: Float32) -> Float32:
+        def look(at: slice) -> None:
+            of, some = which[at], codes.take(rows[at], axis=0)
+            products = np.empty(len(of), np.int32)
+            cuts = (0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(of))
+            for first, last in pairwise(cuts):
+                products[first:last] = asked.single[of[first]].products(some[first:last])[:, 0]
+            here = out[at]
+            np.multiply(products, scales.take(of), out=here, casting="same_kind")
+            here += lengths.take(of) * errors.take(rows[at]) + slacks.take(of)
+
+        share(look, _slices(len(rows)))
+        return out
+
+    def _codes(self) -> tuple[Int8, Float32]:
+        assert self.part.codes is not None
+        assert self.part.errors is not None
+        return self.part.codes, self.part.errors
+
+
+def best_of_posts(part: VectorSet, rows: Float32, posts: Index) -> Float32:
     """(m,) the largest that each post's rows have, of all rows (n,); NaN for a post without."""
     if part.single:
-        return rows
-    out = np.full(len(part.counts), np.nan, np.float32)
-    for posts, at in part.shots:
-        out[posts] = np.fmax(out[posts], rows.take(at))
+        return rows.take(posts)
+    if SHARE * len(posts) < len(part.counts):
+        at, groups, there = part.rows_of(posts)
+        return _best(rows.take(at), groups, there, len(posts))
+    every = np.full(len(part.counts), np.nan, np.float32)
+    for some, at in part.shots:
+        every[some] = np.fmax(every[some], rows.take(at))
+    return every.take(posts)
+
+
+def _best(each: Float32, groups: Index, there: Index, posts: int) -> Float32:
+    """As VectorSet.rows_of has them."""
+    if len(there) == len(each) == posts:
+        return each
+    out = np.full(posts, np.nan, np.float32)
+    if len(each):
+        out[there] = each if len(there) == len(each) else np.maximum.reduceat(each, groups)
     return out
+
+
+def _float32(asked: CodedQueries) -> tuple[Float32, Float32, Float32]:
+    """(q,) scales, lengths and slacks."""
+    return (
+        asked.scales.astype(np.float32),
+        asked.lengths.astype(np.float32),
+        (asked.errors + TINY).astype(np.float32),
+    )
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(s, s + ROWS_AT_ONCE) for s in range(0, count, ROWS_AT_ONCE)]

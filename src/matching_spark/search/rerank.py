@@ -110,6 +110,8 @@ def _rivals(part: ShardCandidates, request: Request) -> list[Rivals]:
                 posts[i] -= int(np.count_nonzero(could & gone))
                 kept &= (pairs.query != i) | ~gone[pairs.row]
         pairs = pairs.where(kept)
+        if not len(pairs.query):
+            continue
         queries = [request.queries[i] for i in group]
         which = np.searchsorted(group, pairs.query)
         told = scores.evidence(shard, queries, which, pairs.row, request.scoring, request.silent)

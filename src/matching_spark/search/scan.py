@@ -29,7 +29,7 @@ from matching_spark.shards.ivf_index import Cells, reached
 from matching_spark.shards.shard import NO_DAY, Shard
 
 QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
-SCORES_AT_ONCE = 16 << 20  # of whole posts: 64 MB of float32
+PAIRS_AT_ONCE = 4 << 20  # of whole posts: 100 MB, should all of them reach what is asked for
 DEEPER = 8  # times as many rows are asked for where k were too few
 
 
@@ -123,7 +123,7 @@ def scan(
         sides = list(_sides(shard, mask, centroids, first, request))
         step = QUERIES_AT_ONCE
         if whole:
-            step = max(1, SCORES_AT_ONCE // 2 // max(1, len(shard)))
+            step = max(1, PAIRS_AT_ONCE // max(1, len(shard)))
             step = 1 if any(side.centroids is not None for side in sides) else step
         for start in range(0, len(group), step):
             block = group[start : start + step]
