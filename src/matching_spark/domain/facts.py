@@ -40,6 +40,8 @@ class Facts:
 
     def without(self, words: Collection[str]) -> "Facts":
         """The same but for these of category, colour and region, which are not known."""
+        if not words:
+            return self
         return replace(
             self,
             category="" if "category" in words else self.category,

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -188,19 +188,29 @@ class Calibration:
         shape = next(iter(values.values())).shape
         known = np.zeros(shape, bool)
         for fact in components.FACTS:
-            known |= ~np.isnan(values[fact.name]) if fact.name in values else False
+            if fact.name in values:
+                known |= ~np.isnan(values[fact.name])
         out = np.full(shape, np.nan, dtype)
         for at, post in enumerate(MODALITIES):
             # Posts of one pattern share one model: dense blocks instead of a mask on every term.
             posts = np.flatnonzero(has == at)
-            here = known[:, posts]
+            if not len(posts):
+                continue
+            of_posts, here = values, known
+            if some := len(posts) < len(has):
+                of_posts = {name: each[:, posts] for name, each in values.items()}
+                here = known[:, posts]
             for facts in (True, False):
-                if not (here == facts).any():
+                mine = here == facts
+                if not mine.any():
                     continue
                 weights = self.patterns[pattern_name(asked, post, facts)]
-                of_posts = {name: each[:, posts] for name, each in values.items()}
                 whole = weights.log_odds(of_posts, dtype)
-                out[:, posts] = np.where(here == facts, whole, out[:, posts])
+                if not mine.all():
+                    whole = np.where(mine, whole, out[:, posts])
+                elif not some:
+                    return whole
+                out[:, posts] = whole
         return out
 
     def steepest(self, asked: Modality) -> float:
@@ -346,8 +356,13 @@ def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
 
 def added(points: Points, values: Values) -> Values:
     """The piecewise linear function through `points`, constant beyond its ends; 0 for NaN."""
-    x, y = zip(*points, strict=True)
-    return np.where(np.isnan(values), 0.0, np.interp(values, x, y))
+    return np.where(np.isnan(values), 0.0, np.interp(values, *_columns(points)))
+
+
+@lru_cache(maxsize=1024)
+def _columns(points: Points) -> tuple[Values, Values]:
+    x, y = np.array(points, np.float64).T.copy()
+    return x, y
 
 
 def sigmoid(x: float) -> float:

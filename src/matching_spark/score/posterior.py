@@ -54,8 +54,8 @@ class Rivals:
     @classmethod
     def of(cls, posts: int, evidence: Iterable[float]) -> "Rivals":
         """evidence: ln L of those above."""
-        ratios = [math.exp(each) for each in evidence]
-        capped = [min(each, CAP) for each in ratios]
+        ratios = list(map(math.exp, evidence))
+        capped = [each if each < CAP else CAP for each in ratios]
         best = max(ratios, default=0.0)
         return cls(posts, len(ratios), exact_parts(ratios), exact_parts(capped), best)
 

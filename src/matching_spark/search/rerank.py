@@ -91,20 +91,27 @@ def rivals(parts: Sequence[ShardCandidates], request: Request) -> list[Rivals]:
 
     Those that it excludes, and those with nothing to compare, it could not.
     """
-    of_parts = [_rivals(part, request) for part in parts]
-    return [Rivals.joined([each[i] for each in of_parts]) for i in range(len(request.queries))]
+    posts = [0] * len(request.queries)
+    above: list[list[float]] = [[] for _ in request.queries]
+    for part in parts:
+        _add_rivals(part, request, posts, above)
+    return [Rivals.of(n, each) for n, each in zip(posts, above, strict=True)]
 
 
-def _rivals(part: ShardCandidates, request: Request) -> list[Rivals]:
+def _add_rivals(
+    part: ShardCandidates, request: Request, posts: list[int], above: list[list[float]]
+) -> None:
+    """Add to posts[i] how many of a part query i could have found, to above[i] their ln L."""
     shard = part.shard
     could = part.mask & shard.comparable()
-    posts = [int(np.count_nonzero(could))] * len(request.queries)
-    above: list[list[float]] = [[] for _ in request.queries]
+    count = int(np.count_nonzero(could))
     for group in request.alike:
-        pairs = part.rivals.where(np.isin(part.rivals.query, group))
+        one = len(request.alike) == 1
+        pairs = part.rivals if one else part.rivals.where(np.isin(part.rivals.query, group))
         pairs = pairs.where(np.lexsort((pairs.row, pairs.query)))
         kept = could[pairs.row]
         for i in group:
+            posts[i] += count
             for post_id in request.queries[i].exclude:
                 gone = shard.is_post(post_id)
                 posts[i] -= int(np.count_nonzero(could & gone))
@@ -115,10 +122,11 @@ def _rivals(part: ShardCandidates, request: Request) -> list[Rivals]:
         queries = [request.queries[i] for i in group]
         which = np.searchsorted(group, pairs.query)
         told = scores.evidence(shard, queries, which, pairs.row, request.scoring, request.silent)
-        bounds = np.searchsorted(which, np.arange(len(group) + 1))
+        high = np.flatnonzero(told >= FLOOR)
+        bounds = np.searchsorted(which[high], np.arange(len(group) + 1)).tolist()
+        values = told[high].tolist()
         for i, (start, stop) in zip(group, pairwise(bounds), strict=True):
-            above[i] = [each for each in told[start:stop].tolist() if each >= FLOOR]
-    return [Rivals.of(n, each) for n, each in zip(posts, above, strict=True)]
+            above[i] += values[start:stop]
 
 
 def look_up(hits: list[list[Candidate]]) -> list[list[Match]]:

@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -125,8 +125,15 @@ class ShardCache:
         space: VectorSpace,
         apply: Callable[..., Iterable[tuple[Shard, bool]]] = map,
     ) -> list[Shard]:
-        """Of each file what `load` gives, counted at once. apply: `map`, or as a pool has it."""
-        found = list(apply(partial(self._load, space=space), files))
+        """Of each file what `load` gives, counted at once. apply: of what is not open here, `map`,
+        or as a pool has it."""
+        here = [self._open_here(entry_name(file, space)) for file in files]
+        others = [file for file, held in zip(files, here, strict=True) if held is None]
+        loaded = iter(list(apply(partial(self._load, space=space), others)) if others else [])
+        found = [
+            next(loaded) if held is None else (held.now(file), True)
+            for file, held in zip(files, here, strict=True)
+        ]
         hits = sum(hit for _, hit in found)
         self._counts(hits, len(found) - hits)
         return [shard for shard, _ in found]
@@ -337,6 +344,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+@lru_cache(maxsize=1 << 14)
 def entry_name(file: DataFile, space: VectorSpace) -> str:
     """The name of the shard's file in a cache's folder."""
     rest = [file.size_bytes, file.records, space.model, space.dimension, space.cells]

@@ -4,6 +4,7 @@ A data file never changes (the table is merge-on-read), so a shard read once sta
 deleted since is a mask on it.
 """
 
+import weakref
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -65,6 +66,13 @@ def pack(
         tasks[lightest].append(file)
         loads[lightest] += file.size_bytes
     return tasks
+
+
+# Texts of posts as codes, by column: worked out once, as long as the metadata is held, which a shard
+# of the cache shares with all that are made of it.
+_coded: dict[
+    int, tuple["weakref.ref[pa.Table]", dict[str, tuple[npt.NDArray[np.int32], list[str]]]]
+] = {}
 
 
 @dataclass(frozen=True)
@@ -148,12 +156,19 @@ class Shard:
         """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column; of some
         posts codes (m,), in their order.
         """
-        column = self.metadata[name]
-        filled = pc.fill_null(
-            _one(column if posts is None else column.take(_indices(posts))), _text("")
-        )
-        encoded = pc.dictionary_encode(filled)
-        return _ints(encoded.indices), encoded.dictionary.to_pylist()
+        held = _coded.get(id(self.metadata))
+        if held is None or held[0]() is not self.metadata:
+            key = id(self.metadata)
+            gone = weakref.ref(self.metadata, lambda _: _coded.pop(key, None))
+            held = _coded[key] = gone, {}
+        if name not in held[1]:
+            encoded = pc.dictionary_encode(pc.fill_null(_one(self.metadata[name]), _text("")))
+            held[1][name] = _ints(encoded.indices), encoded.dictionary.to_pylist()
+        codes, words = held[1][name]
+        if posts is None:
+            return codes, words
+        told, own = np.unique(codes.take(posts), return_inverse=True)
+        return own.astype(np.int32), [words[at] for at in told.tolist()]
 
     def ids(self, posts: Index) -> list[str]:
         found: list[str] = self.metadata["post_id"].take(_indices(posts)).to_pylist()
