@@ -64,7 +64,7 @@ def lists(
     things that are. A list has a post at least."""
     of = seen(pairs, asked, calibration)
     share = here * calibration.passes.get(asked.only, 1.0)
-    silent = () if asked.only == ANY else (asked.only,)
+    silent = frozenset(() if asked.only == ANY else (asked.only,))
     scales = [calibration.scale(limit_name(asked.has, bare), silent) for bare in (False, True)]
     kept = pairs.whole[pairs.lost[of.rows]]
     rows, every = of.rows[kept], of.told[kept]
