@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
-from matching_spark.embed.photos import encode_photo, open_photo
+from matching_spark.embed.photos import encode_photo, hold_photo, open_photo
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.service.app import create_app
@@ -31,11 +31,12 @@ class Photo:
     sha256: str
     image: Image.Image
     kept: bytes
+    held: bytes
 
 
 def prepared(data: bytes) -> Photo:
     image = open_photo(data)
-    return Photo(hashlib.sha256(data).hexdigest(), image, encode_photo(image))
+    return Photo(hashlib.sha256(data).hexdigest(), image, encode_photo(image), hold_photo(image))
 
 
 class InMemory:

@@ -25,7 +25,9 @@ def test_an_ask_is_found_until_it_has_ended() -> None:
 
 
 def test_the_oldest_go_first_and_the_bytes_are_bounded() -> None:
-    photo = SeenPhoto("a" * 64, Future(), np.zeros(8, np.float32))
+    encoded: Future[bytes] = Future()
+    encoded.set_result(bytes(5000))
+    photo = SeenPhoto("a" * 64, encoded, np.zeros(8, np.float32))
     one = Asked(photo, Told())
     asks = Asks(lambda: 0.0, most=10 * one.size)
     names = [asks.keep(one) for _ in range(25)]

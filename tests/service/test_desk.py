@@ -1,12 +1,15 @@
 """The desk: what is written is found by the next search, and there once."""
 
 import datetime as dt
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
@@ -41,6 +44,17 @@ def test_a_new_post_is_found_at_once_by_its_words_and_its_photo(
         assert by_photo.post_id == added.post.post_id
         assert by_photo.components["image-image"] == pytest.approx(1, abs=1e-3)
     assert desk.post(added.post.post_id) == added
+
+
+def test_a_photo_that_was_only_searched_by_is_kept_as_any_other(desk: Desk) -> None:
+    photo = prepared(drawn("purple"))
+    seen, once = desk.see(photo), desk.see(photo, keep=False)
+    assert np.array_equal(once.vector, seen.vector)
+    images = [Image.open(io.BytesIO(each.kept)) for each in (seen, once)]
+    assert images[0].size == images[1].size
+    assert not images[1].getexif()
+    apart = np.subtract(*(np.asarray(each, np.float64) for each in images))
+    assert np.abs(apart).mean() < 1
 
 
 def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:

@@ -92,9 +92,10 @@ class Service:
             self.forms.cookies.put(answer, LANGUAGE_COOKIE, language, YEAR_S)
         return answer
 
-    def seen(self, data: bytes | None) -> SeenPhoto | None:
-        """A stranger's photo as it is searched and kept. Raises PhotoError."""
-        return None if data is None else self.desk.see(self.decoders.prepare(data))
+    def seen(self, data: bytes | None, keep: bool = True) -> SeenPhoto | None:
+        """A stranger's photo as it is searched and kept; keep: as Desk.see has it. Raises
+        PhotoError."""
+        return None if data is None else self.desk.see(self.decoders.prepare(data), keep)
 
     def address(self, post_id: str, index: int) -> Picture:
         """Where a post's photo is shown."""

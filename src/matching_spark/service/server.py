@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from PIL import Image
 from starlette.types import ASGIApp
 
@@ -176,7 +177,8 @@ def serve(
                 with _beside(of, merger, over), _signals_given_back():
                     addresses = of.guards.limits.addresses
                     copies = [each.dup() for each in sockets]
-                    asyncio.run(_listening(apps, copies, addresses, (stop, over)))
+                    work = wanted.searches_at_once + wanted.uploads_at_once
+                    asyncio.run(_listening(apps, copies, addresses, (stop, over), work))
 
 
 async def _listening(
@@ -184,8 +186,11 @@ async def _listening(
     sockets: list[socket.socket],
     addresses: Addresses,
     ends: Sequence[threading.Event],
+    work: int = 0,
 ) -> None:
-    """Until one of the events is set; a signal sets the first."""
+    """Until one of the events is set; a signal sets the first. work: how many threads searches and
+    uploads may hold, beside the 40 that all else has: no page waits for them."""
+    current_default_thread_limiter().total_tokens += work
     patient: Any = partial(Patient, addresses=addresses)
     servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()

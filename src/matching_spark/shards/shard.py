@@ -68,8 +68,8 @@ def pack(
     return tasks
 
 
-# Texts of posts as codes, by column: worked out once, as long as the metadata is held, which a shard
-# of the cache shares with all that are made of it.
+# Texts of posts as codes, by column: worked out once, as long as the metadata is held, which a
+# shard of the cache shares with all that are made of it.
 _coded: dict[
     int, tuple["weakref.ref[pa.Table]", dict[str, tuple[npt.NDArray[np.int32], list[str]]]]
 ] = {}

@@ -50,7 +50,7 @@ class Guards:
     def work(self, kind: Work) -> list[Dependency]:
         """Of a route that does such work: who asks is known, and may ask so much of it."""
         admitted = Depends(self.limits.work(kind), scope="function")
-        return [Depends(self.door.asker), admitted]
+        return [Depends(self.door.comes), admitted]
 
     def protect(self, app: FastAPI, page: Page | None = None) -> None:
         """Put the middleware around the application. page: makes the page of a problem."""

@@ -19,7 +19,13 @@ from typing import Self
 from PIL import Image
 
 from matching_spark.config import Settings
-from matching_spark.embed.photos import REASONS, check_bytes, encode_photo, photo_sha256
+from matching_spark.embed.photos import (
+    REASONS,
+    check_bytes,
+    encode_photo,
+    hold_photo,
+    photo_sha256,
+)
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.service.photos import decoder_process as process
 
@@ -51,6 +57,11 @@ class Prepared:
     def kept(self) -> bytes:
         """The photo encoded again, as embed.photos.encode_photo does: what is kept and shown."""
         return encode_photo(self.image)
+
+    @property
+    def held(self) -> bytes:
+        """The photo as embed.photos.hold_photo encodes it."""
+        return hold_photo(self.image)
 
 
 class Decoders:

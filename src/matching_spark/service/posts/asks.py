@@ -12,7 +12,6 @@ from matching_spark.service.pages.contexts import Told
 from matching_spark.service.posts.seen import SeenPhoto
 
 KEPT_S = 3600.0  # a person looks away, and goes on
-PHOTO_BYTES = 600 << 10  # of a kept photo, rather more than less
 MOST_BYTES = 256 << 20  # of photos and vectors
 
 
@@ -25,7 +24,7 @@ class Asked:
 
     @property
     def size(self) -> int:
-        photo = 0 if self.photo is None else PHOTO_BYTES + self.photo.vector.nbytes
+        photo = 0 if self.photo is None else self.photo.nbytes
         return 1000 + photo + 4 * (len(self.told.words) + len(self.told.place))
 
 

@@ -105,11 +105,12 @@ class Desk:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def see(self, photo: Prepared) -> SeenPhoto:
-        """A photo as it is searched and kept."""
+    def see(self, photo: Prepared, keep: bool = True) -> SeenPhoto:
+        """A photo as it is searched and kept. keep: it will be; of most that are searched by
+        nothing is kept, so that these are not made ready for it."""
         (vector,) = self.model.embed_images([photo.image])
-        encoded = self._encoding.submit(lambda: photo.kept)
-        return SeenPhoto(photo.sha256, encoded, np.asarray(vector))
+        encoded = self._encoding.submit(lambda: photo.kept if keep else photo.held)
+        return SeenPhoto(photo.sha256, encoded, np.asarray(vector), held=not keep)
 
     def search(
         self,

@@ -1,11 +1,13 @@
 """Photos on their way in: decoded, seen by the model, kept."""
 
+import io
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 from PIL import Image
 
+from matching_spark.embed.photos import encode_photo
 from matching_spark.knn.similarity import Float32
 
 
@@ -18,22 +20,30 @@ class Prepared(Protocol):
     def image(self) -> Image.Image: ...
     @property
     def kept(self) -> bytes: ...
+    @property
+    def held(self) -> bytes: ...
 
 
 @dataclass(frozen=True, eq=False)
 class SeenPhoto:
     """A photo that the model has seen. sha256: of its bytes as they came; encoded: what is kept,
-    being made; vector: (d,) float32 of unit length.
+    being made, or where it is held only, what that is made of; vector: (d,) float32 of unit length.
     """
 
     sha256: str
     encoded: Future[bytes]
     vector: Float32
+    held: bool = False
 
     @property
     def kept(self) -> bytes:
         """A JPEG of it, which a search need not wait for."""
-        return self.encoded.result()
+        data = self.encoded.result()
+        return encode_photo(Image.open(io.BytesIO(data))) if self.held else data
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.encoded.result()) + self.vector.nbytes
 
 
 class Photos(Protocol):

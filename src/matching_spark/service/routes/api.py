@@ -185,7 +185,7 @@ class _Public:
         day = "" if asked.happened_on is None else asked.happened_on.isoformat()
         facts = (asked.category, asked.colour, asked.region, asked.place, day)
         form = Form(asked.words, *facts, asked.asked, skip=asked.skip)
-        kept, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo))
+        kept, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo, keep=False))
         understood = {k: v for k, v in vars(kept.told).items() if k != "words" and v}
         said = {"asked": name, "understood": understood, **answer.to_dict()}
         if answer.complete:
@@ -203,7 +203,7 @@ class _Office:
         complete: false where the time that a search may take was over before all posts were
         compared: then `said` says so, no probability is given, and no cursor.
         """
-        photo = _seen(self._of, asked.photo)
+        photo = _seen(self._of, asked.photo, keep=False)
         query = Query(
             None if photo is None else photo.vector,
             asked.words or None,
@@ -240,7 +240,9 @@ class _Office:
     def add(self, new: New, request: Request, answer: Response) -> dict[str, Any]:
         """Register a post; it is kept and found when this answers."""
         values = new.model_dump(exclude={"photos", "kind"})
-        photos = [seen for each in new.photos if (seen := _seen(self._of, each)) is not None]
+        photos = [
+            seen for each in new.photos if (seen := _seen(self._of, each, keep=True)) is not None
+        ]
         post = Post("", new.kind, **values)
         stored = self._of.desk.add(post, photos, asker_of(request).who, idempotency_key(request))
         answer.status_code = 201
@@ -307,11 +309,11 @@ class _Office:
 _INSIDE = ("photos", "placeholders", "read_from", "identifiers", "numbers", "given")
 
 
-def _seen(of: Service, photo: str | None) -> SeenPhoto | None:
+def _seen(of: Service, photo: str | None, keep: bool) -> SeenPhoto | None:
     if photo is None:
         return None
     try:
-        return of.seen(base64.b64decode(photo, validate=True))
+        return of.seen(base64.b64decode(photo, validate=True), keep)
     except (binascii.Error, ValueError):
         raise InputError("the photo is no base64", argument="photo") from None
 

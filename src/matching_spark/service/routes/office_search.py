@@ -43,7 +43,7 @@ class SearchPages(OfficeRoutes):
         wrong: dict[str, Wrong] = {}
         try:
             wanted = wanted_of(fields)
-            photo = self._of.seen(fields.photo)
+            photo = self._of.seen(fields.photo, keep=False)
             if photo is None and not wanted.words:
                 raise WrongField("words", "needed")
         except WrongField as error:

@@ -55,7 +55,7 @@ class PersonPages:
 
     def search(self, request: Request, fields: Fields) -> Response:
         try:
-            photo = self._of.seen(fields.photo)
+            photo = self._of.seen(fields.photo, keep=False)
             csrf = self._of.forms.token(request)
             found: Page = self._of.finder.find(Form.of(fields), photo, csrf)
         except WrongField as error:
