@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade
 from matching_spark.journal.store import Journal
-from matching_spark.operations.merger import Waiting, waiting
+from matching_spark.operations.merger import Waiting, follow, waiting
 from tests.support.journaled import KEY, with_journal, write
 from tests.support.processes import wait_until
 
@@ -75,6 +76,43 @@ def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
     parent.communicate()
     wait_until(lambda: not running(follower), "the end of the merger")
     journal.close()
+
+
+KILLED = """
+import os, signal, sys
+from matching_spark.config import Settings
+from matching_spark.service import server
+settings = Settings(table=sys.argv[1], service={"journal": sys.argv[2], "key": sys.argv[3]})
+print(server._Merger(settings)._process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_is_merged_for_a_parent_that_has_ended(settings: Settings, tmp_path: Path) -> None:
+    mine, ran = with_journal(settings, tmp_path), tmp_path / "ran"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    follow(mine, ["touch", str(ran)], parent=gone.pid)
+    assert not ran.exists()
+
+
+@pytest.mark.long  # 5 s of processes that import the service and the command line
+def test_the_services_merger_ends_where_the_service_was_killed_before_it_could_ask_who_that_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    mine = with_journal(settings, tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-c", KILLED, mine.table, str(mine.service.journal), KEY],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert told.returncode == -signal.SIGKILL
+    merger = int(told.stdout)
+    try:
+        wait_until(lambda: not running(merger), "the end of the merger", 30)
+    finally:
+        if running(merger):
+            os.kill(merger, signal.SIGKILL)
 
 
 def running(pid: int) -> bool:

@@ -9,7 +9,7 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.options import Common, on_a_table, terminal
 
-FOLLOW = "--follow"
+FOLLOW, PARENT = "--follow", "--parent"
 
 
 @on_a_table
@@ -21,16 +21,19 @@ def merge(
             FOLLOW, help="Again whenever it is due, until whoever started this ends; then this too."
         ),
     ] = False,
+    parent: Annotated[
+        int | None,
+        typer.Option(PARENT, hidden=True, help="The process id of who starts this with --follow."),
+    ] = None,
 ) -> None:
     """Take what the service's journal has into the table; run it again at any time."""
     run = common.begin()
     if follow:
         # A process of its own each: with it ends Spark's JVM, which would keep its memory.
-        once = [each for each in sys.argv[1:] if each != FOLLOW]
+        once = [each for each in sys.argv[1:] if not each.startswith((FOLLOW, f"{PARENT}="))]
+        command = [sys.executable, "-m", "matching_spark.main", *once]
         with terminal() as progress:
-            operations.merger.follow(
-                run.settings, [sys.executable, "-m", "matching_spark.main", *once], progress
-            )
+            operations.merger.follow(run.settings, command, progress, parent=parent)
         return
     with terminal() as progress:
         report = operations.merge.merge(run.settings, progress)

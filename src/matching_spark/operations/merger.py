@@ -64,12 +64,17 @@ def has_post(journal: Journal) -> bool:
 
 
 def follow(
-    settings: Settings, command: Sequence[str], progress: Progress = SILENT, look_s: float = LOOK_S
+    settings: Settings,
+    command: Sequence[str],
+    progress: Progress = SILENT,
+    look_s: float = LOOK_S,
+    parent: int | None = None,
 ) -> None:
     """Run a command, which merges once, whenever a merge is due, until this process's parent ends
-    or a signal ends it. Raises as Journal.open.
+    or a signal ends it. parent: its process id, where the parent may have ended before this asks;
+    None: the one that it has now. Raises as Journal.open.
     """
-    parent = os.getppid()
+    parent = os.getppid() if parent is None else parent
     not_before = 0.0
     with closing(Journal.open(settings)) as journal:
         progress.say(f"merging {settings.service.journal} into {settings.table} when it is due")

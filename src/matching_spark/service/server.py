@@ -25,6 +25,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.errors import MatchingError, ModelError, StorageError
 from matching_spark.journal.store import Journal
 from matching_spark.operations.describe import describe
+from matching_spark.operations.merger import END_S as MERGE_END_S
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
@@ -286,6 +287,9 @@ def _beside(of: Service, merger: "_Merger", over: threading.Event) -> Iterator[N
             each.join(END_S)
 
 
+_MERGER = (sys.executable, "-m", "matching_spark.main", "merge", "--follow")
+
+
 class _Merger:
     """The merger, a process of its own that starts Spark when there is something to merge. It gets
     these settings by its environment, which only its user can read."""
@@ -303,14 +307,14 @@ class _Merger:
     def close(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(2 * END_S)
+            self._process.wait(END_S + MERGE_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
     def _started(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-m", "matching_spark.main", "merge", "--follow"],
+            [*_MERGER, f"--parent={os.getpid()}"],  # which may be gone before the merger can ask
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
