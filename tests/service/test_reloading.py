@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,9 @@ from pyspark.sql import SparkSession
 from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
+from matching_spark.domain.posts import Post
 from matching_spark.embed.clip import ClipModel
+from matching_spark.errors import StorageError
 from matching_spark.journal.store import Journal
 from matching_spark.operations.table import reembed
 from matching_spark.operations.warehouse import there
@@ -21,10 +24,11 @@ from matching_spark.service import server
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.posts.desk import Desk
+from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
+from tests.service.conftest import KEY
 from tests.support.processes import wait_until
 
-pytestmark = pytest.mark.long
 OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 
 
@@ -52,6 +56,7 @@ def reembedded(settings: Settings, spark: SparkSession) -> ClipModel:
     return ClipModel(OTHER)
 
 
+@pytest.mark.long
 def test_after_a_reembed_it_goes_on_with_the_tables_new_model(
     service: Settings, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +84,7 @@ def test_after_a_reembed_it_goes_on_with_the_tables_new_model(
         wait_until(lambda: answered_by(url) == other.name, "the new model")
 
 
+@pytest.mark.long
 def test_of_a_model_that_it_may_not_load_it_says_so_and_what_to_do(
     service: Settings, spark: SparkSession, desk: Desk
 ) -> None:
@@ -91,11 +97,57 @@ def test_of_a_model_that_it_may_not_load_it_says_so_and_what_to_do(
     assert after == before
     watch = Watch(_Of(desk))  # type: ignore[arg-type]
     assert TestClient(operations_app(watch)).get("/readyz").status_code == 503
-    watch.ready = True
+    watch.ready, watch.not_loaded = True, "it is not here"
     said = TestClient(operations_app(watch)).get("/readyz").json()
     assert said["status"] == "outdated"
     assert other.name in said["detail"]
+    assert "it is not here" in said["detail"]
     assert "model.name" in said["detail"]
+
+
+def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = settings.model_copy(deep=True)
+    mine.table, mine.similarity.runner = str(tmp_path / "table"), "memory"
+    mine.service.journal, mine.service.key = str(tmp_path / "journal"), KEY
+    mine.service.port = mine.service.watch_port = 0
+    monkeypatch.setattr(server, "RENEW_S", 0.2)
+    monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
+    monkeypatch.setattr(server, "warm", lambda of: None)
+    opened, away = server.opened, threading.Event()
+    begun, ended, watches = list[Service](), list[Service](), list[Watch]()
+
+    @contextmanager
+    def sometimes(settings: Settings, demo: bool = False) -> Iterator[Service]:
+        if begun and away.is_set():
+            raise StorageError("the disk is away")
+        with opened(settings, demo) as of:
+            begun.append(of)
+            yield of
+        ended.append(of)
+
+    def watched(of: Service) -> Watch:
+        watches.append(Watch(of))
+        return watches[-1]
+
+    monkeypatch.setattr(server, "opened", sometimes)
+    monkeypatch.setattr(server, "Watch", watched)
+    away.set()
+    with serving(mine) as url:
+        page = partial(httpx.get, url, timeout=60)
+        desk, ready = begun[0].desk, TestClient(operations_app(watches[0]))
+        desk.outdated = "siglip@0123456789ab"  # as it finds where the table has it
+        wait_until(lambda: "the disk is away" in ready.get("/readyz").text, "the reason")
+        assert ready.get("/readyz").json()["status"] == "outdated"
+        assert page().status_code == 200
+        stored = desk.add(Post("", "lost", title="지갑"), [], "system", None)
+        away.clear()
+        wait_until(lambda: ended, "the next one in the place of the first")
+        assert page().status_code == 200
+        assert begun[1].desk.post(stored.post.post_id) == stored
+        assert TestClient(operations_app(watches[1])).get("/readyz").json() == {"status": "ready"}
+    assert ended == begun
 
 
 class _Of:

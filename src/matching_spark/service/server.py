@@ -156,30 +156,69 @@ def serve(
             held.enter_context(_bound("127.0.0.1", wanted.watch_port, "service.watch_port")),
         ]
         progress.say("loading the model and the posts ...")
-        merger: _Merger | None = None
-        while not stop.is_set():
-            with opened(settings, demo) as of:
-                watch = Watch(of)
-                apps: list[ASGIApp] = [watch.around(create_app(of)), operations_app(watch)]
-                warm(of)
-                watch.ready = True
-                gc.unfreeze()
-                gc.collect()
-                gc.freeze()  # what is loaded stays: a collection need not look through it
-                if merger is None:
-                    merger = held.enter_context(closing(_Merger(settings)))
-                    for each in sockets:
-                        each.listen()  # who comes when nobody accepts waits, and is not refused
-                    host, port = sockets[0].getsockname()[:2]
-                    ready(wanted.url or f"http://{_named(host)}:{port}/")
-                else:
-                    progress.say(f"serving {settings.table} by its new model")
-                over = threading.Event()
-                with _beside(of, merger, over), _signals_given_back():
-                    addresses = of.guards.limits.addresses
-                    copies = [each.dup() for each in sockets]
-                    work = wanted.searches_at_once + wanted.uploads_at_once
-                    asyncio.run(_listening(apps, copies, addresses, (stop, over), work))
+        now: _Loaded | None = _Loaded(settings, demo)
+        merger = held.enter_context(closing(_Merger(settings)))
+        for each in sockets:
+            each.listen()  # who comes when nobody accepts waits, and is not refused
+        host, port = sockets[0].getsockname()[:2]
+        ready(wanted.url or f"http://{_named(host)}:{port}/")
+        while now is not None:
+            with closing(now):
+                now.begin()
+                copies = [each.dup() for each in sockets]
+                work = wanted.searches_at_once + wanted.uploads_at_once
+                with _beside(now, merger) as over, _signals_given_back():
+                    addresses = now.of.guards.limits.addresses
+                    asyncio.run(_listening(now.apps, copies, addresses, (stop, over), work))
+            now = now.next
+            if now is not None and stop.is_set():
+                now.close()
+                break
+            if now is not None:
+                progress.say(f"serving {settings.table} by its new model")
+
+
+class _Loaded:
+    """A service that is warm, to be closed. next: the one that is to take its place, with the
+    table's new model. Raises as `opened` and `warm`."""
+
+    def __init__(self, settings: Settings, demo: bool) -> None:
+        self.next: _Loaded | None = None
+        with ExitStack() as held:
+            self.of = held.enter_context(opened(settings, demo))
+            self.watch = Watch(self.of)
+            self.apps: list[ASGIApp] = [
+                self.watch.around(create_app(self.of)),
+                operations_app(self.watch),
+            ]
+            warm(self.of)
+            self._held = held.pop_all()
+        self.watch.ready = True
+
+    def begin(self) -> None:
+        """Be ready to serve now: with what was written while this was loaded."""
+        with suppress(StorageError):  # the next look reads it, or says why not
+            self.of.desk.tail.refresh()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection need not look through it
+
+    def close(self) -> None:
+        self._held.close()
+
+    def load_next(self) -> None:
+        """Load it beside this one, which serves meanwhile. Where that fails this one goes on; the
+        reason is raised, and told by /readyz."""
+        try:
+            self.next = _Loaded(self.of.settings, self.of.demo)
+        except Exception as error:
+            self.watch.not_loaded = _told(error)
+            raise
+
+
+def _told(error: Exception) -> str:
+    """An error's message, if it is one of ours: another's may quote what a person wrote."""
+    return str(error) if isinstance(error, MatchingError) else where_raised(error)
 
 
 async def _listening(
@@ -244,18 +283,18 @@ _UVICORN: dict[str, Any] = {
 
 
 @contextmanager
-def _beside(of: Service, merger: "_Merger", over: threading.Event) -> Iterator[None]:
-    """The threads that see what others write, what turns up, and whether the merger is there. over:
-    set where the table has another model, which can be loaded."""
+def _beside(now: _Loaded, merger: "_Merger") -> Iterator[threading.Event]:
+    """The threads that see what others write, what turns up, and whether the merger is there. Gives
+    an event that is set where the table has another model, and the next service is loaded."""
+    of, over = now.of, threading.Event()
 
     def again(act: Callable[[], object], every_s: float) -> None:
         while not over.wait(every_s):
             try:
                 act()
-            except MatchingError as error:
-                log.warning("%s; tried again in %.0f s", error, every_s)
-            except Exception as error:  # the thread goes on; a message may be a person's words
-                log.error("%s; tried again in %.0f s", where_raised(error), every_s)
+            except Exception as error:  # the thread goes on
+                level = logging.WARNING if isinstance(error, MatchingError) else logging.ERROR
+                log.log(level, "%s; tried again in %.0f s", _told(error), every_s)
 
     def look() -> None:
         of.finder.asks.sweep()
@@ -264,9 +303,8 @@ def _beside(of: Service, merger: "_Merger", over: threading.Event) -> Iterator[N
 
     def renew() -> None:
         merger.look()
-        table = there(of.settings)
-        if of.desk.outdated and table is not None:
-            table.check_model(model_of(of.settings, table).name)
+        if of.desk.outdated:
+            now.load_next()
             over.set()
 
     threads = [
@@ -280,7 +318,7 @@ def _beside(of: Service, merger: "_Merger", over: threading.Event) -> Iterator[N
     for each in threads:
         each.start()
     try:
-        yield
+        yield over
     finally:
         over.set()
         for each in threads:

@@ -14,10 +14,11 @@ SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Watch:
-    """ready: both towers have answered and the shards are loaded."""
+    """ready: both towers have answered and the shards are loaded. not_loaded: why the table's new
+    model could not be, the last time."""
 
     def __init__(self, of: Service) -> None:
-        self._of, self.ready = of, False
+        self._of, self.ready, self.not_loaded = of, False, ""
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self._seconds = Histogram(
@@ -91,11 +92,16 @@ def operations_app(watch: Watch) -> FastAPI:
         if not watch.ready:
             return JSONResponse({"status": "starting"}, 503)
         if model := watch.outdated:
+            why = watch.not_loaded
             detail = (
-                f"the table has vectors of {model} now, which this service cannot load: it answers "
-                "from the table as it was before; name the model's folder (model.name) and start "
-                "it again"
+                f"the table has vectors of {model} now: this service loads it, and answers "
+                "meanwhile from the table as it was before"
             )
+            if why:
+                detail += (
+                    f"; it could not be loaded ({why}), which is tried again: where model.name "
+                    "names another model, name this one's folder and start the service again"
+                )
             return JSONResponse({"status": "outdated", "detail": detail})
         return JSONResponse({"status": "ready"})
 
