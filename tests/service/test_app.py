@@ -210,7 +210,9 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     edited = browser.post(f"{url}/edit", data=form)
     assert "보라색 작은 공" in edited.text
     assert "minji" in edited.text
-    assert browser.post(f"{url}/edit", data=form).status_code == 409
+    assert browser.post(f"{url}/edit", data=form).status_code == 200  # reloaded: it is so already
+    late = form | {"title": "보라색 큰 공"}
+    assert browser.post(f"{url}/edit", data=late).status_code == 409
     found = browser.post("/office/search", data={"csrf": form["csrf"], "words": "보라색 작은 공"})
     assert post.post.post_id in found.text
     closed = browser.post(f"{url}/close", data={"csrf": form["csrf"], "status": "claimed"})

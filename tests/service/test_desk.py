@@ -121,6 +121,45 @@ def test_who_read_an_older_post_is_told_so(desk: Desk) -> None:
     assert desk.edit(stored.post.post_id, {}, WHO, None).sequence == 2
 
 
+def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None:
+    """Its answer was lost; meanwhile others may have changed the post."""
+    post_id = desk.add(PURPLE, [], WHO, None).post.post_id
+    change = {"title": "초록 우산 010-1234-5678", "colour": "초록"}  # whose number is not kept
+    first = desk.edit(post_id, change, WHO, "key-edit", 1)
+    desk.edit(post_id, {"title": "노란 우산"}, WHO, None, 2)
+    closed = desk.end(post_id, "claimed", WHO, "key-end", 3)
+    desk.end(post_id, "withdrawn", WHO, None)
+    last = desk.journal.last()
+    assert "5678" not in first.post.title
+    assert desk.edit(post_id, change, WHO, "key-edit", 1) == first
+    assert desk.end(post_id, "claimed", WHO, "key-end", 3) == closed
+    other = desk.add(PURPLE, [], WHO, None).post.post_id
+    another = "used for another write"
+    with pytest.raises(InputError, match=another):
+        desk.edit(post_id, change | {"colour": "빨강"}, WHO, "key-edit", 1)
+    with pytest.raises(InputError, match=another):
+        desk.edit(other, change, WHO, "key-edit", 1)
+    with pytest.raises(InputError, match=another):
+        desk.end(post_id, "expired", WHO, "key-end")
+    assert desk.journal.last() == last + 1
+    desk.forget(post_id, WHO, "key-gone")
+    desk.forget(post_id, WHO, "key-gone")
+    with pytest.raises(NotFoundError):
+        desk.edit(post_id, change, WHO, "key-edit", 1)
+
+
+def test_a_change_without_a_key_that_is_already_so_is_no_conflict(desk: Desk) -> None:
+    post_id = desk.add(PURPLE, [], WHO, None).post.post_id
+    first = desk.edit(post_id, {"title": "a"}, WHO, None, 1)
+    assert desk.edit(post_id, {"title": "a"}, WHO, None, 1) == first
+    with pytest.raises(StaleError):
+        desk.edit(post_id, {"title": "a", "colour": "빨강"}, WHO, None, 1)
+    closed = desk.end(post_id, "claimed", WHO, None, 2)
+    assert desk.end(post_id, "claimed", WHO, None, 2) == closed
+    with pytest.raises(StaleError):
+        desk.end(post_id, "expired", WHO, None, 2)
+
+
 def test_what_cannot_be_is_refused_and_nothing_is_written(desk: Desk) -> None:
     with pytest.raises(InputError, match="needs a photo or a few words"):
         desk.add(Post("", "found"), [], WHO, None)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select
 
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, StorageError, UsageError
@@ -198,6 +198,12 @@ class Journal:
         with self.reading() as of:
             return [_record(row) for row in of.execute(found.order_by(events.c.sequence))]
 
+    def written(self, who: str, key: str) -> Record | None:
+        """The event that who wrote with an idempotency key; None where the key is new."""
+        with self.reading() as of:
+            row = of.execute(_of_key(who, key)).first()
+        return None if row is None else _record(row)
+
     def last(self) -> int:
         """The greatest sequence; 0 of an empty journal."""
         with self.reading() as of:
@@ -294,7 +300,7 @@ class Journal:
         """The answer that who's key had; None where it is new."""
         if key is None:
             return None
-        row = of.execute(select(events).where(events.c.who == who, events.c.key == key)).first()
+        row = of.execute(_of_key(who, key)).first()
         if row is None:
             return None
         kept = of.execute(select(contents).where(contents.c.event_id == row.event_id)).first()
@@ -302,10 +308,7 @@ class Journal:
         if same and kept is not None:  # of a forgotten one there is nothing to compare
             same = self._open(kept.sealed, kept.subject, kept.event_id) == plain
         if not same:
-            raise InputError(
-                f"the idempotency key {key!r} was used for another write: take a new key",
-                argument="key",
-            )
+            raise used(key)
         return Receipt(_record(row), repeated=True)
 
     def _insert(
@@ -333,6 +336,17 @@ class Journal:
         record = self._insert(to, event, encode(event), who, key, sealed=False)
         to.execute(insert(forgotten).values(subject=subject, sequence=record.sequence))
         return record
+
+
+def used(key: str) -> InputError:
+    """The error of an idempotency key that comes again with something else."""
+    return InputError(
+        f"the idempotency key {key!r} was used for another write: take a new key", argument="key"
+    )
+
+
+def _of_key(who: str, key: str) -> Select[Any]:
+    return select(events).where(events.c.who == who, events.c.key == key)
 
 
 def _record(row: Row[Any]) -> Record:

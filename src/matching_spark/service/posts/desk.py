@@ -5,9 +5,7 @@ is the table's snapshot with the journal's tail over it.
 """
 
 import datetime as dt
-import hashlib
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +19,7 @@ from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, Seen
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.events import (
     Event,
     PairDecided,
@@ -40,6 +38,7 @@ from matching_spark.operations.warehouse import there
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline, Request
+from matching_spark.service.posts.again import changed_by, check_seen, forgotten_by, name_of
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail, Vectors
@@ -226,7 +225,7 @@ class Desk:
         key: written again with it, the same post is answered, and nothing is written twice. Raises
         InputError for what cannot be kept, or has neither a photo nor words.
         """
-        post_id = f"s-{_name(who, key)}"
+        post_id = f"s-{name_of(who, key)}"
         post, shas = self._told(replace(post, post_id=post_id)), _once(photos)
         if not (shas or post.text):
             raise InputError("a post needs a photo or a few words", argument="photo")
@@ -250,18 +249,24 @@ class Desk:
     ) -> StoredPost:
         """Change fields of a post (schema.TOLD but its id, kind and status); the rest stays.
 
-        sequence: of the post that who asks has seen; StaleError where it has changed since.
-        Raises NotFoundError, and InputError for a field or value that cannot be.
+        sequence: of the post that who asks has seen; StaleError where it has changed since, unless
+        it has become what is asked for (RFC 9110, 13.1.1). key: sent again with it, the post is
+        answered as it was then, and nothing is written. Raises NotFoundError, and InputError for a
+        field or value that cannot be.
         """
         fixed = {"post_id", "kind", "status"}
         if wrong := sorted(set(changes) - (set(TOLD) - fixed)):
             raise InputError(f"a post's {', '.join(wrong)} cannot be changed", argument=wrong[0])
         with self._turn:
-            was, vectors = self._whole(post_id, sequence)
+            before = changed_by(self.journal, self._told, post_id, changes, who, key)
+            if before is not None:
+                return before
+            was, vectors = self._whole(post_id)
             post = self._told(replace(was.post, **changes))
             changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
             if not changed:
                 return was
+            check_seen(was, sequence)
             if post.text != was.post.text:
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
             stored = replace(was, post=post, sequence=was.sequence + 1)
@@ -277,9 +282,14 @@ class Desk:
     ) -> StoredPost:
         """End a post: it is not found any more. Raises as `edit`."""
         with self._turn:
-            was, vectors = self._whole(post_id, sequence)
+            changes = {"status": status}
+            before = changed_by(self.journal, self._told, post_id, changes, who, key)
+            if before is not None:
+                return before
+            was, vectors = self._whole(post_id)
             if was.post.status == status:
                 return was
+            check_seen(was, sequence)
             post = replace(was.post, status=status)
             stored = replace(was, post=post, sequence=was.sequence + 1)
             return self._write(PostClosed(post_id, status), stored, who, key, vectors)
@@ -287,13 +297,17 @@ class Desk:
     def forget(self, post_id: str, who: str, key: str | None) -> None:
         """Erase a post of the journal, with its photos that no other post of it has; the next merge
         erases it in the table. Raises NotFoundError."""
+        subject = f"post:{post_id}"
         with self._turn:
-            was, vectors = self._whole(post_id, None)
-            if not self.journal.history(f"post:{post_id}"):  # only the table has it
+            if forgotten_by(self.journal, subject, who, key):
+                self.journal.forget(subject, who, key)  # looks after its files once more
+                return
+            was, vectors = self._whole(post_id)
+            if not self.journal.history(subject):  # only the table has it
                 gone = replace(was, post=replace(was.post, status="withdrawn"))
                 event = PostClosed(post_id, "withdrawn")
                 self._write(event, replace(gone, sequence=was.sequence + 1), who, None, vectors)
-            self.journal.forget(f"post:{post_id}", who, key)
+            self.journal.forget(subject, who, key)
             self.tail.refresh()
             others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
             for sha in set(was.photos) - others:
@@ -327,13 +341,9 @@ class Desk:
         self.tail.refresh()
         return replace(stored, updated_at=receipt.record.at)
 
-    def _whole(self, post_id: str, sequence: int | None) -> tuple[StoredPost, list[Vector]]:
+    def _whole(self, post_id: str) -> tuple[StoredPost, list[Vector]]:
         """A post to be changed and its vectors, which the journal may not have yet."""
         stored, vectors, journalled = self._now(post_id)
-        if sequence is not None and stored.sequence != sequence:
-            raise StaleError(
-                f"post {post_id!r} has changed since you read it: read it again, and change it then"
-            )
         if journalled:
             return stored, []
         return stored, [Vector(name, self.model.name, each) for name, each in vectors.items()]
@@ -381,13 +391,6 @@ class Desk:
 def _in_time(gather: QueryBatcher, until: Deadline | None) -> Run:
     """The batcher's run, that gives what it has found when the time is over."""
     return lambda request, snapshot: gather.run(replace(request, until=until), snapshot)
-
-
-def _name(who: str, key: str | None) -> str:
-    """32 hexadecimal digits: of a retry the same, as its answer has to be."""
-    if key is None:
-        return uuid.uuid4().hex
-    return hashlib.sha256(f"{who}\0{key}".encode()).hexdigest()[:32]
 
 
 def _once(photos: Sequence[SeenPhoto]) -> tuple[str, ...]:

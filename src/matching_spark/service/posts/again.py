@@ -1,0 +1,63 @@
+"""A write that is sent again, as its answer was lost, or that comes too late."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from matching_spark.domain.posts import Post
+from matching_spark.errors import NotFoundError, StaleError
+from matching_spark.journal.events import PostClosed, PostEdited, SubjectForgotten
+from matching_spark.journal.posts import StoredPost, stored_of
+from matching_spark.journal.store import Journal, used
+
+
+def name_of(who: str, key: str | None) -> str:
+    """32 hexadecimal digits for a new post: of a retry the same, as its answer has to be."""
+    if key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{who}\0{key}".encode()).hexdigest()[:32]
+
+
+def changed_by(
+    journal: Journal,
+    told: Callable[[Post], Post],
+    post_id: str,
+    changes: Mapping[str, Any],
+    who: str,
+    key: str | None,
+) -> StoredPost | None:
+    """The post as who's key has changed it; None where the key is new, or there is none.
+
+    told: a post as the desk keeps it. Raises InputError where the key was used for another post, or
+    for other values of these fields; NotFoundError for a post that was erased since.
+    """
+    if key is None or (record := journal.written(who, key)) is None:
+        return None
+    event = record.event
+    if not isinstance(event, PostEdited | PostClosed) or event.post_id != post_id:
+        raise used(key)
+    content = journal.contents([record.event_id]).get(record.event_id)
+    if content is None:
+        raise NotFoundError(f"there is no post {post_id!r}")
+    stored = stored_of(content, record)
+    wanted = told(replace(stored.post, **changes))
+    if any(getattr(wanted, name) != getattr(stored.post, name) for name in changes):
+        raise used(key)
+    return stored
+
+
+def forgotten_by(journal: Journal, subject: str, who: str, key: str | None) -> bool:
+    """Whether who's key has erased a subject."""
+    record = None if key is None else journal.written(who, key)
+    return record is not None and record.event == SubjectForgotten(subject)
+
+
+def check_seen(stored: StoredPost, sequence: int | None) -> None:
+    """Raise StaleError where a post is not as who asks has seen it, where they say so."""
+    if sequence is not None and stored.sequence != sequence:
+        raise StaleError(
+            f"post {stored.post.post_id!r} has changed since you read it: read it again, and "
+            "change it then"
+        )
