@@ -1,5 +1,6 @@
 """A search whose time is over gives what it has found, and says so."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -18,6 +19,7 @@ from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import Deadline, QueryItem, Request
 
+FOUND = Filters(kind="found")
 QUERIES = [Query(text="검정 지갑", category="지갑", colour="검정"), Query(text="파란 우산")]
 
 
@@ -95,14 +97,51 @@ def test_of_requests_that_are_asked_as_one_the_earliest_deadline_is_heeded() -> 
             complete = request.until is None
             return SearchOutcome([[]] * each, [], 0, 0, True, snapshot, 0.0, 0.0, complete)
 
-    item = QueryItem(np.ones(1, np.float32))
-    deadlines = [None, Deadline(60.0), None, Deadline(50.0)]
+    item, now = QueryItem(np.ones(1, np.float32)), time.monotonic()
+    far, near = Deadline(now + 600), Deadline(now + 500)
+    deadlines = [None, far, None, near]
     alike = [Request((item,), Filters(), 3, until=until) for until in deadlines]
     with QueryBatcher(cast(Any, Engine()), 60_000, most=2) as gather, ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(gather.run, alike))
     # Who has no deadline, as what looks for news, is not cut short by those who have.
-    assert set(heeded) == {None, Deadline(50.0)}
+    assert set(heeded) == {None, near}
     assert [outcome.complete for outcome in outcomes] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_is_asked_with_others_has_half_of_the_time_that_they_would_have_alone(
+    seed: int,
+) -> None:
+    """Searches that take all the time they have, of a block whose deadlines lie far apart."""
+    rng = np.random.default_rng(seed)
+    now, ran = [0.0], list[tuple[float, float]]()
+
+    class Engine:
+        def run(self, request: Request, snapshot: str | None) -> SearchOutcome:
+            ran.append((now[0], request.left_s))
+            now[0] += max(0.0, request.left_s)
+            left.update({int(q.image[0]): ran[-1] for q in request.queries if q.image is not None})
+            return SearchOutcome([[]] * len(request.queries), [], 0, 0, True, snapshot, 0, 0, False)
+
+    left: dict[int, tuple[float, float]] = {}
+    ends = rng.choice([-1.0, 0.0, *rng.uniform(0.01, 20, 6)], size=12)
+    ends[0] = -1.0  # who has waited too long takes nobody's time
+    requests = [
+        Request(
+            (QueryItem(np.full(1, i, np.float32)),), FOUND, 3, until=Deadline(end, lambda: now[0])
+        )
+        for i, end in enumerate(ends)
+    ]
+    with (
+        QueryBatcher(cast(Any, Engine()), 60_000, most=12) as gather,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        list(pool.map(gather.run, requests))
+    for i, end in enumerate(ends):
+        began, given = left[i]
+        assert given <= end - began, "nobody is answered after their time"
+        assert given >= (end - began) / 2 or end <= began
+    assert len(ran) < len(set(ends))
 
 
 def test_a_deadline_is_over_at_its_time() -> None:

@@ -82,12 +82,13 @@ class QueryBatcher:
     """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
 
     A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
-    each other, but that the first whose time is over cuts it short for all of them that have a
-    deadline; those without one are blocks of their own. While one block is computed the next one
-    gathers, and who was answered gets the wait once more to ask again, or until all of them have:
-    else the clients fall apart into blocks that take turns, a pass each. A process that does
-    nothing else should call gc.freeze() once it is up: the garbage collector's look through what
-    it holds takes a twentieth of a block's time.
+    each other, but that the first whose time is over cuts it short for all that are computed with
+    it. None of them has more than twice the time that this one has left; the others of the block
+    come after it, and those without a deadline are blocks of their own. While one block is computed
+    the next one gathers, and who was answered gets the wait once more to ask again, or until all of
+    them have: else the clients fall apart into blocks that take turns, a pass each. A process that
+    does nothing else should call gc.freeze() once it is up: the garbage collector's look through
+    what it holds takes a twentieth of a block's time.
 
     Use as a context manager, or call `close`.
     """
@@ -129,7 +130,8 @@ class QueryBatcher:
         while (taken := self._take()) is not None:
             (*_, snapshot), asked = taken
             run = partial(self._engine.run, snapshot=snapshot)
-            for part in _parts(asked, self._most):
+            while asked:
+                part, asked = _parted(asked, self._most)
                 answers = _answers(run, part)
                 with self._change:  # before any of them can ask again
                     count = sum(len(request.queries) for request, _ in part)
@@ -150,13 +152,21 @@ class QueryBatcher:
             return None
 
 
-def _parts(asked: list[_Asked], most: int) -> list[list[_Asked]]:
-    parts: list[list[_Asked]] = [[]]
-    for each in asked:
-        if parts[-1] and sum(len(r.queries) for r, _ in [*parts[-1], each]) > most:
-            parts.append([])
-        parts[-1].append(each)
-    return parts
+def _parted(asked: list[_Asked], most: int) -> tuple[list[_Asked], list[_Asked]]:
+    """Those that are computed next, the nearest deadline first, and the rest.
+
+    They are so many queries at most, or one request; and the nearest deadline, which ends them
+    all, leaves each at least half of the time that it has now.
+    """
+    asked = sorted(asked, key=lambda each: each[0].left_s)
+    longest_s = max(0.0, 2 * asked[0][0].left_s)
+    count = queries = 0
+    for request, _ in asked:
+        queries += len(request.queries)
+        if count and (queries > most or request.left_s > longest_s):
+            break
+        count += 1
+    return asked[:count], asked[count:]
 
 
 def _answers(

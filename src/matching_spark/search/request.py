@@ -1,5 +1,6 @@
 """What every task of a search is handed: its queries, what they may find, how posts are scored."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,11 @@ class Request:
     nprobe: int | None = None
     rivals: bool = False
     until: Deadline | None = field(default=None, compare=False)
+
+    @property
+    def left_s(self) -> float:
+        """The seconds until its time is over; negative after that, inf where it has no end."""
+        return math.inf if self.until is None else self.until.at - self.until.clock()
 
     @cached_property
     def silent(self) -> frozenset[str]:
