@@ -295,6 +295,14 @@ def walk_times(
     yield from sorted(found)
 
 
+def leads_out(uri: str, folder: str) -> bool:
+    """Whether links lead from a file in a folder, or below, to one that is not. HDFS has none."""
+    if not (is_local(uri) and is_local(folder)):
+        return False
+    real, inside = os.path.realpath(absolute(uri)), os.path.realpath(absolute(folder))
+    return not real.startswith(inside.rstrip("/") + "/")
+
+
 def is_regular(uri: str) -> bool:
     """Whether it is a file and not a pipe or a device, which may never end."""
     return not is_local(uri) or not os.path.exists(absolute(uri)) or os.path.isfile(absolute(uri))

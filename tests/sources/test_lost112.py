@@ -336,15 +336,17 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
     }
     take = photos_of(portal, tmp_path, photo_bytes=1 << 20, photo_pixels=100 * 100)
     addresses = [portal.url + path for path in portal.photos]
-    rows = take(*addresses, "http://elsewhere.example/a.jpg")
+    (tmp_path / "own.jpg").write_bytes(picture())
+    others = ["http://elsewhere.example/a.jpg", str(tmp_path / "own.jpg")]
+    rows = take(*addresses, *others)
     posts = [r for r in rows if isinstance(r, Post)]
     rejects = {r.source: r for r in rows if isinstance(r, Reject)}
-    assert len(posts) == 7
-    assert [len(p.photos) for p in posts] == [1, 0, 0, 0, 0, 0, 0]
+    assert len(posts) == 8
+    assert [len(p.photos) for p in posts] == [1, 0, 0, 0, 0, 0, 0, 0]
     with Image.open(posts[0].photos[0]) as kept:
         assert (kept.size, dict(kept.getexif())) == ((40, 40), {})
     assert {r.reason for r in rejects.values()} == {"photo-not-fetched"}
-    assert set(rejects) == {*addresses[1:], "http://elsewhere.example/a.jpg"}
+    assert set(rejects) == {*addresses[1:], *others}
     assert "too-many-pixels" in rejects[addresses[1]].detail
     assert "more than 1 MB" in rejects[addresses[2]].detail
     assert "not in lost112.photo_hosts" in rejects["http://elsewhere.example/a.jpg"].detail

@@ -34,7 +34,10 @@ from matching_spark.table.posts_table import PostsTable
 
 # Rejects of a part, whose post follows in the stream.
 LEAVES_POST = frozenset(
-    ["remote-photo", "photo-not-fetched", "no-detail", "bad-point", "bad-identifier"]
+    [
+        *("remote-photo", "photo-not-fetched", "linked-photo"),
+        *("no-detail", "bad-point", "bad-identifier"),
+    ]
 )
 # Of the columns that are no text.
 ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}

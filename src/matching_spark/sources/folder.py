@@ -36,9 +36,13 @@ NOT_PHOTOS = frozenset(
 )
 
 
+# Who fills a folder may not be allowed to read what whoever ingests it may.
+LINKED = "a link out of the folder is not followed: put the photo itself there"
+
+
 def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
     """Photos below `folder`, sorted; hidden files and NOT_PHOTOS are passed over, which `seen`
-    notes, other files are rejected.
+    notes, other files are rejected, and so are links to files that do not lie below it.
 
     a.png and a.jpg are two posts. The id is NFC: the same name from macOS and Linux is one post.
     """
@@ -52,6 +56,9 @@ def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
             continue
         post_id = clean(_decoded(name))
         if PurePosixPath(name).suffix.lower() in ENDINGS:
+            if storage.leads_out(path, folder):
+                yield Reject(path, post_id, "linked-file", LINKED)
+                continue
             yield Post(post_id, kind, photos=(path,), read_from=path)
         elif storage.is_dir(path):
             detail = "a link to a folder is not followed: ingest that folder itself"

@@ -37,7 +37,8 @@ def with_photos(
         had = []
         for address in post.photos:
             if not address.lower().startswith(("http://", "https://")):
-                had.append(address)
+                why = "this is no address of the web: no file of this machine is read for it"
+                yield Reject(address, post.post_id, "photo-not-fetched", why)
                 continue
             name = hashlib.sha256(address.encode()).hexdigest()
             place = storage.join(warehouse, FETCHED, name[:2], name)

@@ -27,7 +27,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import delimited, workbook
 from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, check_text, limited
-from matching_spark.sources.folder import ENDINGS
+from matching_spark.sources.folder import ENDINGS, LINKED
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
 
@@ -225,9 +225,9 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         if not post_id:
             missing = raw_id in (None, "")
             raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {raw_id!r}")
-        photos, placeholders, remote = _photos(row.get("photos"), storage.parent(sheet.uri))
-        for photo in remote:
-            yield Reject(where, post_id, "remote-photo", f"{photo} is not fetched; give a file")
+        photos, placeholders, refused = _photos(row.get("photos"), storage.parent(sheet.uri))
+        for why in refused:
+            yield Reject(where, post_id, *why)
         point = None
         try:
             point = point_of(_degrees(row.get("latitude")), _degrees(row.get("longitude")))
@@ -294,16 +294,26 @@ def _identifiers(value: object) -> tuple[str, ...]:
     return tuple(filter(None, (clean(each)[:MAX_TEXT] for each in listed)))[:MOST]
 
 
-def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[str]]:
-    """Paths that can be opened, how many placeholders there were, and the addresses refused."""
+def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[tuple[str, str]]]:
+    """Paths that can be opened, how many placeholders there were, and why others are refused."""
     listed = _several(value, folder) if isinstance(value, str) else value or []
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
         raise _Bad("bad-row", "photos is not a list of paths")
     names = [p.strip() for p in listed if p.strip()]
     real = [p for p in names if not PLACEHOLDER.search(p)]
     remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
-    paths = [_place(p, folder) for p in real if p not in remote]
-    return tuple(dict.fromkeys(paths)), len(names) - len(real), remote
+    paths = dict.fromkeys(_place(p, folder) for p in real if p not in remote)
+    linked = [each for each in paths if _is_linked(each, folder)]
+    refused = [("remote-photo", f"{each} is not fetched; give a file") for each in remote]
+    refused += [("linked-photo", f"{each}: {LINKED}") for each in linked]
+    return tuple(p for p in paths if p not in linked), len(names) - len(real), refused
+
+
+def _is_linked(photo: str, folder: str) -> bool:
+    """Whether it is named as one in the table's folder, or below, and is a link out of there."""
+    inside = storage.absolute(folder).rstrip("/") + "/"
+    is_named = "://" not in photo and storage.absolute(photo).startswith(inside)
+    return is_named and storage.leads_out(photo, folder)
 
 
 def _several(cell: str, folder: str) -> list[str]:
