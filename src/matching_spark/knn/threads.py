@@ -1,6 +1,7 @@
 """Work of a search that the cores of this process share."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,12 @@ Item = TypeVar("Item")
 
 
 def cores() -> int:
-    """That a search may use: OMP_NUM_THREADS, which Spark sets to a task's cores, or all."""
-    named = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
-    return int(named.partition(",")[0])  # "4,2" where nested
+    """That a search may use: OMP_NUM_THREADS, which Spark sets to a task's cores; where that is no
+    count, which OpenMP passes over too, those that the system lets this process use."""
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "4,2" where nested
+    if re.fullmatch("0*[1-9][0-9]{0,4}", named):
+        return int(named)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def share(do: Callable[[Item], None], items: Iterable[Item]) -> None:
