@@ -98,6 +98,12 @@ class Service(Group):
         repr=False,
         description="seals what is personal in the journal; random: `openssl rand -base64 32`",
     )
+    former_key: str | None = Field(
+        default=None,
+        min_length=32,
+        repr=False,
+        description="the key before, while `rekey` seals the journal by another one",
+    )
     merge_every_s: float = Field(
         default=600,
         ge=1,

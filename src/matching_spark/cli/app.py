@@ -124,6 +124,10 @@ COMMANDS = {
         "account",
         "Who may sign in to the service: add, password, list, remove, token, revoke.",
     ),
+    "rekey": (
+        "rekey",
+        "Seal the journal by service.key instead of service.former_key; run it again if cut off.",
+    ),
     "models": (
         "models",
         "CLIP models: list, info, check, describe, export, quantize.",
@@ -157,7 +161,7 @@ GROUPS = {
     ),
     "Serve people": ("serve",),
     "Judge the scores": ("evaluate", "calibrate"),
-    "Set up": ("config", "account", "models", "cluster"),
+    "Set up": ("config", "account", "rekey", "models", "cluster"),
 }
 # At the end of a command's help; a test parses each.
 EXAMPLES = {
@@ -194,6 +198,7 @@ EXAMPLES = {
     "account remove": ("kim",),
     "account token": ("kim --days 30",),
     "account revoke": ("0123456789abcdef",),
+    "rekey": ("",),
     "models": ("list",),
     "models list": ("",),
     "models info": ("small-clip",),

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +14,8 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select
 
 from matching_spark.config import Settings
-from matching_spark.errors import InputError, StorageError, UsageError
-from matching_spark.journal import database, kept
+from matching_spark.errors import InputError, UsageError
+from matching_spark.journal import database, kept, rekey
 from matching_spark.journal.events import (
     Event,
     PairDecided,
@@ -32,7 +31,6 @@ from matching_spark.journal.tables import (
     contents,
     events,
     forgotten,
-    key_check,
     vector_subjects,
 )
 
@@ -40,7 +38,6 @@ Content = Mapping[str, Any]  # what JSON has
 MAX_CONTENT = 256 << 10  # bytes of its JSON: a post's texts have 20,000 characters each
 MAX_VECTORS = 64  # of one event: 20 photos a post, and its text
 MAX_READ = 10_000  # records of one `tail`, and names of one `vectors`
-_CHECK = b"matching-spark"
 
 
 @dataclass(frozen=True)
@@ -75,33 +72,22 @@ class Journal:
     def __init__(self, engine: Engine, sealer: Sealer, clock: Callable[[], dt.datetime]) -> None:
         self._engine, self._sealer, self._clock = engine, sealer, clock
         self._turn = threading.Lock()  # SQLite's own wait is by naps, and not fair
+        self._known = b""  # what tells the key that it was opened with
 
     @classmethod
     def open(cls, settings: Settings, clock: Callable[[], dt.datetime] | None = None) -> "Journal":
         """The journal that service.journal names, made where there is none.
 
         clock: the time with its zone; by default the machine's. Raises UsageError where a setting
-        is missing or service.key is not the one that it was made with, StorageError where it
+        is missing or service.key is not the one that it is sealed by, StorageError where it
         cannot be used (database.connect).
         """
-        place, key = settings.service.journal, settings.service.key
-        if place is None:
-            raise UsageError(
-                "service.journal is not set: name a folder on a disk of this machine, in which "
-                "the journal is kept",
-                argument="service.journal",
-            )
-        if key is None:
-            raise UsageError(
-                "service.key is not set: make one by `openssl rand -base64 32`, keep a copy apart "
-                "from the journal's, and set it as MATCHING_SERVICE__KEY",
-                argument="service.key",
-            )
-        sealer = Sealer(key)
-        engine = database.connect(Path(place).absolute())
+        folder, sealer = rekey.place_and_sealer(settings)
+        engine = database.connect(folder)
         journal = cls(engine, sealer, clock or (lambda: dt.datetime.now(dt.UTC)))
         try:
-            journal._check_key()
+            with journal.writing() as to:
+                journal._known = rekey.known(to, sealer, engine.url.database)
         except BaseException:
             journal.close()
             raise
@@ -153,6 +139,7 @@ class Journal:
                 raise InputError(f"{subject} was erased: nothing is written of it any more")
             record = self._insert(to, event, body, who, key, plain is not None)
             if plain is not None and subject:
+                rekey.check_known(to, self._known)
                 sealed = self._sealer.seal(plain, subject, record.event_id)
                 row = {"event_id": record.event_id, "subject": subject, "sealed": sealed}
                 to.execute(insert(contents).values(row))
@@ -275,21 +262,6 @@ class Journal:
         """A transaction that sees one state: `database.reading`."""
         with database.reading(self._engine) as connection:
             yield connection
-
-    def _check_key(self) -> None:
-        with self.writing() as to:
-            if (sealed := to.scalar(select(key_check.c.sealed))) is None:
-                row = {"id": 1, "sealed": self._sealer.seal(_CHECK, "key_check")}
-                to.execute(insert(key_check).values(row))
-                return
-        try:
-            self._sealer.open(sealed, "key_check")
-        except StorageError:
-            raise UsageError(
-                f"service.key is not the key that {self._engine.url.database} was made with: set "
-                "that one",
-                argument="service.key",
-            ) from None
 
     def _open(self, sealed: bytes, subject: str, event_id: str) -> bytes:
         return self._sealer.open(sealed, subject, event_id)

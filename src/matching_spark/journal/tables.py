@@ -59,7 +59,8 @@ forgotten = Table(
     Column("subject", Text, primary_key=True),
     Column("sequence", Integer, ForeignKey("events.sequence"), nullable=False),
 )
-# One row, by which a wrong service.key is told when the journal is opened.
+# Row 1, by which a wrong service.key is told when the journal is opened; row 2, of the key before,
+# while it is sealed anew (rekey).
 key_check = Table(
     "key_check",
     metadata,
