@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from tokenizers import Tokenizer
 
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.hub import resolve
@@ -33,6 +35,36 @@ def test_vectors_are_open_clips(name: str) -> None:
     want = np.load(GOLDEN / name / "golden.npz")
     assert (model.embed_images(odd_images()) * want["images"]).sum(axis=1).min() > 0.9999
     assert (model.embed_texts(TEXTS) * want["texts"]).sum(axis=1).min() > 0.9999
+
+
+def test_a_text_has_one_vector_whatever_it_stands_beside(clip: ClipModel) -> None:
+    """Alone, among longer and shorter ones, in batches cut anywhere, padded as far as it goes."""
+    sentence = "어제 지하철에서 갈색 지갑을 잃어버렸어요"
+    texts = [
+        "",
+        "a",
+        "지갑",
+        "검정 지갑",
+        "red umbrella",
+        sentence,
+        " ".join(["지갑"] * 30),
+        sentence * 9,
+    ] * 3
+    order = np.random.default_rng(7).permutation(len(texts))
+    mixed = np.empty((len(texts), clip.dimension), np.float32)
+    mixed[order] = ClipModel(clip.folder, batch_size=2).embed_texts([texts[i] for i in order])
+    alone = np.concatenate([clip.embed_texts([text]) for text in texts])
+    assert np.abs(mixed - alone).max() < 1e-6
+
+    tokenizer = Tokenizer.from_file(str(clip.folder / "textual" / "tokenizer.json"))
+    tokenizer.enable_truncation(clip.context_length)
+    tokenizer.enable_padding(length=clip.context_length)
+    tokens = np.array([each.ids for each in tokenizer.encode_batch(texts)])
+    assert len(set((tokens != 0).sum(axis=1))) >= 6  # lengths
+    path = clip.folder / "textual" / "model.onnx"
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (padded,) = session.run(None, {"text": tokens})
+    assert np.abs(padded - alone).max() < 1e-6
 
 
 # Of a cosine, for the shipped model, whose int8 turns a pixel's last bit into some thousandths: of

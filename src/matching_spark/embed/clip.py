@@ -26,7 +26,7 @@ from matching_spark.knn.similarity import Float32, unit
 if TYPE_CHECKING:
     import onnxruntime as ort
     from PIL import Image
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
     from matching_spark.config import Model
 
@@ -175,14 +175,34 @@ class ClipModel:
         return self._run(self._visual, [pixels]) if pixels else self._no_vectors()
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
-        """(n, dimension) float32 of unit length, row i of texts[i]."""
+        """(n, dimension) float32 of unit length, row i of texts[i].
+
+        Texts of one length run together, so that none is padded for a longer one: a text has the
+        same vector whatever it is embedded beside.
+        """
         if not texts:
             return self._no_vectors()
-        encodings = self._tokenizer.encode_batch([self._clean(text) for text in texts])
-        inputs = [[np.array(e.ids) for e in encodings]]
-        if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's towers ask for the mask too
-            inputs.append([np.array(e.attention_mask) for e in encodings])
-        return self._run(self._textual, inputs)
+        encodings = self._tokens(texts)
+        rows_of_length: dict[int, list[int]] = {}
+        for row, encoding in enumerate(encodings):
+            rows_of_length.setdefault(len(encoding), []).append(row)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for rows in rows_of_length.values():
+            inputs = [[np.array(encodings[row].ids) for row in rows]]
+            if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's ask for the mask too
+                inputs.append([np.array(encodings[row].attention_mask) for row in rows])
+            vectors[rows] = self._run(self._textual, inputs)
+        return vectors
+
+    def _tokens(self, texts: Sequence[str]) -> "list[Encoding]":
+        """As many as the tower declares, or as each text has where it takes any number."""
+        encodings: list[Encoding] = self._tokenizer.encode_batch([self._clean(t) for t in texts])
+        fixed = isinstance(self._textual.get_inputs()[0].shape[1], int)
+        padding = self._padding
+        for each in encodings:
+            if fixed or not each.ids:  # of no token at all there is nothing to weigh
+                each.pad(self.context_length, **padding)
+        return encodings
 
     def _run(
         self, session: "ort.InferenceSession", inputs: Sequence[Sequence[npt.NDArray[Any]]]
@@ -252,15 +272,20 @@ class ClipModel:
         from tokenizers import Tokenizer  # as above
 
         tokenizer = Tokenizer.from_file(str(self.folder / "textual" / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=self.context_length)
+        return tokenizer
+
+    @cached_property
+    def _padding(self) -> dict[str, Any]:
+        """The token that a text is filled up with, in the words of `Encoding.pad`."""
         config = _read_json(self.folder / "textual" / "tokenizer_config.json")
         pad = config.get("pad_token") or "<pad>"
         token = pad["content"] if isinstance(pad, dict) else pad
-        number = tokenizer.token_to_id(token)
+        number = self._tokenizer.token_to_id(token)
         if number is None:
             raise ModelError(f"{self.folder}: its tokenizer has no padding token {token!r}")
-        tokenizer.enable_padding(length=self.context_length, pad_token=token, pad_id=number)
-        tokenizer.enable_truncation(max_length=self.context_length)
-        return tokenizer
+        return {"pad_token": token, "pad_id": number}
 
     @cached_property
     def _cleaning(self) -> str:
