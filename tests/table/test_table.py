@@ -236,8 +236,15 @@ def test_bad_vectors_are_refused_by_name(
     )
     assert (again.accepted, again.skipped) == (0, 3)
     write_vectors(tmp_path / "other.parquet", ["a"], np.ones((1, DIMENSION)), model=["clip-x"])
-    with pytest.raises(ModelError, match="never compared"):
+    with pytest.raises(ModelError, match="never compared: use its model"):
         ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found", Hadoop())
+
+
+def test_the_remedy_for_a_former_build_of_a_model_is_no_setting(imported: Imported) -> None:
+    table = PostsTable.open(imported.uri)
+    ours = table.model.partition("@")[0]
+    with pytest.raises(ModelError, match=f"reembed the table with {ours} as it is now"):
+        table.check_model(f"{ours}@000000000000")
 
 
 def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:

@@ -199,13 +199,18 @@ class PostsTable:
         self.state = state
 
     def check_model(self, model: str) -> None:
-        if model != self.model:
-            raise ModelError(
-                f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
-                f"models are never compared: use its model (model.name: "
-                f"{self.model.partition('@')[0]}), another table, or reembed this one with "
-                f"{model.partition('@')[0]}"
-            )
+        if model == self.model:
+            return
+        called, ours = model.partition("@")[0], self.model.partition("@")[0]
+        remedy = (
+            f"use its model (model.name: {ours}), another table, or reembed this one with {called}"
+            if called != ours  # else no setting names the former one, which an upgrade replaced
+            else f"reembed the table with {called} as it is now, or use another table"
+        )
+        raise ModelError(
+            f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
+            f"models are never compared: {remedy}"
+        )
 
     # -- reading -----------------------------------------------------------------------------
 
