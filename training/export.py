@@ -29,6 +29,7 @@ from prototypes import prototypes
 from scenes import OWN, World
 from sources import TRAINED, sprites
 from space import DIMENSION
+from tokenizers import Tokenizer
 
 HERE = Path(__file__).parent
 RANGES = HERE / "ranges.json"
@@ -133,8 +134,7 @@ def image_tower(folder: Path, data: Path, photographs: Path | None, ranges: Path
     )
 
 
-def text_tower(folder: Path, data: Path) -> None:
-    tower, tok = text.load(data / "text.pt", prototypes(data))
+def text_tower(folder: Path, tower: text.TextTower, tok: Tokenizer) -> None:
     tok.enable_padding(length=text.CONTEXT, pad_id=0, pad_token="<pad>")
     lines = ["검정 지갑", "I lost my red umbrella", "어제 지하철에서 갈색 지갑을 잃어버렸어요"]
     tokens = torch.tensor([e.ids for e in tok.encode_batch(lines)])
@@ -215,7 +215,8 @@ if __name__ == "__main__":
     elif not RANGES.exists():
         raise SystemExit(f"{RANGES} lacks: --photographs FOLDER measures it anew")
     image_tower(made, arguments.data, arguments.photographs, ranges)
-    text_tower(made, arguments.data)
+    words = text.load(arguments.data / "text.pt", prototypes(arguments.data))
+    text_tower(made, *words)
     if arguments.photographs:
         shutil.copyfile(ranges, RANGES)
     for path in sorted(p for p in made.rglob("*") if p.is_file()):
