@@ -29,6 +29,7 @@ PIXELS, REFUSED = b"RGB8", b"NONE"  # width and height; which of REASONS and how
 # twice KEPT_SIDE, which is fewer.
 MAX_PIXELS = (2 * KEPT_SHORT_SIDE) ** 2 * MAX_RATIO
 MAX_WORDS = 2000  # bytes
+STRIP = 32  # rows that are written at once: a copy of all of them would be new memory once more
 # What the parent is told of the process: it ended by itself, it died, it took too long.
 READY, ENDED, DIED, SLOW = b"R", b"E", b"D", b"S"
 # Above the process at rest, of its addresses: what open_photo may take, the result once more as
@@ -106,7 +107,9 @@ def _decode(photo: int, out: int) -> None:
     try:
         image = open_photo(_read(photo))
         _write(out, HEAD.pack(PIXELS, *image.size))
-        _write(out, image.tobytes())
+        for top in range(0, image.height, STRIP):
+            strip = (0, top, image.width, min(top + STRIP, image.height))
+            _write(out, image.crop(strip).tobytes())
     except PhotoError as error:
         _refuse(out, error.reason, str(error).partition(": ")[2])
     except MemoryError:
