@@ -27,7 +27,7 @@ demo: setup ## draw posts, store them, search with a photo: the tour, into demo-
 TWO := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test: setup ## every fast test, in two processes
-	$(TWO)
+	$(TWO) --dist loadgroup
 
 CLUSTER := $(TWO) -m cluster
 FAULTS := tests/cluster/test_killed.py tests/cluster/test_faults.py

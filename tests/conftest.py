@@ -1,13 +1,16 @@
 """One Spark for all tests, one small world, and brute force to hold every answer against."""
 
+import fcntl
+import gc
 import json
 import os
+import pickle
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from pyspark.sql import SparkSession
@@ -31,6 +34,9 @@ os.environ.setdefault(
 
 
 TRAINING = Path(__file__).parents[1] / "training"
+# Folders of tests that a target of their own runs: elsewhere they are not even read.
+APART = frozenset(["browser", "fuzz", "kills", "notebook", "package", "races"])
+T = TypeVar("T")
 BEGUN, ENDED = pytest.StashKey[float](), pytest.StashKey[list[float]]()
 # What takes longest begins first, so that the two processes end together.
 LONGEST = (
@@ -41,9 +47,42 @@ LONGEST = (
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    apart = collection_path.name in APART and collection_path.parent == Path(__file__).parent
+    deselected = f"not {collection_path.name}" in config.getoption("markexpr")
+    return True if apart and deselected else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs after pytest-randomly, whose order stays but for whole modules."""
+    with_spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    for item in items:
+        if item.path in with_spark:
+            of_tables = Path(__file__).parent / "table" in item.path.parents
+            item.add_marker(pytest.mark.xdist_group("spark-table" if of_tables else "spark"))
     items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+    items.sort(key=lambda item: item.path not in with_spark)
+
+
+def pytest_collection_finish() -> None:
+    """A fifth of the time that modules take to be imported goes to looking for garbage, of which
+    there is none; nor is it worth a look in what they have made."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With --dist loadgroup: a file each to the process that is free, but for those with Spark. A
+    JVM takes half a minute of a core until it is warm: one does what is done to tables, another all
+    else, so that neither has to become warm at both."""
+    from xdist.scheduler import LoadGroupScheduling  # where there is pytest-xdist
+
+    class Scheduling(LoadGroupScheduling):  # type: ignore[misc]  # it is Any to mypy
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).partition("::")[0]  # type: ignore[no-any-return]
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,6 +93,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[BEGUN], config.stash[ENDED] = time.monotonic(), []
+    gc.disable()  # until everything is collected
 
 
 def pytest_terminal_summary(
@@ -114,24 +154,43 @@ def clip() -> ClipModel:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder: Path = tmp_path_factory.mktemp("world")
-    return draw_world(folder, posts=40, seed=3)
+    return made_once(tmp_path_factory, "world", lambda to: draw_world(to, posts=40, seed=3))
 
 
 @pytest.fixture(scope="session")
 def stored(
-    spark: SparkSession, clip: ClipModel, world: World, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    clip: ClipModel,
+    world: World,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """A table of all posts of the world, which no test changes."""
-    uri = str(tmp_path_factory.mktemp("stored") / "table")
-    table = PostsTable.open_or_create(
-        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
-    posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
-    report = ingest_posts(posts, table, clip)
-    assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
-    assert report.embedded == len(list((world.folder / "photos").glob("*.jpg")))
-    return uri
+
+    def store(folder: Path) -> str:
+        spark = request.getfixturevalue("spark")
+        table = PostsTable.open_or_create(
+            str(folder / "table"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
+        )
+        posts = chain(read_posts(str(world.found)), read_posts(str(world.lost)))
+        report = ingest_posts(posts, table, clip)
+        assert (report.accepted, report.rejected, report.skipped) == (40, 0, 0)
+        assert report.embedded == len(list((world.folder / "photos").glob("*.jpg")))
+        return table.uri
+
+    return made_once(tmp_path_factory, "stored", store)
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
+    """What is made in a folder that the processes of a run share, by the first that wants it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with folder.with_suffix(".made").open("a+b") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        if made.seek(0, os.SEEK_END) == 0:  # where its end was when it was opened says nothing
+            made.write(pickle.dumps(make(folder)))
+        made.seek(0)
+        return pickle.load(made)  # type: ignore[no-any-return]
 
 
 @pytest.fixture

@@ -64,7 +64,9 @@ def test_the_jvm_reads_the_file_that_python_wrote(tmp_path: Path, spark: SparkSe
         assert row["name"] == name
 
 
-@pytest.mark.parametrize("default", [None, "hdfs://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    "default", [pytest.param(None, marks=pytest.mark.long), "hdfs://127.0.0.1:9"]
+)
 def test_a_table_in_an_odd_folder(tmp_path: Path, spark: SparkSession, default: str | None) -> None:
     """Also where Hadoop's own default is an HDFS, and one that does not answer at that."""
     session = spark.newSession()

@@ -68,7 +68,6 @@ def is_share(hits: Collection[bool], rate: float) -> None:
 
 
 def test_same_seed_same_world(dealt: Dealt) -> None:
-    assert deal(1, 3000, 3000) == dealt
     other = deal(2, 300, 300)
     assert other == deal(2, 300, 300) != deal(3, 300, 300)
     mine, theirs = (shots(*world.lost, *world.found) for world in (dealt, other))
@@ -96,8 +95,8 @@ def test_no_lost_post_shows_a_found_posts_photo(dealt: Dealt) -> None:
     lost, found = shots(*dealt.lost), shots(*dealt.found)
     assert not set(lost) & set(found)
     assert len(set(lost)) == len(lost)
-    bytes_of = {shot.draw(SMALL) for shot in (*lost[:50], *found[:50])}
-    assert len(bytes_of) == len({*lost[:50], *found[:50]})
+    bytes_of = {shot.draw(SMALL) for shot in (*lost[:25], *found[:25])}
+    assert len(bytes_of) == len({*lost[:25], *found[:25]})
 
 
 @pytest.mark.parametrize("side", ["lost", "found"])
@@ -123,8 +122,8 @@ def test_each_side_tells_as_the_table_says(dealt: Dealt, side: str) -> None:
     assert all(s in (t, "기타", *NEIGHBOUR_COLOURS[t]) for t, s in filed)
 
 
-def test_pairs_differ_as_the_table_says() -> None:
-    both = pairs(deal(4, 6000, 6000))
+def test_pairs_differ_as_the_table_says(dealt: Dealt) -> None:
+    both = pairs(dealt)
     is_share([a.post.region != b.post.region for a, b in both], RATES.region_away)
     near = 1 - (1 - RATES.lost.category_near) * (1 - RATES.found.category_near)
     differ = [a.post.category != b.post.category for a, b in both]
@@ -142,12 +141,11 @@ def test_pairs_differ_as_the_table_says() -> None:
     assert 0.8 < np.mean([0 <= d <= 7 for d in days]) < 0.9
 
 
-def test_a_find_posted_twice() -> None:
-    world = deal(5, 3000, 3000)
-    several = [said for said in world.truth.values() if len(said) == 2]
-    sought = [said for said in world.truth.values() if NOT_HERE not in said]
+def test_a_find_posted_twice(dealt: Dealt) -> None:
+    several = [said for said in dealt.truth.values() if len(said) == 2]
+    sought = [said for said in dealt.truth.values() if NOT_HERE not in said]
     is_share([said in several for said in sought], RATES.twice)
-    times = Counter(each.shots for each in world.found if each.shots)
+    times = Counter(each.shots for each in dealt.found if each.shots)
     assert set(times.values()) == {1, 2}
 
 

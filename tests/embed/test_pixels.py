@@ -11,7 +11,9 @@ from matching_spark.embed.photos import open_photo, open_reduced
 from tests.embed.test_clip import NEARLY, drawn_photo
 
 SIZES = (
-    *((w, h) for w in (96, 223, 224, 225, 449, 897, 1801) for h in (96, 224, 673, 1349)),
+    # Each width with two of the heights, each height with widths less and more than it.
+    *((96, 96), (223, 224), (224, 673), (225, 1349), (449, 96), (897, 224), (1801, 673)),
+    *((96, 1349), (223, 96), (224, 224), (225, 673), (449, 1349), (897, 96), (1801, 224)),
     *((3000, 4001), (2401, 300), (301, 2600)),
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF")

@@ -148,7 +148,7 @@ def test_decisions_sharpen_and_few_do_not_harm(own: Calibration) -> None:
     after = {}
     for decisions in (10, 100, 900):
         draws = []
-        for seed in range(5):
+        for seed in range(3):
             some = np.random.default_rng(seed).choice(shown, decisions, replace=False)
             decided = np.isin(np.arange(len(lists)), some)
             draws.append(precision(held, sharpen(lists, decided, worse, 0.5, {})))

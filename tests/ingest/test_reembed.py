@@ -17,14 +17,12 @@ from matching_spark import (
     SimilarityEngine,
 )
 from matching_spark.config import Cache, Hadoop
-from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import Silent
-from matching_spark.sources import read_posts
 from tests.support.commands import command
 from tests.support.found import hits_of
 
@@ -32,12 +30,8 @@ OTHER = Path(__file__).parents[1] / "golden" / "siglip"
 
 
 @pytest.fixture
-def table(spark: SparkSession, clip: ClipModel, world: World, tmp_path: Path) -> PostsTable:
-    table = PostsTable.open_or_create(
-        str(tmp_path / "table"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
-    ingest_posts(read_posts(str(world.found)), table, clip)
-    return table
+def table(spark: SparkSession, own: str) -> PostsTable:
+    return PostsTable.open(own, spark, Hadoop())
 
 
 @pytest.fixture(scope="module")

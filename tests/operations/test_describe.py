@@ -29,7 +29,7 @@ def drawn() -> list[tuple[Thing, str, bytes]]:
     """Things in colours, and a photo of each."""
     rng = np.random.default_rng(0)
     out = []
-    for thing in rng.permutation(np.array(things(), dtype=object))[:60]:
+    for thing in rng.permutation(np.array(things(), dtype=object))[:40]:
         colour = str(rng.choice(list(SHADES)))
         item = Item(thing.code, VENDORS[0], colour, shade(colour, rng), 0.1, 1.0, None)
         out.append((thing, colour, photo(item, rng)))
@@ -56,7 +56,7 @@ def test_drawn_things_are_named(described: list[Description]) -> None:
 
 
 def test_what_is_said_is_right_more_often_than_not(described: list[Description]) -> None:
-    """Not the stated rate: it holds of the drawings that it was measured on, and 60 are few."""
+    """Not the stated rate: it holds of the drawings that it was measured on, and 40 are few."""
     hits = [
         said.colour.korean == colour
         for (_, colour, _), said in zip(drawn(), described, strict=True)

@@ -195,7 +195,8 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
                 decide([scan(sorted_shard, replace(request, nprobe=8), cells)], request),
             ]
             few = decide([scan(sorted_shard, probed, cells)], probed)
-            for i, query in enumerate(queries):
+            # Of a large block a fifth, of copies of the pool's rows and of others.
+            for i, query in list(enumerate(queries))[:: 5 if count > 10 else 1]:
                 usable = [p for p in alive if first[i] is None or days[p] >= first[i]]
                 want = brute.search([posts[p] for p in usable], query, len(posts), 0.2)
                 for hits in exact:

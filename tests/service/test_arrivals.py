@@ -107,7 +107,7 @@ def test_what_comes_is_told_as_by_a_search_for_every_loss(
 ) -> None:
     fast, full = both
     chance = random.Random(2)
-    for _ in range(8):
+    for _ in range(5):
         for each in both:
             each.news.run_once()
         assert fast.rows() == full.rows()

@@ -25,10 +25,13 @@ def warehouse(
     table = PostsTable.open_or_create(
         str(folder), spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
     )
-    for source in (world.found, world.lost):
-        posts = [p for p in read_posts(str(source)) if isinstance(p, Post)]
-        ingest_posts(posts[:12], table, clip)
-        ingest_posts(posts[12:], table, clip)
+    found, lost = (
+        [p for p in read_posts(str(source)) if isinstance(p, Post)]
+        for source in (world.found, world.lost)
+    )
+    ingest_posts(found[:12] + lost[:5], table, clip)
+    ingest_posts(found[12:] + lost[5:], table, clip)
+    for posts in (found, lost):
         table.set_status(sorted(p.post_id for p in posts)[:3], "withdrawn")
     cells = train(table.shards(), table.model, 40, 4)
     table.set_cells(save_cells(cells, storage.join(table.uri, "cells")))
