@@ -76,9 +76,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With --dist loadgroup: a file each to the process that is free, but for those with Spark. A
     JVM takes half a minute of a core until it is warm: one does what is done to tables, another all
     else, so that neither has to become warm at both."""
-    from xdist.scheduler import LoadGroupScheduling  # where there is pytest-xdist
+    from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # has no types
 
-    class Scheduling(LoadGroupScheduling):  # type: ignore[misc]  # it is Any to mypy
+    class Scheduling(LoadGroupScheduling):  # type: ignore[misc]  # Any to mypy
         def _split_scope(self, nodeid: str) -> str:
             return super()._split_scope(nodeid).partition("::")[0]  # type: ignore[no-any-return]
 

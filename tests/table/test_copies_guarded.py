@@ -17,6 +17,7 @@ from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from matching_spark.table.undo import undo
 from matching_spark.table.versions import newest
+from tests.support import tables
 from tests.support.copies import (
     AT_ONCE,
     answers,
@@ -24,6 +25,15 @@ from tests.support.copies import (
     copied,
     files,
 )
+
+
+@pytest.fixture(scope="module")
+def warehouse(stored: str, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world's table and a decision: a guard asks for no more, and the other one takes long."""
+    folder: Path = tmp_path_factory.mktemp("original") / "prod"
+    table = PostsTable.open(tables.copied(stored, folder), spark, AT_ONCE)
+    decisions.store(table, [decisions.Decision("lost", "found", "confirmed", "desk")])
+    return folder
 
 
 def test_a_table_that_becomes_a_copy_while_it_is_open_is_not_written(

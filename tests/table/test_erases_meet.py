@@ -44,6 +44,7 @@ def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
     return table
 
 
+@pytest.mark.long
 def test_what_another_erase_removes_meanwhile_is_missed_by_none(
     table: PostsTable, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
