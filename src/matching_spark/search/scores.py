@@ -8,7 +8,6 @@ it has no photo; a photo and words together give the mean of what a post has to 
 score weighs all that is known of a pair (score.calibration).
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,10 +31,11 @@ from matching_spark.score.components import LANGUAGES, Cosine, Language, compare
 from matching_spark.score.explain import explain
 from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
 from matching_spark.search.request import QueryItem, Request, Scoring
+from matching_spark.shards.beside import Beside
 from matching_spark.shards.shard import Shard
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 SLACK = 1e-3  # log-odds: far above what float32 sums of ten terms up to 100 lose (6e-5)
 
@@ -248,20 +248,19 @@ def reasoned(
     return tuple(out)
 
 
-# By the metadata, which a shard of the cache shares with all that are made of it.
-_told: dict[int, tuple["weakref.ref[pa.Table]", tuple[object, ...], Told]] = {}
+_told: Beside[tuple[tuple[object, ...], Told]] = Beside()
 
 
 def told_of(shard: Shard, facts: bool = False) -> Told:
     """What its posts have, with facts asked for also what they tell: worked out once, as long as
     the shard is held, whose deletes may change."""
-    key, of = id(shard.metadata), (shard.days, shard.points, shard.photos, shard.texts)
-    if (held := _told.get(key)) is not None:
-        metadata, made_of, told = held
+    of = (shard.days, shard.points, shard.photos, shard.texts)
+    if (held := _told.get(shard.metadata)) is not None:
+        made_of, told = held
         same = all(a is b for a, b in zip(made_of, of, strict=True))
-        if metadata() is shard.metadata and same and (told.facts or not facts):
+        if same and (told.facts or not facts):
             return told
     has = places(*shard.has)
     told = Told.of(shard, has) if facts else Told(has, {})
-    _told[key] = weakref.ref(shard.metadata, lambda _: _told.pop(key, None)), of, told
+    _told.keep(shard.metadata, (of, told))
     return told

@@ -4,7 +4,6 @@ A data file never changes (the table is merge-on-read), so a shard read once sta
 deleted since is a mask on it.
 """
 
-import weakref
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from matching_spark.domain.schema import FILTERED, METADATA, POINT
 from matching_spark.errors import StorageError
 from matching_spark.knn.similarity import Float64, Index, Mask, VectorSet
 from matching_spark.layout import photo_here
+from matching_spark.shards.beside import Beside
 
 IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
@@ -68,11 +68,8 @@ def pack(
     return tasks
 
 
-# Texts of posts as codes, by column: worked out once, as long as the metadata is held, which a
-# shard of the cache shares with all that are made of it.
-_coded: dict[
-    int, tuple["weakref.ref[pa.Table]", dict[str, tuple[npt.NDArray[np.int32], list[str]]]]
-] = {}
+# Texts of posts as codes, by column.
+_coded: Beside[dict[str, tuple[npt.NDArray[np.int32], list[str]]]] = Beside()
 
 
 @dataclass(frozen=True)
@@ -156,15 +153,13 @@ class Shard:
         """codes (n,) int32 and words: words[codes[p]] is post p's value of a text column; of some
         posts codes (m,), in their order.
         """
-        held = _coded.get(id(self.metadata))
-        if held is None or held[0]() is not self.metadata:
-            key = id(self.metadata)
-            gone = weakref.ref(self.metadata, lambda _: _coded.pop(key, None))
-            held = _coded[key] = gone, {}
-        if name not in held[1]:
+        held = _coded.get(self.metadata)
+        if held is None:
+            held = _coded.keep(self.metadata, {})
+        if name not in held:
             encoded = pc.dictionary_encode(pc.fill_null(_one(self.metadata[name]), _text("")))
-            held[1][name] = _ints(encoded.indices), encoded.dictionary.to_pylist()
-        codes, words = held[1][name]
+            held[name] = _ints(encoded.indices), encoded.dictionary.to_pylist()
+        codes, words = held[name]
         if posts is None:
             return codes, words
         told, own = np.unique(codes.take(posts), return_inverse=True)

@@ -7,7 +7,6 @@ district, a day the last of its week (the first would be before the loss of many
 post that is lost or closed is not there at all.
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.knn.similarity import Float32, Index, Mask, VectorSet
 from matching_spark.service.public.levels import Level, Levels
+from matching_spark.shards.beside import Beside
 from matching_spark.shards.shard import IDENTIFIERS, Shard
 
 UNSORTED = "물건"  # what has no category is searched by this word
@@ -36,8 +36,7 @@ class PublicRows:
     def __init__(self, levels: Levels, said: Mapping[str, Float32]) -> None:
         """said: the (d,) unit vector of every sensitive category's word, and of UNSORTED."""
         self._levels, self._said = levels, dict(said)
-        # By the metadata, which a shard of the cache shares with all that are made of it.
-        self._made: dict[int, tuple[weakref.ref[pa.Table], Shard]] = {}
+        self._made: Beside[Shard] = Beside()
 
     @classmethod
     def of(cls, levels: Levels, model: ClipModel) -> "PublicRows":
@@ -46,12 +45,11 @@ class PublicRows:
         return cls(levels, dict(zip(words, model.embed_texts(words), strict=True)))
 
     def __call__(self, shard: Shard) -> Shard:
-        key = id(shard.metadata)
-        held = self._made.get(key)
-        if held is None or held[0]() is not shard.metadata:
-            gone = weakref.ref(shard.metadata, lambda _: self._made.pop(key, None))
-            held = self._made[key] = gone, public_shard(shard, self._levels, self._said)
-        return replace(held[1], alive=shard.alive & held[1].alive, kept=shard.kept)
+        held = self._made.get(shard.metadata)
+        if held is None:
+            made = public_shard(shard, self._levels, self._said)
+            held = self._made.keep(shard.metadata, made)
+        return replace(held, alive=shard.alive & held.alive, kept=shard.kept)
 
 
 def public_shard(shard: Shard, levels: Levels, said: Mapping[str, Float32]) -> Shard:
