@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,23 @@ def test_a_large_photo_by_its_decoders_scaling(clip: ClipModel, turned: int) -> 
     want = clip.embed_pixels([clip.preprocess(whole)])[0]
     got = clip.embed_pixels([clip.preprocess(reduced, box), clip.preprocess.quick(whole)])
     assert (got @ want).min() > 1 - NEARLY
+
+
+def test_no_thread_works_on_when_a_tower_has_answered(clip: ClipModel) -> None:
+    """One that spins takes as long as the scan that comes next: 20 ms and more of a core."""
+    side = Image.new("RGB", (64, 64))
+    towers: list[Callable[[], object]] = [
+        lambda: clip.embed_texts(["지갑"]),
+        lambda: clip.embed_images([side]),
+    ]
+    for embed in towers:
+        after = []
+        for _ in range(3):
+            embed()
+            began = time.process_time()
+            time.sleep(0.05)
+            after.append(time.process_time() - began)
+        assert min(after) < 0.005
 
 
 def drawn_photo(rng: np.random.Generator, width: int, height: int) -> Image.Image:

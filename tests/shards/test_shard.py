@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,24 @@ def test_a_shard_is_one_object_until_something_of_its_file_is_deleted(tmp_path: 
     before = cache.load(replace(file, deletes=()), space)
     assert before.alive.all()
     assert cache.load(file, space).alive.tolist() == [True, False, True]
+
+
+TEXTS = st.lists(st.sampled_from(["", "강남역", "강남구청", "a b", None]), max_size=12)
+
+
+@given(TEXTS, st.data())
+def test_codes_of_a_text_name_each_posts_own(texts: list[str | None], data: st.DataObject) -> None:
+    """Also of some posts, asked again, and once the text is another."""
+    with tempfile.TemporaryDirectory() as folder:
+        posts = [plain(str(at)) for at in range(len(texts) + 1)]
+        shard = read(write_file(Path(folder, "a.parquet"), posts, set()), DIMENSION)
+    texts = [*texts, "강남역"]
+    at = shard.metadata.column_names.index("place")
+    for told in (texts, texts[::-1]):
+        column = pa.array(told, pa.string())
+        shard = replace(shard, metadata=shard.metadata.set_column(at, "place", column))
+        some = np.array(data.draw(st.lists(st.sampled_from(range(len(told))))), np.int64)
+        for rows in (None, some, some[::-1]):
+            codes, words = shard.coded("place", rows)
+            wanted = told if rows is None else [told[row] for row in rows.tolist()]
+            assert [words[code] for code in codes.tolist()] == [each or "" for each in wanted]

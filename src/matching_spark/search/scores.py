@@ -204,9 +204,12 @@ def evidence(
 def _scales(
     queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
 ) -> tuple[Float64, Float64]:
-    """(q,) the slope and the level of each query's lists."""
-    each = [scale_of(query, calibration, silent) for query in queries]
-    return np.array([of.slope for of in each]), np.array([of.level for of in each])
+    """(q,) the slope and the level of each query's lists; the queries have the same parts."""
+    placed = [query.facts.without(silent).placed for query in queries]
+    kinds = [limit_name(queries[0].has, bare) for bare in (True, False)]
+    of = [calibration.scale(kind, silent) for kind in kinds]
+    at = np.array(placed, np.int64)
+    return np.array([each.slope for each in of])[at], np.array([each.level for each in of])[at]
 
 
 def scale_of(query: QueryItem, calibration: Calibration, silent: frozenset[str]) -> Scale:
