@@ -128,3 +128,22 @@ def test_a_signal_does_what_it_did_once_the_listening_is_over() -> None:
         assert told == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_what_is_accepted_sends_at_once() -> None:
+    """An answer's body does not wait for its head to be acknowledged (Nagle)."""
+
+    async def accepted() -> int:
+        heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def come(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            heard.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with server._bound("127.0.0.1", 0, "") as bound:  # noqa: SLF001
+            async with await asyncio.start_server(come, sock=bound):
+                with connected(bound.getsockname()[1]):
+                    return await heard
+
+    assert asyncio.run(accepted())
