@@ -221,16 +221,6 @@ class Calibration:
     def scale(self, kind: str, silent: frozenset[str] = frozenset()) -> Scale:
         """Of lists of a kind of query, filtered by these facts. Of several only each alone was
         learnt: they are taken to be independent."""
-        if (found := self._scaled.get((kind, silent))) is None:
-            found = self._scaled[kind, silent] = self._scale(kind, silent)
-        return found
-
-    @cached_property
-    def _scaled(self) -> dict[tuple[str, frozenset[str]], Scale]:
-        """What was asked for before: every query asks, and of every shard."""
-        return {}
-
-    def _scale(self, kind: str, silent: frozenset[str]) -> Scale:
         by = self.scales[kind]
         level, above, below = (by[ANY].level, by[ANY].above, by[ANY].below)
         for each in (by[name] for name in sorted(silent)):
