@@ -67,6 +67,11 @@ class Told:
         return first if (self.has == first).all() else None
 
     @cached_property
+    def there(self) -> frozenset[int]:
+        """What any of the posts has."""
+        return frozenset(self.bare.has.tolist())
+
+    @cached_property
     def bare(self) -> Joined:
         """By what posts have alone."""
         has, codes = np.unique(self.has, return_inverse=True)

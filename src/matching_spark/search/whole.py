@@ -237,7 +237,7 @@ class Whole:
     def _least_of(self, i: int, mine: _Reach | None, cosine: Cosine) -> float:
         """The least cosine by which one of a query's posts may reach it."""
         least = np.inf
-        for has in np.intersect1d(having(cosine), self.told.bare.has):
+        for has in self.told.there.intersection(having(cosine)):
             if mine is not None:
                 score, spoken = (of.max(initial=-np.inf) for of in (mine.score, mine.spoken))
             else:
