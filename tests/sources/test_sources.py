@@ -310,40 +310,6 @@ def test_names_and_folders_that_are_odd(tmp_path: Path) -> None:
     assert all(os.path.exists(p.photos[0]) for p in posts)
 
 
-def test_a_link_is_followed_within_the_folder_and_not_out_of_it(tmp_path: Path) -> None:
-    """Who fills a folder may not be allowed to read what whoever ingests it may."""
-    folder, private = tmp_path / "photos", tmp_path / "photos-private"
-    for each in (folder / "below", private):
-        each.mkdir(parents=True)
-        (each / "a.jpg").write_bytes(b"x")
-    (folder / "fine.jpg").symlink_to("below/a.jpg")
-    (folder / "out.jpg").symlink_to(private / "a.jpg")
-    (folder / "below" / "far.jpg").symlink_to("../out.jpg")
-    (folder / "gone.jpg").symlink_to("/nowhere/a.jpg")
-    (folder / "way").symlink_to(private)
-    (tmp_path / "here").symlink_to(folder)
-    for root in (folder, tmp_path / "here"):  # which may be a link itself
-        posts, rejects = read(root, format="folder", kind="found")
-        assert [post.post_id for post in posts] == ["below/a.jpg", "fine.jpg"]
-        assert {(each.source, each.reason) for each in rejects} == {
-            (str(root / "below" / "far.jpg"), "linked-file"),
-            (str(root / "gone.jpg"), "linked-file"),
-            (str(root / "out.jpg"), "linked-file"),
-            (str(root / "way"), "linked-folder"),
-        }
-    named = [
-        *("fine.jpg", "below/a.jpg", "out.jpg", "way/a.jpg"),
-        *(str(folder / "gone.jpg"), str(private / "a.jpg"), "../photos-private/a.jpg"),
-    ]
-    row = {"post_id": "a", "kind": "found", "photos": named}
-    (folder / "posts.jsonl").write_text(json.dumps(row))
-    (post,), rejects = read(folder / "posts.jsonl")
-    outside = [str(private / "a.jpg"), f"{folder}/../photos-private/a.jpg"]  # said openly
-    assert list(post.photos) == [f"{folder}/fine.jpg", f"{folder}/below/a.jpg", *outside]
-    assert [each.reason for each in rejects] == ["linked-photo"] * 3
-    assert str(folder / "out.jpg") in rejects[0].detail
-
-
 def test_jsonl_that_is_off_goes_on(tmp_path: Path) -> None:
     source = tmp_path / "posts.jsonl"
     source.write_bytes(b'{"post_id": \n[1]\n\n\xff\n{"post_id": "a", "title": "x"}\n')

@@ -36,6 +36,7 @@ from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
 from matching_spark.knn.similarity import unit
+from matching_spark.sources.folder import LINKED
 
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
 MAX_REJECTS = 100_000  # listed; all are counted
@@ -95,6 +96,8 @@ def tasks_of(source: str) -> list[Task]:
         raise InputError(f"{source} holds no .parquet files")
     tasks: list[Task] = []
     for name in names:
+        if whole and storage.leads_out(name, root):
+            raise InputError(f"{name}: {LINKED}")
         metadata = open_file(name).metadata
         parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
         fixed = tuple((key, unquote(value)) for key, sign, value in parts if sign)

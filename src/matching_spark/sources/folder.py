@@ -37,7 +37,7 @@ NOT_PHOTOS = frozenset(
 
 
 # Who fills a folder may not be allowed to read what whoever ingests it may.
-LINKED = "a link out of the folder is not followed: put the photo itself there"
+LINKED = "a link out of the folder is not followed: put the file itself there"
 
 
 def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:

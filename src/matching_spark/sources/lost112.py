@@ -15,6 +15,7 @@ from matching_spark.domain.personal import public
 from matching_spark.domain.posts import MAX_TEXT, Kind, Post, Reject, Status, clean, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, UsageError
+from matching_spark.sources.folder import LINKED
 
 # A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
 MAX_XML_BYTES = 8 << 20
@@ -93,6 +94,9 @@ def read_lost112(source: str, kind: Kind | None, seen: Seen) -> Iterator[Post | 
         raise InputError(f"{source} holds no .xml file")
     items: dict[str, Item] = {}
     for file in files:
+        if not one and storage.leads_out(file, source):
+            yield Reject(file, "", "linked-file", LINKED)
+            continue
         if not storage.is_regular(file):
             yield Reject(file, "", "unreadable", "it is a pipe or a device")
             continue
