@@ -80,7 +80,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadGroupScheduling):  # type: ignore[misc]  # Any to mypy
         def _split_scope(self, nodeid: str) -> str:
-            return super()._split_scope(nodeid).partition("::")[0]  # type: ignore[no-any-return]
+            scope: str = super()._split_scope(nodeid)
+            return scope.partition("::")[0]
 
     return Scheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
@@ -190,7 +191,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
         if made.seek(0, os.SEEK_END) == 0:  # where its end was when it was opened says nothing
             made.write(pickle.dumps(make(folder)))
         made.seek(0)
-        return pickle.load(made)  # type: ignore[no-any-return]
+        kept: T = pickle.load(made)
+        return kept
 
 
 @pytest.fixture

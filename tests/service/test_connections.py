@@ -39,7 +39,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "OF_AN_ADDRESS", 3)
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001
+        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001  (what serve binds)
         thread = threading.Thread(target=asyncio.run, args=(serving,))
         thread.start()
         yield bound.getsockname()[1]

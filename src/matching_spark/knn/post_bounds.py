@@ -10,7 +10,7 @@ import numpy as np
 from matching_spark.knn.codes import CodedQueries
 from matching_spark.knn.int8_products import Int8
 from matching_spark.knn.matmul import columns_of, product
-from matching_spark.knn.similarity import Float32, Index, VectorSet
+from matching_spark.knn.similarity import Float32, Index, VectorSet, best_of_rows
 from matching_spark.knn.threads import share
 
 ROWS_AT_ONCE = 1 << 12  # of codes and of what they say, that lie in a core's cache
@@ -38,7 +38,7 @@ class RowBounds:
         rows, groups, there = self.part.rows_of(posts)
         if not self.part.single:
             which = np.repeat(which[there], np.diff(groups, append=len(rows)))
-        return _best(self._of_rows(self._asked, which, rows), groups, there, len(posts))
+        return best_of_rows(self._of_rows(self._asked, which, rows), groups, there, len(posts))
 
     def _of_all(self, asked: CodedQueries) -> Float32:
         codes, errors = self._codes()
@@ -83,21 +83,11 @@ def best_of_posts(part: VectorSet, rows: Float32, posts: Index) -> Float32:
         return rows.take(posts)
     if SHARE * len(posts) < len(part.counts):
         at, groups, there = part.rows_of(posts)
-        return _best(rows.take(at), groups, there, len(posts))
+        return best_of_rows(rows.take(at), groups, there, len(posts))
     every = np.full(len(part.counts), np.nan, np.float32)
     for some, at in part.shots:
         every[some] = np.fmax(every[some], rows.take(at))
     return every.take(posts)
-
-
-def _best(each: Float32, groups: Index, there: Index, posts: int) -> Float32:
-    """As VectorSet.rows_of has them."""
-    if len(there) == len(each) == posts:
-        return each
-    out = np.full(posts, np.nan, np.float32)
-    if len(each):
-        out[there] = each if len(there) == len(each) else np.maximum.reduceat(each, groups)
-    return out
 
 
 def _float32(asked: CodedQueries) -> tuple[Float32, Float32, Float32]:

@@ -203,16 +203,13 @@ class VectorSet:
         """(m,) the highest float32 cosine of queries[which[i]] and the rows of posts[i], read by
         themselves; NaN for a post without rows. queries: (q, d)."""
         at, groups, there = self.rows_of(posts)
-        out = np.full(len(posts), np.nan, np.float32)
-        if len(at):
-            asked = np.repeat(which[there], np.diff(np.append(groups, len(at))))
-            each = np.empty(len(at), np.float32)
-            for s in range(0, len(at), READ_AT_ONCE):
-                part = slice(s, s + READ_AT_ONCE)
-                mine = queries[0] if len(queries) == 1 else queries.take(asked[part], axis=0)
-                each[part] = np.vecdot(self.vectors.take(at[part], axis=0), mine)
-            out[there] = each if len(at) == len(there) else np.maximum.reduceat(each, groups)
-        return out
+        asked = np.repeat(which[there], np.diff(groups, append=len(at)))
+        each = np.empty(len(at), np.float32)
+        for s in range(0, len(at), READ_AT_ONCE):
+            part = slice(s, s + READ_AT_ONCE)
+            mine = queries[0] if len(queries) == 1 else queries.take(asked[part], axis=0)
+            each[part] = np.vecdot(self.vectors.take(at[part], axis=0), mine)
+        return best_of_rows(each, groups, there, len(posts))
 
     def exact(
         self, queries: Float32, which: Index, posts: Index, metric: Metric
@@ -249,6 +246,17 @@ class VectorSet:
         groups = np.cumsum(counts) - counts
         at = np.repeat(self.starts[posts[there]] - groups, counts) + np.arange(counts.sum())
         return self.rows[at], groups, there
+
+
+def best_of_rows(each: Float32, groups: Index, there: Index, posts: int) -> Float32:
+    """(posts,) the largest that each post's rows have, as `VectorSet.rows_of` has them; NaN for a
+    post without."""
+    if len(there) == len(each) == posts:
+        return each
+    out = np.full(posts, np.nan, np.float32)
+    if len(each):
+        out[there] = each if len(there) == len(each) else np.maximum.reduceat(each, groups)
+    return out
 
 
 @dataclass(frozen=True)

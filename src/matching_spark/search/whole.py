@@ -224,7 +224,9 @@ class Whole:
             may = side.counts == 0
             may[side.owners.take(reaching)] = True
         if mine is None:
-            mine = self._all_of(i, self.posts if may is None else self.posts[may.take(self.posts)])
+            posts = self.posts if may is None else np.flatnonzero(may)
+            both = may is None or self.all
+            mine = self._all_of(i, posts if both else np.intersect1d(posts, self.posts))
         elif may is not None:
             mine = mine.where(may.take(mine.post))
         return self._lowered(mine, cosine, best_of_posts(side, rows, mine.post))
@@ -237,10 +239,10 @@ class Whole:
     def _least_of(self, i: int, mine: _Reach | None, cosine: Cosine) -> float:
         """The least cosine by which one of a query's posts may reach it."""
         least = np.inf
+        if mine is not None:
+            score, spoken = (of.max(initial=-np.inf) for of in (mine.score, mine.spoken))
         for has in self.told.there.intersection(having(cosine)):
-            if mine is not None:
-                score, spoken = (of.max(initial=-np.inf) for of in (mine.score, mine.spoken))
-            else:
+            if mine is None:
                 score = spoken = self.ceilings.top[has]
             reach_from = ((self.least[i], score), (self.told_from[i], spoken))
             less = min((low - top for low, top in reach_from if top > -np.inf), default=np.inf)

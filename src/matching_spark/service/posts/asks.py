@@ -36,38 +36,39 @@ class Asks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = MOST_BYTES) -> None:
         self._clock, self._most = clock, most
-        self._held: OrderedDict[str, tuple[float, Asked]] = OrderedDict()  # the oldest first
+        self._held: OrderedDict[str, tuple[float, Asked, int]] = OrderedDict()  # the oldest first
         self._bytes = 0
         self._turn = threading.Lock()
 
     def keep(self, asked: Asked, name: str = "") -> str:
         """A name that nobody guesses, of 128 random bits. name: of what it takes the place of."""
-        name = name or secrets.token_urlsafe(16)
+        name, size = name or secrets.token_urlsafe(16), asked.size  # which waits for its photo
         with self._turn:
-            if (before := self._held.pop(name, None)) is not None:
-                self._bytes -= before[1].size
-            self._held[name] = (self._clock(), asked)
-            self._bytes += asked.size
+            _, _, before = self._held.pop(name, (0.0, asked, 0))
+            self._held[name] = (self._clock(), asked, size)
+            self._bytes += size - before
             while self._held and (self._bytes > self._most or self._over()):
-                _, (_, gone) = self._held.popitem(last=False)
-                self._bytes -= gone.size
+                self._forget_first()
         return name
 
     def sweep(self) -> None:
         """Forget what is too long ago: a thread calls it every so often."""
         with self._turn:
             while self._held and self._over():
-                _, (_, gone) = self._held.popitem(last=False)
-                self._bytes -= gone.size
+                self._forget_first()
 
     def find(self, name: str) -> Asked:
         """Raises InputError where it was too long ago."""
         with self._turn:
-            since, asked = self._held.get(name, (0.0, None))
+            since, asked, _ = self._held.get(name, (0.0, None, 0))
             if asked is None or self._clock() - since > KEPT_S:
                 raise InputError("this search has ended: search once more", argument="asked")
             return asked
 
+    def _forget_first(self) -> None:
+        _, (_, _, size) = self._held.popitem(last=False)
+        self._bytes -= size
+
     def _over(self) -> bool:
-        since, _ = next(iter(self._held.values()))
+        since, _, _ = next(iter(self._held.values()))
         return self._clock() - since > KEPT_S
