@@ -210,6 +210,34 @@ def test_interrupted_it_stops_spark_and_says_so(stored: str) -> None:
     wait_until(lambda: not in_session(process.pid, "java"), "the end of its JVM")
 
 
+CALLED_BACK = """
+import os, signal, time, weakref
+from matching_spark.main import heed_signals
+
+heed_signals()
+thing = {1}.__class__()
+def gone(_):
+    os.kill(os.getpid(), signal.SIGNUMBER)
+    time.sleep(0.1)
+kept = weakref.ref(thing, gone)
+try:
+    del thing
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_stop_that_nothing_can_raise_comes_again(number: str) -> None:
+    """In the callback of a weak reference, which Python's imports have too."""
+    program = CALLED_BACK.replace("SIGNUMBER", number)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
 def test_index_warm_and_what_compact_forgets(
     own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
 ) -> None:

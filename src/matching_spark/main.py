@@ -7,18 +7,38 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from matching_spark.errors import MatchingError, StorageError
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
 log = logging.getLogger("matching_spark")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+AGAIN_S = 0.01
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def heed_signals() -> None:
+    """SIGTERM ends a command as Ctrl-C does, also where either meets code that nothing leaves."""
+    signal.signal(signal.SIGTERM, _stop)
+    sys.unraisablehook = _unraisable
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _unraisable(lost: "UnraisableHookArgs") -> None:
+    """In a callback, as imports have, an exception is told and forgotten: a stop comes again."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _open_streams() -> None:
@@ -65,7 +85,7 @@ def run() -> None:
     from matching_spark.cli.app import app
     from matching_spark.cli.options import sentence, stderr
 
-    signal.signal(signal.SIGTERM, _stop)
+    heed_signals()
     start = time.perf_counter()
     try:
         _check_folder()
