@@ -121,11 +121,14 @@ def _errors(uri: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, FileExistsError):
         raise
-    except PermissionError as error:
-        why = denied(str(error.filename or absolute(uri))) if is_local(uri) else error
-        raise StorageError(f"{uri} cannot be reached: {why}") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: hdfs-native's own
-        raise StorageError(f"{uri} cannot be reached: {error}") from error
+        raise StorageError(f"{uri} cannot be reached: {_why(uri, error)}") from error
+
+
+def _why(uri: str, error: Exception) -> str:
+    if is_local(uri) and isinstance(error, PermissionError):
+        return denied(str(error.filename or absolute(uri)))
+    return hdfs_client.told(error)
 
 
 def open_input(uri: str) -> IO[bytes]:

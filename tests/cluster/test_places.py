@@ -59,6 +59,29 @@ def test_both_sides_read_the_file_of_that_name(cluster: Cluster, session: SparkS
     assert storage.read_bytes(storage.join(folder, "once")) == b"1"
 
 
+def test_what_a_name_node_refuses_is_told_in_its_words(
+    cluster: Cluster, session: SparkSession
+) -> None:
+    java = jvm(session)
+    path = java.org.apache.hadoop.fs.Path(cluster.hdfs)
+    hdfs = path.getFileSystem(java_session(session).sparkContext().hadoopConfiguration())
+    modes = java.org.apache.hadoop.hdfs.protocol.HdfsConstants.SafeModeAction
+    place = f"{cluster.hdfs}/refused"
+    hdfs.setSafeMode(modes.SAFEMODE_ENTER)
+    try:
+        with pytest.raises(StorageError) as raised:
+            storage.write_bytes(place, b"1")
+    finally:
+        hdfs.setSafeMode(modes.SAFEMODE_LEAVE)
+    told = str(raised.value)
+    assert place in told
+    assert "Name node is in safe mode" in told
+    assert "org.apache" not in told
+    assert "\\n" not in told
+    assert "\n" not in told
+    storage.write_bytes(place, b"1")
+
+
 def test_a_table_in_an_odd_folder(cluster: Cluster, session: SparkSession, tmp_path: Path) -> None:
     uri = f"{cluster.hdfs}/odd/{ODD.replace('?', '')}/table"
     posts = {f"p{i:03}": v for i, v in enumerate(vectors(60))}

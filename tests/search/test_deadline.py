@@ -18,6 +18,7 @@ from matching_spark.score.calibration import Score
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import Deadline, QueryItem, Request
+from matching_spark.shards import joined
 
 FOUND = Filters(kind="found")
 QUERIES = [Query(text="검정 지갑", category="지갑", colour="검정"), Query(text="파란 우산")]
@@ -46,8 +47,9 @@ def asked(
 @pytest.mark.parametrize("score", ["fused", "cosine"])
 @pytest.mark.parametrize("queries", [QUERIES[:1], QUERIES], ids=["one", "block"])
 def test_so_many_shards_are_looked_at_and_nothing_is_said_of_the_rest(
-    engine: SimilarityEngine, score: Score, queries: list[Query]
+    engine: SimilarityEngine, score: Score, queries: list[Query], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(joined, "SMALL", 0)  # none is joined, so that there are some
     whole = asked(engine, None, score, queries)
     shards = len(engine.table.plan(Filters(kind="found")).files)
     assert shards > 2

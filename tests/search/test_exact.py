@@ -23,6 +23,7 @@ from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import decide, merged
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
+from matching_spark.shards.joined import join
 from matching_spark.shards.shard import DataFile, load, pack
 from tests.support import brute
 from tests.support.shards import DIMENSION, worlds, write_file
@@ -67,7 +68,9 @@ def test_any_split_gives_brute_force(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates, "CODED_FROM", 0)
         parts = scan_all(shards, request)
+        as_one = scan_all([join(shards)], request)
     got = merged(parts, request)[0]
+    assert merged(as_one, request)[0] == got
     alive = [post for post in posts if post.post_id not in deleted]
     everything = brute.search(alive, query, len(posts), threshold, metric)
     want = brute.stable(everything)[:k]

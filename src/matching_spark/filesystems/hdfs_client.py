@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -13,6 +14,9 @@ from matching_spark.filesystems.namenodes import host_and_port
 FileSystem = Any  # of fsspec, which has no types
 HdfsFile = Any  # of hdfs-native, which need not be installed
 RETRY_S = (1, 2, 4)  # before DataNodes are tried again
+# As hdfs-native tells what a NameNode refused: the exception's class, and its message above Java's
+# stack, both as Rust quotes them.
+REFUSED = re.compile(r'RPCError\("(?:[\w$]+\.)*([\w$]+)", "(.*?)(?:\\n\\tat .*)?"\)', re.DOTALL)
 Result = TypeVar("Result")
 
 
@@ -57,6 +61,16 @@ def again(attempt: Callable[[], Result]) -> Result:
         except (OSError, RuntimeError):
             time.sleep(wait_s)
     return attempt()
+
+
+def told(error: Exception) -> str:
+    """What went wrong, in a line; what a NameNode refused by its words, without Java's stack."""
+    refused = REFUSED.search(str(error))
+    if refused is None:
+        return str(error)
+    name, message = refused.groups()
+    words = message.replace("\\n", " ").replace('\\"', '"').replace("\\\\", "\\")
+    return f"the NameNode refused it ({name}): {words}"
 
 
 class Reading(io.RawIOBase):

@@ -105,6 +105,35 @@ class VectorSet:
         owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         return cls(vectors, owners, np.arange(len(vectors), dtype=np.int32), starts)
 
+    @classmethod
+    def joined(cls, parts: Sequence["VectorSet"]) -> Self:
+        """The posts of one part after another's, copied. Either all have cells, the same, or none;
+        so have they codes."""
+        before = np.cumsum([0, *(len(part.vectors) for part in parts)]).tolist()
+        posts = np.cumsum([0, *(len(part.counts) for part in parts)]).tolist()
+
+        def of(name: str, moved: Sequence[int] | None = None) -> np.ndarray:
+            each = [getattr(part, name) for part in parts]
+            if moved is not None:
+                each = [array + np.int32(by) for array, by in zip(each, moved, strict=False)]
+            return np.concatenate(each)
+
+        starts = [part.starts[:-1] + np.int32(by) for part, by in zip(parts, before, strict=False)]
+        out = cls(
+            of("vectors"),
+            of("owners", posts),
+            of("rows", before),
+            np.concatenate([*starts, before[-1:]]).astype(np.int32),
+            codes=None if parts[0].codes is None else of("codes"),
+            errors=None if parts[0].errors is None else of("errors"),
+        )
+        if parts[0].cells is None:
+            return out
+        sizes = np.array([np.diff(part.cells) for part in parts if part.cells is not None])
+        cell = np.tile(np.arange(sizes.shape[1]), len(parts)).repeat(sizes.ravel())
+        members = of("members", before)[np.argsort(cell, kind="stable")]
+        return replace(out, members=members, cells=np.append(0, np.cumsum(sizes.sum(axis=0))))
+
     def by_cell(self, cell: Index, cells: int) -> Self:
         """The same with the rows sorted by the first of their two cells, cell (n, 2)."""
         order = np.argsort(cell[:, 0], kind="stable")
@@ -122,6 +151,11 @@ class VectorSet:
             members=(np.argsort(each, kind="stable") // 2).astype(np.int32),
             cells=offsets.astype(np.int64),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """What its arrays take."""
+        return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
 
     @cached_property
     def counts(self) -> Index:

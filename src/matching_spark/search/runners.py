@@ -13,6 +13,7 @@ from matching_spark.search.request import Request
 from matching_spark.search.rerank import TaskOutcome, ranked, scan_files
 from matching_spark.search.scan import scan_all
 from matching_spark.shards.cache import ShardCache
+from matching_spark.shards.joined import joined
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import DataFile, Shard, pack
 from matching_spark.shards.space import VectorSpace
@@ -72,6 +73,10 @@ class MemoryRunner:
         shards = self.cache.load_all(files, space, pool.map)
         if newer is not None:
             shards = newer.over(files, shards)
+        shards = [
+            *joined(shards[: len(files)]),
+            *shards[len(files) :],
+        ]  # fresh rows are others soon
         if self.view is not None:
             shards = list(map(self.view, shards))
         # The products of a block by cosine have threads of their own, and a shard is spared what

@@ -10,7 +10,6 @@ score weighs all that is known of a pair (score.calibration).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,9 +32,6 @@ from matching_spark.score.posterior import FLOOR, Posterior, Rivals, Scale
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.beside import Beside
 from matching_spark.shards.shard import Shard
-
-if TYPE_CHECKING:
-    pass
 
 SLACK = 1e-3  # log-odds: far above what float32 sums of ten terms up to 100 lose (6e-5)
 

@@ -234,7 +234,7 @@ class ShardCache:
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
             _warn(self.folder, error)
         shard = _read(file, space) if shard is None else shard
-        return self._hold(name, _Held(shard, None, _size(shard))), False
+        return self._hold(name, _Held(shard, None, shard.nbytes)), False
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[IO[bytes] | None]:
@@ -381,9 +381,3 @@ def _touch(path: Path) -> None:
         _touched[path] = now
         with suppress(OSError):  # a read-only folder: its order of use is not ours to keep
             os.utime(path)
-
-
-def _size(shard: Shard) -> int:
-    arrays = [value for part in (shard.photos, shard.texts) for value in vars(part).values()]
-    held = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-    return held + int(shard.metadata.nbytes)

@@ -95,6 +95,10 @@ class Shard:
     def __len__(self) -> int:
         return len(self.alive)
 
+    @property
+    def nbytes(self) -> int:
+        return self.photos.nbytes + self.texts.nbytes + int(self.metadata.nbytes)
+
     def where(self, filters: Filters) -> Mask:
         """mask[p] = post p is alive and passes every filter; a missing value passes none."""
         mask = self.alive.copy()
