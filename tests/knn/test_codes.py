@@ -13,7 +13,7 @@ from matching_spark.knn import codes as codes_module
 from matching_spark.knn import int8_products
 from matching_spark.knn.codes import CodedQueries, encode, quiet_of, rotated, size_of, step_of
 from matching_spark.knn.int8_products import FEW, MATMUL, PACKED, Block
-from matching_spark.knn.post_bounds import RowBounds
+from matching_spark.knn.post_bounds import PostBounds
 from matching_spark.knn.similarity import MARGIN, Float32, VectorSet, unit
 
 KINDS = ("any", "one direction", "outlying", "few numbers", "cluster")
@@ -52,16 +52,15 @@ def test_no_similarity_is_beyond_its_bounds(seed: int, d: int, kind: str, other:
     part = VectorSet.of(vectors, counts).coded()
     if seed % 2:
         part = part.by_cell(rng.integers(0, 5, (len(vectors), 2)), 5)
-    bounds = RowBounds(part, queries)
-    every = bounds.of_all()
+    bounds = PostBounds(part, queries)
     true = queries.astype(np.float64) @ vectors.T.astype(np.float64)
-    assert (queries.astype(np.float64) @ part.vectors.T.astype(np.float64) <= every).all()
     posts, ends = rng.permutation(60)[:20], np.cumsum(counts)
-    for i, mine in enumerate(true):
-        upper = bounds.of_pairs(np.full(len(posts), i), posts)
-        for post, most in zip(posts, upper.tolist(), strict=True):
-            own = mine[ends[post] - counts[post] : ends[post]]
-            assert np.isnan(most) if not counts[post] else own.max() <= most
+    for some in (np.arange(60), posts):
+        every, there = bounds.of(some)
+        assert (some[there] == some[counts[some] > 0]).all()
+        for upper, post in zip(every, some[there].tolist(), strict=True):
+            own = true[:, ends[post] - counts[post] : ends[post]]
+            assert (own.max(axis=1) <= upper).all()
 
 
 @pytest.mark.parametrize("d", [1, 2, 40, 127, 512, 769, 4096])
@@ -132,7 +131,7 @@ def test_kernels_that_err_are_not_used(
             assert not part.has_codes
             assert not int8_products.many_are_exact(-1)
         assert "wrong on this processor: searches compare whole vectors" in caplog.text
-        exact = np.diag(RowBounds(part, part.vectors).of_all())
+        exact = np.diag(PostBounds(part, part.vectors).of(np.arange(len(part.vectors)))[0])
         np.testing.assert_allclose(exact, 1, atol=MARGIN)
     finally:
         for known in (int8_products.usable, int8_products.many_are_exact):

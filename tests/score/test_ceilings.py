@@ -59,7 +59,7 @@ def test_no_bound_is_below_the_score(
         for i, row in enumerate(each):
             # What is known of a cosine may be above it, and below it by MARGIN.
             near = row + rng.choice([-MARGIN, 0, 0.01]).astype(np.float32)
-            bound[i] += lowered(ceilings.drops[name], has, near)
+            bound[i] += lowered(ceilings.drops[name], has, near[:, None])[:, 0]
         assert (bound >= score - LOST)[there].all()
 
 
@@ -82,7 +82,7 @@ def test_where_all_is_known_the_bound_is_the_score_but_for_a_cell() -> None:
     cosines = _cosines(rng, 4, "both", has)
     known = np.any([~np.isnan(each) for each in compare_all(mine, Listed(held)).values()], axis=0)
     for name, each in cosines.items():
-        bound += [lowered(ceilings.drops[name], has, row) for row in each]
+        bound += lowered(ceilings.drops[name], has, each.T).T
     score = _scores(calibration, "both", has, cosines, mine, held, set())
     above = (bound - score)[known]
     assert above.max() < (2 / CELLS + 4 * MARGIN) * calibration.steepest("both") + 1e-4

@@ -55,7 +55,8 @@ def test_it_is_the_answer_of_all_posts_scored(seed: int) -> None:
     threshold = float(rng.random()) if rng.random() < 0.5 else -1.0
     filtered = str(rng.choice(["", "category", "colour"]))
     score = str(rng.choice(["fused", "fused", *METRICS]))
-    read, codes, facts = int(rng.choice([1, 2, 2, 40])), rng.random() < 0.5, rng.random() < 0.5
+    codes, facts = rng.random() < 0.5, rng.random() < 0.5
+    at_once = int(rng.choice([1, 3, 7, 100]))
     if score != "fused":
         asked = "both"  # what else is scored whole
     calibration = random_calibration(seed, rising=seed % 2 == 0) if score == "fused" else None
@@ -82,11 +83,11 @@ def test_it_is_the_answer_of_all_posts_scored(seed: int) -> None:
     if codes:
         looked = [replace(s, photos=s.photos.coded(), texts=s.texts.coded()) for s in shards()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(whole, "READ", read)
         patch.setattr(whole, "PROBES", int(rng.choice([1, 8])))
         patch.setattr(whole, "LEAST_PROBES", 1)
         patch.setattr(whole, "SPAN", 4)
-        patch.setattr(whole, "PAIRS_AT_ONCE", 100)
+        patch.setattr(whole, "PAIRS_AT_ONCE", 1)
+        patch.setattr(whole, "LEAST_AT_ONCE", at_once)
         for block in (request, replace(request, queries=request.queries[:1])):
             parts = scan_all(looked, block)
             apart = [scan(shard, block) for shard in looked]

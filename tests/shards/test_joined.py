@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from matching_spark.domain.schema import FILTERED, METADATA
-from matching_spark.knn.similarity import Index, VectorSet, unit
+from matching_spark.knn.similarity import Float32, Index, VectorSet, unit
 from matching_spark.shards import joined as module
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.joined import held_bytes, join, joined
@@ -60,7 +60,7 @@ def shards() -> list[Shard]:
 
 def told(shard: Shard, post: int) -> list[object]:
     """All that there is of a post."""
-    out: list[object] = shard.rows(np.array([post]))
+    out: list[object] = [*shard.rows(np.array([post]))]
     out += [(n, ([*shard.words[n], None])[shard.codes[n][post]]) for n in FILTERED]
     out += [shard.metadata[IDENTIFIERS][post].as_py(), int(shard.days[post])]
     out += [shard.points[post].tolist(), bool(shard.alive[post])]
@@ -87,8 +87,8 @@ def test_cells_reach_the_rows_that_they_reach_in_the_parts(shards: list[Shard]) 
     starts = np.cumsum([0, *(len(part.photos.vectors) for part in parts)])
     for query in unit(rng.normal(size=(20, DIMENSION))):
 
-        def near(part: VectorSet, query: Index = query) -> Index:
-            return np.sort(reached(part, cells.photos, query, 2))
+        def near(part: VectorSet, query: Float32 = query) -> Index:
+            return np.sort(reached(part, cells.photos, query, 2)).astype(np.int64)
 
         each = [near(p.photos) + at for p, at in zip(parts, starts[:-1], strict=True)]
         np.testing.assert_array_equal(near(whole.photos), np.concatenate(each))
@@ -125,7 +125,7 @@ def test_what_is_let_go_of_is_not_held_by_what_was_joined_of_it(shards: list[Sha
 def test_no_more_is_copied_than_there_is_room_for(
     shards: list[Shard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", sum(each.nbytes for each in shards) // 2)
+    monkeypatch.setattr(module, "MOST_BYTES", sum(each.nbytes() for each in shards) // 2)
     for some in (shards, shards[::-1], shards[1:], shards[2:], shards[1:4]) * 2:
         joined(some)
         assert held_bytes() <= module.MOST_BYTES

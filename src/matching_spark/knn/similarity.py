@@ -31,8 +31,8 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 # row and the k-th score err.
 MARGIN = 2e-5
 
-READ_AT_ONCE = 256  # rows copied in float32: 512 KB for 512 numbers
-PAIRS_AT_ONCE = 64  # in float64: 256 KB for 512 numbers; eight times as many fault their pages in
+READ_AT_ONCE = 1 << 17  # numbers of rows that are copied in float32: 512 KB
+PAIRS_AT_ONCE = 1 << 15  # the same in float64: 256 KB; eight times as many fault their pages in
 
 
 def unit(vectors: npt.ArrayLike) -> Float32:
@@ -175,13 +175,9 @@ class VectorSet:
         )
 
     @cached_property
-    def shots(self) -> list[tuple[Index, Index]]:
-        """Of posts' first rows, their second ones and so on: the posts that have one, and it."""
-        out = []
-        for place in range(self.most):
-            posts = np.flatnonzero(self.counts > place)
-            out.append((posts, self.rows[self.starts[posts] + place].astype(np.int64)))
-        return out
+    def in_order(self) -> bool:
+        """Whether the rows lie post by post."""
+        return bool((np.diff(self.rows) == 1).all()) and not self.rows[:1].any()
 
     def first(self, post: int) -> Float32 | None:
         """A post's first vector."""
@@ -239,8 +235,9 @@ class VectorSet:
         at, groups, there = self.rows_of(posts)
         asked = np.repeat(which[there], np.diff(groups, append=len(at)))
         each = np.empty(len(at), np.float32)
-        for s in range(0, len(at), READ_AT_ONCE):
-            part = slice(s, s + READ_AT_ONCE)
+        step = max(1, READ_AT_ONCE // queries.shape[1])
+        for s in range(0, len(at), step):
+            part = slice(s, s + step)
             mine = queries[0] if len(queries) == 1 else queries.take(asked[part], axis=0)
             each[part] = np.vecdot(self.vectors.take(at[part], axis=0), mine)
         return best_of_rows(each, groups, there, len(posts))
@@ -260,8 +257,9 @@ class VectorSet:
         sizes = np.diff(np.append(groups, len(at)))
         asked = np.repeat(which[there], sizes)
         each = np.empty(len(at))
-        for s in range(0, len(at), PAIRS_AT_ONCE):
-            part = slice(s, s + PAIRS_AT_ONCE)
+        step = max(1, PAIRS_AT_ONCE // queries.shape[1])
+        for s in range(0, len(at), step):
+            part = slice(s, s + step)
             each[part] = pair_scores(queries[asked[part]], self.vectors[at[part]], metric)
         best = np.maximum.reduceat(each, groups)
         scores[there] = best

@@ -132,16 +132,22 @@ class Ceilings:
 
 
 def lowered(drops: Float32, has: Index | int, cosines: Float32) -> Float32:
-    """What posts' bounds are to be lowered by, <= 0, for cosines (m,) that are sure to MARGIN, or
-    upper bounds; NaN for missing. has: (m,), or of all the posts."""
-    there = np.fmin(np.fmax(cosines, np.float32(-1)), np.float32(1)) + np.float32(1)
-    cells = (there * np.float32(CELLS / 2)).astype(np.int64)
-    at = cells if isinstance(has, int) else cells + has * WIDTH
-    return np.asarray((drops[has] if isinstance(has, int) else drops).take(at))
+    """What posts' bounds are to be lowered by, <= 0, (m, q) for cosines (m, q) of queries that are
+    sure to MARGIN, or upper bounds; NaN for missing. has: (m,), or of all the posts."""
+    there = np.fmax(cosines, np.float32(-1))
+    np.fmin(there, np.float32(1), out=there)
+    there += np.float32(1)
+    there *= np.float32(CELLS / 2)
+    cells = there.astype(np.int64)
+    if not isinstance(has, int):
+        cells += (has * WIDTH)[:, None]
+    return np.asarray((drops[has] if isinstance(has, int) else drops).take(cells))
 
 
-def cosine_at(cell: int) -> float:
-    """From which cosine on it is taken for the cell's or a later one's."""
+def cosine_from(drops: Float32, less: float) -> float:
+    """The least cosine by which the bound of a post is lowered to no less than `less`. drops:
+    (WIDTH,) by what the post has."""
+    cell = int(np.searchsorted(drops, less))
     return cell * (2 / CELLS) - 1 if 0 < cell < WIDTH else math.copysign(math.inf, cell - 1)
 
 

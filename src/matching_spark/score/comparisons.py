@@ -8,7 +8,7 @@ pairs, in float64, which decide. A table has the float32 of what its pairs have.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -68,8 +68,7 @@ class Comparison(Protocol):
         query tells.
         """
         coded = self.coded(posts)
-        table = coded.table(queries)
-        return None if table is None else table[:, coded.codes]
+        return None if (table := coded.table(queries)) is None else table[:, coded.codes]
 
     def pairs(
         self, queries: Sequence[Facts], which: Index, posts: Posts, rows: Index
@@ -279,6 +278,7 @@ def equal(vocabulary: Vocabulary) -> Words:
 # -- the place -------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 13)  # some megabytes: a table's places are asked of by every query
 def bigrams(name: str) -> frozenset[str]:
     """Pairs of neighbouring letters, without white space and case; a single letter is itself."""
     letters = "".join(name.split()).casefold()

@@ -1,8 +1,9 @@
 """Scores of whole posts, by all of their components: bounds first, vectors of what they leave.
 
-What posts have and tell bounds their scores before a vector is read (score.ceilings). Cosines are
-multiplied for the posts that reach what is asked for, and bring the bounds down to the scores but
-for a little; what still reaches it is scored, a pair by itself.
+What posts have and tell bounds their scores before a vector is read, and codes of their vectors
+bring the bounds down to the scores but for a little (score.ceilings). That is done of some thousand
+posts at a time, whose numbers stay in a core's cache; what reaches what is asked for is scored, a
+pair by itself.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from matching_spark.knn.post_bounds import RowBounds, best_of_posts
+from matching_spark.knn.post_bounds import PostBounds
 from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
 from matching_spark.knn.threads import share
-from matching_spark.score.ceilings import Ceilings, cosine_at, having, lowered
+from matching_spark.score.ceilings import Ceilings, cosine_from, having, lowered
 from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
 from matching_spark.score.posterior import FLOOR
@@ -22,11 +23,13 @@ from matching_spark.search import scores
 from matching_spark.search.request import Request
 from matching_spark.shards.shard import NO_DAY, Shard
 
-READ = 4  # rows are read by themselves where a product reads so many times as many
 PROBES = 4  # times k: of the highest bounds, scored to know what the others must reach
 LEAST_PROBES = 64
 FEW = 4  # times as many are scored without probes
-PAIRS_AT_ONCE = 1 << 17  # of posts and queries, whose sums of facts stay in a core's cache
+PAIRS_AT_ONCE = 1 << 16  # of posts and queries, whose sums stay in a core's cache
+LEAST_AT_ONCE = 1 << 11  # posts, however many queries
+SPARE = 8  # fewer than one post in so many are copied, before more is read of them
+GROWTH = 4  # times as many posts are looked at before what must be reached is raised again
 SPAN = 128  # bounds whose maximum is looked at first
 
 
@@ -44,9 +47,12 @@ class _Reach:
     spoken: Float32
 
     @classmethod
+    def none(cls) -> "_Reach":
+        pairs, scores = np.empty(0, np.int64), np.empty(0, np.float32)
+        return cls(pairs, pairs, scores, scores)
+
+    @classmethod
     def joined(cls, parts: Sequence["_Reach"]) -> "_Reach":
-        if len(parts) == 1:
-            return parts[0]
         score = np.concatenate([part.score for part in parts])
         same = all(part.spoken is part.score for part in parts)
         return cls(
@@ -56,10 +62,6 @@ class _Reach:
             score if same else np.concatenate([part.spoken for part in parts]),
         )
 
-    def of(self, query: int) -> "_Reach":
-        first, last = np.searchsorted(self.which, (query, query + 1))
-        return self.some(slice(first, last))
-
     def where(self, mask: Mask) -> "_Reach":
         return self if mask.all() else self.some(np.flatnonzero(mask))
 
@@ -68,10 +70,33 @@ class _Reach:
         spoken = score if self.spoken is self.score else self.spoken[at]
         return _Reach(self.which[at], self.post[at], score, spoken)
 
-    def less(self, by: Float32) -> "_Reach":
-        score = self.score + by
-        spoken = score if self.spoken is self.score else self.spoken + by
-        return _Reach(self.which, self.post, score, spoken)
+
+@dataclass
+class _Left:
+    """Posts (m,) that may reach it by one of the queries, with their bounds (m, q)."""
+
+    posts: Index
+    score: Float32
+    spoken: Float32
+
+    def keep(self, at: Index) -> None:
+        same = self.spoken is self.score
+        self.posts, self.score = self.posts.take(at), self.score.take(at, axis=0)
+        self.spoken = self.score if same else self.spoken.take(at, axis=0)
+
+    def without(self, there: Index, may: Index) -> Index:
+        """Of those that are there only those at `may` are kept; their places then."""
+        kept = np.ones(len(self.posts), bool)
+        kept[there] = False
+        kept[there.take(may)] = True
+        self.keep(np.flatnonzero(kept))
+        return (np.cumsum(kept) - 1).take(there.take(may))
+
+    def less(self, there: Index, by: Float32) -> None:
+        every = slice(None) if len(there) == len(self.posts) else there
+        self.score[every] += by
+        if self.spoken is not self.score:
+            self.spoken[every] += by
 
 
 class Whole:
@@ -117,16 +142,7 @@ class Whole:
 
     def pairs(self) -> tuple[Pairs, Pairs]:
         """(query, post) that may be among the k best, and those that lists of rivals may hold."""
-        reach = self._by_facts() if self.values else None
-        for cosine in self.cosines:
-            if reach is None or self._many(reach):
-                reach = self._by_all(reach, cosine)
-            else:
-                near = self._bounds(cosine).of_pairs(reach.which, reach.post)
-                reach = self._lowered(reach, cosine, near)
-            self._raise(self._of_highest(reach))
-            reach = self._reaching(reach)
-        assert reach is not None  # a query has a part, and so a cosine
+        reach = self._reach()
         which, posts, early = reach.which, reach.post, reach.score == -np.inf
         score, evidence = self._scored(reach)
         found = Pairs(which, posts, score).where(~early & (score >= self.least[which]))
@@ -138,29 +154,35 @@ class Whole:
 
     # -- what reaches ------------------------------------------------------------------------
 
-    def _by_facts(self) -> _Reach:
-        """Of all pairs those that reach it by what posts have and tell."""
+    def _reach(self) -> _Reach:
+        """Of all pairs those that reach it by bounds of their scores."""
+        silent, q = self.silent or frozenset(), len(self.queries)
         sums, of_spoken = self._sums(self.values), None
-        silent = self.silent or frozenset()
         if silent & self.values.keys():
             of_spoken = self._sums({n: v for n, v in self.values.items() if n not in silent})
-        q, found = len(self.queries), {}
+        bounds = [
+            PostBounds(scores.side_of(self.shard, each), scores.vectors_of(self.queries, each))
+            for each in self.cosines
+        ]
+        found: dict[int, _Reach] = {}
 
         def look(part: slice) -> None:
-            score = _sum(sums, part)
-            spoken = score if of_spoken is None else _sum(of_spoken, part)
-            at = np.flatnonzero(self._reaches(score, spoken))
-            place, which = np.divmod(at, q) if q > 1 else (at, np.zeros_like(at))
-            some = score.ravel().take(at)
-            more = some if of_spoken is None else spoken.ravel().take(at)
-            found[part.start] = _Reach(which, self.posts[part].take(place), some, more)
+            score = _sum(sums, part).reshape(-1, q)
+            spoken = score if of_spoken is None else _sum(of_spoken, part).reshape(-1, q)
+            found[part.start] = self._of(self.posts[part], score, spoken, bounds)
 
-        step = max(1, PAIRS_AT_ONCE // q)
-        share(look, [slice(s, s + step) for s in range(0, len(self.posts), step)])
-        reach = _Reach.joined([found[start] for start in sorted(found)])
-        if q > 1:  # a block has fewer queries than 65,536, and of 16 bits the sort is linear
-            reach = reach.some(np.argsort(reach.which.astype(np.uint16), kind="stable"))
-        return self._dated(reach)
+        step = max(LEAST_AT_ONCE, PAIRS_AT_ONCE // q)
+        reach, done = _Reach.none(), 0
+        while done < len(self.posts):
+            upto = min(len(self.posts), max(LEAST_AT_ONCE, GROWTH * done))
+            share(look, [slice(s, min(s + step, upto)) for s in range(done, upto, step)])
+            new = (found.pop(start) for start in sorted(found))
+            reach, done = _Reach.joined([reach, *new]), upto
+            if q > 1:  # a block has fewer queries than 65,536, and of 16 bits the sort is linear
+                reach = reach.some(np.argsort(reach.which.astype(np.uint16), kind="stable"))
+            self._raise(self._of_highest(reach))
+            reach = self._reaching(reach)
+        return reach
 
     def _sums(self, values: dict[str, Float32]) -> list[tuple[Index, Float32]]:
         """As Ceilings has them, of the posts that are looked at. Tables are (m, q), so that what
@@ -173,6 +195,41 @@ class Whole:
             for codes, table in self.ceilings.sums(self.told, values, len(self.queries))
         ]
 
+    def _of(
+        self, posts: Index, score: Float32, spoken: Float32, bounds: Sequence[PostBounds]
+    ) -> _Reach:
+        """The pairs of some posts that reach it. score, spoken: (m, q) by what posts have and tell,
+        which are written over."""
+        left, one = _Left(posts, score, spoken), len(self.queries) == 1
+        if one:  # of a block most posts are kept by one or another of its queries
+            some = np.flatnonzero(self._reaches(score, spoken))
+            if SPARE * len(some) < len(posts):
+                left.keep(some)
+        for cosine, of in zip(self.cosines, bounds, strict=True):
+            near, there = of.of(left.posts)
+            if one:
+                may = np.flatnonzero(near >= self._least_of(cosine, left))
+                if SPARE * len(may) < len(near):
+                    near, there = near.take(may, axis=0), left.without(there, may)
+            alone = self.told.alone
+            has = self.told.has.take(left.posts.take(there)) if alone is None else alone
+            left.less(there, lowered(self.ceilings.drops[cosine.name], has, near))
+        posts, score, spoken = left.posts, left.score, left.spoken
+        at = np.flatnonzero(self._reaches(score, spoken))
+        place, which = np.divmod(at, len(self.queries))
+        high = score.ravel().take(at)
+        more = high if spoken is score else spoken.ravel().take(at)
+        return self._dated(_Reach(which, posts.take(place), high, more))
+
+    def _least_of(self, cosine: Cosine, left: _Left) -> float:
+        """The least cosine by which one of these posts may reach it, of the one query."""
+        score, spoken = (float(of.max(initial=-np.inf)) for of in (left.score, left.spoken))
+        reach_from = ((self.least[0], score), (self.told_from[0], spoken))
+        less = min((low - top for low, top in reach_from if top > -np.inf), default=np.inf)
+        drops = self.ceilings.drops[cosine.name]
+        there = self.told.there.intersection(having(cosine))
+        return min((cosine_from(drops[has], less) for has in there), default=np.inf)
+
     def _dated(self, reach: _Reach) -> _Reach:
         """Of these those that are not dated before their query's first day, or are rivals."""
         if (self.first == NO_DAY).all():
@@ -181,81 +238,6 @@ class Whole:
         early = (days < self.first.take(reach.which)) & (days != NO_DAY)
         score = np.where(early, np.float32(-np.inf), reach.score)
         return self._reaching(_Reach(reach.which, reach.post, score, reach.spoken))
-
-    def _many(self, reach: _Reach) -> bool:
-        return READ * len(reach.post) > len(self.posts) * len(self.queries)
-
-    def _bounds(self, cosine: Cosine) -> RowBounds:
-        side = scores.side_of(self.shard, cosine)
-        return RowBounds(side, scores.vectors_of(self.queries, cosine))
-
-    def _by_all(self, reach: _Reach | None, cosine: Cosine) -> _Reach:
-        """Of these what still reaches it by a cosine, by products of all rows.
-
-        None: of all posts, for queries that tell nothing.
-        """
-        every = self._bounds(cosine).of_all()
-        mine = [None if reach is None else reach.of(i) for i in range(len(every))]
-        best = []
-        for i, rows in enumerate(every):
-            reaching = np.count_nonzero(rows >= self._least_of(i, mine[i], cosine))
-            if reaching > FEW * self.probes:
-                best.append(self._of_best(i, mine[i], cosine, rows))
-        if best:
-            self._raise(_Reach.joined(best))
-        each = [self._by_rows(i, mine[i], cosine, rows) for i, rows in enumerate(every)]
-        return _Reach.joined(each)
-
-    def _of_best(self, i: int, mine: _Reach | None, cosine: Cosine, rows: Float32) -> _Reach:
-        """The posts of some of the best rows; rows: (n,) no less than the cosines."""
-        owners = scores.side_of(self.shard, cosine).owners
-        posts = np.unique(owners.take(_highest(rows, self.probes))).astype(np.int64)
-        if mine is not None:
-            return mine.where(np.isin(mine.post, posts))
-        return self._all_of(i, posts if self.all else np.intersect1d(posts, self.posts))
-
-    def _by_rows(self, i: int, mine: _Reach | None, cosine: Cosine, rows: Float32) -> _Reach:
-        """Of a query's posts those whose cosine is as large as it must be even where all else is at
-        its most, and those that have none, brought down."""
-        side = scores.side_of(self.shard, cosine)
-        reaching = np.flatnonzero(rows >= self._least_of(i, mine, cosine))
-        may: Mask | None = None
-        if READ * len(reaching) < len(rows):
-            may = side.counts == 0
-            may[side.owners.take(reaching)] = True
-        if mine is None:
-            posts = self.posts if may is None else np.flatnonzero(may)
-            both = may is None or self.all
-            mine = self._all_of(i, posts if both else np.intersect1d(posts, self.posts))
-        elif may is not None:
-            mine = mine.where(may.take(mine.post))
-        return self._lowered(mine, cosine, best_of_posts(side, rows, mine.post))
-
-    def _all_of(self, i: int, posts: Index) -> _Reach:
-        """Posts as they reach it for a query that tells nothing."""
-        score = self.ceilings.top.take(self.told.has.take(posts))
-        return self._dated(_Reach(np.full(len(posts), i), posts, score, score))
-
-    def _least_of(self, i: int, mine: _Reach | None, cosine: Cosine) -> float:
-        """The least cosine by which one of a query's posts may reach it."""
-        least = np.inf
-        if mine is not None:
-            score, spoken = (of.max(initial=-np.inf) for of in (mine.score, mine.spoken))
-        for has in self.told.there.intersection(having(cosine)):
-            if mine is None:
-                score = spoken = self.ceilings.top[has]
-            reach_from = ((self.least[i], score), (self.told_from[i], spoken))
-            less = min((low - top for low, top in reach_from if top > -np.inf), default=np.inf)
-            cell = int(np.searchsorted(self.ceilings.drops[cosine.name][has], less))
-            least = min(least, cosine_at(cell))
-        return least
-
-    def _lowered(self, reach: _Reach, cosine: Cosine, near: Float32) -> _Reach:
-        """What still reaches it by how much their cosines add less than their most. near: (m,) no
-        less than these; NaN for none."""
-        alone = self.told.alone
-        has = self.told.has.take(reach.post) if alone is None else alone
-        return self._reaching(reach.less(lowered(self.ceilings.drops[cosine.name], has, near)))
 
     def _of_highest(self, reach: _Reach) -> _Reach:
         """Some of each query's highest bounds; none where all are few."""

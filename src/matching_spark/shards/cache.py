@@ -234,7 +234,7 @@ class ShardCache:
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
             _warn(self.folder, error)
         shard = _read(file, space) if shard is None else shard
-        return self._hold(name, _Held(shard, None, shard.nbytes)), False
+        return self._hold(name, _Held(shard, None, shard.nbytes())), False
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[IO[bytes] | None]:

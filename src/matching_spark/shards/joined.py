@@ -28,14 +28,11 @@ TIER_BITS = 6  # like is joined with like, so that a new file of few posts has n
 
 @dataclass(frozen=True)
 class _Seen:
-    """Shards that were searched together. whole: from the second time on."""
+    """Shards that were searched together. whole: from the second time on; nbytes: what it takes."""
 
     parts: list[weakref.ref[pa.Table]]  # their metadata: the first that is let go ends it
+    nbytes: int
     whole: Shard | None = None
-
-    @property
-    def nbytes(self) -> int:
-        return 0 if self.whole is None else self.whole.nbytes
 
 
 _seen: OrderedDict[tuple[int, ...], _Seen] = OrderedDict()  # least recently used first
@@ -46,15 +43,22 @@ def joined(shards: Sequence[Shard]) -> list[Shard]:
     """The same posts in fewer shards. All are of one table."""
     out, left = [], MOST_BYTES
     for group in _groups(shards):
-        if len(group) > 1:
-            left -= sum(shard.nbytes for shard in group)
-        out += group if len(group) == 1 or left < 0 else _whole(group)
+        if len(group) == 1:
+            out += group
+            continue
+        seen = _met(group, left)
+        left -= seen.nbytes
+        if seen.whole is None:
+            out += group
+        else:
+            alive = np.concatenate([each.alive for each in group])
+            out.append(replace(seen.whole, alive=alive))
     return out
 
 
 def held_bytes() -> int:
     """What joined shards take of this process's memory."""
-    return sum(seen.nbytes for seen in list(_seen.values()))
+    return sum(seen.nbytes for seen in list(_seen.values()) if seen.whole is not None)
 
 
 def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
@@ -72,7 +76,9 @@ def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
     return groups
 
 
-def _whole(shards: list[Shard]) -> list[Shard]:
+def _met(shards: list[Shard], left: int) -> _Seen:
+    """Shards that are searched together, joined where they were before and fit into the bytes that
+    are left."""
     key = tuple(id(each.metadata) for each in shards)
 
     def ended(_: weakref.ref[pa.Table]) -> None:
@@ -81,21 +87,20 @@ def _whole(shards: list[Shard]) -> list[Shard]:
     with _making:
         seen = _seen.pop(key, None)
         if seen is None:
-            seen = _Seen([weakref.ref(each.metadata, ended) for each in shards])
-        elif seen.whole is None:
+            parts = [weakref.ref(each.metadata, ended) for each in shards]
+            seen = _Seen(parts, sum(each.nbytes() for each in shards))
+        elif seen.whole is None and seen.nbytes <= left:
             seen = replace(seen, whole=join(shards))
         _seen[key] = seen
         _let_go()
-    if seen.whole is None:
-        return shards
-    return [replace(seen.whole, alive=np.concatenate([each.alive for each in shards]))]
+    return seen
 
 
 def _let_go() -> None:
     """What is not searched any more, or is another table's."""
     left = MOST_BYTES
     for key, seen in reversed(list(_seen.items())):
-        left -= seen.nbytes
+        left -= 0 if seen.whole is None else seen.nbytes
         if left < 0:
             _seen.pop(key, None)
     while len(_seen) > MOST_SEEN:

@@ -95,10 +95,6 @@ class Shard:
     def __len__(self) -> int:
         return len(self.alive)
 
-    @property
-    def nbytes(self) -> int:
-        return self.photos.nbytes + self.texts.nbytes + int(self.metadata.nbytes)
-
     def where(self, filters: Filters) -> Mask:
         """mask[p] = post p is alive and passes every filter; a missing value passes none."""
         mask = self.alive.copy()
@@ -109,27 +105,28 @@ class Shard:
             if wanted not in self.words[name]:
                 return np.zeros(len(self), dtype=bool)
             mask &= self.codes[name] == self.words[name].index(wanted)
-        if filters.since is not None or filters.until is not None:
-            mask &= self.dated()
-            if filters.since is not None:
-                mask &= self.days >= (filters.since - EPOCH).days
-            if filters.until is not None:
-                mask &= self.days <= (filters.until - EPOCH).days
+        if filters.since is not None:
+            mask &= self.dated() & (self.days >= (filters.since - EPOCH).days)
+        if filters.until is not None:
+            mask &= self.dated() & (self.days <= (filters.until - EPOCH).days)
         return mask
 
     def dated(self) -> Mask:
         """mask[p] = post p has a happened_on."""
         return np.asarray(self.days != NO_DAY)
 
-    def comparable(self) -> Mask:
-        """(n,) whether a post has a photo or words to compare."""
-        return np.asarray(self.photos.counts + self.texts.counts > 0)
-
     @cached_property
     def has(self) -> tuple[Mask, Mask]:
         """(n,) which posts have a photo, and which have words: worked out once, as long as the
         shard is held."""
         return self.photos.counts > 0, self.texts.counts > 0
+
+    def comparable(self) -> Mask:
+        """(n,) whether a post has a photo or words to compare."""
+        return np.logical_or(*self.has)
+
+    def nbytes(self) -> int:
+        return self.photos.nbytes + self.texts.nbytes + int(self.metadata.nbytes)
 
     def is_post(self, post_id: str) -> Mask:
         return flags(pc.equal(self.metadata["post_id"], _text(post_id)))
