@@ -18,7 +18,7 @@ from matching_spark.knn.similarity import unit
 from matching_spark.search.request import QueryItem, Request
 from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
-from matching_spark.shards import cache
+from matching_spark.shards import cache, cache_entry
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard, alive, read
 from matching_spark.shards.space import VectorSpace
@@ -256,3 +256,22 @@ def test_what_is_let_go_of_is_mapped_no_more(tmp_path: Path, file: DataFile) -> 
     assert not [
         fd for fd in Path("/proc/self/fd").iterdir() if resident.folder in str(fd.resolve())
     ]
+
+
+def test_what_rests_takes_no_memory_and_is_there_when_it_is_read(
+    tmp_path: Path, file: DataFile
+) -> None:
+    resident = ShardCache(str(tmp_path / "cache"), 1 << 20)
+    shard = resident.load(file, SPACE)
+
+    def pages() -> int:
+        """kB of this process's memory that the entry takes."""
+        maps = Path("/proc/self/smaps").read_text().split(resident.folder)[1]
+        return int(maps.partition("Rss:")[2].split()[0])
+
+    before = shard.photos.vectors.tolist()
+    assert pages() > 0
+    cache_entry.rest(shard)
+    assert pages() == 0
+    assert shard.photos.vectors.tolist() == before
+    cache_entry.rest(replace(shard, photos=shard.photos.subset(np.arange(1))))  # not an entry's

@@ -136,6 +136,15 @@ def mapped(path: Path, name: str) -> Shard | None:
     return None
 
 
+def rest(shard: Shard) -> None:
+    """Let go of the memory that an entry takes while nobody reads it: it is mapped anew when it is."""
+    held: object = shard.photos.vectors.base
+    while isinstance(held, np.ndarray):
+        held = held.base
+    if isinstance(held, memoryview) and isinstance(held.obj, mmap.mmap):
+        held.obj.madvise(mmap.MADV_DONTNEED)
+
+
 def _array(raw: mmap.mmap, start: int, listed: Listed) -> np.ndarray:
     shape = tuple(listed["shape"])
     count = int(np.prod(shape, dtype=np.int64))

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from matching_spark.domain.schema import FILTERED
 from matching_spark.knn.similarity import VectorSet
+from matching_spark.shards import cache_entry
 from matching_spark.shards.shard import Shard
 
 SMALL = 1 << 16  # posts: a shard of more takes longer than what is done once for each
@@ -91,6 +92,8 @@ def _met(shards: list[Shard], left: int) -> _Seen:
             seen = _Seen(parts, sum(each.nbytes() for each in shards))
         elif seen.whole is None and seen.nbytes <= left:
             seen = replace(seen, whole=join(shards))
+            for shard in shards:
+                cache_entry.rest(shard)
         _seen[key] = seen
         _let_go()
     return seen
