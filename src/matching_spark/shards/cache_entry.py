@@ -137,7 +137,7 @@ def mapped(path: Path, name: str) -> Shard | None:
 
 
 def rest(shard: Shard) -> None:
-    """Let go of the memory that an entry takes while nobody reads it: it is mapped anew when it is."""
+    """Let go of the memory that an entry takes until it is read again."""
     held: object = shard.photos.vectors.base
     while isinstance(held, np.ndarray):
         held = held.base

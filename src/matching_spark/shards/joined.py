@@ -40,14 +40,15 @@ _seen: OrderedDict[tuple[int, ...], _Seen] = OrderedDict()  # least recently use
 _making = threading.Lock()
 
 
-def joined(shards: Sequence[Shard]) -> list[Shard]:
-    """The same posts in fewer shards. All are of one table."""
+def joined(shards: Sequence[Shard], at_once: bool = False) -> list[Shard]:
+    """The same posts in fewer shards. All are of one table. at_once: also where they are searched
+    for the first time."""
     out, left = [], MOST_BYTES
     for group in _groups(shards):
         if len(group) == 1:
             out += group
             continue
-        seen = _met(group, left)
+        seen = _met(group, left, at_once)
         left -= seen.nbytes
         if seen.whole is None:
             out += group
@@ -77,7 +78,7 @@ def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
     return groups
 
 
-def _met(shards: list[Shard], left: int) -> _Seen:
+def _met(shards: list[Shard], left: int, at_once: bool) -> _Seen:
     """Shards that are searched together, joined where they were before and fit into the bytes that
     are left."""
     key = tuple(id(each.metadata) for each in shards)
@@ -86,11 +87,11 @@ def _met(shards: list[Shard], left: int) -> _Seen:
         _seen.pop(key, None)
 
     with _making:
-        seen = _seen.pop(key, None)
+        seen, new = _seen.pop(key, None), False
         if seen is None:
             parts = [weakref.ref(each.metadata, ended) for each in shards]
-            seen = _Seen(parts, sum(each.nbytes() for each in shards))
-        elif seen.whole is None and seen.nbytes <= left:
+            seen, new = _Seen(parts, sum(each.nbytes() for each in shards)), True
+        if seen.whole is None and seen.nbytes <= left and (at_once or not new):
             seen = replace(seen, whole=join(shards))
             for shard in shards:
                 cache_entry.rest(shard)
