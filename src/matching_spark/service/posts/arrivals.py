@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import SearchResult
 from matching_spark.knn.similarity import Index
 from matching_spark.operations.search import ask
@@ -15,6 +16,8 @@ from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import Request
 from matching_spark.service.posts.desk import FOUND, FRESH, Desk
 from matching_spark.shards.shard import Shard
+
+OPEN = Filters(kind="found", status="open")  # what the public may find
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,11 @@ class Arrivals:
 
         A row that lies in another file than before, as after a merge or a compact, is as it was.
         """
-        before, now = self._shards, self._desk.public_shards()
+        before, now = self._shards, self._desk.shards()
         self._shards = now
         if before is None:
             return None
-        came, gone = _rows(now, before), _rows(before, now)
+        came, gone = self._rows(now, before), self._rows(before, now)
         was = {digest for shard, rows in gone for digest in _digests(shard, rows)}
         still: set[bytes] = set()
         new = []
@@ -69,6 +72,20 @@ class Arrivals:
         for shard, rows in gone:
             ids.update(shard.ids(rows[[each not in still for each in _digests(shard, rows)]]))
         return Changes(tuple(new), frozenset(ids))
+
+    def _rows(
+        self, of: Mapping[str, Shard], other: Mapping[str, Shard]
+    ) -> list[tuple[Shard, Index]]:
+        """Of each shard, as the public searches it, the rows that may be found and that `other` has
+        not in the same file."""
+        out = []
+        for name, shard in of.items():
+            mask = shard.where(OPEN)
+            if name != FRESH and name in other:
+                mask &= ~other[name].where(OPEN)
+            if mask.any():
+                out.append((self._desk.seen_by_all(shard), np.flatnonzero(mask)))
+        return out
 
     def alike(self, lost_id: str) -> SearchResult:
         """As the desk's; what is asked, and what is told of the list, is held."""
@@ -104,18 +121,6 @@ class Arrivals:
         for post_id, asked in list(self._asked.items()):
             if post_id not in but or changed.get(post_id, 0) > asked.upto:
                 del self._asked[post_id]
-
-
-def _rows(of: Mapping[str, Shard], other: Mapping[str, Shard]) -> list[tuple[Shard, Index]]:
-    """Of each shard the rows that may be found and that `other` has not in the same file."""
-    out = []
-    for name, shard in of.items():
-        mask = shard.where(FOUND)
-        if name != FRESH and name in other:
-            mask &= ~other[name].where(FOUND)
-        if mask.any():
-            out.append((shard, np.flatnonzero(mask)))
-    return out
 
 
 def _digests(shard: Shard, rows: Index) -> list[bytes]:

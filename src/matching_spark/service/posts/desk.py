@@ -80,14 +80,14 @@ class Desk:
         self.engine = SimilarityEngine(
             table, "memory", model, cache=settings.cache, newer=self._newer
         )
-        self._seen_by_all = PublicRows.of(Levels.of(settings.service), model)
+        self.seen_by_all = PublicRows.of(Levels.of(settings.service), model)
         self.public = SimilarityEngine(
             table,
             "memory",
             model,
             cache=settings.cache,
             newer=self._newer,
-            view=self._seen_by_all,
+            view=self.seen_by_all,
         )
         self._encoding = ThreadPoolExecutor(1, "encoding")
         self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
@@ -174,10 +174,6 @@ class Desk:
         if (newer := self._newer(plan)) is not None:
             shards = newer.over(plan.files, shards)
         return dict(zip([*(file.uri for file in plan.files), FRESH], shards, strict=False))
-
-    def public_shards(self) -> dict[str, Shard]:
-        """The same as the public searches it."""
-        return {name: self._seen_by_all(shard) for name, shard in self.shards().items()}
 
     def changed(self) -> list[StoredPost]:
         """The posts that the table has not as they are, the newest last."""
