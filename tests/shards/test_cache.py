@@ -274,4 +274,5 @@ def test_what_rests_takes_no_memory_and_is_there_when_it_is_read(
     cache_entry.rest(shard)
     assert pages() == 0
     assert shard.photos.vectors.tolist() == before
-    cache_entry.rest(replace(shard, photos=shard.photos.subset(np.arange(1))))  # not an entry's
+    own = shard.photos.subset(np.arange(1))
+    cache_entry.rest(replace(shard, photos=own, texts=own))  # not an entry's

@@ -105,7 +105,6 @@ def test_from_the_second_time_on_they_are_one_with_the_deletes_of_now(shards: li
     again = joined(some[:2])[0]
     assert again.photos is first.photos
     np.testing.assert_array_equal(again.alive, np.concatenate([each.alive for each in some[:2]]))
-    assert len(joined(some[1:], at_once=True)) == 1
     # Others are others, and what was joined of these is there still.
     three = joined(some)
     assert [len(each) for each in three] == [3, 5, 17]

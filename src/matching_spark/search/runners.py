@@ -73,12 +73,12 @@ class MemoryRunner:
         shards = self.cache.load_all(files, space, pool.map)
         if newer is not None:
             shards = newer.over(files, shards)
+        if self.view is not None:  # of parts: they share vectors that a view of the whole copies
+            shards = list(map(self.view, shards))
         shards = [
             *joined(shards[: len(files)]),
             *shards[len(files) :],
         ]  # fresh rows are others soon
-        if self.view is not None:
-            shards = list(map(self.view, shards))
         # The products of a block by cosine have threads of their own, and a shard is spared what
         # those before it rule out.
         one = len(request.queries) == 1 or request.scoring.calibration is not None

@@ -138,11 +138,12 @@ def mapped(path: Path, name: str) -> Shard | None:
 
 def rest(shard: Shard) -> None:
     """Let go of the memory that an entry takes until it is read again."""
-    held: object = shard.photos.vectors.base
-    while isinstance(held, np.ndarray):
-        held = held.base
-    if isinstance(held, memoryview) and isinstance(held.obj, mmap.mmap):
-        held.obj.madvise(mmap.MADV_DONTNEED)
+    for part in (shard.photos, shard.texts):  # of a view one may be its own
+        held: object = part.vectors.base
+        while isinstance(held, np.ndarray):
+            held = held.base
+        if isinstance(held, memoryview) and isinstance(held.obj, mmap.mmap):
+            held.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def _array(raw: mmap.mmap, start: int, listed: Listed) -> np.ndarray:

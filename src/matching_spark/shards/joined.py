@@ -40,15 +40,14 @@ _seen: OrderedDict[tuple[int, ...], _Seen] = OrderedDict()  # least recently use
 _making = threading.Lock()
 
 
-def joined(shards: Sequence[Shard], at_once: bool = False) -> list[Shard]:
-    """The same posts in fewer shards. All are of one table. at_once: also where they are searched
-    for the first time."""
+def joined(shards: Sequence[Shard]) -> list[Shard]:
+    """The same posts in fewer shards. All are of one table."""
     out, left = [], MOST_BYTES
     for group in _groups(shards):
         if len(group) == 1:
             out += group
             continue
-        seen = _met(group, left, at_once)
+        seen = _met(group, left)
         left -= seen.nbytes
         if seen.whole is None:
             out += group
@@ -78,7 +77,7 @@ def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
     return groups
 
 
-def _met(shards: list[Shard], left: int, at_once: bool) -> _Seen:
+def _met(shards: list[Shard], left: int) -> _Seen:
     """Shards that are searched together, joined where they were before and fit into the bytes that
     are left."""
     key = tuple(id(each.metadata) for each in shards)
@@ -87,11 +86,11 @@ def _met(shards: list[Shard], left: int, at_once: bool) -> _Seen:
         _seen.pop(key, None)
 
     with _making:
-        seen, new = _seen.pop(key, None), False
+        seen = _seen.pop(key, None)
         if seen is None:
             parts = [weakref.ref(each.metadata, ended) for each in shards]
-            seen, new = _Seen(parts, sum(each.nbytes() for each in shards)), True
-        if seen.whole is None and seen.nbytes <= left and (at_once or not new):
+            seen = _Seen(parts, sum(each.nbytes() for each in shards))
+        elif seen.whole is None and seen.nbytes <= left:
             seen = replace(seen, whole=join(shards))
             for shard in shards:
                 cache_entry.rest(shard)
