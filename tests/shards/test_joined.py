@@ -131,6 +131,23 @@ def test_no_more_is_copied_than_there_is_room_for(
         assert held_bytes() <= module.MOST_BYTES
 
 
+def test_two_tables_that_have_no_room_together_do_not_push_each_other_out(
+    shards: list[Shard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [replace(each, metadata=each.metadata.slice(0)) for each in shards]
+    monkeypatch.setattr(module, "TIER_BITS", 64)  # one group each
+    monkeypatch.setattr(module, "MOST_BYTES", sum(each.nbytes() for each in shards) * 3 // 2)
+    joined(shards)
+    joined(others)
+    (first,) = joined(shards)
+    for _ in range(3):
+        assert len(joined(others)) == len(others)
+        assert joined(shards)[0].photos is first.photos
+    joined(others)
+    assert len(joined(others)) == 1  # the other one is not searched any more
+    assert len(joined(shards)) == len(shards)
+
+
 def test_a_group_has_no_more_posts_than_may_be_looked_at_without_a_look_at_the_clock(
     shards: list[Shard], monkeypatch: pytest.MonkeyPatch
 ) -> None:

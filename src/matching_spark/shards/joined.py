@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from matching_spark.shards.shard import Shard
 
 SMALL = 1 << 16  # posts: a shard of more takes longer than what is done once for each
 MOST = 1 << 18  # posts of a joined shard, between two of which a search may end for want of time
-MOST_BYTES = 1 << 30  # of all joined shards, the smallest first
+MOST_BYTES = 1 << 30  # of all joined shards of a process
 MOST_SEEN = 256  # groups of shards
 TIER_BITS = 6  # like is joined with like, so that a new file of few posts has no large one copied
 
@@ -35,6 +36,10 @@ class _Seen:
     nbytes: int
     whole: Shard | None = None
 
+    @property
+    def taken(self) -> int:
+        return 0 if self.whole is None else self.nbytes
+
 
 _seen: OrderedDict[tuple[int, ...], _Seen] = OrderedDict()  # least recently used first
 _making = threading.Lock()
@@ -42,24 +47,19 @@ _making = threading.Lock()
 
 def joined(shards: Sequence[Shard]) -> list[Shard]:
     """The same posts in fewer shards. All are of one table."""
-    out, left = [], MOST_BYTES
+    out = []
     for group in _groups(shards):
-        if len(group) == 1:
-            out += group
-            continue
-        seen = _met(group, left)
-        left -= seen.nbytes
-        if seen.whole is None:
+        whole = _met(group).whole if len(group) > 1 else None
+        if whole is None:
             out += group
         else:
-            alive = np.concatenate([each.alive for each in group])
-            out.append(replace(seen.whole, alive=alive))
+            out.append(replace(whole, alive=np.concatenate([each.alive for each in group])))
     return out
 
 
 def held_bytes() -> int:
     """What joined shards take of this process's memory."""
-    return sum(seen.nbytes for seen in list(_seen.values()) if seen.whole is not None)
+    return sum(seen.taken for seen in list(_seen.values()))
 
 
 def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
@@ -77,37 +77,29 @@ def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
     return groups
 
 
-def _met(shards: list[Shard], left: int) -> _Seen:
-    """Shards that are searched together, joined where they were before and fit into the bytes that
-    are left."""
+def _met(shards: list[Shard]) -> _Seen:
+    """Shards that are searched together, joined where they were before; but where they have no room
+    beside what was searched since then: else two tables would push each other out in turns."""
     key = tuple(id(each.metadata) for each in shards)
 
     def ended(_: weakref.ref[pa.Table]) -> None:
         _seen.pop(key, None)
 
     with _making:
+        since = takewhile(lambda each: each[0] != key, reversed(list(_seen.items())))
+        room = MOST_BYTES - sum(seen.taken for _, seen in since)
         seen = _seen.pop(key, None)
         if seen is None:
             parts = [weakref.ref(each.metadata, ended) for each in shards]
             seen = _Seen(parts, sum(each.nbytes() for each in shards))
-        elif seen.whole is None and seen.nbytes <= left:
+        elif seen.whole is None and seen.nbytes <= room:
             seen = replace(seen, whole=join(shards))
             for shard in shards:
                 cache_entry.rest(shard)
         _seen[key] = seen
-        _let_go()
+        while len(_seen) > MOST_SEEN or held_bytes() > MOST_BYTES:
+            _seen.popitem(last=False)
     return seen
-
-
-def _let_go() -> None:
-    """What is not searched any more, or is another table's."""
-    left = MOST_BYTES
-    for key, seen in reversed(list(_seen.items())):
-        left -= 0 if seen.whole is None else seen.nbytes
-        if left < 0:
-            _seen.pop(key, None)
-    while len(_seen) > MOST_SEEN:
-        _seen.popitem(last=False)
 
 
 def join(shards: Sequence[Shard]) -> Shard:
