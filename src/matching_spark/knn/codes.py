@@ -114,6 +114,11 @@ class CodedQueries:
         """What vectors' codes are multiplied by."""
         return Block(self.codes)
 
+    @cached_property
+    def single(self) -> list[Block]:
+        """The same of each query by itself."""
+        return [Block(self.codes[i : i + 1]) for i in range(len(self.codes))]
+
     def within(self, errors: "Float32 | float") -> Float64:
         """By how much the similarities (q,) to vectors with these errors, or this, may be off."""
         return np.asarray(self.lengths * errors + self.errors)

@@ -3,12 +3,16 @@
 Where a part has no codes, cosines in float32, which err by no more than MARGIN.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from matching_spark.knn.codes import CodedQueries
 from matching_spark.knn.matmul import columns_of, product
-from matching_spark.knn.similarity import Float32, Index, VectorSet
+from matching_spark.knn.similarity import Float32, Index, VectorSet, best_of_rows
+from matching_spark.knn.threads import share
 
+PAIRS_AT_ONCE = 1 << 12  # whose codes lie in a core's cache
 TINY = 1e-6  # what float32 loses of a cosine by codes
 
 
@@ -16,7 +20,7 @@ class PostBounds:
     """Queries (q, d) and the posts of a part."""
 
     def __init__(self, part: VectorSet, queries: Float32) -> None:
-        self._part, self._count = part, len(queries)
+        self._part, self._queries = part, queries
         self._asked = CodedQueries.of(queries) if part.has_codes else None
         if self._asked is None:
             self._columns = columns_of(queries)
@@ -33,6 +37,36 @@ class PostBounds:
         rows, groups, there = self._rows(posts)
         near = self._of_rows(rows)
         return _best(near, groups), there
+
+    def of_pairs(self, which: Index, posts: Index) -> Float32:
+        """(m,) of posts[i] and the query which[i], which ascend; NaN for a post without rows."""
+        part = self._part
+        if self._asked is None:
+            return part.near(self._queries, which, posts)
+        rows, groups, there = part.rows_of(posts)
+        if not part.single:
+            which = np.repeat(which[there], np.diff(groups, append=len(rows)))
+        out = np.empty(len(rows), np.float32)
+
+        def look(at: slice) -> None:
+            out[at] = self._of_each(which[at], rows[at])
+
+        share(look, [slice(s, s + PAIRS_AT_ONCE) for s in range(0, len(rows), PAIRS_AT_ONCE)])
+        return best_of_rows(out, groups, there, len(posts))
+
+    def _of_each(self, which: Index, rows: Index) -> Float32:
+        """(m,) of rows[i] and the query which[i], which ascend."""
+        part, asked = self._part, self._asked
+        assert asked is not None
+        assert part.codes is not None
+        assert part.errors is not None
+        codes, products = part.codes.take(rows, axis=0), np.empty(len(rows), np.int32)
+        cuts = (0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(which))
+        for first, last in pairwise(cuts):
+            products[first:last] = asked.single[which[first]].products(codes[first:last])[:, 0]
+        out = np.multiply(products, self._scales.take(which), dtype=np.float32, casting="same_kind")
+        out += self._lengths.take(which) * part.errors.take(rows) + self._slacks.take(which)
+        return out
 
     def _rows(self, posts: Index) -> tuple[Index | slice, Index, Index]:
         """As VectorSet.rows_of; rows that lie one after the other as a slice, which copies none."""

@@ -6,7 +6,6 @@ By how much a cosine adds less than its most then brings the bound down to the s
 line rises within a cell. Of a line that falls somewhere the bound has its running maximum.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -24,7 +23,7 @@ from matching_spark.score.calibration import (
     pattern_name,
 )
 from matching_spark.score.coded import Joined, Told
-from matching_spark.score.components import COSINES, Cosine
+from matching_spark.score.components import COSINES
 
 CELLS = 1 << 11  # of cosines from -1 to 1: a line rises by some 0.02 in one
 WIDTH = CELLS + 1  # the last is of those that are taken to be 1 or above
@@ -142,18 +141,6 @@ def lowered(drops: Float32, has: Index | int, cosines: Float32) -> Float32:
     if not isinstance(has, int):
         cells += (has * WIDTH)[:, None]
     return np.asarray((drops[has] if isinstance(has, int) else drops).take(cells))
-
-
-def cosine_from(drops: Float32, less: float) -> float:
-    """The least cosine by which the bound of a post is lowered to no less than `less`. drops:
-    (WIDTH,) by what the post has."""
-    cell = int(np.searchsorted(drops, less))
-    return cell * (2 / CELLS) - 1 if 0 < cell < WIDTH else math.copysign(math.inf, cell - 1)
-
-
-def having(cosine: Cosine) -> list[int]:
-    """What posts have, as places of MODALITIES, that a cosine is compared with."""
-    return [at for at, post in enumerate(MODALITIES) if post in (cosine.post, "both")]
 
 
 def _lines(weights: Weights, asked: Modality, post: Modality) -> Iterator[tuple[str, Line]]:

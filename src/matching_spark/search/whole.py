@@ -15,7 +15,7 @@ import numpy as np
 from matching_spark.knn.post_bounds import PostBounds
 from matching_spark.knn.similarity import Float32, Index, Mask, Pairs, low_of
 from matching_spark.knn.threads import share
-from matching_spark.score.ceilings import Ceilings, cosine_from, having, lowered
+from matching_spark.score.ceilings import Ceilings, lowered
 from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
 from matching_spark.score.posterior import FLOOR
@@ -28,7 +28,7 @@ LEAST_PROBES = 64
 FEW = 4  # times as many are scored without probes
 PAIRS_AT_ONCE = 1 << 16  # of posts and queries, whose sums stay in a core's cache
 LEAST_AT_ONCE = 1 << 11  # posts, however many queries
-SPARE = 8  # fewer than one post in so many are copied, before more is read of them
+SPARE = 5  # a pair by itself takes so many times as long as one of many
 GROWTH = 4  # times as many posts are looked at before what must be reached is raised again
 SPAN = 128  # bounds whose maximum is looked at first
 
@@ -62,6 +62,16 @@ class _Reach:
             score if same else np.concatenate([part.spoken for part in parts]),
         )
 
+    @property
+    def by_query(self) -> "_Reach":
+        """A block has fewer queries than 65,536, and of 16 bits the sort is linear."""
+        return self.some(np.argsort(self.which.astype(np.uint16), kind="stable"))
+
+    def less(self, by: Float32) -> "_Reach":
+        score = self.score + by
+        spoken = score if self.spoken is self.score else self.spoken + by
+        return _Reach(self.which, self.post, score, spoken)
+
     def where(self, mask: Mask) -> "_Reach":
         return self if mask.all() else self.some(np.flatnonzero(mask))
 
@@ -69,34 +79,6 @@ class _Reach:
         score = self.score[at]
         spoken = score if self.spoken is self.score else self.spoken[at]
         return _Reach(self.which[at], self.post[at], score, spoken)
-
-
-@dataclass
-class _Left:
-    """Posts (m,) that may reach it by one of the queries, with their bounds (m, q)."""
-
-    posts: Index
-    score: Float32
-    spoken: Float32
-
-    def keep(self, at: Index) -> None:
-        same = self.spoken is self.score
-        self.posts, self.score = self.posts.take(at), self.score.take(at, axis=0)
-        self.spoken = self.score if same else self.spoken.take(at, axis=0)
-
-    def without(self, there: Index, may: Index) -> Index:
-        """Of those that are there only those at `may` are kept; their places then."""
-        kept = np.ones(len(self.posts), bool)
-        kept[there] = False
-        kept[there.take(may)] = True
-        self.keep(np.flatnonzero(kept))
-        return (np.cumsum(kept) - 1).take(there.take(may))
-
-    def less(self, there: Index, by: Float32) -> None:
-        every = slice(None) if len(there) == len(self.posts) else there
-        self.score[every] += by
-        if self.spoken is not self.score:
-            self.spoken[every] += by
 
 
 class Whole:
@@ -164,22 +146,24 @@ class Whole:
             PostBounds(scores.side_of(self.shard, each), scores.vectors_of(self.queries, each))
             for each in self.cosines
         ]
-        found: dict[int, _Reach] = {}
+        found: dict[int, tuple[int, _Reach]] = {}
 
         def look(part: slice) -> None:
             score = _sum(sums, part).reshape(-1, q)
             spoken = score if of_spoken is None else _sum(of_spoken, part).reshape(-1, q)
-            found[part.start] = self._of(self.posts[part], score, spoken, bounds)
+            found[part.start] = self._many(self.posts[part], score, spoken, bounds)
 
         step = max(LEAST_AT_ONCE, PAIRS_AT_ONCE // q)
         reach, done = _Reach.none(), 0
         while done < len(self.posts):
             upto = min(len(self.posts), max(LEAST_AT_ONCE, GROWTH * done))
             share(look, [slice(s, min(s + step, upto)) for s in range(done, upto, step)])
-            new = (found.pop(start) for start in sorted(found))
-            reach, done = _Reach.joined([reach, *new]), upto
-            if q > 1:  # a block has fewer queries than 65,536, and of 16 bits the sort is linear
-                reach = reach.some(np.argsort(reach.which.astype(np.uint16), kind="stable"))
+            new = [found.pop(start) for start in sorted(found)]
+            left = [reach]
+            for known in range(len(bounds) + 1):
+                some = _Reach.joined([_Reach.none(), *(each for n, each in new if n == known)])
+                left.append(self._few(some.by_query, known, bounds))
+            reach, done = _Reach.joined(left).by_query, upto
             self._raise(self._of_highest(reach))
             reach = self._reaching(reach)
         return reach
@@ -195,40 +179,40 @@ class Whole:
             for codes, table in self.ceilings.sums(self.told, values, len(self.queries))
         ]
 
-    def _of(
+    def _many(
         self, posts: Index, score: Float32, spoken: Float32, bounds: Sequence[PostBounds]
-    ) -> _Reach:
-        """The pairs of some posts that reach it. score, spoken: (m, q) by what posts have and tell,
+    ) -> tuple[int, _Reach]:
+        """The pairs of some posts that reach it by so many of the cosines: by all of them, or by
+        those after which few pairs are left. score, spoken: (m, q) by what posts have and tell,
         which are written over."""
-        left, one = _Left(posts, score, spoken), len(self.queries) == 1
-        if one:  # of a block most posts are kept by one or another of its queries
-            some = np.flatnonzero(self._reaches(score, spoken))
-            if SPARE * len(some) < len(posts):
-                left.keep(some)
-        for cosine, of in zip(self.cosines, bounds, strict=True):
-            near, there = of.of(left.posts)
-            if one:
-                may = np.flatnonzero(near >= self._least_of(cosine, left))
-                if SPARE * len(may) < len(near):
-                    near, there = near.take(may, axis=0), left.without(there, may)
-            alone = self.told.alone
-            has = self.told.has.take(left.posts.take(there)) if alone is None else alone
-            left.less(there, lowered(self.ceilings.drops[cosine.name], has, near))
-        posts, score, spoken = left.posts, left.score, left.spoken
+        known = 0
         at = np.flatnonzero(self._reaches(score, spoken))
+        while known < len(bounds) and SPARE * len(at) > score.size:
+            near, there = bounds[known].of(posts)
+            less = self._less(self.cosines[known], posts.take(there), near)
+            every = slice(None) if len(there) == len(posts) else there
+            score[every] += less
+            if spoken is not score:
+                spoken[every] += less
+            at = np.flatnonzero(self._reaches(score, spoken))
+            known += 1
         place, which = np.divmod(at, len(self.queries))
         high = score.ravel().take(at)
         more = high if spoken is score else spoken.ravel().take(at)
-        return self._dated(_Reach(which, posts.take(place), high, more))
+        return known, self._dated(_Reach(which, posts.take(place), high, more))
 
-    def _least_of(self, cosine: Cosine, left: _Left) -> float:
-        """The least cosine by which one of these posts may reach it, of the one query."""
-        score, spoken = (float(of.max(initial=-np.inf)) for of in (left.score, left.spoken))
-        reach_from = ((self.least[0], score), (self.told_from[0], spoken))
-        less = min((low - top for low, top in reach_from if top > -np.inf), default=np.inf)
-        drops = self.ceilings.drops[cosine.name]
-        there = self.told.there.intersection(having(cosine))
-        return min((cosine_from(drops[has], less) for has in there), default=np.inf)
+    def _few(self, reach: _Reach, known: int, bounds: Sequence[PostBounds]) -> _Reach:
+        """Of pairs, query by query, those that reach it by the other cosines too."""
+        for cosine, of in zip(self.cosines[known:], bounds[known:], strict=True):
+            near = of.of_pairs(reach.which, reach.post)
+            reach = self._reaching(reach.less(self._less(cosine, reach.post, near[:, None])[:, 0]))
+        return reach
+
+    def _less(self, cosine: Cosine, posts: Index, near: Float32) -> Float32:
+        """(m, q) by how much posts' bounds are lowered for cosines (m, q)."""
+        alone = self.told.alone
+        has = self.told.has.take(posts) if alone is None else alone
+        return lowered(self.ceilings.drops[cosine.name], has, near)
 
     def _dated(self, reach: _Reach) -> _Reach:
         """Of these those that are not dated before their query's first day, or are rivals."""
