@@ -65,6 +65,8 @@ class _Reach:
     @property
     def by_query(self) -> "_Reach":
         """A block has fewer queries than 65,536, and of 16 bits the sort is linear."""
+        if not self.which.any():  # those of one query
+            return self
         return self.some(np.argsort(self.which.astype(np.uint16), kind="stable"))
 
     def less(self, by: Float32) -> "_Reach":
@@ -156,12 +158,12 @@ class Whole:
         step = max(LEAST_AT_ONCE, PAIRS_AT_ONCE // q)
         reach, done = _Reach.none(), 0
         while done < len(self.posts):
-            upto = min(len(self.posts), max(LEAST_AT_ONCE, GROWTH * done))
+            upto = min(len(self.posts), max(LEAST_AT_ONCE, step // GROWTH, GROWTH * done))
             share(look, [slice(s, min(s + step, upto)) for s in range(done, upto, step)])
             new = [found.pop(start) for start in sorted(found)]
             left = [reach]
-            for known in range(len(bounds) + 1):
-                some = _Reach.joined([_Reach.none(), *(each for n, each in new if n == known)])
+            for known in sorted({known for known, _ in new}):
+                some = _Reach.joined([each for n, each in new if n == known])
                 left.append(self._few(some.by_query, known, bounds))
             reach, done = _Reach.joined(left).by_query, upto
             self._raise(self._of_highest(reach))
