@@ -22,6 +22,10 @@ def test_no_cosine_is_above(coded: bool, counts: np.ndarray, queries: int) -> No
         for posts in (np.arange(300), np.sort(rng.choice(300, 80, replace=False)), np.arange(0)):
             said, there = bounds.of(posts)
             assert np.array_equal(there, np.flatnonzero(counts[posts]))
+            which, asked_of = np.repeat(np.arange(queries), len(posts)), np.tile(posts, queries)
+            each = bounds.of_pairs(which, asked_of).reshape(queries, len(posts))
+            assert np.array_equal(np.isnan(each), np.tile(counts[posts] == 0, (queries, 1)))
+            np.testing.assert_allclose(each[:, there], said.T, rtol=0, atol=1e-6)
             for i in range(queries):
                 best, _ = part.exact(asked, np.full(len(there), i), posts[there], "cosine")
                 assert (said[:, i] >= best - MARGIN * (not coded)).all()
