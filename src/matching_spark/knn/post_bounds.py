@@ -25,6 +25,9 @@ class PostBounds:
         if self._asked is None:
             self._columns = columns_of(queries)
             return
+        assert part.codes is not None
+        assert part.errors is not None
+        self._codes, self._errors = part.codes, part.errors
         self._scales, self._lengths, self._slacks = (
             each.astype(np.float32)
             for each in (self._asked.scales, self._asked.lengths, self._asked.errors + TINY)
@@ -35,8 +38,7 @@ class PostBounds:
         thread's work, quickest of so many posts as stay in a core's cache.
         """
         rows, groups, there = self._rows(posts)
-        near = self._of_rows(rows)
-        return _best(near, groups), there
+        return _best(self._of_rows(rows), groups), there
 
     def of_pairs(self, which: Index, posts: Index) -> Float32:
         """(m,) of posts[i] and the query which[i], which ascend; NaN for a post without rows."""
@@ -56,16 +58,14 @@ class PostBounds:
 
     def _of_each(self, which: Index, rows: Index) -> Float32:
         """(m,) of rows[i] and the query which[i], which ascend."""
-        part, asked = self._part, self._asked
-        assert asked is not None
-        assert part.codes is not None
-        assert part.errors is not None
-        codes, products = part.codes.take(rows, axis=0), np.empty(len(rows), np.int32)
+        assert self._asked is not None
+        single = self._asked.single
+        codes, products = self._codes.take(rows, axis=0), np.empty(len(rows), np.int32)
         cuts = (0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(which))
         for first, last in pairwise(cuts):
-            products[first:last] = asked.single[which[first]].products(codes[first:last])[:, 0]
+            products[first:last] = single[which[first]].products(codes[first:last])[:, 0]
         out = np.multiply(products, self._scales.take(which), dtype=np.float32, casting="same_kind")
-        out += self._lengths.take(which) * part.errors.take(rows) + self._slacks.take(which)
+        out += self._lengths.take(which) * self._errors.take(rows) + self._slacks.take(which)
         return out
 
     def _rows(self, posts: Index) -> tuple[Index | slice, Index, Index]:
@@ -78,14 +78,11 @@ class PostBounds:
         return slice(starts[0], starts[-1]), (starts[there] - starts[0]).astype(np.int64), there
 
     def _of_rows(self, rows: Index | slice) -> Float32:
-        part = self._part
         if self._asked is None:
-            return product(_some(part.vectors, rows), self._columns)
-        assert part.codes is not None
-        assert part.errors is not None
-        products = self._asked.block.products(_some(part.codes, rows))
+            return product(_some(self._part.vectors, rows), self._columns)
+        products = self._asked.block.products(_some(self._codes, rows))
         out = np.multiply(products, self._scales, dtype=np.float32, casting="same_kind")
-        out += np.multiply.outer(part.errors[rows], self._lengths)
+        out += np.multiply.outer(self._errors[rows], self._lengths)
         out += self._slacks
         return out
 

@@ -6,7 +6,6 @@ from hashlib import blake2b
 
 import numpy as np
 
-from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import SearchResult
 from matching_spark.knn.similarity import Index
 from matching_spark.operations.search import ask
@@ -15,9 +14,8 @@ from matching_spark.search.arrivals import concerned
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import Request
 from matching_spark.service.posts.desk import FOUND, FRESH, Desk
+from matching_spark.service.public.rows import OPEN
 from matching_spark.shards.shard import Shard
-
-OPEN = Filters(kind="found", status="open")  # what the public may find
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching_spark.domain.districts import district
+from matching_spark.domain.posts import Filters
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.knn.similarity import Float32, Index, Mask, VectorSet
@@ -22,6 +23,7 @@ from matching_spark.service.public.levels import Level, Levels
 from matching_spark.shards.beside import Beside
 from matching_spark.shards.shard import IDENTIFIERS, Shard
 
+OPEN = Filters(kind="found", status="open")  # what the public may find
 UNSORTED = "물건"  # what has no category is searched by this word
 OFFICE = ("kept_at", "kept_phone", "source_url")  # no search compares them, and none gives them
 WORDS = ("subcategory", "title", "description", IDENTIFIERS)
@@ -71,7 +73,7 @@ def public_shard(shard: Shard, levels: Levels, said: Mapping[str, Float32]) -> S
         texts=_with(shard.texts, hidden, vectors),
         days=days,
         points=np.where(coarse[:, None], np.nan, shard.points),
-        alive=_is(shard, "kind", "found") & _is(shard, "status", "open"),
+        alive=replace(shard, alive=np.ones(len(shard), bool)).where(OPEN),
     )
 
 
