@@ -95,7 +95,7 @@ $(VIT)/config.json: | $(TORCH)/.ready
 bench: setup $(PEERS) ## every benchmark at its small size, some minutes; writes BENCHMARKS.md
 	.venv/bin/python -m benchmarks
 
-bench-full: setup $(PEERS) .venv-spark35/.ready $(VIT)/config.json ## the large sizes and all peers, an hour or more
+bench-full: setup $(PEERS) .venv-spark35/.ready $(VIT)/config.json ## the large sizes and all peers, two hours or more
 	.venv/bin/python -m benchmarks --full
 
 house: ## every storey and room of the package, and what each is for

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.harness import ROOT, save
 from benchmarks.page import page
 
-TOOLS = ("__init__", "__main__", "harness", "page", "data", "plots")  # what is no benchmark itself
+TOOLS = ("__init__", "__main__", "harness", "page", "data", "plots", "served")  # no benchmarks
 
 
 def names() -> list[str]:

@@ -52,3 +52,27 @@ def reliability(every: dict[int, dict[str, Any]], name: str = "lists") -> None:
     folder = ROOT / "docs" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     plots.reliability(panels).savefig(folder / f"{name}.png", dpi=110)
+
+
+def panels(name: str, of: dict[str, dict[str, list[tuple[float, float]]]], x: str) -> None:
+    """docs/benchmarks/NAME.png: a panel of lines for each quantity, below each other, from 0 on."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, every = pyplot.subplots(
+        len(of), 1, figsize=(7, 2.2 * len(of)), layout="constrained", sharex=True
+    )
+    for axes, (y, points) in zip(every, of.items(), strict=True):
+        for i, (subject, values) in enumerate(points.items()):
+            xs, ys = zip(*values, strict=True)
+            axes.plot(xs, ys, MARKED[i % len(MARKED)], markersize=2, linewidth=1.2, label=subject)
+        axes.set(ylabel=y, ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="lower right")
+    every[-1].set_xlabel(x)
+    folder = ROOT / "docs" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=110)
+    pyplot.close(figure)

@@ -2,62 +2,39 @@
 
 import asyncio
 import base64
-import io
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import numpy as np
-from PIL import Image
 
 from benchmarks.data import WORK, drawn, settings, table
 from benchmarks.harness import ROOT, Row, row
+from benchmarks.served import URL, WORDS, environment, photo, resident, served, token_of
 from matching_spark import ClipModel
 from matching_spark.spark.session import session
 
 POSTS = 200_000
-WORDS = ("어제 강남역에서 검정 가방", "갈색 지갑 잃어버렸어요", "파란 우산", "흰색 이어폰 케이스")
 EACH = 60  # requests of a client
-PORT, WATCH = 18008, 18009
-URL, READY = f"http://127.0.0.1:{PORT}", f"http://127.0.0.1:{WATCH}/readyz"
-FREE = "1000000"  # a minute: the limits are not what is measured
 
 
 def run(full: bool) -> list[Row]:
     clip = ClipModel.load()
     with session(settings()) as spark:
         opened = table("service-200000", drawn(POSTS), None, spark, 8, model=clip.name)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "MATCHING_TABLE": opened.uri,
-            "MATCHING_CACHE__FOLDER": str(WORK / "cache"),
-            "MATCHING_SERVICE__JOURNAL": f"{folder}/journal",
-            "MATCHING_SERVICE__KEY": "k" * 40,
-            "MATCHING_SERVICE__PORT": str(PORT),
-            "MATCHING_SERVICE__WATCH_PORT": str(WATCH),
-            **{
-                f"MATCHING_SERVICE__{name}_A_MINUTE": FREE
-                for name in ("REQUESTS", "SEARCHES", "UPLOADS")
-            },
-        }
-        with _served(environment):
+    with environment(opened.uri, WORK / "cache") as of:
+        with served(of):
             pass  # what is cached is cached
-        with _served(environment) as (process, ready_s):
-            token = _token(environment)
-            rows = _answers(token)
-            peak = _resident(process.pid)
+        with served(of) as (process, ready_s):
+            rows = _answers(token_of(of))
+            peak = resident(process.pid)
             alone = _rate(1), _rate(64)
             merging = subprocess.Popen(
                 [sys.executable, "-m", "matching_spark.main", "merge"],
-                env=environment,
+                env=of,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -86,8 +63,7 @@ def run(full: bool) -> list[Row]:
 
 
 def _answers(token: str) -> list[Row]:
-    photo = _photo()
-    sent = {"photo": base64.b64encode(photo).decode()}
+    sent = {"photo": base64.b64encode(photo()).decode()}
     what = f"the service, {POSTS:,} posts"
     out = []
     for name, body, goal, clients in (
@@ -113,7 +89,7 @@ def _answers(token: str) -> list[Row]:
             )
         )
     headers = {"Authorization": f"Bearer {token}"}
-    new: dict[str, object] = {"kind": "found", "photos": [base64.b64encode(photo).decode()]}
+    new: dict[str, object] = {"kind": "found", "photos": [sent["photo"]]}
     with httpx.Client(base_url=URL, headers=headers, timeout=60) as client:
         taken = []
         for n in range(9):
@@ -138,17 +114,6 @@ def _answers(token: str) -> list[Row]:
 
 def _words(n: int) -> dict[str, str]:
     return {"words": WORDS[n % len(WORDS)]}
-
-
-def _photo() -> bytes:
-    """A JPEG as a phone takes it, 4000 x 3000, of noise that is smooth like a photograph."""
-    rng = np.random.default_rng(0)
-    small = Image.fromarray(rng.integers(0, 255, (60, 80, 3), np.uint8))
-    large = np.asarray(small.resize((4000, 3000), Image.Resampling.BICUBIC), np.int16)
-    grain = rng.integers(-6, 7, large.shape, np.int16)
-    out = io.BytesIO()
-    Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)
-    return out.getvalue()
 
 
 def _timed(clients: int, body: dict[str, str], each: int = EACH) -> list[float]:
@@ -195,53 +160,6 @@ async def _client(said: dict[str, object]) -> list[float]:
     async with httpx.AsyncClient(base_url=str(said["url"]), timeout=60, limits=limits) as client:
         await asyncio.gather(*(ask(client, n) for n in range(count)))
     return taken
-
-
-@contextmanager
-def _served(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """The service's process, and the seconds from its start until it was ready."""
-    began = time.perf_counter()
-    log = Path(environment["MATCHING_SERVICE__JOURNAL"]).parent / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "matching_spark.main", "serve"], env=environment, stderr=file
-        )
-    try:
-        while True:
-            if process.poll() is not None or time.perf_counter() - began > 300:
-                raise RuntimeError(f"the service does not start: {log.read_text()[-2000:]}")
-            try:
-                if httpx.get(READY).status_code == 200:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.02)
-        yield process, time.perf_counter() - began
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _token(environment: dict[str, str]) -> str:
-    def account(*words: str, said: str = "") -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "matching_spark.main", "account", *words, "--json"],
-            env=environment,
-            input=said,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
-    account("add", "bench", said="a long enough password\n")
-    return str(json.loads(account("token", "bench"))["token"])
-
-
-def _resident(pid: int) -> float:
-    """MB of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 if __name__ == "__main__":
