@@ -1,24 +1,28 @@
 """The service as its clients know it: 200,000 posts, real requests from a process of their own."""
 
-import asyncio
 import base64
 import json
 import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from threading import Barrier
+from typing import Any
 
 import httpx
 import numpy as np
 
 from benchmarks.data import WORK, drawn, settings, table
 from benchmarks.harness import ROOT, Row, row
-from benchmarks.served import URL, WORDS, environment, photo, resident, served, token_of
+from benchmarks.served import PORT, URL, WORDS, environment, photo, resident, served, token_of
 from matching_spark import ClipModel
 from matching_spark.spark.session import session
 
 POSTS = 200_000
 EACH = 60  # requests of a client
+RATES, RATE = 3, 150  # times that a rate is measured; what it shall be, in a second
 
 
 def run(full: bool) -> list[Row]:
@@ -31,7 +35,7 @@ def run(full: bool) -> list[Row]:
         with served(of) as (process, ready_s):
             rows = _answers(token_of(of))
             peak = resident(process.pid)
-            alone = _rate(1), _rate(64)
+            alone, many = ([_rate(clients) for _ in range(RATES)] for clients in (1, 64))
             merging = subprocess.Popen(
                 [sys.executable, "-m", "matching_spark.main", "merge"],
                 env=of,
@@ -41,20 +45,20 @@ def run(full: bool) -> list[Row]:
             beside = _timed(1, _words(0))
             merging.wait()
         what = f"the service, {POSTS:,} posts"
-        gain = alone[1] / alone[0]
+        gain = statistics.median(many) / statistics.median(alone)
         return [
             row(what, "start to ready", [ready_s], "s", "warm", "", "under 5 s", ready_s < 5),
             *rows,
-            row(what, "one client", [alone[0]], "searches/s", "warm", "by words"),
+            row(what, "one client", alone, "searches/s", "warm", "by words"),
             row(
                 what,
                 "64 clients",
-                [alone[1]],
+                many,
                 "searches/s",
                 "warm",
                 "by words",
-                "at least 100",
-                alone[1] >= 100,
+                f"at least {RATE}",
+                statistics.median(many) >= RATE,
             ),
             row(what, "64 clients : one", [gain], "ratio", "warm", "", "at least 4", gain >= 4),
             row(what, "by words, beside a merge", beside, "ms", "warm", "one client"),
@@ -140,28 +144,34 @@ def _rate(clients: int) -> float:
     return 1000 * clients / statistics.fmean(_timed(clients, _words(0), each))
 
 
-async def _client(said: dict[str, object]) -> list[float]:
+def _clients(said: dict[str, Any]) -> list[float]:
+    """Milliseconds of each request. By http.client, a thread each: 64 of a larger library's took
+    as much of the two cores as the service did."""
     taken: list[float] = []
-    each, body, words = said["each"], said["body"], said["words"]
-    assert isinstance(each, int)
-    assert isinstance(body, dict)
-    assert isinstance(words, list)
+    ready = Barrier(said["clients"])
 
-    async def ask(client: httpx.AsyncClient, n: int) -> None:
-        for i in range(each):
+    def ask(n: int) -> None:
+        connection = HTTPConnection("127.0.0.1", PORT, timeout=60)
+        connection.connect()
+        ready.wait()
+        for i in range(said["each"]):
+            body, words = said["body"], said["words"]
             sent = body if "photo" in body else {"words": words[(n + i) % len(words)]}
+            data = json.dumps(sent).encode()
             began = time.perf_counter()
-            (await client.post("/api/search", json=sent)).raise_for_status()
+            connection.request("POST", "/api/search", data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
             taken.append(1000 * (time.perf_counter() - began))
+            if answer.status != 200:
+                raise RuntimeError(f"a search was answered with {answer.status}")
 
-    count = said["clients"]
-    assert isinstance(count, int)
-    limits = httpx.Limits(max_connections=count)
-    async with httpx.AsyncClient(base_url=str(said["url"]), timeout=60, limits=limits) as client:
-        await asyncio.gather(*(ask(client, n) for n in range(count)))
+    with ThreadPoolExecutor(said["clients"]) as pool:
+        for _ in pool.map(ask, range(said["clients"])):
+            pass
     return taken
 
 
 if __name__ == "__main__":
     given = sys.argv[1] if sys.argv[1] != "-" else sys.stdin.read()
-    print(json.dumps(asyncio.run(_client(json.loads(given)))))
+    print(json.dumps(_clients(json.loads(given))))

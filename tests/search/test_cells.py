@@ -183,23 +183,23 @@ def test_who_was_answered_and_asks_again_waits_for_nobody() -> None:
     add(one, 0)
     assert (blocks.due_s(0), blocks.due_s(1.5), blocks.due_s(3)) == (2, 0.5, 0)
     assert taken() == [one]
-    blocks.answered(1, now=10)
+    blocks.answered(1, 0, now=10)
     add(one, 10.5)  # all that were answered: nobody else is expected
     assert blocks.due_s(10.5) == 0
     assert taken() == [one]
     add(other, 11)  # while that block is computed
-    blocks.answered(1, now=12)
+    blocks.answered(1, 0, now=12)
     assert blocks.due_s(12) == 2, "who was answered may ask again"
     add(one, 12.5)
     assert blocks.due_s(12.5) == 0
     assert [taken(), taken()] == [[other], [one]]
-    blocks.answered(2, now=20)
+    blocks.answered(2, 0, now=20)
     add(one, 20.5)
     assert blocks.due_s(20.5) == 2, "the other one may ask again"
     add(other, 21)
     assert blocks.due_s(21) == 0
     assert [taken(), taken()] == [[one], [other]]
-    blocks.answered(2, now=30)
+    blocks.answered(2, 0, now=30)
     add(one, 33)  # long after
     assert blocks.due_s(33) == 2
     for _ in range(7):
@@ -207,6 +207,17 @@ def test_who_was_answered_and_asks_again_waits_for_nobody() -> None:
     assert blocks.due_s(33) == 0, "no room is left"
     assert taken() == [one] * 8
     assert blocks.due_s(40) is None
+    blocks.answered(7, 10, now=50)  # whose answers are written one after the other
+    add(one, 50.5)
+    assert blocks.due_s(50.5) == 4.5, "half of what the block took"
+    for at in range(6):
+        assert blocks.due_s(51 + at / 2)
+        add(one, 51 + at / 2)
+    assert blocks.due_s(54) == 0, "all of them have asked again"
+    blocks.take()
+    blocks.answered(2, 10, now=60)
+    add(one, 60)
+    assert blocks.due_s(60) == 4, "the wait for each of them"
 
 
 def test_cells_say_when_they_are_torn_gone_or_outgrown(

@@ -20,12 +20,12 @@ from matching_spark.score.calibration import (
     DATED,
     MODALITIES,
     Calibration,
-    Points,
     Weights,
     pattern_name,
     sigmoid,
 )
 from matching_spark.score.components import COSINES, Fact
+from matching_spark.score.lines import Points
 
 # Where the lines bend. Cosines: at these shares of the true pairs and of the others, so that any
 # model's scale will do.

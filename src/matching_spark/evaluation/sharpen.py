@@ -20,7 +20,8 @@ from matching_spark.evaluation.logistic import logistic
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Mask
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Points
+from matching_spark.score.calibration import Calibration
+from matching_spark.score.lines import Points
 from matching_spark.score.posterior import whole
 
 # Of the ridge: the variance that a correction, in log-odds, is expected to have. Tuned on drawn

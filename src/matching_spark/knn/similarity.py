@@ -18,6 +18,7 @@ from matching_spark.knn.codes import encode, quiet_of
 from matching_spark.knn.int8_products import MOST_NUMBERS, Int8, usable
 from matching_spark.knn.matmul import Float32 as Float32
 from matching_spark.knn.matmul import columns_of, product
+from matching_spark.knn.threads import share
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -54,16 +55,16 @@ def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Flo
     """scores[i] = similarity of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64.
 
     cosine: cos(query, row). euclidean: 1 / (1 + |query - row|) of the unit vectors, so that larger
-    is better in both. A row's score does not depend on the rows beside it (numpy sums each row by
-    itself; a BLAS product would not promise that).
+    is better in both. A row's score does not depend on the rows beside it: each is a dot product by
+    itself, and a product of matrices would not promise that.
     """
     a = query.astype(np.float64)
     b = rows.astype(np.float64)
-    a = a / np.sqrt((a * a).sum(axis=-1, keepdims=True))
-    b = b / np.sqrt((b * b).sum(axis=1, keepdims=True))
     if metric == "cosine":
-        return np.asarray((a * b).sum(axis=1))
+        return np.asarray(np.vecdot(a, b) / np.sqrt(np.vecdot(a, a) * np.vecdot(b, b)))
     if metric == "euclidean":
+        a /= np.sqrt(np.vecdot(a, a))[..., None]
+        b /= np.sqrt(np.vecdot(b, b))[:, None]
         return np.asarray(1.0 / (1.0 + np.sqrt(((a - b) ** 2).sum(axis=1))))
     raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
 
@@ -235,11 +236,13 @@ class VectorSet:
         at, groups, there = self.rows_of(posts)
         asked = np.repeat(which[there], np.diff(groups, append=len(at)))
         each = np.empty(len(at), np.float32)
-        step = max(1, READ_AT_ONCE // queries.shape[1])
-        for s in range(0, len(at), step):
-            part = slice(s, s + step)
+
+        def look(part: slice) -> None:
             mine = queries[0] if len(queries) == 1 else queries.take(asked[part], axis=0)
             each[part] = np.vecdot(self.vectors.take(at[part], axis=0), mine)
+
+        step = max(1, READ_AT_ONCE // queries.shape[1])
+        share(look, [slice(s, s + step) for s in range(0, len(at), step)])
         return best_of_rows(each, groups, there, len(posts))
 
     def exact(
@@ -257,10 +260,13 @@ class VectorSet:
         sizes = np.diff(np.append(groups, len(at)))
         asked = np.repeat(which[there], sizes)
         each = np.empty(len(at))
+
+        def look(part: slice) -> None:
+            mine = queries.take(asked[part], axis=0)
+            each[part] = pair_scores(mine, self.vectors.take(at[part], axis=0), metric)
+
         step = max(1, PAIRS_AT_ONCE // queries.shape[1])
-        for s in range(0, len(at), step):
-            part = slice(s, s + step)
-            each[part] = pair_scores(queries[asked[part]], self.vectors[at[part]], metric)
+        share(look, [slice(s, s + step) for s in range(0, len(at), step)])
         best = np.maximum.reduceat(each, groups)
         scores[there] = best
         first = np.flatnonzero(each == np.repeat(best, sizes))

@@ -38,7 +38,7 @@ class Blocks:
         self._most = most  # queries of a block
         self._blocks: dict[_Key, _Block] = {}
         self._waiting = 0  # queries of all blocks
-        self._answered = -inf  # when the last block was
+        self._again = -inf  # until when those who were answered last are waited for
         self._expected = most  # queries, once those who were answered then have asked again
 
     def add(self, key: _Key, asked: _Asked, now: float) -> bool:
@@ -49,8 +49,11 @@ class Blocks:
         self._waiting += len(asked[0].queries)
         return len(block.asked) == 1 or self._is_full(block, now)
 
-    def answered(self, queries: int, now: float) -> None:
-        self._answered = now
+    def answered(self, queries: int, took_s: float, now: float) -> None:
+        """So many queries were, as a block that took so long. Whoever asked them may ask again: but
+        answers are written one after the other, so that the last of many comes late; and a block
+        that was begun meanwhile would be slow, with the interpreter busy."""
+        self._again = now + max(self._wait_s, min(queries * self._wait_s, took_s / 2))
         self._expected = self._waiting + queries
 
     def due_s(self, now: float) -> float | None:
@@ -60,7 +63,7 @@ class Blocks:
         _, block = self._longest()
         if self._is_full(block, now):
             return 0.0
-        return max(0.0, max(block.since, self._answered) + self._wait_s - now)
+        return max(0.0, max(block.since + self._wait_s, self._again) - now)
 
     def take(self) -> tuple[_Key, list[_Asked]]:
         """The block that has waited longest."""
@@ -74,7 +77,7 @@ class Blocks:
 
     def _is_full(self, block: _Block, now: float) -> bool:
         """Whether there is nothing to wait for: no room, or everybody has asked again."""
-        again = now < self._answered + self._wait_s and self._waiting >= self._expected
+        again = now < self._again and self._waiting >= self._expected
         return again or block.queries >= self._most
 
 
@@ -85,12 +88,10 @@ class QueryBatcher:
     each other, but that the first whose time is over cuts it short for all that are computed with
     it. None of them has more than twice the time that this one has left; the others of the block
     come after it, and those without a deadline are blocks of their own. While one block is computed
-    the next one gathers, and who was answered gets the wait once more to ask again, or until all of
-    them have: else the clients fall apart into blocks that take turns, a pass each. A process that
-    does nothing else should call gc.freeze() once it is up: the garbage collector's look through
-    what it holds takes a twentieth of a block's time.
-
-    Use as a context manager, or call `close`.
+    the next one gathers, and who was answered is waited for to ask again (Blocks.answered), until
+    all of them have: else the clients fall apart into blocks that take turns, a pass each. A
+    process that does nothing else should call gc.freeze() once it is up: the garbage collector's
+    look through what it holds takes a twentieth of a block's time.
     """
 
     def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
@@ -132,10 +133,11 @@ class QueryBatcher:
             run = partial(self._engine.run, snapshot=snapshot)
             while asked:
                 part, asked = _parted(asked, self._most)
+                began = monotonic()
                 answers = _answers(run, part)
                 with self._change:  # before any of them can ask again
-                    count = sum(len(request.queries) for request, _ in part)
-                    self._blocks.answered(count, monotonic())
+                    count, now = sum(len(request.queries) for request, _ in part), monotonic()
+                    self._blocks.answered(count, now - began, now)
                 for (_, future), answer in zip(part, answers, strict=True):
                     if isinstance(answer, SearchOutcome):
                         future.set_result(answer)

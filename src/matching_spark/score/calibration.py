@@ -11,14 +11,13 @@ import datetime as dt
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters, Kind
@@ -26,6 +25,7 @@ from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
+from matching_spark.score.lines import Points, Values, added, added_one, points_of
 from matching_spark.score.posterior import APART, UNLEARNT, Scale
 from matching_spark.score.readable import ascending, between, pretty
 
@@ -39,9 +39,6 @@ FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 SUREST = 30.0
 FILTERS = tuple(OF_FACTS)  # facts that are filters too
 DATED = "dated"
-
-Points = tuple[tuple[float, float], ...]  # (value, log-odds), values ascending
-Values = npt.NDArray[np.floating[Any]]  # of whatever shape, one number too
 
 
 def modality(image: bool, text: bool) -> Modality:
@@ -138,7 +135,7 @@ class Weights:
     def contributions(self, values: Mapping[str, float]) -> dict[str, float]:
         """Log-odds that each component adds; of those that exist and that the model knows."""
         return {
-            name: float(added(self.points[name], np.asarray(values[name])))
+            name: added_one(self.points[name], values[name])
             for name in components.names()
             if name in values and name in self.points
         }
@@ -231,8 +228,11 @@ class Calibration:
 
     def told(self, values: Mapping[str, float]) -> float:
         """The log-odds, without their prior, of a pair with these components."""
-        one = {name: np.asarray(value) for name, value in values.items()}
-        return float(self.patterns[pattern(values)].log_odds(one, np.float64)) - self.prior
+        of = self.patterns[pattern(values)]
+        total = of.intercept
+        for each in of.contributions(values).values():  # as Weights.log_odds adds them
+            total += each
+        return total - self.prior
 
     def passing(self, where: Filters, told: Facts) -> float:
         """The share of true pairs whose found side these filters let through.
@@ -314,7 +314,7 @@ class Calibration:
             patterns = {
                 name: Weights(
                     float(each["intercept"]),
-                    {c: _points(points) for c, points in each["points"].items()},
+                    {c: points_of(points) for c, points in each["points"].items()},
                 )
                 for name, each in content["patterns"].items()
             }
@@ -354,17 +354,6 @@ def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def added(points: Points, values: Values) -> Values:
-    """The piecewise linear function through `points`, constant beyond its ends; 0 for NaN."""
-    return np.where(np.isnan(values), 0.0, np.interp(values, *_columns(points)))
-
-
-@lru_cache(maxsize=1024)
-def _columns(points: Points) -> tuple[Values, Values]:
-    x, y = np.array(points, np.float64).T.copy()
-    return x, y
-
-
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
@@ -382,12 +371,3 @@ def _scale(of: Mapping[str, Any]) -> Scale:
         above=between(of["above"], 0, 1e6),
         below=between(of["below"], 0, 1e6),
     )
-
-
-def _points(values: Sequence[Sequence[float]]) -> Points:
-    points = tuple((float(x), float(y)) for x, y in values)
-    if not points or any(b[0] <= a[0] for a, b in pairwise(points)):
-        raise ValueError("points are not in ascending order")
-    if not all(math.isfinite(number) for point in points for number in point):
-        raise ValueError("points hold a number that is not finite")
-    return points

@@ -17,13 +17,12 @@ from matching_spark.score.calibration import (
     MODALITIES,
     Calibration,
     Modality,
-    Points,
     Weights,
-    added,
     pattern_name,
 )
 from matching_spark.score.coded import Joined, Told
 from matching_spark.score.components import COSINES
+from matching_spark.score.lines import Points, added
 
 CELLS = 1 << 11  # of cosines from -1 to 1: a line rises by some 0.02 in one
 WIDTH = CELLS + 1  # the last is of those that are taken to be 1 or above

@@ -20,9 +20,10 @@ from matching_spark.domain.results import Question
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.knn.similarity import Float64
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration, Modality, added, pattern_name
+from matching_spark.score.calibration import Calibration, Modality, pattern_name
 from matching_spark.score.comparisons import Listed
 from matching_spark.score.components import Fact, Language
+from matching_spark.score.lines import added
 
 WEEK = 7  # days between a loss and its find that most have fewer of
 MAX_DAYS = 1000
@@ -73,12 +74,10 @@ def questions(
         values = fact.rule.block(told, Listed(facts)) if answers else None
         if values is None:
             continue
-        ratios = np.column_stack(
-            [
-                _ratios(calibration, fact, asked, post.has, values[:, i])
-                for i, post in enumerate(posts)
-            ]
-        )
+        ratios = np.empty(values.shape)
+        for has in {post.has for post in posts}:
+            mine = [i for i, post in enumerate(posts) if post.has == has]
+            ratios[:, mine] = _ratios(calibration, fact, asked, has, values[:, mine])
         given = often[:, None] * ratios
         given /= given.sum(axis=0)
         likely = dict(zip(answers, given @ probability, strict=True))
@@ -110,10 +109,10 @@ def _bits(of: Float64) -> Float64:
 def _ratios(
     calibration: Calibration, fact: Fact, asked: Modality, has: Modality, values: Any
 ) -> Float64:
-    """(a,) how many times as often each answer is told of the thing that a post shows."""
+    """(a, n) how many times as often each answer is told of the things that such posts show."""
     line = calibration.patterns[pattern_name(asked, has, True)].points.get(fact.name)
     if line is None:
-        return np.ones(len(values))
+        return np.ones(values.shape)
     return np.exp(added(line, values))
 
 

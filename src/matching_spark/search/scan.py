@@ -29,7 +29,7 @@ from matching_spark.shards.ivf_index import Cells, reached
 from matching_spark.shards.shard import NO_DAY, Shard
 
 QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
-PAIRS_AT_ONCE = 4 << 20  # of whole posts: 100 MB, should all of them reach what is asked for
+PAIRS_AT_ONCE = 8 << 20  # of whole posts: 200 MB, should all of them reach what is asked for
 DEEPER = 8  # times as many rows are asked for where k were too few
 
 
@@ -125,6 +125,7 @@ def scan(
         if whole:
             step = max(1, PAIRS_AT_ONCE // max(1, len(shard)))
             step = 1 if any(side.centroids is not None for side in sides) else step
+            step = -(-len(group) // -(-len(group) // step))  # blocks of one size
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
