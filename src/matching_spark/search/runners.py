@@ -1,6 +1,7 @@
 """Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -46,6 +47,8 @@ class Runner(Protocol):
 # Posts of a shard: what is done with fewer is mostly Python, at which two threads hinder each other
 # (30 ms one after the other, 37 at once, of a fused query and 12 shards of 17,000).
 APART = 1 << 16
+
+MANY = 1000  # matches of a task, whose looking up takes 15 ms
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class SparkRunner:
         whole = replace(request, until=None)  # other hosts' clocks begin at other times
         run = partial(scan_files, request=whole, cache=self.cache, space=space)
         try:
-            tasks = pack(files, self.context.defaultParallelism)
+            tasks = tasks_of(files, request, self.context.defaultParallelism)
             answers = self.context.parallelize(tasks, len(tasks)).flatMap(run).collect()
         except Exception as error:
             raise StorageError(f"the search failed: {cause(error)}") from error
@@ -122,6 +125,13 @@ class SparkRunner:
                 for i in range(len(request.queries) if request.rivals else 0)
             ],
         )
+
+
+def tasks_of(files: Sequence[DataFile], request: Request, cores: int) -> list[list[DataFile]]:
+    """The files that each task searches. Of many queries it looks up the k best of each, however
+    little it reads, and all of them are sent and ranked: then a core has one task."""
+    many = len(request.queries) * request.top_k > MANY
+    return pack(files, cores, sys.maxsize) if many else pack(files, cores)
 
 
 @cache
