@@ -26,10 +26,12 @@ from matching_spark import (
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
+from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
 from matching_spark.ingest import vector_batches
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.progress import Progress, Silent
+from matching_spark.shards.shard import read_columns
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, up
 from matching_spark.spark.conf import conf_dir, read_conf
@@ -148,6 +150,12 @@ def test_files_wait_for_datanodes(
         for name in ("datanode-0", "datanode-1"):
             kill(cluster, name)
         wait_until(lambda: cluster.live_datanodes() == 0, "what is dead to count as dead")
+        with monkeypatch.context() as hasty:
+            hasty.setattr(hdfs_client, "RETRY_S", ())
+            with pytest.raises(StorageError) as told:
+                read_columns(old, None)
+        assert str(told.value).startswith(f"{old} cannot be read: ")
+        assert "\n" not in str(told.value)
         waiting: list[Future[bytes] | Future[None]] = [
             pool.submit(stream.read),
             pool.submit(storage.create, new, data),

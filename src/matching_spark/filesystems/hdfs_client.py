@@ -81,11 +81,16 @@ class Reading(io.RawIOBase):
         self._file = opened()
 
     def read(self, size: int = -1) -> bytes:
+        """Raises OSError, as a file on a disk does, whoever reads it."""
         position = self.tell()
         try:
             return self._bytes(size)
         except RuntimeError:
+            pass  # hdfs-native's own
+        try:
             return again(partial(self._reopened, position, size))
+        except RuntimeError as error:
+            raise OSError(told(error)) from error
 
     def _bytes(self, size: int) -> bytes:
         found: bytes = self._file.read(size)

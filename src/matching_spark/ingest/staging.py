@@ -27,6 +27,7 @@ from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
 from matching_spark.progress import Progress
+from matching_spark.shards.shard import read_columns
 
 if TYPE_CHECKING:
     from pyspark import RDD
@@ -104,12 +105,10 @@ class Staging:
         failed: dict[str, tuple[str, str]] = {}
         keys: set[str] = set()
         for uri in self._files():
-            with storage.open_input(uri) as stream:
-                file = pq.ParquetFile(stream)
-                for row in file.read(["key", "reason", "detail"], use_threads=False).to_pylist():
-                    keys.add(row["key"])
-                    if row["reason"]:
-                        failed[row["key"]] = (row["reason"], row["detail"])
+            for row in read_columns(uri, ["key", "reason", "detail"]).to_pylist():
+                keys.add(row["key"])
+                if row["reason"]:
+                    failed[row["key"]] = (row["reason"], row["detail"])
         return failed, keys
 
     def frame(self) -> "DataFrame | None":

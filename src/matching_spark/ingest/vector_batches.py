@@ -4,7 +4,8 @@ A row that cannot be taken is counted and listed with its reason.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import unquote
@@ -115,13 +116,35 @@ def tasks_of(source: str) -> list[Task]:
 def open_file(uri: str) -> pq.ParquetFile:
     if not storage.is_regular(uri):
         raise InputError(f"{uri} is a pipe or a device")
-    try:
+    with _readable(uri):
         # Pages as they are wanted, not a column of a row group at once.
-        return pq.ParquetFile(storage.open_input(uri), buffer_size=1 << 20)
+        return pq.ParquetFile(
+            storage.open_input(uri), buffer_size=1 << 20, page_checksum_verification=True
+        )
+
+
+def batches(
+    file: pq.ParquetFile, task: Task, rows: int, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """The task's rows, so many at once. Raises InputError where the file is torn."""
+    of = file.iter_batches(rows, task.row_groups, columns, use_threads=False)
+    while True:
+        with _readable(task.uri):
+            batch = next(of, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise InputError(f"{uri} has gone since it was listed") from None
-    except pa.ArrowException as error:
-        raise InputError(f"{uri} is not Parquet that can be read: {error}") from error
+    except (pa.ArrowException, OSError) as error:  # of a torn file Arrow raises either
+        why = " ".join(str(error).split())
+        raise InputError(f"{uri} is not Parquet that can be read: {why}") from error
 
 
 def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str | None]:
@@ -135,7 +158,7 @@ def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str | None]:
                 f"{', '.join(columns)}"
             )
         wanted = [name for name in ("vector", "model") if name in columns]
-        for batch in file.iter_batches(16, task.row_groups, wanted, use_threads=False):
+        for batch in batches(file, task, 16, wanted):
             for row in batch.to_pylist():
                 if (vector := row["vector"]) is not None:
                     return len(vector) // (4 if isinstance(vector, bytes) else 1), row.get("model")

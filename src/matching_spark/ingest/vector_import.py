@@ -33,6 +33,7 @@ from matching_spark.ingest.vector_batches import (
     ImportRules,
     Staged,
     Task,
+    batches,
     checked,
     first_vector,
     open_file,
@@ -224,7 +225,7 @@ def _stage(
         file = open_file(task.uri)
         columns = [n for n in (*METADATA, "vector", "model") if n in file.schema_arrow.names]
         staged.given = frozenset(columns) | dict(task.fixed).keys()
-        for batch in file.iter_batches(ROWS_AT_ONCE, task.row_groups, columns, use_threads=False):
+        for batch in batches(file, task, ROWS_AT_ONCE, columns):
             good = checked(batch, dict(task.fixed), rules, staged)
             staged.rows += len(good)
             if len(good):

@@ -15,13 +15,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.layout import IMPORT, KEPT_PHOTO, STAGING
 from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.catalog import quoted
@@ -335,8 +335,6 @@ def _staged(uri: str) -> Iterator[str]:
     folder = storage.join(uri, STAGING)
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
-            with storage.open_input(file) as stream:
-                keys = pq.ParquetFile(stream).read(["key"], use_threads=False)["key"]
-                for key in keys.to_pylist():
-                    if key.startswith("photo:"):
-                        yield key.removeprefix("photo:")
+            for key in read_columns(file, ["key"])["key"].to_pylist():
+                if key.startswith("photo:"):
+                    yield key.removeprefix("photo:")

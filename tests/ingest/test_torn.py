@@ -1,0 +1,51 @@
+"""Parquet of vectors that is torn, wherever: a line names the file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark.config import Hadoop
+from matching_spark.errors import MatchingError
+from matching_spark.ingest.vector_import import ingest_vectors
+from tests.support.vectors import write_vectors
+
+Spoil = Callable[[bytearray], None]
+
+
+def _footer(data: bytearray) -> None:
+    length = int.from_bytes(data[-8:-4], "little")
+    data[-8 - length : -8] = b"\xaa" * length
+
+
+def _page_head(data: bytearray) -> None:
+    data[4:24] = b"\xff" * 20
+
+
+def _one_bit(data: bytearray) -> None:
+    """Of a vector, which is no less a vector: only the page's checksum tells."""
+    data[len(data) // 2] ^= 1
+
+
+def _cut(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+@pytest.mark.parametrize("spoil", [_footer, _page_head, _one_bit, _cut])
+def test_a_torn_file_is_named(spoil: Spoil, spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.parquet"
+    vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
+    write_vectors(path, [f"p{i}" for i in range(len(vectors))], vectors)
+    pq.write_table(pq.read_table(path), path, compression="none", write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    spoil(data)
+    path.write_bytes(data)
+    with pytest.raises(MatchingError) as told:
+        ingest_vectors(str(path), str(tmp_path / "table"), spark, "found", Hadoop())
+    said = str(told.value)
+    assert "vectors.parquet is not Parquet that can be read: " in said
+    assert "\n" not in said
+    assert "Traceback" not in said
