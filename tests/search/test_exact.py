@@ -21,7 +21,7 @@ from matching_spark.knn.matmul import MATMUL, columns_of, product
 from matching_spark.knn.similarity import MARGIN, METRICS, VectorSet, pair_scores, unit
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import decide, merged
-from matching_spark.search.runners import tasks_of
+from matching_spark.search.runners import MOST_BYTES, tasks_of
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.joined import join
@@ -138,11 +138,12 @@ def test_a_torn_or_missing_file_is_named(tmp_path: Path) -> None:
 def test_packing_loses_no_file(sizes: list[int], cores: int) -> None:
     files = [DataFile(str(i), 1, size) for i, size in enumerate(sizes)]
     tasks = pack(files, cores)
-    many = tasks_of(files, Request((QueryItem(),) * 200, Filters(), 10), cores)
+    many = tasks_of(files, Request((QueryItem(),) * 1000, Filters(), 10), cores)
     for each in (tasks, many):
         assert sorted(f.uri for task in each for f in task) == sorted(f.uri for f in files)
         assert all(each)
-    assert len(many) == min(cores, len(files)) <= len(tasks), "each looks up its k best of all"
+    assert len(many) <= len(tasks), "each looks up its k best of all"
+    assert len(many) == min(len(files), max(cores, -(-sum(sizes) // MOST_BYTES)))
 
 
 def test_unit_refuses_what_has_no_direction() -> None:

@@ -88,6 +88,7 @@ def test_it_is_the_answer_of_all_posts_scored(seed: int) -> None:
         patch.setattr(whole, "SPAN", 4)
         patch.setattr(whole, "PAIRS_AT_ONCE", 1)
         patch.setattr(whole, "LEAST_AT_ONCE", at_once)
+        patch.setattr(whole, "MOST_PAIRS", int(rng.choice([1, 100, 1 << 22])))
         patch.setattr(whole, "SPARE", int(rng.choice([1, 2, 2, 12, 10**6])))
         for block in (request, replace(request, queries=request.queries[:1])):
             parts = scan_all(looked, block)

@@ -55,16 +55,17 @@ def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Flo
     """scores[i] = similarity of query (d,) or query[i] of (n, d) and rows[i] of (n, d), in float64.
 
     cosine: cos(query, row). euclidean: 1 / (1 + |query - row|) of the unit vectors, so that larger
-    is better in both. A row's score does not depend on the rows beside it: each is a dot product by
-    itself, and a product of matrices would not promise that.
+    is better in both. A row's score depends neither on the rows beside it nor on the processor:
+    numpy sums each row by itself and in one order, which BLAS does not promise.
     """
     a = query.astype(np.float64)
     b = rows.astype(np.float64)
+    of_a, of_b = (a * a).sum(axis=-1), (b * b).sum(axis=1)
     if metric == "cosine":
-        return np.asarray(np.vecdot(a, b) / np.sqrt(np.vecdot(a, a) * np.vecdot(b, b)))
+        return np.asarray((a * b).sum(axis=1) / np.sqrt(of_a * of_b))
     if metric == "euclidean":
-        a /= np.sqrt(np.vecdot(a, a))[..., None]
-        b /= np.sqrt(np.vecdot(b, b))[:, None]
+        a /= np.sqrt(of_a)[..., None]
+        b /= np.sqrt(of_b)[:, None]
         return np.asarray(1.0 / (1.0 + np.sqrt(((a - b) ** 2).sum(axis=1))))
     raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
 

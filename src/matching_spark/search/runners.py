@@ -1,7 +1,6 @@
 """Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from matching_spark.search.scan import scan_all
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.joined import joined
 from matching_spark.shards.overlay import Overlay
-from matching_spark.shards.shard import DataFile, Shard, pack
+from matching_spark.shards.shard import FILES_A_TASK_BYTES, DataFile, Shard, pack
 from matching_spark.shards.space import VectorSpace
 from matching_spark.spark.failures import cause
 
@@ -49,6 +48,7 @@ class Runner(Protocol):
 APART = 1 << 16
 
 MANY = 1000  # matches of a task, whose looking up takes 15 ms
+MOST_BYTES = 1 << 30  # of a task, however many: what is lost with an executor is searched again
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,10 @@ class SparkRunner:
 
 
 def tasks_of(files: Sequence[DataFile], request: Request, cores: int) -> list[list[DataFile]]:
-    """The files that each task searches. Of many queries it looks up the k best of each, however
-    little it reads, and all of them are sent and ranked: then a core has one task."""
-    many = len(request.queries) * request.top_k > MANY
-    return pack(files, cores, sys.maxsize) if many else pack(files, cores)
+    """The files that each task searches. It looks up the k best of each query, however little it
+    reads, and all of them are sent and ranked: so of many queries a task has more files."""
+    times = max(1, len(request.queries) * request.top_k // MANY)
+    return pack(files, cores, min(times * FILES_A_TASK_BYTES, MOST_BYTES))
 
 
 @cache

@@ -24,12 +24,12 @@ from matching_spark.score.calibration import log_odds
 from matching_spark.score.components import Cosine
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
-from matching_spark.search.whole import Whole
+from matching_spark.search.whole import Crowded, Whole
 from matching_spark.shards.ivf_index import Cells, reached
 from matching_spark.shards.shard import NO_DAY, Shard
 
 QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
-PAIRS_AT_ONCE = 8 << 20  # of whole posts: 200 MB, should all of them reach what is asked for
+PAIRS_AT_ONCE = 8 << 20  # of whole posts; whole.MOST_PAIRS says how many of them may be listed
 DEEPER = 8  # times as many rows are asked for where k were too few
 
 
@@ -123,9 +123,9 @@ def scan(
         sides = list(_sides(shard, mask, centroids, first, request))
         step = QUERIES_AT_ONCE
         if whole:
-            step = max(1, PAIRS_AT_ONCE // max(1, len(shard)))
+            step = min(step, max(1, PAIRS_AT_ONCE // max(1, len(shard))))
             step = 1 if any(side.centroids is not None for side in sides) else step
-            step = -(-len(group) // -(-len(group) // step))  # blocks of one size
+            step = -(-len(group) // -(-len(group) // step))  # blocks of like size
         for start in range(0, len(group), step):
             block = group[start : start + step]
             if whole:
@@ -262,7 +262,19 @@ def _whole(
     if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     whole = Whole(shard, request, block, posts, floors[block])
-    return *whole.pairs(), rows, whole.margin
+    try:
+        return *whole.pairs(), rows, whole.margin
+    except Crowded:
+        half = len(block) // 2
+        first, last = (
+            _whole(shard, request, some, sides, mask, floors)
+            for some in (block[:half], block[half:])
+        )
+        after = np.arange(half, len(block))
+        found, rivals = (
+            Pairs.joined([a, b.of_queries(after)]) for a, b in zip(first[:2], last[:2], strict=True)
+        )
+        return found, rivals, rows, max(first[3], last[3])
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ LEAST_AT_ONCE = 1 << 11  # posts, however many queries
 SPARE = 5  # a pair by itself takes so many times as long as one of many
 GROWTH = 4  # times as many posts are looked at before what must be reached is raised again
 SPAN = 128  # bounds whose maximum is looked at first
+MOST_PAIRS = 4 << 20  # listed at once: half a GB, with what is made of them
+SEEN = 16  # a part of so many of the posts tells how many of all pairs will be listed
+
+
+class Crowded(Exception):
+    """More pairs reach what is asked for than are listed at once: ask for fewer queries."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,10 @@ class Whole:
             self.told_from = from_ - self.margin
 
     def pairs(self) -> tuple[Pairs, Pairs]:
-        """(query, post) that may be among the k best, and those that lists of rivals may hold."""
+        """(query, post) that may be among the k best, and those that lists of rivals may hold.
+
+        Raises Crowded where these are too many, as of posts that are all alike; of one query never.
+        """
         reach = self._reach()
         which, posts, early = reach.which, reach.post, reach.score == -np.inf
         score, evidence = self._scored(reach)
@@ -168,6 +177,9 @@ class Whole:
             reach, done = _Reach.joined(left).by_query, upto
             self._raise(self._of_highest(reach))
             reach = self._reaching(reach)
+            all_ = len(reach.which) * len(self.posts) // done
+            if q > 1 and SEEN * done >= len(self.posts) and all_ > MOST_PAIRS:
+                raise Crowded
         return reach
 
     def _sums(self, values: dict[str, Float32]) -> list[tuple[Index, Float32]]:
