@@ -54,8 +54,11 @@ def _rows(kind: str, found: Float32, asked: Float32) -> list[Row]:
         {"faiss.knn": knn, "ours": partial(engine.run, request)}, repeats=5, warm_up=1
     )
     what = f"{len(asked):,} queries, {count:,} x {DIMENSION}, {kind}"
-    said = "scores and places"
-    rows = [row(what, "faiss.knn", here["faiss.knn"], "s", "warm", f"2 threads, {said}")]
+    said = "as many threads as cores, scores and places"
+    rows = [
+        row(what, "faiss.knn", here["faiss.knn"], "s", "warm", said),
+        row(what, "faiss.knn, beside Spark", by_spark["faiss.knn"], "s", "warm", said),
+    ]
     for where, done in (("in this process", here), ("through Spark", by_spark)):
         limit = MOST_S[kind] if count == LARGE and where == "in this process" else None
         ours = median(done["ours"])

@@ -70,13 +70,13 @@ def _in_memory(count: int, uri: str) -> list[Row]:
     engine = SimilarityEngine(PostsTable.open(uri), "memory", cache=settings().cache)
     filtered = replace(request, where=Filters(kind="found", colour="검정", region="서울"))
     few = Filters(kind="found", category=next(iter(CATEGORIES)), colour="갈색")
-    tenth = replace(request, where=few)
+    twelfth = replace(request, where=few)
     done = alternating(
         {
             "numpy": lambda: _numpy(vectors, query),
             "memory runner": lambda: engine.run(request),
             "memory runner, filtered": lambda: engine.run(filtered),
-            "memory runner, filtered to a twelfth": lambda: engine.run(tenth),
+            "memory runner, filtered to a twelfth": lambda: engine.run(twelfth),
         },
         repeats=15,
         warm_up=3,

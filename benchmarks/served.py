@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -52,15 +52,17 @@ def served(environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[byte
         while True:
             if process.poll() is not None or time.perf_counter() - began > 300:
                 raise RuntimeError(f"the service does not start: {log.read_text()[-2000:]}")
-            try:
-                if httpx.get(READY).status_code == 200:
+            with suppress(httpx.HTTPError):
+                if httpx.get(READY).status_code == 200 and process.poll() is None:
                     break
-            except httpx.HTTPError:
-                time.sleep(0.02)
+            time.sleep(0.02)
         yield process, time.perf_counter() - began
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def token_of(environment: dict[str, str]) -> str:

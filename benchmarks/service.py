@@ -42,9 +42,8 @@ def run(full: bool) -> list[Row]:
                 goal, met = ("under 5 s", ready_s < 5) if count == POSTS else ("", None)
                 rows.append(row(what, "start to ready", [ready_s], "s", "warm", "", goal, met))
                 rows += _every(of, what) if count == POSTS else _by_words(what)
-                peak = resident(process.pid)
-                said = "resident, of the one process"
-                rows.append(row(what, "memory", [peak], "MB", "warm", said))
+                held, said = resident(process.pid), "resident, of the one process"
+                rows.append(row(what, "memory", [held], "MB", "warm", said))
     return rows
 
 
@@ -66,8 +65,12 @@ def _every(of: dict[str, str], what: str) -> list[Row]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    beside = _timed(1, _words(0))
-    merging.wait()
+    try:
+        beside = _timed(1, _words(0))
+        if merging.wait():
+            raise RuntimeError("the merge has failed")
+    finally:
+        merging.kill()
     rate, gain = statistics.median(many), statistics.median(many) / statistics.median(alone)
     goal, met = f"at least {RATE}", rate >= RATE
     return [
@@ -133,7 +136,13 @@ def _words(n: int) -> dict[str, str]:
 
 
 def _timed(clients: int, body: dict[str, str], each: int = EACH) -> list[float]:
-    """Milliseconds of each request, by a process of its own."""
+    """Milliseconds of each request."""
+    taken: list[float] = _asked(clients, body, each)["ms"]
+    return taken
+
+
+def _asked(clients: int, body: dict[str, str], each: int) -> dict[str, Any]:
+    """What `_clients` says, in a process of its own."""
     said = {"url": URL, "clients": clients, "each": each, "body": body, "words": list(WORDS)}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.service", json.dumps(said)]
@@ -145,22 +154,20 @@ def _timed(clients: int, body: dict[str, str], each: int = EACH) -> list[float]:
         text=True,
         check=True,
     )
-    taken: list[float] = json.loads(done.stdout)
-    return taken
+    answered: dict[str, Any] = json.loads(done.stdout)
+    return answered
 
 
 def _rate(clients: int) -> float:
-    """Searches by words in a second, without the start of the clients' process: each of them asks
-    again as soon as it is answered."""
-    each = EACH if clients == 1 else 30
-    return 1000 * clients / statistics.fmean(_timed(clients, _words(0), each))
+    """Searches by words in a second: each client asks again as soon as it is answered."""
+    return float(_asked(clients, _words(0), EACH if clients == 1 else 30)["a_second"])
 
 
-def _clients(said: dict[str, Any]) -> list[float]:
-    """Milliseconds of each request. By http.client, a thread each: 64 of a larger library's took
-    as much of the two cores as the service did."""
+def _clients(said: dict[str, Any]) -> dict[str, Any]:
+    """Milliseconds of each request, and how many were answered in a second. By http.client, a
+    thread each: those of a larger library took as much of two cores as the service."""
     taken: list[float] = []
-    ready = Barrier(said["clients"])
+    ready = Barrier(said["clients"], timeout=60)
 
     def ask(n: int) -> None:
         connection = HTTPConnection("127.0.0.1", PORT, timeout=60)
@@ -178,10 +185,11 @@ def _clients(said: dict[str, Any]) -> list[float]:
             if answer.status != 200:
                 raise RuntimeError(f"a search was answered with {answer.status}")
 
+    began = time.perf_counter()
     with ThreadPoolExecutor(said["clients"]) as pool:
         for _ in pool.map(ask, range(said["clients"])):
             pass
-    return taken
+    return {"ms": taken, "a_second": len(taken) / (time.perf_counter() - began)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Cells and gathered queries through the engine: both runners, filters, closed posts."""
 
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.errors import StorageError
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import VectorSet, unit
-from matching_spark.operations.batcher import Blocks, QueryBatcher
+from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.index import described
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.shards.ivf_index import (
@@ -166,58 +165,6 @@ def test_gathered_queries_get_the_answers_they_get_alone(
     assert len(calls) < len(requests)
     with pytest.raises(RuntimeError, match="closed"):
         gatherer.run(requests[0])
-
-
-def test_who_was_answered_and_asks_again_waits_for_nobody() -> None:
-    """Alone or beside one whose questions are of another kind: only the first waits are waited."""
-    one, other = (Request((QueryItem(),), where, 5) for where in (FOUND, Filters()))
-    blocks = Blocks(wait_s=2, most=8)
-
-    def add(request: Request, now: float) -> None:
-        blocks.add((replace(request, queries=()), False, None), (request, Future()), now)
-
-    def taken() -> list[Request]:
-        return [request for request, _ in blocks.take()[1]]
-
-    assert blocks.due_s(0) is None
-    add(one, 0)
-    assert (blocks.due_s(0), blocks.due_s(1.5), blocks.due_s(3)) == (2, 0.5, 0)
-    assert taken() == [one]
-    blocks.answered(1, 0, now=10)
-    add(one, 10.5)  # all that were answered: nobody else is expected
-    assert blocks.due_s(10.5) == 0
-    assert taken() == [one]
-    add(other, 11)  # while that block is computed
-    blocks.answered(1, 0, now=12)
-    assert blocks.due_s(12) == 2, "who was answered may ask again"
-    add(one, 12.5)
-    assert blocks.due_s(12.5) == 0
-    assert [taken(), taken()] == [[other], [one]]
-    blocks.answered(2, 0, now=20)
-    add(one, 20.5)
-    assert blocks.due_s(20.5) == 2, "the other one may ask again"
-    add(other, 21)
-    assert blocks.due_s(21) == 0
-    assert [taken(), taken()] == [[one], [other]]
-    blocks.answered(2, 0, now=30)
-    add(one, 33)  # long after
-    assert blocks.due_s(33) == 2
-    for _ in range(7):
-        add(one, 33)
-    assert blocks.due_s(33) == 0, "no room is left"
-    assert taken() == [one] * 8
-    assert blocks.due_s(40) is None
-    blocks.answered(7, 10, now=50)  # whose answers are written one after the other
-    add(one, 50.5)
-    assert blocks.due_s(50.5) == 4.5, "half of what the block took"
-    for at in range(6):
-        assert blocks.due_s(51 + at / 2)
-        add(one, 51 + at / 2)
-    assert blocks.due_s(54) == 0, "all of them have asked again"
-    blocks.take()
-    blocks.answered(2, 10, now=60)
-    add(one, 60)
-    assert blocks.due_s(60) == 4, "the wait for each of them"
 
 
 def test_cells_say_when_they_are_torn_gone_or_outgrown(

@@ -17,6 +17,9 @@ from matching_spark.similarity_engine import SimilarityEngine
 _Key = tuple[Request, bool, str | None]
 _Asked = tuple[Request, Future[SearchOutcome]]
 
+LONGEST_S = 0.25  # that a block is kept open for those who were answered
+CLOSED = 0.7  # of those who were answered: if more come back, they are programs that ask on and on
+
 
 @dataclass
 class _Block:
@@ -25,6 +28,24 @@ class _Block:
     since: float
     asked: list[_Asked] = field(default_factory=list)
     queries: int = 0
+
+
+@dataclass
+class _Answered:
+    """The block that was answered last. requests: how many it had; until: when somebody may be one
+    of them no more; waited: until when they are waited for; expected: the queries that wait once
+    all have asked again; again: how many have come since, till `until`."""
+
+    key: _Key | None
+    requests: int
+    until: float
+    waited: float
+    expected: int
+    again: int = 0
+
+    def waited_for(self, key: _Key) -> float:
+        """Until when a block of a key, which may be another, is kept open for them."""
+        return self.waited if key == self.key else -inf
 
 
 class Blocks:
@@ -38,8 +59,8 @@ class Blocks:
         self._most = most  # queries of a block
         self._blocks: dict[_Key, _Block] = {}
         self._waiting = 0  # queries of all blocks
-        self._again = -inf  # until when those who were answered last are waited for
-        self._expected = most  # queries, once those who were answered then have asked again
+        self._last = _Answered(None, 0, -inf, -inf, most)
+        self._returning = 0.0  # the share of those who ask again while that may be waited for
 
     def add(self, key: _Key, asked: _Asked, now: float) -> bool:
         """Whether it changes when the next block is due."""
@@ -47,23 +68,35 @@ class Blocks:
         block.asked.append(asked)
         block.queries += len(asked[0].queries)
         self._waiting += len(asked[0].queries)
+        if key == self._last.key and now < self._last.until:
+            self._last.again += 1
         return len(block.asked) == 1 or self._is_full(block, now)
 
-    def answered(self, queries: int, took_s: float, now: float) -> None:
-        """So many queries were, as a block that took so long. Whoever asked them may ask again: but
-        answers are written one after the other, so that the last of many comes late; and a block
-        that was begun meanwhile would be slow, with the interpreter busy."""
-        self._again = now + max(self._wait_s, min(queries * self._wait_s, took_s / 2))
-        self._expected = self._waiting + queries
+    def answered(self, key: _Key, asked: list[_Asked], took_s: float, now: float) -> None:
+        """Told of a block that was answered just now, and of the time that it took.
+
+        Whoever asked it may ask again, and is waited for. The answers of many are written one after
+        the other, so that the last of them comes late, and what is computed meanwhile is slow, with
+        the interpreter busy: so for many the wait is longer, if those of the blocks before came
+        back. Of people who come at any time no more than half as many come in half of the time.
+        """
+        if (last := self._last).requests:
+            share = min(1.0, last.again / last.requests)
+            self._returning += (share - self._returning) / 4
+        long = max(self._wait_s, min(len(asked) * self._wait_s, took_s / 2, LONGEST_S))
+        waited = long if self._returning > CLOSED else self._wait_s
+        queries = sum(len(request.queries) for request, _ in asked)
+        expected = self._waiting + queries
+        self._last = _Answered(key, len(asked), now + long, now + waited, expected)
 
     def due_s(self, now: float) -> float | None:
         """The seconds until the block that has waited longest is due; None when none waits."""
         if not self._blocks:
             return None
-        _, block = self._longest()
+        key, block = self._longest()
         if self._is_full(block, now):
             return 0.0
-        return max(0.0, max(block.since + self._wait_s, self._again) - now)
+        return max(0.0, max(block.since + self._wait_s, self._last.waited_for(key)) - now)
 
     def take(self) -> tuple[_Key, list[_Asked]]:
         """The block that has waited longest."""
@@ -77,7 +110,7 @@ class Blocks:
 
     def _is_full(self, block: _Block, now: float) -> bool:
         """Whether there is nothing to wait for: no room, or everybody has asked again."""
-        again = now < self._again and self._waiting >= self._expected
+        again = now < self._last.waited and self._waiting >= self._last.expected
         return again or block.queries >= self._most
 
 
@@ -129,15 +162,15 @@ class QueryBatcher:
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:
-            (*_, snapshot), asked = taken
+            key, asked = taken
+            *_, snapshot = key
             run = partial(self._engine.run, snapshot=snapshot)
             while asked:
                 part, asked = _parted(asked, self._most)
                 began = monotonic()
                 answers = _answers(run, part)
                 with self._change:  # before any of them can ask again
-                    count, now = sum(len(request.queries) for request, _ in part), monotonic()
-                    self._blocks.answered(count, now - began, now)
+                    self._blocks.answered(key, part, monotonic() - began, monotonic())
                 for (_, future), answer in zip(part, answers, strict=True):
                     if isinstance(answer, SearchOutcome):
                         future.set_result(answer)
