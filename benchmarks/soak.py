@@ -99,7 +99,7 @@ def _metric(name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.split()[0] == name)
 
 
-def _watched(pid: int, asking: "subprocess.Popen[str]") -> list[Look]:
+def _watched(pid: int, asking: "subprocess.Popen[bytes]") -> list[Look]:
     """Looks at a process for as long as it is asked."""
     looks, began = [], time.monotonic()
     while asking.poll() is None:
