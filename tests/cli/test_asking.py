@@ -16,8 +16,7 @@ from matching_spark.errors import InputError
 from matching_spark.operations.question import answered
 from matching_spark.search.query import Query
 from tests.support.commands import command
-
-SECONDS = 60
+from tests.support.processes import LONG_S
 
 
 def photo_of(world: World) -> str:
@@ -31,7 +30,7 @@ def talk(arguments: list[str], answers: list[str]) -> str:
     child, terminal = pty.fork()
     if not child:
         os.execv(sys.executable, [sys.executable, "-m", "matching_spark.main", *arguments])
-    shown, given, until = b"", 0, time.monotonic() + SECONDS
+    shown, given, until = b"", 0, time.monotonic() + LONG_S
     while time.monotonic() < until:
         if not select.select([terminal], [], [], 1)[0]:
             continue

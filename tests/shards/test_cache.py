@@ -200,7 +200,7 @@ def test_a_full_disk_and_a_read_only_folder_cost_time_only(
     folder.mkdir()
     arguments = [file.uri, str(file.records), str(file.size_bytes), *file.deletes, str(folder), who]
     done = subprocess.run(
-        [sys.executable, "-c", FULL, *arguments],
+        [sys.executable, "-B", "-c", FULL, *arguments],  # cut off, its bytecode would be kept
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
