@@ -35,7 +35,6 @@ from matching_spark.config import Hadoop
 from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import CELLS, PHOTOS, cells_here
 from matching_spark.progress import SILENT, Progress
-from matching_spark.shards.shard import read_columns
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
 from matching_spark.table.mark import kept, merged
@@ -326,7 +325,8 @@ class _Adopt:
                 f"{place} has deletes of another engine: {self.uri} cannot be adopted; rewrite its "
                 "data files there to fold them in, then copy it again"
             )
-        rows = read_columns(place, None)
+        with storage.open_input(place) as stream:
+            rows = pq.ParquetFile(stream, page_checksum_verification=True).read(use_threads=False)
         at = rows.schema.get_field_index("file_path")
         # None: of a data file that is no more.
         named = [self.moved.get(storage.recorded(p)) for p in rows["file_path"].to_pylist()]
