@@ -2,10 +2,18 @@
 
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from benchmarks.harness import ROOT
 from matching_spark.evaluation import plots
 
 MARKED = ("o-", "s--", "^-.", "D:", "v-", "x--")  # told apart without their colours
+
+
+def _keep(figure: Figure, name: str) -> None:
+    folder = ROOT / "docs" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=110)
 
 
 def lines(
@@ -32,9 +40,7 @@ def lines(
     axes.set(xlabel=x, ylabel=y, title=title)
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
-    folder = ROOT / "docs" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=110)
+    _keep(figure, name)
     pyplot.close(figure)
 
 
@@ -49,9 +55,7 @@ def reliability(every: dict[int, dict[str, Any]], name: str = "lists") -> None:
         for kind, told in (("both", "all facts"), ("image bare", "a photo alone"))
         for part, words in what.items()
     }
-    folder = ROOT / "docs" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    plots.reliability(panels).savefig(folder / f"{name}.png", dpi=110)
+    _keep(plots.reliability(panels), name)
 
 
 def panels(name: str, of: dict[str, dict[str, list[tuple[float, float]]]], x: str) -> None:
@@ -72,7 +76,5 @@ def panels(name: str, of: dict[str, dict[str, list[tuple[float, float]]]], x: st
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="lower right")
     every[-1].set_xlabel(x)
-    folder = ROOT / "docs" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=110)
+    _keep(figure, name)
     pyplot.close(figure)

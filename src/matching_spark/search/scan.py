@@ -126,10 +126,15 @@ def scan(
             step = min(step, max(1, PAIRS_AT_ONCE // max(1, len(shard))))
             step = 1 if any(side.centroids is not None for side in sides) else step
             step = -(-len(group) // -(-len(group) // step))  # blocks of like size
-        for start in range(0, len(group), step):
-            block = group[start : start + step]
+        blocks = [group[start : start + step] for start in range(0, len(group), step)]
+        for block in blocks:  # and the halves of those that are too large
             if whole:
-                pairs, near, looked, err = _whole(shard, request, block, sides, mask, floors)
+                try:
+                    pairs, near, looked, err = _whole(shard, request, block, sides, mask, floors)
+                except Crowded:
+                    half = len(block) // 2
+                    blocks += block[:half], block[half:]
+                    continue
                 rivals.append(near.of_queries(np.array(block)))
                 margin = max(margin, err)
             else:
@@ -246,7 +251,7 @@ def _whole(
     floors: Float32,
 ) -> tuple[Pairs, Pairs, int, float]:
     """(query of the block, post) that may be among the k best by all of a post's components, and
-    those that the request's lists of rivals may hold.
+    those that the request's lists of rivals may hold. Raises Crowded.
 
     With cells the block is one query, and only the posts that one of its sides reaches are scored.
     """
@@ -262,19 +267,7 @@ def _whole(
     if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     whole = Whole(shard, request, block, posts, floors[block])
-    try:
-        return *whole.pairs(), rows, whole.margin
-    except Crowded:
-        half = len(block) // 2
-        first, last = (
-            _whole(shard, request, some, sides, mask, floors)
-            for some in (block[:half], block[half:])
-        )
-        after = np.arange(half, len(block))
-        found, rivals = (
-            Pairs.joined([a, b.of_queries(after)]) for a, b in zip(first[:2], last[:2], strict=True)
-        )
-        return found, rivals, rows, max(first[3], last[3])
+    return *whole.pairs(), rows, whole.margin
 
 
 @dataclass(frozen=True)

@@ -177,8 +177,8 @@ class Whole:
             reach, done = _Reach.joined(left).by_query, upto
             self._raise(self._of_highest(reach))
             reach = self._reaching(reach)
-            all_ = len(reach.which) * len(self.posts) // done
-            if q > 1 and SEEN * done >= len(self.posts) and all_ > MOST_PAIRS:
+            expected = len(reach.which) * len(self.posts) // done
+            if q > 1 and SEEN * done >= len(self.posts) and expected > MOST_PAIRS:
                 raise Crowded
         return reach
 
