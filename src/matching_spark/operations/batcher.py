@@ -125,6 +125,8 @@ class QueryBatcher:
     all of them have: else the clients fall apart into blocks that take turns, a pass each. A
     process that does nothing else should call gc.freeze() once it is up: the garbage collector's
     look through what it holds takes a twentieth of a block's time.
+
+    Use as a context manager, or call `close`.
     """
 
     def __init__(self, engine: SimilarityEngine, wait_ms: float = 3.0, most: int = 1024) -> None:
