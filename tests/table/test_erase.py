@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
@@ -234,6 +236,15 @@ def test_what_cannot_be_read_is_not_looked_at(tmp_path: Path) -> None:
     (tmp_path / "x.avro").write_bytes(b"Obj\x01torn")
     with pytest.raises(StorageError, match="not looked at"):
         look([str(tmp_path / "x.avro")], short)
+    torn = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"a": ["b" * 99]}), torn, compression="none", write_page_checksum=True)
+    for first, last in ((4, 12), (40, 44), (-40, -8)):  # a page's head, its bytes, the footer
+        data = bytearray(torn.read_bytes())
+        data[first:last] = bytes(byte ^ 255 for byte in data[first:last])
+        (tmp_path / "y.parquet").write_bytes(data)
+        with pytest.raises(StorageError, match=r"y\.parquet cannot be read, so not looked at"):
+            look([str(tmp_path / "y.parquet")], short)
+    assert not look([str(torn), str(tmp_path / "gone")], short).found
 
 
 def test_begins_is_what_every_bound_has() -> None:

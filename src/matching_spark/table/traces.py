@@ -98,7 +98,10 @@ def _look(place: str, subject: Subject) -> tuple[set[str], str, int]:
             pieces = iter(lambda: stream.read(PIECE), b"")
             kind = PurePosixPath(place).suffix.lstrip(".") or "other"
             return found | _in_pieces(pieces, anywhere), kind, size
-    except (pa.ArrowException, zlib.error, ValueError, EOFError, IndexError) as error:
+    except FileNotFoundError:
+        raise
+    # OSError: of Parquet whose pages are torn, or not what their checksums say.
+    except (OSError, pa.ArrowException, zlib.error, ValueError, EOFError, IndexError) as error:
         raise StorageError(f"{place} cannot be read, so not looked at: {error}") from error
 
 
