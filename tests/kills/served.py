@@ -9,7 +9,6 @@ import io
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from matching_spark.config import Settings, environment_of
 from matching_spark.journal.store import Journal
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.sessions import Sessions
+from matching_spark.spark.ports import free_ports
 from tests.kills.processes import settings_of, uncommitted
 from tests.support.processes import in_session
 
@@ -44,7 +44,8 @@ def served_settings(folder: Path) -> Settings:
     settings = settings_of(folder)
     settings.similarity.runner, settings.similarity.threshold = "memory", 0.0
     service = settings.service
-    service.port, service.watch_port = _free_port(), _free_port()
+    with contextlib.ExitStack() as held:
+        service.port, service.watch_port = free_ports(2, held)
     service.requests_a_minute = service.searches_a_minute = service.uploads_a_minute = 100_000
     service.merge_events, service.merge_every_s = MERGE_EVENTS, MERGE_EVERY_S
     return settings
@@ -268,13 +269,6 @@ def _drawn(chance: random.Random) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), tuple(chance.randrange(256) for _ in "rgb")).save(out, "PNG")
     return out.getvalue()
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 def _children(pid: int) -> list[int]:

@@ -9,15 +9,13 @@ lie in one folder.
 
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -38,11 +36,11 @@ from matching_spark.spark.daemons import (
 )
 from matching_spark.spark.environment import find_java
 from matching_spark.spark.loopback import HOST
+from matching_spark.spark.ports import answers, free_ports
 
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
 STATE = "cluster.json"
-PORT_RANGE = range(20_000, 32_000)  # of Linux, connections get 32768 and more
 PORTS = "ports.json"  # kept with the data: the NameNode's stands in the names of a table's files
 STOP_S = 15
 
@@ -98,7 +96,7 @@ class Cluster:
         if info is None:
             return None
         nodes = json.loads(info["LiveNodes"]).values()
-        return sum(_answers(int(node["xferaddr"].rpartition(":")[2])) for node in nodes)
+        return sum(answers(int(node["xferaddr"].rpartition(":")[2])) for node in nodes)
 
     def live_workers(self) -> int | None:
         """Spark's workers that their master counts and that answer, or YARN's NodeManagers as the
@@ -116,7 +114,7 @@ class Cluster:
         if state is None:
             return None
         alive = [w for w in state["workers"] if w["state"] == "ALIVE"]
-        return sum(_answers(w["port"]) for w in alive)
+        return sum(answers(w["port"]) for w in alive)
 
 
 def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
@@ -152,30 +150,32 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     for name in ("conf", "logs", "name", "work"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o700)  # earlier versions left them open
-    ports = _ports(folder, free=not alive)
-    start = Daemons(folder, java, jars, ports, min(2, datanodes))
-    master = "yarn" if yarn else f"spark://{HOST}:{ports['master']}"
-    try:
-        if running is not None and alive:
-            for process in running.processes:
-                if process not in alive:
-                    progress.say(f"starting {process.name} again ...")
-                    start.again(process)
-            again = {p.name: p for p in start.processes}
-            all_of_it = tuple(again.get(p.name, p) for p in running.processes)
-        else:
-            _start(start, yarn, datanodes, workers, worker_cores, worker_memory, progress)
-            all_of_it = tuple(start.processes)
-        cluster = Cluster(
-            str(folder), start.hdfs, master, str(folder / "conf" / "client"), all_of_it
-        )
-        nodes = [p for p in all_of_it if p.name.startswith("datanode")]
-        hands = [p for p in all_of_it if p.name.startswith(("worker", "nodemanager"))]
-        _wait(start, f"{len(nodes)} DataNodes", lambda: _hdfs_ready(cluster, len(nodes)))
-        _wait(start, f"{len(hands)} workers", lambda: cluster.live_workers() == len(hands))
-    except BaseException:
-        _stop(start.processes)
-        raise
+    with ExitStack() as held:
+        ports = _ports(folder, held, free=not alive)
+        start = Daemons(folder, java, jars, ports, min(2, datanodes))
+        master = "yarn" if yarn else f"spark://{HOST}:{ports['master']}"
+        try:
+            if running is not None and alive:
+                for process in running.processes:
+                    if process not in alive:
+                        progress.say(f"starting {process.name} again ...")
+                        start.again(process)
+                again = {p.name: p for p in start.processes}
+                all_of_it = tuple(again.get(p.name, p) for p in running.processes)
+            else:
+                pages = free_ports(workers, held)
+                _start(start, yarn, datanodes, pages, worker_cores, worker_memory, progress)
+                all_of_it = tuple(start.processes)
+            cluster = Cluster(
+                str(folder), start.hdfs, master, str(folder / "conf" / "client"), all_of_it
+            )
+            nodes = [p for p in all_of_it if p.name.startswith("datanode")]
+            hands = [p for p in all_of_it if p.name.startswith(("worker", "nodemanager"))]
+            _wait(start, f"{len(nodes)} DataNodes", lambda: _hdfs_ready(cluster, len(nodes)))
+            _wait(start, f"{len(hands)} workers", lambda: cluster.live_workers() == len(hands))
+        except BaseException:
+            _stop(start.processes)
+            raise
     cluster.save()
     return cluster
 
@@ -184,7 +184,7 @@ def _start(
     start: Daemons,
     yarn: bool,
     datanodes: int,
-    workers: int,
+    pages: list[int],
     cores: int,
     memory: str,
     progress: Progress,
@@ -198,7 +198,6 @@ def _start(
     start.namenode()
     for i in range(datanodes):
         start.datanode(i)
-    pages = _free_ports(workers)
     if yarn:
         progress.say("starting the ResourceManager and NodeManagers ...")
         start.resourcemanager()
@@ -208,7 +207,7 @@ def _start(
     progress.say("starting the Spark master and workers ...")
     start.master()
     # A worker that does not find its master waits for 5 s before it tries again.
-    _wait(start, "the Spark master", lambda: _answers(start.ports["master"]))
+    _wait(start, "the Spark master", lambda: answers(start.ports["master"]))
     for i, page in enumerate(pages):
         start.worker(i, cores, memory, page)
 
@@ -236,14 +235,17 @@ def down(folder: Path, delete: bool = False) -> list[str]:
     return stopped
 
 
-def _ports(folder: Path, free: bool) -> dict[str, int]:
-    """The ports of a cluster: those it had before. Raises StorageError when one was taken since."""
+def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
+    """The ports of a cluster: those it had before, or new ones, which are `held`.
+
+    Raises StorageError when one was taken since.
+    """
     names = ("namenode", "namenode page", "master", "master page", *YARN_PORTS)
     path = folder / PORTS
     if not path.exists():
-        path.write_text(json.dumps(dict(zip(names, _free_ports(len(names)), strict=True))))
+        path.write_text(json.dumps(dict(zip(names, free_ports(len(names), held), strict=True))))
     ports: dict[str, int] = json.loads(path.read_text())
-    taken = [f"{name} {port}" for name, port in ports.items() if free and _answers(port)]
+    taken = [f"{name} {port}" for name, port in ports.items() if free and answers(port)]
     if taken:
         raise StorageError(
             f"{folder} had ports that something else listens on now: {', '.join(taken)}; the "
@@ -261,25 +263,6 @@ def _megabytes(memory: str) -> int:
             f"a worker's memory of {memory}: write it as 2g or 512m", argument="worker_memory"
         )
     return int(found[1]) * (1024 if found[2] == "g" else 1)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Drawn from below those that the kernel gives to connections, one of which may take a port
-    between now and the daemon's start."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(PORT_RANGE, len(PORT_RANGE)):
-        with socket.socket() as probe, suppress(OSError):  # somebody has it
-            probe.bind((HOST, port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise StorageError(f"{HOST} has no {count} free ports from {PORT_RANGE[0]} to {PORT_RANGE[-1]}")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def _get(url: str) -> Any | None:  # a daemon's JSON, of which each caller knows what it reads

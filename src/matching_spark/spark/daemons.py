@@ -55,6 +55,7 @@ YARN = {
 START_S = 180  # ten at rest; many times that where other work has the cores
 # Seven JVMs on one machine: a small heap, one thread to collect it, less compiling at the start.
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+TAIL_LINES = 5
 YARN_PORTS = (
     "address",
     "scheduler.address",
@@ -289,5 +290,7 @@ def _sha256(path: Path) -> str:
 
 
 def tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
-    return f"the end of {log}:\n" + "\n".join(lines)
+    """What a daemon said last, without Java's stacks: the cause stands above them."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [line for line in lines if not line.lstrip().startswith(("at ", "... "))][-TAIL_LINES:]
+    return f"the end of {log}:\n" + "\n".join(said)
