@@ -217,3 +217,17 @@ def test_status_says_what_compact_would_gain(
     assert state["compact"] == asdict(gain)
     assert state["snapshots"] == table.snapshots
     assert state["snapshots"][0] == state["snapshot"] == table.snapshot
+
+
+def test_an_ingest_that_ends_meanwhile_is_named(table: PostsTable) -> None:
+    """Its photos are named by a snapshot that compact has not read."""
+    orphan = Path(table.uri) / "photos" / "00" / "00" / f"{'c' * 64}.jpg"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"of a post that changed its photo")
+    staged = Path(table.uri) / "staging" / "job" / "0.parquet"
+    staged.parent.mkdir(parents=True)
+    staged.symlink_to("gone.parquet")  # listed, and not there when it is read
+    backdate(Path(table.uri))
+    with pytest.raises(StorageError, match=r"staging/job/0\.parquet went meanwhile.*compact again"):
+        compact(table)
+    assert orphan.exists()

@@ -335,6 +335,15 @@ def _staged(uri: str) -> Iterator[str]:
     folder = storage.join(uri, STAGING)
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
-            for key in read_columns(file, ["key"])["key"].to_pylist():
+            try:
+                keys = read_columns(file, ["key"])["key"].to_pylist()
+            except StorageError:
+                if storage.exists(file):
+                    raise
+                raise StorageError(
+                    f"{file} went meanwhile: an ingest has ended, whose photos are not to be taken "
+                    "for orphans; compact again"
+                ) from None
+            for key in keys:
                 if key.startswith("photo:"):
                     yield key.removeprefix("photo:")
