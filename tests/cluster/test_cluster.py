@@ -1,9 +1,12 @@
 """The main job on a real HDFS and a real Spark cluster."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from matching_spark.search.request import QueryItem
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import fetch
+from matching_spark.spark.ports import free_ports
 from matching_spark.table.adopt import adopt
 from tests.support import brute
 from tests.support.cluster import CACHE, COMMAND, client, run
@@ -199,3 +203,15 @@ def test_up_again_and_the_same_ports(cluster: Cluster, place: Path) -> None:
     with pytest.raises(UsageError, match=r"runs in .* already"):
         up(place, CACHE)
     assert (place / "ports.json").exists()
+
+
+def test_a_port_that_was_taken_since_is_named(tmp_path: Path) -> None:
+    with ExitStack() as held:
+        (port,) = free_ports(1, held)
+        (tmp_path / "ports.json").write_text(json.dumps({"namenode": port}))
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(StorageError, match=f"listens on now: namenode {port};"),
+    ):
+        up(tmp_path, CACHE)
+    assert not (tmp_path / "cluster.json").exists()

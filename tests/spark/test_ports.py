@@ -9,7 +9,7 @@ import pytest
 from matching_spark.errors import StorageError
 from matching_spark.spark import ports
 from matching_spark.spark.daemons import tail
-from matching_spark.spark.ports import RANGE, answers, free_ports
+from matching_spark.spark.ports import RANGE, answers, free_ports, hold
 
 
 def test_what_is_drawn_is_drawn_once() -> None:
@@ -30,6 +30,25 @@ def test_a_server_that_shares_may_listen_on_a_port_that_is_held() -> None:
             held.close()
             assert answers(port)
     assert not answers(port)
+
+
+def test_a_port_that_was_listened_on_is_held_again() -> None:
+    """A connection that lingers (TIME_WAIT) keeps it from a draw, not from its own server."""
+    with ExitStack() as held:
+        (port,) = free_ports(1, held)
+    with (
+        socket.create_server(("127.0.0.1", port)) as server,
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        assert not hold(port, held)
+        accepted, _ = server.accept()
+        accepted.close()  # this side first: it is the one that lingers
+        assert client.recv(1) == b""
+    with held:
+        assert not hold(port, held, alone=True)
+        assert hold(port, held)
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
 
 
 def test_too_few_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ from matching_spark.spark.daemons import (
 )
 from matching_spark.spark.environment import find_java
 from matching_spark.spark.loopback import HOST
-from matching_spark.spark.ports import answers, free_ports
+from matching_spark.spark.ports import answers, free_ports, hold
 
 Manager = Literal["standalone", "yarn"]
 MANAGERS: tuple[Manager, ...] = get_args(Manager)
@@ -236,7 +236,7 @@ def down(folder: Path, delete: bool = False) -> list[str]:
 
 
 def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
-    """The ports of a cluster: those it had before, or new ones, which are `held`.
+    """The ports of a cluster: those it had before, or new ones. free: they should be, and are held.
 
     Raises StorageError when one was taken since.
     """
@@ -245,7 +245,7 @@ def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
     if not path.exists():
         path.write_text(json.dumps(dict(zip(names, free_ports(len(names), held), strict=True))))
     ports: dict[str, int] = json.loads(path.read_text())
-    taken = [f"{name} {port}" for name, port in ports.items() if free and answers(port)]
+    taken = [f"{n} {p}" for n, p in ports.items() if free and not hold(p, held)]
     if taken:
         raise StorageError(
             f"{folder} had ports that something else listens on now: {', '.join(taken)}; the "
