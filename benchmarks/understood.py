@@ -5,7 +5,6 @@ that the words say, beside the same facts typed as flags.
 import datetime as dt
 import json
 import re
-import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -92,24 +91,13 @@ def run(full: bool) -> list[Row]:
                 every[way].append(value)
     what = "recall@1 of 100 lost posts among 300 found ones, by words"
     typed = every["what they say as flags"]
-    rows = []
+    worlds, rows = f"the seeds {SEEDS[0]} to {SEEDS[-1]}", []
     for way, values in every.items():
         goal, met = "", None
         if way == "the words understood":
             goal = "0.85 or more, and within 0.02 of them as flags"
-            met = statistics.median(values) >= 0.85 and all(
+            met = min(values) >= 0.85 and all(
                 abs(a - b) <= 0.02 for a, b in zip(values, typed, strict=True)
             )
-        rows.append(
-            row(
-                what,
-                way,
-                values,
-                "share",
-                "warm",
-                f"the seeds {SEEDS[0]} to {SEEDS[-1]}",
-                goal,
-                met,
-            )
-        )
+        rows.append(row(what, way, values, "share", "warm", worlds, goal, met))
     return rows

@@ -64,8 +64,8 @@ def test_the_end_of_a_log_is_what_was_said(tmp_path: Path) -> None:
     log.write_text(
         "ERROR NameNode: Failed to start namenode.\n"
         "java.net.BindException: Problem binding to [localhost:1]\n"
-        + "\tat org.apache.hadoop.ipc.Server.bind(Server.java:698)\n"
-        * 9
+        + 9
+        * "\tat org.apache.hadoop.ipc.Server.bind(Server.java:698)\n"
         + "Caused by: java.net.BindException: Address already in use\n"
         "\tat java.base/sun.nio.ch.Net.bind0(Native Method)\n"
         "\t... 13 more\n"

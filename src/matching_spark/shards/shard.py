@@ -28,6 +28,7 @@ from matching_spark.shards.beside import Beside
 IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
 UNIT_WITHIN = 1e-5  # a squared length of 1: half of it is a quarter of MARGIN; float32 takes 1e-6
+GONE = "is named by the table but is not there; restore it, or `undo` to a snapshot without it"
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
@@ -345,10 +346,10 @@ def alive(file: DataFile) -> Mask:
     return mask
 
 
-def read_columns(uri: str, columns: list[str] | None) -> pa.Table:
+def read_columns(uri: str, columns: list[str] | None, gone: str = GONE) -> pa.Table:
     """Columns of a Parquet file, None for all, by the checksums that their pages have.
 
-    Raises StorageError naming it when it cannot be read.
+    Raises StorageError naming it when it cannot be read. gone: what is said where it is not there.
     """
     import pyarrow.parquet as pq  # half a second of a worker's start; what is resident needs none
 
@@ -358,10 +359,7 @@ def read_columns(uri: str, columns: list[str] | None) -> pa.Table:
             file = pq.ParquetFile(stream, page_checksum_verification=True)
             return file.read(columns=columns, use_threads=False)
     except FileNotFoundError:
-        raise StorageError(
-            f"{uri} is named by the table but is not there; restore it, or `undo` to a snapshot "
-            "that does not need it"
-        ) from None
+        raise StorageError(f"{uri} {gone}") from None
     except (pa.ArrowException, OSError) as error:
         raise StorageError(f"{uri} cannot be read: {error}") from error
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
+ENDED = "went meanwhile: an ingest has ended, whose photos are no orphans; compact again"
 PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten seconds a core
 
 
@@ -335,15 +336,6 @@ def _staged(uri: str) -> Iterator[str]:
     folder = storage.join(uri, STAGING)
     for file in storage.walk(folder) if storage.exists(folder) else ():
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
-            try:
-                keys = read_columns(file, ["key"])["key"].to_pylist()
-            except StorageError:
-                if storage.exists(file):
-                    raise
-                raise StorageError(
-                    f"{file} went meanwhile: an ingest has ended, whose photos are not to be taken "
-                    "for orphans; compact again"
-                ) from None
-            for key in keys:
+            for key in read_columns(file, ["key"], ENDED)["key"].to_pylist():
                 if key.startswith("photo:"):
                     yield key.removeprefix("photo:")
