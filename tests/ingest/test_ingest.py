@@ -18,9 +18,11 @@ from pyspark.sql import SparkSession
 from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
+from matching_spark.errors import StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report
-from matching_spark.progress import Silent
+from matching_spark.ingest.staging import Staging
+from matching_spark.progress import SILENT, Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
 from tests.support.processes import in_session, wait_until
@@ -227,6 +229,17 @@ def test_killed_and_run_again_nothing_is_lost_or_embedded_twice(
     assert (report.accepted, report.rejected) == (count, 0)
     assert report.embedded == count - done
     assert table.frame().count() == table.frame().select("post_id").distinct().count() == count
+
+
+def test_the_same_job_that_ends_meanwhile_is_named(
+    own: str, spark: SparkSession, clip: ClipModel
+) -> None:
+    """It clears what this one has listed."""
+    staging = Staging(spark, own, clip, "posts", SILENT)
+    Path(staging.folder).mkdir(parents=True)
+    (Path(staging.folder) / "0.parquet").symlink_to("gone.parquet")  # listed, and not there
+    with pytest.raises(StorageError, match=r"0\.parquet went meanwhile.*run this one again"):
+        staging.keys()
 
 
 def test_threads_never_fight(spark: SparkSession, clip: ClipModel) -> None:

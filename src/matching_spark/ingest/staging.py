@@ -44,6 +44,7 @@ STAGED = pa.schema(
     ]
 )
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
+GONE = "went meanwhile: the same job, run beside this one, has ended; run this one again"
 StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
 T = TypeVar("T")
 
@@ -101,11 +102,14 @@ class Staging:
         return time.perf_counter() - start
 
     def keys(self) -> tuple[dict[str, tuple[str, str]], set[str]]:
-        """(failed key -> reason and detail, every key), read by the driver."""
+        """(failed key -> reason and detail, every key), read by the driver.
+
+        Raises StorageError where the same job cleared them meanwhile.
+        """
         failed: dict[str, tuple[str, str]] = {}
         keys: set[str] = set()
         for uri in self._files():
-            for row in read_columns(uri, ["key", "reason", "detail"]).to_pylist():
+            for row in read_columns(uri, ["key", "reason", "detail"], GONE).to_pylist():
                 keys.add(row["key"])
                 if row["reason"]:
                     failed[row["key"]] = (row["reason"], row["detail"])
