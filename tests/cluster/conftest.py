@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import Settings, start_session
 from matching_spark.spark.cluster import Cluster, down, up
 from tests.cluster import guardian
-from tests.support.cluster import CACHE, CLUSTER_CONF, Disk
+from tests.support.cluster import CACHE, Disk, driving
 
 
 @pytest.fixture(scope="session")
@@ -75,16 +74,5 @@ def session(started: Cluster) -> Iterator[SparkSession]:
 
     It holds the workers, which drivers of the next module's tests would wait for.
     """
-    if other := SparkSession.getActiveSession():
-        other.stop()
-    conf = CLUSTER_CONF | {"spark.master": started.master}
-    settings = Settings(
-        spark={"conf": conf, "profile": "cluster"},  # type: ignore[arg-type]
-        hadoop={"conf_dir": started.hadoop_conf},  # type: ignore[arg-type]
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARK_CONF_DIR", started.spark_conf)
-        spark = start_session(settings)
-        assert spark.sparkContext.master == started.master
+    with driving(started) as spark:
         yield spark
-        spark.stop()

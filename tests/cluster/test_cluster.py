@@ -34,7 +34,8 @@ from matching_spark.spark.daemons import fetch
 from matching_spark.spark.ports import free_ports
 from matching_spark.table.adopt import adopt
 from tests.support import brute
-from tests.support.cluster import CACHE, COMMAND, client, run
+from tests.support.cluster import CACHE, COMMAND, client, driving, run
+from tests.support.commands import command
 from tests.support.processes import LONG_S
 
 pytestmark = pytest.mark.cluster
@@ -115,25 +116,31 @@ def test_a_datanode_killed(
 
 
 def test_the_rest_of_the_main_job(own: str, cluster: Cluster, world: World) -> None:
-    uri = own
-    one = ("--conf", "spark.cores.max=1")  # the second executor is a JVM more to start
-    report = run(cluster, "ingest", str(world.lost), table=uri)
-    assert report["accepted"] > 0
-    asked = ("--image", str(world.query_photo), "--threshold", "-1", "--runner", "memory")
-    first = ids(run(cluster, "search", *asked, table=uri))[0]
-    before = run(cluster, "status", table=uri)
-    assert run(cluster, "withdraw", first, *one, table=uri)["changed"] == 1
-    assert first not in ids(run(cluster, "search", *asked, table=uri))
-    old = run(cluster, "search", *asked, "--snapshot", before["snapshot"], table=uri)
-    assert ids(old)[0] == first
-    compacted = run(cluster, "compact", *one, table=uri)
-    assert compacted["files_after"] < compacted["files_before"]
-    assert first not in ids(run(cluster, "search", *asked, table=uri))
-    undone = run(cluster, "undo", before["snapshot"], *one, table=uri)
-    assert undone["undone"] == compacted["snapshot"]
-    assert ids(run(cluster, "search", *asked, table=uri))[0] == first
-    assert run(cluster, "match", "--threshold", "0.5", table=uri)["pairs"] > 0
-    assert run(cluster, "match", "--threshold", "0.5", "--new", *one, table=uri)["added"] == 0
+    """Commands of this process, which is their driver: each of its own starts a JVM or three."""
+
+    def do(*words: str) -> dict[str, Any]:
+        where = ("--table", own, "--conf", f"spark.master={cluster.master}")
+        done = command(*words, *where, spark=spark)
+        assert done.returncode == 0, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    asked = ("search", "--image", str(world.query_photo), "--threshold", "-1")
+    with driving(cluster) as spark:
+        assert do("ingest", str(world.lost))["accepted"] > 0
+        searched = do(*asked)
+        assert searched["runner"] == "spark"
+        first, before = ids(searched)[0], searched["snapshot"]
+        assert do("withdraw", first)["changed"] == 1
+        assert first not in ids(do(*asked))
+        assert ids(do(*asked, "--snapshot", before))[0] == first
+        compacted = do("compact")
+        assert compacted["files_after"] < compacted["files_before"]
+        assert first not in ids(do(*asked))
+        assert do("undo", before)["undone"] == compacted["snapshot"]
+        assert ids(do(*asked))[0] == first
+        assert do("match", "--threshold", "0.5")["pairs"] > 0
+        assert do("match", "--threshold", "0.5", "--new")["added"] == 0
 
 
 def test_a_data_file_removed_is_named(
@@ -166,9 +173,9 @@ def test_a_job_that_no_worker_can_do_is_named(
     """It waits, as it may for a queue, and says for what; Ctrl-C ends it."""
     asked = ("search", "--image", str(world.query_photo), "--runner", "spark")
     conf = ("--conf", f"spark.master={cluster.master}", "--conf", "spark.executor.memory=1000g")
-    command = [*COMMAND, *asked, *conf, "--table", f"{cluster.hdfs}/{TABLE}"]
+    waiting = [*COMMAND, *asked, *conf, "--table", f"{cluster.hdfs}/{TABLE}"]
     with subprocess.Popen(
-        command,
+        waiting,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | client(cluster),

@@ -1,5 +1,6 @@
 """Places on HDFS: names to the letter, copies refused, commits that HDFS itself keeps apart."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,18 @@ from tests.support.names import NAMES, ODD
 from tests.support.writers import properties, writers
 
 pytestmark = pytest.mark.cluster
+ONE_AFTER_ANOTHER = """
+import json, sys
+from matching_spark import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    try:
+        main.run()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
 # HDFS itself takes no colon in a name.
 ON_HDFS = [name for name in NAMES if ":" not in name]
 
@@ -114,10 +127,13 @@ def test_a_local_table_in_the_shell_of_cluster_up(cluster: Cluster, tmp_path: Pa
     here = {"HADOOP_CONF_DIR": "", "SPARK_CONF_DIR": ""}
     there = client(cluster)
 
-    def do(table: str, command: str, *words: str, env: dict[str, str]) -> None:
+    new = str(tmp_path / "new")
+
+    def do(env: dict[str, str], *commands: tuple[str, ...]) -> None:
+        """Of one process: each of its own would start a JVM."""
         clean = {k: v for k, v in os.environ.items() if k not in here}
         done = subprocess.run(
-            [sys.executable, "-m", "matching_spark.main", command, *words, "--table", table],
+            [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(commands)],
             env=clean | {k: v for k, v in env.items() if v},
             capture_output=True,
             text=True,
@@ -125,12 +141,14 @@ def test_a_local_table_in_the_shell_of_cluster_up(cluster: Cluster, tmp_path: Pa
         )
         assert done.returncode == 0, done.stderr
 
-    do(before, "ingest", source, "--kind", "found", env=here)
-    new = str(tmp_path / "new")
-    do(new, "ingest", source, "--kind", "found", env=there)
-    do(before, "close", "p003", "--as", "claimed", env=there)
-    do(before, "close", "p003", "--as", "open", env=here)
-    do(new, "compact", env=there)
+    do(here, ("ingest", source, "--kind", "found", "--table", before))
+    do(
+        there,
+        ("ingest", source, "--kind", "found", "--table", new),
+        ("close", "p003", "--as", "claimed", "--table", before),
+        ("compact", "--table", new),
+    )
+    do(here, ("close", "p003", "--as", "open", "--table", before))
     for table in (before, new):
         assert (tmp_path / Path(table).name / "posts" / "metadata").is_dir()
         assert_holds(table, posts)

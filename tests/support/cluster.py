@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from platformdirs import user_cache_dir
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine
-from matching_spark.config import Cache, Hadoop
+from matching_spark import PostsTable, Settings, SimilarityEngine, start_session
+from matching_spark.config import Cache, Hadoop, Spark
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.search.request import QueryItem
@@ -66,6 +69,25 @@ class Disk:
 def client(cluster: Cluster) -> dict[str, str]:
     """What `cluster up` says to export."""
     return {"SPARK_CONF_DIR": cluster.spark_conf, "HADOOP_CONF_DIR": cluster.hadoop_conf}
+
+
+@contextmanager
+def driving(cluster: Cluster) -> Iterator[SparkSession]:
+    """This process as a driver of the cluster, which holds all its workers' cores meanwhile."""
+    if other := SparkSession.getActiveSession():
+        other.stop()
+    settings = Settings(
+        spark=Spark(conf=CLUSTER_CONF | {"spark.master": cluster.master}, profile="cluster"),
+        hadoop=Hadoop(conf_dir=cluster.hadoop_conf),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", cluster.spark_conf)
+        spark = start_session(settings)
+        try:
+            assert spark.sparkContext.master == cluster.master
+            yield spark
+        finally:
+            spark.stop()
 
 
 def run(
