@@ -12,12 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster
 from matching_spark.spark.conf import project_conf_dir, read_conf
 from tests.support.another_user import needs_root, tried
-from tests.support.cluster import COMMAND, client
-from tests.support.listening import beyond_loopback, listeners, of, ports, watched
+from tests.support.listening import listeners, ports
 from tests.support.processes import LONG_S
 
 pytestmark = pytest.mark.cluster
@@ -30,15 +28,6 @@ context = SparkContext(conf=SparkConf().set("spark.cores.max", "1"))
 made = sys.argv[1]
 context.parallelize([0], 1).foreach(lambda _: Path(made).touch())
 """
-
-
-def test_nothing_listens_beyond_loopback(cluster: Cluster, world: World, tmp_path: Path) -> None:
-    """Daemons, executors and the driver, its page too, while an ingest runs."""
-    where = ("--table", f"{cluster.hdfs}/closed", "--conf", f"spark.master={cluster.master}")
-    command = [*COMMAND, "ingest", str(world.lost), "--conf", "spark.ui.enabled=true", *where]
-    _, seen = watched(command, os.environ | client(cluster), tmp_path, *of(cluster))
-    assert len(ports(seen)) > len(cluster.processes)
-    assert beyond_loopback(seen) == []
 
 
 def test_the_master_takes_no_orders_by_http(cluster: Cluster) -> None:

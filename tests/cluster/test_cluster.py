@@ -36,6 +36,7 @@ from matching_spark.table.adopt import adopt
 from tests.support import brute
 from tests.support.cluster import CACHE, COMMAND, client, driving, run
 from tests.support.commands import command
+from tests.support.listening import Listener, beyond_loopback, of, ports, watched
 from tests.support.processes import LONG_S
 
 pytestmark = pytest.mark.cluster
@@ -62,9 +63,23 @@ def expected(world: World, clip: ClipModel) -> IDS:
 
 
 @pytest.fixture(scope="module")
-def stored(started: Cluster, world: World) -> dict[str, Any]:
-    """What the ingest of the found posts reported. Tests that change the table copy it."""
-    return run(started, "ingest", str(world.found), table=f"{started.hdfs}/{TABLE}")
+def ingested(
+    started: Cluster, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], set[Listener]]:
+    """What the ingest of the found posts reported, and all that listened meanwhile: the daemons,
+    executors and the driver, its page too."""
+    where = ("--table", f"{started.hdfs}/{TABLE}", "--conf", f"spark.master={started.master}")
+    words = ("ingest", str(world.found), "--conf", "spark.ui.enabled=true", *where)
+    folder = tmp_path_factory.mktemp("ingested")
+    out, seen = watched([*COMMAND, *words], os.environ | client(started), folder, *of(started))
+    return json.loads(out), seen
+
+
+@pytest.fixture(scope="module")
+def stored(ingested: tuple[dict[str, Any], set[Listener]]) -> dict[str, Any]:
+    """The report. Tests that change the table copy it."""
+    report, _ = ingested
+    return report
 
 
 @pytest.fixture
@@ -104,6 +119,14 @@ def test_ingest_and_search(
     assert len(kept) == stored["embedded"] > 0
     assert_answers(cluster, world, expected, "spark", "memory")
     assert run(cluster, "status", table=uri)["total"] == stored["accepted"]
+
+
+def test_nothing_listens_beyond_loopback(
+    ingested: tuple[dict[str, Any], set[Listener]], cluster: Cluster
+) -> None:
+    _, seen = ingested
+    assert len(ports(seen)) > len(cluster.processes)
+    assert beyond_loopback(seen) == []
 
 
 def test_a_datanode_killed(

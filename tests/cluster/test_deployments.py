@@ -20,13 +20,13 @@ from matching_spark.demo.world import World
 from matching_spark.spark.cluster import Cluster, down, up
 from matching_spark.spark.daemons import write_xml
 from tests.support.cluster import CACHE, COMMAND, client, run
-from tests.support.listening import ask, beyond_loopback, of, ports, watched
+from tests.support.listening import Listener, ask, beyond_loopback, of, ports, watched
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
-WHERE = """
+INGEST = """
 import json, sys
-from matching_spark import Settings, start_session
+from matching_spark import operations, start_session
 from matching_spark.config import load_settings
 
 def where(_):
@@ -36,7 +36,9 @@ def where(_):
 
 settings, _ = load_settings()
 spark = start_session(settings)
-print(json.dumps(spark.sparkContext.parallelize(range(2), 2).mapPartitions(where).collect()))
+seen = spark.sparkContext.parallelize(range(2), 2).mapPartitions(where).collect()
+report = operations.ingest.ingest(settings, operations.ingest.Source(sys.argv[1]), spark=spark)
+print(json.dumps([seen, report.to_dict()]))
 spark.stop()
 """
 
@@ -64,29 +66,29 @@ def flags(conf: dict[str, str]) -> tuple[str, ...]:
     return tuple(word for key, value in conf.items() for word in ("--conf", f"{key}={value}"))
 
 
-def assert_not_ours(cluster: Cluster, conf: dict[str, str], cwd: Path) -> None:
-    """The Python of the executors, and all that it imports, came in the archive."""
-    env = os.environ | client(cluster)
-    env |= {
-        "MATCHING_SPARK__MASTER": cluster.master,
-        "MATCHING_SPARK__CONF": json.dumps(conf),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", WHERE], env=env, cwd=cwd, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    for prefix, *files in json.loads(done.stdout):
-        assert not prefix.startswith(sys.prefix)
-        assert all("/environment/lib/" in file and sys.prefix not in file for file in files)
-
-
 def test_executors_without_the_project_get_it_packed(
     cluster: Cluster, world: World, packed: Path, tmp_path: Path
 ) -> None:
-    conf = shipped(packed)
-    assert_not_ours(cluster, conf, tmp_path)
-    uri = f"{cluster.hdfs}/packed"
-    report = run(cluster, "ingest", str(world.lost), *flags(conf), table=uri)
+    """Their Python, and all that it imports, came in the archive; with it they embed photos."""
+    env = os.environ | client(cluster)
+    env |= {
+        "MATCHING_SPARK__MASTER": cluster.master,
+        "MATCHING_SPARK__CONF": json.dumps(shipped(packed)),
+        "MATCHING_TABLE": f"{cluster.hdfs}/packed",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", INGEST, str(world.lost)],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen, report = json.loads(done.stdout)
+    for prefix, *files in seen:
+        assert not prefix.startswith(sys.prefix)
+        assert all("/environment/lib/" in file and sys.prefix not in file for file in files)
     assert report["rejected"] == 0
     assert report["embedded"] > 0
 
@@ -146,24 +148,49 @@ def yarn(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
             assert not folder.exists()
 
 
-def test_yarn(yarn: Cluster, world: World, packed: Path, tmp_path: Path) -> None:
-    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
-    jars = Path(pyspark.__file__).parent / "jars"
+@pytest.fixture(scope="module")
+def by_yarn(packed: Path, yarn: Cluster) -> dict[str, str]:
+    """What a job of a cluster says that has nothing of ours."""
     # What everybody may read, a NodeManager unpacks once, for all applications.
     kept = f"{yarn.hdfs}/apps/{packed.name}"
     storage.write_bytes(kept, packed.read_bytes())
-    conf = shipped(kept) | {
+    jars = Path(pyspark.__file__).parent / "jars"
+    return shipped(kept) | {
+        "spark.master": "yarn",
         "spark.yarn.jars": f"local:{jars}/*",
         "spark.yarn.am.memory": "512m",
     }
+
+
+@pytest.fixture(scope="module")
+def ingested(
+    yarn: Cluster,
+    by_yarn: dict[str, str],
+    world: World,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, Any], set[Listener]]:
+    """What an ingest by YARN reported, and all that listened meanwhile."""
+    words = ("ingest", str(world.found), *flags(by_yarn), "--table", f"{yarn.hdfs}/lostfound")
+    folder = tmp_path_factory.mktemp("by-yarn")
+    out, seen = watched([*COMMAND, *words], os.environ | client(yarn), folder, *of(yarn))
+    return json.loads(out), seen
+
+
+def test_yarn(
+    yarn: Cluster,
+    by_yarn: dict[str, str],
+    ingested: tuple[dict[str, Any], set[Listener]],
+    world: World,
+) -> None:
+    assert (yarn.master, yarn.live_workers()) == ("yarn", 2)
+    report, _ = ingested
+    assert (report["rejected"], report["accepted"] > 0) == (0, True)
     uri = f"{yarn.hdfs}/lostfound"
-    report = run(yarn, "ingest", str(world.found), *flags(conf), table=uri)
-    assert report["rejected"] == 0
     asked = ("--image", str(world.query_photo), "--threshold", "-1")
-    by_yarn = run(yarn, "search", *asked, *flags(conf), table=uri)
+    searched = run(yarn, "search", *asked, *flags(by_yarn), table=uri)
     alone = run(yarn, "search", *asked, "--runner", "memory", table=uri)
-    assert by_yarn["results"] == alone["results"] != []
-    assert by_yarn["runner"] == "spark"
+    assert searched["results"] == alone["results"] != []
+    assert searched["runner"] == "spark"
 
 
 def test_a_nameservice_and_photos_on_hdfs(
@@ -210,21 +237,9 @@ def test_a_nameservice_and_photos_on_hdfs(
 
 
 def test_nothing_of_yarn_listens_beyond_loopback(
-    yarn: Cluster, world: World, tmp_path: Path
+    yarn: Cluster, ingested: tuple[dict[str, Any], set[Listener]]
 ) -> None:
-    jars = Path(pyspark.__file__).parent / "jars"
-    conf = {
-        "spark.master": "yarn",
-        "spark.yarn.jars": f"local:{jars}/*",
-        "spark.yarn.am.memory": "512m",
-        "spark.executor.memory": "512m",
-        "spark.executor.memoryOverhead": "512m",
-        "spark.executor.instances": "1",
-    }
-    flags = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
-    command = [*COMMAND, "ingest", str(world.lost), *flags, "--table", f"{yarn.hdfs}/closed"]
-    out, seen = watched(command, os.environ | client(yarn), tmp_path, *of(yarn))
-    assert json.loads(out)["accepted"] > 0
+    _, seen = ingested
     assert len(ports(seen)) > len(yarn.processes)
     assert beyond_loopback(seen) == []
 
