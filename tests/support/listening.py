@@ -100,7 +100,7 @@ def watched(
     ):
         while process.poll() is None:
             seen |= listeners(set().union(*map(tree, (process.pid, *also))))
-            time.sleep(0.2)  # what listens does so for seconds
+            time.sleep(0.5)  # what listens does so for seconds
     assert process.returncode == 0, log.read_text()
     return (cwd / "stdout.txt").read_text(), seen
 
