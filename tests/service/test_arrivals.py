@@ -30,7 +30,7 @@ from matching_spark.service.public.levels import Levels
 from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
 from tests.service.conftest import KEY, InMemory, drawn, open_desk, prepared
-from tests.service.test_links import Clock
+from tests.service.people.losses import Clock
 from tests.service.test_public import PICTURE
 
 WHO = "account-" + "1" * 32

@@ -1,0 +1,157 @@
+"""Mails: sent at least once, tried again, given up, by TLS where there is a password."""
+
+import datetime as dt
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from matching_spark.errors import UsageError
+from matching_spark.journal.store import Journal
+from matching_spark.service.people.mail import Mailer, NotNowError
+from matching_spark.service.people.outbox import Outbox
+from matching_spark.setting_groups import Service
+from tests.service.people.losses import (
+    ADDRESS,
+    LOST,
+    WHO,
+    Clock,
+    Inbox,
+    World,
+    serving,
+    told,
+)
+from tests.support.certificates import Certificate
+
+
+def test_a_mail_survives_a_crash_and_is_sent_after_it(
+    world: World, inbox: Inbox, journal: Journal, clock: Clock, port: int
+) -> None:
+    world.links.make(LOST)
+    world.confirmed(inbox)
+    world.desk.turns_up("mine", "propose")
+
+    class KilledError(BaseException):
+        pass
+
+    class Dying(Mailer):
+        def send(self, *of: Any) -> None:
+            if self.first:
+                super().send(*of)
+            raise KilledError
+
+        first = False
+
+    for first in (False, True):
+        dying = Dying(told(port))
+        dying.first = first  # killed before, and after, the server took it
+        again = World(journal, clock, dying)
+        again.desk = again.news._desk = again.news._arrivals = world.desk  # noqa: SLF001
+        with pytest.raises(KilledError):
+            again.news.run_once()
+    assert len(inbox.taken) == 1
+    world.news.run_once()
+    assert len(inbox.taken) == 2  # at least once
+    world.news.run_once()
+    assert len(inbox.taken) == 2
+
+
+def test_what_is_not_taken_is_tried_later_and_later_and_given_up(
+    world: World, inbox: Inbox
+) -> None:
+    inbox.refuse = "451 not now"
+    assert world.outbox is not None
+    world.contacts.give(LOST, ADDRESS, "ko", WHO, None)
+    tries: list[dt.datetime] = []
+    send = world.outbox._mailer.send  # noqa: SLF001
+
+    def counted(*of: Any) -> None:
+        tries.append(world.clock.now)
+        send(*of)
+
+    world.outbox._mailer.send = counted  # type: ignore[assignment, method-assign]  # noqa: SLF001
+    for _ in range(24 * 60 // 10 * 3):
+        world.outbox.run_once()
+        world.clock.on(minutes=10)
+    waits = [(b - a).total_seconds() / 60 for a, b in pairwise(tries)]
+    assert waits == sorted(waits)
+    assert 8 < len(tries) < 25
+    assert max(waits) <= 370
+    assert (tries[-1] - tries[0]).days <= 2
+    inbox.refuse = ""
+    world.clock.on(days=1)
+    assert world.outbox.run_once() == 0
+
+
+def test_an_address_that_its_server_does_not_know_is_given_up_at_once(
+    world: World, inbox: Inbox
+) -> None:
+    assert world.outbox is not None
+    world.contacts.give(LOST, ADDRESS, "ko", WHO, None)
+    inbox.refuse_address = "550 no such user"
+    assert world.outbox.run_once() == 0
+    inbox.refuse_address = ""
+    world.clock.on(days=1)
+    assert world.outbox.run_once() == 0
+    assert inbox.taken == []
+
+
+def test_no_more_mails_go_out_than_may_in_a_minute(
+    journal: Journal, clock: Clock, port: int, inbox: Inbox
+) -> None:
+    world = World(journal, clock, None)
+    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 3, clock)
+    for i in range(8):
+        world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
+    counts = []
+    for _ in range(6):
+        counts.append(outbox.run_once())
+        clock.on(seconds=31)
+    assert counts == [3, 0, 3, 0, 2, 0]
+    assert sorted(to for to, _ in inbox.taken) == [f"a{i}@example.com" for i in range(8)]
+
+
+def test_a_password_goes_by_tls_alone_and_only_to_a_server_that_is_known(
+    trusted: Certificate, inbox: Inbox
+) -> None:
+    with pytest.raises(ValueError, match="would go in the clear"):
+        told(25, smtp_user="me", smtp_password="pass word")
+    signed_in: list[str] = []
+
+    def check(
+        server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        signed_in.append(f"{data.login.decode()}:{data.password.decode()}")
+        return AuthResult(success=data.password == b"pass word", handled=False)
+
+    options = {"tls_context": trusted.server, "require_starttls": True, "auth_required": True}
+    with serving(inbox, authenticator=check, **options) as port:
+        of = told(port, smtp_tls="starttls", smtp_user="me", smtp_password="pass word")
+        with pytest.raises(NotNowError, match="SSLCertVerificationError"):
+            Mailer(of).send("news", ADDRESS, "en", "T" * 22)
+        assert signed_in == []
+        Mailer(of, lambda: trusted.client).send("news", ADDRESS, "en", "T" * 22)
+        assert signed_in == ["me:pass word"]
+        assert len(inbox.taken) == 1
+        wrong = told(port, smtp_tls="starttls", smtp_user="me", smtp_password="wrong one")
+        with pytest.raises(NotNowError, match="localhost answered 535") as caught:
+            Mailer(wrong, lambda: trusted.client).send("news", ADDRESS, "en", "T" * 22)
+        assert "wrong one" not in str(caught.value)
+
+
+def test_a_password_is_not_sent_where_a_server_has_no_tls(port: int, inbox: Inbox) -> None:
+    of = told(port, smtp_tls="starttls", smtp_user="me", smtp_password="pass word")
+    with pytest.raises(NotNowError, match="SMTPNotSupportedError"):
+        Mailer(of).send("news", ADDRESS, "en", "T" * 22)
+    assert inbox.taken == []
+
+
+def test_what_mail_needs_is_said() -> None:
+    with pytest.raises(UsageError, match="set all three"):
+        Mailer(Service())
+    with pytest.raises(UsageError, match="smtp_from is no mail address"):
+        Mailer(told(25, smtp_from="Lost and found <a@example.com>"))
+    with pytest.raises(ValueError, match="needs smtp_from and url"):
+        Service(smtp_host="localhost")
