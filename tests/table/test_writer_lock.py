@@ -7,15 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, StorageError
 from matching_spark.config import Hadoop
+from matching_spark.spark.interrupts import cancelling
 from matching_spark.table import writer_lock
 from matching_spark.table.writer_lock import FILE, writing
 
@@ -151,6 +154,53 @@ def test_an_interrupt_is_heard_when_the_statement_has_ended(
     assert held_to_the_end
     assert free(tmp_path / FILE)
     assert signal.getsignal(number) == before
+
+
+def test_who_waits_can_be_interrupted(tmp_path: Path, spark: SparkSession) -> None:
+    with another_process(tmp_path / FILE) as other:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt), writing(str(tmp_path), spark, 600):
+            pass
+        assert other.poll() is None
+    assert free(tmp_path / FILE)
+
+
+class Thing:
+    """Something to be let go."""
+
+
+SWALLOWED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@SWALLOWED
+def test_an_interrupt_that_a_callback_swallows_is_heard_at_the_end(spark: SparkSession) -> None:
+    """py4j has one for whatever is let go, which takes as long as the JVM's answer."""
+    things = [Thing()]
+    watched = weakref.ref(things[0], lambda _: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with cancelling(spark.sparkContext):
+            things.clear()
+            assert watched() is None
+            assert spark.range(1).count() == 1
+        raise AssertionError("it was not heard")
+
+
+@SWALLOWED
+def test_one_that_is_swallowed_while_the_lock_is_taken_is_heard_before_anything_begins(
+    tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things, opened, begun = [Thing()], os.open, False
+    watched = weakref.ref(things[0], lambda _: os.kill(os.getpid(), signal.SIGINT))
+
+    def letting_go(*of: Any, **more: Any) -> int:
+        things.clear()
+        return opened(*of, **more)
+
+    monkeypatch.setattr(os, "open", letting_go)
+    with pytest.raises(KeyboardInterrupt), writing(str(tmp_path), spark, 5):
+        begun = True
+    assert (watched(), begun) == (None, False)
+    assert free(tmp_path / FILE)
 
 
 def test_a_file_that_was_removed_is_nobodys_lock(tmp_path: Path, spark: SparkSession) -> None:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,29 +22,36 @@ def cancel_jobs(spark: "SparkContext") -> None:
 
 
 @contextmanager
-def held_back(spark: "SparkContext | None") -> Iterator[None]:
-    """An interrupt is raised only when what is done within has ended, its jobs being cancelled.
+def held_back(spark: "SparkContext | None") -> Iterator[Callable[[], None]]:
+    """An interrupt is raised only when what is done within has ended, its jobs being cancelled, or
+    where that calls what is given here: so it waits where nothing has begun.
 
     So the JVM's answer is heard: a statement that nobody listens to any more may yet commit, and a
     JVM that is starting would outlive its Python.
     """
-    with _caught(spark, at_once=False):
-        yield
+    with _caught(spark, at_once=False) as heed:
+        yield heed
 
 
 @contextmanager
 def cancelling(spark: "SparkContext") -> Iterator[None]:
-    """An interrupt cancels the jobs and is raised at once, whatever py4j makes of it."""
+    """An interrupt cancels the jobs and is raised at once, whatever py4j makes of it; and at the
+    end, where a callback, as py4j has for what is let go, had swallowed it."""
     with _caught(spark, at_once=True):
         yield
 
 
 @contextmanager
-def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield
-        return
+def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[Callable[[], None]]:
     came: list[int] = []
+
+    def heed() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield heed
+        return
 
     def interrupted(number: int, frame: object) -> None:
         came.append(number)
@@ -55,7 +62,7 @@ def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[None]:
 
     before = {number: signal.signal(number, interrupted) for number in SIGNALS}
     try:
-        yield
+        yield heed
     except Exception as error:
         if came:
             raise KeyboardInterrupt from error
@@ -63,5 +70,4 @@ def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[None]:
     finally:  # also in place of the handler that pyspark puts there when it starts
         for number, handler in before.items():  # None: one that was not Python's
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    if came and not at_once:
-        raise KeyboardInterrupt
+    heed()

@@ -67,20 +67,24 @@ def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[
     path = os.path.join(os.path.realpath(uri), FILE)
     deadline = time.monotonic() + wait_s
     turn = _turns[state.st_dev, state.st_ino]
-    if not turn.lock.acquire(timeout=wait_s):
-        raise _busy(path, wait_s)
-    try:
-        unlock = None if turn.depth else _lock(path, spark, deadline, wait_s)
-        turn.depth += 1
+    # From here on: an interrupt between a lock and what ends it would leave the folder locked.
+    with held_back(None if spark is None else spark.sparkContext) as heed:
+        while not turn.lock.acquire(timeout=POLL_S[1]):
+            heed()
+            if time.monotonic() > deadline:
+                raise _busy(path, wait_s)
         try:
-            with held_back(None if spark is None else spark.sparkContext):
+            unlock = None if turn.depth else _lock(path, spark, deadline, wait_s, heed)
+            turn.depth += 1
+            try:
+                heed()
                 yield
+            finally:
+                turn.depth -= 1
+                if unlock is not None:
+                    unlock()
         finally:
-            turn.depth -= 1
-            if unlock is not None:
-                unlock()
-    finally:
-        turn.lock.release()
+            turn.lock.release()
 
 
 @contextmanager
@@ -101,7 +105,11 @@ def _explained(place: str) -> Iterator[None]:
 
 
 def _lock(
-    path: str, spark: "SparkSession | None", deadline: float, wait_s: float
+    path: str,
+    spark: "SparkSession | None",
+    deadline: float,
+    wait_s: float,
+    heed: Callable[[], None],
 ) -> Callable[[], object]:
     """Wait for the lock; returns what ends it."""
     while True:
@@ -110,8 +118,8 @@ def _lock(
             opened = os.stat(path).st_ino
             try_lock, close = _by_this_process(path) if spark is None else _by_jvm(path, spark)
         try:
-            unlock_next = _wait(try_lock, NEXT, path, deadline, wait_s)
-            _wait(try_lock, WRITER, path, deadline, wait_s)
+            unlock_next = _wait(try_lock, NEXT, path, deadline, wait_s, heed)
+            _wait(try_lock, WRITER, path, deadline, wait_s, heed)
             unlock_next()
             with suppress(FileNotFoundError):
                 if os.stat(path).st_ino == opened:
@@ -154,7 +162,12 @@ def _by_this_process(path: str) -> tuple[TryLock, Callable[[], object]]:
 
 
 def _wait(
-    try_lock: TryLock, byte: int, path: str, deadline: float, wait_s: float
+    try_lock: TryLock,
+    byte: int,
+    path: str,
+    deadline: float,
+    wait_s: float,
+    heed: Callable[[], None],
 ) -> Callable[[], object]:
     say = time.monotonic() + SAY_S
     pause, longest = POLL_S
@@ -163,6 +176,7 @@ def _wait(
             unlock = try_lock(byte)
         if unlock is not None:
             return unlock
+        heed()
         now = time.monotonic()
         if now > deadline:
             raise _busy(path, wait_s)
