@@ -148,20 +148,26 @@ def test_the_rest_of_the_main_job(own: str, cluster: Cluster, world: World) -> N
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
-    asked = ("search", "--image", str(world.query_photo), "--threshold", "-1")
+    def found(*more: str) -> dict[str, Any]:
+        """Through Spark and in memory: the same."""
+        asked = ("search", "--image", str(world.query_photo), "--threshold", "-1", *more)
+        through, alone = (do(*asked, "--runner", runner) for runner in ("spark", "memory"))
+        assert (through["runner"], alone["runner"]) == ("spark", "memory")
+        assert through["results"] == alone["results"]
+        return through
+
     with driving(cluster) as spark:
         assert do("ingest", str(world.lost))["accepted"] > 0
-        searched = do(*asked)
-        assert searched["runner"] == "spark"
+        searched = found()
         first, before = ids(searched)[0], searched["snapshot"]
         assert do("withdraw", first)["changed"] == 1
-        assert first not in ids(do(*asked))
-        assert ids(do(*asked, "--snapshot", before))[0] == first
+        assert first not in ids(found())
+        assert ids(found("--snapshot", before))[0] == first
         compacted = do("compact")
         assert compacted["files_after"] < compacted["files_before"]
-        assert first not in ids(do(*asked))
+        assert first not in ids(found())
         assert do("undo", before)["undone"] == compacted["snapshot"]
-        assert ids(do(*asked))[0] == first
+        assert ids(found())[0] == first
         assert do("match", "--threshold", "0.5")["pairs"] > 0
         assert do("match", "--threshold", "0.5", "--new")["added"] == 0
 

@@ -103,7 +103,7 @@ class Desk:
         """Everybody is looked for after every change."""
 
     def concerned(self, changes: Changes, lost_ids: Sequence[str]) -> set[str]:
-        raise NotImplementedError
+        raise NotImplementedError  # never asked: `take` has told no changes
 
     def stamp(self) -> str:
         return str(len(self.matches)) + "".join(match.band for match in self.matches)
@@ -145,8 +145,8 @@ class Server(Controller):
     """On a port that the system gives, which aiosmtpd asks for before it looks whether it runs."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it is up
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd's has no types
 
 
 @contextmanager
