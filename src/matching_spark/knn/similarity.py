@@ -59,14 +59,20 @@ def pair_scores(query: Float32, rows: Float32, metric: Metric = "cosine") -> Flo
     numpy sums each row by itself and in one order, which BLAS does not promise.
     """
     a = query.astype(np.float64)
-    b = rows.astype(np.float64)
-    of_a, of_b = (a * a).sum(axis=-1), (b * b).sum(axis=1)
+    return _pair_scores(a, (a * a).sum(axis=-1), rows.astype(np.float64), metric)
+
+
+def _pair_scores(a: Float64, of_a: Float64, b: Float64, metric: Metric) -> Float64:
+    """The same of float64; of_a: the squares of the lengths of a. b is written over."""
+    of_b = (b * b).sum(axis=1)
     if metric == "cosine":
-        return np.asarray((a * b).sum(axis=1) / np.sqrt(of_a * of_b))
+        b *= a
+        return np.asarray(b.sum(axis=1) / np.sqrt(of_a * of_b))
     if metric == "euclidean":
-        a /= np.sqrt(of_a)[..., None]
         b /= np.sqrt(of_b)[:, None]
-        return np.asarray(1.0 / (1.0 + np.sqrt(((a - b) ** 2).sum(axis=1))))
+        b -= a / np.sqrt(of_a)[..., None]
+        b *= b
+        return np.asarray(1.0 / (1.0 + np.sqrt(b.sum(axis=1))))
     raise UsageError(f"metric {metric!r} is not known; choose one of: {', '.join(METRICS)}")
 
 
@@ -261,10 +267,13 @@ class VectorSet:
         sizes = np.diff(np.append(groups, len(at)))
         asked = np.repeat(which[there], sizes)
         each = np.empty(len(at))
+        whole = queries.astype(np.float64)
+        squares = (whole * whole).sum(axis=1)
 
         def look(part: slice) -> None:
-            mine = queries.take(asked[part], axis=0)
-            each[part] = pair_scores(mine, self.vectors.take(at[part], axis=0), metric)
+            mine = asked[part]
+            rows = self.vectors.take(at[part], axis=0).astype(np.float64)
+            each[part] = _pair_scores(whole.take(mine, axis=0), squares.take(mine), rows, metric)
 
         step = max(1, PAIRS_AT_ONCE // queries.shape[1])
         share(look, [slice(s, s + step) for s in range(0, len(at), step)])

@@ -9,6 +9,7 @@ To add a fact: one entry of FACTS.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -58,7 +59,7 @@ class Cosine:
     rising: bool = True
     stem: Stem = _alike
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.query}-{self.post}"
 

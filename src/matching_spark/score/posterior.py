@@ -55,9 +55,11 @@ class Rivals:
     def of(cls, posts: int, evidence: Iterable[float]) -> "Rivals":
         """evidence: ln L of those above."""
         ratios = list(map(math.exp, evidence))
-        capped = [each if each < CAP else CAP for each in ratios]
         best = max(ratios, default=0.0)
-        return cls(posts, len(ratios), exact_parts(ratios), exact_parts(capped), best)
+        parts = alike = exact_parts(ratios)
+        if best > CAP:
+            alike = exact_parts([each if each < CAP else CAP for each in ratios])
+        return cls(posts, len(ratios), parts, alike, best)
 
     @classmethod
     def joined(cls, each: Sequence["Rivals"]) -> "Rivals":

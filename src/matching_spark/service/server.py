@@ -1,7 +1,6 @@
 """The process: everything opened and warm, two listeners, what runs beside them, a clean end."""
 
 import asyncio
-import ctypes
 import datetime as dt
 import gc
 import logging
@@ -35,6 +34,7 @@ from matching_spark.service.guards.connections import Patient
 from matching_spark.service.guards.guards import Guards, check_listening
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.problems import where_raised
+from matching_spark.service.heaps import share_heaps
 from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.pages.render import prepare
 from matching_spark.service.people.contacts import Contacts
@@ -63,8 +63,6 @@ NEWS_S = 10.0  # between two looks for what turned up for people
 RENEW_S = 30.0  # between two looks whether the merger is there, and the table of this model
 END_S = 10.0  # for requests that are under way when the service is to end
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ARENAS = 2  # of malloc: it makes eight a core for threads, and each keeps what they have freed
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 @contextmanager
@@ -151,7 +149,7 @@ def serve(
     Raises UsageError for settings that cannot be, StorageError where a port is taken.
     """
     check_listening(settings)
-    share_arenas()
+    share_heaps()
     stop = stop or threading.Event()
     wanted = settings.service
     with ExitStack() as held:
@@ -180,12 +178,6 @@ def serve(
                 break
             if now is not None:
                 progress.say(f"serving {settings.table} by its new model")
-
-
-def share_arenas() -> None:
-    """Let the threads that are started from now on share what malloc keeps for them."""
-    with suppress(AttributeError):  # another libc than glibc has no such thing
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 class _Loaded:
