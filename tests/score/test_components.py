@@ -141,7 +141,7 @@ def test_a_new_component_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path:
         same = float(days[int(hit.post_id[1:])].weekday() == DAY.weekday())
         assert hit.components["weekday"] == same
         assert hit.score == pytest.approx(
-            sigmoid(calibration.told(hit.components) + calibration.prior), rel=1e-12
+            sigmoid(calibration.told(hit.components)[0] + calibration.prior), rel=1e-12
         )
     assert calibration.contributions(got[0].components)["weekday"] == 5.0
     assert Calibration.from_json(calibration.to_json(), "x") == calibration

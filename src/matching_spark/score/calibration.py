@@ -226,13 +226,13 @@ class Calibration:
             below *= each.below / by[ANY].below if by[ANY].below else 1.0
         return Scale(by[ANY].slope, level, above, below)
 
-    def told(self, values: Mapping[str, float]) -> float:
-        """The log-odds, without their prior, of a pair with these components."""
+    def told(self, values: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+        """The log-odds, without their prior, of a pair with these components; what each adds."""
         of = self.patterns[pattern(values)]
-        total = of.intercept
-        for each in of.contributions(values).values():  # as Weights.log_odds adds them
+        total, added = of.intercept, of.contributions(values)
+        for each in added.values():  # as Weights.log_odds adds them
             total += each
-        return total - self.prior
+        return total - self.prior, added
 
     def passing(self, where: Filters, told: Facts) -> float:
         """The share of true pairs whose found side these filters let through.

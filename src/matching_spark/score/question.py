@@ -65,13 +65,14 @@ def questions(
     if not posts:
         return
     facts = [post.facts for post in posts]
+    listed = Listed(facts)
     probability = np.array([post.probability for post in posts])
     for fact in components.FACTS:
         if fact.asks is None or getattr(query, fact.asks.field):
             continue
         answers, often = _answers(fact.asks.field, query, facts)
         told = [replace(query, **{fact.asks.field: answer}) for answer in answers]
-        values = fact.rule.block(told, Listed(facts)) if answers else None
+        values = fact.rule.block(told, listed) if answers else None
         if values is None:
             continue
         ratios = np.empty(values.shape)

@@ -238,9 +238,11 @@ def reasoned(
         return tuple(matches)
     out = []
     for match in matches:
-        told = {n: v for n, v in match.components.items() if n not in request.silent}
-        probability = list_.probability(calibration.told(told))
-        added = calibration.contributions(match.components)
+        odds, added = calibration.told(match.components)
+        if not request.silent.isdisjoint(match.components):
+            told = {n: v for n, v in match.components.items() if n not in request.silent}
+            odds, _ = calibration.told(told)
+        probability = list_.probability(odds)
         why = explain(match.components, added, language)
         band = request.scoring.costs.band(probability)
         out.append(replace(match, probability=probability, contributions=added, band=band, why=why))

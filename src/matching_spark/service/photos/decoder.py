@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,7 @@ _OWN = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 _SLOW = "it takes more than {:g} s to open: save it again as a JPEG, or send another photo"
+_ENDING = "the service is ending: send the photo again in a moment"
 _DIED = "its decoder broke over it: save it again as a JPEG, or send another photo"
 
 
@@ -74,6 +76,8 @@ class Decoders:
     def __init__(self, count: int = 2, seconds: float = 10, memory: int = process.MEMORY) -> None:
         self._seconds, self._memory = seconds, memory
         self._idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
+        # In the order in which photos came: of threads that wait for a queue the last may be first.
+        self._turns = ThreadPoolExecutor(count, "decoding")
         self._all: set[_Decoder] = set()
         self._closed = False
         self._turn = threading.Lock()
@@ -92,6 +96,14 @@ class Decoders:
         `close`, and where the processes cannot be started.
         """
         check_bytes(data)
+        try:
+            asked = self._turns.submit(self._prepared, data)
+        except RuntimeError:  # it is closed
+            raise StorageError(_ENDING) from None
+        return asked.result()
+
+    def _prepared(self, data: bytes) -> Prepared:
+        """One of as many threads as there are processes: one of them is free."""
         decoder = self._idle.get()
         try:
             for _ in range(2):  # a process may have been ended by who runs the machine
@@ -116,6 +128,7 @@ class Decoders:
             self._closed = True
         for each in list(self._all):
             self._end(each)
+        self._turns.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +144,7 @@ class Decoders:
     def _begun(self) -> "_Decoder":
         with self._turn:
             if self._closed:
-                raise StorageError("the service is ending: send the photo again in a moment")
+                raise StorageError(_ENDING)
             try:
                 decoder = _Decoder(self._seconds, self._memory)
             except OSError as error:
