@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from tokenizers import Tokenizer
 
-from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.clip import ALONE_BYTES, ClipModel, is_small
 from matching_spark.embed.hub import resolve
 from matching_spark.embed.photos import open_reduced
 from matching_spark.embed.preprocess import Preprocess
@@ -311,3 +311,11 @@ def test_a_damaged_download_is_refused(hub: Hub, tmp_path: Path) -> None:
 def test_a_name_that_is_none() -> None:
     with pytest.raises(ModelError, match="one that is here: small-clip"):
         resolve("no-such-model")
+
+
+def test_a_tower_is_as_large_as_its_weights_wherever_they_lie(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"graph")
+    assert is_small(tmp_path)
+    with (tmp_path / "model.onnx.data").open("wb") as beside:
+        beside.truncate(ALONE_BYTES)
+    assert not is_small(tmp_path)

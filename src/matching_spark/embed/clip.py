@@ -252,9 +252,9 @@ class ClipModel:
         import onnxruntime as ort  # as above
 
         path = self.folder / tower / "model.onnx"
-        small = tower == "textual" and path.is_file() and path.stat().st_size < ALONE_BYTES
+        one = tower == "textual" and is_small(path.parent)
         options = ort.SessionOptions()
-        if threads := 1 if small else self._threads:
+        if threads := 1 if one else self._threads:
             options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # A thread that spins takes a core for 27 ms after each text: the scan's that comes next.
@@ -322,6 +322,11 @@ class ClipModel:
 def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
     """The model of a Spark worker: loaded once a process, for all its tasks; one thread."""
     return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+
+
+def is_small(tower: Path) -> bool:
+    """By all files of its folder: a large tower's weights may lie beside its model.onnx."""
+    return sum(each.stat().st_size for each in tower.glob("*") if each.is_file()) < ALONE_BYTES
 
 
 def _fixed_batch(session: "ort.InferenceSession") -> int | None:

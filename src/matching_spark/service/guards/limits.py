@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from starlette.requests import Request
@@ -218,7 +217,6 @@ def idempotency_key(request: Request) -> str | None:
     return found[2]
 
 
-@lru_cache(maxsize=1 << 12)  # each request asks three times
 def _address(said: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """Also with a port, as some proxies write it. An IPv4 address in IPv6 is the former."""
     if bracketed := re.fullmatch(r"\[([^]]*)\](?::\d+)?", said):

@@ -41,7 +41,6 @@ _OWN = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 _SLOW = "it takes more than {:g} s to open: save it again as a JPEG, or send another photo"
-_ENDING = "the service is ending: send the photo again in a moment"
 _DIED = "its decoder broke over it: save it again as a JPEG, or send another photo"
 
 
@@ -77,7 +76,7 @@ class Decoders:
         self._seconds, self._memory = seconds, memory
         self._idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
         # In the order in which photos came: of threads that wait for a queue the last may be first.
-        self._turns = ThreadPoolExecutor(count, "decoding")
+        self._threads = ThreadPoolExecutor(count, "decoding")
         self._all: set[_Decoder] = set()
         self._closed = False
         self._turn = threading.Lock()
@@ -96,10 +95,9 @@ class Decoders:
         `close`, and where the processes cannot be started.
         """
         check_bytes(data)
-        try:
-            asked = self._turns.submit(self._prepared, data)
-        except RuntimeError:  # it is closed
-            raise StorageError(_ENDING) from None
+        with self._turn:
+            self._check_open()
+            asked = self._threads.submit(self._prepared, data)
         return asked.result()
 
     def _prepared(self, data: bytes) -> Prepared:
@@ -128,7 +126,7 @@ class Decoders:
             self._closed = True
         for each in list(self._all):
             self._end(each)
-        self._turns.shutdown()
+        self._threads.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -141,10 +139,13 @@ class Decoders:
     ) -> None:
         self.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError("the service is ending: send the photo again in a moment")
+
     def _begun(self) -> "_Decoder":
         with self._turn:
-            if self._closed:
-                raise StorageError(_ENDING)
+            self._check_open()
             try:
                 decoder = _Decoder(self._seconds, self._memory)
             except OSError as error:
