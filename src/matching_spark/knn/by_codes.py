@@ -17,6 +17,7 @@ from matching_spark.knn.threads import share
 
 CHUNK_ROWS = 1 << 15  # whose codes are compared at once by few queries
 CODED_QUERIES = 256  # of a block: their codes stay in a core's cache
+MANY_ROWS, MANY_SCORES = 1 << 12, 1 << 19  # at once: a call of the kernel for many costs 0.1 ms
 PROBE_ROWS = 1 << 12  # that say what k rows reach, where a chunk has too few rows to
 FEW = 8  # times k: more rows of a chunk, a query, are worth a look at what its own k best reach
 DENSE = 32  # where one row of so many must be compared whole, plain products cost no more
@@ -33,10 +34,15 @@ def by_codes(queries: Float32, part: VectorSet, k: int, low: Float32, chosen: Ch
     out = []
     for b in np.array_split(np.arange(len(queries)), -(-len(queries) // CODED_QUERIES)):
         scan = _Scan(queries[b], part, k, low[b], chosen)
-        n, step = scan.count, min(CHUNK_ROWS, BLOCK_SCORES // len(b))
+        n, step = scan.count, _rows_at_once(len(b))
         share(scan.look, [slice(s, min(s + step, n)) for s in range(0, n, step)])
         out.append(scan.found().of_queries(b))
     return Pairs.joined(out)
+
+
+def _rows_at_once(queries: int) -> int:
+    many = min(MANY_ROWS, MANY_SCORES // queries)
+    return min(CHUNK_ROWS, max(BLOCK_SCORES // queries, many))
 
 
 class _Scan:
