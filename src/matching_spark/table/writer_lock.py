@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,16 +66,14 @@ def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[
         storage.make_folder(uri)
         state = os.stat(uri)
     path = os.path.join(os.path.realpath(uri), FILE)
-    deadline = time.monotonic() + wait_s
     turn = _turns[state.st_dev, state.st_ino]
     # From here on: an interrupt between a lock and what ends it would leave the folder locked.
     with held_back(None if spark is None else spark.sparkContext) as heed:
+        patience = _Patience(path, wait_s, time.monotonic() + wait_s, heed)
         while not turn.lock.acquire(timeout=POLL_S[1]):
-            heed()
-            if time.monotonic() > deadline:
-                raise _busy(path, wait_s)
+            patience.left()
         try:
-            unlock = None if turn.depth else _lock(path, spark, deadline, wait_s, heed)
+            unlock = None if turn.depth else _lock(patience, spark)
             turn.depth += 1
             try:
                 heed()
@@ -85,6 +84,28 @@ def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[
                     unlock()
         finally:
             turn.lock.release()
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """Of a writer that waits for the lock at a path. heed: raises what Ctrl-C meanwhile means."""
+
+    path: str
+    wait_s: float
+    deadline: float  # of time.monotonic
+    heed: Callable[[], None]
+
+    def left(self) -> float:
+        """Seconds. Raises StorageError when there are none, and what `heed` does."""
+        self.heed()
+        left = self.deadline - time.monotonic()
+        if left < 0:
+            raise StorageError(
+                f"{os.path.dirname(self.path)} has been written to by {_holder(self.path)} for "
+                f"more than {self.wait_s:g} s; run it again when that has ended, or wait longer by "
+                "hadoop.lock_wait_s"
+            )
+        return left
 
 
 @contextmanager
@@ -104,22 +125,17 @@ def _explained(place: str) -> Iterator[None]:
         ) from error
 
 
-def _lock(
-    path: str,
-    spark: "SparkSession | None",
-    deadline: float,
-    wait_s: float,
-    heed: Callable[[], None],
-) -> Callable[[], object]:
+def _lock(patience: _Patience, spark: "SparkSession | None") -> Callable[[], object]:
     """Wait for the lock; returns what ends it."""
+    path = patience.path
     while True:
         with _explained(path):
             _make(path)
             opened = os.stat(path).st_ino
             try_lock, close = _by_this_process(path) if spark is None else _by_jvm(path, spark)
         try:
-            unlock_next = _wait(try_lock, NEXT, path, deadline, wait_s, heed)
-            _wait(try_lock, WRITER, path, deadline, wait_s, heed)
+            unlock_next = _wait(try_lock, NEXT, patience)
+            _wait(try_lock, WRITER, patience)
             unlock_next()
             with suppress(FileNotFoundError):
                 if os.stat(path).st_ino == opened:
@@ -161,42 +177,25 @@ def _by_this_process(path: str) -> tuple[TryLock, Callable[[], object]]:
     return try_lock, lambda: os.close(file)
 
 
-def _wait(
-    try_lock: TryLock,
-    byte: int,
-    path: str,
-    deadline: float,
-    wait_s: float,
-    heed: Callable[[], None],
-) -> Callable[[], object]:
-    say = time.monotonic() + SAY_S
+def _wait(try_lock: TryLock, byte: int, patience: _Patience) -> Callable[[], object]:
+    path, say = patience.path, time.monotonic() + SAY_S
     pause, longest = POLL_S
     while True:
         with _explained(path):
             unlock = try_lock(byte)
         if unlock is not None:
             return unlock
-        heed()
-        now = time.monotonic()
-        if now > deadline:
-            raise _busy(path, wait_s)
-        if now > say:
-            say = now + 20 * SAY_S
+        left = patience.left()
+        if time.monotonic() > say:
+            say = time.monotonic() + 20 * SAY_S
             log.warning(
                 "waiting for %s, which writes to %s; for at most %.0f s (hadoop.lock_wait_s)",
                 _holder(path),
                 os.path.dirname(path),
-                deadline - now,
+                left,
             )
         time.sleep(pause)
         pause = min(2 * pause, longest)
-
-
-def _busy(path: str, wait_s: float) -> StorageError:
-    return StorageError(
-        f"{os.path.dirname(path)} has been written to by {_holder(path)} for more than "
-        f"{wait_s:g} s; run it again when that has ended, or wait longer by hadoop.lock_wait_s"
-    )
 
 
 def _self() -> str:
