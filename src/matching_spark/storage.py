@@ -312,17 +312,15 @@ def is_regular(uri: str) -> bool:
 
 
 def in_another_form(uri: str) -> str | None:
-    """The file or folder of the same name in another Unicode form, as a Mac writes it (NFD).
-
-    None where there is none, or several.
-    """
-    place = absolute(uri)
-    scheme, authority, path = _split(place)
+    """The one file or folder of the same name in another Unicode form, as a Mac writes it (NFD)."""
+    scheme, authority, path = _split(absolute(uri))
     now = f"hdfs://{authority}" if scheme == "hdfs" else ""
     for part in path.strip("/").split("/"):
         if exists(join(now or "/", part)):
             now = join(now, part)
             continue
+        if part.isascii():  # which has one form
+            return None
         fs, folder = _open_fs(now or "/")
         with _errors(now):
             listed = fs.ls(folder, detail=True)

@@ -13,7 +13,7 @@ BEFORE = st.sampled_from(["", "연락처", "연락처: ", "tel ", "(", "제 번�
 AFTER = st.sampled_from(
     ["", "로 연락주세요", "입니다", "번으로", ").", "!", "에게", " 또는 02-123-4567"]
 )
-GAP = st.sampled_from(["", "-", ".", " ", " - ", "–", "—", "‐"])
+GAP = st.sampled_from(["", "-", ".", " ", " - ", "–", "—", "‐", "ㅡ", "/", "_", "~", ","])
 
 
 @given(
@@ -57,6 +57,7 @@ def test_cards_by_their_checksum(digits: str, gap: str, after: str) -> None:
     [
         *("주민번호 900101-1234567", "9001011234568", "여권 M12345678", "m123A4567 여권"),
         *("kim.lee+1@example.co.kr로 메일", "９００１０１－１２３４５６７", "010-12\u200b34-5678"),
+        *("연락처 1012345678", "10-1234-5678로 연락", "x" * 100 + "@example.co.kr"),
     ],
 )
 def test_what_is_a_persons_is_cut(text: str) -> None:

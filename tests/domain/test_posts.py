@@ -51,6 +51,14 @@ def test_states_and_kinds_as_desks_write_them() -> None:
     assert [status_of(s) for s in said] == [
         *("open", "open", "claimed", "expired", "withdrawn", None, None)
     ]
+    not_yet = (
+        *("미반환", "미수령", "미회수 상태", "미인계", "미종결", "미해결", "못 찾음", "찾지 못함"),
+        *("접수완료", "등록 완료", "신고완료", "보관완료", "반환대기", "반환 예정", "수령 전"),
+        *("반환 신청", "인계 요청", "폐기 예정", "수령대기중", "반환 진행 중"),
+    )
+    assert {s: status_of(s) for s in not_yet} == dict.fromkeys(not_yet, "open")
+    over = {"미수령 폐기": "expired", "미반환 국고귀속": "expired", "수령완료": "claimed"}
+    assert {s: status_of(s) for s in over} == over
     assert [kind_of(s) for s in ("Lost", "습득물", "분실", "도난")] == [
         "lost",
         "found",

@@ -149,6 +149,10 @@ def test_a_jpeg_that_lacks_only_its_end_is_whole() -> None:
         for missing in (8, 20, 500):  # of the last bytes some are no pixel's
             with pytest.raises(PhotoError, match="truncated"):
                 open_photo(data[:-missing])
+        preallocated = data[: len(data) // 2] + bytes(len(data) // 2)
+        with pytest.raises(PhotoError):
+            open_photo(preallocated)
+        assert open_photo(data[:-2] + bytes(1000)).tobytes() == open_photo(data).tobytes()
 
 
 def wide_profile() -> bytes:

@@ -1,5 +1,6 @@
 """Ingest of photos: nothing lost, nothing twice, bad input by its reason, the rest going on."""
 
+import hashlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from matching_spark.demo.world import World
 from matching_spark.errors import StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report
-from matching_spark.ingest.staging import Staging
+from matching_spark.ingest.staging import Item, Staging
 from matching_spark.progress import SILENT, Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
@@ -240,6 +241,21 @@ def test_the_same_job_that_ends_meanwhile_is_named(
     (Path(staging.folder) / "0.parquet").symlink_to("gone.parquet")  # listed, and not there
     with pytest.raises(StorageError, match=r"0\.parquet went meanwhile.*run this one again"):
         staging.keys()
+
+
+def test_a_photo_that_changes_while_it_is_read_is_not_anothers(
+    own: str, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    sha = hashlib.sha256(b"half of it").hexdigest()
+    key = f"photo:{sha}"
+    Image.new("RGB", (64, 64), "blue").save(tmp_path / "a.png")
+    staging = Staging(spark, own, clip, "posts", SILENT)
+    items = spark.sparkContext.parallelize([Item(key, str(tmp_path / "a.png"))], 1)
+    staging.embed("photos", items, 1)
+    failed, _ = staging.keys()
+    assert failed[key][0] == "unreadable"
+    assert "changed while it was read" in failed[key][1]
+    assert not list(Path(own).rglob(f"{sha}*"))
 
 
 def test_threads_never_fight(spark: SparkSession, clip: ClipModel) -> None:

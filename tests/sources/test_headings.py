@@ -67,6 +67,19 @@ def test_headings_that_are_named_by_hand(tmp_path: Path) -> None:
     assert "column that is in no row: ab" in seen.unknown
 
 
+def test_what_is_noted_is_short_and_no_number_is_cut_in_two() -> None:
+    seen = Seen()
+    seen.note("word", "가" * 1_000_000)
+    seen.note("word", "가" * 193 + "010-1234-5678" + "나" * 300)
+    assert not any(c.isdigit() for noted in seen.unknown for c in noted)
+    assert max(map(len, seen.unknown)) < 300
+
+
+def test_a_heading_is_no_longer_than_one_line() -> None:
+    # Brackets that never close: looked at, they would take hours.
+    assert fields_of(["(" * 1_000_000, "title"], "x.csv", {}) == {"title": "title"}
+
+
 def test_which_column_is_meant_is_looked_for_among_so_many() -> None:
     seen = Seen()
     names = ["titel", "x" * (1 << 20), *(f"colum{i}" for i in range(3 * NEAR)), "placee", "titel"]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +53,22 @@ def test_a_link_is_followed_within_the_folder_and_not_out_of_it(tmp_path: Path) 
     assert str(folder / "out.jpg") in rejects[0].detail
 
 
+def test_a_link_by_another_spelling_of_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    (tmp_path / "private.jpg").write_bytes(b"x")
+    composed, apart = (normalize(form, "가방 100%20.jpg") for form in ("NFC", "NFD"))
+    (folder / apart).symlink_to(tmp_path / "private.jpg")
+    (folder / "plain.jpg").symlink_to(tmp_path / "private.jpg")
+    row = {"post_id": "a", "kind": "found", "title": "가방", "photos": [composed, "plain.jpg"]}
+    sheet = folder / "posts.jsonl"
+    sheet.write_text(json.dumps(row))
+    for named in (str(sheet), sheet.as_uri()):
+        rows = list(read_posts(named))
+        assert [r.reason for r in rows if isinstance(r, Reject)] == ["linked-photo"] * 2
+        assert [r.photos for r in rows if isinstance(r, Post)] == [()]
+
+
 def linked(folder: Path, name: str, data: bytes) -> Path:
     """A folder with a file, a link to it, and a link to one outside; itself behind a link."""
     inside, outside = folder / "in", folder / "out"
@@ -67,9 +84,13 @@ def linked(folder: Path, name: str, data: bytes) -> Path:
 def test_of_the_portals_xml_too(tmp_path: Path) -> None:
     item = "<item><atcId>F1</atcId><fdPrdtNm>우산</fdPrdtNm></item>"
     root = linked(tmp_path, "a.xml", f"<response><body>{item}</body></response>".encode())
+    (tmp_path / "in" / "gone.xml").symlink_to("went.xml")
     posts, rejects = read(root, format="lost112")
     assert [post.title for post in posts] == ["우산"]
-    assert [(r.source, r.reason) for r in rejects] == [(str(root / "far-a.xml"), "linked-file")]
+    assert {(r.source, r.reason) for r in rejects} == {
+        (str(root / "far-a.xml"), "linked-file"),
+        (str(root / "gone.xml"), "unreadable"),
+    }
 
 
 def test_of_parquet_too(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from matching_spark.domain.posts import Post, Reject, clean
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
-from matching_spark.ingest.report import default_rejects
+from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.folder import ENDINGS
 
@@ -360,6 +360,19 @@ def test_photos_of_a_row(tmp_path: Path) -> None:
     assert [r.reason for r in rejects] == ["remote-photo"]
 
 
+@pytest.mark.parametrize("name", ["a\0b.jpg", "\ud800.jpg", "a\\\0.jpg", "a;\0.jpg"])
+def test_what_is_no_files_name_costs_the_photo_only(name: str, tmp_path: Path) -> None:
+    (tmp_path / "b.jpg").write_bytes(b"x")
+    source = tmp_path / "posts.jsonl"
+    photos = {"a": [name, "b.jpg"], "b": name}
+    rows = [{"post_id": i, "kind": "lost", "photos": each} for i, each in photos.items()]
+    source.write_text("\n".join(map(json.dumps, rows)))
+    posts, rejects = read(source)
+    assert [post.post_id for post in posts] == ["a", "b"]
+    assert posts[0].photos == (str(tmp_path / "b.jpg"),)
+    assert [r.reason for r in rejects] == ["bad-photo"] * 2
+
+
 def test_formats(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no"):
         detect_format(str(tmp_path / "nothing"))
@@ -373,6 +386,9 @@ def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
     assert len({default_rejects("t", place) for place in places}) == 3
     assert default_rejects("t", places[0]) == default_rejects("t", places[0])
+    long = default_rejects(str(tmp_path), str(tmp_path / ("습득물" * 27 + ".csv")))
+    write_rejects(Report("t", "m", rejects=(Reject("a", "b", "no-id", ""),)), long)
+    assert Path(long).exists()
 
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "found.csv"

@@ -73,7 +73,7 @@ def _day(value: object) -> dt.date | None:
         raise ValueError
     text = unicodedata.normalize("NFKC", str(value)).translate(_DASHES).lower()
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip().lstrip("'")
-    if text.partition(" ")[0] in NOT_GIVEN:
+    if text in NOT_GIVEN or text.startswith("0000-00-00 "):
         return None
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return _of_number(re.sub(r"\.0+$", "", text))

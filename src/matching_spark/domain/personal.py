@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-_GAP = r"[-.\s·]{0,3}"
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+_GAP = r"[-.\s·~/_,]{0,3}"
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ㅡー∼〜"), "-")
 
 
 def _is_card(number: str) -> bool:
@@ -58,7 +58,7 @@ _PLATE = "가나다라마거너더러머버서어저고노도로모보소오조�
 # Look-arounds on digits, not \b: a particle of Korean follows a number without a gap. A number is
 # of the first kind that fits the most of it.
 PATTERNS: tuple[Pattern, ...] = (
-    Pattern("", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
+    Pattern("", re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
     Pattern(
         "",
         re.compile(
@@ -90,6 +90,8 @@ PATTERNS: tuple[Pattern, ...] = (
         _has_digit,
     ),
     Pattern("plate", re.compile(rf"(?<!\d)\d{{2,3}}(?:[{_PLATE}]\s?|호)\d{{4}}(?!\d)")),
+    # A mobile number without its zero, which a spreadsheet drops.
+    Pattern("", re.compile(r"(?<![\d-])10(?:\d{8}|-\d{4}-\d{4})(?![\d-])")),
 )
 
 
@@ -140,7 +142,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
     for i, character in enumerate(text):
         if unicodedata.category(character) == "Cf":  # a zero-width space within a number
             continue
-        for each in unicodedata.normalize("NFKC", character).translate(_DASHES):
+        for each in unicodedata.normalize("NFKC", character.translate(_DASHES)).translate(_DASHES):
             out.append(each)
             origin.append(i)
     return "".join(out), origin

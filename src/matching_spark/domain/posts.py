@@ -45,6 +45,13 @@ _STATE_WORDS: tuple[tuple[Status, tuple[str, ...]], ...] = (
     ("claimed", ("반환", "수령", "종결", "회수", "찾음", "해결", "완료", "인계")),
     ("open", ("보관", "신고", "접수", "공고")),
 )
+# Of a state, what has not come to pass yet: 미수령, 반환 대기, and 접수완료, which ends nothing.
+_DONE = "반환|수령|종결|회수|찾|해결|완료|인계|폐기|귀속|매각|지급|교부"
+_NOT_YET = re.compile(
+    rf"(?:(?:미|못|안)(?:{_DONE})|찾지(?:못|않))(?:음|함|했음|됨|됐음|상태|건|품|물)?"
+    rf"|.*(?:{_DONE})(?:대기|요청|신청|접수|진행|처리|기)?(?:대기|예정|요청|신청|접수|전|중)"
+    r"|.*(?:접수|등록|신고|보관|공고)완료"
+)
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,8 @@ def status_of(said: str) -> Status | None:
     bare = "".join(said.split()).casefold()
     if bare in STATUSES:
         return bare
+    if _NOT_YET.fullmatch(bare):
+        return "open"
     return next((s for s, words in _STATE_WORDS if any(word in bare for word in words)), None)
 
 

@@ -15,6 +15,7 @@ from matching_spark.domain.personal import public
 from matching_spark.errors import InputError
 
 NOT_SHOWN = "a number, not shown"
+MOST_SHOWN = 200  # characters of a word that is noted
 NEAR = (
     200  # names of columns held against those that there are, 1 ms each: a file may have a million
 )
@@ -88,7 +89,8 @@ class Seen:
     _columns: dict[str, str] = field(default_factory=dict)
 
     def note(self, what: str, word: str) -> None:
-        self.unknown[f"{what}: {public(word) or NOT_SHOWN}"] += 1
+        shown = public(word[: 2 * MOST_SHOWN])[:MOST_SHOWN]  # a number that is cut is seen whole
+        self.unknown[f"{what}: {shown or NOT_SHOWN}"] += 1
 
     def column(self, name: str, near: Callable[[str], str]) -> None:
         """Note a column that is not used; of the first NEAR, `near` tells which may be meant."""

@@ -27,6 +27,7 @@ REASONS = (
     "too-complex",
     "too-many-bytes",
 )
+BLANK = 64  # zeros at a JPEG's end, which are none of its pixels
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 256_000_000  # phones' 200 MP modes; more takes long, however little memory
 MAX_RATIO = 20  # of the sides: a panorama has 10, and what is thinner costs more than it shows
@@ -109,6 +110,9 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
         return _decoded(data, name, opener, structure, spare)
     # A JPEG that may lack its end mark only. Where pixels are missing too, the decoder takes them
     # for zeros: other bytes before the mark change what it gives, and do not where all are there.
+    bare = data.rstrip(b"\0")
+    if len(data) - len(bare) >= BLANK:  # what a copy that was interrupted has left out
+        data = bare
     data = data.removesuffix(JPEG_END[:1])  # half of the mark
     whole = _decoded(data + JPEG_END, name, opener, structure, spare)
     other = _decoded(data + b"\xaa" * 64 + JPEG_END, name, opener, structure, spare)

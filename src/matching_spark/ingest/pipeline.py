@@ -35,7 +35,7 @@ from matching_spark.table.posts_table import PostsTable
 # Rejects of a part, whose post follows in the stream.
 LEAVES_POST = frozenset(
     [
-        *("remote-photo", "photo-not-fetched", "linked-photo"),
+        *("remote-photo", "photo-not-fetched", "linked-photo", "bad-photo"),
         *("no-detail", "bad-point", "bad-identifier"),
     ]
 )

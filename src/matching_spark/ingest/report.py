@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePath
@@ -88,7 +89,11 @@ def write_rejects(report: Report, path: str) -> Report:
     return replace(report, rejects_file=None)
 
 
+LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
+
+
 def default_rejects(table_uri: str, source: str) -> str:
     """Beside the table, named after the source: its name, and what tells its place from others."""
     place = hashlib.sha256(storage.absolute(source).encode("utf-8", "surrogateescape")).hexdigest()
-    return storage.join(table_uri, REJECTS, f"{PurePath(source).name}-{place[:8]}.jsonl")
+    name = os.fsdecode(os.fsencode(PurePath(source).name)[:LONGEST_NAME])
+    return storage.join(table_uri, REJECTS, f"{name}-{place[:8]}.jsonl")

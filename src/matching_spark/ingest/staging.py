@@ -22,7 +22,7 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel, Device, worker_model
 from matching_spark.embed.parsers import STUMBLES
-from matching_spark.embed.photos import encode_photo, open_photo
+from matching_spark.embed.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
@@ -197,7 +197,12 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
         sha = item.key.removeprefix("photo:")
         uri = kept_photo(kept, sha)
         try:
-            pixels = model.pixels(_photo(item.payload, uri))
+            photo = _photo(item.payload, uri, sha)
+            if photo is None:
+                said = "it changed while it was read: ingest it again"
+                batch.rows.append(_row(item.key, reason="unreadable", detail=said))
+                continue
+            pixels = model.pixels(photo)
         except PhotoError as error:
             batch.rows.append(_row(item.key, reason=error.reason, detail=str(error)))
             continue
@@ -225,9 +230,12 @@ def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
     return [_row(item.key, vector=v) for item, v in zip(items, vectors, strict=True)]
 
 
-def _photo(source: str, kept: str) -> bytes | Image.Image:
-    """A photo, which is kept first where it is not yet."""
-    data = storage.read_bytes(source)
+def _photo(source: str, kept: str, sha: str) -> bytes | Image.Image | None:
+    """A photo, which is kept first where it is not yet. None: it is another than was listed, by
+    its sha256."""
+    data = storage.read_bytes(source, MAX_BYTES + 1)
+    if source != kept and photo_sha256(data) != sha:
+        return None
     written = storage.written(kept)
     # An old photo may be an orphan that `compact` is about to remove: written again it stays. Where
     # nothing is to be written, the decoder may leave out what the tower does not see.

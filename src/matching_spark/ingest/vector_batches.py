@@ -36,6 +36,7 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
+from matching_spark.ingest.vector_columns import as_text, check_columns, is_bytes
 from matching_spark.knn.similarity import unit
 from matching_spark.sources.folder import LINKED
 
@@ -99,9 +100,12 @@ def tasks_of(source: str) -> list[Task]:
     for name in names:
         if whole and storage.leads_out(name, root):
             raise InputError(f"{name}: {LINKED}")
-        metadata = open_file(name).metadata
+        file = open_file(name)
+        metadata = file.metadata
         parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
-        fixed = tuple((key, unquote(value)) for key, sign, value in parts if sign)
+        fixed = tuple((key, _of_folder(value)) for key, sign, value in parts if sign)
+        if metadata.num_row_groups:
+            check_columns(name, file.schema_arrow, [key for key, _ in fixed])
         group: list[int] = []
         size = 0
         for i in range(metadata.num_row_groups):
@@ -111,6 +115,13 @@ def tasks_of(source: str) -> list[Task]:
                 tasks.append(Task(len(tasks), name, tuple(group), fixed))
                 group, size = [], 0
     return tasks
+
+
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # as Spark and Hive name the folder of nulls
+
+
+def _of_folder(value: str) -> str:
+    return "" if value == NO_VALUE else unquote(value)
 
 
 def open_file(uri: str) -> pq.ParquetFile:
@@ -128,11 +139,17 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """The task's rows, so many at once. Raises InputError where the file is torn."""
     of = file.iter_batches(rows, task.row_groups, columns, use_threads=False)
+    # An INT96 is a moment in UTC, as Spark writes it; Arrow gives it as a time of no zone.
+    leaves = map(file.schema.column, range(len(file.schema)))
+    moments = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     while True:
         with _readable(task.uri):
             batch = next(of, None)
         if batch is None:
             return
+        for name in moments.intersection(batch.schema.names):
+            utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
+            batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
         yield batch
 
 
@@ -151,17 +168,15 @@ def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str | None]:
     """The dimension of the first vector, and the model that its row names."""
     for task in tasks:
         file = open_file(task.uri)
-        columns = file.schema_arrow.names + [name for name, _ in task.fixed]
-        if missing := {"post_id", "vector"} - set(columns):
-            raise InputError(
-                f"{task.uri} has no column {', '.join(sorted(missing))}; its columns are: "
-                f"{', '.join(columns)}"
-            )
-        wanted = [name for name in ("vector", "model") if name in columns]
+        wanted = [name for name in ("vector", "model") if name in file.schema_arrow.names]
         for batch in batches(file, task, 16, wanted):
             for row in batch.to_pylist():
-                if (vector := row["vector"]) is not None:
-                    return len(vector) // (4 if isinstance(vector, bytes) else 1), row.get("model")
+                vector = row["vector"] or ()
+                size, rest = (
+                    divmod(len(vector), 4) if isinstance(vector, bytes) else (len(vector), 0)
+                )
+                if size and not rest:
+                    return size, row.get("model")
     raise InputError(f"{source} holds no vectors")
 
 
@@ -227,7 +242,9 @@ def _metadata(
             columns[name], unreadable = _dates(column(name))
             rows.reject(unreadable, "bad-date", f"the date cannot be read; write it as {FORMS}")
         else:
-            columns[name] = _texts(pc.fill_null(pc.cast(column(name), pa.string()), ""), name)
+            text, unreadable = as_text(column(name))
+            rows.reject(unreadable, "bad-row", f"{name} is not UTF-8")
+            columns[name] = _texts(text, name)
     ids = columns["post_id"]
     rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
     odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, CONTROL))
@@ -300,11 +317,8 @@ def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     Bytes that are no whole float32 numbers have 0.
     """
     kind = column.type
-    is_bytes = any(
-        t(kind)
-        for t in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    )
-    if is_bytes:
+    as_bytes = is_bytes(kind)
+    if as_bytes:
         column = pc.cast(column, pa.binary())
         sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
         lengths = np.where(sizes % 4, 0, sizes // 4)
@@ -314,7 +328,7 @@ def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     fits = lengths == dimension
     if fits.any():
         these = column.filter(pa.array(fits))
-        if is_bytes:
+        if as_bytes:
             start = np.frombuffer(these.buffers()[1], np.int32)[these.offset]
             count = len(these) * dimension
             flat = np.frombuffer(these.buffers()[2], "<f4", count, int(start))
@@ -340,7 +354,8 @@ def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Dates, and which of those that are there cannot be read."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         # Arrow counts it in UTC, whatever its zone.
-        column = pc.add(pc.cast(column, pa.timestamp("us")), pa.scalar(KST, pa.duration("us")))
+        moment = pc.cast(column, pa.timestamp("us"), safe=False)  # nanoseconds are none of a day
+        column = pc.add(moment, pa.scalar(KST, pa.duration("us")))
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return pc.cast(column, pa.date32()), np.zeros(len(column), dtype=bool)
     bad = np.zeros(len(column), dtype=bool)

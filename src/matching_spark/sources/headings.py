@@ -41,6 +41,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
 }
 
 ALIKE = 0.75  # difflib's ratio, from which on a column may be meant
+LONGEST = 200  # characters of a heading that may name a field
 HEADER_ROWS = 20  # a sheet's title and date may stand above its headings
 LESSER = ("등록번호", "습득번호")  # an id only where no heading before them is one
 # What stands in brackets behind a heading and says how its cells are written, not what they are.
@@ -139,6 +140,8 @@ def _claim(name: str) -> tuple[str, int] | None:
     a remark (습득일(필수)), then LESSER. Other brackets are a part of the name: 연락처(신고자) is
     another's number.
     """
+    if len(name) > LONGEST:
+        return None
     text = unicodedata.normalize("NFKC", name)
     bare = re.sub(r"[(\[]([^)\]]*)[)\]]", lambda m: "" if _is_remark(m[1]) else m[0], text)
     for rank, plain in enumerate((_plain(text), _plain(bare))):

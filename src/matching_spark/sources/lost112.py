@@ -14,7 +14,7 @@ from matching_spark.domain.dates import parse_date
 from matching_spark.domain.personal import public
 from matching_spark.domain.posts import MAX_TEXT, Kind, Post, Reject, Status, clean, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
-from matching_spark.errors import InputError, UsageError
+from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.sources.folder import LINKED
 
 # A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
@@ -102,10 +102,11 @@ def read_lost112(source: str, kind: Kind | None, seen: Seen) -> Iterator[Post | 
             continue
         try:
             page = parse(storage.read_bytes(file, MAX_XML_BYTES + 1), file)
-        except InputError as error:
+        except (InputError, StorageError, FileNotFoundError) as error:
             if one:
                 raise
-            yield Reject(file, "", "bad-file", str(error))
+            why = "bad-file" if isinstance(error, InputError) else "unreadable"
+            yield Reject(file, "", why, str(error))
             continue
         for item in page.items:
             key = key_of(item)

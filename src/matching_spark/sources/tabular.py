@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,6 +53,12 @@ class Sheet:
     kind: Kind | None
     seen: Seen
     own: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        """What photos are named from: of a file: URI the path, in which % is a percent sign."""
+        folder = storage.parent(self.uri)
+        return storage.absolute(folder) if folder.startswith("file:") else folder
 
 
 def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
@@ -119,8 +126,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object. Raises ValueError where a name comes twice: neither may win in silence."""
     row = dict(pairs)
     if len(row) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"it has {twice!r} twice")
     return row
 
@@ -225,7 +231,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         if not post_id:
             missing = raw_id in (None, "")
             raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {raw_id!r}")
-        photos, placeholders, refused = _photos(row.get("photos"), storage.parent(sheet.uri))
+        photos, placeholders, refused = _photos(row.get("photos"), sheet.folder)
         for why in refused:
             yield Reject(where, post_id, *why)
         point = None
@@ -300,26 +306,35 @@ def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[tupl
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
         raise _Bad("bad-row", "photos is not a list of paths")
     names = [p.strip() for p in listed if p.strip()]
-    real = [p for p in names if not PLACEHOLDER.search(p)]
+    odd = [p for p in names if _NO_NAME.search(p)]
+    real = [p for p in names if p not in odd and not PLACEHOLDER.search(p)]
     remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
     paths = dict.fromkeys(_place(p, folder) for p in real if p not in remote)
     linked = [each for each in paths if _is_linked(each, folder)]
     refused = [("remote-photo", f"{each} is not fetched; give a file") for each in remote]
+    refused += [("bad-photo", f"{each!r} can be no file's name") for each in odd]
     refused += [("linked-photo", f"{each}: {LINKED}") for each in linked]
-    return tuple(p for p in paths if p not in linked), len(names) - len(real), refused
+    kept = tuple(p for p in paths if p not in linked)
+    return kept, len(names) - len(odd) - len(real), refused
+
+
+_NO_NAME = re.compile("[\0\ud800-\udfff]")  # what no file's name has
 
 
 def _is_linked(photo: str, folder: str) -> bool:
     """Whether it is named as one in the table's folder, or below, and is a link out of there."""
     inside = storage.absolute(folder).rstrip("/") + "/"
-    is_named = "://" not in photo and storage.absolute(photo).startswith(inside)
-    return is_named and storage.leads_out(photo, folder)
+    if "://" in photo or not storage.absolute(photo).startswith(inside):
+        return False
+    there = photo if storage.exists(photo) else storage.in_another_form(photo)
+    return storage.leads_out(there or photo, folder)
 
 
 def _several(cell: str, folder: str) -> list[str]:
     """The photos of one cell: a single one where a file has the whole name."""
     parts = _SEVERAL.split(cell)
-    whole = len(parts) < 2 or ("://" not in cell and storage.exists(_place(cell.strip(), folder)))
+    is_name = "://" not in cell and not _NO_NAME.search(cell)
+    whole = len(parts) < 2 or (is_name and storage.exists(_place(cell.strip(), folder)))
     return [cell] if whole else parts
 
 

@@ -1,0 +1,104 @@
+"""Columns of a Parquet of vectors as other programmes write them, without a table."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from matching_spark.domain.schema import METADATA
+from matching_spark.errors import InputError
+from matching_spark.ingest.vector_batches import (
+    ImportRules,
+    Staged,
+    batches,
+    checked,
+    first_vector,
+    open_file,
+    tasks_of,
+)
+
+VECTORS = [[1.0, 0.0], [0.0, 1.0]]
+
+
+def taken(source: Path, columns: dict[str, object], **how: object) -> tuple[pa.Table, Staged]:
+    """What is taken of a file with these columns, beside post_id and vector."""
+    file = source / "posts.parquet" if source.is_dir() else source
+    table = pa.table({"post_id": ["a", "b"], "vector": VECTORS} | columns)
+    pq.write_table(table, file, **how)
+    tasks = tasks_of(str(source))
+    dimension, model = first_vector(str(source), tasks)
+    rules = ImportRules(dimension, "found", model or "m", dt.datetime.now(dt.UTC))
+    opened, staged = open_file(tasks[0].uri), Staged()
+    names = [n for n in (*METADATA, "vector", "model") if n in opened.schema_arrow.names]
+    out = [
+        checked(batch, dict(task.fixed), rules, staged)
+        for task in tasks
+        for batch in batches(opened, task, 1000, names)
+    ]
+    return pa.Table.from_batches(out), staged
+
+
+def test_a_moment_is_seouls_day_however_it_is_written(tmp_path: Path) -> None:
+    seoul = dt.timezone(dt.timedelta(hours=9))
+    moments = [
+        dt.datetime(2026, 11, 1, tzinfo=seoul),
+        dt.datetime(2026, 11, 1, 23, 59, tzinfo=seoul),
+    ]
+    for unit, how in (
+        ("us", {}),
+        ("ns", {"version": "2.6"}),
+        ("ns", {"use_deprecated_int96_timestamps": True}),  # as Spark does
+    ):
+        column = pa.array(moments, pa.timestamp(unit, "UTC"))
+        out, _ = taken(tmp_path, {"happened_on": column}, **how)
+        assert out["happened_on"].to_pylist() == [dt.date(2026, 11, 1)] * 2
+    odd = pa.array([1_793_491_200_000_000_001] * 2, pa.timestamp("ns", "UTC"))
+    out, _ = taken(tmp_path, {"happened_on": odd}, version="2.6")
+    assert out["happened_on"].to_pylist() == [dt.date(2026, 11, 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("post_id", [20261101001.0, 1e16]),
+        ("post_id", [True, False]),
+        ("post_id", [["a"], ["b"]]),
+        ("vector", ["[0.1, 0.2]", "[0.3, 0.4]"]),
+        ("vector", [0.1, 0.2]),
+        ("vector", [["0.1"], ["0.2"]]),
+        ("vector", [{"values": [0.1]}] * 2),
+        ("title", [{"a": 1}] * 2),
+        ("happened_on", [[dt.date(2026, 1, 1)]] * 2),
+        ("model", [1, 1]),
+    ],
+)
+def test_a_column_of_another_type_is_named(name: str, values: list[object], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"posts\.parquet: column {name} is .*must be"):
+        taken(tmp_path, {name: values})
+
+
+def test_the_first_vector_that_is_one_says_how_long_they_are(tmp_path: Path) -> None:
+    for vectors in ([[], [0.0, 1.0]], [b"\0" * 3, b"\0\0\x80\x3f" * 2], [None, [1.0, 0.0]]):
+        out, staged = taken(tmp_path, {"vector": vectors})
+        assert out["post_id"].to_pylist() == ["b"]
+        assert staged.rejected == 1
+
+
+def test_bytes_that_are_no_text_cost_their_row(tmp_path: Path) -> None:
+    for kind in (pa.binary(), pa.string()):
+        for name in ("post_id", "title"):
+            given = pa.array([b"\xb0\xa1", b"b"], pa.binary())
+            column = pa.Array.from_buffers(kind, 2, given.buffers())
+            out, staged = taken(tmp_path, {name: column})
+            assert out["post_id"].to_pylist() == ["b"]
+            assert f"{name} is not UTF-8" in str(staged.rejects)
+
+
+def test_the_folder_of_nulls_says_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "posts" / "colour=__HIVE_DEFAULT_PARTITION__"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"post_id": ["a"], "vector": [[1.0]]}), folder / "a.parquet")
+    (task,) = tasks_of(str(tmp_path / "posts"))
+    assert task.fixed == (("colour", ""),)
