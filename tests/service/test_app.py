@@ -106,6 +106,49 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" not in closed.text
 
 
+def losses(running: Service) -> list[str]:
+    return [p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"]
+
+
+def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
+        found = client.post("/search", data=form).text
+        form |= {"asked": field(found, "asked"), "claim": field(found, "claim")}
+        assert client.post("/losses", data=form | {"address": "kim@localhost"}).is_error
+        assert client.post("/interest", data=form | {"claim": "x" * 22}).is_error
+        running.desk.end(bag, "claimed", WHO, None)  # since the card was shown
+        assert client.post("/interest", data=form).is_error
+        assert not losses(running)
+
+        def registered() -> str:
+            page = client.post("/losses", data=form | {"address": "kim@example.com"}).text
+            link = re.search(r"/mine#([\w-]{22})", page)
+            assert link is not None
+            return link[1]
+
+        mine = {"csrf": form["csrf"], "link": registered()}
+        (first,) = losses(running)
+        assert running.contacts.of(first) is not None
+        change = mine | {"words": "초록 모자"}
+        assert "초록 모자" not in client.post("/mine/edit", data=change | {"address": "kim@"}).text
+        edited = client.post("/mine/edit", data=change | {"no_mail": "yes"}).text
+        assert "초록 모자" in edited
+        assert "no_mail" not in edited
+        assert running.contacts.of(first) is None
+        client.post("/mine/withdraw", data=mine)
+        link = registered()
+        assert (
+            words.say("mine.waiting", "ko") in client.post("/mine", data=mine | {"link": link}).text
+        )
+        (second,) = losses(running)
+        assert second != first
+
+
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
     running: Service, bag: str
 ) -> None:

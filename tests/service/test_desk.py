@@ -89,6 +89,7 @@ def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
     new = desk.add(PURPLE, [photo], WHO, None).post.post_id
     kept = desk.add(PURPLE, [], WHO, None).post.post_id
     desk.forget(new, WHO, None)
+    desk.forget(new, WHO, None)  # as who was told that something went wrong does
     assert not photos.held
     table = ids(desk)[-1]  # one that the journal knows nothing of
     desk.forget(table, WHO, None)
@@ -111,6 +112,28 @@ def test_a_write_is_done_once_however_often_it_is_sent(desk: Desk) -> None:
     assert desk.journal.last() == last
     with pytest.raises(InputError, match="used for another write"):
         desk.add(replace(PURPLE, title="another"), [photo], WHO, "key-1")
+
+
+def test_what_was_erased_is_not_registered_again_by_its_key(desk: Desk, photos: InMemory) -> None:
+    photo = desk.see(prepared(drawn("purple")))
+    first = desk.add(PURPLE, [photo], WHO, "key-1").post.post_id
+    desk.forget(first, WHO, None)
+    with pytest.raises(NotFoundError, match="was erased"):
+        desk.add(PURPLE, [photo], WHO, "key-1")
+    assert not photos.held
+
+
+def test_a_photo_stays_as_long_as_one_post_has_it(desk: Desk, photos: InMemory) -> None:
+    photo = desk.see(prepared(drawn("purple")))
+    for n in range(4):
+        before = desk.add(PURPLE, [photo], WHO, None).post.post_id
+        with ThreadPoolExecutor(2) as both:
+            added = both.submit(desk.add, PURPLE, [photo], WHO, None)
+            both.submit(desk.forget, before, WHO, None).result()
+            post_id = added.result().post.post_id
+        assert photo.sha256 in photos.held, n
+        desk.forget(post_id, WHO, None)
+        assert not photos.held
 
 
 def test_who_read_an_older_post_is_told_so(desk: Desk) -> None:

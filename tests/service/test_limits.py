@@ -106,6 +106,35 @@ async def test_photos_may_be_larger_and_are_counted_too(service: Guarded) -> Non
         assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("charset", "good"),
+    [
+        *(("; charset=utf-8", True), ('; Charset="UTF-8"', True), ("", True)),
+        *(("; charset=punycode", False), ("; charset=utf-16", False), ("; charset*=''idna", False)),
+        *(("; charset=utf-8; charset=idna", False), ("; charset*0=utf-8; charset*1=-sig", False)),
+    ],
+)
+async def test_a_form_is_utf8(charset: str, good: bool, service: Guarded) -> None:
+    """A codec that the client names would decode it: of punycode a field takes minutes."""
+    async with service.client() as client:
+        headers = {"X-CSRF-Token": await token_of(client), "Origin": HERE}
+        kind = f"multipart/form-data; boundary=b{charset}"
+        about = b'Content-Disposition: form-data; name="photo"; filename="a"'
+        body = b"--b\r\n" + about + b"\r\n\r\nb\r\n--b--\r\n"
+        answer = await client.post(
+            "/upload", content=body, headers=headers | {"Content-Type": kind}
+        )
+        assert (answer.status_code == 200) == good
+        if not good:
+            assert answer.json()["type"] == "/problems/bad-request"
+        twice = [
+            *headers.items(),
+            ("Content-Type", kind),
+            ("Content-Type", "text/plain; charset=idna"),
+        ]
+        assert (await client.post("/upload", content=body, headers=twice)).status_code == 400
+
+
 async def test_a_photo_in_json_may_be_large_but_not_of_many_parts(service: Guarded) -> None:
     """Where one is posted, and nowhere else. 1 MiB of `[],` would be 20 of lists."""
     for path in (*PHOTOS_IN_JSON, "/api/other"):

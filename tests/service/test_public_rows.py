@@ -20,7 +20,7 @@ from matching_spark.score.calibration import Calibration
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import look_up, merged
 from matching_spark.search.scan import scan
-from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.levels import Levels, week
 from matching_spark.service.public.rows import UNSORTED, PublicRows, public_shard
 from matching_spark.setting_groups import Service
 from matching_spark.shards.shard import IDENTIFIERS, Shard, of_rows
@@ -197,6 +197,16 @@ def test_the_rows_have_no_word_that_is_not_shown_and_share_what_is() -> None:
     made = public_shard(bags, LEVELS, SAID)
     assert made.photos is bags.photos
     assert made.texts is bags.texts
+
+
+def test_the_week_of_the_calendars_last_day_ends_with_it() -> None:
+    rng = np.random.default_rng(8)
+    card = draw(rng, "p00", ("카드",))
+    last = replace(card, facts=replace(card.facts, happened_on=dt.date.max))
+    shard = public_shard(shard_of([last]), LEVELS, SAID)
+    assert shard.rows(np.array([0]))[0]["happened_on"] == dt.date.max
+    assert week(dt.date.max) == (dt.date(9999, 12, 27), dt.date.max)
+    assert week(dt.date(2026, 11, 29)) == (dt.date(2026, 11, 23), dt.date(2026, 11, 29))
 
 
 def test_a_match_has_its_own_photo_where_others_were_taken_away() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pyspark.sql import SparkSession
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
@@ -96,6 +97,10 @@ def test_of_a_model_that_it_may_not_load_it_says_so_and_what_to_do(
     after = [m.post_id for m in desk.public_search(Query(text="검정 가방"), False)[1].matches]
     assert after == before
     watch = Watch(_Of(desk))  # type: ignore[arg-type]
+    for method in ("GET", "BREW", "BREW2"):  # whose names are the client's
+        TestClient(watch.around(PlainTextResponse("-"))).request(method, "/")
+    metrics = TestClient(operations_app(watch)).get("/metrics").text
+    assert {m for m in ("GET", "other", "BREW") if f'"{m}' in metrics} == {"GET", "other"}
     assert TestClient(operations_app(watch)).get("/readyz").status_code == 503
     watch.ready, watch.not_loaded = True, "it is not here"
     said = TestClient(operations_app(watch)).get("/readyz").json()

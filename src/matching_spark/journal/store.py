@@ -292,6 +292,11 @@ class Journal:
         sequence = to.execute(new.returning(events.c.sequence)).scalar_one()
         return Record(sequence, event_id, at, who, key, event, sealed)
 
+    def erased(self, subject: str) -> bool:
+        """Whether a subject was forgotten."""
+        with self.reading() as of:
+            return self._forgotten(of, subject) is not None
+
     def _forgotten(self, of: Connection, subject: str) -> Receipt | None:
         found = select(events).join(forgotten).where(forgotten.c.subject == subject)
         row = of.execute(found).first()

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from matching_spark.service.running import Service
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are of one label
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
@@ -64,7 +65,8 @@ class Watch:
             finally:
                 route = getattr(scope.get("route"), "path", "none")
                 taken = time.perf_counter() - began
-                self._seconds.labels(scope["method"], route, str(status)).observe(taken)
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self._seconds.labels(method, route, str(status)).observe(taken)
 
         return counted
 

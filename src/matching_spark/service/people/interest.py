@@ -24,15 +24,20 @@ class Interests:
         once. Raises InputError for no claim of this service, NotFoundError for what is not there
         any more.
         """
-        found_id = self._names.open(claim)
-        found, lost = self._post(found_id), self._post(lost_id)
-        if found is None or not is_public(found.post):
-            raise NotFoundError("this thing is not there any more: somebody has taken it back")
+        found, lost = self.claimed(claim), self._post(lost_id)
+        found_id = found.post.post_id
         if lost is None or (lost.post.kind, lost.post.status) != ("lost", "open"):
             raise InputError("first register what you lost, then say that this may be it")
         if found_id not in self.told(lost_id):
             self._journal.append(InterestTold(lost_id, found_id), who, content={})
         return office_of(found.post)
+
+    def claimed(self, claim: str) -> StoredPost:
+        """The found post of a card. Raises as `tell`."""
+        found = self._post(self._names.open(claim))
+        if found is None or not is_public(found.post):
+            raise NotFoundError("this thing is not there any more: somebody has taken it back")
+        return found
 
     def told(self, lost_id: str) -> frozenset[str]:
         """The ids of the found posts of which this was said."""

@@ -100,17 +100,19 @@ class News:
         the longest ago first, and send what is due; how many had news. A thread calls it every so
         often."""
         had, now = 0, self._desk.stamp()
-        if now != self._state:
-            self._pass_over(now)
-            self._state = now
-        for post_id in self._waiting(now):
-            try:
-                had += bool(self.look(post_id))
-            except MatchingError as error:  # one post's trouble is not the others'
-                log.warning("a lost post could not be looked for: %s", type(error).__name__)
-                self._looked(post_id, now)
-        if self._outbox is not None:
-            self._outbox.run_once()
+        try:
+            if now != self._state:
+                self._pass_over(now)
+                self._state = now
+            for post_id in self._waiting(now):
+                try:
+                    had += bool(self.look(post_id))
+                except MatchingError as error:  # one post's trouble is not the others'
+                    log.warning("a lost post could not be looked for: %s", type(error).__name__)
+                    self._looked(post_id, now)
+        finally:  # what is due waits for no search
+            if self._outbox is not None:
+                self._outbox.run_once()
         return had
 
     def look(self, lost_id: str, mail: bool = True) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ class PhotoStore:
     def keep(self, photo: SeenPhoto) -> None:
         """The photo is on the disk when this returns."""
         place = self._place(photo.sha256)
-        if not place.exists():
+        try:
+            os.utime(place)  # young again: no merge takes it for a forgotten one
+        except FileNotFoundError:
             _write(place, photo.kept, durable=True)
         _sync(self._folder)  # also where another thread has just written it
 

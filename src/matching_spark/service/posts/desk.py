@@ -219,21 +219,25 @@ class Desk:
         """Register a post, whose id the desk gives; it is kept and found when this returns.
 
         key: written again with it, the same post is answered, and nothing is written twice. Raises
-        InputError for what cannot be kept, or has neither a photo nor words.
+        InputError for what cannot be kept, or has neither a photo nor words; NotFoundError for a
+        key whose post was erased since.
         """
         post_id = f"s-{name_of(who, key)}"
         post, shas = self._told(replace(post, post_id=post_id)), _once(photos)
         if not (shas or post.text):
             raise InputError("a post needs a photo or a few words", argument="photo")
-        for each in photos:
-            self.photos.keep(each)
         name = self.model.name
         seen = {each.sha256: each.vector for each in photos}
         vectors = [Vector(f"photo:{sha}", name, each) for sha, each in seen.items()]
         vectors += self._read(post)
         stored = StoredPost(post, SOURCE, 1, shas, dt.datetime.now(dt.UTC))
         event = PostAdded(post_id, post.kind, post.category, SOURCE)
-        return self._write(event, stored, who, key, vectors)
+        with self._turn:  # no erasure of another post takes its photos between the two
+            if self.journal.erased(f"post:{post_id}"):
+                raise NotFoundError(f"post {post_id!r} was erased: it is not registered again")
+            for each in photos:
+                self.photos.keep(each)
+            return self._write(event, stored, who, key, vectors)
 
     def edit(
         self,
@@ -295,7 +299,7 @@ class Desk:
         erases it in the table. Raises NotFoundError."""
         subject = f"post:{post_id}"
         with self._turn:
-            if forgotten_by(self.journal, subject, who, key):
+            if forgotten_by(self.journal, subject, who, key) or self.journal.erased(subject):
                 self.journal.forget(subject, who, key)  # looks after its files once more
                 return
             was, vectors = self._whole(post_id)
@@ -303,11 +307,13 @@ class Desk:
                 gone = replace(was, post=replace(was.post, status="withdrawn"))
                 event = PostClosed(post_id, "withdrawn")
                 self._write(event, replace(gone, sequence=was.sequence + 1), who, None, vectors)
-            self.journal.forget(subject, who, key)
-            self.tail.refresh()
-            others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
-            for sha in set(was.photos) - others:
-                self.photos.forget(sha)
+            try:
+                self.journal.forget(subject, who, key)
+            finally:  # erased it may be also where its files have to be looked after once more
+                self.tail.refresh()
+                others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
+                for sha in set(was.photos) - others:
+                    self.photos.forget(sha)
 
     def decide(
         self, lost_id: str, found_id: str, verdict: Verdict, who: str, key: str | None

@@ -12,8 +12,6 @@ from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import UsageError
 from matching_spark.setting_groups import Service
 
-WEEK = dt.timedelta(days=7)
-
 
 class Level(IntEnum):
     SENSITIVE = 0
@@ -51,4 +49,5 @@ class Levels:
 def week(day: dt.date) -> tuple[dt.date, dt.date]:
     """The Monday and the Sunday of a day's week."""
     monday = day - dt.timedelta(days=day.weekday())
-    return monday, monday + WEEK - dt.timedelta(days=1)
+    last = dt.timedelta(days=6 - day.weekday())
+    return monday, day + min(last, dt.date.max - day)  # the calendar's last week ends on a Friday

@@ -7,6 +7,7 @@ district, a day the last of its week (the first would be before the loss of many
 post that is lost or closed is not there at all.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ OPEN = Filters(kind="found", status="open")  # what the public may find
 UNSORTED = "물건"  # what has no category is searched by this word
 OFFICE = ("kept_at", "kept_phone", "source_url")  # no search compares them, and none gives them
 WORDS = ("subcategory", "title", "description", IDENTIFIERS)
+_LAST_DAY = (dt.date.max - dt.date(1970, 1, 1)).days
 _THURSDAY = 3  # of day 0, the first of 1970, with Monday as 0
 
 
@@ -63,7 +65,7 @@ def public_shard(shard: Shard, levels: Levels, said: Mapping[str, Float32]) -> S
     names = [word if word in said else UNSORTED for word in [*words, UNSORTED]]
     vectors = np.stack([said[name] for name in names])[codes[hidden]]
     day = shard.days + 6 - (shard.days + _THURSDAY) % 7
-    days = np.where(coarse & shard.dated(), day, shard.days)
+    days = np.where(coarse & shard.dated(), np.minimum(day, _LAST_DAY), shard.days)
     keeps = np.repeat(~hidden, shard.photos.counts)
     return replace(
         shard,

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import replace
 
 from matching_spark.domain.posts import Post
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.fields import WrongField
@@ -18,6 +18,7 @@ from matching_spark.service.pages.contexts import (
     Told,
     Wrong,
 )
+from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.finding import Form
 from matching_spark.service.people.links import who_of
 from matching_spark.service.people.shown import card, day_of, told_of_post
@@ -31,10 +32,17 @@ class Losses:
         self._of = of
 
     def register(self, form: Form, address: str, language: Language) -> tuple[str, bool]:
-        """The token of the new loss's link, and whether a mail asks to confirm the address."""
+        """The token of the new loss's link, and whether a mail asks to confirm the address.
+
+        What it raises, it raises before anything is kept: nobody has a link to what was.
+        """
+        _check(address)
         post_id = self._registered(form.asked, form.told())
         token = self._of.links.make(post_id)
-        written = self._gave(post_id, address, language, token)
+        try:
+            written = self._gave(post_id, address, language, token)
+        except WrongField:  # asked too often today; the link they have, and an address it takes
+            written = False
         self._of.news.look(post_id, mail=False)
         return token, written
 
@@ -43,6 +51,7 @@ class Losses:
         of what was searched, which is a loss from then on; and the token of a new loss's link.
         """
         new = ""
+        self._of.interests.claimed(claim)  # before there is a loss that nobody has a link to
         if not token:
             token = new = self._of.links.make(self._registered(asked))
         lost_id = self._opened(token).post.post_id
@@ -89,9 +98,12 @@ class Losses:
             wrong=wrong or {},
         )
 
-    def edit(self, token: str, form: Form, address: str, language: Language) -> None:
-        """Raises WrongField, and Refused for a link that opens nothing."""
+    def edit(self, token: str, form: Form, address: str, no_mail: bool, language: Language) -> None:
+        """no_mail: no address is left any more. Raises WrongField, before anything is changed, and
+        Refused for a link that opens nothing."""
         stored = self._opened(token)
+        if not no_mail:
+            _check(address)
         told = form.told()
         if not (told.words or stored.photos):
             raise WrongField("words", "needed")
@@ -106,7 +118,10 @@ class Losses:
         }
         post_id = stored.post.post_id
         self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
-        self._gave(post_id, address, language, token)
+        if no_mail:
+            self._of.contacts.remove(post_id, who_of(token), None)
+        else:
+            self._gave(post_id, address, language, token)
         self._of.news.look(post_id, mail=False)
 
     def withdraw(self, token: str, csrf: str) -> MinePage:
@@ -122,7 +137,10 @@ class Losses:
     def _registered(self, asked: str, told: Told | None = None) -> str:
         post, photo, key = self._of.finder.loss(asked, told)
         photos = [] if photo is None else [photo]
-        return self._of.desk.add(post, photos, "system", key).post.post_id
+        try:
+            return self._of.desk.add(post, photos, "system", key).post.post_id
+        except NotFoundError:  # withdrawn since: it is lost still, or again
+            return self._of.desk.add(post, photos, "system", None).post.post_id
 
     def _registered_at(self, stored: StoredPost) -> dt.datetime:
         told = self._of.desk.journal.history(f"post:{stored.post.post_id}")
@@ -143,6 +161,15 @@ class Losses:
         except InputError:
             raise WrongField("address", "address") from None
         return True
+
+
+def _check(address: str) -> None:
+    """Raises WrongField for what is there and no mail can go to."""
+    if address.strip():
+        try:
+            checked_address(address)
+        except InputError:
+            raise WrongField("address", "address") from None
 
 
 def _state(post: Post, matched: bool) -> LossState:

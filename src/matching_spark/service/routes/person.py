@@ -92,7 +92,8 @@ class PersonPages:
         wrong: dict[str, Wrong] = {}
         try:
             language = self._of.language(request)
-            self._losses.edit(token, Form.of(fields), fields["address"], language)
+            no_mail = fields.has("no_mail")
+            self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language)
         except WrongField as error:
             wrong = {error.field: error.wrong}
         page = self._losses.page(token, csrf, "" if wrong else "edited", wrong)
