@@ -144,6 +144,21 @@ def test_who_read_an_older_post_is_told_so(desk: Desk) -> None:
     assert desk.edit(stored.post.post_id, {}, WHO, None).sequence == 2
 
 
+def test_what_changed_nothing_changes_nothing_when_it_is_sent_again(desk: Desk) -> None:
+    post_id = desk.add(PURPLE, [], WHO, None).post.post_id
+    same = {"title": PURPLE.title}
+    first = desk.edit(post_id, same, WHO, "key-same")
+    desk.edit(post_id, {"title": "노란 우산"}, WHO, None)
+    assert desk.edit(post_id, same, WHO, "key-same") == first
+    desk.end(post_id, "claimed", WHO, None)
+    over = desk.end(post_id, "claimed", WHO, "key-over")
+    desk.end(post_id, "withdrawn", WHO, None)
+    assert desk.end(post_id, "claimed", WHO, "key-over") == over
+    now = desk.post(post_id)
+    assert now is not None
+    assert (now.post.title, now.post.status) == ("노란 우산", "withdrawn")
+
+
 def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None:
     """Its answer was lost; meanwhile others may have changed the post."""
     post_id = desk.add(PURPLE, [], WHO, None).post.post_id
@@ -164,6 +179,11 @@ def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None
         desk.edit(other, change, WHO, "key-edit", 1)
     with pytest.raises(InputError, match=another):
         desk.end(post_id, "expired", WHO, "key-end")
+    assert desk.journal.last() == last + 1
+    table = ids(desk)[-1]  # one that the journal knows nothing of
+    with pytest.raises(InputError, match=another):
+        desk.forget(table, WHO, "key-edit")
+    assert table in ids(desk)
     assert desk.journal.last() == last + 1
     desk.forget(post_id, WHO, "key-gone")
     desk.forget(post_id, WHO, "key-gone")

@@ -22,9 +22,11 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> No
             names = ", ".join(repr(each.removeprefix("post:")) for each in missing)
             raise InputError(f"there is no post {names} in {storage.absolute(settings.table)}")
         vectors = {name for each in had for name in journal.vector_names(each)}
-        for each in sorted(had):
-            journal.forget(each, "system")
-        drop_photos(settings, journal, (n[6:] for n in vectors if n.startswith("photo:")))
+        try:
+            for each in sorted(had):
+                journal.forget(each, "system")
+        finally:  # of those that are erased: once more there is no name left to find them by
+            drop_photos(settings, journal, (n[6:] for n in vectors if n.startswith("photo:")))
 
 
 def drop_photos(settings: Settings, journal: Journal, shas: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matching_spark.domain.posts import Post
 from matching_spark.errors import NotFoundError, StaleError
-from matching_spark.journal.events import PostClosed, PostEdited, SubjectForgotten
+from matching_spark.journal.events import PostClosed, PostEdited
 from matching_spark.journal.posts import StoredPost, stored_of
 from matching_spark.journal.store import Journal, used
 
@@ -46,12 +46,6 @@ def changed_by(
     if any(getattr(wanted, name) != getattr(stored.post, name) for name in changes):
         raise used(key)
     return stored
-
-
-def forgotten_by(journal: Journal, subject: str, who: str, key: str | None) -> bool:
-    """Whether who's key has erased a subject."""
-    record = None if key is None else journal.written(who, key)
-    return record is not None and record.event == SubjectForgotten(subject)
 
 
 def check_seen(stored: StoredPost, sequence: int | None) -> None:

@@ -30,7 +30,7 @@ from matching_spark.journal.events import (
 )
 from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
-from matching_spark.journal.store import Journal
+from matching_spark.journal.store import Journal, used
 from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
@@ -38,7 +38,7 @@ from matching_spark.operations.warehouse import there
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline, Request
-from matching_spark.service.posts.again import changed_by, check_seen, forgotten_by, name_of
+from matching_spark.service.posts.again import changed_by, check_seen, name_of
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail, Vectors
@@ -219,11 +219,12 @@ class Desk:
         """Register a post, whose id the desk gives; it is kept and found when this returns.
 
         key: written again with it, the same post is answered, and nothing is written twice. Raises
-        InputError for what cannot be kept, or has neither a photo nor words; NotFoundError for a
-        key whose post was erased since.
+        InputError for what cannot be kept or has nothing to find it by, NotFoundError for a key
+        whose post was erased.
         """
         post_id = f"s-{name_of(who, key)}"
-        post, shas = self._told(replace(post, post_id=post_id)), _once(photos)
+        post = self._told(replace(post, post_id=post_id))
+        shas = tuple(dict.fromkeys(each.sha256 for each in photos))
         if not (shas or post.text):
             raise InputError("a post needs a photo or a few words", argument="photo")
         name = self.model.name
@@ -264,13 +265,15 @@ class Desk:
             was, vectors = self._whole(post_id)
             post = self._told(replace(was.post, **changes))
             changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
-            if not changed:
-                return was
-            check_seen(was, sequence)
+            if not changed and (key is None or not changes):
+                return was  # with a key it is kept: sent again it changes nothing either
+            check_seen(was, sequence if changed else None)
             if post.text != was.post.text:
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
             stored = replace(was, post=post, sequence=was.sequence + 1)
-            return self._write(PostEdited(post_id, changed), stored, who, key, vectors)
+            return self._write(
+                PostEdited(post_id, changed or tuple(changes)), stored, who, key, vectors
+            )
 
     def end(
         self,
@@ -287,9 +290,9 @@ class Desk:
             if before is not None:
                 return before
             was, vectors = self._whole(post_id)
-            if was.post.status == status:
+            if was.post.status == status and key is None:
                 return was
-            check_seen(was, sequence)
+            check_seen(was, None if was.post.status == status else sequence)
             post = replace(was.post, status=status)
             stored = replace(was, post=post, sequence=was.sequence + 1)
             return self._write(PostClosed(post_id, status), stored, who, key, vectors)
@@ -299,9 +302,11 @@ class Desk:
         erases it in the table. Raises NotFoundError."""
         subject = f"post:{post_id}"
         with self._turn:
-            if forgotten_by(self.journal, subject, who, key) or self.journal.erased(subject):
+            if self.journal.erased(subject):
                 self.journal.forget(subject, who, key)  # looks after its files once more
                 return
+            if key is not None and self.journal.written(who, key) is not None:
+                raise used(key)  # before anything is written
             was, vectors = self._whole(post_id)
             if not self.journal.history(subject):  # only the table has it
                 gone = replace(was, post=replace(was.post, status="withdrawn"))
@@ -393,7 +398,3 @@ class Desk:
 def _in_time(gather: QueryBatcher, until: Deadline | None) -> Run:
     """The batcher's run, that gives what it has found when the time is over."""
     return lambda request, snapshot: gather.run(replace(request, until=until), snapshot)
-
-
-def _once(photos: Sequence[SeenPhoto]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.sha256 for each in photos))

@@ -137,10 +137,13 @@ class Losses:
     def _registered(self, asked: str, told: Told | None = None) -> str:
         post, photo, key = self._of.finder.loss(asked, told)
         photos = [] if photo is None else [photo]
-        try:
-            return self._of.desk.add(post, photos, "system", key).post.post_id
-        except NotFoundError:  # withdrawn since: it is lost still, or again
-            return self._of.desk.add(post, photos, "system", None).post.post_id
+        times = 0
+        while True:
+            named = f"{key}-{times}" if times else key
+            try:
+                return self._of.desk.add(post, photos, "system", named).post.post_id
+            except NotFoundError:  # withdrawn since: it is lost still, or again
+                times += 1
 
     def _registered_at(self, stored: StoredPost) -> dt.datetime:
         told = self._of.desk.journal.history(f"post:{stored.post.post_id}")
