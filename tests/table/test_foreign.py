@@ -187,6 +187,12 @@ def test_deletes_by_value_are_refused_and_can_be_taken_back(
     assert answer(table.uri, tmp_path) == before
 
 
+def test_another_session_may_be_the_active_one(table: PostsTable, spark: SparkSession) -> None:
+    java_session(spark.newSession())
+    iceberg = jvm(spark).org.apache.iceberg
+    assert iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), table.name)
+
+
 def test_a_writer_whose_clock_is_behind_is_told_so(table: PostsTable) -> None:
     """As if the last commit were by a host whose clock is an hour ahead."""
     newest = Path(table.metadata.metadata_location)

@@ -17,8 +17,11 @@ def jvm(spark: "SparkSession") -> Java:
 
 
 def java_session(spark: "SparkSession") -> Java:
-    """The session as the JVM itself knows it."""
-    return spark._jsparkSession
+    """The session as the JVM itself knows it, from now on this thread's active one: Iceberg looks
+    a catalog up in the settings of that, and another may have been made since."""
+    made = spark._jsparkSession
+    jvm(spark).org.apache.spark.sql.classic.SparkSession.setActiveSession(made)
+    return made
 
 
 def executors(spark: "SparkContext") -> int:
