@@ -386,9 +386,11 @@ def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     places = [str(tmp_path / name) for name in ("a/posts.csv", "b/posts.csv", "a/posts.jsonl")]
     assert len({default_rejects("t", place) for place in places}) == 3
     assert default_rejects("t", places[0]) == default_rejects("t", places[0])
-    long = default_rejects(str(tmp_path), str(tmp_path / ("습득물" * 27 + ".csv")))
-    write_rejects(Report("t", "m", rejects=(Reject("a", "b", "no-id", ""),)), long)
-    assert Path(long).exists()
+    for begins in ("", "a", "ab"):  # where the cut would fall into a letter
+        long = default_rejects(str(tmp_path), str(tmp_path / (begins + "습득물" * 27 + ".csv")))
+        write_rejects(Report("t", "m", rejects=(Reject("a", "b", "no-id", ""),)), long)
+        assert Path(long).exists()
+        assert long.encode().decode() == long
 
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "found.csv"

@@ -13,6 +13,8 @@ from matching_spark.domain.posts import Reject
 from matching_spark.layout import REJECTS
 from matching_spark.table.posts_table import PostsTable
 
+LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
+
 
 @dataclass(frozen=True)
 class Report:
@@ -89,11 +91,10 @@ def write_rejects(report: Report, path: str) -> Report:
     return replace(report, rejects_file=None)
 
 
-LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
-
-
 def default_rejects(table_uri: str, source: str) -> str:
     """Beside the table, named after the source: its name, and what tells its place from others."""
     place = hashlib.sha256(storage.absolute(source).encode("utf-8", "surrogateescape")).hexdigest()
-    name = os.fsdecode(os.fsencode(PurePath(source).name)[:LONGEST_NAME])
+    name = PurePath(source).name
+    if len(written := os.fsencode(name)) > LONGEST_NAME:
+        name = written[:LONGEST_NAME].decode(errors="ignore")  # no half of a letter
     return storage.join(table_uri, REJECTS, f"{name}-{place[:8]}.jsonl")
