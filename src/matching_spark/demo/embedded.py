@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -57,16 +58,25 @@ def processes() -> Iterator[ProcessPoolExecutor]:
     """One for each core. What is not begun when the caller gives up never is."""
     # Spawned: a forked child would inherit ONNX Runtime's threads without their locks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(os.cpu_count() or 1, context, _leave_interrupts)
+    pool = ProcessPoolExecutor(os.cpu_count() or 1, context, _begin)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal: the one that asked for the work ends it."""
+def _begin() -> None:
+    """Ctrl-C reaches every process of a terminal: the one that asked for the work ends it. If that
+    one is killed, nobody does: each waits for its next job on a pipe that it holds open itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def shards(
