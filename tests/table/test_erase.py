@@ -191,17 +191,23 @@ def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
 def test_the_only_post_of_a_file_and_ids_that_need_quoting(
     tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:
-    odd = ['it\'s \\ "odd"', "a", "a.jpg"]
+    named = "${spark.app.name} ${env:PATH} \\u0024{spark.app.name}"  # what Spark would fill in
+    odd = ['it\'s \\ "odd"', "a", named, "a.jpg"]
     table = PostsTable.open_or_create(
         str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
     )
     posts = [Post(i, "found", "가방", title=f"가방 {n}") for n, i in enumerate(odd)]
     for post in posts:
         ingest_posts([post], table, clip)
-    done = ops.posts.erase(settings(table, tmp_path), odd[:2], True, spark=spark)
-    assert (done.rows, done.proof and done.proof.found) == ({"posts": 2}, ())
-    assert list(rows(table)) == ["a.jpg"]
-    erase(table, ["a.jpg"])
+    lost = Post("lost-1", "lost", "가방", title="가방을 잃어버렸습니다")
+    ingest_posts([lost], table, clip)
+    decisions.store(table, [Decision(lost.post_id, i, "rejected", "desk") for i in odd])
+    done = ops.posts.erase(settings(table, tmp_path), odd[:3], True, spark=spark)
+    rows_gone = {"posts": 3, "decisions": 3}
+    assert (done.rows, done.proof and done.proof.found) == (rows_gone, ())
+    assert sorted(rows(table)) == ["a.jpg", lost.post_id]
+    assert list(decisions.latest(table.uri)) == [(lost.post_id, "a.jpg")]
+    erase(table, ["a.jpg", lost.post_id])
     assert rows(table) == {}
     engine = SimilarityEngine(PostsTable.open(table.uri), "memory", clip, cache=Settings().cache)
     assert hits_of(engine, [Query(text="가방")], 3, where=Filters(kind="found")) == [[]]

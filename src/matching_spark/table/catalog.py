@@ -27,6 +27,8 @@ ADDED_AT = {2: "added-at", 3: "added-at-3"}
 def quoted(text: str) -> str:
     """A literal of Spark SQL, where a statement takes no parameter."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    # Spark puts the value of a setting in place of ${its name}, also within a literal.
+    escaped = escaped.replace("$", "\\u0024")
     return f"'{escaped}'"
 
 
