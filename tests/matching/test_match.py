@@ -1,5 +1,6 @@
 """All lost x found: brute force's pairs, kept exactly, also when only what is new is computed."""
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from pyspark.sql import SparkSession
 from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
-from matching_spark.matching.decisions import Decision, Verdict, store
+from matching_spark.matching.decisions import UNSURE, Decision, Told, Verdict, store, take_in
 from matching_spark.matching.matcher import (  # where blocks end shows in no answer
     Matcher,
     MatchRules,
@@ -76,6 +77,11 @@ def test_new_gives_what_a_full_run_gives(
         store(PostsTable.open(uri, spark, Hadoop()), [Decision(*pair, verdict, "a test")])
         posts.verdicts[pair] = verdict
 
+    def unsay(pair: tuple[str, str]) -> None:
+        told = Told(*pair, UNSURE, "a test", dt.datetime.now(dt.UTC), "event of " + " ".join(pair))
+        assert take_in(PostsTable.open(uri, spark, Hadoop()), [told]) == 1
+        del posts.verdicts[pair]
+
     first = matches_table.update(matcher(), new=True)
     want = wanted()
     assert_same(kept(matcher()), want)
@@ -123,6 +129,14 @@ def test_new_gives_what_a_full_run_gives(
     say((a, lists[a][0]), "confirmed")
     say((c, unlikely), "rejected")
     assert not matches_table.update(matcher(), new=True).full
+    assert_same(kept(matcher()), wanted())
+    # What is taken back was never said: the pairs stand where the rules have them, or nowhere.
+    say((c, unlikely), "confirmed")
+    matches_table.update(matcher(), new=True)
+    for pair in [(a, lists[a][0]), (b, lists[b][0]), (c, unlikely)]:
+        unsay(pair)
+    assert not matches_table.update(matcher(), new=True).full
+    assert (c, unlikely) not in pairs_of(wanted())
     assert_same(kept(matcher()), wanted())
     # Other rules are another answer: the last run says nothing of it.
     other = MatchRules(K, threshold, any_category=True, settings=rules.settings)

@@ -85,9 +85,18 @@ def latest(uri: str) -> dict[tuple[str, str], Verdict]:
     """The last verdict on each pair (lost_id, found_id) that was decided on, and not left open by
     who said after it that they are not sure.
     """
+    return standing(last_words(uri))
+
+
+def last_words(uri: str) -> dict[tuple[str, str], str]:
+    """What was said last of each pair (lost_id, found_id) of which anything was, or UNSURE."""
     rows = sorted(side_tables.read(uri, NAME), key=lambda row: row["at"])
-    said = {(row["lost_id"], row["found_id"]): row["verdict"] for row in rows}
-    return {pair: verdict for pair, verdict in said.items() if verdict != UNSURE}
+    return {(row["lost_id"], row["found_id"]): row["verdict"] for row in rows}
+
+
+def standing(said: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Verdict]:
+    """The verdicts among last words."""
+    return {pair: verdict for pair, verdict in said.items() if verdict in VERDICTS}
 
 
 def truth(uri: str) -> dict[str, dict[str, bool]]:

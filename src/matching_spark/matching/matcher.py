@@ -172,14 +172,16 @@ class Matcher:
 
     # -- what people decided -------------------------------------------------------------------
 
-    def read_decisions(self) -> dict[str, frozenset[str]]:
-        """The found posts decided on, a lost post: they take no place among its k."""
-        self._verdicts = decisions.latest(self.table.uri)
+    def read_decisions(self) -> frozenset[str]:
+        """Read which found posts are decided on: they take no place among a lost post's k. Returns
+        the lost posts of which anything was ever said, also what was taken back since."""
+        said = decisions.last_words(self.table.uri)
+        self._verdicts = decisions.standing(said)
         decided: dict[str, set[str]] = {}
         for lost_id, found_id in self._verdicts:
             decided.setdefault(lost_id, set()).add(found_id)
         self._decided = {lost_id: frozenset(ids) for lost_id, ids in decided.items()}
-        return self._decided
+        return frozenset(lost_id for lost_id, _ in said)
 
     def _confirmed(self) -> list[_Pair]:
         """PAIR rows of the confirmed pairs whose posts are both open, whatever their score."""

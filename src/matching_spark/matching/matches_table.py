@@ -86,8 +86,9 @@ def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:
     changed = now.where("kind = 'lost'").join(stable, "post_id", "left_anti")
     gone = existing.join(stable.select(F.col("post_id").alias("found_id")), "found_id", "left_anti")
     ids = changed.select("post_id").union(gone.select("lost_id")).distinct().collect()
-    # A decided pair stands beside the k: a new decision frees or takes a place.
-    anew = frozenset(row[0] for row in ids) | matcher.read_decisions().keys()
+    # A decided pair stands beside the k: a decision, and one that is taken back, frees or takes a
+    # place.
+    anew = frozenset(row[0] for row in ids) | matcher.read_decisions()
     fresh = [f for f in files if f.uri not in before]
     tasks = matcher.tasks(files, files, anew=True) if anew else []
     tasks += matcher.tasks(files, fresh, anew=False) if fresh else []
