@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as runs
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, PostsTable, Settings, start_session
@@ -22,6 +24,10 @@ from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.sources import read_posts
 from tests.support.commands import command
 from tests.support.tables import copied
+
+# A machine that is busy with something else fails no test.
+runs.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+runs.load_profile("any machine")
 
 # A JVM of a test lives for seconds and loads Spark's 20,000 classes: not to verify them, to compile
 # less and later, and to collect with one thread, not for want of metaspace, halves the CPU it

@@ -241,7 +241,7 @@ def test_rejected_by_its_reason(data: bytes, reason: str) -> None:
     assert reason in REASONS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(JPEG)))
 def test_a_cut_photo_is_rejected_or_whole(length: int) -> None:
     try:
@@ -250,7 +250,7 @@ def test_a_cut_photo_is_rejected_or_whole(length: int) -> None:
         assert error.reason in ("empty", "truncated", "not-a-photo", "unsupported-format")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200), st.sampled_from([b"", JPEG[:30], saved(halves(), "PNG")[:40]]))
 def test_whatever_bytes_give_a_photo_or_a_reason(tail: bytes, head: bytes) -> None:
     try:

@@ -51,7 +51,7 @@ def photo(number: int) -> str:
     return f"photo:{number:064x}"
 
 
-@runs(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@runs(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(written, whos | st.just(WHO), keys, content_of), max_size=8))
 def test_any_writes_are_read_back_as_they_were_and_once(
     journal: Journal, writes: list[tuple[Event, str, str | None, dict[str, Any] | None]]

@@ -42,7 +42,7 @@ def vectors_of(kind: str, rng: np.random.Generator, count: int, d: int) -> Float
     st.sampled_from(KINDS),
     st.sampled_from(KINDS),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_similarity_is_beyond_its_bounds(seed: int, d: int, kind: str, other: str) -> None:
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 4, size=60)  # photos of a post

@@ -75,7 +75,7 @@ def check(queries: Float32, part: VectorSet, k: int, floor: float, allowed: Mask
     st.integers(1, 30),
     st.sampled_from([1, 2, 4, 40]),
 )
-@settings(max_examples=CASES, deadline=None)
+@settings(max_examples=CASES)
 def test_a_shortlist_by_codes_holds_all_that_may_be_best(
     seed: int, d: int, kind: str, k: int, count: int
 ) -> None:

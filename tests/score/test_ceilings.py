@@ -20,7 +20,7 @@ from tests.support.calibrations import random_calibration, random_facts
 LOST = 6e-5  # of a sum in float32, as scores.SLACK has it
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 4),

@@ -35,7 +35,7 @@ DAY = dt.date(2026, 11, 1)
 PHOTO = brute.Plain("p", np.eye(1, DIMENSION, dtype=np.float32), None)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 40), st.booleans(), st.integers(1, 5)
 )

@@ -144,7 +144,7 @@ def brute_ratios(
     return ratios
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     worlds(),
     st.sampled_from(["image", "text", "both"]),

@@ -39,7 +39,7 @@ from tests.support.calibrations import components, probability, random_calibrati
 from tests.support.shards import DIMENSION, with_facts, worlds, write_file
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     worlds(),
     st.integers(1, 50),

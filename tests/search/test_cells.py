@@ -77,7 +77,7 @@ def queries(centres: np.ndarray, count: int) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_vector_lies_in_its_nearest_cell_and_in_soars(seed: int, count: int, probed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors, centroids = unit(rng.normal(size=(200, 8))), unit(rng.normal(size=(count, 8)))

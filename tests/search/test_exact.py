@@ -30,7 +30,7 @@ from tests.support import brute
 from tests.support.shards import DIMENSION, worlds, write_file
 
 
-@settings(max_examples=int(os.environ.get("CODES_CASES", "60")), deadline=None)
+@settings(max_examples=int(os.environ.get("CODES_CASES", "60")))
 @given(
     worlds(),
     st.integers(1, 50),
@@ -226,7 +226,7 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = unit(rng.normal(size=(int(rng.integers(1, 9000)), DIMENSION)))

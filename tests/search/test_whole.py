@@ -47,7 +47,7 @@ def shards() -> list[Shard]:
     return out
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_it_is_the_answer_of_all_posts_scored(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -247,7 +247,7 @@ HEADS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.just(b""), HEADS), st.binary(max_size=500), st.integers(0, 3 * MAX_PIXELS + 99))
 def test_whatever_a_process_sends_is_a_picture_a_reason_or_nothing(
     head: bytes, body: bytes, far: int

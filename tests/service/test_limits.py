@@ -284,7 +284,7 @@ class Seconds:
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 30)), max_size=60))
-@runs(deadline=None, max_examples=50)
+@runs(max_examples=50)
 def test_buckets_are_what_a_count_says(asked: list[tuple[str, float]]) -> None:
     """Against a bucket that is filled step by step: 5 at once and 5 in 20 seconds."""
     clock = Seconds()

@@ -135,7 +135,7 @@ def answer(
     return [(m.post_id, m.score) for m in merged([part], request)[0]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(["image", "text", "both"]), st.booleans())
 def test_the_answer_is_brute_forces_over_what_is_shown(seed: int, has: str, fused: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -162,7 +162,7 @@ def test_the_answer_is_brute_forces_over_what_is_shown(seed: int, has: str, fuse
     assert got == sorted(got, key=lambda pair: (-pair[1], pair[0]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(["image", "text", "both"]), st.booleans())
 def test_no_answer_tells_what_is_not_shown(seed: int, has: str, fused: bool) -> None:
     rng = np.random.default_rng(seed)
