@@ -3,6 +3,8 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, SimilarityEngine, StorageError, storage
 from matching_spark.config import Cache, Hadoop
+from matching_spark.filesystems.local_files import LocalFiles
 from matching_spark.filesystems.namenodes import same_authority
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
@@ -156,3 +159,26 @@ def test_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert not same_authority("nn2.example", "ns")
     assert not same_authority("127.0.0.1:9000", "127.0.0.1:9001")
     assert not storage.same_place("hdfs://ns/a", "hdfs://ns/b")
+
+
+def test_a_folder_is_listed_once_for_all_names_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet may name ten thousand photos that are not there, of a folder of as many."""
+    listed = []
+    ls = LocalFiles.ls
+
+    def counted(files: LocalFiles, path: str, detail: bool) -> list[dict[str, Any]]:
+        listed.append(path)
+        return ls(files, path, detail)
+
+    monkeypatch.setattr(LocalFiles, "ls", counted)
+    composed, apart = (normalize(form, "가방.jpg") for form in ("NFC", "NFD"))
+    os.utime(tmp_path, (0, 0))
+    missing = [str(tmp_path / f"지갑 {n}.jpg") for n in range(20)]
+    assert {storage.in_another_form(each) for each in [*missing, str(tmp_path / composed)]} == {
+        None
+    }
+    assert listed == [str(tmp_path)]
+    (tmp_path / apart).touch()  # what comes later is seen
+    assert storage.in_another_form(str(tmp_path / composed)) == str(tmp_path / apart)

@@ -26,7 +26,7 @@ from sure import RATE, learn, measured
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.confidence import FILE, FORMAT, Confidence
 from matching_spark.embed.naming import Names, names_of
-from matching_spark.storage import write_file
+from matching_spark.filesystems.whole_files import write_file
 
 PHOTOS = 1000  # of each set of vendors
 EMPTY = 0.1  # of the drawn photos: nothing lies on the ground

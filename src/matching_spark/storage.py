@@ -9,24 +9,25 @@ What is written into a warehouse in a folder is closed to others (`closed_umask`
 the umask has it. On HDFS both are as HDFS has it.
 """
 
-import errno
 import logging
 import os
 import posixpath
 import re
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from matching_spark.errors import StorageError, UsageError
+from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
 from matching_spark.filesystems.local_files import LocalFiles
 from matching_spark.filesystems.namenodes import same_authority
+from matching_spark.filesystems.whole_files import write_new
 from matching_spark.guard.owners import denied, stranger
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
         try:
             if is_local(uri):
                 make_folder(parent(path))
-                _write_new(temporary, data, 0o666 & ~closed_umask())
+                write_new(temporary, data, 0o666 & ~closed_umask())
                 (_put_over if over else _put_new)(temporary, path)
             else:
                 fs.makedirs(parent(path), exist_ok=True)
@@ -177,11 +178,6 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
             if fs.exists(temporary):
                 fs.rm(temporary)
             raise
-
-
-def _write_new(path: str, data: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(data)
 
 
 def check_writable(uri: str) -> None:
@@ -316,20 +312,26 @@ def in_another_form(uri: str) -> str | None:
     scheme, authority, path = _split(absolute(uri))
     now = f"hdfs://{authority}" if scheme == "hdfs" else ""
     for part in path.strip("/").split("/"):
-        if exists(join(now or "/", part)):
-            now = join(now, part)
-            continue
-        if part.isascii():  # which has one form
-            return None
-        fs, folder = _open_fs(now or "/")
-        with _errors(now):
-            listed = fs.ls(folder, detail=True)
-        names = [each["name"].rstrip("/").rpartition("/")[2] for each in listed]
-        same = [n for n in names if normalize("NFC", n) == normalize("NFC", part)]
+        folder, same = now or "/", [part]
+        if not exists(join(folder, part)):  # what is ASCII has one form
+            forms = {} if part.isascii() else _by_form(folder, written(folder))
+            same = forms.get(normalize("NFC", part), [])
         if len(same) != 1:
             return None
         now = join(now, same[0])
     return now
+
+
+@lru_cache(maxsize=4)  # many photos that are missing are of one folder
+def _by_form(folder: str, _written: float | None) -> dict[str, list[str]]:
+    """The names in a folder, as it was when last written, by what they are in one form."""
+    fs, path = _open_fs(folder)
+    with _errors(folder):
+        listed = fs.ls(path, detail=True)
+    forms: dict[str, list[str]] = {}
+    for name in (each["name"].rstrip("/").rpartition("/")[2] for each in listed):
+        forms.setdefault(normalize("NFC", name), []).append(name)
+    return forms
 
 
 def written(uri: str) -> float | None:
@@ -356,43 +358,3 @@ def size_bytes(uri: str) -> int:
     fs, path = _open_fs(uri)
     with _errors(uri):
         return int(fs.size(path))
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all, as the umask has it. Raises StorageError."""
-    temporary = path.parent / f".{uuid.uuid4().hex}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write_new(str(temporary), data, 0o666)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise _unwritable(path, error.strerror) from error
-
-
-def check_file(path: Path, endings: Collection[str]) -> str:
-    """The ending of a file to be written, in small letters, one of `endings`.
-
-    Asked before any work is done. Raises UsageError for another ending, StorageError where a file
-    cannot be written.
-    """
-    ending = path.suffix.lower()
-    if ending not in endings:
-        raise UsageError(
-            f"{path}: its name must end in one of {', '.join(endings)}", argument="output"
-        )
-    near = next(each for each in path.absolute().parents if os.path.exists(each))
-    if path.is_dir():
-        raise _unwritable(path, os.strerror(errno.EISDIR))
-    if not near.is_dir():
-        raise _unwritable(path, f"{near} is no folder")
-    if not os.access(near, os.W_OK | os.X_OK):
-        raise _unwritable(path, f"{near} may not be written to by this user")
-    return ending
-
-
-def _unwritable(path: Path, why: str | None) -> StorageError:
-    return StorageError(f"{path} cannot be written: {why}; name another file")

@@ -13,6 +13,7 @@ import pytest
 from matching_spark import storage
 from matching_spark.config import Logging, Settings, load_settings
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.filesystems.whole_files import write_file
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
@@ -55,7 +56,7 @@ def test_others_read_nothing_that_is_kept_and_exports_follow_the_umask(
     with umask(mine):
         storage.write_bytes(str(tmp_path / "table" / "rejects" / "a.jsonl"), b"x")
         storage.create(str(tmp_path / "table" / "new"), b"x")
-        storage.write_file(tmp_path / "out.csv", b"x")
+        write_file(tmp_path / "out.csv", b"x")
         with logging_to(tmp_path / "log"):
             pass
         own_folder(tmp_path / "cache" / "shards")

@@ -23,13 +23,13 @@ from matching_spark.cli.views import Found
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import percent
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.matching.decisions import VERDICTS
 from matching_spark.matching.pairs import ABOUT
 from matching_spark.operations import browse, match, output, pages, search
 from matching_spark.operations.output import to_csv, to_json, write_output
 from matching_spark.operations.pages import pairs_page, search_page
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.storage import check_file, write_file
 
 
 def result(score: float = 0.5, title: str = "검정 지갑", photo: str | None = "x") -> SearchResult:

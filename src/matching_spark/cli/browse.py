@@ -24,7 +24,7 @@ from matching_spark.cli.options import (
 )
 from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.domain.posts import clean
-from matching_spark.storage import check_file
+from matching_spark.filesystems.whole_files import check_file
 
 
 @on_a_table

@@ -27,8 +27,8 @@ from matching_spark.domain.points import parse_point
 from matching_spark.domain.posts import clean
 from matching_spark.domain.results import SearchResult
 from matching_spark.errors import InputError, UsageError
+from matching_spark.filesystems.whole_files import check_file
 from matching_spark.layout import read_photo
-from matching_spark.storage import check_file
 
 if TYPE_CHECKING:
     from matching_spark.cli.views import Found

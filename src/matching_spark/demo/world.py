@@ -27,8 +27,8 @@ from matching_spark.demo.words import (
     Thing,
 )
 from matching_spark.evaluation.labelled import NOT_HERE
+from matching_spark.filesystems.whole_files import write_file
 from matching_spark.progress import SILENT, Progress
-from matching_spark.storage import write_file
 
 LOST_SHARE = 0.25
 PLACEHOLDER = "img02_no_img.gif"

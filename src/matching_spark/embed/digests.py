@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from matching_spark.errors import StorageError
+from matching_spark.filesystems.whole_files import write_file
 from matching_spark.guard.owners import cache_folder, doubt, own_folder
-from matching_spark.storage import write_file
 
 LARGE_BYTES = 1 << 20  # 0.7 ms; to look for what was kept takes a tenth of one
 SETTLED_S = 2.0  # a file changed later than this ago may change again without its times telling

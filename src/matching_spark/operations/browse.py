@@ -14,11 +14,11 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import ADDED, FILTERED, METADATA, TOLD
 from matching_spark.domain.sheets import to_csv
+from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.layout import photo_here
 from matching_spark.matching.decisions import NAME as DECISIONS
 from matching_spark.operations.warehouse import reading
 from matching_spark.shards.shard import DataFile, alive, read_columns
-from matching_spark.storage import check_file, write_file
 from matching_spark.table import history as past
 from matching_spark.table import side_tables
 from matching_spark.table.history import Commit

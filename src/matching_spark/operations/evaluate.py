@@ -27,6 +27,7 @@ from matching_spark.evaluation.labelled import (
 from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.metrics import evaluate as measure
 from matching_spark.evaluation.sharpen import sharpen
+from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.knn.similarity import Mask
 from matching_spark.matching import decisions
 from matching_spark.operations.search import table_model
@@ -35,7 +36,6 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
 from matching_spark.score.store import FILE, SELF, find, save
 from matching_spark.shards.shard import Shard
-from matching_spark.storage import check_file, write_file
 from matching_spark.table.posts_table import PostsTable
 
 DEMO, DECISIONS = "demo", "decisions"  # truths that are no file
@@ -84,7 +84,7 @@ def evaluate(
     found, tidy: of DEMO's worlds, how many found posts each has, FOUND if None, and whether all
     that is told is true. Raises ModelError without a calibration, InputError for a truth that
     cannot be read, UsageError for a table's truth with what is of drawn worlds; for an output that
-    cannot be written as storage.check_file does, before any work.
+    cannot be written as check_file does, before any work.
     """
     _check_output(output)
     if truth != DEMO and (found is not None or tidy):

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.results import Pair
 from matching_spark.domain.sheets import to_csv
+from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.layout import read_photo
 from matching_spark.matching import matches_table
 from matching_spark.matching.alerts import Alert, Webhook, emit, pending
@@ -24,7 +25,6 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.score.components import Language
 from matching_spark.score.posterior import Costs
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.storage import check_file, write_file
 
 FORMATS = (".jsonl", ".csv", ".html")
 MOST = 500  # pairs of a page: with pages.MAX_PHOTOS what a browser still shows

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from matching_spark.domain import sheets
 from matching_spark.domain.results import Match, SearchResult
+from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.operations.pages import search_page
 from matching_spark.score.components import Language
-from matching_spark.storage import check_file, write_file
 
 ENDINGS = (".json", ".csv", ".html")
 

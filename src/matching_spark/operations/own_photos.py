@@ -23,6 +23,7 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file, plain
 from matching_spark.errors import InputError
 from matching_spark.evaluation.retakes import retake
+from matching_spark.filesystems.whole_files import write_file
 from matching_spark.operations.describe import describe_all
 from matching_spark.operations.search import ask
 from matching_spark.operations.tour import drawn, taken_in, with_look_alikes, written
@@ -117,7 +118,7 @@ def tour(
         progress.say(f"searching for {own[best].post_id} by another take of it{also}")
         spread = SimilarityEngine(table, "spark", model, cache=settings.cache)
         by_photo, by_words = found(spread, best)
-    storage.write_file(folder / "query.jpg", takes[best])
+    write_file(folder / "query.jpg", takes[best])
     written(by_photo, folder, "matches", takes[best], settings)
     progress.say(f"written: {folder}/query.jpg, {folder}/matches.json and {folder}/matches.html")
     if by_words is not None:

@@ -11,6 +11,7 @@ from matching_spark.demo.world import World, draw_world
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
+from matching_spark.filesystems.whole_files import write_file
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.layout import read_photo
@@ -21,7 +22,6 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources import read_posts
-from matching_spark.storage import write_file
 from matching_spark.table.posts_table import PostsTable
 
 

@@ -1,0 +1,55 @@
+"""Files of this machine that somebody asked for: whole or not at all, as the umask has it."""
+
+import errno
+import os
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+
+from matching_spark.errors import StorageError, UsageError
+
+
+def write_new(path: str, data: bytes, mode: int) -> None:
+    """Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+        stream.write(data)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """A local file, whole or not at all, as the umask has it. Raises StorageError."""
+    temporary = path.parent / f".{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write_new(str(temporary), data, 0o666)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+
+
+def check_file(path: Path, endings: Collection[str]) -> str:
+    """The ending of a file to be written, in small letters, one of `endings`.
+
+    Asked before any work is done. Raises UsageError for another ending, StorageError where a file
+    cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending not in endings:
+        raise UsageError(
+            f"{path}: its name must end in one of {', '.join(endings)}", argument="output"
+        )
+    near = next(each for each in path.absolute().parents if os.path.exists(each))
+    if path.is_dir():
+        raise _unwritable(path, os.strerror(errno.EISDIR))
+    if not near.is_dir():
+        raise _unwritable(path, f"{near} is no folder")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"{near} may not be written to by this user")
+    return ending
+
+
+def _unwritable(path: Path, why: str | None) -> StorageError:
+    return StorageError(f"{path} cannot be written: {why}; name another file")
