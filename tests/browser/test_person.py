@@ -54,6 +54,24 @@ def test_a_photo_finds_the_same_thing(visitor: Visitor, lost_photo: Path) -> Non
     expect(visitor.page.locator(".chip", has_text=visitor.say("result.photo"))).to_be_visible()
 
 
+def test_a_photo_that_cannot_be_read_is_told_and_the_next_search_is_shown(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    visitor.visit.refused = (422,)
+    letter = tmp_path / "IMG_1.HEIC"
+    letter.write_bytes(b"no photo")
+    visitor.visit.attach(visitor.page.locator("#photo"), letter)
+    visitor.visit.press(visitor.button("find.button"))
+    visitor.comes("#answer.problem h2")
+    expect(visitor.page.locator("#answer")).to_contain_text(
+        visitor.say("problem.photo.not-a-photo")
+    )
+    visitor.visit.press(visitor.button("find.no photo"))
+    visitor.visit.write(visitor.page.locator("#words"), "나침반")
+    visitor.page.keyboard.press("Enter")
+    visitor.comes("#answer.found .sentence")
+
+
 def test_in_doubt_one_question_is_asked_and_the_list_is_made_anew(visitor: Visitor) -> None:
     visitor.look_for({"ko": "나침반", "en": "compass"}[visitor.visit.language])
     question = visitor.page.locator(".question")

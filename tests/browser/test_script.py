@@ -21,7 +21,7 @@ ANSWERS = {
     "/office/decisions": "review-bare",
 }
 # What a browser says of answers and of a network that a test means to have.
-MEANT = ("status of 4", "ERR_INTERNET_DISCONNECTED", "htmx:")
+MEANT = ("status of 4", "status of 502", "ERR_INTERNET_DISCONNECTED", "htmx:")
 PATHS = {
     "/mine": "door",
     "/confirm": "confirm-ask",
@@ -138,7 +138,47 @@ def test_a_search_that_cannot_be_sent_is_said(page: Page, served: Served) -> Non
     page.fill("#words", "가방")
     page.press("#words", "Enter")
     expect(page.locator("#said")).to_contain_text("연결되지 않습니다")
+    _is_seen(page)
     page.context.set_offline(False)
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found")).to_be_visible()
+    expect(page.locator("#said.unseen")).to_have_text("비슷한 물건이 3건 있습니다")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(502, "연결되지 않습니다"), (413, "보낸 것이 너무 큽니다")]
+)
+def test_what_a_proxy_answers_is_said_and_the_next_search_is_shown(
+    page: Page, status: int, said: str
+) -> None:
+    page.goto("/home/ko")
+    page.route("**/search", lambda route: route.fulfill(status=status, body="<h1>nginx</h1>"))
+    page.fill("#words", "가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#said")).to_contain_text(said)
+    _is_seen(page)
+    page.unroute("**/search")
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found")).to_be_visible()
+
+
+def test_a_thing_of_a_queue_that_cannot_be_shown_beside_it_is_gone_to(page: Page) -> None:
+    page.goto("/desk/ko")
+    link = page.locator(".queue > li > a[hx-get]").first
+    address = link.get_attribute("href") or ""
+    page.route(f"**{address}", lambda route: route.fulfill(body="<h1>로그인</h1>"))
+    link.click()
+    page.wait_for_url(f"**{address}")
+
+
+def _is_seen(page: Page) -> None:
+    box = page.locator("#said").bounding_box()
+    assert box is not None
+    assert box["height"] >= TARGET
+    assert box["y"] >= 0  # on the screen, wherever it is scrolled to
+    button = page.locator("form.find button.primary").bounding_box()
+    assert button is not None
+    assert box["y"] + box["height"] < button["y"]  # and not over what is pressed again
 
 
 def test_a_private_link_opens_by_its_fragment_which_no_address_is_told(

@@ -47,6 +47,7 @@ def create_app(of: Service) -> FastAPI:
             here=path if request.method == "GET" else "",
             kind=problem.kind,
             status=problem.status,
+            detail=problem.detail,
             retry_after=problem.retry_after,
             back="/office" if path.startswith("/office") else "/",
         )

@@ -201,8 +201,8 @@ class ConfirmPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemPage(Page):
-    """What went wrong and what to do. retry_after: seconds. detail: more of it, in words made for
-    whoever reads them. back: where one goes on."""
+    """What went wrong and what to do. retry_after: seconds. detail: what to do, where there is more
+    to say than of its kind, in words made for whoever reads them. back: where one goes on."""
 
     template: ClassVar[str] = "problem.html"
     kind: ProblemKind

@@ -5,7 +5,10 @@
   const PREVIEW_PX = 640;
   const one = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const tell = (words) => { one("#said").textContent = words || ""; };
+  const tell = (words, failed = false) => { // what failed is shown as well: nothing else changes then
+    one("#said").textContent = words || "";
+    one("#said").classList.toggle("unseen", !failed);
+  };
   const on = (name, act) => document.addEventListener(name, act);
 
   // -- the photo: a preview, dropping, pasting, taking it away
@@ -72,6 +75,7 @@
     }
   }
   on("click", (event) => {
+    if (!one("#said").matches(".unseen")) tell(""); // it has been read, and lies over the page
     const button = event.target.closest?.("button, .zoomable");
     if (!button) return;
     if (button.matches("[data-clear]")) {
@@ -137,7 +141,10 @@
   // -- forms: what is under way, what is not saved, what is no longer a suggestion
   const busy = (form, is) => {
     const line = form.matches?.("form") && one("[data-busy]", form);
-    if (line) { line.hidden = !is; tell(is ? line.dataset.busy : ""); }
+    if (!line) return;
+    line.hidden = !is;
+    if (is) tell(line.dataset.busy);
+    else if (one("#said").textContent === line.dataset.busy) tell("");
   };
   on("submit", (event) => {
     if (event.target.matches("[data-slow]")) busy(event.target, true);
@@ -160,8 +167,19 @@
     event.detail.elt.setAttribute("aria-current", "true");
   });
   on("htmx:afterRequest", (event) => busy(event.detail.elt, false));
-  on("htmx:sendError", () => tell(document.body.dataset.offline));
-  on("htmx:timeout", () => tell(document.body.dataset.offline));
+  const failed = (status) => { // 413 without a page is of a proxy, which takes less than the service
+    tell(status === 413 ? document.body.dataset.large : document.body.dataset.offline, true);
+  };
+  on("htmx:configRequest", (event) => { event.detail.headers.Accept = "text/html"; }); // problems too
+  on("htmx:beforeSwap", (event) => { // what has no answer in it would leave no place for the next
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.responseText.includes('id="answer"')) return;
+    event.preventDefault();
+    if (requestConfig.verb === "get") location.assign(requestConfig.path); // to sign in again
+    else failed(xhr.status);
+  });
+  on("htmx:sendError", failed);
+  on("htmx:timeout", failed);
   on("htmx:afterSettle", () => {
     ready();
     const heading = one("#answer [data-answer]");
