@@ -23,6 +23,7 @@ ANSWERS = {
 # What a browser says of answers and of a network that a test means to have.
 MEANT = ("status of 4", "status of 502", "ERR_INTERNET_DISCONNECTED", "htmx:")
 PATHS = {
+    "/": "home",
     "/mine": "door",
     "/confirm": "confirm-ask",
     "/office/review": "review",
@@ -97,6 +98,51 @@ def test_results_come_without_a_new_page_and_are_said(page: Page, served: Served
     page.click("button.chip >> nth=0")
     expect(page.locator(".htmx-request")).to_have_count(0)
     assert served.last.fields["off"] == ["category"]
+
+
+def test_what_was_found_is_there_after_back_and_a_reload(page: Page, served: Served) -> None:
+    page.goto("/")
+    page.fill("#words", "검정 가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    page.click(".answers button >> nth=0")
+    expect(page.locator(".htmx-request, .htmx-settling")).to_have_count(0)
+    page.goto("/claimed/ko")
+    page.go_back()
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    said = served.last.body.decode()
+    assert 'name="asked"\r\n\r\nasked-0\r\n' in said  # not the photo, and what was answered
+    assert said.count('name="words"') == 1
+    words = page.input_value("#words")
+    assert f'name="words"\r\n\r\n{words}\r\n' in said
+    page.reload()
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
+
+    served.answers["/search"] = "problem"  # forgotten since
+    page.reload()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(page.locator("#answer")).to_be_empty()
+    assert page.input_value("#words") == words
+    served.answers |= ANSWERS
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found")).to_be_visible()
+    asked = len(served.posted)
+    page.click("#answer > p > a[href='/']")  # something else
+    expect(page.locator("#answer.found")).to_have_count(0)
+    assert page.input_value("#words") == ""
+    page.wait_for_load_state("networkidle")
+    assert len(served.posted) == asked
+
+
+def test_the_language_of_what_was_found_can_be_changed(page: Page, served: Served) -> None:
+    page.goto("/")
+    page.fill("#words", "검정 가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    page.click(".switch button")
+    page.wait_for_url("**/search")
+    assert served.last.fields["asked"] == ["asked-0"]
+    assert served.last.fields["lang"] == ["en"]
 
 
 def test_a_problem_takes_the_place_of_results_and_the_next_search_works(

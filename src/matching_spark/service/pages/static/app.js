@@ -173,6 +173,7 @@
   on("htmx:configRequest", (event) => { event.detail.headers.Accept = "text/html"; }); // problems too
   on("htmx:beforeSwap", (event) => { // what has no answer in it would leave no place for the next
     const { xhr, requestConfig } = event.detail;
+    if (returning && xhr.status >= 400) return event.preventDefault(); // forgotten since
     if (xhr.responseText.includes('id="answer"')) return;
     event.preventDefault();
     if (requestConfig.verb === "get") location.assign(requestConfig.path); // to sign in again
@@ -185,9 +186,39 @@
     const heading = one("#answer [data-answer]");
     if (!heading) return;
     heading.focus({ preventScroll: true });
-    heading.closest("#answer").scrollIntoView({ block: "start" });
+    const answer = heading.closest("#answer");
+    if (returning) scrollBy(0, answer.getBoundingClientRect().top - returning.top);
+    else answer.scrollIntoView({ block: "start" });
     tell(heading.textContent.trim());
+    remember();
   });
+
+  // -- what was found beside the form has no address: this tab's history keeps what was asked
+  let returning = null; // what is asked for once more, after Back or a reload
+  const home = one("form.find[action='/search']");
+  function remember() {
+    const found = one("#answer.found"), fields = {};
+    if (!home) return;
+    for (const [name, value] of found ? new FormData(one(".understood form", found)) : []) {
+      if (name !== "csrf") (fields[name] ||= []).push(value);
+    }
+    const top = found?.getBoundingClientRect().top;
+    history.replaceState(found && { fields, top }, "");
+  }
+  addEventListener("pagehide", () => { if (home && history.state && !returning) remember(); });
+  on("click", (event) => { // to look for something else begins with nothing, at the same address
+    const plain = !(event.button || event.ctrlKey || event.metaKey || event.shiftKey);
+    if (home && plain && event.target.closest?.("a[href='/']")) history.replaceState(null, "");
+  });
+  function back() {
+    returning = home && history.state?.fields ? history.state : null;
+    if (!returning) return;
+    const { fields } = returning;
+    one("#words").value = fields.words?.[0] || "";
+    htmx.ajax("POST", "/search", {
+      source: home, values: fields, target: "#answer", select: "#answer", swap: "outerHTML",
+    }).finally(() => { setTimeout(() => { returning = null; }, 100); });
+  }
 
   // -- once a page, or a part of it, is there
   function ready() {
@@ -205,6 +236,7 @@
   }
   ready();
   addEventListener("hashchange", door);
-  if (document.readyState === "complete") door();
-  else addEventListener("load", door); // htmx has then seen the form
+  const opened = () => { door(); back(); };
+  if (document.readyState === "complete") opened();
+  else addEventListener("load", opened); // htmx has then seen the form
 })();
