@@ -234,6 +234,7 @@ def samples() -> dict[str, Page]:
             told=TOLD,
             can_mail=True,
             mail="unconfirmed",
+            typed=Told(words="손잡이가 끊어진 가방", colour="파랑"),
             wrong={"address": "address"},
         ),
         "mine-withdrawn": MinePage(**mine, state="withdrawn", told=Told()),

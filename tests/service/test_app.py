@@ -135,7 +135,13 @@ def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
         (first,) = losses(running)
         assert running.contacts.of(first) is not None
         change = mine | {"words": "초록 모자"}
-        assert "초록 모자" not in client.post("/mine/edit", data=change | {"address": "kim@"}).text
+        wrong = client.post("/mine/edit", data=change | {"address": "kim@"}).text
+        assert words.say("problem.invalid", "ko") in wrong
+        assert wrong.count("초록 모자") == 1  # as it was typed, in its field, and nowhere else
+        assert wrong.count('value="초록 모자"') == 1
+        kept = running.desk.post(first)
+        assert kept is not None
+        assert kept.post.title != "초록 모자"
         edited = client.post("/mine/edit", data=change | {"no_mail": "yes"}).text
         assert "초록 모자" in edited
         assert "no_mail" not in edited
@@ -266,6 +272,53 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     assert stored_now.post.status == "claimed"
     browser.post("/office/sign-out", data={"csrf": form["csrf"]})
     assert browser.get(url, follow_redirects=False).status_code == 303
+
+
+def test_what_was_typed_stays_where_something_of_it_is_wrong(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    token = _signed_in(browser, running)
+    stored = running.desk.post(bag)
+    assert stored is not None
+    typed = {
+        "title": "손잡이가 끊어진 가방",
+        "description": "안에 우산이 있다",
+        "place": "강남역 3번 출구",
+        "day": "2026-11-20",
+        "colour": "파랑",
+        "category": "없는 종류",
+    }
+    form = {"csrf": token, "sequence": str(stored.sequence)}
+    new = browser.post("/office/found/new", data={"csrf": token, "draft": "none"})
+    draft = field(new.text, "draft")
+    for url, of in ((f"/office/posts/{bag}/edit", {}), ("/office/found/new", {"draft": draft})):
+        page = browser.post(url, data=form | typed | of)
+        assert words.say("wrong.unknown", "ko") in page.text
+        for name in ("title", "place", "day"):
+            assert f'value="{typed[name]}"' in page.text
+        assert typed["description"] in page.text
+        assert '<option value="파랑" selected>' in page.text
+    assert running.desk.post(bag) == stored
+
+
+def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
+    browser: TestClient, running: Service
+) -> None:
+    token = _signed_in(browser, running)
+    for _ in range(2):  # and two forms are two things, alike as they may be
+        new = browser.post("/office/found/new", data={"csrf": token, "draft": "none"})
+        form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
+        first, again = (browser.post("/office/found/new", data=form) for _ in range(2))
+        assert first.url == again.url
+    assert len(running.desk.changed()) == 2
+
+
+def _signed_in(browser: TestClient, running: Service) -> str:
+    """The token of the office's forms."""
+    running.accounts.add("minji", PASSWORD)
+    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
+    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    return csrf(browser.get("/office").text)
 
 
 def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:

@@ -41,6 +41,14 @@ def day_of(field: str, said: str) -> dt.date | None:
         raise WrongField(field, "day") from None
 
 
+def kept_day(field: str, said: str) -> dt.date | None:
+    """The day, to be shown again in a form; None where it is none."""
+    try:
+        return day_of(field, said)
+    except WrongField:
+        return None
+
+
 class Said:
     """What a form says; a field that it has not is ''."""
 

@@ -176,7 +176,8 @@ class DoorPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class MinePage(Page):
-    """POST /mine: one's own loss. token: of the private link, for the forms of this page."""
+    """POST /mine: one's own loss. token: of the private link, for the forms of this page. typed:
+    what was sent and is not kept, as something of it is wrong."""
 
     template: ClassVar[str] = "mine.html"
     token: str
@@ -187,6 +188,7 @@ class MinePage(Page):
     cards: tuple[Card, ...] = ()  # the newest first
     mail: MailState = "none"
     can_mail: bool = False
+    typed: Told | None = None
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.accounts import MIN_PASSWORD
 from matching_spark.service.guards.fields import Fields, WrongField
+from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
@@ -32,7 +33,7 @@ from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, 
 from matching_spark.service.routes.office_search import SearchPages
 from matching_spark.service.running import Service
 
-NONE = "none"  # a draft without a photo
+NONE = "none"  # a draft without a photo, with a name of its own behind a dot
 
 
 class OfficePages(OfficeRoutes):
@@ -148,8 +149,9 @@ class OfficePages(OfficeRoutes):
     def register(self, request: Request, fields: Fields) -> Response:
         """First a photo, or none; then the form that was filled in from it."""
         draft, wrong = fields["draft"], dict[str, Wrong]()
-        if draft == NONE and not fields.has("title"):
-            return self._drafted(request, NONE, Thing(), ())
+        without = draft.partition(".")[0] == NONE
+        if without and not fields.has("title"):
+            return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
         if not draft:
             photo = self._of.seen(fields.photo)
             if photo is None:
@@ -162,12 +164,12 @@ class OfficePages(OfficeRoutes):
             values = values_of(fields)
         except WrongField as error:
             wrong = {error.field: error.wrong}
-            return self._drafted(request, draft, thing_said(fields), (), wrong)
-        seen = None if draft == NONE else self._of.finder.asks.find(draft).photo
+            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
+        seen = None if without else self._of.finder.asks.find(draft).photo
         post = Post("", "found", **values)
         if not (seen or post.text):
             wrong = {"title": "needed"}
-            return self._drafted(request, draft, thing_said(fields), (), wrong)
+            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
         key = None if draft == NONE else f"draft-{draft}"
         photos = [] if seen is None else [seen]
         stored = self._of.desk.add(post, photos, asker_of(request).who, key)
@@ -188,6 +190,7 @@ class OfficePages(OfficeRoutes):
             values, sequence = values_of(fields), number(fields["sequence"])
         except WrongField as error:
             page = self._post_page(request, post_id, "", {error.field: error.wrong})
+            page = replace(page, thing=thing_said(fields, page.thing))
             return self._of.page(request, page)
         self._of.desk.edit(post_id, values, asker_of(request).who, None, sequence)
         return to(post_url(post_id), notice="saved")
@@ -238,7 +241,7 @@ class OfficePages(OfficeRoutes):
         suggested: tuple[str, ...],
         wrong: dict[str, Wrong] | None = None,
     ) -> Response:
-        if draft != NONE:
+        if draft.partition(".")[0] != NONE:
             address = f"/office/drafts/{draft}"
             of = replace(of, photos=(Picture(address, address),))
         page = RegisterPage(

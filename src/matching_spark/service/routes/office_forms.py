@@ -1,11 +1,12 @@
 """The fields of the office's forms, as posts and searches have them."""
 
+from dataclasses import replace
 from typing import Any
 
 from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.journal.events import VERDICTS
-from matching_spark.service.guards.fields import LISTS, Said, day_of, word_of
+from matching_spark.service.guards.fields import LISTS, Said, day_of, kept_day, word_of
 from matching_spark.service.pages.office_contexts import Thing, Undo, Wanted
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
@@ -20,12 +21,12 @@ def values_of(fields: Said) -> dict[str, Any]:
     return values
 
 
-def thing_said(fields: Said) -> Thing:
-    """A form as it was filled in, wrong values left out."""
+def thing_said(fields: Said, of: Thing) -> Thing:
+    """The thing as its form was filled in, wrong values left out."""
     values: dict[str, Any] = {name: fields[name] for name in TEXTS}
     for name in LISTS:
         values[name] = OF_FACTS[name].find(fields[name])
-    return Thing(**values)
+    return replace(of, day=kept_day("day", fields["day"]), **values)
 
 
 def wanted_of(fields: Said) -> Wanted:

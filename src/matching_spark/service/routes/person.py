@@ -99,6 +99,8 @@ class PersonPages:
         page = self._losses.page(token, csrf, "" if wrong else "edited", wrong)
         if page is None:
             raise Refused("gone")
+        if wrong:
+            page = replace(page, typed=Form.of(fields).kept())
         return self._of.page(request, page)
 
     def withdraw(self, request: Request, fields: Fields) -> Response:
