@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from jinja2 import UndefinedError, meta, nodes
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.pages import contexts, office_contexts, words
-from matching_spark.service.pages.contexts import HomePage, Page, Reason, Told
+from matching_spark.service.pages.contexts import Card, HomePage, Page, Reason, ResultsPage, Told
 from matching_spark.service.pages.render import (
     CONTENT_SECURITY_POLICY,
     STATIC,
@@ -293,13 +293,31 @@ def test_pages_are_prepared() -> None:
     assert len([*cache]) == len(names)
 
 
+def test_a_region_that_stands_for_a_place_is_told_in_the_readers_language() -> None:
+    assert words.value("place", "서울", "en") == "Seoul"
+    assert words.value("place", "강남역", "en") == "강남역"
+    assert words.value("place", "", "en") == ""
+    page = samples()["results-doubt"]
+    assert isinstance(page, ResultsPage)
+    page = replace(page, look=(Card(category="지갑", place="부산"),))
+    assert '<p class="where">Busan</p>' in render(page, "en", NOW)
+    assert '<p class="where">부산</p>' in render(page, "ko", NOW)
+
+
 def test_days_are_told_as_people_say_them() -> None:
     today = dt.date(2026, 11, 27)
     assert words.day(dt.date(2026, 11, 25), "ko", today) == "11월 25일 (수)"
     assert words.day(dt.date(2025, 11, 25), "ko", today) == "2025년 11월 25일 (화)"
     assert words.day(dt.date(2025, 11, 25), "en", today) == "Tue 25 Nov 2025"
-    assert words.days(dt.date(2026, 11, 23), dt.date(2026, 11, 29), "ko") == "11월 23일~29일"
-    assert words.days(dt.date(2026, 11, 30), dt.date(2026, 12, 6), "en") == "30 Nov – 6 Dec"
+    assert words.days(dt.date(2026, 11, 23), dt.date(2026, 11, 29), "ko", today) == "11월 23일~29일"
+    assert words.days(dt.date(2026, 11, 30), dt.date(2026, 12, 6), "en", today) == "30 Nov – 6 Dec"
+    for first, last, korean, english in (
+        ("2025-11-24", "2025-11-30", "2025년 11월 24일~30일", "24–30 Nov 2025"),
+        ("2025-12-29", "2026-01-04", "2025년 12월 29일~2026년 1월 4일", "29 Dec 2025 – 4 Jan 2026"),
+    ):
+        week = (dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+        assert words.days(*week, "ko", today) == korean
+        assert words.days(*week, "en", today) == english
     assert words.moment(NOW, "ko", today) == "오늘 14:03"
     assert words.moment(NOW - dt.timedelta(days=1), "en", today) == "Thu 26 Nov 14:03"
     late = dt.datetime(2026, 11, 26, 20, 0, tzinfo=dt.UTC)  # already the 27th in Seoul

@@ -90,7 +90,7 @@ def helpers(language: Language, now: dt.datetime) -> dict[str, Any]:
         "say_in_other": partial(words.say, language=other),
         "value": partial(words.value, language=language),
         "day": partial(words.day, language=language, today=today),
-        "days": partial(words.days, language=language),
+        "days": partial(words.days, language=language, today=today),
         "moment": partial(words.moment, language=language, today=today),
         "reasons": partial(words.why, language=language),
         "choices": {name: list(each.words) for name, each in OF_FACTS.items()},

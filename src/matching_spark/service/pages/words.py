@@ -49,8 +49,9 @@ def say(name: str, language: Language, **values: Any) -> str:
 
 
 def value(fact: str, word: str, language: Language) -> str:
-    """A word of a vocabulary, or any other value, for a reader."""
-    of = table().get(f"{fact}.{word}")
+    """A word of a vocabulary, or any other value, for a reader. Of a place that is not told more
+    closely its region stands there."""
+    of = table().get(f"{fact}.{word}") or table().get(f"region.{word}" if fact == "place" else "")
     return of[language] if of else word
 
 
@@ -64,13 +65,18 @@ def day(of: dt.date, language: Language, today: dt.date) -> str:
     return f"{weekday} {of.day} {_MONTHS[of.month - 1]}{year}"
 
 
-def days(first: dt.date, last: dt.date, language: Language) -> str:
-    """11월 23일~29일, 23–29 Nov: a week, of which the day is not told."""
-    same = first.month == last.month
+def days(first: dt.date, last: dt.date, language: Language, today: dt.date) -> str:
+    """11월 23일~29일, 23–29 Nov: a week, of which the day is not told; with its year as `day`."""
+    same, one_year = first.month == last.month, first.year == last.year
     if language == "ko":
-        return f"{first.month}월 {first.day}일~{'' if same else f'{last.month}월 '}{last.day}일"
+        begin = "" if first.year == today.year else f"{first.year}년 "
+        end = "" if one_year else f"{last.year}년 "
+        month = "" if same else f"{last.month}월 "
+        return f"{begin}{first.month}월 {first.day}일~{end}{month}{last.day}일"
     begin = f"{first.day}" if same else f"{first.day} {_MONTHS[first.month - 1]}"
-    return f"{begin}{'–' if same else ' – '}{last.day} {_MONTHS[last.month - 1]}"
+    begin += "" if one_year else f" {first.year}"
+    year = "" if one_year and last.year == today.year else f" {last.year}"
+    return f"{begin}{'–' if same else ' – '}{last.day} {_MONTHS[last.month - 1]}{year}"
 
 
 def apart(days: int, language: Language) -> str:
