@@ -313,6 +313,24 @@ def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
     assert len(running.desk.changed()) == 2
 
 
+def test_what_was_found_too_long_ago_is_said_to_be(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """Nothing that was entered is wrong: there is nothing to correct."""
+    over = words.say("problem.search-over.do", "ko")
+    form = {"csrf": csrf(browser.get("/").text), "asked": "forgotten", "words": "검정 가방"}
+    for path in ("/search", "/losses", "/interest"):
+        found = running.showing.names.seal(bag)
+        assert over in browser.post(path, data=form | {"claim": found}).text, path
+    token = _signed_in(browser, running)
+    form = {"csrf": token, "draft": "forgotten", "title": "검정 가방"}
+    assert over in browser.post("/office/found/new", data=form).text
+    asked = {"asked": "forgotten", "words": "가방"}
+    said = browser.post("/api/search", json=asked, headers={"X-CSRF-Token": token}).json()
+    assert said["type"] == "/problems/search-over"
+    assert said["errors"][0]["pointer"] == "#/asked"
+
+
 def _signed_in(browser: TestClient, running: Service) -> str:
     """The token of the office's forms."""
     running.accounts.add("minji", PASSWORD)

@@ -64,6 +64,7 @@ OF_ERRORS: list[tuple[Exception, ProblemKind, int]] = [
     (InputError(CANARY), "invalid", 422),
     (InputError(CANARY, argument="category"), "invalid", 422),
     (InputError(CANARY, argument="key"), "key-reused", 422),
+    (InputError(CANARY, argument="asked"), "search-over", 422),
     (PhotoError("truncated", CANARY), "photo-unreadable", 422),
     (PhotoError("too-many-pixels", CANARY), "photo-too-large", 422),
     (PhotoError("something new", CANARY), "photo-unreadable", 422),

@@ -47,6 +47,7 @@ STATUS: Mapping[ProblemKind, int] = {
     "nothing-asked": 422,
     "no-such-method": 405,
     "key-reused": 422,
+    "search-over": 422,
     "sign-in": 401,
     "sign-in-failed": 401,
     "forbidden": 403,
@@ -300,6 +301,8 @@ def _kind(error: Exception) -> ProblemKind:
             return "photo-too-large" if error.reason in _TOO_LARGE else "photo-unreadable"
         case InputError(argument="key"):
             return "key-reused"
+        case InputError(argument="asked"):
+            return "search-over"
         case UsageError() if not error.argument or "." in error.argument:
             return "error"  # of a setting, or of the service's own code: no client's fault
     return next((kind for of, kind in _OF_ERRORS if isinstance(error, of)), "error")

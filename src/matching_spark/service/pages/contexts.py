@@ -32,7 +32,10 @@ Notice = Literal[
     "interest",
     "password",
 ]
-NotAsked = Literal["bad-request", "invalid", "nothing-asked", "no-such-method", "key-reused"]
+NotAsked = (
+    Literal["bad-request", "invalid", "nothing-asked", "no-such-method", "key-reused"]
+    | Literal["search-over"]
+)
 Refused = Literal["sign-in", "sign-in-failed", "forbidden", "form-expired", "elsewhere"]
 Missing = Literal["not-found", "gone", "conflict"]
 TooMuch = Literal["too-large", "photo-too-large", "photo-unreadable", "too-many", "too-slow"]
