@@ -313,6 +313,14 @@ def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
     assert len(running.desk.changed()) == 2
 
 
+def test_the_address_of_a_form_that_is_opened_again_leads_to_the_start(browser: TestClient) -> None:
+    for path in ("/search", "/losses", "/interest", "/mine/edit", "/lang"):
+        page = browser.get(path)
+        assert (page.status_code, page.url.path) == (200, "/")
+    refused = browser.get("/search", headers={"Accept": "application/json"})
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
 def test_what_was_found_too_long_ago_is_said_to_be(
     browser: TestClient, running: Service, bag: str
 ) -> None:

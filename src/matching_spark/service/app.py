@@ -39,6 +39,11 @@ def create_app(of: Service) -> FastAPI:
 
     def page_of(request: Request, problem: Problem, language: Language) -> Response:
         path = request.url.path
+        back = "/office" if path.startswith("/office") else "/"
+        if problem.kind == "no-such-method" and request.method == "GET":
+            return RedirectResponse(
+                back, 303
+            )  # a form's address, opened again from a tab or a mark
         if problem.kind == "sign-in" and path.startswith("/office"):
             after = path if request.method == "GET" else "/office"
             return RedirectResponse(f"/office/sign-in?after={after}", 303)
@@ -49,7 +54,7 @@ def create_app(of: Service) -> FastAPI:
             status=problem.status,
             detail=problem.detail,
             retry_after=problem.retry_after,
-            back="/office" if path.startswith("/office") else "/",
+            back=back,
         )
         return of.page(request, page, status=problem.status)
 
