@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable
 from matching_spark.config import Hadoop
+from matching_spark.ingest.report import Report, write_rejects
 from tests.support.commands import command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -54,3 +56,30 @@ def test_the_example_and_what_cannot_be_taken(tmp_path: Path, spark: SparkSessio
     code, report, said = ingest(source)
     assert (code, report["rejected"]) == (3, 1)
     assert "nothing was taken in: 1 posts rejected" in said
+
+
+@pytest.mark.parametrize(
+    ("rejects", "code", "says"),
+    [
+        ("kept", 2, "kept is a folder: name a file in it (--rejects)"),
+        ("", 2, "is a folder: name a file in it (--rejects)"),
+        ("posts.jsonl", 2, "posts.jsonl is what is taken in: name another file (--rejects)"),
+        ("kept/../posts.jsonl", 2, "posts.jsonl is what is taken in"),
+        ("posts.jsonl/r.jsonl", 4, "cannot be written to"),
+    ],
+)
+def test_where_rejects_cannot_be_listed_is_told_first(
+    tmp_path: Path, rejects: str, code: int, says: str
+) -> None:
+    """Before Spark, which `command` is not given here; an ingest without rejects takes the list of
+    an earlier one away, and nothing else."""
+    kept, source = tmp_path / "kept" / "a.txt", tmp_path / "posts.jsonl"
+    kept.parent.mkdir()
+    kept.write_text("kept")
+    source.write_text('{"post_id": "a", "title": "지갑"}\n')
+    words = ("ingest", source, "--kind", "found", "--table", tmp_path / "t", "--rejects", rejects)
+    done = command(*words, cwd=tmp_path)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert source.read_text() == '{"post_id": "a", "title": "지갑"}\n'
+    assert write_rejects(Report("t", "m"), str(kept.parent)).rejects_file is None
+    assert kept.read_text() == "kept"

@@ -10,6 +10,7 @@ from typing import Any
 
 from matching_spark import storage
 from matching_spark.domain.posts import Reject
+from matching_spark.errors import UsageError
 from matching_spark.layout import REJECTS
 from matching_spark.table.posts_table import PostsTable
 
@@ -77,6 +78,19 @@ class Tally:
         )
 
 
+def check_rejects(path: str, source: str) -> None:
+    """Whether rejects of a source can be listed there, before any work is done.
+
+    Raises UsageError for a folder and for the source itself, which a list would take the place of
+    and an ingest without rejects would remove; StorageError where nothing can be written.
+    """
+    if storage.is_dir(path):
+        raise UsageError(f"{path} is a folder: name a file in it", argument="rejects")
+    if storage.same_place(storage.absolute(path), storage.absolute(source)):
+        raise UsageError(f"{path} is what is taken in: name another file", argument="rejects")
+    storage.check_writable(storage.parent(path))
+
+
 def write_rejects(report: Report, path: str) -> Report:
     """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file.
 
@@ -87,7 +101,8 @@ def write_rejects(report: Report, path: str) -> Report:
         # The name of a file whose bytes are no UTF-8 stands there by its escapes.
         storage.write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
         return replace(report, rejects_file=path)
-    storage.remove(path)
+    if not storage.is_dir(path):  # which would go with all that lies in it
+        storage.remove(path)
     return replace(report, rejects_file=None)
 
 

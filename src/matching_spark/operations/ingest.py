@@ -14,7 +14,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.ingest.report import Report, default_rejects, write_rejects
+from matching_spark.ingest.report import Report, check_rejects, default_rejects, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.facts import check_key, note_key, with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
@@ -55,8 +55,8 @@ def ingest(
 ) -> Report:
     """Take a source into the table, which is made where there is none.
 
-    rejects: where they are listed; None: beside the table. replace: take a post too whose id the
-    table has for what seems to be another thing (ingest_posts says when). spark: a session that
+    rejects: the file that lists them; None: beside the table. replace: take a post too whose id
+    the table has for what seems to be another thing (ingest_posts says when). spark: a session that
     stays; None: one is started and stopped. Raises UsageError where the arguments do not go
     together, InputError when the source cannot be read, ModelError when the table is of another
     model, StorageError when the table, Spark or the portal fails.
@@ -70,6 +70,8 @@ def ingest(
         raise UsageError("days are asked of the portal's API only", argument="since")
     if not with_days and not exists(place):
         raise InputError(f"there is no {place}")
+    if rejects is not None:
+        check_rejects(rejects, place)
     days = Days.of(source.since, source.until) if with_days else None
     seen = Seen()
     what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
@@ -105,4 +107,6 @@ def ingest(
     for line in seen.lines():
         progress.say(line)
     report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
-    return write_rejects(report, rejects or default_rejects(report.table, place))
+    return write_rejects(
+        report, default_rejects(report.table, place) if rejects is None else rejects
+    )
