@@ -234,3 +234,16 @@ def test_nobody_waits_for_a_spark_that_has_ended(how: str) -> None:
         [sys.executable, "-c", WAITS, how], capture_output=True, text=True, timeout=LONG_S
     )
     assert "StorageError: Spark's JVM has ended in the middle of the work" in done.stderr
+
+
+@pytest.mark.parametrize("spoken", ["C", "POSIX", "xx_XX.UTF-8", "C.UTF-8"])
+def test_java_spells_names_as_python_does(spoken: str) -> None:
+    """Under any locale, also one that is not installed here."""
+    asked = (
+        "import os, subprocess, sys; from matching_spark.spark.environment import *; prepare(); "
+        "said = subprocess.run([find_java(), '-XshowSettings:properties', '-version'], "
+        "capture_output=True, text=True); print(said.stderr)"
+    )
+    env = os.environ | {"LC_ALL": spoken}
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, env=env)
+    assert re.search(r"sun\.jnu\.encoding = UTF-8", done.stdout), done.stdout + done.stderr

@@ -3,6 +3,7 @@
 Of most of it Spark itself says, after seconds, that a gateway process has exited.
 """
 
+import locale
 import logging
 import os
 import pwd
@@ -47,6 +48,7 @@ def prepare() -> None:
     if not (conf_dir() / "spark-env.sh").is_file():  # it may name another Java
         find_java()
     _check_user()
+    _spell_alike()
     home = os.environ.get("SPARK_HOME")
     if home is None or not _is_this_spark(Path(home)):
         if home is not None:
@@ -123,6 +125,13 @@ def check_master(master: str) -> None:
     raise StorageError(
         f"no Spark master answers at {master} ({said}): start it, or name another (spark.master)"
     )
+
+
+def _spell_alike() -> None:
+    """A JVM spells names of files by the locale, Python by UTF-8 also where that is C or not
+    installed: under LC_ALL=C, as cron and containers have it, a JVM finds no folder of 한글."""
+    if sys.getfilesystemencoding() == "utf-8" and locale.getencoding().casefold() != "utf-8":
+        os.environ["LC_ALL"] = "C.UTF-8"
 
 
 def _is_this_spark(home: Path) -> bool:
