@@ -304,6 +304,27 @@ def test_where_nothing_can_be_said_it_is_no_bug(
     assert len(done.stderr.splitlines()) == (1 if says else 0), "no traceback"
 
 
+@pytest.mark.parametrize(
+    ("shell", "result"),
+    [
+        ("{} config -v 2>&1 > result | true", True),
+        ("{} config -v 2> /dev/full > result", True),
+        ("{} config -v | true", False),
+        ("MATCHING_LOGGING__FILE=/dev/full {} config -vv > result", True),
+    ],
+)
+def test_work_goes_on_where_nobody_hears_of_it(tmp_path: Path, shell: str, result: bool) -> None:
+    """Progress and log that cannot be said, or kept, end nothing; a reader may leave early."""
+    slow = f"sleep 0.3; {sys.executable} -m matching_spark.main"  # until `true` has ended
+    script = f'main() {{ {slow} "$@"; echo $? > code; }}; {shell.format("main")}'
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (tmp_path / "code").read_text() == "0\n", done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("/dev/full cannot be written: No space left") == ("FILE" in shell)
+    if result:
+        assert json.loads((tmp_path / "result").read_text())["settings"]
+
+
 def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
     (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
     settings, _ = load_settings(tmp_path / "matching.toml")

@@ -6,6 +6,8 @@ import os
 import sys
 import unicodedata
 import uuid
+from contextlib import suppress
+from typing import TextIO
 
 from matching_spark.config import Logging
 from matching_spark.errors import UsageError
@@ -62,6 +64,41 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def silence(stream: TextIO) -> None:
+    """What is said there from now on goes nowhere, also what is left of it at the exit: nobody
+    reads it any more, or its disk is full."""
+    with suppress(OSError):  # it is no file of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _OnStderr(logging.StreamHandler[TextIO]):
+    """What cannot be said there is not told in its place: there is nowhere to tell it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], OSError):
+            silence(self.stream)
+        else:
+            super().handleError(record)
+
+
+class _InFile(logging.FileHandler):
+    """What cannot be written is told once, and without what it was, which may be a secret."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")  # as names of files are
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            why = f"logging.file {self.baseFilename} cannot be written: {error.strerror}"
+            with suppress(OSError, ValueError):  # nor can this
+                print(f"{visible(why)}; what is logged is not kept", file=sys.stderr, flush=True)
+
+
 def _not_py4j(record: logging.LogRecord) -> bool:
     """py4j writes a traceback of each error that it raises as well, as the root logger itself."""
     return record.module != "java_gateway"
@@ -72,12 +109,12 @@ def setup_logging(settings: Logging, run_id: str) -> None:
 
     Raises UsageError when the file cannot be written.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [_OnStderr(sys.stderr)]
     if settings.file:
         try:
             flags = os.O_WRONLY | os.O_CREAT
             os.close(os.open(settings.file, flags, 0o666 & ~closed_umask()))
-            handlers.append(logging.FileHandler(settings.file, encoding="utf-8"))
+            handlers.append(_InFile(settings.file))
         except OSError as error:
             raise UsageError(f"logging.file {settings.file}: {error.strerror}") from None
     formatter = _JsonLines(run_id) if settings.format == "json" else _Text(run_id)

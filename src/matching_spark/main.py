@@ -67,10 +67,16 @@ def _unwritten(error: OSError) -> StorageError:
     """
     if error.filename is not None or error.errno not in FULL:
         raise error
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _silence_stdout()
     return StorageError(
         f"the result cannot be written to stdout: {error.strerror}; what was stored is stored"
     )
+
+
+def _silence_stdout() -> None:
+    from matching_spark.log import silence  # with its settings, after the collector is told
+
+    silence(sys.stdout)
 
 
 def run() -> None:
@@ -99,8 +105,11 @@ def run() -> None:
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit) as error:
+        # Whoever reads the result has left, of which click makes an exit with 1.
+        if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):
+            raise
+        _silence_stdout()
         code = 0
     except OSError as error:
         stderr.print(f"matching-spark: {_unwritten(error)}")

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matching_spark.guard.redaction import masked
-from matching_spark.log import visible
+from matching_spark.log import silence, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,7 +31,10 @@ class Stderr:
         if not isinstance(what, str):
             self.console.print(what)
         elif sys.stderr is not None:  # as where a process is started with 2>&-
-            print(visible(masked(what)), file=sys.stderr, flush=True)
+            try:
+                print(visible(masked(what)), file=sys.stderr, flush=True)
+            except OSError:  # nobody reads it any more: the work goes on
+                silence(sys.stderr)
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
