@@ -1,6 +1,7 @@
 """Settings: who wins, where a value came from, and what is said when one is wrong."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 
 from matching_spark.config import Cache, Settings, environment_of, load_settings
 from matching_spark.errors import UsageError
+from tests.support.commands import command
 
 
 def origin(name: str, file: Path | None = None, **flags: object) -> tuple[object, str]:
@@ -37,13 +39,41 @@ def test_flags_over_environment_over_file_over_default(
         ('[similarity]\nmetric = "dot"\n', "similarity.metric .*'cosine' or 'euclidean'"),
         ("[similarity]\ntopk = 1\n", r"similarity.topk .*is no setting; is it similarity.top_k\?"),
         ("top_k = ", "is not valid TOML"),
+        ('table = ""\n', "table .*is empty: name a place"),
+        ('[cache]\nfolder = ""\n', "cache.folder .*is empty: name a place"),
+        ('[cache]\nfolder = "file:///var/cache"\n', "cache.folder .*is not a URI.*like /var"),
+        ('[logging]\nfile = "hdfs://namenode/log"\n', "logging.file .*is not a URI"),
+        ("[holding]\ndays = 9999999\n", "holding.days .*less than or equal to 36525"),
+        ("[holding]\nsoon_days = 9999999999999\n", "holding.soon_days .*less than or equal"),
+        ("[match]\ngrace_days = 9999999999999\n", "match.grace_days .*less than or equal"),
+        ("[hadoop]\nsnapshot_keep = -1\n", "hadoop.snapshot_keep .*greater than or equal to"),
+        ('[hadoop]\nsnapshot_keep = "P99999999D"\n', "hadoop.snapshot_keep .*less than or equal"),
+        ("[hadoop]\nlock_wait_s = inf\n", "hadoop.lock_wait_s .*less than or equal"),
+        ("[hadoop]\ncommit_wait_s = 1e300\n", "hadoop.commit_wait_s .*less than or equal"),
+        ("[service]\nmerge_every_s = inf\n", "service.merge_every_s .*less than or equal"),
+        (
+            '[spark.conf]\n"spark.jars.packages" = ["a:b:1", "c:d:2"]\n',
+            "spark.conf .*spark.jars.packages is neither .* a list is one text with commas",
+        ),
     ],
 )
-def test_one_sentence_for_what_is_wrong(tmp_path: Path, toml: str, says: str) -> None:
+def test_one_sentence_for_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, says: str
+) -> None:
+    monkeypatch.delenv("MATCHING_CACHE__FOLDER", raising=False)  # the tests' own
     file = tmp_path / "m.toml"
     file.write_text(toml)
     with pytest.raises(UsageError, match=says):
         load_settings(file)
+
+
+def test_an_empty_flag_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of `--table "$TABLE"` where nobody has set it: another table would be written to."""
+    monkeypatch.setenv("MATCHING_TABLE", "another")
+    for words in (("status", "--table", ""), ("models", "info", "")):
+        done = command(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.search(r"'': is empty: name a place, .* \(--(table|model)\)", done.stderr)
 
 
 def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,11 @@ from matching_spark.errors import UsageError, meant
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
 from matching_spark.guard.toml_file import TomlFile, leaves, read, spark_conf
-from matching_spark.setting_groups import Alerts, Group, Lost112, Place, Service
+from matching_spark.setting_groups import WEEK_S, Alerts, Group, LocalPlace, Lost112, Place, Service
 
 PREFIX = "MATCHING_"
 FILE = "matching.toml"
+CENTURY_D = 36_525  # as far as days are counted: the calendar ends somewhere
 USED = "(matching.toml)"  # the row of `config` that says which file was read
 
 
@@ -48,6 +49,8 @@ class Hadoop(Group):
     block_bytes: int | None = Field(default=None, ge=1 << 20, description="likewise, of a block")
     snapshot_keep: timedelta = Field(
         default=timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=CENTURY_D),
         description="how long `compact` leaves what a search may still read; longer than the "
         "longest match. 1d, 36:00:00",
     )
@@ -55,11 +58,12 @@ class Hadoop(Group):
         default=8, ge=0, le=20, description="after another writer's; the waits double: 8 take 70 s"
     )
     commit_wait_s: float = Field(
-        default=0.35, gt=0, description="the first of those waits, give or take 40 %"
+        default=0.35, gt=0, le=60, description="the first of those waits, give or take 40 %"
     )
     lock_wait_s: float = Field(
         default=600,
         gt=0,
+        le=WEEK_S,
         description="for the process that writes to a table in a folder just now; on HDFS nobody "
         "waits",
     )
@@ -151,7 +155,7 @@ class Matching(Group):
     """Which lost and found posts are compared with each other, and in what blocks."""
 
     grace_days: int = Field(
-        default=3, ge=0, description='found so much before "lost": people misremember'
+        default=3, ge=0, le=CENTURY_D, description='found so much before "lost": people misremember'
     )
     block_posts: int = Field(default=1024, ge=1, description="lost posts a task holds at once")
     neighbours: dict[str, tuple[str, ...]] = Field(
@@ -178,10 +182,16 @@ class Holding(Group):
     """How long a found thing is kept before it goes to its finder or to the state."""
 
     days: int = Field(
-        default=183, ge=1, description="six months by Korean law (Civil Act, article 253)"
+        default=183,
+        ge=1,
+        le=CENTURY_D,
+        description="six months by Korean law (Civil Act, article 253)",
     )
     soon_days: int = Field(
-        default=14, ge=0, description="`status` lists what expires within so many days"
+        default=14,
+        ge=0,
+        le=CENTURY_D,
+        description="`status` lists what expires within so many days",
     )
     duplicate_cosine: float = Field(
         default=0.98, ge=-1, le=1, description="from which on two photos are nearly the same"
@@ -202,7 +212,7 @@ class Identifiers(Group):
 class Cache(Group):
     """What is kept on this host."""
 
-    folder: Place = Field(
+    folder: LocalPlace = Field(
         default_factory=cache_folder, description="of shards, jars and what is fetched"
     )
     max_bytes: int = Field(
@@ -223,7 +233,7 @@ class Logging(Group):
         default="WARNING", description="-v: INFO, -vv: DEBUG"
     )
     format: Literal["text", "json"] = Field(default="text", description="json: an object a line")
-    file: Place | None = Field(default=None, description="none: on stderr")
+    file: LocalPlace | None = Field(default=None, description="none: on stderr")
 
 
 class Settings(BaseSettings):
@@ -314,7 +324,8 @@ def load_settings(
         if first["type"] == "extra_forbidden":
             what = f"is no setting; {meant(name, _names())}"
         if name in given.flags:
-            raise UsageError(f"{first['input']}: {what}", argument=name) from None
+            said = "''" if first["input"] == "" else first["input"]
+            raise UsageError(f"{said}: {what}", argument=name) from None
         raise UsageError(f"setting {name} ({given.origin(name)}): {what}") from None
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]

@@ -10,16 +10,25 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-# A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
-Place = Annotated[str, AfterValidator(os.path.expanduser)]
+
+def _named(place: str) -> str:
+    if not place:
+        raise PydanticCustomError("empty", "is empty: name a place, or leave it out")
+    return os.path.expanduser(place)
+
+
+def is_uri(place: str) -> bool:
+    """Also of what a Path makes of one: hdfs:/host/folder, a folder `hdfs:` to the system."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", place) is not None
 
 
 def _local(place: str) -> str:
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", place):
+    if is_uri(place):
         raise PydanticCustomError(
-            "local_folder",
-            "is a folder on a disk of this machine, not a URI: neither HDFS nor a file system of "
-            "the network keeps the promises of SQLite; name one like /var/lib/matching-spark",
+            "local_place",
+            "lies on a disk of this machine and is not a URI: neither HDFS nor a file system of "
+            "the network keeps the promises that SQLite and locks need; name one like "
+            "/var/lib/matching-spark",
         )
     return place
 
@@ -37,9 +46,11 @@ def _networks(said: tuple[str, ...]) -> tuple[str, ...]:
     return said
 
 
+WEEK_S = 604_800  # what waits longer has been forgotten; threads cannot for centuries
 Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
-# A folder of this machine.
-LocalFolder = Annotated[Place, AfterValidator(_local)]
+# A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
+Place = Annotated[str, AfterValidator(_named)]
+LocalPlace = Annotated[Place, AfterValidator(_local)]
 
 
 class Group(BaseModel):
@@ -89,7 +100,7 @@ class Alerts(Group):
 class Service(Group):
     """The service's journal: what is written through it, before the table has it."""
 
-    journal: LocalFolder | None = Field(
+    journal: LocalPlace | None = Field(
         default=None, description="a folder on a disk of this machine; none: there is no service"
     )
     key: str | None = Field(
@@ -107,6 +118,7 @@ class Service(Group):
     merge_every_s: float = Field(
         default=600,
         ge=1,
+        le=WEEK_S,
         description="what was written is in the table this long after it at most, but for the time "
         "that a merge takes",
     )

@@ -98,7 +98,7 @@ def begin(
         spark["conf"] = {key: value for key, _, value in pairs}
     if verbose:
         given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
-    settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v})
+    settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v != {}})
     setup_logging(settings.logging, new_run_id())
     log.info("settings from %s", origins[0].value or f"no {FILE} in the working folder")
     heed_conf_dir(settings.hadoop.conf_dir)

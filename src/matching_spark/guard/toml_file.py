@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
 from pydantic_settings import TomlConfigSettingsSource
 
 from matching_spark.errors import UsageError
@@ -50,4 +51,12 @@ def spark_conf(value: object) -> object:
     """As TOML gives it (unquoted dots make tables, true, 4), in Spark's own form."""
     if not isinstance(value, Mapping):
         return value
-    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in leaves(value)}
+    said = dict(leaves(value))
+    if bad := [key for key, each in said.items() if not isinstance(each, str | int | float)]:
+        raise PydanticCustomError(
+            "spark_value",
+            "{key} is neither a text, a number nor true or false, which is all that Spark knows; "
+            "a list is one text with commas",
+            {"key": bad[0]},
+        )
+    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in said.items()}
