@@ -169,7 +169,8 @@ def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
             if is_local(uri):
                 make_folder(parent(path))
                 write_new(temporary, data, 0o666 & ~closed_umask())
-                (_put_over if over else _put_new)(temporary, path)
+                (os.replace if over else _put_new)(temporary, path)
+                _forget_sum(path)
             else:
                 fs.makedirs(parent(path), exist_ok=True)
                 hdfs_client.again(write)
@@ -222,12 +223,6 @@ def _put_new(temporary: str, path: str) -> None:
     """A rename that fails where there is a file, which a folder's own would replace."""
     os.link(temporary, path)
     os.unlink(temporary)
-    _forget_sum(path)
-
-
-def _put_over(temporary: str, path: str) -> None:
-    os.replace(temporary, path)
-    _forget_sum(path)
 
 
 def _forget_sum(path: str) -> None:

@@ -13,13 +13,16 @@ from matching_spark.cli.options import (
     SettingsOption,
     VerboseOption,
     begin,
+    here,
     one_of,
     stderr,
     terminal,
 )
 
 cluster = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)
-FolderOption = Annotated[Path, typer.Option(help="Where its data, logs and state lie.")]
+FolderOption = Annotated[
+    Path, typer.Option(callback=here, help="Where its data, logs and state lie.")
+]
 FOLDER = Path("cluster")
 
 

@@ -15,6 +15,7 @@ from matching_spark.cli.options import (
     SettingsOption,
     VerboseOption,
     begin,
+    here,
     terminal,
 )
 from matching_spark.cli.views import Entry, Found, in_words
@@ -40,7 +41,9 @@ def demo(
             help="At the end, show the posts on a page of this machine. Default: on a terminal.",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-out"),
+    output: Annotated[Path, typer.Option(callback=here, help="Where everything goes.")] = Path(
+        "demo-out"
+    ),
     conf: ConfOption = None,
     settings_file: SettingsOption = None,
     as_json: JsonOption = False,

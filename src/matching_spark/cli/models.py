@@ -15,6 +15,7 @@ from matching_spark.cli.options import (
     SettingsOption,
     VerboseOption,
     begin,
+    here,
     on_a_table,
     stderr,
     terminal,
@@ -121,7 +122,7 @@ def _guessed(guess: Guess) -> str:
 @models.command()
 def export(
     architecture: Annotated[str, typer.Argument(help="open_clip's name, as ViT-B-32.")],
-    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    folder: Annotated[Path, typer.Argument(callback=here, help="The folder to make.")],
     pretrained: Annotated[str | None, typer.Option(help="open_clip's tag, as openai.")] = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -139,7 +140,10 @@ def quantize(
     common: Common,
     model: ModelArgument,
     out: Annotated[
-        Path | None, typer.Option(help="The folder to make; default: the model's name with -int8.")
+        Path | None,
+        typer.Option(
+            callback=here, help="The folder to make; default: the model's name with -int8."
+        ),
     ] = None,
     photos: Annotated[
         str | None, typer.Option(help="A folder of photos; default: those that the table keeps.")

@@ -21,6 +21,7 @@ from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.filesystems.namenodes import heed_conf_dir
 from matching_spark.log import new_run_id, setup_logging
 from matching_spark.progress import Progress
+from matching_spark.setting_groups import is_uri
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -164,6 +165,14 @@ def day(name: str, value: str | None) -> dt.date | None:
         return parse_date(value)
     except InputError:
         raise UsageError(f"{name} {value}: write it as {FORMS}") from None
+
+
+def here(folder: Path | None) -> Path | None:
+    """The folder to write to, which must be of this machine: a Path of a URI is a folder `hdfs:` in
+    the working one. Raises UsageError."""
+    if folder is not None and is_uri(str(folder)):
+        raise UsageError(f"{folder} is a URI, not a folder of this machine: name one like /data/x")
+    return folder
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from matching_spark.errors import StorageError, UsageError
+from matching_spark.setting_groups import is_uri
 
 
 def write_new(path: str, data: bytes, mode: int) -> None:
@@ -16,13 +17,15 @@ def write_new(path: str, data: bytes, mode: int) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all, as the umask has it. Raises StorageError."""
-    temporary = path.parent / f".{uuid.uuid4().hex}"
+    """A local file, whole or not at all, as the umask has it; a link to one stays a link. Raises
+    StorageError."""
+    real = Path(os.path.realpath(path))
+    temporary = real.parent / f".{uuid.uuid4().hex}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        real.parent.mkdir(parents=True, exist_ok=True)
         try:
             write_new(str(temporary), data, 0o666)
-            os.replace(temporary, path)
+            os.replace(temporary, real)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -41,7 +44,9 @@ def check_file(path: Path, endings: Collection[str]) -> str:
         raise UsageError(
             f"{path}: its name must end in one of {', '.join(endings)}", argument="output"
         )
-    near = next(each for each in path.absolute().parents if os.path.exists(each))
+    if is_uri(str(path)):  # a Path of one is a folder `hdfs:` here
+        raise UsageError(f"{path} is a URI, not a file of this machine", argument="output")
+    near = next(p for p in Path(os.path.realpath(path)).parents if os.path.exists(p))
     if path.is_dir():
         raise _unwritable(path, os.strerror(errno.EISDIR))
     if not near.is_dir():

@@ -12,6 +12,7 @@ from matching_spark.operations.pages import search_page
 from matching_spark.score.components import Language
 
 ENDINGS = (".json", ".csv", ".html")
+ODD = "backslashreplace"  # a query's photo may have a name whose bytes are no UTF-8
 
 
 def to_json(result: SearchResult) -> str:
@@ -35,9 +36,9 @@ def write_output(
     """Write the format that the ending says, whole or not at all. language: of a page."""
     ending = check_file(path, ENDINGS)
     if ending == ".json":
-        data = to_json(result).encode()
+        data = to_json(result).encode("utf-8", ODD)
     elif ending == ".csv":
         data = to_csv(result)
     else:
-        data = search_page(result, load, query_photo, language).encode()
+        data = search_page(result, load, query_photo, language).encode("utf-8", ODD)
     write_file(path, data)
