@@ -11,9 +11,12 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from matching_spark.errors import StorageError
+from matching_spark.config import Settings
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.spark import environment
 from matching_spark.spark.failures import cause, of_start
+from matching_spark.spark.session import start_context
+from matching_spark.spark.wanted import master_of
 from tests.support.commands import call
 from tests.support.processes import LONG_S
 
@@ -174,6 +177,20 @@ def test_what_is_put_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("PYSPARK_PYTHON", "python3")
         environment.use_python(local, shipped)
         assert os.environ["PYSPARK_PYTHON"] == wanted
+
+
+def test_a_conf_folder_is_read_as_spark_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment of another encoding; and one that is not there, as after `cluster down`."""
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    comment = "# 우리 것\n".encode("cp949")
+    (tmp_path / "spark-defaults.conf").write_bytes(comment + b"spark.master local[7]\n")
+    assert master_of(Settings()) == "local[7]"
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path / "gone"))
+    for asks in (master_of, start_context):
+        with pytest.raises(UsageError, match=f"SPARK_CONF_DIR names {tmp_path}/gone, which is no"):
+            asks(Settings())
 
 
 def test_a_master_that_is_not_there_is_told_at_once() -> None:

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from matching_spark.config import Settings
+from matching_spark.errors import StorageError
 from matching_spark.spark import loopback
+from matching_spark.spark.wanted import master_of
 from tests.support.another_user import needs_root, tried
 from tests.support.listening import Listener, beyond_loopback, listeners, tree
 
@@ -135,6 +138,14 @@ def test_what_pyspark_is_told_by_its_own_variable(
 ) -> None:
     monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", said)
     assert loopback.submitted().get("spark.master") == master
+
+
+@pytest.mark.parametrize("said", ["--master", "--conf 'a=b", "--properties-file"])
+def test_what_cannot_be_read_of_it_is_told(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is only asked for the master, and no JVM starts."""
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", said)
+    with pytest.raises(StorageError, match="PYSPARK_SUBMIT_ARGS cannot be read: "):
+        master_of(Settings())
 
 
 def test_the_variable_is_for_the_start_alone(monkeypatch: pytest.MonkeyPatch) -> None:

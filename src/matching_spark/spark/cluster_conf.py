@@ -10,7 +10,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from matching_spark.spark.conf import conf_dir, project_conf_dir
+from matching_spark.spark.conf import conf_dir, conf_dir_there, project_conf_dir
 from matching_spark.spark.loopback import HOST
 
 DAEMONS = "daemons.conf"
@@ -34,8 +34,8 @@ def write(conf: Path, yarn: bool) -> Path:
     """
     target = conf / CLIENT
     # In the shell of an earlier `up`, SPARK_CONF_DIR is the folder that is about to be made anew.
-    here = conf_dir()
-    source = project_conf_dir() if here.resolve() == target else here
+    stale = conf_dir().resolve() == target
+    source = project_conf_dir() if stale else conf_dir_there()
     secret = {} if yarn else {"spark.authenticate.secret": secrets.token_hex(32)}
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o700)

@@ -19,6 +19,18 @@ def conf_dir() -> Path:
     return project_conf_dir()
 
 
+def conf_dir_there() -> Path:
+    """conf_dir, which is to be read. Raises UsageError where there is none, as in the shell of a
+    cluster that is down: Spark would start without a word of it, and without Iceberg."""
+    folder = conf_dir()
+    if not folder.is_dir():
+        raise UsageError(
+            f"SPARK_CONF_DIR names {folder}, which is no folder: name one, or unset it, so that "
+            f"{project_conf_dir()} is taken"
+        )
+    return folder
+
+
 def project_conf_dir() -> Path:
     """The project's own conf/: in the wheel, or in the checkout."""
     packaged = Path(__file__).parents[1] / "conf"
@@ -28,7 +40,7 @@ def project_conf_dir() -> Path:
 def read_conf(file: Path) -> dict[str, str]:
     """The keys and values of a file as spark-defaults.conf is written."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8", "replace")  # as Spark: a comment may be of any encoding
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     # As java.util.Properties has it: a space, = or : between them, ! for a comment too; an odd

@@ -8,7 +8,6 @@ import logging
 import os
 import pwd
 import re
-import shlex
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 import pyspark
 
 from matching_spark.errors import StorageError
+from matching_spark.spark import loopback
 from matching_spark.spark.conf import conf_dir
 
 log = logging.getLogger(__name__)
@@ -54,13 +54,10 @@ def prepare() -> None:
         if home is not None:
             log.info("SPARK_HOME=%s is not Spark %s: its own is used", home, pyspark.__version__)
         os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
-    said = os.environ.get("PYSPARK_SUBMIT_ARGS", SHELL)
-    try:
-        words = shlex.split(said)
-    except ValueError as error:
-        raise StorageError(f"PYSPARK_SUBMIT_ARGS cannot be read: {error}") from None
-    if SHELL not in words:  # what is said to be run, which Spark cannot do without
-        os.environ["PYSPARK_SUBMIT_ARGS"] = f"{said} {SHELL}"
+    said = os.environ.get(loopback.SUBMIT_ARGS)
+    # What is said to be run, which Spark cannot do without.
+    if said is not None and SHELL not in loopback.submit_words():
+        os.environ[loopback.SUBMIT_ARGS] = f"{said} {SHELL}"
 
 
 def use_python(local: bool, shipped: str | None) -> None:

@@ -17,9 +17,11 @@ from functools import cache
 from pathlib import Path
 
 from matching_spark import storage
+from matching_spark.errors import StorageError
 from matching_spark.spark.conf import read_conf
 
 HOST = "127.0.0.1"
+SUBMIT_ARGS = "PYSPARK_SUBMIT_ARGS"
 SOCKETS = "spark.python.unix.domain.socket"
 # For these Spark itself draws a secret for each session.
 DRAWS_A_SECRET = re.compile(r"local(\[.*\])?")
@@ -73,13 +75,24 @@ def _own_folder(parent: str) -> str:
     return folder
 
 
+def submit_words() -> list[str]:
+    """The words of PYSPARK_SUBMIT_ARGS. Raises StorageError for a quote that is left open."""
+    try:
+        return shlex.split(os.environ.get(SUBMIT_ARGS, ""))
+    except ValueError as error:
+        raise StorageError(f"{SUBMIT_ARGS} cannot be read: {error}") from None
+
+
 def submitted() -> dict[str, str]:
-    """What PYSPARK_SUBMIT_ARGS says to the JVM that pyspark starts."""
+    """What PYSPARK_SUBMIT_ARGS says to the JVM that pyspark starts. Raises StorageError."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, exit_on_error=False)
     parser.add_argument("--master")
     parser.add_argument("--properties-file")
     parser.add_argument("--conf", "-c", action="append", default=[])
-    known, _ = parser.parse_known_args(shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "")))
+    try:
+        known, _ = parser.parse_known_args(submit_words())
+    except argparse.ArgumentError as error:
+        raise StorageError(f"{SUBMIT_ARGS} cannot be read: {error}") from None
     said = {key: value for key, _, value in (pair.partition("=") for pair in known.conf)}
     filed = read_conf(Path(known.properties_file)) if known.properties_file else {}
     return filed | said | ({"spark.master": known.master} if known.master else {})

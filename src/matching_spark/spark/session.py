@@ -18,7 +18,7 @@ from matching_spark.errors import MatchingError, StorageError
 from matching_spark.filesystems.namenodes import heed_conf_dir
 from matching_spark.guard.redaction import RULE
 from matching_spark.spark import environment, jvm, launch, loopback
-from matching_spark.spark.conf import conf_dir
+from matching_spark.spark.conf import conf_dir_there
 from matching_spark.spark.failures import of_start
 from matching_spark.spark.interrupts import cancelling, held_back
 from matching_spark.spark.wanted import defaults, own_keys
@@ -62,7 +62,7 @@ def _begun(context: SparkContext) -> None:
 def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     """The keys that are not in conf/spark-defaults.conf; what fails within is a StorageError."""
     # The JVM reads the environment when it starts.
-    os.environ["SPARK_CONF_DIR"] = str(conf_dir())
+    os.environ["SPARK_CONF_DIR"] = str(conf_dir_there())
     environment.check_spark()
     if not jvm.has_started():
         environment.prepare()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from matching_spark.config import Settings
 from matching_spark.spark import loopback
-from matching_spark.spark.conf import conf_dir, read_conf
+from matching_spark.spark.conf import conf_dir, conf_dir_there, read_conf
 
 MASTER = "spark.master"
 
@@ -21,7 +21,7 @@ def own_keys(settings: Settings, hadoop: Mapping[str, str] | None = None) -> dic
 
 def defaults() -> dict[str, str]:
     """What every key is before a session's own are set, for a JVM that is going to be started."""
-    file = conf_dir() / "spark-defaults.conf"
+    file = conf_dir_there() / "spark-defaults.conf"
     return (read_conf(file) if file.exists() else {}) | loopback.submitted()
 
 
