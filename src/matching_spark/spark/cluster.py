@@ -61,8 +61,11 @@ class Cluster:
         path = folder / STATE
         if not path.exists():
             return None
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**values | {"processes": tuple(Process(**p) for p in values["processes"])})
+        values = _kept(path)
+        try:
+            return cls(**values | {"processes": tuple(Process(**p) for p in values["processes"])})
+        except (KeyError, TypeError):
+            raise _torn(path) from None
 
     @property
     def spark_conf(self) -> str:
@@ -70,12 +73,7 @@ class Cluster:
         return str(Path(self.folder) / "conf" / cluster_conf.CLIENT)
 
     def save(self) -> None:
-        part = Path(self.folder) / f"{STATE}.part"
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-        part.replace(Path(self.folder) / STATE)
+        _keep(Path(self.folder) / STATE, asdict(self))
 
     def process(self, name: str) -> Process:
         return next(p for p in self.processes if p.name == name)
@@ -146,10 +144,14 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     java = find_java()
     yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
     jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("conf", "logs", "name", "work"):
-        (folder / name).mkdir(exist_ok=True)
-        (folder / name).chmod(0o700)  # earlier versions left them open
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("conf", "logs", "name", "work"):
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name).chmod(0o700)  # earlier versions left them open
+    except OSError as error:
+        why = f"{folder} cannot be written to: {error.strerror}; name another"
+        raise StorageError(why, argument="folder") from None
     with ExitStack() as held:
         ports = _ports(folder, held, free=not alive)
         start = Daemons(folder, java, jars, ports, min(2, datanodes))
@@ -243,8 +245,8 @@ def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
     names = ("namenode", "namenode page", "master", "master page", *YARN_PORTS)
     path = folder / PORTS
     if not path.exists():
-        path.write_text(json.dumps(dict(zip(names, free_ports(len(names), held), strict=True))))
-    ports: dict[str, int] = json.loads(path.read_text())
+        _keep(path, dict(zip(names, free_ports(len(names), held), strict=True)))
+    ports: dict[str, int] = _kept(path)
     taken = [f"{n} {p}" for n, p in ports.items() if free and not hold(p, held)]
     if taken:
         raise StorageError(
@@ -253,6 +255,32 @@ def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
             argument="folder",
         )
     return ports
+
+
+def _keep(path: Path, values: dict[str, Any]) -> None:
+    """The whole file or none of it; its owner's alone."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(json.dumps(values, indent=2) + "\n")
+    part.replace(path)
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise _torn(path) from None
+    if not isinstance(values, dict):
+        raise _torn(path)
+    return values
+
+
+def _torn(path: Path) -> StorageError:
+    return StorageError(
+        f"{path} is not as `cluster up` wrote it: put a copy back; without one end what runs of "
+        f"the cluster, whose command lines name {path.parent}, and remove that folder with its data"
+    )
 
 
 def _megabytes(memory: str) -> int:
@@ -267,7 +295,9 @@ def _megabytes(memory: str) -> int:
 
 def _get(url: str) -> Any | None:  # a daemon's JSON, of which each caller knows what it reads
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        # Of this machine, which a proxy of the environment (http_proxy) does not know.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(url, timeout=5) as answer:
             return json.load(answer)
     except (OSError, ValueError):
         return None

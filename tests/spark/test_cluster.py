@@ -1,0 +1,64 @@
+"""A development cluster, as far as no daemon is needed; tests/cluster has the rest."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from matching_spark.errors import StorageError
+from matching_spark.spark import cluster
+from matching_spark.spark.daemons import Process
+from tests.support.commands import command
+
+
+class _Daemon(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        answer = b'{"activeNodes": 2}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Daemon) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_no_proxy_is_asked_for_what_is_on_this_machine(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would ask a machine of its own, and `up` wait for daemons that are there."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    process = Process("resourcemanager", 1, "", "", page, ())
+    yarn = cluster.Cluster("/c", "hdfs://h", "yarn", "/c/conf", (process,))
+    assert yarn.live_workers() == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"processes": [{"pid": 1}]}'])
+def test_a_torn_list_of_its_processes_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / cluster.STATE).write_text(content)
+    for name in ("status", "down"):
+        done = command("cluster", name, "--folder", tmp_path)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert f"{tmp_path / cluster.STATE} is not as `cluster up` wrote it" in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "fetch_all", lambda *_: [])  # 0.4 GB of jars
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "cluster"
+    with pytest.raises(StorageError, match=f"{place} cannot be written to: Not a directory"):
+        cluster.up(place, tmp_path)
