@@ -391,12 +391,14 @@ def test_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "closed").mkdir(0o500)
     places = [tmp_path / name for name in ("folder.csv", "file/F.csv", "file/deep/F.csv")]
+    places += [tmp_path / f"{'F' * 300}.csv", tmp_path / ("F" * 300) / "F.csv"]  # too long a name
     if os.geteuid():  # root writes everywhere
         places.append(tmp_path / "closed" / "F.csv")
     for place in places:
         for write in (lambda path: check_file(path, [".csv"]), lambda path: write_file(path, b"")):
             with pytest.raises(StorageError, match=f"{place} cannot be written"):
                 write(place)
+    assert {p.name for p in tmp_path.iterdir()} == {"folder.csv", "file", "closed"}
 
 
 def test_a_page_goes_without_a_photo_that_is_gone(tmp_path: Path) -> None:

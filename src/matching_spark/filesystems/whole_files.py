@@ -47,8 +47,11 @@ def check_file(path: Path, endings: Collection[str]) -> str:
     if is_uri(str(path)):  # a Path of one is a folder `hdfs:` here
         raise UsageError(f"{path} is a URI, not a file of this machine", argument="output")
     near = next(p for p in Path(os.path.realpath(path)).parents if os.path.exists(p))
-    if path.is_dir():
-        raise _unwritable(path, os.strerror(errno.EISDIR))
+    try:
+        if path.is_dir():
+            raise _unwritable(path, os.strerror(errno.EISDIR))
+    except OSError as error:  # its name is too long
+        raise _unwritable(path, error.strerror) from None
     if not near.is_dir():
         raise _unwritable(path, f"{near} is no folder")
     if not os.access(near, os.W_OK | os.X_OK):
