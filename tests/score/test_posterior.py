@@ -81,6 +81,29 @@ def test_more_evidence_is_never_less_probable(
     assert each == sorted(each)
 
 
+@given(
+    st.lists(st.floats(FLOOR, 30), max_size=3),
+    st.lists(st.floats(-5, FLOOR, exclude_max=True), min_size=1, max_size=3),
+    st.floats(0.01, 0.99),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_it_is_a_probability_in_a_list_of_few_posts_too(
+    above: list[float], others: list[float], here: float, below: float, share: float
+) -> None:
+    of = Posterior(Rivals.of(len(above) + len(others), above), here, Scale(1, 0, share, below), 0.7)
+    each = [of.probability(x) for x in sorted([*above, *others])]
+    assert each == sorted(each)
+    assert each[0] > 0
+    assert each[-1] <= 1 + 1e-9
+
+
+def test_one_post_that_is_a_little_alike_is_not_it_without_a_doubt() -> None:
+    # L = 9 of one post that is here or not with even chances: 9 to 1.
+    of = Posterior(Rivals.of(1, []), 0.5, Scale(1, 0, 0, 0.1), 1)
+    assert of.probability(math.log(9)) == pytest.approx(0.9)
+
+
 def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
     scale = Scale(1, 0, 0.1, 0.01)
     alone = Posterior(Rivals.of(300, [8.0]), 0.5, scale, 50)

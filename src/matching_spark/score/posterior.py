@@ -171,10 +171,12 @@ class Posterior:
 
     def probability(self, told: float) -> float:
         """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
-        by its number only, is weighed as those above are."""
+        by its number only, is weighed as those above are: where that is more than the mean of those
+        below, in place of it, for in a list of few posts it may be more than all of them."""
         crowd, _, all_ = self._weights
         evidence = self.scale.evidence(told)
-        return self.here * math.exp(evidence) / crowd / all_
+        own, mean = self.here * math.exp(evidence) / crowd, self.here * self.scale.below
+        return own / (all_ + max(0.0, own - mean) * (evidence < FLOOR))
 
 
 @dataclass(frozen=True)
