@@ -18,6 +18,7 @@ from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.journal.events import (
     AccountMade,
     Event,
+    InterestTold,
     PairDecided,
     PostAdded,
     PostClosed,
@@ -210,6 +211,16 @@ def test_what_was_forgotten_comes_back_by_no_door(journal: Journal) -> None:
     journal.forget("post:L1", WHO, "f")
     with pytest.raises(InputError, match="post:L1 was erased"):
         journal.append(PostEdited("L1", ("title",)), WHO, content=PRIVATE)
+    # Also what is said of it and another by who has not heard of it, as a page that is open.
+    for said in (
+        PairDecided("L1", "F1", "confirmed"),
+        PairDecided("L2", "L1", "rejected"),
+        InterestTold("L1", "F1"),
+        InterestTold("L2", "L1"),
+    ):
+        content = {} if isinstance(said, InterestTold) else None
+        with pytest.raises(InputError, match="post:L1 was erased"):
+            journal.append(said, WHO, content=content)
     again = journal.append(ADDED, WHO, "k", PRIVATE)  # a client that did not hear the answer
     assert (again.record, again.repeated) == (first.record, True)
     assert journal.contents([first.record.event_id]) == {}

@@ -196,6 +196,12 @@ VERSION = 1  # of every event's body; a change of one of them makes it 2, and de
 _BY_TAG: dict[str, type[Event]] = {each.tag: each for each in get_args(Event)}
 
 
+def named(event: Event) -> list[str]:
+    """Every post and account (post:ID, account:ID) that an event names, its subject among them."""
+    posts = [getattr(event, name, None) for name in ("lost_id", "found_id")]
+    return [f"post:{each}" for each in posts if each] or [str(event.subject)]
+
+
 def encode(event: Event) -> str:
     """Its body: tag, version and fields as JSON, always the same text for the same event."""
     return canonical({"tag": event.tag, "version": VERSION, **asdict(event)})

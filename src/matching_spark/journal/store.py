@@ -23,6 +23,7 @@ from matching_spark.journal.events import (
     canonical,
     decode,
     encode,
+    named,
     opaque,
 )
 from matching_spark.journal.kept import Vector, printable, some
@@ -116,7 +117,8 @@ class Journal:
         dropped: names of vectors that its subject has no more, as of photos that an edit took away.
 
         Raises InputError for a key that was used for something else, for what is too large or has
-        no JSON, and for a subject that was forgotten; StorageError where it could not be written.
+        no JSON, and for what names a post or an account that was forgotten; StorageError where it
+        could not be written.
         """
         if isinstance(event, SubjectForgotten):
             raise UsageError("a subject is forgotten by Journal.forget, which erases as well")
@@ -135,8 +137,9 @@ class Journal:
             if check is not None:
                 check(to)
             subject = event.subject
-            if subject and to.scalar(select(forgotten).where(forgotten.c.subject == subject)):
-                raise InputError(f"{subject} was erased: nothing is written of it any more")
+            gone = select(forgotten.c.subject).where(forgotten.c.subject.in_(named(event)))
+            if erased := to.scalar(gone):
+                raise InputError(f"{erased} was erased: nothing is written of it any more")
             record = self._insert(to, event, body, who, key, plain is not None)
             if plain is not None and subject:
                 rekey.check_known(to, self._known)
