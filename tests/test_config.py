@@ -79,6 +79,8 @@ def test_an_empty_flag_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> No
 def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="there is no settings file"):
         load_settings(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="there is no settings file"):
+        load_settings(tmp_path / f"{'m' * 300}.toml")  # a name that no file can have
     monkeypatch.setenv("MATCHING_TABEL", "x")
     with pytest.raises(UsageError, match=r"MATCHING_TABEL .*is it table\?"):
         load_settings()

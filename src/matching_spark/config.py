@@ -305,7 +305,7 @@ def load_settings(
     Raises UsageError in one sentence naming the setting, where it was set, and what is valid; of a
     flag the setting is the error's argument.
     """
-    if file is not None and not file.is_file():
+    if file is not None and not os.path.isfile(file):  # also of a name that is too long
         raise UsageError(f"there is no settings file {file}")
     path = file or Path(FILE)
     if os.path.lexists(path) and not path.is_file():  # pydantic would pass it over in silence
