@@ -4,22 +4,18 @@ the service.
 
 import ipaddress
 import os
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from matching_spark.guard.uris import is_uri
 
 
 def _named(place: str) -> str:
     if not place:
         raise PydanticCustomError("empty", "is empty: name a place, or leave it out")
     return os.path.expanduser(place)
-
-
-def is_uri(place: str) -> bool:
-    """Also of what a Path makes of one: hdfs:/host/folder, a folder `hdfs:` to the system."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", place) is not None
 
 
 def _local(place: str) -> str:

@@ -19,9 +19,9 @@ from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.filesystems.namenodes import heed_conf_dir
+from matching_spark.guard.uris import is_uri
 from matching_spark.log import new_run_id, setup_logging
 from matching_spark.progress import Progress
-from matching_spark.setting_groups import is_uri
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from matching_spark.errors import StorageError, UsageError
-from matching_spark.setting_groups import is_uri
+from matching_spark.guard.uris import is_uri
 
 
 def write_new(path: str, data: bytes, mode: int) -> None:
