@@ -218,7 +218,7 @@ def test_what_was_forgotten_comes_back_by_no_door(journal: Journal) -> None:
         InterestTold("L1", "F1"),
         InterestTold("L2", "L1"),
     ):
-        content = {} if isinstance(said, InterestTold) else None
+        content: dict[str, object] | None = {} if isinstance(said, InterestTold) else None
         with pytest.raises(InputError, match="post:L1 was erased"):
             journal.append(said, WHO, content=content)
     again = journal.append(ADDED, WHO, "k", PRIVATE)  # a client that did not hear the answer
