@@ -313,6 +313,18 @@ def test_a_name_that_is_none() -> None:
         resolve("no-such-model")
 
 
+def test_the_working_folder_is_a_model_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--model .` in a model's folder, or beside it, is not where the shipped ones lie."""
+    shipped = resolve("small-clip")
+    assert resolve("small-clip/") == shipped
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert resolve(".").samefile(tmp_path / "deep")
+    assert resolve("..").samefile(tmp_path)
+
+
 def test_a_tower_is_as_large_as_its_weights_wherever_they_lie(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"graph")
     assert is_small(tmp_path)

@@ -30,7 +30,8 @@ def resolve(name: str, commit: str | None = None) -> Path:
     A fetch that was cut goes on where it stopped; what came is checked against the hub's checksums.
     Raises ModelError with the remedy.
     """
-    for folder in (SHIPPED / name, Path(name)):
+    shipped_name = len(Path(name).parts) == 1 and name != ".."  # none of `.` and `..`
+    for folder in (SHIPPED / name, Path(name)) if shipped_name else (Path(name),):
         if folder.is_dir():
             if commit:
                 raise ModelError(f"{folder} is a folder here, which has no commit {commit}")
