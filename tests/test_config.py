@@ -86,6 +86,21 @@ def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.M
         load_settings()
 
 
+def test_a_key_of_spark_keeps_its_capitals_or_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark passes over spark.driver.maxresultsize, which such a variable would be read as."""
+    monkeypatch.setenv("MATCHING_SPARK__CONF__spark.executor.memory", "3g")
+    monkeypatch.setenv("MATCHING_SPARK__CONF__SPARK__EXECUTOR__CORES", "2")
+    assert load_settings()[0].spark.conf == {
+        "spark.executor.memory": "3g",
+        "spark.executor.cores": "2",
+    }
+    for name in ("MATCHING_SPARK__CONF", "MATCHING_SPARK__CONF__spark.ui.killEnabled"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, '{"spark.driver.maxResultSize": "1g"}')
+            with pytest.raises(UsageError, match=r"_CONF__.* the JSON of MATCHING_SPARK__CONF$"):
+                load_settings()
+
+
 def test_secrets_are_masked() -> None:
     conf = {"spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.ui.port": "1"}
     _, origins = load_settings(None, {"spark": {"conf": conf}})

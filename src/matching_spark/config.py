@@ -361,6 +361,7 @@ class _Given:
         if unknown := sorted(v for k, v in variables.items() if not _known(k)):
             nearest = meant(next(k for k, v in variables.items() if v == unknown[0]), _names())
             raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; {nearest}")
+        _check_parts(variables)
         try:
             in_environment = {name for name, _ in leaves(EnvSettingsSource(Settings)())}
         except SettingsError as error:
@@ -374,6 +375,18 @@ class _Given:
             own = max((k for k in self.variables if f"{name}.".startswith(f"{k}.")), key=len)
             return f"environment {self.variables[own]}"
         return f"file {self.path}" if name in self.in_file else "default"
+
+
+def _check_parts(variables: Mapping[str, str]) -> None:
+    """Of a key of spark.conf or match.neighbours as a variable: which of two counts, that or the
+    JSON of all, hangs on their order; and its capitals are lost, without which Spark has no key."""
+    for name, variable in variables.items():
+        whole = next((v for k, v in variables.items() if "." in k and name.startswith(f"{k}.")), "")
+        part = variable[len(PREFIX) :] if name.startswith("spark.conf.") else ""
+        part = part[len("SPARK__CONF__") :]
+        if whole or part not in (part.lower(), part.upper()):
+            whole = whole or f"{PREFIX}SPARK__CONF"
+            raise UsageError(f"{variable} in the environment: write it in the JSON of {whole}")
 
 
 def _names() -> list[str]:
