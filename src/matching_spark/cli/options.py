@@ -159,6 +159,13 @@ def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None:
     raise UsageError(f"{name} {value}: choose one of {', '.join(choices)}")
 
 
+def not_empty(name: str, value: str | None) -> str | None:
+    """What was given, and not nothing, as of "$NAME" where nobody has set it. Raises UsageError."""
+    if value is not None and not value.strip():
+        raise UsageError(f"{name} is empty: leave it out, or say it")
+    return value
+
+
 def day(name: str, value: str | None) -> dt.date | None:
     """The day that was given, in any form that a source may have it. Raises UsageError."""
     try:

@@ -15,6 +15,7 @@ from matching_spark.cli.options import (
     Run,
     day,
     flags_named,
+    not_empty,
     on_a_table,
     one_of,
     terminal,
@@ -95,12 +96,13 @@ def ingest(
     run = common.begin(model={"name": model})
     wanted = one_of("--kind", kind, KINDS)
     one_of("--format", format, FORMATS)
+    named = not_empty("--source-name", source_name)
     first, last = day("--since", since), day("--until", until)
     if first and last and first > last:
         raise UsageError(f"--since {first} is after --until {last}")
     with terminal() as progress:
         asked = operations.ingest.Source(
-            source, wanted, format, source_name, first, last, _columns(columns or [])
+            source, wanted, format, named, first, last, _columns(columns or [])
         )
         report = operations.ingest.ingest(run.settings, asked, rejects, progress, replace=replace)
     summary = Table(title=f"ingested into {report.table}", title_justify="left")
@@ -158,7 +160,7 @@ def decide(
     given = [each for each in (lost_id, found_id, verdict) if each is not None]
     if len(given) != (3 if sheet is None else 0):
         raise UsageError("decide LOST_ID FOUND_ID confirm|reject, or decide --from F.csv")
-    who = by or _this_user()
+    who = not_empty("--by", by) or _this_user()
     if sheet is not None:
         with terminal() as progress:
             judged = operations.verdicts.decide_all(run.settings, sheet, who, close, progress)

@@ -53,7 +53,10 @@ def undo(
     run = common.begin()
     if (snapshot is None) == (before is None):
         raise UsageError("undo SNAPSHOT, or undo --before TIME; `history` lists both")
-    moment = before.astimezone() if before is not None else None
+    try:
+        moment = before.astimezone() if before is not None else None
+    except (OverflowError, ValueError):  # there is none of it elsewhere in the world
+        raise UsageError(f"--before {before}: no table is of that time") from None
     with terminal() as progress:
         report = operations.table.undo(run.settings, snapshot, moment, progress)
     view = Table("commits taken back", "posts", "snapshot", title=report.table)
