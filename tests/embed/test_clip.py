@@ -222,6 +222,88 @@ def test_what_is_not_understood_is_named(tmp_path: Path) -> None:
         ClipModel(folder)
 
 
+WRONG: dict[str, list[dict[str, object]]] = {
+    "config.json": [
+        {"embed_dim": None},
+        {"embed_dim": "many"},
+        {"embed_dim": -1},
+        {"text_cfg": [1]},
+        {"text_cfg": {"context_length": None}},
+        {"text_cfg": {"context_length": 10**30}},
+    ],
+    "visual/preprocess_cfg.json": [
+        {"size": 0},
+        {"size": [3, 64, 64]},
+        {"size": {"shortest_edge": 64}},
+        {"size": "64"},
+        {"size": 1_000_000},
+        {"mean": [0.5, 0.5]},
+        {"std": [0, 0.5, 0.5]},
+        {"std": float("nan")},
+        {"fill_color": "black"},
+        {"fill_color": [300, 0, 0]},
+        {"do_resize": False},
+        {"rescale_factor": 1.0},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong"), [(file, wrong) for file, all_of in WRONG.items() for wrong in all_of]
+)
+def test_what_a_folder_says_wrongly_is_named_before_anything_is_embedded(
+    file: str, wrong: dict[str, object], tmp_path: Path
+) -> None:
+    """Or a photo would be blamed for it: all of an ingest's, one by one."""
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    said = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(said | wrong))
+    with pytest.raises(ModelError, match=file):
+        ClipModel(folder)
+    for no_object in ("[1]", "null", "[" * 100_000):
+        (folder / file).write_text(no_object)
+        with pytest.raises(ModelError, match=file):
+            ClipModel(folder)
+
+
+def test_one_number_of_a_size_and_of_colours_is_all_of_them() -> None:
+    one = Preprocess.of({"size": 8, "mean": 0.5, "std": [0.25], "fill_color": 9}, "cfg.json")
+    all_of = {"size": [8, 8], "mean": [0.5] * 3, "std": [0.25] * 3, "fill_color": [9, 9, 9]}
+    photo = odd_images()[0]
+    np.testing.assert_array_equal(one(photo), Preprocess.of(all_of, "cfg.json")(photo))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tokenizer.json", "<<<<<<< HEAD"),
+        ("tokenizer.json", "{}"),
+        ("tokenizer_config.json", "[]"),
+        ("tokenizer_config.json", '{"pad_token": {"id": 1}}'),
+        ("tokenizer_config.json", '{"pad_token": 1}'),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_read_is_the_models(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    (folder / "textual" / file).write_text(text)
+    with pytest.raises(ModelError, match=str(folder)):
+        ClipModel(folder).embed_texts(["a"])
+
+
+@pytest.mark.parametrize("card", [[1], {"thresholds": 1}, {"thresholds": {"image-image": "high"}}])
+def test_a_threshold_that_is_none_is_named(card: object, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"matching_spark": card}))
+    with pytest.raises(ModelError, match=r"config\.json: .*(matching_spark|thresholds)"):
+        ClipModel(folder).default_threshold("image-image")
+
+
 def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(GOLDEN / "siglip", folder)

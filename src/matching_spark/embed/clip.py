@@ -56,6 +56,7 @@ WORDS_CHARS = 4_000
 # saves (0.42 ms and ten changes of thread a text, 0.25 ms in one).
 ALONE_BYTES = 16 << 20
 PLAIN = re.compile("[0-9A-Za-z가-힣 ,.?!-]*")  # in which ftfy finds nothing to mend
+MOST = 1 << 16  # numbers of a vector, tokens of a text: more is a mistake, and takes memory
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -95,6 +96,11 @@ class ClipModel:
         self.device = device
         self._threads = threads
         self._config = _read_json(folder / "config.json")
+        # Read here: what is wrong with a folder is told before a photo or a text is blamed for it.
+        self._text_config = self._part(self._config, "text_cfg")
+        self.dimension = self._number(self._config, "embed_dim", None)
+        # Tokens of a text; more are cut off.
+        self.context_length = self._number(self._text_config, "context_length", 77)
         where = folder / "visual" / "preprocess_cfg.json"
         self.preprocess = Preprocess.of(_read_json(where), str(where))
 
@@ -147,22 +153,17 @@ class ClipModel:
         return sum(each.stat().st_size for each in self.folder.rglob("*") if each.is_file())
 
     @property
-    def dimension(self) -> int:
-        return int(self._config["embed_dim"])
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of a text; more are cut off."""
-        return int(self._config.get("text_cfg", {}).get("context_length", 77))
-
-    @property
     def provider(self) -> str:
         return provider(self.device)
 
     def default_threshold(self, pair: str) -> float | None:
         """The card's threshold for 'image-image' or 'text-image'; None without a card."""
-        value = self._config.get("matching_spark", {}).get("thresholds", {}).get(pair)
-        return None if value is None else float(value)
+        value = self._part(self._part(self._config, "matching_spark"), "thresholds").get(pair)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or not -1 <= value <= 1:  # nor what is no number
+            raise self._not_understood(f"thresholds.{pair}", value, "a cosine")
+        return float(value)
 
     def pixels(self, photo: "bytes | Image.Image") -> Float32:
         """(3, height, width) of a photo's bytes, or of an opened one. Raises PhotoError."""
@@ -275,7 +276,11 @@ class ClipModel:
     def _tokenizer(self) -> "Tokenizer":
         from tokenizers import Tokenizer  # as above
 
-        tokenizer = Tokenizer.from_file(str(self.folder / "textual" / "tokenizer.json"))
+        path = self.folder / "textual" / "tokenizer.json"
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ModelError(f"{path} cannot be read: {error}") from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length=self.context_length)
         return tokenizer
@@ -285,8 +290,8 @@ class ClipModel:
         """The token that a text is filled up with, in the words of `Encoding.pad`."""
         config = _read_json(self.folder / "textual" / "tokenizer_config.json")
         pad = config.get("pad_token") or "<pad>"
-        token = pad["content"] if isinstance(pad, dict) else pad
-        number = self._tokenizer.token_to_id(token)
+        token = pad.get("content") if isinstance(pad, dict) else pad
+        number = self._tokenizer.token_to_id(token) if isinstance(token, str) else None
         if number is None:
             raise ModelError(f"{self.folder}: its tokenizer has no padding token {token!r}")
         return {"pad_token": token, "pad_id": number}
@@ -294,8 +299,8 @@ class ClipModel:
     @cached_property
     def _cleaning(self) -> str:
         """open_clip's: its own tokenizer lowers, a Hugging Face one only minds white space."""
-        text = self._config.get("text_cfg", {})
-        asked = text.get("tokenizer_kwargs") or {}
+        text = self._text_config
+        asked = self._part(text, "tokenizer_kwargs")
         cleaning = asked.get("clean", "whitespace" if text.get("hf_tokenizer_name") else "lower")
         if cleaning not in CLEANINGS or asked.get("strip_sep_token"):
             raise ModelError(
@@ -303,6 +308,22 @@ class ClipModel:
                 f"{', '.join(CLEANINGS)}"
             )
         return str(cleaning)
+
+    def _part(self, config: dict[str, Any], name: str) -> dict[str, Any]:
+        """A part of config.json; nothing where it has none."""
+        value = config.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self._not_understood(name, value, "an object")
+        return value or {}
+
+    def _number(self, config: dict[str, Any], name: str, unsaid: int | None) -> int:
+        value = config.get(name, unsaid)
+        if not isinstance(value, int) or not 1 <= value <= MOST:
+            raise self._not_understood(name, value, f"a whole number from 1 to {MOST:,}")
+        return value
+
+    def _not_understood(self, name: str, value: object, wanted: str) -> ModelError:
+        return ModelError(f"{self.folder}/config.json: {name} {value!r} is not {wanted}")
 
     def _clean(self, text: str) -> str:
         """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
@@ -346,7 +367,9 @@ def _called(folder: Path) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:  # what each key holds is open_clip's to say
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} cannot be read: it holds no object")
     return content

@@ -23,6 +23,8 @@ RESIZE_MODES = ("shortest", "longest", "squash")
 # A photo may be reduced to this many times the tower's size by cheaper means before the real
 # resampling: of 78 photos the worst cosine to the whole photo's vector is 0.9998 (at 2, 0.9991).
 GAP = 3
+MAX_SIDE = 4096  # px of a tower's input; the largest of a CLIP is 1,024
+KEYS = ("size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color")
 SLACK = 1e-6  # px: a photo's true fraction is above 1 / its shorter side
 
 
@@ -41,17 +43,26 @@ class Preprocess:
     def of(cls, config: Mapping[str, Any], where: str) -> Self:
         """Raises ModelError naming `where` for a configuration that is not understood."""
         try:
-            size, fill = config["size"], config.get("fill_color", 0)
+            height, width = _whole(config["size"], 2, 1, MAX_SIDE)
+            red, green, blue = _whole(config.get("fill_color", 0), 3, 0, 255)
             out = cls(
-                (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])),
-                np.asarray(config["mean"], np.float32),
-                np.asarray(config["std"], np.float32),
+                (height, width),
+                np.broadcast_to(np.asarray(config["mean"], np.float32), 3),
+                np.broadcast_to(np.asarray(config["std"], np.float32), 3),
                 config.get("interpolation") or "bicubic",
                 config.get("resize_mode") or "shortest",
-                (fill, fill, fill) if isinstance(fill, int) else (fill[0], fill[1], fill[2]),
+                (red, green, blue),
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{where} is not understood: {error!r}") from error
+        if strange := sorted(set(config) - set(KEYS)):
+            # A do_resize or a rescale_factor, of other libraries, would change what a photo is.
+            raise ModelError(f"{where}: {', '.join(strange)}: not known; {', '.join(KEYS)} are")
+        if not (np.isfinite(out.mean).all() and np.isfinite(out.std).all() and (out.std > 0).all()):
+            raise ModelError(
+                f"{where}: mean {config['mean']} and std {config['std']} are not known; they are "
+                "of pixels in [0, 1], and std is above 0"
+            )
         if out.interpolation not in INTERPOLATIONS:
             raise ModelError(
                 f"{where}: interpolation {out.interpolation!r} is not known; "
@@ -115,6 +126,15 @@ class Preprocess:
             image = canvas
         left, top = round((image.width - width) / 2), round((image.height - height) / 2)
         return image.crop((left, top, left + width, top + height))
+
+
+def _whole(value: object, count: int, least: int, most: int) -> list[int]:
+    """So many whole numbers, or one for all of them. Raises ValueError for anything else."""
+    numbers = value if isinstance(value, list | tuple) else [value] * count
+    fine = [each for each in numbers if isinstance(each, int) and least <= each <= most]
+    if not len(fine) == len(numbers) == count:
+        raise ValueError(f"{value!r} is not {count} whole numbers from {least} to {most}, or one")
+    return fine
 
 
 def photo_pixels(photo: "bytes | Image.Image", preprocess: Preprocess) -> Float32:
