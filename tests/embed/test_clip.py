@@ -176,6 +176,74 @@ def test_every_input_and_output(real: int, ids: int, batch: int | None, tmp_path
         assert np.allclose(model.embed_images([images[i]])[0], vectors[i], atol=1e-6)
 
 
+def words_tower(path: Path, names: list[str], ids: int = TensorProto.INT64, long: int = 24) -> None:
+    """Write a tower of words of some inputs: what it gives is of their differences."""
+    steps = [
+        helper.make_node("Cast", [name], [f"{name}_f"], to=TensorProto.FLOAT) for name in names
+    ]
+    steps.append(helper.make_node("Concat", [f"{name}_f" for name in sorted(names)], ["x"], axis=1))
+    steps.append(helper.make_node("MatMul", ["x", "w"], ["out"]))
+    weight = np.random.default_rng(3).normal(size=(long * len(names), 32)).astype(np.float32)
+    graph = helper.make_graph(
+        steps,
+        "tower",
+        [helper.make_tensor_value_info(name, ids, ["batch", long]) for name in names],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", 32])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path / "model.onnx"))
+
+
+def test_a_mask_is_known_by_its_name_and_not_by_its_place(tmp_path: Path) -> None:
+    vectors = []
+    for names in (["input_ids", "attention_mask"], ["attention_mask", "input_ids"]):
+        folder = tmp_path / names[0]
+        shutil.copytree(GOLDEN / "xlmr", folder)
+        words_tower(folder / "textual", names)
+        vectors.append(ClipModel(folder).embed_texts(TEXTS))
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "ids", "long", "said"),
+    [
+        (["input_ids", "token_type_ids"], TensorProto.INT64, 24, "token_type_ids: it can be given"),
+        (["input_ids", "position_ids"], TensorProto.INT64, 24, "position_ids: it can be given"),
+        (["attention_mask"], TensorProto.INT64, 24, "attention_mask: it can be given"),
+        (["a", "b_mask", "c_mask"], TensorProto.INT64, 24, "c_mask: it can be given"),
+        (["input_ids"], TensorProto.DOUBLE, 24, "tensor.double."),
+        (["input_ids"], TensorProto.INT64, 77, r"77\]: .* is given \(batch, 24\)"),
+    ],
+)
+def test_a_tower_that_asks_for_something_else_is_named(
+    names: list[str], ids: int, long: int, said: str, tmp_path: Path
+) -> None:
+    """Kinds of tokens or places in the mask's stead gave vectors, and wrong ones."""
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "xlmr", folder)
+    words_tower(folder / "textual", names, ids, long)
+    with pytest.raises(ModelError, match=said):
+        ClipModel(folder).embed_texts(["a"])
+
+
+def test_a_tower_that_does_not_fit_its_configuration_or_breaks_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    wants = json.loads((folder / "visual" / "preprocess_cfg.json").read_text())
+    (folder / "visual" / "preprocess_cfg.json").write_text(json.dumps(wants | {"size": 32}))
+    with pytest.raises(ModelError, match=r"is given \(batch, 3, 32, 32\)"):
+        ClipModel(folder).embed_images(odd_images()[:1])
+    shutil.copytree(GOLDEN / "siglip", folder, dirs_exist_ok=True)
+    tokenizer = json.loads((folder / "textual" / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    for word in set(vocabulary) - {"<s>", "<pad>", "</s>"}:  # beyond the tower's table of tokens
+        vocabulary[word] += 10_000
+    (folder / "textual" / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match=f"{folder} cannot be run on text: "):
+        ClipModel(folder).embed_texts(["a"])
+
+
 @pytest.mark.parametrize("fill", [127, [10, 20, 30]])
 def test_a_photo_that_is_padded_has_the_configurations_colour_about_it(
     fill: int | list[int],

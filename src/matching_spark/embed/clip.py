@@ -6,11 +6,7 @@ textual/tokenizer_config.json.
 """
 
 import hashlib
-import html
-import json
-import re
-import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,13 +16,13 @@ import numpy.typing as npt
 
 from matching_spark.embed import digests, hub
 from matching_spark.embed.preprocess import Preprocess, photo_pixels
+from matching_spark.embed.tokens import Tokens
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
 
 if TYPE_CHECKING:
     import onnxruntime as ort
     from PIL import Image
-    from tokenizers import Encoding, Tokenizer
 
     from matching_spark.config import Model
 
@@ -50,14 +46,9 @@ DTYPES = {
 # first are waited for; on a card the copy and the run of some hide behind the decoding of the next,
 # and a task has four times as many.
 STRIDE = {CPU: 8, CUDA: 16}
-# Of a text: a tower takes 77 tokens at most, and to clean nested &amp;amp; costs the square of it.
-WORDS_CHARS = 4_000
 # A tower of words of fewer bytes runs in one thread: to hand its work out takes longer than it
 # saves (0.42 ms and ten changes of thread a text, 0.25 ms in one).
 ALONE_BYTES = 16 << 20
-PLAIN = re.compile("[0-9A-Za-z가-힣 ,.?!-]*")  # in which ftfy finds nothing to mend
-MOST = 1 << 16  # numbers of a vector, tokens of a text: more is a mistake, and takes memory
-CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
 def provider(device: Device) -> str:
@@ -95,14 +86,18 @@ class ClipModel:
         self.batch_size = batch_size
         self.device = device
         self._threads = threads
-        self._config = _read_json(folder / "config.json")
         # Read here: what is wrong with a folder is told before a photo or a text is blamed for it.
-        self._text_config = self._part(self._config, "text_cfg")
-        self.dimension = self._number(self._config, "embed_dim", None)
+        where = folder / "config.json"
+        self._config = hub.read_json(where)
+        text_config = hub.part(self._config, "text_cfg", where)
+        self.dimension = hub.number(self._config, "embed_dim", where)
         # Tokens of a text; more are cut off.
-        self.context_length = self._number(self._text_config, "context_length", 77)
+        self.context_length = hub.number(
+            {"context_length": 77} | text_config, "context_length", where
+        )
+        self._tokens = Tokens(folder, text_config, self.context_length)
         where = folder / "visual" / "preprocess_cfg.json"
-        self.preprocess = Preprocess.of(_read_json(where), str(where))
+        self.preprocess = Preprocess.of(hub.read_json(where), str(where))
 
     @classmethod
     def load(
@@ -158,11 +153,13 @@ class ClipModel:
 
     def default_threshold(self, pair: str) -> float | None:
         """The card's threshold for 'image-image' or 'text-image'; None without a card."""
-        value = self._part(self._part(self._config, "matching_spark"), "thresholds").get(pair)
+        where = self.folder / "config.json"
+        ours = hub.part(self._config, "matching_spark", where)
+        value = hub.part(ours, "thresholds", where).get(pair)
         if value is None:
             return None
         if not isinstance(value, int | float) or not -1 <= value <= 1:  # nor what is no number
-            raise self._not_understood(f"thresholds.{pair}", value, "a cosine")
+            raise ModelError(f"{where}: thresholds.{pair} {value!r} is not a cosine")
         return float(value)
 
     def pixels(self, photo: "bytes | Image.Image") -> Float32:
@@ -176,7 +173,9 @@ class ClipModel:
     def embed_pixels(self, pixels: Sequence[Float32]) -> Float32:
         """The same of what `pixels` gave."""
         # Without a photo the tower, which takes as long as a query's words, is not loaded.
-        return self._run(self._visual, [pixels]) if pixels else self._no_vectors()
+        if not pixels:
+            return self._no_vectors()
+        return self._run(self._visual, {self._visual.get_inputs()[0].name: pixels})
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """(n, dimension) float32 of unit length, row i of texts[i].
@@ -186,34 +185,32 @@ class ClipModel:
         """
         if not texts:
             return self._no_vectors()
-        encodings = self._tokens(texts)
+        # As many as the tower declares, or as each text has where it takes any number.
+        fixed = isinstance(self._textual.get_inputs()[0].shape[1], int)
+        encodings = self._tokens(texts, filled=fixed)
         rows_of_length: dict[int, list[int]] = {}
         for row, encoding in enumerate(encodings):
             rows_of_length.setdefault(len(encoding), []).append(row)
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for rows in rows_of_length.values():
-            inputs = [[np.array(encodings[row].ids) for row in rows]]
-            if len(self._textual.get_inputs()) == 2:  # multilingual-CLIP's ask for the mask too
-                inputs.append([np.array(encodings[row].attention_mask) for row in rows])
+            inputs = {
+                node.name: [
+                    np.array(
+                        encodings[row].attention_mask if _is_mask(node) else encodings[row].ids
+                    )
+                    for row in rows
+                ]
+                for node in self._textual.get_inputs()
+            }
             vectors[rows] = self._run(self._textual, inputs)
         return vectors
 
-    def _tokens(self, texts: Sequence[str]) -> "list[Encoding]":
-        """As many as the tower declares, or as each text has where it takes any number."""
-        encodings: list[Encoding] = self._tokenizer.encode_batch([self._clean(t) for t in texts])
-        fixed = isinstance(self._textual.get_inputs()[0].shape[1], int)
-        padding = self._padding
-        for each in encodings:
-            if fixed or not each.ids:  # of no token at all there is nothing to weigh
-                each.pad(self.context_length, **padding)
-        return encodings
-
     def _run(
-        self, session: "ort.InferenceSession", inputs: Sequence[Sequence[npt.NDArray[Any]]]
+        self, session: "ort.InferenceSession", inputs: Mapping[str, Sequence[npt.NDArray[Any]]]
     ) -> Float32:
-        """inputs[j][i]: row i of the tower's j-th input."""
-        count = len(inputs[0])
-        wanted = session.get_inputs()
+        """inputs[name][i]: row i of the tower's input of that name."""
+        count = len(next(iter(inputs.values())))
+        types = {node.name: DTYPES[node.type] for node in session.get_inputs()}
         fixed = _fixed_batch(session)
         size = fixed or self.batch_size
         rows = []
@@ -222,10 +219,15 @@ class ClipModel:
             # Where the model fixes the size of a batch, the last row is repeated to fill it.
             at = [start + min(i, here - 1) for i in range(size if size == fixed else here)]
             feed = {
-                node.name: np.stack([values[i] for i in at]).astype(DTYPES[node.type], copy=False)
-                for node, values in zip(wanted, inputs, strict=True)
+                name: np.stack([values[i] for i in at]).astype(types[name], copy=False)
+                for name, values in inputs.items()
             }
-            rows.append(session.run(None, feed)[0][:here])
+            try:
+                rows.append(session.run(None, feed)[0][:here])
+            except Exception as error:  # as in _session
+                raise ModelError(
+                    f"{self.folder} cannot be run on {', '.join(feed)}: {error}"
+                ) from error
         try:
             return unit(np.concatenate(rows).reshape(count, self.dimension))
         except ValueError as error:
@@ -243,13 +245,14 @@ class ClipModel:
 
     @cached_property
     def _visual(self) -> "ort.InferenceSession":
-        return self._session("visual")
+        return self._session("visual", (3, *self.preprocess.size))
 
     @cached_property
     def _textual(self) -> "ort.InferenceSession":
-        return self._session("textual")
+        return self._session("textual", (self.context_length,))
 
-    def _session(self, tower: str) -> "ort.InferenceSession":
+    def _session(self, tower: str, given: tuple[int, ...]) -> "ort.InferenceSession":
+        """given: the axes of what the tower is given, after the batch's."""
         import onnxruntime as ort  # as above
 
         path = self.folder / tower / "model.onnx"
@@ -270,73 +273,20 @@ class ClipModel:
             raise ModelError(
                 f"{path}: CUDA is there but could not be used; see the log, or set model.device=cpu"
             )
+        wanted = session.get_inputs()
+        masks = sum(map(_is_mask, wanted)) if tower == "textual" else 0
+        if len(wanted) - masks != 1 or masks > 1:
+            asked = ", ".join(each.name for each in wanted)
+            what = "a photo alone" if tower == "visual" else "tokens and their attention_mask"
+            raise ModelError(f"{path} asks for {asked}: it can be given {what}")
+        for each in wanted:
+            if each.type not in DTYPES or not _fits(each.shape[1:], given):
+                raise ModelError(
+                    f"{path} asks for {each.name} as {each.type} of {each.shape}: by the folder's "
+                    f"configuration it is given (batch, {', '.join(map(str, given))}) as one of "
+                    f"{', '.join(DTYPES)}"
+                )
         return session
-
-    @cached_property
-    def _tokenizer(self) -> "Tokenizer":
-        from tokenizers import Tokenizer  # as above
-
-        path = self.folder / "textual" / "tokenizer.json"
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # tokenizers raises nothing narrower
-            raise ModelError(f"{path} cannot be read: {error}") from error
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length=self.context_length)
-        return tokenizer
-
-    @cached_property
-    def _padding(self) -> dict[str, Any]:
-        """The token that a text is filled up with, in the words of `Encoding.pad`."""
-        config = _read_json(self.folder / "textual" / "tokenizer_config.json")
-        pad = config.get("pad_token") or "<pad>"
-        token = pad.get("content") if isinstance(pad, dict) else pad
-        number = self._tokenizer.token_to_id(token) if isinstance(token, str) else None
-        if number is None:
-            raise ModelError(f"{self.folder}: its tokenizer has no padding token {token!r}")
-        return {"pad_token": token, "pad_id": number}
-
-    @cached_property
-    def _cleaning(self) -> str:
-        """open_clip's: its own tokenizer lowers, a Hugging Face one only minds white space."""
-        text = self._text_config
-        asked = self._part(text, "tokenizer_kwargs")
-        cleaning = asked.get("clean", "whitespace" if text.get("hf_tokenizer_name") else "lower")
-        if cleaning not in CLEANINGS or asked.get("strip_sep_token"):
-            raise ModelError(
-                f"{self.folder}/config.json: tokenizer_kwargs {asked} are not known; clean may be "
-                f"{', '.join(CLEANINGS)}"
-            )
-        return str(cleaning)
-
-    def _part(self, config: dict[str, Any], name: str) -> dict[str, Any]:
-        """A part of config.json; nothing where it has none."""
-        value = config.get(name)
-        if value is not None and not isinstance(value, dict):
-            raise self._not_understood(name, value, "an object")
-        return value or {}
-
-    def _number(self, config: dict[str, Any], name: str, unsaid: int | None) -> int:
-        value = config.get(name, unsaid)
-        if not isinstance(value, int) or not 1 <= value <= MOST:
-            raise self._not_understood(name, value, f"a whole number from 1 to {MOST:,}")
-        return value
-
-    def _not_understood(self, name: str, value: object, wanted: str) -> ModelError:
-        return ModelError(f"{self.folder}/config.json: {name} {value!r} is not {wanted}")
-
-    def _clean(self, text: str) -> str:
-        """As open_clip's basic_clean, whitespace_clean and canonicalize_text."""
-        cut = text[:WORDS_CHARS]
-        if not PLAIN.fullmatch(cut):
-            import ftfy  # some 50 ms, and most words that are searched by are plain
-
-            cut = ftfy.fix_text(cut)
-        text = " ".join(html.unescape(html.unescape(cut)).split())
-        if self._cleaning == "canonicalize":
-            text = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation))
-            text = " ".join(text.split())
-        return text if self._cleaning == "whitespace" else text.lower()
 
 
 @lru_cache(maxsize=2)
@@ -348,6 +298,18 @@ def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
 def is_small(tower: Path) -> bool:
     """By all files of its folder: a large tower's weights may lie beside its model.onnx."""
     return sum(each.stat().st_size for each in tower.glob("*") if each.is_file()) < ALONE_BYTES
+
+
+def _is_mask(node: "ort.NodeArg") -> bool:
+    """multilingual-CLIP's towers ask for the mask of the tokens too, and in any order."""
+    return "mask" in node.name
+
+
+def _fits(axes: Sequence[int | str | None], given: tuple[int, ...]) -> bool:
+    """Whether a tower takes it: an axis without a number is of any."""
+    return len(axes) == len(given) and all(
+        not isinstance(axis, int) or axis == here for axis, here in zip(axes, given, strict=True)
+    )
 
 
 def _fixed_batch(session: "ort.InferenceSession") -> int | None:
@@ -363,13 +325,3 @@ def _called(folder: Path) -> str:
         if part.startswith("models--"):
             return part.removeprefix("models--").replace("--", "/")
     return whole.name
-
-
-def _read_json(path: Path) -> dict[str, Any]:  # what each key holds is open_clip's to say
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} cannot be read: it holds no object")
-    return content

@@ -4,10 +4,13 @@ HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to hugging
 """
 
 import hashlib
+import json
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from matching_spark.errors import ModelError
 
@@ -18,6 +21,7 @@ SHIPPED = Path(__file__).parents[1] / "models"
 WANTED = ["config.json", "visual/*", "textual/*"]
 UNWANTED = ["*.armnn", "*.rknn", "*/rknpu/*", "*/fp16/*"]
 WHOLE = ".whole"  # marks a snapshot whose files were all fetched and checked
+MOST = 1 << 16  # numbers of a vector, tokens of a text: more is a mistake, and takes memory
 CHUNK_BYTES = 1 << 20
 # owner/model@COMMIT of a hub; or the 12 digits of the checksum, as tables and results name a model.
 PINNED = re.compile(r"(.+)@([0-9a-f]{40}|[0-9a-f]{12})")
@@ -43,6 +47,33 @@ def resolve(name: str, commit: str | None = None) -> Path:
             f"here: {shipped}"
         )
     return _kept(name, commit) or _fetch(name, commit)
+
+
+def read_json(path: Path) -> dict[str, Any]:  # what each key holds is open_clip's to say
+    """A file of a model's folder. Raises ModelError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} cannot be read: it holds no object")
+    return content
+
+
+def part(config: Mapping[str, Any], name: str, where: object) -> dict[str, Any]:
+    """A part of such a file; nothing where it has none. Raises ModelError."""
+    value = config.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ModelError(f"{where}: {name} {value!r} is not an object")
+    return value or {}
+
+
+def number(config: Mapping[str, Any], name: str, where: object) -> int:
+    """How long something is. Raises ModelError."""
+    value = config.get(name)
+    if not isinstance(value, int) or not 1 <= value <= MOST:
+        raise ModelError(f"{where}: {name} {value!r} is not a whole number from 1 to {MOST:,}")
+    return value
 
 
 def commit_of(folder: Path) -> str | None:
