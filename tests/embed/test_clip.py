@@ -21,6 +21,7 @@ from matching_spark.embed.clip import ALONE_BYTES, ClipModel, is_small
 from matching_spark.embed.hub import resolve
 from matching_spark.embed.photos import open_reduced
 from matching_spark.embed.preprocess import Preprocess
+from matching_spark.embed.tokens import Tokens
 from matching_spark.errors import ModelError
 from tests.support.odd import TEXTS, odd_images
 from tests.support.servers import Hub, hub_environment, serving_hub
@@ -193,6 +194,28 @@ def words_tower(path: Path, names: list[str], ids: int = TensorProto.INT64, long
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, str(path / "model.onnx"))
+
+
+def test_a_text_is_filled_up_and_cut_on_the_side_that_its_folder_names(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "siglip", folder)
+    said = json.loads((folder / "textual" / "tokenizer_config.json").read_text())
+    of: dict[str, list[list[int]]] = {}
+    for side in ("right", "left"):
+        told = json.dumps(said | {"padding_side": side, "truncation_side": side})
+        (folder / "textual" / "tokenizer_config.json").write_text(told)
+        tokens = Tokens(folder, {}, 24)
+        filled = tokens(["my keys", "my keys and umbrella " * 9], filled=True)
+        of[side] = [each.ids for each in filled]
+    (short, long), (filled_left, cut_left) = of["right"], of["left"]
+    pads = short.count(short[-1])
+    assert 0 < pads < len(short) == len(filled_left) == len(cut_left) == 24
+    assert filled_left == [short[-1]] * pads + short[:-pads]
+    assert cut_left != long
+    assert cut_left[-1] == long[-1], "its end mark stays"
+    (folder / "textual" / "tokenizer_config.json").write_text('{"padding_side": "top"}')
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json: padding_side 'top'"):
+        ClipModel(folder).embed_texts(["a"])
 
 
 def test_a_mask_is_known_by_its_name_and_not_by_its_place(tmp_path: Path) -> None:

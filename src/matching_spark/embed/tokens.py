@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Of a text: a tower takes 77 tokens at most, and to clean nested &amp;amp; costs the square of it.
 WORDS_CHARS = 4_000
 PLAIN = re.compile("[0-9A-Za-z가-힣 ,.?!-]*")  # in which ftfy finds nothing to mend
+SIDES = ("right", "left")
 CLEANINGS = ("lower", "whitespace", "canonicalize")
 
 
@@ -55,7 +56,7 @@ class Tokens:
         except Exception as error:  # tokenizers raises nothing narrower
             raise ModelError(f"{path} cannot be read: {error}") from error
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length=self._most)
+        tokenizer.enable_truncation(self._most, direction=self._side("truncation_side"))
         return tokenizer
 
     @cached_property
@@ -70,7 +71,18 @@ class Tokens:
         number = self._tokenizer.token_to_id(token) if isinstance(token, str) else None
         if number is None:
             raise ModelError(f"{self._folder}: its tokenizer has no padding token {token!r}")
-        return {"pad_token": token, "pad_id": number}
+        side = self._side("padding_side")
+        return {"pad_token": token, "pad_id": number, "direction": side}
+
+    def _side(self, name: str) -> str:
+        """On which a text is cut or filled up: a tower may read its last token alone."""
+        side = self._config.get(name) or "right"
+        if side not in SIDES:
+            raise ModelError(
+                f"{self._folder}/textual/tokenizer_config.json: {name} {side!r} is not known; "
+                f"{', '.join(SIDES)} are"
+            )
+        return str(side)
 
     @cached_property
     def _cleaning(self) -> str:
