@@ -471,6 +471,11 @@ def _topped(level: np.ndarray, top: float) -> Image.Image:
     return Image.fromarray(level)
 
 
+def branded(data: bytes) -> bytes:
+    """The first brand is the container's; the codec's is one of the others."""
+    return data[:8] + b"mif1" + data[12:]
+
+
 def heics_and_avifs() -> Iterator[Kind]:
     clear, over = veiled()
     yield taken("HEIC", heic(SEEN), "as it is")
@@ -494,8 +499,14 @@ def heics_and_avifs() -> Iterator[Kind]:
     shown = into(P3)
     shown.info["icc_profile"] = P3
     yield taken("HEIC, Display P3", heic(shown), "by the profile")
+    yield taken("HEIC, its container's brand first (mif1)", branded(heic(SEEN)), "as it is")
     yield Kind("HEIC, cut off in the middle", heic(SEEN)[:-200], "truncated", "")
     yield taken("AVIF", saved(SEEN, "AVIF", quality=95), "as it is")
+    yield taken(
+        "AVIF, its container's brand first (mif1)",
+        branded(saved(SEEN, "AVIF", quality=95)),
+        "as it is",
+    )
     yield taken("AVIF with alpha", saved(clear, "AVIF", quality=95), "over white", over)
     yield taken("AVIF, grey", saved(SEEN.convert("L"), "AVIF", quality=95), "grey", GREY)
     for orientation in (6, 5):
@@ -503,6 +514,8 @@ def heics_and_avifs() -> Iterator[Kind]:
         yield taken(f"AVIF turned by irot and imir, {orientation}", data, "upright")
     film = saved(SEEN, "AVIF", save_all=True, append_images=[GREY])
     yield Kind("AVIF, moving", film, "unsupported-format", "")
+    unread = branded(saved(SEEN, "AVIF").replace(b"avif", b"miaf"))
+    yield Kind("HEIF of AV1 that does not call itself AVIF", unread, "unsupported-format", "")
     yield Kind("AVIF, cut off in the middle", saved(SEEN, "AVIF")[:-200], "truncated", "")
 
 

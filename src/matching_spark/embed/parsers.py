@@ -35,6 +35,8 @@ STUMBLES = (
     struct.error,
     zlib.error,
 )
+MAX_BRANDS_BYTES = 1024  # of a HEIF or AVIF; a photo names three to eight, of four bytes
+_AVIF, _HEIC = {b"avif", b"avis"}, {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 Opener = Callable[[IO[bytes], str], ImageFile.ImageFile]
 
 
@@ -46,7 +48,7 @@ def identify(data: bytes) -> tuple[str, Opener]:
     from pillow_heif import HeifImageFile, is_supported  # 60 ms, not for every command
 
     head = data[:16]
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
+    if _is_avif(data):
         Image.init()
         return "AVIF", Image.OPEN["AVIF"][0]
     if is_supported(head.ljust(16, b"\0")):
@@ -59,6 +61,17 @@ def identify(data: bytes) -> tuple[str, Opener]:
     if known:
         raise PhotoError("unsupported-format", f"{known[0]}; send one of {', '.join(FORMATS)}")
     raise PhotoError("not-a-photo", "these bytes are no picture")
+
+
+def _is_avif(data: bytes) -> bool:
+    """By its brands. The first may be a container's own, mif1, which HEIC have too."""
+    if data[4:8] != b"ftyp":
+        return False
+    length = min(int.from_bytes(data[:4]), MAX_BRANDS_BYTES)
+    first, *others = (data[at : at + 4] for at in (8, *range(16, min(length, len(data)), 4)))
+    if first in _AVIF:
+        return True
+    return not _HEIC.intersection([first, *others]) and not _AVIF.isdisjoint(others)
 
 
 def _accepts(accept: Callable[[bytes], bool | str] | None, head: bytes) -> bool:

@@ -54,7 +54,7 @@ JPEG_END = b"\xff\xd9"
 # metadata they will not unpack.
 UNREAD = (
     *("unsupported", "not supported", "cannot handle"),
-    *("unknown pixel mode", "unknown data organization"),
+    *("unknown pixel mode", "unknown data organization", "has not been built in"),
 )
 BEYOND = ("decompressed data too large", "too much memory used")
 Size = tuple[int, int]  # width, height
