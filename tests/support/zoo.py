@@ -453,6 +453,12 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     yield taken(
         "TIFF, grey of 32 bits", tiff_of(_topped(level, 255).convert("I")), "scaled", GREY, 2
     )
+    falling = bytearray(tiff_of(Image.fromarray((65535 - level * 257).astype(np.uint16))))
+    at = falling.index(struct.pack("<HHI", 262, 3, 1))
+    falling[at + 8 : at + 10] = b"\0\0"
+    yield taken(
+        "TIFF, grey of 16 bits that count down from white", bytes(falling), "scaled", GREY, 2
+    )
     pixels = np.asarray(SEEN)
     deep = by_hand_tiff(16, 1, "<u2", pixels.astype(np.uint16) * 257)
     yield taken("TIFF, RGB of 16 bits", deep, "scaled", off=1)

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from matching_spark.embed.parsers import STUMBLES
 
@@ -18,6 +18,7 @@ STRIP_PIXELS = 1 << 20  # of which there are a few copies, of 4 bytes a pixel
 DEPTHS = (255, 1023, 4095, 16383, 65535)
 # The mode -> what its profile calls its colour space.
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
+_MEANT = 262  # the TIFF tag of what its numbers mean
 _Change = Callable[[Image.Image], Image.Image]
 
 
@@ -67,11 +68,14 @@ def _eight_bits(image: Image.Image) -> _Change:
         return lambda strip: strip
     most = _largest(image)
     top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
+    # A TIFF may count down from white, as a scanner's; of 8 bits and fewer Pillow turns it about.
+    down = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_MEANT) == 0
 
     def scaled(strip: Image.Image) -> Image.Image:
         values = np.asarray(strip).astype(np.float32)
         values = np.nan_to_num(values, copy=False, nan=0, posinf=top, neginf=0)
-        return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
+        light = values.clip(0, top) / top
+        return Image.fromarray(((1 - light if down else light) * 255).round().astype(np.uint8))
 
     return scaled
 
