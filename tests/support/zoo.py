@@ -101,6 +101,9 @@ ADOBE = matrix_profile(
 PROPHOTO = matrix_profile(
     1.8, (0.79767, 0.28804, 0), (0.13519, 0.71187, 0), (0.03134, 0.00009, 0.82491)
 )
+LINEAR = matrix_profile(
+    1, (0.43604, 0.22249, 0.01392), (0.38512, 0.7169, 0.09706), (0.14305, 0.06061, 0.7139)
+).replace(b"drawn\0", b"sRGBl\0")
 GAIN, INK = 0.7, 0.85  # how a press' dots grow, how much light its inks take
 
 
@@ -278,7 +281,12 @@ def jpegs() -> Iterator[Kind]:
         "by the profile",
         off=8,
     )
-    for called, icc in (("Display P3", P3), ("Adobe RGB", ADOBE), ("ProPhoto", PROPHOTO)):
+    for called, icc in (
+        ("Display P3", P3),
+        ("Adobe RGB", ADOBE),
+        ("ProPhoto", PROPHOTO),
+        ("linear sRGB", LINEAR),
+    ):
         data = saved(into(icc), "JPEG", quality=95, subsampling=0, icc_profile=icc)
         yield taken(f"JPEG, {called}", data, "by the profile")
     yield taken(

@@ -18,6 +18,8 @@ STRIP_PIXELS = 1 << 20  # of which there are a few copies, of 4 bytes a pixel
 DEPTHS = (255, 1023, 4095, 16383, 65535)
 # The mode -> what its profile calls its colour space.
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
+NEAR = 12  # of 255: between two makers' sRGB; what is linear is off by up to 80
+_SOME = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), -1).reshape(1, -1, 3).astype(np.uint8)
 _MEANT = 262  # the TIFF tag of what its numbers mean
 _Change = Callable[[Image.Image], Image.Image]
 
@@ -108,8 +110,6 @@ def _to_srgb(image: Image.Image) -> _Change | None:
             return None
         if own.profile.xcolor_space.strip() != PROFILED[mode]:
             return None
-        if "sRGB" in (own.profile.profile_description or ""):
-            return None
         turn = ImageCms.buildTransform(
             own,
             ImageCms.createProfile("sRGB"),
@@ -117,9 +117,21 @@ def _to_srgb(image: Image.Image) -> _Change | None:
             "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
+        if "sRGB" in (own.profile.profile_description or "") and _is_near(turn, mode):
+            return None
     except (ImageCms.PyCMSError, *STUMBLES):  # a broken profile is no reason to refuse its photo
         return None
     return lambda strip: turn.apply(strip)
+
+
+def _is_near(turn: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether it leaves colours as they are, but for what tables and rounding do.
+
+    Not by its name alone: "Linear sRGB" has another curve, and its photos would be seen dark.
+    """
+    some = Image.fromarray(_SOME).convert(mode)
+    before, after = np.asarray(some.convert("RGB")), np.asarray(turn.apply(some))
+    return bool(np.abs(after.astype(int) - before).max() <= NEAR)
 
 
 def _without_elements(profile: bytes) -> bytes:
