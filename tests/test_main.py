@@ -64,6 +64,8 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         ([*FOUND, "--column", "비고=colours"], 2, "a column becomes one of: post_id, kind"),
         ([*FOUND, "--column", "칸=place"], 3, "has no column 칸; its columns are: 관리번호"),
         ([*FOUND, "--format", "parquet", "--column", "비고=place"], 2, "csv, xlsx, jsonl only"),
+        (["serve", "--port", "99999"], 2, "99999: should be less than or equal to 65535 (--port)"),
+        (["serve", "--demo", "--port", "-1"], 2, "-1: should be greater than or equal to 0 (--po"),
         (["undo", "--before", "0001-01-01"], 2, "--before 0001-01-01 00:00:00: no table is of"),
         (["decide", "a", "b", "confirm", "--by", " "], 2, "--by is empty"),
         ([*FOUND, "--source-name", ""], 2, "--source-name is empty"),

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
+from matching_spark.spark.ports import free_ports
 from tests.service.conftest import KEY
 from tests.support.processes import wait_until
 
@@ -108,6 +109,16 @@ def test_of_a_model_that_it_may_not_load_it_says_so_and_what_to_do(
     assert other.name in said["detail"]
     assert "it is not here" in said["detail"]
     assert "model.name" in said["detail"]
+
+
+def test_one_port_for_both_is_said(service: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that do not listen yet can be bound to it, as of two services that start at once."""
+    monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
+    with ExitStack() as held:
+        (port,) = free_ports(1, held)
+    service.service.port = service.service.watch_port = port
+    with pytest.raises(StorageError, match=rf"127.0.0.1:{port} cannot .* set service.watch_port"):
+        server.serve(service)
 
 
 def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(

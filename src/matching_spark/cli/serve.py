@@ -31,15 +31,15 @@ def serve(
     first_run.need_extra()
     if demo and common.table is not None:
         raise UsageError("--demo has a table of its own: leave --table out")
-    settings = common.begin().settings
+    settings = common.begin(service={"host": host, "port": port}).settings
     with terminal() as progress:
         if demo:
+            said = settings.service
             settings = operations.demo_service.drawn_once(settings, progress=progress)
-        if host is not None:
-            settings.service.host = host
-        if port is not None:
-            settings.service.port = port
-        if demo:
+            if host is not None:  # over the demo's own
+                settings.service.host = said.host
+            if port is not None:
+                settings.service.port = said.port
             first_run.shown(settings, progress)
             return
         from matching_spark.service import server  # fastapi, which no other command needs

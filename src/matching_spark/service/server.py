@@ -153,15 +153,17 @@ def serve(
     stop = stop or threading.Event()
     wanted = settings.service
     with ExitStack() as held:
-        sockets = [
-            held.enter_context(_bound(wanted.host, wanted.port, "service.port")),
-            held.enter_context(_bound("127.0.0.1", wanted.watch_port, "service.watch_port")),
-        ]
+        places = (
+            (wanted.host, wanted.port, "service.port"),
+            ("127.0.0.1", wanted.watch_port, "service.watch_port"),
+        )
+        sockets = [held.enter_context(_bound(*place)) for place in places]
         progress.say("loading the model and the posts ...")
         now: _Loaded | None = _Loaded(settings, demo)
         merger = held.enter_context(closing(_Merger(settings)))
-        for each in sockets:
-            each.listen()  # who comes when nobody accepts waits, and is not refused
+        for each, place in zip(sockets, places, strict=True):
+            with _free(*place):  # two that do not listen yet may be bound to one port
+                each.listen()  # who comes when nobody accepts waits, and is not refused
         host, port = sockets[0].getsockname()[:2]
         ready(wanted.url or f"http://{_named(host)}:{port}/")
         while now is not None:
@@ -367,16 +369,23 @@ def _bound(host: str, port: int, setting: str) -> socket.socket:
     # asyncio sets TCP_NODELAY where a socket says that it is TCP's, and what is accepted says what
     # this one does. Else an answer's body waits 40 ms for the client to acknowledge its head.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
+    with ExitStack() as unless_bound, _free(host, port, setting):
+        unless_bound.callback(bound.close)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host.strip("[]"), port))
+        unless_bound.pop_all()
+    return bound
+
+
+@contextmanager
+def _free(host: str, port: int, setting: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        bound.close()
         raise StorageError(
             f"{host}:{port} cannot be listened on: {error.strerror}; set {setting} to a free "
             "port, or 0 for any"
         ) from None
-    return bound
 
 
 def _named(host: str) -> str:
