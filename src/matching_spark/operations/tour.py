@@ -71,13 +71,13 @@ def taken_in(
     spark: SparkSession,
     progress: Progress,
 ) -> PostsTable:
-    """The settings' table with the world's posts, and a person's own in place of those that their
-    ids had.
+    """The settings' table with the world's posts and a person's own, in place of what their ids
+    had, as of another world that was drawn into the same folder before.
     """
     table = made(settings, model, spark)
     progress.say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
     stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)), own)
-    report = ingest_posts(stream, table, model, progress, rules=Rules(replace=bool(own)))
+    report = ingest_posts(stream, table, model, progress, rules=Rules(replace=True))
     progress.say(
         f"{report.accepted} posts accepted, {report.skipped} were there already, "
         f"{report.photos_per_second:.0f} photos a second"
