@@ -39,6 +39,8 @@ def test_flags_over_environment_over_file_over_default(
         ('[similarity]\nmetric = "dot"\n', "similarity.metric .*'cosine' or 'euclidean'"),
         ("[similarity]\ntopk = 1\n", r"similarity.topk .*is no setting; is it similarity.top_k\?"),
         ("top_k = ", "is not valid TOML"),
+        pytest.param(f"top_k = {'9' * 5000}\n", "is not valid TOML: Exceeds", id="digits"),
+        pytest.param(f"top_k = {'[' * 100_000}", "is not valid TOML: maximum rec", id="depth"),
         ('table = ""\n', "table .*is empty: name a place"),
         ('[cache]\nfolder = ""\n', "cache.folder .*is empty: name a place"),
         ('[cache]\nfolder = "file:///var/cache"\n', "cache.folder .*is not a URI.*like /var"),

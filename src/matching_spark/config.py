@@ -364,7 +364,7 @@ class _Given:
         _check_parts(variables)
         try:
             in_environment = {name for name, _ in leaves(EnvSettingsSource(Settings)())}
-        except SettingsError as error:
+        except (SettingsError, RecursionError) as error:
             raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
         return cls(path, {name for name, _ in leaves(flags)}, in_environment, in_file, variables)
 
