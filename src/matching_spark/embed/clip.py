@@ -64,6 +64,11 @@ def provider(device: Device) -> str:
     return CUDA if there and device != "cpu" else CPU
 
 
+class NoVectorError(ModelError):
+    """What a tower gives for a photo or a text has NaN, infinity or no length, as half precision
+    has where numbers grow too large: another photo may well have a vector."""
+
+
 class ClipModel:
     """A model folder. `name` carries the checksum of its files: vectors of two never mix.
 
@@ -229,11 +234,15 @@ class ClipModel:
                     f"{self.folder} cannot be run on {', '.join(feed)}: {error}"
                 ) from error
         try:
-            return unit(np.concatenate(rows).reshape(count, self.dimension))
+            vectors = np.concatenate(rows).reshape(count, self.dimension)
         except ValueError as error:
             raise ModelError(
                 f"{self.folder} gives no vectors of {self.dimension}: {error}"
             ) from None
+        try:
+            return unit(vectors)
+        except ValueError as error:
+            raise NoVectorError(f"{self.folder} gives a vector that is none: {error}") from None
 
     def _no_vectors(self) -> Float32:
         return np.empty((0, self.dimension), dtype=np.float32)

@@ -9,7 +9,7 @@ import io
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from matching_spark import storage
-from matching_spark.embed.clip import ClipModel, Device, worker_model
+from matching_spark.embed.clip import ClipModel, Device, NoVectorError, worker_model
 from matching_spark.embed.parsers import STUMBLES
 from matching_spark.embed.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
@@ -43,6 +43,8 @@ STAGED = pa.schema(
         ("detail", pa.string()),
     ]
 )
+# What a tokenizer raises over words.
+_WORDS = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 GONE = "went meanwhile: the same job, run beside this one, has ended; run this one again"
 StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
@@ -174,9 +176,7 @@ def embedder(
         for batch in ahead(_prepare(each, model, kept) for each in batches):
             rows += batch.rows
             if batch.photos:
-                vectors = model.embed_pixels(batch.pixels)
-                pairs = zip(batch.photos, vectors, strict=True)
-                rows += [_row(key, uri, vector) for (key, uri), vector in pairs]
+                rows += _seen(batch.photos, batch.pixels, model)
             if batch.texts:
                 rows += _worded(batch.texts, model)
         sink = io.BytesIO()
@@ -219,11 +219,25 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
     return batch
 
 
+def _seen(
+    photos: Sequence[tuple[str, str]], pixels: Sequence[Float32], model: ClipModel
+) -> list[StagedRow]:
+    """The vectors of photos; of one that the model gives none for, the reason."""
+    try:
+        vectors = model.embed_pixels(pixels)
+    except NoVectorError as error:
+        if len(photos) == 1:
+            return [_row(photos[0][0], reason="unreadable", detail=str(error))]
+        alone = zip(photos, pixels, strict=True)
+        return [row for photo, seen in alone for row in _seen([photo], [seen], model)]
+    return [_row(key, uri, v) for (key, uri), v in zip(photos, vectors, strict=True)]
+
+
 def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
     """The vectors of texts; of one that cannot be embedded, the reason."""
     try:
         vectors = model.embed_texts([item.payload for item in items])
-    except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+    except (*_WORDS, NoVectorError) as error:
         if len(items) == 1:
             return [_row(items[0].key, reason="unreadable-words", detail=repr(error))]
         return [row for item in items for row in _worded([item], model)]
