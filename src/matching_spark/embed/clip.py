@@ -6,6 +6,7 @@ textual/tokenizer_config.json.
 """
 
 import hashlib
+import platform
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -299,9 +300,21 @@ class ClipModel:
 
 
 @lru_cache(maxsize=2)
-def worker_model(folder: str, batch_size: int, device: Device) -> ClipModel:
-    """The model of a Spark worker: loaded once a process, for all its tasks; one thread."""
-    return ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+def worker_model(
+    folder: str, batch_size: int, device: Device, name: str | None = None
+) -> ClipModel:
+    """The model of a Spark worker: loaded once a process, for all its tasks; one thread.
+
+    name: of the model that the vectors are said to be of. Raises ModelError where the folder holds
+    another, as it may on another host; one that was replaced since is loaded anew.
+    """
+    model = ClipModel(Path(folder), threads=1, batch_size=batch_size, device=device)
+    if name and model.name.rpartition("@")[2] != name.rpartition("@")[2]:
+        raise ModelError(
+            f"{folder} on {platform.node()} holds {model.name}, where the ingest began {name}: lay "
+            "the same folder on every host, and change it while none runs"
+        )
+    return model
 
 
 def is_small(tower: Path) -> bool:

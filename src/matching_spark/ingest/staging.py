@@ -92,8 +92,8 @@ class Staging:
         done = self.spark.sparkContext.accumulator(0)
         task = embedder(
             str(self.model.folder.resolve()),
-            self.model.batch_size,
-            self.model.device,
+            self.model.name,
+            *(self.model.batch_size, self.model.device),
             self.folder,
             self._photos,
             done,
@@ -156,9 +156,17 @@ class _Batch:
 
 
 def embedder(
-    folder: str, batch_size: int, device: Device, staging: str, kept: str, done: Counter
+    folder: str,
+    name: str,
+    batch_size: int,
+    device: Device,
+    staging: str,
+    kept: str,
+    done: Counter,
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
+
+    folder, name: the model's; another one in that folder is refused.
 
     While the model runs on one batch, the next is read, decoded and scaled; of a photo only what
     the tower wants stays in memory.
@@ -168,7 +176,7 @@ def embedder(
         todo = list(items)
         if not todo:
             return
-        model = worker_model(folder, batch_size, device)
+        model = worker_model(folder, batch_size, device, name)
         # A tower that nothing asks for is not loaded.
         step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
         batches = (todo[i : i + step] for i in range(0, len(todo), step))
