@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image
 from matching_spark import Settings
 from matching_spark.embed import int8
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, MatchingError, ModelError, UsageError
+from matching_spark.errors import InputError, MatchingError, ModelError, StorageError, UsageError
 from matching_spark.operations import quantize
 from tests.support.commands import command
 from tests.support.odd import TEXTS
@@ -118,6 +119,107 @@ def test_a_copy_finds_what_the_model_finds(tmp_path: Path, photos: Path) -> None
     assert (two.embed_texts(TEXTS) * one.embed_texts(TEXTS)).sum(axis=1).min() > 0.999
     with pytest.raises(ModelError, match="quantised already: name the float32 model"):
         quantize.quantize(asked(made), photos=str(photos))
+
+
+def beside(path: Path) -> None:
+    """The weights in a file of their own, whose name is its exporter's."""
+    onnx.save(
+        onnx.load(str(path)),
+        str(path),
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+
+
+def among_the_inputs(path: Path) -> None:
+    """As exporters did before ONNX's third version."""
+    made = onnx.load(str(path))
+    given = [each.SerializeToString() for each in made.graph.input]
+    del made.graph.input[:]
+    for weight in made.graph.initializer:
+        told = helper.make_tensor_value_info(weight.name, weight.data_type, list(weight.dims))
+        made.graph.input.append(told)
+    for each in given:
+        made.graph.input.add().ParseFromString(each)
+    onnx.save(made, str(path))
+
+
+def two_hundred_at_once(path: Path) -> None:
+    """More than the photos whose ranges are seen, where the tower is one of photos."""
+    if path.parent.name != "visual":
+        return
+    made = onnx.load(str(path))
+    for each in (*made.graph.input, *made.graph.output):
+        each.type.tensor_type.shape.dim[0].dim_value = 200
+    onnx.save(made, str(path))
+
+
+@pytest.mark.parametrize("written", [beside, among_the_inputs, two_hundred_at_once])
+def test_a_model_is_copied_however_its_towers_are_written(
+    written: Callable[[Path], None], tmp_path: Path, photos: Path
+) -> None:
+    whole = model(tmp_path / "whole")
+    for tower in ("visual", "textual"):
+        written(whole / tower / "model.onnx")
+    done = quantize.quantize(asked(whole), photos=str(photos))
+    one, two = ClipModel(whole), ClipModel(Path(done.folder))
+    pictures = [Image.open(each) for each in sorted(photos.glob("*.png"))[:9]]
+    vectors = two.embed_images(pictures)
+    assert (vectors * one.embed_images(pictures)).sum(axis=1).min() > 0.995
+    assert (two.embed_texts(TEXTS) * one.embed_texts(TEXTS)).sum(axis=1).min() > 0.999
+    assert two.size_bytes < one.size_bytes
+
+
+def test_a_tower_of_words_that_is_int8_already_comes_along_with_its_weights(
+    tmp_path: Path, photos: Path
+) -> None:
+    whole = model(tmp_path / "whole")
+    textual = whole / "textual" / "model.onnx"
+    int8.stored_tower(textual, textual)
+    beside(textual)
+    done = quantize.quantize(asked(whole), photos=str(photos))
+    one, two = ClipModel(whole), ClipModel(Path(done.folder))
+    np.testing.assert_array_equal(two.embed_texts(TEXTS), one.embed_texts(TEXTS))
+
+
+def test_weights_in_half_precision_are_refused_and_named(tmp_path: Path, photos: Path) -> None:
+    """Also where what goes in and comes out is float32."""
+    whole = model(tmp_path / "whole")
+    path = whole / "visual" / "model.onnx"
+    made = onnx.load(str(path))
+    for weight in made.graph.initializer:
+        half = numpy_helper.to_array(weight).astype(np.float16)
+        weight.CopyFrom(numpy_helper.from_array(half, weight.name))
+    onnx.save(made, str(path))
+    with pytest.raises(ModelError, match="computes in float16"):
+        quantize.quantize(asked(whole), photos=str(photos))
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_done(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model(tmp_path / "whole")
+    monkeypatch.setattr(quantize, "_batches", None)  # never come to
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(UsageError, match="cannot be replaced; name a new folder"):
+        quantize.quantize(asked(whole), Path(), photos=str(photos))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="name a new folder"):
+        quantize.quantize(asked(whole), tmp_path / "file", photos=str(photos))
+    with pytest.raises(StorageError, match="cannot be written"):
+        quantize.quantize(asked(whole), tmp_path / "file" / "copy", photos=str(photos))
+
+
+def test_a_link_to_an_empty_folder_is_filled(tmp_path: Path, photos: Path) -> None:
+    whole = model(tmp_path / "whole")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    quantize.quantize(asked(whole), tmp_path / "link", photos=str(photos))
+    assert (tmp_path / "link").is_symlink()
+    assert ClipModel(tmp_path / "disk").dimension == DIMENSION
 
 
 def test_what_int8_spoils_is_refused_and_leaves_nothing(tmp_path: Path, photos: Path) -> None:

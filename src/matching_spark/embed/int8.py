@@ -26,13 +26,14 @@ from onnxruntime.quantization import (
 )
 
 from matching_spark.embed.smooth import smooth
-from matching_spark.errors import ModelError
+from matching_spark.errors import MatchingError, ModelError
 from matching_spark.knn.similarity import Float32
 
 PRODUCTS = ("MatMul", "Gemm", "Conv")
 # A step whose name holds one of these computes on integers, as does one of the others.
 INTEGER = ("Integer", "QLinear", "QuantizeLinear", "QuantizeMatMul", "MatMulNBits", "QGemm")
 NARROW = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4)
+HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 LEAST_WEIGHTS = 1024  # of a matrix that is kept in int8
 ONE_FILE_BYTES = 1_900_000_000  # protobuf holds 2 GB; beyond, weights lie beside the graph
 
@@ -46,11 +47,15 @@ def computes_in_int8(path: Path) -> bool:
 
 def batch_of(path: Path) -> int | None:
     """The rows that a tower takes, where it takes no other number. Raises ModelError for a tower
-    that takes other than float32."""
-    wanted = _graph(path).input[0].type.tensor_type
-    if wanted.elem_type != TensorProto.FLOAT:
+    that takes other than float32, or whose weights are in other."""
+    graph = _graph(path)
+    wanted = _inputs(graph)[0].type.tensor_type
+    if wanted.elem_type != TensorProto.FLOAT or any(
+        each.data_type in HALVES and len(each.dims) > 1 for each in graph.initializer
+    ):
         raise ModelError(f"{path} computes in float16: an int8 copy is made of a float32 model")
-    return wanted.shape.dim[0].dim_value or None
+    axes = wanted.shape.dim
+    return (axes[0].dim_value or None) if axes else None
 
 
 def static_tower(source: Path, target: Path, batches: Sequence[Float32]) -> None:
@@ -60,9 +65,11 @@ def static_tower(source: Path, target: Path, batches: Sequence[Float32]) -> None
     Weights have 7 bits: a pair of products then fits the 16 bits in which processors without VNNI
     add it up, so that none of them spoils a vector.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder, _quietly():
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder, _tools(source):
         ready = Path(folder) / "model.onnx"
-        large = _bytes(source) > ONE_FILE_BYTES
+        # The tools do not find weights that lie beside a graph again, unless theirs do too.
+        beside = any(each.external_data for each in _graph(source).initializer)
+        large = beside or _bytes(source) > ONE_FILE_BYTES
         quant_pre_process(
             str(source),
             str(ready),
@@ -84,7 +91,7 @@ def static_tower(source: Path, target: Path, batches: Sequence[Float32]) -> None
         quantize_static(
             model,
             str(target),
-            _Reader(model.graph.input[0].name, batches),
+            _Reader(_inputs(model.graph)[0].name, batches),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(PRODUCTS),
             nodes_to_quantize=chosen,
@@ -127,7 +134,8 @@ def stored_tower(source: Path, target: Path) -> None:
             steps += _widened(f"{name}_int8", f"{name}_scale", name)
     for at, node in enumerate(graph.node):
         steps += _looked_up(node, table_of[at]) if at in table_of else [node]
-    for field, now in ((graph.initializer, kept), (graph.node, steps)):
+    given = _inputs(graph)
+    for field, now in ((graph.input, given), (graph.initializer, kept), (graph.node, steps)):
         here = [copy.deepcopy(each) for each in now]  # what a field gives up is no more
         del field[:]
         field.extend(here)
@@ -178,6 +186,12 @@ def _graph(path: Path) -> Any:
         raise ModelError(f"{path} is no ONNX model: {error}") from error
 
 
+def _inputs(graph: Any) -> list[Any]:
+    """What a tower is given: older exporters name its weights among its inputs."""
+    weights = {each.name for each in graph.initializer}
+    return [each for each in graph.input if each.name not in weights]
+
+
 def _bytes(path: Path) -> int:
     """Of a graph and what lies beside it."""
     return sum(each.stat().st_size for each in path.parent.iterdir() if each.is_file())
@@ -192,11 +206,15 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # its base is Any h
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """onnxruntime's tools tell of their steps by the root logger."""
+def _tools(source: Path) -> Iterator[None]:
+    """onnxruntime's tools tell of their steps by the root logger, and raise whatever they like."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
+    except (MatchingError, OSError, MemoryError):
+        raise
+    except Exception as error:  # of onnx, onnxruntime and protobuf
+        raise ModelError(f"{source} cannot be made int8: {error}") from error
     finally:
         logging.disable(before)

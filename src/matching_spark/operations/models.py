@@ -136,13 +136,20 @@ def _photo(place: str) -> Image.Image:
         raise error.of(place) from None
 
 
+def check_new(folder: Path, argument: str | None = None) -> None:
+    """Raise UsageError for a place where no model folder can be made, before it takes minutes."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty; name a new folder", argument=argument)
+    if folder.is_mount() or folder.resolve() == Path.cwd():
+        raise UsageError(f"{folder} cannot be replaced; name a new folder", argument=argument)
+
+
 def export(architecture: str, pretrained: str | None, folder: Path) -> Exported:
     """Make a model folder of an open_clip model.
 
     Raises UsageError for a folder that is not empty, or naming what is not installed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder")
+    check_new(folder)
     try:  # torch and open_clip, which are no dependencies
         from matching_spark.embed.open_clip_export import export_pretrained
     except ImportError as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
+from matching_spark.operations.models import check_new
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 
@@ -100,16 +101,15 @@ def quantize(
         raise ModelError(f"{model.name} is quantised already: name the float32 model")
     rows = int8.batch_of(visual)
     target = target or _beside(model)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is not empty; name a new folder", argument="out")
+    check_new(target, "out")
     known, unread = _photos(settings, photos)
     progress.say(f"{len(known)} photos; seeing what ranges they have ...")
     with _appearing(target) as folder:
         batches = _batches(model, known[:SEEN], rows or TIMED)
         int8.static_tower(visual, folder / "visual/model.onnx", batches)
         if int8.computes_in_int8(textual):
-            for each in textual.parent.glob("model.onnx*"):
-                shutil.copyfile(each, folder / "textual" / each.name)
+            # With what lies beside it: its weights may have any name.
+            shutil.copytree(textual.parent, folder / "textual", dirs_exist_ok=True)
         else:
             int8.stored_tower(textual, folder / "textual/model.onnx")
         _rest(model, folder)
@@ -148,12 +148,15 @@ def _beside(model: ClipModel) -> Path:
 @contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
     """A folder that becomes `target` when all is done, and of which nothing is left otherwise."""
-    half = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    whole = target.resolve()  # a link to an empty folder stays one
+    half = whole.parent / f".{whole.name}.{uuid.uuid4().hex}"
     try:
         for tower in ("visual", "textual"):
             (half / tower).mkdir(parents=True)
         yield half
-        os.rename(half, target)  # in place of an empty folder too
+        os.rename(half, whole)  # in place of an empty folder too
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error}") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
 
@@ -222,10 +225,11 @@ def _again(photos: Sequence[Image.Image], times: int) -> Iterator[Image.Image]:
 
 
 def _batches(model: ClipModel, photos: Sequence[Image.Image], rows: int) -> list[Float32]:
-    """What the ranges are seen on, `rows` at a time; a last batch of fewer is left out."""
+    """What the ranges are seen on, `rows` at a time; the first fill up a last batch of fewer."""
     seen = [model.pixels(each) for each in [*photos, *_again(photos, 1)]]
-    whole = len(seen) - len(seen) % rows
-    return [np.stack(seen[at : at + rows]) for at in range(0, whole, rows)]
+    whole = -(-len(seen) // rows) * rows
+    filled = list(islice(cycle(seen), whole))
+    return [np.stack(filled[at : at + rows]) for at in range(0, whole, rows)]
 
 
 @dataclass(frozen=True)
