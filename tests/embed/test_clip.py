@@ -404,6 +404,9 @@ def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     assert ClipModel(folder).name == name
     assert ClipModel(folder).default_threshold("image-image") == 0.5
+    for left in (".DS_Store", "._model.onnx"):
+        (folder / "visual" / left).write_bytes(b"by who looked at it, or copied it")
+    assert ClipModel(folder).name == name
     (folder / "visual" / "model.onnx.data").write_bytes(b"weights beside the graph")
     assert ClipModel(folder).name != name
 

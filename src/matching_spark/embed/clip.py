@@ -144,7 +144,8 @@ class ClipModel:
         digest = hashlib.sha256(str(self.context_length).encode())
         for tower in ("visual", "textual"):
             for path in sorted((self.folder / tower).rglob("*")):
-                if path.is_file():
+                # Hidden ones are none of a model's: file managers leave them where somebody looked.
+                if path.is_file() and not path.name.startswith("."):
                     digest.update(digests.sha256(path))
         return f"{_called(self.folder)}@{digest.hexdigest()[:12]}"
 
