@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from matching_spark.errors import StorageError
-from matching_spark.filesystems.whole_files import write_file
+from matching_spark.filesystems.whole_files import put_file
 from matching_spark.guard.owners import cache_folder, doubt, own_folder
 
 LARGE_BYTES = 1 << 20  # 0.7 ms; to look for what was kept takes a tenth of one
@@ -39,7 +39,7 @@ def sha256(path: Path) -> bytes:
         said = {"file": str(whole), "state": before, "sha256": digest.hex()}
         with suppress(OSError, StorageError):
             own_folder(entry.parent)
-            write_file(entry, json.dumps(said).encode())
+            put_file(entry, json.dumps(said).encode())
     return digest
 
 

@@ -1,4 +1,4 @@
-"""Files of this machine that somebody asked for: whole or not at all, as the umask has it."""
+"""Files of this machine, whole or not at all, as the umask has it."""
 
 import errno
 import os
@@ -17,15 +17,21 @@ def write_new(path: str, data: bytes, mode: int) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all, as the umask has it; a link to one stays a link. Raises
-    StorageError."""
-    real = Path(os.path.realpath(path))
-    temporary = real.parent / f".{uuid.uuid4().hex}"
+    """As `put_file`, where somebody asked for it: through a link, which stays one."""
+    put_file(Path(os.path.realpath(path)), data)
+
+
+def put_file(path: Path, data: bytes) -> None:
+    """A local file, whole or not at all, as the umask has it, whatever lay there before.
+
+    Raises StorageError.
+    """
+    temporary = path.parent / f".{uuid.uuid4().hex}"
     try:
-        real.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write_new(str(temporary), data, 0o666)
-            os.replace(temporary, real)
+            os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

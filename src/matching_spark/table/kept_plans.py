@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.filesystems.whole_files import write_file
+from matching_spark.filesystems.whole_files import put_file
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.shards.shard import DataFile
 from matching_spark.table.catalog import FORMAT_VERSION
@@ -146,7 +146,7 @@ class KeptPlans:
             for each in self.folder.glob(f"{table}-*"):
                 if each.name.split("-")[1] != metadata:  # of a state that nobody asks for again
                     each.unlink(missing_ok=True)
-            write_file(path, whole)
+            put_file(path, whole)
             by_age = sorted(self.folder.iterdir(), key=lambda each: each.stat().st_mtime)
             for each in by_age[:-MOST_ENTRIES]:
                 each.unlink(missing_ok=True)
