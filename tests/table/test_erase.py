@@ -197,10 +197,9 @@ def test_the_only_post_of_a_file_and_ids_that_need_quoting(
         str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
     )
     posts = [Post(i, "found", "가방", title=f"가방 {n}") for n, i in enumerate(odd)]
-    for post in posts:
-        ingest_posts([post], table, clip)
     lost = Post("lost-1", "lost", "가방", title="가방을 잃어버렸습니다")
-    ingest_posts([lost], table, clip)
+    ingest_posts(posts[:1], table, clip)
+    ingest_posts([*posts[1:], lost], table, clip)
     decisions.store(table, [Decision(lost.post_id, i, "rejected", "desk") for i in odd])
     done = ops.posts.erase(settings(table, tmp_path), odd[:3], True, spark=spark)
     rows_gone = {"posts": 3, "decisions": 3}
