@@ -15,8 +15,9 @@ from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.matching.decisions import Decision, checked, latest, store
+from matching_spark.matching.decisions import Decision, checked, latest, store, truth
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
@@ -193,6 +194,30 @@ def test_a_confirmed_pair_without_a_common_part_stays(
     pairs = engine.matcher(MatchRules(score="cosine")).pairs().where(F.col("lost_id") == lost)
     kept = {row["found_id"]: (row["score"], row["components"]) for row in pairs.collect()}
     assert kept[found] == (-1.0, {}), "last, with nothing said of it"
+
+
+def test_what_was_said_of_an_id_that_is_now_of_the_other_kind_counts_no_more(
+    own: str, clip: ClipModel, spark: SparkSession
+) -> None:
+    """Neither for the matches and what is told of them, nor as truth; of other pairs all stays."""
+    table = PostsTable.open(own, spark, Hadoop())
+    rows = table.frame().where("status = 'open'").select("post_id", "kind").collect()
+    lost, found = ([r["post_id"] for r in rows if r["kind"] == kind] for kind in ("lost", "found"))
+    said = [(lost[0], found[0]), (lost[1], found[1]), (lost[2], found[2])]
+    store(table, [Decision(*pair, "confirmed", "a test") for pair in said])
+    turned = [Post(found[0], "lost", "지갑", title="지갑"), Post(lost[1], "found", title="우산")]
+    report = ingest_posts(turned, table, clip, rules=Rules(replace=True))
+    assert report.rejects == ()
+    assert truth(table) == {lost[2]: {found[2]: True}}
+    pairs = SimilarityEngine(table, "memory", cache=Cache()).matcher(MatchRules()).pairs()
+    kept = {(row["lost_id"], row["found_id"]) for row in pairs.collect()}
+    assert kept & set(said) == {said[2]}
+    kinds = table.kinds(post_id for pair in kept for post_id in pair)
+    assert {(kinds[a], kinds[b]) for a, b in kept} == {("lost", "found")}
+    found_again = [Post(found[2], "lost", "지갑", title="지갑")]
+    ingest_posts(found_again, table, clip, rules=Rules(replace=True))
+    with pytest.raises(InputError, match="has no decisions"):
+        truth(table)
 
 
 def test_duplicates_are_brute_forces(stored: str) -> None:

@@ -99,13 +99,24 @@ def standing(said: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Verdi
     return {pair: verdict for pair, verdict in said.items() if verdict in VERDICTS}
 
 
-def truth(uri: str) -> dict[str, dict[str, bool]]:
-    """The decisions as evaluation.labelled.Truth. Raises InputError when there are none."""
+def holds(pair: tuple[str, str], kinds: Mapping[str, str]) -> bool:
+    """Whether what was said of a pair may still be so: where an ingest has put another thing under
+    an id, a found one in place of a lost one, it was said of what is there no more. kinds: of those
+    of its ids that there are."""
+    return all(kinds.get(i, kind) == kind for i, kind in zip(pair, ("lost", "found"), strict=True))
+
+
+def truth(table: PostsTable) -> dict[str, dict[str, bool]]:
+    """The decisions that hold, as evaluation.labelled.Truth. Raises InputError when there are
+    none. No JVM."""
+    said = latest(table.uri)
+    kinds = table.kinds(post_id for pair in said for post_id in pair)
     out: dict[str, dict[str, bool]] = {}
-    for (lost_id, found_id), verdict in latest(uri).items():
-        out.setdefault(lost_id, {})[found_id] = verdict == "confirmed"
+    for (lost_id, found_id), verdict in said.items():
+        if holds((lost_id, found_id), kinds):
+            out.setdefault(lost_id, {})[found_id] = verdict == "confirmed"
     if not out:
         raise InputError(
-            f"{uri} has no decisions; `matching-spark decide LOST_ID FOUND_ID confirm|reject`"
+            f"{table.uri} has no decisions; `matching-spark decide LOST_ID FOUND_ID confirm|reject`"
         )
     return out

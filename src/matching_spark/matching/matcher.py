@@ -184,18 +184,20 @@ class Matcher:
         return frozenset(lost_id for lost_id, _ in said)
 
     def _confirmed(self) -> list[_Pair]:
-        """PAIR rows of the confirmed pairs whose posts are both open, whatever their score."""
+        """PAIR rows of the confirmed pairs that hold and whose posts are both open, whatever their
+        score."""
         pairs = [pair for pair, verdict in self._verdicts.items() if verdict == "confirmed"]
         if not pairs:
             return []
         ids = self.spark.createDataFrame([(i,) for pair in pairs for i in pair], "post_id string")
         open_ = self.table.frame().where("status = 'open'").join(ids, "post_id", "left_semi")
-        still = {row[0] for row in open_.select("post_id").collect()}
+        kinds = {row[0]: row[1] for row in open_.select("post_id", "kind").collect()}
         out = []
-        for lost_id, found_id in (pair for pair in pairs if still.issuperset(pair)):
+        there = (p for p in pairs if kinds.keys() >= {*p} and decisions.holds(p, kinds))
+        for lost_id, found_id in there:
             lost, at = self._find(lost_id)
-            found, there = self._find(found_id)
-            hits = compare_posts(lost, at, found, there, self.scoring)
+            found, row = self._find(found_id)
+            hits = compare_posts(lost, at, found, row, self.scoring)
             for score, parts in [(h.score, h.components) for h in hits] or [(self._least, {})]:
                 out.append((lost_id, found_id, 0, score, parts))
         return out

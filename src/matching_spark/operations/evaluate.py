@@ -144,7 +144,7 @@ def calibrate(
             "base": None if base is None else base.learnt.get("from"),
         }
         if truth == DECISIONS and base is not None:
-            lists, decided = _lists_of(table, decisions.truth(table.uri))
+            lists, decided = _lists_of(table, decisions.truth(table))
             calibration = sharpen(lists, decided, base, settings.similarity.share_here, learnt)
         else:
             calibration = learn(fit, table.model, learnt, base)
@@ -232,7 +232,7 @@ def _lists_of(table: PostsTable, said: Truth) -> tuple[LabelledPairs, Mask]:
 
 def _labelled(table: PostsTable, truth: str) -> LabelledPairs:
     """The table's pairs that the truth speaks of, posts of every state."""
-    said = decisions.truth(table.uri) if truth == DECISIONS else read_truth(truth)
+    said = decisions.truth(table) if truth == DECISIONS else read_truth(truth)
     return label(*_sides(table), said)
 
 
