@@ -3,8 +3,10 @@
 import datetime as dt
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -162,6 +164,39 @@ def test_decisions_are_one_row_an_event_and_the_last_word_counts(
     merge(mine, spark=spark)
     assert decisions.latest(mine.table) == {}
     assert len(side_tables.read(mine.table, decisions.NAME)) == 3
+
+
+def test_the_last_word_is_the_journals_also_where_a_clock_was_set_back(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    """In one merge and over several, by the service and by the command line: what the service shows
+    of a pair is what the table says of it when it is merged."""
+    for post_id, kind in (("l-1", "lost"), ("s-1", "found"), ("s-2", "found")):
+        write(journal, clip, post(post_id, "지갑", kind))
+    who = "account-" + "c" * 32
+    clock = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
+
+    def say(found_id: str, verdict: decisions.Verdict | Literal["unsure"]) -> None:
+        nonlocal clock
+        clock -= dt.timedelta(minutes=10)
+        with closing(Journal.open(mine, clock=lambda: clock)) as later:
+            later.append(PairDecided("l-1", found_id, verdict), who)
+
+    say("s-1", "rejected")
+    say("s-1", "unsure")
+    say("s-1", "confirmed")
+    say("s-2", "confirmed")
+    merge(mine, spark=spark)
+    assert decisions.latest(mine.table) == {
+        ("l-1", "s-1"): "confirmed",
+        ("l-1", "s-2"): "confirmed",
+    }
+    say("s-1", "unsure")
+    merge(mine, spark=spark)
+    assert decisions.latest(mine.table) == {("l-1", "s-2"): "confirmed"}
+    table = PostsTable.of(mine, spark)
+    decisions.store(table, [decisions.Decision("l-1", "s-2", "rejected", "kim")])
+    assert decisions.latest(mine.table) == {("l-1", "s-2"): "rejected"}
 
 
 def test_undo_takes_the_mark_back_and_the_next_merge_brings_the_events_again(

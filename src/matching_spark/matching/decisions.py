@@ -6,8 +6,8 @@ however often it is merged.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
-from typing import Literal, get_args
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Literal, get_args
 
 from matching_spark.domain.posts import check
 from matching_spark.errors import InputError
@@ -18,6 +18,7 @@ Verdict = Literal["confirmed", "rejected"]
 UNSURE = "unsure"  # of the journal alone: it takes back what was said of the pair before
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NAME = "decisions"
+TICK = dt.timedelta(microseconds=1)  # what two times in the table differ by at least
 SCHEMA = "lost_id string, found_id string, verdict string, by string, at timestamp, event_id string"
 
 
@@ -43,8 +44,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Told:
-    """An event of the journal as the table has it, its columns in their order. verdict: or UNSURE.
-    by: who of the service's own. at: when it was said.
+    """An event of the journal, its columns in the table's order. verdict: or UNSURE. by: who of the
+    service's own. at: when it was said by the clock; the table has it after the words before it.
     """
 
     lost_id: str
@@ -65,20 +66,52 @@ def checked(table: PostsTable, decision: Decision) -> Decision:
 
 
 def store(table: PostsTable, decided: Iterable[Decision]) -> None:
-    """Store decisions that were checked, in one commit."""
+    """Store decisions that were checked, in one commit; each after what is stored of its pair."""
     now = dt.datetime.now(dt.UTC)
-    rows: list[tuple[object, ...]] = [(*astuple(each), now, None) for each in decided]
-    side_tables.append(table, NAME, SCHEMA, rows)
+    with table.writing():  # nobody else stores of the same pairs between the look and the commit
+        last = _last(side_tables.read(table.uri, NAME))
+        rows: list[tuple[object, ...]] = []
+        for each in decided:
+            at = _after(last, (each.lost_id, each.found_id), now)
+            rows.append((*astuple(each), at, None))
+        side_tables.append(table, NAME, SCHEMA, rows)
 
 
 def take_in(table: PostsTable, told: Sequence[Told]) -> int:
-    """Store what the journal has of pairs, in one commit; returns how many were not stored yet."""
+    """Store what the journal has of pairs, in its order and one commit; returns how many were not
+    stored yet."""
     with table.writing():  # nobody else stores the same between the look and the commit
-        there = {row.get("event_id") for row in side_tables.read(table.uri, NAME)}
-        rows = [astuple(each) for each in told if each.event_id not in there]
+        held = side_tables.read(table.uri, NAME)
+        there = {row.get("event_id") for row in held}
+        # What came another way is later or earlier by its time alone.
+        last = _last(row for row in held if row.get("event_id"))
+        rows = [
+            astuple(replace(each, at=_after(last, (each.lost_id, each.found_id), each.at)))
+            for each in told
+            if each.event_id not in there
+        ]
         if rows:
             side_tables.append(table, NAME, SCHEMA, rows)
     return len(rows)
+
+
+def _last(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dt.datetime]:
+    """When the last word on each pair was said."""
+    last: dict[tuple[str, str], dt.datetime] = {}
+    for row in rows:
+        pair = row["lost_id"], row["found_id"]
+        last[pair] = max(row["at"], last.get(pair, row["at"]))
+    return last
+
+
+def _after(
+    last: dict[tuple[str, str], dt.datetime], pair: tuple[str, str], at: dt.datetime
+) -> dt.datetime:
+    """The time of a word on a pair that follows those of `last`, which notes it: where a clock was
+    set back it would come before them, and the last word is known by its time."""
+    before = last.get(pair)
+    last[pair] = at if before is None else max(at, before + TICK)
+    return last[pair]
 
 
 def latest(uri: str) -> dict[tuple[str, str], Verdict]:
