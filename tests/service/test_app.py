@@ -360,6 +360,8 @@ def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: 
     desk = browser.post("/office/sign-in", data=form | {"after": "/office/review"})
     review = browser.get(f"/office/review?lost={pair[0]}&found={pair[1]}")
     assert review.text.count("보라색 줄무늬 가방") >= 2
+    turned = browser.get(f"/office/review?lost={pair[1]}&found={pair[0]}")  # nothing to decide
+    assert "보라색 줄무늬 가방" not in turned.text
     said = {"csrf": csrf(desk.text), "lost_id": pair[0], "found_id": pair[1]}
     after = browser.post("/office/decisions", data=said | {"verdict": "confirmed"})
     assert after.status_code == 200

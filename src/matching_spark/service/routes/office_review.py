@@ -91,10 +91,13 @@ class ReviewPages(OfficeRoutes):
         return out
 
     def _posts(self, pair: Pair) -> tuple[StoredPost, StoredPost] | None:
+        """A pair that can be decided: open, and of a lost and a found post, which it is no more
+        where an ingest since the last match has put a post of the other kind under an id."""
         lost, found = (self._of.desk.post(each) for each in pair)
         if lost is None or found is None or lost.post.status != "open":
             return None
-        return (lost, found) if found.post.status == "open" else None
+        fit = (lost.post.kind, found.post.kind) == ("lost", "found")
+        return (lost, found) if fit and found.post.status == "open" else None
 
     def _decisions(self, pair: Pair) -> tuple[Entry, ...]:
         said = self._of.review.decided().get(pair)
