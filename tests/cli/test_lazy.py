@@ -95,6 +95,28 @@ def test_the_help_has_each_command_in_one_group_and_examples_that_parse() -> Non
         assert "For example:" in command.epilog
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_help_says_all_that_is_written_for_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands, in 80 columns: of a group's commands, and what has brackets, too."""
+    app([*name.split(), "--help"], standalone_mode=False, terminal_width=80)
+    said = capsys.readouterr().out
+    group: Any = get_command(app)
+    command = group.commands[name.split()[0]]
+    for sub in name.split()[1:]:
+        command = command.commands[sub]
+    words = " ".join(said.split())
+    for each in command.params:
+        if getattr(each, "hidden", False):
+            continue
+        assert " ".join((getattr(each, "help", None) or "").split()) in words
+    lines = [line.strip() for line in said.splitlines()]
+    for example in EXAMPLES[name]:
+        assert f"matching-spark {name} {example}".strip() in lines
+    assert "completion" not in said  # of the whole program, in its own help
+
+
 def test_the_shell_completes_commands_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_MATCHING_SPARK_COMPLETE", "complete_bash")
     for words, found in (

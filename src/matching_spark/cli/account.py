@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from matching_spark.cli.app import PLAIN
 from matching_spark.cli.options import JsonOption, Run, SettingsOption, VerboseOption, begin, stderr
 from matching_spark.errors import UsageError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 account = typer.Typer(
     help="Who may sign in to the service: add, password, list, remove, token, revoke.",
     no_args_is_help=True,
+    **PLAIN,
 )
 NameArgument = Annotated[str, typer.Argument(help="What the person signs in with.")]
 

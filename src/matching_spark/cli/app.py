@@ -211,6 +211,7 @@ EXAMPLES = {
     "cluster status": ("",),
     "cluster down": ("", "--delete"),
 }
+# Of a group of commands too: Rich takes [@COMMIT] in a help for markup, and breaks its examples.
 HELP = {"help_option_names": ["-h", "--help"]}
 PLAIN: dict[str, Any] = {
     "context_settings": HELP,

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from matching_spark import operations
+from matching_spark.cli.app import PLAIN
 from matching_spark.cli.options import (
     JsonOption,
     Run,
@@ -19,7 +20,9 @@ from matching_spark.cli.options import (
     terminal,
 )
 
-cluster = typer.Typer(help="A development cluster: up, status, down.", no_args_is_help=True)
+cluster = typer.Typer(
+    help="A development cluster: up, status, down.", no_args_is_help=True, **PLAIN
+)
 FolderOption = Annotated[
     Path, typer.Option(callback=here, help="Where its data, logs and state lie.")
 ]

@@ -8,6 +8,7 @@ import typer
 from rich.console import Group
 
 from matching_spark import operations
+from matching_spark.cli.app import PLAIN
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     Common,
@@ -27,7 +28,9 @@ from matching_spark.errors import InputError
 from matching_spark.log import visible
 
 models = typer.Typer(
-    help="CLIP models: list, info, check, describe, export, quantize.", no_args_is_help=True
+    help="CLIP models: list, info, check, describe, export, quantize.",
+    no_args_is_help=True,
+    **PLAIN,
 )
 ModelArgument = Annotated[
     str, typer.Argument(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
