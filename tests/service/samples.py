@@ -22,6 +22,7 @@ from matching_spark.service.pages.contexts import (
 from matching_spark.service.pages.office_contexts import (
     Compared,
     DeskPage,
+    Differing,
     Entry,
     Hit,
     OfficeSearchPage,
@@ -133,6 +134,12 @@ LOST = replace(
     expires=None,
 )
 BARE = Thing(post_id="F2026112500001234", category="증명서")
+DIFFERING = (
+    Differing("colour", "검정", "파랑"),
+    Differing("place", "강남역 2번 출구", ""),
+    Differing("day", DAY, DAY - dt.timedelta(1)),
+    Differing("description", "앞주머니에 우산이 있음", LONG),
+)
 HISTORY = (
     Entry(at=NOW, who="김하나", what="decided", said="unsure"),
     Entry(at=NOW - dt.timedelta(hours=2), who="김하나", what="edited", changed=("title", "place")),
@@ -281,6 +288,21 @@ def samples() -> dict[str, Page]:
         "post": PostPage(**office, thing=FOUND, history=HISTORY, notice="saved"),
         "post-closed": PostPage(
             **office, thing=replace(FOUND, status="claimed"), history=HISTORY, editable=False
+        ),
+        "post-again": PostPage(
+            **office,
+            thing=replace(FOUND, place="", description=LONG, day=DAY - dt.timedelta(1)),
+            history=HISTORY,
+            again="conflict",
+            differing=DIFFERING,
+        ),
+        "post-again-closed": PostPage(
+            **office,
+            thing=replace(FOUND, status="claimed"),
+            history=HISTORY,
+            editable=False,
+            again="conflict",
+            differing=DIFFERING[:1],
         ),
         "post-bare": PostPage(**office, thing=BARE, wrong={"description": "long", "day": "day"}),
         "review": ReviewPage(

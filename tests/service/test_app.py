@@ -301,6 +301,40 @@ def test_what_was_typed_stays_where_something_of_it_is_wrong(
     assert running.desk.post(bag) == stored
 
 
+def test_who_saves_second_loses_nothing_and_saves_over_it_knowingly(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    token = _signed_in(browser, running)
+    url = f"/office/posts/{bag}"
+    seen = browser.get(url).text
+    form = {"csrf": token, "sequence": field(seen, "sequence"), "title": "줄무늬 가방"}
+    form |= {"category": "가방", "colour": "보라", "description": "안에\r\n우산"}
+    running.desk.edit(bag, {"colour": "파랑", "description": "안에\n우산"}, WHO, None)
+    first = running.desk.post(bag)
+    wrong = browser.post(f"{url}/edit", data=form | {"category": "우주선"})
+    assert field(wrong.text, "sequence") == form["sequence"]  # nothing is saved over unknowingly
+    told = browser.post(f"{url}/edit", data=form | {"day": "2026-11-20"})
+    assert told.status_code == 409
+    assert words.say("post.again.conflict", "ko") in told.text
+    assert 'value="줄무늬 가방"' in told.text
+    assert 'value="2026-11-20"' in told.text
+    assert '<option value="보라" selected>' in told.text
+    assert re.search("<td>파랑</td>.*<td>보라</td>", told.text)
+    assert f'<th scope="row">{words.say("field.description", "ko")}</th>' not in told.text
+    assert running.desk.post(bag) == first
+    over = browser.post(f"{url}/edit", data=form | {"sequence": field(told.text, "sequence")})
+    assert words.say("notice.saved", "ko") in over.text
+    saved = running.desk.post(bag)
+    assert saved is not None
+    assert (saved.post.title, saved.post.colour) == ("줄무늬 가방", "보라")
+
+    running.desk.end(bag, "claimed", WHO, None)
+    late = browser.post(f"{url}/edit", data=form | {"title": "빨간 가방"})
+    assert late.status_code == 409
+    assert "<td>빨간 가방</td>" in late.text
+    assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
+
+
 def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
     browser: TestClient, running: Service
 ) -> None:

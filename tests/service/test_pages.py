@@ -240,6 +240,7 @@ def test_every_word_is_used_and_every_code_has_words() -> None:
         "mine": get_args(contexts.LossState),
         "mine.mail": get_args(contexts.MailState),
         "ask": contexts.FACTS,
+        "post.again": get_args(office_contexts.Again)[1:],
     }
     for stem, of in codes.items():
         assert all(f"{stem}.{code}" in words.table() for code in of), stem

@@ -123,15 +123,29 @@ class RegisterPage(OfficePage):
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Differing:
+    """A field whose value was typed, and is another one in what is saved now."""
+
+    name: str
+    now: str | dt.date | None
+    typed: str | dt.date | None
+
+
+Again = Literal["", "conflict"]  # why what was typed is not saved: somebody was first
+
+
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
     """GET /office/posts/{id}, and its edit and close. editable: not if it is closed or another
-    source owns it."""
+    source owns it. again: the form has what was typed and is not saved; differing: from what is."""
 
     template: ClassVar[str] = "post.html"
     thing: Thing
     history: tuple[Entry, ...] = ()
     editable: bool = True
+    again: Again = ""
+    differing: tuple[Differing, ...] = ()
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 

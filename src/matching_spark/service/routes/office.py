@@ -6,16 +6,17 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.domain.posts import STATUSES, Post
-from matching_spark.errors import InputError, ModelError, NotFoundError
+from matching_spark.errors import InputError, ModelError, NotFoundError, StaleError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.accounts import MIN_PASSWORD
-from matching_spark.service.guards.fields import Fields, WrongField
+from matching_spark.service.guards.fields import Fields, Said, WrongField
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
+    Again,
     DeskPage,
     Entry,
     PasswordPage,
@@ -27,7 +28,7 @@ from matching_spark.service.pages.office_contexts import (
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
-from matching_spark.service.routes.office_forms import number, thing_said, values_of
+from matching_spark.service.routes.office_forms import differing, number, thing_said, values_of
 from matching_spark.service.routes.office_review import ReviewPages
 from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, to
 from matching_spark.service.routes.office_search import SearchPages
@@ -186,14 +187,19 @@ class OfficePages(OfficeRoutes):
         return self._of.page(request, self._post_page(request, post_id, notice, {}))
 
     def edit(self, request: Request, post_id: str, fields: Fields) -> Response:
+        seen, wrong = number(fields["sequence"]), dict[str, Wrong]()
         try:
-            values, sequence = values_of(fields), number(fields["sequence"])
+            self._of.desk.edit(post_id, values_of(fields), asker_of(request).who, None, seen)
+            return to(post_url(post_id), notice="saved")
         except WrongField as error:
-            page = self._post_page(request, post_id, "", {error.field: error.wrong})
-            page = replace(page, thing=thing_said(fields, page.thing))
-            return self._of.page(request, page)
-        self._of.desk.edit(post_id, values, asker_of(request).who, None, sequence)
-        return to(post_url(post_id), notice="saved")
+            wrong = {error.field: error.wrong}
+        except StaleError:
+            return self._typed(request, post_id, fields, "conflict")
+        page = self._post_page(request, post_id, "", wrong)
+        # Of the post as it was seen: what others have changed meanwhile is told when it is saved.
+        typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
+        page = replace(page, thing=thing_said(fields, typed))
+        return self._of.page(request, page)
 
     def close(self, request: Request, post_id: str, fields: Fields) -> Response:
         status = next((each for each in STATUSES if each == fields["status"]), None)
@@ -218,6 +224,19 @@ class OfficePages(OfficeRoutes):
             editable=stored.post.status == "open",
             wrong=wrong,
         )
+
+    def _typed(self, request: Request, post_id: str, fields: Said, why: Again) -> Response:
+        """What was typed and is not saved, beside what is: it is saved over that, or given up."""
+        page = self._post_page(request, post_id, "", {})
+        typed = thing_said(fields, page.thing)
+        page = replace(
+            page,
+            here="",
+            again=why,
+            differing=differing(page.thing, typed),
+            thing=typed if page.editable else page.thing,
+        )
+        return self._of.page(request, page, status=409)
 
     def _history(self, post_id: str) -> tuple[Entry, ...]:
         """What the journal has of a post, the newest first; who a person is, stays out."""

@@ -7,9 +7,10 @@ from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.journal.events import VERDICTS
 from matching_spark.service.guards.fields import LISTS, Said, day_of, kept_day, word_of
-from matching_spark.service.pages.office_contexts import Thing, Undo, Wanted
+from matching_spark.service.pages.office_contexts import Differing, Thing, Undo, Wanted
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
+FIELDS = ("title", *LISTS, "place", "day", "description", "kept_at", "kept_phone")  # as they stand
 
 
 def values_of(fields: Said) -> dict[str, Any]:
@@ -27,6 +28,17 @@ def thing_said(fields: Said, of: Thing) -> Thing:
     for name in LISTS:
         values[name] = OF_FACTS[name].find(fields[name])
     return replace(of, day=kept_day("day", fields["day"]), **values)
+
+
+def differing(now: Thing, typed: Thing) -> tuple[Differing, ...]:
+    """The fields of a form that say something else than what is saved."""
+    pairs = ((name, getattr(now, name), getattr(typed, name)) for name in FIELDS)
+    return tuple(Differing(*each) for each in pairs if _read(each[1]) != _read(each[2]))
+
+
+def _read(value: object) -> object:
+    """A text without what a form's lines change of it."""
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def wanted_of(fields: Said) -> Wanted:
