@@ -304,6 +304,9 @@ def samples() -> dict[str, Page]:
             again="conflict",
             differing=DIFFERING[:1],
         ),
+        "post-again-registered": PostPage(
+            **office, thing=BARE, again="registered", differing=DIFFERING[:2]
+        ),
         "post-bare": PostPage(**office, thing=BARE, wrong={"description": "long", "day": "day"}),
         "review": ReviewPage(
             **office,

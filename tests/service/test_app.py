@@ -347,6 +347,34 @@ def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
     assert len(running.desk.changed()) == 2
 
 
+def test_registering_again_with_other_words_leads_to_what_was_registered(
+    browser: TestClient, running: Service
+) -> None:
+    """As after Back: what is typed then is not lost, and no second thing comes of it."""
+    token = _signed_in(browser, running)
+    for language in ("ko", "en"):
+        browser.cookies.set("lang", language)
+        known = {each.post.post_id for each in running.desk.changed()}
+        files = {"photo": ("a.png", drawn("purple"), "image/png")}
+        new = browser.post("/office/found/new", data={"csrf": token}, files=files)
+        form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
+        browser.post("/office/found/new", data=form)
+        (stored,) = (s for s in running.desk.changed() if s.post.post_id not in known)
+        again = browser.post("/office/found/new", data=form | {"title": "남색 우산"})
+        assert again.status_code == 409
+        assert words.say("post.again.registered", language) in again.text  # type: ignore[arg-type]
+        assert "Idempotency-Key" not in again.text
+        url = f"/office/posts/{stored.post.post_id}"
+        assert f'href="{url}"' in again.text
+        assert 'value="남색 우산"' in again.text
+        assert len(running.desk.changed()) == len(known) + 1
+        form |= {"sequence": field(again.text, "sequence"), "title": "남색 우산"}
+        assert browser.post(f"{url}/edit", data=form).status_code == 200
+        saved = running.desk.post(stored.post.post_id)
+        assert saved is not None
+        assert saved.post.title == "남색 우산"
+
+
 def test_the_address_of_a_form_that_is_opened_again_leads_to_the_start(browser: TestClient) -> None:
     for path in ("/search", "/losses", "/interest", "/mine/edit", "/lang"):
         page = browser.get(path)

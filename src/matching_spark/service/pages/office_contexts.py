@@ -132,7 +132,8 @@ class Differing:
     typed: str | dt.date | None
 
 
-Again = Literal["", "conflict"]  # why what was typed is not saved: somebody was first
+# Why what was typed is not saved: somebody was first, or it is registered already.
+Again = Literal["", "conflict", "registered"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,7 +173,14 @@ class OfficePages(OfficeRoutes):
             return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
         key = None if draft == NONE else f"draft-{draft}"
         photos = [] if seen is None else [seen]
-        stored = self._of.desk.add(post, photos, asker_of(request).who, key)
+        who = asker_of(request).who
+        try:
+            stored = self._of.desk.add(post, photos, who, key)
+        except InputError as error:
+            before = self._of.desk.journal.written(who, key or "")
+            if error.argument != "key" or before is None or not isinstance(before.event, PostAdded):
+                raise
+            return self._typed(request, before.event.post_id, fields, "registered")
         return to(post_url(stored.post.post_id), notice="registered")
 
     def draft(self, draft: str) -> Response:
