@@ -216,6 +216,14 @@ def samples() -> dict[str, Page]:
         ),
         "results-short": ResultsPage(**asked, told=TOLD, look=CARDS[5:8], complete=False),
         "results-short-0": ResultsPage(**asked, told=TOLD, complete=False),
+        "results-wrong": ResultsPage(
+            **asked,
+            told=TOLD,
+            look=CARDS[5:7],
+            mail=True,
+            address="kim@localhost",
+            wrong={"address": "address"},
+        ),
         "registered": RegisteredPage(
             **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
         ),
@@ -242,6 +250,8 @@ def samples() -> dict[str, Page]:
             can_mail=True,
             mail="unconfirmed",
             typed=Told(words="손잡이가 끊어진 가방", colour="파랑"),
+            address="kim@localhost",
+            no_mail=True,
             wrong={"address": "address"},
         ),
         "mine-withdrawn": MinePage(**mine, state="withdrawn", told=Told()),

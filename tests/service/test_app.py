@@ -156,6 +156,56 @@ def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
         assert second != first
 
 
+def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
+        files = {"photo": ("a.png", drawn("purple"), "image/png")}
+        found = client.post("/search", data=form, files=files).text
+        form |= {"asked": field(found, "asked"), "colour": "보라", "place": "강남역", "skip": "day"}
+        named = words.say("wrong.address", "ko")
+        page = client.post("/losses", data=form | {"address": "kim@localhost"})
+        assert page.status_code == 422
+        told = page.text.partition('action="/losses"')[2]
+        for name, value in (form | {"address": "kim@localhost"}).items():
+            assert re.search(rf'name="{name}"[^>]* value="{value}"', told), name
+        assert named in told
+        assert words.say("result.photo", "ko") in page.text  # the photo is searched and kept still
+        assert not losses(running)
+        registered = client.post("/losses", data=form | {"address": "kim@example.com"}).text
+        (lost,) = losses(running)
+        kept = running.desk.post(lost)
+        assert kept is not None
+        assert (kept.post.place, len(kept.photos)) == ("강남역", 1)
+
+        link = re.search(r"/mine#([\w-]{22})", registered)
+        assert link is not None
+        mine = {"csrf": form["csrf"], "link": link[1], "words": "초록 모자"}
+        wrong = client.post("/mine/edit", data=mine | {"address": "kim@localhost"}).text
+        assert re.search('name="address"[^>]* value="kim@localhost"', wrong)
+        assert named in wrong
+        over = {"address": "kim@", "no_mail": "yes", "day": "어느 날"}
+        assert re.search(
+            'name="no_mail"[^>]* checked', client.post("/mine/edit", data=mine | over).text
+        )
+
+
+def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": _signed_in(browser, running), "category": "가방", "since": "2026-11-20"}
+    form |= {"kind": "lost", "status": "claimed"}
+    for wrong in ({}, {"words": "검정 가방", "until": "언젠가"}):
+        page = browser.post("/office/search", data=form | wrong).text
+        assert 'value="2026-11-20"' in page
+        assert wrong.get("words", "") in page
+        for chosen in ("가방", "lost", "claimed"):
+            assert f'<option value="{chosen}" selected>' in page
+
+
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
     running: Service, bag: str
 ) -> None:
@@ -362,7 +412,7 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
         (stored,) = (s for s in running.desk.changed() if s.post.post_id not in known)
         again = browser.post("/office/found/new", data=form | {"title": "남색 우산"})
         assert again.status_code == 409
-        assert words.say("post.again.registered", language) in again.text  # type: ignore[arg-type]
+        assert words.say("post.again.registered", language) in again.text
         assert "Idempotency-Key" not in again.text
         url = f"/office/posts/{stored.post.post_id}"
         assert f'href="{url}"' in again.text

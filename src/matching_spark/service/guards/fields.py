@@ -41,6 +41,11 @@ def day_of(field: str, said: str) -> dt.date | None:
         raise WrongField(field, "day") from None
 
 
+def kept_word(field: str, said: str) -> str:
+    """The vocabulary's word, to be shown again in a form; '' where it is none."""
+    return OF_FACTS[field].find(said)
+
+
 def kept_day(field: str, said: str) -> dt.date | None:
     """The day, to be shown again in a form; None where it is none."""
     try:

@@ -138,6 +138,8 @@ class ResultsPage(Page):
     question: Asking | None = None
     skipped: tuple[FactName, ...] = ()
     mail: bool = False  # whether the service can write mails: an address is asked for
+    address: str = ""  # as it was typed, where something is wrong with the form
+    wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +181,8 @@ class DoorPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class MinePage(Page):
-    """POST /mine: one's own loss. token: of the private link, for the forms of this page. typed:
-    what was sent and is not kept, as something of it is wrong."""
+    """POST /mine: one's own loss. token: of the private link, for the forms of this page. typed,
+    address, no_mail: what was sent and is not kept, as something of it is wrong."""
 
     template: ClassVar[str] = "mine.html"
     token: str
@@ -192,6 +194,8 @@ class MinePage(Page):
     mail: MailState = "none"
     can_mail: bool = False
     typed: Told | None = None
+    address: str = ""
+    no_mail: bool = False
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 

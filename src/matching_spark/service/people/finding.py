@@ -6,11 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from matching_spark.domain.posts import Post
-from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.knn.similarity import Float32
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline
-from matching_spark.service.guards.fields import LISTS, Said, WrongField, day_of, kept_day, word_of
+from matching_spark.service.guards.fields import (
+    LISTS,
+    Said,
+    WrongField,
+    day_of,
+    kept_day,
+    kept_word,
+    word_of,
+)
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
 from matching_spark.service.people.shown import asking, card, told_of
 from matching_spark.service.posts.asks import Asked, Asks
@@ -54,7 +61,7 @@ class Form:
 
     def kept(self) -> Told:
         """What of it can be shown again in a form, whatever is wrong with the rest."""
-        category, colour, region = (OF_FACTS[n].find(getattr(self, n)) for n in LISTS)
+        category, colour, region = (kept_word(n, getattr(self, n)) for n in LISTS)
         words, place, day = self.words[:MAX_WORDS], self.place[:200], kept_day("day", self.day)
         return Told(words, category, colour, region, place, day)
 

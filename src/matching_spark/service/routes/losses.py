@@ -36,7 +36,7 @@ class Losses:
 
         What it raises, it raises before anything is kept: nobody has a link to what was.
         """
-        _check(address)
+        self._check(address)
         post_id = self._registered(form.asked, form.told())
         token = self._of.links.make(post_id)
         try:
@@ -103,7 +103,7 @@ class Losses:
         Refused for a link that opens nothing."""
         stored = self._opened(token)
         if not no_mail:
-            _check(address)
+            self._check(address)
         told = form.told()
         if not (told.words or stored.photos):
             raise WrongField("words", "needed")
@@ -156,6 +156,14 @@ class Losses:
             raise Refused("gone")
         return stored
 
+    def _check(self, address: str) -> None:
+        """Raises WrongField for what is there, where one is asked for, and no mail can go to."""
+        if address.strip() and self._of.finder.mail:
+            try:
+                checked_address(address)
+            except InputError:
+                raise WrongField("address", "address") from None
+
     def _gave(self, post_id: str, address: str, language: Language, token: str) -> bool:
         if not (address.strip() and self._of.finder.mail):
             return False
@@ -164,15 +172,6 @@ class Losses:
         except InputError:
             raise WrongField("address", "address") from None
         return True
-
-
-def _check(address: str) -> None:
-    """Raises WrongField for what is there and no mail can go to."""
-    if address.strip():
-        try:
-            checked_address(address)
-        except InputError:
-            raise WrongField("address", "address") from None
 
 
 def _state(post: Post, matched: bool) -> LossState:

@@ -1,12 +1,13 @@
 """The fields of the office's forms, as posts and searches have them."""
 
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from matching_spark.domain.posts import KINDS, STATUSES
-from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.journal.events import VERDICTS
-from matching_spark.service.guards.fields import LISTS, Said, day_of, kept_day, word_of
+from matching_spark.service.guards.fields import LISTS, Said, day_of, kept_day, kept_word, word_of
 from matching_spark.service.pages.office_contexts import Differing, Thing, Undo, Wanted
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
@@ -26,7 +27,7 @@ def thing_said(fields: Said, of: Thing) -> Thing:
     """The thing as its form was filled in, wrong values left out."""
     values: dict[str, Any] = {name: fields[name] for name in TEXTS}
     for name in LISTS:
-        values[name] = OF_FACTS[name].find(fields[name])
+        values[name] = kept_word(name, fields[name])
     return replace(of, day=kept_day("day", fields["day"]), **values)
 
 
@@ -42,15 +43,29 @@ def _read(value: object) -> object:
 
 
 def wanted_of(fields: Said) -> Wanted:
+    """What a search's form asks for. Raises WrongField."""
+    return _wanted(fields, word_of, day_of)
+
+
+def wanted_said(fields: Said) -> Wanted:
+    """The form as it was filled in, wrong values left out."""
+    return _wanted(fields, kept_word, kept_day)
+
+
+def _wanted(
+    fields: Said,
+    word: Callable[[str, str], str],
+    day: Callable[[str, str], dt.date | None],
+) -> Wanted:
     kind: Any = next((each for each in KINDS if each == fields["kind"]), "")
     status: Any = next((each for each in STATUSES if each == fields["status"]), "")
-    lists = {name: word_of(name, fields[name]) for name in LISTS}
+    lists = {name: word(name, fields[name]) for name in LISTS}
     return Wanted(
         words=" ".join(fields["words"].split()),
         kind=kind,
         status=status,
-        since=day_of("since", fields["since"]),
-        until=day_of("until", fields["until"]),
+        since=day("since", fields["since"]),
+        until=day("until", fields["until"]),
         **lists,
     )
 

@@ -14,7 +14,7 @@ from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.pages.contexts import Wrong
 from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
 from matching_spark.service.people.shown import because
-from matching_spark.service.routes.office_forms import wanted_of
+from matching_spark.service.routes.office_forms import wanted_of, wanted_said
 from matching_spark.service.routes.office_routes import OfficeRoutes
 
 
@@ -48,7 +48,9 @@ class SearchPages(OfficeRoutes):
                 raise WrongField("words", "needed")
         except WrongField as error:
             wrong = {error.field: error.wrong}
-            page = OfficeSearchPage(**self._office(request), wrong=wrong)
+            page = OfficeSearchPage(
+                **self._office(request), wanted=wanted_said(fields), wrong=wrong
+            )
             return self._of.page(request, page)
         vector = None if photo is None else photo.vector
         kind: Kind = "found" if wanted.kind == "lost" else "lost"  # what looks for it

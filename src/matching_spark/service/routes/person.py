@@ -16,9 +16,12 @@ from matching_spark.service.pages.contexts import (
     HomePage,
     Page,
     RegisteredPage,
+    ResultsPage,
     Wrong,
 )
+from matching_spark.service.people.addresses import MAX_ADDRESS
 from matching_spark.service.people.finding import Form
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.losses import Losses
 from matching_spark.service.running import Service
 
@@ -54,18 +57,18 @@ class PersonPages:
         return self._of.page(request, self._home(request, {}))
 
     def search(self, request: Request, fields: Fields) -> Response:
-        try:
-            photo = self._of.seen(fields.photo, keep=False)
-            csrf = self._of.forms.token(request)
-            found: Page = self._of.finder.find(Form.of(fields), photo, csrf)
-        except WrongField as error:
-            told = Form.of(fields).kept()
-            found = replace(self._home(request, {error.field: error.wrong}), told=told)
-        return self._of.page(request, found, fields["lang"])
+        photo = self._of.seen(fields.photo, keep=False)
+        return self._of.page(request, self._found(request, Form.of(fields), photo), fields["lang"])
 
     def register(self, request: Request, fields: Fields) -> Response:
-        language = self._of.language(request)
-        token, written = self._losses.register(Form.of(fields), fields["address"], language)
+        form, address = Form.of(fields), fields["address"]
+        try:
+            token, written = self._losses.register(form, address, self._of.language(request))
+        except WrongField as error:  # what was found once more, and its form as it was sent
+            page = self._found(request, form)
+            if isinstance(page, ResultsPage):
+                page = replace(page, address=address, wrong={error.field: error.wrong})
+            return self._of.page(request, page, status=422)
         link, csrf = self._of.private_link(request, token), self._of.forms.token(request)
         return self._of.page(request, RegisteredPage(csrf=csrf, link=link, written=written))
 
@@ -90,9 +93,8 @@ class PersonPages:
     def edit(self, request: Request, fields: Fields) -> Response:
         token, csrf = _token(fields["link"]), self._of.forms.token(request)
         wrong: dict[str, Wrong] = {}
+        language, no_mail = self._of.language(request), fields.has("no_mail")
         try:
-            language = self._of.language(request)
-            no_mail = fields.has("no_mail")
             self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language)
         except WrongField as error:
             wrong = {error.field: error.wrong}
@@ -100,7 +102,8 @@ class PersonPages:
         if page is None:
             raise Refused("gone")
         if wrong:
-            page = replace(page, typed=Form.of(fields).kept())
+            typed, address = Form.of(fields).kept(), fields["address"][:MAX_ADDRESS]
+            page = replace(page, typed=typed, address=address, no_mail=no_mail)
         return self._of.page(request, page)
 
     def withdraw(self, request: Request, fields: Fields) -> Response:
@@ -121,6 +124,13 @@ class PersonPages:
         if not here.startswith("/") or here.startswith(("//", "/\\")):
             raise Refused("bad-request", field="here")
         return self._of.keep_language(RedirectResponse(here, 303), fields["lang"])
+
+    def _found(self, request: Request, form: Form, photo: SeenPhoto | None = None) -> Page:
+        """What a form finds; the form as it was filled in, where something of it is wrong."""
+        try:
+            return self._of.finder.find(form, photo, self._of.forms.token(request))
+        except WrongField as error:
+            return replace(self._home(request, {error.field: error.wrong}), told=form.kept())
 
     def _home(self, request: Request, wrong: dict[str, Wrong]) -> HomePage:
         csrf = self._of.forms.token(request)
