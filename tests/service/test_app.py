@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from html import unescape
 from typing import cast
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
-from matching_spark.service.pages.render import pair_url
+from matching_spark.service.pages.render import pair_url, post_url
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn
 from tests.support.guarded import unguarded
@@ -322,6 +323,52 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     assert stored_now.post.status == "claimed"
     browser.post("/office/sign-out", data={"csrf": form["csrf"]})
     assert browser.get(url, follow_redirects=False).status_code == 303
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for_and_never_elsewhere(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    running.accounts.add("minji", PASSWORD)
+    odd = "s-a?b&found=c#d+e 가"  # whatever stands in an id
+    lost = Post("", "lost", "가방", title="보라색 줄무늬 가방")
+    lost_id = running.desk.add(lost, [], WHO, None).post.post_id
+    pair, similar = pair_url(lost_id, bag), f"/office/search?post={bag}"
+    known = {
+        "of": "a\0b",
+        "said": "confirmed",
+        "was": "unsure",
+        "secret": "s3cret",
+        "notice": "saved",
+    }
+    for asked in (pair, similar, pair_url(odd, odd), post_url(odd), "/office/review", "/office"):
+        more = f"{asked}{'&' if '?' in asked else '?'}{urlencode(known)}"
+        page = browser.get(more)
+        assert page.url.path == "/office/sign-in"
+        assert not any(word in str(page.url) + page.text for word in ("s3cret", "confirmed"))
+        switched = {"csrf": csrf(page.text), "here": field(page.text, "here"), "lang": "en"}
+        page = browser.post("/lang", data=switched)
+        form = {"csrf": csrf(page.text), "name": "minji", "after": field(page.text, "after")}
+        wrong = browser.post("/office/sign-in", data=form | {"password": "not this password"})
+        form["after"] = field(wrong.text, "after")
+        done = browser.post(
+            "/office/sign-in", data=form | {"password": PASSWORD}, follow_redirects=False
+        )
+        assert unquote(done.headers["location"]) == unquote(asked)
+        browser.cookies.clear()
+    for elsewhere in (
+        *("https://evil.example/office", "//evil.example/office", "/\\evil.example", "office"),
+        *("/office.evil.example", "/officer", "\t//evil.example", "/office\r\nSet-Cookie: a=b", ""),
+        *("/office/..//evil.example", "/office/../\\evil.example", "/office\\@evil.example"),
+    ):
+        page = browser.get("/office/sign-in", params={"after": elsewhere})
+        form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}
+        done = browser.post(
+            "/office/sign-in", data=form | {"after": elsewhere}, follow_redirects=False
+        )
+        assert "set-cookie: a=b" not in str(done.headers).lower()
+        to = urlsplit(urljoin(str(browser.base_url), done.headers["location"]))
+        assert to.netloc == urlsplit(str(browser.base_url)).netloc, elsewhere
+        browser.cookies.clear()
 
 
 def test_what_was_typed_stays_where_something_of_it_is_wrong(

@@ -1,5 +1,7 @@
 """The application: its routes with their guards, over a service that is running."""
 
+from urllib.parse import quote, urlencode
+
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -8,7 +10,7 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.problems import Problem
 from matching_spark.service.pages.contexts import ProblemPage
-from matching_spark.service.pages.render import STATIC, assets
+from matching_spark.service.pages.render import STATIC, assets, sign_in_url
 from matching_spark.service.photos.store import photos_router
 from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
@@ -18,6 +20,9 @@ from matching_spark.service.routes.person import PersonPages
 from matching_spark.service.running import Service
 
 FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its hash
+# What names a page of the office in its query. Of the rest nothing is said again in an address: it
+# tells what was done just now, or may be anything.
+NAMING = ("lost", "found", "post")
 DESCRIPTION = """\
 What a person may ask needs no account; what is under /api/office needs a bearer token, which
 `matching-spark account token NAME` makes. Errors are problem details (RFC 9457). A write that
@@ -45,8 +50,8 @@ def create_app(of: Service) -> FastAPI:
                 back, 303
             )  # a form's address, opened again from a tab or a mark
         if problem.kind == "sign-in" and path.startswith("/office"):
-            after = path if request.method == "GET" else "/office"
-            return RedirectResponse(f"/office/sign-in?after={after}", 303)
+            after = _shown(request) if request.method == "GET" else "/office"
+            return RedirectResponse(sign_in_url(after), 303)
         page = ProblemPage(
             csrf=of.forms.token(request),
             here=path if request.method == "GET" else "",
@@ -81,3 +86,10 @@ def create_app(of: Service) -> FastAPI:
     app.include_router(photos_router(of.desk, of.store, of.photo_names, visible))
     of.guards.protect(app, page_of)
     return app
+
+
+def _shown(request: Request) -> str:
+    """The address of the office's page that was asked for, without what does not name it."""
+    named = [each for each in request.query_params.multi_items() if each[0] in NAMING]
+    query = urlencode(named, quote_via=quote, safe="")
+    return quote(request.scope["path"]) + (f"?{query}" if query else "")

@@ -8,7 +8,7 @@ from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -76,6 +76,11 @@ def post_url(post_id: str) -> str:
 def pair_url(lost_id: str, found_id: str) -> str:
     """The office's page of a pair."""
     return f"/office/review?lost={quote(lost_id, safe='')}&found={quote(found_id, safe='')}"
+
+
+def sign_in_url(after: str) -> str:
+    """The office's page that signs in, and leads to another of its pages."""
+    return f"/office/sign-in?{urlencode({'after': after})}"
 
 
 def helpers(language: Language, now: dt.datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The office's pages: what waits, registering and changing found things, signing in and out."""
 
+import re
 from dataclasses import replace
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +26,7 @@ from matching_spark.service.pages.office_contexts import (
     SignInPage,
     Thing,
 )
-from matching_spark.service.pages.render import post_url
+from matching_spark.service.pages.render import post_url, sign_in_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
 from matching_spark.service.routes.office_forms import differing, number, thing_said, values_of
@@ -77,14 +78,16 @@ class OfficePages(OfficeRoutes):
     def sign_in_page(self, request: Request, after: str = "/office", out: str = "") -> Response:
         page = SignInPage(
             csrf=self._of.forms.token(request),
-            here="/office/sign-in",
+            here=sign_in_url(after),  # in the other language it leads there as well
             notice="signed-out" if out else "",
             after=after,
         )
         return self._of.page(request, page)
 
     async def sign_in(self, request: Request, fields: Fields) -> Response:
-        after = fields["after"] if fields["after"].startswith("/office") else "/office"
+        after = fields["after"]
+        if not re.match("/office(?:[/?]|$)", after):  # never to another site
+            after = "/office"
         answer = RedirectResponse(after, 303)
         try:
             await self._of.guards.door.enter(request, answer, fields["name"], fields["password"])
