@@ -19,7 +19,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
-from matching_spark.service.pages.render import pair_url, post_url
+from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url, post_url
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn
 from tests.support.guarded import unguarded
@@ -538,6 +538,23 @@ def test_a_word_that_no_list_has_is_told_and_nothing_is_searched(browser: TestCl
     api = TestClient(browser.app).post("/api/search", json={"words": "가방", "colour": "없는색"})
     assert api.status_code == 422
     assert api.json()["errors"][0]["pointer"] == "#/colour"
+
+
+def test_every_page_has_our_icon_and_a_browser_that_asks_by_custom_gets_it_too(
+    browser: TestClient, running: Service
+) -> None:
+    pages = [browser.get(path).text for path in ("/", "/nowhere", "/office/sign-in")]
+    _signed_in(browser, running)
+    pages.append(browser.get("/office").text)
+    icons = {found[1] for each in pages if (found := re.search('rel="icon" href="([^"]+)"', each))}
+    (icon,) = icons
+    custom, linked = browser.get("/favicon.ico"), browser.get(icon)
+    for each in (custom, linked):
+        assert each.status_code == 200
+        assert each.headers["content-type"] == "image/svg+xml"
+        assert each.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert custom.content == linked.content
+    assert "immutable" not in custom.headers["cache-control"]  # its name stays when it changes
 
 
 def test_every_page_is_json_too_and_every_route_is_guarded(

@@ -10,7 +10,7 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.problems import Problem
 from matching_spark.service.pages.contexts import ProblemPage
-from matching_spark.service.pages.render import STATIC, assets, sign_in_url
+from matching_spark.service.pages.render import STATIC, asset, assets, sign_in_url
 from matching_spark.service.photos.store import photos_router
 from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
@@ -23,6 +23,7 @@ FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its has
 # What names a page of the office in its query. Of the rest nothing is said again in an address: it
 # tells what was done just now, or may be anything.
 NAMING = ("lost", "found", "post")
+A_DAY = "public, max-age=86400"  # one whose name stays
 DESCRIPTION = """\
 What a person may ask needs no account; what is under /api/office needs a bearer token, which
 `matching-spark account token NAME` makes. Errors are problem details (RFC 9457). A write that
@@ -73,14 +74,8 @@ def create_app(of: Service) -> FastAPI:
             return post.status == "open"
         return is_public(post) and of.showing.levels.level(post.category) is Level.OPEN
 
-    def static(name: str) -> Response:
-        asset = assets().get(name)
-        if asset is None:
-            raise HTTPException(404)
-        headers = {"Cache-Control": FOREVER}
-        return Response(asset.body, media_type=asset.media_type, headers=headers)
-
-    app.add_api_route(STATIC + "{name}", static, include_in_schema=False)
+    app.add_api_route(STATIC + "{name}", _static, include_in_schema=False)
+    app.add_api_route("/favicon.ico", _favicon, include_in_schema=False)
     for routes in (PersonPages(of).routes(), OfficePages(of).routes(), api_routes(of)):
         app.include_router(routes)
     app.include_router(photos_router(of.desk, of.store, of.photo_names, visible))
@@ -93,3 +88,17 @@ def _shown(request: Request) -> str:
     named = [each for each in request.query_params.multi_items() if each[0] in NAMING]
     query = urlencode(named, quote_via=quote, safe="")
     return quote(request.scope["path"]) + (f"?{query}" if query else "")
+
+
+def _static(name: str) -> Response:
+    file = assets().get(name)
+    if file is None:
+        raise HTTPException(404)
+    headers = {"Cache-Control": FOREVER}
+    return Response(file.body, media_type=file.media_type, headers=headers)
+
+
+def _favicon() -> Response:
+    """The pages' icon, for what a browser shows that is no page: a photo, JSON."""
+    icon = assets()[asset("icon.svg").removeprefix(STATIC)]
+    return Response(icon.body, media_type=icon.media_type, headers={"Cache-Control": A_DAY})
