@@ -98,6 +98,7 @@ class Pipeline:
             shutil.rmtree(self.kept, ignore_errors=True)
         embedder(
             str(self.model.folder.resolve()),
+            self.model.name,
             self.model.batch_size,
             self.model.device,
             str(self.staged),
