@@ -2,11 +2,14 @@
 
 import datetime as dt
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -17,10 +20,12 @@ from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.knn.similarity import SAME, Float32, Float64, pair_scores
 from matching_spark.matching.decisions import Decision, checked, latest, store, truth
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
+from matching_spark.score.comparisons import bigrams
 from matching_spark.score.store import FILE, SELF, save, shipped
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
@@ -241,8 +246,83 @@ def test_duplicates_are_brute_forces(stored: str) -> None:
                 want.add(frozenset((a["post_id"], b["post_id"])))
     for photo in posts[0][1], posts[1][1]:  # the same photo is one at 1 too
         twice = [_Photo(i, "강남역 2번 출구", "서울", photo) for i in "ab"]
-        assert [score for _, _, score in _pairs(twice, 1.0)] == [pytest.approx(1)]
-    got = duplicates(table, 0.3, Filters())
+        assert [s for *_, each in _pairs(twice, 1.0) for s in each] == [pytest.approx(1)]
+    got, total = duplicates(table, 0.3, Filters())
+    assert total == len(got)
     assert want <= {frozenset((d.post_id, d.other_id)) for d in got}
     assert all(d.score >= 0.3 and d.post_id < d.other_id for d in got)
     assert len({frozenset((d.post_id, d.other_id)) for d in got}) == len(got)
+
+
+def test_the_most_similar_duplicates_are_shown_and_the_others_counted(
+    own: str, clip: ClipModel, world: World, spark: SparkSession
+) -> None:
+    table = PostsTable.open(own, spark, Hadoop())
+    day, photo = dt.date(2026, 11, 1), str(world.query_photo)
+    twice = [
+        Post(f"twice-{n}", "lost", place="강남역", happened_on=day, photos=(photo,))
+        for n in range(5)
+    ]
+    assert ingest_posts(twice, table, clip).rejects == ()
+    every, total = duplicates(table, 0.98, Filters(kind="lost"))
+    assert total == len(every) == 10
+    assert [(d.post_id, d.other_id) for d in every] == sorted(
+        (d.post_id, d.other_id) for d in every
+    )
+    for most in (1, 3, 9, 10, 11):
+        assert duplicates(table, 0.98, Filters(kind="lost"), most) == (every[:most], total)
+
+
+@given(st.data())
+def test_pairs_of_one_place_are_brute_forces(data: st.DataObject) -> None:
+    """Also without a name or a region, and of equal photos; in blocks of any length."""
+    names = st.sampled_from(
+        ["", "강", "강남역", "강남역 2번 출구", "GANGNAM", "gangnam 역", "홍대"]
+    )
+    regions = st.sampled_from(["", "서울", "부산"])
+    drawn = data.draw(st.lists(st.tuples(names, regions, st.integers(0, 3)), min_size=1))
+    vectors = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    photos = [
+        _Photo(f"{n:03}", place, region, vectors[v]) for n, (place, region, v) in enumerate(drawn)
+    ]
+
+    def of_one_place(a: _Photo, b: _Photo) -> bool:
+        first, second = bigrams(a.place), bigrams(b.place)
+        if not first or not second:
+            return a.region == b.region != ""
+        return 2 * len(first & second) > min(len(first), len(second))
+
+    threshold = data.draw(st.sampled_from([-1.0, 0.1, 1.0]))
+    want = {
+        (i, j): float(pair_scores(a.vector, b.vector[None])[0])
+        for (i, a), (j, b) in combinations(enumerate(photos), 2)
+        if of_one_place(a, b)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        block = data.draw(st.integers(1, 7))
+        patch.setattr("matching_spark.matching.duplicates.BLOCK", block)
+        blocks = list(_pairs(photos, threshold))
+    got = [each for block in blocks for each in zip(*(a.tolist() for a in block), strict=True)]
+    assert len({(i, j) for i, j, _ in got}) == len(got)
+    assert {(i, j): s for i, j, s in got} == {
+        pair: s for pair, s in want.items() if s >= min(threshold, SAME)
+    }
+
+
+def test_one_picture_in_thousands_of_posts_is_no_thousands_of_comparisons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither of vectors nor of names: what is done for each pair is numpy's."""
+    compared = 0
+
+    def counted(query: Float32, rows: Float32) -> Float64:
+        nonlocal compared
+        compared += len(rows)
+        return pair_scores(query, rows)
+
+    monkeypatch.setattr("matching_spark.matching.duplicates.pair_scores", counted)
+    photo = np.full(4, 0.5, np.float32)
+    photos = [_Photo(f"{n:04}", f"{n // 2} 번지", "서울", photo) for n in range(3000)]
+    assert sum(len(scores) for *_, scores in _pairs(photos, 0.98)) >= 1500
+    assert compared <= 3

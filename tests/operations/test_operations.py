@@ -246,6 +246,7 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
     assert posts.duplicates(own, Filters(kind="found")).to_dict().keys() == {
         "threshold",
         "duplicates",
+        "left_out",
     }
 
 

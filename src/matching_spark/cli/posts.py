@@ -341,9 +341,10 @@ def duplicates(
     for each in report.duplicates:
         head = (f"cosine {each.score:.3f}", each.post_id, each.other_id)
         entries.append(Entry("", head, "", joined(each.kind, each.happened_on, each.place)))
+    more = f"; {report.left_out:,} more are not shown" if report.left_out else ""
     count = cell(
         f"{len(report.duplicates):,} pairs from a cosine of {report.threshold:g} on, among posts "
-        "that have a photo, a day, and a place or region",
+        f"that have a photo, a day, and a place or region{more}",
         "dim",
     )
     run.emit(report.to_dict(), Group(*entries, count))

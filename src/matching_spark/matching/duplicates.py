@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import SAME, Float32, pair_scores
+from matching_spark.knn.similarity import SAME, Float32, Float64, Index, Mask, pair_scores
 from matching_spark.score.comparisons import bigrams
 from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once
+PAIRS = 1 << 22  # compared at once: 100 MB, where all are alike
+MOST = (
+    10_000  # pairs that are shown: of one picture in thousands of posts of a day there are millions
+)
 FLOAT32 = 1e-5  # more than a cosine in float32 can be off
 
 
@@ -41,8 +45,11 @@ class _Photo:
     vector: Float32
 
 
-def duplicates(table: PostsTable, threshold: float, where: Filters) -> list[Duplicate]:
-    """Pairs of posts that pass `where`, the most similar first, each pair once."""
+def duplicates(
+    table: PostsTable, threshold: float, where: Filters, most: int = MOST
+) -> tuple[list[Duplicate], int]:
+    """Pairs of posts that pass `where`, the most similar first, each pair once: the `most` first of
+    them, and how many there are."""
     days: dict[tuple[str, str], list[_Photo]] = {}
     for shard in table.shards(where):
         rows = np.flatnonzero(shard.where(where) & shard.dated() & (shard.photos.counts > 0))
@@ -52,32 +59,78 @@ def duplicates(table: PostsTable, threshold: float, where: Filters) -> list[Dupl
             key = (meta["kind"], meta["happened_on"].isoformat())
             photo = _Photo(meta["post_id"], meta["place"], meta["region"], image)
             days.setdefault(key, []).append(photo)
-    found = [
-        Duplicate(kind, a.post_id, b.post_id, score, day, a.place, b.place)
-        for (kind, day), photos in days.items()
-        for a, b, score in _pairs(photos, threshold)
-    ]
-    return sorted(found, key=lambda d: (-d.score, d.post_id, d.other_id))
+    best: list[Duplicate] = []
+    total = 0
+    for (kind, day), of_day in days.items():
+        photos = sorted(of_day, key=lambda p: p.post_id)
+        for first, second, scores in _pairs(photos, threshold):
+            total += len(scores)
+            at = np.lexsort((second, first, -scores))[:most]
+            for i, j, score in zip(first[at], second[at], scores[at], strict=True):
+                a, b = photos[i], photos[j]
+                each = Duplicate(kind, a.post_id, b.post_id, float(score), day, a.place, b.place)
+                best.append(each)
+            if len(best) > 2 * most:
+                best = sorted(best, key=_order)[:most]
+    return sorted(best, key=_order)[:most], total
 
 
-def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[_Photo, _Photo, float]]:
-    photos = sorted(photos, key=lambda p: p.post_id)
+def _order(of: Duplicate) -> tuple[float, str, str]:
+    return -of.score, of.post_id, of.other_id
+
+
+def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[Index, Index, Float64]]:
+    """Places among the photos, the first before the second, and the cosines of pairs of one place,
+    block by block."""
     whole = np.stack([p.vector for p in photos])
     least = min(threshold, SAME)
-    for start in range(0, len(photos), BLOCK):
-        scores = whole[start : start + BLOCK] @ whole.T  # float32 finds, float64 decides
-        for i, j in zip(*np.nonzero(scores >= least - FLOAT32), strict=True):
-            a, b = photos[start + int(i)], photos[int(j)]
-            if start + i >= j or not same_place(a, b):
-                continue
-            score = float(pair_scores(a.vector, b.vector[None])[0])
-            if score >= least:
-                yield a, b, score
+    # Equal photos, as one picture in many posts, are compared once.
+    first_of: dict[bytes, int] = {}
+    own = np.array([first_of.setdefault(p.vector.tobytes(), i) for i, p in enumerate(photos)])
+    places = _Places(photos)
+    step = max(1, min(BLOCK, PAIRS // len(photos)))
+    for start in range(0, len(photos), step):
+        stop = min(start + step, len(photos))
+        near = whole[start:stop] @ whole[start:].T >= least - FLOAT32  # float64 decides
+        near &= places.alike(start, stop)
+        first, second = (at + start for at in np.nonzero(np.triu(near, 1)))
+        each, at = np.unique(own[first] * len(photos) + own[second], return_inverse=True)
+        scores = np.empty(len(each))
+        for some in np.split(np.arange(len(each)), range(BLOCK, len(each), BLOCK)):
+            a, b = np.divmod(each[some], len(photos))
+            scores[some] = pair_scores(whole[a], whole[b])
+        kept = scores[at] >= least
+        yield first[kept], second[kept], scores[at][kept]
 
 
-def same_place(a: _Photo, b: _Photo) -> bool:
-    """Whether most bigrams of the shorter place are the other's too; without a place, by region."""
-    first, second = bigrams(a.place), bigrams(b.place)
-    if not first or not second:
-        return bool(a.region) and a.region == b.region
-    return 2 * len(first & second) > min(len(first), len(second))
+class _Places:
+    """Of photos: which are of one place. That is where most bigrams of the shorter place's name are
+    the other's too; without a name, the region."""
+
+    def __init__(self, photos: list[_Photo]) -> None:
+        known = {
+            each: at for at, each in enumerate(dict.fromkeys((p.place, p.region) for p in photos))
+        }
+        self._of = np.array([known[p.place, p.region] for p in photos])
+        self._bigrams = [bigrams(place) for place, _ in known]
+        self._regions = np.array([region for _, region in known])
+        self._sizes = np.array([len(each) for each in self._bigrams])
+        having: dict[str, list[int]] = {}
+        for at, each in enumerate(self._bigrams):
+            for bigram in each:
+                having.setdefault(bigram, []).append(at)
+        self._having = {bigram: np.array(at) for bigram, at in having.items()}
+
+    def alike(self, start: int, stop: int) -> Mask:
+        """(stop - start, photos from start on) whether two are of one place."""
+        wanted, rows = np.unique(self._of[start:stop], return_inverse=True)
+        return np.stack([self._alike(at) for at in wanted])[rows][:, self._of[start:]]
+
+    def _alike(self, at: int) -> Mask:
+        shared = np.zeros(len(self._sizes), np.int64)
+        for bigram in self._bigrams[at]:
+            shared[self._having[bigram]] += 1
+        by_name = 2 * shared > np.minimum(self._sizes, self._sizes[at])
+        by_region = (self._regions == self._regions[at]) & (self._regions != "")
+        nameless = (self._sizes == 0) | (self._sizes[at] == 0)
+        return np.asarray(np.where(nameless, by_region, by_name))

@@ -72,10 +72,12 @@ class Closed:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The pairs whose photos' cosine is `threshold` or more, the most similar first."""
+    """The pairs whose photos' cosine is `threshold` or more, the most similar first. left_out: how
+    many more there are than are shown."""
 
     threshold: float
     duplicates: tuple[Duplicate, ...]
+    left_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -241,4 +243,5 @@ def forget(cache: ShardCache, files: "Iterable[str]", subject: traces.Subject) -
 def duplicates(settings: Settings, where: Filters) -> Duplicates:
     """Open posts that seem to be of one thing, by `holding.duplicate_cosine`. No JVM."""
     threshold = settings.holding.duplicate_cosine
-    return Duplicates(threshold, tuple(find_duplicates(reading(settings), threshold, where)))
+    found, total = find_duplicates(reading(settings), threshold, where)
+    return Duplicates(threshold, tuple(found), total - len(found))
