@@ -17,6 +17,7 @@ from matching_spark.domain.sheets import is_formula, to_csv, unmarked
 from matching_spark.operations import browse, ingest, posts, table
 from matching_spark.operations.ingest import Source
 from tests.support.commands import command
+from tests.support.tables import copied
 
 
 @pytest.fixture
@@ -78,6 +79,25 @@ def test_what_is_exported_can_be_taken_in(
         assert len(browse.show(other, post_id).photos) == len(browse.show(mine, post_id).photos)
     with pytest.raises(UsageError, match=r"must end in one of \.csv, \.jsonl"):
         browse.export(mine, where, tmp_path / "posts.xlsx")
+
+
+def test_photos_come_back_whatever_the_warehouse_is_called(
+    stored: str, settings: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    """A sheet in whose cells they would be other photos is refused, and the other format named."""
+    (tmp_path / "a; b,c").mkdir()
+    table = copied(stored, tmp_path / "a; b,c" / "own")
+    mine = settings.model_copy(update={"table": table})
+    where = Filters(kind="lost")
+    with pytest.raises(UsageError, match=r"post 'L\w+': .*a; b,c.* export F\.jsonl"):
+        browse.export(mine, where, tmp_path / "posts.csv")
+    assert not (tmp_path / "posts.csv").exists()
+    browse.export(mine, where, tmp_path / "posts.jsonl")
+    other = mine.model_copy(update={"table": str(tmp_path / "other")})
+    assert ingest.ingest(other, Source(str(tmp_path / "posts.jsonl")), spark=spark).rejected == 0
+    for post_id in rows(other):
+        assert len(browse.show(other, post_id).photos) == len(browse.show(mine, post_id).photos)
+    assert any(len(browse.show(other, post_id).photos) > 1 for post_id in rows(other))
 
 
 def test_edited_the_rest_stays(mine: Settings, spark: SparkSession, tmp_path: Path) -> None:

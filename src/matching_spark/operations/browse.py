@@ -14,11 +14,13 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import ADDED, FILTERED, METADATA, TOLD
 from matching_spark.domain.sheets import to_csv
+from matching_spark.errors import InputError, UsageError
 from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.layout import photo_here
 from matching_spark.matching.decisions import NAME as DECISIONS
 from matching_spark.operations.warehouse import reading
 from matching_spark.shards.shard import DataFile, alive, read_columns
+from matching_spark.sources.tabular import photo_cell
 from matching_spark.table import history as past
 from matching_spark.table import side_tables
 from matching_spark.table.history import Commit
@@ -101,7 +103,8 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
     """Write posts as `ingest` takes them, by the ending of the file's name. No JVM.
 
     A photo is named by where it is kept; one of another table that takes them in is its own copy.
-    Identifiers are the hashes, which only a table of the same key takes in.
+    Identifiers are the hashes, which only a table of the same key takes in. Raises UsageError for a
+    sheet where the photos' places cannot stand in one cell.
     """
     ending = check_file(output, FORMATS)
     table = reading(settings)
@@ -113,13 +116,20 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
             rows.append(row | {"photos": [place for place in photos if place is not None]})
     rows.sort(key=lambda row: row["post_id"])
     if ending == ".csv":
-        lists = ("identifiers", "photos")
-        cells = (r | {name: "; ".join(r[name] or ()) for name in lists} for r in rows)
-        write_file(output, to_csv(columns, cells))
+        write_file(output, to_csv(columns, map(_cells, rows)))
     else:
         lines = (json.dumps(row, ensure_ascii=False, default=str) for row in rows)
         write_file(output, "".join(f"{line}\n" for line in lines).encode())
     return Exported(table.uri, str(output), len(rows))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a sheet."""
+    try:
+        photos = photo_cell(row["photos"])
+    except InputError as error:
+        raise UsageError(f"post {row['post_id']!r}: {error}: export F.jsonl") from None
+    return row | {"identifiers": "; ".join(row["identifiers"] or ()), "photos": photos}
 
 
 def history(settings: Settings) -> History:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -328,6 +328,15 @@ def _is_linked(photo: str, folder: str) -> bool:
         return False
     there = photo if storage.exists(photo) else storage.in_another_form(photo)
     return storage.leads_out(there or photo, folder)
+
+
+def photo_cell(photos: Sequence[str]) -> str:
+    """The cell that `_several` reads as these photos. Raises InputError where it would read others:
+    with a semicolon in the name of a folder."""
+    cell = "; ".join(photos)
+    if len(photos) > 1 and [each.strip() for each in _SEVERAL.split(cell)] != [*photos]:
+        raise InputError(f"{photos[0]} has a mark in its name that parts photos in a cell")
+    return cell
 
 
 def _several(cell: str, folder: str) -> list[str]:
