@@ -167,9 +167,17 @@ def test_a_truth_that_is_off(tmp_path: Path) -> None:
         ('{"lost_id": "a"}', "truth.jsonl:1 is no .lost_id, found_id, same.: 'found_id'"),
         ('{"lost_id": "a", "found_id": "b", "same": 1}', "same is true or false"),
         ("[]", "truth.jsonl:1"),
+        ("[" * 100_000, "truth.jsonl:1 is no .lost_id, found_id, same."),
     ):
         file.write_text(text)
         with pytest.raises(InputError, match=says):
+            read_truth(str(file))
+    yes, no = (f'{{"lost_id": "a", "found_id": "b", "same": {same}}}' for same in ("true", "false"))
+    file.write_text(f"{yes}\n{yes}\n")  # said twice is said
+    assert read_truth(str(file)) == {"a": {"b": True}}
+    for text in (f"{yes}\n{no}\n", f"\ufeff{no}\r\n\r\n{yes}\r\n"):
+        file.write_bytes(text.encode())
+        with pytest.raises(InputError, match=r"truth.jsonl:[23]: a and b cannot be both the same"):
             read_truth(str(file))
     with pytest.raises(InputError, match="there is no"):
         read_truth(str(tmp_path / "none"))

@@ -98,7 +98,7 @@ def held_out(lost_id: str) -> bool:
 
 def read_truth(uri: str) -> Truth:
     """Raises InputError that names the line which is no {lost_id, found_id, same}, or which has a
-    thing both here and not here.
+    thing both here and not here, or a pair both the same and not.
     """
     truth: Truth = {}
     if not storage.exists(uri):
@@ -107,18 +107,15 @@ def read_truth(uri: str) -> Truth:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            lost_id, found_id, same = row["lost_id"], row["found_id"], row["same"]
-            if not (isinstance(lost_id, str) and isinstance(found_id, str | None)):
-                raise TypeError("ids are text; a found_id may be null: it is not here")
-            if found_id == NOT_HERE:
-                raise TypeError("a found_id that is not here is null")
-            if not isinstance(same, bool) or (found_id is None and same):
-                raise TypeError("same is true or false; of what is not here, false")
-        except (ValueError, KeyError, TypeError) as error:
+            lost_id, found_id, same = _line(line)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{uri}:{number} is no {{lost_id, found_id, same}}: {error}") from None
         said = truth.setdefault(lost_id, {})
-        said[NOT_HERE if found_id is None else found_id] = same
+        if said.setdefault(found_id, same) != same:
+            raise InputError(
+                f"{uri}:{number}: {lost_id} and {found_id} cannot be both the same and not: take "
+                "one line out"
+            )
         if NOT_HERE in said and any(said.values()):
             raise InputError(
                 f"{uri}:{number}: {lost_id} cannot be both here and not here: take one line out"
@@ -126,6 +123,19 @@ def read_truth(uri: str) -> Truth:
     if not truth:
         raise InputError(f"{uri} has no pair")
     return truth
+
+
+def _line(line: bytes) -> tuple[str, str, bool]:
+    """A line of a truth: the lost post, the found one or NOT_HERE, whether they are the same."""
+    row = json.loads(line)
+    lost_id, found_id, same = row["lost_id"], row["found_id"], row["same"]
+    if not (isinstance(lost_id, str) and isinstance(found_id, str | None)):
+        raise TypeError("ids are text; a found_id may be null: it is not here")
+    if found_id == NOT_HERE:
+        raise TypeError("a found_id that is not here is null")
+    if not isinstance(same, bool) or (found_id is None and same):
+        raise TypeError("same is true or false; of what is not here, false")
+    return lost_id, NOT_HERE if found_id is None else found_id, same
 
 
 def join(parts: Sequence[LabelledPairs]) -> LabelledPairs:
