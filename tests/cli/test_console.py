@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 import unicodedata
 
@@ -12,7 +13,9 @@ from rich.table import Table
 
 from matching_spark.cli.console import Plain
 from matching_spark.cli.lines import print_json
+from matching_spark.embed.catalogue import KNOWN
 from matching_spark.log import visible
+from tests.cli.test_asking import talk
 
 ODD = (
     "[bold]x[/bold] [/x] \\[/x]",
@@ -51,3 +54,11 @@ def test_a_result_is_json_in_every_encoding(encoding: str, monkeypatch: pytest.M
     value = {"title": "지갑 😀", "path": "\udcb0"}
     print_json(value)
     assert json.loads(raw.getvalue().decode(encoding)) == value
+
+
+def test_the_terms_of_every_model_are_whole_on_a_terminal() -> None:
+    styled = talk(["models", "list"], [])
+    shown = " ".join(re.sub(r"\x1b\[[0-9]*m", "", styled).split())
+    for known in KNOWN:
+        terms = f"{known.licence}, {known.limits}" if known.limits else known.licence
+        assert f"{known.name} {terms} Korean" in shown

@@ -47,7 +47,8 @@ def list_(as_json: JsonOption = False) -> None:
         recall = f"{korean}, English {known.english:.2f} %"
         size = f"{known.dimension} numbers, {known.memory_mib:,} MiB, {known.photo_ms} ms a photo"
         terms = f"{known.licence}{f', {known.limits}' if known.limits else ''}"
-        entries.append(Entry("", (known.name,), "", f"{recall}; {size}; {terms}"))
+        # The terms whole too: who may use it stands in them.
+        entries.append(Entry("", (known.name, terms), "", f"{recall}; {size}"))
     source = cell(f"recall, from {SOURCE}", "dim")
     run.emit(
         {"source": SOURCE, "models": [asdict(known) for known in KNOWN]}, Group(*entries, source)
