@@ -28,6 +28,13 @@ def kept_photo(photos: str, sha256: str) -> str:
     return storage.join(photos, sha256[:2], sha256[2:4], f"{sha256}.jpg")
 
 
+def kept_sha256(photos: str, place: str) -> str | None:
+    """The hash of a photo as it came, where this warehouse keeps it at that place; else None."""
+    sha256 = place.rpartition("/")[2].removesuffix(".jpg")
+    here = KEPT_PHOTO.fullmatch(f"{sha256}.jpg") and kept_photo(photos, sha256) == place
+    return sha256 if here else None
+
+
 def photo_here(photos: str, uri: str | None) -> str | None:
     """A photo's place as the table has it -> in this warehouse's folder; others as they are."""
     name = uri.rpartition("/")[2] if uri else ""

@@ -77,6 +77,8 @@ def test_what_is_exported_can_be_taken_in(
     for post_id, row in after.items():
         assert {n: row[n] for n in METADATA} == {n: before[post_id][n] for n in METADATA}
         assert len(browse.show(other, post_id).photos) == len(browse.show(mine, post_id).photos)
+    again = ingest.ingest(mine, Source(str(tmp_path / name)), spark=spark)
+    assert (again.skipped, again.rejected, again.embedded) == (done.posts, 0, 0), "the same photos"
     with pytest.raises(UsageError, match=r"must end in one of \.csv, \.jsonl"):
         browse.export(mine, where, tmp_path / "posts.xlsx")
 

@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
-from matching_spark.layout import photo_column_here
+from matching_spark.layout import kept_sha256, photo_column_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
@@ -218,7 +219,8 @@ class _Ingest:
         """Every photo that can be read, by its path; path -> (reason, detail) of the others."""
         if not paths:
             return {}, {}
-        found = dict(zip(paths, self._parallel(paths, 256).map(_file).collect(), strict=True))
+        look = partial(_file, self.table.photos)
+        found = dict(zip(paths, self._parallel(paths, 256).map(look).collect(), strict=True))
         good = {path: file for path, file in found.items() if isinstance(file, _File)}
         return good, {path: why for path, why in found.items() if not isinstance(why, _File)}
 
@@ -353,8 +355,11 @@ def text_key(text: str) -> str:
     return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file(path: str) -> _File | _Why:
-    """A photo's sha256 and where it lies, or why it cannot be read."""
+def _file(photos: str, path: str) -> _File | _Why:
+    """A photo's sha256 and where it lies, or why it cannot be read.
+
+    photos: the table's own, which an export names: each is what it was, by the hash it came with.
+    """
     try:
         try:
             data = photo_file(path)
@@ -366,4 +371,4 @@ def _file(path: str) -> _File | _Why:
         return "unreadable", str(error)
     if len(data) > MAX_BYTES:
         return "too-many-bytes", f"more than {MAX_BYTES >> 20} MB"
-    return _File(photo_sha256(data), path)
+    return _File(kept_sha256(photos, path) or photo_sha256(data), path)
