@@ -9,10 +9,12 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.table import Table
 
 from matching_spark.cli.console import Plain
 from matching_spark.cli.lines import print_json
+from matching_spark.config import load_settings
 from matching_spark.embed.catalogue import KNOWN
 from matching_spark.log import visible
 from tests.cli.test_asking import talk
@@ -54,6 +56,30 @@ def test_a_result_is_json_in_every_encoding(encoding: str, monkeypatch: pytest.M
     value = {"title": "지갑 😀", "path": "\udcb0"}
     print_json(value)
     assert json.loads(raw.getvalue().decode(encoding)) == value
+
+
+def test_names_of_settings_are_whole_and_values_as_they_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a terminal shows of a list or a switch is what the environment takes."""
+    monkeypatch.delenv("SPARK_CONF_DIR", raising=False)
+    long = f"spark.hadoop.{'x' * 60}"
+    styled = talk(["config", "--conf", f"{long}=2"], [])
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", styled).splitlines()
+    assert {cell_len(line) for line in shown} == {80}
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in shown if "│" in line]
+    values: dict[str, str] = {}
+    for name, value, _ in rows:
+        if name:
+            last = name
+        values[last] = f"{values.get(last, '')} {value}".strip()
+    _, origins = load_settings()
+    assert {each.name for each in origins} - {"spark.conf"} <= values.keys()
+    for each in origins:
+        if isinstance(each.value, bool | tuple):
+            want = json.dumps(each.value, ensure_ascii=False)
+            assert values[each.name].replace(" ", "") == want.replace(" ", "")
+    assert next(origin for name, _, origin in rows if "spark-defaults" in name) == "default"
 
 
 def test_the_terms_of_every_model_are_whole_on_a_terminal() -> None:
