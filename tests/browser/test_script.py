@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from matching_spark.score.components import LANGUAGES
 from tests.service.samples import samples
 from tests.service.served import Served, photo, serving
 from tests.support.chromium import LOW, PRESSED, TARGET
@@ -55,6 +56,38 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     yield page
     context.close()
     assert [each for each in wrong if not any(meant in each for meant in MEANT)] == []
+
+
+# Words of headings that stand on more than one line, and dots that begin one.
+TORN = """() => [...document.querySelectorAll("h1,h2,h3,.where,.line .soft")].flatMap((block) => {
+  const out = [], walk = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+  const left = block.getBoundingClientRect().left, range = document.createRange();
+  while (walk.nextNode()) {
+    for (const found of walk.currentNode.data.matchAll(/·|[^\\s·]+/g)) {
+      range.setStart(walk.currentNode, found.index);
+      range.setEnd(walk.currentNode, found.index + found[0].length);
+      const boxes = [...range.getClientRects()].filter((box) => box.width);
+      const lines = new Set(boxes.map((box) => Math.round(box.top)));
+      if (block.matches("h1, h2, h3") && lines.size > 1) out.push(found[0]);
+      if (found[0] === "·" && boxes.length && boxes[0].left - left < 2) out.push(found[0]);
+    }
+  }
+  return out;
+})"""
+
+
+@pytest.mark.parametrize("width", [180, 320, 360, 1280])  # a phone at 200 % has 180
+def test_no_heading_is_torn_within_a_word_and_no_line_begins_with_a_dot(
+    page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    names = ["home", "results-10", "results-doubt", "mine", "claimed", "registered"]
+    if width >= 320:
+        names += ["desk", "review", "office_search", "post"]
+    for name in names:
+        for language in LANGUAGES:
+            page.goto(f"/{name}/{language}")
+            assert page.evaluate(TORN) == [], (name, language)
 
 
 def test_a_photo_is_shown_before_it_is_sent_and_can_be_taken_away(
