@@ -15,12 +15,16 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from PIL import Image
 from starlette.testclient import TestClient
 
-from matching_spark.domain.posts import Post
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters, Post
+from matching_spark.score.components import LANGUAGES
+from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url, post_url
 from matching_spark.service.running import Service
+from matching_spark.service.server import opened
 from tests.service.conftest import drawn
 from tests.support.guarded import unguarded
 
@@ -396,6 +400,29 @@ def test_what_was_typed_stays_where_something_of_it_is_wrong(
         assert typed["description"] in page.text
         assert '<option value="파랑" selected>' in page.text
     assert running.desk.post(bag) == stored
+
+
+def test_a_thing_of_another_source_is_changed_as_any_other_until_it_is_closed(
+    service: Settings,
+) -> None:
+    with opened(service) as of:
+        found = of.desk.search(Query(text="지갑"), Filters(kind="found"))
+        post_id = found.matches[0].post_id
+        stored = of.desk.post(post_id)
+        assert stored is not None
+        assert stored.source != "service"
+        client = TestClient(create_app(of), base_url="http://127.0.0.1:8008")
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": _signed_in(client, of), "title": "고친 이름"}
+        url = post_url(post_id)
+        form["sequence"] = field(client.get(url).text, "sequence")
+        assert words.say("notice.saved", "ko") in client.post(f"{url}/edit", data=form).text
+        closed = client.post(f"{url}/close", data=form | {"status": "claimed"}).text
+        assert "고친 이름" in closed
+        assert words.say("post.readonly", "ko") in closed
+        assert f'action="{url}/edit"' not in closed
+        said = [words.say("post.readonly", each) for each in LANGUAGES]
+        assert not re.search("다른 곳|source", " ".join(said))
 
 
 def test_who_saves_second_loses_nothing_and_saves_over_it_knowingly(

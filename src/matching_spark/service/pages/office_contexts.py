@@ -138,8 +138,8 @@ Again = Literal["", "conflict", "registered"]
 
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: not if it is closed or another
-    source owns it. again: the form has what was typed and is not saved; differing: from what is."""
+    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed, whatever its
+    source. again: the form has what was typed and is not saved; differing: from what is."""
 
     template: ClassVar[str] = "post.html"
     thing: Thing
