@@ -140,7 +140,11 @@ def test_history_names_the_commands_and_undo_goes_to_a_moment(
     assert [each.current for each in commits] == [True, False, False]
     assert [each.undo for each in commits] == [False, True, True]
     table.compact(mine, spark=spark)
-    assert browse.history(mine).commits[0].command == "compact"
+    commits = browse.history(mine).commits
+    assert commits[0].command == "compact"
+    assert {(each.command, each.posts) for each in commits[:-3]} == {("compact", 41)}, (
+        "as before it"
+    )
     done = table.undo(mine, before=moment, spark=spark)
     assert done.posts_after == 40
     assert {row["status"] for row in rows(mine).values()} == {"open"}

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from pyiceberg.table.snapshots import Operation
+
 from matching_spark.errors import InputError, StorageError
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.posts_table import PostsTable
@@ -67,8 +69,18 @@ def undoable(table: PostsTable) -> list[str]:
 
 
 def posts_at(table: PostsTable, snapshot: str) -> int:
-    """How many posts a snapshot has, by its own summary."""
+    """How many posts a snapshot has, by the summaries.
+
+    While `compact` folds deletes in, they are counted still though their rows have gone; but what
+    it rewrites changes no post, so those are as many as before it.
+    """
     at = table.metadata.snapshot_by_id(int(snapshot))
+    while at is not None and at.summary is not None and at.summary.operation is Operation.REPLACE:
+        before = at.parent_snapshot_id
+        parent = table.metadata.snapshot_by_id(before) if before is not None else None
+        if parent is None:
+            break
+        at = parent
     summary = at.summary if at is not None else None
     if summary is None:
         return 0
