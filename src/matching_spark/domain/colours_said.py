@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things_said import AND, HELD, PART, colour_said
@@ -10,6 +11,15 @@ REACH = 3  # words that may stand between a colour and its thing: 검은색 루�
 
 # 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
 _NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
+_AND_TAIL = re.compile(r"이?랑|하고|[과와]|이?나")
+_LOCATIVE = r"에서?(?:는|도)?"
+_BEFORE = frozenset(
+    [
+        *("is", "was", "are", "were", "but", "both", "it's", "its", "colour", "color", "in"),
+        *("colored", "coloured"),
+    ]
+)
+_SHADES = frozenset(["light", "dark", "bright", "deep", "pale", "mostly", "all"])
 _ABOUT_COLOUR = re.compile(r"(?:색|색상|색깔|컬러|칼라|겉|외관|colou?r)(?:은|는|이|가)?$")
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데)$")
@@ -29,9 +39,11 @@ def colours_said(
             continue
         value, role, tail = read
         mention = Mention(value, at, at, end=word.end - len(tail))
+        if _of_a_part(words, at):
+            continue
         of = _modified(words, at, role, at_first, found)
         if of is not None:
-            if of in heads:
+            if of in heads and not _one_of_two(of, heads, words):
                 out.append(mention)
         elif _told(words, at, role, found, heads, values):
             out.append(mention)
@@ -45,6 +57,32 @@ def _negated(words: Sequence[Word], at: int) -> bool:
     return bool(
         (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
+    )
+
+
+def _one_of_two(of: Mention[str], heads: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
+    """Whether a thing was lost with it that has no colour: jeans and a white shirt."""
+    at = heads.index(of)
+    for this, after in pairwise(heads[max(0, at - 1) : at + 2]):
+        between = words[this.last + 1 : after.first]
+        joined = _AND_TAIL.fullmatch(this.tail) or any(word.text in AND for word in between)
+        other = after if this is of else this
+        before = words[other.first - 1 : other.first]
+        near = len(between) <= REACH and words[this.first].clause == words[after.first].clause
+        if joined and near and not other.own and not any(map(colour_said, before)):
+            return True
+    return False
+
+
+def _of_a_part(words: Sequence[Word], at: int) -> bool:
+    """손잡이가 빨간 우산: what stands before it is the subject, and a part."""
+    before = words[at - 1] if at else None
+    return bool(
+        before is not None
+        and before.joined
+        and before.clause == words[at].clause
+        and re.fullmatch(rf"{PART.pattern}[은는이가만]", before.text)
+        and _NOUN.search(words[at].text) is None
     )
 
 
@@ -68,6 +106,8 @@ def _modified(
                 thing = more
             return thing
         word = words[next_]
+        if word.text in ("and", "or") and next_ + 1 < len(words) and colour_said(words[next_ + 1]):
+            continue  # a black and white scarf
         coloured = colour_said(word)
         if coloured is None and (
             PART.match(word.text)
@@ -89,6 +129,28 @@ _ENGLISH_STOPS = frozenset(
 )
 
 
+def _brand(words: Sequence[Word], at: int) -> bool:
+    """Whether one word alone stands between what was said and a colour: 찾습니다 레이밴 블랙."""
+    before = words[at - 1]
+    if at + 2 == len(words) and before.clause != words[at].clause and words[at].joined:
+        of = words[at + 1]  # 잃어버렸어요 핑크색 크록스요
+        return of.clause == words[at].clause and not PART.match(of.text) and not of.lost
+    whole = at < 2 or words[at - 2].clause != before.clause
+    last = at + 1 == len(words) or words[at + 1].clause != words[at].clause
+    told = PART.match(before.text) or re.search("[은는이가을를에의]$|호선", before.text)
+    return whole and last and before.clause == words[at].clause and not told
+
+
+def _first_of_several(words: Sequence[Word], at: int) -> int:
+    """Where what stands before a colour and belongs to it begins: dark blue, 빨강 파랑."""
+    while at and words[at - 1].joined:
+        said = colour_said(words[at - 1]) if words[at].hangul else None
+        if words[at - 1].text not in _SHADES and (said is None or said[1] != "bare"):
+            break
+        at -= 1
+    return at
+
+
 def _told(
     words: Sequence[Word],
     at: int,
@@ -98,10 +160,14 @@ def _told(
     values: set[str],
 ) -> bool:
     """Whether a colour before no thing is told of what was lost: 색은 검정, 지갑 (검정)."""
-    word, before = words[at], words[at - 1] if at else None
-    thing = next((each for each in found if each.last == at - 1), None)
+    word = words[at]
     after = words[at + 1] if at + 1 < len(words) else None
     ends = after is None or not word.joined or after.lost or after.clause != word.clause
+    if after is not None and re.fullmatch(_LOCATIVE, after.text):  # 2호선(초록색)에서
+        return False
+    at = _first_of_several(words, at)
+    before = words[at - 1] if at else None
+    thing = next((each for each in found if each.last == at - 1), None)
     if before is None:
         return ends or role == "is"
     if word.hangul:
@@ -110,9 +176,14 @@ def _told(
         if thing is not None and thing.value in values:
             part = after is not None and word.joined and PART.match(after.text)
             return thing in heads and not part and _NOUN.search(word.text) is not None
+        if role == "bare" and _brand(words, at) and _NOUN.search(word.text):
+            return True
         if role == "is":
             return before.clause != word.clause or not re.search("[은는이가]$", before.text)
         return (not before.joined or before.clause != word.clause) and ends
-    if before.text in ("is", "was", "it's", "its", "colour", "color", "in", "colored", "coloured"):
+    subject = thing or next((each for each in found if each.last == at - 2), None)
+    if subject is not None and subject not in heads:
+        return False
+    if before.text in _BEFORE:
         return not any(PART.match(each.text) for each in words[max(0, at - 3) : at - 1])
-    return thing is not None and thing in heads and ends
+    return ends and (thing is not None or not before.joined)

@@ -30,7 +30,10 @@ _NOT_A_DAY = (  # 5일 동안, 3일 전: so many of them
 )
 _KOREAN = ["하루", "이틀", "사흘", "나흘", "닷새", "엿새", "이레", "여드레", "아흐레", "열흘"]
 _LATIN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-_COUNTS = {word: n for words in (_KOREAN, _LATIN) for n, word in enumerate(words, 1)} | {"a": 1}
+_COUNTS = {word: n for words in (_KOREAN, _LATIN) for n, word in enumerate(words, 1)} | {
+    "a": 1,
+    "보름": 15,
+}
 _WORDS = {
     "오늘": 0, "방금": 0, "아까": 0, "조금 전": 0, "좀 전": 0, "조금전": 0,
     "어제": 1, "어저께": 1, "어젯밤": 1, "어제밤": 1, "간밤": 1, "지난밤": 1,
@@ -139,14 +142,24 @@ def _of_week(weeks: int) -> Callable[[Match[str], dt.date], list[dt.date]]:
 
 
 def _last(found: Match[str], today: dt.date) -> list[dt.date]:
-    """The last such weekday before today."""
-    return [today - dt.timedelta(days=(today.weekday() - _weekday(found) - 1) % 7 + 1)]
+    """The last such weekday before today; of a day of this week, that one or the one of last week:
+    on a Friday, last Monday is either.
+    """
+    ago = (today.weekday() - _weekday(found) - 1) % 7 + 1
+    last = today - dt.timedelta(days=ago)
+    return [last] if ago > today.weekday() else [last, last - dt.timedelta(days=7)]
 
 
 def _weekdays(found: Match[str], today: dt.date) -> list[dt.date]:
     """On Friday: the last one. Said on a Friday: today or a week ago."""
     days = [day for day in _past(today) if day.weekday() == _weekday(found)]
     return days[:2] if today in days else days
+
+
+def _weekday_the(found: Match[str], today: dt.date) -> list[dt.date]:
+    """Friday the 20th: the last such; none where no month of the year has it."""
+    days = _days_of_month(found, today)
+    return [day for day in days if day.weekday() == _weekday(found)][:1]
 
 
 def _days_of_month(found: Match[str], today: dt.date) -> list[dt.date]:
@@ -178,13 +191,17 @@ _RULES = [
             _none,  # what only sounds like a day
             (
                 rf"(?:매주|매달|격주|다음\s?주?|담\s?주|오는|돌아오는)\s?(?:{_DAY}|\d{{1,2}}일)",
-                rf"(?:every|each|next|by|until|till|before|after|since|black)\s(?:on\s)?{_ENGLISH}s?\b",
+                rf"(?:every|each|next|by|until|till|before|after|since|black)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
                 rf"{_DAY}(?:까지|부터|마다|이후)",
+                rf"(?:오늘|지금)은\s?(?:{_DAY}|(?:\d{{1,2}}월\s?)?\d{{1,2}}일)",
                 r"오늘(?:까지|부터|도(?!\s?분실)|내일|날)",
-                r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|아니면|안으로)",
+                r"(?:어제|그제|그저께)(?=[^.!?\n]{0,30}오늘\s?(?:보니|확인|알았|알게|깨달))",
+                r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|들어온|들어왔|접수|올라온|아니면|안으로)",
                 r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
+                r"\b(?:handed|turned|brought) in\b[^.,;]{0,20}\btoday\b",
                 r"\b(?:noticed|reali[sz]ed|found out|checked|called)\b[^.,;]{0,20}\btoday\b",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
+                r"(?<!\d)\d{1,2}일에서\s?\d{1,2}일",
                 r"[일이삼사오육칠팔구]{2}일\s?전",
                 r"\b\w+(?:\sor\s|\sto\s|\s?-\s?)\w+\sdays\sago",
                 rf"(?<![가-힣])(?:약|한|대략|거의|넉넉히)\s?{_SOME_DAYS}\s?전",
@@ -249,6 +266,7 @@ _RULES = [
                 r"\b(?:a|one|1)\sweek\sago\b",
             ),
         ),
+        (_weekday_the, (rf"\b{_ENGLISH},?\sthe\s{_ORDINAL}\b",)),
         (_word, (rf"(?<![가-힣a-z])(?P<word>{_WORD})(?![a-z]|서?야|날){_ABOUT}",)),
         (
             _weekdays,

@@ -37,8 +37,8 @@ _BEHIND = (
     r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
 )
 _TAIL = re.compile(
-    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|에다가?|에|쯤)?(?:는|도|만|의|선)?)"
-    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|임|이요|요|분실.*)"
+    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|에다가?|에|쯤)?(?:는|도|만|의|선|요)?)"
+    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|임|이요|요|이?예요|이에요|입니다|분실.*)"
 )
 _NEAR = re.compile(
     r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
@@ -47,6 +47,8 @@ _NEAR = re.compile(
 _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
+
+_LABELS = frozenset(["place", "location", "where", "장소", "분실장소", "위치"])
 
 REGIONS = frozenset(REGION.spelt)
 
@@ -186,6 +188,8 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
+        return True
+    if first and words[first - 1].text in _LABELS:
         return True
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
     after_the = before[-1:] == ["the"] and before[0] in _BEFORE

@@ -25,17 +25,29 @@ _LAST_WORDS = re.compile(
 _FIRST_WORDS = frozenset(["but", "it", "which", "there", "inside", "containing", "has", "contains"])
 _LOST = re.compile(
     r"(?:잃어|잃었|잃은|분실|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
-    r"빠졌|없어|없네|사라|도난|도둑|잊어|잊고|깜빡|깜박|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이)"
+    r"빠졌|빠진|빠져|없어|없네|사라|도난|도둑|잊어|잊고|깜빡|깜박|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득하신|주우신|보신)"
 )
 _LOST_ENGLISH = frozenset(
     [
         *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
-        *("forgot", "forgotten", "misplaced", "stolen", "looking", "gone", "disappeared", "find"),
+        *(
+            "forgot",
+            "forgotten",
+            "misplaced",
+            "stolen",
+            "stole",
+            "looking",
+            "gone",
+            "disappeared",
+            "find",
+        ),
         *("searching", "seeking"),
     ]
 )
 _LOCATIVE = r"(?:에서|에다가?|에)(?:는|도|만|의|선)?"
-_INSIDE = r"(?:안|속|위|밑|아래|옆|앞|뒤|사이|근처|부근|인근|쪽|주변|맞은편|건너편)"
+_INSIDE = (
+    r"(?:안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이|근처|부근|인근|쪽|주변|맞은편|건너편)"
+)
 _TAILS: tuple[tuple[Role, str], ...] = (
     ("bare", r"(?:\d*(?:하나|한개|한쪽|개))?"),
     ("object", r"(?:들|만|까지|하나|한쪽)?(?:을|를|이|가|은|는|도|만)"),
@@ -45,7 +57,7 @@ _TAILS: tuple[tuple[Role, str], ...] = (
     (
         "is",
         r"(?:이에요|예요|에요|입니다|이고요?|고요?|이구요?|구요?|이며|임|이?었\w*|였\w*|이?라서?|이야|야|"
-        r"이요|요|이?네요|이?ㅂ니다|인데\w*|인|이?거든요|이죠|죠|이지만|지만|같\w*)",
+        r"이요|요|이?네요|이?ㅂ니다|일|일지\w*|인데\w*|인|이?거든요|이죠|죠|이지만|지만|같\w*)",
     ),
     (
         "other",
@@ -98,7 +110,8 @@ def words_of(text: str) -> list[Word]:
     out: list[Word] = []
     clause = 0
     for each, end in zip(found, ends, strict=True):
-        if each[0] in _FIRST_WORDS and out:
+        and_lost = bool(out) and out[-1].text == "and" and each[0] in _LOST_ENGLISH
+        if (each[0] in _FIRST_WORDS or and_lost) and out:
             clause += 1
         gap = text[each.end() : end] if each is not found[-1] else ""
         hangul = bool(_HANGUL.search(each[0]))
@@ -140,6 +153,9 @@ _PREPOSITIONS = frozenset(
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])
 _ALSO = frozenset(["and", "or", "plus", "with"])
+_WORN = frozenset(["wearing", "wears", "wore", "has", "drinking", "reading", "riding"])
+_ARTICLES = frozenset(["a", "an", "the", "his", "her"])
+_OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
 
 
 def english_role(words: Sequence[Word], first: int) -> Role:
@@ -150,8 +166,18 @@ def english_role(words: Sequence[Word], first: int) -> Role:
             return "bare"
         if word.text == "for" and back and words[back - 1].text in _SEEKING:
             return "object"
+        if word.text == "of" and back and words[back - 1].text in _OF_SO_MANY:
+            continue
+        if (
+            word.text == "in"
+            and back
+            and words[back - 1].text in ("hand", "handed", "turn", "turned")
+        ):
+            return "object"
         if word.text in _PREPOSITIONS:
             return "where"
+        if word.text in _WORN and words[back + 1].text in _ARTICLES:
+            return "other"
         if word.text in _ALSO:
             return "and"
         if word.lost:

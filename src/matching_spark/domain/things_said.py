@@ -6,6 +6,7 @@ Korean word; a colour may stand before one without a space.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from matching_spark.domain.sentence import Mention, Role, Word, ends_lost, english_role, stems
@@ -17,30 +18,40 @@ RUN = 4  # words of a thing's name
 _SPELT = {each: word for each, word in COLOUR.spelt.items() if each not in (VAGUE, "other")}
 _BARE_OTHERWISE = frozenset(["자주", "오렌지", "밤", "하양"])  # often, a fruit, a town
 _COLOURED = re.compile(
-    r"(?:연한?|진한?|올|새|샛|시|다크|라이트|파스텔)?(?P<word>"
+    r"(?:연한?|진한?|올|새|샛|시|다크|라이트|파스텔|딥|스카이|베이비)?(?P<word>"
     + "|".join(sorted((s for s in _SPELT if not s.isascii()), key=len, reverse=True))
     + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
 )
 # Names that are other words too, or of one syllable: things only where they are what was lost.
-_OTHERWISE = frozenset(["기타", "표지", "돈", "갤럭시", "폴더", "나비", "풍경", "핀", "조명"])
-_NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"])
+_OTHERWISE = frozenset(
+    ["기타", "표지", "돈", "갤럭시", "galaxy", "폴더", "나비", "풍경", "핀", "조명"]
+)
+_NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"]) | {
+    *("앵무새", "햄스터", "반려견", "반려묘", "푸들", "말티즈", "포메라니안", "시츄", "진돗개"),
+    *("parrot", "hamster", "puppy", "kitten", "poodle", "maltese"),
+}
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
     r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
     r"글씨|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim)"
 )
-_INSIDE = re.compile(r"(?:안|속|위|밑|아래|옆|앞|뒤|사이)(?:에|에서|쪽에?)?(?:는|도|서)?$")
+_INSIDE = re.compile(
+    r"(?:안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이)(?:에|에서|쪽에?)?(?:는|도|서)?$"
+)
 HELD = re.compile(
     r"(?:든|들은|들어|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
 )
 # What is done with things that are not lost.
 _USED = re.compile(
     r"(?:읽|쓰고|쓰다|입고|입은|갈아입|타고|타다|탔|샀|사서|사고|산$|보다|보고|마시|먹|찍|빌리|빌려|반납|사러|메고|"
-    r"들고|신고|끼고|하고|받고|받아|치고|치다|벗|주웠|주워|습득|꺼내|찾으러)"
+    r"들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
 )
 _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
-_WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고)")
+_MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
+_NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|몇|여러")
+_GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
+_WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
 _MODEL = re.compile(
     r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
@@ -80,7 +91,14 @@ def things_said(words: Sequence[Word]) -> list[Mention[str]]:
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
-    return [_in_context(out, i, words) for i in range(len(out))]
+    said = [_in_context(out, i, words) for i in range(len(out))]
+    for i in range(
+        len(said) - 2, -1, -1
+    ):  # 카드랑 현금이 든 지갑: as with the cash, so with the card
+        this, after = said[i], said[i + 1]
+        if this.role == "and" and after.role == "other" and after.first <= this.last + 2:
+            said[i] = replace(this, role="other")
+    return said
 
 
 def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:
@@ -104,8 +122,14 @@ def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:
 
 
 def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) -> bool:
-    """Whether a short name is of a thing there: 책을, 책 분실, 검정 책; 못 찾았어요 has no nail."""
+    """Whether a short name is of a thing there: 책을, 책 분실, 검정 책, 갤럭시 S23; 못 찾았어요 has
+    no nail, and 두 개 no dog.
+    """
     after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    if name == "개" and first and _NUMERAL.fullmatch(words[first - 1].text):
+        return False
+    if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
+        return True
     lost = not tail and name != "못" and after is not None and after.lost
     coloured = first > 0 and words[first - 1].joined and colour_said(words[first - 1]) is not None
     return tail in ("을", "를") or lost or coloured
@@ -152,9 +176,11 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     role = of.role
     if not words[of.first].hangul:
         role = english_role(words, of.first)
-    more = words[of.last + 1].text if of.last + 1 < len(words) and words[of.last].joined else ""
+    more = _behind(of, words)
     after = said[i + 1] if i + 1 < len(said) else None
     beside = after is not None and after.first == of.last + 1
+    if after is not None and after.role == "where" and after.value in (DISTRACTOR, "자동차"):
+        beside = False  # 우산 버스에 두고 내림
     if role == "bare" or not words[of.first].hangul:
         if more and PART.match(more) and not (beside and words[of.first].hangul):
             role = "other"
@@ -163,13 +189,34 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
         elif beside and more:  # 노트북 가방 is a bag
             role = "other"
         elif beside or more in AND:
-            role = role if role == "where" else "and"
-    if more and role in ("bare", "object"):
-        if not of.tail and _WORN.match(more):
-            role = "other"
-        if HELD.match(more) or (of.tail in ("을", "를") and _USED.match(more)):
-            role = "other"
+            role = role if role in ("where", "other") else "and"
+    if role in ("bare", "object") and _of_another(of, more):
+        role = "other"
     return Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
+
+
+def _behind(of: Mention[str], words: Sequence[Word]) -> str:
+    """The word behind a thing, its model and a colour: of AirPods Pro case and of 시계 검정 줄, the
+    part.
+    """
+    last = of.last
+    while not words[last].hangul and words[last].joined and _MODEL.fullmatch(words[last + 1].text):
+        last += 1
+    behind = words[last + 1 : last + 3] if words[last].joined else []
+    if len(behind) == 2 and behind[0].hangul and behind[0].joined and PART.match(behind[1].text):
+        said = colour_said(behind[0])
+        if said is not None and said[1] == "bare":
+            return behind[1].text
+    return behind[0].text if behind else ""
+
+
+def _of_another(of: Mention[str], more: str) -> bool:
+    """Whether the word behind tells that it is not what was lost: worn, held, used, not meant."""
+    if not more:
+        return False
+    used = of.tail in ("을", "를") and _USED.match(more)
+    worn = not of.tail and _WORN.match(more)
+    return bool(used or worn or HELD.match(more) or _MEANT_NOT.match(more))
 
 
 def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[str] | None:
@@ -193,6 +240,14 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
                     tied[other] = heads[other]
     values = {each.value for each in tied.values()}
     return next(iter(tied.values())) if len(values) == 1 else None
+
+
+def in_doubt(thing: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
+    """Whether it is an envelope, and something is spoken of beside it that may be in it."""
+    if not words[thing.last].text.startswith(("봉투", "envelope")):
+        return False
+    here = words[thing.first].clause
+    return any(words[e.first].clause == here and e.value != thing.value for e in found)
 
 
 def _colour_of(found: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_said import the_thing, things_said
+from matching_spark.domain.things_said import in_doubt, the_thing, things_said
 from matching_spark.domain.vocabulary import CATEGORY, REGION, VAGUE
 
 
@@ -48,11 +48,13 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     heads = heads or [each for each in found if each.role == "holds"]
     known = {at for each in found for at in range(each.first, each.last + 1)}
     thing = the_thing(heads, words)
-    if thing is not None and thing.value not in CATEGORY.words:
-        thing = None
-    colour = the_one(colours_said(words, found, heads), words)
-    if colour is not None and colour.value == VAGUE:
+    mine = [each for each in heads if thing is None or each.value == thing.value]
+    colour = the_one(colours_said(words, found, mine), words)
+    beast = thing is not None and thing.value not in CATEGORY.words
+    if colour is not None and (colour.value == VAGUE or beast):
         colour = None
+    if thing is not None and (beast or in_doubt(thing, found, words)):
+        thing = None
     places = places or PlaceNames({})
     place = _place(places_said(words, places, known), words, text)
     region, regions = _region(words)
@@ -83,7 +85,10 @@ _REGION = re.compile(
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
     + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
 )
-_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려|사는|출신)")
+_TO = re.compile(r"(?:가는|가던|오는|오던)$")
+_BOUGHT = re.compile(r"탄|탔던|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_TRAVEL = frozenset(["way", "going", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"])
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
 
@@ -118,6 +123,8 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
     """The place, the longer of two that stand side by side: 강남역 스타벅스에서."""
     joined: list[PlaceSaid] = []
     for each in said:
+        if _on_the_way(each, words):
+            continue
         last = joined[-1] if joined else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
             joined[-1] = max(last, each, key=lambda place: len(place.run))
@@ -137,6 +144,28 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
         )
     ]
     return the_one(mentions, words)
+
+
+def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether one only goes there, or sets out there: both of 서울역에서 수원역 가는 열차; or only
+    bought there what was lost. Who waits for a train is still where it sets out.
+    """
+    way = words[said.last : said.last + 7]
+    if not way[0].hangul:
+        before = [word.text for word in words[max(0, said.first - 6) : said.first]]
+        bought = "bought" in before and way[0].clause not in clauses_of_loss(words)
+        return bought or (before[-1:] in (["to"], ["from"]) and not _TRAVEL.isdisjoint(before))
+    did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
+    if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
+        return True
+    if any(word.text.startswith("기다리") for word in way):
+        return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
+    goes = 1 if said.open else 2 if way[0].text.endswith("에서") else len(way)
+    return (
+        goes < len(way)
+        and all(word.joined for word in way[:goes])
+        and _TO.match(way[goes].text) is not None
+    )
 
 
 def _day(text: str, words: Sequence[Word], today: dt.date) -> tuple[dt.date, str] | None:
