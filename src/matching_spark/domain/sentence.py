@@ -153,7 +153,9 @@ _PREPOSITIONS = frozenset(
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])
 _ALSO = frozenset(["and", "or", "plus", "with"])
-_WORN = frozenset(["wearing", "wears", "wore", "has", "drinking", "reading", "riding"])
+_WORN = frozenset(
+    ["wearing", "wears", "wore", "has", "carrying", "holding", "drinking", "reading", "riding"]
+)
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
 _OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
 

@@ -236,7 +236,8 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
             if each.role == "and" and n:  # my phone and wallet
                 tied[n - 1] = heads[n - 1]
             for other in (n - 1, n + 1):
-                if 0 <= other < len(heads) and heads[min(n, other)].role == "and":
+                beside = 0 <= other < len(heads) and heads[min(n, other)].role == "and"
+                if beside and words[heads[other].first].clause == word.clause:
                     tied[other] = heads[other]
     values = {each.value for each in tied.values()}
     return next(iter(tied.values())) if len(values) == 1 else None
