@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import Kind
 from matching_spark.domain.vocabulary import COLOUR, REGION
 from matching_spark.score.components import compare
 from matching_spark.score.question import Candidate, information, questions, worth_asking
@@ -91,3 +92,16 @@ def test_an_answer_is_as_likely_as_its_line_says() -> None:
     assert region.bits == pytest.approx(information(probability, given_, often), abs=1e-3)
     likely = dict(zip(words, given_ @ probability, strict=True))
     assert list(region.answers) == sorted(words, key=lambda word: -likely[word])
+
+
+@pytest.mark.parametrize("kind", ["lost", "found"])
+@pytest.mark.parametrize("odd", [dt.date.min, dt.date.max, DAY.replace(year=2006)])
+def test_one_mistyped_year_does_not_hide_the_other_days(odd: dt.date, kind: Kind) -> None:
+    posts = [
+        Candidate(Facts(happened_on=day), "image", 0.3)
+        for day in (odd, DAY, DAY - dt.timedelta(30))
+    ]
+    calibration = random_calibration(3, rising=True)
+    asked = {q.fact: q for q in questions(calibration, Facts(kind=kind), "image", posts)}
+    near = {q.fact: q for q in questions(calibration, Facts(kind=kind), "image", posts[1:])}
+    assert asked["happened_on"].bits >= near["happened_on"].bits / 2 > 0

@@ -121,8 +121,8 @@ def _answers(field: str, query: Facts, posts: Sequence[Facts]) -> tuple[list[Any
     """What may be answered, and how often it is of any thing, (a,).
 
     A word of a vocabulary by the posts that have it and one more; a day like any other of those
-    of the posts, and of a week more; a place by the posts, with as many others as Good and Turing
-    take to be unseen: the share of those that are seen once.
+    of the posts, and of a week more (of far ones, those near a post); a place by the posts, with as
+    many others as Good and Turing take to be unseen: the share of those that are seen once.
     """
     if field in OF_FACTS:
         telling = OF_FACTS[field].telling
@@ -134,9 +134,14 @@ def _answers(field: str, query: Facts, posts: Sequence[Facts]) -> tuple[list[Any
         if not (days := sorted(each.happened_on for each in posts if each.happened_on)):
             return [], np.array([])
         before, after = (WEEK, 0) if query.kind == "lost" else (0, WEEK)
-        first = days[0] - dt.timedelta(before)
-        span = min((days[-1] - first).days + after + 1, MAX_DAYS)
-        return [first + dt.timedelta(n) for n in range(span)], np.full(span, 1 / span)
+        least, most = dt.date.min.toordinal(), dt.date.max.toordinal()
+        first, last = days[0].toordinal() - before, days[-1].toordinal() + after
+        near: Sequence[int] = range(first, last + 1)
+        if len(near) > MAX_DAYS:  # one mistyped year; the days between are nobody's
+            numbers = [day.toordinal() for day in days]
+            near = sorted({n + d for n in numbers for d in range(-before, after + 1)})[-MAX_DAYS:]
+        told = [dt.date.fromordinal(n) for n in near if least <= n <= most]
+        return told, np.full(len(told), 1 / len(told))
     places = Counter(each.place for each in posts if each.place)
     if not places:
         return [], np.array([])
