@@ -134,10 +134,7 @@ def test_results_come_without_a_new_page_and_are_said(page: Page, served: Served
 
 
 def test_what_was_found_is_there_after_back_and_a_reload(page: Page, served: Served) -> None:
-    page.goto("/")
-    page.fill("#words", "검정 가방")
-    page.press("#words", "Enter")
-    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    _find_a_bag(page)
     page.click(".answers button >> nth=0")
     expect(page.locator(".htmx-request, .htmx-settling")).to_have_count(0)
     page.goto("/claimed/ko")
@@ -168,10 +165,7 @@ def test_what_was_found_is_there_after_back_and_a_reload(page: Page, served: Ser
 
 
 def test_the_language_of_what_was_found_can_be_changed(page: Page, served: Served) -> None:
-    page.goto("/")
-    page.fill("#words", "검정 가방")
-    page.press("#words", "Enter")
-    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    _find_a_bag(page)
     page.click(".switch button")
     page.wait_for_url("**/search")
     assert served.last.fields["asked"] == ["asked-0"]
@@ -248,6 +242,13 @@ def test_a_thing_of_a_queue_that_cannot_be_shown_beside_it_is_gone_to(page: Page
     page.route(f"**{address}", lambda route: route.fulfill(body="<h1>로그인</h1>"))
     link.click()
     page.wait_for_url(f"**{address}")
+
+
+def _find_a_bag(page: Page) -> None:
+    page.goto("/")
+    page.fill("#words", "검정 가방")
+    page.press("#words", "Enter")
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
 
 
 def _is_seen(page: Page) -> None:

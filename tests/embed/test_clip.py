@@ -2,12 +2,9 @@
 
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +15,10 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from matching_spark.embed.clip import ALONE_BYTES, ClipModel, is_small
-from matching_spark.embed.hub import resolve
 from matching_spark.embed.photos import open_reduced
 from matching_spark.embed.preprocess import Preprocess
-from matching_spark.embed.tokens import Tokens
 from matching_spark.errors import ModelError
 from tests.support.odd import TEXTS, odd_images
-from tests.support.servers import Hub, hub_environment, serving_hub
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -196,28 +190,6 @@ def words_tower(path: Path, names: list[str], ids: int = TensorProto.INT64, long
     onnx.save(model, str(path / "model.onnx"))
 
 
-def test_a_text_is_filled_up_and_cut_on_the_side_that_its_folder_names(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
-    said = json.loads((folder / "textual" / "tokenizer_config.json").read_text())
-    of: dict[str, list[list[int]]] = {}
-    for side in ("right", "left"):
-        told = json.dumps(said | {"padding_side": side, "truncation_side": side})
-        (folder / "textual" / "tokenizer_config.json").write_text(told)
-        tokens = Tokens(folder, {}, 24)
-        filled = tokens(["my keys", "my keys and umbrella " * 9], filled=True)
-        of[side] = [each.ids for each in filled]
-    (short, long), (filled_left, cut_left) = of["right"], of["left"]
-    pads = short.count(short[-1])
-    assert 0 < pads < len(short) == len(filled_left) == len(cut_left) == 24
-    assert filled_left == [short[-1]] * pads + short[:-pads]
-    assert cut_left != long
-    assert cut_left[-1] == long[-1], "its end mark stays"
-    (folder / "textual" / "tokenizer_config.json").write_text('{"padding_side": "top"}')
-    with pytest.raises(ModelError, match=r"tokenizer_config\.json: padding_side 'top'"):
-        ClipModel(folder).embed_texts(["a"])
-
-
 def test_a_mask_is_known_by_its_name_and_not_by_its_place(tmp_path: Path) -> None:
     vectors = []
     for names in (["input_ids", "attention_mask"], ["attention_mask", "input_ids"]):
@@ -365,26 +337,6 @@ def test_one_number_of_a_size_and_of_colours_is_all_of_them() -> None:
     np.testing.assert_array_equal(one(photo), Preprocess.of(all_of, "cfg.json")(photo))
 
 
-@pytest.mark.parametrize(
-    ("file", "text"),
-    [
-        ("tokenizer.json", "<<<<<<< HEAD"),
-        ("tokenizer.json", "{}"),
-        ("tokenizer_config.json", "[]"),
-        ("tokenizer_config.json", '{"pad_token": {"id": 1}}'),
-        ("tokenizer_config.json", '{"pad_token": 1}'),
-    ],
-)
-def test_a_tokenizer_that_cannot_be_read_is_the_models(
-    file: str, text: str, tmp_path: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
-    (folder / "textual" / file).write_text(text)
-    with pytest.raises(ModelError, match=str(folder)):
-        ClipModel(folder).embed_texts(["a"])
-
-
 @pytest.mark.parametrize("card", [[1], {"thresholds": 1}, {"thresholds": {"image-image": "high"}}])
 def test_a_threshold_that_is_none_is_named(card: object, tmp_path: Path) -> None:
     folder = tmp_path / "model"
@@ -409,96 +361,6 @@ def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
     assert ClipModel(folder).name == name
     (folder / "visual" / "model.onnx.data").write_bytes(b"weights beside the graph")
     assert ClipModel(folder).name != name
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with serving_hub(GOLDEN / "siglip") as server:
-        yield server
-
-
-def fetch(
-    hub: Hub, home: Path, name: str = "owner/model", **more: str
-) -> subprocess.CompletedProcess[str]:
-    env = os.environ | hub_environment(hub, home) | more
-    command = [sys.executable, "-m", "matching_spark.main", "models", "info", name]
-    return subprocess.run(command, env=env, capture_output=True, text=True)
-
-
-def test_a_name_is_fetched_once_and_kept(hub: Hub, tmp_path: Path) -> None:
-    first = fetch(hub, tmp_path)
-    assert first.returncode == 0, first.stderr
-    assert json.loads(first.stdout)["model"].startswith("owner/model@")
-    asked = hub.asked
-    assert fetch(hub, tmp_path).stdout == first.stdout
-    assert fetch(hub, tmp_path, HF_HUB_OFFLINE="1").stdout == first.stdout
-    assert hub.asked == asked
-
-
-def test_a_commit_is_the_one_that_is_taken(hub: Hub, tmp_path: Path) -> None:
-    """The hub's main moves on between two hosts."""
-    first = fetch(hub, tmp_path / "a")
-    commit = json.loads(first.stdout)["commit"]
-    assert commit == hub.head
-    assert f"name it owner/model@{commit}" in " ".join(first.stderr.split())
-    hub.head = "d" * 40
-    pinned = fetch(hub, tmp_path / "b", name=f"owner/model@{commit}")
-    assert pinned.returncode == 0, pinned.stderr
-    assert json.loads(pinned.stdout)["commit"] == commit
-    assert "name it" not in pinned.stderr
-    assert json.loads(fetch(hub, tmp_path / "c").stdout)["commit"] == hub.head
-    checksum = json.loads(first.stdout)["model"]
-    other = fetch(hub, tmp_path / "a", name=checksum[:-1] + ("0" if checksum[-1] != "0" else "1"))
-    assert other.returncode == 5
-    assert f"holds {checksum}" in " ".join(other.stderr.split())
-
-
-def test_offline_nothing_is_asked(hub: Hub, tmp_path: Path) -> None:
-    done = fetch(hub, tmp_path, HF_HUB_OFFLINE="1")
-    assert done.returncode == 5
-    assert "HF_HUB_OFFLINE forbids" in done.stderr
-    assert hub.asked == 0
-
-
-def test_a_cut_download_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
-    # Weights beside the graph, more than the 10 MB that the library writes at a time.
-    shutil.copytree(GOLDEN / "siglip", tmp_path / "served")
-    hub.folder = tmp_path / "served"
-    weights = np.random.default_rng(0).bytes(24 << 20)
-    (hub.folder / "visual" / "weights").write_bytes(weights)
-    hub.cut = {"visual/weights"}
-    done = fetch(hub, tmp_path / "home")
-    assert done.returncode == 0, done.stderr
-    assert [r for r in hub.ranges if r.startswith("visual/weights bytes=1")]
-    kept = json.loads(done.stdout)["folder"]
-    assert (Path(kept) / "visual" / "weights").read_bytes() == weights
-
-
-def test_a_damaged_download_is_refused(hub: Hub, tmp_path: Path) -> None:
-    hub.spoiled = {"textual/model.onnx"}
-    done = fetch(hub, tmp_path)
-    assert done.returncode == 5
-    assert "textual/model.onnx came damaged" in " ".join(done.stderr.split())
-    hub.spoiled = set()
-    done = fetch(hub, tmp_path)
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_name_that_is_none() -> None:
-    with pytest.raises(ModelError, match="one that is here: small-clip"):
-        resolve("no-such-model")
-
-
-def test_the_working_folder_is_a_model_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`--model .` in a model's folder, or beside it, is not where the shipped ones lie."""
-    shipped = resolve("small-clip")
-    assert resolve("small-clip/") == shipped
-    (tmp_path / "deep").mkdir()
-    monkeypatch.chdir(tmp_path / "deep")
-    assert resolve(".").samefile(tmp_path / "deep")
-    assert resolve("..").samefile(tmp_path)
 
 
 def test_a_tower_is_as_large_as_its_weights_wherever_they_lie(tmp_path: Path) -> None:

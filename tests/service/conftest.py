@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
+from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import encode_photo, hold_photo, open_photo
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
@@ -20,8 +21,11 @@ from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, SeenPhoto
 from matching_spark.service.running import Service
 from matching_spark.service.server import opened
+from tests.support.forms import csrf
 
 KEY = "a key that only these tests have."
+PASSWORD = "a long enough password"
+WHO = "account-" + "1" * 32
 
 
 @dataclass(frozen=True)
@@ -110,3 +114,24 @@ def browser(running: Service) -> Iterator[TestClient]:
     client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
     with client:
         yield client
+
+
+@pytest.fixture
+def bag(running: Service) -> str:
+    """A found bag that a person may see, by its id."""
+    photo = running.seen(drawn("purple"))
+    assert photo is not None
+    post = Post(
+        *("", "found", "가방", "", "보라색 줄무늬 가방", "", "보라", "강남역", "서울"),
+        kept_at="강남역 유실물센터",
+        kept_phone="02-111-2222",
+    )
+    return running.desk.add(post, [photo], WHO, None).post.post_id
+
+
+def signed_in(browser: TestClient, running: Service) -> str:
+    """The token of the office's forms."""
+    running.accounts.add("minji", PASSWORD)
+    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
+    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    return csrf(browser.get("/office").text)

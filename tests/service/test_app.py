@@ -1,12 +1,10 @@
-"""The pages as a browser asks for them: a person's way, the office's way, and who may see what."""
+"""The pages as a browser asks for them: a person's way, and who may see what."""
 
 import base64
 import io
 import re
 from dataclasses import replace
-from html import unescape
 from typing import cast
-from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -15,46 +13,15 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from PIL import Image
 from starlette.testclient import TestClient
 
-from matching_spark.config import Settings
-from matching_spark.domain.posts import Filters, Post
-from matching_spark.score.components import LANGUAGES
-from matching_spark.search.query import Query
+from matching_spark.domain.posts import Post
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
-from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url, post_url
+from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url
 from matching_spark.service.running import Service
-from matching_spark.service.server import opened
-from tests.service.conftest import drawn
+from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
+from tests.support.forms import csrf, field
 from tests.support.guarded import unguarded
-
-PASSWORD = "a long enough password"
-WHO = "account-" + "1" * 32
-
-
-def csrf(page: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found is not None, page[:2000]
-    return found[1]
-
-
-def field(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', page)
-    assert found is not None, page[:3000]
-    return unescape(found[1])
-
-
-@pytest.fixture
-def bag(running: Service) -> str:
-    """A found bag that a person may see, by its id."""
-    photo = running.seen(drawn("purple"))
-    assert photo is not None
-    post = Post(
-        *("", "found", "가방", "", "보라색 줄무늬 가방", "", "보라", "강남역", "서울"),
-        kept_at="강남역 유실물센터",
-        kept_phone="02-111-2222",
-    )
-    return running.desk.add(post, [photo], WHO, None).post.post_id
 
 
 def test_a_persons_way_from_a_photo_to_withdrawal(
@@ -198,19 +165,6 @@ def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
         )
 
 
-def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
-    browser: TestClient, running: Service
-) -> None:
-    form = {"csrf": _signed_in(browser, running), "category": "가방", "since": "2026-11-20"}
-    form |= {"kind": "lost", "status": "claimed"}
-    for wrong in ({}, {"words": "검정 가방", "until": "언젠가"}):
-        page = browser.post("/office/search", data=form | wrong).text
-        assert 'value="2026-11-20"' in page
-        assert wrong.get("words", "") in page
-        for chosen in ("가방", "lost", "claimed"):
-            assert f'<option value="{chosen}" selected>' in page
-
-
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
     running: Service, bag: str
 ) -> None:
@@ -244,26 +198,6 @@ def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
     assert browser.get(photo[1]).status_code == 404
 
 
-def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:
-    account = running.accounts.add("minji", PASSWORD)
-    elsewhere = running.guards.door._sessions.open(account.account_id)  # noqa: SLF001
-    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
-    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
-    page = browser.get("/office/password")
-    form = {"csrf": csrf(page.text), "now": PASSWORD, "new": "quite another password"}
-    for wrong, said in (({"now": "guess guess guess"}, "password"), ({"new": "short"}, "short")):
-        refused = browser.post("/office/password", data=form | wrong)
-        assert refused.status_code == 422
-        assert words.say(f"wrong.{said}", "ko") in refused.text
-    assert running.accounts.verified("minji", PASSWORD)
-    done = browser.post("/office/password", data=form)
-    assert words.say("notice.password", "ko") in done.text
-    assert running.accounts.verified("minji", form["new"])
-    assert browser.get("/office", follow_redirects=False).status_code == 200
-    other = TestClient(browser.app, base_url=str(browser.base_url), cookies={"session": elsewhere})
-    assert other.get("/office", follow_redirects=False).status_code in (303, 401)
-
-
 def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
     browser: TestClient, running: Service, bag: str
 ) -> None:
@@ -280,223 +214,6 @@ def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
         assert again.request.url.path == path.partition("?")[0]
         assert '<html lang="en">' in again.text
         browser.post("/lang", data=switched | {"lang": "ko"})
-
-
-def test_the_offices_way(browser: TestClient, running: Service) -> None:
-    running.accounts.add("minji", PASSWORD)
-    to_sign_in = browser.get("/office", follow_redirects=False)
-    assert to_sign_in.headers["location"].startswith("/office/sign-in")
-    page = browser.get("/office/sign-in")
-    form = {"csrf": csrf(page.text), "name": "minji", "password": "another password!"}
-    assert browser.post("/office/sign-in", data=form).status_code == 401
-    desk = browser.post("/office/sign-in", data=form | {"password": PASSWORD})
-    assert desk.status_code == 200
-    assert "minji" in desk.text
-
-    new = browser.get("/office/found/new")
-    files = {"photo": ("a.png", drawn("purple"), "image/png")}
-    draft = browser.post("/office/found/new", data={"csrf": csrf(new.text)}, files=files)
-    name = field(draft.text, "draft")
-    assert browser.get(f"/office/drafts/{name}").headers["content-type"] == "image/jpeg"
-    form = {
-        "csrf": csrf(draft.text),
-        "draft": name,
-        "title": "보라색 공",
-        "category": "기타물품",
-        "kept_at": "역무실",
-    }
-    stored = browser.post("/office/found/new", data=form)
-    assert "보라색 공" in stored.text
-    (post,) = running.desk.changed()
-    assert post.post.kept_at == "역무실"
-    assert len(post.photos) == 1
-    url = f"/office/posts/{post.post.post_id}"
-    form = {"csrf": csrf(stored.text), "sequence": "1", "title": "보라색 작은 공"}
-    edited = browser.post(f"{url}/edit", data=form)
-    assert "보라색 작은 공" in edited.text
-    assert "minji" in edited.text
-    assert browser.post(f"{url}/edit", data=form).status_code == 200  # reloaded: it is so already
-    late = form | {"title": "보라색 큰 공"}
-    assert browser.post(f"{url}/edit", data=late).status_code == 409
-    found = browser.post("/office/search", data={"csrf": form["csrf"], "words": "보라색 작은 공"})
-    assert post.post.post_id in found.text
-    closed = browser.post(f"{url}/close", data={"csrf": form["csrf"], "status": "claimed"})
-    assert closed.status_code == 200
-    stored_now = running.desk.post(post.post.post_id)
-    assert stored_now is not None
-    assert stored_now.post.status == "claimed"
-    browser.post("/office/sign-out", data={"csrf": form["csrf"]})
-    assert browser.get(url, follow_redirects=False).status_code == 303
-
-
-def test_signing_in_leads_to_the_page_that_was_asked_for_and_never_elsewhere(
-    browser: TestClient, running: Service, bag: str
-) -> None:
-    running.accounts.add("minji", PASSWORD)
-    odd = "s-a?b&found=c#d+e 가"  # whatever stands in an id
-    lost = Post("", "lost", "가방", title="보라색 줄무늬 가방")
-    lost_id = running.desk.add(lost, [], WHO, None).post.post_id
-    pair, similar = pair_url(lost_id, bag), f"/office/search?post={bag}"
-    known = {
-        "of": "a\0b",
-        "said": "confirmed",
-        "was": "unsure",
-        "secret": "s3cret",
-        "notice": "saved",
-    }
-    for asked in (pair, similar, pair_url(odd, odd), post_url(odd), "/office/review", "/office"):
-        more = f"{asked}{'&' if '?' in asked else '?'}{urlencode(known)}"
-        page = browser.get(more)
-        assert page.url.path == "/office/sign-in"
-        assert not any(word in str(page.url) + page.text for word in ("s3cret", "confirmed"))
-        switched = {"csrf": csrf(page.text), "here": field(page.text, "here"), "lang": "en"}
-        page = browser.post("/lang", data=switched)
-        form = {"csrf": csrf(page.text), "name": "minji", "after": field(page.text, "after")}
-        wrong = browser.post("/office/sign-in", data=form | {"password": "not this password"})
-        form["after"] = field(wrong.text, "after")
-        done = browser.post(
-            "/office/sign-in", data=form | {"password": PASSWORD}, follow_redirects=False
-        )
-        assert unquote(done.headers["location"]) == unquote(asked)
-        browser.cookies.clear()
-    for elsewhere in (
-        *("https://evil.example/office", "//evil.example/office", "/\\evil.example", "office"),
-        *("/office.evil.example", "/officer", "\t//evil.example", "/office\r\nSet-Cookie: a=b", ""),
-        *("/office/..//evil.example", "/office/../\\evil.example", "/office\\@evil.example"),
-    ):
-        page = browser.get("/office/sign-in", params={"after": elsewhere})
-        form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}
-        done = browser.post(
-            "/office/sign-in", data=form | {"after": elsewhere}, follow_redirects=False
-        )
-        assert "set-cookie: a=b" not in str(done.headers).lower()
-        to = urlsplit(urljoin(str(browser.base_url), done.headers["location"]))
-        assert to.netloc == urlsplit(str(browser.base_url)).netloc, elsewhere
-        browser.cookies.clear()
-
-
-def test_what_was_typed_stays_where_something_of_it_is_wrong(
-    browser: TestClient, running: Service, bag: str
-) -> None:
-    token = _signed_in(browser, running)
-    stored = running.desk.post(bag)
-    assert stored is not None
-    typed = {
-        "title": "손잡이가 끊어진 가방",
-        "description": "안에 우산이 있다",
-        "place": "강남역 3번 출구",
-        "day": "2026-11-20",
-        "colour": "파랑",
-        "category": "없는 종류",
-    }
-    form = {"csrf": token, "sequence": str(stored.sequence)}
-    new = browser.post("/office/found/new", data={"csrf": token, "draft": "none"})
-    draft = field(new.text, "draft")
-    for url, of in ((f"/office/posts/{bag}/edit", {}), ("/office/found/new", {"draft": draft})):
-        page = browser.post(url, data=form | typed | of)
-        assert words.say("wrong.unknown", "ko") in page.text
-        for name in ("title", "place", "day"):
-            assert f'value="{typed[name]}"' in page.text
-        assert typed["description"] in page.text
-        assert '<option value="파랑" selected>' in page.text
-    assert running.desk.post(bag) == stored
-
-
-def test_a_thing_of_another_source_is_changed_as_any_other_until_it_is_closed(
-    service: Settings,
-) -> None:
-    with opened(service) as of:
-        found = of.desk.search(Query(text="지갑"), Filters(kind="found"))
-        post_id = found.matches[0].post_id
-        stored = of.desk.post(post_id)
-        assert stored is not None
-        assert stored.source != "service"
-        client = TestClient(create_app(of), base_url="http://127.0.0.1:8008")
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-        form = {"csrf": _signed_in(client, of), "title": "고친 이름"}
-        url = post_url(post_id)
-        form["sequence"] = field(client.get(url).text, "sequence")
-        assert words.say("notice.saved", "ko") in client.post(f"{url}/edit", data=form).text
-        closed = client.post(f"{url}/close", data=form | {"status": "claimed"}).text
-        assert "고친 이름" in closed
-        assert words.say("post.readonly", "ko") in closed
-        assert f'action="{url}/edit"' not in closed
-        said = [words.say("post.readonly", each) for each in LANGUAGES]
-        assert not re.search("다른 곳|source", " ".join(said))
-
-
-def test_who_saves_second_loses_nothing_and_saves_over_it_knowingly(
-    browser: TestClient, running: Service, bag: str
-) -> None:
-    token = _signed_in(browser, running)
-    url = f"/office/posts/{bag}"
-    seen = browser.get(url).text
-    form = {"csrf": token, "sequence": field(seen, "sequence"), "title": "줄무늬 가방"}
-    form |= {"category": "가방", "colour": "보라", "description": "안에\r\n우산"}
-    running.desk.edit(bag, {"colour": "파랑", "description": "안에\n우산"}, WHO, None)
-    first = running.desk.post(bag)
-    wrong = browser.post(f"{url}/edit", data=form | {"category": "우주선"})
-    assert field(wrong.text, "sequence") == form["sequence"]  # nothing is saved over unknowingly
-    told = browser.post(f"{url}/edit", data=form | {"day": "2026-11-20"})
-    assert told.status_code == 409
-    assert words.say("post.again.conflict", "ko") in told.text
-    assert 'value="줄무늬 가방"' in told.text
-    assert 'value="2026-11-20"' in told.text
-    assert '<option value="보라" selected>' in told.text
-    assert re.search("<td>파랑</td>.*<td>보라</td>", told.text)
-    assert f'<th scope="row">{words.say("field.description", "ko")}</th>' not in told.text
-    assert running.desk.post(bag) == first
-    over = browser.post(f"{url}/edit", data=form | {"sequence": field(told.text, "sequence")})
-    assert words.say("notice.saved", "ko") in over.text
-    saved = running.desk.post(bag)
-    assert saved is not None
-    assert (saved.post.title, saved.post.colour) == ("줄무늬 가방", "보라")
-
-    running.desk.end(bag, "claimed", WHO, None)
-    late = browser.post(f"{url}/edit", data=form | {"title": "빨간 가방"})
-    assert late.status_code == 409
-    assert "<td>빨간 가방</td>" in late.text
-    assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
-
-
-def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
-    browser: TestClient, running: Service
-) -> None:
-    token = _signed_in(browser, running)
-    for _ in range(2):  # and two forms are two things, alike as they may be
-        new = browser.post("/office/found/new", data={"csrf": token, "draft": "none"})
-        form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
-        first, again = (browser.post("/office/found/new", data=form) for _ in range(2))
-        assert first.url == again.url
-    assert len(running.desk.changed()) == 2
-
-
-def test_registering_again_with_other_words_leads_to_what_was_registered(
-    browser: TestClient, running: Service
-) -> None:
-    """As after Back: what is typed then is not lost, and no second thing comes of it."""
-    token = _signed_in(browser, running)
-    for language in ("ko", "en"):
-        browser.cookies.set("lang", language)
-        known = {each.post.post_id for each in running.desk.changed()}
-        files = {"photo": ("a.png", drawn("purple"), "image/png")}
-        new = browser.post("/office/found/new", data={"csrf": token}, files=files)
-        form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
-        browser.post("/office/found/new", data=form)
-        (stored,) = (s for s in running.desk.changed() if s.post.post_id not in known)
-        again = browser.post("/office/found/new", data=form | {"title": "남색 우산"})
-        assert again.status_code == 409
-        assert words.say("post.again.registered", language) in again.text
-        assert "Idempotency-Key" not in again.text
-        url = f"/office/posts/{stored.post.post_id}"
-        assert f'href="{url}"' in again.text
-        assert 'value="남색 우산"' in again.text
-        assert len(running.desk.changed()) == len(known) + 1
-        form |= {"sequence": field(again.text, "sequence"), "title": "남색 우산"}
-        assert browser.post(f"{url}/edit", data=form).status_code == 200
-        saved = running.desk.post(stored.post.post_id)
-        assert saved is not None
-        assert saved.post.title == "남색 우산"
 
 
 def test_the_address_of_a_form_that_is_opened_again_leads_to_the_start(browser: TestClient) -> None:
@@ -516,45 +233,13 @@ def test_what_was_found_too_long_ago_is_said_to_be(
     for path in ("/search", "/losses", "/interest"):
         found = running.showing.names.seal(bag)
         assert over in browser.post(path, data=form | {"claim": found}).text, path
-    token = _signed_in(browser, running)
+    token = signed_in(browser, running)
     form = {"csrf": token, "draft": "forgotten", "title": "검정 가방"}
     assert over in browser.post("/office/found/new", data=form).text
     asked = {"asked": "forgotten", "words": "가방"}
     said = browser.post("/api/search", json=asked, headers={"X-CSRF-Token": token}).json()
     assert said["type"] == "/problems/search-over"
     assert said["errors"][0]["pointer"] == "#/asked"
-
-
-def _signed_in(browser: TestClient, running: Service) -> str:
-    """The token of the office's forms."""
-    running.accounts.add("minji", PASSWORD)
-    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
-    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
-    return csrf(browser.get("/office").text)
-
-
-def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:
-    bag = Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
-    found = running.desk.add(bag, [], WHO, None)
-    lost = running.desk.add(replace(bag, kind="lost"), [], WHO, None)
-    pair = (lost.post.post_id, found.post.post_id)
-    running.review.refresh()
-    assert pair in running.review.queue()
-    running.accounts.add("minji", PASSWORD)
-    page = browser.get("/office/sign-in")
-    form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}
-    desk = browser.post("/office/sign-in", data=form | {"after": "/office/review"})
-    review = browser.get(f"/office/review?lost={pair[0]}&found={pair[1]}")
-    assert review.text.count("보라색 줄무늬 가방") >= 2
-    turned = browser.get(f"/office/review?lost={pair[1]}&found={pair[0]}")  # nothing to decide
-    assert "보라색 줄무늬 가방" not in turned.text
-    said = {"csrf": csrf(desk.text), "lost_id": pair[0], "found_id": pair[1]}
-    after = browser.post("/office/decisions", data=said | {"verdict": "confirmed"})
-    assert after.status_code == 200
-    assert pair not in running.review.queue()
-    undone = browser.post("/office/decisions", data=said | {"verdict": "unsure", "undo": "1"})
-    assert undone.status_code == 200
-    assert running.review.queue()[-1] == pair
 
 
 def test_a_word_that_no_list_has_is_told_and_nothing_is_searched(browser: TestClient) -> None:
@@ -571,7 +256,7 @@ def test_every_page_has_our_icon_and_a_browser_that_asks_by_custom_gets_it_too(
     browser: TestClient, running: Service
 ) -> None:
     pages = [browser.get(path).text for path in ("/", "/nowhere", "/office/sign-in")]
-    _signed_in(browser, running)
+    signed_in(browser, running)
     pages.append(browser.get("/office").text)
     icons = {found[1] for each in pages if (found := re.search('rel="icon" href="([^"]+)"', each))}
     (icon,) = icons

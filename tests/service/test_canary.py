@@ -11,7 +11,7 @@ from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.service.running import Service
 from tests.service import canary
 from tests.service.conftest import drawn
-from tests.service.test_app import csrf, field
+from tests.support.forms import csrf, field
 
 WHO = "account-" + "1" * 32
 SEEN = ("title", "place", "region")  # of what is not withheld; the rest nobody sees

@@ -1,0 +1,16 @@
+"""What a page's forms hold, as a browser reads it."""
+
+import re
+from html import unescape
+
+
+def csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None, page[:2000]
+    return found[1]
+
+
+def field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None, page[:3000]
+    return unescape(found[1])
