@@ -30,24 +30,13 @@ _LOST = re.compile(
 _LOST_ENGLISH = frozenset(
     [
         *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
-        *(
-            "forgot",
-            "forgotten",
-            "misplaced",
-            "stolen",
-            "stole",
-            "looking",
-            "gone",
-            "disappeared",
-            "find",
-        ),
-        *("searching", "seeking"),
+        *("forgot", "forgotten", "misplaced", "stolen", "stole", "gone", "disappeared"),
+        *("looking", "find", "searching", "seeking"),
     ]
 )
 _LOCATIVE = r"(?:에서|에다가?|에)(?:는|도|만|의|선)?"
-_INSIDE = (
-    r"(?:안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이|근처|부근|인근|쪽|주변|맞은편|건너편)"
-)
+WITHIN = r"안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이"  # of a thing, or of a place
+_INSIDE = rf"(?:{WITHIN}|근처|부근|인근|쪽|주변|맞은편|건너편)"
 _TAILS: tuple[tuple[Role, str], ...] = (
     ("bare", r"(?:\d*(?:하나|한개|한쪽|개))?"),
     ("object", r"(?:들|만|까지|하나|한쪽)?(?:을|를|이|가|은|는|도|만)"),
@@ -156,6 +145,7 @@ _ALSO = frozenset(["and", "or", "plus", "with"])
 _WORN = frozenset(
     ["wearing", "wears", "wore", "has", "carrying", "holding", "drinking", "reading", "riding"]
 )
+_GIVEN = frozenset(["hand", "handed", "turn", "turned"])  # in
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
 _OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
 
@@ -170,11 +160,7 @@ def english_role(words: Sequence[Word], first: int) -> Role:
             return "object"
         if word.text == "of" and back and words[back - 1].text in _OF_SO_MANY:
             continue
-        if (
-            word.text == "in"
-            and back
-            and words[back - 1].text in ("hand", "handed", "turn", "turned")
-        ):
+        if word.text == "in" and back and words[back - 1].text in _GIVEN:
             return "object"
         if word.text in _PREPOSITIONS:
             return "where"

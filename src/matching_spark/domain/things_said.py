@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from matching_spark.domain.sentence import Mention, Role, Word, ends_lost, english_role, stems
+from matching_spark.domain.sentence import (
+    WITHIN,
+    Mention,
+    Role,
+    Word,
+    ends_lost,
+    english_role,
+    stems,
+)
 from matching_spark.domain.things import DISTRACTOR, things
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, VAGUE
 
@@ -36,9 +44,7 @@ PART = re.compile(
     r"글씨|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim)"
 )
-_INSIDE = re.compile(
-    r"(?:안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이)(?:에|에서|쪽에?)?(?:는|도|서)?$"
-)
+_INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 HELD = re.compile(
     r"(?:든|들은|들어|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
 )
@@ -92,9 +98,8 @@ def things_said(words: Sequence[Word]) -> list[Mention[str]]:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
     said = [_in_context(out, i, words) for i in range(len(out))]
-    for i in range(
-        len(said) - 2, -1, -1
-    ):  # 카드랑 현금이 든 지갑: as with the cash, so with the card
+    # 카드랑 현금이 든 지갑: as with the cash, so with the card.
+    for i in reversed(range(len(said) - 1)):
         this, after = said[i], said[i + 1]
         if this.role == "and" and after.role == "other" and after.first <= this.last + 2:
             said[i] = replace(this, role="other")

@@ -21,8 +21,8 @@ def write_file(path: Path, data: bytes) -> None:
     put_file(Path(os.path.realpath(path)), data)
 
 
-def put_file(path: Path, data: bytes) -> None:
-    """A local file, whole or not at all, as the umask has it, whatever lay there before.
+def put_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """A local file, whole or not at all, its mode as the umask has it, whatever lay there before.
 
     Raises StorageError.
     """
@@ -30,7 +30,7 @@ def put_file(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write_new(str(temporary), data, 0o666)
+            write_new(str(temporary), data, mode)
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)

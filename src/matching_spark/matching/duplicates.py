@@ -15,9 +15,8 @@ from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once
 PAIRS = 1 << 22  # compared at once: 100 MB, where all are alike
-MOST = (
-    10_000  # pairs that are shown: of one picture in thousands of posts of a day there are millions
-)
+# Pairs that are shown: of one picture in thousands of posts of a day there are millions.
+MOST = 10_000
 FLOAT32 = 1e-5  # more than a cosine in float32 can be off
 
 
@@ -108,9 +107,8 @@ class _Places:
     the other's too; without a name, the region."""
 
     def __init__(self, photos: list[_Photo]) -> None:
-        known = {
-            each: at for at, each in enumerate(dict.fromkeys((p.place, p.region) for p in photos))
-        }
+        each_once = dict.fromkeys((p.place, p.region) for p in photos)
+        known = {each: at for at, each in enumerate(each_once)}
         self._of = np.array([known[p.place, p.region] for p in photos])
         self._bigrams = [bigrams(place) for place, _ in known]
         self._regions = np.array([region for _, region in known])

@@ -47,9 +47,7 @@ def create_app(of: Service) -> FastAPI:
         path = request.url.path
         back = "/office" if path.startswith("/office") else "/"
         if problem.kind == "no-such-method" and request.method == "GET":
-            return RedirectResponse(
-                back, 303
-            )  # a form's address, opened again from a tab or a mark
+            return RedirectResponse(back, 303)  # a form's, opened again from a tab or a mark
         if problem.kind == "sign-in" and path.startswith("/office"):
             after = _shown(request) if request.method == "GET" else "/office"
             return RedirectResponse(sign_in_url(after), 303)

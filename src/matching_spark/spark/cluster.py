@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.filesystems.whole_files import put_file
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark import cluster_conf
 from matching_spark.spark.daemons import (
@@ -258,12 +259,8 @@ def _ports(folder: Path, held: ExitStack, free: bool) -> dict[str, int]:
 
 
 def _keep(path: Path, values: dict[str, Any]) -> None:
-    """The whole file or none of it; its owner's alone."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(json.dumps(values, indent=2) + "\n")
-    part.replace(path)
+    """Its owner's alone."""
+    put_file(path, f"{json.dumps(values, indent=2)}\n".encode(), 0o600)
 
 
 def _kept(path: Path) -> dict[str, Any]:

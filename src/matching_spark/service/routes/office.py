@@ -153,7 +153,7 @@ class OfficePages(OfficeRoutes):
     def register(self, request: Request, fields: Fields) -> Response:
         """First a photo, or none; then the form that was filled in from it."""
         draft, wrong = fields["draft"], dict[str, Wrong]()
-        without = draft.partition(".")[0] == NONE
+        without = _without_photo(draft)
         if without and not fields.has("title"):
             return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
         if not draft:
@@ -270,7 +270,7 @@ class OfficePages(OfficeRoutes):
         suggested: tuple[str, ...],
         wrong: dict[str, Wrong] | None = None,
     ) -> Response:
-        if draft.partition(".")[0] != NONE:
+        if not _without_photo(draft):
             address = f"/office/drafts/{draft}"
             of = replace(of, photos=(Picture(address, address),))
         page = RegisterPage(
@@ -296,3 +296,7 @@ class OfficePages(OfficeRoutes):
         }
         known = {name: value for name, value in values.items() if value}
         return Thing(day=today(), **known), tuple(known)  # type: ignore[arg-type]
+
+
+def _without_photo(draft: str) -> bool:
+    return draft.partition(".")[0] == NONE

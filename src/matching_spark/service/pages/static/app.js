@@ -167,7 +167,7 @@
     event.detail.elt.setAttribute("aria-current", "true");
   });
   on("htmx:afterRequest", (event) => busy(event.detail.elt, false));
-  const failed = (status) => { // 413 without a page is of a proxy, which takes less than the service
+  const failed = (status = 0) => { // 413 without a page is of a proxy, which takes less than the service
     tell(status === 413 ? document.body.dataset.large : document.body.dataset.offline, true);
   };
   on("htmx:configRequest", (event) => { event.detail.headers.Accept = "text/html"; }); // problems too
@@ -179,8 +179,8 @@
     if (requestConfig.verb === "get") location.assign(requestConfig.path); // to sign in again
     else failed(xhr.status);
   });
-  on("htmx:sendError", failed);
-  on("htmx:timeout", failed);
+  on("htmx:sendError", () => failed());
+  on("htmx:timeout", () => failed());
   on("htmx:afterSettle", () => {
     ready();
     const heading = one("#answer [data-answer]");
