@@ -198,6 +198,17 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert sigmoid(SUREST) < sigmoid(SUREST + 0.01) < 1
 
 
+@pytest.mark.parametrize(
+    "held",
+    ["{}".encode("utf-16")[:-1], b"\xff{}", "판정".encode("cp949") + b"\x80", b"[" * 100_000],
+    ids=["cut", "no text", "CP949", "deep"],
+)
+def test_a_calibration_of_other_bytes_is_named(held: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(held)
+    with pytest.raises(ModelError, match=rf"{tmp_path / FILE} is no calibration"):
+        find(str(tmp_path), None, "small-clip")
+
+
 def test_weights_too_sure_are_held_to_the_surest() -> None:
     lines = {"image-image": ((0.0, -3.0), (0.5, 20.0)), "text-text": ((0.0, 1.0), (1.0, 30.0))}
     held = Weights.sure(-5.0, lines)

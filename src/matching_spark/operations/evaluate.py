@@ -34,7 +34,7 @@ from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
-from matching_spark.score.store import FILE, SELF, find, save
+from matching_spark.score.store import FILE, SELF, find, read, save
 from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
@@ -200,7 +200,7 @@ def _base(settings: Settings, table: PostsTable) -> Calibration | None:
     try:
         place = storage.join(table.uri, SELF)
         if storage.exists(place):
-            own = Calibration.from_json(storage.read_bytes(place).decode(), place)
+            own = read(place)
             own.check_model(table.model)
             return own
         return find(None, table_model(settings, table), table.model)

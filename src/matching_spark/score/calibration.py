@@ -303,7 +303,7 @@ class Calibration:
         return pretty(json.loads(json.dumps(content, ensure_ascii=False))) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> "Calibration":
+    def from_json(cls, text: str | bytes, where: str) -> "Calibration":
         """Raises ModelError, naming `where`, when it is no calibration that this version reads."""
         try:
             content = json.loads(text)
@@ -334,7 +334,7 @@ class Calibration:
                 days=ascending(content["days"]),
                 learnt=dict(content["learnt"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"{where} is no calibration ({error}); `matching-spark calibrate` makes one"
             ) from None

@@ -26,7 +26,7 @@ def find(table_uri: str | None, model: "ClipModel | None", name: str) -> Calibra
     places += [] if model is None else [str(model.folder / FILE)]
     for place in places:
         if storage.exists(place):
-            found = Calibration.from_json(storage.read_bytes(place).decode(), place)
+            found = read(place)
             found.check_model(name)
             return found
     return None
@@ -34,8 +34,12 @@ def find(table_uri: str | None, model: "ClipModel | None", name: str) -> Calibra
 
 def shipped() -> Calibration:
     """The weights that came with the package, of its own model; their facts are of none."""
-    place = str(hub.SHIPPED / "small-clip" / FILE)
-    return Calibration.from_json(storage.read_bytes(place).decode(), place)
+    return read(str(hub.SHIPPED / "small-clip" / FILE))
+
+
+def read(place: str) -> Calibration:
+    """Raises ModelError for what is no calibration, whatever its bytes."""
+    return Calibration.from_json(storage.read_bytes(place), place)
 
 
 def save(calibration: Calibration, place: str) -> None:
