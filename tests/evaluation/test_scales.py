@@ -36,7 +36,6 @@ def plain() -> Calibration:
         dict.fromkeys(LIMITS, 0.0),
         0.0,
         dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), UNLEARNT)),
-        1.0,
         dict.fromkeys((*FILTERS, DATED), 1.0),
         (0.0, 0.0),
     )
@@ -59,12 +58,21 @@ def drawn(
     return whole_lists(same, values)
 
 
+def sharing(calibration: Calibration, alike: float) -> Calibration:
+    """With another a, and by L itself."""
+    scales = {
+        kind: {only: replace(of, alike=alike, keen=1.0) for only, of in by.items()}
+        for kind, by in calibration.scales.items()
+    }
+    return replace(calibration, scales=scales)
+
+
 def learnt(pairs: LabelledPairs) -> Calibration:
-    scales, alike, few = learn_scales(pairs, plain(), None)
+    scales, few = learn_scales(pairs, plain(), None)
     there = (PHOTO.kind, "both bare")  # who has no words asks by the photo alone
     assert set(few) == {f"scales of {kind}" for kind in LIMITS if kind not in there}
     assert scales["both"] == dict.fromkeys((ANY, *FILTERS), UNLEARNT)
-    return replace(plain(), scales=scales, alike=alike)
+    return replace(plain(), scales=scales)
 
 
 @pytest.mark.parametrize(("slope", "shape"), [(1.0, 0.3), (1.5, 0.7), (0.8, 4.0)])
@@ -77,13 +85,13 @@ def test_scales_are_found_again_and_lists_are_as_sure_as_they_say(
     # likelihood ratio is exp(2 x - 10) / NEAR: the slope of what is told is what was drawn.
     assert scale.slope == pytest.approx(slope, rel=0.15)
     # The more alike the rates of doubles are, the more it takes to believe in another.
-    assert 1 < calibration.alike < 1e4
+    assert 1 < scale.alike < 1e4
     held = drawn(2, slope, shape)
     figures = lists(held, calibration, 0.5, PHOTO).figures()
     errors = [figures[part]["expected_calibration_error"] for part in ("first", "not_here")]
     assert max(errors) < 0.06
     # Without the rate of what looks alike they are not: the less so the more rates differ.
-    blind = lists(held, replace(calibration, alike=APART), 0.5, PHOTO).figures()
+    blind = lists(held, sharing(calibration, APART), 0.5, PHOTO).figures()
     others = [blind[part]["expected_calibration_error"] for part in ("first", "not_here")]
     assert sum(others) > (2 if shape < 0.5 else 1.2) * sum(errors)
 
@@ -92,7 +100,7 @@ def test_scales_are_found_again_and_lists_are_as_sure_as_they_say(
 def test_how_lists_differ_shows_without_a_label(shape: float) -> None:
     pairs, held = drawn(1, 1.0, shape, many=600), drawn(2, 1.0, shape)
     labelled = learnt(pairs)
-    blind = replace(labelled, alike=crowds(pairs.take(~pairs.same), labelled))
+    blind = sharing(labelled, crowds(pairs.take(~pairs.same), labelled))
 
     def errors(calibration: Calibration) -> float:
         figures = lists(held, calibration, 0.5, PHOTO).figures()
@@ -100,7 +108,7 @@ def test_how_lists_differ_shows_without_a_label(shape: float) -> None:
         return float(sum(each))
 
     assert errors(blind) < errors(labelled) + 0.03
-    assert errors(replace(labelled, alike=APART)) > errors(blind) + 0.03
+    assert errors(sharing(labelled, APART)) > errors(blind) + 0.03
 
 
 def test_lists_that_are_alike_say_nothing_of_one_another() -> None:
@@ -129,7 +137,7 @@ def test_within_a_filter_different_things_have_a_mean_of_one() -> None:
 
 def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
     pairs = drawn(3, 1.2, 1.0, many=60, posts=40)
-    scale = Scale(1.1, 0.7, 0.02, 0.3)
+    scale = Scale(1.1, 0.7, 0.02, 0.3, 0.7, 1.2)
     of = _Lists.of(pairs, seen(pairs, PHOTO, plain()), PHOTO)
     of = replace(of, different=np.zeros(len(of.different)))
     want = []
@@ -138,20 +146,20 @@ def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
         same = pairs.same[start:stop]
         each = [x for x in scale.evidence(told).tolist() if x >= FLOOR]
         share = (of.here.sum() + 1) / 62
-        list_ = Posterior(Rivals.of(stop - start, each), share, scale, 0.7)
+        list_ = Posterior(Rivals.of(stop - start, each, scale.keen), share, scale)
         if not same.any():
             want.append(math.log(list_.not_here))
         elif scale.evidence(true := float(told[same][0])) >= FLOOR:
             want.append(math.log(list_.probability(true)))
         else:
             return
-    assert of.surprise(scale, 0.7) == pytest.approx(-np.mean(want))
+    assert of.surprise(scale) == pytest.approx(-np.mean(want))
 
 
 def test_too_few_whole_lists_leave_what_there_was() -> None:
     pairs = drawn(4, 1.0, 1.0, many=150, posts=20)
     base = learnt(drawn(1, 1.0, 0.7))
     few = replace(pairs, whole=np.arange(150) < 99)
-    scales, alike, inherited = learn_scales(few, plain(), base)
-    assert (scales, alike) == (base.scales, base.alike)
+    scales, inherited = learn_scales(few, plain(), base)
+    assert scales == base.scales
     assert inherited == [f"scales of {kind}" for kind in LIMITS]

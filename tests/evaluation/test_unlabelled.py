@@ -97,14 +97,14 @@ def test_it_orders_pairs_as_labels_do(base: Calibration, own: Calibration, label
     assert middle == pytest.approx(0.44, abs=0.05)  # as the table was made
 
 
-def test_a_sample_of_lists_too_long_does_too(
-    base: Calibration, unlabelled: LabelledPairs, labelled: float
-) -> None:
-    blocks = {name: values.reshape(270, 140) for name, values in unlabelled.values.items()}
+def test_a_sample_of_lists_too_long_does_too(base: Calibration, labelled: float) -> None:
+    pairs = table(280, 140, 2)
+    blocks = {name: values.reshape(280, 140) for name, values in pairs.values.items()}
     near = nearest(base, 15, 5)(blocks).ravel()
-    assert near[table(270, 140, 2).same].mean() > 0.95, "the true pair is one of them"
+    assert near[pairs.same].mean() > 0.95, "the true pair is one of them"
     rows = near | (np.random.default_rng(0).random(len(near)) < 0.5)
-    some = replace(unlabelled, weight=np.where(near, 1, 2.0)).take(rows)
+    unknown = np.zeros(len(pairs), bool)
+    some = replace(pairs, same=unknown, weight=np.where(near, 1, 2.0)).take(rows)
     sampled = learn_unlabelled(some, "own", {}, base, 0.5)
     assert precision(table(150, 140, 3), sampled) > labelled - 0.03
 

@@ -46,12 +46,20 @@ def test_a_sum_is_exact_over_any_split(numbers: list[float], at: int) -> None:
     st.floats(0, 10),
     st.floats(0, 1),
     st.floats(0.1, 10),
+    st.sampled_from([1.0]) | st.floats(0.5, 2),
 )
 def test_probabilities_are_bayes_rule(
-    above: list[float], others: int, here: float, below: float, share: float, alike: float
+    above: list[float],
+    others: int,
+    here: float,
+    below: float,
+    share: float,
+    alike: float,
+    keen: float,
 ) -> None:
     posts = len(above) + others
-    of = Posterior(Rivals.of(posts, above), here, Scale(1, 0, share, below), alike)
+    scale = Scale(1, 0, share, below, alike, keen)
+    of = Posterior(Rivals.of(posts, above, keen), here, scale)
     if not posts:
         assert of.not_here == 1
         return
@@ -60,7 +68,12 @@ def test_probabilities_are_bayes_rule(
     doubles = sum(sorted(min(math.exp(each), CAP) for each in above)[:-1])
     crowd = (alike + doubles) / (alike + share * posts)
     prior = here / posts
-    joint = [prior * math.exp(each) / crowd for each in above] + [prior * below] * min(others, 1)
+    # What those above have together they share by the power of their L.
+    together = math.fsum(map(math.exp, above)) / max(
+        math.fsum(math.exp(keen * e) for e in above), 1
+    )
+    joint = [prior * together * math.exp(keen * each) / crowd for each in above]
+    joint += [prior * below] * min(others, 1)
     whole = sum(joint[: len(above)]) + prior * below * others + 1 - here
     assert of.not_here == pytest.approx((1 - here) / whole)
     for each, want in zip(above, joint, strict=False):
@@ -70,13 +83,13 @@ def test_probabilities_are_bayes_rule(
 
 @given(
     st.lists(st.floats(FLOOR, 12), max_size=20), st.integers(1, 10**4), st.floats(0.5, 2),
-    st.lists(st.floats(-5, 12), min_size=2, max_size=9),
+    st.lists(st.floats(-5, 12), min_size=2, max_size=9), st.floats(0.5, 2),
 )  # fmt: skip
 def test_more_evidence_is_never_less_probable(
-    above: list[float], others: int, slope: float, told: list[float]
+    above: list[float], others: int, slope: float, told: list[float], keen: float
 ) -> None:
-    scale = Scale(slope, 0.3, 0.01, 0.5)
-    of = Posterior(Rivals.of(len(above) + others, above), 0.5, scale, 0.7)
+    scale = Scale(slope, 0.3, 0.01, 0.5, 0.7, keen)
+    of = Posterior(Rivals.of(len(above) + others, above, keen), 0.5, scale)
     each = [of.probability(x) for x in sorted(told)]
     assert each == sorted(each)
 
@@ -87,11 +100,13 @@ def test_more_evidence_is_never_less_probable(
     st.floats(0.01, 0.99),
     st.floats(0, 1),
     st.floats(0, 1),
+    st.floats(0.5, 2),
 )
 def test_it_is_a_probability_in_a_list_of_few_posts_too(
-    above: list[float], others: list[float], here: float, below: float, share: float
+    above: list[float], others: list[float], here: float, below: float, share: float, keen: float
 ) -> None:
-    of = Posterior(Rivals.of(len(above) + len(others), above), here, Scale(1, 0, share, below), 0.7)
+    scale = Scale(1, 0, share, below, 0.7, keen)
+    of = Posterior(Rivals.of(len(above) + len(others), above, keen), here, scale)
     each = [of.probability(x) for x in sorted([*above, *others])]
     assert each == sorted(each)
     assert each[0] > 0
@@ -100,19 +115,51 @@ def test_it_is_a_probability_in_a_list_of_few_posts_too(
 
 def test_one_post_that_is_a_little_alike_is_not_it_without_a_doubt() -> None:
     # L = 9 of one post that is here or not with even chances: 9 to 1.
-    of = Posterior(Rivals.of(1, []), 0.5, Scale(1, 0, 0, 0.1), 1)
+    of = Posterior(Rivals.of(1, []), 0.5, Scale(1, 0, 0, 0.1, 1))
     assert of.probability(math.log(9)) == pytest.approx(0.9)
 
 
 def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
-    scale = Scale(1, 0, 0.1, 0.01)
-    alone = Posterior(Rivals.of(300, [8.0]), 0.5, scale, 50)
-    in_many = Posterior(Rivals.of(30_000, [8.0] + [3.0] * 29), 0.5, scale, 50)
-    twenty = Posterior(Rivals.of(300, [8.0] * 20), 0.5, scale, 50)
+    scale = Scale(1, 0, 0.1, 0.01, 50)
+    alone = Posterior(Rivals.of(300, [8.0]), 0.5, scale)
+    in_many = Posterior(Rivals.of(30_000, [8.0] + [3.0] * 29), 0.5, scale)
+    twenty = Posterior(Rivals.of(300, [8.0] * 20), 0.5, scale)
     assert alone.probability(8) > 0.9 > 0.4 > in_many.probability(8)
     assert twenty.probability(8) < 0.05
     # Such things are many, here or not: the more there are the less each of them says.
     assert twenty.not_here > alone.not_here
+
+
+@given(
+    st.lists(st.floats(FLOOR, 12), max_size=10),
+    st.lists(st.floats(FLOOR, 12), max_size=30),
+    st.integers(1, 10**4),
+    st.floats(0.5, 2),
+    st.floats(-2, 12),
+)
+def test_no_other_posts_make_one_likelier_than_at_most(
+    above: list[float], more: list[float], others: int, keen: float, told: float
+) -> None:
+    # A list of different posts brings as many doubles as are expected, or fewer.
+    scale = Scale(1, 0, 0, 0.1, 20, keen)
+    before = Posterior(Rivals.of(len(above) + others, above, keen), 0.5, scale)
+    after = [*above, *more]
+    of = Posterior(Rivals.of(len(after) + others, after, keen), 0.5, scale)
+    if not above or math.exp(told) <= before.rivals.best:
+        assert of.probability(told) <= before.at_most(told) * (1 + 1e-9)
+
+
+def test_the_nearest_of_many_that_look_alike_has_more_of_what_they_have_together() -> None:
+    scale = Scale(1, 0, 0.5, 0.2, 25)
+    above = [3.0] * 20 + [5.0]
+    one, keen = (
+        Posterior(Rivals.of(300, above, power), 0.5, replace(scale, keen=power))
+        for power in (1, 1.4)
+    )
+    assert keen.not_here == one.not_here
+    assert keen.probability(5) > 1.5 * one.probability(5)
+    together = [sum(map(of.probability, above)) for of in (one, keen)]
+    assert together[0] == pytest.approx(together[1])
 
 
 def test_bands_follow_from_costs() -> None:

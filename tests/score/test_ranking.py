@@ -175,12 +175,14 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     text = calibration.to_json()
     assert Calibration.from_json(text, "x") == calibration
     assert text.count("\n") < 300  # a line a component: readable
+    endless = json.loads(text)["scales"]
+    endless["text"]["any"]["alike"] = float("nan")
     for change, says in (
-        ({"format": 3}, "its format is 3"),
+        ({"format": 4}, "its format is 4"),
         ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
         ({"passes": {}}, "'category'"),
         ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
-        ({"alike": float("nan")}, "nan is not between"),
+        ({"scales": endless}, "nan is not between"),
         ({"scales": {}}, "'image'"),
         ({"days": [3, 1]}, "its days are not in ascending order"),
         ({"patterns": {}}, "lacks the patterns both-both"),
@@ -227,6 +229,20 @@ def test_a_calibration_of_format_1_is_read() -> None:
     got = Calibration.from_json(json.dumps(old), "x")
     assert (got.patterns, got.thresholds) == (calibration.patterns, calibration.thresholds)
     assert got.prior == pytest.approx(-np.log(1000))
+
+
+def test_a_calibration_of_format_2_is_read_as_it_was() -> None:
+    calibration = random_calibration(3)
+    content = json.loads(calibration.to_json())
+    scales = {
+        kind: {only: replace(of, alike=31.5, keen=1.0) for only, of in by.items()}
+        for kind, by in calibration.scales.items()
+    }
+    for by in content["scales"].values():
+        for of in by.values():
+            del of["alike"], of["keen"]
+    old = json.dumps(content | {"format": 2, "alike": 31.5})
+    assert Calibration.from_json(old, "x") == replace(calibration, scales=scales)
 
 
 def test_a_tables_own_goes_first_and_a_stale_one_is_refused(

@@ -121,6 +121,8 @@ def best(i: int, request: Request) -> list[tuple[str, float]]:
 
 def all_rivals(item: QueryItem, request: Request) -> Rivals:
     each = []
+    assert request.scoring.calibration is not None
+    keen = scores.scale_of(item, request.scoring.calibration, request.silent).keen
     for shard in shards():
         could = shard.where(request.where) & shard.comparable()
         for gone in item.exclude:
@@ -128,5 +130,6 @@ def all_rivals(item: QueryItem, request: Request) -> Rivals:
         posts = np.flatnonzero(could)
         which = np.zeros(len(posts), np.int64)
         told = scores.evidence(shard, [item], which, posts, request.scoring, request.silent)
-        each.append(Rivals.of(len(posts), [t for t in told.tolist() if t >= FLOOR]))
+        above = [t for t in told.tolist() if t >= FLOOR]
+        each.append(Rivals.of(len(posts), above, keen))
     return Rivals.joined(each)

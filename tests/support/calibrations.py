@@ -56,17 +56,14 @@ def random_calibration(
     passes = {name: float(rng.uniform(0.5, 1)) for name in (*FILTERS, DATED)}
     days = tuple(np.sort(rng.normal(2, 4, 21)).tolist())
     scales = {kind: {only: random_scale(rng) for only in (ANY, *FILTERS)} for kind in LIMITS}
-    alike = float(rng.uniform(3, 300))
     limits = dict.fromkeys(LIMITS, limit)
     learnt = {"from": "a test"}
-    return Calibration(model, patterns, limits, prior, scales, alike, passes, days, learnt)
+    return Calibration(model, patterns, limits, prior, scales, passes, days, learnt)
 
 
 def random_scale(rng: np.random.Generator) -> Scale:
-    slope, level, above, below = (
-        rng.uniform(*of) for of in ((0.8, 1.3), (-1, 1), (0, 0.2), (0.1, 0.9))
-    )
-    return Scale(float(slope), float(level), float(above), float(below))
+    ranges = ((0.8, 1.3), (-1, 1), (0, 0.2), (0.1, 0.9), (3, 300), (0.7, 1.5))
+    return Scale(*(round(float(rng.uniform(*of)), 3) for of in ranges))
 
 
 def random_facts(rng: np.random.Generator, kind: str = "found") -> Facts:

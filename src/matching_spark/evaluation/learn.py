@@ -11,7 +11,7 @@ import numpy as np
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import LabelledPairs
-from matching_spark.evaluation.logistic import logistic
+from matching_spark.evaluation.logistic import FREE, logistic
 from matching_spark.evaluation.scales import learn_scales
 from matching_spark.evaluation.seen import Asked, has, seen
 from matching_spark.knn.similarity import Float32, Float64, Mask
@@ -32,10 +32,10 @@ from matching_spark.score.lines import Points
 BENDS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)
 OTHER_BENDS = (0.05, 0.5, 0.95, 0.999)
 FITTED_PAIRS = 20_000  # different ones a pattern: a sample of more teaches thirty weights no better
+DRAWN = 4  # times that it is drawn which facts a pair tells: by one draw weights hang on it
 MIN_TRUE_PAIRS = 30  # of a pattern, to learn its weights rather than keep those there are
 STRENGTH = 1.0  # of the ridge: the weights of a line's ends rest on few pairs
 TRUST = 0.05  # of the ridge that holds a line to the one it starts from
-FREE = 1e9  # of one that holds nothing
 KEPT = 0.98  # share of true pairs that the default threshold keeps
 DAYS = 21  # quantiles that are kept of the days
 
@@ -114,7 +114,7 @@ def of_lists(
 ) -> Calibration:
     """These weights with what is told of lists by them; `base`'s where true pairs are too few."""
     passes, days = _passes(pairs, base)
-    weights = Calibration(model, patterns, {}, prior, {}, 1.0, passes, days)
+    weights = Calibration(model, patterns, {}, prior, {}, passes, days)
     inherited = list(learnt["inherited"])
     thresholds: dict[str, float] = {}
     for part, facts in product(MODALITIES, (True, False)):
@@ -127,12 +127,11 @@ def of_lists(
             continue
         least = float(np.quantile(true, 1 - KEPT)) if len(true) else -math.inf
         thresholds[asked.kind] = round(sigmoid(least + prior), 6)
-    scales, alike, few = learn_scales(pairs, weights, base)
+    scales, few = learn_scales(pairs, weights, base)
     return replace(
         weights,
         thresholds=thresholds,
         scales=scales,
-        alike=alike,
         learnt={**learnt, "inherited": inherited + few},
     )
 
@@ -258,10 +257,12 @@ def _fitted(
     shown = np.ones((len(pairs), 0))
     if facts:
         knots |= {f.name: [x for x, _ in known.get(f.name, ())] or f.knots for f in told}
-        # Once with all the facts that a pair has, once with some: a search may know few.
-        some = rng.random((len(pairs), len(told))) < 0.7
-        shown = np.concatenate([np.ones_like(some), some])
-        pairs = pairs.take(np.tile(np.arange(len(pairs)), 2))
+        # As often with all the facts that a pair has as with some: a search may know few.
+        some = rng.random((DRAWN, len(pairs), len(told))) < 0.7
+        shown = np.concatenate([np.ones_like(some[:1]), some]).reshape(-1, len(told))
+        weight = np.concatenate([pairs.weight, *[pairs.weight / DRAWN] * DRAWN])
+        pairs = pairs.take(np.tile(np.arange(len(pairs)), 1 + DRAWN))
+        pairs = replace(pairs, weight=weight)
     shape = {name: hats(pairs.values[name], at) for name, at in knots.items()}
     for i, fact in enumerate(told):
         shape[fact.name] *= shown[:, i : i + 1]

@@ -75,10 +75,9 @@ def lists(
         scale = scales[int(of.bare[pairs.lost[rows[at[0]]]])]
         ratios = scale.evidence(told)
         above = ratios >= FLOOR
-        rivals = Rivals.of(
-            round(float(weight.sum())), np.repeat(ratios[above], weight[above].round().astype(int))
-        )
-        list_ = Posterior(rivals, share, scale, calibration.alike)
+        many = np.repeat(ratios[above], weight[above].round().astype(int))
+        rivals = Rivals.of(round(float(weight.sum())), many, scale.keen)
+        list_ = Posterior(rivals, share, scale)
         best = int(np.argmax(told))
         ahead = told >= told[same].max(initial=-np.inf)
         place = float(weight[ahead & ~same].sum()) + 1 if same.any() else np.inf

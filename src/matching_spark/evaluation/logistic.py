@@ -5,6 +5,7 @@ import numpy as np
 from matching_spark.knn.similarity import Float64, Mask
 
 STEPS = 50  # of Newton's method, which needs five to ten here
+FREE = 1e9  # strength of a ridge that holds nothing
 CLOSE = 1e-8  # of the loss: a smaller gain ends it
 
 
@@ -36,6 +37,8 @@ def logistic(
         pace = 1.0
         while (then := loss(at - pace * step)) > now and pace > 1e-6:
             pace /= 2
+        if then > now:
+            break
         gain, at, now = now - then, at - pace * step, then
         if gain < CLOSE * max(1.0, now):
             break

@@ -1,26 +1,31 @@
 """What a pair's log-odds are worth in a list, learnt from whole lists: score.posterior's scales.
 
-The slope of a kind of query, and the a of all kinds, are those by which the lists' answers,
-which post it is or that none is, are most likely. The level follows from the slope: different pairs
-have a mean L of 1.
+Slope and level are those by which the log-odds are the pairs' own, by logistic regression (Platt
+1999), of which the level is also the surest of all estimates by which different pairs have a mean L
+of 1 (Bennett 1976): the mean itself hangs on the few of a very large L, of which a sample has too
+few. How lists share it, the a and the power, are those by which the lists' answers, which post it
+is or that none is, are most likely.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from matching_spark.evaluation.labelled import LabelledPairs
+from matching_spark.evaluation.logistic import FREE, logistic
 from matching_spark.evaluation.seen import Asked, Seen, seen
 from matching_spark.knn.similarity import Float64, Index, Mask
-from matching_spark.score.calibration import ANY, FILTERS, LIMITS, MODALITIES, Calibration
+from matching_spark.score.calibration import ANY, FILTERS, MODALITIES, Calibration
 from matching_spark.score.posterior import APART, CAP, FLOOR, UNLEARNT, Scale, weighed
 
 MIN_LISTS = 100  # whole ones of a kind, to learn its scales rather than keep those there are
-SLOPES = (0.4, 2.5)
+SLOPES = (0.4, 2.5)  # beyond, few pairs are told apart without a doubt
+MIN_TRUE = 30  # pairs that are the same, of a kind as of a filter of it
 SHAPES = (1.0, 1e4)
+KEEN = (0.5, 2.0)
 EDGES = np.linspace(-60, 40, 5001)  # of the log-odds of different pairs
 MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
 LEAST = 0.0  # log-odds: by no slope that was ever learnt does less reach FLOOR
@@ -30,38 +35,33 @@ Scales = Mapping[str, Mapping[str, Scale]]
 
 def learn_scales(
     pairs: LabelledPairs, weights: Calibration, base: Calibration | None
-) -> tuple[Scales, float, list[str]]:
-    """The scales of every kind of query by its filter, a, and what too few whole lists
-    show: that is `base`'s, or UNLEARNT."""
-    kinds = [Asked(has, facts) for facts in (True, False) for has in MODALITIES]
-    views = {asked: seen(pairs, asked, weights) for asked in kinds}
-    lists = {asked: _Lists.of(pairs, view, asked) for asked, view in views.items()}
-    lists = {asked: each for asked, each in lists.items() if len(each.posts) >= MIN_LISTS}
-    scales = {
-        kind: dict(base.scales[kind]) if base else dict.fromkeys((ANY, *FILTERS), UNLEARNT)
-        for kind in LIMITS
-    }
-    shape = APART if base is None else base.alike
-    if lists:
-        low, high = map(math.log, SHAPES)
-        shape = math.exp(
-            _least(
-                lambda a: sum(each.best(math.exp(a))[1] for each in lists.values()),
-                *(low, high),
-                within=0.05,
-            )
-        )
-        shape = round(shape, 2)
-    for asked, each in lists.items():
-        slope = round(each.best(shape)[0], 3)
-        own = _scale(_different(pairs, views[asked]), slope)
-        scales[asked.kind] = dict.fromkeys((ANY, *FILTERS), own)
+) -> tuple[Scales, list[str]]:
+    """The scales of every kind of query by its filter, and what too few whole lists show: that is
+    `base`'s, or UNLEARNT."""
+    scales: dict[str, Mapping[str, Scale]] = {}
+    few = []
+    for asked in (Asked(has, facts) for facts in (True, False) for has in MODALITIES):
+        view = seen(pairs, asked, weights)
+        lists = _Lists.of(pairs, view, asked)
+        if len(lists.posts) < MIN_LISTS or len(lists.true) < MIN_TRUE:
+            few.append(f"scales of {asked.kind}")
+            unlearnt = dict.fromkeys((ANY, *FILTERS), UNLEARNT)
+            scales[asked.kind] = base.scales[asked.kind] if base else unlearnt
+            continue
+        slope, _ = _fitted(lists.different, lists.true)
+        slope = round(min(max(slope, SLOPES[0]), SLOPES[1]), 3)
+        level = _fitted(lists.different, lists.true, slope)[1]
+        own = lists.best(_scale(lists.different, slope, level))
+        by = dict.fromkeys((ANY, *FILTERS), own)
         for only in FILTERS:
             view = seen(pairs, replace(asked, only=only), weights)
             if len(np.unique(pairs.lost[view.rows])) >= MIN_LISTS:
-                scales[asked.kind][only] = _scale(_different(pairs, view), slope)
-    few = [f"scales of {asked.kind}" for asked in kinds if asked not in lists]
-    return scales, shape, few
+                true, different = view.told[pairs.same[view.rows]], _different(pairs, view)
+                known = _fitted(different, true, slope)[1] if len(true) >= MIN_TRUE else None
+                within = _scale(different, slope, known)
+                by[only] = replace(within, alike=own.alike, keen=own.keen)
+        scales[asked.kind] = by
+    return scales, few
 
 
 def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
@@ -77,7 +77,14 @@ def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
             only: _scale(_different(different, view), 1.0) if len(view.rows) else every
             for only, view in views.items()
         }
-    return scales
+    alike = crowds(different, replace(weights, scales=scales))
+    return {
+        kind: {
+            only: scale if scale == UNLEARNT else replace(scale, alike=alike)
+            for only, scale in by.items()
+        }
+        for kind, by in scales.items()
+    }
 
 
 def crowds(different: LabelledPairs, weights: Calibration) -> float:
@@ -88,6 +95,8 @@ def crowds(different: LabelledPairs, weights: Calibration) -> float:
     By the likelihood of the doubles that a half brings, as if they were events of the rate that the
     other half tells; what they count does not matter to where it is highest (McCullagh 1983).
     """
+    from scipy.optimize import minimize_scalar  # of scikit-learn, which learnt the weights
+
     half = np.random.default_rng(0).random(len(different)) < 0.5
     lists = len(different.lost_ids)
     weight = different.weight / different.weight.min()
@@ -112,8 +121,13 @@ def crowds(different: LabelledPairs, weights: Calibration) -> float:
         ]
         return sum(float((m - more * np.log(np.maximum(m, 1e-12))).sum()) for m, more in mean)
 
-    low, high = map(math.log, SHAPES)
-    return round(math.exp(_least(lambda a: surprise(math.exp(a)), low, high, within=0.05)), 2)
+    found = minimize_scalar(
+        lambda a: surprise(math.exp(a)),
+        bounds=tuple(map(math.log, SHAPES)),
+        method="bounded",
+        options={"xatol": 0.05},
+    )
+    return round(math.exp(found.x), 2)
 
 
 @dataclass(frozen=True)
@@ -154,16 +168,24 @@ class _Lists:
             different=np.histogram(told[~same], EDGES, weights=weight[~same])[0],
         )
 
-    def best(self, shape: float) -> tuple[float, float]:
-        """The slope by which the answers are most likely, and how unlikely they are by it."""
+    def best(self, scale: Scale) -> Scale:
+        """With the a and the power by which the answers are most likely."""
+        from scipy.optimize import minimize  # of scikit-learn, which learnt the weights
 
-        def of(slope: float) -> float:
-            return self.surprise(_scale(self.different, slope), shape)
+        def at(of: Float64) -> Scale:
+            return replace(scale, alike=math.exp(of[0]), keen=float(of[1]))
 
-        slope = _least(of, *SLOPES, within=0.005)
-        return slope, of(slope)
+        found = minimize(
+            lambda of: self.surprise(at(of)),
+            (math.log(30), 1.0),
+            method="Nelder-Mead",
+            bounds=(tuple(map(math.log, SHAPES)), KEEN),
+            options={"xatol": 0.01, "fatol": 1e-6},
+        )
+        best = at(found.x)
+        return replace(best, alike=round(best.alike, 2), keen=round(best.keen, 3))
 
-    def surprise(self, scale: Scale, shape: float) -> float:
+    def surprise(self, scale: Scale) -> float:
         """The mean of -ln P of the lists' answers."""
         n = len(self.posts)
         evidence = scale.evidence(self.told)
@@ -177,9 +199,11 @@ class _Lists:
         alike = np.bincount(at, weight * np.minimum(every, CAP), n)
         doubles = np.asarray(alike - np.minimum(best, CAP), np.float64)
         share = (self.here.sum() + 1) / (n + 2)
-        crowd, none, all_ = weighed(self.posts, above, ratios, doubles, share, scale, shape)
+        shares: Float64 = np.bincount(at, weight * every**scale.keen, n).astype(np.float64)
+        crowd, none, all_ = weighed(self.posts, above, ratios, doubles, share, scale)
         true = scale.evidence(self.true)
-        each = np.exp(true) / np.where(true >= FLOOR, crowd[self.of_true], 1.0)
+        left = (ratios / np.where(shares > 0, shares, 1.0) / crowd)[self.of_true]
+        each = np.where(true >= FLOOR, left * np.exp(scale.keen * true), np.exp(true))
         answer = np.where(self.here, share * np.bincount(self.of_true, each, n), none) / all_
         return float(-np.log(np.maximum(answer, 1e-12)).mean())
 
@@ -196,29 +220,41 @@ def _sums(lost: Index, values: Float64, lists: int) -> Float64:
     return np.bincount(lost, values, lists).astype(np.float64)
 
 
+def _fitted(different: Float64, true: Float64, slope: float | None = None) -> tuple[float, float]:
+    """The slope, where none is given, and the level by which log-odds are ln L. different: by
+    EDGES; true: (m,)."""
+    told = np.concatenate([MIDDLES, true])
+    same = np.arange(len(told)) >= len(MIDDLES)
+    weight = np.concatenate([different, np.ones(len(true))])
+    prior = math.log(len(true) / different.sum())
+    if slope is None:
+        free, start, level = told[:, None], np.full(len(told), prior), 0.0
+    else:
+        level = _mean_level(different, slope)
+        free, start = np.empty((len(told), 0)), prior + slope * told - level
+    of, intercept = logistic(free, same, weight, start, np.full(free.shape[1] + 1, FREE))
+    return float(of[0]) if slope is None else slope, level - intercept
+
+
+def _mean_level(different: Float64, slope: float) -> float:
+    """By which different pairs of these log-odds, by EDGES, have a mean L of 1."""
+    return math.log((np.exp(slope * MIDDLES) * different).sum() / different.sum())
+
+
 def _scale(different: Float64, slope: float, level: float | None = None) -> Scale:
-    """Where no level is given, by which different pairs of these log-odds have a mean L of 1;
-    UNLEARNT where there is none."""
+    """By which different pairs of these log-odds have a mean L of 1, where no level is given; what
+    looks alike says nothing. UNLEARNT where there is no pair."""
     if not different.any():
         return UNLEARNT
-    ratios = np.exp(slope * MIDDLES)
     if level is None:
-        level = math.log((ratios * different).sum() / different.sum())
-    own = ratios / math.exp(level)
+        level = _mean_level(different, slope)
+    own = np.exp(slope * MIDDLES - level)
     above = own >= math.exp(FLOOR)
     below = different[~above]
     return Scale(
-        slope,
-        round(level, 4),
-        round(float((np.minimum(own, CAP) * different)[above].sum() / different.sum()), 6),
-        round(float((own[~above] * below).sum() / below.sum()), 6),
-    )
-
-
-def _least(of: Callable[[float], float], low: float, high: float, within: float) -> float:
-    """Where a function of one bend is least."""
-    from scipy.optimize import minimize_scalar  # of scikit-learn, which learnt the weights
-
-    return float(
-        minimize_scalar(of, bounds=(low, high), method="bounded", options={"xatol": within}).x
+        slope=round(slope, 3),
+        level=round(level, 4),
+        above=round(float((np.minimum(own, CAP) * different)[above].sum() / different.sum()), 6),
+        below=round(float((own[~above] * below).sum() / below.sum()), 6),
+        alike=APART,
     )

@@ -23,7 +23,7 @@ import numpy as np
 from matching_spark.errors import InputError
 from matching_spark.evaluation.labelled import Kept, LabelledPairs
 from matching_spark.evaluation.learn import learn_patterns, of_lists
-from matching_spark.evaluation.scales import crowds, unit_scales
+from matching_spark.evaluation.scales import unit_scales
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.progress import SILENT, Progress
@@ -106,8 +106,7 @@ def learn_unlabelled(
     lists = _drawn(pairs, np.flatnonzero(~sure), guess.true, rng)
     weights = of_lists(lists, patterns, base.prior, model, told, base)
     # Of drawn answers a slope would learn itself: the scale is that by which they were drawn.
-    weights = replace(weights, scales=unit_scales(different, weights))
-    return replace(weights, alike=crowds(different, weights))
+    return replace(weights, scales=unit_scales(different, weights))
 
 
 def nearest(

@@ -85,8 +85,8 @@ class Judge:
         scale = calibration.scale(asked)
         each = [scale.evidence(told) for told in row["of_list"]]
         above = [told for told in each if told >= FLOOR]
-        others = Rivals.of(max(self._there, len(each)), above)
-        return Posterior(others, self._scoring.here, scale, calibration.alike)
+        others = Rivals.of(max(self._there, len(each)), above, scale.keen)
+        return Posterior(others, self._scoring.here, scale)
 
 
 def described(

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -26,14 +26,14 @@ from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Index, Mask
 from matching_spark.score import components
 from matching_spark.score.lines import Points, Values, added, added_one, points_of
-from matching_spark.score.posterior import APART, UNLEARNT, Scale
+from matching_spark.score.posterior import UNLEARNT, Scale
 from matching_spark.score.readable import ascending, between, pretty
 
 Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
 Modality = Literal["image", "text", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-FORMAT = 2  # of the calibration file
+FORMAT = 3  # of the calibration file
 FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
@@ -154,10 +154,10 @@ class Calibration:
 
     prior: the log-odds that a pair is true which is in every pattern's intercept. thresholds: the
     least score worth showing. scales: what a pair's log-odds are worth in a list, by the kind of
-    query and by its filter, ANY for none. alike: the a of score.posterior. passes: of the
-    true pairs whose lost side tells a word, the share whose found side tells the same: what a
-    filter by it lets through; DATED: the share with a found day. days: quantiles, evenly from 0 to
-    1, of the days from a true pair's loss to its being found. learnt: from what.
+    query and by its filter, ANY for none. passes: of the true pairs whose lost side tells a word,
+    the share whose found side tells the same: what a filter by it lets through; DATED: the share
+    with a found day. days: quantiles, evenly from 0 to 1, of the days from a true pair's loss to
+    its being found. learnt: from what.
     """
 
     model: str
@@ -165,7 +165,6 @@ class Calibration:
     thresholds: Mapping[str, float]
     prior: float
     scales: Mapping[str, Mapping[str, Scale]]
-    alike: float
     passes: Mapping[str, float]
     days: tuple[float, ...]
     learnt: Mapping[str, Any] = field(default_factory=dict)
@@ -224,7 +223,7 @@ class Calibration:
             level += each.level - by[ANY].level
             above *= each.above / by[ANY].above if by[ANY].above else 1.0
             below *= each.below / by[ANY].below if by[ANY].below else 1.0
-        return Scale(by[ANY].slope, level, above, below)
+        return replace(by[ANY], level=level, above=above, below=below)
 
     def told(self, values: Mapping[str, float]) -> tuple[float, dict[str, float]]:
         """The log-odds, without their prior, of a pair with these components; what each adds."""
@@ -288,7 +287,6 @@ class Calibration:
             "learnt": self.learnt,
             "prior": self.prior,
             "thresholds": self.thresholds,
-            "alike": self.alike,
             "scales": {
                 kind: {only: vars(scale) for only, scale in by.items()}
                 for kind, by in self.scales.items()
@@ -309,6 +307,8 @@ class Calibration:
             content = json.loads(text)
             if content["format"] == 1:
                 content |= _of_format_1(content["learnt"])
+            if content["format"] == 2:
+                content |= _of_format_2(content["scales"], content["alike"])
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
             patterns = {
@@ -329,7 +329,6 @@ class Calibration:
                     kind: {only: _scale(content["scales"][kind][only]) for only in (ANY, *FILTERS)}
                     for kind in LIMITS
                 },
-                alike=between(content["alike"], 1e-3, 1e6),
                 passes={n: between(content["passes"][n], 0, 1) for n in (*FILTERS, DATED)},
                 days=ascending(content["days"]),
                 learnt=dict(content["learnt"]),
@@ -347,11 +346,19 @@ def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "prior": -math.log(max(1, int(learnt.get("found", FOUND_OF_FORMAT_1)))),
-        "alike": APART,
         "scales": dict.fromkeys(LIMITS, dict.fromkeys((ANY, *FILTERS), vars(UNLEARNT))),
         "passes": dict.fromkeys((*FILTERS, DATED), 1.0),
         "days": [-30.0, 90.0],
     }
+
+
+def _of_format_2(scales: Mapping[str, Any], alike: float) -> dict[str, Any]:
+    """What format 2 did not say: all kinds of query had one a, and shared by L itself."""
+    now = {
+        kind: {only: {**of, "alike": alike, "keen": 1.0} for only, of in by.items()}
+        for kind, by in scales.items()
+    }
+    return {"format": FORMAT, "scales": now}
 
 
 def sigmoid(x: float) -> float:
@@ -370,4 +377,6 @@ def _scale(of: Mapping[str, Any]) -> Scale:
         level=between(of["level"], -100, 100),
         above=between(of["above"], 0, 1e6),
         below=between(of["below"], 0, 1e6),
+        alike=between(of["alike"], 1e-3, 1e6),
+        keen=between(of["keen"], 0.1, 10),
     )

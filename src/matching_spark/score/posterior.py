@@ -42,24 +42,28 @@ class Rivals:
     """The posts that a query could have found. posts: how many; above: those of ln L >= FLOOR.
 
     parts: floats whose sum is, exactly, the sum of L of those above, however they were split;
-    alike: the same of their L, CAP at most. best: the largest L, 0 where none is above.
+    alike: the same of their L, CAP at most; shares: of their L to the power `keen`. best: the
+    largest L, 0 where none is above.
     """
 
     posts: int = 0
     above: int = 0
     parts: tuple[float, ...] = ()
     alike: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
     best: float = 0.0
 
     @classmethod
-    def of(cls, posts: int, evidence: Iterable[float]) -> "Rivals":
+    def of(cls, posts: int, evidence: Iterable[float], keen: float = 1.0) -> "Rivals":
         """evidence: ln L of those above."""
         ratios = list(map(math.exp, evidence))
         best = max(ratios, default=0.0)
-        parts = alike = exact_parts(ratios)
+        parts = alike = shares = exact_parts(ratios)
         if best > CAP:
             alike = exact_parts([each if each < CAP else CAP for each in ratios])
-        return cls(posts, len(ratios), parts, alike, best)
+        if keen != 1:
+            shares = exact_parts([each**keen for each in ratios])
+        return cls(posts, len(ratios), parts, alike, shares, best)
 
     @classmethod
     def joined(cls, each: Sequence["Rivals"]) -> "Rivals":
@@ -68,6 +72,7 @@ class Rivals:
             sum(one.above for one in each),
             exact_parts([part for one in each for part in one.parts]),
             exact_parts([part for one in each for part in one.alike]),
+            exact_parts([part for one in each for part in one.shares]),
             max((one.best for one in each), default=0.0),
         )
 
@@ -89,16 +94,17 @@ def exact_parts(numbers: Sequence[float]) -> tuple[float, ...]:
 class Scale:
     """What the log-odds of pairs are worth in lists of one kind of query and of filter.
 
-    ln L is slope x - level, where x is the log-odds without their prior: the weights are learnt a
-    pair at a time, and the mean L of the different pairs that such a list holds has to be 1. above:
-    the mean of what they bring as doubles, CAP at most, 0 of those below FLOOR; below: the mean L
-    of these.
+    ln L is slope x - level, where x is the log-odds without their prior. above: the mean of what
+    different pairs bring as doubles, CAP at most, 0 of those below FLOOR; below: the mean L of
+    these. alike, keen: a, and the power by which those above share what they have, see above.
     """
 
     slope: float
     level: float
     above: float
     below: float
+    alike: float
+    keen: float = 1.0
 
     def evidence(self, told: Number) -> Number:
         """ln L of log-odds without their prior, of whatever shape."""
@@ -109,10 +115,9 @@ class Scale:
         return (evidence + self.level) / self.slope
 
 
-# Where nothing is known: posts below are as likely as any, and what looks alike says nothing of
-# what else does.
-UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0)
-APART = 1e6  # an a by which it says nothing
+APART = 1e6  # an a by which what looks alike says nothing of what else does
+# Where nothing is known: posts below are as likely as any.
+UNLEARNT = Scale(slope=1.0, level=0.0, above=0.0, below=1.0, alike=APART)
 
 
 def whole(posts: Number, ratios: Number, here: float) -> Number:
@@ -128,26 +133,24 @@ def weighed(
     doubles: Number,
     here: float,
     scale: Scale,
-    alike: float,
 ) -> tuple[Number, Number, Number]:
     """The crowd m, the weight of "none", and that of all there is, of a list or of many.
 
     posts: N; above: how many are; ratios: the sum of their L; doubles: D. A probability is a weight
     over that of all.
     """
-    crowd = (alike + doubles) / (alike + scale.above * posts)
+    crowd = (scale.alike + doubles) / (scale.alike + scale.above * posts)
     ratios = ratios / crowd + scale.below * (posts - above)
     return crowd, posts * (1 - here), whole(posts, ratios, here)
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """The probabilities of one list. here: w; alike: a, see above."""
+    """The probabilities of one list. rivals: by the scale's `keen`. here: w, see above."""
 
     rivals: Rivals
     here: float
     scale: Scale
-    alike: float
 
     @cached_property
     def _weights(self) -> tuple[float, float, float]:
@@ -160,7 +163,6 @@ class Posterior:
             of.doubles,
             self.here,
             self.scale,
-            self.alike,
         )
 
     @property
@@ -173,10 +175,31 @@ class Posterior:
         """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
         by its number only, is weighed as those above are: where that is more than the mean of those
         below, in place of it, for in a list of few posts it may be more than all of them."""
+        return self._of(told, self._left)
+
+    def at_most(self, told: float) -> float:
+        """As `probability`, and no less whatever other posts come: many of a small L may leave a
+        post of a large one more of what they have together."""
+        return self._of(told, max(self._left, self._left_at_floor))
+
+    def _of(self, told: float, left: float) -> float:
         crowd, _, all_ = self._weights
         evidence = self.scale.evidence(told)
-        own, mean = self.here * math.exp(evidence) / crowd, self.here * self.scale.below
+        own = self.here * left * math.exp(self.scale.keen * evidence) / crowd
+        mean = self.here * self.scale.below
         return own / (all_ + max(0.0, own - mean) * (evidence < FLOOR))
+
+    @property
+    def _left(self) -> float:
+        """What L to the power `keen` is multiplied by, so that those above have the sum of their L
+        together."""
+        of = self.rivals
+        return math.fsum(of.parts) / math.fsum(of.shares) if of.above else self._left_at_floor
+
+    @property
+    def _left_at_floor(self) -> float:
+        """The same where each of those above is one of FLOOR."""
+        return math.exp(FLOOR * (1 - self.scale.keen))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ def concerned(request: Request, new: Shard, lists: Sequence[Rivals]) -> Mask:
     """(q,) whether one of the new posts may be worth a look in the list of a query.
 
     lists: of each query, what its last search told of the posts that it could find. Whatever else
-    came since makes a post of the list no likelier, so nobody is left out to whom a search would
-    show one of the new posts; but for what has gone since, whose place others may take.
+    came since makes a post of the list no likelier than `at_most` says, so nobody is left out to
+    whom a search would show one of the new posts; but for what has gone since, whose place others
+    may take.
     """
     whole = replace(request, rivals=True, nprobe=None, top_k=len(new), until=None)
     part = scan(new, whole)
@@ -33,6 +34,6 @@ def concerned(request: Request, new: Shard, lists: Sequence[Rivals]) -> Mask:
         assert list_ is not None
         # Those below FLOOR are told of by their number alone: any of them may be just below.
         evidence = max(math.log(of.best), FLOOR) if of.best else FLOOR
-        most = list_.probability(list_.scale.told(evidence)) if of.posts else 0.0
+        most = list_.at_most(list_.scale.told(evidence)) if of.posts else 0.0
         out.append(request.scoring.costs.band(most) != "below")
     return np.array(out, dtype=bool)

@@ -95,7 +95,13 @@ def rivals(parts: Sequence[ShardCandidates], request: Request) -> list[Rivals]:
     above: list[list[float]] = [[] for _ in request.queries]
     for part in parts:
         _add_rivals(part, request, posts, above)
-    return [Rivals.of(n, each) for n, each in zip(posts, above, strict=True)]
+    calibration = request.scoring.calibration
+    assert calibration is not None
+    out = []
+    for query, n, each in zip(request.queries, posts, above, strict=True):
+        keen = scores.scale_of(query, calibration, request.silent).keen
+        out.append(Rivals.of(n, each, keen))
+    return out
 
 
 def _add_rivals(

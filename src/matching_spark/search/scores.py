@@ -223,7 +223,7 @@ def posteriors(request: Request, rivals: Sequence[Rivals]) -> list[Posterior | N
     for query, of in zip(request.queries, rivals, strict=True):
         here = scoring.here * scoring.calibration.passing(request.where, query.facts)
         scale = scale_of(query, scoring.calibration, request.silent)
-        out.append(Posterior(of, here, scale, scoring.calibration.alike))
+        out.append(Posterior(of, here, scale))
     return out
 
 
