@@ -18,6 +18,7 @@ from matching_spark.service.pages.contexts import (
     RegisteredPage,
     ResultsPage,
     Told,
+    Typed,
 )
 from matching_spark.service.pages.office_contexts import (
     Compared,
@@ -31,6 +32,7 @@ from matching_spark.service.pages.office_contexts import (
     PostPage,
     RegisterPage,
     ReviewPage,
+    SendPage,
     SignInPage,
     State,
     Thing,
@@ -139,6 +141,13 @@ DIFFERING = (
     Differing("place", "강남역 2번 출구", ""),
     Differing("day", DAY, DAY - dt.timedelta(1)),
     Differing("description", "앞주머니에 우산이 있음", LONG),
+)
+TYPED = Typed(
+    "/office/posts/s-1/edit",
+    (
+        *(("sequence", "3"), ("title", "검정 백팩"), ("category", "가방"), ("region", "서울")),
+        *(("place", ""), ("day", "2026-11-25"), ("description", LONG), ("photo", "IMG_0042.jpg")),
+    ),
 )
 HISTORY = (
     Entry(at=NOW, who="김하나", what="decided", said="unsure"),
@@ -264,10 +273,16 @@ def samples() -> dict[str, Page]:
         "problem-wait": ProblemPage(
             **person, kind="too-many", status=429, retry_after=30, detail="자세한 말", back="/mine"
         ),
+        "problem-typed": ProblemPage(
+            csrf="csrf-token", kind="form-expired", status=403, back="/office", typed=TYPED
+        ),
         "sign_in": SignInPage(csrf="csrf-token", here="/office/sign-in"),
         "sign_in-failed": SignInPage(
             csrf="csrf-token", name="김하나", failed=True, after="/office/x"
         ),
+        "sign_in-typed": SignInPage(csrf="csrf-token", typed=TYPED),
+        "send": SendPage(**office, typed=TYPED),
+        "send-bare": SendPage(**office, typed=Typed("/office/found/new", (("draft", "none"),))),
         "password": PasswordPage(**office, least=12),
         "password-wrong": PasswordPage(
             **office, least=12, wrong={"now": "password", "new": "short"}

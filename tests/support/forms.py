@@ -14,3 +14,11 @@ def field(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found is not None, page[:3000]
     return unescape(found[1])
+
+
+def hidden(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form that goes there: what a press of its button sends."""
+    found = re.search(rf'<form[^>]* action="{re.escape(action)}".*?</form>', page, re.DOTALL)
+    assert found is not None, page[:3000]
+    pairs = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', found[0])
+    return {name: unescape(value) for name, value in pairs}

@@ -118,7 +118,7 @@ class Guarded:
             name: Annotated[str, Form()],
             password: Annotated[str, Form()],
         ) -> str:
-            await guards.door.enter(request, answer, name, password)
+            guards.door.admit(answer, await guards.door.enter(request, name, password))
             return "in"
 
         @app.post("/office/sign-out")

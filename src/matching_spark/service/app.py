@@ -1,5 +1,6 @@
 """The application: its routes with their guards, over a service that is running."""
 
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
@@ -9,8 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.problems import Problem
-from matching_spark.service.pages.contexts import ProblemPage
-from matching_spark.service.pages.render import STATIC, asset, assets, sign_in_url
+from matching_spark.service.guards.typed import typed_of
+from matching_spark.service.pages.contexts import ProblemKind, ProblemPage
+from matching_spark.service.pages.office_contexts import SignInPage
+from matching_spark.service.pages.render import SIGN_IN, STATIC, asset, assets, sign_in_url
 from matching_spark.service.photos.store import photos_router
 from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
@@ -23,6 +26,10 @@ FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its has
 # What names a page of the office in its query. Of the rest nothing is said again in an address: it
 # tells what was done just now, or may be anything.
 NAMING = ("lost", "found", "post")
+# Of what is asked with a form: sent again, with a new token or a little later, it may be done.
+AGAIN: tuple[ProblemKind, ...] = (
+    *("form-expired", "too-many", "busy", "took-too-long", "unavailable"),
+)
 A_DAY = "public, max-age=86400"  # one whose name stays
 DESCRIPTION = """\
 What a person may ask needs no account; what is under /api/office needs a bearer token, which
@@ -43,25 +50,6 @@ def create_app(of: Service) -> FastAPI:
         dependencies=of.guards.dependencies,
     )
 
-    def page_of(request: Request, problem: Problem, language: Language) -> Response:
-        path = request.url.path
-        back = "/office" if path.startswith("/office") else "/"
-        if problem.kind == "no-such-method" and request.method == "GET":
-            return RedirectResponse(back, 303)  # a form's, opened again from a tab or a mark
-        if problem.kind == "sign-in" and path.startswith("/office"):
-            after = _shown(request) if request.method == "GET" else "/office"
-            return RedirectResponse(sign_in_url(after), 303)
-        page = ProblemPage(
-            csrf=of.forms.token(request),
-            here=path if request.method == "GET" else "",
-            kind=problem.kind,
-            status=problem.status,
-            detail=problem.detail,
-            retry_after=problem.retry_after,
-            back=back,
-        )
-        return of.page(request, page, status=problem.status)
-
     def visible(request: Request, stored: StoredPost) -> bool:
         """Whoever is signed in sees every photo; others a found thing's, as its category allows,
         and that of a loss, whose photo's name only its own page says."""
@@ -77,8 +65,46 @@ def create_app(of: Service) -> FastAPI:
     for routes in (PersonPages(of).routes(), OfficePages(of).routes(), api_routes(of)):
         app.include_router(routes)
     app.include_router(photos_router(of.desk, of.store, of.photo_names, visible))
-    of.guards.protect(app, page_of)
+    of.guards.protect(app, partial(_problem, of))
     return app
+
+
+def _problem(of: Service, request: Request, problem: Problem, language: Language) -> Response:
+    """The page that answers what went wrong."""
+    path = request.url.path
+    back = "/office" if path.startswith("/office") else "/"
+    if problem.kind == "no-such-method" and request.method == "GET":
+        return RedirectResponse(back, 303)  # a form's, opened again from a tab or a mark
+    typed = typed_of(request)
+    if path.startswith("/office") and _signed_out(of, request, problem):
+        if typed is None:
+            return RedirectResponse(sign_in_url(_shown(request)), 303)
+        sign_in = SignInPage(csrf=of.forms.token(request), typed=typed)
+        return of.page(request, sign_in, status=problem.status)
+    page = ProblemPage(
+        csrf=of.forms.token(request),
+        here=path if request.method == "GET" else "",
+        kind=problem.kind,
+        status=problem.status,
+        detail=problem.detail,
+        retry_after=problem.retry_after,
+        back=back,
+        typed=typed if problem.kind in AGAIN and _alone(request, problem) else None,
+    )
+    return of.page(request, page, status=problem.status)
+
+
+def _signed_out(of: Service, request: Request, problem: Problem) -> bool:
+    """Whether it is a session that is missing: a cookie that is there no more is one, too."""
+    if problem.kind == "form-expired" and request.url.path != SIGN_IN:
+        return of.forms.cookies.session not in request.cookies
+    return problem.kind == "sign-in"
+
+
+def _alone(request: Request, problem: Problem) -> bool:
+    """Whether its answer is all that is shown: the form of one that takes a part of a page is there
+    still, and its token with it."""
+    return problem.kind == "form-expired" or "hx-request" not in request.headers
 
 
 def _shown(request: Request) -> str:

@@ -25,6 +25,14 @@ class Asker:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class Entered:
+    """Who has just signed in. name: of the account; session: the token of the browser's cookie."""
+
+    name: str
+    session: str
+
+
 class Door:
     """Lets people in and out, and knows them between. asker and office are dependencies."""
 
@@ -34,8 +42,8 @@ class Door:
         self._accounts, self._sessions = accounts, sessions
         self._forms, self._limits = forms, limits
 
-    async def enter(self, request: Request, answer: Response, name: str, password: str) -> None:
-        """Sign in: the answer's cookie is a new session's, and the one before it has ended.
+    async def enter(self, request: Request, name: str, password: str) -> Entered:
+        """Sign in: a new session, which `admit` gives to the browser; the one before it has ended.
 
         Raises Refused: sign-in-failed, or too-many where that often failed for the name or for the
         address.
@@ -45,10 +53,15 @@ class Door:
             if account is None:
                 raise Refused("sign-in-failed")
         await run_in_threadpool(self._end, request)
-        token = await run_in_threadpool(self._sessions.open, account.account_id)
+        session = await run_in_threadpool(self._sessions.open, account.account_id)
+        return Entered(account.name, session)
+
+    def admit(self, answer: Response, entered: Entered) -> Response:
+        """The answer, whose cookie is the session's."""
         cookies, lasts = self._forms.cookies, self._sessions.lasts
-        cookies.put(answer, cookies.session, token, int(lasts.total_seconds()))
+        cookies.put(answer, cookies.session, entered.session, int(lasts.total_seconds()))
         cookies.drop(answer, cookies.visitor)
+        return answer
 
     async def leave(self, request: Request, answer: Response) -> None:
         """Sign out."""

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError
-from matching_spark.service.guards.forms import MAX_FIELDS, MAX_FILES
+from matching_spark.service.guards.forms import form_of
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Wrong
 
@@ -86,7 +86,7 @@ class Said:
 
 
 async def _said(request: Request) -> Said:
-    return Said(await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS))
+    return Said(await form_of(request))
 
 
 Fields = Annotated[Said, Depends(_said)]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +28,21 @@ TOKEN_BYTES = 32  # 256 bits
 MAX_FIELDS, MAX_FILES = 64, 32  # of a form
 VISITOR_S = 7 * 86_400  # longer than a page lies open on a phone
 _FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
-_NEW = "matching_spark.new_visitor"  # in a request's state: a cookie that its answer sets
+# In a request's state: a cookie that its answer sets, the form that it brought.
+_NEW, _READ = "matching_spark.new_visitor", "matching_spark.form"
+
+
+async def form_of(request: Request) -> FormData:
+    """The form that a request brings, whose fields and files are not too many."""
+    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS)
+    request.scope.setdefault("state", {})[_READ] = form
+    return form
+
+
+def form_in(request: Request) -> FormData | None:
+    """The form that was read of a request, for who answers it after it was refused."""
+    form: FormData | None = request.scope.get("state", {}).get(_READ)
+    return form
 
 
 def random_token() -> str:
@@ -111,6 +125,10 @@ class Forms:
         state = request.scope.setdefault("state", {})
         return self._bound("visitor", state.setdefault(_NEW, random_token()))
 
+    def token_of(self, session: str) -> str:
+        """As `token`, of a session that the answer opens."""
+        return self._bound("session", session)
+
     async def check(self, request: Request) -> None:
         """Raises Refused for a request that may not have been meant."""
         if request.method in SAFE or bearer(request) is not None:
@@ -118,11 +136,10 @@ class Forms:
         expected = self._expected(request.cookies)
         api = request.url.path.startswith(API)
         self._check_origin(request, needed=expected is not None or not api)
-        if expected is None:
-            if api:
-                return  # no cookie: there is nothing that another site could make use of
-            raise Refused("form-expired")
-        if not hmac.compare_digest((await _given(request)).encode(), expected.encode()):
+        if expected is None and api:
+            return  # no cookie: there is nothing that another site could make use of
+        given = await _given(request)
+        if expected is None or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused("form-expired")
 
     def opaque(self, purpose: str, value: str) -> str:
@@ -189,5 +206,5 @@ async def _given(request: Request) -> str:
         return request.headers[HEADER]
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _FORM:
         return ""
-    value = (await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS)).get(FIELD)
+    value = (await form_of(request)).get(FIELD)
     return "" if value is None or isinstance(value, UploadFile) else value

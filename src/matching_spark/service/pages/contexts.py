@@ -75,6 +75,27 @@ class Told:
     day: dt.date | None = None
 
 
+# What of a form is told in words; the rest names what it is of.
+TYPED = (
+    *("words", "title", "category", "colour", "region", "place", "day", "description"),
+    *("kept_at", "kept_phone", "kind", "status", "since", "until", "verdict", "address", "photo"),
+)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A form that is not done yet. to: where it goes; fields: each name with what it says, but for
+    secrets; `photo` is a file's name, and the file is not there any more."""
+
+    to: str
+    fields: tuple[tuple[str, str], ...]
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """The fields that have words."""
+        return tuple(each for each in self.fields if each[0] in TYPED and each[1].strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """A found thing as the public may see it (service.public).
@@ -211,7 +232,8 @@ class ConfirmPage(Page):
 @dataclass(frozen=True, kw_only=True)
 class ProblemPage(Page):
     """What went wrong and what to do. retry_after: seconds. detail: what to do, where there is more
-    to say than of its kind, in words made for whoever reads them. back: where one goes on."""
+    to say than of its kind, in words made for whoever reads them. back: where one goes on.
+    typed: the form that came too late or too early, to be sent from here."""
 
     template: ClassVar[str] = "problem.html"
     kind: ProblemKind
@@ -219,3 +241,4 @@ class ProblemPage(Page):
     detail: str = ""
     retry_after: int | None = None
     back: str = "/"
+    typed: Typed | None = None

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from matching_spark.domain.posts import Kind, Status
 from matching_spark.journal.events import Verdict
-from matching_spark.service.pages.contexts import Page, Picture, Wrong
+from matching_spark.service.pages.contexts import Page, Picture, Typed, Wrong
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,22 @@ class OfficePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInPage(Page):
-    """GET and POST /office/sign-in. after: the page of the office that was asked for."""
+    """GET and POST /office/sign-in. after: the page of the office that was asked for. typed: the
+    form that came without a session, which is shown once there is one."""
 
     template: ClassVar[str] = "sign_in.html"
     name: str = ""
     failed: bool = False
     after: str = "/office"
+    typed: Typed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendPage(OfficePage):
+    """After POST /office/sign-in: the form that came without a session, to be sent from here."""
+
+    template: ClassVar[str] = "send.html"
+    typed: Typed
 
 
 @dataclass(frozen=True, kw_only=True)

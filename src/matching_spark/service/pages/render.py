@@ -24,6 +24,8 @@ TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+SIGN_IN = "/office/sign-in"
+CARRIED = "typed."  # before the name of a field of another form, in the form that signs in
 NAMED = 12  # hexadecimal digits of a file's hash in its name
 # What a page may do: its own files, nothing inline, nobody's frame. Photos are the service's.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -80,7 +82,7 @@ def pair_url(lost_id: str, found_id: str) -> str:
 
 def sign_in_url(after: str) -> str:
     """The office's page that signs in, and leads to another of its pages."""
-    return f"/office/sign-in?{urlencode({'after': after})}"
+    return f"{SIGN_IN}?{urlencode({'after': after})}"
 
 
 def helpers(language: Language, now: dt.datetime) -> dict[str, Any]:
@@ -100,6 +102,7 @@ def helpers(language: Language, now: dt.datetime) -> dict[str, Any]:
         "reasons": partial(words.why, language=language),
         "choices": {name: list(each.words) for name, each in OF_FACTS.items()},
         "fact_names": FACTS,
+        "carried": CARRIED,
         "asset": asset,
         "post_url": post_url,
         "pair_url": pair_url,

@@ -1,6 +1,5 @@
 """The office's pages: what waits, registering and changing found things, signing in and out."""
 
-import re
 from dataclasses import replace
 
 from fastapi import APIRouter, Depends, Request
@@ -15,6 +14,7 @@ from matching_spark.service.guards.accounts import MIN_PASSWORD
 from matching_spark.service.guards.fields import Fields, Said, WrongField
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
+from matching_spark.service.guards.typed import typed_of, within_office
 from matching_spark.service.pages.contexts import Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
     Again,
@@ -23,6 +23,7 @@ from matching_spark.service.pages.office_contexts import (
     PasswordPage,
     PostPage,
     RegisterPage,
+    SendPage,
     SignInPage,
     Thing,
 )
@@ -86,19 +87,22 @@ class OfficePages(OfficeRoutes):
 
     async def sign_in(self, request: Request, fields: Fields) -> Response:
         after = fields["after"]
-        if not re.match("/office(?:[/?]|$)", after):  # never to another site
+        if not within_office(after):  # never to another site
             after = "/office"
-        answer = RedirectResponse(after, 303)
+        typed, door = typed_of(request), self._of.guards.door
         try:
-            await self._of.guards.door.enter(request, answer, fields["name"], fields["password"])
+            entered = await door.enter(request, fields["name"], fields["password"])
         except Refused as error:
             if error.kind != "sign-in-failed":
                 raise
-            page = SignInPage(
-                csrf=self._of.forms.token(request), name=fields["name"], failed=True, after=after
-            )
+            csrf, name = self._of.forms.token(request), fields["name"]
+            page = SignInPage(csrf=csrf, name=name, failed=True, after=after, typed=typed)
             return self._of.page(request, page, status=401)
-        return answer
+        if typed is None:
+            return door.admit(RedirectResponse(after, 303), entered)
+        csrf = self._of.forms.token_of(entered.session)
+        unsent = SendPage(csrf=csrf, who=entered.name, typed=typed)
+        return door.admit(self._of.page(request, unsent), entered)
 
     async def sign_out(self, request: Request) -> Response:
         answer = RedirectResponse("/office/sign-in?out=1", 303)
