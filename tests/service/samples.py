@@ -208,7 +208,7 @@ def samples() -> dict[str, Page]:
         ),
         "home-wrong": HomePage(**person, wrong={"words": "needed"}),
         "results-0": ResultsPage(**asked, told=TOLD, photo=True, nothing=True, mail=True),
-        "results-unclear": ResultsPage(**asked, told=Told("가방", "가방")),
+        "results-unclear": ResultsPage(**asked, told=Told(category="가방"), needed=("category",)),
         "results-1": ResultsPage(**asked, told=TOLD, likely=CARDS[:1]),
         "results-10": ResultsPage(
             **asked, told=TOLD, photo=True, likely=CARDS[:3], look=CARDS[3:], mail=True
@@ -313,6 +313,9 @@ def samples() -> dict[str, Page]:
         "post": PostPage(**office, thing=FOUND, history=HISTORY, notice="saved"),
         "post-closed": PostPage(
             **office, thing=replace(FOUND, status="claimed"), history=HISTORY, editable=False
+        ),
+        "post-fixed": PostPage(
+            **office, thing=replace(FOUND, photos=()), editable=False, fixed=True, similar=False
         ),
         "post-again": PostPage(
             **office,

@@ -24,7 +24,8 @@ _ERASED = "post:"  # how the subject of a post begins
 @dataclass(frozen=True)
 class StoredPost:
     """A post as it is kept. source: who gives it its id. sequence: of its changes, from 1.
-    photos: sha256 of the bytes as they came, the cover first.
+    photos: sha256 of the bytes as they came, the cover first. fixed: some of its vectors are of
+    photos that are not kept, so that nothing but the command that brought it can change it.
     """
 
     post: Post
@@ -32,6 +33,7 @@ class StoredPost:
     sequence: int
     photos: tuple[str, ...]
     updated_at: dt.datetime
+    fixed: bool = False
 
     def content(self) -> Content:
         """What an event of it holds."""

@@ -144,8 +144,9 @@ class ResultsPage(Page):
     asked: stands for the photo and the words that were searched, so that neither is sent again; a
     later POST /search with it takes category, colour, region, place and day from its fields alone
     (an empty one is not known, whatever the words say), `off` names a fact to take away, `skip`
-    facts that are not to be asked for. photo: whether a photo was searched. nothing: it is most
-    likely not here. complete: all was looked at.
+    facts that are not to be asked for. photo: whether a photo was searched. needed: the facts that
+    cannot be taken away, as there is nothing else to search by. nothing: it is most likely not
+    here. complete: all was looked at.
     """
 
     template: ClassVar[str] = "results.html"
@@ -158,6 +159,7 @@ class ResultsPage(Page):
     complete: bool = True
     question: Asking | None = None
     skipped: tuple[FactName, ...] = ()
+    needed: tuple[FactName, ...] = ()
     mail: bool = False  # whether the service can write mails: an address is asked for
     address: str = ""  # as it was typed, where something is wrong with the form
     wrong: Mapping[str, Wrong] = field(default_factory=dict)

@@ -148,13 +148,17 @@ Again = Literal["", "conflict", "registered"]
 
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed, whatever its
-    source. again: the form has what was typed and is not saved; differing: from what is."""
+    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed, or `fixed`, as
+    StoredPost has it. similar: whether there is something to search by. again: the form has what
+    was typed and is not saved; differing: from what is.
+    """
 
     template: ClassVar[str] = "post.html"
     thing: Thing
     history: tuple[Entry, ...] = ()
     editable: bool = True
+    fixed: bool = False
+    similar: bool = True
     again: Again = ""
     differing: tuple[Differing, ...] = ()
     wrong: Mapping[str, Wrong] = field(default_factory=dict)

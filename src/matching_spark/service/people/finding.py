@@ -26,6 +26,7 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import PublicResult, Showing
 
 MAX_WORDS = 2000  # characters that are searched by
+SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Finder:
             complete=answer.complete,
             question=asking(answer.question, form.skipped),
             skipped=form.skipped,
+            needed=_needed(asked),
             mail=self.mail,
         )
 
@@ -160,6 +162,12 @@ def query_of(told: Told, vector: Float32 | None) -> Query:
     )
 
 
+def _needed(asked: Asked) -> tuple[FactName, ...]:
+    """The facts without which there would be nothing to search by."""
+    said = tuple(name for name in SAID if getattr(asked.told, name))
+    return () if asked.photo or asked.told.words or len(said) > 1 else said
+
+
 def _in_words(told: Told) -> str:
     """What was chosen of lists, as words: a photo and words are not the only way to ask."""
-    return " ".join(filter(None, (told.colour, told.category)))
+    return " ".join(getattr(told, name) for name in SAID if getattr(told, name))

@@ -76,8 +76,9 @@ def asking(question: PublicQuestion | None, skipped: Sequence[FactName]) -> Aski
 
 
 def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = None) -> Thing:
-    """A post as the office sees it."""
+    """A post as the office sees it. Of a withdrawn one no photo is shown (photos.store)."""
     post = stored.post
+    photos = 0 if post.status == "withdrawn" else len(stored.photos)
     return Thing(
         post_id=post.post_id,
         kind=post.kind,
@@ -91,7 +92,7 @@ def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = N
         description=post.description,
         kept_at=post.kept_at,
         kept_phone=post.kept_phone,
-        photos=tuple(address(post.post_id, i) for i in range(len(stored.photos))),
+        photos=tuple(address(post.post_id, i) for i in range(photos)),
         expires=expires,
         source=stored.source,
         sequence=stored.sequence,

@@ -41,17 +41,16 @@ class Rows:
             return None, {}
         _, shard, row = found
         stored = _stored(post_id, *found)
-        part = shard.photos
-        rows = part.rows[part.starts[row] : part.starts[row + 1]]
-        kept = [_sha(shard.photo(row, i)) for i in range(len(rows))]
-        if not all(kept):
+        if stored.fixed:
             raise InputError(
                 f"post {post_id!r} has vectors without photos, as `ingest --vectors` brings them: "
                 "it is changed by the command that brought it"
             )
+        part = shard.photos
+        rows = part.rows[part.starts[row] : part.starts[row + 1]]
         vectors = {
             f"photo:{sha}": np.array(part.vectors[at], np.float32)
-            for sha, at in zip(kept, rows.tolist(), strict=True)
+            for sha, at in zip(stored.photos, rows.tolist(), strict=True)
         }
         if (text := shard.texts.first(row)) is not None:
             vectors[f"text:{post_id}"] = np.array(text, np.float32)
@@ -74,13 +73,14 @@ def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
         values |= dict(zip(POINT, point, strict=True))
     numbers = shard.metadata[IDENTIFIERS][row].as_py()
     beside = _beside(file, row)
-    photos = (_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row])))
+    photos = [_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
     return StoredPost(
         Post(**values, identifiers=None if numbers is None else tuple(numbers.split())),
         beside["source"] or "",
         beside["sequence"] or 0,
         tuple(sha for sha in photos if sha),
         beside["updated_at"] or dt.datetime.min.replace(tzinfo=dt.UTC),
+        fixed=not all(photos),
     )
 
 

@@ -75,11 +75,13 @@ class Losses:
             return None
         post_id = stored.post.post_id
         said = self._of.review.decided()
-        cards = tuple(
+        cards = [
             card(each.match, day_of(each.at), self._of.interests.office(post_id, each.found_id))
             for each in self._of.news.came(post_id)
             if (pair := (post_id, each.found_id)) not in said or said[pair].verdict != "rejected"
-        )
+        ]
+        if stored.post.status != "open":  # of what is over nobody says any more that it is theirs
+            cards = [replace(each, claim="") for each in cards]
         contact = self._of.contacts.of(post_id)
         mail: MailState = "none"
         if contact is not None:
@@ -92,7 +94,7 @@ class Losses:
             told=told_of_post(stored.post),
             photo=self._of.picture(stored),
             registered=day_of(self._registered_at(stored)),
-            cards=cards,
+            cards=tuple(cards),
             mail=mail,
             can_mail=self._of.finder.mail,
             wrong=wrong or {},

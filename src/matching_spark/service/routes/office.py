@@ -203,7 +203,11 @@ class OfficePages(OfficeRoutes):
     def edit(self, request: Request, post_id: str, fields: Fields) -> Response:
         seen, wrong = number(fields["sequence"]), dict[str, Wrong]()
         try:
-            self._of.desk.edit(post_id, values_of(fields), asker_of(request).who, None, seen)
+            values = values_of(fields)
+            stored = self._of.desk.post(post_id)
+            if stored and not (stored.photos or replace(stored.post, **values).text):
+                raise WrongField("title", "needed")  # as of a new one: nothing would find it
+            self._of.desk.edit(post_id, values, asker_of(request).who, None, seen)
             return to(post_url(post_id), notice="saved")
         except WrongField as error:
             wrong = {error.field: error.wrong}
@@ -235,7 +239,9 @@ class OfficePages(OfficeRoutes):
             **self._office(request, here, notice),
             thing=self._thing(stored),
             history=self._history(post_id),
-            editable=stored.post.status == "open",
+            editable=stored.post.status == "open" and not stored.fixed,
+            fixed=stored.fixed,
+            similar=bool(stored.photos or stored.fixed or stored.post.text),
             wrong=wrong,
         )
 
