@@ -63,7 +63,7 @@ CARDS = (
     Card(
         category="지갑",
         title="반지갑",
-        place="강남구",
+        place="서울 강남구",
         day=dt.date(2026, 11, 23),
         until=dt.date(2026, 11, 29),
         why=("category", "days"),

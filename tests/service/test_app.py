@@ -311,3 +311,20 @@ def test_a_problem_is_a_page_in_words(browser: TestClient, language: str) -> Non
     unread = browser.post("/search", data=form, files=bad)
     assert unread.status_code == 422
     assert "photo" not in unread.text or language == "en"
+
+
+def test_a_loss_without_words_is_told_in_the_readers_language(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "category": "가방", "colour": "검정"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    link = browser.post("/losses", data=form).text.partition("/mine#")[2].partition("<")[0]
+    browser.cookies.set("lang", "en")
+    form = {"csrf": form["csrf"], "link": link, "category": "가방", "colour": "검정"}
+    mine = browser.post("/mine", data=form).text
+    assert "검정 가방" not in mine
+    assert '<span class="chip">Black</span>' in mine
+    edited = browser.post("/mine/edit", data=form | {"colour": "파랑"}).text
+    assert words.say("notice.edited", "en") in edited
+    (lost,) = (each.post for each in running.desk.changed() if each.post.kind == "lost")
+    assert lost.title == "파랑 가방"

@@ -298,6 +298,10 @@ def test_a_region_that_stands_for_a_place_is_told_in_the_readers_language() -> N
     assert words.value("place", "서울", "en") == "Seoul"
     assert words.value("place", "강남역", "en") == "강남역"
     assert words.value("place", "", "en") == ""
+    assert words.value("place", "서울 강남구", "en") == "Gangnam-gu, Seoul"
+    assert words.value("place", "서울 강남구", "ko") == "서울 강남구"
+    assert words.value("place", "종로구", "en") == "Jongno-gu"
+    assert words.value("place", "강남구 테헤란로", "en") == "강남구 테헤란로"  # as it was written
     page = samples()["results-doubt"]
     assert isinstance(page, ResultsPage)
     page = replace(page, look=(Card(category="지갑", place="부산"),))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from matching_spark.domain.districts import _OF, district
+from matching_spark.domain.districts import DISTRICTS, district
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import InputError, UsageError
@@ -214,10 +214,12 @@ def test_a_district_is_of_lists_alone_and_its_own_district(
 
 
 def test_the_districts_are_all_of_them() -> None:
-    counts = {region: len(names.split()) for region, names in _OF.items()}
-    assert len({name for names in _OF.values() for name in names.split()}) < sum(counts.values())
+    counts = {region: len(names.split()) for region, names in DISTRICTS.items()}
+    assert len({name for names in DISTRICTS.values() for name in names.split()}) < sum(
+        counts.values()
+    )
     assert sum(counts.values()) - 4 == 226 + 2  # 인천 has four names more; 제주 two cities
-    assert all(len(set(names.split())) == counts[region] for region, names in _OF.items())
+    assert all(len(set(names.split())) == counts[region] for region, names in DISTRICTS.items())
 
 
 def test_a_claim_opens_however_long_its_id_is() -> None:

@@ -6,11 +6,12 @@ written either way.
 """
 
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
-_OF: dict[str, str] = {
+DISTRICTS: Mapping[str, str] = {  # of each region
     "서울": (
         "강남구 강동구 강북구 강서구 관악구 광진구 구로구 금천구 노원구 도봉구 동대문구 "
         "동작구 마포구 서대문구 서초구 성동구 성북구 송파구 양천구 영등포구 용산구 은평구 "
@@ -79,11 +80,20 @@ def district(place: str, region: str) -> str:
     return known
 
 
+def parts_of(place: str) -> tuple[str, str] | None:
+    """The region, or '', and the name of a place that is a district and nothing more: 서울 강남구,
+    강남구."""
+    *before, name = place.split() or [""]
+    of = _regions().get(before[0], "") if len(before) == 1 else ""
+    fits = of in _by_name().get(name, ()) if before else name in _by_name()
+    return (of, name) if fits else None
+
+
 @cache
 def _by_name() -> dict[str, tuple[str, ...]]:
     """The regions that have a district of a name."""
     out: dict[str, tuple[str, ...]] = {}
-    for region, names in _OF.items():
+    for region, names in DISTRICTS.items():
         for name in names.split():
             out[name] = (*out.get(name, ()), region)
     return out

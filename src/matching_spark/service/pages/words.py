@@ -6,8 +6,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from matching_spark.domain.districts import parts_of
 from matching_spark.domain.korean import polite, with_particle
 from matching_spark.domain.posts import SEOUL
+from matching_spark.domain.romanised import romanised
 from matching_spark.score.components import Language
 from matching_spark.service.pages.contexts import Reason
 
@@ -50,9 +52,14 @@ def say(name: str, language: Language, **values: Any) -> str:
 
 def value(fact: str, word: str, language: Language) -> str:
     """A word of a vocabulary, or any other value, for a reader. Of a place that is not told more
-    closely its region stands there."""
+    closely its region stands there; a district is told in Latin letters to who reads no Korean."""
     of = table().get(f"{fact}.{word}") or table().get(f"region.{word}" if fact == "place" else "")
-    return of[language] if of else word
+    if of:
+        return of[language]
+    if fact == "place" and language == "en" and (parts := parts_of(word)):
+        region, name = parts
+        return ", ".join(filter(None, (romanised(name), value("region", region, language))))
+    return word
 
 
 def day(of: dt.date, language: Language, today: dt.date) -> str:

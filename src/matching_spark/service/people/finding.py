@@ -19,14 +19,13 @@ from matching_spark.service.guards.fields import (
     word_of,
 )
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
-from matching_spark.service.people.shown import asking, card, told_of
+from matching_spark.service.people.shown import SAID, asking, card, in_words, told_of
 from matching_spark.service.posts.asks import Asked, Asks
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import PublicResult, Showing
 
 MAX_WORDS = 2000  # characters that are searched by
-SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class Finder:
         """
         before = self.asks.find(asked)
         told = told or before.told
-        words = told.words or _in_words(told)
+        words = told.words or in_words(told)
         if before.photo is None and not words:
             raise WrongField("words", "needed")
         post = Post(
@@ -148,7 +147,7 @@ class Finder:
 
 def query_of(told: Told, vector: Float32 | None) -> Query:
     """What was told, and a photo's vector. Raises WrongField where there is nothing to ask."""
-    words = told.words or _in_words(told)
+    words = told.words or in_words(told)
     if vector is None and not words:
         raise WrongField("words", "needed")
     return Query(
@@ -166,8 +165,3 @@ def _needed(asked: Asked) -> tuple[FactName, ...]:
     """The facts without which there would be nothing to search by."""
     said = tuple(name for name in SAID if getattr(asked.told, name))
     return () if asked.photo or asked.told.words or len(said) > 1 else said
-
-
-def _in_words(told: Told) -> str:
-    """What was chosen of lists, as words: a photo and words are not the only way to ask."""
-    return " ".join(getattr(told, name) for name in SAID if getattr(told, name))

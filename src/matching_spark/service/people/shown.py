@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from matching_spark.domain.facts import Facts
@@ -15,6 +16,7 @@ from matching_spark.service.pages.office_contexts import Compared, Thing
 from matching_spark.service.pages.words import apart
 from matching_spark.service.public.matches import Office, PublicMatch, PublicQuestion
 
+SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
 PhotoAddress = Callable[[str, int], Picture]  # of a post's photo, by its place
 # What of a thing is compared with another's, and the field of Post that it is.
 Fact = Literal["category", "colour", "region", "place", "day", "title", "description"]
@@ -42,7 +44,15 @@ def told_of(facts: Facts, words: str) -> Told:
 
 
 def told_of_post(post: Post) -> Told:
-    return Told(*(post.text, post.category, post.colour, post.region, post.place, post.happened_on))
+    """What its form has. Words that were chosen of lists are told as such, in any language."""
+    facts = (post.category, post.colour, post.region, post.place, post.happened_on)
+    told = Told(post.text, *facts)
+    return replace(told, words="") if told.words == in_words(told) else told
+
+
+def in_words(told: Told) -> str:
+    """What was chosen of lists, as words: a photo and words are not the only way to ask."""
+    return " ".join(getattr(told, name) for name in SAID if getattr(told, name))
 
 
 def card(match: PublicMatch, came: dt.date | None = None, office: Office | None = None) -> Card:

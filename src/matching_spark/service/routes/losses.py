@@ -21,7 +21,7 @@ from matching_spark.service.pages.contexts import (
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.finding import Form
 from matching_spark.service.people.links import who_of
-from matching_spark.service.people.shown import card, day_of, told_of_post
+from matching_spark.service.people.shown import card, day_of, in_words, told_of_post
 from matching_spark.service.running import Service
 
 
@@ -107,10 +107,11 @@ class Losses:
         if not no_mail:
             self._check(address)
         told = form.told()
-        if not (told.words or stored.photos):
+        words = told.words or in_words(told)
+        if not (words or stored.photos):
             raise WrongField("words", "needed")
         changes = {
-            "title": told.words,
+            "title": words,
             "description": "",
             "category": told.category,
             "colour": told.colour,
