@@ -249,6 +249,7 @@ def samples() -> dict[str, Page]:
             cards=(replace(KEPT, came=NOW.date()), replace(CARDS[1], came=DAY)),
             mail="confirmed",
             can_mail=True,
+            seen="words=0123456789ab",
             notice="edited",
         ),
         "mine-waiting": MinePage(**mine, state="waiting", told=Told(category="지갑")),
@@ -310,7 +311,9 @@ def samples() -> dict[str, Page]:
             suggested=("title", "category", "colour"),
         ),
         "register-bare": RegisterPage(**office, draft="none", wrong={"title": "needed"}),
-        "post": PostPage(**office, thing=FOUND, history=HISTORY, notice="saved"),
+        "post": PostPage(
+            **office, thing=FOUND, seen="title=0123456789ab", history=HISTORY, notice="merged"
+        ),
         "post-closed": PostPage(
             **office, thing=replace(FOUND, status="claimed"), history=HISTORY, editable=False
         ),

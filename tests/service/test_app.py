@@ -328,3 +328,26 @@ def test_a_loss_without_words_is_told_in_the_readers_language(
     assert words.say("notice.edited", "en") in edited
     (lost,) = (each.post for each in running.desk.changed() if each.post.kind == "lost")
     assert lost.title == "파랑 가방"
+
+
+def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방", "category": "가방"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    link = browser.post("/losses", data=form).text.partition("/mine#")[2].partition("<")[0]
+    form |= {
+        "link": link,
+        "seen": field(browser.post("/mine", data=form | {"link": link}).text, "seen"),
+    }
+    (lost,) = (each.post.post_id for each in running.desk.changed() if each.post.kind == "lost")
+    running.desk.edit(lost, {"colour": "파랑", "description": "안에 우산"}, WHO, None)
+    wrong = browser.post("/mine/edit", data=form | {"day": "언젠가"}).text
+    assert field(wrong, "seen") == form["seen"]
+    edited = browser.post("/mine/edit", data=form | {"place": "강남역", "category": "쇼핑백"}).text
+    assert words.say("notice.edited", "ko") in edited
+    stored = running.desk.post(lost)
+    assert stored is not None
+    post = stored.post
+    assert (post.title, post.description, post.colour) == ("줄무늬 가방", "안에 우산", "파랑")
+    assert (post.place, post.category) == ("강남역", "쇼핑백")

@@ -195,38 +195,86 @@ def test_a_thing_of_another_source_is_changed_as_any_other_until_it_is_closed(
         assert not re.search("다른 곳|source", " ".join(said))
 
 
-def test_who_saves_second_loses_nothing_and_saves_over_it_knowingly(
+def test_who_saves_second_undoes_nothing_that_the_first_has_saved(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """By field: what one of them changed is kept, and what neither did."""
+    token = signed_in(browser, running)
+    url = f"/office/posts/{bag}"
+    running.desk.edit(bag, {"description": "안에\n우산 하나"}, WHO, None)
+    page = browser.get(url).text
+    as_seen = {"csrf": token, "sequence": field(page, "sequence"), "seen": field(page, "seen")}
+    as_seen |= {"title": "보라색 줄무늬 가방", "category": "가방", "colour": "보라"}
+    as_seen |= {"region": "서울", "place": "강남역", "description": "안에\r\n우산 하나", "day": ""}
+    as_seen |= {"kept_at": "강남역 유실물센터", "kept_phone": "02-111-2222"}
+    firsts = {"colour": "파랑", "place": "", "kept_phone": "02-333-4444"}
+    running.desk.edit(bag, firsts, WHO, None)
+    own = {"title": "줄무늬 가방", "day": "2026-11-20", "colour": "파랑", "kept_at": " "}
+    saved = browser.post(f"{url}/edit", data=as_seen | own)
+    assert words.say("notice.merged", "ko") in saved.text
+    stored = running.desk.post(bag)
+    assert stored is not None
+    post = stored.post
+    assert (post.colour, post.place, post.kept_phone) == ("파랑", "", "02-333-4444")
+    assert (post.title, str(post.happened_on), post.kept_at) == ("줄무늬 가방", "2026-11-20", "")
+    assert (post.category, post.region, post.description) == ("가방", "서울", "안에\n우산 하나")
+    # Sent once more it changes nothing, and nothing is asked.
+    browser.post(f"{url}/edit", data=as_seen | own)
+    assert running.desk.post(bag) == stored
+
+
+def test_what_both_have_changed_is_asked_and_nothing_else(
     browser: TestClient, running: Service, bag: str
 ) -> None:
     token = signed_in(browser, running)
     url = f"/office/posts/{bag}"
-    seen = browser.get(url).text
-    form = {"csrf": token, "sequence": field(seen, "sequence"), "title": "줄무늬 가방"}
-    form |= {"category": "가방", "colour": "보라", "description": "안에\r\n우산"}
+    page = browser.get(url).text
+    form = {"csrf": token, "sequence": field(page, "sequence"), "seen": field(page, "seen")}
+    form |= {"title": "줄무늬 가방", "category": "가방", "colour": "초록", "region": "서울"}
+    form |= {"place": "강남역", "kept_at": "강남역 유실물센터", "kept_phone": "02-111-2222"}
     running.desk.edit(bag, {"colour": "파랑", "description": "안에\n우산"}, WHO, None)
     first = running.desk.post(bag)
     wrong = browser.post(f"{url}/edit", data=form | {"category": "우주선"})
-    assert field(wrong.text, "sequence") == form["sequence"]  # nothing is saved over unknowingly
+    for name in ("sequence", "seen"):  # nothing is saved over unknowingly
+        assert field(wrong.text, name) == form[name]
     told = browser.post(f"{url}/edit", data=form | {"day": "2026-11-20"})
     assert told.status_code == 409
     assert words.say("post.again.conflict", "ko") in told.text
     assert 'value="줄무늬 가방"' in told.text
     assert 'value="2026-11-20"' in told.text
-    assert '<option value="보라" selected>' in told.text
-    assert re.search("<td>파랑</td>.*<td>보라</td>", told.text)
-    assert f'<th scope="row">{words.say("field.description", "ko")}</th>' not in told.text
+    assert '<option value="초록" selected>' in told.text
+    assert "안에\n우산</textarea>" in told.text
+    assert re.search("<td>파랑</td>.*<td>초록</td>", told.text)
+    assert told.text.count('<tr class="differs">') == 1
     assert running.desk.post(bag) == first
-    over = browser.post(f"{url}/edit", data=form | {"sequence": field(told.text, "sequence")})
+    again = {name: field(told.text, name) for name in ("sequence", "seen")}
+    over = browser.post(f"{url}/edit", data=form | again | {"description": "안에\r\n우산"})
     assert words.say("notice.saved", "ko") in over.text
     saved = running.desk.post(bag)
     assert saved is not None
-    assert (saved.post.title, saved.post.colour) == ("줄무늬 가방", "보라")
+    assert (saved.post.title, saved.post.colour) == ("줄무늬 가방", "초록")
+    assert saved.post.description == "안에\n우산"
 
     running.desk.end(bag, "claimed", WHO, None)
-    late = browser.post(f"{url}/edit", data=form | {"title": "빨간 가방"})
-    assert late.status_code == 409
-    assert "<td>빨간 가방</td>" in late.text
-    assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
+    for more in ({}, {"category": "우주선"}):
+        late = browser.post(f"{url}/edit", data=form | {"title": "빨간 가방"} | more)
+        assert late.status_code == 409
+        assert "<td>빨간 가방</td>" in late.text
+        assert "<dd>줄무늬 가방</dd>" in late.text
+        assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
+
+
+def test_a_form_that_does_not_say_what_it_was_made_of_is_asked_about_whole(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """As of a page of before: nothing is saved over unknowingly."""
+    form = {"csrf": signed_in(browser, running), "sequence": "1", "colour": "보라"}
+    form |= {"title": "보라색 줄무늬 가방", "category": "가방", "place": "강남역"}
+    running.desk.edit(bag, {"colour": "파랑"}, WHO, None)
+    for seen in ("", "colour", "= =", "colour=0 title=0"):
+        told = browser.post(f"/office/posts/{bag}/edit", data=form | {"seen": seen})
+        assert told.status_code == 409
+        assert re.search("<td>파랑</td>.*<td>보라</td>", told.text)
 
 
 def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(

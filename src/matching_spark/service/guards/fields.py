@@ -1,6 +1,8 @@
 """The fields of a form: texts of a bounded length and one photo as they came, and what they say."""
 
 import datetime as dt
+import hashlib
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -54,6 +56,24 @@ def kept_day(field: str, said: str) -> dt.date | None:
         return None
 
 
+def seen_of(values: Mapping[str, object]) -> str:
+    """What a form was filled with, to be sent along as its field `seen`: a few digits of each
+    value, which tell whether another one is the same."""
+    return " ".join(f"{name}={_digits(value)}" for name, value in values.items())
+
+
+def changed_since(seen: str, values: Mapping[str, object]) -> frozenset[str]:
+    """The fields whose values are not those that `seen` is of; all that it does not name."""
+    before = dict(part.split("=", 1) for part in seen.split() if "=" in part)
+    return frozenset(name for name, value in values.items() if before.get(name) != _digits(value))
+
+
+def _digits(value: object) -> str:
+    """Of a text without what a form's lines change of it; of a day that there is none, as of ''."""
+    text = " ".join(str("" if value is None else value).split())
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 class Said:
     """What a form says; a field that it has not is ''."""
 
@@ -61,13 +81,13 @@ class Said:
         self._data = data
 
     def __getitem__(self, name: str) -> str:
-        """Raises Refused for one that is too long."""
+        """Its lines end as those that are kept. Raises Refused for one that is too long."""
         value = self._data.get(name)
         if not isinstance(value, str):
             return ""
         if len(value) > MAX_FIELD:
             raise Refused("invalid", field=name)
-        return value
+        return value.replace("\r\n", "\n")
 
     def has(self, name: str) -> bool:
         return name in self._data

@@ -23,6 +23,7 @@ Wrong = Literal["needed", "day", "address", "unknown", "long", "link", "password
 Notice = Literal[
     "",
     "saved",
+    "merged",
     "registered",
     "closed",
     "edited",
@@ -204,8 +205,10 @@ class DoorPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class MinePage(Page):
-    """POST /mine: one's own loss. token: of the private link, for the forms of this page. typed,
-    address, no_mail: what was sent and is not kept, as something of it is wrong."""
+    """POST /mine: one's own loss. token: of the private link, for the forms of this page. seen:
+    what its form was filled with (fields.seen_of). typed, address, no_mail: what was sent and is
+    not kept, as something of it is wrong.
+    """
 
     template: ClassVar[str] = "mine.html"
     token: str
@@ -216,6 +219,7 @@ class MinePage(Page):
     cards: tuple[Card, ...] = ()  # the newest first
     mail: MailState = "none"
     can_mail: bool = False
+    seen: str = ""
     typed: Told | None = None
     address: str = ""
     no_mail: bool = False

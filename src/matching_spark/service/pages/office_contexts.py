@@ -149,8 +149,9 @@ Again = Literal["", "conflict", "registered"]
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
     """GET /office/posts/{id}, and its edit and close. editable: unless it is closed, or `fixed`, as
-    StoredPost has it. similar: whether there is something to search by. again: the form has what
-    was typed and is not saved; differing: from what is.
+    StoredPost has it. similar: whether there is something to search by. seen: what its form was
+    filled with (fields.seen_of). again: the form has what was typed and is not saved; differing:
+    the fields in which what is saved is another, of a conflict those that both have changed.
     """
 
     template: ClassVar[str] = "post.html"
@@ -159,6 +160,7 @@ class PostPage(OfficePage):
     editable: bool = True
     fixed: bool = False
     similar: bool = True
+    seen: str = ""
     again: Again = ""
     differing: tuple[Differing, ...] = ()
     wrong: Mapping[str, Wrong] = field(default_factory=dict)

@@ -30,7 +30,8 @@ MAX_WORDS = 2000  # characters that are searched by
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of POST /search and POST /losses, as they came; see contexts.ResultsPage."""
+    """The fields of POST /search, /losses and /mine/edit, as they came; see contexts.ResultsPage,
+    and MinePage of `seen`."""
 
     words: str = ""
     category: str = ""
@@ -40,11 +41,12 @@ class Form:
     day: str = ""
     asked: str = ""
     off: str = ""
+    seen: str = ""
     skip: Sequence[str] = ()
 
     @classmethod
     def of(cls, said: Said) -> "Form":
-        names = ("words", "category", "colour", "region", "place", "day", "asked", "off")
+        names = ("words", "category", "colour", "region", "place", "day", "asked", "off", "seen")
         return cls(**{name: said[name] for name in names}, skip=said.all("skip"))
 
     def told(self) -> Told:

@@ -1,13 +1,14 @@
 """A person's own loss: registered, opened by its private link, changed, withdrawn."""
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from matching_spark.domain.posts import Post
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
-from matching_spark.service.guards.fields import WrongField
+from matching_spark.service.guards.fields import WrongField, changed_since, seen_of
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
     Card,
@@ -92,6 +93,7 @@ class Losses:
             token=token,
             state=_state(stored.post, bool(cards)),
             told=told_of_post(stored.post),
+            seen=seen_of(asdict(told_of_post(stored.post))),
             photo=self._of.picture(stored),
             registered=day_of(self._registered_at(stored)),
             cards=tuple(cards),
@@ -101,24 +103,28 @@ class Losses:
         )
 
     def edit(self, token: str, form: Form, address: str, no_mail: bool, language: Language) -> None:
-        """no_mail: no address is left any more. Raises WrongField, before anything is changed, and
+        """Change what the form has changed of it; the rest may be another by now, and stays.
+
+        no_mail: no address is left any more. Raises WrongField, before anything is changed, and
         Refused for a link that opens nothing."""
         stored = self._opened(token)
         if not no_mail:
             self._check(address)
-        told = form.told()
+        now, told = told_of_post(stored.post), form.told()
+        own = changed_since(form.seen, asdict(told))
+        told = replace(now, **{name: getattr(told, name) for name in own})
         words = told.words or in_words(told)
         if not (words or stored.photos):
             raise WrongField("words", "needed")
-        changes = {
-            "title": words,
-            "description": "",
+        changes: dict[str, Any] = {
             "category": told.category,
             "colour": told.colour,
             "region": told.region,
             "place": told.place,
             "happened_on": told.day,
         }
+        if told.words != now.words or not told.words:  # else they stay as they are kept
+            changes |= {"title": words, "description": ""}
         post_id = stored.post.post_id
         self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
         if no_mail:

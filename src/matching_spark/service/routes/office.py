@@ -11,14 +11,15 @@ from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.accounts import MIN_PASSWORD
-from matching_spark.service.guards.fields import Fields, Said, WrongField
+from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.guards.typed import typed_of, within_office
-from matching_spark.service.pages.contexts import Picture, Told, Wrong
+from matching_spark.service.pages.contexts import Notice, Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
     Again,
     DeskPage,
+    Differing,
     Entry,
     PasswordPage,
     PostPage,
@@ -30,7 +31,15 @@ from matching_spark.service.pages.office_contexts import (
 from matching_spark.service.pages.render import post_url, sign_in_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
-from matching_spark.service.routes.office_forms import differing, number, thing_said, values_of
+from matching_spark.service.routes.office_forms import (
+    differing,
+    merged,
+    number,
+    seen_by,
+    thing_said,
+    values_in,
+    values_of,
+)
 from matching_spark.service.routes.office_review import ReviewPages
 from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, to
 from matching_spark.service.routes.office_search import SearchPages
@@ -187,7 +196,10 @@ class OfficePages(OfficeRoutes):
             before = self._of.desk.journal.written(who, key or "")
             if error.argument != "key" or before is None or not isinstance(before.event, PostAdded):
                 raise
-            return self._typed(request, before.event.post_id, fields, "registered")
+            there = self._post_page(request, before.event.post_id, "", {})
+            typed = thing_said(fields, there.thing)
+            differs = differing(there.thing, typed)
+            return self._unsaved(request, there, typed, differs, "registered")
         return to(post_url(stored.post.post_id), notice="registered")
 
     def draft(self, draft: str) -> Response:
@@ -201,23 +213,35 @@ class OfficePages(OfficeRoutes):
         return self._of.page(request, self._post_page(request, post_id, notice, {}))
 
     def edit(self, request: Request, post_id: str, fields: Fields) -> Response:
-        seen, wrong = number(fields["sequence"]), dict[str, Wrong]()
+        """What the form says; of one that is of an earlier state, together with what was saved
+        since. Only the fields that both have changed are asked about."""
+        seen, who = number(fields["sequence"]), asker_of(request).who
         try:
             values = values_of(fields)
             stored = self._of.desk.post(post_id)
             if stored and not (stored.photos or replace(stored.post, **values).text):
                 raise WrongField("title", "needed")  # as of a new one: nothing would find it
-            self._of.desk.edit(post_id, values, asker_of(request).who, None, seen)
-            return to(post_url(post_id), notice="saved")
         except WrongField as error:
-            wrong = {error.field: error.wrong}
-        except StaleError:
-            return self._typed(request, post_id, fields, "conflict")
-        page = self._post_page(request, post_id, "", wrong)
-        # Of the post as it was seen: what others have changed meanwhile is told when it is saved.
-        typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
-        page = replace(page, thing=thing_said(fields, typed))
-        return self._of.page(request, page)
+            page = self._post_page(request, post_id, "", {error.field: error.wrong})
+            # Of the post as it was seen: what others have changed is looked at when it is saved.
+            typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
+            typed = thing_said(fields, typed)
+            if not page.editable:
+                differs = differing(page.thing, typed)
+                return self._unsaved(request, page, typed, differs, "conflict")
+            return self._of.page(request, replace(page, thing=typed, seen=fields["seen"]))
+        notice: Notice = "saved"
+        while True:
+            try:
+                self._of.desk.edit(post_id, values, who, None, seen)
+                return to(post_url(post_id), notice=notice)
+            except StaleError:
+                page = self._post_page(request, post_id, "", {})
+            typed, both = merged(page.thing, thing_said(fields, page.thing), fields["seen"])
+            if both or not page.editable:
+                both = both if page.editable else differing(page.thing, typed)
+                return self._unsaved(request, page, typed, both, "conflict")
+            values, seen, notice = values_in(typed), page.thing.sequence, "merged"
 
     def close(self, request: Request, post_id: str, fields: Fields) -> Response:
         status = next((each for each in STATUSES if each == fields["status"]), None)
@@ -235,9 +259,11 @@ class OfficePages(OfficeRoutes):
         if stored is None:
             raise NotFoundError(f"there is no post {post_id!r}")
         here = "" if wrong else post_url(post_id)
+        thing = self._thing(stored)
         return PostPage(
             **self._office(request, here, notice),
-            thing=self._thing(stored),
+            thing=thing,
+            seen=seen_by(thing),
             history=self._history(post_id),
             editable=stored.post.status == "open" and not stored.fixed,
             fixed=stored.fixed,
@@ -245,17 +271,17 @@ class OfficePages(OfficeRoutes):
             wrong=wrong,
         )
 
-    def _typed(self, request: Request, post_id: str, fields: Said, why: Again) -> Response:
+    def _unsaved(
+        self,
+        request: Request,
+        page: PostPage,
+        typed: Thing,
+        differs: tuple[Differing, ...],
+        why: Again,
+    ) -> Response:
         """What was typed and is not saved, beside what is: it is saved over that, or given up."""
-        page = self._post_page(request, post_id, "", {})
-        typed = thing_said(fields, page.thing)
-        page = replace(
-            page,
-            here="",
-            again=why,
-            differing=differing(page.thing, typed),
-            thing=typed if page.editable else page.thing,
-        )
+        thing = typed if page.editable else page.thing
+        page = replace(page, here="", again=why, differing=differs, thing=thing)
         return self._of.page(request, page, status=409)
 
     def _history(self, post_id: str) -> tuple[Entry, ...]:

@@ -7,7 +7,16 @@ from typing import Any
 
 from matching_spark.domain.posts import KINDS, STATUSES
 from matching_spark.journal.events import VERDICTS
-from matching_spark.service.guards.fields import LISTS, Said, day_of, kept_day, kept_word, word_of
+from matching_spark.service.guards.fields import (
+    LISTS,
+    Said,
+    changed_since,
+    day_of,
+    kept_day,
+    kept_word,
+    seen_of,
+    word_of,
+)
 from matching_spark.service.pages.office_contexts import Differing, Thing, Undo, Wanted
 
 TEXTS = ("title", "place", "description", "kept_at", "kept_phone")
@@ -23,6 +32,12 @@ def values_of(fields: Said) -> dict[str, Any]:
     return values
 
 
+def values_in(of: Thing) -> dict[str, Any]:
+    """As values_of, of a form that was read already."""
+    values: dict[str, Any] = {name: getattr(of, name).strip() for name in TEXTS}
+    return values | {n: getattr(of, n) for n in LISTS} | {"happened_on": of.day}
+
+
 def thing_said(fields: Said, of: Thing) -> Thing:
     """The thing as its form was filled in, wrong values left out."""
     values: dict[str, Any] = {name: fields[name] for name in TEXTS}
@@ -33,13 +48,30 @@ def thing_said(fields: Said, of: Thing) -> Thing:
 
 def differing(now: Thing, typed: Thing) -> tuple[Differing, ...]:
     """The fields of a form that say something else than what is saved."""
-    pairs = ((name, getattr(now, name), getattr(typed, name)) for name in FIELDS)
-    return tuple(Differing(*each) for each in pairs if _read(each[1]) != _read(each[2]))
+    other = changed_since(seen_by(now), in_form(typed))
+    return tuple(Differing(n, getattr(now, n), getattr(typed, n)) for n in FIELDS if n in other)
 
 
-def _read(value: object) -> object:
-    """A text without what a form's lines change of it."""
-    return " ".join(value.split()) if isinstance(value, str) else value
+def in_form(of: Thing) -> dict[str, object]:
+    """A thing's fields as its form has them."""
+    return {name: getattr(of, name) for name in FIELDS}
+
+
+def seen_by(of: Thing) -> str:
+    """`seen` of the form of a thing (fields.seen_of)."""
+    return seen_of(in_form(of))
+
+
+def merged(now: Thing, typed: Thing, seen: str) -> tuple[Thing, tuple[Differing, ...]]:
+    """What was typed into a form that is of an earlier state, with what is saved now in the fields
+    that only others have changed; and the fields that both have, which say what was typed.
+
+    seen: the form's; without it all that differs may be of both.
+    """
+    theirs, own = (changed_since(seen, in_form(each)) for each in (now, typed))
+    taken: dict[str, Any] = {name: getattr(now, name) for name in theirs - own}
+    both = tuple(each for each in differing(now, typed) if each.name in theirs & own)
+    return replace(typed, **taken), both
 
 
 def wanted_of(fields: Said) -> Wanted:

@@ -103,7 +103,8 @@ class PersonPages:
             raise Refused("gone")
         if wrong:
             typed, address = Form.of(fields).kept(), fields["address"][:MAX_ADDRESS]
-            page = replace(page, typed=typed, address=address, no_mail=no_mail)
+            seen = fields["seen"]
+            page = replace(page, typed=typed, seen=seen, address=address, no_mail=no_mail)
         return self._of.page(request, page)
 
     def withdraw(self, request: Request, fields: Fields) -> Response:
