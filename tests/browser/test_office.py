@@ -90,6 +90,38 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     expect(page.locator(".history")).to_contain_text(clerk.say("status.claimed"))
 
 
+def test_what_was_typed_without_a_session_is_sent_by_one_press_after_signing_in(
+    clerk: Visitor, browser: Browser, service: str
+) -> None:
+    visit, page = clerk.visit, clerk.page
+    visit.follow(page.get_by_role("link", name=clerk.say("office.register")).first)
+    visit.follow(clerk.button("register.without"))
+    title = f"로그인 전에 적은 물건 {secrets.token_hex(3)}"
+    visit.write(page.locator("#title"), title)
+    with watched(browser, service, language=visit.language) as elsewhere:
+        elsewhere.page.context.add_cookies(
+            [
+                {"name": each["name"], "value": each["value"], "url": service}
+                for each in page.context.cookies()
+            ]
+        )
+        elsewhere.open("/office")
+        elsewhere.follow(elsewhere.page.get_by_role("button", name=clerk.say("office.sign out")))
+    visit.refused = (401,)
+    visit.follow(clerk.button("register.button"))
+    expect(page.locator(".notice")).to_have_text(clerk.say("sign.typed"))
+    visit.check()
+    visit.write(page.locator("#name"), NAME)
+    visit.write(page.locator("#password"), PASSWORD)
+    visit.key("Enter")
+    expect(page.locator("h1")).to_have_text(clerk.say("send.title"))
+    expect(page.locator(".facts")).to_contain_text(title)
+    visit.check()
+    visit.follow(clerk.button("send.button"))
+    expect(page.locator(".notice")).to_have_text(clerk.say("notice.registered"))
+    expect(page.locator(".post h2")).to_contain_text(title)
+
+
 def test_pairs_are_reviewed_by_keys(clerk: Visitor) -> None:
     visit, page = clerk.visit, clerk.page
     visit.follow(page.get_by_role("link", name=clerk.say("office.review")).first)

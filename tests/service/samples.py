@@ -233,6 +233,9 @@ def samples() -> dict[str, Page]:
             address="kim@localhost",
             wrong={"address": "address"},
         ),
+        "results-over": ResultsPage(
+            **asked, told=TOLD, look=CARDS[5:7], mail=True, wrong={"photo": "over"}
+        ),
         "registered": RegisteredPage(
             **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
         ),
@@ -309,6 +312,12 @@ def samples() -> dict[str, Page]:
             draft="draft-0",
             thing=Thing(title="검정 백팩", category="가방", colour="검정", photos=(PHOTOS[0],)),
             suggested=("title", "category", "colour"),
+        ),
+        "register-over": RegisterPage(
+            **office,
+            draft="draft-0",
+            thing=Thing(title="검정 백팩", description=LONG),
+            wrong={"photo": "over"},
         ),
         "register-bare": RegisterPage(**office, draft="none", wrong={"title": "needed"}),
         "post": PostPage(

@@ -224,18 +224,9 @@ def test_the_address_of_a_form_that_is_opened_again_leads_to_the_start(browser: 
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
-def test_what_was_found_too_long_ago_is_said_to_be(
-    browser: TestClient, running: Service, bag: str
-) -> None:
+def test_what_a_program_found_too_long_ago_is_said_to_be(browser: TestClient) -> None:
     """Nothing that was entered is wrong: there is nothing to correct."""
-    over = words.say("problem.search-over.do", "ko")
-    form = {"csrf": csrf(browser.get("/").text), "asked": "forgotten", "words": "검정 가방"}
-    for path in ("/search", "/losses", "/interest"):
-        found = running.showing.names.seal(bag)
-        assert over in browser.post(path, data=form | {"claim": found}).text, path
-    token = signed_in(browser, running)
-    form = {"csrf": token, "draft": "forgotten", "title": "검정 가방"}
-    assert over in browser.post("/office/found/new", data=form).text
+    token = csrf(browser.get("/").text)
     asked = {"asked": "forgotten", "words": "가방"}
     said = browser.post("/api/search", json=asked, headers={"X-CSRF-Token": token}).json()
     assert said["type"] == "/problems/search-over"

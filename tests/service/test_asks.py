@@ -22,6 +22,9 @@ def test_an_ask_is_found_until_it_has_ended() -> None:
     for each in (name, "another"):
         with pytest.raises(InputError, match="search once more"):
             asks.find(each)
+    later = asks.keep(Asked(None, Told("우산")), name)
+    assert later != name  # nobody names what is kept but the service
+    assert asks.find(later).told.words == "우산"
 
 
 def test_the_oldest_go_first_and_the_bytes_are_bounded() -> None:

@@ -18,7 +18,18 @@ Reason = (
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
 # What is wrong with a field of a form: its words are words.txt's `wrong.*`.
-Wrong = Literal["needed", "day", "address", "unknown", "long", "link", "password", "short"]
+Wrong = Literal[
+    "needed",
+    "day",
+    "address",
+    "unknown",
+    "long",
+    "link",
+    "password",
+    "short",
+    "over",
+    "photo",
+]
 # A line above the page, once, about what was just done: words.txt's `notice.*`.
 Notice = Literal[
     "",

@@ -42,12 +42,14 @@ class Form:
     asked: str = ""
     off: str = ""
     seen: str = ""
+    pictured: bool = True  # whether `asked` may have a photo, without which it cannot be gone on
     skip: Sequence[str] = ()
 
     @classmethod
     def of(cls, said: Said) -> "Form":
         names = ("words", "category", "colour", "region", "place", "day", "asked", "off", "seen")
-        return cls(**{name: said[name] for name in names}, skip=said.all("skip"))
+        values = {name: said[name] for name in names}
+        return cls(**values, pictured=said["pictured"] != "no", skip=said.all("skip"))
 
     def told(self) -> Told:
         """What it says of the thing. Raises WrongField."""
@@ -89,11 +91,11 @@ class Finder:
         """What was asked, with what was understood, the name that it is kept by, what is found.
 
         photo: None where the form refers to what was asked, or words are all. Raises WrongField
-        where there is nothing to search by.
+        where there is nothing to search by, and Asks.find's InputError for a photo of too long ago.
         """
         until = Deadline.after(self.budget_s)
         told = form.told()
-        if form.asked and photo is None:
+        if form.asked and form.pictured and photo is None:
             photo = self.asks.find(form.asked).photo
         vector = None if photo is None else photo.vector
         query, result = self.desk.public_search(
@@ -121,17 +123,17 @@ class Finder:
             mail=self.mail,
         )
 
-    def loss(self, asked: str, told: Told | None = None) -> tuple[Post, SeenPhoto | None, str]:
+    def loss(self, form: Form, photo: SeenPhoto | None) -> tuple[Post, SeenPhoto | None, str]:
         """What was searched, as a lost post without an id; its photo; and a key that is the same
         for the same loss, so that two presses of a button register one.
 
-        told: None is what was told last. Raises as `find`, and InputError where it was too long
-        ago.
+        photo: chosen since. Raises as `answer`.
         """
-        before = self.asks.find(asked)
-        told = told or before.told
+        told, asked = form.told(), form.asked
+        if form.pictured and photo is None:
+            photo = self.asks.find(asked).photo
         words = told.words or in_words(told)
-        if before.photo is None and not words:
+        if photo is None and not words:
             raise WrongField("words", "needed")
         post = Post(
             "",
@@ -144,7 +146,7 @@ class Finder:
             happened_on=told.day,
         )
         key = hashlib.sha256(f"{asked}\0{post}".encode()).hexdigest()[:32]
-        return post, before.photo, f"loss-{key}"
+        return post, photo, f"loss-{key}"
 
 
 def query_of(told: Told, vector: Float32 | None) -> Query:

@@ -41,9 +41,11 @@ class Asks:
         self._turn = threading.Lock()
 
     def keep(self, asked: Asked, name: str = "") -> str:
-        """A name that nobody guesses, of 128 random bits. name: of what it takes the place of."""
-        name, size = name or secrets.token_urlsafe(16), asked.size  # which waits for its photo
+        """A name that nobody guesses, of 128 random bits. name: of what it takes the place of, if
+        that is kept still."""
+        size = asked.size  # which waits for its photo
         with self._turn:
+            name = name if name in self._held else secrets.token_urlsafe(16)
             _, _, before = self._held.pop(name, (0.0, asked, 0))
             self._held[name] = (self._clock(), asked, size)
             self._bytes += size - before

@@ -16,13 +16,13 @@ from matching_spark.service.pages.contexts import (
     MailState,
     MinePage,
     Notice,
-    Told,
     Wrong,
 )
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.finding import Form
 from matching_spark.service.people.links import who_of
 from matching_spark.service.people.shown import card, day_of, in_words, told_of_post
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.running import Service
 
 
@@ -32,13 +32,15 @@ class Losses:
     def __init__(self, of: Service) -> None:
         self._of = of
 
-    def register(self, form: Form, address: str, language: Language) -> tuple[str, bool]:
+    def register(
+        self, form: Form, photo: SeenPhoto | None, address: str, language: Language
+    ) -> tuple[str, bool]:
         """The token of the new loss's link, and whether a mail asks to confirm the address.
 
         What it raises, it raises before anything is kept: nobody has a link to what was.
         """
         self._check(address)
-        post_id = self._registered(form.asked, form.told())
+        post_id = self._registered(form, photo)
         token = self._of.links.make(post_id)
         try:
             written = self._gave(post_id, address, language, token)
@@ -47,14 +49,14 @@ class Losses:
         self._of.news.look(post_id, mail=False)
         return token, written
 
-    def interest(self, claim: str, asked: str, token: str) -> tuple[Card, str]:
+    def interest(self, claim: str, form: Form, token: str) -> tuple[Card, str]:
         """A found thing with who keeps it, once 'this may be mine' is kept: of the link's loss, or
         of what was searched, which is a loss from then on; and the token of a new loss's link.
         """
         new = ""
         self._of.interests.claimed(claim)  # before there is a loss that nobody has a link to
         if not token:
-            token = new = self._of.links.make(self._registered(asked))
+            token = new = self._of.links.make(self._registered(form))
         lost_id = self._opened(token).post.post_id
         office = self._of.interests.tell(lost_id, claim, who_of(token))
         found = self._of.desk.post(self._of.showing.names.open(claim))
@@ -143,8 +145,8 @@ class Losses:
         day = day_of(stored.updated_at)
         return MinePage(csrf=csrf, token="", state="withdrawn", told=told, registered=day)
 
-    def _registered(self, asked: str, told: Told | None = None) -> str:
-        post, photo, key = self._of.finder.loss(asked, told)
+    def _registered(self, form: Form, chosen: SeenPhoto | None = None) -> str:
+        post, photo, key = self._of.finder.loss(form, chosen)
         photos = [] if photo is None else [photo]
         times = 0
         while True:

@@ -1,17 +1,18 @@
 """The office's pages: what waits, registering and changing found things, signing in and out."""
 
 from dataclasses import replace
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.domain.posts import STATUSES, Post
-from matching_spark.errors import InputError, ModelError, NotFoundError, StaleError
+from matching_spark.errors import InputError, ModelError, NotFoundError, PhotoError, StaleError
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.accounts import MIN_PASSWORD
-from matching_spark.service.guards.fields import Fields, WrongField
+from matching_spark.service.guards.fields import Fields, Said, WrongField
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.guards.typed import typed_of, within_office
@@ -31,6 +32,7 @@ from matching_spark.service.pages.office_contexts import (
 from matching_spark.service.pages.render import post_url, sign_in_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
+from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.office_forms import (
     differing,
     merged,
@@ -164,42 +166,38 @@ class OfficePages(OfficeRoutes):
         return self._of.page(request, RegisterPage(**self._office(request, "/office/found/new")))
 
     def register(self, request: Request, fields: Fields) -> Response:
-        """First a photo, or none; then the form that was filled in from it."""
-        draft, wrong = fields["draft"], dict[str, Wrong]()
-        without = _without_photo(draft)
-        if without and not fields.has("title"):
-            return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
-        if not draft:
-            photo = self._of.seen(fields.photo)
-            if photo is None:
-                wrong = {"photo": "needed"}
-                page = RegisterPage(**self._office(request), wrong=wrong)
-                return self._of.page(request, page)
-            draft = self._of.finder.asks.keep(Asked(photo, Told()))
-            return self._drafted(request, draft, *self._suggested(photo.kept))
+        """First a photo, or none; then the form that was filled in from it. A photo that is not
+        there any more is chosen again, in that form."""
+        draft = fields["draft"]
+        if not (draft and fields.has("title")):
+            return self._begun(request, fields)
+        key, who = None if draft == NONE else f"draft-{draft}", asker_of(request).who
+        values, wrong = dict[str, Any](), dict[str, Wrong]()
+        photo: SeenPhoto | None = None
         try:
             values = values_of(fields)
         except WrongField as error:
-            wrong = {error.field: error.wrong}
-            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
-        seen = None if without else self._of.finder.asks.find(draft).photo
-        post = Post("", "found", **values)
-        if not (seen or post.text):
-            wrong = {"title": "needed"}
-            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
-        key = None if draft == NONE else f"draft-{draft}"
-        photos = [] if seen is None else [seen]
-        who = asker_of(request).who
+            wrong[error.field] = error.wrong
         try:
-            stored = self._of.desk.add(post, photos, who, key)
+            draft, photo = self._drafts_photo(draft, fields.photo)
+        except PhotoError:
+            wrong["photo"] = "photo"
+        except InputError:  # too long ago
+            if (there := self._registered(who, key)) is not None:
+                return self._again(request, there, fields)
+            wrong["photo"] = "over"
+        post = Post("", "found", **values)
+        if not (wrong or photo or post.text):
+            wrong["title"] = "needed"
+        if wrong:
+            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
+        try:
+            stored = self._of.desk.add(post, [photo] if photo else [], who, key)
         except InputError as error:
-            before = self._of.desk.journal.written(who, key or "")
-            if error.argument != "key" or before is None or not isinstance(before.event, PostAdded):
+            there = self._registered(who, key) if error.argument == "key" else None
+            if there is None:
                 raise
-            there = self._post_page(request, before.event.post_id, "", {})
-            typed = thing_said(fields, there.thing)
-            differs = differing(there.thing, typed)
-            return self._unsaved(request, there, typed, differs, "registered")
+            return self._again(request, there, fields)
         return to(post_url(stored.post.post_id), notice="registered")
 
     def draft(self, draft: str) -> Response:
@@ -298,6 +296,42 @@ class OfficePages(OfficeRoutes):
                 out.append(Entry(at=record.at, who=who, what="closed", said=event.status))
         return tuple(reversed(out))
 
+    def _begun(self, request: Request, fields: Said) -> Response:
+        if _without_photo(fields["draft"]):
+            return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
+        photo = self._of.seen(fields.photo)
+        if photo is None:
+            page = RegisterPage(**self._office(request), wrong={"photo": "needed"})
+            return self._of.page(request, page)
+        draft = self._of.finder.asks.keep(Asked(photo, Told()))
+        return self._drafted(request, draft, *self._suggested(photo.kept))
+
+    def _drafts_photo(self, draft: str, chosen: bytes | None) -> tuple[str, SeenPhoto | None]:
+        """A draft's photo, or the one that was chosen since, by its own draft's name. Raises
+        PhotoError, and InputError where it was too long ago."""
+        asks = self._of.finder.asks
+        if _without_photo(draft):
+            return draft, None
+        if chosen is None:
+            return draft, asks.find(draft).photo
+        photo = self._of.seen(chosen)
+        return asks.keep(Asked(photo, Told())), photo
+
+    def _registered(self, who: str, key: str | None) -> str | None:
+        """What was registered by a form before."""
+        before = self._of.desk.journal.written(who, key or "")
+        event = None if before is None else before.event
+        return event.post_id if isinstance(event, PostAdded) else None
+
+    def _again(self, request: Request, post_id: str, fields: Said) -> Response:
+        """A form that was sent before, maybe with other words since."""
+        page = self._post_page(request, post_id, "", {})
+        typed = thing_said(fields, page.thing)
+        differs = differing(page.thing, typed)
+        if not differs:
+            return to(post_url(post_id), notice="registered")
+        return self._unsaved(request, page, typed, differs, "registered")
+
     def _drafted(
         self,
         request: Request,
@@ -306,7 +340,7 @@ class OfficePages(OfficeRoutes):
         suggested: tuple[str, ...],
         wrong: dict[str, Wrong] | None = None,
     ) -> Response:
-        if not _without_photo(draft):
+        if not (_without_photo(draft) or "photo" in (wrong or {})):
             address = f"/office/drafts/{draft}"
             of = replace(of, photos=(Picture(address, address),))
         page = RegisterPage(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.params import Depends as Dependency
 from starlette.responses import RedirectResponse, Response
 
+from matching_spark.errors import InputError, PhotoError
 from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.guards.limits import Work
 from matching_spark.service.guards.problems import Refused
@@ -25,6 +26,8 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.losses import Losses
 from matching_spark.service.running import Service
 
+# The answer takes the place of all that is shown, also where a part was asked for: the form on it.
+WHOLE = {"HX-Retarget": "main", "HX-Reselect": "main", "HX-Reswap": "outerHTML"}
 SOME_WORK: tuple[Work, Work] = ("search", "upload")
 
 
@@ -57,24 +60,32 @@ class PersonPages:
         return self._of.page(request, self._home(request, {}))
 
     def search(self, request: Request, fields: Fields) -> Response:
-        photo = self._of.seen(fields.photo, keep=False)
-        return self._of.page(request, self._found(request, Form.of(fields), photo), fields["lang"])
+        photo, form = self._of.seen(fields.photo, keep=False), Form.of(fields)
+        try:
+            page = self._found(request, form, photo)
+        except InputError as error:
+            return self._over(request, form, error)
+        return self._of.page(request, page, fields["lang"])
 
     def register(self, request: Request, fields: Fields) -> Response:
         form, address = Form.of(fields), fields["address"]
+        chosen: SeenPhoto | None = None
         try:
-            token, written = self._losses.register(form, address, self._of.language(request))
-        except WrongField as error:  # what was found once more, and its form as it was sent
-            page = self._found(request, form)
-            if isinstance(page, ResultsPage):
-                page = replace(page, address=address, wrong={error.field: error.wrong})
-            return self._of.page(request, page, status=422)
+            chosen = self._of.seen(fields.photo)
+            language = self._of.language(request)
+            token, written = self._losses.register(form, chosen, address, language)
+        except InputError as error:  # what was found once more, and its form as it was sent
+            return self._wrong(request, form, chosen, address, error)
         link, csrf = self._of.private_link(request, token), self._of.forms.token(request)
         return self._of.page(request, RegisteredPage(csrf=csrf, link=link, written=written))
 
     def interest(self, request: Request, fields: Fields) -> Response:
         given = _token(fields["link"])
-        card, new = self._losses.interest(fields["claim"], fields["asked"], given)
+        form = Form.of(fields)
+        try:
+            card, new = self._losses.interest(fields["claim"], form, given)
+        except InputError as error:
+            return self._over(request, form, error)
         link = self._of.private_link(request, new) if new else ""
         csrf = self._of.forms.token(request)
         return self._of.page(request, ClaimedPage(csrf=csrf, card=card, link=link))
@@ -132,6 +143,44 @@ class PersonPages:
             return self._of.finder.find(form, photo, self._of.forms.token(request))
         except WrongField as error:
             return replace(self._home(request, {error.field: error.wrong}), told=form.kept())
+
+    def _wrong(
+        self,
+        request: Request,
+        form: Form,
+        chosen: SeenPhoto | None,
+        address: str,
+        error: InputError,
+    ) -> Response:
+        """The form of a loss again, with what it found; where its photo is not there any more, to
+        be chosen again. Raises the error, where it is none of a field."""
+        wrong: dict[str, Wrong] = {}
+        if isinstance(error, WrongField):
+            wrong[error.field] = error.wrong
+        elif not isinstance(error, PhotoError) and error.argument != "asked":
+            raise error
+        try:
+            page = self._found(request, form, chosen)
+        except InputError:
+            wrong["photo"] = "over"
+            page = self._found(request, replace(form, pictured=False))
+        if isinstance(error, PhotoError):
+            wrong["photo"] = "photo"
+        if isinstance(page, ResultsPage):
+            page = replace(page, address=address, wrong=wrong)
+        elif "photo" in wrong:  # it was all that is searched by
+            page = replace(self._home(request, wrong), told=form.kept())
+        return self._of.page(request, page, status=422)
+
+    def _over(self, request: Request, form: Form, error: InputError) -> Response:
+        """A search whose photo is not there any more, to be begun anew with what was told. Raises
+        the error, where that is another one."""
+        if error.argument != "asked":
+            raise error
+        page = replace(self._home(request, {"photo": "over"}), told=form.kept())
+        answer = self._of.page(request, page, status=422)
+        answer.headers.update(WHOLE)
+        return answer
 
     def _home(self, request: Request, wrong: dict[str, Wrong]) -> HomePage:
         csrf = self._of.forms.token(request)

@@ -1,0 +1,179 @@
+"""A photo that was sent is kept for an hour: what was typed beside it is there longer."""
+
+import re
+from dataclasses import replace
+
+from starlette.testclient import TestClient
+
+from matching_spark.journal.posts import StoredPost
+from matching_spark.service.app import create_app
+from matching_spark.service.pages import words
+from matching_spark.service.posts.asks import Asks
+from matching_spark.service.running import Service
+from tests.service.conftest import drawn, signed_in
+from tests.support.forms import csrf, field, hidden
+
+NEW = "/office/found/new"
+TYPED = {
+    "title": "초록 공",
+    "description": '줄이 "달린" 공',
+    "place": "강남역",
+    "category": "기타물품",
+}
+OVER, UNREADABLE = (words.say(f"wrong.{each}", "ko") for each in ("over", "photo"))
+
+
+def photo(colour: str = "green") -> dict[str, tuple[str, bytes, str]]:
+    return {"photo": ("a.png", drawn(colour), "image/png")}
+
+
+def an_hour_later(browser: TestClient, running: Service) -> TestClient:
+    """The browser, when every photo that was only sent is forgotten; a start forgets them too."""
+    since = replace(running, finder=replace(running.finder, asks=Asks()))
+    client = TestClient(create_app(since), base_url=str(browser.base_url), cookies=browser.cookies)
+    client.headers = browser.headers
+    return client
+
+
+def drafted(browser: TestClient, running: Service) -> dict[str, str]:
+    """The form of a thing whose photo was sent, filled in."""
+    token = signed_in(browser, running)
+    new = browser.post(NEW, data={"csrf": token}, files=photo())
+    return {"csrf": token, "draft": field(new.text, "draft"), **TYPED}
+
+
+def found(running: Service) -> list[StoredPost]:
+    return [each for each in running.desk.changed() if each.post.kind == "found"]
+
+
+def kept(page: str) -> bool:
+    """Whether all that was typed stands in the form."""
+    values = [TYPED["title"], TYPED["place"]]
+    text = "줄이 &#34;달린&#34; 공</textarea>" in page
+    chosen = f'<option value="{TYPED["category"]}" selected>' in page
+    return text and chosen and all(f'value="{each}"' in page for each in values)
+
+
+def test_a_thing_whose_photo_is_forgotten_is_registered_with_it_chosen_again(
+    browser: TestClient, running: Service
+) -> None:
+    form = drafted(browser, running)
+    later = an_hour_later(browser, running)
+    page = later.post(NEW, data=form).text
+    assert OVER in page
+    assert kept(page)
+    assert "/office/drafts/" not in page
+    assert not found(running)
+    form |= hidden(page, NEW)
+    unreadable = later.post(NEW, data=form, files={"photo": ("a.jpg", b"no photo", "")}).text
+    assert UNREADABLE in unreadable
+    assert kept(unreadable)
+    for _ in range(2):  # two presses register one
+        done = later.post(NEW, data=form, files=photo())
+        assert words.say("notice.registered", "ko") in done.text
+    (stored,) = found(running)
+    assert stored.post.title == TYPED["title"]
+    assert len(stored.photos) == 1
+
+
+def test_a_photo_that_was_chosen_again_is_kept_while_a_field_is_mended(
+    browser: TestClient, running: Service
+) -> None:
+    form = drafted(browser, running)
+    later = an_hour_later(browser, running)
+    page = later.post(NEW, data=form | {"day": "언젠가"}).text  # both are told
+    assert OVER in page
+    assert words.say("wrong.day", "ko") in page
+    page = later.post(NEW, data=form | {"day": "언젠가"}, files=photo()).text
+    assert OVER not in page
+    assert later.get(f"/office/drafts/{field(page, 'draft')}").status_code == 200
+    later.post(NEW, data=form | hidden(page, NEW))
+    (stored,) = found(running)
+    assert len(stored.photos) == 1
+
+
+def test_it_is_registered_without_a_photo_by_whoever_says_so(
+    browser: TestClient, running: Service
+) -> None:
+    form = drafted(browser, running)
+    later = an_hour_later(browser, running)
+    page = later.post(NEW, data=form).text
+    without = re.search(r'<button name="draft" value="(none\.[^"]+)"', page)
+    assert without is not None
+    for _ in range(2):
+        later.post(NEW, data=form | {"draft": without[1]}, files={"photo": ("", b"")})
+    (stored,) = found(running)
+    assert stored.photos == ()
+
+
+def test_what_was_registered_before_its_photo_was_forgotten_is_not_registered_again(
+    browser: TestClient, running: Service
+) -> None:
+    form = drafted(browser, running)
+    browser.post(NEW, data=form)
+    later = an_hour_later(browser, running)
+    (stored,) = found(running)
+    again = later.post(NEW, data=form)
+    assert again.url.path == f"/office/posts/{stored.post.post_id}"
+    other = later.post(NEW, data=form | {"title": "남색 공"})
+    assert other.status_code == 409
+    assert 'value="남색 공"' in other.text
+    assert len(found(running)) == 1
+
+
+def looked_for(browser: TestClient, **more: str) -> dict[str, str]:
+    """The form that goes on from a search by a photo and words."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "보라색 가방", "category": "가방"}
+    page = browser.post("/search", data=form | more, files=photo("purple")).text
+    return hidden(page, "/losses") | {"words": "보라색 가방", "colour": "보라", "address": "a@b.kr"}
+
+
+def test_a_search_whose_photo_is_forgotten_is_begun_with_what_was_told(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    form = looked_for(browser) | {"claim": running.showing.names.seal(bag)}
+    later = an_hour_later(browser, running)
+    for path in ("/search", "/interest"):
+        answer = later.post(path, data=form)
+        assert answer.status_code == 422
+        assert answer.headers["hx-retarget"] == "main"
+        assert OVER in answer.text
+        assert 'action="/search"' in answer.text
+        assert 'value="보라색 가방"' in answer.text
+        for chosen in ("보라", "가방"):
+            assert f'<option value="{chosen}" selected>' in answer.text
+    assert not [each for each in running.desk.changed() if each.post.kind == "lost"]
+
+
+def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    form = looked_for(browser)
+    later = an_hour_later(browser, running)
+    page = later.post("/losses", data=form).text
+    assert OVER in page
+    again = hidden(page, "/losses")
+    assert (again["words"], again["colour"]) == ("보라색 가방", "보라")
+    unreadable = later.post("/losses", data=again, files={"photo": ("a.jpg", b"no photo", "")})
+    assert UNREADABLE in unreadable.text
+    assert hidden(unreadable.text, "/losses")["words"] == "보라색 가방"
+    done = later.post("/losses", data=again, files=photo("purple"))
+    assert "/mine#" in done.text
+    (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
+    assert len(lost.photos) == 1
+    alone = later.post("/losses", data=form | {"words": "", "category": "", "colour": ""})
+    assert OVER in alone.text  # there is nothing else to search by
+    assert 'action="/search"' in alone.text
+
+
+def test_a_search_by_words_goes_on_at_any_time(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
+    page = browser.post("/search", data=form).text
+    later = an_hour_later(browser, running)
+    form |= hidden(page, "/search") | {"claim": field(page, "claim")}
+    assert 'class="sentence"' in later.post("/search", data=form | {"colour": "보라"}).text
+    assert "02-111-2222" in later.post("/interest", data=form).text
+    assert "/mine#" in later.post("/losses", data=form | {"colour": "보라"}).text
+    assert len([each for each in running.desk.changed() if each.post.kind == "lost"]) == 2
