@@ -45,11 +45,13 @@ class Asks:
         that is kept still."""
         size = asked.size  # which waits for its photo
         with self._turn:
+            while self._held and self._over():
+                self._forget_first()
             name = name if name in self._held else secrets.token_urlsafe(16)
             _, _, before = self._held.pop(name, (0.0, asked, 0))
             self._held[name] = (self._clock(), asked, size)
             self._bytes += size - before
-            while self._held and (self._bytes > self._most or self._over()):
+            while self._held and self._bytes > self._most:
                 self._forget_first()
         return name
 
