@@ -30,6 +30,10 @@ def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
         assert wrong.get("words", "") in page
         for chosen in ("가방", "lost", "claimed"):
             assert f'<option value="{chosen}" selected>' in page
+    files = {"photo": ("a.jpg", b"no photo", "image/jpeg")}
+    page = browser.post("/office/search", data=form | {"words": "검정 가방"}, files=files).text
+    assert words.say("wrong.photo", "ko") in page
+    assert 'value="검정 가방"' in page
 
 
 def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:

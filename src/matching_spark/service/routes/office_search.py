@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.told import told
-from matching_spark.errors import NotFoundError
+from matching_spark.errors import NotFoundError, PhotoError
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField
 from matching_spark.service.pages.contexts import Wrong
@@ -46,8 +46,10 @@ class SearchPages(OfficeRoutes):
             photo = self._of.seen(fields.photo, keep=False)
             if photo is None and not wanted.words:
                 raise WrongField("words", "needed")
-        except WrongField as error:
-            wrong = {error.field: error.wrong}
+        except (WrongField, PhotoError) as error:
+            wrong = {"photo": "photo"}
+            if isinstance(error, WrongField):
+                wrong = {error.field: error.wrong}
             page = OfficeSearchPage(
                 **self._office(request), wanted=wanted_said(fields), wrong=wrong
             )
