@@ -17,13 +17,26 @@ OLDEST = 330
 
 _WEEKDAYS = "월화수목금토일"
 _DAY = rf"(?P<weekday>[{_WEEKDAYS}])(?:요일|욜)"
+# 지난주 금: behind a week its first syllable will do, but for 일, which is work, too.
+_DAY_OF_WEEK = (
+    rf"(?P<weekday>[{_WEEKDAYS}](?=요일|욜)|[월화수목금토](?=[\s.,/)]|$)"
+    rf"(?!\s[{_WEEKDAYS}](?![가-힣])))(?:요일|욜)?"
+)
 _NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ENGLISH = r"(?P<weekday>mon|tues|wednes|thurs|fri|satur|sun)day"
+_PART = "morning|afternoon|evening|night|nite"
+_ENGLISH = (  # sat and sun are words as well
+    r"(?P<weekday>(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|tues?|weds?|thur?s?|fri)"
+    r"(?![a-z])|(?:(?<=\bon )|(?<=last )|(?<=this )|(?<=\())(?:sat|sun)(?![a-z])"
+    rf"|(?:sat|sun)(?=\s(?:{_PART})))"
+)
 _MONTH = rf"(?P<month>{'|'.join(MONTHS)})(?:[a-z]*)\.?"
 _ORDINAL = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _NUMBER = r"(?P<month>\d{1,2})"
 # About, from, until: no day, whatever day it is said of.
-_ABOUT = r"(?!\s?(?:쯤|경(?!기)|께|정도|무렵|전후|부터|까지|이후|이전|이나|마다|인가|[~∼]))"
+_ABOUT = (
+    r"(?!\s?(?:쯤|경(?!기)|께|정도|무렵|전후|부터|까[지진]|이후|이전|이나|마다|인[가지]|이?었[나던]|였[나던]"
+    r"|[~∼]))"
+)
 _NOT_A_DAY = (  # 5일 동안, 3일 전: so many of them
     r"(?!\s?(?:동안|간|째|전|뒤|후|만에|만의|내내|이상|이내|안에|연속|연휴|넘|지나|지났|됐|되었|걸|기다"
     r"|치|분|짜리|권|여행|휴가|밖에|차|장|요일|회|이 지|이면|은 걸|[,·]\s?\d))"
@@ -36,23 +49,24 @@ _COUNTS = {word: n for words in (_KOREAN, _LATIN) for n, word in enumerate(words
 }
 _WORDS = {
     "오늘": 0, "방금": 0, "아까": 0, "조금 전": 0, "좀 전": 0, "조금전": 0,
-    "어제": 1, "어저께": 1, "어젯밤": 1, "어제밤": 1, "간밤": 1, "지난밤": 1,
+    "어제": 1, "어저께": 1, "엊저녁": 1, "어젯밤": 1, "어제밤": 1, "간밤": 1, "지난밤": 1,
     "그제": 2, "그저께": 2, "그젯밤": 2, "그끄저께": 3, "그끄제": 3,
     "today": 0, "tonight": 0, "just now": 0, "this morning": 0, "this afternoon": 0,
-    "this evening": 0, "yesterday": 1, "last night": 1, "last evening": 1,
-    "the day before yesterday": 2,
+    "this evening": 0, "yesterday": 1, "last night": 1, "last nite": 1, "last evening": 1,
+    "day before yesterday": 2,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Said:
     """text[start:end] speaks of one of `days`: of the latest where they are more than two, as those
-    of 금요일 and of 5일 are; of two nobody knows which.
+    of 금요일 and of 5일 are, if that is `sure`; of two nobody knows which.
     """
 
     start: int
     end: int
     days: frozenset[dt.date]
+    sure: bool = True
 
 
 def days_said(text: str, today: dt.date) -> list[Said]:
@@ -68,17 +82,39 @@ def days_said(text: str, today: dt.date) -> list[Said]:
                 days = frozenset(day for day in read(found, today) if day <= today)
             except ValueError:  # 31 November
                 continue
-            if days:
-                out.append(Said(*found.span(), days))
+            if days and not _of_another(text, *found.span()):
+                sure = read is not _weekdays or today not in days
+                out.append(Said(*found.span(), days, sure))
     return sorted(out, key=lambda said: said.start)
 
 
 def the_day(said: Sequence[Said]) -> dt.date | None:
     """The one day that all of them can mean; None where there is none, or where it is in doubt."""
     common = frozenset.intersection(*(each.days for each in said)) if said else frozenset()
-    if len(common) == 1 or all(len(each.days) > 2 for each in said):
-        return max(common, default=None)
-    return None
+    latest = all(len(each.days) > 2 for each in said) and any(each.sure for each in said)
+    return max(common, default=None) if len(common) == 1 or latest else None
+
+
+# Behind a day and before it: what tells that it is denied, or of something else than the loss.
+_BEHIND = re.compile(
+    r"(?:에|날)?(?:이|은|는|가)?(?:었나|인가)?[\s,.]{0,3}(?:아니(?!면)|아닌(?![가지])|말고)"
+    r"|,?\s(?:no|sorry|wait|i mean|rather|actually),?\s"
+    r"|(?:에|날)?에?서?야(?![가-힣])|\s?다시금?\s(?:가|와|찾)"
+    r"|(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|[구주][매입문]한)\s"
+    r"|(?:(?![데고서다니요]\s)[^.!?\n]){0,15}?(?:[가-힣]야\s?[해하합돼되됩]|예정|필요)"
+)
+_BEFORE = re.compile(
+    r"\b(?:not|n't)\s(?:on\s|the\s)?$"
+    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked|called|asked|bought|issued|born"
+    r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
+    r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)\b[^.,;!?\n]{0,25}$"
+    r"|(?:생일|생년월일|기념일|유효기간|만료일?|발급일?|구[입매]일|접수일?|신고일?|작성일?)\W*(?:[이은는]\s)?$"
+)
+
+
+def _of_another(text: str, start: int, end: int) -> bool:
+    """Whether the day is not the loss's: not Monday, bought on Monday, found out on Monday."""
+    return bool(_BEHIND.match(text, end) or _BEFORE.search(text[max(0, start - 60) : start]))
 
 
 def _none(found: Match[str], today: dt.date) -> list[dt.date]:
@@ -101,7 +137,10 @@ def _month(found: Match[str]) -> int:
 
 
 def _day_of_year(found: Match[str], today: dt.date) -> list[dt.date]:
-    month, day = _month(found), int(found["day"])
+    return _last_such(_month(found), int(found["day"]), today)
+
+
+def _last_such(month: int, day: int, today: dt.date) -> list[dt.date]:
     here = dt.date(today.year, month, day)
     last = here if here <= today else dt.date(today.year - 1, month, day)
     return [last] if (today - last).days <= OLDEST else []
@@ -151,9 +190,8 @@ def _last(found: Match[str], today: dt.date) -> list[dt.date]:
 
 
 def _weekdays(found: Match[str], today: dt.date) -> list[dt.date]:
-    """On Friday: the last one. Said on a Friday: today or a week ago."""
-    days = [day for day in _past(today) if day.weekday() == _weekday(found)]
-    return days[:2] if today in days else days
+    """On Friday: the last one. Said on a Friday: today or a week ago, which is not sure."""
+    return [day for day in _past(today) if day.weekday() == _weekday(found)]
 
 
 def _weekday_the(found: Match[str], today: dt.date) -> list[dt.date]:
@@ -173,16 +211,20 @@ def _past(today: dt.date) -> list[dt.date]:
 def _slashed(found: Match[str], today: dt.date) -> list[dt.date]:
     """11/5: the month first, as Korean has it; in English either may be: that is in doubt."""
     month, day = int(found["month"]), int(found["day"])
-    if not re.search("[가-힣]", found.string) and day <= 12 and month != day:
-        return []
-    return _day_of_year(found, today)
+    if not re.search("[가-힣]", found.string):
+        if month <= 12 and day <= 12 and month != day:
+            return []
+        month, day = min(month, day), max(month, day)
+    year = int(found.groupdict().get("year") or 0)
+    return [dt.date(year, month, day)] if year else _last_such(month, day, today)
 
 
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _KOREAN_COUNT = "|".join(count for count in _COUNTS if not count.isascii())
 _ENGLISH_COUNT = "|".join(count for count in _COUNTS if count.isascii())
 _SOME_DAYS = rf"(?:\d{{1,2}}\s?일|{_KOREAN_COUNT}|일주일|\d주|[한두] 주)"
-_END = r"(?=에|\s|$|[.,!?])"
+_MEASURE = r"(?:인치|cm|mm|kg|g\b|만|원|버전|in(?:ch)?\b|세|명|개)"
+_END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니다|이?요){_ABOUT}"
 # In this order: what one has read is not read by the next.
 _RULES = [
     (re.compile(pattern), read)
@@ -198,8 +240,6 @@ _RULES = [
                 r"(?:어제|그제|그저께)(?=[^.!?\n]{0,30}오늘\s?(?:보니|확인|알았|알게|깨달))",
                 r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|들어온|들어왔|접수|올라온|아니면|안으로)",
                 r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
-                r"\b(?:handed|turned|brought) in\b[^.,;]{0,20}\btoday\b",
-                r"\b(?:noticed|reali[sz]ed|found out|checked|called)\b[^.,;]{0,20}\btoday\b",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
                 r"(?<!\d)\d{1,2}일에서\s?\d{1,2}일",
                 r"[일이삼사오육칠팔구]{2}일\s?전",
@@ -229,21 +269,39 @@ _RULES = [
                 rf"\b{_ORDINAL}\s(?:of\s)?{_MONTH}(?![a-z])",
             ),
         ),
-        (_slashed, (rf"(?<![\d/.]){_NUMBER}/(?P<day>\d{{1,2}})(?![\d/]){_ABOUT}",)),
+        (
+            _slashed,
+            (
+                rf"(?<![\d/.]){_NUMBER}(?P<mark>[/.])(?P<day>\d{{1,2}})"
+                r"(?P=mark)(?P<year>20\d\d)(?!\d)",
+                rf"(?<![\d/.]){_NUMBER}/(?P<day>\d{{1,2}})(?![\d/]){_ABOUT}",
+                rf"(?<![\d.-])(?P<month>0[1-9]|1[0-2])[.-](?P<day>[0-2]\d|3[01])"
+                rf"\.?(?![\d%-]|\s?{_MEASURE}){_ABOUT}",
+                rf"(?:^|(?<=[,/|\n:(]\s)|(?<=[,/|\n:(])){_NUMBER}\.(?P<day>\d{{1,2}})"
+                r"\.?(?=\s?(?:[,/|\n)]|$))",
+            ),
+        ),
         (
             _of_month,
             (rf"(?P<of>지난\s?달|저번\s?달|이번\s?달|이달)\s?(?P<day>\d{{1,2}})일{_ABOUT}",),
         ),
-        (_of_week(2), (rf"(?:지지난\s?주|저저번\s?주|2주\s?전)\s?{_DAY}{_ABOUT}",)),
+        (_of_week(2), (rf"(?:지지난\s?주|저저번\s?주|2주\s?전)\s?{_DAY_OF_WEEK}{_ABOUT}",)),
         (
             _of_week(1),
             (
-                rf"(?:지난|저번)\s?주(?:의|에)?\s?{_DAY}{_ABOUT}",
+                rf"(?:지난|저번)\s?주(?:의|에)?\s?{_DAY_OF_WEEK}{_ABOUT}",
                 rf"\b{_ENGLISH},?\s(?:of\s)?last\sweek\b",
                 rf"\blast\sweek(?:['’]s)?,?\s(?:on\s)?{_ENGLISH}\b",
             ),
         ),
-        (_of_week(0), (rf"(?:이번|금)\s?주\s?{_DAY}{_ABOUT}", rf"\bthis\s{_ENGLISH}\b")),
+        (
+            _of_week(0),
+            (
+                rf"(?:이번|금)\s?주\s?{_DAY_OF_WEEK}{_ABOUT}",
+                rf"\bthis\s{_ENGLISH}\b",
+                rf"\b{_ENGLISH},?\s(?:of\s)?this\sweek\b",
+            ),
+        ),
         (
             _last,
             (
@@ -256,14 +314,14 @@ _RULES = [
             (
                 rf"(?<![가-힣\d.])(?P<count>\d{{1,2}})\s?일\s?전{_END}",
                 rf"(?<![가-힣])(?P<count>{_KOREAN_COUNT})\s?전{_END}",
-                rf"\b(?P<count>\d{{1,2}}|{_ENGLISH_COUNT})\sdays?\sago\b",
+                rf"\b(?P<count>\d{{1,2}}|{_ENGLISH_COUNT})\s(?:day|night)s?\sago\b",
             ),
         ),
         (
             _week_ago,
             (
-                rf"(?<![가-힣])(?:일주일|1주일|한\s주|1주)\s?전{_END}",
-                r"\b(?:a|one|1)\sweek\sago\b",
+                rf"(?<![가-힣])(?:일주일|1주일|한\s주|1주)\s?전(?:\s?오늘)?{_END}",
+                r"\b(?:a|one|1)\sweek\sago(?:\stoday)?\b",
             ),
         ),
         (_weekday_the, (rf"\b{_ENGLISH},?\sthe\s{_ORDINAL}\b",)),
@@ -273,7 +331,6 @@ _RULES = [
             (
                 rf"(?<![가-힣]){_DAY}{_ABOUT}",
                 rf"\b{_ENGLISH}\b",
-                r"\bon\s(?P<weekday>mon|tue|wed|thu|fri|sat|sun)\b",
             ),
         ),
         (
