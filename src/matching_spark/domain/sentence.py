@@ -18,29 +18,62 @@ Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
 # After these, what was said is over; a comma may stand within a list.
 _END = re.compile(r"[.!?\n;…ㅠㅜ]|\s-\s")
-_LAST_WORDS = re.compile(
-    r".*(?:[는은ㄴ인던]데|지만|[어아해에예네]요|니다|니까|었다|았다|했다|[었았했]고|[었았했]음|거든요|[어아]서|(?<![바에])다가|"
-    r"[었았했]는지|려고|구요|고요|더니|나봐요|같아요|내림|분실함)$"
+_PAST = "".join(
+    chr(ord("가") + 20 + 28 * n) for n in range(399)
+)  # 갔, 샀, 왔: ㅆ is the 20th final
+_LAST_OF_ALL = (
+    rf"[어아해에예네데세래대죠][요욤용]|[어아해]욥|죠|니다|니까|[{_PAST}](?:다|음|지)|내림|[함됨임]"
 )
-_FIRST_WORDS = frozenset(["but", "it", "which", "there", "inside", "containing", "has", "contains"])
+_LAST_WORDS = re.compile(
+    rf".*(?:{_LAST_OF_ALL}|[는은ㄴ인던운한린]데|지만|[{_PAST}]고|거든요?|[어아여해와가돼져려러라나]서|(?<![바에])다가|"
+    rf"[{_PAST}]는지|려고|구요|고요|더니|나봐요|면서|자마자|길래)$"
+)
+_LAST_WORD_OF_ALL = re.compile(rf".*(?:{_LAST_OF_ALL})$")
+_FIRST_WORDS = frozenset(["but", "which", "there", "inside", "containing", "has", "contains"])
+_FIRST_BEFORE_A_VERB = frozenset(["it", "they", "i", "she", "he", "we", "someone", "somebody"])
+_VERBS = frozenset(
+    [
+        *(
+            "is",
+            "was",
+            "are",
+            "were",
+            "has",
+            "had",
+            "have",
+            "went",
+            "fell",
+            "came",
+            "looks",
+            "says",
+        ),
+        *("contains", "got", "must", "might", "may", "could", "also", "does", "disappeared"),
+        *("took", "bought", "put", "left", "lost", "dropped", "forgot", "think", "thought", "can"),
+    ]
+)
 _LOST = re.compile(
-    r"(?:잃어|잃었|잃은|분실|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
-    r"빠졌|빠진|빠져|없어|없네|사라|도난|도둑|잊어|잊고|깜빡|깜박|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득하신|주우신|보신)"
+    r"(?:잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
+    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박|놓고|두고)"
+)
+# What is no longer there or is looked for was lost, but not always where one looks.
+_SOUGHT = re.compile(
+    r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득하신|주우신|보신|분실물)"
 )
 _LOST_ENGLISH = frozenset(
     [
         *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
-        *("forgot", "forgotten", "misplaced", "stolen", "stole", "gone", "disappeared"),
-        *("looking", "find", "searching", "seeking"),
+        *("forgot", "forget", "forgotten", "misplaced", "mislaid", "stolen", "stole", "gone"),
+        *("disappeared", "fell", "slipped"),
     ]
 )
+_SOUGHT_ENGLISH = frozenset(["looking", "find", "searching", "seeking"])
 _LOCATIVE = r"(?:에서|에다가?|에)(?:는|도|만|의|선)?"
 WITHIN = r"안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이"  # of a thing, or of a place
 _INSIDE = rf"(?:{WITHIN}|근처|부근|인근|쪽|주변|맞은편|건너편)"
 _TAILS: tuple[tuple[Role, str], ...] = (
     ("bare", r"(?:\d*(?:하나|한개|한쪽|개))?"),
     ("object", r"(?:들|만|까지|하나|한쪽)?(?:을|를|이|가|은|는|도|만)"),
-    ("object", rf"(?:을|를|이|가|은|는|도)?{_LOST.pattern}.*"),
+    ("object", rf"(?:을|를|이|가|은|는|도)?(?:{_LOST.pattern}|{_SOUGHT.pattern}).*"),
     ("and", r"(?:이?랑|하고|과|와|이?나|및|이?거나|이며)"),
     ("where", rf"{_INSIDE}?{_LOCATIVE}|{_INSIDE}|{_INSIDE}?(?:에있던|에있는)"),
     (
@@ -60,16 +93,17 @@ _DETERMINERS = 6  # words before an English noun that may be of it
 
 @dataclass(frozen=True)
 class Word:
-    """text[start:end] in lower case. gap: what stands before the next word. clause: of a text of
-    several, by number. hangul: whether any letter is.
+    """text[start:end] in lower case. gap: what stands before the next word. clause, sentence: of a
+    text of several, by number. hangul: whether any letter is.
     """
 
     text: str
     start: int
     end: int
-    gap: str
-    clause: int
-    hangul: bool
+    gap: str = ""
+    clause: int = 0
+    sentence: int = 0
+    hangul: bool = True
 
     @property
     def joined(self) -> bool:
@@ -79,6 +113,11 @@ class Word:
     @property
     def lost(self) -> bool:
         """Whether it says that something was lost."""
+        return self.lost_surely or bool(_SOUGHT.match(self.text) or self.text in _SOUGHT_ENGLISH)
+
+    @property
+    def lost_surely(self) -> bool:
+        """Whether it says so, and not only that it is looked for."""
         return bool(_LOST.match(self.text) or self.text in _LOST_ENGLISH)
 
 
@@ -97,16 +136,20 @@ def words_of(text: str) -> list[Word]:
     found = list(_WORD.finditer(text))
     ends = [each.start() for each in found[1:]] + [len(text)] * bool(found)
     out: list[Word] = []
-    clause = 0
-    for each, end in zip(found, ends, strict=True):
-        and_lost = bool(out) and out[-1].text == "and" and each[0] in _LOST_ENGLISH
-        if (each[0] in _FIRST_WORDS or and_lost) and out:
+    clause = sentence = 0
+    for at, (each, end) in enumerate(zip(found, ends, strict=True)):
+        said = each[0]
+        next_ = found[at + 1][0] if at + 1 < len(found) else ""
+        and_lost = bool(out) and out[-1].text == "and" and said in _LOST_ENGLISH
+        begins = said in _FIRST_WORDS or (said in _FIRST_BEFORE_A_VERB and next_ in _VERBS)
+        if out and (begins or and_lost or said == "it's"):
             clause += 1
-        gap = text[each.end() : end] if each is not found[-1] else ""
-        hangul = bool(_HANGUL.search(each[0]))
-        out.append(Word(each[0], each.start(), each.end(), gap, clause, hangul))
-        if _END.search(gap) or (hangul and _LAST_WORDS.match(each[0])):
-            clause += 1
+        gap = text[each.end() : end] if next_ else ""
+        hangul = bool(_HANGUL.search(said))
+        out.append(Word(said, each.start(), each.end(), gap, clause, sentence, hangul))
+        over = bool(_END.search(gap))
+        clause += over or (hangul and bool(_LAST_WORDS.match(said)))
+        sentence += over or (hangul and bool(_LAST_WORD_OF_ALL.match(said)))
     return out
 
 
@@ -189,24 +232,46 @@ class Mention(Generic[T]):
 
 
 def the_one(said: Sequence[Mention[T]], words: Sequence[Word]) -> Mention[T] | None:
-    """The first where all say the same; else where those in clauses that tell of a loss do."""
-    for mine in (said, _in_loss(said, words)):
-        if len({each.value for each in mine}) == 1:
-            return mine[0]
-    return None
+    """The first of all, or of those nearer to a loss, that say the same."""
+    nearer = nearer_to_loss(said, words)
+    return next((mine[0] for mine in nearer if len({each.value for each in mine}) == 1), None)
 
 
-def _in_loss(said: Sequence[Mention[T]], words: Sequence[Word]) -> list[Mention[T]]:
+def nearer_to_loss(
+    said: Sequence[Mention[T]], words: Sequence[Word]
+) -> Iterator[Sequence[Mention[T]]]:
+    """All; those in clauses that tell of a loss; those in the clause before one in its sentence:
+    18일에 바닷가를 걷다가 반지가 빠졌어요.
+    """
+    yield said
     clauses = clauses_of_loss(words)
-    return [each for each in said if words[each.first].clause in clauses]
+    yield [each for each in said if words[each.first].clause in clauses]
+    yield _before_loss(said, words)
+
+
+def _before_loss(said: Sequence[Mention[T]], words: Sequence[Word]) -> list[Mention[T]]:
+    sentences = {word.clause: word.sentence for word in words}
+    out: list[Mention[T]] = []
+    for clause in clauses_of_loss(words):
+        before = [
+            each
+            for each in said
+            if words[each.first].clause <= clause
+            and words[each.first].sentence == sentences[clause]
+        ]
+        last = max((words[each.first].clause for each in before), default=-1)
+        out += [each for each in before if words[each.first].clause == last]
+    return out
 
 
 def clauses_of_loss(words: Sequence[Word]) -> set[int]:
-    return {word.clause for word in words if word.lost or ends_lost(word)}
+    """Those that say that something was lost; where none does, that something is looked for."""
+    surely = {word.clause for word in words if word.lost_surely or ends_lost(word)}
+    return surely or {word.clause for word in words if word.lost}
 
 
 def ends_lost(word: Word) -> bool:
     """Whether a verb of loss stands at a noun without a space: 지갑분실."""
     return word.hangul and any(
-        Word(word.text[at:], 0, 0, "", 0, True).lost for at in range(2, len(word.text) - 1)
+        Word(word.text[at:], 0, 0).lost for at in range(2, len(word.text) - 1)
     )

@@ -18,6 +18,7 @@ from matching_spark.domain.sentence import (
     Word,
     clauses_of_loss,
     lower,
+    nearer_to_loss,
     plain,
     stems,
     the_one,
@@ -57,9 +58,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
         thing = None
     places = places or PlaceNames({})
     place = _place(places_said(words, places, known), words, text)
-    region, regions = _region(words)
-    if place is not None and not regions and (of := places.region(plain_name(place.value))):
-        region = replace(place, value=of)
+    region = _region(words, place, places)
     day = _day(text, words, today)
     mentions = {"category": thing, "colour": colour, "place": place, "region": region}
     said = {
@@ -85,15 +84,35 @@ _REGION = re.compile(
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
     + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
 )
-_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려|사는|출신)")
+_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_HOME = re.compile(
+    r"(?:사는|살|삽니다|삼|거주|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
+)
+_HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
+_HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
 _TO = re.compile(r"(?:가는|가던|오는|오던)$")
 _BOUGHT = re.compile(r"탄|탔던|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
 _TRAVEL = frozenset(["way", "going", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"])
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
 
-def _region(words: Sequence[Word]) -> tuple[Mention[str] | None, list[Mention[str]]]:
-    """The region, and all that are said; where one goes from one to another, neither."""
+def _region(
+    words: Sequence[Word], place: Mention[str] | None, places: PlaceNames
+) -> Mention[str] | None:
+    """The region that is said with the place, or that it is known to be in; else the one said."""
+    said = _regions(words)
+    if place is not None:
+        beside = [each for each in said if place.first - 1 <= each.first <= place.last]
+        if beside:
+            said = beside
+        elif of := places.region(plain_name(place.value)):
+            return replace(place, value=of)
+    one = the_one(said, words)
+    return one if one is not None and one.value else None
+
+
+def _regions(words: Sequence[Word]) -> list[Mention[str]]:
+    """All that are said but for those where one lives; of one that is gone to or come from, ''."""
     out: list[Mention[str]] = []
     for at, word in enumerate(words):
         after = words[at + 1] if at + 1 < len(words) and word.joined else None
@@ -101,6 +120,8 @@ def _region(words: Sequence[Word]) -> tuple[Mention[str] | None, list[Mention[st
             if (value := _REGIONS.get(word.text)) and (
                 after is None or after.text not in _PLACE_BEHIND
             ):
+                if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 4) : at]):
+                    continue
                 to = at and words[at - 1].text in ("to", "for", "from")
                 out.append(Mention("" if to else value, at, at))
             continue
@@ -111,12 +132,14 @@ def _region(words: Sequence[Word]) -> tuple[Mention[str] | None, list[Mention[st
             near = after is not None and re.search("[시군구](?:에서?)?$", after.text)
             if found["word"] == "경기" and not found["suffix"] and not near:
                 break  # a match
+            before = words[at - 1].text if at else ""
+            if (after is not None and _HOME.match(after.text)) or _HOME_OF.fullmatch(before):
+                break
             away = role not in ("bare", "where") or bool(after and _ELSEWHERE.match(after.text))
             value = "" if away else _REGIONS[found["word"]]
             out.append(Mention(value, at, at, end=word.end - len(tail)))
             break
-    one = the_one(out, words)
-    return (one if one is not None and one.value else None), out
+    return out
 
 
 def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
@@ -170,14 +193,13 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
 
 def _day(text: str, words: Sequence[Word], today: dt.date) -> tuple[dt.date, str] | None:
     """The day and its words; of several that differ, what the clauses of a loss say."""
-    said = days_said(lower(text), today)
-    clauses = clauses_of_loss(words)
-
-    def clause(at: int) -> int:
-        return next((word.clause for word in words if word.end > at), -1)
-
-    for mine in (said, [each for each in said if clause(each.start) in clauses]):
-        if mine and (day := the_day(mine)):
-            first = min(mine, key=lambda each: len(each.days))
+    said = [
+        Mention(each, at, at)
+        for each in days_said(lower(text), today)
+        if (at := next((at for at, word in enumerate(words) if word.end > each.start), -1)) >= 0
+    ]
+    for mine in nearer_to_loss(said, words):
+        if mine and (day := the_day([each.value for each in mine])):
+            first = min((each.value for each in mine), key=lambda each: len(each.days))
             return day, text[first.start : first.end]
     return None
