@@ -36,19 +36,26 @@ _BEHIND = (
     r"(?:\d+번)?(?:출구|개찰구|승강장|대합실|플랫폼|화장실|광장|정류장|지하상가)?"
     r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
 )
+_COPULA = (
+    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고]요?|네요|요|지만)|였\w*|인데\w*|입니다|임)"
+)
 _TAIL = re.compile(
-    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|에다가?|에|쯤)?(?:는|도|만|의|선|요)?)"
-    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|임|이요|요|이?예요|이에요|입니다|분실.*)"
+    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|서|에다가?|에|쯤)(?:는|도|만|의|선|요)?)?"
+    rf"|{_BEHIND}(?P<copula>{_COPULA})"
+    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|만|의|분실.*)"
 )
 _NEAR = re.compile(
     r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
-    r"입구|정류장|\d+번|\d+층)"
+    r"입구|정류장|\d+번|\d+층|에서|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
+# What goes on with a name: an exit of it, a terminal.
+_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|(?:exit|terminal) \d+")
+_BESIDE = re.compile(r"\d|어제|오늘|그제|그저께|[월화수목금토일](?:요일|욜)|분실|yesterday|today")
 _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
-_LABELS = frozenset(["place", "location", "where", "장소", "분실장소", "위치"])
+_LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
 
 REGIONS = frozenset(REGION.spelt)
 
@@ -92,6 +99,13 @@ class PlaceNames:
     def whole(self, run: str) -> bool:
         """Whether they are a name."""
         return f"\n {run} \n" in self._all
+
+    def spaced(self, run: str) -> str:
+        """The two words of a name that are written as one, or ''."""
+        if len(run) < 5 or run.isascii():
+            return ""
+        cut = (f"{run[:at]} {run[at:]}" for at in range(2, len(run) - 1))
+        return next((two for two in cut if self.have(two)), "")
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
@@ -144,15 +158,23 @@ def _longest(
     words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
 ) -> PlaceSaid | None:
     best, head = None, ""
+    alone_before = _beside(words, first - 1, first - 1, taken)
     for last in range(first, min(first + RUN, len(words))):
         if last in taken or (last > first and not words[last - 1].joined):
             break
-        for stem, located, tail in _stems(words[last]):
+        for stem, located, tail in _stems(words[last], 1 if head else 2):
             run = head + stem
-            if not (names.have(run) or (not head and _NAMED.fullmatch(run) and names.begin(run))):
-                continue
+            if not names.have(run):
+                spaced = "" if head else names.spaced(stem)
+                if not spaced and (head or not _NAMED.fullmatch(run) or not names.begin(run)):
+                    continue
+                run = spaced or run
+            whole = names.whole(run)
+            alone = whole and alone_before and _beside(words, last, last + 1, taken)
             if _tells(run) and (
-                located or _placed(words, first, last, run, tail, names.whole(run))
+                located
+                or (alone and (not tail or re.fullmatch(_COPULA, tail)))
+                or _placed(words, first, last, run, tail, whole)
             ):
                 end = words[last].start + len(stem)
                 best = PlaceSaid(run, first, last, end, not tail)
@@ -160,15 +182,40 @@ def _longest(
         head += words[last].text + " "
         if not names.have(head.rstrip()):
             break
-    return best
+    return _with_more(best, words) if best is not None and best.open else best
 
 
-def _stems(word: Word) -> Iterator[tuple[str, bool, str]]:
-    """What of the word may be a name, the longest first; whether its ending is one of a place."""
+def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) -> bool:
+    """Whether words[at] leaves a name beside it alone: it is none, or of a thing or a day."""
+    if not 0 <= at < len(words) or not words[gap].joined:
+        return True
+    return at in taken or words[at].lost or _BESIDE.search(words[at].text) is not None
+
+
+def _with_more(said: PlaceSaid, words: Sequence[Word]) -> PlaceSaid:
+    """With what goes on with the name: 강남역 11번 출구, where the table has 강남역."""
+    more = words[said.last + 1 : said.last + 3] if words[said.last].joined else []
+    for several in (more, more[:1]):
+        if not several or not all(word.joined for word in several[:-1]):
+            continue
+        text = " ".join(word.text for word in several)
+        found = _MORE.match(text)
+        if found is None or (len(several) == 2 and found.end() <= len(several[0].text)):
+            continue
+        if tail := _TAIL.fullmatch(text, found.end()):
+            end, last = several[-1].end - len(tail[0]), said.last + len(several)
+            return PlaceSaid(said.run, said.first, last, end, not tail[0])
+    return said
+
+
+def _stems(word: Word, least: int) -> Iterator[tuple[str, bool, str]]:
+    """What of the word may be a name of `least` letters and more, the longest first; whether its
+    ending is one of a place; that ending.
+    """
     if not word.hangul:
         yield word.text, False, ""
         return
-    for cut in range(len(word.text), 1, -1):
+    for cut in range(len(word.text), least - 1, -1):
         if found := _TAIL.fullmatch(word.text, cut):
             yield word.text[:cut], bool(found["behind"] or found["particle"]), word.text[cut:]
 
@@ -189,8 +236,8 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
         return True
-    if first and words[first - 1].text in _LABELS:
+    if first and _LABEL.fullmatch(words[first - 1].text):
         return True
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
     after_the = before[-1:] == ["the"] and before[0] in _BEFORE
-    return not words[first].hangul and (after_the or (bool(before) and before[-1] in _BEFORE))
+    return after_the or (bool(before) and before[-1] in _BEFORE)

@@ -219,7 +219,8 @@ def english_role(words: Sequence[Word], first: int) -> Role:
 @dataclass(frozen=True)
 class Mention(Generic[T]):
     """words[first] to words[last] say a value. end: of what says it in the text, where the last
-    word goes on. tail: that ending. own: where a colour stands before it in one word, that colour.
+    word goes on. tail: that ending. own: where a colour stands before it in one word, that colour;
+    of a place, what the names of the table have of it.
     """
 
     value: T

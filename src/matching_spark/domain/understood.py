@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.place_names import PlaceNames, PlaceSaid, places_said, plain_name
+from matching_spark.domain.place_names import PlaceNames, PlaceSaid, places_said
 from matching_spark.domain.sentence import (
     Mention,
     Word,
@@ -24,7 +24,7 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_said import in_doubt, the_thing, things_said
+from matching_spark.domain.things_said import colour_said, in_doubt, the_thing, things_said
 from matching_spark.domain.vocabulary import CATEGORY, REGION, VAGUE
 
 
@@ -48,6 +48,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     heads = [each for each in found if each.role in ("object", "bare", "and", "is")]
     heads = heads or [each for each in found if each.role == "holds"]
     known = {at for each in found for at in range(each.first, each.last + 1)}
+    known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
     mine = [each for each in heads if thing is None or each.value == thing.value]
     colour = the_one(colours_said(words, found, mine), words)
@@ -92,6 +93,12 @@ _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[
 _HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
 _TO = re.compile(r"(?:가는|가던|오는|오던)$")
 _BOUGHT = re.compile(r"탄|탔던|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
+_NOT = re.compile(r"아니(?!면)|아닌|말고")
+_OR = frozenset(["or", "아니면", "또는", "혹은"])
+_STILL = re.compile(
+    r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
+)
 _TRAVEL = frozenset(["way", "going", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"])
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
@@ -105,7 +112,7 @@ def _region(
         beside = [each for each in said if place.first - 1 <= each.first <= place.last]
         if beside:
             said = beside
-        elif of := places.region(plain_name(place.value)):
+        elif of := places.region(place.own):
             return replace(place, value=of)
     one = the_one(said, words)
     return one if one is not None and one.value else None
@@ -146,7 +153,7 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
     """The place, the longer of two that stand side by side: 강남역 스타벅스에서."""
     joined: list[PlaceSaid] = []
     for each in said:
-        if _on_the_way(each, words):
+        if _on_the_way(each, words) or _not_there(each, words):
             continue
         last = joined[-1] if joined else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
@@ -156,17 +163,39 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
     runs = {each.run.replace(" ", "") for each in joined}
     mentions = [
         Mention(
-            " ".join(text[words[each.first].start : each.end].split()),
+            ""
+            if _one_of_two(each, words)
+            else " ".join(text[words[each.first].start : each.end].split()),
             each.first,
             each.last,
             end=each.end,
+            own=each.run,
         )
         for each in joined
         if not any(
             each.run.replace(" ", "") in run and each.run.replace(" ", "") != run for run in runs
         )
     ]
-    return the_one(mentions, words)
+    one = the_one(mentions, words)
+    return one if one is not None and one.value else None
+
+
+def _one_of_two(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it may have been there or elsewhere: 명동 아니면 강남역, at Itaewon or on the bus."""
+    before = [word.text for word in words[max(0, said.first - 2) : said.first]]
+    beside = before[-1:] + [word.text for word in words[said.last + 1 : said.last + 2]]
+    return "or" in before or not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
+
+
+def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it is denied, only bought there, or was not lost there yet: 강남역에서는 있었어요."""
+    after = words[said.last + 1].text if said.last + 1 < len(words) else ""
+    before = [word.text for word in words[max(0, said.first - 2) : said.first]]
+    if _NOT.match(after) or "not" in before or _BOUGHT_AT.search(" ".join(before)):
+        return True
+    clause = words[said.first].clause
+    here = " ".join(word.text for word in words[said.first :] if word.clause == clause)
+    return _STILL.search(here) is not None
 
 
 def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
