@@ -1,13 +1,14 @@
 """The things that a sentence speaks of, by category, and which of them was lost.
 
-Names are those of things.txt and of the vocabulary of categories, whole or at the end of a longer
-Korean word; a colour may stand before one without a space.
+Names are those of things.txt, thing_names.txt and of the vocabulary of categories, whole or at the
+end of a longer Korean word; a colour may stand before one without a space.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 
 from matching_spark.domain.sentence import (
     WITHIN,
@@ -30,9 +31,10 @@ _COLOURED = re.compile(
     + "|".join(sorted((s for s in _SPELT if not s.isascii()), key=len, reverse=True))
     + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
 )
-# Names that are other words too, or of one syllable: things only where they are what was lost.
-_OTHERWISE = frozenset(
-    ["기타", "표지", "돈", "갤럭시", "galaxy", "폴더", "나비", "풍경", "핀", "조명"]
+_OTHERWISE = "otherwise"
+_SURELY = frozenset(["폰", "책", "옷", "컵", "펜"])  # of one syllable, and no other word
+_OF_ONE = (
+    "손털면천금은큰헌새쇠책골흰내제"  # what stands in one syllable before a thing: 손지갑, 털모자
 )
 _NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"]) | {
     *("앵무새", "햄스터", "반려견", "반려묘", "푸들", "말티즈", "포메라니안", "시츄", "진돗개"),
@@ -59,6 +61,7 @@ _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|�
 _GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
+_OWN = frozenset(["my", "his", "her", "our", "their"])
 _MODEL = re.compile(
     r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
     r"[a-z]?\d+[a-z]?)+"
@@ -66,21 +69,37 @@ _MODEL = re.compile(
 
 
 @cache
+def _more() -> tuple[tuple[str, str], ...]:
+    """thing_names.txt: category, or _OTHERWISE, and name."""
+    text = (files("matching_spark.domain") / "thing_names.txt").read_text("utf-8")
+    lines = (line.split("|") for line in text.splitlines() if not line.startswith("#"))
+    return tuple((category, name) for category, names in lines for name in names.split(","))
+
+
+@cache
+def _otherwise() -> frozenset[str]:
+    """Names that are other words too: things only where they are surely meant, as those of one
+    syllable are.
+    """
+    return frozenset(name for category, name in _more() if category == _OTHERWISE)
+
+
+@cache
 def _names() -> dict[str, str]:
     """Category, or DISTRACTOR, by a thing's name as `_key` has it."""
     spelt = list(CATEGORY.spelt.items())
     spelt += [(name, thing.category) for thing in things() for name in thing.names]
+    spelt += [(name, category) for category, name in _more() if category != _OTHERWISE]
     names = {_key(name.lower().replace("-", " ")): word for name, word in spelt}
     names = {n: word for n, word in names.items() if word != DISTRACTOR or n not in _SPELT}
     return names | dict.fromkeys(_NO_THING, DISTRACTOR)
 
 
-@cache
-def _heads() -> re.Pattern[str]:
-    """A Korean name of two syllables or more at the end of a longer word: 루이비통지갑."""
-    names = [name for name in _names() if len(name) > 1 and not name.isascii()]
-    spelt = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-    return re.compile(rf"(?P<front>.{{2,}}?)(?P<name>{spelt})")
+def _head(word: str) -> str:
+    """The Korean name of two syllables or more at the end of a longer word, or '': 루이비통지갑."""
+    least = 1 if word[0] in _OF_ONE else 2
+    ends = (word[at:] for at in range(least, len(word) - 1))
+    return next((end for end in ends if end in _names() and not end.isascii()), "")
 
 
 def _key(name: str) -> str:
@@ -116,7 +135,7 @@ def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:
         for stem, role, tail in stems(words[at]):
             if found := _named(f"{before} {stem}", at == first):
                 value, name, own = found
-                short = len(name) == 1 or name in _OTHERWISE
+                short = (len(name) == 1 and name not in _SURELY) or name in _otherwise()
                 if short and not own and not _surely(words, first, at, name, tail):
                     continue
                 if name == "기타":
@@ -135,8 +154,9 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
         return False
     if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
         return True
-    lost = not tail and name != "못" and after is not None and after.lost
-    coloured = first > 0 and words[first - 1].joined and colour_said(words[first - 1]) is not None
+    lost = name != "못" and after is not None and after.lost and tail in ("", "이", "가", "만")
+    before = words[first - 1] if first and words[first - 1].joined else None
+    coloured = before is not None and (colour_said(before) is not None or before.text in _OWN)
     return tail in ("을", "를") or lost or coloured
 
 
@@ -153,8 +173,8 @@ def _named(said: str, single: bool) -> tuple[str, str, str] | None:
             return found[0], found[1], _colour_of(coloured)
     if (bare := _MODEL_BEHIND.sub("", key)) in _names():
         return _names()[bare], bare, ""
-    if compound := _heads().fullmatch(key):
-        return _names()[compound["name"]], compound["name"], ""
+    if head := _head(key):
+        return _names()[head], head, ""
     return None
 
 
