@@ -15,6 +15,7 @@ from matching_spark.domain.sentence import (
     Mention,
     Role,
     Word,
+    clauses_of_loss,
     ends_lost,
     english_role,
     stems,
@@ -38,34 +39,53 @@ _OF_ONE = (
 )
 _NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"]) | {
     *("앵무새", "햄스터", "반려견", "반려묘", "푸들", "말티즈", "포메라니안", "시츄", "진돗개"),
+    *("택시", "자동차", "승용차", "승합차", "트럭", "지프차", "taxi", "cab", "automobile", "jeep"),
     *("parrot", "hamster", "puppy", "kitten", "poodle", "maltese"),
 }
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
     r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
-    r"글씨|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
-    r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim)"
+    r"글씨|키링|펌프|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
+    r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
+    r"|key ?ring|keychain|charm|game|match|team)"
 )
 _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 HELD = re.compile(
-    r"(?:든|들은|들어|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
+    r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
 )
 # What is done with things that are not lost.
 _USED = re.compile(
     r"(?:읽|쓰고|쓰다|입고|입은|갈아입|타고|타다|탔|샀|사서|사고|산$|보다|보고|마시|먹|찍|빌리|빌려|반납|사러|메고|"
-    r"들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
+    r"바꾸|뽑|끊|세우|세워|주차|몰고|운전|피우|주고|내고|챙|들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
 )
 _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
 _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
+_MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
 _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|몇|여러")
 _GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
+_OF_WHAT_COMES = re.compile(r"(?:[린은한둔온진군]|습니다|요)$")  # 잃어버린 지갑, 찾습니다 지갑
+_TITLE = 3  # words
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
 _OWN = frozenset(["my", "his", "her", "our", "their"])
 _MODEL = re.compile(
     r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
     r"[a-z]?\d+[a-z]?)+"
 )
+
+
+# Of a clause: what is spoken of there is not lost, or is in what was.
+_KEPT = re.compile(
+    r"챙겼|챙겨|멀쩡|(?:가지고|갖고|손에|집에|집에는|남아|그대로) ?있(?!었)|빼놨"
+    r"|(?<!못 )찾(?:았|긴 찾)|돌려받|\bstill (?:have|got|with)\b"
+    r"|\b(?:is|are) (?:all )?(?:fine|safe|with (?:me|him|her))\b"
+    r"|\bturned up\b|\bback\b.*\b(?:safe|already)\b|^(?:안에|속에|안쪽에|내용물|inside)\b"
+)
+_NOT_LOST = re.compile(
+    r"\b(?:not|n't) (?:lost|missing)\b|안 잃어버|잃어버리[지진] ?않|잃어버린 [건게] 아니"
+)
+_RIDE = re.compile(r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|bus|car|automobile|airplane|jeep")
+_LABEL = re.compile(r"(?:분실)?(?:품명|물품|물건|품목|물품명|분실물|종류)|what|item")
 
 
 @cache
@@ -125,6 +145,33 @@ def things_said(words: Sequence[Word]) -> list[Mention[str]]:
     return said
 
 
+def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Mention[str]]:
+    """The things that may be what was lost: what a form calls so; what holds another where there
+    is none beside; none that is kept or that another holds, where there is another.
+    """
+    for each in found:
+        at = each.first
+        if at and _LABEL.fullmatch(words[at - 1].text) and each.role in ("bare", "is", "and"):
+            return [each]
+    heads = [
+        each
+        for each in found
+        if each.role in ("object", "bare", "and", "is")
+        and not (each.value == DISTRACTOR and _RIDE.match(words[each.last].text))
+    ]
+    clauses: dict[int, str] = {}
+    for word in words:
+        clauses[word.clause] = f"{clauses.get(word.clause, '')} {word.text}".lstrip()
+    lost = clauses_of_loss(words)
+    kept = {
+        clause
+        for clause, said in clauses.items()
+        if _NOT_LOST.search(said) or (clause not in lost and _KEPT.search(said))
+    }
+    left = [each for each in heads if words[each.first].clause not in kept]
+    return left or heads or [each for each in found if each.role == "holds"]
+
+
 def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:
     """The longest name of a thing that begins at words[first]."""
     last = first
@@ -154,6 +201,8 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
         return False
     if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
         return True
+    if name == "돈" and after is not None and _MONEY.match(after.text):
+        return True
     lost = name != "못" and after is not None and after.lost and tail in ("", "이", "가", "만")
     before = words[first - 1] if first and words[first - 1].joined else None
     coloured = before is not None and (colour_said(before) is not None or before.text in _OWN)
@@ -167,6 +216,8 @@ def _named(said: str, single: bool) -> tuple[str, str, str] | None:
         return _names()[key], key, ""
     if not single or key.isascii():
         return None
+    if _MONEY.fullmatch(key):
+        return "현금", "돈", ""
     if coloured := _COLOURED.match(key):
         rest = key[coloured.end() :]
         if rest and (found := _named(rest, True)):
@@ -245,17 +296,38 @@ def _of_another(of: Mention[str], more: str) -> bool:
 
 
 def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[str] | None:
-    """What was lost: of several, the nearest to a verb of loss in its clause, the object first."""
+    """What was lost: of several, the nearest to a verb of loss in its clause, the object first;
+    else what it is said to be, or what the text begins with: 사원증이고 줄은 초록, 교재요!
+    """
     if len({each.value for each in heads}) == 1:
         return heads[0]
+    surely = [at for at, word in enumerate(words) if word.lost_surely or ends_lost(word)]
+    for verbs in (surely, [at for at, word in enumerate(words) if word.lost]):
+        if tied := _tied(heads, words, verbs):
+            return tied[0] if len({each.value for each in tied}) == 1 else None
+    called = [each for each in heads if each.role == "is"]
+    if len({each.value for each in called}) == 1:
+        return called[0]
+    first = heads[0] if heads else None
+    if first is not None and first.last < _TITLE and first.role in ("bare", "is", "and"):
+        return first if not words[first.last].joined else None
+    return None
+
+
+def _tied(
+    heads: Sequence[Mention[str]], words: Sequence[Word], verbs: Sequence[int]
+) -> list[Mention[str]]:
+    """Those that stand nearest to one of the verbs, in its clause, and what is said with them."""
     tied: dict[int, Mention[str]] = {}
-    for at, word in enumerate(words):
-        if not (word.lost or ends_lost(word)):
-            continue
+    for at in verbs:
+        word = words[at]
         mine = [(n, e) for n, e in enumerate(heads) if words[e.first].clause == word.clause]
         before = [each for each in mine if each[1].first <= at]
         after = [each for each in mine if each[1].first > at]
-        near = (before[-1:] or after[:1]) if word.hangul else (after[:1] or before[-1:])
+        if word.hangul:
+            near = before[-1:] or (after[:1] if _OF_WHAT_COMES.search(word.text) else [])
+        else:
+            near = after[:1] or before[-1:]
         for n, each in near:
             tied[n] = each
             if each.role == "and" and n:  # my phone and wallet
@@ -264,8 +336,7 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
                 beside = 0 <= other < len(heads) and heads[min(n, other)].role == "and"
                 if beside and words[heads[other].first].clause == word.clause:
                     tied[other] = heads[other]
-    values = {each.value for each in tied.values()}
-    return next(iter(tied.values())) if len(values) == 1 else None
+    return list(tied.values())
 
 
 def in_doubt(thing: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]) -> bool:

@@ -24,7 +24,13 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_said import colour_said, in_doubt, the_thing, things_said
+from matching_spark.domain.things_said import (
+    colour_said,
+    in_doubt,
+    lost_among,
+    the_thing,
+    things_said,
+)
 from matching_spark.domain.vocabulary import CATEGORY, REGION, VAGUE
 
 
@@ -45,8 +51,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     text = plain(text)
     words = words_of(lower(text))
     found = things_said(words)
-    heads = [each for each in found if each.role in ("object", "bare", "and", "is")]
-    heads = heads or [each for each in found if each.role == "holds"]
+    heads = lost_among(found, words)
     known = {at for each in found for at in range(each.first, each.last + 1)}
     known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
