@@ -16,11 +16,25 @@ _LOCATIVE = r"에서?(?:는|도)?"
 _BEFORE = frozenset(
     [
         *("is", "was", "are", "were", "but", "both", "it's", "its", "colour", "color", "in"),
-        *("colored", "coloured"),
+        *("colored", "coloured", "colour", "color"),
     ]
 )
-_SHADES = frozenset(["light", "dark", "bright", "deep", "pale", "mostly", "all"])
-_ABOUT_COLOUR = re.compile(r"(?:색|색상|색깔|컬러|칼라|겉|외관|colou?r)(?:은|는|이|가)?$")
+_SHADES = frozenset(
+    [
+        *("light", "dark", "bright", "deep", "pale", "mostly", "all", "just", "plain"),
+        *("짙은", "어두운", "밝은", "옅은", "연한", "진한", "그냥", "거의", "전체", "완전", "약간"),
+    ]
+)
+# 빨간 거예요, a green one: what was lost, where nothing else is the subject.
+_ONE = re.compile(
+    r"(?:거|것|걸)(?:고|구요|예요|에요|요|입니다|이고|이에요|인데\w*|였\w*)?|거든요|one|ones"
+)
+_ONE_IS = re.compile(r"(?:거|것|자체|건)(?:은|는|이)?|건|게")
+_MINE = frozenset(["제", "내", "저희", "우리", "원래", "찾는", "잃은"])
+_IS = re.compile(r".+(?:[이]?고요?|이며|[예에]요|입니다|이?요|임|인데\w*|이?구요|이?라|네요)")
+_LABELLED = re.compile("[=:]")
+_COVER = re.compile(r"표지[은는가]?|covers?")
+_ABOUT_COLOUR = re.compile(r"(?:색|색상|색깔|컬러|칼라|겉|외관|본체|몸체|colou?r)(?:은|는|이|가)?$")
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데)$")
 
@@ -97,7 +111,9 @@ def _modified(
     if role not in ("bare", "and", "other") and words[at].text[-1:] != "인":
         return None
     for next_ in range(at + 1, min(at + 2 + REACH, len(words))):
-        if not words[next_ - 1].joined and words[next_ - 1].gap.strip() not in ("/", "&", "+", ","):
+        gap = words[next_ - 1].gap.strip()
+        listed = gap == "," and colour_said(words[next_]) is not None
+        if not (words[next_ - 1].joined or gap in ("/", "&", "+") or listed):
             return None
         if thing := at_first.get(next_):
             while (more := at_first.get(thing.last + 1)) and words[thing.last].joined:
@@ -151,6 +167,30 @@ def _first_of_several(words: Sequence[Word], at: int) -> int:
     return at
 
 
+def _has_subject(words: Sequence[Word], at: int) -> bool:
+    """Whether a word of its clause before it may be what is told of."""
+    before = (word for word in words[:at] if word.clause == words[at].clause)
+    return any(re.search("[은는이가만]$", word.text) for word in before)
+
+
+def _is_one(words: Sequence[Word], at: int) -> bool:
+    """Whether what comes behind a colour is said to be so without a subject: 밤색 가죽이고, a red
+    one, white samsung.
+    """
+    while at + 1 < len(words) and words[at].joined and colour_said(words[at + 1]):
+        at += 1
+    after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    if after is None or after.clause != words[at].clause or PART.match(after.text):
+        return False
+    if _ONE.fullmatch(after.text):
+        return True
+    over = not after.joined or at + 2 == len(words) or words[at + 2].clause != after.clause
+    stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
+    return bool(
+        (over and not stop and not after.lost) or (after.hangul and _IS.fullmatch(after.text))
+    )
+
+
 def _told(
     words: Sequence[Word],
     at: int,
@@ -162,28 +202,68 @@ def _told(
     """Whether a colour before no thing is told of what was lost: 색은 검정, 지갑 (검정)."""
     word = words[at]
     after = words[at + 1] if at + 1 < len(words) else None
-    ends = after is None or not word.joined or after.lost or after.clause != word.clause
     if after is not None and re.fullmatch(_LOCATIVE, after.text):  # 2호선(초록색)에서
         return False
-    at = _first_of_several(words, at)
-    before = words[at - 1] if at else None
-    thing = next((each for each in found if each.last == at - 1), None)
+    ends = after is None or not word.joined or after.lost or after.clause != word.clause
+    inside = None if ends else after
+    first = _first_of_several(words, at)
+    before = words[first - 1] if first else None
     if before is None:
-        return ends or role == "is"
-    if word.hangul:
-        if _ABOUT_COLOUR.match(before.text):
-            return not (at > 1 and PART.match(words[at - 2].text))
-        if thing is not None and thing.value in values:
-            part = after is not None and word.joined and PART.match(after.text)
-            return thing in heads and not part and _NOUN.search(word.text) is not None
-        if role == "bare" and _brand(words, at) and _NOUN.search(word.text):
-            return True
-        if role == "is":
-            return before.clause != word.clause or not re.search("[은는이가]$", before.text)
-        return (not before.joined or before.clause != word.clause) and ends
-    subject = thing or next((each for each in found if each.last == at - 2), None)
-    if subject is not None and subject not in heads:
+        return ends or role == "is" or _is_one(words, first)
+    beside = [before.text] + ([inside.text] if inside is not None else [])
+    if values == {"도서용품"} and any(map(_COVER.fullmatch, beside)):
+        return True
+    thing = next((each for each in found if each.last == first - 1), None)
+    if not word.hangul:
+        thing = thing or next((each for each in found if each.last == first - 2), None)
+        return _told_in_english(words, first, ends, thing, heads)
+    if _ABOUT_COLOUR.match(before.text):
+        return not (first > 1 and PART.match(words[first - 2].text))
+    if _ONE_IS.fullmatch(before.text):
+        return _of_mine(words, first, found, heads)
+    if thing is not None and thing.value in values:
+        part = inside is not None and PART.match(inside.text)
+        return thing in heads and not part and _NOUN.search(word.text) is not None
+    if role == "bare" and _brand(words, first) and _NOUN.search(word.text):
+        return True
+    return _fresh(words, first) and (role == "is" or ends or _is_one(words, first))
+
+
+def _told_in_english(
+    words: Sequence[Word],
+    at: int,
+    ends: bool,
+    thing: Mention[str] | None,
+    heads: Sequence[Mention[str]],
+) -> bool:
+    """The same of an English colour that begins at words[at], behind a thing or none."""
+    if _fresh(words, at) and _is_one(words, at):
+        return True
+    if thing is not None and thing not in heads:
         return False
-    if before.text in _BEFORE:
+    if words[at - 1].text in _BEFORE:
         return not any(PART.match(each.text) for each in words[max(0, at - 3) : at - 1])
-    return ends and (thing is not None or not before.joined)
+    return ends and (thing is not None or not words[at - 1].joined)
+
+
+def _fresh(words: Sequence[Word], at: int) -> bool:
+    """Whether what begins there is told without a subject: behind a clause, a comma, 벤츠고."""
+    before = words[at - 1]
+    if before.clause != words[at].clause or before.lost or _NOT.match(before.text):
+        return True
+    if not before.joined:
+        return _LABELLED.search(before.gap) is None
+    return bool(_IS.fullmatch(before.text)) and not _has_subject(words, at)
+
+
+def _of_mine(
+    words: Sequence[Word],
+    at: int,
+    found: Sequence[Mention[str]],
+    heads: Sequence[Mention[str]],
+) -> bool:
+    """Whether the one before is what was lost: 제 거는, 두고 온 건; not 옆에 있던 건."""
+    told = next((each for each in found if each.last == at - 2), None)
+    mine = any(word.text in _MINE for word in words[max(0, at - 2) : at - 1])
+    lost = any(word.lost for word in words[max(0, at - 4) : at - 1])
+    return mine or lost or (told is not None and told in heads)

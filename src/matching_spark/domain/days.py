@@ -254,6 +254,7 @@ _RULES = [
             _full,
             (
                 rf"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[-./년]\s?{_NUMBER}\s?[-./월]\s?(?P<day>\d{{1,2}})(?:일|(?![\d일])){_ABOUT}",
+                r"(?<!\d)(?P<year>20\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>[0-2]\d|3[01])(?!\d)",
                 rf"(?<!\d)(?P<year>\d\d)년\s?{_NUMBER}월\s?(?P<day>\d{{1,2}})일{_ABOUT}",
                 rf"\b{_MONTH}\s{_ORDINAL},?\s(?P<year>20\d\d)\b",
                 rf"\b{_ORDINAL}\s(?:of\s)?{_MONTH},?\s(?P<year>20\d\d)\b",

@@ -32,6 +32,16 @@ _COLOURED = re.compile(
     + "|".join(sorted((s for s in _SPELT if not s.isascii()), key=len, reverse=True))
     + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
 )
+_VERBS = {
+    **dict.fromkeys(["까맣", "까매", "시커멓", "새까맣"], "검정"),
+    **dict.fromkeys(["하얗", "하얘", "새하얗"], "흰색"),
+    **dict.fromkeys(["빨갛", "빨개", "새빨갛"], "빨강"),
+    "노랗": "노랑",
+    "샛노랗": "노랑",
+    "파랗": "파랑",
+    "새파랗": "파랑",
+}
+_COLOURED_VERB = re.compile(rf"({'|'.join(_VERBS)})(?:고|구|며|네요|지만|습니다|은데\w*|요|서)")
 _OTHERWISE = "otherwise"
 _SURELY = frozenset(["폰", "책", "옷", "컵", "펜"])  # of one syllable, and no other word
 _OF_ONE = (
@@ -45,7 +55,7 @@ _NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "�
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
     r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
-    r"글씨|키링|펌프|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
+    r"글씨|키링|펌프|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
     r"|key ?ring|keychain|charm|game|match|team)"
 )
@@ -201,6 +211,8 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
         return False
     if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
         return True
+    if name in ("갤럭시", "galaxy") and after is not None and colour_said(after) is not None:
+        return True
     if name == "돈" and after is not None and _MONEY.match(after.text):
         return True
     lost = name != "못" and after is not None and after.lost and tail in ("", "이", "가", "만")
@@ -309,8 +321,11 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
     if len({each.value for each in called}) == 1:
         return called[0]
     first = heads[0] if heads else None
-    if first is not None and first.last < _TITLE and first.role in ("bare", "is", "and"):
-        return first if not words[first.last].joined else None
+    if first is not None and first.role in ("bare", "is", "and"):
+        begins = [word.sentence for word in words].index(words[first.first].sentence)
+        last = words[first.last]
+        ends = not last.joined or re.match(r"\d", words[first.last + 1].text)
+        return first if first.last - begins < _TITLE and ends else None
     return None
 
 
@@ -356,6 +371,8 @@ def colour_said(word: Word) -> tuple[str, Role, str] | None:
     if not word.hangul:
         said = _SPELT.get(word.text)
         return (said, "bare", "") if said else None
+    if found := _COLOURED_VERB.fullmatch(word.text):
+        return _VERBS[found[1]], "is", ""
     for stem, role, tail in stems(word):
         found = _COLOURED.fullmatch(stem)
         if found and (found["suffix"] or found["word"] not in _BARE_OTHERWISE):
