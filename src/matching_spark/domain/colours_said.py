@@ -34,7 +34,9 @@ _MINE = frozenset(["제", "내", "저희", "우리", "원래", "찾는", "잃은
 _IS = re.compile(r".+(?:[이]?고요?|이며|[예에]요|입니다|이?요|임|인데\w*|이?구요|이?라|네요)")
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|covers?")
-_ABOUT_COLOUR = re.compile(r"(?:색|색상|색깔|컬러|칼라|겉|외관|본체|몸체|colou?r)(?:은|는|이|가)?$")
+_ABOUT_COLOUR = re.compile(
+    r"(?:색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
+)
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데)$")
 
@@ -226,7 +228,8 @@ def _told(
         return thing in heads and not part and _NOUN.search(word.text) is not None
     if role == "bare" and _brand(words, first) and _NOUN.search(word.text):
         return True
-    return _fresh(words, first) and (role == "is" or ends or _is_one(words, first))
+    based = role == "where" and word.text.endswith("색에")  # 파란색에 번개 그림
+    return _fresh(words, first) and (role == "is" or based or ends or _is_one(words, first))
 
 
 def _told_in_english(

@@ -49,7 +49,9 @@ _NEAR = re.compile(
     r"입구|정류장|\d+번|\d+층|에서|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
 # What goes on with a name: an exit of it, a terminal.
-_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|(?:exit|terminal) \d+")
+_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+")
+_MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
+_LOCATED = re.compile(r".{2,}(?:에서|[앞뒤옆안](?:에서?)?)")
 _BESIDE = re.compile(r"\d|어제|오늘|그제|그저께|[월화수목금토일](?:요일|욜)|분실|yesterday|today")
 _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
@@ -230,11 +232,21 @@ def _tells(run: str) -> bool:
     return any(few) or (not REGIONS.isdisjoint(words) and not _OF_A_TOWN.isdisjoint(words))
 
 
+def _within(words: Sequence[Word]) -> bool:
+    """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
+    if words[0].text in generic():
+        return _MOVES.match(words[0].text) is None
+    located = (_LOCATED.fullmatch(words[0].text), words[0].joined and _NEAR.match(words[-1].text))
+    return any(located) and _MOVES.match(words[0].text) is None
+
+
 def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, whole: bool) -> bool:
     """Whether what stands about a run says that it is a place, or the run itself does."""
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
+        return True
+    if whole and not tail and words[last].joined and _within(words[last + 1 : last + 3]):
         return True
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True

@@ -15,9 +15,10 @@ MAX_CHARACTERS = 1_000  # looked at of a text: a sentence or ten; a longer one i
 T = TypeVar("T")
 Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 
-_WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?")
+_JAMO = r"\u1100-\u11ff\u3131-\u318e"  # single letters, ㅠㅠ and ㅋㅋ: no words
+_WORD = re.compile(rf"[^\W_{_JAMO}]+(?:['’][a-z]+)?")
 # After these, what was said is over; a comma may stand within a list.
-_END = re.compile(r"[.!?\n;…ㅠㅜ]|\s-\s")
+_END = re.compile(rf"[.!?\n;…{_JAMO}]|\s-\s")
 _PAST = "".join(
     chr(ord("가") + 20 + 28 * n) for n in range(399)
 )  # 갔, 샀, 왔: ㅆ is the 20th final

@@ -49,6 +49,7 @@ _OF_ONE = (
 )
 _NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "산업용품"]) | {
     *("앵무새", "햄스터", "반려견", "반려묘", "푸들", "말티즈", "포메라니안", "시츄", "진돗개"),
+    *("통장", "수표", "bankbook", "bank book", "cheque"),
     *("택시", "자동차", "승용차", "승합차", "트럭", "지프차", "taxi", "cab", "automobile", "jeep"),
     *("parrot", "hamster", "puppy", "kitten", "poodle", "maltese"),
 }
@@ -94,6 +95,7 @@ _KEPT = re.compile(
 _NOT_LOST = re.compile(
     r"\b(?:not|n't) (?:lost|missing)\b|안 잃어버|잃어버리[지진] ?않|잃어버린 [건게] 아니"
 )
+_SEATS = frozenset(["벤치", "의자", "책상", "테이블", "bench", "chair", "desk", "table"])
 _RIDE = re.compile(r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|bus|car|automobile|airplane|jeep")
 _LABEL = re.compile(r"(?:분실)?(?:품명|물품|물건|품목|물품명|분실물|종류)|what|item")
 
@@ -168,6 +170,7 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
         for each in found
         if each.role in ("object", "bare", "and", "is")
         and not (each.value == DISTRACTOR and _RIDE.match(words[each.last].text))
+        and words[each.first].text not in _SEATS
     ]
     clauses: dict[int, str] = {}
     for word in words:

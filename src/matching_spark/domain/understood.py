@@ -97,14 +97,19 @@ _HOME = re.compile(
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
 _TO = re.compile(r"(?:가는|가던|오는|오던)$")
-_BOUGHT = re.compile(r"탄|탔던|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_BOUGHT = re.compile(r"탄|탔\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_BOARDED = re.compile(
+    r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
+)
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
 _STILL = re.compile(
     r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
 )
-_TRAVEL = frozenset(["way", "going", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"])
+_TRAVEL = frozenset(
+    ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
+)
 _PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
 
 
@@ -211,9 +216,14 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     if not way[0].hangul:
         before = [word.text for word in words[max(0, said.first - 6) : said.first]]
         bought = "bought" in before and way[0].clause not in clauses_of_loss(words)
+        if before[-1:] in (["between"], ["left"]) or before[-2:] in (["got", "to"], ["get", "to"]):
+            return True
         return bought or (before[-1:] in (["to"], ["from"]) and not _TRAVEL.isdisjoint(before))
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
+        return True
+    ride = " ".join(word.text for word in way[did : did + 2])
+    if way[0].joined and _BOARDED.match(ride):
         return True
     if any(word.text.startswith("기다리") for word in way):
         return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
