@@ -70,6 +70,8 @@ def _negated(words: Sequence[Word], at: int) -> bool:
     """갈색은 아니고, 갈색 말고, not brown."""
     after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
     before = words[at - 1].text if at else ""
+    if before == "the" and at > 1:  # not the black one
+        before = words[at - 2].text
     return bool(
         (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
@@ -184,10 +186,11 @@ def _is_one(words: Sequence[Word], at: int) -> bool:
     after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
     if after is None or after.clause != words[at].clause or PART.match(after.text):
         return False
-    if _ONE.fullmatch(after.text):
+    stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
+    brand = after.joined and not stop and at + 2 < len(words)  # 하얀색 삼성 거고
+    if _ONE.fullmatch(after.text) or (brand and _ONE.fullmatch(words[at + 2].text)):
         return True
     over = not after.joined or at + 2 == len(words) or words[at + 2].clause != after.clause
-    stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
     return bool(
         (over and not stop and not after.lost) or (after.hangul and _IS.fullmatch(after.text))
     )
@@ -244,6 +247,8 @@ def _told_in_english(
         return True
     if thing is not None and thing not in heads:
         return False
+    if words[at - 1].text == "the" and at + 1 < len(words) and _ONE.fullmatch(words[at + 1].text):
+        return True
     if words[at - 1].text in _BEFORE:
         return not any(PART.match(each.text) for each in words[max(0, at - 3) : at - 1])
     return ends and (thing is not None or not words[at - 1].joined)

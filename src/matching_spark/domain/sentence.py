@@ -75,6 +75,7 @@ _TAILS: tuple[tuple[Role, str], ...] = (
     ("bare", r"(?:\d*(?:하나|한개|한쪽|개))?"),
     ("object", r"(?:들|만|까지|하나|한쪽)?(?:을|를|이|가|은|는|도|만)"),
     ("object", rf"(?:을|를|이|가|은|는|도)?(?:{_LOST.pattern}|{_SOUGHT.pattern}).*"),
+    ("object", "[째채]로?"),
     ("and", r"(?:이?랑|하고|과|와|이?나|및|이?거나|이며)"),
     ("where", rf"{_INSIDE}?{_LOCATIVE}|{_INSIDE}|{_INSIDE}?(?:에있던|에있는)"),
     (

@@ -58,6 +58,7 @@ PART = re.compile(
     r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
     r"글씨|키링|펌프|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
+    r"|네임택|이름표|밑창|lanyard|cord|string|tassel|handle|sole|letters|stitching"
     r"|key ?ring|keychain|charm|game|match|team)"
 )
 _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
@@ -70,12 +71,14 @@ _USED = re.compile(
     r"바꾸|뽑|끊|세우|세워|주차|몰고|운전|피우|주고|내고|챙|들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
 )
 _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
+_WITH = re.compile(r"(?:같이|함께) (?:산|샀던|있던|들고|받은|맞춘|넣)")
 _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
 _MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
 _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|몇|여러")
 _GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
 _OF_WHAT_COMES = re.compile(r"(?:[린은한둔온진군]|습니다|요)$")  # 잃어버린 지갑, 찾습니다 지갑
+_MORE_OF = re.compile(r"\d|큰|작은|하나|[한두세] ?$")
 _TITLE = 3  # words
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
 _OWN = frozenset(["my", "his", "her", "our", "their"])
@@ -283,6 +286,8 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = role if role in ("where", "other") else "and"
     if role in ("bare", "object") and _of_another(of, more):
         role = "other"
+    if role == "and" and _WITH.match(" ".join(w.text for w in words[of.last + 1 : of.last + 3])):
+        role = "other"
     return Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
 
 
@@ -327,7 +332,7 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
     if first is not None and first.role in ("bare", "is", "and"):
         begins = [word.sentence for word in words].index(words[first.first].sentence)
         last = words[first.last]
-        ends = not last.joined or re.match(r"\d", words[first.last + 1].text)
+        ends = not last.joined or _MORE_OF.match(words[first.last + 1].text)
         return first if first.last - begins < _TITLE and ends else None
     return None
 

@@ -97,7 +97,7 @@ _HOME = re.compile(
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
 _TO = re.compile(r"(?:가는|가던|오는|오던)$")
-_BOUGHT = re.compile(r"탄|탔\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_BOUGHT = re.compile(r"탄|탔\w*|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
 _BOARDED = re.compile(
     r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
 )
@@ -193,8 +193,12 @@ def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Menti
 def _one_of_two(said: PlaceSaid, words: Sequence[Word]) -> bool:
     """Whether it may have been there or elsewhere: 명동 아니면 강남역, at Itaewon or on the bus."""
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
-    beside = before[-1:] + [word.text for word in words[said.last + 1 : said.last + 2]]
-    return "or" in before or not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
+    beside = before[-1:] + ["or"] * ("or" in before)
+    for at in range(said.last, min(said.last + 3, len(words) - 1)):
+        if not words[at].joined:
+            break
+        beside.append(words[at + 1].text)
+    return not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
 
 
 def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
@@ -225,7 +229,7 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     ride = " ".join(word.text for word in way[did : did + 2])
     if way[0].joined and _BOARDED.match(ride):
         return True
-    if any(word.text.startswith("기다리") for word in way):
+    if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
         return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
     goes = 1 if said.open else 2 if way[0].text.endswith("에서") else len(way)
     return (
