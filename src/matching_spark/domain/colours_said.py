@@ -229,6 +229,8 @@ def _told(
     if thing is not None and thing.value in values:
         part = inside is not None and PART.match(inside.text)
         return thing in heads and not part and _NOUN.search(word.text) is not None
+    if thing is not None and words[thing.last].clause == word.clause:
+        return False
     if role == "bare" and _brand(words, first) and _NOUN.search(word.text):
         return True
     based = role == "where" and word.text.endswith("색에")  # 파란색에 번개 그림

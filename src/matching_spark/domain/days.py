@@ -107,7 +107,8 @@ _BEFORE = re.compile(
     r"\b(?:not|n't)\s(?:on\s|the\s)?$"
     r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked|called|asked|bought|issued|born"
     r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
-    r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)\b[^.,;!?\n]{0,25}$"
+    r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
+    r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
     r"|(?:생일|생년월일|기념일|유효기간|만료일?|발급일?|구[입매]일|접수일?|신고일?|작성일?)\W*(?:[이은는]\s)?$"
 )
 

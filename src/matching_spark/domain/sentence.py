@@ -142,7 +142,8 @@ def words_of(text: str) -> list[Word]:
     for at, (each, end) in enumerate(zip(found, ends, strict=True)):
         said = each[0]
         next_ = found[at + 1][0] if at + 1 < len(found) else ""
-        and_lost = bool(out) and out[-1].text == "and" and said in _LOST_ENGLISH
+        and_ = [word.text for word in out[-2:]]
+        and_lost = said in _LOST_ENGLISH and (and_[-1:] == ["and"] or and_ == ["and", "then"])
         begins = said in _FIRST_WORDS or (said in _FIRST_BEFORE_A_VERB and next_ in _VERBS)
         if out and (begins or and_lost or said == "it's"):
             clause += 1

@@ -71,6 +71,7 @@ _USED = re.compile(
     r"바꾸|뽑|끊|세우|세워|주차|몰고|운전|피우|주고|내고|챙|들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
 )
 _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
+_HELD_TOO = re.compile(rf"\S+[을를이가] {HELD.pattern}")
 _WITH = re.compile(r"(?:같이|함께) (?:산|샀던|있던|들고|받은|맞춘|넣)")
 _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
 _MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
@@ -91,7 +92,7 @@ _MODEL = re.compile(
 # Of a clause: what is spoken of there is not lost, or is in what was.
 _KEPT = re.compile(
     r"챙겼|챙겨|멀쩡|(?:가지고|갖고|손에|집에|집에는|남아|그대로) ?있(?!었)|빼놨"
-    r"|(?<!못 )찾(?:았|긴 찾)|돌려받|\bstill (?:have|got|with)\b"
+    r"|(?<!못 )찾(?:았|긴 찾)|돌려받|찾아 ?[주줘][셔서]|\bstill (?:have|got|with)\b"
     r"|\b(?:is|are) (?:all )?(?:fine|safe|with (?:me|him|her))\b"
     r"|\bturned up\b|\bback\b.*\b(?:safe|already)\b|^(?:안에|속에|안쪽에|내용물|inside)\b"
 )
@@ -286,7 +287,8 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = role if role in ("where", "other") else "and"
     if role in ("bare", "object") and _of_another(of, more):
         role = "other"
-    if role == "and" and _WITH.match(" ".join(w.text for w in words[of.last + 1 : of.last + 3])):
+    behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
+    if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
         role = "other"
     return Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
 

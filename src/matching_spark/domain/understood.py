@@ -8,6 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
@@ -97,10 +98,15 @@ _HOME = re.compile(
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
 _TO = re.compile(r"(?:가는|가던|오는|오던)$")
-_BOUGHT = re.compile(r"탄|탔\w*|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온")
+_BOUGHT = re.compile(
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온"
+)
 _BOARDED = re.compile(
     r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
 )
+_ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
+_GETS_OFF = re.compile("내[리릴려린림렸]")
+_DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
@@ -218,13 +224,19 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     """
     way = words[said.last : said.last + 7]
     if not way[0].hangul:
-        before = [word.text for word in words[max(0, said.first - 6) : said.first]]
+        before = [word.text for word in words[max(0, said.first - 9) : said.first]]
         bought = "bought" in before and way[0].clause not in clauses_of_loss(words)
         if before[-1:] in (["between"], ["left"]) or before[-2:] in (["got", "to"], ["get", "to"]):
             return True
         return bought or (before[-1:] in (["to"], ["from"]) and not _TRAVEL.isdisjoint(before))
+    ahead = way[1].text if len(way) > 1 else ""
+    if not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead):
+        return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
+        return True
+    left = any(a.lost and _GETS_OFF.match(b.text) for a, b in pairwise(words))  # 두고 내림
+    if left and did < len(way) and _GETS_OFF.match(way[did].text):
         return True
     ride = " ".join(word.text for word in way[did : did + 2])
     if way[0].joined and _BOARDED.match(ride):
