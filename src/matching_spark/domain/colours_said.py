@@ -177,6 +177,13 @@ def _has_subject(words: Sequence[Word], at: int) -> bool:
     return any(re.search("[은는이가만]$", word.text) for word in before)
 
 
+def _names_a_part(words: Sequence[Word], at: int) -> bool:
+    """Whether a part is what comes behind a colour, or behind a word more: 검은색 가죽 스트랩."""
+    more = words[at + 1 : at + 3]
+    behind = more[: 1 + (bool(more) and more[0].joined)]
+    return any(PART.match(word.text) and word.clause == words[at].clause for word in behind)
+
+
 def _is_one(words: Sequence[Word], at: int) -> bool:
     """Whether what comes behind a colour is said to be so without a subject: 밤색 가죽이고, a red
     one, white samsung.
@@ -184,7 +191,7 @@ def _is_one(words: Sequence[Word], at: int) -> bool:
     while at + 1 < len(words) and words[at].joined and colour_said(words[at + 1]):
         at += 1
     after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
-    if after is None or after.clause != words[at].clause or PART.match(after.text):
+    if after is None or after.clause != words[at].clause or _names_a_part(words, at):
         return False
     stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
     brand = after.joined and not stop and at + 2 < len(words)  # 하얀색 삼성 거고
@@ -227,7 +234,7 @@ def _told(
     if _ONE_IS.fullmatch(before.text):
         return _of_mine(words, first, found, heads)
     if thing is not None and thing.value in values:
-        part = inside is not None and PART.match(inside.text)
+        part = inside is not None and _names_a_part(words, at)
         return thing in heads and not part and _NOUN.search(word.text) is not None
     if thing is not None and words[thing.last].clause == word.clause:
         return False
@@ -249,6 +256,8 @@ def _told_in_english(
         return True
     if thing is not None and thing not in heads:
         return False
+    if "(" in words[at - 1].gap and "with" in [word.text for word in words[max(0, at - 3) : at]]:
+        return False  # with a charm (yellow)
     if words[at - 1].text == "the" and at + 1 < len(words) and _ONE.fullmatch(words[at + 1].text):
         return True
     if words[at - 1].text in _BEFORE:
@@ -275,5 +284,6 @@ def _of_mine(
     """Whether the one before is what was lost: 제 거는, 두고 온 건; not 옆에 있던 건."""
     told = next((each for each in found if each.last == at - 2), None)
     mine = any(word.text in _MINE for word in words[max(0, at - 2) : at - 1])
-    lost = any(word.lost for word in words[max(0, at - 4) : at - 1])
+    near = [word for word in words[max(0, at - 4) : at - 1] if word.clause == words[at].clause]
+    lost = any(word.lost for word in near)
     return mine or lost or (told is not None and told in heads)

@@ -63,7 +63,7 @@ PART = re.compile(
 )
 _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 HELD = re.compile(
-    r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|있는|있던|있어|있습|있고|있음|포함)"
+    r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|채워|감겨|묶여|둘러|씌워|있는|있던|있어|있습|있고|있음|포함)"
 )
 # What is done with things that are not lost.
 _USED = re.compile(
@@ -185,8 +185,18 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
         for clause, said in clauses.items()
         if _NOT_LOST.search(said) or (clause not in lost and _KEPT.search(said))
     }
+    safe = {
+        each.value
+        for each in heads
+        if words[each.first].clause in kept and each.tail in ("은", "는")
+    }
     left = [each for each in heads if words[each.first].clause not in kept]
-    return left or heads or [each for each in found if each.role == "holds"]
+    return (
+        [each for each in left if each.value not in safe]
+        or left
+        or heads
+        or [each for each in found if each.role == "holds"]
+    )
 
 
 def _longest(words: Sequence[Word], first: int) -> Mention[str] | None:

@@ -110,6 +110,7 @@ _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
+_WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
 _STILL = re.compile(
     r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
 )
@@ -215,7 +216,8 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
         return True
     clause = words[said.first].clause
     here = " ".join(word.text for word in words[said.first :] if word.clause == clause)
-    return _STILL.search(here) is not None
+    works = clause not in clauses_of_loss(words) and _WORKS.search(here)
+    return bool(works or _STILL.search(here))
 
 
 def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
