@@ -327,7 +327,7 @@ _RULES = [
             ),
         ),
         (_weekday_the, (rf"\b{_ENGLISH},?\sthe\s{_ORDINAL}\b",)),
-        (_word, (rf"(?<![가-힣a-z])(?P<word>{_WORD})(?![a-z]|서?야|날){_ABOUT}",)),
+        (_word, (rf"(?<![가-힣a-z])(?P<word>{_WORD})(?![a-z]|서?야|날|[워운웠와]|시피){_ABOUT}",)),
         (
             _weekdays,
             (
