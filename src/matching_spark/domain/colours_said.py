@@ -32,13 +32,16 @@ _ONE = re.compile(
 _ONE_IS = re.compile(r"(?:거|것|자체|건)(?:은|는|이)?|건|게")
 _MINE = frozenset(["제", "내", "저희", "우리", "원래", "찾는", "잃은"])
 _IS = re.compile(r".+(?:[이]?고요?|이며|[예에]요|입니다|이?요|임|인데\w*|이?구요|이?라|네요)")
+_ENDS_A_PART = re.compile(
+    r"(?:줄|끈|고리|케이스|커버|스트랩|뚜껑|키링)(?:이?[에예]요|입니다|이?고)?$"
+)
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|covers?")
 _ABOUT_COLOUR = re.compile(
     r"(?:색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
-_COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데)$")
+_COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$")
 
 
 def colours_said(
@@ -181,7 +184,8 @@ def _names_a_part(words: Sequence[Word], at: int) -> bool:
     """Whether a part is what comes behind a colour, or behind a word more: 검은색 가죽 스트랩."""
     more = words[at + 1 : at + 3]
     behind = more[: 1 + (bool(more) and more[0].joined)]
-    return any(PART.match(word.text) and word.clause == words[at].clause for word in behind)
+    here = [word.text for word in behind if word.clause == words[at].clause]
+    return any(PART.match(text) or _ENDS_A_PART.search(text) for text in here)
 
 
 def _is_one(words: Sequence[Word], at: int) -> bool:

@@ -91,7 +91,7 @@ _MODEL = re.compile(
 
 # Of a clause: what is spoken of there is not lost, or is in what was.
 _KEPT = re.compile(
-    r"챙겼|챙겨|멀쩡|(?:가지고|갖고|손에|집에|집에는|남아|그대로) ?있(?!었)|빼놨"
+    r"챙겼|챙겨|멀쩡|(?:가지고|갖고|손에|귀에|집에|집에는|남아|그대로) ?있(?!었)|빼놨"
     r"|(?<!못 )찾(?:았|긴 찾)|돌려받|찾아 ?[주줘][셔서]|\bstill (?:have|got|with)\b"
     r"|\b(?:is|are) (?:all )?(?:fine|safe|with (?:me|him|her))\b"
     r"|\bturned up\b|\bback\b.*\b(?:safe|already)\b|^(?:안에|속에|안쪽에|내용물|inside)\b"

@@ -110,6 +110,10 @@ _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
+_NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
+    r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])"
+    r"\S*지"
+)
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
 _STILL = re.compile(
     r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
@@ -168,6 +172,8 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
 
 def _place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
     """The place, the longer of two that stand side by side: 강남역 스타벅스에서."""
+    if _NOBODY_KNOWS.search(text):
+        return None
     joined: list[PlaceSaid] = []
     for each in said:
         if _on_the_way(each, words) or _not_there(each, words):
