@@ -111,8 +111,8 @@ _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은�
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
-    r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])"
-    r"\S*지"
+    r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
+    r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
 _STILL = re.compile(
