@@ -34,27 +34,14 @@ _FIRST_WORDS = frozenset(["but", "which", "there", "inside", "containing", "has"
 _FIRST_BEFORE_A_VERB = frozenset(["it", "they", "i", "she", "he", "we", "someone", "somebody"])
 _VERBS = frozenset(
     [
-        *(
-            "is",
-            "was",
-            "are",
-            "were",
-            "has",
-            "had",
-            "have",
-            "went",
-            "fell",
-            "came",
-            "looks",
-            "says",
-        ),
-        *("contains", "got", "must", "might", "may", "could", "also", "does", "disappeared"),
-        *("took", "bought", "put", "left", "lost", "dropped", "forgot", "think", "thought", "can"),
+        *("is", "was", "are", "were", "has", "had", "have", "can", "may", "might", "must", "could"),
+        *("does", "also", "went", "fell", "came", "looks", "says", "contains", "got", "took"),
+        *("bought", "put", "left", "lost", "dropped", "forgot", "think", "thought", "disappeared"),
     ]
 )
 _LOST = re.compile(
     r"(?:잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
-    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박|놓고|두고)"
+    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박)"
 )
 # What is no longer there or is looked for was lost, but not always where one looks.
 _SOUGHT = re.compile(
