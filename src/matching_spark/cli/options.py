@@ -139,7 +139,7 @@ def on_a_table(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(each.name, keyword, default=each.default, annotation=each.type)
         for each in fields(Common)
     ]
-    # What typer makes options of.
+    # What typer makes options of; a function takes what attributes one gives it.
     called.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in [*mine, *shared]}
     return called

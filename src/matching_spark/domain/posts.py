@@ -181,7 +181,7 @@ def checked(post: Post) -> Post:
     values = texts | dict(zip(("latitude", "longitude"), point, strict=True)) | {"post_id": post_id}
     if all(getattr(post, name) == value for name, value in values.items()):
         return post
-    return replace(post, **values)  # type: ignore[arg-type]
+    return replace(post, **values)  # type: ignore[arg-type]  # each of its name's type
 
 
 NO_ADDRESS = "is no http:// or https:// address without a user and spaces"

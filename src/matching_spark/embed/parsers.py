@@ -105,6 +105,7 @@ _FILTER: tuple[Any, ...] = ("ignore", None, Warning, _Pillow(), 0)
 @contextmanager
 def quietly() -> Iterator[None]:
     """What Pillow warns and logs goes nowhere in this thread; others' is heard as ever."""
+    # A list, whatever the stubs of the standard library say.
     filters: list[Any] = warnings.filters  # type: ignore[assignment]
     if not filters or filters[0] is not _FILTER:  # an application has set its own since
         filters.insert(0, _FILTER)

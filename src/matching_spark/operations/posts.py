@@ -107,6 +107,7 @@ def edit(
     url = values.get("source_url")
     if isinstance(url, str) and url and not is_web_address(url):
         raise UsageError(f"{url!r} {NO_ADDRESS}", argument="source_url")
+    # Each of its name's type, as edits have them.
     post = Post(post_id, was["kind"], given=frozenset(values), **values)  # type: ignore[arg-type]
     from matching_spark.ingest.over import Rules  # pyspark, which who only reads does not load
     from matching_spark.ingest.pipeline import ingest_posts

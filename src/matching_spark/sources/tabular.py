@@ -258,6 +258,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
             numbers=_identifiers(row.get("identifiers")),
             read_from=where,
             given=frozenset(row),
+            # Of TEXTS, all of whose fields are texts.
             **{name: _text(name, row.get(name), seen) for name in TEXTS},  # type: ignore[arg-type]
         )
     except _Bad as bad:

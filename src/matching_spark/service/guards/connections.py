@@ -44,6 +44,7 @@ class Patient(H11Protocol):
         self._late, self._deaf = _Timer(self.loop), _Timer(self.loop)
         self.address = ""
 
+    # Of TCP alone, as uvicorn has it; a protocol may be of any transport.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.address = self._addresses.of({"client": self.client, "headers": []})

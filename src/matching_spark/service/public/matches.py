@@ -218,6 +218,7 @@ def _asked(question: Question | None, shown: Collection[PublicMatch]) -> PublicQ
         told: Collection[str] = [match.place for match in shown]
         named: FactName = "place"
     elif fact in ("category", "colour", "region"):
+        # One of three names, which a type checker does not see by the condition.
         told, named = OF_FACTS[fact].words, fact  # type: ignore[assignment]
     else:
         return None

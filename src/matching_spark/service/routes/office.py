@@ -365,6 +365,7 @@ class OfficePages(OfficeRoutes):
             "colour": said.post_colour,
         }
         known = {name: value for name, value in values.items() if value}
+        # Texts, by names of fields that are texts.
         return Thing(day=today(), **known), tuple(known)  # type: ignore[arg-type]
 
 
