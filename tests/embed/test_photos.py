@@ -205,8 +205,12 @@ def test_broken_tags_are_told_to_nobody_who_did_not_open_them() -> None:
 
 
 def test_kept_photos_are_bounded() -> None:
-    kept = Image.open(io.BytesIO(encode_photo(Image.new("RGB", (4000, 1000)))))
-    assert kept.size == (KEPT_SIDE, 400)
+    for size, left in (
+        ((4000, 1000), (KEPT_SIDE, 400)),
+        ((640, 12_000), (256, 4800)),  # a panorama: a model can still look at what is kept
+        ((2000, 100), (2000, 100)),
+    ):
+        assert Image.open(io.BytesIO(encode_photo(Image.new("RGB", size)))).size == left
 
 
 def rgb444() -> bytes:

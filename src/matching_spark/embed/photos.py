@@ -34,6 +34,7 @@ MAX_RATIO = 20  # of the sides: a panorama has 10, and what is thinner costs mor
 MIN_SIDE = 8  # px, one JPEG block: below are spacers and tracking pixels, nothing to recognise
 KEPT_SIDE = 1600  # px: enough for a person to judge by
 KEPT_SHORT_SIDE = 512  # px: the largest input of a common CLIP tower
+KEPT_LEAST = 256  # px of the shorter side of a panorama: a common tower looks at 224
 KEPT_QUALITY = 90
 HELD_QUALITY = 95  # of what is encoded once more before it is kept
 
@@ -186,9 +187,11 @@ def check_photo(data: bytes, max_pixels: int) -> None:
 
 
 def encode_photo(image: Image.Image) -> bytes:
-    """JPEG without EXIF, GPS, comments or profile, its longest side at most KEPT_SIDE."""
+    """JPEG without EXIF, GPS, comments or profile, its longest side at most KEPT_SIDE, or what
+    leaves the shorter one of a panorama KEPT_LEAST: a model sees it once more by what is kept."""
     copy = _bare(image.convert("RGB"))
-    copy.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+    most = max(KEPT_SIDE, KEPT_LEAST * max(copy.size) // min(copy.size))
+    copy.thumbnail((most, most), Image.Resampling.LANCZOS)
     return _jpeg(copy, KEPT_QUALITY)
 
 
