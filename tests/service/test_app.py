@@ -20,7 +20,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url
 from matching_spark.service.running import Service
 from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
-from tests.support.forms import csrf, field
+from tests.support.forms import csrf, field, link_in
 from tests.support.guarded import unguarded
 
 
@@ -309,7 +309,7 @@ def test_a_loss_without_words_is_told_in_the_readers_language(
 ) -> None:
     form = {"csrf": csrf(browser.get("/").text), "category": "가방", "colour": "검정"}
     form["asked"] = field(browser.post("/search", data=form).text, "asked")
-    link = browser.post("/losses", data=form).text.partition("/mine#")[2].partition("<")[0]
+    link = link_in(browser.post("/losses", data=form).text)
     browser.cookies.set("lang", "en")
     form = {"csrf": form["csrf"], "link": link, "category": "가방", "colour": "검정"}
     mine = browser.post("/mine", data=form).text
@@ -326,7 +326,7 @@ def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
 ) -> None:
     form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방", "category": "가방"}
     form["asked"] = field(browser.post("/search", data=form).text, "asked")
-    link = browser.post("/losses", data=form).text.partition("/mine#")[2].partition("<")[0]
+    link = link_in(browser.post("/losses", data=form).text)
     form |= {
         "link": link,
         "seen": field(browser.post("/mine", data=form | {"link": link}).text, "seen"),

@@ -16,7 +16,7 @@ from matching_spark.service.pages.render import post_url
 from matching_spark.service.running import Service
 from matching_spark.service.server import opened
 from tests.service.conftest import WHO, drawn, signed_in
-from tests.support.forms import csrf, field
+from tests.support.forms import csrf, field, link_in
 from tests.support.vectors import write_vectors
 
 
@@ -86,7 +86,7 @@ def test_of_a_loss_that_is_over_no_card_says_that_it_may_be_mine(
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
     found = browser.post("/search", data=form, files={"photo": ("a.png", drawn("purple"))}).text
     form["asked"] = field(found, "asked")
-    link = browser.post("/losses", data=form).text.partition("/mine#")[2].partition("<")[0]
+    link = link_in(browser.post("/losses", data=form).text)
     form["link"] = link
     (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
     before = browser.post("/mine", data=form).text

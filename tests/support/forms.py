@@ -22,3 +22,8 @@ def hidden(page: str, action: str) -> dict[str, str]:
     assert found is not None, page[:3000]
     pairs = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', found[0])
     return {name: unescape(value) for name, value in pairs}
+
+
+def link_in(page: str) -> str:
+    """The token of the private link that a page shows whoever has reported a loss."""
+    return page.partition("/mine#")[2].partition("<")[0]

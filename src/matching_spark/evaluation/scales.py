@@ -48,16 +48,15 @@ def learn_scales(
             unlearnt = dict.fromkeys((ANY, *FILTERS), UNLEARNT)
             scales[asked.kind] = base.scales[asked.kind] if base else unlearnt
             continue
-        slope, _ = _fitted(lists.different, lists.true)
-        slope = round(min(max(slope, SLOPES[0]), SLOPES[1]), 3)
-        level = _fitted(lists.different, lists.true, slope)[1]
+        slope = _slope(lists.different, lists.true)
+        level = _level(lists.different, lists.true, slope)
         own = lists.best(_scale(lists.different, slope, level))
         by = dict.fromkeys((ANY, *FILTERS), own)
         for only in FILTERS:
             view = seen(pairs, replace(asked, only=only), weights)
             if len(np.unique(pairs.lost[view.rows])) >= MIN_LISTS:
                 true, different = view.told[pairs.same[view.rows]], _different(pairs, view)
-                known = _fitted(different, true, slope)[1] if len(true) >= MIN_TRUE else None
+                known = _level(different, true, slope) if len(true) >= MIN_TRUE else None
                 within = _scale(different, slope, known)
                 by[only] = replace(within, alike=own.alike, keen=own.keen)
         scales[asked.kind] = by
@@ -220,20 +219,28 @@ def _sums(lost: Index, values: Float64, lists: int) -> Float64:
     return np.bincount(lost, values, lists).astype(np.float64)
 
 
-def _fitted(different: Float64, true: Float64, slope: float | None = None) -> tuple[float, float]:
-    """The slope, where none is given, and the level by which log-odds are ln L. different: by
-    EDGES; true: (m,)."""
+def _slope(different: Float64, true: Float64) -> float:
+    """By which log-odds are ln L but for a level. different: by EDGES; true: (m,)."""
     told = np.concatenate([MIDDLES, true])
-    same = np.arange(len(told)) >= len(MIDDLES)
-    weight = np.concatenate([different, np.ones(len(true))])
-    prior = math.log(len(true) / different.sum())
-    if slope is None:
-        free, start, level = told[:, None], np.full(len(told), prior), 0.0
-    else:
-        level = _mean_level(different, slope)
-        free, start = np.empty((len(told), 0)), prior + slope * told - level
-    of, intercept = logistic(free, same, weight, start, np.full(free.shape[1] + 1, FREE))
-    return float(of[0]) if slope is None else slope, level - intercept
+    (slope,), _ = _regressed(told[:, None], np.zeros(len(told)), different, len(true))
+    return round(min(max(float(slope), SLOPES[0]), SLOPES[1]), 3)
+
+
+def _level(different: Float64, true: Float64, slope: float) -> float:
+    """The level that goes with a slope."""
+    near = _mean_level(different, slope)
+    start = slope * np.concatenate([MIDDLES, true]) - near
+    return near - _regressed(np.empty((len(start), 0)), start, different, len(true))[1]
+
+
+def _regressed(
+    columns: Float64, start: Float64, different: Float64, true: int
+) -> tuple[Float64, float]:
+    """`logistic` of the different pairs, by EDGES, and as many true ones, beyond their prior."""
+    same = np.arange(len(start)) >= len(different)
+    weight = np.concatenate([different, np.ones(true)])
+    prior = math.log(true / different.sum())
+    return logistic(columns, same, weight, start + prior, np.full(columns.shape[1] + 1, FREE))
 
 
 def _mean_level(different: Float64, slope: float) -> float:

@@ -189,7 +189,7 @@ class Posterior:
         mean = self.here * self.scale.below
         return own / (all_ + max(0.0, own - mean) * (evidence < FLOOR))
 
-    @property
+    @cached_property
     def _left(self) -> float:
         """What L to the power `keen` is multiplied by, so that those above have the sum of their L
         together."""

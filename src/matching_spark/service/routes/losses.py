@@ -76,7 +76,7 @@ class Losses:
         stored = None if post_id is None else self._of.desk.post(post_id)
         if stored is None:
             return None
-        post_id = stored.post.post_id
+        post_id, told = stored.post.post_id, told_of_post(stored.post)
         said = self._of.review.decided()
         cards = [
             card(each.match, day_of(each.at), self._of.interests.office(post_id, each.found_id))
@@ -94,8 +94,8 @@ class Losses:
             notice=notice,
             token=token,
             state=_state(stored.post, bool(cards)),
-            told=told_of_post(stored.post),
-            seen=seen_of(asdict(told_of_post(stored.post))),
+            told=told,
+            seen=seen_of(asdict(told)),
             photo=self._of.picture(stored),
             registered=day_of(self._registered_at(stored)),
             cards=tuple(cards),
