@@ -17,9 +17,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig
 from typer.testing import CliRunner
 
+from matching_spark.cli.app import app
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.open_clip_export import export_model
-from matching_spark.main import app
 from tests.support.odd import TEXTS, odd_images
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
