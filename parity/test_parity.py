@@ -8,6 +8,7 @@ the distances between inputs. MATCHING_GOLDEN=1 writes the small models' vectors
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -22,6 +23,7 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.open_clip_export import export_model
 from tests.support.odd import TEXTS, odd_images
 
+Pair = tuple[str, Any, Any, Any, ClipModel]  # of open_clip, which has no types, three
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 VISION = {"image_size": 64, "layers": 1, "width": 32, "head_width": 32, "patch_size": 16}
 SIGLIP = {
@@ -42,7 +44,7 @@ SIGLIP = {
     },
 }
 XLMR = {"embed_dim": 32, "custom_text": True, "vision_cfg": VISION, "text_cfg": {}}
-WANTS = {
+WANTS: dict[str, dict[str, Any]] = {
     "siglip": {
         "image_resize_mode": "squash",
         "image_mean": (0.5,) * 3,
@@ -69,7 +71,7 @@ def hugging_face_tokenizer(folder: Path, template: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["ViT-B-32", "siglip", "xlmr"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple:
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """(name, open_clip's model, transform and tokenizer, our model of the same weights)."""
     name = request.param
     work = tmp_path_factory.mktemp(name)
@@ -117,7 +119,7 @@ def held(ours: np.ndarray, theirs: torch.Tensor) -> None:
     assert np.linalg.norm(ours - want, axis=1).max() < 0.02 * typical
 
 
-def test_photos(pair) -> None:
+def test_photos(pair: Pair) -> None:
     name, model, transform, _, ours = pair
     images = odd_images()
     with torch.no_grad():
@@ -130,13 +132,13 @@ def test_photos(pair) -> None:
         keep(name, ours, theirs, model.encode_text(pair[3](TEXTS)).detach())
 
 
-def test_texts(pair) -> None:
+def test_texts(pair: Pair) -> None:
     _, model, _, tokenizer, ours = pair
     with torch.no_grad():
         held(ours.embed_texts(TEXTS), model.encode_text(tokenizer(TEXTS)))
 
 
-def test_the_command_makes_a_folder(pair, tmp_path: Path) -> None:
+def test_the_command_makes_a_folder(pair: Pair, tmp_path: Path) -> None:
     name = pair[0]
     if name != "siglip":
         pytest.skip("the smallest of them says it")

@@ -16,8 +16,7 @@ PARTS = {"word": 2, "lost": 2, "colour": 3}
 
 
 def test_the_lists_are_well_formed_and_the_sets_apart() -> None:
-    from captions import ENGLISH  # type: ignore[import-not-found]
-    from photographs import (  # type: ignore[import-not-found]
+    from photographs import (
         DIGITS,
         KINDS,
         SETS,
@@ -25,6 +24,8 @@ def test_the_lists_are_well_formed_and_the_sets_apart() -> None:
         photographs,
         sources,
     )
+
+    from matching_spark.domain.things import COLOURS as ENGLISH
 
     every = sources()
     assert len({s.repository for s in every}) == len(every)  # none is of both sets
@@ -35,7 +36,7 @@ def test_the_lists_are_well_formed_and_the_sets_apart() -> None:
     digits: dict[str, set[str]] = {}
     for wanted in SETS:
         photos = photographs(wanted)
-        shown = {s.repository: set() for s in every if s.set == wanted}  # type: ignore[var-annotated]
+        shown: dict[str, set[str]] = {s.repository: set() for s in every if s.set == wanted}
         for photo in photos:
             assert re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", photo.sha256)
             assert photo.shows.keys() <= set(KINDS)
@@ -94,7 +95,7 @@ def test_a_photo_is_copied_from_a_mirror_and_held_to_its_checksum(
 
 
 def test_the_place_of_an_answer_is_that_of_counting_by_hand() -> None:
-    from measure import places, shares  # type: ignore[import-not-found]
+    from measure import places, shares
 
     rng = np.random.default_rng(3)
     scores = rng.normal(size=(40, 30))
@@ -113,9 +114,10 @@ def test_the_place_of_an_answer_is_that_of_counting_by_hand() -> None:
 
 
 def test_each_kind_is_scored_as_its_words_say() -> None:
-    from captions import ENGLISH
     from measure import measure
     from photographs import Photograph, Source
+
+    from matching_spark.domain.things import COLOURS as ENGLISH
 
     source = Source("tune", (), "someone/things", "0" * 40, "MIT")
 
@@ -162,7 +164,7 @@ def test_each_kind_is_scored_as_its_words_say() -> None:
 
 
 def test_a_thing_is_cut_out_of_a_plain_ground_and_put_on_a_busy_one() -> None:
-    from grounds import SIDE, cut_out, on_ground  # type: ignore[import-not-found]
+    from grounds import SIDE, cut_out, on_ground
 
     plain = Image.new("RGB", (300, 400), "white")
     ImageDraw.Draw(plain).rectangle((60, 100, 240, 300), fill="red")

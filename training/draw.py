@@ -1,11 +1,13 @@
 """Photos of things, drawn in batches: tint, pose, background, shadow, clutter, light, blur, noise."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from backbone import SIDE
 
+Numbers = Callable[..., torch.Tensor]  # of a shape, drawn at random
 DRAWN = SIDE  # drawn as it is seen
 SOFT = 8  # px: how far a shadow reaches
 CROWD = 5  # other things that may lie all over a ground
@@ -36,7 +38,9 @@ def colour_rgb(names: list[int], generator: torch.Generator) -> torch.Tensor:
     return v[:, None] * (1 - s[:, None] * torch.clamp(torch.minimum(k, 4 - k), 0, 1))
 
 
-def tint(sprites: torch.Tensor, rgb: torch.Tensor, tinted: torch.Tensor, keep: torch.Tensor):
+def tint(
+    sprites: torch.Tensor, rgb: torch.Tensor, tinted: torch.Tensor, keep: torch.Tensor
+) -> torch.Tensor:
     """Recolour (n, 4, s, s) sprites, shading kept: luma percentiles mapped dark, colour, light.
 
     rgb: (n, 3). tinted: (n,) bool. keep: (n,) share of the original colour.
@@ -164,7 +168,7 @@ def photos(
     return out.clamp(0, 1)
 
 
-def _backgrounds(n: int, rand, normal) -> torch.Tensor:
+def _backgrounds(n: int, rand: Numbers, normal: Numbers) -> torch.Tensor:
     """Desk, floor, cloth, wall: a colour with a slow drift, grain or stripes."""
     value = 0.25 + 0.7 * rand(n, 1)
     base = (value + normal(n, 3) * 0.07 + torch.tensor([0.03, 0.0, -0.03]) * rand(n, 1)).clamp(0, 1)
@@ -186,7 +190,7 @@ def _backgrounds(n: int, rand, normal) -> torch.Tensor:
     return picture.clamp(0, 1)
 
 
-def _crowded(canvas: torch.Tensor, crowd: torch.Tensor, rand) -> torch.Tensor:
+def _crowded(canvas: torch.Tensor, crowd: torch.Tensor, rand: Numbers) -> torch.Tensor:
     """Other things all over two grounds of five, some out of focus."""
     n = len(canvas)
     out = canvas
@@ -205,7 +209,15 @@ def _crowded(canvas: torch.Tensor, crowd: torch.Tensor, rand) -> torch.Tensor:
     return torch.where((rand(n) < 0.4)[:, None, None, None], out, canvas)
 
 
-def _place(pictures, *, scale, angle, shift, shear, stretch) -> torch.Tensor:
+def _place(
+    pictures: torch.Tensor,
+    *,
+    scale: torch.Tensor,
+    angle: torch.Tensor,
+    shift: torch.Tensor,
+    shear: torch.Tensor,
+    stretch: torch.Tensor,
+) -> torch.Tensor:
     """Pictures moved onto the canvas: (n, 4, DRAWN, DRAWN), colour premultiplied by alpha."""
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = torch.stack(

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import unseen
-from captions import ENGLISH, SENTENCE, sentence
+from captions import SENTENCE, sentence
 from draw import COLOURS
 from PIL import Image
 from scenes import AT_ONCE, World
 from sources import HELD_OUT, TRAINED, Sprites, sprites, things
 
+from matching_spark.domain.things import COLOURS as ENGLISH
 from matching_spark.embed.clip import ClipModel
 
 GALLERY = 1000
@@ -125,7 +126,7 @@ def _photos(
 
 def ranked(scores: np.ndarray) -> np.ndarray:
     """rank[i]: how many columns score higher in row i than its true one, i."""
-    return (scores > np.diag(scores)[:, None]).sum(1)
+    return np.asarray((scores > np.diag(scores)[:, None]).sum(1))
 
 
 def recall(scores: np.ndarray, rng: np.random.Generator) -> list[tuple[float, float, float]]:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before its import)
 
@@ -197,7 +198,7 @@ def _said(path: Path, cosines: np.ndarray, to: str) -> None:
     )
 
 
-def write(path: Path, content: dict) -> None:
+def write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

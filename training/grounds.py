@@ -55,8 +55,9 @@ def on_ground(thing: Image.Image, ground: Image.Image, rng: np.random.Generator)
     out = ground.convert("RGB").resize((SIDE, SIDE), box=(left, top, left + side, top + side))
     thing = thing.rotate(rng.uniform(-22, 22), Image.Resampling.BICUBIC, expand=True)
     scale = SIDE * rng.uniform(0.52, 0.88) / max(thing.size)
-    thing = thing.resize([max(1, round(n * scale)) for n in thing.size])
-    place = [int(rng.integers(0, SIDE - n + 1)) for n in thing.size]
+    width, height = (max(1, round(n * scale)) for n in thing.size)
+    thing = thing.resize((width, height))
+    place = int(rng.integers(0, SIDE - width + 1)), int(rng.integers(0, SIDE - height + 1))
     light = ImageEnhance.Brightness(thing.convert("RGB")).enhance(rng.uniform(0.83, 1.17))
     out.paste(light, place, thing.getchannel("A"))
     return out
@@ -77,9 +78,10 @@ def composites(wanted: str, folder: Path) -> np.ndarray:
             if thing is None:
                 raise ValueError(f"{photos[things[i]].path} cannot be cut out of its ground")
             for k in (0, 1):
-                out[i, k] = on_ground(thing, grounds[2 * i + k], rng)
+                out[i, k] = np.asarray(on_ground(thing, grounds[2 * i + k], rng))
         part = file.with_suffix(".part")
         with part.open("wb") as stream:
             np.save(stream, out)
         part.replace(file)
-    return np.load(file, mmap_mode="r")
+    kept: np.ndarray = np.load(file, mmap_mode="r")
+    return kept

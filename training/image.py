@@ -138,7 +138,7 @@ def load(checkpoint: Path, data: Path) -> ImageTower:
     """The tower of a checkpoint."""
     net = ImageTrainer(data)
     net.load_state_dict(torch.load(checkpoint, weights_only=True)["state"])
-    tower = net.tower.eval()
+    tower: ImageTower = net.tower.eval()
     middle(data, tower)
     return tower
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import unseen
-from captions import ENGLISH, SENTENCE, sentence
+from captions import SENTENCE, sentence
 from grounds import composites
 from photographs import KINDS, SETS, Photograph, of_kind, photographs, pixels, read
 from PIL import Image
 
+from matching_spark.domain.things import COLOURS as ENGLISH
 from matching_spark.embed.clip import ClipModel
 
 Texts = Callable[[Sequence[str]], np.ndarray]
@@ -41,7 +42,7 @@ def places(scores: np.ndarray, true: np.ndarray, out: np.ndarray | None = None) 
     """
     best = np.where(true, scores, -np.inf).max(1)
     wrong = ~true if out is None else ~true & ~out
-    return (wrong & (scores > best[:, None])).sum(1)
+    return np.asarray((wrong & (scores > best[:, None])).sum(1))
 
 
 def shares(place: np.ndarray, ks: Sequence[int] = (1, 10)) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from matching_spark.embed.photos import open_photo
 from matching_spark.embed.preprocess import Preprocess
@@ -176,15 +175,15 @@ def pixels(wanted: str, folder: Path) -> np.ndarray:
     file, photos = cached(wanted, folder, str(SIDE)), photographs(wanted)
     if not file.exists():
         zero, one = np.zeros(3, np.float32), np.ones(3, np.float32)
-        bicubic = Image.Resampling.BICUBIC
-        plain = Preprocess((SIDE, SIDE), zero, one, bicubic, "shortest", (0, 0, 0))
+        plain = Preprocess((SIDE, SIDE), zero, one, "bicubic", "shortest", (0, 0, 0))
         part = file.with_suffix(".part")
         out = np.lib.format.open_memmap(part, "w+", np.uint8, (len(photos), SIDE, SIDE, 3))
         for i, data in enumerate(read(photos, folder)):
             out[i] = (plain.quick(open_photo(data)) * 255).round().transpose(1, 2, 0)
         out.flush()
         part.replace(file)
-    return np.load(file, mmap_mode="r")
+    kept: np.ndarray = np.load(file, mmap_mode="r")
+    return kept
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Eye:
 
     def maps(self, pixels: torch.Tensor) -> np.ndarray:
         """(n, 3, SIDE, SIDE) in [0, 1] to (n, MAP, CELLS, CELLS) float16."""
-        seen = self.session.run(None, {"x": normal(pixels).contiguous().numpy()})[0]
+        seen: np.ndarray = self.session.run(None, {"x": normal(pixels).contiguous().numpy()})[0]
         return seen.astype(np.float16)
 
 

@@ -18,19 +18,26 @@ SHIFT = 0.75  # of the mean of drawings and of that of photographs: more loses t
 class Photos(Protocol):
     """describe.Seen, which needs torch to draw."""
 
-    vectors: np.ndarray
-    thing: np.ndarray
-    category: np.ndarray
-    colour: np.ndarray
-    unknown: np.ndarray
-    hidden: np.ndarray
+    @property
+    def vectors(self) -> np.ndarray: ...
+    @property
+    def thing(self) -> np.ndarray: ...
+    @property
+    def category(self) -> np.ndarray: ...
+    @property
+    def colour(self) -> np.ndarray: ...
+    @property
+    def unknown(self) -> np.ndarray: ...
+    @property
+    def hidden(self) -> np.ndarray: ...
 
 
 def learn(
     sets: Sequence[Photos], names: Names, model: str, weights: Sequence[float] = (1.0,)
 ) -> Confidence:
     """weights: how much each set counts, but for the centre."""
-    centre = SHIFT * sum(np.asarray(seen.vectors.mean(axis=0), np.float64) for seen in sets)
+    means = [np.asarray(seen.vectors.mean(axis=0), np.float64) for seen in sets]
+    centre: np.ndarray = SHIFT * np.sum(means, axis=0)
     scores = [things(seen, names, centre) for seen in sets]
     colours = [names.of_colours(centred(seen.vectors, centre)) for seen in sets]
 

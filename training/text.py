@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from captions import ENGLISH, KOREAN, caption
+from captions import KOREAN, caption
 from concepts import concepts, names
 from draw import COLOURS
 from fit import digest, fit, knobs
@@ -19,6 +19,7 @@ from space import SEMANTIC, join, shades
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
+from matching_spark.domain.things import COLOURS as ENGLISH
 from matching_spark.domain.things import Thing
 
 CONTEXT = 64  # tokens; a sentence of 90 Korean letters whose words are not in the vocabulary

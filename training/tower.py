@@ -67,7 +67,8 @@ class ImageTower(nn.Module):
         tower.backbone = Lite0.pretrained()
         tower.semantic.weight.data = directions(data)[0].T.contiguous()
         tower.semantic.bias.data.zero_()
-        return tower.eval()
+        tower.eval()
+        return tower
 
     def pooled(self, seen: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """(n, WIDE): the cubic mean over cells by their weights: strong answers count more."""

@@ -9,7 +9,7 @@ more often is likelier before anybody looks.
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
 
 FILE = "describe.json"
-FORMAT = 1
+FORMAT: Final = 1
 MAX_BYTES = 1 << 20  # of the file
 Share = Annotated[float, Field(ge=0, le=1)]
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
