@@ -2,6 +2,8 @@
 
 import datetime as dt
 import email.utils
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -76,7 +78,34 @@ def test_seconds_and_milliseconds_since_1970(moment: dt.datetime) -> None:
     stamp = moment.replace(microsecond=0, tzinfo=dt.UTC)
     want = stamp.astimezone(KST).date()
     for written in (int(stamp.timestamp()), int(stamp.timestamp()) * 1000):
+        if is_an_hour(str(written)):
+            continue
         assert parse_date(written) == parse_date(str(written)) == want
+
+
+def is_an_hour(digits: str) -> bool:
+    try:
+        return dt.datetime.strptime(digits, "%Y%m%d%H").year in range(1900, 2100)
+    except ValueError:
+        return False
+
+
+@given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2099, 12, 31)))
+def test_digits_that_are_an_hour_or_seconds_are_no_day(moment: dt.datetime) -> None:
+    for written in (f"{moment:%Y%m%d%H}", int(f"{moment:%Y%m%d%H}")):
+        with pytest.raises(InputError, match="cannot be read"):
+            parse_date(written)
+
+
+@pytest.mark.parametrize("gap", [" ", "\u3000", "\xa0", "\u200b "])
+def test_a_gap_without_end_takes_no_time(gap: str) -> None:
+    for many in (400, 1_000_000):
+        start = time.process_time()
+        for end in ("", "x", "09:00 x", "("):
+            said = f"2026-11-01{gap * many}{end}"
+            with suppress(InputError):
+                assert parse_date(said) == DAY
+        assert time.process_time() - start < 2  # a moment; with every gap tried, minutes for 400
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "-", "NULL", "NaN", float("nan"), "0000-00-00"])

@@ -1,7 +1,8 @@
 """Days as people, spreadsheets and programs write them: one rule for every source.
 
 A day is one of Seoul. A moment that names its zone is taken there; one that names none was written
-there. What means one day to one reader and another to the next is refused: 11/1/2026, 26.11.01.
+there. What means one day to one reader and another to the next is refused: 11/1/2026, 26.11.01,
+2026110109, which are an hour or seconds since 1970.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ FORMS = "2026-11-01, 2026. 11. 1, 2026년 11월 1일, with or without a time, or
 # 2119: other numbers are something else.
 SHEET_EPOCH = dt.datetime(1899, 12, 30)
 SHEET_DAYS = range(20_000, 80_000)
+LONGEST = 100  # characters: JavaScript's toString has 60 with the name of its zone
 NOT_GIVEN = frozenset(["", "-", "null", "none", "nan", "nat", "n/a", "#n/a", "0000-00-00"])
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ZONES = {"z": 0, "utc": 0, "gmt": 0, "kst": 9}  # hours east
@@ -48,6 +50,10 @@ _PACKED = re.compile(  # 20261101, 202611010905, 20261101090500
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:(?P<hour>\d{2})(?P<minute>\d{2})(?:\d{2})?)?"
 )
 
+_HOUR = re.compile(  # 2026110109, which as seconds is in 2034
+    r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-4])"
+)
+
 
 def parse_date(value: object) -> dt.date | None:
     """The day in Seoul, or None where there is none (NaN, null, 0000-00-00).
@@ -71,8 +77,13 @@ def _day(value: object) -> dt.date | None:
         return value
     if isinstance(value, bool):
         raise ValueError
-    text = unicodedata.normalize("NFKC", str(value)).translate(_DASHES).lower()
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip().lstrip("'")
+    # One space each: the patterns try every part of a gap for each of its sides, minutes for 800.
+    text = " ".join(str(value).split())
+    if len(text) > LONGEST:
+        raise ValueError
+    text = unicodedata.normalize("NFKC", text).translate(_DASHES).lower()
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    text = " ".join(text.split()).lstrip("'")
     if text in NOT_GIVEN or text.startswith("0000-00-00 "):
         return None
     if re.fullmatch(r"\d+(\.\d+)?", text):
@@ -92,7 +103,7 @@ def _of_number(text: str) -> dt.date:
         return _of_parts(found.groupdict())
     if int(whole) in SHEET_DAYS:
         return (SHEET_EPOCH + dt.timedelta(days=float(text))).date()
-    if len(whole) in (10, 13):
+    if len(whole) in (10, 13) and not _HOUR.fullmatch(whole):
         seconds = float(text) / (1000 if len(whole) == 13 else 1)
         return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds) + KST).date()
     raise ValueError
