@@ -1,6 +1,8 @@
 """What every post comes through: texts that can be stored, ids that can be told."""
 
 import json
+import time
+import unicodedata
 from dataclasses import asdict
 
 import pytest
@@ -19,6 +21,7 @@ from matching_spark.domain.posts import (
     kind_of,
     status_of,
 )
+from matching_spark.domain.sheets import unmarked
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
@@ -34,6 +37,17 @@ def test_what_nobody_sees_says_nothing() -> None:
     assert clean(" 지\u200b갑 ") == "지\u200b갑"
     assert clean("반쪽 \ud83d") == "반쪽 \ufffd"
     assert clean("\ud83d\ude00") == "😀"
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0f73"])
+def test_marks_without_end_take_no_time(marks: str) -> None:
+    start = time.process_time()
+    for cell in ("가" + marks * 300_000, "'" + marks * 300_000):
+        said = clean(unmarked(cell))
+        assert said[0] == cell[0]
+        assert len(said) < 200
+    assert time.process_time() - start < 10  # a second; all of them in order, hours
+    assert clean("가" * 2_000 + marks) == unicodedata.normalize("NFC", "가" * 2_000 + marks)
 
 
 def test_a_post_is_clean_or_refused_by_its_id() -> None:

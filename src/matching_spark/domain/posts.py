@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
+from itertools import groupby, islice
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
 MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice, an id is whole
 MAX_SOURCE = 5_000  # characters of its place: a path has 4,096 bytes (PATH_MAX), a line follows
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
+MOST_MARKS = 30  # in a row: what any language needs (UAX #15, Stream-Safe Text Format)
+SHORT = 1_000  # characters, whose marks are in order at once
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
 UNSEEN = frozenset(["Cc", "Cf", "Zs", "Zl", "Zp"])  # control, format and separators
 # Where a number may stand, in whatever column a desk has put it.
@@ -152,13 +155,27 @@ def clean(value: object) -> str:
     """A text cell as one NFC string without surrounding space; None becomes ''.
 
     What no UTF-8 can say (half an emoji) is shown as U+FFFD; NUL, which no file can have, is left
-    out; and what only has characters that nobody sees says nothing.
+    out, and so are marks without end upon one letter; and what only has characters that nobody sees
+    says nothing.
     """
     if value is None:
         return ""
     whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFC", whole).replace("\x00", "").strip()
+    text = unicodedata.normalize("NFC", _few_marks(whole)).replace("\x00", "").strip()
     return text if any(unicodedata.category(c) not in UNSEEN for c in text) else ""
+
+
+def _few_marks(text: str) -> str:
+    """The text with at most MOST_MARKS in a row: to put them into their order takes the square of
+    their number, half an hour for a million."""
+    if len(text) <= SHORT or text.isascii():
+        return text
+    runs = groupby(text, _is_mark)
+    return "".join("".join(islice(run, MOST_MARKS) if marks else run) for marks, run in runs)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) != 0
 
 
 def checked(post: Post) -> Post:

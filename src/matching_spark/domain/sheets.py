@@ -38,8 +38,10 @@ def is_error(cell: str) -> bool:
 
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet may run it: also in full width, or behind what nobody sees."""
-    seen = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c)[0] != "C")
-    return "".join(seen).lstrip().startswith(FORMULA)
+    # One by one: the marks of a whole cell would take hours to be put into their order.
+    plain = (each for c in text for each in unicodedata.normalize("NFKC", c))
+    seen = (c for c in plain if unicodedata.category(c)[0] != "C" and not c.isspace())
+    return next(seen, "") in FORMULA
 
 
 def _cell(value: Any) -> Any:
