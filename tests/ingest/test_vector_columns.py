@@ -86,6 +86,66 @@ def test_the_first_vector_that_is_one_says_how_long_they_are(tmp_path: Path) -> 
         assert staged.rejected == 1
 
 
+def test_a_vector_that_is_cut_off_does_not_say_how_long_the_others_are(tmp_path: Path) -> None:
+    for vectors in (
+        [[0.5], [0.0, 1.0], [1.0, 0.0]],
+        [b"\0\0\x80\x3f", *[b"\0\0\x80\x3f" * 2] * 2],
+    ):
+        columns: dict[str, object] = {
+            "post_id": ["a", "b", "c"],
+            "vector": vectors,
+            "model": ["x", "m", "m"],
+        }
+        out, staged = taken(tmp_path, columns)
+        assert out["post_id"].to_pylist() == ["b", "c"]
+        assert [each[:2] for each in staged.rejects] == [("a", "wrong-dimension")]
+        assert set(out["model"].to_pylist()) == {"m"}
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pa.array([1_793_491_200_000_000_000, -(10**18), 0], pa.timestamp("us")),
+        pa.array([2**63 - 5, -(2**63) + 1, 0], pa.timestamp("us", "UTC")),
+        pa.array([20_000_000, -2_000_000, 0], pa.int32()).cast(pa.date32()),
+    ],
+)
+def test_a_day_of_no_year_costs_its_row(days: pa.Array, tmp_path: Path) -> None:
+    """Stored, it would end every list, for Python has no such day."""
+    three = {"post_id": ["a", "b", "c"], "vector": [*VECTORS, [1.0, 1.0]]}
+    out, staged = taken(tmp_path, three | {"happened_on": days})
+    assert [(row["post_id"], row["happened_on"]) for row in out.to_pylist()] == [
+        ("c", dt.date(1970, 1, 1))
+    ]
+    assert [each[:2] for each in staged.rejects] == [("a", "bad-date"), ("b", "bad-date")]
+
+
+def test_what_is_no_number_is_not_given_and_bytes_are_text_everywhere(tmp_path: Path) -> None:
+    columns = {
+        "title": pa.array([float("nan"), 212345678.0]),
+        "place": pa.array([float("inf"), 1.5], pa.float32()).dictionary_encode(),
+        "happened_on": pa.array([b"2026-11-01", b"\xff"], pa.binary()),
+        "model": pa.array([b"m", b"m"], pa.binary()),
+    }
+    out, staged = taken(tmp_path, columns)
+    (row,) = out.to_pylist()
+    assert (row["title"], row["place"], row["happened_on"]) == ("", "", dt.date(2026, 11, 1))
+    assert (row["model"], staged.models) == ("m", {"m"})
+    assert [each[:2] for each in staged.rejects] == [("b", "bad-date")]
+    del columns["happened_on"]
+    out, _ = taken(tmp_path, columns)
+    assert out["title"].to_pylist() == ["", "212345678"]
+    assert out["place"].to_pylist() == ["", "1.5"]
+
+
+def test_a_column_that_comes_twice_is_named(tmp_path: Path) -> None:
+    names = ["post_id", "title", "title", "vector"]
+    table = pa.Table.from_arrays([pa.array(["a"])] * 3 + [pa.array([[1.0]])], names=names)
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet has the column title twice: keep one"):
+        tasks_of(str(tmp_path / "a.parquet"))
+
+
 def test_bytes_that_are_no_text_cost_their_row(tmp_path: Path) -> None:
     for kind in (pa.binary(), pa.string()):
         for name in ("post_id", "title"):

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import unquote
 
 import numpy as np
@@ -36,10 +36,13 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
 from matching_spark.errors import InputError
-from matching_spark.ingest.vector_columns import as_text, check_columns, is_bytes
+from matching_spark.ingest.vector_columns import as_text, check_columns, is_bytes, is_text
 from matching_spark.knn.similarity import unit
 from matching_spark.sources.folder import LINKED
 
+EPOCH = date(1970, 1, 1)
+FIRST_DAY, LAST_DAY = (date.min - EPOCH).days, (date.max - EPOCH).days
+FIRST = 1000  # rows, by most of which the dimension is told
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
 MAX_REJECTS = 100_000  # listed; all are counted
 
@@ -83,7 +86,7 @@ class Staged:
     rows: int = 0
     rejected: int = 0
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
-    models: set[str | None] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
     given: frozenset[str] = frozenset()  # the columns that its file has
 
 
@@ -164,19 +167,20 @@ def _readable(uri: str) -> Iterator[None]:
         raise InputError(f"{uri} is not Parquet that can be read: {why}") from error
 
 
-def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str | None]:
-    """The dimension of the first vector, and the model that its row names."""
+def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str]:
+    """The dimension of most of the first vectors, for one may be cut off; and the model that the
+    first row of it names, '' where it names none.
+    """
     for task in tasks:
         file = open_file(task.uri)
         wanted = [name for name in ("vector", "model") if name in file.schema_arrow.names]
-        for batch in batches(file, task, 16, wanted):
-            for row in batch.to_pylist():
-                vector = row["vector"] or ()
-                size, rest = (
-                    divmod(len(vector), 4) if isinstance(vector, bytes) else (len(vector), 0)
-                )
-                if size and not rest:
-                    return size, row.get("model")
+        for batch in batches(file, task, FIRST, wanted):
+            lengths = _lengths(batch["vector"])
+            if not lengths.any():
+                continue
+            sizes, counts = np.unique(lengths[lengths > 0], return_counts=True)
+            size = int(sizes[counts.argmax()])
+            return size, _models(batch)[int(np.argmax(lengths == size))].as_py()
     raise InputError(f"{source} holds no vectors")
 
 
@@ -186,8 +190,7 @@ def checked(
     """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
     rows = _Rows(len(batch))
     columns = _metadata(batch, fixed, rules, rows)
-    if "model" in batch.schema.names:
-        staged.models |= set(pc.unique(batch["model"]).to_pylist())
+    staged.models |= set(pc.unique(_models(batch)).to_pylist())
     unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
     staged.rejected += len(rows.why)
@@ -210,6 +213,11 @@ def checked(
         ],
         schema=STAGED,
     )
+
+
+def _models(batch: pa.RecordBatch) -> pa.Array:
+    """The model that each row names, '' where it names none."""
+    return as_text(batch["model"] if "model" in batch.schema.names else pa.nulls(len(batch)))[0]
 
 
 class _Rows:
@@ -311,19 +319,19 @@ def _filled(column: pa.Array, default: str) -> pa.Array:
     return pc.if_else(pc.equal(column, ""), default, column)
 
 
-def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors as (n, dimension) float64, and how many numbers each has; zeros where another.
+def _lengths(column: pa.Array) -> np.ndarray:
+    """How many numbers each vector has; bytes that are no whole float32 numbers have 0."""
+    if not is_bytes(column.type):
+        return np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
+    return np.where(sizes % 4, 0, sizes // 4)
 
-    Bytes that are no whole float32 numbers have 0.
-    """
-    kind = column.type
-    as_bytes = is_bytes(kind)
+
+def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as (n, dimension) float64, and how many numbers each has; zeros where another."""
+    as_bytes, lengths = is_bytes(column.type), _lengths(column)
     if as_bytes:
         column = pc.cast(column, pa.binary())
-        sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
-        lengths = np.where(sizes % 4, 0, sizes // 4)
-    else:
-        lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
     rows = np.zeros((len(column), dimension), dtype=np.float64)
     fits = lengths == dimension
     if fits.any():
@@ -351,14 +359,21 @@ def _shas(rows: np.ndarray) -> pa.Array:
 
 
 def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Dates, and which of those that are there cannot be read."""
+    """Dates, and which of those that are there cannot be read, or are of no year from 1 to 9999, as
+    milliseconds that were taken for microseconds."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         # Arrow counts it in UTC, whatever its zone.
         moment = pc.cast(column, pa.timestamp("us"), safe=False)  # nanoseconds are none of a day
         column = pc.add(moment, pa.scalar(KST, pa.duration("us")))
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        return pc.cast(column, pa.date32()), np.zeros(len(column), dtype=bool)
+        found = pc.cast(column, pa.date32())
+        count = pc.cast(found, pa.int32())
+        none = pc.or_(pc.less(count, FIRST_DAY), pc.greater(count, LAST_DAY))
+        none = pc.fill_null(none, False)
+        return pc.if_else(none, None, found), np.asarray(none)
     bad = np.zeros(len(column), dtype=bool)
+    if is_text(column.type):
+        column, bad = as_text(column)
     if column.null_count == len(column):
         return pa.nulls(len(column), pa.date32()), bad
     days = []

@@ -20,13 +20,15 @@ def check_columns(uri: str, schema: pa.Schema, of_folders: Sequence[str]) -> Non
         )
     for column in schema:
         wrong = ""
+        if column.name in (*METADATA, "vector", "model") and schema.names.count(column.name) > 1:
+            raise InputError(f"{uri} has the column {column.name} twice: keep one")
         if column.name == "vector" and not _is_vector(column.type):
             wrong = "a list of numbers, or float32 bytes"
         elif column.name == "post_id" and not _is_id(column.type):
             wrong = "text or a whole number"
         elif column.name in METADATA and pa.types.is_nested(column.type):
             wrong = "one value, not several"
-        elif column.name == "model" and not _is_text(column.type):
+        elif column.name == "model" and not is_text(column.type):
             wrong = "text"
         if wrong:
             raise InputError(f"{uri}: column {column.name} is {column.type}; it must be {wrong}")
@@ -48,10 +50,10 @@ def _is_vector(kind: pa.DataType) -> bool:
 def _is_id(kind: pa.DataType) -> bool:
     """Not a float: 20261101001 is 2.0261101001e+10 there, and 2^53 + 1 is another's."""
     whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
-    return whole or _is_text(kind)
+    return whole or is_text(kind)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     """Bytes too: some write text as such."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
@@ -60,13 +62,19 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The values as text, empty where there is none; those that are no UTF-8, which are empty."""
+    """The values as text, empty where there is none or no finite number; those that are no UTF-8,
+    which are empty.
+    """
     none = np.zeros(len(column), dtype=bool)
-    if not _is_text(column.type):
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):  # NaN, as other programmes write what is not given
+        finite = pc.is_finite(pc.cast(column, pa.float64()))
+        column = pc.if_else(finite, column, pa.scalar(None, column.type))
+    if not is_text(column.type):
         return pc.fill_null(pc.cast(column, pa.string()), ""), none
     # Arrow takes the bytes of a text for UTF-8 without looking.
-    given = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-    given = pc.fill_null(given.cast(pa.binary()), b"")
+    given = pc.fill_null(column.cast(pa.binary()), b"")
     try:
         return pc.cast(given, pa.string()), none
     except pa.ArrowInvalid:

@@ -81,8 +81,9 @@ def ingest_vectors(
             done = _stage_all(spark, tasks, folder, rules, progress)
             models = set().union(*(each.models for each in done))
             if len(models) > 1:
+                named = ", ".join(name or "none" for name in sorted(models))
                 raise ModelError(
-                    f"{source} holds vectors of several models ({', '.join(map(str, models))}); "
+                    f"{source} holds vectors of several models ({named}); "
                     "vectors of different models are never compared: split it"
                 )
             tally.rejected = sum(each.rejected for each in done)
