@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.knn.similarity import SAME, Float32, Float64, pair_scores
+from matching_spark.knn.similarity import SAME, Float32, Float64, pair_scores, unit
 from matching_spark.matching.decisions import Decision, checked, latest, store, truth
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
@@ -246,7 +247,7 @@ def test_duplicates_are_brute_forces(stored: str) -> None:
                 want.add(frozenset((a["post_id"], b["post_id"])))
     for photo in posts[0][1], posts[1][1]:  # the same photo is one at 1 too
         twice = [_Photo(i, "강남역 2번 출구", "서울", photo) for i in "ab"]
-        assert [s for *_, each in _pairs(twice, 1.0) for s in each] == [pytest.approx(1)]
+        assert [s for *_, each, _ in _pairs(twice, 1.0, 10) for s in each] == [pytest.approx(1)]
     got, total = duplicates(table, 0.3, Filters())
     assert total == len(got)
     assert want <= {frozenset((d.post_id, d.other_id)) for d in got}
@@ -302,27 +303,47 @@ def test_pairs_of_one_place_are_brute_forces(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         block = data.draw(st.integers(1, 7))
         patch.setattr("matching_spark.matching.duplicates.BLOCK", block)
-        blocks = list(_pairs(photos, threshold))
-    got = [each for block in blocks for each in zip(*(a.tolist() for a in block), strict=True)]
+        most = data.draw(st.integers(1, 30))
+        blocks = list(_pairs(photos, threshold, most))
+    got = [each for *block, _ in blocks for each in zip(*(a.tolist() for a in block), strict=True)]
     assert len({(i, j) for i, j, _ in got}) == len(got)
-    assert {(i, j): s for i, j, s in got} == {
-        pair: s for pair, s in want.items() if s >= min(threshold, SAME)
-    }
+    want = {pair: s for pair, s in want.items() if s >= min(threshold, SAME)}
+    assert len(got) + sum(others for *_, others in blocks) == len(want)
+    assert {(i, j): s for i, j, s in got}.items() <= want.items()
+
+    def best(pairs: Iterable[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+        return sorted(pairs, key=lambda pair: (-pair[2], *pair[:2]))[:most]
+
+    assert best(got) == best((*pair, s) for pair, s in want.items())
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pairs of photos each call compares in float64."""
+    rows: list[int] = []
+
+    def counted(query: Float32, those: Float32) -> Float64:
+        rows.append(len(those))
+        return pair_scores(query, those)
+
+    monkeypatch.setattr("matching_spark.matching.duplicates.pair_scores", counted)
+    return rows
 
 
 def test_one_picture_in_thousands_of_posts_is_no_thousands_of_comparisons(
-    monkeypatch: pytest.MonkeyPatch,
+    compared: list[int],
 ) -> None:
     """Neither of vectors nor of names: what is done for each pair is numpy's."""
-    compared = 0
-
-    def counted(query: Float32, rows: Float32) -> Float64:
-        nonlocal compared
-        compared += len(rows)
-        return pair_scores(query, rows)
-
-    monkeypatch.setattr("matching_spark.matching.duplicates.pair_scores", counted)
     photo = np.full(4, 0.5, np.float32)
     photos = [_Photo(f"{n:04}", f"{n // 2} 번지", "서울", photo) for n in range(3000)]
-    assert sum(len(scores) for *_, scores in _pairs(photos, 0.98)) >= 1500
-    assert compared <= 3
+    assert sum(len(scores) for *_, scores, _ in _pairs(photos, 0.98, 10_000)) >= 1500
+    assert sum(compared) <= 3
+
+
+def test_pictures_that_are_all_near_are_no_thousands_of_comparisons(compared: list[int]) -> None:
+    """In float64 only those are that may be shown, or that the threshold may part."""
+    vectors = unit(1 + 0.05 * np.random.default_rng(1).normal(size=(1000, 64)))
+    photos = [_Photo(f"{n:04}", "강남역", "서울", v) for n, v in enumerate(vectors)]
+    blocks = list(_pairs(photos, 0.9, 100))
+    assert sum(len(scores) + others for *_, scores, others in blocks) == 1000 * 999 // 2
+    assert sum(compared) < 2000

@@ -62,8 +62,8 @@ def duplicates(
     total = 0
     for (kind, day), of_day in days.items():
         photos = sorted(of_day, key=lambda p: p.post_id)
-        for first, second, scores in _pairs(photos, threshold):
-            total += len(scores)
+        for first, second, scores, others in _pairs(photos, threshold, most):
+            total += len(scores) + others
             at = np.lexsort((second, first, -scores))[:most]
             for i, j, score in zip(first[at], second[at], scores[at], strict=True):
                 a, b = photos[i], photos[j]
@@ -78,9 +78,12 @@ def _order(of: Duplicate) -> tuple[float, str, str]:
     return -of.score, of.post_id, of.other_id
 
 
-def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[Index, Index, Float64]]:
+def _pairs(
+    photos: list[_Photo], threshold: float, most: int
+) -> Iterator[tuple[Index, Index, Float64, int]]:
     """Places among the photos, the first before the second, and the cosines of pairs of one place,
-    block by block."""
+    block by block: the `most` most similar of a block and those that are near them or the
+    threshold; and how many others there are, which need no cosine in float64 to be counted."""
     whole = np.stack([p.vector for p in photos])
     least = min(threshold, SAME)
     # Equal photos, as one picture in many posts, are compared once.
@@ -90,16 +93,22 @@ def _pairs(photos: list[_Photo], threshold: float) -> Iterator[tuple[Index, Inde
     step = max(1, min(BLOCK, PAIRS // len(photos)))
     for start in range(0, len(photos), step):
         stop = min(start + step, len(photos))
-        near = whole[start:stop] @ whole[start:].T >= least - FLOAT32  # float64 decides
+        rough = whole[start:stop] @ whole[start:].T
+        near = rough >= least - FLOAT32
         near &= places.alike(start, stop)
-        first, second = (at + start for at in np.nonzero(np.triu(near, 1)))
+        rows, columns = np.nonzero(np.triu(near, 1))
+        about = rough[rows, columns]
+        shown = np.partition(about, -most)[-most] if len(about) > most else -np.inf
+        # float64 decides, of those that may be shown or that may miss the threshold.
+        at = np.flatnonzero((about >= shown - 2 * FLOAT32) | (about < least + FLOAT32))
+        first, second = rows[at] + start, columns[at] + start
         each, at = np.unique(own[first] * len(photos) + own[second], return_inverse=True)
         scores = np.empty(len(each))
         for some in np.split(np.arange(len(each)), range(BLOCK, len(each), BLOCK)):
             a, b = np.divmod(each[some], len(photos))
             scores[some] = pair_scores(whole[a], whole[b])
         kept = scores[at] >= least
-        yield first[kept], second[kept], scores[at][kept]
+        yield first[kept], second[kept], scores[at][kept], len(about) - len(first)
 
 
 class _Places:
