@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Kind
 from matching_spark.domain.vocabulary import COLOUR, REGION
 from matching_spark.score.components import compare
+from matching_spark.score.posterior import APART, Posterior, Rivals, Scale
 from matching_spark.score.question import Candidate, information, questions, worth_asking
 from tests.support.calibrations import random_calibration
 
@@ -38,6 +40,22 @@ def test_information_is_that_of_the_joint_distribution(
     got = information(probability, given_, otherwise)
     assert got == pytest.approx(want, abs=1e-9)
     assert 0 <= got <= np.log2(answers) + 1e-9
+
+
+def test_posts_that_come_to_more_than_one_are_asked_about_too() -> None:
+    """In a list of few posts what is shown may: each of those below FLOOR is worth its own L."""
+    scale = Scale(1.0, 0.0, 0.02, 1.0, APART)
+    list_ = Posterior(Rivals(posts=5), 0.5, scale)
+    each = list_.probability(math.log(9))
+    assert 5 * each > 2
+    calibration = random_calibration(3, rising=True)
+    posts = [
+        Candidate(Facts(category="지갑", colour=colour), "image", each)
+        for colour in ("검정", "파랑", "빨강", "흰색", "초록")
+    ]
+    question = worth_asking(calibration, Facts(), "image", posts)
+    assert question is not None
+    assert question.fact == "colour"
 
 
 def test_what_all_posts_share_and_what_none_tells_is_not_asked() -> None:

@@ -94,10 +94,12 @@ def questions(
 def information(probability: Float64, given: Float64, otherwise: Float64) -> float:
     """The mutual information, in bits, of an answer and of which post it is.
 
-    probability: (n,) of each post, 1 at most together. given: (a, n) of the answers, if it is that
-    post; otherwise: (a,), if it is none of them.
+    probability: (n,) of each post; where they come to more than 1 together, as in a list of few
+    posts, their shares of it. given: (a, n) of the answers, if it is that post; otherwise: (a,), if
+    it is none of them.
     """
     weights = np.append(probability, max(0.0, 1 - probability.sum()))
+    weights /= weights.sum()
     each = np.column_stack([given, otherwise])
     return max(0.0, float(_bits(each @ weights) - _bits(each) @ weights))
 
