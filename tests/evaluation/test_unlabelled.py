@@ -17,7 +17,7 @@ from matching_spark.evaluation.seen import evidence
 from matching_spark.evaluation.sharpen import sharpen
 from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
 from matching_spark.operations.unlabelled import checked
-from matching_spark.score.calibration import Calibration
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import names
 
 
@@ -164,6 +164,17 @@ def test_decisions_sharpen_and_few_do_not_harm(own: Calibration) -> None:
     )
     with pytest.raises(InputError, match="none of the decided pairs can be compared"):
         sharpen(lists, np.zeros(len(lists), bool), own, 0.5, {})
+
+
+def test_what_is_as_sure_as_may_be_is_sharpened_too(own: Calibration) -> None:
+    lists = table(270, 140, 5)
+    high = {"image-image": ((0.0, 0.0), (0.4, 15.0)), "text-text": ((0.0, 0.0), (0.4, 14.99))}
+    patterns = {
+        name: Weights(0.0, {n: p for n, p in high.items() if n in weights.points})
+        for name, weights in own.patterns.items()
+    }
+    sharpened = sharpen(lists, lists.same, replace(own, patterns=patterns), 0.5, {})
+    assert sharpened.patterns["both-both"] != patterns["both-both"]
 
 
 def test_few_labels_stay_near_what_was_known(own: Calibration) -> None:

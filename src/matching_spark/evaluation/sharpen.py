@@ -20,7 +20,7 @@ from matching_spark.evaluation.logistic import logistic
 from matching_spark.evaluation.seen import evidence
 from matching_spark.knn.similarity import Float64, Mask
 from matching_spark.score import components
-from matching_spark.score.calibration import Calibration
+from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.lines import Points
 from matching_spark.score.posterior import whole
 
@@ -61,9 +61,9 @@ def sharpen(
     ends = np.cumsum([len(at) for at in knots.values()])[:-1]
     moves = dict(zip(knots, np.split(of, ends), strict=True))
     patterns = {
-        pattern: replace(
-            weights,
-            points={
+        pattern: Weights.sure(
+            weights.intercept,
+            {
                 name: _moved(name, line, knots[name], moves[name]) if name in moves else line
                 for name, line in weights.points.items()
             },
