@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
 from matching_spark.score.calibration import (
     DATED,
+    FAINTEST,
     FILTERS,
+    LIMITS,
     SUREST,
     Calibration,
     Weights,
@@ -187,6 +190,8 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"days": [3, 1]}, "its days are not in ascending order"),
         ({"patterns": {}}, "lacks the patterns both-both"),
         ({"thresholds": {}}, "'image'"),
+        ({"thresholds": dict.fromkeys(LIMITS, float("nan"))}, "nan is not between 0 and 1"),
+        ({"prior": 10**400}, "too large"),
     ):
         with pytest.raises(ModelError, match=says):
             Calibration.from_json(json.dumps(json.loads(text) | change), "x")
@@ -194,10 +199,12 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
         Calibration.from_json("{", "x")
     # A probability that is 1 in float64 would be shared by many: their order would say nothing.
     sure = json.loads(text)
-    sure["patterns"]["image-image"]["intercept"] = SUREST + 1
-    with pytest.raises(ModelError, match="log-odds of"):
-        Calibration.from_json(json.dumps(sure), "x")
+    for intercept in (SUREST + 1, FAINTEST - 1, math.nan, -math.inf):
+        sure["patterns"]["image-image"]["intercept"] = intercept
+        with pytest.raises(ModelError, match="log-odds of"):
+            Calibration.from_json(json.dumps(sure), "x")
     assert sigmoid(SUREST) < sigmoid(SUREST + 0.01) < 1
+    assert 0 < sigmoid(FAINTEST - 0.01) < sigmoid(FAINTEST)
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,11 @@ FORMAT = 3  # of the calibration file
 FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
+FAINTEST = -700.0  # log-odds: below -745 a probability is 0 in float64
 FILTERS = tuple(OF_FACTS)  # facts that are filters too
 DATED = "dated"
+# What JSON that is no calibration ends in.
+_AMISS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def modality(image: bool, text: bool) -> Modality:
@@ -99,9 +102,14 @@ class Weights:
 
     def __post_init__(self) -> None:
         """Raise ValueError for weights by which two pairs may be too sure to be told apart."""
-        most = [max(0.0, *(y for _, y in line)) for line in self.points.values()]
-        if (surest := self.intercept + sum(most)) > SUREST:
+        heights = [(0.0, *(y for _, y in line)) for line in self.points.values()]
+        surest, faintest = (self.intercept + sum(map(of, heights)) for of in (max, min))
+        if not surest <= SUREST:  # NaN is not
             raise ValueError(f"a pair may reach log-odds of {surest:.0f}, at most {SUREST:.0f}")
+        if not faintest >= FAINTEST:
+            raise ValueError(
+                f"a pair may reach log-odds of {faintest:.0f}, at least {FAINTEST:.0f}"
+            )
 
     @classmethod
     def sure(cls, intercept: float, points: Mapping[str, Points]) -> "Weights":
@@ -323,7 +331,7 @@ class Calibration:
             return cls(
                 str(content["model"]),
                 patterns,
-                thresholds={name: float(content["thresholds"][name]) for name in LIMITS},
+                thresholds={n: between(content["thresholds"][n], 0, 1) for n in LIMITS},
                 prior=between(content["prior"], -SUREST, SUREST),
                 scales={
                     kind: {only: _scale(content["scales"][kind][only]) for only in (ANY, *FILTERS)}
@@ -333,7 +341,7 @@ class Calibration:
                 days=ascending(content["days"]),
                 learnt=dict(content["learnt"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except _AMISS as error:
             raise ModelError(
                 f"{where} is no calibration ({error}); `matching-spark calibrate` makes one"
             ) from None
