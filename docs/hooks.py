@@ -94,7 +94,8 @@ def settings() -> str:
         "",
         "From `matching.toml` in the working folder (or `--settings F.toml`), then the environment "
         "(`MATCHING_TABLE`, `MATCHING_SPARK__MASTER`, ...), then flags. `matching-spark config` "
-        "prints what is in force and where each value came from. Spark's own settings are in "
+        "prints what is in force and where each value came from. In the environment a list is JSON: "
+        """`MATCHING_CACHE__PRELOAD='["지갑", "가방"]'`. Spark's own settings are in """
         "`conf/spark-defaults.conf`, each with its reason.",
         "",
     ]

@@ -84,23 +84,69 @@ def test_missing_file_and_unknown_variable(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match="there is no settings file"):
         load_settings(tmp_path / f"{'m' * 300}.toml")  # a name that no file can have
     monkeypatch.setenv("MATCHING_TABEL", "x")
-    with pytest.raises(UsageError, match=r"MATCHING_TABEL .*is it table\?"):
+    with pytest.raises(UsageError, match=r"MATCHING_TABEL.*is it table\?"):
         load_settings()
 
 
 def test_a_key_of_spark_keeps_its_capitals_or_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark passes over spark.driver.maxresultsize, which such a variable would be read as."""
     monkeypatch.setenv("MATCHING_SPARK__CONF__spark.executor.memory", "3g")
-    monkeypatch.setenv("MATCHING_SPARK__CONF__SPARK__EXECUTOR__CORES", "2")
+    monkeypatch.setenv("MATCHING_SPARK__CONF__spark__executor__cores", "2")
     assert load_settings()[0].spark.conf == {
         "spark.executor.memory": "3g",
         "spark.executor.cores": "2",
     }
-    for name in ("MATCHING_SPARK__CONF", "MATCHING_SPARK__CONF__spark.ui.killEnabled"):
+    for name in (
+        "MATCHING_SPARK__CONF",
+        "MATCHING_SPARK__CONF__spark.ui.killEnabled",
+        "MATCHING_SPARK__CONF__SPARK__DRIVER__MAXRESULTSIZE",
+    ):
         with monkeypatch.context() as patch:
             patch.setenv(name, '{"spark.driver.maxResultSize": "1g"}')
             with pytest.raises(UsageError, match=r"_CONF__.* the JSON of MATCHING_SPARK__CONF$"):
                 load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        (
+            {"MATCHING_SERVICE__PROXIES": "10.0.0.0/8", "MATCHING_CACHE__PRELOAD": '["지갑"]'},
+            r'^MATCHING_SERVICE__PROXIES in the environment: write it as JSON, a list as \["a"',
+        ),
+        (
+            {"MATCHING_SPARK__CONF": "spark.a=b"},
+            "^MATCHING_SPARK__CONF in .* as JSON, .* spark.conf",
+        ),
+        ({"MATCHING_SERVICE__PROXIES": '"10.0.0.0/8"'}, r"SERVICE__PROXIES\): is a list: write it"),
+        ({"MATCHING_SIMILARITY": "5"}, r"MATCHING_SIMILARITY\): is a group of settings"),
+        ({"MATCHING_HADOOP__SNAPSHOT_KEEP": "36h"}, "SNAPSHOT_KEEP.*: write it as 1d or 36:00:00"),
+        (
+            {"MATCHING_TABEL": "x", "MATCHING_SIMILARITY__TOPK": "4"},
+            r"SIMILARITY__TOPK: is it similarity.top_k\? MATCHING_TABEL: is it table\?$",
+        ),
+        (
+            {"MATCHING_SERVICE__SMTP_HOST": "mail"},
+            r"service \(environment MATCHING_SERVICE__SMTP_HOST\): smtp_host needs",
+        ),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named_with_how_to_write_it(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
+) -> None:
+    """And nothing of Python's: who sets it knows no tuple and no source of pydantic's."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=says) as told:
+        load_settings()
+    assert not re.search("tuple|instance|EnvSettings|timedelta", str(told.value))
+
+
+def test_what_goes_together_is_told_of_the_place_that_gave_it(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('[service]\nsmtp_host = "mail"\n')
+    with pytest.raises(UsageError, match=r"setting service \(file .*m.toml\): smtp_host needs"):
+        load_settings(file)
 
 
 def test_secrets_are_masked() -> None:

@@ -11,19 +11,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from matching_spark.errors import UsageError, meant
+from matching_spark.errors import UsageError
+from matching_spark.guard.given import PREFIX, Given
 from matching_spark.guard.owners import cache_folder
 from matching_spark.guard.redaction import masked_setting
-from matching_spark.guard.toml_file import TomlFile, leaves, read, spark_conf
+from matching_spark.guard.toml_file import TomlFile, leaves, spark_conf
 from matching_spark.setting_groups import WEEK_S, Alerts, Group, LocalPlace, Lost112, Place, Service
 
-PREFIX = "MATCHING_"
 FILE = "matching.toml"
 CENTURY_D = 36_525  # as far as days are counted: the calendar ends somewhere
 USED = "(matching.toml)"  # the row of `config` that says which file was read
@@ -310,7 +308,7 @@ def load_settings(
     path = file or Path(FILE)
     if os.path.lexists(path) and not path.is_file():  # pydantic would pass it over in silence
         raise UsageError(f"{path.absolute()} is no file, or a link to none: take it away")
-    given = _Given.of(path, flags or {})
+    given = Given.of(Settings, path, flags or {})
 
     class Here(Settings):
         model_config = SettingsConfigDict(toml_file=path)
@@ -318,15 +316,7 @@ def load_settings(
     try:
         settings = Here(**(flags or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Input ")
-        if first["type"] == "extra_forbidden":
-            what = f"is no setting; {meant(name, _names())}"
-        if name in given.flags:
-            said = "''" if first["input"] == "" else first["input"]
-            raise UsageError(f"{said}: {what}", argument=name) from None
-        raise UsageError(f"setting {name} ({given.origin(name)}): {what}") from None
+        raise given.wrong(error.errors()[0]) from None
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
@@ -338,61 +328,3 @@ def load_settings(
         for name, value in leaves(settings.model_dump())
     ]
     return settings, origins
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The names of the settings that somebody gave, by where. variables: name -> its variable."""
-
-    path: Path
-    flags: set[str]
-    in_environment: set[str]
-    in_file: set[str]
-    variables: dict[str, str]
-
-    @classmethod
-    def of(cls, path: Path, flags: Mapping[str, object]) -> "_Given":
-        variables = {
-            name[len(PREFIX) :].lower().replace("__", "."): name
-            for name, value in os.environ.items()
-            if name.upper().startswith(PREFIX) and value
-        }
-        in_file = {name for name, _ in leaves(read(path))} if path.is_file() else set()
-        if unknown := sorted(v for k, v in variables.items() if not _known(k)):
-            nearest = meant(next(k for k, v in variables.items() if v == unknown[0]), _names())
-            raise UsageError(f"{', '.join(unknown)} in the environment: no such setting; {nearest}")
-        _check_parts(variables)
-        try:
-            in_environment = {name for name, _ in leaves(EnvSettingsSource(Settings)())}
-        except (SettingsError, RecursionError) as error:
-            raise UsageError(f"{error}: a group or spark.conf is given as JSON") from None
-        return cls(path, {name for name, _ in leaves(flags)}, in_environment, in_file, variables)
-
-    def origin(self, name: str) -> str:
-        if name in self.flags:
-            return "flag"
-        if name in self.in_environment:  # by its own variable, or inside the JSON of a group's
-            own = max((k for k in self.variables if f"{name}.".startswith(f"{k}.")), key=len)
-            return f"environment {self.variables[own]}"
-        return f"file {self.path}" if name in self.in_file else "default"
-
-
-def _check_parts(variables: Mapping[str, str]) -> None:
-    """Of a key of spark.conf or match.neighbours as a variable: which of two counts, that or the
-    JSON of all, hangs on their order; and its capitals are lost, without which Spark has no key."""
-    for name, variable in variables.items():
-        whole = next((v for k, v in variables.items() if "." in k and name.startswith(f"{k}.")), "")
-        part = variable[len(PREFIX) :] if name.startswith("spark.conf.") else ""
-        part = part[len("SPARK__CONF__") :]
-        if whole or part not in (part.lower(), part.upper()):
-            whole = whole or f"{PREFIX}SPARK__CONF"
-            raise UsageError(f"{variable} in the environment: write it in the JSON of {whole}")
-
-
-def _names() -> list[str]:
-    return [name for name, _ in leaves(Settings.model_construct().model_dump())]
-
-
-def _known(name: str) -> bool:
-    """Whether it is a setting, a group of them, or a Spark key."""
-    return name.startswith("spark.conf.") or any(f"{n}.".startswith(f"{name}.") for n in _names())

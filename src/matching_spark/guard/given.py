@@ -1,0 +1,117 @@
+"""Which settings somebody gave, and where: what a wrong one is told by."""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
+
+from matching_spark.errors import UsageError, meant
+from matching_spark.guard.toml_file import leaves, read
+
+PREFIX = "MATCHING_"
+SPARK_CONF = "spark.conf"
+JSON_FORMS = 'a list as ["a", "b"], a group or spark.conf as {"name": "value"}'
+# By pydantic's name of the error, what it says in Python's words.
+WRITTEN = {
+    "tuple_type": 'is a list: write it as ["a", "b"]',
+    "dict_type": "has names of its own: write each with its value",
+    "model_type": "is a group of settings: write those by name below it",
+    "time_delta_parsing": "is a length of time: write it as 1d or 36:00:00",
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """The names of the settings that somebody gave, by where. variables: name -> its variable.
+    names: of all that there are."""
+
+    path: Path
+    names: Collection[str]
+    flags: set[str]
+    in_environment: set[str]
+    in_file: set[str]
+    variables: dict[str, str]
+
+    @classmethod
+    def of(cls, kind: type[BaseSettings], path: Path, flags: Mapping[str, object]) -> "Given":
+        """Raises UsageError for variables that name no setting or cannot be read, and for a file
+        as `read`."""
+        names = [name for name, _ in leaves(kind.model_construct().model_dump())]
+        variables = {
+            name[len(PREFIX) :].lower().replace("__", "."): name
+            for name, value in os.environ.items()
+            if name.upper().startswith(PREFIX) and value
+        }
+        in_file = {name for name, _ in leaves(read(path))} if path.is_file() else set()
+        if unknown := sorted((v, k) for k, v in variables.items() if not _known(k, names)):
+            told = (f"{variable}: {meant(name, names)}" for variable, name in unknown)
+            raise UsageError(f"no such setting in the environment: {' '.join(told)}")
+        _check_parts(variables)
+        try:
+            in_environment = {name for name, _ in leaves(EnvSettingsSource(kind)())}
+        except (SettingsError, RecursionError):
+            bad = ", ".join(each for each in variables.values() if not _is_read(kind, each))
+            raise UsageError(f"{bad} in the environment: write it as JSON, {JSON_FORMS}") from None
+        given = {name for name, _ in leaves(flags)}
+        return cls(path, names, given, in_environment, in_file, variables)
+
+    def origin(self, name: str) -> str:
+        """Where a setting was given; of a group, where something in it was."""
+        given = self.flags | self.in_environment | self.in_file
+        sought = {name} & given or {each for each in given if each.startswith(f"{name}.")}
+        if sought & self.flags:
+            return "flag"
+        if mine := sought & self.in_environment:
+            return f"environment {', '.join(sorted({self._variable(each) for each in mine}))}"
+        return f"file {self.path}" if sought & self.in_file else "default"
+
+    def _variable(self, name: str) -> str:
+        """By which a setting was given: its own, or that of a group, whose JSON has it."""
+        return self.variables[
+            max((k for k in self.variables if f"{name}.".startswith(f"{k}.")), key=len)
+        ]
+
+    def wrong(self, error: ErrorDetails) -> UsageError:
+        """What pydantic says of one setting, in a sentence that names it and where it was given;
+        of a flag the setting is the error's argument."""
+        name = ".".join(map(str, error["loc"]))
+        what = WRITTEN.get(error["type"]) or error["msg"].removeprefix("Input ")
+        if error["type"] == "extra_forbidden":
+            what = f"is no setting; {meant(name, self.names)}"
+        if name in self.flags:
+            said = "''" if error["input"] == "" else error["input"]
+            return UsageError(f"{said}: {what}", argument=name)
+        return UsageError(f"setting {name} ({self.origin(name)}): {what}")
+
+
+def _known(name: str, names: Collection[str]) -> bool:
+    """Whether it is a setting, a group of them, or a Spark key."""
+    return name.startswith(f"{SPARK_CONF}.") or any(f"{n}.".startswith(f"{name}.") for n in names)
+
+
+def _is_read(kind: type[BaseSettings], variable: str) -> bool:
+    """Whether pydantic can parse it: of several, its own error names their group alone."""
+    source = EnvSettingsSource(kind)
+    source.env_vars = {variable.lower(): os.environ[variable]}
+    try:
+        source()
+    except (SettingsError, RecursionError):
+        return False
+    return True
+
+
+def _check_parts(variables: Mapping[str, str]) -> None:
+    """Of a key of spark.conf or match.neighbours as a variable: which of two counts, that or the
+    JSON of all, hangs on their order. And no capital of a variable is left, also of one that is
+    written in nothing else, but Spark passes over spark.driver.maxresultsize."""
+    for name, variable in variables.items():
+        whole = next((v for k, v in variables.items() if "." in k and name.startswith(f"{k}.")), "")
+        prefix = f"{PREFIX}{SPARK_CONF}__".replace(".", "__")
+        part = variable[len(prefix) :] if name.startswith(f"{SPARK_CONF}.") else ""
+        if whole or part != part.lower():
+            why = "" if whole else "no capitals are kept of it, which Spark's keys may have; "
+            whole = whole or prefix.removesuffix("__").upper()
+            raise UsageError(f"{variable} in the environment: {why}write it in the JSON of {whole}")
