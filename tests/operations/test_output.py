@@ -296,6 +296,18 @@ def test_ten_matches_fit_a_terminal_two_lines_each(title: str) -> None:
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.parametrize("place", ["강남역", "2호선 강남역 11번 출구 앞 버스정류장 " * 20])
+def test_whom_to_call_is_whole(place: str) -> None:
+    """Behind a reason of any length, and a stranger's story of a place fills no screen."""
+    why = "사진과 설명이 비슷하고, 분실 1일 뒤에 습득되었고, 색도 일치합니다. 다만 지역은 다릅니다."
+    (match,) = many("ask").matches
+    lines = terminal(replace(many("ask"), matches=(replace(match, why=why, place=place),)), 80)
+    assert len(lines) <= 8
+    assert all(cell_len(line) <= 80 for line in lines)
+    said = " ".join(" ".join(lines).split())
+    assert f"{why.rstrip('.')}; 서울강남경찰서, 02-000-0112" in said
+
+
 def test_what_is_below_the_bound_stands_apart() -> None:
     lines = terminal(many("propose", "ask", *["below"] * 8), 80)
     assert lines[4] == "unlikely:"

@@ -60,8 +60,8 @@ def list_(
     entries = []
     for row in listed.posts:
         what = joined(row["kind"], row["category"], row["colour"], row["status"])
-        more = "; ".join(filter(None, (what, joined(row["happened_on"], row["place"]))))
-        entries.append(Entry("", (row["post_id"],), joined(row["title"]), more))
+        when = joined(row["happened_on"], row["place"])
+        entries.append(Entry("", (row["post_id"],), joined(row["title"]), what, when))
     count = cell(f"{len(listed.posts):,} of {listed.total:,} posts", "dim")
     run.emit(listed.to_dict(), Group(*entries, count))
 

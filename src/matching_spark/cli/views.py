@@ -6,6 +6,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
+from rich.text import Text
 
 from matching_spark.cli.console import cell
 from matching_spark.domain.descriptions import Description
@@ -16,6 +17,7 @@ BELOW = 3  # of the matches that are not worth a look, so many are shown: the be
 WIDE = 80  # columns, where a post has two lines
 MARGIN = 4  # columns, for a number
 TAIL = 16  # columns: a title that has fewer of a line begins one of its own
+STORY = 2  # lines of WIDE columns that one thing told of a post may take: a place may be a story
 OWN = ("image", "text", "post_id", "embedding")  # what of a query is no fact
 
 
@@ -23,11 +25,12 @@ class Entry:
     """A post in two lines at WIDE columns, no box: its head bold, then what else is told of it.
 
     head: what stays whole, as an id to be copied; what has no place in a line begins the next one.
-    title ends the head, cut where it must be. On a narrower terminal lines are wrapped.
+    title ends the head, cut where it must be. more: goes on in further lines, whole up to STORY of
+    them each: a telephone number stands at the end. On a narrower terminal lines are wrapped.
     """
 
     def __init__(
-        self, number: str, head: Sequence[str], title: str, more: str, grey: bool = False
+        self, number: str, head: Sequence[str], title: str, *more: str, grey: bool = False
     ) -> None:
         self.number, self.head, self.title, self.more, self.grey = number, head, title, more, grey
 
@@ -41,16 +44,26 @@ class Entry:
             else:
                 lines.append(part)
         longest = max(map(cell_len, self.head))
-        told = [(line.rstrip(), "bold") for line in lines] + [(self.more, "")]
-        for n, (line, style) in enumerate(each for each in told if each[0]):
-            text = cell(line, "dim" if self.grey else style)
+        most = max(room, longest) if options.max_width >= WIDE else None
+        told = [_cut(line.rstrip(), "bold", most) for line in lines]
+        parts = [_cut(part, "", most and STORY * room) for part in self.more if part]
+        told.append(Text("; ").join(parts))
+        for n, text in enumerate(each for each in told if each):
             text.overflow = "fold"
-            if options.max_width >= WIDE:
-                text.truncate(max(room, longest), overflow="ellipsis")
+            if self.grey:
+                text.style = "dim"
             margin = "" if n else self.number
             row = Table.grid()
             row.add_row(margin.ljust(MARGIN), text)
             yield row if n or self.number else text
+
+
+def _cut(line: str, style: str, columns: int | None) -> Text:
+    """The line, of at most so many columns; None: of any."""
+    text = cell(line, style)
+    if columns is not None:
+        text.truncate(columns, overflow="ellipsis")
+    return text
 
 
 class Found:
@@ -83,7 +96,8 @@ class Found:
             head = (score + " " * (wide - cell_len(score)), match.post_id)
             title = joined(match.title or match.subcategory, match.category)
             grey = match.band == "below"
-            yield Entry(f"{match.rank:>2}", head, title, "" if grey else _more(match), grey)
+            more = () if grey else _more(match)
+            yield Entry(f"{match.rank:>2}", head, title, *more, grey=grey)
         if len(below) > BELOW:
             yield cell(f"and {len(below) - BELOW:,} more: --json and --output have them", "dim")
         yield cell(_counted(result), "dim")
@@ -99,10 +113,10 @@ def _heading(result: SearchResult) -> str:
     return doubt if result.matches and not result.likely else ""
 
 
-def _more(match: Match) -> str:
+def _more(match: Match) -> tuple[str, ...]:
     """Where and when, why, and whom to call."""
     where, kept = joined(match.happened_on, match.place), joined(match.kept_at, match.kept_phone)
-    return "; ".join(filter(None, (where, match.why.rstrip("."), kept)))
+    return where, match.why.rstrip("."), kept
 
 
 def _counted(result: SearchResult) -> str:
