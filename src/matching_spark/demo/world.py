@@ -7,8 +7,10 @@ realistic one is that of demo.dealt.
 
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -31,6 +33,8 @@ from matching_spark.filesystems.whole_files import write_file
 from matching_spark.progress import SILENT, Progress
 
 LOST_SHARE = 0.25
+# As the tidy world numbers its posts: of a month that there is not, so that no portal's is like it.
+DRAWN = re.compile(rf"[LF]{LAST_DAY.year}0{{6}}\d{{6}}(-1)?")
 PLACEHOLDER = "img02_no_img.gif"
 
 
@@ -65,6 +69,11 @@ class World:
     query_id: str
     query_photo: Path
 
+    def ids(self) -> set[str]:
+        """Of its posts."""
+        lines = chain(*(file.read_text("utf-8").splitlines() for file in (self.lost, self.found)))
+        return {json.loads(line)["post_id"] for line in lines}
+
 
 def draw_world(
     folder: Path,
@@ -75,12 +84,16 @@ def draw_world(
 ) -> World:
     """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/.
 
-    A quarter of them are of what was lost.
+    A quarter of them are of what was lost. Photos of a world that was drawn there before go.
     """
     draw = _tidy if tidy else _realistic
     lost, found, truth = draw(folder, posts, seed, progress)
     placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
     write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
+    named = {photo for post in (*lost, *found) for photo in post["photos"]}
+    for each in (folder / "photos").glob("*.jpg"):
+        if DRAWN.match(each.name) and f"photos/{each.name}" not in named:
+            each.unlink()
     lost.sort(key=lambda post: post["post_id"])
     for name, rows in (("lost", lost), ("found", found), ("truth", truth)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

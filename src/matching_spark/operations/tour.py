@@ -7,7 +7,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from matching_spark.config import Settings
-from matching_spark.demo.world import World, draw_world
+from matching_spark.demo.world import DRAWN, World, draw_world
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
@@ -23,6 +23,8 @@ from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources import read_posts
 from matching_spark.table.posts_table import PostsTable
+
+AT_ONCE = 2000  # ids in one DELETE
 
 
 def tour(
@@ -71,8 +73,8 @@ def taken_in(
     spark: SparkSession,
     progress: Progress,
 ) -> PostsTable:
-    """The settings' table with the world's posts and a person's own, in place of what their ids
-    had, as of another world that was drawn into the same folder before.
+    """The settings' table with the world's posts and a person's own, in place of those of another
+    world that was drawn into the same folder before. What else is there stays.
     """
     table = made(settings, model, spark)
     progress.say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
@@ -82,6 +84,13 @@ def taken_in(
         f"{report.accepted} posts accepted, {report.skipped} were there already, "
         f"{report.photos_per_second:.0f} photos a second"
     )
+    now = world.ids()
+    there = (row["post_id"] for row in table.frame().select("post_id").collect())
+    former = sorted(each for each in there if DRAWN.fullmatch(each) and each not in now)
+    for first in range(0, len(former), AT_ONCE):
+        table.delete(former[first : first + AT_ONCE])
+    if former:
+        progress.say(f"{len(former)} posts of the world drawn before are taken out")
     return table
 
 
