@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Hadoop, load_settings
 from matching_spark.demo.world import World
 from matching_spark.ingest.vector_import import ingest_vectors
+from tests.cli.test_asking import talk
 from tests.support.commands import command
 from tests.support.processes import LONG_S, in_session, wait_until
 from tests.support.vectors import write_vectors
@@ -67,6 +69,11 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         (["serve", "--port", "99999"], 2, "99999: should be less than or equal to 65535 (--port)"),
         (["serve", "--demo", "--port", "-1"], 2, "-1: should be greater than or equal to 0 (--po"),
         (["undo", "--before", "0001-01-01"], 2, "--before 0001-01-01 00:00:00: no table is of"),
+        (
+            ["undo", "--before", "어제"],
+            2,
+            "--before 어제: write it as 2026-11-01, 2026-11-01 09:00 or",
+        ),
         (["decide", "a", "b", "confirm", "--by", " "], 2, "--by is empty"),
         ([*FOUND, "--source-name", ""], 2, "--source-name is empty"),
         (["close", "a", "--as", "gone"], 2, "choose one of open, claimed"),
@@ -106,6 +113,17 @@ def test_what_is_wrong_is_told_before_spark_starts(
     """A command of this kind that starts Spark fails: it is handed no session."""
     done = command(*arguments, "--table", stored)
     assert (done.returncode, says in " ".join(done.stderr.split())) == (code, True), done.stderr
+
+
+def test_undo_takes_a_moment_as_history_tells_it(stored: str) -> None:
+    first = json.loads(command("history", "--table", stored).stdout)["commits"][-1]["at"]
+    shown = talk(["history", "--table", stored], [])
+    told = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", shown)[-1]
+    day, _, minute = told.rpartition(":")[0].partition(" ")
+    for moment in (told, first, f"{day}T{minute}", day):
+        done = command("undo", "--before", moment, "--table", stored)
+        said = " ".join(done.stderr.split())
+        assert "`matching-spark history` lists those that there are" in said, (moment, said)
 
 
 def test_search_writes_json_csv_and_a_page(stored: str, world: World, tmp_path: Path) -> None:

@@ -42,10 +42,11 @@ def undo(
         str | None, typer.Argument(help="The state to go back to; `history` lists them.")
     ] = None,
     before: Annotated[
-        dt.datetime | None,
+        str | None,
         typer.Option(
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"],
-            help="Take back what was written since this moment, of this machine's clock.",
+            metavar="TIME",
+            help="Take back what was written since this moment, of this machine's clock: "
+            "2026-11-01, 2026-11-01 09:00, or as `history` tells it.",
         ),
     ] = None,
 ) -> None:
@@ -53,10 +54,7 @@ def undo(
     run = common.begin()
     if (snapshot is None) == (before is None):
         raise UsageError("undo SNAPSHOT, or undo --before TIME; `history` lists both")
-    try:
-        moment = before.astimezone() if before is not None else None
-    except (OverflowError, ValueError):  # there is none of it elsewhere in the world
-        raise UsageError(f"--before {before}: no table is of that time") from None
+    moment = None if before is None else _moment(before)
     with terminal() as progress:
         report = operations.table.undo(run.settings, snapshot, moment, progress)
     view = Table("commits taken back", "posts", "snapshot", title=report.table)
@@ -66,6 +64,20 @@ def undo(
     view.caption = f"had back by: matching-spark undo {report.undone}"
     view.title_justify = view.caption_justify = "left"
     run.emit(report.to_dict(), view)
+
+
+def _moment(said: str) -> dt.datetime:
+    """What --before says: of this machine's clock where it tells no zone. Raises UsageError."""
+    try:
+        moment = dt.datetime.fromisoformat(said.strip())
+    except ValueError:
+        raise UsageError(
+            f"--before {said}: write it as 2026-11-01, 2026-11-01 09:00 or as `history` tells it"
+        ) from None
+    try:
+        return moment.astimezone()
+    except (OverflowError, ValueError):  # there is none of it elsewhere in the world
+        raise UsageError(f"--before {moment}: no table is of that time") from None
 
 
 @on_a_table

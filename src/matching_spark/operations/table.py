@@ -83,7 +83,10 @@ def undo(
     if before is not None:
         snapshot = history.before(table, before)
     if snapshot is None:
-        raise InputError(f"{table.uri} has no state of before {before} any more")
+        raise InputError(
+            f"{table.uri} has no state of before {before} any more; `matching-spark history` lists "
+            "those that there are"
+        )
     undoing.check_undo(table, snapshot)  # before six seconds of Spark
     with writing(settings, "undo", progress, spark) as table:
         return undoing.undo(table, snapshot)

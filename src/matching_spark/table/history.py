@@ -45,7 +45,8 @@ def commits(table: PostsTable) -> list[Commit]:
 
 
 def before(table: PostsTable, moment: dt.datetime) -> str | None:
-    """The snapshot that the table was at a moment; None where that has ended."""
+    """The snapshot that the table was before a moment, of a commit's own too; None where that has
+    ended."""
     log = table.metadata.metadata.snapshot_log
-    then = [entry for entry in log if entry.timestamp_ms <= moment.timestamp() * 1000]
+    then = [entry for entry in log if entry.timestamp_ms < round(moment.timestamp() * 1000)]
     return str(then[-1].snapshot_id) if then else None
