@@ -326,8 +326,8 @@ def samples() -> dict[str, Page]:
         "post-closed": PostPage(
             **office, thing=replace(FOUND, status="claimed"), history=HISTORY, editable=False
         ),
-        "post-fixed": PostPage(
-            **office, thing=replace(FOUND, photos=()), editable=False, fixed=True, similar=False
+        "post-unlike": PostPage(
+            **office, thing=replace(FOUND, photos=(), title="", description=""), similar=False
         ),
         "post-again": PostPage(
             **office,

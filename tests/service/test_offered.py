@@ -1,48 +1,93 @@
 """What a page offers is done when it is pressed."""
 
 from pathlib import Path
+from typing import Any
 
-import pytest
 from pyspark.sql import SparkSession
 from starlette.testclient import TestClient
 
 from matching_spark.config import Hadoop, Settings
-from matching_spark.domain.posts import Post
-from matching_spark.errors import InputError
+from matching_spark.domain.posts import Filters, Post
+from matching_spark.ingest.report import Report
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.merge import merge
+from matching_spark.operations.table import undo
+from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import post_url
+from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
 from matching_spark.service.server import opened
+from matching_spark.table.posts_table import PostsTable
 from tests.service.conftest import WHO, drawn, signed_in
 from tests.support.forms import csrf, field, link_in
 from tests.support.vectors import write_vectors
 
 
-def test_a_post_of_vectors_alone_has_no_form(
+def test_a_post_of_vectors_alone_is_changed_and_closed_as_any_other(
     service: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """It cannot be changed: its vectors are of photos that nobody has."""
+    """And it stays so, its vector as it came, beside merges, `undo` and an ingest of its file."""
     with opened(service) as of:
         model, vector = of.desk.model.name, of.desk.model.embed_texts(["지갑"])
+        first = of.desk.table.snapshot
+    assert first is not None
     source = tmp_path / "v.parquet"
-    write_vectors(source, ["of-vectors"], vector, title=["지갑"], model=[model])
-    ingest_vectors(str(source), service.table, spark, "found", Hadoop())
+    write_vectors(source, ["of-vectors"], vector, model=[model])  # neither a photo nor words
+
+    def ingested() -> Report:
+        return ingest_vectors(str(source), service.table, spark, "found", Hadoop())
+
+    def row() -> dict[str, Any]:
+        frame = PostsTable.of(service, spark).frame().where("post_id = 'of-vectors'")
+        (one,) = frame.select("status", "place", "source", "photos").collect()
+        return one.asDict(recursive=True)
+
+    assert ingested().accepted == 1
+    came = row()
+    asked = Query(embedding=vector[0])
     with opened(service) as of:
         client = TestClient(create_app(of), base_url="http://127.0.0.1:8008")
         client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-        form = {"csrf": signed_in(client, of), "title": "고친 이름", "status": "claimed"}
+        form = {"csrf": signed_in(client, of), "place": "강남역", "status": "claimed"}
         url = post_url("of-vectors")
         page = client.get(url).text
-        assert words.say("post.fixed", "ko") in page
+        assert 'src="/photos/' not in page
         for act in ("edit", "close"):
-            assert f'action="{url}/{act}"' not in page
-            assert client.post(f"{url}/{act}", data=form).status_code == 422
-        assert 'href="/office/search?post=of-vectors"' in page
+            assert f'action="{url}/{act}"' in page
+        form |= {name: field(page, name) for name in ("sequence", "seen")}
+        assert words.say("notice.saved", "ko") in client.post(f"{url}/edit", data=form).text
+        assert of.desk.search(asked, FOUND).matches[0].post_id == "of-vectors"
+        assert words.say("notice.closed", "ko") in client.post(f"{url}/close", data=form).text
+        open_ones = of.desk.search(asked, FOUND).matches
+        assert "of-vectors" not in {match.post_id for match in open_ones}
+        over = of.desk.search(asked, Filters(kind="found", status="claimed")).matches[0]
+        assert (over.post_id, over.photo) == ("of-vectors", None)
+        assert 'href="/office/search?post=of-vectors"' in client.get(url).text
         assert client.get("/office/search?post=of-vectors").status_code == 200
-        with pytest.raises(InputError, match="vectors without photos"):
-            of.desk.end("of-vectors", "claimed", WHO, None)
+
+        def closed() -> None:
+            of.desk.refresh()
+            stored = of.desk.post("of-vectors")
+            assert stored is not None
+            assert (stored.post.status, stored.post.place) == ("claimed", "강남역")
+
+        stays = came | {"status": "claimed", "place": "강남역"}
+        for back in (of.desk.table.snapshot, first):  # to before the merge, to before it came
+            assert merge(service, spark=spark).left_out == ()
+            assert row() == stays
+            assert ingested().skipped == 1
+            closed()
+            undo(service, str(back), spark=spark)
+            closed()
+        merge(service, spark=spark)
+        ingested()
+        assert row() == stays
+        of.desk.forget("of-vectors", WHO, None)
+        of.desk.refresh()
+        assert of.desk.post("of-vectors") is None
+    assert merge(service, spark=spark).erased == 1
 
 
 def test_similar_things_are_offered_where_there_is_something_to_search_by(

@@ -63,6 +63,7 @@ def rows_of(
         f"photo:{sha}": kept_photo(table.photos, sha) for each in posts for sha in each.photos
     } | {text_key(text): text for text in texts.values()}
     own = [n for n in vectors if n.startswith("photo:") and n in payloads]
+    bare = {f"photo:{sha}" for each in posts for sha in each.bare}
     known = {name: vectors[name] for name in own} | {
         text_key(text): vectors[f"text:{post_id}"]
         for post_id, text in texts.items()
@@ -73,7 +74,7 @@ def rows_of(
             [
                 {
                     "key": key,
-                    "uri": payloads[key] if key.startswith("photo:") else None,
+                    "uri": payloads[key] if key.startswith("photo:") and key not in bare else None,
                     "vector": vector.astype("<f4").tobytes(),
                 }
                 for key, vector in known.items()

@@ -24,8 +24,8 @@ _ERASED = "post:"  # how the subject of a post begins
 @dataclass(frozen=True)
 class StoredPost:
     """A post as it is kept. source: who gives it its id. sequence: of its changes, from 1.
-    photos: sha256 of the bytes as they came, the cover first. fixed: some of its vectors are of
-    photos that are not kept, so that nothing but the command that brought it can change it.
+    photos: sha256 of the bytes as they came, the cover first; of a vector that came without its
+    photo, the vector's, as the table has it. bare: these, of which there is nothing to show.
     """
 
     post: Post
@@ -33,7 +33,12 @@ class StoredPost:
     sequence: int
     photos: tuple[str, ...]
     updated_at: dt.datetime
-    fixed: bool = False
+    bare: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The photos that are kept."""
+        return tuple(sha for sha in self.photos if sha not in self.bare)
 
     def content(self) -> Content:
         """What an event of it holds."""
@@ -46,7 +51,7 @@ class StoredPost:
             "sequence": self.sequence,
             "photos": list(self.photos),
             "identifiers": None if numbers is None else list(numbers),
-        }
+        } | ({"bare": sorted(self.bare)} if self.bare else {})
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,8 @@ def stored_of(content: Content, record: Record) -> StoredPost:
         told["happened_on"] = parse_date(told["happened_on"])
         numbers = content["identifiers"]
         post = replace(Post(**told), identifiers=None if numbers is None else tuple(numbers))
-        photos = tuple(content["photos"])
-        return StoredPost(post, content["source"], content["sequence"], photos, record.at)
+        photos, bare = tuple(content["photos"]), frozenset(content.get("bare", ()))
+        return StoredPost(post, content["source"], content["sequence"], photos, record.at, bare)
     except (KeyError, TypeError, InputError) as error:
         raise StorageError(
             f"event {record.sequence} of the journal has no whole post ({error}): install the "

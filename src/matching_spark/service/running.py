@@ -103,7 +103,7 @@ class Service:
 
     def picture(self, stored: StoredPost) -> Picture | None:
         """Of a post's cover; None where it has no photo."""
-        return self.address(stored.post.post_id, 0) if stored.photos else None
+        return self.address(stored.post.post_id, 0) if stored.shown else None
 
     def private_link(self, request: Request, token: str) -> str:
         """The address that opens a loss, its token in the fragment, which no server is told."""

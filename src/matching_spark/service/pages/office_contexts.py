@@ -148,17 +148,16 @@ Again = Literal["", "conflict", "registered"]
 
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed, or `fixed`, as
-    StoredPost has it. similar: whether there is something to search by. seen: what its form was
-    filled with (fields.seen_of). again: the form has what was typed and is not saved; differing:
-    the fields in which what is saved is another, of a conflict those that both have changed.
+    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed.
+    similar: whether there is something to search by. seen: what its form was filled with
+    (fields.seen_of). again: the form has what was typed and is not saved; differing: the fields in
+    which what is saved is another, of a conflict those that both have changed.
     """
 
     template: ClassVar[str] = "post.html"
     thing: Thing
     history: tuple[Entry, ...] = ()
     editable: bool = True
-    fixed: bool = False
     similar: bool = True
     seen: str = ""
     again: Again = ""

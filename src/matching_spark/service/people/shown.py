@@ -88,7 +88,7 @@ def asking(question: PublicQuestion | None, skipped: Sequence[FactName]) -> Aski
 def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = None) -> Thing:
     """A post as the office sees it. Of a withdrawn one no photo is shown (photos.store)."""
     post = stored.post
-    photos = 0 if post.status == "withdrawn" else len(stored.photos)
+    photos = 0 if post.status == "withdrawn" else len(stored.shown)
     return Thing(
         post_id=post.post_id,
         kind=post.kind,

@@ -176,9 +176,9 @@ def photos_router(
             stored = posts.post(post_id)
             if stored is None or stored.post.status == "withdrawn" or not visible(request, stored):
                 raise NotFoundError(GONE)
-            if index >= len(stored.photos):
+            if index >= len(stored.shown):
                 raise NotFoundError(GONE)
-            data = store.sized(stored.photos[index], size)
+            data = store.sized(stored.shown[index], size)
         except PhotoError as error:
             log.error(
                 "post %s, photo %d: what is kept of it does not open: %s", post_id, index, error

@@ -1,6 +1,7 @@
 """Single posts of a table's state, read without a JVM: from the shards that a search holds."""
 
 import datetime as dt
+import hashlib
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,6 @@ import pyarrow as pa
 
 from matching_spark.domain.posts import Post
 from matching_spark.domain.schema import POINT
-from matching_spark.errors import InputError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import KEPT_PHOTO
 from matching_spark.shards.cache import ShardCache
@@ -32,25 +32,15 @@ class Rows:
         return None if found is None else _stored(post_id, *found)
 
     def whole(self, post_id: str) -> tuple[StoredPost | None, dict[str, npt.NDArray[np.float32]]]:
-        """A post with its vectors, by their names as journal.store.Vector has them.
-
-        Raises InputError where a photo's vector has no photo.
-        """
+        """A post with its vectors, by their names as journal.store.Vector has them."""
         found = self._located(post_id)
         if found is None:
             return None, {}
         _, shard, row = found
         stored = _stored(post_id, *found)
-        if stored.fixed:
-            raise InputError(
-                f"post {post_id!r} has vectors without photos, as `ingest --vectors` brings them: "
-                "it is changed by the command that brought it"
-            )
-        part = shard.photos
-        rows = part.rows[part.starts[row] : part.starts[row + 1]]
         vectors = {
-            f"photo:{sha}": np.array(part.vectors[at], np.float32)
-            for sha, at in zip(stored.photos, rows.tolist(), strict=True)
+            f"photo:{sha}": vector
+            for sha, vector in zip(stored.photos, _photos(shard, row), strict=True)
         }
         if (text := shard.texts.first(row)) is not None:
             vectors[f"text:{post_id}"] = np.array(text, np.float32)
@@ -73,15 +63,28 @@ def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
         values |= dict(zip(POINT, point, strict=True))
     numbers = shard.metadata[IDENTIFIERS][row].as_py()
     beside = _beside(file, row)
-    photos = [_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
+    kept = [_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
+    photos = [sha or _digest(of) for sha, of in zip(kept, _photos(shard, row), strict=True)]
     return StoredPost(
         Post(**values, identifiers=None if numbers is None else tuple(numbers.split())),
         beside["source"] or "",
         beside["sequence"] or 0,
-        tuple(sha for sha in photos if sha),
+        tuple(photos),
         beside["updated_at"] or dt.datetime.min.replace(tzinfo=dt.UTC),
-        fixed=not all(photos),
+        frozenset(photos) - frozenset(kept),
     )
+
+
+def _photos(shard: Shard, row: int) -> list[npt.NDArray[np.float32]]:
+    """A post's vectors of photos, in their order."""
+    part = shard.photos
+    rows = part.rows[part.starts[row] : part.starts[row + 1]]
+    return [np.array(part.vectors[at], np.float32) for at in rows.tolist()]
+
+
+def _digest(vector: npt.NDArray[np.float32]) -> str:
+    """What the table names a vector by that came without its photo (ingest.vector_batches)."""
+    return hashlib.sha256(vector.astype("<f4").tobytes()).hexdigest()
 
 
 def _beside(file: DataFile, row: int) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class Tail:
         post = stored.post
         photos = [
             {
-                "uri": kept_photo(self._photos, sha),
+                "uri": None if sha in stored.bare else kept_photo(self._photos, sha),
                 "sha256": sha,
                 "vector": vectors[f"photo:{sha}"].tobytes(),
             }

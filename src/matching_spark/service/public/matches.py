@@ -132,7 +132,7 @@ class Showing:
 
     def post(self, stored: StoredPost, band: Band, why: tuple[Reason, ...] = ()) -> PublicMatch:
         """A post as it was matched before. Raises ValueError for no open found post."""
-        return self._shown(stored.post, band, why, bool(stored.photos))
+        return self._shown(stored.post, band, why, bool(stored.shown))
 
     def _level(self, of: Match | Post) -> Level:
         return self.levels.level(of.category)

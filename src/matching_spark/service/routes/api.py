@@ -301,7 +301,7 @@ class _Office:
 
     def _told(self, stored: StoredPost) -> dict[str, Any]:
         fields = {k: v for k, v in vars(stored.post).items() if k not in _INSIDE}
-        photos = [vars(self._of.address(stored.post.post_id, i)) for i in range(len(stored.photos))]
+        photos = [vars(self._of.address(stored.post.post_id, i)) for i in range(len(stored.shown))]
         return fields | {
             "source": stored.source,
             "sequence": stored.sequence,

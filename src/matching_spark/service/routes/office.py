@@ -263,9 +263,8 @@ class OfficePages(OfficeRoutes):
             thing=thing,
             seen=seen_by(thing),
             history=self._history(post_id),
-            editable=stored.post.status == "open" and not stored.fixed,
-            fixed=stored.fixed,
-            similar=bool(stored.photos or stored.fixed or stored.post.text),
+            editable=stored.post.status == "open",
+            similar=bool(stored.photos or stored.post.text),
             wrong=wrong,
         )
 
