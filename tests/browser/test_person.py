@@ -62,10 +62,8 @@ def test_a_photo_that_cannot_be_read_is_told_and_the_next_search_is_shown(
     letter.write_bytes(b"no photo")
     visitor.visit.attach(visitor.page.locator("#photo"), letter)
     visitor.visit.press(visitor.button("find.button"))
-    visitor.comes("#answer.problem h2")
-    expect(visitor.page.locator("#answer")).to_contain_text(
-        visitor.say("problem.photo.not-a-photo")
-    )
+    visitor.comes("#answer .wrong")
+    expect(visitor.page.locator("#answer")).to_contain_text(visitor.say("wrong.not-a-photo"))
     visitor.visit.press(visitor.button("find.no photo"))
     visitor.visit.write(visitor.page.locator("#words"), "나침반")
     visitor.page.keyboard.press("Enter")

@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from matching_spark.domain.posts import Post
+from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
@@ -292,7 +293,7 @@ def test_a_photo_of_a_phone_is_searched_by_as_json(browser: TestClient, bag: str
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_a_problem_is_a_page_in_words(browser: TestClient, language: str) -> None:
+def test_a_problem_is_a_page_in_words(browser: TestClient, language: Language) -> None:
     browser.cookies.set("lang", language)
     gone = browser.get("/nowhere")
     assert gone.status_code == 404
@@ -301,7 +302,8 @@ def test_a_problem_is_a_page_in_words(browser: TestClient, language: str) -> Non
     form = {"csrf": csrf(browser.get("/").text)}
     unread = browser.post("/search", data=form, files=bad)
     assert unread.status_code == 422
-    assert "photo" not in unread.text or language == "en"
+    for each in LANGUAGES:
+        assert (words.say("wrong.not-a-photo", each) in unread.text) == (each == language)
 
 
 def test_a_loss_without_words_is_told_in_the_readers_language(

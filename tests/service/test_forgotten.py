@@ -20,7 +20,7 @@ TYPED = {
     "place": "강남역",
     "category": "기타물품",
 }
-OVER, UNREADABLE = (words.say(f"wrong.{each}", "ko") for each in ("over", "photo"))
+OVER, UNREADABLE = (words.say(f"wrong.{each}", "ko") for each in ("over", "not-a-photo"))
 
 
 def photo(colour: str = "green") -> dict[str, tuple[str, bytes, str]]:
@@ -177,3 +177,28 @@ def test_a_search_by_words_goes_on_at_any_time(
     assert "02-111-2222" in later.post("/interest", data=form).text
     assert "/mine#" in later.post("/losses", data=form | {"colour": "보라"}).text
     assert len([each for each in running.desk.changed() if each.post.kind == "lost"]) == 2
+
+
+def test_a_photo_that_cannot_be_read_costs_no_word_that_was_typed_beside_it(
+    browser: TestClient, running: Service
+) -> None:
+    """Without a script the page that comes back is all that there is."""
+    told = {"words": '"보라색" 가방', "place": "강남역", "category": "가방", "day": "2026-11-20"}
+    form = {"csrf": csrf(browser.get("/").text), **told}
+    cut = drawn("purple")[:60]
+    for sent, reason in ((b"no photo", "not-a-photo"), (b"", "empty"), (cut, "truncated")):
+        page = browser.post("/search", data=form, files={"photo": ("a.png", sent, "image/png")})
+        assert page.status_code == 422
+        assert words.say(f"wrong.{reason}", "ko") in page.text
+        for value in ("&#34;보라색&#34; 가방", "강남역", "2026-11-20"):
+            assert f'value="{value}"' in page.text
+        assert '<option value="가방" selected>' in page.text
+        assert 'action="/search"' in page.text
+        assert 'type="file"' in page.text
+    assert 'class="sentence"' in browser.post("/search", data=form, files=photo()).text
+    office = {"csrf": signed_in(browser, running), "words": "보라색 가방"}
+    for path in (NEW, "/office/search"):
+        page = browser.post(path, data=office, files={"photo": ("a.jpg", b"no photo", "")})
+        assert UNREADABLE in page.text
+        assert f'action="{path}"' in page.text
+        assert 'type="file"' in page.text

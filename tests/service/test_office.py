@@ -32,7 +32,7 @@ def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
             assert f'<option value="{chosen}" selected>' in page
     files = {"photo": ("a.jpg", b"no photo", "image/jpeg")}
     page = browser.post("/office/search", data=form | {"words": "검정 가방"}, files=files).text
-    assert words.say("wrong.photo", "ko") in page
+    assert words.say("wrong.not-a-photo", "ko") in page
     assert 'value="검정 가방"' in page
 
 

@@ -106,10 +106,8 @@ def test_each_error_is_one_problem(language: Language) -> None:
 def test_every_kind_and_every_reason_of_a_photo_has_words() -> None:
     assert STATUS.keys() == KINDS
     for reason in REASONS:
-        assert f"problem.photo.{reason}" in table()
-        assert problem_of(PhotoError(reason, ""), "en").detail == say(
-            f"problem.photo.{reason}", "en"
-        )
+        assert f"wrong.{reason}" in table()
+        assert problem_of(PhotoError(reason, ""), "en").detail == say(f"wrong.{reason}", "en")
 
 
 async def ask(service: Guarded, error: Exception | None = None, **headers: str) -> Any:

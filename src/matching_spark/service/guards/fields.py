@@ -3,17 +3,17 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.vocabulary import OF_FACTS
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, PhotoError
 from matching_spark.service.guards.forms import form_of
 from matching_spark.service.guards.problems import Refused
-from matching_spark.service.pages.contexts import Wrong
+from matching_spark.service.pages.contexts import Wrong, WrongPhoto
 
 MAX_FIELD = 20_000  # characters: a description is the longest
 LISTS = ("category", "colour", "region")  # fields whose words are a vocabulary's
@@ -25,6 +25,13 @@ class WrongField(InputError):
     def __init__(self, field: str, wrong: Wrong) -> None:
         super().__init__(f"{field}: {wrong}", argument=field)
         self.field, self.wrong = field, wrong
+
+
+def wrong_of(error: WrongField | PhotoError) -> dict[str, Wrong]:
+    """The field of a form that is at fault, and what is wrong with it."""
+    if isinstance(error, WrongField):
+        return {error.field: error.wrong}
+    return {"photo": cast(WrongPhoto, error.reason)}  # one of embed.photos.REASONS
 
 
 def word_of(field: str, said: str) -> str:

@@ -220,7 +220,7 @@ def problem_of(error: Exception, language: Language) -> Problem:
         status = error.status_code  # 406, 415 and the like
     detail = say(f"problem.{kind}.do", language)
     if isinstance(error, PhotoError):
-        detail = _say(f"problem.photo.{error.reason}", f"problem.{kind}.do", language)
+        detail = _say(f"wrong.{error.reason}", f"problem.{kind}.do", language)
     allow = (getattr(error, "headers", None) or {}).get("Allow") if status == 405 else None
     return Problem(
         kind,

@@ -17,6 +17,18 @@ Reason = (
 )
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
+# Why a photo cannot be used: embed.photos.REASONS.
+WrongPhoto = Literal[
+    "empty",
+    "truncated",
+    "not-a-photo",
+    "unsupported-format",
+    "too-many-pixels",
+    "too-small",
+    "too-thin",
+    "too-complex",
+    "too-many-bytes",
+]
 # What is wrong with a field of a form: its words are words.txt's `wrong.*`.
 Wrong = Literal[
     "needed",
@@ -28,7 +40,7 @@ Wrong = Literal[
     "password",
     "short",
     "over",
-    "photo",
+    WrongPhoto,
 ]
 # A line above the page, once, about what was just done: words.txt's `notice.*`.
 Notice = Literal[

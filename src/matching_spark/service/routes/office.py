@@ -12,7 +12,7 @@ from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.accounts import MIN_PASSWORD
-from matching_spark.service.guards.fields import Fields, Said, WrongField
+from matching_spark.service.guards.fields import Fields, Said, WrongField, wrong_of
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.guards.typed import typed_of, within_office
@@ -177,11 +177,11 @@ class OfficePages(OfficeRoutes):
         try:
             values = values_of(fields)
         except WrongField as error:
-            wrong[error.field] = error.wrong
+            wrong |= wrong_of(error)
         try:
             draft, photo = self._drafts_photo(draft, fields.photo)
-        except PhotoError:
-            wrong["photo"] = "photo"
+        except PhotoError as error:
+            wrong |= wrong_of(error)
         except InputError:  # too long ago
             if (there := self._registered(who, key)) is not None:
                 return self._again(request, there, fields)
@@ -298,9 +298,12 @@ class OfficePages(OfficeRoutes):
     def _begun(self, request: Request, fields: Said) -> Response:
         if _without_photo(fields["draft"]):
             return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
-        photo = self._of.seen(fields.photo)
-        if photo is None:
-            page = RegisterPage(**self._office(request), wrong={"photo": "needed"})
+        try:
+            photo = self._of.seen(fields.photo)
+            if photo is None:
+                raise WrongField("photo", "needed")
+        except (WrongField, PhotoError) as error:
+            page = RegisterPage(**self._office(request), wrong=wrong_of(error))
             return self._of.page(request, page)
         draft = self._of.finder.asks.keep(Asked(photo, Told()))
         return self._drafted(request, draft, *self._suggested(photo.kept))

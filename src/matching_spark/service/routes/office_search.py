@@ -10,8 +10,7 @@ from matching_spark.domain.posts import Filters, Kind
 from matching_spark.domain.told import told
 from matching_spark.errors import NotFoundError, PhotoError
 from matching_spark.search.query import Query
-from matching_spark.service.guards.fields import Fields, WrongField
-from matching_spark.service.pages.contexts import Wrong
+from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
 from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
 from matching_spark.service.people.shown import because
 from matching_spark.service.routes.office_forms import wanted_of, wanted_said
@@ -40,19 +39,14 @@ class SearchPages(OfficeRoutes):
 
     def search(self, request: Request, fields: Fields) -> Response:
         """Without the public's limits: every kind, state and field."""
-        wrong: dict[str, Wrong] = {}
         try:
             wanted = wanted_of(fields)
             photo = self._of.seen(fields.photo, keep=False)
             if photo is None and not wanted.words:
                 raise WrongField("words", "needed")
         except (WrongField, PhotoError) as error:
-            wrong = {"photo": "photo"}
-            if isinstance(error, WrongField):
-                wrong = {error.field: error.wrong}
-            page = OfficeSearchPage(
-                **self._office(request), wanted=wanted_said(fields), wrong=wrong
-            )
+            wrong, wanted = wrong_of(error), wanted_said(fields)
+            page = OfficeSearchPage(**self._office(request), wanted=wanted, wrong=wrong)
             return self._of.page(request, page)
         vector = None if photo is None else photo.vector
         kind: Kind = "found" if wanted.kind == "lost" else "lost"  # what looks for it

@@ -7,7 +7,7 @@ from fastapi.params import Depends as Dependency
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.errors import InputError, PhotoError
-from matching_spark.service.guards.fields import Fields, WrongField
+from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
 from matching_spark.service.guards.limits import Work
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
@@ -60,9 +60,12 @@ class PersonPages:
         return self._of.page(request, self._home(request, {}))
 
     def search(self, request: Request, fields: Fields) -> Response:
-        photo, form = self._of.seen(fields.photo, keep=False), Form.of(fields)
+        form = Form.of(fields)
         try:
-            page = self._found(request, form, photo)
+            page = self._found(request, form, self._of.seen(fields.photo, keep=False))
+        except PhotoError as error:  # without a script, the page that comes back is all there is
+            page = replace(self._home(request, wrong_of(error)), told=form.kept())
+            return self._of.page(request, page, fields["lang"], 422)
         except InputError as error:
             return self._over(request, form, error)
         return self._of.page(request, page, fields["lang"])
@@ -108,7 +111,7 @@ class PersonPages:
         try:
             self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language)
         except WrongField as error:
-            wrong = {error.field: error.wrong}
+            wrong = wrong_of(error)
         page = self._losses.page(token, csrf, "" if wrong else "edited", wrong)
         if page is None:
             raise Refused("gone")
@@ -142,7 +145,7 @@ class PersonPages:
         try:
             return self._of.finder.find(form, photo, self._of.forms.token(request))
         except WrongField as error:
-            return replace(self._home(request, {error.field: error.wrong}), told=form.kept())
+            return replace(self._home(request, wrong_of(error)), told=form.kept())
 
     def _wrong(
         self,
@@ -156,7 +159,7 @@ class PersonPages:
         be chosen again. Raises the error, where it is none of a field."""
         wrong: dict[str, Wrong] = {}
         if isinstance(error, WrongField):
-            wrong[error.field] = error.wrong
+            wrong |= wrong_of(error)
         elif not isinstance(error, PhotoError) and error.argument != "asked":
             raise error
         try:
@@ -165,7 +168,7 @@ class PersonPages:
             wrong["photo"] = "over"
             page = self._found(request, replace(form, pictured=False))
         if isinstance(error, PhotoError):
-            wrong["photo"] = "photo"
+            wrong |= wrong_of(error)
         if isinstance(page, ResultsPage):
             page = replace(page, address=address, wrong=wrong)
         elif "photo" in wrong:  # it was all that is searched by
