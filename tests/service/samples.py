@@ -207,6 +207,7 @@ def samples() -> dict[str, Page]:
             wrong={"photo": "long", "words": "needed", "day": "day", "place": "long"},
         ),
         "home-wrong": HomePage(**person, wrong={"words": "needed"}),
+        "home-over": HomePage(**person, address="kim@example.com", wrong={"photo": "over"}),
         "results-0": ResultsPage(**asked, told=TOLD, photo=True, nothing=True, mail=True),
         "results-unclear": ResultsPage(**asked, told=Told(category="가방"), needed=("category",)),
         "results-1": ResultsPage(**asked, told=TOLD, likely=CARDS[:1]),

@@ -29,7 +29,7 @@ def photo(colour: str = "green") -> dict[str, tuple[str, bytes, str]]:
 
 def an_hour_later(browser: TestClient, running: Service) -> TestClient:
     """The browser, when every photo that was only sent is forgotten; a start forgets them too."""
-    since = replace(running, finder=replace(running.finder, asks=Asks()))
+    since = replace(running, finder=replace(running.finder, asks=Asks(), mail=True))
     client = TestClient(create_app(since), base_url=str(browser.base_url), cookies=browser.cookies)
     client.headers = browser.headers
     return client
@@ -161,9 +161,17 @@ def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
     assert "/mine#" in done.text
     (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
     assert len(lost.photos) == 1
+    # There is nothing else to search by: it begins with the photo, and goes on with the address.
     alone = later.post("/losses", data=form | {"words": "", "category": "", "colour": ""})
-    assert OVER in alone.text  # there is nothing else to search by
+    assert OVER in alone.text
     assert 'action="/search"' in alone.text
+    typed = f'name="address" type="email" value="{form["address"]}"'
+    assert typed in alone.text
+    again = {name: form[name] for name in ("csrf", "address")}
+    for chosen in (b"no photo", drawn("purple")):
+        answer = later.post("/search", data=again, files={"photo": ("a.png", chosen, "")})
+        assert typed in answer.text
+    assert 'action="/losses"' in answer.text
 
 
 def test_a_search_by_words_goes_on_at_any_time(

@@ -153,10 +153,12 @@ class Asking:
 
 @dataclass(frozen=True, kw_only=True)
 class HomePage(Page):
-    """GET /: what was lost? demo: whether the things are drawn ones, which the page then says."""
+    """GET /: what was lost? demo: whether the things are drawn ones, which the page then says.
+    address: as it was typed into the form of a loss, of which nothing but a new photo is wanted."""
 
     template: ClassVar[str] = "home.html"
     told: Told = Told()
+    address: str = ""
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
     demo: bool = False
 
@@ -185,7 +187,7 @@ class ResultsPage(Page):
     skipped: tuple[FactName, ...] = ()
     needed: tuple[FactName, ...] = ()
     mail: bool = False  # whether the service can write mails: an address is asked for
-    address: str = ""  # as it was typed, where something is wrong with the form
+    address: str = ""  # as it was typed before
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 

@@ -15,7 +15,6 @@ from matching_spark.service.pages.contexts import (
     ConfirmPage,
     DoorPage,
     HomePage,
-    Page,
     RegisteredPage,
     ResultsPage,
     Wrong,
@@ -28,6 +27,7 @@ from matching_spark.service.running import Service
 
 # The answer takes the place of all that is shown, also where a part was asked for: the form on it.
 WHOLE = {"HX-Retarget": "main", "HX-Reselect": "main", "HX-Reswap": "outerHTML"}
+EMPTY = Form()
 SOME_WORK: tuple[Work, Work] = ("search", "upload")
 
 
@@ -60,11 +60,11 @@ class PersonPages:
         return self._of.page(request, self._home(request, {}))
 
     def search(self, request: Request, fields: Fields) -> Response:
-        form = Form.of(fields)
+        form, address = Form.of(fields), fields["address"]
         try:
-            page = self._found(request, form, self._of.seen(fields.photo, keep=False))
+            page = self._found(request, form, self._of.seen(fields.photo, keep=False), address)
         except PhotoError as error:  # without a script, the page that comes back is all there is
-            page = replace(self._home(request, wrong_of(error)), told=form.kept())
+            page = self._home(request, wrong_of(error), form, address)
             return self._of.page(request, page, fields["lang"], 422)
         except InputError as error:
             return self._over(request, form, error)
@@ -140,12 +140,15 @@ class PersonPages:
             raise Refused("bad-request", field="here")
         return self._of.keep_language(RedirectResponse(here, 303), fields["lang"])
 
-    def _found(self, request: Request, form: Form, photo: SeenPhoto | None = None) -> Page:
+    def _found(
+        self, request: Request, form: Form, photo: SeenPhoto | None, address: str
+    ) -> HomePage | ResultsPage:
         """What a form finds; the form as it was filled in, where something of it is wrong."""
         try:
-            return self._of.finder.find(form, photo, self._of.forms.token(request))
+            page = self._of.finder.find(form, photo, self._of.forms.token(request))
         except WrongField as error:
-            return replace(self._home(request, wrong_of(error)), told=form.kept())
+            return self._home(request, wrong_of(error), form, address)
+        return replace(page, address=address)
 
     def _wrong(
         self,
@@ -163,16 +166,15 @@ class PersonPages:
         elif not isinstance(error, PhotoError) and error.argument != "asked":
             raise error
         try:
-            page = self._found(request, form, chosen)
+            page = self._found(request, form, chosen, address)
         except InputError:
             wrong["photo"] = "over"
-            page = self._found(request, replace(form, pictured=False))
+            page = self._found(request, replace(form, pictured=False), None, address)
         if isinstance(error, PhotoError):
             wrong |= wrong_of(error)
-        if isinstance(page, ResultsPage):
-            page = replace(page, address=address, wrong=wrong)
-        elif "photo" in wrong:  # it was all that is searched by
-            page = replace(self._home(request, wrong), told=form.kept())
+        if isinstance(page, HomePage) and "photo" not in wrong:
+            wrong |= page.wrong
+        page = replace(page, wrong=wrong)  # without the photo there may be nothing to search by
         return self._of.page(request, page, status=422)
 
     def _over(self, request: Request, form: Form, error: InputError) -> Response:
@@ -180,14 +182,27 @@ class PersonPages:
         the error, where that is another one."""
         if error.argument != "asked":
             raise error
-        page = replace(self._home(request, {"photo": "over"}), told=form.kept())
+        page = self._home(request, {"photo": "over"}, form)
         answer = self._of.page(request, page, status=422)
         answer.headers.update(WHOLE)
         return answer
 
-    def _home(self, request: Request, wrong: dict[str, Wrong]) -> HomePage:
-        csrf = self._of.forms.token(request)
-        return HomePage(csrf=csrf, here="/", wrong=wrong, demo=self._of.demo)
+    def _home(
+        self,
+        request: Request,
+        wrong: dict[str, Wrong],
+        form: Form = EMPTY,
+        address: str = "",
+    ) -> HomePage:
+        """The form of a search, with what was typed."""
+        return HomePage(
+            csrf=self._of.forms.token(request),
+            here="/",
+            told=form.kept(),
+            address=address,
+            wrong=wrong,
+            demo=self._of.demo,
+        )
 
 
 def _token(link: str) -> str:
