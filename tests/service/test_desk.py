@@ -214,6 +214,10 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(desk: Desk) -> None:
     with pytest.raises(NotFoundError):
         desk.decide("nobody", found[1], "confirmed", WHO, None)
     assert desk.journal.last() == 0
+    alone = desk.add(PURPLE, [], WHO, None)
+    with pytest.raises(InputError, match="needs a photo or a few words"):
+        desk.edit(alone.post.post_id, {"title": " ", "description": ""}, WHO, None)
+    assert desk.post(alone.post.post_id) == alone
 
 
 def test_the_service_begins_without_a_table(service: Settings, tmp_path: Path) -> None:

@@ -268,6 +268,32 @@ def test_what_both_have_changed_is_asked_and_nothing_else(
         assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
 
 
+def test_what_two_take_away_between_them_leaves_something_to_find_it_by(
+    browser: TestClient, running: Service
+) -> None:
+    token = signed_in(browser, running)
+    post = Post("", "found", "가방", title="가방", description="줄무늬")
+    post_id = running.desk.add(post, [], WHO, None).post.post_id
+    url = post_url(post_id)
+    page = browser.get(url).text
+    form = {"csrf": token, "sequence": field(page, "sequence"), "seen": field(page, "seen")}
+    form |= {"category": "가방", "title": "가방", "place": "강남역"}  # takes the description away
+    first = running.desk.edit(post_id, {"title": ""}, WHO, None)
+    told = browser.post(f"{url}/edit", data=form).text
+    assert words.say("wrong.needed", "ko") in told
+    assert 'name="title" type="text" value=""' in told
+    assert 'value="강남역"' in told
+    assert "줄무늬</textarea>" not in told
+    assert running.desk.post(post_id) == first
+    again = {name: field(told, name) for name in ("sequence", "seen")}
+    saved = browser.post(f"{url}/edit", data=form | again | {"title": "배낭"}).text
+    assert words.say("notice.saved", "ko") in saved
+    stored = running.desk.post(post_id)
+    assert stored is not None
+    assert (stored.post.title, stored.post.description) == ("배낭", "")
+    assert stored.post.place == "강남역"
+
+
 def test_a_form_that_does_not_say_what_it_was_made_of_is_asked_about_whole(
     browser: TestClient, running: Service, bag: str
 ) -> None:

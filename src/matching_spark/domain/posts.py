@@ -151,6 +151,12 @@ def check(name: str, value: str | None, choices: Collection[str]) -> None:
         raise InputError(f"{name} {value!r} is not known; choose one of: {', '.join(choices)}")
 
 
+def check_findable(post: Post, photos: Collection[str]) -> None:
+    """Raise InputError for a post that no search would find. photos: its."""
+    if not (photos or post.text):
+        raise InputError("a post needs a photo or a few words", argument="title")
+
+
 def clean(value: object) -> str:
     """A text cell as one NFC string without surrounding space; None becomes ''.
 

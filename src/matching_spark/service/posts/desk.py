@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Filters, Post, Reject, Status, checked
+from matching_spark.domain.posts import Filters, Post, Reject, Status, check_findable, checked
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import CATEGORY, Seen
@@ -225,8 +225,7 @@ class Desk:
         post_id = f"s-{name_of(who, key)}"
         post = self._told(replace(post, post_id=post_id))
         shas = tuple(dict.fromkeys(each.sha256 for each in photos))
-        if not (shas or post.text):
-            raise InputError("a post needs a photo or a few words", argument="photo")
+        check_findable(post, shas)
         name = self.model.name
         seen = {each.sha256: each.vector for each in photos}
         vectors = [Vector(f"photo:{sha}", name, each) for sha, each in seen.items()]
@@ -253,7 +252,7 @@ class Desk:
         sequence: of the post that who asks has seen; StaleError where it has changed since, unless
         it has become what is asked for (RFC 9110, 13.1.1). key: sent again with it, the post is
         answered as it was then, and nothing is written. Raises NotFoundError, and InputError for a
-        field or value that cannot be.
+        field or value that cannot be, and for what is left with nothing to find it by.
         """
         fixed = {"post_id", "kind", "status"}
         if wrong := sorted(set(changes) - (set(TOLD) - fixed)):
@@ -268,6 +267,7 @@ class Desk:
             if not changed and (key is None or not changes):
                 return was  # with a key it is kept: sent again it changes nothing either
             check_seen(was, sequence if changed else None)
+            check_findable(post, was.photos)
             if post.text != was.post.text:
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
             stored = replace(was, post=post, sequence=was.sequence + 1)

@@ -216,30 +216,29 @@ class OfficePages(OfficeRoutes):
         seen, who = number(fields["sequence"]), asker_of(request).who
         try:
             values = values_of(fields)
-            stored = self._of.desk.post(post_id)
-            if stored and not (stored.photos or replace(stored.post, **values).text):
-                raise WrongField("title", "needed")  # as of a new one: nothing would find it
         except WrongField as error:
-            page = self._post_page(request, post_id, "", {error.field: error.wrong})
-            # Of the post as it was seen: what others have changed is looked at when it is saved.
-            typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
-            typed = thing_said(fields, typed)
-            if not page.editable:
-                differs = differing(page.thing, typed)
-                return self._unsaved(request, page, typed, differs, "conflict")
-            return self._of.page(request, replace(page, thing=typed, seen=fields["seen"]))
+            return self._mended(request, post_id, fields, wrong_of(error))
         notice: Notice = "saved"
+        together: PostPage | None = None  # with what was saved since
         while True:
             try:
                 self._of.desk.edit(post_id, values, who, None, seen)
                 return to(post_url(post_id), notice=notice)
             except StaleError:
                 page = self._post_page(request, post_id, "", {})
+            except InputError as error:
+                if error.argument != "title":
+                    raise
+                wrong: dict[str, Wrong] = {"title": "needed"}  # as of a new one
+                if together is None:
+                    return self._mended(request, post_id, fields, wrong)
+                return self._of.page(request, replace(together, here="", wrong=wrong))
             typed, both = merged(page.thing, thing_said(fields, page.thing), fields["seen"])
             if both or not page.editable:
                 both = both if page.editable else differing(page.thing, typed)
                 return self._unsaved(request, page, typed, both, "conflict")
             values, seen, notice = values_in(typed), page.thing.sequence, "merged"
+            together = replace(page, thing=typed)
 
     def close(self, request: Request, post_id: str, fields: Fields) -> Response:
         status = next((each for each in STATUSES if each == fields["status"]), None)
@@ -267,6 +266,19 @@ class OfficePages(OfficeRoutes):
             similar=bool(stored.photos or stored.post.text),
             wrong=wrong,
         )
+
+    def _mended(
+        self, request: Request, post_id: str, fields: Said, wrong: dict[str, Wrong]
+    ) -> Response:
+        """The form as it was filled in, of the post as it was seen then: what others have changed
+        is looked at when it is saved."""
+        page, seen = self._post_page(request, post_id, "", wrong), number(fields["sequence"])
+        typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
+        typed = thing_said(fields, typed)
+        if not page.editable:
+            differs = differing(page.thing, typed)
+            return self._unsaved(request, page, typed, differs, "conflict")
+        return self._of.page(request, replace(page, thing=typed, seen=fields["seen"]))
 
     def _unsaved(
         self,
