@@ -6,6 +6,7 @@ import pytest
 
 from matching_spark.domain.districts import DISTRICTS, district, parts_of
 from matching_spark.domain.romanised import romanised
+from matching_spark.domain.vocabulary import REGION
 
 # As on their own sites and signs: each of the rule's sounds, and the names that are often wrong.
 OFFICIAL = """\
@@ -38,6 +39,11 @@ def test_sounds_that_meet_change_as_the_rule_says() -> None:
         assert romanised(f"{korean}구") == f"{latin}-gu"
     for korean, latin in (("별내", "Byeollae"), ("신라", "Silla"), ("독립문", "Dongnimmun")):
         assert romanised(f"{korean}시") == f"{latin}-si"
+    finals = "같 Gat|꽃 Kkot|낮 Nat|닭 Dak|밖 Bak|부엌 Bueok|삯 Sak|"
+    finals += "앞뜰 Aptteul|여덟 Yeodeol|옷안 Osan|값 Gap"
+    for each in finals.split("|"):
+        korean, latin = each.split(" ")
+        assert romanised(f"{korean}구") == f"{latin}-gu"
 
 
 def test_every_district_is_told() -> None:
@@ -47,7 +53,7 @@ def test_every_district_is_told() -> None:
 
 
 def test_what_is_no_district_stays() -> None:
-    for each in ("강남역", "구", "", "강남 구청", "앞뜰구", "Gangnam-gu", "밖구"):
+    for each in ("강남역", "구", "", "강남 구청", "Gangnam-gu", "A구"):
         assert romanised(each) == each
 
 
@@ -72,3 +78,30 @@ def test_the_publics_districts_have_their_parts() -> None:
     for place in ("강남구 테헤란로 132", "해운대구청 옆 해운대구", "제주 제주시"):
         told = district(place, "")
         assert parts_of(told) == tuple(told.split(" "))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Gangnam-gu, Seoul", "서울 강남구"),
+        ("Gangnamgu, Seoul", "서울 강남구"),
+        ("gangnam gu", "서울 강남구"),
+        ("Seoul Gangnam-Gu Teheran-ro", "서울 강남구"),
+        ("Jung-gu, Busan, Korea", "부산 중구"),
+        ("Jung-gu", ""),
+        ("Suwon-si, Gyeonggi-do", "경기 수원시"),
+        ("Gyeongsangnamdo", "경남"),
+        ("Haeundae-gu", "부산 해운대구"),
+        ("Seoul Station", "서울"),
+        ("Hongdae", ""),
+    ],
+)
+def test_a_district_is_known_as_it_is_written_in_latin_letters(said: str, told: str) -> None:
+    assert district(said, "") == told
+
+
+def test_every_region_is_known_with_and_without_its_hyphen() -> None:
+    for korean, others in REGION.words.items():
+        for each in others:
+            assert REGION.find(each.replace("-", "").upper()) == korean
+    assert district("Jung-gu", "대구") == "대구 중구"

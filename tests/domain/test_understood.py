@@ -229,3 +229,21 @@ def test_no_text_is_too_odd() -> None:
     for _ in range(500):
         said = "".join(rng.choice(bits) + rng.choice(["", " ", " ", "-", ". "]) for _ in range(9))
         facts(said)
+
+
+def test_a_place_is_known_as_it_is_written_in_latin_letters() -> None:
+    names = PlaceNames(
+        {"강남역": "서울", "서울 강남구": "서울", "해운대 해수욕장": "부산", "서울역": "서울"}
+    )
+    for said, place, region in (
+        ("I lost my black wallet at gangnam station yesterday", "gangnam station", "서울"),
+        ("black wallet, Gangnam Station, yesterday", "Gangnam Station", "서울"),
+        ("lost a wallet near Gangnam-gu office", "Gangnam-gu", "서울"),
+        ("left my umbrella in Gangnam", "Gangnam", "서울"),
+        ("my bag was stolen at Haeundae beach", "Haeundae beach", "부산"),
+        ("left a bag at Seoul Station", "Seoul Station", "서울"),
+    ):
+        found = facts(said, names)
+        assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
+    for said in ("I lost my wallet in an hour", "left it on the seat", "a man at the gate"):
+        assert "place" not in facts(said, names), said

@@ -26,9 +26,8 @@ from matching_spark.matching.decisions import Decision, checked, latest, store, 
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
-from matching_spark.score.comparisons import bigrams
 from matching_spark.score.store import FILE, SELF, save, shipped
-from tests.support.calibrations import random_calibration
+from tests.support.calibrations import place_share, random_calibration
 from tests.support.found import hits_of
 
 
@@ -289,10 +288,9 @@ def test_pairs_of_one_place_are_brute_forces(data: st.DataObject) -> None:
     ]
 
     def of_one_place(a: _Photo, b: _Photo) -> bool:
-        first, second = bigrams(a.place), bigrams(b.place)
-        if not first or not second:
+        if not a.place or not b.place:
             return a.region == b.region != ""
-        return 2 * len(first & second) > min(len(first), len(second))
+        return place_share(a.place, b.place) > 0.5
 
     threshold = data.draw(st.sampled_from([-1.0, 0.1, 1.0]))
     want = {

@@ -28,9 +28,9 @@ from matching_spark.score.calibration import (
     log_odds,
     sigmoid,
 )
-from matching_spark.score.comparisons import bigrams
 from matching_spark.score.components import compare
 from matching_spark.score.explain import explain
+from matching_spark.score.overlaps import bigrams
 from matching_spark.score.store import FILE, find, save
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import merged

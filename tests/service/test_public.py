@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from matching_spark.domain.districts import DISTRICTS, district
 from matching_spark.domain.results import Match, Question, SearchResult
@@ -16,6 +17,7 @@ from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.public.levels import Level, Levels
 from matching_spark.service.public.matches import MATCHES, PublicMatch, Showing, office_of
 from matching_spark.service.public.opaque import Names
+from matching_spark.service.running import Service as Running
 from matching_spark.setting_groups import Service
 from tests.service import canary
 
@@ -237,3 +239,18 @@ def test_the_title_of_a_valuable_does_not_tell_its_place() -> None:
     assert SHOWING.match(canary.match(only)).title == "지갑"
     bag = replace(post, category="가방")
     assert SHOWING.match(canary.match(bag)).title == post.title
+
+
+def test_a_place_in_latin_letters_is_the_place_that_it_is_in_hangul(
+    browser: TestClient, running: Running, bag: str
+) -> None:
+    def found(place: str) -> list[Any]:
+        asked = {"words": "보라색 줄무늬 가방", "place": place}
+        return [
+            each["reasons"] for each in browser.post("/api/search", json=asked).json()["matches"]
+        ]
+
+    assert "place" in found("강남역")[0]
+    for latin in ("Gangnam station", "gangnam-yeok"):
+        assert found(latin) == found("강남역")
+    assert not any("place" in each for each in found("Busan station"))

@@ -18,7 +18,7 @@ from matching_spark.score.calibration import (
     Weights,
     pattern,
 )
-from matching_spark.score.comparisons import bigrams
+from matching_spark.score.overlaps import bigrams
 from matching_spark.score.posterior import Scale
 from tests.support import brute
 
@@ -99,6 +99,15 @@ def components(query: brute.Plain, a: Facts, post: brute.Plain, b: Facts) -> dic
     return out | fact_components(a, b)
 
 
+def place_share(a: str, b: str) -> float:
+    """Of names that tests draw: the Latin ones of them are 강남, in any case, and no more."""
+    p, q = bigrams(a), bigrams(b)
+    latin = [name.replace(" ", "").lower() == "gangnam" for name in (a, b)]
+    if latin[0] != latin[1] and "강남" in a + b:
+        return 1.0
+    return len(p & q) / min(len(p), len(q))
+
+
 def fact_components(a: Facts, b: Facts) -> dict[str, float]:
     """Those of a query's facts and a post's."""
     out: dict[str, float] = {}
@@ -109,8 +118,7 @@ def fact_components(a: Facts, b: Facts) -> dict[str, float]:
     if a.point and b.point:
         out["kilometres"] = great_circle(a.point, b.point)
     elif a.place and b.place:
-        p, q = bigrams(a.place), bigrams(b.place)
-        out["place"] = len(p & q) / min(len(p), len(q))
+        out["place"] = place_share(a.place, b.place)
     if a.happened_on and b.happened_on:
         out["days"] = float((b.happened_on - a.happened_on).days * (1 if a.kind == "lost" else -1))
     return out | identifiers(a, b)

@@ -5,10 +5,12 @@ other city is left out, and the city told. Of 인천 also the names that it take
 written either way.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
+from matching_spark.domain.romanised import romanised
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
 DISTRICTS: Mapping[str, str] = {  # of each region
@@ -61,17 +63,20 @@ DISTRICTS: Mapping[str, str] = {  # of each region
     ),
     "제주": "서귀포시 제주시",
 }
+_KIND = re.compile(r"(?i)(?<=[a-z])[ -](?=(?:gu|si|gun|do)\b)")  # Gangnam-gu, Gangnam gu
 MAX_PLACE = 200  # characters that are read: a longer one is an address with directions
 
 
 def district(place: str, region: str) -> str:
     """A place as `서울 강남구`, `서울`, or '' where neither is known: words of lists, never of the
-    text. A name that two regions have (중구) is told with the one that region or place name.
+    text. A name that two regions have (중구) is told with the one that region or place name. Either
+    may be written in Latin letters: Gangnam-gu, Seoul.
     """
-    words = unicodedata.normalize("NFKC", place[:MAX_PLACE]).replace(",", " ").split()
+    words = [_korean().get(word, word) for word in _words(place[:MAX_PLACE])]
     known = REGION.find(region) if region in REGION.words else ""
     if known in ("", VAGUE):
-        known = next((_regions()[word] for word in words[:1] if word in _regions()), "")
+        ends = (*words[:1], *(word for word in words[-1:] if word.isascii()))  # as either writes it
+        known = next((_regions()[word] for word in ends if word in _regions()), "")
     for word in words:
         there = _by_name().get(word, ())
         of = known if known in there else there[0] if len(there) == 1 and not known else ""
@@ -89,6 +94,25 @@ def parts_of(place: str) -> tuple[str, str] | None:
     return (of, name) if fits else None
 
 
+def _words(place: str) -> list[str]:
+    """Latin ones in lower case, without the hyphen that may stand before what it is: gangnamgu. The
+    country is left out."""
+    text = unicodedata.normalize("NFKC", place).replace(",", " ")
+    text = _KIND.sub("", text)
+    words = [_plain(word) if word.isascii() else word for word in text.split()]
+    return [word for word in words if word not in ("south", "korea")]
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "")
+
+
+@cache
+def _korean() -> dict[str, str]:
+    """The districts' names by how they are written in Latin letters."""
+    return {_plain(romanised(name)): name for name in _by_name()}
+
+
 @cache
 def _by_name() -> dict[str, tuple[str, ...]]:
     """The regions that have a district of a name."""
@@ -103,5 +127,7 @@ def _by_name() -> dict[str, tuple[str, ...]]:
 def _regions() -> dict[str, str]:
     """The regions as a place's first word has them: 서울, 서울시, 서울특별시, 경기도, 전라남도."""
     ends = ("", "시", "도", "특별시", "광역시", "특별자치시", "특별자치도")
-    found = {word: of for word, of in REGION.spelt.items() if of != VAGUE and not word.isascii()}
-    return {f"{word}{end}": of for word, of in found.items() for end in ends}
+    told = {word: of for word, of in REGION.spelt.items() if of != VAGUE}
+    korean = {word: of for word, of in told.items() if not word.isascii()}
+    in_latin = {_plain(word): of for word, of in told.items() if word.isascii()}
+    return {f"{word}{end}": of for word, of in korean.items() for end in ends} | in_latin

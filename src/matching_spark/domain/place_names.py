@@ -9,6 +9,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Self
 
+from matching_spark.domain.romanised import latin, spellings
 from matching_spark.domain.sentence import Word
 from matching_spark.domain.vocabulary import REGION
 
@@ -89,10 +90,13 @@ class PlaceNames:
         self._regions = list(held.values())
 
     def have(self, run: str) -> bool:
-        """Whether the words stand side by side in a name."""
+        """Whether the words stand side by side in a name; in Latin letters, whether they spell a
+        word of one, or what it begins with: Gangnam of 강남역."""
         words = run.split()
-        known = self._words.issuperset(words)
-        return known and (len(words) == 1 or f" {run} " in self._all)
+        if self._words.issuperset(words) and (len(words) == 1 or f" {run} " in self._all):
+            return True
+        text = _spelt(run)
+        return bool(text) and (text in self._by_spelling or bool(self._begun(text)))
 
     def begin(self, run: str) -> bool:
         """Whether a word of a name begins so."""
@@ -100,7 +104,7 @@ class PlaceNames:
 
     def whole(self, run: str) -> bool:
         """Whether they are a name."""
-        return f"\n {run} \n" in self._all
+        return f"\n {run} \n" in self._all or _spelt(run) in self._wholes
 
     def spaced(self, run: str) -> str:
         """The two words of a name that are written as one, or ''."""
@@ -113,6 +117,9 @@ class PlaceNames:
         """The region that all names are in that have the words, or ''."""
         names = zip(self._plain, self._regions, strict=True)
         there = {region for name, region in names if f" {run} " in f" {name} "}
+        if not there and (text := _spelt(run)):
+            said = [text] if text in self._by_spelling else self._begun(text)
+            there = {region for each in said for region in self._by_spelling[each]}
         return there.pop() if len(there) == 1 else ""
 
     @cached_property
@@ -127,6 +134,38 @@ class PlaceNames:
     def _all(self) -> str:
         """Every name on a line, a space before and after every word of it."""
         return "\n" + "".join(f" {name} \n" for name in self._plain)
+
+    def _begun(self, text: str) -> list[str]:
+        """The spellings that begin so: of five letters, or it may be any word."""
+        if len(text) < 5 or f"\n{text}" not in self._spellings:
+            return []
+        return [each for each in self._by_spelling if each.startswith(text)]
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, set[str]]:
+        """How each word of a name and the whole of it are written in Latin letters, with the names'
+        regions."""
+        out: dict[str, set[str]] = {}
+        for name, region in zip(self._plain, self._regions, strict=True):
+            for part in (*name.split(), name):
+                for each in spellings(part):
+                    out.setdefault(each, set()).add(region)
+        return out
+
+    @cached_property
+    def _spellings(self) -> str:
+        return "\n" + "\n".join(self._by_spelling)
+
+    @cached_property
+    def _wholes(self) -> frozenset[str]:
+        return frozenset(each for name in self._plain for each in spellings(name))
+
+
+def _spelt(run: str) -> str:
+    """A run in Latin letters as spellings are looked up; '' for one that is too short to be told
+    from any other word: three letters, or a syllable."""
+    said = latin(run)
+    return said.text if said and len(said.text) > 3 and said.syllables > 1 else ""
 
 
 @dataclass(frozen=True)

@@ -1,46 +1,167 @@
-"""Names of districts in Latin letters, as their own signs have them.
+"""Korean names in Latin letters: how they are written, and which Latin spelling is one of them.
 
 The rule is the Revised Romanization of Korean: 국어의 로마자 표기법, 문화체육관광부고시
-제2014-42호.
+제2014-42호. Hyphens, spaces and capitals, which it leaves free, say nothing.
 """
 
 import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
+LONGEST = 200  # Latin letters of a name that are read
+LEAST = 3  # letters of two syllables that are looked for: `ui` stands in too many names
+MOST = 14  # letters that two syllables have
 _FIRST, _LAST, _VOWELS, _FINALS = ord("가"), ord("힣"), 21, 28
 _INITIAL = ["g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k"]
 _INITIAL += ["t", "p", "h"]
 _VOWEL = ["a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo"]
 _VOWEL += ["we", "wi", "yu", "eu", "ui", "i"]
-# Final sounds that names of districts have: before a pause or most sounds, and before a vowel.
-_FINAL = {0: ("", ""), 1: ("k", "g"), 4: ("n", "n"), 8: ("l", "r"), 16: ("m", "m")}
-_FINAL |= {17: ("p", "b"), 21: ("ng", "ng")}
+# Of each final sound: before a pause or most sounds, and before a vowel.
+_FINAL = ["/", "k/g", "k/kk", "k/ks", "n/n", "n/nj", "n/n", "t/d", "l/r", "k/lg", "m/lm", "l/lb"]
+_FINAL += ["l/ls", "l/lt", "p/lp", "l/r", "m/m", "p/b", "p/ps", "t/s", "t/ss", "ng/ng", "t/j"]
+_FINAL += ["t/ch", "k/k", "t/t", "p/p", "t/"]
 # What two that meet become (3.1.1): 종로 Jongno, 울릉 Ulleung, 전라 Jeolla, 북문 Bungmun.
-_MET = {"kn": "ngn", "km": "ngm", "kr": "ngn", "pn": "mn", "pm": "mm", "pr": "mn"}
-_MET |= {"nr": "ll", "ln": "ll", "lr": "ll", "mr": "mn", "ngr": "ngn"}
+_MET = {"kn": "ng n", "km": "ng m", "kr": "ng n", "tn": "n n", "tm": "n m", "tr": "n n"}
+_MET |= {"pn": "m n", "pm": "m m", "pr": "m n", "nr": "l l", "ln": "l l", "lr": "l l"}
+_MET |= {"mr": "m n", "ngr": "ng n"}
+_CODAS = {each.partition("/")[0] for each in _FINAL}
+_ONSETS = {*_INITIAL, "l"}  # the second of ll
 _KIND = re.compile(r"(.+)(구|시|군)")
+_HANGUL = re.compile("[가-힣]")
+_LONGEST_FIRST = sorted(_VOWEL, key=len, reverse=True)
+_READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
+_READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
+_ENGLISH = {  # what signs in English call a place of a kind
+    "airport": "공항",
+    "beach": "해수욕장",
+    "exit": "출구",
+    "hospital": "병원",
+    "market": "시장",
+    "park": "공원",
+    "station": "역",
+    "stn": "역",
+    "terminal": "터미널",
+    "univ": "대학교",
+    "university": "대학교",
+}
 
 
 def romanised(district: str) -> str:
     """강남구 Gangnam-gu, 종로구 Jongno-gu: what it is stands behind a hyphen, where nothing changes
-    (3.5). A name that is none of these, or has another sound, stays as it is.
+    (3.5). A name that is none of these stays as it is.
     """
     parts = _KIND.fullmatch(district)
-    said = [_latin(part) for part in parts.groups()] if parts else []
-    return f"{said[0].capitalize()}-{said[1]}" if said and all(said) else district
+    if parts is None or not all(map(_HANGUL.match, district)):
+        return district
+    name, kind = ("".join(_syllables(part, meeting=True)) for part in parts.groups())
+    return f"{name.capitalize()}-{kind}"
 
 
-def _latin(name: str) -> str:
-    """'' where it has a sound that is not read here."""
-    out, final = "", 0
-    for letter in name:
+class Latin(NamedTuple):
+    """A name in Latin letters as spellings are compared: Gangnam Station as gangnamyeok.
+
+    pieces: of text, what begins and ends where a syllable may; syllables: how many it has, a digit
+    among them.
+    """
+
+    text: str
+    pieces: frozenset[str]
+    syllables: int
+
+
+@lru_cache(maxsize=1 << 13)
+def latin(name: str) -> Latin | None:
+    """None for a name that has Hangul, or no letter."""
+    if _HANGUL.search(name):
+        return None
+    words = re.findall("[a-z0-9]+", unicodedata.normalize("NFKC", name[:LONGEST]).casefold())
+    words = ["".join(_syllables(_ENGLISH.get(word, word), meeting=True)) for word in words]
+    text = "".join(words)
+    if not re.search("[a-z]", text):
+        return None
+    at, ends = 0, list[int]()
+    for word in words:
+        ends += [at + each for each in _ends(word)]
+        at += len(word)
+    pieces = {text[a:b] for a in ends for b in ends if LEAST <= b - a <= MOST}
+    return Latin(text, frozenset(pieces), len(_READ.findall(text)))
+
+
+def _ends(word: str) -> list[int]:
+    """Where in a word a syllable may begin or end; nowhere, where it has none of this rule. Vowels
+    that meet are read from either side: Seoul, Boeun.
+    """
+    back = [sound[::-1] for sound in reversed(_READ_BACK.split(word[::-1]))]
+    return sorted({*_cuts(_READ.split(word)), *_cuts(back)})
+
+
+def _cuts(sounds: list[str]) -> list[int]:
+    """The same of a word's sounds: consonants at 0, 2, 4 ..., of which some are none."""
+    out: list[int] = []
+    at = 0
+    for number, sound in enumerate(sounds):
+        if number % 2 == 0:
+            first, last = number == 0, number == len(sounds) - 1
+            cuts = [
+                at + cut
+                for cut in range(len(sound) + 1)
+                if (sound[:cut] in _CODAS and sound[cut:] in _ONSETS)
+                and not (first and cut)
+                and not (last and cut < len(sound))
+            ]
+            if not cuts:
+                return []
+            out += cuts
+        at += len(sound)
+    return out
+
+
+@lru_cache(maxsize=1 << 13)  # as overlaps.bigrams
+def heard(name: str) -> Mapping[str, frozenset[str]]:
+    """Each bigram of a name that has Hangul (score.overlaps.bigrams), with how it is spelt: as its
+    sounds are where they meet, 종로 jongno, and each for itself, 서울역 seoulyeok."""
+    if not _HANGUL.search(name):
+        return {}
+    words = name.casefold().split()
+    letters = "".join(words)
+    ways = [[each for word in words for each in _syllables(word, way)] for way in (True, False)]
+    out: dict[str, set[str]] = {}
+    for at in range(len(letters) - 1):  # a syllable alone is a part of too many names
+        said = ("".join(way[at : at + 2]) for way in ways)
+        out.setdefault(letters[at : at + 2], set()).update(s for s in said if len(s) >= LEAST)
+    return {pair: frozenset(said) for pair, said in out.items()}
+
+
+@lru_cache(maxsize=1 << 16)  # the words of a table's places
+def spellings(name: str) -> frozenset[str]:
+    """How the whole of a name is spelt, as `latin` gives it; none of one without Hangul."""
+    if not _HANGUL.search(name):
+        return frozenset()
+    words = name.casefold().split()
+    return frozenset("".join("".join(_syllables(w, way)) for w in words) for way in (True, False))
+
+
+def _syllables(word: str, meeting: bool) -> list[str]:
+    """How each letter is spelt; '' for what is none. meeting: as sounds are that meet another."""
+    out: list[str] = []
+    coda = before_vowel = ""  # of the letter before, which what comes may change
+    for letter in word:
         place = ord(letter) - _FIRST
-        if not 0 <= place <= _LAST - _FIRST or place % _FINALS not in _FINAL:
-            return ""
-        initial = _INITIAL[place // _FINALS // _VOWELS]
-        alone, before_vowel = _FINAL[final]
-        met = alone + initial
-        out += (_MET.get(met, met) if initial else before_vowel) + _VOWEL[
-            place // _FINALS % _VOWELS
-        ]
-        final = place % _FINALS
-    return out + _FINAL[final][0]
+        if not 0 <= place <= _LAST - _FIRST:
+            said, this = (letter if letter.isalnum() else ""), "/"
+        else:
+            initial, this = _INITIAL[place // _FINALS // _VOWELS], _FINAL[place % _FINALS]
+            if meeting and coda and not initial:
+                coda, initial = "", before_vowel
+            elif meeting and coda + initial in _MET:
+                coda, initial = _MET[coda + initial].split()
+            said = initial + _VOWEL[place // _FINALS % _VOWELS]
+        if out:
+            out[-1] += coda
+        out.append(said)
+        coda, before_vowel = this.split("/")
+    if out:
+        out[-1] += coda
+    return out

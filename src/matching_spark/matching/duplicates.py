@@ -10,7 +10,7 @@ import numpy as np
 
 from matching_spark.domain.posts import Filters
 from matching_spark.knn.similarity import SAME, Float32, Float64, Index, Mask, pair_scores
-from matching_spark.score.comparisons import bigrams
+from matching_spark.score.overlaps import overlaps
 from matching_spark.table.posts_table import PostsTable
 
 BLOCK = 2048  # photos compared at once
@@ -119,14 +119,9 @@ class _Places:
         each_once = dict.fromkeys((p.place, p.region) for p in photos)
         known = {each: at for at, each in enumerate(each_once)}
         self._of = np.array([known[p.place, p.region] for p in photos])
-        self._bigrams = [bigrams(place) for place, _ in known]
+        self._names = [place for place, _ in known]
+        self._overlaps = overlaps(self._names)
         self._regions = np.array([region for _, region in known])
-        self._sizes = np.array([len(each) for each in self._bigrams])
-        having: dict[str, list[int]] = {}
-        for at, each in enumerate(self._bigrams):
-            for bigram in each:
-                having.setdefault(bigram, []).append(at)
-        self._having = {bigram: np.array(at) for bigram, at in having.items()}
 
     def alike(self, start: int, stop: int) -> Mask:
         """(stop - start, photos from start on) whether two are of one place."""
@@ -134,10 +129,6 @@ class _Places:
         return np.stack([self._alike(at) for at in wanted])[rows][:, self._of[start:]]
 
     def _alike(self, at: int) -> Mask:
-        shared = np.zeros(len(self._sizes), np.int64)
-        for bigram in self._bigrams[at]:
-            shared[self._having[bigram]] += 1
-        by_name = 2 * shared > np.minimum(self._sizes, self._sizes[at])
+        (shares,) = self._overlaps([self._names[at]])
         by_region = (self._regions == self._regions[at]) & (self._regions != "")
-        nameless = (self._sizes == 0) | (self._sizes[at] == 0)
-        return np.asarray(np.where(nameless, by_region, by_name))
+        return np.asarray(np.where(np.isnan(shares), by_region, shares > 0.5))

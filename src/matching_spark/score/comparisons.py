@@ -8,7 +8,7 @@ pairs, in float64, which decide. A table has the float32 of what its pairs have.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from matching_spark.domain.facts import EPOCH, Facts
 from matching_spark.domain.points import EARTH_KM, NOWHERE
 from matching_spark.domain.vocabulary import Vocabulary
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
+from matching_spark.score.overlaps import having, overlaps
 
 WORDS_AT_ONCE = 4096  # distinct words of pairs that a table of float64 has columns for
 
@@ -278,40 +279,6 @@ def equal(vocabulary: Vocabulary) -> Words:
 # -- the place -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1 << 13)  # some megabytes: a table's places are asked of by every query
-def bigrams(name: str) -> frozenset[str]:
-    """Pairs of neighbouring letters, without white space and case; a single letter is itself."""
-    letters = "".join(name.split()).casefold()
-    return frozenset(letters[i : i + 2] for i in range(max(1, len(letters) - 1)) if letters)
-
-
-def overlaps(held: Sequence[str]) -> Callable[[Sequence[str]], Float64]:
-    """Share of the shorter name's bigrams that the other has."""
-    there = [bigrams(name) for name in held]
-    having, sizes = _having(there), np.array([len(each) for each in there], float)
-
-    def table(asked: Sequence[str]) -> Float64:
-        values = np.zeros((len(asked), len(held)))
-        for row, name in zip(values, asked, strict=True):
-            wanted = bigrams(name)
-            for each in wanted:
-                row[having.get(each, [])] += 1
-            with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is wanted
-                row /= np.minimum(len(wanted), sizes)
-        return values
-
-    return table
-
-
-def _having(sets: Sequence[frozenset[str]]) -> dict[str, Index]:
-    """Of each word the places of the sets that have it."""
-    places: dict[str, list[int]] = {}
-    for at, words in enumerate(sets):
-        for word in words:
-            places.setdefault(word, []).append(at)
-    return {word: np.array(each) for word, each in places.items()}
-
-
 def has_point(query: Facts) -> bool:
     return query.point is not None
 
@@ -356,7 +323,7 @@ def shared(held: Sequence[str]) -> Callable[[Sequence[str]], Float64]:
     have one of a kind and none is the same; else a side does not tell.
     """
     there = [frozenset(words.split()) for words in held]
-    same, of_kind = _having(there), _having([_kinds(each) for each in there])
+    same, of_kind = having(there), having([_kinds(each) for each in there])
 
     def table(asked: Sequence[str]) -> Float64:
         values = np.full((len(asked), len(held)), np.nan)
