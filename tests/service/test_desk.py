@@ -220,6 +220,21 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(desk: Desk) -> None:
     assert desk.post(alone.post.post_id) == alone
 
 
+def test_words_are_kept_as_the_vocabularies_have_them_whoever_writes_them(desk: Desk) -> None:
+    post = Post("", "found", "bag", title="우산", colour="black", region="Gyeonggi-do")
+    stored = desk.add(post, [], WHO, None)
+    assert (stored.post.category, stored.post.colour, stored.post.region) == (
+        "가방",
+        "검정",
+        "경기",
+    )
+    changes = {"category": "wallet", "colour": "Red", "region": "seoul"}
+    post = desk.edit(stored.post.post_id, changes, WHO, None).post
+    assert (post.category, post.colour, post.region) == ("지갑", "빨강", "서울")
+    kept = desk.edit(stored.post.post_id, {"colour": "무지개"}, WHO, None).post  # as every source's
+    assert kept.colour == "무지개"
+
+
 def test_the_service_begins_without_a_table(service: Settings, tmp_path: Path) -> None:
     service.table = str(tmp_path / "not-yet")
     with open_desk(service, InMemory()) as desk:

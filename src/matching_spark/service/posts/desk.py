@@ -17,7 +17,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post, Reject, Status, check_findable, checked
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
-from matching_spark.domain.vocabulary import CATEGORY, Seen
+from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS, Seen
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.events import (
@@ -371,9 +371,9 @@ class Desk:
 
     def _told(self, post: Post) -> Post:
         """The post as every source's come: words of the vocabulary, no personal numbers."""
-        category = (CATEGORY.check(post.category) or "") if post.category else ""
-        seen = Seen()
-        (told,) = with_facts([replace(post, category=category)], self.settings, seen)
+        known: dict[str, Any] = {n: v.find(w := getattr(post, n)) or w for n, v in OF_FACTS.items()}
+        known["category"] = CATEGORY.check(post.category) or ""
+        (told,) = with_facts([replace(post, **known)], self.settings, Seen())
         if isinstance(told, Reject):
             raise InputError(told.detail)
         return checked(told)
