@@ -20,6 +20,7 @@ from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report, write_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
+from tests.support.vectors import write_vectors
 
 
 def photo(path: Path, shade: int) -> str:
@@ -163,3 +164,18 @@ def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
     assert (counts(clash), clash.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
     taken = ingest_vectors(str(source), uri, spark, None, Hadoop(), own=Rules(replace=True))
     assert counts(taken) == (0, 1, 0, 0)
+
+
+def test_what_is_said_of_a_post_is_found_still_when_its_photos_vector_comes_anew(
+    table: PostsTable, clip: ClipModel, spark: SparkSession, tmp_path: Path
+) -> None:
+    ingest_posts([Post("a", "found", "지갑", title="검정 지갑")], table, clip)
+    words = rows(table)["a"]["text_vector"]
+    assert words is not None
+    source = tmp_path / "v.parquet"
+    for more, kept in (({"place": ["강남역"]}, words), ({"title": ["다른 것"]}, None)):
+        write_vectors(source, ["a"], clip.embed_texts([str(more)]), model=[clip.name], **more)
+        report = ingest_vectors(str(source), table.uri, spark, "found", Hadoop())
+        assert counts(report) == (0, 1, 0, 0)
+        table.refresh()
+        assert rows(table)["a"]["text_vector"] == kept

@@ -273,7 +273,8 @@ class PostsTable:
         this returns they are stored.
 
         A post that was closed stays closed when the one that comes calls it open, and keeps its
-        identifiers where none come, its coordinates where there is no column of them.
+        identifiers where none come, its coordinates where there is no column of them, the vector of
+        its words where they stay.
         """
         from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -284,6 +285,10 @@ class PostsTable:
         new = {c: f"s.{c}" for c in COLUMNS}
         # Here, where no other writer can come between: it may be closed while this one is embedded.
         new["status"] = "CASE WHEN s.status = 'open' THEN t.status ELSE s.status END"
+        new["text_vector"] = (  # vectors of photos come without one: what is said stays said
+            "CASE WHEN s.text_vector IS NULL AND s.title <=> t.title "
+            "AND s.description <=> t.description THEN t.text_vector ELSE s.text_vector END"
+        )
         new["identifiers"] = (
             "CASE WHEN size(s.identifiers) > 0 THEN s.identifiers "
             "ELSE coalesce(t.identifiers, s.identifiers) END"
