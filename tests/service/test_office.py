@@ -268,6 +268,22 @@ def test_what_both_have_changed_is_asked_and_nothing_else(
         assert f'action="{url}/edit"' not in late.text  # what is closed is not changed
 
 
+def test_what_somebody_has_closed_is_not_closed_as_something_else(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    form = {"csrf": signed_in(browser, running), "status": "expired"}
+    closed = running.desk.end(bag, "claimed", WHO, None)  # while the page lay open
+    told = browser.post(f"{post_url(bag)}/close", data=form)
+    assert told.status_code == 409
+    for name in ("post.again.conflict", "status.claimed", "post.readonly"):
+        assert words.say(name, "ko") in told.text
+    assert words.say("post.not saved", "ko") not in told.text
+    assert running.desk.post(bag) == closed
+    again = browser.post(f"{post_url(bag)}/close", data=form | {"status": "claimed"})
+    assert words.say("notice.closed", "ko") in again.text
+    assert running.desk.post(bag) == closed
+
+
 def test_what_two_take_away_between_them_leaves_something_to_find_it_by(
     browser: TestClient, running: Service
 ) -> None:

@@ -244,6 +244,10 @@ class OfficePages(OfficeRoutes):
         status = next((each for each in STATUSES if each == fields["status"]), None)
         if status is None:
             raise Refused("invalid", field="status")
+        stored = self._of.desk.post(post_id)
+        if stored is not None and stored.post.status not in ("open", status):  # by somebody else
+            page = self._post_page(request, post_id, "", {})
+            return self._unsaved(request, page, page.thing, (), "conflict")
         self._of.desk.end(post_id, status, asker_of(request).who, None)
         return to(post_url(post_id), notice="closed")
 
