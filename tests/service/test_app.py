@@ -3,7 +3,9 @@
 import base64
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import cast
 
 import numpy as np
@@ -344,3 +346,34 @@ def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
     post = stored.post
     assert (post.title, post.description, post.colour) == ("줄무늬 가방", "안에 우산", "파랑")
     assert (post.place, post.category) == ("강남역", "쇼핑백")
+
+
+def test_pages_of_one_loss_that_are_saved_at_once_are_all_saved(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    form["link"] = link_in(browser.post("/losses", data=form).text)
+    form["seen"] = field(browser.post("/mine", data=form).text, "seen")
+    own = [{"words": "초록 가방"}, {"place": "강남역"}, {"colour": "보라"}, {"category": "가방"}]
+    together = Barrier(len(own))
+
+    def saved(each: dict[str, str]) -> bool:
+        together.wait()
+        return words.say("notice.edited", "ko") in browser.post("/mine/edit", data=form | each).text
+
+    with ThreadPoolExecutor(len(own)) as pool:
+        assert all(pool.map(saved, own))
+    (lost,) = losses(running)
+    stored = running.desk.post(lost)
+    assert stored is not None
+    post = stored.post
+    assert (post.title, post.place, post.colour) == ("초록 가방", "강남역", "보라")
+    assert post.category == "가방"
+
+    running.desk.end(lost, "claimed", WHO, None)  # while the page lay open
+    over = running.desk.post(lost)
+    told = browser.post("/mine/edit", data=form | {"words": "빨간 가방"}).text
+    assert words.say("notice.edited", "ko") not in told
+    assert words.say("mine.claimed", "ko") in told
+    assert running.desk.post(lost) == over

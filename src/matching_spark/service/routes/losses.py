@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from matching_spark.domain.posts import Post
-from matching_spark.errors import InputError, NotFoundError
+from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.fields import WrongField, changed_since, seen_of
@@ -104,36 +104,30 @@ class Losses:
             wrong=wrong or {},
         )
 
-    def edit(self, token: str, form: Form, address: str, no_mail: bool, language: Language) -> None:
-        """Change what the form has changed of it; the rest may be another by now, and stays.
+    def edit(self, token: str, form: Form, address: str, no_mail: bool, language: Language) -> bool:
+        """Change what the form has changed of it; the rest may be another by now, and stays. False
+        where it is over: then nothing of it is changed any more.
 
         no_mail: no address is left any more. Raises WrongField, before anything is changed, and
         Refused for a link that opens nothing."""
-        stored = self._opened(token)
         if not no_mail:
             self._check(address)
-        now, told = told_of_post(stored.post), form.told()
-        own = changed_since(form.seen, asdict(told))
-        told = replace(now, **{name: getattr(told, name) for name in own})
-        words = told.words or in_words(told)
-        if not (words or stored.photos):
-            raise WrongField("words", "needed")
-        changes: dict[str, Any] = {
-            "category": told.category,
-            "colour": told.colour,
-            "region": told.region,
-            "place": told.place,
-            "happened_on": told.day,
-        }
-        if told.words != now.words or not told.words:  # else they stay as they are kept
-            changes |= {"title": words, "description": ""}
-        post_id = stored.post.post_id
-        self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
+        while True:
+            stored = self._opened(token)
+            if stored.post.status != "open":
+                return False
+            post_id, changes = stored.post.post_id, _changes(stored, form)
+            try:
+                self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
+                break
+            except StaleError:  # by another page of it: this one goes over what that has saved
+                continue
         if no_mail:
             self._of.contacts.remove(post_id, who_of(token), None)
         else:
             self._gave(post_id, address, language, token)
         self._of.news.look(post_id, mail=False)
+        return True
 
     def withdraw(self, token: str, csrf: str) -> MinePage:
         """Erase the loss with all that hangs on it; its link opens nothing any more."""
@@ -183,6 +177,27 @@ class Losses:
         except InputError:
             raise WrongField("address", "address") from None
         return True
+
+
+def _changes(stored: StoredPost, form: Form) -> dict[str, Any]:
+    """What a form has changed of a loss, as the desk takes it. Raises WrongField where nothing is
+    left to find it by."""
+    now, told = told_of_post(stored.post), form.told()
+    own = changed_since(form.seen, asdict(told))
+    told = replace(now, **{name: getattr(told, name) for name in own})
+    words = told.words or in_words(told)
+    if not (words or stored.photos):
+        raise WrongField("words", "needed")
+    changes: dict[str, Any] = {
+        "category": told.category,
+        "colour": told.colour,
+        "region": told.region,
+        "place": told.place,
+        "happened_on": told.day,
+    }
+    if told.words != now.words or not told.words:  # else they stay as they are kept
+        changes |= {"title": words, "description": ""}
+    return changes
 
 
 def _state(post: Post, matched: bool) -> LossState:

@@ -15,6 +15,7 @@ from matching_spark.service.pages.contexts import (
     ConfirmPage,
     DoorPage,
     HomePage,
+    Notice,
     RegisteredPage,
     ResultsPage,
     Wrong,
@@ -107,12 +108,14 @@ class PersonPages:
     def edit(self, request: Request, fields: Fields) -> Response:
         token, csrf = _token(fields["link"]), self._of.forms.token(request)
         wrong: dict[str, Wrong] = {}
+        notice: Notice = ""
         language, no_mail = self._of.language(request), fields.has("no_mail")
         try:
-            self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language)
+            if self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language):
+                notice = "edited"
         except WrongField as error:
             wrong = wrong_of(error)
-        page = self._losses.page(token, csrf, "" if wrong else "edited", wrong)
+        page = self._losses.page(token, csrf, notice, wrong)
         if page is None:
             raise Refused("gone")
         if wrong:
