@@ -1,5 +1,6 @@
 """A desk over a copy of the stored table, with a journal and photos of its own."""
 
+import datetime as dt
 import hashlib
 import io
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from matching_spark.embed.photos import encode_photo, hold_photo, open_photo
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.service.app import create_app
+from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, SeenPhoto
 from matching_spark.service.running import Service
@@ -127,6 +129,18 @@ def bag(running: Service) -> str:
         kept_phone="02-111-2222",
     )
     return running.desk.add(post, [photo], WHO, None).post.post_id
+
+
+@pytest.fixture
+def program(running: Service) -> Iterator[TestClient]:
+    """A program on it, with an account's token, told in English."""
+    account = running.accounts.add("program", PASSWORD).account_id
+    sessions = Sessions(running.desk.journal, running.settings.service.session_hours)
+    _, token = sessions.issue(account, dt.timedelta(days=1))
+    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
+    client.headers |= {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
+    with client:
+        yield client
 
 
 def signed_in(browser: TestClient, running: Service) -> str:

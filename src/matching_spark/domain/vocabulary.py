@@ -310,3 +310,11 @@ def set_words(asked: object) -> None:
     """
     for name, vocabulary in OF_FACTS.items():
         object.__setattr__(asked, name, vocabulary.check(getattr(asked, name)))
+
+
+def word_of_post(name: str, said: str) -> str:
+    """The word of a post's category, colour or region: the list's that is meant, else of a colour
+    or a region what was said. Raises InputError for a category that is not known."""
+    if name == CATEGORY.name:
+        return CATEGORY.check(said) or ""
+    return OF_FACTS[name].find(said) or said

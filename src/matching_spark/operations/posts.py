@@ -16,7 +16,7 @@ from matching_spark.domain.posts import (
     is_web_address,
 )
 from matching_spark.domain.schema import TOLD
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
+from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.layout import forget_thumbnails
 from matching_spark.matching.duplicates import Duplicate
@@ -99,11 +99,9 @@ def edit(
     merged_first(settings, progress, spark)
     was = show(settings, post_id).post
     values = dict(changes)
-    if (said := values.get("category")) and isinstance(said, str):
-        values["category"] = CATEGORY.check(said)
-    for name, words in (("colour", COLOUR), ("region", REGION)):
-        if (said := values.get(name)) and isinstance(said, str):
-            values[name] = words.find(said) or said
+    for name in OF_FACTS:
+        if isinstance(said := values.get(name), str):
+            values[name] = word_of_post(name, said)
     url = values.get("source_url")
     if isinstance(url, str) and url and not is_web_address(url):
         raise UsageError(f"{url!r} {NO_ADDRESS}", argument="source_url")

@@ -17,7 +17,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post, Reject, Status, check_findable, checked
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
-from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS, Seen
+from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.events import (
@@ -371,9 +371,8 @@ class Desk:
 
     def _told(self, post: Post) -> Post:
         """The post as every source's come: words of the vocabulary, no personal numbers."""
-        known: dict[str, Any] = {n: v.find(w := getattr(post, n)) or w for n, v in OF_FACTS.items()}
-        known["category"] = CATEGORY.check(post.category) or ""
-        (told,) = with_facts([replace(post, **known)], self.settings, Seen())
+        words: dict[str, Any] = {n: word_of_post(n, getattr(post, n)) for n in OF_FACTS}
+        (told,) = with_facts([replace(post, **words)], self.settings, Seen())
         if isinstance(told, Reject):
             raise InputError(told.detail)
         return checked(told)
