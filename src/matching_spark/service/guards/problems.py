@@ -327,8 +327,9 @@ def _faults(error: Exception, language: Language) -> Iterable[Fault]:
                 yield Fault(detail, parameter="".join(map(_shown, path[:1])))
     elif isinstance(error, InputError | UsageError | Refused):
         name, detail = error.argument or ".", say("problem.value", language)
-        if name.isidentifier() and name != "key":
-            yield Fault(detail, pointer=f"#/{_pointed(name)}")
+        path = name.split("/")  # of one in a list, with its place there
+        if path[0].isidentifier() and name != "key":
+            yield Fault(detail, pointer="#" + "".join(f"/{_pointed(part)}" for part in path))
         elif "." not in name and name != "key":  # a header
             yield Fault(detail, parameter=name)
 

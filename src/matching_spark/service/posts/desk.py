@@ -326,11 +326,12 @@ class Desk:
         """Keep what somebody says of a pair. Raises NotFoundError, and InputError for a pair that
         is not of a lost and a found post."""
         for post_id, kind in ((lost_id, "lost"), (found_id, "found")):
-            stored = self.post(post_id)
+            stored, name = self.post(post_id), f"{kind}_id"
             if stored is None:
-                raise NotFoundError(f"there is no post {post_id!r}")
+                raise NotFoundError(f"there is no post {post_id!r}", argument=name)
             if stored.post.kind != kind:
-                raise InputError(f"post {post_id!r} is {stored.post.kind}, not {kind}")
+                wrong = f"post {post_id!r} is {stored.post.kind}, not {kind}"
+                raise InputError(wrong, argument=name)
         self.journal.append(PairDecided(lost_id, found_id, verdict), who, key)
         self.tail.refresh()
 

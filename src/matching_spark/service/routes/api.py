@@ -2,143 +2,40 @@
 
 import base64
 import binascii
-import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.params import Depends as Dependency
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from matching_spark.domain.posts import Filters, Kind, Post, Status
+from matching_spark.domain.posts import Filters, Post, clean
 from matching_spark.domain.results import Match
 from matching_spark.errors import InputError, NotFoundError
-from matching_spark.journal.events import Verdict
 from matching_spark.journal.posts import StoredPost
 from matching_spark.search.query import Query
+from matching_spark.service.guards.fields import WrongField
 from matching_spark.service.guards.limits import idempotency_key
-from matching_spark.service.pages.contexts import FactName
+from matching_spark.service.guards.problems import Refused
 from matching_spark.service.people.finding import Form
 from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.routes.api_models import (
+    PAGE,
+    Asked,
+    Change,
+    Closing,
+    Decided,
+    New,
+    OfficeAsked,
+)
 from matching_spark.service.routes.office_routes import asker_of
 from matching_spark.service.running import Service
 
 MOST = 1000  # matches that a cursor goes through
-PAGE = 20
-Text = Annotated[str, Field(max_length=20_000)]
-Word = Annotated[str, Field(max_length=200)]
-Photo = Annotated[
-    str,
-    Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64"),
-]
-Id = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class Body(BaseModel):
-    """No other names than these."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Facts(Body):
-    """What is known of a thing."""
-
-    category: Word = ""
-    colour: Word = ""
-    region: Word = ""
-    place: Word = ""
-    happened_on: dt.date | None = None
-
-
-class Asked(Facts):
-    """What a person asks. asked: of an answer before, in place of its photo."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"words": "어제 강남역에서 검정 지갑"}]},
-    )
-    words: Text = ""
-    photo: Photo | None = None
-    asked: Word = ""
-    skip: list[FactName] = []
-
-
-class OfficeAsked(Facts):
-    """What the office asks: words and a photo, or a post, or a vector. The facts are evidence; what
-    has `only_` before it is a filter."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"words": "검정 지갑", "kind": "found", "limit": 20}]},
-    )
-    words: Text = ""
-    photo: Photo | None = None
-    post: Id | None = None
-    vector: list[float] | None = Field(default=None, max_length=8192)
-    kind: Kind = "found"
-    status: Status | None = "open"
-    only_category: Word = ""
-    only_colour: Word = ""
-    only_region: Word = ""
-    since: dt.date | None = None
-    until: dt.date | None = None
-    limit: int = Field(default=PAGE, ge=1, le=100)
-    cursor: Word = Field(default="", description="of the answer before, for what comes next")
-
-
-class New(Facts):
-    """A post."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "kind": "found",
-                    "category": "가방",
-                    "title": "검정 백팩",
-                    "place": "강남역",
-                    "happened_on": "2026-11-25",
-                }
-            ]
-        },
-    )
-    kind: Kind = "found"
-    title: Text = ""
-    description: Text = ""
-    kept_at: Word = ""
-    kept_phone: Word = ""
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
-    photos: list[Photo] = Field(default=[], max_length=20)
-
-
-class Change(Body):
-    """Fields of a post that get another value. sequence: of the post that was read."""
-
-    sequence: int | None = None
-    category: Word | None = None
-    colour: Word | None = None
-    region: Word | None = None
-    place: Word | None = None
-    happened_on: dt.date | None = None
-    title: Text | None = None
-    description: Text | None = None
-    kept_at: Word | None = None
-    kept_phone: Word | None = None
-
-
-class Closing(Body):
-    status: Literal["claimed", "withdrawn", "expired"]
-
-
-class Decided(Body):
-    lost_id: Id
-    found_id: Id
-    verdict: Verdict
 
 
 def api_routes(of: Service) -> APIRouter:
@@ -187,7 +84,13 @@ class _Public:
         day = "" if asked.happened_on is None else asked.happened_on.isoformat()
         facts = (asked.category, asked.colour, asked.region, asked.place, day)
         form = Form(asked.words, *facts, asked.asked, skip=asked.skip)
-        kept, name, answer = self._of.finder.answer(form, _seen(self._of, asked.photo, keep=False))
+        photo = _seen(self._of, asked.photo, "photo", keep=False)
+        try:
+            kept, name, answer = self._of.finder.answer(form, photo)
+        except WrongField as error:
+            if error.wrong != "needed":
+                raise
+            raise Refused("nothing-asked", field="words") from None
         told = {**vars(kept.told), "day": kept.told.day and kept.told.day.isoformat()}
         understood = {k: v for k, v in told.items() if k != "words" and v}
         said = {"asked": name, "understood": understood, **answer.to_dict()}
@@ -207,19 +110,23 @@ class _Office:
         complete: false where the time that a search may take was over before all posts were
         compared: then `said` says so, no probability is given, and no cursor.
         """
-        photo = _seen(self._of, asked.photo, keep=False)
-        query = Query(
-            None if photo is None else photo.vector,
-            asked.words or None,
-            None if asked.vector is None else np.array(asked.vector, np.float32),
-            asked.post,
-            category=asked.category,
-            colour=asked.colour,
-            region=asked.region,
-            place=asked.place,
-            happened_on=asked.happened_on,
-            kind="found" if asked.kind == "lost" else "lost",
-        )
+        photo = _seen(self._of, asked.photo, "photo", keep=False)
+        rests = _rests(asked)
+        with _naming(rests):
+            query = Query(
+                None if photo is None else photo.vector,
+                asked.words or None,
+                None if asked.vector is None else np.array(asked.vector, np.float64),
+                asked.post,
+                category=asked.category,
+                colour=asked.colour,
+                region=asked.region,
+                place=asked.place,
+                happened_on=asked.happened_on,
+                kind="found" if asked.kind == "lost" else "lost",
+            )
+        if asked.since and asked.until and asked.since > asked.until:
+            raise Refused("invalid", field="until")
         where = Filters(
             asked.kind,
             asked.only_category or None,
@@ -231,7 +138,8 @@ class _Office:
         )
         after = _opened(asked.cursor)
         depth = asked.limit + 1 if after is None else MOST
-        result = self._of.desk.search(query, where, depth, self._of.office_deadline)
+        with _naming(rests):
+            result = self._of.desk.search(query, where, depth, self._of.office_deadline)
         left = [m for m in result.matches if after is None or (-m.score, m.post_id) > after]
         shown = left[: asked.limit]
         said = replace(result, matches=tuple(shown)).to_dict()
@@ -243,10 +151,12 @@ class _Office:
 
     def add(self, new: New, request: Request, answer: Response) -> dict[str, Any]:
         """Register a post; it is kept and found when this answers."""
+        if (new.latitude is None) != (new.longitude is None):  # half a point would be left out
+            raise Refused("invalid", field="latitude" if new.latitude is None else "longitude")
         values = new.model_dump(exclude={"photos", "kind"})
-        photos = [
-            seen for each in new.photos if (seen := _seen(self._of, each, keep=True)) is not None
-        ]
+        each = enumerate(new.photos)
+        found = [_seen(self._of, photo, f"photos/{at}", keep=True) for at, photo in each]
+        photos = [photo for photo in found if photo is not None]
         post = Post("", new.kind, **values)
         stored = self._of.desk.add(post, photos, asker_of(request).who, idempotency_key(request))
         answer.status_code = 201
@@ -313,13 +223,42 @@ class _Office:
 _INSIDE = ("photos", "placeholders", "read_from", "identifiers", "numbers", "given")
 
 
-def _seen(of: Service, photo: str | None, keep: bool) -> SeenPhoto | None:
+def _seen(of: Service, photo: str | None, field: str, keep: bool) -> SeenPhoto | None:
+    """field: that it is in, which what is wrong with it names."""
     if photo is None:
         return None
+    with _naming(field):
+        try:
+            data = base64.b64decode(photo, validate=True)
+        except ValueError:
+            raise InputError("the photo is no base64") from None
+        return of.seen(data, keep)
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """What is wrong inside is this field of the body, where nothing else is named."""
     try:
-        return of.seen(base64.b64decode(photo, validate=True), keep)
-    except (binascii.Error, ValueError):
-        raise InputError("the photo is no base64", argument="photo") from None
+        yield
+    except InputError as error:
+        error.argument = error.argument or field
+        raise
+
+
+def _rests(asked: OfficeAsked) -> str:
+    """The field that a search rests on. Raises Refused where there is none, or two that cannot go
+    together."""
+    ways = {
+        "words": bool(clean(asked.words) or asked.photo),
+        "post": asked.post is not None,
+        "vector": asked.vector is not None,
+    }
+    said = [name for name, there in ways.items() if there]
+    if not said:
+        raise Refused("nothing-asked", field="words")
+    if len(said) > 1:
+        raise Refused("invalid", field=said[-1])
+    return said[0]
 
 
 def _cursor(last: Match, snapshot: str | None) -> str:

@@ -1,0 +1,158 @@
+"""What the API is sent, field by field: of JSON's own types, and nothing beside it."""
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from matching_spark.domain.posts import Kind, Status
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Vocabulary
+from matching_spark.errors import InputError
+from matching_spark.journal.events import Verdict
+from matching_spark.service.pages.contexts import FactName
+
+MOST_AT_ONCE = 100  # of a page of results or pairs
+PAGE = 20
+
+
+def _day(said: object) -> dt.date:
+    """A number is none, though some read the seconds since 1970 in it."""
+    if not isinstance(said, str):
+        raise PydanticCustomError("date_type", "no day")
+    try:
+        return dt.date.fromisoformat(said)
+    except ValueError:
+        raise PydanticCustomError("date_parsing", "no day") from None
+
+
+def _listed(of: Vocabulary) -> tuple[AfterValidator, object]:
+    """The word of a list that is meant, and how that is told."""
+
+    def word(said: str) -> str:
+        try:
+            return of.check(said) or ""
+        except InputError:
+            raise PydanticCustomError("enum", "no word of the list") from None
+
+    told = Field(description=f"one of: {', '.join(of.words)}; or its English name")
+    return AfterValidator(word), told
+
+
+Text = Annotated[str, Field(max_length=20_000)]
+Word = Annotated[str, Field(max_length=200)]
+Photo = Annotated[
+    str,
+    Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64"),
+]
+Id = Annotated[str, Field(min_length=1, max_length=512)]
+Day = Annotated[dt.date, BeforeValidator(_day)]
+Category = Annotated[Word, *_listed(CATEGORY)]
+Colour = Annotated[Word, *_listed(COLOUR)]
+Region = Annotated[Word, *_listed(REGION)]
+
+
+class Body(BaseModel):
+    """No other names than these, and no text that is a number, no number that is true."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Asked(Body):
+    """What a person asks. asked: of an answer before, in place of its photo."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"words": "어제 강남역에서 검정 지갑"}]},
+    )
+    words: Text = ""
+    photo: Photo | None = None
+    category: Category = ""
+    colour: Colour = ""
+    region: Region = ""
+    place: Word = ""
+    happened_on: Day | None = None
+    asked: Word = ""
+    skip: list[FactName] = []
+
+
+class OfficeAsked(Body):
+    """What the office asks: words and a photo, or a post, or a vector. The facts are evidence; what
+    has `only_` before it is a filter."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"words": "검정 지갑", "kind": "found", "limit": 20}]},
+    )
+    words: Text = ""
+    photo: Photo | None = None
+    post: Id | None = None
+    vector: list[float] | None = Field(default=None, max_length=8192)
+    category: Category = ""
+    colour: Colour = ""
+    region: Region = ""
+    place: Word = ""
+    happened_on: Day | None = None
+    kind: Kind = "found"
+    status: Status | None = "open"
+    only_category: Category = ""
+    only_colour: Colour = ""
+    only_region: Region = ""
+    since: Day | None = None
+    until: Day | None = None
+    limit: int = Field(default=PAGE, ge=1, le=MOST_AT_ONCE)
+    cursor: Word = Field(default="", description="of the answer before, for what comes next")
+
+
+class New(Body):
+    """A post. A colour and a region that no list has stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "found",
+                    "category": "가방",
+                    "title": "검정 백팩",
+                    "place": "강남역",
+                    "happened_on": "2026-11-25",
+                }
+            ]
+        },
+    )
+    kind: Kind = "found"
+    category: Category = ""
+    title: Text = ""
+    description: Text = ""
+    colour: Word = ""
+    region: Word = ""
+    place: Word = ""
+    happened_on: Day | None = None
+    kept_at: Word = ""
+    kept_phone: Word = ""
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    photos: list[Photo] = Field(default=[], max_length=20)
+
+
+class Change(Body):
+    """Fields of a post that get another value. sequence: of the post that was read."""
+
+    sequence: int | None = None
+    category: Category | None = None
+    colour: Word | None = None
+    region: Word | None = None
+    place: Word | None = None
+    happened_on: Day | None = None
+    title: Text | None = None
+    description: Text | None = None
+    kept_at: Word | None = None
+    kept_phone: Word | None = None
+
+
+class Closing(Body):
+    status: Literal["claimed", "withdrawn", "expired"]
+
+
+class Decided(Body):
+    lost_id: Id
+    found_id: Id
+    verdict: Verdict
