@@ -125,3 +125,14 @@ def test_numbers_beyond_all_are_refused_and_large_ones_compared(program: TestCli
     for number in (1e39, 1e-200):  # beyond float32
         vector = {"vector": [number] * dimension}
         assert program.post(f"{OFFICE}/search", json=vector).status_code == 200
+
+
+def test_no_edit_leaves_a_post_that_nothing_finds(program: TestClient, bag: str) -> None:
+    new = program.post(f"{OFFICE}/posts", json={"title": "가방"}).json()
+    url = f"{OFFICE}/posts/{new['post_id']}"
+    for empty in ({"title": ""}, {"title": None, "description": " "}):
+        answer = program.patch(url, json=empty)
+        assert (answer.status_code, pointers(answer)) == (422, ["#/title"])
+    assert program.get(url).json() == new
+    pictured = program.patch(f"{OFFICE}/posts/{bag}", json={"title": ""})  # by its photo
+    assert pictured.json()["title"] == ""
