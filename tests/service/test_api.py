@@ -1,12 +1,18 @@
 """The API as a program asks it: what it takes, what it refuses and how it says so."""
 
 import base64
+import datetime as dt
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.conftest import drawn
+from matching_spark.domain.posts import Post
+from matching_spark.journal.events import PostAdded
+from matching_spark.journal.kept import Vector
+from matching_spark.journal.posts import StoredPost
+from matching_spark.service.running import Service
+from tests.service.conftest import WHO, drawn
 
 OFFICE = "/api/office"
 
@@ -136,3 +142,89 @@ def test_no_edit_leaves_a_post_that_nothing_finds(program: TestClient, bag: str)
     assert program.get(url).json() == new
     pictured = program.patch(f"{OFFICE}/posts/{bag}", json={"title": ""})  # by its photo
     assert pictured.json()["title"] == ""
+
+
+def added(running: Service, post: Post) -> str:
+    """As a source that gives ids of its own has it."""
+    model, now = running.desk.model, dt.datetime.now(dt.UTC)
+    vector = Vector(f"text:{post.post_id}", model.name, model.embed_texts([post.text])[0])
+    event = PostAdded(post.post_id, post.kind, post.category, "desk")
+    content = StoredPost(post, "desk", 1, (), now).content()
+    running.desk.journal.append(event, WHO, None, content, [vector])
+    running.desk.tail.refresh()
+    return post.post_id
+
+
+def through(program: TestClient, asked: dict[str, Any]) -> list[str]:
+    """The posts of a search, one at a time."""
+    ids, cursor = [], ""
+    while True:
+        said = program.post(f"{OFFICE}/search", json=asked | {"limit": 1, "cursor": cursor}).json()
+        ids += [each["post_id"] for each in said["results"]]
+        cursor = said["cursor"]
+        if not cursor:
+            return ids
+
+
+def test_a_cursor_goes_through_posts_of_any_id(program: TestClient, running: Service) -> None:
+    named = ("가" * 512, "a" * 512, '"\\' * 256, "s-1")
+    every = {added(running, Post(each, "found", "가방", title="줄무늬 가방")) for each in named}
+    ids = through(program, {"words": "줄무늬 가방", "photo": PHOTO})
+    assert (len(ids), set(ids)) == (4, every)
+
+
+def test_a_cursor_is_of_its_own_question(program: TestClient, bag: str) -> None:
+    for _ in range(2):
+        program.post(f"{OFFICE}/posts", json={"title": "보라색 줄무늬 가방"})
+    asked = {"words": "줄무늬 가방", "limit": 1}
+    cursor = program.post(f"{OFFICE}/search", json=asked).json()["cursor"]
+    more = program.post(f"{OFFICE}/search", json=asked | {"limit": 2, "cursor": cursor})
+    assert len(more.json()["results"]) == 2
+    for other in ({"words": "가방"}, {"colour": "보라"}, {"status": None}, {"photo": PHOTO}):
+        refused = program.post(f"{OFFICE}/search", json=asked | other | {"cursor": cursor})
+        assert (refused.status_code, pointers(refused)) == (422, ["#/cursor"])
+    elsewhere = program.get(f"{OFFICE}/matches", params={"cursor": cursor})
+    assert (elsewhere.status_code, pointers(elsewhere)) == (422, ["cursor"])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        *("x", "!", "가", "20", "-1", encoded(b"[]"), encoded(b"{}"), encoded(b"[" * 6000)),
+        *(encoded(f'["matches",false,{n},"a","b"]'.encode()) for n in ("NaN", "1e999", "true")),
+        encoded(b'["matches",false,-1.0,"a"]'),
+        encoded(b'["matches",false,-1.0,"a",{}]'),
+    ],
+)
+def test_a_forged_cursor_is_refused_and_is_no_first_page(program: TestClient, forged: str) -> None:
+    answer = program.get(f"{OFFICE}/matches", params={"cursor": forged})
+    assert (answer.status_code, pointers(answer)) == (422, ["cursor"])
+
+
+def test_who_decides_pairs_as_they_come_misses_none(program: TestClient, running: Service) -> None:
+    """The cursor was a place in the list, which grows shorter by what is decided."""
+    thing = {"category": "가방", "title": "보라색 줄무늬 가방", "colour": "보라", "place": "강남역"}
+    for kind in ("lost", "found", "found", "found", "found", "lost"):
+        program.post(f"{OFFICE}/posts", json=thing | {"kind": kind})
+    running.review.refresh()
+    queue = running.review.queue()
+    assert len(queue) >= 6
+    gone = queue[-1][1]  # closed since, which no match has seen yet
+    program.post(f"{OFFICE}/posts/{gone}/close", json={"status": "claimed"})
+    seen: list[tuple[str, str]] = []
+    cursor = ""
+    while True:
+        said = program.get(f"{OFFICE}/matches?limit=2&cursor={cursor}").json()
+        for each in said["matches"]:
+            seen.append((each["lost_id"], each["found_id"]))
+            program.post(f"{OFFICE}/decisions", json=each | {"verdict": "rejected"})
+        cursor = said["cursor"]
+        if not cursor:
+            break
+    assert seen == [pair for pair in queue if pair[1] != gone]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101, 10**30])
+def test_a_page_of_pairs_is_as_long_as_that_of_a_search(program: TestClient, limit: int) -> None:
+    answer = program.get(f"{OFFICE}/matches", params={"limit": limit})
+    assert (answer.status_code, pointers(answer)) == (422, ["limit"])

@@ -29,6 +29,7 @@ RECENT = 2000  # events that are looked through for what came today
 SHOWN = 8  # of a queue on the desk
 TODAY = 100  # of what came today
 Pair = tuple[str, str]  # of a lost and a found post, by their ids
+Ranked = tuple[bool, float, Pair]  # whether somebody was not sure, and its score below 0
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,30 @@ class Review:
         self._fresh = fresh
 
     def queue(self) -> list[Pair]:
+        """The pairs that nobody has decided, in their order."""
+        return [pair for _, _, pair in self.ranked()]
+
+    def ranked(self) -> list[Ranked]:
         """The pairs that nobody has decided, the likeliest first; those that somebody was not sure
         of at the end."""
         decided = self.decided()
         pairs = dict(self._kept)
         for each in self._fresh.values():
             pairs |= each
-        left = [
+        return sorted(
             (pair in decided, -score, pair)
             for pair, score in pairs.items()
             if pair not in decided or decided[pair].verdict == "unsure"
-        ]
-        return [pair for _, _, pair in sorted(left)]
+        )
+
+    def posts(self, pair: Pair) -> tuple[StoredPost, StoredPost] | None:
+        """A pair that can be decided: open, and of a lost and a found post, which it is no more
+        where an ingest since the last match has put a post of the other kind under an id."""
+        lost, found = (self._desk.post(each) for each in pair)
+        if lost is None or found is None or lost.post.status != "open":
+            return None
+        fit = (lost.post.kind, found.post.kind) == ("lost", "found")
+        return (lost, found) if fit and found.post.status == "open" else None
 
     def decided(self) -> dict[Pair, Said]:
         """What was said of each pair last: in the table, and in the journal since."""

@@ -1,20 +1,23 @@
 """The HTTP API: what pages do, as JSON, with a description."""
 
 import base64
-import binascii
+import hashlib
 import json
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Query as Parameter
+from fastapi.exceptions import RequestValidationError
 from fastapi.params import Depends as Dependency
 from starlette.responses import JSONResponse
 
 from matching_spark.domain.posts import Filters, Post, clean
-from matching_spark.domain.results import Match
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.search.query import Query
@@ -24,10 +27,12 @@ from matching_spark.service.guards.problems import Refused
 from matching_spark.service.people.finding import Form
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.api_models import (
+    MOST_AT_ONCE,
     PAGE,
     Asked,
     Change,
     Closing,
+    Cursor,
     Decided,
     New,
     OfficeAsked,
@@ -36,6 +41,8 @@ from matching_spark.service.routes.office_routes import asker_of
 from matching_spark.service.running import Service
 
 MOST = 1000  # matches that a cursor goes through
+PAIRS = "matches"  # what a cursor of theirs answers
+Limit = Annotated[int, Parameter(ge=1, le=MOST_AT_ONCE)]
 
 
 def api_routes(of: Service) -> APIRouter:
@@ -105,7 +112,8 @@ class _Office:
         self._of = of
 
     def search(self, asked: OfficeAsked, request: Request) -> dict[str, Any]:
-        """Posts with their scores and why. cursor: what comes after, of the same question.
+        """Posts with their scores and why. cursor: what comes after, of the same question, up to
+        the thousandth.
 
         complete: false where the time that a search may take was over before all posts were
         compared: then `said` says so, no probability is given, and no cursor.
@@ -136,15 +144,17 @@ class _Office:
             asked.until,
             asked.status,
         )
-        after = _opened(asked.cursor)
+        question = _question(asked, photo)
+        after = _opened(asked.cursor, "body", question, (float, str))
         depth = asked.limit + 1 if after is None else MOST
         with _naming(rests):
             result = self._of.desk.search(query, where, depth, self._of.office_deadline)
-        left = [m for m in result.matches if after is None or (-m.score, m.post_id) > after]
+        left = [m for m in result.matches if after is None or [-m.score, m.post_id] > after]
         shown = left[: asked.limit]
         said = replace(result, matches=tuple(shown)).to_dict()
         more = len(left) > len(shown) and result.complete
-        said |= {"cursor": _cursor(shown[-1], result.snapshot) if more else ""}
+        last = (-shown[-1].score, shown[-1].post_id) if more else ()
+        said |= {"cursor": _cursor(question, *last) if more else ""}
         return (
             said if result.complete else said | {"said": self._of.say(request, "search.cut short")}
         )
@@ -192,15 +202,22 @@ class _Office:
         self._of.desk.forget(post_id, asker_of(request).who, idempotency_key(request))
         return Response(status_code=204)
 
-    def matches(self, limit: int = PAGE, cursor: str = "") -> dict[str, Any]:
-        """Pairs that nobody has decided, the likeliest first."""
-        queue = self._of.review.queue()
-        at = int(cursor) if cursor.isdecimal() and len(cursor) < 9 else 0
-        shown = queue[at : at + max(1, min(limit, 100))]
-        end = at + len(shown)
+    def matches(self, limit: Limit = PAGE, cursor: Cursor = "") -> dict[str, Any]:
+        """Pairs that nobody has decided and that still can be, the likeliest first. Whoever decides
+        them as they come goes on by the cursor, and misses none; one that they were not sure of
+        comes again at the end."""
+        review = self._of.review
+        after = _opened(cursor, "query", PAIRS, (bool, float, str, str))
+        keys = (
+            ([unsure, score, *pair], pair)
+            for unsure, score, pair in review.ranked()
+            if after is None or [unsure, score, *pair] > after
+        )
+        some = list(islice((each for each in keys if review.posts(each[1])), limit + 1))
+        shown = some[:limit]
         return {
-            "matches": [{"lost_id": lost, "found_id": found} for lost, found in shown],
-            "cursor": str(end) if end < len(queue) else "",
+            "matches": [{"lost_id": lost, "found_id": found} for _, (lost, found) in shown],
+            "cursor": _cursor(PAIRS, *shown[-1][0]) if len(some) > limit else "",
         }
 
     def decide(self, said: Decided, request: Request) -> dict[str, Any]:
@@ -261,18 +278,29 @@ def _rests(asked: OfficeAsked) -> str:
     return said[0]
 
 
-def _cursor(last: Match, snapshot: str | None) -> str:
-    """After which match the next ones begin."""
-    said = json.dumps([last.score, last.post_id, snapshot]).encode()
+def _question(asked: OfficeAsked, photo: SeenPhoto | None) -> str:
+    """A few digits of what is asked, without how much of it is told: a cursor is of that alone."""
+    said = asked.model_dump(exclude={"cursor", "limit", "photo"})
+    told = repr((said, None if photo is None else photo.sha256))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _cursor(question: str, *last: object) -> str:
+    """After what the next ones begin. last: what the last one is ordered by."""
+    said = json.dumps([question, *last], ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> tuple[float, str] | None:
+def _opened(cursor: str, where: str, question: str, kinds: tuple[type, ...]) -> list[Any] | None:
+    """What the last one is ordered by, of these types; None without a cursor. where: body or query.
+    Raises RequestValidationError for a cursor that no answer to this question has had."""
     if not cursor:
         return None
-    try:
+    with suppress(ValueError, RecursionError):
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        score, post_id, _ = json.loads(raw)
-        return -float(score), str(post_id)
-    except (ValueError, TypeError, binascii.Error):
-        raise InputError("this cursor is of no answer here", argument="cursor") from None
+        last: list[Any]
+        said, *last = json.loads(raw)
+        finite = all(math.isfinite(each) for each in last if isinstance(each, float))
+        if said == question and tuple(map(type, last)) == kinds and finite:
+            return last
+    raise RequestValidationError([{"type": "cursor", "loc": (where, "cursor"), "msg": ""}])

@@ -46,6 +46,10 @@ Photo = Annotated[
     Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64"),
 ]
 Id = Annotated[str, Field(min_length=1, max_length=512)]
+Cursor = Annotated[  # of two ids of 512 characters at most
+    str,
+    Field(max_length=8192, description="of the answer before, for what comes next"),
+]
 Day = Annotated[dt.date, BeforeValidator(_day)]
 Category = Annotated[Word, *_listed(CATEGORY)]
 Colour = Annotated[Word, *_listed(COLOUR)]
@@ -99,7 +103,7 @@ class OfficeAsked(Body):
     since: Day | None = None
     until: Day | None = None
     limit: int = Field(default=PAGE, ge=1, le=MOST_AT_ONCE)
-    cursor: Word = Field(default="", description="of the answer before, for what comes next")
+    cursor: Cursor = ""
 
 
 class New(Body):

@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 
 from matching_spark.domain.told import told
 from matching_spark.journal.events import VERDICTS, Verdict
-from matching_spark.journal.posts import StoredPost
 from matching_spark.service.guards.fields import Fields
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.office_contexts import Entry, Pairing, ReviewPage
@@ -42,8 +41,8 @@ class ReviewPages(OfficeRoutes):
         queue = self._of.review.queue()
         pair = (lost, found) if lost and found else None
         if pair is None:
-            pair = next((each for each in queue if self._posts(each)), None)
-        posts = None if pair is None else self._posts(pair)
+            pair = next((each for each in queue if self._of.review.posts(each)), None)
+        posts = None if pair is None else self._of.review.posts(pair)
         undo = undo_of(of, said, was)
         here = "/office/review" if pair is None else pair_url(*pair)
         common = self._office(request, here, "decided" if undo else "")
@@ -86,18 +85,9 @@ class ReviewPages(OfficeRoutes):
     def pairings(self, queue: Sequence[Pair]) -> list[Pairing]:
         out: list[Pairing] = []
         for pair in queue[: 2 * SHOWN]:
-            if len(out) < SHOWN and (posts := self._posts(pair)):
+            if len(out) < SHOWN and (posts := self._of.review.posts(pair)):
                 out.append(Pairing(lost=self._thing(posts[0]), found=self._thing(posts[1])))
         return out
-
-    def _posts(self, pair: Pair) -> tuple[StoredPost, StoredPost] | None:
-        """A pair that can be decided: open, and of a lost and a found post, which it is no more
-        where an ingest since the last match has put a post of the other kind under an id."""
-        lost, found = (self._of.desk.post(each) for each in pair)
-        if lost is None or found is None or lost.post.status != "open":
-            return None
-        fit = (lost.post.kind, found.post.kind) == ("lost", "found")
-        return (lost, found) if fit and found.post.status == "open" else None
 
     def _decisions(self, pair: Pair) -> tuple[Entry, ...]:
         said = self._of.review.decided().get(pair)
