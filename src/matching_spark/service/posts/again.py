@@ -1,15 +1,13 @@
-"""Writes that are sent again, as their answer was lost, that come too late, or that would leave
-nothing to find a post by.
-"""
+"""A write that is sent again, as its answer was lost, or that comes too late."""
 
 import hashlib
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from matching_spark.domain.posts import Post
-from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.errors import NotFoundError, StaleError
 from matching_spark.journal.events import PostClosed, PostEdited
 from matching_spark.journal.posts import StoredPost, stored_of
 from matching_spark.journal.store import Journal, used
@@ -57,9 +55,3 @@ def check_seen(stored: StoredPost, sequence: int | None) -> None:
             f"post {stored.post.post_id!r} has changed since you read it: read it again, and "
             "change it then"
         )
-
-
-def check_findable(post: Post, photos: Collection[str]) -> None:
-    """Raise InputError for a post without a photo and words: no search would find it."""
-    if not (photos or post.text):
-        raise InputError("a post needs a photo or a few words", argument="title")

@@ -38,7 +38,7 @@ from matching_spark.operations.warehouse import there
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline, Request
-from matching_spark.service.posts.again import changed_by, check_findable, check_seen, name_of
+from matching_spark.service.posts.again import changed_by, check_seen, name_of
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail, Vectors
@@ -267,7 +267,6 @@ class Desk:
             if not changed and (key is None or not changes):
                 return was  # with a key it is kept: sent again it changes nothing either
             check_seen(was, sequence if changed else None)
-            check_findable(post, was.photos)
             if post.text != was.post.text:
                 check_findable(post, was.photos)
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
