@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.sentence import Mention, Role, Word
-from matching_spark.domain.things_said import AND, HELD, PART, colour_said
+from matching_spark.domain.things_said import AND, HELD, PART
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
@@ -25,13 +26,8 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_said import (
-    colour_said,
-    in_doubt,
-    lost_among,
-    the_thing,
-    things_said,
-)
+from matching_spark.domain.things_lost import in_doubt, lost_among, the_thing
+from matching_spark.domain.things_said import things_said
 from matching_spark.domain.vocabulary import CATEGORY, REGION, VAGUE
 
 

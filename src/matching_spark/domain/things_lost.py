@@ -1,0 +1,130 @@
+"""Which of the things that a sentence speaks of was lost."""
+
+import re
+from collections.abc import Sequence
+
+from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost
+from matching_spark.domain.things import DISTRACTOR
+
+# A verb whose object comes behind it: 잃어버린 지갑, 찾습니다 지갑.
+_OF_WHAT_COMES = re.compile(r"(?:[린은한둔온진군]|습니다|요)$")
+
+# Behind a title, more of it: 우산 하나, 지갑 작은 것.
+_MORE_OF = re.compile(r"\d|큰|작은|하나|[한두세] ?$")
+
+_TITLE = 3  # words, at most, of what a text begins with and calls lost
+
+# Of a clause that tells of no loss: what it speaks of is not lost, or is in what was.
+_KEPT = re.compile(
+    r"챙겼|챙겨|멀쩡|(?:가지고|갖고|손에|귀에|집에|집에는|남아|그대로) ?있(?!었)|빼놨"
+    r"|(?<!못 )찾(?:았|긴 찾)|돌려받|찾아 ?[주줘][셔서]|\bstill (?:have|got|with)\b"
+    r"|\b(?:is|are) (?:all )?(?:fine|safe|with (?:me|him|her))\b"
+    r"|\bturned up\b|\bback\b.*\b(?:safe|already)\b|^(?:안에|속에|안쪽에|내용물|inside)\b"
+)
+
+# Of a clause: it says so, and tells of a thing that is there.
+_NOT_LOST = re.compile(
+    r"\b(?:not|n't) (?:lost|missing)\b|안 잃어버|잃어버리[지진] ?않|잃어버린 [건게] 아니"
+)
+
+# Where a thing was left, as often as it is one.
+_SEATS = frozenset(["벤치", "의자", "책상", "테이블", "bench", "chair", "desk", "table"])
+
+# What one goes by: 버스가, which was not lost.
+_RIDE = re.compile(r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|bus|car|automobile|airplane|jeep")
+
+# Before what a form calls lost.
+_LABEL = re.compile(r"(?:분실)?(?:품명|물품|물건|품목|물품명|분실물|종류)|what|item")
+
+
+def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Mention[str]]:
+    """The things that may be what was lost: what a form calls so; what holds another where there
+    is none beside; none that is kept or that another holds, where there is another.
+    """
+    for each in found:
+        at = each.first
+        if at and _LABEL.fullmatch(words[at - 1].text) and each.role in ("bare", "is", "and"):
+            return [each]
+    heads = [
+        each
+        for each in found
+        if each.role in ("object", "bare", "and", "is")
+        and not (each.value == DISTRACTOR and _RIDE.match(words[each.last].text))
+        and words[each.first].text not in _SEATS
+    ]
+    clauses: dict[int, str] = {}
+    for word in words:
+        clauses[word.clause] = f"{clauses.get(word.clause, '')} {word.text}".lstrip()
+    lost = clauses_of_loss(words)
+    kept = {
+        clause
+        for clause, said in clauses.items()
+        if _NOT_LOST.search(said) or (clause not in lost and _KEPT.search(said))
+    }
+    safe = {
+        each.value
+        for each in heads
+        if words[each.first].clause in kept and each.tail in ("은", "는")
+    }
+    left = [each for each in heads if words[each.first].clause not in kept]
+    return (
+        [each for each in left if each.value not in safe]
+        or left
+        or heads
+        or [each for each in found if each.role == "holds"]
+    )
+
+
+def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[str] | None:
+    """What was lost: of several, the nearest to a verb of loss in its clause, the object first;
+    else what it is said to be, or what the text begins with: 사원증이고 줄은 초록, 교재요!
+    """
+    if len({each.value for each in heads}) == 1:
+        return heads[0]
+    surely = [at for at, word in enumerate(words) if word.lost_surely or ends_lost(word)]
+    for verbs in (surely, [at for at, word in enumerate(words) if word.lost]):
+        if tied := _tied(heads, words, verbs):
+            return tied[0] if len({each.value for each in tied}) == 1 else None
+    called = [each for each in heads if each.role == "is"]
+    if len({each.value for each in called}) == 1:
+        return called[0]
+    first = heads[0] if heads else None
+    if first is not None and first.role in ("bare", "is", "and"):
+        begins = [word.sentence for word in words].index(words[first.first].sentence)
+        last = words[first.last]
+        ends = not last.joined or _MORE_OF.match(words[first.last + 1].text)
+        return first if first.last - begins < _TITLE and ends else None
+    return None
+
+
+def _tied(
+    heads: Sequence[Mention[str]], words: Sequence[Word], verbs: Sequence[int]
+) -> list[Mention[str]]:
+    """Those that stand nearest to one of the verbs, in its clause, and what is said with them."""
+    tied: dict[int, Mention[str]] = {}
+    for at in verbs:
+        word = words[at]
+        mine = [(n, e) for n, e in enumerate(heads) if words[e.first].clause == word.clause]
+        before = [each for each in mine if each[1].first <= at]
+        after = [each for each in mine if each[1].first > at]
+        if word.hangul:
+            near = before[-1:] or (after[:1] if _OF_WHAT_COMES.search(word.text) else [])
+        else:
+            near = after[:1] or before[-1:]
+        for n, each in near:
+            tied[n] = each
+            if each.role == "and" and n:  # my phone and wallet
+                tied[n - 1] = heads[n - 1]
+            for other in (n - 1, n + 1):
+                beside = 0 <= other < len(heads) and heads[min(n, other)].role == "and"
+                if beside and words[heads[other].first].clause == word.clause:
+                    tied[other] = heads[other]
+    return list(tied.values())
+
+
+def in_doubt(thing: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
+    """Whether it is an envelope, and something is spoken of beside it that may be in it."""
+    if not words[thing.last].text.startswith(("봉투", "envelope")):
+        return False
+    here = words[thing.first].clause
+    return any(words[e.first].clause == here and e.value != thing.value for e in found)
