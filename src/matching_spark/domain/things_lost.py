@@ -9,9 +9,6 @@ from matching_spark.domain.things import DISTRACTOR
 # A verb whose object comes behind it: 잃어버린 지갑, 찾습니다 지갑.
 _OF_WHAT_COMES = re.compile(r"(?:[린은한둔온진군]|습니다|요)$")
 
-# Behind a title, more of it: 우산 하나, 지갑 작은 것.
-_MORE_OF = re.compile(r"\d|큰|작은|하나|[한두세] ?$")
-
 _TITLE = 3  # words, at most, of what a text begins with and calls lost
 
 # Of a clause that tells of no loss: what it speaks of is not lost, or is in what was.
@@ -43,7 +40,7 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     """
     for each in found:
         at = each.first
-        if at and _LABEL.fullmatch(words[at - 1].text) and each.role in ("bare", "is", "and"):
+        if at and _LABEL.fullmatch(words[at - 1].text):
             return [each]
     heads = [
         each
@@ -61,11 +58,7 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
         for clause, said in clauses.items()
         if _NOT_LOST.search(said) or (clause not in lost and _KEPT.search(said))
     }
-    safe = {
-        each.value
-        for each in heads
-        if words[each.first].clause in kept and each.tail in ("은", "는")
-    }
+    safe = {each.value for each in heads if words[each.first].clause in kept}
     left = [each for each in heads if words[each.first].clause not in kept]
     return (
         [each for each in left if each.value not in safe]
@@ -91,9 +84,7 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
     first = heads[0] if heads else None
     if first is not None and first.role in ("bare", "is", "and"):
         begins = [word.sentence for word in words].index(words[first.first].sentence)
-        last = words[first.last]
-        ends = not last.joined or _MORE_OF.match(words[first.last + 1].text)
-        return first if first.last - begins < _TITLE and ends else None
+        return first if first.last - begins < _TITLE and not words[first.last].joined else None
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from matching_spark.domain.colour_words import SPELT, colour_said, coloured
+from matching_spark.domain.colour_words import SPELT, coloured
 from matching_spark.domain.sentence import Mention, Role, Word, stems
 from matching_spark.domain.things import DISTRACTOR, things
 from matching_spark.domain.vocabulary import CATEGORY
@@ -40,8 +40,6 @@ _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|�
 # Behind 갤럭시, a phone and nothing in the sky.
 _GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
 
-_OWN = frozenset(["my", "his", "her", "our", "their"])
-
 # What names the model behind a thing: 프로 2세대, max, s23.
 MODEL = re.compile(
     r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
@@ -70,8 +68,8 @@ def longest(words: Sequence[Word], first: int) -> Mention[str] | None:
 
 
 def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) -> bool:
-    """Whether a short name is of a thing there: 책을, 책 분실, 검정 책, 갤럭시 S23; 못 찾았어요 has
-    no nail, and 두 개 no dog.
+    """Whether a short name is of a thing there: 책을, 책 분실, 갤럭시 S23; 못 찾았어요 has no nail,
+    and 두 개 no dog.
     """
     after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
     if name == "개" and first and _NUMERAL.fullmatch(words[first - 1].text):
@@ -79,9 +77,7 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
     if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
         return True
     lost = name != "못" and after is not None and after.lost and tail in ("", "이", "가", "만")
-    before = words[first - 1] if first and words[first - 1].joined else None
-    told = before is not None and (colour_said(before) is not None or before.text in _OWN)
-    return tail in ("을", "를") or lost or told
+    return tail in ("을", "를") or lost
 
 
 def _named(said: str, single: bool) -> tuple[str, str, str] | None:
@@ -123,7 +119,7 @@ def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
 def _head(word: str) -> str:
     """The Korean name of two syllables or more at the end of a longer word, or '': 루이비통지갑."""
     ends = (word[at:] for at in range(1, len(word) - 1))
-    return next((end for end in ends if end in _names() and not end.isascii()), "")
+    return next((end for end in ends if end in _names()), "")
 
 
 def _key(name: str) -> str:
@@ -154,5 +150,5 @@ def _names() -> dict[str, str]:
     spelt += [(name, thing.category) for thing in things() for name in thing.names]
     spelt += [(name, category) for category, name in _more() if category != _OTHERWISE]
     names = {_key(name.lower().replace("-", " ")): word for name, word in spelt}
-    names = {n: word for n, word in names.items() if word != DISTRACTOR or n not in SPELT}
+    names = {n: word for n, word in names.items() if n not in SPELT}
     return names | dict.fromkeys(_NO_THING, DISTRACTOR)

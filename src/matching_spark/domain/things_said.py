@@ -28,12 +28,6 @@ AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", 
 # Behind a thing: it is where the lost one was: 가방 안에.
 _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 
-# What is done with things that are not lost.
-_USED = re.compile(
-    r"(?:읽|쓰고|쓰다|입고|입은|갈아입|타고|타다|탔|샀|사서|사고|산$|보다|보고|마시|먹|찍|빌리|빌려|반납|사러|메고|"
-    r"바꾸|뽑|끊|세우|세워|주차|몰고|운전|피우|주고|내고|챙|들고|신고|끼고|하고|받고|받아|치고|치다|벗(?!어\s?[두놓둔놔])|주웠|주워|습득(?!하신)|꺼내|찾으러)"
-)
-
 # Of one of several things: 카드랑 현금이 든.
 _HELD_TOO = re.compile(rf"\S+[을를이가] {HELD.pattern}")
 
@@ -60,7 +54,7 @@ def things_said(words: Sequence[Word]) -> list[Mention[str]]:
     # 카드랑 현금이 든 지갑: as with the cash, so with the card.
     for i in reversed(range(len(said) - 1)):
         this, after = said[i], said[i + 1]
-        if this.role == "and" and after.role == "other" and after.first <= this.last + 2:
+        if this.role == "and" and after.role == "other":
             said[i] = replace(this, role="other")
     return said
 
@@ -74,18 +68,18 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     more = _behind(of, words)
     after = said[i + 1] if i + 1 < len(said) else None
     beside = after is not None and after.first == of.last + 1
-    if after is not None and after.role == "where" and after.value in (DISTRACTOR, "자동차"):
+    if after is not None and after.value in (DISTRACTOR, "자동차"):
         beside = False  # 우산 버스에 두고 내림
     if role == "bare" or not words[of.first].hangul:
-        if more and PART.match(more) and not (beside and words[of.first].hangul):
+        if PART.match(more):
             role = "other"
-        elif more and words[of.first].hangul and _INSIDE.match(more):
-            role = "holds" if more[0] in "안속" else "where"
+        elif _INSIDE.match(more):
+            role = "holds"
         elif beside and more:  # 노트북 가방 is a bag
             role = "other"
         elif beside or more in AND:
             role = role if role in ("where", "other") else "and"
-    if role in ("bare", "object") and _of_another(of, more):
+    if _of_another(of, more):
         role = "other"
     behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
@@ -98,18 +92,15 @@ def _behind(of: Mention[str], words: Sequence[Word]) -> str:
     part.
     """
     last = of.last
-    while not words[last].hangul and words[last].joined and MODEL.fullmatch(words[last + 1].text):
+    while words[last].joined and MODEL.fullmatch(words[last + 1].text):
         last += 1
     behind = words[last + 1 : last + 3] if words[last].joined else []
-    if len(behind) == 2 and behind[0].hangul and behind[0].joined and PART.match(behind[1].text):
-        said = colour_said(behind[0])
-        if said is not None and said[1] == "bare":
-            return behind[1].text
+    if len(behind) == 2 and colour_said(behind[0]) and PART.match(behind[1].text):
+        return behind[1].text
     return behind[0].text if behind else ""
 
 
 def _of_another(of: Mention[str], more: str) -> bool:
-    """Whether the word behind tells that it is not what was lost: worn, held, used, not meant."""
-    used = of.tail in ("을", "를") and _USED.match(more)
+    """Whether the word behind tells that it is not what was lost: worn, held, not meant."""
     worn = not of.tail and _WORN.match(more)
-    return bool(used or worn or HELD.match(more) or _MEANT_NOT.match(more))
+    return bool(worn or HELD.match(more) or _MEANT_NOT.match(more))
