@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,50 @@ def test_what_comes_from_outside_has_limits() -> None:
         "을를이가" * 50,
     ):
         understand(odd, TODAY, NAMES)
+
+
+def steps(text: str) -> int:
+    """Functions called, which is the same on every machine."""
+    called = 0
+
+    def count(frame: object, event: str, of: object) -> None:
+        nonlocal called
+        called += event.endswith("call")
+
+    sys.setprofile(count)
+    try:
+        understand(text, TODAY, NAMES)
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+@pytest.mark.parametrize(
+    "bit",
+    [
+        *(
+            "가",
+            "흰",
+            "흰 ",
+            "검정색",
+            "은색 ",
+            "분실",
+            "1세대",
+            "프로",
+            "ㅋ",
+            "(",
+            "()",
+            "1",
+            "3일 ",
+        ),
+        *("지갑 ", "강남역 ", "월요일 ", "어제 잃어버린 ", "a", "black ", "lost ", "in the "),
+    ],
+)
+def test_what_a_text_takes_grows_with_its_length(bit: str) -> None:
+    """Twice the text takes about twice as long, whatever it is of: 흰 a thousand times ended the
+    search, 분실 five hundred times took two seconds."""
+    half, whole = (steps((bit * n)[:n]) for n in (MAX_CHARACTERS // 2, MAX_CHARACTERS))
+    assert whole <= 2.2 * half + 100
 
 
 def test_no_text_is_too_odd() -> None:

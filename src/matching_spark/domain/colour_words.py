@@ -2,7 +2,7 @@
 
 import re
 
-from matching_spark.domain.sentence import Role, Word, stems
+from matching_spark.domain.sentence import Role, Word
 from matching_spark.domain.vocabulary import COLOUR, VAGUE
 
 SPELT = {each: word for each, word in COLOUR.spelt.items() if each not in (VAGUE, "other")}
@@ -37,7 +37,7 @@ def colour_said(word: Word) -> tuple[str, Role, str] | None:
         return (said, "bare", "") if said else None
     if found := _COLOURED_VERB.fullmatch(word.text):
         return _VERBS[found[1]], "is", ""
-    for stem, role, tail in stems(word):
+    for stem, role, tail in word.stems:
         found = _COLOURED.fullmatch(stem)
         if found and (found["suffix"] or found["word"] not in _BARE_OTHERWISE):
             return SPELT[found["word"]], role, tail

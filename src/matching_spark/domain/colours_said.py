@@ -9,6 +9,8 @@ from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things_said import AND, HELD, PART
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
+_SEVERAL = 4  # words of one colour, at most: dark blue, 빨강 파랑
+_SUBJECT = 12  # words between a subject and what is told of it
 
 # 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
 _NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
@@ -167,17 +169,19 @@ def _brand(words: Sequence[Word], at: int) -> bool:
 
 def _first_of_several(words: Sequence[Word], at: int) -> int:
     """Where what stands before a colour and belongs to it begins: dark blue, 빨강 파랑."""
-    while at and words[at - 1].joined:
-        said = colour_said(words[at - 1]) if words[at].hangul else None
-        if words[at - 1].text not in _SHADES and (said is None or said[1] != "bare"):
-            break
-        at -= 1
-    return at
+    for first in range(at, max(0, at - _SEVERAL), -1):
+        before = words[first - 1]
+        said = colour_said(before) if words[first].hangul else None
+        shade = before.text in _SHADES or (said is not None and said[1] == "bare")
+        if not (before.joined and shade):
+            return first
+    return max(0, at - _SEVERAL)
 
 
 def _has_subject(words: Sequence[Word], at: int) -> bool:
     """Whether a word of its clause before it may be what is told of."""
-    before = (word for word in words[:at] if word.clause == words[at].clause)
+    near = words[max(0, at - _SUBJECT) : at]
+    before = (word for word in near if word.clause == words[at].clause)
     return any(re.search("[은는이가만]$", word.text) for word in before)
 
 
@@ -193,8 +197,9 @@ def _is_one(words: Sequence[Word], at: int) -> bool:
     """Whether what comes behind a colour is said to be so without a subject: 밤색 가죽이고, a red
     one, white samsung.
     """
-    while at + 1 < len(words) and words[at].joined and colour_said(words[at + 1]):
-        at += 1
+    for _ in range(_SEVERAL):
+        if at + 1 < len(words) and words[at].joined and colour_said(words[at + 1]):
+            at += 1
     after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
     if after is None or after.clause != words[at].clause or _names_a_part(words, at):
         return False

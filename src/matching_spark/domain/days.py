@@ -71,13 +71,13 @@ class Said:
 
 def days_said(text: str, today: dt.date) -> list[Said]:
     """Every day up to today that a text in lower case speaks of, in the order of the text."""
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
     out = []
     for pattern, read in _RULES:
         for found in pattern.finditer(text):
-            if any(found.start() < end and start < found.end() for start, end in taken):
+            if any(taken[found.start() : found.end()]):
                 continue
-            taken.append(found.span())
+            taken[found.start() : found.end()] = b"\1" * len(found[0])
             try:
                 days = frozenset(day for day in read(found, today) if day <= today)
             except ValueError:  # 31 November

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property, lru_cache
 from typing import Generic, Literal, TypeVar
 
 MAX_CHARACTERS = 1_000  # looked at of a text: a sentence or ten; a longer one is a story
@@ -16,7 +16,8 @@ T = TypeVar("T")
 Role = Literal["object", "bare", "and", "where", "holds", "is", "other"]
 
 _JAMO = r"\u1100-\u11ff\u3131-\u318e"  # single letters, ㅠㅠ and ㅋㅋ: no words
-_WORD = re.compile(rf"[^\W_{_JAMO}]+(?:['’][a-z]+)?")
+# A longer word is none, and is read in pieces: what is done with one grows with its length squared.
+_WORD = re.compile(rf"[^\W_{_JAMO}]{{1,30}}(?:['’][a-z]{{1,9}})?")
 # After these, what was said is over; a comma may stand within a list.
 _END = re.compile(rf"[.!?\n;…{_JAMO}]|\s-\s")
 _PAST = "".join(
@@ -47,6 +48,7 @@ _LOST = re.compile(
 _SOUGHT = re.compile(
     r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득하신|주우신|보신|분실물)"
 )
+_ENDS_LOST = re.compile(rf".{{2,}}?(?:{_LOST.pattern}|{_SOUGHT.pattern})")
 _LOST_ENGLISH = frozenset(
     [
         *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
@@ -80,6 +82,12 @@ _HANGUL = re.compile(r"[가-힣]")
 _DETERMINERS = 6  # words before an English noun that may be of it
 
 
+@lru_cache(maxsize=1 << 12)
+def role_of_tail(tail: str) -> Role | None:
+    """What a noun does that ends so in Korean; None where that is no ending of a noun."""
+    return next((role for role, pattern in _TAIL if pattern.fullmatch(tail)), None)
+
+
 @dataclass(frozen=True)
 class Word:
     """text[start:end] in lower case. gap: what stands before the next word. clause, sentence: of a
@@ -99,15 +107,29 @@ class Word:
         """Whether nothing but a space or a hyphen divides it from the next word."""
         return self.gap.strip(" -\t\u00a0") == "" and bool(self.gap)
 
-    @property
+    @cached_property
     def lost(self) -> bool:
         """Whether it says that something was lost."""
         return self.lost_surely or bool(_SOUGHT.match(self.text) or self.text in _SOUGHT_ENGLISH)
 
-    @property
+    @cached_property
     def lost_surely(self) -> bool:
         """Whether it says so, and not only that it is looked for."""
         return bool(_LOST.match(self.text) or self.text in _LOST_ENGLISH)
+
+    @cached_property
+    def stems(self) -> tuple[tuple[str, Role, str], ...]:
+        """The nouns that it may be, the longest first, each with its role and its ending.
+
+        An English one is itself, or what its plural is of.
+        """
+        if self.hangul:
+            cuts = range(len(self.text), 0, -1)
+            read = ((self.text[:cut], role_of_tail(self.text[cut:]), cut) for cut in cuts)
+            return tuple((stem, role, self.text[cut:]) for stem, role, cut in read if role)
+        bare = re.sub("['’]s$", "", self.text)
+        plural = (end for end in ("es", "s") if len(bare) > 3 and bare.endswith(end))
+        return ((bare, "bare", ""), *((bare.removesuffix(end), "bare", "") for end in plural))
 
 
 def plain(text: str) -> str:
@@ -141,29 +163,6 @@ def words_of(text: str) -> list[Word]:
         clause += over or (hangul and bool(_LAST_WORDS.match(said)))
         sentence += over or (hangul and bool(_LAST_WORD_OF_ALL.match(said)))
     return out
-
-
-@cache
-def role_of_tail(tail: str) -> Role | None:
-    """What a noun does that ends so in Korean; None where that is no ending of a noun."""
-    return next((role for role, pattern in _TAIL if pattern.fullmatch(tail)), None)
-
-
-def stems(word: Word) -> Iterator[tuple[str, Role, str]]:
-    """The nouns that the word may be, the longest first, each with its role and its ending.
-
-    An English one is itself, or what its plural is of.
-    """
-    if not word.hangul:
-        bare = re.sub("['’]s$", "", word.text)
-        yield bare, "bare", ""
-        for end in ("es", "s"):
-            if len(bare) > 3 and bare.endswith(end):
-                yield bare[: -len(end)], "bare", ""
-        return
-    for cut in range(len(word.text), 0, -1):
-        if (role := role_of_tail(word.text[cut:])) is not None:
-            yield word.text[:cut], role, word.text[cut:]
 
 
 _PREPOSITIONS = frozenset(
@@ -241,18 +240,18 @@ def nearer_to_loss(
 
 
 def _before_loss(said: Sequence[Mention[T]], words: Sequence[Word]) -> list[Mention[T]]:
-    sentences = {word.clause: word.sentence for word in words}
-    out: list[Mention[T]] = []
-    for clause in clauses_of_loss(words):
-        before = [
-            each
-            for each in said
-            if words[each.first].clause <= clause
-            and words[each.first].sentence == sentences[clause]
-        ]
-        last = max((words[each.first].clause for each in before), default=-1)
-        out += [each for each in before if words[each.first].clause == last]
-    return out
+    losses = clauses_of_loss(words)
+    there = {words[each.first].clause for each in said}
+    told: set[int] = set()
+    last = sentence = -1
+    for word in words:
+        if word.sentence != sentence:
+            last, sentence = -1, word.sentence
+        if word.clause in there:
+            last = word.clause
+        if word.clause in losses:
+            told.add(last)
+    return [each for each in said if words[each.first].clause in told]
 
 
 def clauses_of_loss(words: Sequence[Word]) -> set[int]:
@@ -263,6 +262,4 @@ def clauses_of_loss(words: Sequence[Word]) -> set[int]:
 
 def ends_lost(word: Word) -> bool:
     """Whether a verb of loss stands at a noun without a space: 지갑분실."""
-    return word.hangul and any(
-        Word(word.text[at:], 0, 0).lost for at in range(2, len(word.text) - 1)
-    )
+    return word.hangul and _ENDS_LOST.match(word.text) is not None

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from matching_spark.domain.colour_words import SPELT, coloured
-from matching_spark.domain.sentence import Mention, Role, Word, stems
+from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things import DISTRACTOR, things
 from matching_spark.domain.vocabulary import CATEGORY
 
@@ -54,7 +54,7 @@ def longest(words: Sequence[Word], first: int) -> Mention[str] | None:
         last += 1
     for at in range(last, first - 1, -1):
         before = " ".join(word.text for word in words[first:at])
-        for stem, role, tail in stems(words[at]):
+        for stem, role, tail in words[at].stems:
             if found := _named(f"{before} {stem}", at == first):
                 value, name, own = found
                 short = (len(name) == 1 and name not in _SURELY) or name in _otherwise()
@@ -107,7 +107,7 @@ def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
     role: Role = of.role
     tail = ""
     while not tail and at + 1 < len(words) and words[at].joined:
-        read = ((r, t) for s, r, t in stems(words[at + 1]) if MODEL.fullmatch(s))
+        read = ((r, t) for s, r, t in words[at + 1].stems if MODEL.fullmatch(s))
         found = next(read, None)
         if found is None:
             break

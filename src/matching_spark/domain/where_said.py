@@ -1,0 +1,188 @@
+"""The place and the region of a loss, of those that a sentence speaks of."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from matching_spark.domain.place_names import PlaceNames, PlaceSaid
+from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
+from matching_spark.domain.vocabulary import REGION, VAGUE
+
+_REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}
+_REGION = re.compile(
+    "(?P<word>"
+    + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
+    + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
+)
+_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_TOLD = 30  # words of a clause that tell of a place in it
+_HOME = re.compile(
+    r"(?:사는|살|삽니다|삼|거주|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
+)
+_HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
+_HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
+_TO = re.compile(r"(?:가는|가던|오는|오던)$")
+_BOUGHT = re.compile(
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온"
+)
+_BOARDED = re.compile(
+    r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
+)
+_ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
+_GETS_OFF = re.compile("내[리릴려린림렸]")
+_DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
+_BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
+_NOT = re.compile(r"아니(?!면)|아닌|말고")
+_OR = frozenset(["or", "아니면", "또는", "혹은"])
+_NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
+    r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
+    r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
+)
+_WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
+_STILL = re.compile(
+    r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
+)
+_TRAVEL = frozenset(
+    ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
+)
+_PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
+
+
+def the_region(
+    words: Sequence[Word], place: Mention[str] | None, places: PlaceNames
+) -> Mention[str] | None:
+    """The region that is said with the place, or that it is known to be in; else the one said."""
+    said = _regions(words)
+    if place is not None:
+        beside = [each for each in said if place.first - 1 <= each.first <= place.last]
+        if beside:
+            said = beside
+        elif of := places.region(place.own):
+            return replace(place, value=of)
+    one = the_one(said, words)
+    return one if one is not None and one.value else None
+
+
+def _regions(words: Sequence[Word]) -> list[Mention[str]]:
+    """All that are said but for those where one lives; of one that is gone to or come from, ''."""
+    out: list[Mention[str]] = []
+    for at, word in enumerate(words):
+        after = words[at + 1] if at + 1 < len(words) and word.joined else None
+        if not word.hangul:
+            if (value := _REGIONS.get(word.text)) and (
+                after is None or after.text not in _PLACE_BEHIND
+            ):
+                if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 4) : at]):
+                    continue
+                to = at and words[at - 1].text in ("to", "for", "from")
+                out.append(Mention("" if to else value, at, at))
+            continue
+        for stem, role, tail in word.stems:
+            found = _REGION.fullmatch(stem)
+            if found is None:
+                continue
+            near = after is not None and re.search("[시군구](?:에서?)?$", after.text)
+            if found["word"] == "경기" and not found["suffix"] and not near:
+                break  # a match
+            before = words[at - 1].text if at else ""
+            if (after is not None and _HOME.match(after.text)) or _HOME_OF.fullmatch(before):
+                break
+            away = role not in ("bare", "where") or bool(after and _ELSEWHERE.match(after.text))
+            value = "" if away else _REGIONS[found["word"]]
+            out.append(Mention(value, at, at, end=word.end - len(tail)))
+            break
+    return out
+
+
+def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
+    """The place, the longer of two that stand side by side: 강남역 스타벅스에서."""
+    if _NOBODY_KNOWS.search(text):
+        return None
+    joined: list[PlaceSaid] = []
+    for each in said:
+        if _on_the_way(each, words) or _not_there(each, words):
+            continue
+        last = joined[-1] if joined else None
+        if last and last.open and each.first == last.last + 1 and words[last.last].joined:
+            joined[-1] = max(last, each, key=lambda place: len(place.run))
+        else:
+            joined.append(each)
+    runs = {each.run.replace(" ", "") for each in joined}
+    parts = {run for run in runs if any(run in other for other in runs - {run})}
+    mentions = [
+        Mention(
+            ""
+            if _one_of_two(each, words)
+            else " ".join(text[words[each.first].start : each.end].split()),
+            each.first,
+            each.last,
+            end=each.end,
+            own=each.run,
+        )
+        for each in joined
+        if each.run.replace(" ", "") not in parts
+    ]
+    one = the_one(mentions, words)
+    return one if one is not None and one.value else None
+
+
+def _one_of_two(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it may have been there or elsewhere: 명동 아니면 강남역, at Itaewon or on the bus."""
+    before = [word.text for word in words[max(0, said.first - 2) : said.first]]
+    beside = before[-1:] + ["or"] * ("or" in before)
+    for at in range(said.last, min(said.last + 3, len(words) - 1)):
+        if not words[at].joined:
+            break
+        beside.append(words[at + 1].text)
+    return not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
+
+
+def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it is denied, only bought there, or was not lost there yet: 강남역에서는 있었어요."""
+    after = words[said.last + 1].text if said.last + 1 < len(words) else ""
+    before = [word.text for word in words[max(0, said.first - 2) : said.first]]
+    if _NOT.match(after) or "not" in before or _BOUGHT_AT.search(" ".join(before)):
+        return True
+    clause = words[said.first].clause
+    near = words[said.first : said.first + _TOLD]
+    here = " ".join(word.text for word in near if word.clause == clause)
+    works = _WORKS.search(here) and clause not in clauses_of_loss(words)
+    return bool(works or _STILL.search(here))
+
+
+def _left_behind(words: Sequence[Word]) -> bool:
+    """Whether something was left in what one got off: 두고 내림."""
+    return any(a.lost and _GETS_OFF.match(b.text) for a, b in pairwise(words))
+
+
+def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether one only goes there, or sets out there: both of 서울역에서 수원역 가는 열차; or only
+    bought there what was lost. Who waits for a train is still where it sets out.
+    """
+    way = words[said.last : said.last + 7]
+    if not way[0].hangul:
+        before = [word.text for word in words[max(0, said.first - 9) : said.first]]
+        bought = "bought" in before and way[0].clause not in clauses_of_loss(words)
+        if before[-1:] in (["between"], ["left"]) or before[-2:] in (["got", "to"], ["get", "to"]):
+            return True
+        return bought or (before[-1:] in (["to"], ["from"]) and not _TRAVEL.isdisjoint(before))
+    ahead = way[1].text if len(way) > 1 else ""
+    if not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead):
+        return True
+    did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
+    if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
+        return True
+    if did < len(way) and _GETS_OFF.match(way[did].text) and _left_behind(words):
+        return True
+    ride = " ".join(word.text for word in way[did : did + 2])
+    if way[0].joined and _BOARDED.match(ride):
+        return True
+    if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
+        return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
+    goes = 1 if said.open else 2 if way[0].text.endswith("에서") else len(way)
+    return (
+        goes < len(way)
+        and all(word.joined for word in way[:goes])
+        and _TO.match(way[goes].text) is not None
+    )
