@@ -10,7 +10,6 @@ from matching_spark.domain.things_said import AND, HELD, PART
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
 _SEVERAL = 4  # words of one colour, at most: dark blue, 빨강 파랑
-_SUBJECT = 12  # words between a subject and what is told of it
 
 # 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
 _NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
@@ -158,12 +157,9 @@ _ENGLISH_STOPS = frozenset(
 def _brand(words: Sequence[Word], at: int) -> bool:
     """Whether one word alone stands between what was said and a colour: 찾습니다 레이밴 블랙."""
     before = words[at - 1]
-    if at + 2 == len(words) and before.clause != words[at].clause and words[at].joined:
-        of = words[at + 1]  # 잃어버렸어요 핑크색 크록스요
-        return of.clause == words[at].clause and not PART.match(of.text) and not of.lost
     whole = at < 2 or words[at - 2].clause != before.clause
     last = at + 1 == len(words) or words[at + 1].clause != words[at].clause
-    told = PART.match(before.text) or re.search("[은는이가을를에의]$|호선", before.text)
+    told = re.search("[은는이가을를에의]$|호선", before.text)
     return whole and last and before.clause == words[at].clause and not told
 
 
@@ -176,13 +172,6 @@ def _first_of_several(words: Sequence[Word], at: int) -> int:
         if not (before.joined and shade):
             return first
     return max(0, at - _SEVERAL)
-
-
-def _has_subject(words: Sequence[Word], at: int) -> bool:
-    """Whether a word of its clause before it may be what is told of."""
-    near = words[max(0, at - _SUBJECT) : at]
-    before = (word for word in near if word.clause == words[at].clause)
-    return any(re.search("[은는이가만]$", word.text) for word in before)
 
 
 def _names_a_part(words: Sequence[Word], at: int) -> bool:
@@ -243,15 +232,12 @@ def _told(
         return not (first > 1 and PART.match(words[first - 2].text))
     if _ONE_IS.fullmatch(before.text):
         return _of_mine(words, first, found, heads)
-    if thing is not None and thing.value in values:
+    if thing is not None:
         part = inside is not None and _names_a_part(words, at)
-        return thing in heads and not part and _NOUN.search(word.text) is not None
-    if thing is not None and words[thing.last].clause == word.clause:
-        return False
-    if role == "bare" and _brand(words, first) and _NOUN.search(word.text):
+        return thing in heads and not part
+    if _brand(words, first) and _NOUN.search(word.text):
         return True
-    based = role == "where" and word.text.endswith("색에")  # 파란색에 번개 그림
-    return _fresh(words, first) and (role == "is" or based or ends or _is_one(words, first))
+    return _fresh(words, first) and (role == "is" or ends or _is_one(words, first))
 
 
 def _told_in_english(
@@ -282,7 +268,7 @@ def _fresh(words: Sequence[Word], at: int) -> bool:
         return True
     if not before.joined:
         return _LABELLED.search(before.gap) is None
-    return bool(_IS.fullmatch(before.text)) and not _has_subject(words, at)
+    return bool(_IS.fullmatch(before.text))
 
 
 def _of_mine(
