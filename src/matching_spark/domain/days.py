@@ -29,7 +29,11 @@ _ENGLISH = (  # sat and sun are words as well
     r"(?![a-z])|(?:(?<=\bon )|(?<=last )|(?<=this )|(?<=\())(?:sat|sun)(?![a-z])"
     rf"|(?:sat|sun)(?=\s(?:{_PART})))"
 )
-_MONTH = rf"(?P<month>{'|'.join(MONTHS)})(?:[a-z]*)\.?"
+# A month's first letters, its name or `sept`; maybe and marked are none.
+_MONTH = (
+    rf"(?P<month>{'|'.join(MONTHS)})(?:(?<=jan)uary|(?<=feb)ruary|(?<=mar)ch|(?<=apr)il|(?<=jun)e"
+    r"|(?<=jul)y|(?<=aug)ust|(?<=sep)t(?:ember)?|(?<=oct)ober|(?<=(?:nov|dec))ember)?\.?"
+)
 _ORDINAL = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _NUMBER = r"(?P<month>\d{1,2})"
 # About, from, until: no day, whatever day it is said of.
@@ -100,7 +104,7 @@ _BEHIND = re.compile(
     r"(?:에|날)?(?:이|은|는|가)?(?:었나|인가)?[\s,.]{0,3}(?:아니(?!면)|아닌(?![가지])|말고)"
     r"|,?\s(?:no|sorry|wait|i mean|rather|actually),?\s"
     r"|(?:에|날)?에?서?야(?![가-힣])|\s?다시금?\s(?:가|와|찾)"
-    r"|(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|[구주][매입문]한)\s"
+    r"|(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|[구주][매입문]한|(?:신고|접수|문의|조회|확인)한)\s"
     r"|(?:(?![데고서다니요]\s)[^.!?\n]){0,15}?(?:[가-힣]야\s?[해하합돼되됩]|예정|필요)"
 )
 _BEFORE = re.compile(
@@ -109,7 +113,8 @@ _BEFORE = re.compile(
     r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
     r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
-    r"|(?:생일|생년월일|기념일|유효기간|만료일?|발급일?|구[입매]일|접수일?|신고일?|작성일?)\W*(?:[이은는]\s)?$"
+    r"|(?:생일|생년월일|기념일|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
+    r"|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$"
 )
 
 
@@ -225,7 +230,7 @@ _KOREAN_COUNT = "|".join(count for count in _COUNTS if not count.isascii())
 _ENGLISH_COUNT = "|".join(count for count in _COUNTS if count.isascii())
 _SOME_DAYS = rf"(?:\d{{1,2}}\s?일|{_KOREAN_COUNT}|일주일|\d주|[한두] 주)"
 _MEASURE = r"(?:인치|cm|mm|kg|g\b|만|원|버전|in(?:ch)?\b|세|명|개)"
-_END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니다|이?요){_ABOUT}"
+_END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니[다더]|이?[요고]){_ABOUT}"
 # In this order: what one has read is not read by the next.
 _RULES = [
     (re.compile(pattern), read)
@@ -256,6 +261,9 @@ _RULES = [
             (
                 rf"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[-./년]\s?{_NUMBER}\s?[-./월]\s?(?P<day>\d{{1,2}})(?:일|(?![\d일])){_ABOUT}",
                 r"(?<!\d)(?P<year>20\d\d)(?P<month>0[1-9]|1[0-2])(?P<day>[0-2]\d|3[01])(?!\d)",
+                # 26.11.10: of this decade
+                rf"(?<![\d.])(?P<year>2\d)\.\s?(?P<month>0?[1-9]|1[0-2])\.\s?(?P<day>[0-2]?\d|3[01])"
+                rf"(?![\d.]\d){_ABOUT}",
                 rf"(?<!\d)(?P<year>\d\d)년\s?{_NUMBER}월\s?(?P<day>\d{{1,2}})일{_ABOUT}",
                 rf"\b{_MONTH}\s{_ORDINAL},?\s(?P<year>20\d\d)\b",
                 rf"\b{_ORDINAL}\s(?:of\s)?{_MONTH},?\s(?P<year>20\d\d)\b",
