@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from matching_spark.domain.place_names import PlaceNames, PlaceSaid
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
@@ -22,27 +21,32 @@ _HOME = re.compile(
 )
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
-_TO = re.compile(r"(?:가는|가던|오는|오던)$")
+_TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$")
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서"
 )
 _BOARDED = re.compile(
     r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
 )
 _ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
 _GETS_OFF = re.compile("내[리릴려린림렸]")
+_ANYHOW = frozenset(["그냥", "바로", "급히", "급하게", "먼저", "깜빡", "깜박"])
 _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
-_BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은) (?:곳|데|장소)[은는]$")
+_BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은|탄|내린) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
     r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
+    r"|(?:인|는)지 (?:\S+ ){0,2}\S+(?:인|는)지(?=[ .,도]|$)"  # 식당인지 택시인지
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
+# Of a clause: one was there before or after the loss, or only thought so.
 _STILL = re.compile(
     r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
+    r"|줄 (?:로 )?알았|괜찮|\bafter (?:that|this)\b"
 )
+_THERE = ("got to", "get to", "got off at", "get off at", "got out at", "get out at")
 _TRAVEL = frozenset(
     ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
 )
@@ -96,19 +100,12 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
 
 
 def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
-    """The place, the longer of two that stand side by side: 강남역 스타벅스에서."""
+    """The place; of two of which one has the other's name, the longer: 강남역 스타벅스."""
     if _NOBODY_KNOWS.search(text):
         return None
-    joined: list[PlaceSaid] = []
-    for each in said:
-        if _on_the_way(each, words) or _not_there(each, words):
-            continue
-        last = joined[-1] if joined else None
-        if last and last.open and each.first == last.last + 1 and words[last.last].joined:
-            joined[-1] = max(last, each, key=lambda place: len(place.run))
-        else:
-            joined.append(each)
-    runs = {each.run.replace(" ", "") for each in joined}
+    denied = {each.run for each in said if _not_there(each, words)}
+    there = [each for each in said if each.run not in denied and not _on_the_way(each, words)]
+    runs = {each.run.replace(" ", "") for each in there}
     parts = {run for run in runs if any(run in other for other in runs - {run})}
     mentions = [
         Mention(
@@ -120,7 +117,7 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
             end=each.end,
             own=each.run,
         )
-        for each in joined
+        for each in there
         if each.run.replace(" ", "") not in parts
     ]
     one = the_one(mentions, words)
@@ -142,7 +139,8 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     """Whether it is denied, only bought there, or was not lost there yet: 강남역에서는 있었어요."""
     after = words[said.last + 1].text if said.last + 1 < len(words) else ""
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
-    if _NOT.match(after) or "not" in before or _BOUGHT_AT.search(" ".join(before)):
+    not_ = said.first and words[said.first - 1].joined and "not" in before
+    if _NOT.match(after) or not_ or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
     near = words[said.first : said.first + _TOLD]
@@ -152,8 +150,12 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
 
 
 def _left_behind(words: Sequence[Word]) -> bool:
-    """Whether something was left in what one got off: 두고 내림."""
-    return any(a.lost and _GETS_OFF.match(b.text) for a, b in pairwise(words))
+    """Whether something was left in what one got off: 두고 내림, 두고 강남역에서 그냥 내림."""
+    return any(
+        word.lost and any(_GETS_OFF.match(o.text) and o.sentence == word.sentence for o in near)
+        for at, word in enumerate(words)
+        for near in [words[at + 1 : at + 4]]
+    )
 
 
 def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
@@ -161,19 +163,22 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     bought there what was lost. Who waits for a train is still where it sets out.
     """
     way = words[said.last : said.last + 7]
+    before = [word.text for word in words[max(0, said.first - 9) : said.first]]
+    if before[-1:] in (["between"], ["left"]) or " ".join(before[-3:]).endswith(_THERE):
+        return True
+    to = before[-1:] == ["to"] and "took" not in before
+    if (to or before[-1:] == ["from"]) and not _TRAVEL.isdisjoint(before):
+        return True
     if not way[0].hangul:
-        before = [word.text for word in words[max(0, said.first - 9) : said.first]]
-        bought = "bought" in before and way[0].clause not in clauses_of_loss(words)
-        if before[-1:] in (["between"], ["left"]) or before[-2:] in (["got", "to"], ["get", "to"]):
-            return True
-        return bought or (before[-1:] in (["to"], ["from"]) and not _TRAVEL.isdisjoint(before))
+        return "bought" in before and way[0].clause not in clauses_of_loss(words)
     ahead = way[1].text if len(way) > 1 else ""
     if not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead):
         return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
         return True
-    if did < len(way) and _GETS_OFF.match(way[did].text) and _left_behind(words):
+    off = way[did + 1 :] if did < len(way) and way[did].text in _ANYHOW else way[did:]
+    if off and _GETS_OFF.match(off[0].text) and _left_behind(words):
         return True
     ride = " ".join(word.text for word in way[did : did + 2])
     if way[0].joined and _BOARDED.match(ride):
