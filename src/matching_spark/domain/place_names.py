@@ -38,7 +38,8 @@ _BEHIND = (
     r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
 )
 _COPULA = (
-    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고]요?|네요|요|지만)|였\w*|인데\w*|입니다|임)"
+    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고][요예]?|네요|요|지만|라예|오)|였\w*|인데\w*"
+    r"|입니[다더]|임)"
 )
 _TAIL = re.compile(
     rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|서|에다가?|에|쯤)(?:는|도|만|의|선|요)?)?"
@@ -47,13 +48,21 @@ _TAIL = re.compile(
 )
 _NEAR = re.compile(
     r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
-    r"입구|정류장|\d+번|\d+층|에서|갔[다던는을어]|가서$|다녀|놀러|들렀)"
+    r"입구|정류장|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
+# Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
+_WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀")
 # What goes on with a name: an exit of it, a terminal.
-_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+")
+_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
+# A word that goes on with a name, if it is where something happened.
+_VENUE = re.compile(r"([가-힣]{2,}?)에서(?:는|도|만|요)?")
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
 _LOCATED = re.compile(r".{2,}(?:에서|[앞뒤옆안](?:에서?)?)")
-_BESIDE = re.compile(r"\d|어제|오늘|그제|그저께|[월화수목금토일](?:요일|욜)|분실|yesterday|today")
+# Beside a name that stands alone: a day or a loss, which are no part of it.
+_BESIDE = re.compile(
+    r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실"
+    r"|(?:yesterday|today|last|this|on|at)$"
+)
 _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
@@ -106,6 +115,10 @@ class PlaceNames:
         """Whether they are a name."""
         return f"\n {run} \n" in self._all or _spelt(run) in self._wholes
 
+    def first(self, word: str) -> bool:
+        """Whether it is the first word of a name, but for the region: 동성로 of 대구 동성로."""
+        return len(word) > 2 and word in self._first
+
     def spaced(self, run: str) -> str:
         """The two words of a name that are written as one, or ''."""
         if len(run) < 5 or run.isascii():
@@ -129,6 +142,13 @@ class PlaceNames:
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(word for name in self._plain for word in name.split())
+
+    @cached_property
+    def _first(self) -> frozenset[str]:
+        several = (name.split() for name in self._plain)
+        return frozenset(
+            next((word for word in words if word not in REGIONS), "") for words in several
+        )
 
     @cached_property
     def _all(self) -> str:
@@ -211,7 +231,11 @@ def _longest(
                     continue
                 run = spaced or run
             whole = names.whole(run)
-            alone = whole and alone_before and _beside(words, last, last + 1, taken)
+            alone = (
+                (whole or names.first(run))
+                and alone_before
+                and _beside(words, last, last + 1, taken)
+            )
             if _tells(run) and (
                 located
                 or (alone and (not tail or re.fullmatch(_COPULA, tail)))
@@ -223,7 +247,7 @@ def _longest(
         head += words[last].text + " "
         if not names.have(head.rstrip()):
             break
-    return _with_more(best, words) if best is not None and best.open else best
+    return _with_more(best, words, taken) if best is not None and best.open else best
 
 
 def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) -> bool:
@@ -233,8 +257,8 @@ def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) ->
     return at in taken or words[at].lost or _BESIDE.search(words[at].text) is not None
 
 
-def _with_more(said: PlaceSaid, words: Sequence[Word]) -> PlaceSaid:
-    """With what goes on with the name: 강남역 11번 출구, where the table has 강남역."""
+def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -> PlaceSaid:
+    """With what goes on with the name: of 강남역 11번 출구, of 센텀시티 아이스링크에서."""
     more = words[said.last + 1 : said.last + 3] if words[said.last].joined else []
     for several in (more, more[:1]):
         if not several or not all(word.joined for word in several[:-1]):
@@ -246,6 +270,9 @@ def _with_more(said: PlaceSaid, words: Sequence[Word]) -> PlaceSaid:
         if tail := _TAIL.fullmatch(text, found.end()):
             end, last = several[-1].end - len(tail[0]), said.last + len(several)
             return PlaceSaid(said.run, said.first, last, end, not tail[0])
+    venue = _VENUE.fullmatch(more[0].text) if more and said.last + 1 not in taken else None
+    if venue and venue[1] not in generic() and not _NUMBERED.fullmatch(venue[1]):
+        return PlaceSaid(said.run, said.first, said.last + 1, more[0].start + venue.end(1), False)
     return said
 
 
@@ -284,6 +311,9 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
+        return True
+    went = [word for word in words[last + 1 : last + 4] if word.clause == words[last].clause]
+    if whole and not tail and any(_WENT.match(word.text) for word in went):
         return True
     if whole and not tail and words[last].joined and _within(words[last + 1 : last + 3]):
         return True

@@ -47,7 +47,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     words = words_of(lower(text))
     found = things_said(words)
     heads = lost_among(found, words)
-    known = {at for each in found for at in range(each.first, each.last + 1)}
+    known = {at for e in found if e.role != "where" for at in range(e.first, e.last + 1)}
     known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
     mine = [each for each in heads if thing is None or each.value == thing.value]

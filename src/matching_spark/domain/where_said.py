@@ -31,6 +31,7 @@ _BOARDED = re.compile(
 _ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
 _GETS_OFF = re.compile("내[리릴려린림렸]")
 _ANYHOW = frozenset(["그냥", "바로", "급히", "급하게", "먼저", "깜빡", "깜박"])
+_OR_ELSE = re.compile(r"것도 같|같기도")
 _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은|탄|내린) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
@@ -132,7 +133,10 @@ def _one_of_two(said: PlaceSaid, words: Sequence[Word]) -> bool:
         if not words[at].joined:
             break
         beside.append(words[at + 1].text)
-    return not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
+    clause = words[said.last].clause
+    near = [word for word in words[said.last : said.last + 6] if word.clause == clause]
+    unsure = _OR_ELSE.search(" ".join(word.text for word in near))
+    return bool(unsure) or not _OR.isdisjoint(beside) or words[said.last].text.endswith("이나")
 
 
 def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
