@@ -138,7 +138,8 @@ def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
     ids = [unicodedata.normalize("NFD", "가"), " b ", "c", "d\n"]
     links = ["https://a.kr/1", "javascript:alert(1)", "", None]
     same_words = {"title": ["x"] * 4, "colour": ["black"] * 4, "region": ["서울특별시"] * 4}
-    first = take(post_id=ids, source_url=links, **same_words)
+    first = take(post_id=ids, source_url=links, color=["black"] * 4, **same_words)
+    assert first.unknown == {"column not used: color (colour?)": 1}
     assert counts(first) == (4, 0, 0, 0)
     assert [(r.post_id, r.reason) for r in first.rejects] == [("b", "bad-url")]
     table = PostsTable.open(uri, spark, Hadoop())

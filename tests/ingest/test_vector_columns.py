@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matching_spark.domain.schema import METADATA
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.ingest.vector_batches import (
     ImportRules,
@@ -27,7 +28,7 @@ def taken(source: Path, columns: dict[str, object], **how: object) -> tuple[pa.T
     file = source / "posts.parquet" if source.is_dir() else source
     table = pa.table({"post_id": ["a", "b"], "vector": VECTORS} | columns)
     pq.write_table(table, file, **how)
-    tasks = tasks_of(str(source))
+    tasks = tasks_of(str(source), Seen())
     dimension, model = first_vector(str(source), tasks)
     rules = ImportRules(dimension, "found", model or "m", dt.datetime.now(dt.UTC))
     opened, staged = open_file(tasks[0].uri), Staged()
@@ -138,12 +139,27 @@ def test_what_is_no_number_is_not_given_and_bytes_are_text_everywhere(tmp_path: 
     assert out["place"].to_pylist() == ["", "1.5"]
 
 
+def test_columns_that_are_not_read_are_noted(tmp_path: Path) -> None:
+    """Nothing of a post goes in silence: color is no colour, and a point is not taken from here."""
+    (tmp_path / "desk=a").mkdir()
+    columns = {"post_id": ["a"], "vector": [[1.0]], "title": ["x"]}
+    more = {"color": ["black"], "latitude": [37.5], "model": ["m"]}
+    pq.write_table(pa.table(columns | more), tmp_path / "desk=a" / "a.parquet")
+    seen = Seen()
+    tasks_of(str(tmp_path), seen)
+    assert set(seen.unknown) == {
+        "column not used: color (colour?)",
+        "column not used: latitude (latitude?)",
+        "column not used: desk",
+    }
+
+
 def test_a_column_that_comes_twice_is_named(tmp_path: Path) -> None:
     names = ["post_id", "title", "title", "vector"]
     table = pa.Table.from_arrays([pa.array(["a"])] * 3 + [pa.array([[1.0]])], names=names)
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"a\.parquet has the column title twice: keep one"):
-        tasks_of(str(tmp_path / "a.parquet"))
+        tasks_of(str(tmp_path / "a.parquet"), Seen())
 
 
 def test_bytes_that_are_no_text_cost_their_row(tmp_path: Path) -> None:
@@ -160,5 +176,5 @@ def test_the_folder_of_nulls_says_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "posts" / "colour=__HIVE_DEFAULT_PARTITION__"
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"post_id": ["a"], "vector": [[1.0]]}), folder / "a.parquet")
-    (task,) = tasks_of(str(tmp_path / "posts"))
+    (task,) = tasks_of(str(tmp_path / "posts"), Seen())
     assert task.fixed == (("colour", ""),)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.ingest.vector_batches import tasks_of
 from matching_spark.sources import read_posts
@@ -98,7 +99,7 @@ def test_of_parquet_too(tmp_path: Path) -> None:
     pq.write_table(pa.table({"post_id": ["a", "b"], "vector": vectors}), tmp_path / "a")
     root = linked(tmp_path, "a.parquet", (tmp_path / "a").read_bytes())
     with pytest.raises(InputError, match=r"far-a\.parquet: a link out of the folder"):
-        tasks_of(str(root))
+        tasks_of(str(root), Seen())
     (root / "far-a.parquet").unlink()
     names = ["a.parquet", "same-a.parquet"]
-    assert [Path(each.uri).name for each in tasks_of(str(root))] == names
+    assert [Path(each.uri).name for each in tasks_of(str(root), Seen())] == names

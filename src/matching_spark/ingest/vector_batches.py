@@ -34,12 +34,14 @@ from matching_spark.domain.posts import (
     status_of,
 )
 from matching_spark.domain.schema import METADATA
-from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION
+from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.ingest.vector_columns import as_text, check_columns, is_bytes, is_text
 from matching_spark.knn.similarity import unit
 from matching_spark.sources.folder import LINKED
+from matching_spark.sources.headings import unused
 
+READ = (*METADATA, "vector", "model")
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (date.min - EPOCH).days, (date.max - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
@@ -90,8 +92,11 @@ class Staged:
     given: frozenset[str] = frozenset()  # the columns that its file has
 
 
-def tasks_of(source: str) -> list[Task]:
-    """The source's row groups, those of a file together up to TASK_BYTES."""
+def tasks_of(source: str, seen: Seen) -> list[Task]:
+    """The source's row groups, those of a file together up to TASK_BYTES.
+
+    seen: notes the columns of each file that are not read.
+    """
     if not storage.exists(source):
         raise InputError(f"there is no {source}")
     whole = storage.is_dir(source)
@@ -108,7 +113,11 @@ def tasks_of(source: str) -> list[Task]:
         parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
         fixed = tuple((key, _of_folder(value)) for key, sign, value in parts if sign)
         if metadata.num_row_groups:
-            check_columns(name, file.schema_arrow, [key for key, _ in fixed])
+            names = [key for key, _ in fixed]
+            check_columns(name, file.schema_arrow, names)
+            for column in [*names, *file.schema_arrow.names]:
+                if column not in READ:
+                    seen.column(column, unused)
         group: list[int] = []
         size = 0
         for i in range(metadata.num_row_groups):

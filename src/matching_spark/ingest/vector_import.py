@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -23,12 +24,14 @@ from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Kind, Reject
 from matching_spark.domain.schema import FIRST, METADATA
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
     MAX_REJECTS,
+    READ,
     STAGED,
     ImportRules,
     Staged,
@@ -63,11 +66,12 @@ def ingest_vectors(
 
     A row that cannot be taken is rejected with its reason, one too of another kind or source than
     the post that the table has, unless `own.replace`. Columns that the source does not have stay as
-    they are. Raises InputError when it has no such columns, ModelError when its model is not the
-    table's.
+    they are; those that are not read are in the report's `unknown`. Raises InputError when it has
+    no such columns, ModelError when its model is not the table's.
     """
     start = time.perf_counter()
-    tasks = tasks_of(source)
+    seen = Seen()
+    tasks = tasks_of(source, seen)
     dimension, named = first_vector(source, tasks)
     model = named or f"external/{dimension}"
     with suppress(InputError):  # no table yet: the first vector fixes its dimension
@@ -108,7 +112,7 @@ def ingest_vectors(
                     table.upsert(rows, own.source)
     finally:
         storage.remove(folder)
-    return tally.report(table, model, start)
+    return replace(tally.report(table, model, start), unknown=dict(seen.unknown))
 
 
 def _each_once(rows: DataFrame, source: str, tally: Tally) -> DataFrame:
@@ -224,7 +228,7 @@ def _stage(
                 rows.clear()
 
         file = open_file(task.uri)
-        columns = [n for n in (*METADATA, "vector", "model") if n in file.schema_arrow.names]
+        columns = [n for n in READ if n in file.schema_arrow.names]
         staged.given = frozenset(columns) | dict(task.fixed).keys()
         for batch in batches(file, task, ROWS_AT_ONCE, columns):
             good = checked(batch, dict(task.fixed), rules, staged)

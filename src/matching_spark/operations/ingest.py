@@ -85,6 +85,7 @@ def ingest(
         with spark_of(settings, what, progress, spark) as session:
             uri, hadoop = settings.table, settings.hadoop
             report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
+            seen.unknown.update(report.unknown)
     else:
         before = there(settings)
         clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
