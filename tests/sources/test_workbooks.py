@@ -97,7 +97,35 @@ def test_a_sheet_as_a_desk_has_it(tmp_path: Path, is_1904: bool) -> None:
     assert {name.partition(":")[0] for name in seen.unknown} == {
         *("sheet not read", "row above the headings, not used", "column not used"),
         *("an error, taken as empty", "formulas without a value"),
+        *("merged cells", "cells below no heading, not used"),
     }
+
+
+@pytest.mark.parametrize(
+    ("format", "number", "shown"),
+    [
+        ('"2026-"0000', 7, "2026-0007"),
+        ("\\F00000", 7, "F00007"),
+        ("00-0000", 1234567, "123-4567"),
+        ("###-####-####", 1012345678, "10-1234-5678"),
+        ('[Red]0000"호";-0000', 12, "0012호"),
+        ("#,##0", 1234, "1234"),
+        ("0.00", 12, "12"),
+        ("[<=9999999]###-####;(0##) ###-####", 5551234, "5551234"),
+        ("General", 12, "12"),
+        ("0", 20261101001, "20261101001"),
+        ("0000", -7, "-7"),
+        ('yyyy"0000"', 46327, "2026-11-01"),
+    ],
+)
+def test_a_number_as_its_format_shows_it(
+    tmp_path: Path, format: str, number: int, shown: str
+) -> None:
+    """An id of which the format has a part: 7 alone would be another sheet's 7."""
+    book = saved(tmp_path / "a.xlsx", [number])
+    book.worksheets[0]["A1"].number_format = format
+    book.save(tmp_path / "a.xlsx")
+    assert list(rows_of(str(tmp_path / "a.xlsx"), Seen())) == [(1, [shown])]
 
 
 def test_cells_as_openpyxl_itself_reads_them(tmp_path: Path) -> None:

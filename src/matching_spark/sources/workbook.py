@@ -121,7 +121,7 @@ class _Workbook:
                 yield text
 
     def _formats(self) -> list[str]:
-        """Of each style: 'date', '000' where numbers have so many digits, else ''."""
+        """Of each style, what `_kind` says of its format."""
         if "styles" not in self._parts:
             return []
         codes: dict[int, str] = {}
@@ -184,6 +184,8 @@ class _Cells:
                 row, column = int(given.get("r", row + 1)), -1
             elif name == "f":
                 cell["f"] = ""
+            elif name == "mergeCell" and given and len({*re.findall(r"\d+", given["ref"])}) > 1:
+                self.seen.note("merged cells: the first alone has the value", "fill in the others")
             elif name == "c" and given is not None:
                 column, cell = _column(given.get("r", ""), column + 1), given
             elif name == "c" and (said := self._said(cell, text)):
@@ -314,9 +316,38 @@ def _number(text: str, kind: str, epoch: dt.datetime) -> str:
         return f"{moment:%Y-%m-%d %H:%M:%S}".removesuffix(" 00:00:00")
     if not text.isdigit():  # the digits of a long id are all kept
         text = f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else text
-    return text.zfill(len(kind)) if kind.startswith("0") else text
+    return _filled(kind, text) if kind and text.isdigit() else text
+
+
+def _filled(mask: str, digits: str) -> str:
+    """The digits in the places of a number's format: 7 in 2026-0000 is 2026-0007."""
+    places, out = mask.count(ZERO) + mask.count(DIGIT), ""
+    for each in reversed(mask):
+        if each not in (ZERO, DIGIT):
+            out = each + out
+            continue
+        places -= 1
+        digits, digit = ("", digits) if places == 0 else (digits[:-1], digits[-1:])
+        out = (digit or "0" * (each == ZERO)) + out
+    return out
+
+
+ZERO, DIGIT = "\0", "\1"  # a place that has a digit, and one that may
+_FORMAT = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[[^\]]*\]|(?P<other>.)', re.DOTALL)
 
 
 def _kind(code: str) -> str:
-    bare = re.sub(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]', "", code).partition(";")[0].lower()
-    return bare if re.fullmatch("0+", bare) else "date" * bool(re.search("[yd]", bare))
+    """'date'; where numbers have digits and other letters alone, those, with ZERO and DIGIT for
+    places of digits; else ''."""
+    if re.search(r"\[[<>=]", code):  # which of its parts holds, depends on the number
+        return ""
+    mask, other = "", ""
+    for found in _FORMAT.finditer(code):
+        if found["other"] == ";":  # of numbers below zero
+            break
+        other += found["other"] or ""
+        mask += {"0": ZERO, "#": DIGIT}.get(other[-1:], other[-1:]) if found["other"] else ""
+        mask += found["quoted"] or found["one"] or ""
+    if re.search("[yd]", other, re.I):
+        return "date"
+    return mask if re.fullmatch("[-0#() +]*[0#][-0#() +]*", other) else ""
