@@ -467,3 +467,52 @@ def test_a_pipe_is_refused_by_its_name(tmp_path: Path, format: str) -> None:
     if format == "lost112":
         rows = list(read_posts(str(tmp_path), format))
         assert [row.reason for row in rows if isinstance(row, Reject)] == ["unreadable"]
+
+
+def test_files_that_were_put_together_have_their_headings_again(tmp_path: Path) -> None:
+    """The same, and those of other columns in another order; no post is made of them."""
+    first, second = "관리번호,물품명,memo\na,지갑,x\n", "물품명,관리번호\n우산,c\n"
+    (tmp_path / "a.csv").write_text(f"{first}\ufeff{first.replace('a,', 'b,')}\ufeff{second}")
+    seen = Seen()
+    rows = list(read_posts(str(tmp_path / "a.csv"), kind="found", seen=seen))
+    posts = [(row.post_id, row.title) for row in rows if isinstance(row, Post)]
+    assert posts == [("a", "지갑"), ("b", "지갑"), ("c", "우산")]
+    assert len(posts) == len(rows)
+    assert sum(many for what, many in seen.unknown.items() if what.startswith("headings")) == 2
+
+
+def test_cells_below_no_heading_are_noted(tmp_path: Path) -> None:
+    """As below the second line of headings, which nobody reads."""
+    (tmp_path / "a.csv").write_text("post_id,title,,\n1,지갑,,서울역\n2,우산,검정,강남역\n")
+    seen = Seen()
+    assert len(list(read_posts(str(tmp_path / "a.csv"), kind="found", seen=seen))) == 2
+    what = "cells below no heading, not used: column"
+    assert dict(seen.unknown) == {f"{what} 3": 1, f"{what} 4": 2}
+
+
+@pytest.mark.parametrize("cell", ['="0007"', '"=""0007"""', "'=0007", "0007"])
+def test_a_text_that_is_kept_from_a_spreadsheet_is_itself(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f"post_id,title\n{cell},{cell}\n")
+    (post,), _ = read(tmp_path / "a.csv", kind="found")
+    assert post.post_id == post.title == ("=0007" if "'" in cell else "0007")
+
+
+def test_a_number_that_a_spreadsheet_has_shortened_is_no_id(tmp_path: Path) -> None:
+    """All ids of a day would be one."""
+    short = ["2.02611E+11", "2E+15", "2.0261101e15"]
+    kept = ["3E12", "20261101001", "E+11", "1.5"]
+    (tmp_path / "a.csv").write_text("\n".join(["post_id,title", *(f"{i},x" for i in short + kept)]))
+    posts, rejects = read(tmp_path / "a.csv", kind="found")
+    assert [post.post_id for post in posts] == kept
+    assert [(r.post_id, r.reason, "as text" in r.detail) for r in rejects] == [
+        (each, "bad-id", True) for each in short
+    ]
+
+
+def test_every_error_of_a_spreadsheet_is_an_empty_cell(tmp_path: Path) -> None:
+    errors = ["#N/A", "#FIELD!", "#GETTING_DATA", "#CONNECT!", "Err:502"]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["id,title", *(f"{i},{e}" for i, e in enumerate(errors))])
+    )
+    posts, _ = read(tmp_path / "a.csv", kind="found")
+    assert [post.title for post in posts] == [""] * len(errors)

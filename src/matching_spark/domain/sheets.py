@@ -3,15 +3,19 @@
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 FORMULA = ("=", "+", "-", "@")
-ERRORS = frozenset(
-    ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"]
+# What Excel, and LibreOffice by its number, show where a formula failed.
+ERROR = re.compile(
+    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
+    r"|BUSY!|EXTERNAL!|PYTHON!|GETTING_DATA)|Err:5\d\d"
 )
 MARK = "'"  # by which a spreadsheet knows a text
+QUOTED = re.compile('="((?:[^"]|"")*)"')  # ="007": a text, as programs keep its zeros from Excel
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -27,13 +31,16 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def unmarked(cell: str) -> str:
-    """A cell as it was before `to_csv` marked it."""
-    return cell[1:] if cell.startswith(MARK) and _is_marked(cell) else cell
+    """A cell as it was before `to_csv`, or another program by ="...", marked it as text."""
+    if cell.startswith(MARK) and _is_marked(cell):
+        return cell[1:]
+    quoted = QUOTED.fullmatch(cell)
+    return quoted[1].replace('""', '"') if quoted else cell
 
 
 def is_error(cell: str) -> bool:
     """Whether a spreadsheet says by it that a formula failed."""
-    return cell.strip() in ERRORS
+    return ERROR.fullmatch(cell.strip()) is not None
 
 
 def is_formula(text: str) -> bool:

@@ -35,6 +35,8 @@ from matching_spark.sources.lost112 import PLACEHOLDER
 Word = TypeVar("Word", bound=str)
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
 MAX_DIGITS = 1_000  # of a number of JSON: Python takes 4,300 at most, and nobody so many
+# As a spreadsheet writes a long number into CSV, and a workbook one of more digits than it keeps.
+SHORTENED = re.compile(r"\d(?:\.\d+E\+?|E\+)\d{2,}", re.I)
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
 _SEVERAL = re.compile("|".join(["[;\n]", *(rf"(?<={re.escape(e)})," for e in ENDINGS)]), re.I)
 
@@ -171,21 +173,49 @@ def _rows(
             continue
         if not any(map(clean, cells)):
             continue
-        pairs = zip(names, cells, strict=False)
-        row = {
-            fields[name]: _cell(name, cell, sheet.seen) for name, cell in pairs if name in fields
-        }
+        if again := _again(cells, names, sheet):
+            names, fields = again, _columns(again, sheet)
+            continue
+        row = _named(cells, names, fields, sheet.seen)
         if wide:  # what a workbook leaves out at the end of a row are empty cells
             row = dict.fromkeys(fields.values(), "") | row
-        why = ""
-        if len(cells) > len(names) and not wide:
-            why = f"{len(cells)} cells, {len(names)} columns"
-        elif sum(map(len, cells)) > MAX_LINE:
-            why = TOO_LONG
-        if why:
+        if why := _shifted(cells, names, wide):
             yield Reject(where, clean(row.get("post_id")), "bad-row", why)
         else:
             yield from _read(row, number, sheet)
+
+
+def _shifted(cells: list[str], names: list[str], wide: bool) -> str:
+    """Why the cells of a row are not those of its headings; '' where they are."""
+    if len(cells) > len(names) and not wide:
+        return f"{len(cells)} cells, {len(names)} columns"
+    return TOO_LONG if sum(map(len, cells)) > MAX_LINE else ""
+
+
+def _named(
+    cells: list[str], names: list[str], fields: Mapping[str, str], seen: Seen
+) -> dict[str, str]:
+    """field -> cell; cells below no heading are noted."""
+    row = {}
+    for at, cell in enumerate(cells):
+        name = names[at] if at < len(names) else ""
+        if name in fields:
+            row[fields[name]] = _cell(name, cell, seen)
+        elif not name and clean(cell):
+            seen.note("cells below no heading, not used", f"column {at + 1}")
+    return row
+
+
+def _again(cells: list[str], names: list[str], sheet: Sheet) -> list[str]:
+    """The headings that a row has in place of a post, as where files were put together: the same
+    ones, or others that are all known; else none."""
+    told = [clean(cell.removeprefix("\ufeff")) for cell in cells]
+    if told != names:
+        fields = [_field(n, sheet) for n in told if n] if _field(told[0], sheet) else [None]
+        if None in fields or len(fields) < 2 or "post_id" not in fields:
+            return []
+    sheet.seen.note("headings again, taken as such", " ".join(told)[:80])
+    return told
 
 
 def _columns(names: list[str], sheet: Sheet) -> dict[str, str]:
@@ -228,9 +258,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         return found
 
     try:
-        if not post_id:
-            missing = raw_id in (None, "")
-            raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {raw_id!r}")
+        _check_id(post_id, raw_id)
         photos, placeholders, refused = _photos(row.get("photos"), sheet.folder)
         for why in refused:
             yield Reject(where, post_id, *why)
@@ -265,6 +293,15 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         yield Reject(where, post_id, *bad.args)
     else:
         yield post
+
+
+def _check_id(post_id: str, said: object) -> None:
+    if not post_id:
+        missing = said in (None, "")
+        raise _Bad("no-id", "post_id is missing" if missing else f"post_id is {said!r}")
+    if SHORTENED.fullmatch(post_id):
+        remedy = "format its cell as text, then fill it in"
+        raise _Bad("bad-id", f"{post_id} is a number that a spreadsheet has shortened: {remedy}")
 
 
 def _degrees(value: object) -> object:
