@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-_GAP = r"[-.\s·~/_,]{0,3}"
+_GAP = r"[-.\s·~/_,:*=]{0,5}"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ㅡー∼〜"), "-")
 
 
@@ -62,7 +62,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "",
         re.compile(
-            rf"(?<!\d)(?:\+?\(?82\)?{_GAP}\(?0?\)?|\(?0)1[016-9]\)?{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
+            rf"(?<!\d)(?:(?:\+|00\s?)?\(?82\)?{_GAP}\(?0?\)?|\(?0)1[016-9]\)?{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
         ),
     ),
     Pattern("resident", re.compile(r"(?<!\d)\d{6}\s?[-.]?\s?[1-8]\d{6}(?!\d)"), _is_resident),
@@ -89,7 +89,7 @@ PATTERNS: tuple[Pattern, ...] = (
         ),
         _has_digit,
     ),
-    Pattern("plate", re.compile(rf"(?<!\d)\d{{2,3}}(?:[{_PLATE}]\s?|호)\d{{4}}(?!\d)")),
+    Pattern("plate", re.compile(rf"(?<!\d)\d{{2,3}}(?:\s?[{_PLATE}]\s?|호)\d{{4}}(?!\d)")),
     # A mobile number without its zero, which a spreadsheet drops.
     Pattern("", re.compile(r"(?<![\d-])10(?:\d{8}|-\d{4}-\d{4})(?![\d-])")),
 )
