@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from matching_spark.domain.posts import Post
-from matching_spark.domain.vocabulary import NEAR, Seen
+from matching_spark.domain.vocabulary import MOST_NOTED, NEAR, Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.sources import read_posts
 from matching_spark.sources.headings import fields_of, nearest, unused
@@ -73,6 +73,17 @@ def test_what_is_noted_is_short_and_no_number_is_cut_in_two() -> None:
     seen.note("word", "가" * 193 + "010-1234-5678" + "나" * 300)
     assert not any(c.isdigit() for noted in seen.unknown for c in noted)
     assert max(map(len, seen.unknown)) < 300
+
+
+def test_words_that_are_all_different_do_not_fill_memory() -> None:
+    seen = Seen()
+    for number in range(20 * MOST_NOTED):
+        seen.note("colour", f"word {number}")
+        seen.column(f"column {number}", unused)
+        seen.note("colour", "word 7")
+    assert len(seen.unknown) < MOST_NOTED + 10
+    assert seen.unknown["colour: word 7"] == 20 * MOST_NOTED + 1
+    assert sum(seen.unknown.values()) == 60 * MOST_NOTED
 
 
 def test_a_heading_is_no_longer_than_one_line() -> None:

@@ -19,6 +19,8 @@ MOST_SHOWN = 200  # characters of a word that is noted
 NEAR = (
     200  # names of columns held against those that there are, 1 ms each: a file may have a million
 )
+MOST_NOTED = 1_000  # different words: what more there are is counted together
+OTHERS = "others"
 VAGUE = "기타"  # of a colour or a region: "other", which says nothing about being the same
 
 
@@ -82,7 +84,7 @@ class Vocabulary:
 @dataclass
 class Seen:
     """What was met that no vocabulary has, counted; it is kept as it was written, and told without
-    a person's own numbers.
+    a person's own numbers. After MOST_NOTED words others are told by their number alone.
     """
 
     unknown: Counter[str] = field(default_factory=Counter)
@@ -90,7 +92,9 @@ class Seen:
 
     def note(self, what: str, word: str) -> None:
         shown = public(word[: 2 * MOST_SHOWN])[:MOST_SHOWN]  # a number that is cut is seen whole
-        self.unknown[f"{what}: {shown or NOT_SHOWN}"] += 1
+        noted = f"{what}: {shown or NOT_SHOWN}"
+        is_new = noted not in self.unknown and len(self.unknown) >= MOST_NOTED
+        self.unknown[f"{what}: {OTHERS}" if is_new else noted] += 1
 
     def column(self, name: str, near: Callable[[str], str]) -> None:
         """Note a column that is not used; of the first NEAR, `near` tells which may be meant."""
