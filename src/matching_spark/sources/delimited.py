@@ -93,13 +93,15 @@ def _encoding_of(uri: str) -> str:
     decoded = dict.fromkeys(("utf-8-sig", "cp949"), 0)
     lines = 0
     with storage.open_input(uri) as stream:
-        for line in limited(stream.readline):
+        # As Latin-1 each byte is a letter: lines end by every mark by which they end when read.
+        for line in limited(io.TextIOWrapper(stream, "latin-1", newline="").readline):
             if line.isascii() or len(line) > MAX_LINE:  # cut, perhaps in the middle of a letter
                 continue
             lines += 1
+            raw = line.encode("latin-1")
             for encoding in decoded:
                 with suppress(UnicodeDecodeError):
-                    line.decode(encoding)
+                    raw.decode(encoding)
                     decoded[encoding] += 1
     for encoding, many in decoded.items():
         if many >= HALF * lines:
