@@ -169,7 +169,7 @@ async def test_unknown_addresses_and_methods(service: Guarded) -> None:
         nothing = await client.get(f"/nothing/{CANARY}")
         assert (nothing.status_code, nothing.json()["type"]) == (404, "/problems/not-found")
         method = await client.put("/form")
-        assert (method.status_code, method.headers["allow"]) == (405, "GET")
+        assert (method.status_code, method.headers["allow"]) == (405, "GET, HEAD")
         assert method.json()["type"] == "/problems/no-such-method"
 
 

@@ -47,6 +47,7 @@ def create_app(of: Service) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # to an address by http, behind a proxy that speaks https
         dependencies=of.guards.dependencies,
     )
 
@@ -75,6 +76,9 @@ def _problem(of: Service, request: Request, problem: Problem, language: Language
     back = "/office" if path.startswith("/office") else "/"
     if problem.kind == "no-such-method" and request.method == "GET":
         return RedirectResponse(back, 303)  # a form's, opened again from a tab or a mark
+    if problem.kind == "not-found" and request.method == "GET" and path.endswith("/"):
+        whole = request.scope["path"]
+        return RedirectResponse("/" + quote(whole.strip("/")), 303)  # never //another.site
     typed = typed_of(request)
     if path.startswith("/office") and _signed_out(of, request, problem):
         if typed is None:

@@ -1,6 +1,12 @@
-"""What a browser may do with an answer of the service: headers that every answer has."""
+"""What a browser may do with an answer of the service: headers that every answer has, and when
+they are all of it.
+"""
 
+from collections.abc import Iterable
+
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY
@@ -16,6 +22,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")  # that a route may take
 HTTPS_ONLY = "max-age=31536000"  # a year, of this host alone
 
 
@@ -36,3 +43,29 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, sent)
+
+
+class Heads:
+    """ASGI middleware: HEAD is answered as GET is. A server sends no body of it (RFC 9110, 9.3.2).
+    Monitors and the previews of links ask so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send)
+        finally:
+            scope["route"] = asked.get("route")  # by which requests are counted
+
+
+def allowed(app: FastAPI, scope: Scope) -> Iterable[str]:
+    """The methods that an address takes, of whichever route: a library tells one route's."""
+    for method in METHODS:
+        asked = {**scope, "method": "GET" if method == "HEAD" else method}
+        if any(each.matches(asked)[0] is Match.FULL for each in app.routes):
+            yield method

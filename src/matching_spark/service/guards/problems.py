@@ -29,6 +29,7 @@ from matching_spark.errors import (
     UsageError,
 )
 from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.service.guards.headers import allowed
 from matching_spark.service.pages.contexts import ProblemKind
 from matching_spark.service.pages.words import say
 
@@ -284,6 +285,8 @@ def leave_to_problems(app: FastAPI) -> None:
     """FastAPI's own answers to errors, which are in a library's words, are Problems' instead."""
 
     async def passed_on(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error.headers = {"Allow": ", ".join(allowed(app, request.scope))}
         raise error
 
     for each in (HTTPException, RequestValidationError):

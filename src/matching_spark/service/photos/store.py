@@ -169,7 +169,7 @@ def photos_router(
     """
     router = APIRouter()
 
-    @router.api_route("/photos/{name}", methods=["GET", "HEAD"], response_class=Response)
+    @router.get("/photos/{name}", response_class=Response)
     def photo(request: Request, name: str) -> Response:
         try:
             post_id, index, size = names.open(name)

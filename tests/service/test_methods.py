@@ -1,0 +1,91 @@
+"""Addresses asked by every method, and with a slash too many."""
+
+import asyncio
+import http.client
+import socket
+import threading
+
+import pytest
+from starlette.testclient import TestClient
+
+from matching_spark.service import server
+from matching_spark.service.app import create_app
+from matching_spark.service.guards.limits import Addresses
+from matching_spark.service.running import Service
+from tests.service.conftest import signed_in
+from tests.support.processes import LONG_S
+
+
+def test_head_is_told_what_get_would_be(browser: TestClient, running: Service, bag: str) -> None:
+    signed_in(browser, running)
+    photo = running.address(bag, 0).small
+    paths = ("/", "/mine", "/confirm", "/office", f"/office/posts/{bag}", "/favicon.ico", photo)
+    for path in (*paths, "/api/openapi.json", "/nowhere", "/search"):
+        got, told = (browser.request(m, path, follow_redirects=False) for m in ("GET", "HEAD"))
+        assert told.status_code == got.status_code, path
+        for name in ("content-type", "content-length", "cache-control", "content-security-policy"):
+            assert told.headers.get(name) == got.headers.get(name), (path, name)
+
+
+def test_head_has_no_body_and_the_connection_goes_on(running: Service) -> None:
+    stop = threading.Event()
+    app = create_app(running)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001  (what serve binds)
+        thread = threading.Thread(target=asyncio.run, args=(serving,))
+        thread.start()
+        client = http.client.HTTPConnection("127.0.0.1", bound.getsockname()[1], timeout=LONG_S)
+        try:
+            for method in ("HEAD", "GET", "HEAD", "GET"):
+                client.request(method, "/")
+                answer = client.getresponse()
+                body = answer.read()
+                assert answer.status == 200
+                assert len(body) == (
+                    0 if method == "HEAD" else int(answer.headers["Content-Length"])
+                )
+        finally:
+            client.close()
+            stop.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/office/posts/s-1", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("/api/office/posts/s-1/close", {"GET", "HEAD", "POST", "PATCH", "DELETE"}),  # or an id
+        ("/api/search", {"POST"}),
+        ("/office/search", {"GET", "HEAD", "POST"}),
+        ("/mine", {"GET", "HEAD", "POST"}),
+    ],
+)
+def test_a_method_that_is_not_taken_is_told_which_are(
+    running: Service, path: str, allowed: set[str]
+) -> None:
+    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
+    for method in ("PUT", "OPTIONS", "TRACE"):
+        answer = client.request(method, path)
+        assert answer.status_code == 405
+        assert answer.json()["type"] == "/problems/no-such-method"
+        assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_a_slash_too_many_leads_a_browser_on_and_no_program_elsewhere(running: Service) -> None:
+    """The whole address was one of http, also behind a proxy that brings https: a program would
+    have sent its token there, in the clear."""
+    client = TestClient(create_app(running), base_url="http://found.example")
+    for path, to in (
+        ("/mine/", "/mine"),
+        ("/office/", "/office"),
+        ("/nowhere//", "/nowhere"),
+        ("/%2Fevil.example/", "/evil.example"),
+        ("/%5Cevil.example/", "/%5Cevil.example"),
+        ("/%EA%B0%80%3F/", "/%EA%B0%80%3F"),
+    ):
+        answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, to)
+    for path in ("/api/search/", "/api/office/search/", "/mine/"):
+        answer = client.post(path, follow_redirects=False)
+        assert "location" not in answer.headers
+        assert answer.status_code == 404
