@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -228,3 +229,56 @@ def test_who_decides_pairs_as_they_come_misses_none(program: TestClient, running
 def test_a_page_of_pairs_is_as_long_as_that_of_a_search(program: TestClient, limit: int) -> None:
     answer = program.get(f"{OFFICE}/matches", params={"limit": limit})
     assert (answer.status_code, pointers(answer)) == (422, ["limit"])
+
+
+def described(program: TestClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of all that the description has."""
+    for path, methods in program.get("/api/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_every_answer_is_described(program: TestClient, running: Service, bag: str) -> None:
+    """Of each operation its example, one that is refused, and of a stranger."""
+    schemas = program.get("/api/openapi.json").json()["components"]["schemas"]
+    stranger = TestClient(program.app, base_url=str(program.base_url))
+    answered = set()
+    last = sorted(described(program), key=lambda each: each[1] == "delete")
+    for path, method, operation in last:
+        sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        schema = schemas.get(sent.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+        url = path.format(post_id=bag, name=running.address(bag, 0).small.rpartition("/")[2])
+        for client in (program, stranger):
+            for body in (*schema.get("examples", []), {"no": "such field"}, None):
+                answer = client.request(method, url, json=body)
+                answered.add((path, method, answer.status_code))
+                told = operation["responses"].get(str(answer.status_code))
+                if answer.is_success:
+                    assert told is not None, (path, method, answer.status_code)
+                    continue
+                assert told is None
+                kind = answer.headers["content-type"]
+                problem = operation["responses"]["default"]["content"][kind]["schema"]
+                said = answer.json()
+                assert said["type"] in problem["properties"]["type"]["enum"]
+                assert set(problem["required"]) <= said.keys() <= problem["properties"].keys()
+                names = problem["properties"]["errors"]["items"]["properties"].keys()
+                assert all(fault.keys() <= names for fault in said.get("errors", []))
+    assert {("/api/search", "post", 200), ("/api/office/posts", "post", 201)} <= answered
+    assert ("/api/office/posts/{post_id}", "delete", 204) in answered
+    assert ("/photos/{name}", "get", 200) in answered
+
+
+def test_a_client_is_told_how_to_sign_in_and_what_to_send_with_a_write(program: TestClient) -> None:
+    keyed = set()
+    for path, method, operation in described(program):
+        assert bool(operation.get("security")) == path.startswith(OFFICE), path
+        names = {each["name"] for each in operation.get("parameters", [])}
+        if "Idempotency-Key" in names:
+            keyed.add((method, path.removeprefix(OFFICE)))
+        assert "422" not in operation["responses"]  # of the library, which nobody is answered
+    one = "/posts/{post_id}"
+    assert keyed == {
+        *(("post", "/posts"), ("post", f"{one}/close"), ("patch", one), ("delete", one)),
+        ("post", "/decisions"),
+    }

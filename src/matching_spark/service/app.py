@@ -18,6 +18,7 @@ from matching_spark.service.photos.store import photos_router
 from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
 from matching_spark.service.routes.api import api_routes
+from matching_spark.service.routes.api_models import REFUSED
 from matching_spark.service.routes.office import OfficePages
 from matching_spark.service.routes.person import PersonPages
 from matching_spark.service.running import Service
@@ -65,7 +66,8 @@ def create_app(of: Service) -> FastAPI:
     app.add_api_route("/favicon.ico", _favicon, include_in_schema=False)
     for routes in (PersonPages(of).routes(), OfficePages(of).routes(), api_routes(of)):
         app.include_router(routes)
-    app.include_router(photos_router(of.desk, of.store, of.photo_names, visible))
+    photos = photos_router(of.desk, of.store, of.photo_names, visible)
+    app.include_router(photos, responses=REFUSED)
     of.guards.protect(app, partial(_problem, of))
     return app
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from PIL import Image
@@ -169,7 +169,12 @@ def photos_router(
     """
     router = APIRouter()
 
-    @router.get("/photos/{name}", response_class=Response)
+    kinds: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"image/jpeg": {}}},
+        304: {"description": "As it is held"},
+    }
+
+    @router.get("/photos/{name}", response_class=Response, responses=kinds)
     def photo(request: Request, name: str) -> Response:
         try:
             post_id, index, size = names.open(name)

@@ -11,10 +11,11 @@ from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Depends as Dependency
+from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse
 
 from matching_spark.domain.posts import Filters, Post, clean
@@ -27,8 +28,10 @@ from matching_spark.service.guards.problems import Refused
 from matching_spark.service.people.finding import Form
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.api_models import (
+    KEYED,
     MOST_AT_ONCE,
     PAGE,
+    REFUSED,
     Asked,
     Change,
     Closing,
@@ -47,7 +50,7 @@ Limit = Annotated[int, Parameter(ge=1, le=MOST_AT_ONCE)]
 
 def api_routes(of: Service) -> APIRouter:
     """/api: for anybody; /api/office: for who is signed in."""
-    out = APIRouter(prefix="/api")
+    out = APIRouter(prefix="/api", responses=REFUSED)
     searching, uploading = of.guards.work("search"), of.guards.work("upload")
     free: list[Dependency] = []
     out.add_api_route(
@@ -59,20 +62,28 @@ def api_routes(of: Service) -> APIRouter:
         summary="Found things that may be what was lost, as the public may see them",
     )
     office = _Office(of)
-    inside = APIRouter(
-        prefix="/office", dependencies=[Depends(of.guards.door.office)], tags=["office"]
-    )
-    for path, method, act, more in (
-        ("/search", "POST", office.search, searching),
-        ("/posts", "POST", office.add, uploading),
-        ("/posts/{post_id:path}/close", "POST", office.close, free),
-        ("/posts/{post_id:path}", "GET", office.post, free),
-        ("/posts/{post_id:path}", "PATCH", office.edit, free),
-        ("/posts/{post_id:path}", "DELETE", office.erase, free),
-        ("/matches", "GET", office.matches, free),
-        ("/decisions", "POST", office.decide, free),
+    # The door's is what is asked; the other one describes it.
+    signed_in = [Depends(of.guards.door.office), Security(HTTPBearer(auto_error=False))]
+    inside = APIRouter(prefix="/office", dependencies=signed_in, tags=["office"])
+    for path, method, act, more, status in (
+        ("/search", "POST", office.search, searching, 200),
+        ("/posts", "POST", office.add, uploading, 201),
+        ("/posts/{post_id:path}/close", "POST", office.close, free, 200),
+        ("/posts/{post_id:path}", "GET", office.post, free, 200),
+        ("/posts/{post_id:path}", "PATCH", office.edit, free, 200),
+        ("/posts/{post_id:path}", "DELETE", office.erase, free, 204),
+        ("/matches", "GET", office.matches, free, 200),
+        ("/decisions", "POST", office.decide, free, 200),
     ):
-        inside.add_api_route(path, act, methods=[method], dependencies=more)
+        writes = method != "GET" and act != office.search
+        extra = KEYED if writes else None
+        inside.add_api_route(
+            *(path, act),
+            methods=[method],
+            dependencies=more,
+            status_code=status,
+            openapi_extra=extra,
+        )
     out.include_router(inside)
     return out
 
@@ -169,7 +180,6 @@ class _Office:
         photos = [photo for photo in found if photo is not None]
         post = Post("", new.kind, **values)
         stored = self._of.desk.add(post, photos, asker_of(request).who, idempotency_key(request))
-        answer.status_code = 201
         answer.headers["Location"] = f"/api/office/posts/{stored.post.post_id}"
         return self._told(stored)
 
@@ -197,10 +207,9 @@ class _Office:
         who, key = asker_of(request).who, idempotency_key(request)
         return self._told(self._of.desk.end(post_id, closing.status, who, key))
 
-    def erase(self, post_id: str, request: Request) -> Response:
+    def erase(self, post_id: str, request: Request) -> None:
         """It is gone from the journal at once, from the table with the next merge."""
         self._of.desk.forget(post_id, asker_of(request).who, idempotency_key(request))
-        return Response(status_code=204)
 
     def matches(self, limit: Limit = PAGE, cursor: Cursor = "") -> dict[str, Any]:
         """Pairs that nobody has decided and that still can be, the likeliest first. Whoever decides

@@ -1,7 +1,9 @@
-"""What the API is sent, field by field: of JSON's own types, and nothing beside it."""
+"""What the API is sent, field by field: of JSON's own types, and nothing beside it; and how what it
+refuses is described.
+"""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -10,10 +12,43 @@ from matching_spark.domain.posts import Kind, Status
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Vocabulary
 from matching_spark.errors import InputError
 from matching_spark.journal.events import Verdict
+from matching_spark.service.guards.problems import MEDIA_TYPE, STATUS
 from matching_spark.service.pages.contexts import FactName
 
 MOST_AT_ONCE = 100  # of a page of results or pairs
 PAGE = 20
+_TEXT = {"type": "string"}
+_FAULT = {"type": "object", "properties": dict.fromkeys(("detail", "pointer", "parameter"), _TEXT)}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": dict.fromkeys(("title", "detail", "instance"), _TEXT)
+    | {
+        "type": {"enum": [f"/problems/{kind}" for kind in STATUS]},
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": _FAULT},
+    },
+}
+# Of a route: all that is answered, in place of what it is asked for.
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457). Of 429 and 503 Retry-After says in how many seconds "
+        "to ask again.",
+        "content": {MEDIA_TYPE: {"schema": _PROBLEM}},
+    }
+}
+# Of one that writes.
+KEYED = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "sent again with it, a write is answered as at first, and done once; "
+            "take a UUID",
+            "schema": _TEXT | {"minLength": 8, "maxLength": 130},
+        }
+    ]
+}
 
 
 def _day(said: object) -> dt.date:
