@@ -286,6 +286,18 @@ async def test_guessing_is_slowed_by_name_and_by_address(service: Guarded) -> No
             assert await signed_in(third, name="park") == 200  # what succeeds is not counted
 
 
+async def test_a_try_that_is_not_made_counts_for_nobody(service: Guarded) -> None:
+    """Whoever shares an address with a name that is slowed may still sign in from there."""
+    service.accounts.add("park", PASSWORD)
+    async with service.client(client=("192.0.2.7", 1)) as guessing:
+        for _ in range(FAILURES):
+            assert await signed_in(guessing, password="wrong horse battery") == 401
+    async with service.client(client=("198.51.100.7", 1)) as office:
+        for _ in range(FAILURES):
+            assert await signed_in(office) == 429
+        assert await signed_in(office, name="park") == 200
+
+
 async def test_who_asks_is_told_apart_for_idempotency(service: Guarded) -> None:
     async def who(client: httpx.AsyncClient, key: str | None = None, **headers: str) -> str:
         sends = headers | ({"Idempotency-Key": key} if key else {})

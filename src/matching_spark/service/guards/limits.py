@@ -191,17 +191,19 @@ class Limits:
             self.addresses.of(scope),
             hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(),
         )
-        for each in known:
-            self._failures.spend(each)
+        spent: list[str] = []
         failed = False
         try:
+            for each in known:
+                self._failures.spend(each)
+                spent.append(each)
             async with self._gates["sign-in"].enter():
                 yield
         except Refused as error:
             failed = error.kind == "sign-in-failed"
             raise
         finally:
-            for each in () if failed else known:
+            for each in () if failed else spent:
                 self._failures.refund(each)
 
 
