@@ -45,6 +45,24 @@ def test_an_answer_that_is_packed_or_too_long_is_refused() -> None:
     assert {each.headers["Accept-Encoding"] for each in asked} == {"identity"}
 
 
+@pytest.mark.parametrize(
+    ("said", "waits"), [("7", [7.0]), ("9" * 400, [60.0]), ("\u00b2", None), ("-1", None)]
+)
+def test_a_wait_that_is_no_number_is_no_wait_of_theirs(
+    said: str, waits: list[float] | None
+) -> None:
+    """\u00b2 is a digit to Python, and no number: it ended the run."""
+    answers = [Answer(b"", 503, {"Retry-After": said}), Answer(b"x")]
+    waited: list[float] = []
+    with serving(lambda request: answers.pop(0)) as url, http_client.client(5) as http:
+        request = http.build_request("GET", url)
+        done = http_client.call(
+            http, request, "it", tries=2, max_bytes=9, max_s=5, wait=waited.append
+        )
+    assert done == (200, b"x")
+    assert waited == waits if waits else 0.5 <= waited[0] <= 1
+
+
 def dripping(begin: bytes, drop: bytes) -> Callable[[socket.socket], None]:
     def say(connection: socket.socket) -> None:
         connection.sendall(begin)

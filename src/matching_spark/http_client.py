@@ -75,7 +75,7 @@ def call(
                 return status, body
             problem = f"status {status}"
             asked = headers.get("retry-after", "")
-            if asked.isdigit():
+            if asked.isascii() and asked.isdigit():  # ² is a digit too, and no number
                 pause = min(LONGEST_WAIT_S, float(asked))
         log.info("%s: %s, try %d of %d", what, problem, attempt, tries)
         if attempt < tries:
