@@ -4,15 +4,18 @@ import asyncio
 import http.client
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
+from matching_spark.domain.posts import Post
 from matching_spark.service import server
 from matching_spark.service.app import create_app
-from matching_spark.service.guards.limits import Addresses
+from matching_spark.service.guards.limits import OFFICE, Addresses, Limits
+from matching_spark.service.pages.render import pair_url
 from matching_spark.service.running import Service
-from tests.service.conftest import signed_in
+from tests.service.conftest import WHO, signed_in
 from tests.support.processes import LONG_S
 
 
@@ -89,3 +92,20 @@ def test_a_slash_too_many_leads_a_browser_on_and_no_program_elsewhere(running: S
         answer = client.post(path, follow_redirects=False)
         assert "location" not in answer.headers
         assert answer.status_code == 404
+
+
+def test_a_page_that_searches_counts_as_a_search(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """Else a page that is opened again and again takes all threads that searches have, and more."""
+    signed_in(browser, running)
+    lost = Post("", "lost", "가방", title="보라색 줄무늬 가방")
+    lost_id = running.desk.add(lost, [], WHO, None).post.post_id
+    once = running.settings.service.model_copy(update={"searches_a_minute": 1})
+    for path in (f"/office/search?post={bag}", pair_url(lost_id, bag)):
+        guards = replace(running.guards, limits=Limits(once))
+        client = TestClient(create_app(replace(running, guards=guards)), cookies=browser.cookies)
+        client.base_url = browser.base_url
+        answers = [client.get(path) for _ in range(OFFICE + 1)]
+        assert [each.status_code for each in answers] == [200] * OFFICE + [429]
+        assert int(answers[-1].headers["retry-after"]) > 0

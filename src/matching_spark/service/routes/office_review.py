@@ -23,7 +23,8 @@ class ReviewPages(OfficeRoutes):
 
     def routes(self) -> APIRouter:
         out = APIRouter()
-        out.add_api_route("/review", self.review, methods=["GET"])
+        work = self._of.guards.work("search")  # of a pair, how likely it is
+        out.add_api_route("/review", self.review, methods=["GET"], dependencies=work)
         out.add_api_route("/decisions", self.decide, methods=["POST"])
         return out
 

@@ -22,8 +22,8 @@ class SearchPages(OfficeRoutes):
 
     def routes(self) -> APIRouter:
         out = APIRouter()
-        out.add_api_route("/search", self.search_page, methods=["GET"])
         work = self._of.guards.work("search")
+        out.add_api_route("/search", self.search_page, methods=["GET"], dependencies=work)
         out.add_api_route("/search", self.search, methods=["POST"], dependencies=work)
         return out
 
