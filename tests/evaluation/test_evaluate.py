@@ -96,6 +96,16 @@ def test_weights_find_what_made_the_pairs() -> None:
     assert few.same.sum() < 30
     with pytest.raises(InputError, match="true pairs have a query and a post of image and image"):
         learn(few, "external/8", {})
+    for one in (fit.take(fit.same), fit.take(~fit.same)):
+        with pytest.raises(InputError, match="learning needs both such pairs and others"):
+            learn(one, "external/8", {})
+    # Where only the things themselves have photos, nothing says what others look like.
+    values = fit.values | {
+        name: np.where(fit.same, fit.values[name], np.float32(np.nan)) for name in COSINES[::2]
+    }
+    photos_of_true = learn(replace(fit, values=values), "external/8", {}, base=learnt)
+    of_photos = {name for name in learnt.patterns if "-image" in name or "-both" in name}
+    assert of_photos <= {*photos_of_true.learnt["inherited"]}
     with pytest.raises(InputError, match="nothing is learnt, the weights stay as they are"):
         learn(few.take(~few.same), "external/8", {}, base=learnt)
     # The fewer there are, the nearer they stay to what was known.

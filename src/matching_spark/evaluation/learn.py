@@ -50,6 +50,12 @@ def learn(
     A pair of posts that have both a photo and words teaches also the patterns that lack one. Raises
     InputError when a pattern has too few true pairs and there is no base, or when every one has.
     """
+    if base is None and not 0 < pairs.same.sum() < len(pairs):
+        raise InputError(
+            f"of {len(pairs):,} pairs {int(pairs.same.sum()):,} are the same thing: learning needs "
+            "both such pairs and others, or a calibration to start from: `matching-spark calibrate "
+            "demo`"
+        )
     prior = round(_prior(pairs), 4) if base is None else base.prior
     patterns, inherited = learn_patterns(pairs, prior, base)
     if len(inherited) == len(patterns):
@@ -77,9 +83,8 @@ def learn_patterns(
             patterns[name] = known
             continue
         true = float(own.weight[own.same].sum())
-        if true >= (
-            1 if known is not None and known.points.keys() >= {*vectors} else MIN_TRUE_PAIRS
-        ):
+        held = known is not None and known.points.keys() >= {*vectors}
+        if true >= (1 if held else MIN_TRUE_PAIRS) and not own.same.all():
             patterns[name] = _fit(own, vectors, facts, prior, rng, known)
         elif known is not None:
             patterns[name] = known
