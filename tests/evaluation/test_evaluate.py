@@ -130,10 +130,13 @@ def test_held_out_items_are_never_seen() -> None:
     ]
     pairs = join(named)
     fit, held = pairs.split()
-    seen = {pairs.lost_ids[i] for i in held.lost}
+    seen = set(held.lost_ids)
     assert seen == {i for i in pairs.lost_ids if held_out(i)}
     assert 0.15 < len(seen) / len(pairs.lost_ids) < 0.45
-    assert not {int(i) for i in fit.lost} & {int(i) for i in held.lost}
+    assert not set(fit.lost_ids) & seen
+    for part in (fit, held):
+        assert set(part.lost.tolist()) == set(range(len(part.lost_ids)))
+        assert len(part.facts) == len(part.whole) == len(part.lost_ids)
     theirs = {int(f) for f in held.found[held.same]}
     assert not theirs & {int(f) for f in fit.found}
 

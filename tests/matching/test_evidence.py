@@ -143,7 +143,9 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
         app(["calibrate", "self", "--table", own], standalone_mode=False)
     learnt = run("calibrate", truth, "--table", own, capsys=capsys)
     assert learnt["split"].startswith("held out: 30 %")
-    assert 0 < learnt["lost"] <= 10
+    held = sum(held_out(lost_id) for lost_id in {row["lost_id"] for row in rows})
+    assert learnt["lost"] == held
+    assert learnt["lists"]["share_here"] == (held + 1) / (held + 2), "of those that are held out"
     again = run("evaluate", truth, "--table", own, capsys=capsys)
     assert again["scores"] == learnt["scores"]  # the same held-out posts, nothing else
     assert run("calibrate", "--reset", "--table", own, capsys=capsys) == {

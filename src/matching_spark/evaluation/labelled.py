@@ -82,13 +82,24 @@ class LabelledPairs:
         """Those to fit on and those held out, by a hash of the lost post's id: always the same.
 
         The fitting part has no pair with the counterpart of a held-out lost post either: its items
-        are never seen.
+        are never seen. Neither part knows the other's lost posts.
         """
         out = np.array([held_out(i) for i in self.lost_ids], bool)
         mine = out[self.lost]
         theirs = np.zeros(len(self.found_ids), bool)
         theirs[self.found[mine & self.same]] = True
-        return self.take(~mine & ~theirs[self.found]), self.take(mine)
+        return self.take(~mine & ~theirs[self.found]).having_pairs(), self.take(mine).having_pairs()
+
+    def having_pairs(self) -> "LabelledPairs":
+        """Without the lost posts that have no pair."""
+        there, lost = np.unique(self.lost, return_inverse=True)
+        return replace(
+            self,
+            lost_ids=tuple(self.lost_ids[i] for i in there),
+            facts=tuple(self.facts[i] for i in there),
+            whole=self.whole[there],
+            lost=lost,
+        )
 
 
 def held_out(lost_id: str) -> bool:
