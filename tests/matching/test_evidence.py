@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from matching_spark import ClipModel, Filters, Post, PostsTable, Query, SimilarityEngine
+from matching_spark import ClipModel, Filters, Post, PostsTable, Query, Settings, SimilarityEngine
 from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.evaluation.labelled import held_out
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.knn.similarity import SAME, Float32, Float64, pair_scores, unit
@@ -26,7 +27,7 @@ from matching_spark.matching.decisions import Decision, checked, latest, store, 
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
-from matching_spark.score.store import FILE, SELF, save, shipped
+from matching_spark.score.store import FILE, SELF, read, save, shipped
 from tests.support.calibrations import place_share, random_calibration
 from tests.support.found import hits_of
 
@@ -155,6 +156,49 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     assert run("evaluate", truth, "--table", own, capsys=capsys) == report, (
         "as before it was learnt"
     )
+
+
+@pytest.mark.parametrize("words_alone", [False, True])
+def test_of_few_decisions_what_cannot_be_measured_is_not(
+    spark: SparkSession,
+    world: World,
+    own: str,
+    capsys: pytest.CaptureFixture[str],
+    words_alone: bool,
+) -> None:
+    """They are learnt from all the same; and no figure is NaN, which no JSON has, or one of none.
+    words_alone: the one pair that is held out has no photo on its lost side."""
+    table = PostsTable.open(own, spark, Hadoop())
+    photos = {
+        row["post_id"]: row["n"]
+        for row in table.frame().select("post_id", F.size("photos").alias("n")).collect()
+    }
+    rows = [json.loads(line) for line in world.truth.read_text("utf-8").splitlines()]
+    true = [(row["lost_id"], row["found_id"]) for row in rows if row["same"]]
+    held = [pair for pair in true if held_out(pair[0])]
+    fit = [pair for pair in true if not held_out(pair[0])]
+    measured = next(pair for pair in held if bool(photos[pair[0]]) != words_alone)
+
+    def confirm(pair: tuple[str, str]) -> None:
+        store(table, [checked(table, Decision(*pair, "confirmed", "a test"))])
+
+    confirm(measured)
+    with pytest.raises(InputError, match="decisions leaves no pair to learn from"):
+        app(["calibrate", "decisions", "--table", own], standalone_mode=False)
+    assert not (Path(own) / FILE).exists()
+    confirm(fit[0])
+    app(["calibrate", "decisions", "--table", own], standalone_mode=False)
+    report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert report["learnt"]["true_pairs"] == report["lost"] == 1
+    assert ("scores" in report["where_both_have_photos"]) != words_alone
+
+    store(table, [Decision(*measured, "rejected", "a test")])
+    learnt = run("calibrate", "decisions", "--table", own, capsys=capsys)
+    assert learnt.keys() == {"model", "learnt", "split"}
+    assert learnt["split"].startswith("not measured, for no true pair is held out")
+    assert read(f"{own}/{FILE}").learnt == learnt["learnt"]
+    with pytest.raises(InputError, match="decisions has no true pair to measure on"):
+        app(["evaluate", "decisions", "--table", own], standalone_mode=False)
 
 
 @pytest.mark.parametrize("left", [[SELF], [FILE, SELF]])

@@ -91,6 +91,8 @@ def _of_self(done: dict[str, Any]) -> Table:
 
 
 def _view(report: dict[str, Any]) -> Table:
+    if "scores" not in report:
+        return facts({name: report[name] for name in ("model", "split")})
     view = Table("score", title=f"{report['model']}, {report['split']}", title_justify="left")
     names = list(next(iter(report["scores"].values())))
     for name in names:

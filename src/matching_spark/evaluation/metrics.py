@@ -76,7 +76,8 @@ class Measured:
 
 
 def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict[str, Any]:
-    """Everything that is measured, as it stands in the JSON. split: what was held out, in words."""
+    """Everything that is measured, as it stands in the JSON, of pairs of which one at least is the
+    same thing. split: what was held out, in words."""
     fused = 1 / (1 + np.exp(-(evidence(pairs, calibration) + calibration.prior)))
     image = pairs.values["image-image"].astype(np.float64)
     words = _first(pairs, ("text-image", "text-text"))
@@ -92,8 +93,13 @@ def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict
     measured = {name: Measured.of(pairs, s, counts) for name, s in scores.items()}
     photos = np.zeros(len(pairs.lost_ids), bool)
     photos[pairs.lost[pairs.same & ~np.isnan(image)]] = True
-    rows = photos[pairs.lost]
-    of_photos = {name: Measured.of(pairs.take(rows), s[rows], counts) for name, s in scores.items()}
+    of_photos: dict[str, Any] = {"lost": int(photos.sum())}
+    if photos.any():
+        rows = photos[pairs.lost]
+        own = pairs.take(rows)
+        of = {name: Measured.of(own, s[rows], counts) for name, s in scores.items()}
+        of_photos["scores"] = {name: m.figures() for name, m in of.items()}
+        of_photos["fused_minus_image_cosine"] = of["fused"].minus(of["image cosine"])
     return {
         "model": calibration.model,
         "learnt": dict(calibration.learnt),
@@ -104,11 +110,7 @@ def evaluate(pairs: LabelledPairs, calibration: Calibration, split: str) -> dict
         "true_pairs": int(pairs.same.sum()),
         "scores": {name: m.figures() for name, m in measured.items()},
         "fused_minus_image_cosine": measured["fused"].minus(measured["image cosine"]),
-        "where_both_have_photos": {
-            "lost": int(photos.sum()),
-            "scores": {name: m.figures() for name, m in of_photos.items()},
-            "fused_minus_image_cosine": of_photos["fused"].minus(of_photos["image cosine"]),
-        },
+        "where_both_have_photos": of_photos,
         "without": worth(pairs, calibration, counts),
         "lists": of_lists([pairs], calibration, _here(pairs)),
         "by": _slices(pairs, fused),

@@ -105,6 +105,10 @@ def evaluate(
             split = f"held out: all of it; the weights were learnt from {DRAWN_WORLDS}"
         else:
             pairs, split = pairs.split()[1], SPLIT
+    if not pairs.same.any():
+        raise InputError(
+            f"{truth} has no true pair to measure on ({split}): confirm or name more pairs"
+        )
     return _written(Evaluation(measure(pairs, calibration, split)), output, progress)
 
 
@@ -114,9 +118,9 @@ def calibrate(
     """Learn the weights of the fused score, keep them, and measure them on pairs held out.
 
     truth, output: as `evaluate` has them. From DEMO they are the model's and go into its folder,
-    else the table's and go into its warehouse. Raises StorageError, before anything is learnt,
-    for a model's folder or an output that cannot be written to; UsageError, after the weights are
-    written, where no true pair is left to measure them on.
+    else the table's and go into its warehouse; where no true pair is held out, the report says so
+    and has no figures. Raises StorageError, before anything is learnt, for a model's folder or an
+    output that cannot be written to; InputError where every pair is held out.
     """
     _check_output(output)
     if truth == DEMO:
@@ -136,6 +140,11 @@ def calibrate(
         table = reading(settings)
         pairs = _labelled(table, truth)
         fit, held = pairs.split()
+        if not len(fit):
+            raise InputError(
+                f"{truth} leaves no pair to learn from ({SPLIT}): decide or name pairs of more "
+                "lost posts"
+            )
         base = _base(settings, table)
         learnt = {
             "from": truth,
@@ -151,9 +160,12 @@ def calibrate(
         place, split = storage.join(table.uri, FILE), SPLIT
     save(calibration, place)
     progress.say(f"written: {place}")
-    if not len(held.lost_ids) or not held.same.any():
-        raise UsageError(f"{truth} has no true pair left to hold out; the weights are written")
-    return _written(Evaluation(measure(held, calibration, split)), output, progress)
+    if held.same.any():
+        figures = measure(held, calibration, split)
+    else:
+        said = {"model": calibration.model, "learnt": dict(calibration.learnt)}
+        figures = {**said, "split": f"not measured, for no true pair is {split}"}
+    return _written(Evaluation(figures), output, progress)
 
 
 def reset(settings: Settings) -> Reset:
