@@ -27,6 +27,7 @@ from matching_spark.matching.decisions import Decision, checked, latest, store, 
 from matching_spark.matching.duplicates import _pairs, _Photo, duplicates
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.retention import expiring
+from matching_spark.operations.evaluate import calibrate
 from matching_spark.score.store import FILE, SELF, read, save, shipped
 from tests.support.calibrations import place_share, random_calibration
 from tests.support.found import hits_of
@@ -199,6 +200,18 @@ def test_of_few_decisions_what_cannot_be_measured_is_not(
     assert read(f"{own}/{FILE}").learnt == learnt["learnt"]
     with pytest.raises(InputError, match="decisions has no true pair to measure on"):
         app(["evaluate", "decisions", "--table", own], standalone_mode=False)
+
+
+def test_what_is_no_base_is_named_and_the_models_serves(
+    own: str, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Path(own) / SELF
+    for text in ("{", random_calibration(1, "small-clip@000000000000").to_json()):
+        place.write_text(text)
+        report = calibrate(Settings(table=own), str(world.truth)).to_dict()
+        assert report["learnt"]["base"] == shipped().learnt["from"]
+        assert f"{place} is passed over" in caplog.text
+        caplog.clear()
 
 
 @pytest.mark.parametrize("left", [[SELF], [FILE, SELF]])

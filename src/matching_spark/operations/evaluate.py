@@ -34,7 +34,7 @@ from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
-from matching_spark.score.store import FILE, SELF, find, read, save
+from matching_spark.score.store import FILE, SELF, find, first, save
 from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
@@ -209,15 +209,7 @@ def _drawn(model: ClipModel, worlds: Worlds, progress: Progress) -> LabelledPair
 def _base(settings: Settings, table: PostsTable) -> Calibration | None:
     """What a table's truth sharpens: what it learnt without one, else its model's; never what was
     learnt from a truth, which would count twice."""
-    try:
-        place = storage.join(table.uri, SELF)
-        if storage.exists(place):
-            own = read(place)
-            own.check_model(table.model)
-            return own
-        return find(None, table_model(settings, table), table.model)
-    except ModelError:
-        return None
+    return first([storage.join(table.uri, SELF)], table_model(settings, table), table.model)
 
 
 def _lists_of(table: PostsTable, said: Truth) -> tuple[LabelledPairs, Mask]:

@@ -13,7 +13,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file
-from matching_spark.errors import InputError, ModelError, StorageError
+from matching_spark.errors import InputError, StorageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
@@ -21,7 +21,7 @@ from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
-from matching_spark.score.store import FILE, SELF, find, save, shipped
+from matching_spark.score.store import FILE, SELF, first, save, shipped
 from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
@@ -76,10 +76,7 @@ def calibrate_self(settings: Settings, progress: Progress = SILENT) -> Learnt:
 
 def facts_of(table: PostsTable, model: ClipModel | None) -> Calibration:
     """A calibration whose lines of facts a table may start from: its model's, else the shipped."""
-    try:
-        return find(None, model, table.model) or shipped()
-    except ModelError:
-        return shipped()
+    return first([], model, table.model) or shipped()
 
 
 def checked(calibration: Calibration, again: Sequence[float] | None) -> Calibration:
