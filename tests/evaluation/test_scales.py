@@ -163,3 +163,16 @@ def test_too_few_whole_lists_leave_what_there_was() -> None:
     scales, inherited = learn_scales(few, plain(), base)
     assert scales == base.scales
     assert inherited == [f"scales of {kind}" for kind in LIMITS]
+
+
+def test_pairs_that_are_named_alone_are_no_list() -> None:
+    """Those that were rejected look alike: beside whole lists they would be most of a filter's."""
+    pairs = drawn(5, 1.0, 1.0, many=300, posts=60)
+    pairs.values["colour"] = (np.arange(len(pairs)) % 6 == 0).astype(np.float32)
+    facts = tuple(replace(each, colour="검정") for each in pairs.facts)
+    whole = np.arange(300) % 3 != 0
+    told = pairs.values["image-image"]
+    named = whole[pairs.lost] | (told > 0)
+    mixed = replace(pairs, facts=facts, whole=whole).take(named)
+    alone = mixed.take(whole[mixed.lost])
+    assert learn_scales(mixed, plain(), None) == learn_scales(alone, plain(), None)

@@ -38,6 +38,8 @@ def learn_scales(
 ) -> tuple[Scales, list[str]]:
     """The scales of every kind of query by its filter, and what too few whole lists show: that is
     `base`'s, or UNLEARNT."""
+    if not pairs.whole.all():
+        pairs = pairs.take(pairs.whole[pairs.lost])
     scales: dict[str, Mapping[str, Scale]] = {}
     few = []
     for asked in (Asked(has, facts) for facts in (True, False) for has in MODALITIES):
@@ -147,9 +149,9 @@ class _Lists:
 
     @classmethod
     def of(cls, pairs: LabelledPairs, view: Seen, asked: Asked) -> "_Lists":
-        """Of lost posts whose every found post is among the pairs, and that tell what is asked."""
+        """Of lost posts that tell what is asked; every found post is among their pairs."""
         lost = pairs.lost[view.rows]
-        kept = (pairs.whole & (view.bare == (not asked.facts)))[lost]
+        kept = (view.bare == (not asked.facts))[lost]
         rows, told = view.rows[kept], view.told[kept]
         _, at = np.unique(lost[kept], return_inverse=True)
         weight, same = pairs.weight[rows], pairs.same[rows]
