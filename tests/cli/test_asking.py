@@ -7,6 +7,7 @@ import pty
 import select
 import sys
 import time
+from itertools import product
 
 import pytest
 
@@ -85,3 +86,6 @@ def test_an_answer_is_a_fact_of_the_query() -> None:
         after("category", "blah")
     with pytest.raises(InputError, match="cannot be read"):
         after("happened_on", "sometime")
+    for fact, nothing in product(("colour", "place", "happened_on"), (" ", "\t", "\u200b")):
+        with pytest.raises(InputError, match="says nothing"):  # else it is asked again, endlessly
+            after(fact, nothing)

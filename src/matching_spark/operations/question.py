@@ -8,6 +8,7 @@ from matching_spark.domain.dates import parse_date
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.posts import SEOUL, clean
 from matching_spark.domain.results import Question
+from matching_spark.errors import InputError
 from matching_spark.search.query import Query
 
 
@@ -17,11 +18,13 @@ def answered(query: Query, question: Question, said: str, today: dt.date | None 
 
     Raises InputError, with what can be said, for an answer that is none.
     """
+    if not (word := clean(said)):
+        raise InputError("that says nothing: answer with a word, or with a day as 2026-11-03")
     if question.fact == "happened_on":
-        return replace(query, happened_on=_day(said, today or dt.datetime.now(SEOUL).date()))
-    word: dict[str, Any] = {question.fact: clean(said)}
-    return replace(query, **word)
+        return replace(query, happened_on=_day(word, today or dt.datetime.now(SEOUL).date()))
+    told: dict[str, Any] = {question.fact: word}
+    return replace(query, **told)
 
 
 def _day(said: str, today: dt.date) -> dt.date | None:
-    return the_day(days_said(clean(said).casefold(), today)) or parse_date(said)
+    return the_day(days_said(said.casefold(), today)) or parse_date(said)
