@@ -88,7 +88,7 @@ def run() -> None:
     # After the collector is told.
     import typer
 
-    from matching_spark.cli.app import app
+    from matching_spark.cli.app import app, flags_of
     from matching_spark.cli.options import sentence, stderr
 
     heed_signals()
@@ -99,7 +99,7 @@ def run() -> None:
         sys.stdout.flush()
     except MatchingError as error:
         log.debug("failed", exc_info=True)
-        stderr.print(f"matching-spark: {sentence(error)}")
+        stderr.print(f"matching-spark: {sentence(error, flags_of(sys.argv[1:]))}")
         code = error.exit_code
     except typer.Exit as error:
         code = error.exit_code

@@ -4,6 +4,7 @@ import datetime as dt
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.main import get_command
 import matching_spark
 from matching_spark import Settings, UsageError, operations
 from matching_spark.cli.app import COMMANDS, EXAMPLES, GROUPS, app
+from tests.support.commands import command
 
 HEAVY = (
     "numpy",
@@ -115,6 +117,40 @@ def test_a_help_says_all_that_is_written_for_it(
     for example in EXAMPLES[name]:
         assert f"matching-spark {name} {example}".strip() in lines
     assert "completion" not in said  # of the whole program, in its own help
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Each by all of its names, those of groups too."""
+    group: Any = get_command(app)
+    for name in EXAMPLES:
+        command = group.commands[name.split()[0]]
+        for sub in name.split()[1:]:
+            command = command.commands[sub]
+        yield name, command
+
+
+def test_an_option_is_the_same_in_every_command() -> None:
+    """Its choices stand in every help; `--no-` is there where leaving it out is a third way."""
+    said: dict[str, set[str | None]] = {}
+    for name, one in every_command():
+        for each in one.params:
+            if each.param_type_name == "option":
+                said.setdefault(each.opts[0], set()).add(each.metavar)
+                assert not each.secondary_opts or each.default is None, f"{name} {each.opts[0]}"
+    assert {option: each for option, each in said.items() if len(each) > 1} == {}
+
+
+def test_an_error_names_a_flag_that_there_is_else_the_variable() -> None:
+    """As of a setting that is missing, which no command has a flag for."""
+    for words in (("merge",), ("rekey",), ("account", "list"), ("serve",)):
+        done = command(*words)
+        assert done.returncode == 2
+        assert "service.journal is not set" in done.stderr
+        assert done.stderr.endswith(" (MATCHING_SERVICE__JOURNAL)\n")
+    done = command("export", "posts.txt")  # which has its output without a flag
+    assert done.stderr.endswith("must end in one of .csv, .jsonl\n")
+    done = command("search", "--text", "a", "--output", "posts.txt")
+    assert done.stderr.endswith(".html (--output)\n")
 
 
 def test_the_shell_completes_commands_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:

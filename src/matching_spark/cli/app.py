@@ -3,7 +3,7 @@
 stdout carries the result (JSON unless it is a terminal), stderr progress and log.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -296,6 +296,17 @@ app = typer.Typer(
     no_args_is_help=True,
     **PLAIN | {"add_completion": True},
 )
+
+
+def flags_of(words: Sequence[str]) -> set[str]:
+    """The flags, and the names of the words without one, of the command that these words of a
+    command line begin with."""
+    command: Any = get_command(app)
+    for word in words:
+        if word not in getattr(command, "commands", ()):
+            break
+        command = command.commands[word]
+    return {option for each in command.params for option in each.opts}
 
 
 def _version(asked: bool) -> None:

@@ -27,9 +27,11 @@ def match(
         typer.Option(metavar="cosine|fused", help="Default: fused where it is calibrated."),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="ko or en: of the reasons given, and of a page.")
+        str | None, typer.Option(metavar="ko|en", help="Of the reasons given, and of a page.")
     ] = None,
-    any_category: Annotated[bool, typer.Option(help="Not only neighbouring categories.")] = False,
+    any_category: Annotated[
+        bool, typer.Option("--any-category", help="Not only neighbouring categories.")
+    ] = False,
     alert: Annotated[
         bool, typer.Option("--alert", help="Report pairs not yet reported: JSON lines, webhook.")
     ] = False,

@@ -150,7 +150,8 @@ def quantize(
         ),
     ] = None,
     photos: Annotated[
-        str | None, typer.Option(help="A folder of photos; default: those that the table keeps.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="Of photos; default: those that the table keeps."),
     ] = None,
 ) -> None:
     """Make a smaller, faster copy of a model in int8, where it finds what the model finds."""

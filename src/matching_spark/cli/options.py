@@ -19,6 +19,7 @@ from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError
 from matching_spark.filesystems.namenodes import heed_conf_dir
+from matching_spark.guard.given import variable_of
 from matching_spark.guard.uris import is_uri
 from matching_spark.log import new_run_id, setup_logging
 from matching_spark.progress import Progress
@@ -216,12 +217,16 @@ def where_of(
     return where
 
 
-def sentence(error: MatchingError) -> str:
-    """What went wrong, and the flag that says otherwise where there is one."""
-    if not error.argument:
-        return str(error)
-    name = FLAGS.get(error.argument, error.argument.rpartition(".")[2])
-    return f"{error} (--{name.replace('_', '-')})"
+def sentence(error: MatchingError, flags: Collection[str]) -> str:
+    """What went wrong, and what says otherwise: one of the flags that the command has; else, of a
+    setting, its variable, unless it is a word of the command that has none."""
+    name = error.argument or ""
+    word = FLAGS.get(name, name.rpartition(".")[2])
+    flag = f"--{word.replace('_', '-')}"
+    if flag in flags:
+        return f"{error} ({flag})"
+    is_setting = "." in name or name in Settings.model_fields
+    return f"{error} ({variable_of(name)})" if is_setting and word not in flags else str(error)
 
 
 class Terminal:

@@ -23,6 +23,11 @@ WRITTEN = {
 }
 
 
+def variable_of(name: str) -> str:
+    """The variable that a setting is given by."""
+    return f"{PREFIX}{name.replace('.', '__')}".upper()
+
+
 @dataclass(frozen=True)
 class Given:
     """The names of the settings that somebody gave, by where. variables: name -> its variable.
