@@ -1,6 +1,8 @@
 """A development cluster, as far as no daemon is needed; tests/cluster has the rest."""
 
 import http.server
+import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +64,29 @@ def test_a_folder_that_cannot_be_made_is_named(
     place = tmp_path / "file" / "cluster"
     with pytest.raises(StorageError, match=f"{place} cannot be written to: Not a directory"):
         cluster.up(place, tmp_path)
+
+
+def test_a_memory_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for memory in ("3q", "0g"):
+        words = ("--worker-memory", memory, "--folder", tmp_path / "c")
+        done = command("cluster", "up", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{memory}: write it as 2g or 512m (--worker-memory)" in done.stderr
+        assert not (tmp_path / "c").exists()
+
+
+def test_the_data_of_a_stopped_cluster_can_be_deleted(tmp_path: Path) -> None:
+    """As the README has it: they stay until `down --delete`; but under no daemon that listens."""
+    folder = tmp_path / "c"
+    for name in ("name/current", "data-0", "logs"):
+        (folder / name).mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as daemon:
+        port = daemon.getsockname()[1]
+        (folder / cluster.PORTS).write_text(json.dumps({"namenode": port}))
+        assert command("cluster", "down", "--folder", folder).returncode == 3
+        done = command("cluster", "down", "--delete", "--folder", folder)
+        assert (done.returncode, f"namenode {port}" in done.stderr) == (4, True)
+        assert (folder / "data-0").is_dir()
+    done = command("cluster", "down", "--delete", "--folder", folder)
+    assert (done.returncode, json.loads(done.stdout)["stopped"]) == (0, [])
+    assert not folder.exists()

@@ -131,10 +131,11 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     """Start a cluster whose data lie in `folder`; what lay there before is there again.
 
     Of a cluster that runs there already, what has died is started again. Raises UsageError when
-    all of it runs, StorageError naming the log of what did not start; then everything started is
-    stopped again.
+    all of it runs and for a memory that is none, StorageError naming the log of what did not start;
+    then everything started is stopped again.
     """
     folder = folder.resolve()
+    megabytes = _megabytes(worker_memory)
     running = Cluster.load(folder)
     alive = tuple(p for p in running.processes if p.alive) if running else ()
     if running and len(alive) == len(running.processes):
@@ -167,7 +168,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
                 all_of_it = tuple(again.get(p.name, p) for p in running.processes)
             else:
                 pages = free_ports(workers, held)
-                _start(start, yarn, datanodes, pages, worker_cores, worker_memory, progress)
+                _start(start, yarn, datanodes, pages, worker_cores, megabytes, progress)
                 all_of_it = tuple(start.processes)
             cluster = Cluster(
                 str(folder), start.hdfs, master, str(folder / "conf" / "client"), all_of_it
@@ -189,7 +190,7 @@ def _start(
     datanodes: int,
     pages: list[int],
     cores: int,
-    memory: str,
+    megabytes: int,
     progress: Progress,
 ) -> None:
     if not (start.folder / "name" / "current").exists():
@@ -205,28 +206,35 @@ def _start(
         progress.say("starting the ResourceManager and NodeManagers ...")
         start.resourcemanager()
         for i, page in enumerate(pages):
-            start.nodemanager(i, cores, _megabytes(memory), page)
+            start.nodemanager(i, cores, megabytes, page)
         return
     progress.say("starting the Spark master and workers ...")
     start.master()
     # A worker that does not find its master waits for 5 s before it tries again.
     _wait(start, "the Spark master", lambda: answers(start.ports["master"]))
     for i, page in enumerate(pages):
-        start.worker(i, cores, memory, page)
+        start.worker(i, cores, f"{megabytes}m", page)
 
 
 def down(folder: Path, delete: bool = False) -> list[str]:
     """Stop the cluster of a folder; returns the names of what was stopped.
 
-    delete: its data too. Raises InputError when there is none.
+    delete: its data too, also of one that was stopped before. Raises InputError when there is none,
+    StorageError when something listens on the ports of one that nobody has said to be up.
     """
     folder = folder.resolve()
     cluster = Cluster.load(folder)
-    if cluster is None:
-        raise InputError(f"there is no cluster in {folder}; `matching-spark cluster up` starts one")
-    stopped = [p.name for p in cluster.processes if p.alive]
-    _stop(cluster.processes)
-    (folder / STATE).unlink()
+    if cluster is None:  # or it was stopped before
+        if not (delete and (folder / PORTS).exists()):
+            raise InputError(
+                f"there is no cluster in {folder}; `matching-spark cluster up` starts one"
+            )
+        with ExitStack() as held:  # what listens there is one that is just being started
+            _ports(folder, held, free=True)
+    processes = cluster.processes if cluster else ()
+    stopped = [p.name for p in processes if p.alive]
+    _stop(processes)
+    (folder / STATE).unlink(missing_ok=True)
     shutil.rmtree(folder / "work", ignore_errors=True)
     shutil.rmtree(folder / "conf", ignore_errors=True)
     if delete:
@@ -282,7 +290,7 @@ def _torn(path: Path) -> StorageError:
 
 def _megabytes(memory: str) -> int:
     """2g, 512m as Spark writes it."""
-    found = re.fullmatch(r"(\d+)([mg])b?", memory.lower())
+    found = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.lower())
     if not found:
         raise UsageError(
             f"a worker's memory of {memory}: write it as 2g or 512m", argument="worker_memory"
