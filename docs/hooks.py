@@ -79,8 +79,9 @@ def commands() -> str:
     text = text.replace("# `matching-spark`", "# Commands", 1)
     exits = (
         "## Exit codes\n\n"
-        "0 done (also when nothing reached the threshold), 2 wrong usage, 3 bad input, 4 storage "
-        "or cluster unreachable, 5 another model or none, 130 stopped by Ctrl-C.\n"
+        "0 done (also when nothing reached the threshold), 1 a fault of the program, 2 wrong "
+        "usage, 3 bad input, 4 storage or cluster unreachable, 5 another model or none, 130 "
+        "stopped by Ctrl-C.\n"
     )
     return f"{text}\n{exits}"
 
@@ -94,8 +95,8 @@ def settings() -> str:
         "",
         "From `matching.toml` in the working folder (or `--settings F.toml`), then the environment "
         "(`MATCHING_TABLE`, `MATCHING_SPARK__MASTER`, ...), then flags. `matching-spark config` "
-        "prints what is in force and where each value came from. In the environment a list is JSON: "
-        """`MATCHING_CACHE__PRELOAD='["지갑", "가방"]'`. Spark's own settings are in """
+        "prints what is in force and where each value came from. In the environment a list is "
+        """JSON: `MATCHING_CACHE__PRELOAD='["지갑", "가방"]'`. Spark's own settings are in """
         "`conf/spark-defaults.conf`, each with its reason.",
         "",
     ]

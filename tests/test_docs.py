@@ -172,17 +172,20 @@ def test_the_korean_page_for_operators_says_what_is_so() -> None:
             value = value[key]
         assert default == ("없음" if value is None else f"`{json.dumps(value)}`"), name
 
-    kinds: list[type[errors.MatchingError]] = [
-        errors.MatchingError,
-        *errors.MatchingError.__subclasses__(),
-    ]
-    codes = {0, INTERRUPTED, *(kind.exit_code for kind in kinds)}
-    assert {int(code) for code, *_ in rows_of(page, "종료 코드")} == codes
+    assert {int(code) for code, *_ in rows_of(page, "종료 코드")} == exit_codes()
 
     english = (ROOT / "docs" / "operator.md").read_text("utf-8")
     reasons = {reason for reason, _ in rows_of(page, "등록할 수 없는 항목")}
     assert reasons == {reason for reason, _ in rows_of(english, "Take posts in")}
     assert set(re.findall("`([a-z-]+)`", " ".join(reasons))) >= reasons_of_the_code()
+
+
+def exit_codes() -> set[int]:
+    kinds: list[type[errors.MatchingError]] = [
+        errors.MatchingError,
+        *errors.MatchingError.__subclasses__(),
+    ]
+    return {0, INTERRUPTED, *(kind.exit_code for kind in kinds)}
 
 
 def reasons_of_the_code() -> set[str]:
@@ -302,6 +305,44 @@ def test_public_names() -> None:
     assert (Path(matching_spark.__file__).parent / "py.typed").is_file()
     with pytest.raises(AttributeError):
         _ = matching_spark.nothing
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
+def test_links_of_pages_beside_the_site_lead_somewhere(page: Path) -> None:
+    """Whose own links the site's build follows; these are read where the code lies. A page of the
+    site is called there what the site calls it."""
+    called = re.findall(r"^ +- (.+): (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M)
+    titles = {f"docs/{file}": name.lower() for name, file in called}
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)
+    for name, place in re.findall(r"\[([^]]*)\]\((?!https?:)([^)\s]+)\)", text):
+        file, _, anchor = place.partition("#")
+        target = ROOT / file if file else page
+        assert target.exists(), f"{page.name}: {place}"
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.M)
+            ids = {re.sub(r"[^\w\- ]", "", head).lower().replace(" ", "-") for head in heads}
+            assert anchor in ids, f"{page.name}: {place}"
+        if name[:1].isupper():  # as a title, not as words of a sentence
+            assert name.lower() == titles.get(file, name.lower()), f"{page.name}: {name} is {file}"
+
+
+@pytest.mark.parametrize("start", ["index.md", "ko.md"])
+def test_a_first_page_leads_to_every_other(start: str) -> None:
+    text = (ROOT / "docs" / start).read_text("utf-8")
+    there = {page.name for page in PAGES} - {"index.md", "ko.md"}
+    assert there <= {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text)}
+
+
+def test_every_list_of_exit_codes_has_all_of_them() -> None:
+    for page in ("README.md", "docs/operator.md", "docs/hooks.py"):
+        text = (ROOT / page).read_text("utf-8")
+        (said,) = re.findall(r"0 done (.*?Ctrl-C)", text, re.S)
+        assert {*map(int, re.findall(r"\b\d+\b", said))} | {0} == exit_codes(), page
+
+
+def test_the_readme_names_every_column() -> None:
+    (said,) = re.findall(r"^Columns: (.*?), or as desks", README, re.S | re.M)
+    assert set(re.findall(r"`([a-z_]+)`", said)) == {*FIELDS}
 
 
 def test_commands_of_the_readme_exist() -> None:
