@@ -114,6 +114,17 @@ def _korean() -> dict[str, str]:
 
 
 @cache
+def towns() -> dict[str, str]:
+    """The region of each district that no other has, by its name and, of a 시 or 군, by what stands
+    before that: 강남구, 수원시, 수원.
+    """
+    one = {name: there[0] for name, there in _by_name().items() if len(there) == 1}
+    bare = {name[:-1]: region for name, region in one.items() if name[-1] in "시군"}
+    short = {name: of for name, of in bare.items() if len(name) > 1 and name not in _regions()}
+    return one | short
+
+
+@cache
 def _by_name() -> dict[str, tuple[str, ...]]:
     """The regions that have a district of a name."""
     out: dict[str, tuple[str, ...]] = {}

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
+from matching_spark.domain.districts import towns
 from matching_spark.domain.place_names import PlaceNames, PlaceSaid
+from matching_spark.domain.romanised import romanised
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
@@ -14,13 +17,24 @@ _REGION = re.compile(
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
     + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
 )
-_ELSEWHERE = re.compile(r"(?:가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_AIRPORTS = frozenset(["김포", "김해", "gimpo", "gimhae"])  # which lie in Seoul and in Busan
+# Towns that are other words too: a princess, a pearl, copper, glory; told by their particle alone.
+_OTHERWISE = frozenset(
+    [
+        *("공주", "진주", "구리", "이천", "사천", "장수", "영광", "화성", "의성", "고령", "부여"),
+        *("상주", "여주", "보은", "무안", "양주", "남해", "동해", "오산", "안성", "나주", "고양"),
+        "성주",
+    ]
+)
+_ELSEWHERE = re.compile(r"(?:넘어|가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
 _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
-    r"(?:사는|살|삽니다|삼|거주|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
+    r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
 )
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
-_HOME_ENGLISH = frozenset(["live", "living", "lives", "teach", "work", "staying", "native", "i'm"])
+_HOME_ENGLISH = frozenset(
+    ["live", "living", "lives", "teach", "work", "study", "stationed", "staying", "native", "i'm"]
+)
 _TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$")
 _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서"
@@ -75,29 +89,43 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
     for at, word in enumerate(words):
         after = words[at + 1] if at + 1 < len(words) and word.joined else None
         if not word.hangul:
-            if (value := _REGIONS.get(word.text)) and (
+            if (value := _REGIONS.get(word.text) or _romanised().get(word.text)) and (
                 after is None or after.text not in _PLACE_BEHIND
             ):
-                if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 4) : at]):
+                if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 6) : at]):
                     continue
                 to = at and words[at - 1].text in ("to", "for", "from")
                 out.append(Mention("" if to else value, at, at))
             continue
         for stem, role, tail in word.stems:
             found = _REGION.fullmatch(stem)
-            if found is None:
+            if found is None and (stem not in towns() or stem in _AIRPORTS):
                 continue
+            if found is None and role != "where" and (role != "bare" or stem in _OTHERWISE):
+                break
             near = after is not None and re.search("[시군구](?:에서?)?$", after.text)
-            if found["word"] == "경기" and not found["suffix"] and not near:
+            if stem == "경기" and not near:
                 break  # a match
             before = words[at - 1].text if at else ""
             if (after is not None and _HOME.match(after.text)) or _HOME_OF.fullmatch(before):
                 break
             away = role not in ("bare", "where") or bool(after and _ELSEWHERE.match(after.text))
-            value = "" if away else _REGIONS[found["word"]]
+            of = _REGIONS[found["word"]] if found else towns()[stem]
+            value = "" if away else of
             out.append(Mention(value, at, at, end=word.end - len(tail)))
             break
     return out
+
+
+@cache
+def _romanised() -> dict[str, str]:
+    """The region of each town that no other is written as in Latin letters: suwon, gyeongju."""
+    latin: dict[str, set[str]] = {}
+    for name, region in towns().items():
+        bare, hyphen, kind = romanised(name).lower().partition("-")
+        if hyphen and kind != "gu":
+            latin.setdefault(bare, set()).add(region)
+    return {name: of.pop() for name, of in latin.items() if len(of) == 1 and name not in _AIRPORTS}
 
 
 def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
