@@ -41,7 +41,7 @@ _VERBS = frozenset(
     ]
 )
 _LOST = re.compile(
-    r"(?:잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어뜨|떨어트|떨궜|떨군|빠뜨|빠트|"
+    r"(?:잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어[뜨트졌진]|떨궜|떨군|빠뜨|빠트|"
     r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박)"
 )
 # What is no longer there or is looked for was lost, but not always where one looks.
@@ -69,7 +69,8 @@ _TAILS: tuple[tuple[Role, str], ...] = (
     ("where", rf"{_INSIDE}?{_LOCATIVE}|{_INSIDE}|{_INSIDE}?(?:에있던|에있는)"),
     (
         "is",
-        r"(?:이에요|예요|에요|입니다|이고요?|고요?|이구요?|구요?|이며|임|이?었\w*|였\w*|이?라서?|이야|야|"
+        # of dialects too: 입니더, 이라예, 이고예, 이여라, 일세, 이소, 이유
+        r"(?:이에요|예요|에요|입니[다더]|이?라예|이?고[요예]?|이?구요?|이여라|일세|이소|이?유|이며|임|이?었\w*|였\w*|이?라서?|이야|야|"
         r"이요|요|이?네요|이?래요?|이라고\w*|이?랍니다|이오|이여|이?더라\w*|이?ㅂ니다|일|일지\w*|인데\w*|인|이?거든요|이죠|죠|이지만|지만|같\w*)",
     ),
     (
@@ -172,27 +173,30 @@ _PREPOSITIONS = frozenset(
         *("around", "beneath"),
     ]
 )
-_SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking"])
+_SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking", "check"])
 _ALSO = frozenset(["and", "or", "plus", "with"])
 _WORN = frozenset(
     ["wearing", "wears", "wore", "has", "carrying", "holding", "drinking", "reading", "riding"]
 )
 _GIVEN = frozenset(["hand", "handed", "turn", "turned"])  # in
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
+_OURS = frozenset(["my", "our", "their"])
 _OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
 
 
 def english_role(words: Sequence[Word], first: int) -> Role:
-    """What an English noun that begins at words[first] does: by what stands before it."""
+    """What an English noun that begins at words[first] does: by what stands before it, and before
+    its article, if it has one: at the mall picked up my camera.
+    """
+    article = False
     for back in range(first - 1, max(-1, first - 1 - _DETERMINERS), -1):
         word = words[back]
         if word.clause != words[first].clause or not word.joined:
             return "bare"
-        if word.text == "for" and back and words[back - 1].text in _SEEKING:
-            return "object"
-        if word.text == "of" and back and words[back - 1].text in _OF_SO_MANY:
+        earlier = words[back - 1].text if back else ""
+        if word.text == "of" and earlier in _OF_SO_MANY:
             continue
-        if word.text == "in" and back and words[back - 1].text in _GIVEN:
+        if earlier in {"for": _SEEKING, "in": _GIVEN}.get(word.text, ()):
             return "object"
         if word.text in _PREPOSITIONS:
             return "where"
@@ -202,6 +206,9 @@ def english_role(words: Sequence[Word], first: int) -> Role:
             return "and"
         if word.lost:
             return "object"
+        if article:
+            return "bare"
+        article = word.text in _ARTICLES | _OURS
     return "bare"
 
 
