@@ -9,6 +9,7 @@ from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things_said import AND, HELD, PART
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
+_SUBJECT = 9  # words before a colour that tell what is told of
 _SEVERAL = 4  # words of one colour, at most: dark blue, 빨강 파랑
 
 # 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
@@ -34,13 +35,19 @@ _ONE = re.compile(
 _ONE_IS = re.compile(r"(?:거|것|자체|건)(?:은|는|이)?|건|게")
 _MINE = frozenset(["제", "내", "저희", "우리", "원래", "찾는", "잃은"])
 _IS = re.compile(r".+(?:[이]?고요?|이며|[예에]요|입니다|이?요|임|인데\w*|이?구요|이?라|네요)")
-_ENDS_A_PART = re.compile(
-    r"(?:줄|끈|고리|케이스|커버|스트랩|뚜껑|키링)(?:이?[에예]요|입니다|이?고)?$"
+_ENDS_A_PART = re.compile(rf"{PART.pattern}(?:이?[에예]요|입니[다더]|이?[고구][요예]?)?$")
+# All that stands before a colour told of what was lost: the missing one is a medium size yellow.
+_IT_IS = frozenset(
+    [
+        *("it's", "it", "they're", "they", "is", "was", "are", "were", "a", "an", "the", "missing"),
+        *("lost", "one", "mine", "small", "big", "large", "medium", "size", "sized", "long"),
+        *("short", "little", "new", "old"),
+    ]
 )
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|covers?")
 _ABOUT_COLOUR = re.compile(
-    r"(?:색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
+    r"(?:특징|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$")
@@ -78,7 +85,8 @@ def _negated(words: Sequence[Word], at: int) -> bool:
     if before == "the" and at > 1:  # not the black one
         before = words[at - 2].text
     return bool(
-        (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
+        after == "gold"  # white gold
+        or (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
     )
 
@@ -194,7 +202,8 @@ def _is_one(words: Sequence[Word], at: int) -> bool:
         return False
     stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
     brand = after.joined and not stop and at + 2 < len(words)  # 하얀색 삼성 거고
-    if _ONE.fullmatch(after.text) or (brand and _ONE.fullmatch(words[at + 2].text)):
+    behind = words[at + 2].text if brand and not _ONE_IS.fullmatch(after.text) else ""
+    if _ONE.fullmatch(after.text) or _ONE.fullmatch(behind) or _IS.fullmatch(behind):
         return True
     over = not after.joined or at + 2 == len(words) or words[at + 2].clause != after.clause
     return bool(
@@ -250,14 +259,20 @@ def _told_in_english(
     """The same of an English colour that begins at words[at], behind a thing or none."""
     if _fresh(words, at) and _is_one(words, at):
         return True
+    near = words[max(0, at - _SUBJECT) : at]
+    clause = [word.text for word in near if word.clause == words[at].clause]
+    if clause and clause[-1] not in _BEFORE and _IT_IS.issuperset(clause):
+        return not _names_a_part(words, at)  # it's a green Pixel with a black case
     if thing is not None and thing not in heads:
         return False
-    if "(" in words[at - 1].gap and "with" in [word.text for word in words[max(0, at - 3) : at]]:
+    if "(" in words[at - 1].gap and thing is None:
         return False  # with a charm (yellow)
     if words[at - 1].text == "the" and at + 1 < len(words) and _ONE.fullmatch(words[at + 1].text):
         return True
     if words[at - 1].text in _BEFORE:
-        return not any(PART.match(each.text) for each in words[max(0, at - 3) : at - 1])
+        return not _names_a_part(words, at) and not any(
+            PART.match(each.text) for each in words[max(0, at - 3) : at - 1]
+        )
     return ends and (thing is not None or not words[at - 1].joined)
 
 

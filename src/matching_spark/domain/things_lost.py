@@ -113,9 +113,14 @@ def _tied(
     return list(tied.values())
 
 
+def envelope(thing: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it is what others are put in."""
+    return words[thing.last].text.startswith(("봉투", "envelope"))
+
+
 def in_doubt(thing: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
     """Whether it is an envelope, and something is spoken of beside it that may be in it."""
-    if not words[thing.last].text.startswith(("봉투", "envelope")):
+    if not envelope(thing, words):
         return False
     here = words[thing.first].clause
     return any(words[e.first].clause == here and e.value != thing.value for e in found)
