@@ -17,6 +17,7 @@ _KEPT = re.compile(
     r"|(?<!못 )찾(?:았|긴 찾)|돌려받|찾아 ?[주줘][셔서]|\bstill (?:have|got|with)\b"
     r"|\b(?:is|are) (?:all )?(?:fine|safe|with (?:me|him|her))\b"
     r"|\bturned up\b|\bback\b.*\b(?:safe|already)\b|^(?:안에|속에|안쪽에|내용물|inside)\b"
+    r"|\bthere (?:is|are|was|were) .*\b(?:inside|in it)\b|\b(?:was|were) in my\b"
 )
 
 # Of a clause: it says so, and tells of a thing that is there.
@@ -28,7 +29,9 @@ _NOT_LOST = re.compile(
 _SEATS = frozenset(["벤치", "의자", "책상", "테이블", "bench", "chair", "desk", "table"])
 
 # What one goes by: 버스가, which was not lost.
-_RIDE = re.compile(r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|bus|car|automobile|airplane|jeep")
+_RIDE = re.compile(
+    r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|van|bus|car|automobile|airplane|jeep"
+)
 
 # Before what a form calls lost.
 _LABEL = re.compile(r"(?:분실)?(?:품명|물품|물건|품목|물품명|분실물|종류)|what|item")
@@ -101,7 +104,7 @@ def _tied(
         if word.hangul:
             near = before[-1:] or (after[:1] if _OF_WHAT_COMES.search(word.text) else [])
         else:
-            near = after[:1] or before[-1:]
+            near = after[:1] or before[-1:] or _whose(heads, words, at)
         for n, each in near:
             tied[n] = each
             if each.role == "and" and n:  # my phone and wallet
@@ -111,6 +114,19 @@ def _tied(
                 if beside and words[heads[other].first].clause == word.clause:
                     tied[other] = heads[other]
     return list(tied.values())
+
+
+def _whose(
+    heads: Sequence[Mention[str]], words: Sequence[Word], at: int
+) -> list[tuple[int, Mention[str]]]:
+    """The thing before a clause that tells of its loss: the suitcase I forgot."""
+    return [
+        (n, each)
+        for n, each in enumerate(heads)
+        if words[each.last].joined
+        and words[each.last].clause == words[at].clause - 1
+        and words[each.last + 1].clause == words[at].clause
+    ]
 
 
 def envelope(thing: Mention[str], words: Sequence[Word]) -> bool:

@@ -25,12 +25,33 @@ _NO_THING = frozenset(["유류품", "기타물품", "other", "car", "sports", "�
     *("앵무새", "햄스터", "반려견", "반려묘", "푸들", "말티즈", "포메라니안", "시츄", "진돗개"),
     *("통장", "수표", "bankbook", "bank book", "cheque"),
     *("택시", "자동차", "승용차", "승합차", "트럭", "지프차", "taxi", "cab", "automobile", "jeep"),
+    *("van", "푸드코트"),
     *("parrot", "hamster", "puppy", "kitten", "poodle", "maltese"),
 }
 
 # The same without a space: 아이폰15프로.
 _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:세대)?)+$")
 
+# Of an animal or what else: stuffed penguin.
+_TOY = re.compile(r"(?:stuffed|toy|plush) (.+)")
+_ANIMALS = frozenset(
+    [
+        *(
+            "bear",
+            "bunny",
+            "cat",
+            "dinosaur",
+            "dog",
+            "dolphin",
+            "duck",
+            "elephant",
+            "fox",
+            "giraffe",
+        ),
+        *("koala", "lamb", "lion", "monkey", "octopus", "owl", "panda", "pig", "puppy", "seal"),
+        *("shark", "sheep", "tiger", "turtle", "unicorn", "whale", "animal"),
+    ]
+)
 # An amount is cash, whatever it is for: 김장값 50만원.
 _MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
 
@@ -83,6 +104,9 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
 def _named(said: str, single: bool) -> tuple[str, str, str] | None:
     """Category, name and colour of what is called so; a colour or more may stand before it."""
     key = _key(said)
+    toy = _TOY.fullmatch(key)
+    if toy and (toy[1] in _names() or toy[1] in _ANIMALS):
+        return "기타물품", key, ""
     if key in _names():
         return _names()[key], key, ""
     if not single or key.isascii():
