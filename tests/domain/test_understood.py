@@ -5,6 +5,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,28 @@ TABLE = [
 NAMES = PlaceNames(dict.fromkeys(TABLE, ""))
 
 
-def facts(text: str, names: PlaceNames = NAMES) -> dict[str, str]:
-    said = understand(text, TODAY, names).facts.described()
+def facts(text: str, names: PlaceNames = NAMES, today: dt.date = TODAY) -> dict[str, str]:
+    said = understand(text, today, names).facts.described()
     return {name: value.lower() if name == "place" else value for name, value in said.items()}
+
+
+def read(
+    file: str, names: PlaceNames, today: dt.date = TODAY, skip: int = 0
+) -> tuple[float, float]:
+    """Precision and recall of the facts of a file's sentences."""
+    right = wrong = missed = 0
+    for line in (Path(__file__).parent / file).read_text("utf-8").splitlines()[skip:]:
+        meant = json.loads(line)
+        said = facts(meant.pop("text"), names, today)
+        same = sum(meant.get(name) == value for name, value in said.items())
+        right, wrong, missed = right + same, wrong + len(said) - same, missed + len(meant) - same
+    return right / (right + wrong), right / (right + missed)
+
+
+def head(file: str) -> dict[str, Any]:
+    """The first line: the places of a table, and the day, if it is another."""
+    first = (Path(__file__).parent / file).read_text("utf-8").splitlines()[0]
+    return dict(json.loads(first))
 
 
 @pytest.mark.parametrize("file", ["sentences.jsonl", "sentences_held_back.jsonl"])
@@ -37,33 +57,32 @@ def test_what_people_write(file: str) -> None:
     """Held back: written when the rules stood. They were then read with a precision of 1.0 and a
     recall of 0.925; faults that they showed have been mended since.
     """
-    right = wrong = missed = 0
-    for line in (Path(__file__).parent / file).read_text("utf-8").splitlines():
-        meant = json.loads(line)
-        said = facts(meant.pop("text"))
-        same = sum(meant.get(name) == value for name, value in said.items())
-        right, wrong, missed = right + same, wrong + len(said) - same, missed + len(meant) - same
-    assert right / (right + wrong) >= 0.98
-    assert right / (right + missed) >= 0.9
+    precision, recall = read(file, NAMES)
+    assert precision >= 0.98
+    assert recall >= 0.9
 
 
 def test_what_strangers_write() -> None:
-    """By people who knew no rule, and labelled by them as a clerk would, doubtful labels too. No
-    rule was made for any of them: they were first read with a precision of 0.964 and a recall of
-    0.883, by the rules before with 0.94 and 0.77.
+    """By people who knew no rule, and labelled by them as a clerk would, doubtful labels too. They
+    were first read with a precision of 0.964 and a recall of 0.883; kinds of faults that they
+    showed have been mended since.
     """
-    mended, strangers = (
-        (Path(__file__).parent / f"sentences_{name}.jsonl").read_text("utf-8").splitlines()
-        for name in ("mended", "strangers")
-    )
-    names = PlaceNames(json.loads(mended[0])["places"])
-    right = wrong = missed = 0
-    for meant in map(json.loads, strangers):
-        said = facts(meant.pop("text"), names)
-        same = sum(meant.get(name) == value for name, value in said.items())
-        right, wrong, missed = right + same, wrong + len(said) - same, missed + len(meant) - same
-    assert right / (right + wrong) >= 0.96
-    assert right / (right + missed) >= 0.88
+    names = PlaceNames(head("sentences_mended.jsonl")["places"])
+    precision, recall = read("sentences_strangers.jsonl", names)
+    assert precision >= 0.985
+    assert recall >= 0.93
+
+
+def test_what_other_strangers_write() -> None:
+    """Of two more, in a table that knows the places by name. They were first read with a precision
+    of 0.98 and a recall of 0.889; what is missed most is a place that tells nothing: in a taxi.
+    """
+    of = head("sentences_dev2.jsonl")
+    names = PlaceNames(head("sentences_mended.jsonl")["places"] | of["places"])
+    today = dt.date.fromisoformat(of["today"])
+    precision, recall = read("sentences_dev2.jsonl", names, today, skip=1)
+    assert precision >= 0.99
+    assert recall >= 0.92
 
 
 def test_what_was_read_wrongly_once() -> None:
