@@ -241,6 +241,9 @@ def samples() -> dict[str, Page]:
             **person, link="https://lost.example/mine#Zm9vYmFyYmF6cXV4MTIzNA", written=True
         ),
         "registered-quiet": RegisteredPage(**person, link="https://lost.example/mine#Zm9v"),
+        "registered-often": RegisteredPage(
+            **person, link="https://lost.example/mine#Zm9v", often=True
+        ),
         "claimed": ClaimedPage(**person, card=KEPT, link="https://lost.example/mine#Zm9v"),
         "claimed-bare": ClaimedPage(**person, card=Card(category="카드")),
         "door": DoorPage(csrf="csrf-token", here="/mine"),

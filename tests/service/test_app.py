@@ -21,6 +21,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON, PLAIN_BYTES
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url
+from matching_spark.service.people.contacts import ASKED_A_DAY
 from matching_spark.service.running import Service
 from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
 from tests.support.forms import csrf, field, link_in
@@ -166,6 +167,31 @@ def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
         assert re.search(
             'name="no_mail"[^>]* checked', client.post("/mine/edit", data=mine | over).text
         )
+
+
+def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_kept(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "address": "kim@example.com", "pictured": "no"}
+        for number in range(ASKED_A_DAY + 1):
+            page = client.post("/losses", data=form | {"words": f"{number}번 가방"}).text
+            often = number == ASKED_A_DAY
+            assert (words.say("registered.often", "ko") in page) == often
+            assert (words.say("registered.written", "ko") in page) != often
+        mine = {"csrf": form["csrf"], "link": link_in(page), "words": "초록 모자"}
+        for each in ("kim@example.com", "kim@"):  # the rest is saved, or nothing is
+            told = client.post("/mine/edit", data=mine | {"address": each}).text
+            assert re.search(f'name="address"[^>]* value="{each}"', told)
+            saved = each != "kim@"
+            assert (words.say("notice.edited", "ko") in told) == saved
+            assert words.say("wrong.often" if saved else "wrong.address", "ko") in told
+        newest = running.desk.post(losses(running)[-1])
+        assert newest is not None
+        assert newest.post.title == "초록 모자"
+        assert running.contacts.of(newest.post.post_id) is None
 
 
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(

@@ -40,6 +40,7 @@ Wrong = Literal[
     "password",
     "short",
     "over",
+    "often",
     WrongPhoto,
 ]
 # A line above the page, once, about what was just done: words.txt's `notice.*`.
@@ -194,11 +195,13 @@ class ResultsPage(Page):
 @dataclass(frozen=True, kw_only=True)
 class RegisteredPage(Page):
     """After POST /losses. link: the private address, token in its fragment, shown this once;
-    written: whether a mail went out to confirm an address."""
+    written: whether a mail went out to confirm an address; often: whether it was asked too often
+    today, and is not kept."""
 
     template: ClassVar[str] = "registered.html"
     link: str
     written: bool = False
+    often: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

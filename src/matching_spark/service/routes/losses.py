@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from matching_spark.domain.posts import Post
 from matching_spark.errors import InputError, NotFoundError, StaleError
@@ -25,6 +25,10 @@ from matching_spark.service.people.shown import card, day_of, in_words, told_of_
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.running import Service
 
+# A mail asks to confirm an address; or it was asked too often today, and is not kept; or there is
+# none.
+Asked = Literal["written", "often", ""]
+
 
 class Losses:
     """What a private link opens. Who has none has registered nothing."""
@@ -34,20 +38,17 @@ class Losses:
 
     def register(
         self, form: Form, photo: SeenPhoto | None, address: str, language: Language
-    ) -> tuple[str, bool]:
-        """The token of the new loss's link, and whether a mail asks to confirm the address.
+    ) -> tuple[str, Asked]:
+        """The token of the new loss's link, and what became of the address.
 
         What it raises, it raises before anything is kept: nobody has a link to what was.
         """
         self._check(address)
         post_id = self._registered(form, photo)
         token = self._of.links.make(post_id)
-        try:
-            written = self._gave(post_id, address, language, token)
-        except WrongField:  # asked too often today; the link they have, and an address it takes
-            written = False
+        asked = self._gave(post_id, address, language, token)
         self._of.news.look(post_id, mail=False)
-        return token, written
+        return token, asked
 
     def interest(self, claim: str, form: Form, token: str) -> tuple[Card, str]:
         """A found thing with who keeps it, once 'this may be mine' is kept: of the link's loss, or
@@ -104,9 +105,11 @@ class Losses:
             wrong=wrong or {},
         )
 
-    def edit(self, token: str, form: Form, address: str, no_mail: bool, language: Language) -> bool:
-        """Change what the form has changed of it; the rest may be another by now, and stays. False
-        where it is over: then nothing of it is changed any more.
+    def edit(
+        self, token: str, form: Form, address: str, no_mail: bool, language: Language
+    ) -> Asked | None:
+        """Change what the form has changed of it; the rest may be another by now, and stays. What
+        became of the address; None where it is over: then nothing of it is changed any more.
 
         no_mail: no address is left any more. Raises WrongField, before anything is changed, and
         Refused for a link that opens nothing."""
@@ -115,7 +118,7 @@ class Losses:
         while True:
             stored = self._opened(token)
             if stored.post.status != "open":
-                return False
+                return None
             post_id, changes = stored.post.post_id, _changes(stored, form)
             try:
                 self._of.desk.edit(post_id, changes, who_of(token), None, stored.sequence)
@@ -124,10 +127,9 @@ class Losses:
                 continue
         if no_mail:
             self._of.contacts.remove(post_id, who_of(token), None)
-        else:
-            self._gave(post_id, address, language, token)
+        asked = self._gave(post_id, "" if no_mail else address, language, token)
         self._of.news.look(post_id, mail=False)
-        return True
+        return asked
 
     def withdraw(self, token: str, csrf: str) -> MinePage:
         """Erase the loss with all that hangs on it; its link opens nothing any more."""
@@ -169,14 +171,17 @@ class Losses:
             except InputError:
                 raise WrongField("address", "address") from None
 
-    def _gave(self, post_id: str, address: str, language: Language, token: str) -> bool:
+    def _gave(self, post_id: str, address: str, language: Language, token: str) -> Asked:
+        """address: one that was checked."""
         if not (address.strip() and self._of.finder.mail):
-            return False
+            return ""
         try:
             self._of.contacts.give(post_id, address, language, who_of(token), None)
-        except InputError:
-            raise WrongField("address", "address") from None
-        return True
+        except InputError as error:
+            if error.argument != "address":
+                raise
+            return "often"
+        return "written"
 
 
 def _changes(stored: StoredPost, form: Form) -> dict[str, Any]:

@@ -77,11 +77,13 @@ class PersonPages:
         try:
             chosen = self._of.seen(fields.photo)
             language = self._of.language(request)
-            token, written = self._losses.register(form, chosen, address, language)
+            token, asked = self._losses.register(form, chosen, address, language)
         except InputError as error:  # what was found once more, and its form as it was sent
             return self._wrong(request, form, chosen, address, error)
         link, csrf = self._of.private_link(request, token), self._of.forms.token(request)
-        return self._of.page(request, RegisteredPage(csrf=csrf, link=link, written=written))
+        written, often = asked == "written", asked == "often"
+        page = RegisteredPage(csrf=csrf, link=link, written=written, often=often)
+        return self._of.page(request, page)
 
     def interest(self, request: Request, fields: Fields) -> Response:
         given = _token(fields["link"])
@@ -110,18 +112,20 @@ class PersonPages:
         wrong: dict[str, Wrong] = {}
         notice: Notice = ""
         language, no_mail = self._of.language(request), fields.has("no_mail")
+        form, address = Form.of(fields), fields["address"]
         try:
-            if self._losses.edit(token, Form.of(fields), fields["address"], no_mail, language):
-                notice = "edited"
+            asked = self._losses.edit(token, form, address, no_mail, language)
+            notice = "" if asked is None else "edited"
+            wrong = {"address": "often"} if asked == "often" else {}
         except WrongField as error:
             wrong = wrong_of(error)
         page = self._losses.page(token, csrf, notice, wrong)
         if page is None:
             raise Refused("gone")
         if wrong:
-            typed, address = Form.of(fields).kept(), fields["address"][:MAX_ADDRESS]
-            seen = fields["seen"]
-            page = replace(page, typed=typed, seen=seen, address=address, no_mail=no_mail)
+            page = replace(page, address=address[:MAX_ADDRESS], no_mail=no_mail)
+        if wrong and not notice:
+            page = replace(page, typed=form.kept(), seen=fields["seen"])
         return self._of.page(request, page)
 
     def withdraw(self, request: Request, fields: Fields) -> Response:
