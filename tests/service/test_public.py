@@ -239,6 +239,14 @@ def test_the_title_of_a_valuable_does_not_tell_its_place() -> None:
     assert SHOWING.match(canary.match(only)).title == "지갑"
     bag = replace(post, category="가방")
     assert SHOWING.match(canary.match(bag)).title == post.title
+    for title, place in (
+        ("강남역에서 검정 지갑 습득", "Gangnam station"),
+        ("black wallet Gangnam Station", "강남역"),
+        ("black wallet gangnam", "Gangnam station"),
+    ):
+        post = replace(canary.post("지갑"), title=title, place=place)
+        told = SHOWING.match(canary.match(post)).title
+        assert told in ("검정 지갑 습득", "black wallet"), told
 
 
 def test_a_place_in_latin_letters_is_the_place_that_it_is_in_hangul(

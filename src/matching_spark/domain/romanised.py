@@ -89,6 +89,17 @@ def latin(name: str) -> Latin | None:
     return Latin(text, frozenset(pieces), len(_READ.findall(text)))
 
 
+def has(word: str, part: str) -> bool:
+    """Whether a word has a part of a name, in the letters of either: 강남역에서 has Gangnam, and
+    Gangnam is of 강남역. Of three letters and fewer none is told by how it is spelt."""
+    one, other = latin(word), latin(part)
+    if one and not other:
+        return len(one.text) > LEAST and any(one.text in each for each in spellings(part))
+    if other and not one:
+        return len(other.text) > LEAST and any(other.text in each for each in spellings(word))
+    return part.casefold() in word.casefold()
+
+
 def _ends(word: str) -> list[int]:
     """Where in a word a syllable may begin or end; nowhere, where it has none of this rule. Vowels
     that meet are read from either side: Seoul, Boeun.

@@ -15,6 +15,7 @@ from matching_spark.domain.districts import district
 from matching_spark.domain.personal import public
 from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Match, Question, SearchResult
+from matching_spark.domain.romanised import has
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.explain import TELLING
@@ -145,7 +146,7 @@ class Showing:
             return ""
         places = [part for part in of.place.split() if len(part) > 1 and level is Level.COARSE]
         words = of.title.split()
-        return " ".join(word for word in words if not any(part in word for part in places))
+        return " ".join(word for word in words if not any(has(word, part) for part in places))
 
     def _shown(
         self, of: Match | Post, band: Band, why: tuple[Reason, ...], pictured: bool
