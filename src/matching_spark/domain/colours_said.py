@@ -166,7 +166,7 @@ def _brand(words: Sequence[Word], at: int) -> bool:
     """Whether one word alone stands between what was said and a colour: 찾습니다 레이밴 블랙."""
     before = words[at - 1]
     whole = at < 2 or words[at - 2].clause != before.clause
-    last = at + 1 == len(words) or words[at + 1].clause != words[at].clause
+    last = not words[at].joined or words[at + 1].clause != words[at].clause
     told = re.search("[은는이가을를에의]$|호선", before.text)
     return whole and last and before.clause == words[at].clause and not told
 
@@ -246,7 +246,8 @@ def _told(
         return thing in heads and not part
     if _brand(words, first) and _NOUN.search(word.text):
         return True
-    return _fresh(words, first) and (role == "is" or ends or _is_one(words, first))
+    noun = before.lost and role == "bare" and _NOUN.search(word.text) is not None
+    return _fresh(words, first) and (role == "is" or ends or noun or _is_one(words, first))
 
 
 def _told_in_english(

@@ -113,7 +113,7 @@ _BEFORE = re.compile(
     r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
     r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
-    r"|(?:생일|생년월일|기념일|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
+    r"|(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
     r"|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$"
 )
 
@@ -284,7 +284,8 @@ _RULES = [
             (
                 rf"(?<![\d/.]){_NUMBER}(?P<mark>[/.])(?P<day>\d{{1,2}})"
                 r"(?P=mark)(?P<year>20\d\d)(?!\d)",
-                rf"(?<![\d/.]){_NUMBER}/(?P<day>\d{{1,2}})(?![\d/]){_ABOUT}",
+                rf"(?<![\d/.]){_NUMBER}/(?P<day>\d{{1,2}})(?![\d/]|\s?(?:사이즈|size)){_ABOUT}",
+                rf"(?<=:\s){_NUMBER}\.\s(?P<day>\d{{1,2}})\.?(?=[\s,]|$)",
                 rf"(?<![\d.-])(?P<month>0[1-9]|1[0-2])[.-](?P<day>[0-2]\d|3[01])"
                 rf"\.?(?![\d%-]|\s?{_MEASURE}){_ABOUT}",
                 rf"(?:^|(?<=[,/|\n:(]\s)|(?<=[,/|\n:(])){_NUMBER}\.(?P<day>\d{{1,2}})"
@@ -347,7 +348,7 @@ _RULES = [
             _days_of_month,
             (
                 rf"(?<![\d월박제.,~∼/-])(?<!박 )(?<!매월 )(?P<day>\d{{1,2}})일{_ABOUT}{_NOT_A_DAY}",
-                r"\bon\sthe\s(?P<day>\d{1,2})(?:st|nd|rd|th)\b(?!\s(?:floor|exit|line|str?e?e?t?"
+                r"\b(?:on|(?:night|morning|afternoon|evening)\sof)\sthe\s(?P<day>\d{1,2})(?:st|nd|rd|th)\b(?!\s(?:floor|exit|line|str?e?e?t?"
                 r"|ave|avenue|level|car|train|platform|row|seat|stop|step|bus|shelf|grade|day|stair))",
             ),
         ),

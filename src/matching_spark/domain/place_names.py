@@ -320,5 +320,5 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
-    after_the = before[-1:] == ["the"] and before[0] in _BEFORE
+    after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE
     return after_the or (bool(before) and before[-1] in _BEFORE)

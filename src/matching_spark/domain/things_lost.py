@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost
 from matching_spark.domain.things import DISTRACTOR
@@ -41,10 +42,9 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     """The things that may be what was lost: what a form calls so; what holds another where there
     is none beside; none that is kept or that another holds, where there is another.
     """
-    for each in found:
-        at = each.first
-        if at and _LABEL.fullmatch(words[at - 1].text):
-            return [each]
+    for n, each in enumerate(found):
+        if each.first and _LABEL.fullmatch(words[each.first - 1].text):
+            return [each, *_listed(found[n:], words)]
     heads = [
         each
         for each in found
@@ -71,6 +71,17 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     )
 
 
+def _listed(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Mention[str]]:
+    """What a comma or an `and` joins to the first of them: 물품: 지갑, 우산."""
+    out: list[Mention[str]] = []
+    for this, after in pairwise(found):
+        beside = after.first == this.last + 1 and words[this.last].gap.strip() == ","
+        if not (beside and after.role in ("bare", "and", "is")):
+            break
+        out.append(after)
+    return out
+
+
 def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[str] | None:
     """What was lost: of several, the nearest to a verb of loss in its clause, the object first;
     else what it is said to be, or what the text begins with: 사원증이고 줄은 초록, 교재요!
@@ -87,7 +98,8 @@ def the_thing(heads: Sequence[Mention[str]], words: Sequence[Word]) -> Mention[s
     first = heads[0] if heads else None
     if first is not None and first.role in ("bare", "is", "and"):
         begins = [word.sentence for word in words].index(words[first.first].sentence)
-        return first if first.last - begins < _TITLE and not words[first.last].joined else None
+        alone = not words[first.last].joined and not _listed(heads, words)
+        return first if alone and first.last - begins < _TITLE else None
     return None
 
 

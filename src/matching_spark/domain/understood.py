@@ -50,7 +50,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     known = {at for e in found if e.role != "where" for at in range(e.first, e.last + 1)}
     known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
-    mine = [each for each in heads if thing is None or each.value == thing.value]
+    mine = [each for each in heads if thing is None or _same(each, thing, words)]
     mine = [each for each in mine if not envelope(each, words)] or mine
     colour = the_one(colours_said(words, found, mine), words)
     beast = thing is not None and thing.value not in CATEGORY.words
@@ -76,6 +76,11 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
         happened_on=day[0] if day else None,
     )
     return Understood(facts, said | ({"happened_on": day[1]} if day else {}))
+
+
+def _same(each: Mention[str], thing: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it is of the thing's category, or called by its last word: shopping bag, bag."""
+    return each.value == thing.value or words[each.last].text == words[thing.last].text
 
 
 def _day(text: str, words: Sequence[Word], today: dt.date) -> tuple[dt.date, str] | None:
