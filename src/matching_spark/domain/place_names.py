@@ -55,7 +55,9 @@ _WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀")
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
 # A word that goes on with a name, if it is where something happened.
-_VENUE = re.compile(r"([가-힣]{2,}?)에서(?:는|도|만|요)?")
+_VENUE = re.compile(
+    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|대회|경기)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
+)
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
 _LOCATED = re.compile(r".{2,}(?:에서|[앞뒤옆안](?:에서?)?)")
 # Beside a name that stands alone: a day or a loss, which are no part of it.

@@ -28,7 +28,7 @@ _LAST_OF_ALL = (
 )
 _LAST_WORDS = re.compile(
     rf".*(?:{_LAST_OF_ALL}|[는은ㄴ인던운한린]데|지만|[{_PAST}]고|거든요?|[어아여해와가돼져려러라나]서|(?<![바에])다가|"
-    rf"[{_PAST}]는지|려고|구요|고요|더니|나봐요|면서|자마자|길래)$"
+    rf"[{_PAST}]는지|려고|구요|고요|(?:사|먹|마시|보|찍|받|끝나|갈아타|타|들르|쉬|구경하|계산하|주차하|나오|나가)고|더니|나봐요|면서|자마자|길래)$"
 )
 _LAST_WORD_OF_ALL = re.compile(rf".*(?:{_LAST_OF_ALL})$")
 _FIRST_WORDS = frozenset(["but", "which", "there", "inside", "containing", "has", "contains"])
