@@ -15,6 +15,7 @@ from matching_spark.domain.posts import (
     MAX_ID,
     MAX_SOURCE,
     MAX_TEXT,
+    READ_TEXT,
     Reject,
     checked,
     clean,
@@ -108,6 +109,23 @@ def test_an_address_is_one_of_the_web_or_none(address: str, good: bool) -> None:
 def test_a_long_text_is_cut() -> None:
     post = checked(Post("a", "found", title="가" * 5_000_000, place="x"))
     assert (len(post.title), post.place) == (MAX_TEXT, "x")
+
+
+@given(st.integers(0, 60), st.sampled_from([0, 1, 300, 90_000]), st.booleans())
+def test_a_number_where_a_long_text_is_cut_goes_whole(
+    before: int, behind: int, others: bool
+) -> None:
+    """Ten of its eleven digits are as good as all; what is cut out before it moves others up."""
+    number = "010-1234-5678 "
+    for text in (
+        "가" * (MAX_TEXT - before) + number + "나" * behind,
+        number * 99 * others
+        + "가" * (READ_TEXT - 99 * len(number) * others - before)
+        + number * 40,
+    ):
+        said = checked(Post("a", "found", description=text)).description
+        assert not any(map(str.isdigit, said))
+        assert len(said) > MAX_TEXT - 99 * len(number) - 400
 
 
 def test_a_detail_keeps_what_it_is_about_and_the_remedy() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from matching_spark.domain.posts import Post, Reject, clean
+from matching_spark.domain.posts import MAX_TEXT, READ_TEXT, Post, Reject, checked, clean
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
@@ -531,3 +531,14 @@ def test_every_error_of_a_spreadsheet_is_an_empty_cell(tmp_path: Path) -> None:
     )
     posts, _ = read(tmp_path / "a.csv", kind="found")
     assert [post.title for post in posts] == [""] * len(errors)
+
+
+def test_a_number_is_whole_wherever_a_long_cell_is_cut(tmp_path: Path) -> None:
+    number = "010-1234-5678 "
+    texts = ["가" * (MAX_TEXT - 5) + number + "나" * 300]
+    texts += [number * 99 + "가" * (READ_TEXT - 99 * len(number) - at) + number for at in range(14)]
+    rows = ({"post_id": i, "description": text} for i, text in enumerate(texts))
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    posts, _ = read(tmp_path / "a.jsonl", kind="found")
+    assert len(posts) == len(texts)
+    assert not any(c.isdigit() for post in posts for c in checked(post).description)

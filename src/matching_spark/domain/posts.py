@@ -27,6 +27,7 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
 MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice, an id is whole
 MAX_SOURCE = 5_000  # characters of its place: a path has 4,096 bytes (PATH_MAX), a line follows
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
+READ_TEXT = MAX_TEXT + 200  # of which a source gives so many: a number at the end is known whole
 MOST_MARKS = 30  # in a row: what any language needs (UAX #15, Stream-Safe Text Format)
 SHORT = 1_000  # characters, whose marks are in order at once
 DESK = "desk"  # the source of posts whose ids are a desk's own, where it has no other name
@@ -184,6 +185,16 @@ def _is_mark(character: str) -> bool:
     return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) != 0
 
 
+def shortened(text: str) -> str:
+    """A text's first MAX_TEXT characters, without a person's own numbers nor a part of one."""
+    read = text[:READ_TEXT]
+    told = public(read)
+    # What a source has read no further may end in half a number, which has moved up.
+    if len(text) >= READ_TEXT and told != read:
+        told = told[: MAX_TEXT - READ_TEXT]
+    return told[:MAX_TEXT]
+
+
 def checked(post: Post) -> Post:
     """The post as it can be stored, its texts clean, up to MAX_TEXT and without a person's own
     numbers, its address one of the web or none. Raises InputError for an id that none can be.
@@ -194,10 +205,10 @@ def checked(post: Post) -> Post:
     post_id = clean(post.post_id)
     if not post_id or len(post_id) > MAX_ID or re.search(CONTROL, post_id):
         raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
-    texts = {name: clean(getattr(post, name))[:MAX_TEXT] for name in TEXTS}
+    texts = {name: clean(getattr(post, name)) for name in TEXTS}
+    texts = {n: shortened(t) if n in FREE_TEXT else t[:MAX_TEXT] for n, t in texts.items()}
     if not is_web_address(texts["source_url"]):
         texts["source_url"] = ""
-    texts |= {name: public(texts[name]) for name in FREE_TEXT}
     point: Point | tuple[None, None] = (None, None)
     with suppress(InputError):
         point = point_of(post.latitude, post.longitude) or point

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.domain.dates import FORMS, KST, parse_date
-from matching_spark.domain.personal import public
 from matching_spark.domain.posts import (
     CONTROL,
     FREE_TEXT,
@@ -31,6 +30,7 @@ from matching_spark.domain.posts import (
     clean,
     is_web_address,
     kind_of,
+    shortened,
     status_of,
 )
 from matching_spark.domain.schema import METADATA
@@ -317,9 +317,8 @@ def _texts(column: pa.Array, name: str) -> pa.Array:
     """The texts as other sources have them: clean, and in the domain's words."""
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
-    words = [clean(word)[:MAX_TEXT] for word in coded.dictionary.to_pylist()]
-    if name in FREE_TEXT:
-        words = [public(word) for word in words]
+    cleaned = map(clean, coded.dictionary.to_pylist())
+    words = [shortened(word) if name in FREE_TEXT else word[:MAX_TEXT] for word in cleaned]
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())
     return pc.take(taken, coded.indices)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_date
-from matching_spark.domain.personal import public
-from matching_spark.domain.posts import MAX_TEXT, Kind, Post, Reject, Status, clean, status_of
+from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, shortened, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.sources.folder import LINKED
@@ -188,4 +187,4 @@ def _joined(*texts: str) -> str:
 
 def _public(text: str) -> str:
     """The text without a person's own number or address."""
-    return " ".join(public(text[:MAX_TEXT]).split())
+    return " ".join(shortened(text).split())

@@ -15,6 +15,7 @@ from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
     KINDS,
     MAX_TEXT,
+    READ_TEXT,
     STATUSES,
     Kind,
     Post,
@@ -327,7 +328,7 @@ def _text(name: str, value: object, seen: Seen) -> str:
     text = clean(value)
     if len(text) > MAX_TEXT:
         seen.note(f"over {MAX_TEXT:,} characters, the rest left out", name)
-    return text[:MAX_TEXT]
+    return text[:READ_TEXT]
 
 
 def _identifiers(value: object) -> tuple[str, ...]:
