@@ -2,11 +2,13 @@
 
 import asyncio
 import http.client
+import re
 import socket
 import threading
 from dataclasses import replace
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from matching_spark.domain.posts import Post
@@ -15,6 +17,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.guards.limits import OFFICE, Addresses, Limits
 from matching_spark.service.pages.render import pair_url
 from matching_spark.service.running import Service
+from matching_spark.service.watch import Watch
 from tests.service.conftest import WHO, signed_in
 from tests.support.processes import LONG_S
 
@@ -109,3 +112,28 @@ def test_a_page_that_searches_counts_as_a_search(
         answers = [client.get(path) for _ in range(OFFICE + 1)]
         assert [each.status_code for each in answers] == [200] * OFFICE + [429]
         assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def test_requests_are_counted_by_the_whole_path_of_their_route(running: Service) -> None:
+    """POST /api/office/search was counted as the office's page, and that as a person's."""
+    app, watch = create_app(running), Watch(running)
+    client = TestClient(watch.around(app), base_url="http://127.0.0.1:8008")
+    asked = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path == app.openapi_url:  # a library's own
+            continue
+        methods = set(route.methods or ())
+        for method in methods | ({"HEAD"} if "GET" in methods else set()):
+            path = re.sub(r"\{[^}]*\}", "x", str(route.path))
+            client.request(method, path, follow_redirects=False)
+            asked.add((method, route.path))
+    samples = [each for metric in watch.registry.collect() for each in metric.samples]
+    counted = {
+        (s.labels["method"], s.labels["route"]) for s in samples if s.name.endswith("_count")
+    }
+    assert counted == asked
+    assert {
+        ("POST", "/search"),
+        ("POST", "/office/search"),
+        ("POST", "/api/office/search"),
+    } <= asked

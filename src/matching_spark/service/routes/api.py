@@ -50,11 +50,11 @@ Limit = Annotated[int, Parameter(ge=1, le=MOST_AT_ONCE)]
 
 def api_routes(of: Service) -> APIRouter:
     """/api: for anybody; /api/office: for who is signed in."""
-    out = APIRouter(prefix="/api", responses=REFUSED)
+    out = APIRouter(responses=REFUSED)  # each route has its whole path, as OfficeRoutes._router
     searching, uploading = of.guards.work("search"), of.guards.work("upload")
     free: list[Dependency] = []
     out.add_api_route(
-        "/search",
+        "/api/search",
         _Public(of).search,
         methods=["POST"],
         dependencies=searching,
@@ -64,7 +64,7 @@ def api_routes(of: Service) -> APIRouter:
     office = _Office(of)
     # The door's is what is asked; the other one describes it.
     signed_in = [Depends(of.guards.door.office), Security(HTTPBearer(auto_error=False))]
-    inside = APIRouter(prefix="/office", dependencies=signed_in, tags=["office"])
+    inside = APIRouter(prefix="/api/office", dependencies=signed_in, tags=["office"])
     for path, method, act, more, status in (
         ("/search", "POST", office.search, searching, 200),
         ("/posts", "POST", office.add, uploading, 201),

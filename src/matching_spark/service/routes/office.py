@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.domain.posts import STATUSES, Post
@@ -62,7 +62,7 @@ class OfficePages(OfficeRoutes):
         out.add_api_route("/office/sign-in", self.sign_in_page, methods=["GET"])
         out.add_api_route("/office/sign-in", self.sign_in, methods=["POST"])
         out.add_api_route("/office/sign-out", self.sign_out, methods=["POST"])
-        inside = APIRouter(prefix="/office", dependencies=[Depends(self._of.guards.door.office)])
+        inside = self._router()
         for path, page in (
             ("", self.desk),
             ("/found/new", self.register_page),
@@ -80,9 +80,8 @@ class OfficePages(OfficeRoutes):
                 path, act, methods=["POST"], dependencies=self._of.guards.work("upload")
             )
         inside.add_api_route("/password", self.password, methods=["POST"])
-        for more in (self._review, SearchPages(self._of)):
-            inside.include_router(more.routes())
-        out.include_router(inside)
+        for each in (inside, self._review.routes(), SearchPages(self._of).routes()):
+            out.include_router(each)
         return out
 
     # -- in and out ------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ class ReviewPages(OfficeRoutes):
     """The queue of pairs, one after the other."""
 
     def routes(self) -> APIRouter:
-        out = APIRouter()
+        out = self._router()
         work = self._of.guards.work("search")  # of a pair, how likely it is
         out.add_api_route("/review", self.review, methods=["GET"], dependencies=work)
         out.add_api_route("/decisions", self.decide, methods=["POST"])

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any, get_args
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from matching_spark.journal.posts import StoredPost
@@ -20,6 +20,11 @@ class OfficeRoutes:
 
     def __init__(self, of: Service) -> None:
         self._of = of
+
+    def _router(self) -> APIRouter:
+        """Of routes whose path is told whole where a request is logged and counted, as it is not of
+        a router that gets its prefix from another one."""
+        return APIRouter(prefix="/office", dependencies=[Depends(self._of.guards.door.office)])
 
     def _office(self, request: Request, here: str = "", notice: str = "") -> dict[str, Any]:
         """What every page of the office has."""

@@ -21,7 +21,7 @@ class SearchPages(OfficeRoutes):
     """By words, a photo, or a post."""
 
     def routes(self) -> APIRouter:
-        out = APIRouter()
+        out = self._router()
         work = self._of.guards.work("search")
         out.add_api_route("/search", self.search_page, methods=["GET"], dependencies=work)
         out.add_api_route("/search", self.search, methods=["POST"], dependencies=work)
