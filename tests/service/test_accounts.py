@@ -24,6 +24,7 @@ from matching_spark.journal.tables import events, sessions
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.limits import FAILURES
 from matching_spark.service.guards.sessions import IDLE, Sessions
+from matching_spark.service.pages import words
 from tests.support.guarded import (
     HERE,
     NAME,
@@ -273,6 +274,10 @@ async def test_guessing_is_slowed_by_name_and_by_address(service: Guarded) -> No
         answer = await sent(one, "/office/sign-in", name=NAME, password=PASSWORD)
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["retry-after"]) <= 60
+        detail = answer.json()["detail"]  # as of any limit, and nothing was searched
+        assert detail == words.say("problem.too-many.do", "ko")
+        assert "찾" not in detail
+        assert "search" not in words.say("problem.too-many.do", "en")
         assert await signed_in(one, name="somebody else") == 429  # this address
     verified = service.hasher.verified
     async with service.client(client=("198.51.100.7", 1)) as other:
