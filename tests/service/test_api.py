@@ -282,3 +282,15 @@ def test_a_client_is_told_how_to_sign_in_and_what_to_send_with_a_write(program: 
         *(("post", "/posts"), ("post", f"{one}/close"), ("patch", one), ("delete", one)),
         ("post", "/decisions"),
     }
+
+
+def test_a_valuables_title_tells_a_stranger_no_place(program: TestClient) -> None:
+    """By the whole way: a search's rows have the district in place of what its words name."""
+    place = {"place": "여의도 한강공원 2번 출구", "region": "서울"}
+    title = "여의도 한강공원에서 검정 동전지갑 습득"
+    for category in ("지갑", "가방"):
+        program.post(f"{OFFICE}/posts", json={"category": category, "title": title} | place)
+    stranger = TestClient(program.app, base_url=str(program.base_url))
+    matches = stranger.post("/api/search", json={"words": "검정 동전지갑"}).json()["matches"]
+    said = {each["category"]: each["title"] for each in matches}
+    assert said == {"지갑": "검정 동전지갑 습득", "가방": title}

@@ -89,6 +89,7 @@ def latin(name: str) -> Latin | None:
     return Latin(text, frozenset(pieces), len(_READ.findall(text)))
 
 
+@lru_cache(maxsize=1 << 16)  # the titles of a table have few words
 def has(word: str, part: str) -> bool:
     """Whether a word has a part of a name, in the letters of either: 강남역에서 has Gangnam, and
     Gangnam is of 강남역. Of three letters and fewer none is told by how it is spelt."""

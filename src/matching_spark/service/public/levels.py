@@ -8,6 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import IntEnum
 
+from matching_spark.domain.romanised import has
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import UsageError
 from matching_spark.setting_groups import Service
@@ -44,6 +45,13 @@ class Levels:
         if category in self.sensitive or category not in CATEGORIES:
             return Level.SENSITIVE
         return Level.COARSE if category in self.valuables else Level.OPEN
+
+
+def without_place(title: str, place: str) -> str:
+    """What may be told of a title where only the district is: no word that names the place, or a
+    part of it."""
+    parts = [part for part in place.split() if len(part) > 1]
+    return " ".join(word for word in title.split() if not any(has(word, part) for part in parts))
 
 
 def week(day: dt.date) -> tuple[dt.date, dt.date]:

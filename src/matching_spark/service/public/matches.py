@@ -15,12 +15,11 @@ from matching_spark.domain.districts import district
 from matching_spark.domain.personal import public
 from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Match, Question, SearchResult
-from matching_spark.domain.romanised import has
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.explain import TELLING
 from matching_spark.service.pages.contexts import FactName, Picture, Reason
-from matching_spark.service.public.levels import Level, Levels, week
+from matching_spark.service.public.levels import Level, Levels, week, without_place
 from matching_spark.service.public.opaque import Names
 
 Band = Literal["likely", "look"]
@@ -140,13 +139,9 @@ class Showing:
 
     @staticmethod
     def _title(of: Match | Post, level: Level) -> str:
-        """What of its title may be told: where only the district is, no word that names the place
-        or the district's parts."""
         if level is Level.SENSITIVE:
             return ""
-        places = [part for part in of.place.split() if len(part) > 1 and level is Level.COARSE]
-        words = of.title.split()
-        return " ".join(word for word in words if not any(has(word, part) for part in places))
+        return without_place(of.title, of.place) if level is Level.COARSE else of.title
 
     def _shown(
         self, of: Match | Post, band: Band, why: tuple[Reason, ...], pictured: bool

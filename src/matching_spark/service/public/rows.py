@@ -20,7 +20,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.embed.clip import ClipModel
 from matching_spark.knn.similarity import Float32, Index, Mask, VectorSet
-from matching_spark.service.public.levels import Level, Levels
+from matching_spark.service.public.levels import Level, Levels, without_place
 from matching_spark.shards.beside import Beside
 from matching_spark.shards.shard import IDENTIFIERS, Shard
 
@@ -105,6 +105,9 @@ def _told(shard: Shard, hidden: Mask, coarse: Mask, days: Index) -> pa.Table:
         table = _set(table, name, every, pa.nulls(1, table[name].type)[0])
     for name in WORDS:
         table = _set(table, name, hidden | lost, pa.nulls(1, table[name].type)[0])
+    # Before the place is a district, by which nobody could tell its words any more.
+    valuable = coarse & ~hidden & ~lost
+    table = _set(table, "title", valuable, _titles(shard, valuable))
     table = _set(table, "place", coarse, _districts(shard, coarse))
     table = _set(table, "place", lost, pa.nulls(1, table["place"].type)[0])
     dates = pa.Array.from_buffers(
@@ -130,6 +133,16 @@ def _districts(shard: Shard, posts: Mask) -> pa.Array:
     out[at] = 1 + inverse
     found = _strings(["", *(district(names[p], regions[r]) for p, r in each)])
     return found.take(pa.Array.from_buffers(pa.int64(), len(out), [None, pa.py_buffer(out)]))
+
+
+def _titles(shard: Shard, posts: Mask) -> pa.Array:
+    """(n,) the titles of some posts without their places' words, '' of the others."""
+    at = np.flatnonzero(posts)
+    (title, titles), (place, places) = (shard.coded(name, at) for name in ("title", "place"))
+    out = [""] * len(shard)
+    for row, t, p in zip(at.tolist(), title.tolist(), place.tolist(), strict=True):
+        out[row] = without_place(titles[t], places[p])
+    return _strings(out)
 
 
 def _is(shard: Shard, name: str, word: str) -> Mask:
