@@ -247,7 +247,12 @@ def samples() -> dict[str, Page]:
         "claimed": ClaimedPage(**person, card=KEPT, link="https://lost.example/mine#Zm9v"),
         "claimed-bare": ClaimedPage(**person, card=Card(category="카드")),
         "door": DoorPage(csrf="csrf-token", here="/mine"),
-        "door-wrong": DoorPage(csrf="csrf-token", here="/mine", wrong={"link": "link"}),
+        "door-wrong": DoorPage(
+            csrf="csrf-token",
+            here="/mine",
+            link="https://lost.example/mine#Zm9",
+            wrong={"link": "link"},
+        ),
         "mine": MinePage(
             **mine,
             state="matched",

@@ -403,3 +403,10 @@ def test_pages_of_one_loss_that_are_saved_at_once_are_all_saved(
     assert words.say("notice.edited", "ko") not in told
     assert words.say("mine.claimed", "ko") in told
     assert running.desk.post(lost) == over
+
+
+def test_a_link_that_was_pasted_in_part_is_there_to_be_mended(browser: TestClient) -> None:
+    form = {"csrf": csrf(browser.get("/mine").text), "link": "https://lost.example/mine#Zm9v"}
+    page = browser.post("/mine", data=form).text
+    assert words.say("wrong.link", "ko") in page
+    assert 'value="https://lost.example/mine#Zm9v"' in page

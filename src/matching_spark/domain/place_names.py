@@ -9,13 +9,14 @@ from importlib.resources import files
 from itertools import islice
 from typing import Self
 
-from matching_spark.domain.romanised import latin, spellings
+from matching_spark.domain.romanised import initials, latin, spellings
 from matching_spark.domain.sentence import Word
 from matching_spark.domain.vocabulary import REGION
 
 MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
 MAX_NAME = 80  # characters: a longer one is an address with directions
 RUN = 5  # words of a name
+MAX_RUNS = 1000  # that are remembered as they were looked up
 
 
 @cache
@@ -99,6 +100,7 @@ class PlaceNames:
         held = dict(islice(regions.items(), MAX_PLACES))
         self._names = [name[:MAX_NAME] for name in held]
         self._regions = list(held.values())
+        self._spelt: dict[str, frozenset[str]] = {}  # of runs that were asked for
 
     def have(self, run: str) -> bool:
         """Whether the words stand side by side in a name; in Latin letters, whether they spell a
@@ -106,8 +108,7 @@ class PlaceNames:
         words = run.split()
         if self._words.issuperset(words) and (len(words) == 1 or f" {run} " in self._all):
             return True
-        text = _spelt(run)
-        return bool(text) and (text in self._by_spelling or bool(self._begun(text)))
+        return bool(self._spelling(run))
 
     def begin(self, run: str) -> bool:
         """Whether a word of a name begins so."""
@@ -115,7 +116,11 @@ class PlaceNames:
 
     def whole(self, run: str) -> bool:
         """Whether they are a name."""
-        return f"\n {run} \n" in self._all or _spelt(run) in self._wholes
+        if f"\n {run} \n" in self._all:
+            return True
+        text = _spelt(run)
+        said = self._spelling(run)
+        return bool(said) and any(text in spellings(name) for name in said & self._wholes)
 
     def first(self, word: str) -> bool:
         """Whether it is the first word of a name, but for the region: 동성로 of 대구 동성로."""
@@ -132,14 +137,18 @@ class PlaceNames:
         """The region that all names are in that have the words, or ''."""
         names = zip(self._plain, self._regions, strict=True)
         there = {region for name, region in names if f" {run} " in f" {name} "}
-        if not there and (text := _spelt(run)):
-            said = [text] if text in self._by_spelling else self._begun(text)
-            there = {region for each in said for region in self._by_spelling[each]}
+        if not there and (said := self._spelling(run)):
+            names = zip(self._plain, self._regions, strict=True)
+            there = {r for name, r in names if not said.isdisjoint([name, *name.split()])}
         return there.pop() if len(there) == 1 else ""
 
     @cached_property
     def _plain(self) -> list[str]:
         return [plain_name(name) for name in self._names]
+
+    @cached_property
+    def _wholes(self) -> frozenset[str]:
+        return frozenset(self._plain)
 
     @cached_property
     def _words(self) -> frozenset[str]:
@@ -157,37 +166,36 @@ class PlaceNames:
         """Every name on a line, a space before and after every word of it."""
         return "\n" + "".join(f" {name} \n" for name in self._plain)
 
-    def _begun(self, text: str) -> list[str]:
-        """The spellings that begin so: of five letters, or it may be any word."""
-        if len(text) < 5 or f"\n{text}" not in self._spellings:
-            return []
-        return [each for each in self._by_spelling if each.startswith(text)]
+    def _spelling(self, run: str) -> frozenset[str]:
+        """The words of names, and the names, that a run in Latin letters spells; else those that
+        begin so, of five letters, or it may be any word."""
+        text = _spelt(run)
+        if (known := self._spelt.get(text)) is not None:
+            return known
+        some = [each for rest in (r"\S*", "[^\n]*") for each in self._beginning(text, rest)]
+        whole = [each for each in some if text in spellings(each)]
+        begun = (each for each in some if any(s.startswith(text) for s in spellings(each)))
+        known = frozenset(whole or (begun if len(text) > 4 else ()))
+        if len(self._spelt) > MAX_RUNS:
+            self._spelt.clear()
+        self._spelt[text] = known
+        return known
 
-    @cached_property
-    def _by_spelling(self) -> dict[str, set[str]]:
-        """How each word of a name and the whole of it are written in Latin letters, with the names'
-        regions."""
-        out: dict[str, set[str]] = {}
-        for name, region in zip(self._plain, self._regions, strict=True):
-            for part in (*name.split(), name):
-                for each in spellings(part):
-                    out.setdefault(each, set()).add(region)
-        return out
-
-    @cached_property
-    def _spellings(self) -> str:
-        return "\n" + "\n".join(self._by_spelling)
-
-    @cached_property
-    def _wholes(self) -> frozenset[str]:
-        return frozenset(each for name in self._plain for each in spellings(name))
+    def _beginning(self, text: str, rest: str) -> set[str]:
+        """What of the names begins with a letter that may be spelt as `text` begins; rest: what
+        follows it. So that few of them have to be spelt."""
+        first = initials(text) if text else ""
+        before = "(?<= )" if rest == r"\S*" else r"(?<=\n )"
+        found = re.findall(rf"{before}[{first}]{rest}", self._all) if first else []
+        return {each.strip() for each in found}
 
 
 def _spelt(run: str) -> str:
-    """A run in Latin letters as spellings are looked up; '' for one that is too short to be told
-    from any other word: three letters, or a syllable."""
+    """A run in Latin letters as spellings are looked up; '' for one that spells nothing, or is too
+    short to be told from any other word: three letters, or a syllable."""
     said = latin(run)
-    return said.text if said and len(said.text) > 3 and said.syllables > 1 else ""
+    short = said is None or len(said.text) < 4 or said.syllables < 2
+    return said.text if said and said.korean and not short else ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ The rule is the Revised Romanization of Korean: 국어의 로마자 표기법, �
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 LONGEST = 200  # Latin letters of a name that are read
@@ -28,6 +28,12 @@ _MET |= {"pn": "m n", "pm": "m m", "pr": "m n", "nr": "l l", "ln": "l l", "lr": 
 _MET |= {"mr": "m n", "ngr": "ng n"}
 _CODAS = {each.partition("/")[0] for each in _FINAL}
 _ONSETS = {*_INITIAL, "l"}  # the second of ll
+_NONE, _MARKS = "'", ["", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ#"]  # no initial; each final sound
+_MEET = re.compile(rf"([{''.join(_MARKS)}])\|([{_NONE}nmr])")
+_ALONE = str.maketrans(
+    {mark: of.partition("/")[0] for mark, of in zip(_MARKS[1:], _FINAL[1:], strict=True)}
+    | {_NONE: ""}
+)
 _KIND = re.compile(r"(.+)(구|시|군)")
 _HANGUL = re.compile("[가-힣]")
 _LONGEST_FIRST = sorted(_VOWEL, key=len, reverse=True)
@@ -63,12 +69,13 @@ class Latin(NamedTuple):
     """A name in Latin letters as spellings are compared: Gangnam Station as gangnamyeok.
 
     pieces: of text, what begins and ends where a syllable may; syllables: how many it has, a digit
-    among them.
+    among them; korean: whether all of it can be read so.
     """
 
     text: str
     pieces: frozenset[str]
     syllables: int
+    korean: bool
 
 
 @lru_cache(maxsize=1 << 13)
@@ -81,12 +88,25 @@ def latin(name: str) -> Latin | None:
     text = "".join(words)
     if not re.search("[a-z]", text):
         return None
-    at, ends = 0, list[int]()
+    at, ends, korean = 0, list[int](), True
     for word in words:
-        ends += [at + each for each in _ends(word)]
+        own = _ends(word)
+        ends += [at + each for each in own]
         at += len(word)
+        korean = korean and bool(own)
     pieces = {text[a:b] for a in ends for b in ends if LEAST <= b - a <= MOST}
-    return Latin(text, frozenset(pieces), len(_READ.findall(text)))
+    return Latin(text, frozenset(pieces), len(_READ.findall(text)), korean)
+
+
+def initials(text: str) -> str:
+    """The letters of Hangul that a name may begin with which is spelt so."""
+    return "".join(
+        chr(_FIRST + (initial * _VOWELS + vowel) * _FINALS + final)
+        for initial, consonant in enumerate(_INITIAL)
+        for vowel, sound in enumerate(_VOWEL)
+        if text.startswith(consonant + sound)
+        for final in range(_FINALS)
+    )
 
 
 @lru_cache(maxsize=1 << 16)  # the titles of a table have few words
@@ -130,20 +150,27 @@ def _cuts(sounds: list[str]) -> list[int]:
     return out
 
 
-@lru_cache(maxsize=1 << 13)  # as overlaps.bigrams
-def heard(name: str) -> Mapping[str, frozenset[str]]:
-    """Each bigram of a name that has Hangul (score.overlaps.bigrams), with how it is spelt: as its
-    sounds are where they meet, 종로 jongno, and each for itself, 서울역 seoulyeok."""
+def pairs(name: str) -> Iterator[tuple[str, str]]:
+    """Each bigram of a name that has Hangul with a way in which it is spelt; see heard."""
     if not _HANGUL.search(name):
-        return {}
+        return
     words = name.casefold().split()
     letters = "".join(words)
-    ways = [[each for word in words for each in _syllables(word, way)] for way in (True, False)]
+    for meeting in (True, False):
+        way = [each for word in words for each in _syllables(word, meeting)]
+        for at in range(len(letters) - 1):  # a syllable alone is a part of too many names
+            if len(said := way[at] + way[at + 1]) >= LEAST:
+                yield letters[at : at + 2], said
+
+
+@lru_cache(maxsize=1 << 13)  # as overlaps.bigrams
+def heard(name: str) -> Mapping[str, set[str]]:
+    """Each bigram of a name that has Hangul (score.overlaps.bigrams), with how it is spelt: as its
+    sounds are where they meet, 종로 jongno, and each for itself, 서울역 seoulyeok."""
     out: dict[str, set[str]] = {}
-    for at in range(len(letters) - 1):  # a syllable alone is a part of too many names
-        said = ("".join(way[at : at + 2]) for way in ways)
-        out.setdefault(letters[at : at + 2], set()).update(s for s in said if len(s) >= LEAST)
-    return {pair: frozenset(said) for pair, said in out.items()}
+    for pair, each in pairs(name):
+        out.setdefault(pair, set()).add(each)
+    return out
 
 
 @lru_cache(maxsize=1 << 16)  # the words of a table's places
@@ -157,23 +184,27 @@ def spellings(name: str) -> frozenset[str]:
 
 def _syllables(word: str, meeting: bool) -> list[str]:
     """How each letter is spelt; '' for what is none. meeting: as sounds are that meet another."""
-    out: list[str] = []
-    coda = before_vowel = ""  # of the letter before, which what comes may change
-    for letter in word:
-        place = ord(letter) - _FIRST
-        if not 0 <= place <= _LAST - _FIRST:
-            said, this = (letter if letter.isalnum() else ""), "/"
-        else:
-            initial, this = _INITIAL[place // _FINALS // _VOWELS], _FINAL[place % _FINALS]
-            if meeting and coda and not initial:
-                coda, initial = "", before_vowel
-            elif meeting and coda + initial in _MET:
-                coda, initial = _MET[coda + initial].split()
-            said = initial + _VOWEL[place // _FINALS % _VOWELS]
-        if out:
-            out[-1] += coda
-        out.append(said)
-        coda, before_vowel = this.split("/")
-    if out:
-        out[-1] += coda
-    return out
+    letters = _letters()
+    said = "".join(letters.get(c) or ("|" + c if c.isalnum() else "|") for c in word.casefold())
+    if meeting:
+        said = _MEET.sub(lambda found: _met(*found.groups()), said)
+    return said.translate(_ALONE).split("|")[1:]
+
+
+@cache
+def _letters() -> dict[str, str]:
+    """Each syllable of Hangul as `|`, its initial (' for none), its vowel and its final sound, by a
+    capital: what is to come may change that."""
+    return {
+        chr(place + _FIRST): f"|{_INITIAL[place // _FINALS // _VOWELS] or _NONE}"
+        f"{_VOWEL[place // _FINALS % _VOWELS]}{_MARKS[place % _FINALS]}"
+        for place in range(_LAST - _FIRST + 1)
+    }
+
+
+@cache
+def _met(final: str, initial: str) -> str:
+    coda, before_vowel = _FINAL[_MARKS.index(final)].split("/")
+    if initial == _NONE:
+        return f"|{before_vowel}"
+    return _MET.get(coda + initial, f"{coda} {initial}").replace(" ", "|")

@@ -54,10 +54,12 @@ class _Spelt:
         self._of: list[int] = []  # of each bigram of all names, whose it is
         held: dict[str, list[int]] = {}
         for at, name in enumerate(names):
-            for ways in romanised.heard(name).values():
-                for each in ways:
-                    held.setdefault(each, []).append(len(self._of))
-                self._of.append(at)
+            own: dict[str, int] = {}  # a bigram that comes twice counts once
+            for pair, each in romanised.pairs(name):
+                if (bigram := own.get(pair)) is None:
+                    bigram = own[pair] = len(self._of)
+                    self._of.append(at)
+                held.setdefault(each, []).append(bigram)
         self._held = held
 
     def shared(self, latin: romanised.Latin) -> Float64:

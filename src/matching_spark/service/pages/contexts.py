@@ -224,10 +224,12 @@ class DoorPage(Page):
     """GET /mine: asks for the private link, whose token the server has not seen yet.
 
     The script takes it from the fragment and posts it at once as the field `link` of POST /mine;
-    without a script it is pasted there, the whole link or what is after its #.
+    without a script it is pasted there, the whole link or what is after its #. link: as it was
+    pasted, where it opens nothing.
     """
 
     template: ClassVar[str] = "door.html"
+    link: str = ""
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 

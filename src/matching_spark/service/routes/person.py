@@ -104,7 +104,8 @@ class PersonPages:
         page = self._losses.page(token, csrf)
         if page is None:
             wrong: dict[str, Wrong] = {"link": "link" if token else "needed"}
-            return self._of.page(request, DoorPage(csrf=csrf, here="/mine", wrong=wrong))
+            door = DoorPage(csrf=csrf, here="/mine", link=fields["link"], wrong=wrong)
+            return self._of.page(request, door)
         return self._of.page(request, page, fields["lang"])
 
     def edit(self, request: Request, fields: Fields) -> Response:
