@@ -127,12 +127,38 @@ def test_within_a_filter_different_things_have_a_mean_of_one() -> None:
     pairs.values["colour"] = same_colour.astype(np.float32)
     pairs = replace(pairs, facts=tuple(replace(each, colour="검정") for each in pairs.facts))
     different = pairs.take(~pairs.same)
-    scales = unit_scales(different, plain())[PHOTO.kind]
+    none = pairs.take(np.zeros(len(pairs), bool))
+    scales = unit_scales(different, none, plain())[PHOTO.kind]
     assert (scales[ANY].slope, scales[ANY].level) == (1.0, 0.0)
     view = seen(different, replace(PHOTO, only="colour"), plain())
     assert np.exp(scales["colour"].evidence(view.told)).mean() == pytest.approx(1, abs=0.02)
     assert scales["region"] == scales[ANY], "no pair has one"
-    assert unit_scales(different, plain())["text"][ANY] == UNLEARNT, "no pair has words"
+    assert unit_scales(different, none, plain())["text"][ANY] == UNLEARNT, "no pair has words"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_within_a_filter_hangs_on_no_few_pairs(seed: int) -> None:
+    """Log-odds of a known likelihood ratio, moved by 1.5. The mean of that ratio is 1, but one pair
+    in some thousands brings most of it: of so many pairs it is off by far more."""
+    rng = np.random.default_rng(seed)
+    many, posts, moved, wide = 300, 61, 1.5, 3.5
+    same = np.zeros((many, posts), bool)
+    same[:, 0] = True
+    told = moved + wide * rng.standard_normal(same.shape) + np.where(same, 1, -1) * wide**2 / 2
+    values = {name: np.full(same.size, np.nan, np.float32) for name in names()}
+    values["image-image"] = told.ravel().astype(np.float32)
+    values["colour"] = np.ones(same.size, np.float32)
+    pairs = whole_lists(same, values)
+    pairs = replace(pairs, facts=tuple(replace(each, colour="검정") for each in pairs.facts))
+    # Each true pair as two of which each is half of one.
+    likely = pairs.take(np.repeat(np.flatnonzero(pairs.same), 2))
+    likely = replace(likely, weight=np.full(len(likely), 0.5))
+    different = pairs.take(~pairs.same)
+    level = unit_scales(different, likely, plain())[PHOTO.kind]["colour"].level
+    assert level == pytest.approx(moved, abs=0.3)
+    different.values["image-image"][np.argsort(different.values["image-image"])[-3:]] += 4
+    again = unit_scales(different, likely, plain())[PHOTO.kind]["colour"].level
+    assert again == pytest.approx(level, abs=0.05), "three of 18,000"
 
 
 def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:

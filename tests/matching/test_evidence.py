@@ -278,6 +278,9 @@ def test_what_was_said_of_an_id_that_is_now_of_the_other_kind_counts_no_more(
     assert kept & set(said) == {said[2]}
     kinds = table.kinds(post_id for pair in kept for post_id in pair)
     assert {(kinds[a], kinds[b]) for a, b in kept} == {("lost", "found")}
+    other = [Post(found[2], "found", "우산", title="다른 우산")]
+    ingest_posts(other, table, clip, rules=Rules(replace=True))
+    assert truth(table) == {lost[2]: {found[2]: True}}, "of the same kind, as docs/evidence.md says"
     found_again = [Post(found[2], "lost", "지갑", title="지갑")]
     ingest_posts(found_again, table, clip, rules=Rules(replace=True))
     with pytest.raises(InputError, match="has no decisions"):

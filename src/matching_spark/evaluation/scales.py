@@ -51,33 +51,37 @@ def learn_scales(
             scales[asked.kind] = base.scales[asked.kind] if base else unlearnt
             continue
         slope = _slope(lists.different, lists.true)
-        level = _level(lists.different, lists.true, slope)
+        level = _level(lists.different, lists.true, np.ones(len(lists.true)), slope)
         own = lists.best(_scale(lists.different, slope, level))
         by = dict.fromkeys((ANY, *FILTERS), own)
         for only in FILTERS:
             view = seen(pairs, replace(asked, only=only), weights)
             if len(np.unique(pairs.lost[view.rows])) >= MIN_LISTS:
-                true, different = view.told[pairs.same[view.rows]], _different(pairs, view)
-                known = _level(different, true, slope) if len(true) >= MIN_TRUE else None
-                within = _scale(different, slope, known)
+                true = view.told[pairs.same[view.rows]]
+                within = _within(_different(pairs, view), true, np.ones(len(true)), slope)
                 by[only] = replace(within, alike=own.alike, keen=own.keen)
         scales[asked.kind] = by
     return scales, few
 
 
-def unit_scales(different: LabelledPairs, weights: Calibration) -> Scales:
-    """Scales by which log-odds are what they are, ln L; what is above and below by these pairs of
-    different things. Within a filter different things look alike more often: there their mean L is
-    1. Of a filter, those of all where none of them passes; UNLEARNT where none can be asked so."""
+def unit_scales(different: LabelledPairs, likely: LabelledPairs, weights: Calibration) -> Scales:
+    """Scales by which log-odds are what they are, ln L; what is above and below by pairs of
+    different things. Within a filter different things look alike more often: the level there is
+    that of these and of pairs that are likely the same, each as often as its weight says. Of a
+    filter, those of all where no different pair passes; UNLEARNT where none can be asked so."""
     scales = {}
     for facts, part in product((True, False), MODALITIES):
         asked = Asked(part, facts)
-        views = {only: seen(different, replace(asked, only=only), weights) for only in FILTERS}
         every = _scale(_different(different, seen(different, asked, weights)), 1.0, 0.0)
-        scales[asked.kind] = {ANY: every} | {
-            only: _scale(_different(different, view), 1.0) if len(view.rows) else every
-            for only, view in views.items()
-        }
+        by = dict.fromkeys((ANY, *FILTERS), every)
+        for only in FILTERS:
+            others, true = (
+                seen(pairs, replace(asked, only=only), weights) for pairs in (different, likely)
+            )
+            if len(others.rows):
+                sure = likely.weight[true.rows]
+                by[only] = _within(_different(different, others), true.told, sure, 1.0)
+        scales[asked.kind] = by
     alike = crowds(different, replace(weights, scales=scales))
     return {
         kind: {
@@ -224,30 +228,39 @@ def _sums(lost: Index, values: Float64, lists: int) -> Float64:
 def _slope(different: Float64, true: Float64) -> float:
     """By which log-odds are ln L but for a level. different: by EDGES; true: (m,)."""
     told = np.concatenate([MIDDLES, true])
-    (slope,), _ = _regressed(told[:, None], np.zeros(len(told)), different, len(true))
+    (slope,), _ = _regressed(told[:, None], np.zeros(len(told)), different, np.ones(len(true)))
     return round(min(max(float(slope), SLOPES[0]), SLOPES[1]), 3)
 
 
-def _level(different: Float64, true: Float64, slope: float) -> float:
-    """The level that goes with a slope."""
+def _level(different: Float64, true: Float64, weight: Float64, slope: float) -> float:
+    """The level that goes with a slope. true, weight: (m,), the log-odds and how many true pairs
+    each stands for."""
     near = _mean_level(different, slope)
     start = slope * np.concatenate([MIDDLES, true]) - near
-    return near - _regressed(np.empty((len(start), 0)), start, different, len(true))[1]
+    return near - _regressed(np.empty((len(start), 0)), start, different, weight)[1]
 
 
 def _regressed(
-    columns: Float64, start: Float64, different: Float64, true: int
+    columns: Float64, start: Float64, different: Float64, true: Float64
 ) -> tuple[Float64, float]:
-    """`logistic` of the different pairs, by EDGES, and as many true ones, beyond their prior."""
+    """`logistic` of the different pairs, by EDGES, and of the true ones, by how many each stands
+    for, beyond their prior."""
     same = np.arange(len(start)) >= len(different)
-    weight = np.concatenate([different, np.ones(true)])
-    prior = math.log(true / different.sum())
+    weight = np.concatenate([different, true])
+    prior = math.log(true.sum() / different.sum())
     return logistic(columns, same, weight, start + prior, np.full(columns.shape[1] + 1, FREE))
 
 
 def _mean_level(different: Float64, slope: float) -> float:
     """By which different pairs of these log-odds, by EDGES, have a mean L of 1."""
     return math.log((np.exp(slope * MIDDLES) * different).sum() / different.sum())
+
+
+def _within(different: Float64, true: Float64, weight: Float64, slope: float) -> Scale:
+    """The scale within a filter, of its pairs, as `_level` has them: by a mean L of 1 where too few
+    are true."""
+    few = weight.sum() < MIN_TRUE
+    return _scale(different, slope, None if few else _level(different, true, weight, slope))
 
 
 def _scale(different: Float64, slope: float, level: float | None = None) -> Scale:

@@ -78,9 +78,14 @@ def learn_unlabelled(
     open_ = pairs.take(~sure)
     start = replace(base, patterns={n: _facts_only(w) for n, w in base.patterns.items()})
     now, steps = start, 0
+    # By the facts alone the intercept is not theirs: the mean L of different pairs is 1. What is
+    # learnt has its own, and that mean hangs on the few pairs of a very large L.
+    others = evidence(different, start)
+    known = ~np.isnan(others)
+    level = math.log(np.average(np.exp(others[known]), weights=different.weight[known]))
     guess = Guess(np.zeros(len(open_)), share)
     for steps in range(1, STEPS + 1):
-        before, guess = guess, _guess(pairs, open_, different, now, guess.here, share)
+        before, guess = guess, _guess(pairs, open_, evidence(open_, now) - level, guess.here, share)
         here = float(guess.true @ open_.weight)
         if here < MIN_HERE:
             raise InputError(
@@ -93,20 +98,22 @@ def learn_unlabelled(
             break
         rows = _stacked(_likely(open_, guess.true), different)
         now = replace(base, patterns=learn_patterns(rows, base.prior, start, bare=False)[0])
-    rows = _stacked(_likely(open_, guess.true), different)
+        level = 0.0
+    likely = _likely(open_, guess.true)
+    rows = _stacked(likely, different)
     patterns, inherited = learn_patterns(rows, base.prior, start)
     told = {
         **learnt,
         "steps": steps,
         "share_here": round(guess.here, 4),
         "lost_things_here": round(here),
-        "cosines": _cosines(_likely(open_, guess.true), different),
+        "cosines": _cosines(likely, different),
         "inherited": inherited,
     }
     lists = _drawn(pairs, np.flatnonzero(~sure), guess.true, rng)
     weights = of_lists(lists, patterns, base.prior, model, told, base)
     # Of drawn answers a slope would learn itself: the scale is that by which they were drawn.
-    return replace(weights, scales=unit_scales(different, weights))
+    return replace(weights, scales=unit_scales(different, likely, weights))
 
 
 def nearest(
@@ -180,19 +187,9 @@ def _different(pairs: LabelledPairs, sure: Mask, rng: np.random.Generator) -> La
 
 
 def _guess(
-    pairs: LabelledPairs,
-    open_: LabelledPairs,
-    different: LabelledPairs,
-    by: Calibration,
-    here: float,
-    share: float,
+    pairs: LabelledPairs, open_: LabelledPairs, told: Float64, here: float, share: float
 ) -> Guess:
-    """Of the pairs that may be true, by their lists of all pairs."""
-    # By the facts alone the intercept is not theirs: the mean L of different pairs is 1.
-    others = evidence(different, by)
-    known = ~np.isnan(others)
-    unit = math.log(np.average(np.exp(others[known]), weights=different.weight[known]))
-    told = evidence(open_, by) - unit
+    """Of the pairs that may be true, whose ln L is told (n,), by their lists of all pairs."""
     ratio = np.where(np.isnan(told), 0.0, np.exp(told))
     ratios = open_.sums(ratio)
     all_ = whole(pairs.sums(), ratios, here)
