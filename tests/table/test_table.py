@@ -236,15 +236,32 @@ def test_bad_vectors_are_refused_by_name(
     )
     assert (again.accepted, again.skipped) == (0, 3)
     write_vectors(tmp_path / "other.parquet", ["a"], np.ones((1, DIMENSION)), model=["clip-x"])
-    with pytest.raises(ModelError, match="never compared: use its model"):
+    with pytest.raises(ModelError, match="never compared: those here were made elsewhere"):
         ingest_vectors(str(tmp_path / "other.parquet"), imported.uri, spark, "found", Hadoop())
 
 
-def test_the_remedy_for_a_former_build_of_a_model_is_no_setting(imported: Imported) -> None:
-    table = PostsTable.open(imported.uri)
-    ours = table.model.partition("@")[0]
-    with pytest.raises(ModelError, match=f"reembed the table with {ours} as it is now"):
-        table.check_model(f"{ours}@000000000000")
+def test_the_remedy_for_vectors_made_elsewhere_is_no_model(
+    tmp_path: Path, spark: SparkSession
+) -> None:
+    """There is none of that name, and no photo to embed again: as `ingest` of a sheet is told."""
+    write_vectors(tmp_path / "v.parquet", ["a"], np.ones((1, 8)))
+    ingest_vectors(str(tmp_path / "v.parquet"), str(tmp_path / "t"), spark, "found", Hadoop())
+    with pytest.raises(ModelError, match="never compared: those here were made elsewhere") as told:
+        PostsTable.open(str(tmp_path / "t")).check_model("small-clip@1")
+    assert "reembed" not in str(told.value)
+    assert "model.name" not in str(told.value)
+
+
+def test_the_remedy_for_a_former_build_of_a_model_is_no_setting(
+    tmp_path: Path, spark: SparkSession
+) -> None:
+    write_vectors(tmp_path / "v.parquet", ["a"], np.ones((1, 8)), model=["clip@1"])
+    ingest_vectors(str(tmp_path / "v.parquet"), str(tmp_path / "t"), spark, "found", Hadoop())
+    table = PostsTable.open(str(tmp_path / "t"))
+    with pytest.raises(ModelError, match="reembed the table with clip as it is now"):
+        table.check_model("clip@000000000000")
+    with pytest.raises(ModelError, match=r"never compared: use its model \(model.name: clip\)"):
+        table.check_model("other@1")
 
 
 def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:

@@ -31,6 +31,7 @@ FILTERED = (
     "status",
 )  # integers in a shard: to filter is a mask
 
+EXTERNAL = "external/"  # and the dimension: the model of vectors made elsewhere
 
 FIRST = {  # as version 1 of the table has them
     "post_id": "string NOT NULL",

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from matching_spark.domain.schema import ADDED, COLUMNS, METADATA
+from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest.pipeline import assemble
@@ -46,7 +46,7 @@ class Reembedded:
 
 def check(table: PostsTable) -> None:
     """Raise ModelError for a table of vectors made elsewhere."""
-    if table.model.startswith("external/"):
+    if table.model.startswith(EXTERNAL):
         raise ModelError(
             f"{table.uri} holds {table.model} vectors, made elsewhere, without photos to embed"
         )

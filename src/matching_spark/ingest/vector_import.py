@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.domain.posts import Kind, Reject
-from matching_spark.domain.schema import FIRST, METADATA
+from matching_spark.domain.schema import EXTERNAL, FIRST, METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import over
@@ -73,7 +73,7 @@ def ingest_vectors(
     seen = Seen()
     tasks = tasks_of(source, seen)
     dimension, named = first_vector(source, tasks)
-    model = named or f"external/{dimension}"
+    model = named or f"{EXTERNAL}{dimension}"
     with suppress(InputError):  # no table yet: the first vector fixes its dimension
         dimension = PostsTable.open(uri).dimension
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)

@@ -12,6 +12,7 @@ from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.posts import SEOUL, Filters, Kind
 from matching_spark.domain.results import SearchResult
+from matching_spark.domain.schema import EXTERNAL
 from matching_spark.errors import ModelError
 from matching_spark.layout import read_photo
 from matching_spark.operations.facts import check_key, placed, with_numbers
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Given a result with a question: the query with its answer, None where it has none.
 Reply = Callable[[SearchResult, Query], Query | None]
-EXTERNAL = "external/"  # vectors made elsewhere: there is no model to embed a photo with
 
 
 def search(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
 from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check
-from matching_spark.domain.schema import ADDED, COLUMNS, POINT
+from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, POINT
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.shards.space import VectorSpace
@@ -207,6 +207,8 @@ class PostsTable:
             if called != ours  # else no setting names the former one, which an upgrade replaced
             else f"reembed the table with {called} as it is now, or use another table"
         )
+        if self.model.startswith(EXTERNAL):
+            remedy = "those here were made elsewhere, by no model that there is: use another table"
         raise ModelError(
             f"{self.uri} holds vectors of {self.model}, this is {model}; vectors of different "
             f"models are never compared: {remedy}"
