@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.sentence import Mention, Role, Word
-from matching_spark.domain.things_said import AND, HELD, PART
+from matching_spark.domain.things_said import AND, HELD, PART, PART_SUBJECT
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
 _SUBJECT = 9  # words before a colour that tell what is told of
@@ -44,6 +44,8 @@ _IT_IS = frozenset(
         *("short", "little", "new", "old"),
     ]
 )
+# Of what is told of another: theirs is black.
+_ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|covers?")
 _ABOUT_COLOUR = re.compile(
@@ -112,7 +114,7 @@ def _of_a_part(words: Sequence[Word], at: int) -> bool:
         before is not None
         and before.joined
         and before.clause == words[at].clause
-        and re.fullmatch(rf"{PART.pattern}[은는이가만]", before.text)
+        and PART_SUBJECT.fullmatch(before.text)
         and _NOUN.search(words[at].text) is None
     )
 
@@ -258,7 +260,8 @@ def _told_in_english(
     heads: Sequence[Mention[str]],
 ) -> bool:
     """The same of an English colour that begins at words[at], behind a thing or none."""
-    if _fresh(words, at) and _is_one(words, at):
+    with_ = at + 1 < len(words) and words[at].joined and words[at + 1].text == "with"
+    if _fresh(words, at) and (with_ or _is_one(words, at)):
         return True
     near = words[max(0, at - _SUBJECT) : at]
     clause = [word.text for word in near if word.clause == words[at].clause]
@@ -271,9 +274,9 @@ def _told_in_english(
     if words[at - 1].text == "the" and at + 1 < len(words) and _ONE.fullmatch(words[at + 1].text):
         return True
     if words[at - 1].text in _BEFORE:
-        return not _names_a_part(words, at) and not any(
-            PART.match(each.text) for each in words[max(0, at - 3) : at - 1]
-        )
+        before = [word.text for word in words[max(0, at - 3) : at - 1]]
+        anothers = before[-1:] and before[-1] in _ANOTHERS
+        return not (_names_a_part(words, at) or anothers or any(map(PART.match, before)))
     return ends and (thing is not None or not words[at - 1].joined)
 
 

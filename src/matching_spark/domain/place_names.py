@@ -60,7 +60,7 @@ _VENUE = re.compile(
     r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|대회|경기)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
 )
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
-_LOCATED = re.compile(r".{2,}(?:에서|[앞뒤옆안](?:에서?)?)")
+_LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
 # Beside a name that stands alone: a day or a loss, which are no part of it.
 _BESIDE = re.compile(
     r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실"
@@ -310,7 +310,7 @@ def _tells(run: str) -> bool:
 
 def _within(words: Sequence[Word]) -> bool:
     """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
-    if words[0].text in generic():
+    if re.sub("에(?:서|다가?)?$", "", words[0].text) in generic():
         return _MOVES.match(words[0].text) is None
     located = (_LOCATED.fullmatch(words[0].text), words[0].joined and _NEAR.match(words[-1].text))
     return any(located) and _MOVES.match(words[0].text) is None

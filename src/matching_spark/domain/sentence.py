@@ -41,7 +41,7 @@ _VERBS = frozenset(
     ]
 )
 _LOST = re.compile(
-    r"(?:잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘렸|흘린|흘리|떨어[뜨트졌진]|떨궜|떨군|빠뜨|빠트|"
+    r"(?:(?:올려|내려|벗어|걸어|꽂아|풀어)[놓두둬뒀놨]|잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘[렸린리림려]|떨어[뜨트졌진]|떨[궜군굼궈]|빠뜨|빠트|"
     r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박)"
 )
 # What is no longer there or is looked for was lost, but not always where one looks.
@@ -170,7 +170,7 @@ _PREPOSITIONS = frozenset(
     [
         *("in", "on", "at", "inside", "into", "under", "near", "by", "with", "from", "of"),
         *("behind", "beside", "to", "onto", "containing", "like", "for", "between", "via"),
-        *("around", "beneath"),
+        *("around", "beneath", "off", "out", "outside", "over", "through", "along", "against"),
     ]
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking", "check"])

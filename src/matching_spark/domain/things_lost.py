@@ -10,6 +10,8 @@ from matching_spark.domain.things import DISTRACTOR
 # A verb whose object comes behind it: 잃어버린 지갑, 찾습니다 지갑.
 _OF_WHAT_COMES = re.compile(r"(?:[린은한둔온진군]|습니다|요)$")
 
+_GONE = frozenset(["fell", "slipped", "disappeared", "gone", "missing"])  # of what stands before
+
 _TITLE = 3  # words, at most, of what a text begins with and calls lost
 
 # Of a clause that tells of no loss: what it speaks of is not lost, or is in what was.
@@ -116,7 +118,9 @@ def _tied(
         if word.hangul:
             near = before[-1:] or (after[:1] if _OF_WHAT_COMES.search(word.text) else [])
         else:
-            near = after[:1] or before[-1:] or _whose(heads, words, at)
+            sides = (before[-1:], after[:1])
+            first, then = sides if word.text in _GONE else sides[::-1]
+            near = first or then or _whose(heads, words, at)
         for n, each in near:
             tied[n] = each
             if each.role == "and" and n:  # my phone and wallet

@@ -18,6 +18,8 @@ PART = re.compile(
     r"|key ?ring|keychain|charm|game|match|team)"
 )
 
+PART_SUBJECT = re.compile(rf"{PART.pattern}[은는이가만]")  # 손잡이가 나무예요
+
 # What tells that a thing is in or on another: 카드가 든, 리본 달린.
 HELD = re.compile(
     r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|채워|감겨|묶여|둘러|씌워|있는|있던|있어|있습|있고|있음|포함)"
@@ -79,7 +81,8 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = "other"
         elif beside or more in AND:
             role = role if role in ("where", "other") else "and"
-    if _of_another(of, more):
+    before = words[of.first - 1].text if of.first else ""
+    if _of_another(of, more) or (role == "is" and PART_SUBJECT.fullmatch(before)):
         role = "other"
     behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
@@ -103,4 +106,5 @@ def _behind(of: Mention[str], words: Sequence[Word]) -> str:
 def _of_another(of: Mention[str], more: str) -> bool:
     """Whether the word behind tells that it is not what was lost: worn, held, not meant."""
     worn = not of.tail and _WORN.match(more)
-    return bool(worn or HELD.match(more) or _MEANT_NOT.match(more))
+    held = HELD.match(more) and not Word(more, 0, 0).lost_surely  # but 충전기를 꽂아두고
+    return bool(worn or held or _MEANT_NOT.match(more))

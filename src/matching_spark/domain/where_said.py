@@ -45,7 +45,7 @@ _BOARDED = re.compile(
 _ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
 _GETS_OFF = re.compile("내[리릴려린림렸]")
 _ANYHOW = frozenset(["그냥", "바로", "급히", "급하게", "먼저", "깜빡", "깜박"])
-_OR_ELSE = re.compile(r"것도 같|같기도")
+_OR_ELSE = re.compile(r"것도 같|같기도|군데")
 _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은|탄|내린) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
@@ -129,11 +129,19 @@ def _romanised() -> dict[str, str]:
 
 
 def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
-    """The place; of two of which one has the other's name, the longer: 강남역 스타벅스."""
+    """The place; of two side by side, or one with the other's name, the longer: 강남역 스타벅스."""
     if _NOBODY_KNOWS.search(text):
         return None
     denied = {each.run for each in said if _not_there(each, words)}
-    there = [each for each in said if each.run not in denied and not _on_the_way(each, words)]
+    there: list[PlaceSaid] = []
+    for each in said:
+        if each.run in denied or _on_the_way(each, words):
+            continue
+        last = there[-1] if there else None
+        if last and last.open and each.first == last.last + 1 and words[last.last].joined:
+            there[-1] = max(last, each, key=lambda place: len(place.run))
+        else:
+            there.append(each)
     runs = {each.run.replace(" ", "") for each in there}
     parts = {run for run in runs if any(run in other for other in runs - {run})}
     mentions = [
