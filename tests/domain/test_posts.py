@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark import InputError, Post
@@ -111,6 +111,7 @@ def test_a_long_text_is_cut() -> None:
     assert (len(post.title), post.place) == (MAX_TEXT, "x")
 
 
+@settings(max_examples=20)  # each of 20,000 letters and more
 @given(st.integers(0, 60), st.sampled_from([0, 1, 300, 90_000]), st.booleans())
 def test_a_number_where_a_long_text_is_cut_goes_whole(
     before: int, behind: int, others: bool
