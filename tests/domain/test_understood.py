@@ -203,6 +203,11 @@ def test_a_place_is_as_the_table_has_it_and_brings_its_region() -> None:
     assert facts("부산 강남역에서", names) == {"place": "강남역", "region": "부산"}
     assert facts("중앙역에서", names) == {"place": "중앙역"}
     assert facts("강남역에서 중앙역 가는 길에", names) == {}
+    univ = PlaceNames({"Hongik Univ. Station": "서울"})
+    assert facts("I lost it at Hongik Univ. Station", univ) == {
+        "place": "hongik univ. station",
+        "region": "서울",
+    }
     assert facts("11번 출구에서", names) == facts("서면역에서", names) == {}
 
 

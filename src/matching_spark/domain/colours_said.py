@@ -264,8 +264,9 @@ def _told_in_english(
     if _fresh(words, at) and (with_ or _is_one(words, at)):
         return True
     near = words[max(0, at - _SUBJECT) : at]
-    clause = [word.text for word in near if word.clause == words[at].clause]
-    if clause and clause[-1] not in _BEFORE and _IT_IS.issuperset(clause):
+    here = [word for word in near if word.clause == words[at].clause]
+    clause = [word.text for word in here if word.text != "and" and not colour_said(word)]
+    if clause and _IT_IS.issuperset(clause):
         return not _names_a_part(words, at)  # it's a green Pixel with a black case
     if thing is not None and thing not in heads:
         return False

@@ -57,7 +57,7 @@ _WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀")
 _MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
 # A word that goes on with a name, if it is where something happened.
 _VENUE = re.compile(
-    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|대회|경기)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
+    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|회|경기|세미나|포럼)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
 )
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
 _LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
@@ -70,6 +70,38 @@ _OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터�
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
+# Behind an English name, what is no part of it.
+_OVER = _BEFORE | frozenset(
+    [
+        *(
+            "and",
+            "but",
+            "with",
+            "when",
+            "while",
+            "after",
+            "before",
+            "for",
+            "last",
+            "this",
+            "i",
+            "we",
+        ),
+        *(
+            "yesterday",
+            "today",
+            "my",
+            "is",
+            "was",
+            "it",
+            "because",
+            "area",
+            "where",
+            "or",
+            "during",
+        ),
+    ]
+)
 _LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
 
 REGIONS = frozenset(REGION.spelt)
@@ -122,8 +154,9 @@ class PlaceNames:
         said = self._spelling(run)
         return bool(said) and any(text in spellings(name) for name in said & self._wholes)
 
-    def first(self, word: str) -> bool:
-        """Whether it is the first word of a name, but for the region: 동성로 of 대구 동성로."""
+    def first(self, run: str) -> bool:
+        """Whether its first word is that of a name, but for the region: 동성로 of 대구 동성로."""
+        word = run.split()[0]
         return len(word) > 2 and word in self._first
 
     def spaced(self, run: str) -> str:
@@ -329,6 +362,9 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
         return True
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True
+    more = words[last + 1].text if words[last].joined else ""
+    if not whole and first == last and more.isascii() and more and more not in _OVER:
+        return False  # the Lotte duty free is not in Lotte World
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
     after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE
     return after_the or (bool(before) and before[-1] in _BEFORE)

@@ -31,6 +31,7 @@ _LAST_WORDS = re.compile(
     rf"[{_PAST}]는지|려고|구요|고요|(?:사|먹|마시|보|찍|받|끝나|갈아타|타|들르|쉬|구경하|계산하|주차하|나오|나가)고|더니|나봐요|면서|자마자|길래)$"
 )
 _LAST_WORD_OF_ALL = re.compile(rf".*(?:{_LAST_OF_ALL})$")
+_ABBREVIATED = frozenset(["univ", "st", "dr", "mr", "mrs", "ms"])  # whose dot ends nothing
 _FIRST_WORDS = frozenset(["but", "which", "there", "inside", "containing", "has", "contains"])
 _FIRST_BEFORE_A_VERB = frozenset(["it", "they", "i", "she", "he", "we", "someone", "somebody"])
 _VERBS = frozenset(
@@ -158,6 +159,8 @@ def words_of(text: str) -> list[Word]:
         if out and (begins or and_lost or said == "it's"):
             clause += 1
         gap = text[each.end() : end] if next_ else ""
+        if said in _ABBREVIATED and gap.startswith("."):
+            gap = gap[1:]
         hangul = bool(_HANGUL.search(said))
         out.append(Word(said, each.start(), each.end(), gap, clause, sentence, hangul))
         over = bool(_END.search(gap))

@@ -33,11 +33,23 @@ _HOME = re.compile(
 )
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(
-    ["live", "living", "lives", "teach", "work", "study", "stationed", "staying", "native", "i'm"]
+    [
+        "live",
+        "living",
+        "lives",
+        "teach",
+        "work",
+        "study",
+        "stationed",
+        "staying",
+        "native",
+        "job",
+        "i'm",
+    ]
 )
-_TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$")
+_TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$|지나")
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
     r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
