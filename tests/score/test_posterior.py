@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matching_spark.domain.facts import Facts
@@ -137,6 +137,8 @@ def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
     st.floats(0.5, 2),
     st.floats(-2, 12),
 )
+@example([], [3.0], 47, 0.5, 0.0)
+@example([2.5], [9.0] * 3, 300, 0.8, 5.0)
 def test_no_other_posts_make_one_likelier_than_at_most(
     above: list[float], more: list[float], others: int, keen: float, told: float
 ) -> None:

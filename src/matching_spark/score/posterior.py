@@ -175,15 +175,26 @@ class Posterior:
         """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
         by its number only, is weighed as those above are: where that is more than the mean of those
         below, in place of it, for in a list of few posts it may be more than all of them."""
-        return self._of(told, self._left)
+        return self._of(told, self._left, self._weights[2])
 
     def at_most(self, told: float) -> float:
         """As `probability`, and no less whatever other posts come: many of a small L may leave a
-        post of a large one more of what they have together."""
-        return self._of(told, max(self._left, self._left_at_floor))
+        post of a large one more of what they have together.
 
-    def _of(self, told: float, left: float) -> float:
-        crowd, _, all_ = self._weights
+        Of a power k below 1 it is those of a large L that do: S / sum L^k is S^(1 - k) at most, and
+        of S^(1 - k) / (rest + S) the most is where S = rest (1 - k) / k.
+        """
+        (crowd, _, all_), power = self._weights, self.scale.keen
+        if power >= 1:
+            return self._of(told, max(self._left, self._left_at_floor), all_)
+        each, now = self.here / crowd, math.fsum(self.rivals.parts)
+        rest = all_ - each * now
+        most = max(now, rest * (1 - power) / (each * power)) if each else now
+        of_most = self._of(told, most ** (1 - power), all_ + each * (most - now))
+        return max(self.probability(told), of_most)  # where none is above there is no S
+
+    def _of(self, told: float, left: float, all_: float) -> float:
+        crowd = self._weights[0]
         evidence = self.scale.evidence(told)
         own = self.here * left * math.exp(self.scale.keen * evidence) / crowd
         mean = self.here * self.scale.below
