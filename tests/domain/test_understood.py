@@ -85,6 +85,18 @@ def test_what_other_strangers_write() -> None:
     assert recall >= 0.92
 
 
+def test_what_other_strangers_write() -> None:
+    """No rule was made for any of these, whose authors are those of the ones before: the rules of
+    the day before read them with a precision of 0.963 and a recall of 0.871.
+    """
+    of = head("sentences_unseen.jsonl")
+    names = PlaceNames(head("sentences_mended.jsonl")["places"] | of["places"])
+    today = dt.date.fromisoformat(of["today"])
+    precision, recall = read("sentences_unseen.jsonl", names, today, skip=1)
+    assert precision >= 0.96
+    assert recall >= 0.89
+
+
 def test_what_was_read_wrongly_once() -> None:
     """One sentence and more of each kind of fault; the first line has the places of its table."""
     path = Path(__file__).parent / "sentences_mended.jsonl"
