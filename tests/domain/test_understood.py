@@ -85,9 +85,10 @@ def test_what_other_strangers_write() -> None:
     assert recall >= 0.92
 
 
-def test_what_other_strangers_write() -> None:
-    """No rule was made for any of these, whose authors are those of the ones before: the rules of
-    the day before read them with a precision of 0.963 and a recall of 0.871.
+def test_what_they_write_that_no_rule_was_made_for() -> None:
+    """Of the same two, and no rule was made for any of these but that a whole name of the table is
+    one whatever its words are else: without it they were first read with a precision of 0.962 and a
+    recall of 0.896, by the rules of the day before with 0.963 and 0.871.
     """
     of = head("sentences_unseen.jsonl")
     names = PlaceNames(head("sentences_mended.jsonl")["places"] | of["places"])

@@ -148,7 +148,7 @@ class PlaceNames:
 
     def whole(self, run: str) -> bool:
         """Whether they are a name."""
-        if f"\n {run} \n" in self._all:
+        if self.exactly(run):
             return True
         text = _spelt(run)
         said = self._spelling(run)
@@ -158,6 +158,10 @@ class PlaceNames:
         """Whether its first word is that of a name, but for the region: 동성로 of 대구 동성로."""
         word = run.split()[0]
         return len(word) > 2 and word in self._first
+
+    def exactly(self, run: str) -> bool:
+        """Whether they are a name as the table writes it."""
+        return f"\n {run} \n" in self._all
 
     def spaced(self, run: str) -> str:
         """The two words of a name that are written as one, or ''."""
@@ -251,11 +255,32 @@ def places_said(
     out: list[PlaceSaid] = []
     at = 0
     while at < len(words):
-        found = None if at in taken else _longest(words, at, names, taken)
+        found = _whole(words, at, names, taken)
+        if found is None and at not in taken:
+            found = _longest(words, at, names, taken)
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
     return out
+
+
+def _whole(
+    words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
+) -> PlaceSaid | None:
+    """A name of several words that begins at words[first], one of them a word of something else:
+    Sokcho Express Bus Terminal, 양산 실내체육관.
+    """
+    for last in range(min(first + RUN, len(words)) - 1, first, -1):
+        run = words[first : last + 1]
+        others = sum(at in taken for at in range(first, last + 1))
+        if not 0 < others < len(run) or not all(word.joined for word in run[:-1]):
+            continue
+        head = " ".join(word.text for word in run[:-1])
+        for stem, located, tail in _stems(words[last], 1):
+            name = f"{head} {stem}"
+            if names.exactly(name) and (located or not tail or re.fullmatch(_COPULA, tail)):
+                return PlaceSaid(name, first, last, words[last].start + len(stem), not tail)
+    return None
 
 
 def _longest(
