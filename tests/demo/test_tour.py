@@ -6,29 +6,33 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings
+from matching_spark.operations.tour import tour
 from tests.support.commands import command
 
+FACTS = ("title", "category", "colour", "region", "place", "happened_on")
 OURS = "F2026110500000123-1"  # as the portal gives them
 
 
-def test_of_another_world_no_post_and_no_photo_is_left(
-    tmp_path: Path, settings: Settings, spark: SparkSession
+def test_another_world_takes_the_place_of_the_one_before(
+    settings: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
-    out = tmp_path / "demo-out"
-    table = ("--table", out / "table")
-    done = command("demo", "--posts", "32", cwd=tmp_path, spark=spark)
-    assert done.returncode == 0, done.stderr
-    own = tmp_path / "own.jsonl"
-    own.write_text(json.dumps({"post_id": OURS, "kind": "found", "title": "검정 지갑"}))
-    assert command("ingest", own, *table, spark=spark).returncode == 0
+    """What is shown was found for the photo beside it, whatever the folder had; no post and no
+    photo of the world before is left, and what somebody took in stays."""
+    mine = settings.model_copy(update={"table": str(tmp_path / "table")})
+    drawn = []
+    for seed, posts in ((0, 32), (5, 20)):
+        result = tour(mine, tmp_path, posts, seed, spark=spark)
+        files = [tmp_path / "world" / f"{kind}.jsonl" for kind in ("lost", "found")]
+        lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
+        drawn = list(map(json.loads, lines))
+        first = next(p for p in drawn if p["post_id"] == result.query["post_id"])
+        assert [result.query[name] for name in FACTS] == [first[name] for name in FACTS]
+        own = tmp_path / "own.jsonl"
+        own.write_text(json.dumps({"post_id": OURS, "kind": "found", "title": "검정 지갑"}))
+        assert command("ingest", own, "--table", mine.table, spark=spark).returncode == 0
 
-    done = command("demo", "--posts", "20", "--seed", "1", cwd=tmp_path, spark=spark)
-    assert done.returncode == 0, done.stderr
-    lines = "".join((out / "world" / f"{kind}.jsonl").read_text() for kind in ("lost", "found"))
-    drawn = [json.loads(line) for line in lines.splitlines()]
-    assert "12 posts of the world drawn before are taken out" in done.stderr
-    there = PostsTable.open(str(out / "table"), spark, settings.hadoop)
-    rows = {row["post_id"] for row in there.frame().collect()}
-    assert rows == {post["post_id"] for post in drawn} | {OURS}
+    rows = PostsTable.open(mine.table, spark, settings.hadoop).frame().collect()
+    assert {row["post_id"] for row in rows} == {post["post_id"] for post in drawn} | {OURS}
     photos = {photo for post in drawn for photo in post["photos"] if photo.endswith(".jpg")}
-    assert {f"photos/{each.name}" for each in (out / "world" / "photos").glob("*.jpg")} == photos
+    there = (tmp_path / "world" / "photos").glob("*.jpg")
+    assert {f"photos/{each.name}" for each in there} == photos

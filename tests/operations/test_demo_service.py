@@ -1,6 +1,5 @@
 """The demo's service: a journal and a key of its own, a world that is drawn once."""
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +12,7 @@ from matching_spark.domain.posts import Filters
 from matching_spark.errors import StorageError
 from matching_spark.operations.browse import list_posts
 from matching_spark.operations.demo_service import demo_settings, drawn_once
-from matching_spark.operations.tour import tour
 from matching_spark.setting_groups import Service
-
-FACTS = ("title", "category", "colour", "region", "place", "happened_on")
 
 
 def test_it_has_a_journal_and_a_key_of_its_own_whatever_the_users_service_has(
@@ -54,18 +50,6 @@ def test_a_key_that_others_may_have_written_is_refused(settings: Settings, tmp_p
     os.chmod(tmp_path / "service" / "key", 0o666)
     with pytest.raises(StorageError, match="everybody may write to it; remove it"):
         demo_settings(settings, tmp_path)
-
-
-def test_another_world_takes_the_place_of_the_one_before(
-    settings: Settings, spark: SparkSession, tmp_path: Path
-) -> None:
-    """What is shown was found for the photo beside it, whatever the folder had."""
-    mine = settings.model_copy(update={"table": str(tmp_path / "table")})
-    for seed in (0, 5):
-        result = tour(mine, tmp_path, 20, seed, spark=spark)
-        drawn = (tmp_path / "world" / "lost.jsonl").read_text("utf-8").splitlines()
-        first = next(p for p in map(json.loads, drawn) if p["post_id"] == result.query["post_id"])
-        assert [result.query[name] for name in FACTS] == [first[name] for name in FACTS]
 
 
 def test_its_world_is_drawn_once(settings: Settings, spark: SparkSession, tmp_path: Path) -> None:
