@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings
@@ -13,6 +14,7 @@ FACTS = ("title", "category", "colour", "region", "place", "happened_on")
 OURS = "F2026110500000123-1"  # as the portal gives them
 
 
+@pytest.mark.long
 def test_another_world_takes_the_place_of_the_one_before(
     settings: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:

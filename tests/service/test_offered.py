@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 from starlette.testclient import TestClient
 
@@ -26,6 +27,7 @@ from tests.support.journaled import write
 from tests.support.vectors import write_vectors
 
 
+@pytest.mark.long
 def test_a_post_of_vectors_alone_is_changed_and_closed_as_any_other(
     service: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
