@@ -93,6 +93,7 @@ def after_each_commit(mine: Settings, spark: SparkSession) -> list[tuple[str, Ca
     ]
 
 
+@pytest.mark.long
 def test_after_every_kind_of_commit_nothing_of_before_is_believed(
     mine: Settings, spark: SparkSession
 ) -> None:

@@ -88,6 +88,7 @@ def test_nothing_expires_before_its_time_however_old_it_is(
     assert answers(table.uri, clip) == answers(table.uri, clip, planned) == before
 
 
+@pytest.mark.long
 def test_compacted_and_expired_the_answers_are_the_same(
     table: PostsTable, clip: ClipModel, spark: SparkSession
 ) -> None:
