@@ -14,6 +14,7 @@ MatchingError                 1
 import logging
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Literal
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,23 @@ class InputError(MatchingError):
     exit_code = 3
 
 
-class PhotoError(InputError):
-    """A photo that cannot be used. `reason` is one of `embed.photos.REASONS`, for counting."""
+PhotoReason = Literal[
+    "empty",
+    "truncated",
+    "not-a-photo",
+    "unsupported-format",
+    "too-many-pixels",
+    "too-small",
+    "too-thin",
+    "too-complex",
+    "too-many-bytes",
+]
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+
+class PhotoError(InputError):
+    """A photo that cannot be used. `reason`: for counting."""
+
+    def __init__(self, reason: PhotoReason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
 
@@ -52,7 +66,7 @@ class PhotoError(InputError):
         detail = str(self).partition(": ")[2]
         return PhotoError(self.reason, f"{place}: {detail}" if detail else str(place))
 
-    def __reduce__(self) -> tuple[type["PhotoError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["PhotoError"], tuple[PhotoReason, str]]:
         return PhotoError, (self.reason, str(self).partition(": ")[2])
 
 

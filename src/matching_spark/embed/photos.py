@@ -6,6 +6,7 @@ What it would cost is known before its decoder runs: by its shape, its structure
 import hashlib
 import io
 from collections.abc import Callable
+from typing import get_args
 
 from PIL import Image, ImageFile
 
@@ -14,19 +15,9 @@ from matching_spark.embed.colours import seen
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
 from matching_spark.embed.structure import Structure, structure_of
-from matching_spark.errors import PhotoError, StorageError
+from matching_spark.errors import PhotoError, PhotoReason, StorageError
 
-REASONS = (
-    "empty",
-    "truncated",
-    "not-a-photo",
-    "unsupported-format",
-    "too-many-pixels",
-    "too-small",
-    "too-thin",
-    "too-complex",
-    "too-many-bytes",
-)
+REASONS: tuple[PhotoReason, ...] = get_args(PhotoReason)
 BLANK = 64  # zeros at a JPEG's end, which are none of its pixels
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 256_000_000  # phones' 200 MP modes; more takes long, however little memory

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
@@ -13,7 +13,7 @@ from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError, PhotoError
 from matching_spark.service.guards.forms import form_of
 from matching_spark.service.guards.problems import Refused
-from matching_spark.service.pages.contexts import Wrong, WrongPhoto
+from matching_spark.service.pages.contexts import Wrong
 
 MAX_FIELD = 20_000  # characters: a description is the longest
 LISTS = ("category", "colour", "region")  # fields whose words are a vocabulary's
@@ -31,7 +31,7 @@ def wrong_of(error: WrongField | PhotoError) -> dict[str, Wrong]:
     """The field of a form that is at fault, and what is wrong with it."""
     if isinstance(error, WrongField):
         return {error.field: error.wrong}
-    return {"photo": cast(WrongPhoto, error.reason)}  # one of embed.photos.REASONS
+    return {"photo": error.reason}
 
 
 def word_of(field: str, said: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from matching_spark.errors import PhotoReason
+
 # Why two things may be one, as a person is told it: what is the same, then what is alike or fits.
 Reason = (
     Literal["category", "colour", "region", "place", "identifier"]
@@ -17,18 +19,6 @@ Reason = (
 )
 FactName = Literal["category", "colour", "region", "place", "day"]
 FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
-# Why a photo cannot be used: embed.photos.REASONS.
-WrongPhoto = Literal[
-    "empty",
-    "truncated",
-    "not-a-photo",
-    "unsupported-format",
-    "too-many-pixels",
-    "too-small",
-    "too-thin",
-    "too-complex",
-    "too-many-bytes",
-]
 # What is wrong with a field of a form: its words are words.txt's `wrong.*`.
 Wrong = Literal[
     "needed",
@@ -41,7 +31,7 @@ Wrong = Literal[
     "short",
     "over",
     "often",
-    WrongPhoto,
+    PhotoReason,
 ]
 # A line above the page, once, about what was just done: words.txt's `notice.*`.
 Notice = Literal[

@@ -97,7 +97,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Asked(Body):
+class Facts(Body):
+    """What is known of a thing that is asked for."""
+
+    category: Category = ""
+    colour: Colour = ""
+    region: Region = ""
+    place: Word = ""
+    happened_on: Day | None = None
+
+
+class Asked(Facts):
     """What a person asks. asked: of an answer before, in place of its photo."""
 
     model_config = ConfigDict(
@@ -105,16 +115,11 @@ class Asked(Body):
     )
     words: Text = ""
     photo: Photo | None = None
-    category: Category = ""
-    colour: Colour = ""
-    region: Region = ""
-    place: Word = ""
-    happened_on: Day | None = None
     asked: Word = ""
     skip: list[FactName] = []
 
 
-class OfficeAsked(Body):
+class OfficeAsked(Facts):
     """What the office asks: words and a photo, or a post, or a vector. The facts are evidence; what
     has `only_` before it is a filter."""
 
@@ -125,11 +130,6 @@ class OfficeAsked(Body):
     photo: Photo | None = None
     post: Id | None = None
     vector: list[float] | None = Field(default=None, max_length=8192)
-    category: Category = ""
-    colour: Colour = ""
-    region: Region = ""
-    place: Word = ""
-    happened_on: Day | None = None
     kind: Kind = "found"
     status: Status | None = "open"
     only_category: Category = ""
