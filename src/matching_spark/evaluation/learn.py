@@ -63,7 +63,11 @@ def learn(
             f"{int(pairs.same.sum())} true pairs to learn from, and none that can be compared: "
             "nothing is learnt, the weights stay as they are"
         )
-    return of_lists(pairs, patterns, prior, model, {**learnt, "inherited": inherited}, base)
+    told = {**learnt, "inherited": inherited}
+    weights = of_lists(pairs, patterns, prior, model, told, base)
+    scales, few = learn_scales(pairs, weights, base)
+    inherited = weights.learnt["inherited"] + few
+    return replace(weights, scales=scales, learnt={**learnt, "inherited": inherited})
 
 
 def learn_patterns(
@@ -117,7 +121,8 @@ def of_lists(
     learnt: Mapping[str, Any],
     base: Calibration | None,
 ) -> Calibration:
-    """These weights with what is told of lists by them; `base`'s where true pairs are too few."""
+    """These weights with what is told of lists by them, but for their scales; `base`'s where true
+    pairs are too few."""
     passes, days = _passes(pairs, base)
     weights = Calibration(model, patterns, {}, prior, {}, passes, days)
     inherited = list(learnt["inherited"])
@@ -132,13 +137,7 @@ def of_lists(
             continue
         least = float(np.quantile(true, 1 - KEPT)) if len(true) else -math.inf
         thresholds[asked.kind] = round(sigmoid(least + prior), 6)
-    scales, few = learn_scales(pairs, weights, base)
-    return replace(
-        weights,
-        thresholds=thresholds,
-        scales=scales,
-        learnt={**learnt, "inherited": inherited + few},
-    )
+    return replace(weights, thresholds=thresholds, learnt={**learnt, "inherited": inherited})
 
 
 def _prior(pairs: LabelledPairs) -> float:

@@ -22,24 +22,27 @@ def logistic(
     ridge = 1 / strength
     sign = np.where(same, 1.0, -1.0)
 
-    def loss(of: Float64) -> float:
+    weighed = np.empty_like(x)  # once: a new one a step costs as much as the product
+
+    def loss(of: Float64) -> tuple[Float64, float]:
         odds = start + x @ of
-        return float(weight @ np.logaddexp(0, -sign * odds) + ridge @ of**2 / 2)
+        return odds, float(weight @ np.logaddexp(0, -sign * odds) + ridge @ of**2 / 2)
 
     at = np.zeros(x.shape[1])
-    now = loss(at)
+    odds, now = loss(at)
     for _ in range(STEPS):
-        true = 1 / (1 + np.exp(-np.clip(start + x @ at, -500, 500)))
+        true = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))
         slope = x.T @ (weight * (true - same)) + ridge * at
-        bend = (x * (weight * true * (1 - true))[:, None]).T @ x + np.diag(ridge)
+        np.multiply(x, (weight * true * (1 - true))[:, None], out=weighed)
+        bend = weighed.T @ x + np.diag(ridge)
         # Columns of a component sum to 1, as the intercept's: the floor keeps it solvable.
         step = np.linalg.solve(bend + 1e-9 * np.eye(len(at)), slope)
         pace = 1.0
-        while (then := loss(at - pace * step)) > now and pace > 1e-6:
+        while (then := loss(at - pace * step))[1] > now and pace > 1e-6:
             pace /= 2
-        if then > now:
+        if then[1] > now:
             break
-        gain, at, now = now - then, at - pace * step, then
+        gain, at, (odds, now) = now - then[1], at - pace * step, then
         if gain < CLOSE * max(1.0, now):
             break
     return at[:-1], float(at[-1])
