@@ -31,3 +31,8 @@ def test_the_picture_of_lists_is_drawn(tmp_path: Path, monkeypatch: pytest.Monke
     written = (tmp_path / "BENCHMARKS.md").read_text("utf-8")
     assert "lists.png" in written
     assert "among 30 posts" in written
+
+
+def test_what_is_kept_can_be_run_again() -> None:
+    assert {path.stem for path in harness.ROWS.glob("*.json")} <= set(benchmarks.names())
+    assert (page.ROOT / "BENCHMARKS.md").read_text("utf-8") == page.page()
