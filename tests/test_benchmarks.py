@@ -35,4 +35,4 @@ def test_the_picture_of_lists_is_drawn(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_is_kept_can_be_run_again() -> None:
     assert {path.stem for path in harness.ROWS.glob("*.json")} <= set(benchmarks.names())
-    assert (page.ROOT / "BENCHMARKS.md").read_text("utf-8") == page.page()
+    assert (harness.ROOT / "BENCHMARKS.md").read_text("utf-8") == page.page()
