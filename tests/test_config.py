@@ -222,3 +222,41 @@ def test_another_process_reads_the_same_settings_from_its_environment(
     read, _ = load_settings(None)
     assert read.model_dump() == settings.model_dump()
     assert read.model.model_fields_set == {"name"}
+
+
+def test_all_that_is_wrong_is_told_at_once_each_with_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MATCHING_CACHE__FOLDER")  # the tests' own
+    file = tmp_path / "m.toml"
+    file.write_text('tabel = "x"\n[similarity]\nmetric = "dot"\n[service]\nproxies = ["x"]\n')
+    wrong = {
+        "MATCHING_TABEL": "x",
+        "MATCHING_SPARK__CONF": "spark.a=b",
+        "MATCHING_SPARK__CONF__spark.ui.killEnabled": "false",
+        "MATCHING_HOLDING__DAYS": "0",
+        "MATCHING_CACHE__PRELOAD": '["지갑", 5]',
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    done = command("search", "--text", "a", "--threshold", "50", "--settings", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, *told = done.stderr.splitlines()
+    assert first == f"matching-spark: {len(told)} settings are wrong:"
+    says = (
+        r"MATCHING_TABEL: is it table\?",
+        "MATCHING_SPARK__CONF in the environment: write it as JSON",
+        "MATCHING_SPARK__CONF__spark.ui.killEnabled in the environment: ",
+        r"similarity.metric \(file .*m.toml\): should be 'cosine'",
+        r"50.0: should be less than or equal to 1 \(--threshold\)$",
+        r"holding.days \(environment MATCHING_HOLDING__DAYS\): should be greater",
+        r"service.proxies \(file .*m.toml\): names an address",
+        r"cache.preload.1 \(environment MATCHING_CACHE__PRELOAD\): should be a valid string",
+        r"tabel \(file .*m.toml\): is no setting; is it table\?",
+    )
+    assert len(told) == len(says)
+    for each in says:
+        assert any(re.match(f"- .*{each}", line) for line in told), each
+    file.write_text("[similarity]\ntop_k = \n")
+    with pytest.raises(UsageError, match=r"(?s)is not valid TOML.*\n- .*HOLDING__DAYS"):
+        load_settings(file)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -300,8 +301,8 @@ def load_settings(
     """The settings and the origin of each; first of all, which file was read.
 
     file: in place of ./matching.toml. flags: nested, as {"spark": {"master": "local[2]"}}.
-    Raises UsageError in one sentence naming the setting, where it was set, and what is valid; of a
-    flag the setting is the error's argument.
+    Raises UsageError in a sentence for each setting that is wrong, naming it, where it was set, and
+    what is valid; of a flag the setting is the fault's argument.
     """
     if file is not None and not os.path.isfile(file):  # also of a name that is too long
         raise UsageError(f"there is no settings file {file}")
@@ -311,12 +312,24 @@ def load_settings(
     given = Given.of(Settings, path, flags or {})
 
     class Here(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
+        model_config = SettingsConfigDict(toml_file=None)  # it is read already
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *others: PydanticBaseSettingsSource,
+            **more: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, given.environment, InitSettingsSource(settings_cls, given.filed)
 
     try:
         settings = Here(**(flags or {}))
     except ValidationError as error:
-        raise given.wrong(error.errors()[0]) from None
+        raise UsageError.of([*given.faults, *map(given.wrong, error.errors())]) from None
+    if given.faults:
+        raise UsageError.of(given.faults)
     if settings.hadoop.conf_dir is None and os.environ.get("HADOOP_CONF_DIR"):
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"

@@ -12,7 +12,7 @@ MatchingError                 1
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -34,7 +34,22 @@ class MatchingError(Exception):
 
 
 class UsageError(MatchingError):
+    """faults: of several things that are wrong, each."""
+
     exit_code = 2
+
+    def __init__(
+        self, *text: object, argument: str | None = None, faults: Sequence["UsageError"] = ()
+    ) -> None:
+        super().__init__(*text, argument=argument)
+        self.faults = faults
+
+    @classmethod
+    def of(cls, faults: Sequence["UsageError"]) -> "UsageError":
+        """One error of them all, a line each. Raises IndexError for none."""
+        if len(faults) < 2:
+            return faults[0]
+        return cls(listed(faults), faults=faults)
 
 
 class InputError(MatchingError):
@@ -88,6 +103,12 @@ class RemoteError(MatchingError):
 
 class ModelError(MatchingError):
     exit_code = 5
+
+
+def listed(faults: Iterable[object]) -> str:
+    """Several things that are wrong, a line each."""
+    lines = [f"\n- {each}" for each in faults]
+    return f"{len(lines)} settings are wrong:{''.join(lines)}"
 
 
 def meant(said: str, names: Collection[str]) -> str:

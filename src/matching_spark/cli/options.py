@@ -17,7 +17,7 @@ from matching_spark.cli.lines import Stderr, print_json
 from matching_spark.config import FILE, Origin, Settings, load_settings
 from matching_spark.domain.dates import FORMS, parse_date
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
-from matching_spark.errors import InputError, MatchingError, UsageError
+from matching_spark.errors import InputError, MatchingError, UsageError, listed
 from matching_spark.filesystems.namenodes import heed_conf_dir
 from matching_spark.guard.given import variable_of
 from matching_spark.guard.uris import is_uri
@@ -220,6 +220,8 @@ def where_of(
 def sentence(error: MatchingError, flags: Collection[str]) -> str:
     """What went wrong, and what says otherwise: one of the flags that the command has; else, of a
     setting, its variable, unless it is a word of the command that has none."""
+    if isinstance(error, UsageError) and error.faults:
+        return listed(sentence(each, flags) for each in error.faults)
     name = error.argument or ""
     word = FLAGS.get(name, name.rpartition(".")[2])
     flag = f"--{word.replace('_', '-')}"

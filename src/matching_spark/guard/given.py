@@ -1,9 +1,10 @@
 """Which settings somebody gave, and where: what a wrong one is told by."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
@@ -30,48 +31,56 @@ def variable_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Given:
-    """The names of the settings that somebody gave, by where. variables: name -> its variable.
-    names: of all that there are."""
+    """The names of the settings that somebody gave, by where. names: of all that there are.
+    variables: name -> its variable. filed: what the file says. environment: reads the variables
+    that can be read. faults: what is wrong of the file, and of the others.
+    """
 
     path: Path
     names: Collection[str]
     flags: set[str]
-    in_environment: set[str]
-    in_file: set[str]
     variables: dict[str, str]
+    filed: dict[str, Any]
+    environment: EnvSettingsSource
+    in_environment: set[str]
+    faults: tuple[UsageError, ...]
 
     @classmethod
     def of(cls, kind: type[BaseSettings], path: Path, flags: Mapping[str, object]) -> "Given":
-        """Raises UsageError for variables that name no setting or cannot be read, and for a file
-        as `read`."""
         names = [name for name, _ in leaves(kind.model_construct().model_dump())]
         variables = {
             name[len(PREFIX) :].lower().replace("__", "."): name
             for name, value in os.environ.items()
             if name.upper().startswith(PREFIX) and value
         }
-        in_file = {name for name, _ in leaves(read(path))} if path.is_file() else set()
-        if unknown := sorted((v, k) for k, v in variables.items() if not _known(k, names)):
-            told = (f"{variable}: {meant(name, names)}" for variable, name in unknown)
-            raise UsageError(f"no such setting in the environment: {' '.join(told)}")
-        _check_parts(variables)
+        filed: dict[str, Any] = {}
+        faults = []
         try:
-            in_environment = {name for name, _ in leaves(EnvSettingsSource(kind)())}
-        except (SettingsError, RecursionError):
-            bad = ", ".join(each for each in variables.values() if not _is_read(kind, each))
-            raise UsageError(f"{bad} in the environment: write it as JSON, {JSON_FORMS}") from None
+            if path.is_file():
+                filed = read(path)
+        except UsageError as error:
+            faults.append(error)
+        source = EnvSettingsSource(kind)
+        for bad, fault in _faults(kind, variables, names):
+            faults.append(fault)
+            lost = {each.lower() for each in bad}
+            source.env_vars = {k: v for k, v in source.env_vars.items() if k not in lost}
+        in_environment = {name for name, _ in leaves(source())}
         given = {name for name, _ in leaves(flags)}
-        return cls(path, names, given, in_environment, in_file, variables)
+        return cls(path, names, given, variables, filed, source, in_environment, tuple(faults))
 
     def origin(self, name: str) -> str:
-        """Where a setting was given; of a group, where something in it was."""
-        given = self.flags | self.in_environment | self.in_file
+        """Where a setting was given; of a group, where something in it was; of a part of a value,
+        where that was."""
+        in_file = {each for each, _ in leaves(self.filed)}
+        given = self.flags | self.in_environment | in_file
         sought = {name} & given or {each for each in given if each.startswith(f"{name}.")}
+        sought = sought or {each for each in given if name.startswith(f"{each}.")}
         if sought & self.flags:
             return "flag"
         if mine := sought & self.in_environment:
             return f"environment {', '.join(sorted({self._variable(each) for each in mine}))}"
-        return f"file {self.path}" if sought & self.in_file else "default"
+        return f"file {self.path}" if sought & in_file else "default"
 
     def _variable(self, name: str) -> str:
         """By which a setting was given: its own, or that of a group, whose JSON has it."""
@@ -97,10 +106,36 @@ def _known(name: str, names: Collection[str]) -> bool:
     return name.startswith(f"{SPARK_CONF}.") or any(f"{n}.".startswith(f"{name}.") for n in names)
 
 
-def _is_read(kind: type[BaseSettings], variable: str) -> bool:
-    """Whether pydantic can parse it: of several, its own error names their group alone."""
+def _faults(
+    kind: type[BaseSettings], variables: Mapping[str, str], names: Collection[str]
+) -> Iterator[tuple[list[str], UsageError]]:
+    """The variables that name no setting or cannot be read, and what is wrong with them."""
+    if unknown := sorted((v, k) for k, v in variables.items() if not _known(k, names)):
+        told = (f"{variable}: {meant(name, names)}" for variable, name in unknown)
+        fault = UsageError(f"no such setting in the environment: {' '.join(told)}")
+        yield [variable for variable, _ in unknown], fault
+    if bad := _unread(kind, variables.values()):
+        how = f"write it as JSON, {JSON_FORMS}"
+        yield bad, UsageError(f"{', '.join(bad)} in the environment: {how}")
+    for name, variable in variables.items():
+        if why := _fault_of_part(name, variable, variables):
+            yield [variable], UsageError(f"{variable} in the environment: {why}")
+
+
+def _unread(kind: type[BaseSettings], variables: Collection[str]) -> list[str]:
+    """Those that pydantic cannot parse: of several, its own error names their group alone."""
     source = EnvSettingsSource(kind)
-    source.env_vars = {variable.lower(): os.environ[variable]}
+    if _is_read(source):
+        return []
+    out = []
+    for each in variables:
+        source.env_vars = {each.lower(): os.environ[each]}
+        if not _is_read(source):
+            out.append(each)
+    return out
+
+
+def _is_read(source: EnvSettingsSource) -> bool:
     try:
         source()
     except (SettingsError, RecursionError):
@@ -108,15 +143,14 @@ def _is_read(kind: type[BaseSettings], variable: str) -> bool:
     return True
 
 
-def _check_parts(variables: Mapping[str, str]) -> None:
+def _fault_of_part(name: str, variable: str, variables: Mapping[str, str]) -> str:
     """Of a key of spark.conf or match.neighbours as a variable: which of two counts, that or the
     JSON of all, hangs on their order. And no capital of a variable is left, also of one that is
     written in nothing else, but Spark passes over spark.driver.maxresultsize."""
-    for name, variable in variables.items():
-        whole = next((v for k, v in variables.items() if "." in k and name.startswith(f"{k}.")), "")
-        prefix = f"{PREFIX}{SPARK_CONF}__".replace(".", "__")
-        part = variable[len(prefix) :] if name.startswith(f"{SPARK_CONF}.") else ""
-        if whole or part != part.lower():
-            why = "" if whole else "no capitals are kept of it, which Spark's keys may have; "
-            whole = whole or prefix.removesuffix("__").upper()
-            raise UsageError(f"{variable} in the environment: {why}write it in the JSON of {whole}")
+    whole = next((v for k, v in variables.items() if "." in k and name.startswith(f"{k}.")), "")
+    prefix = f"{PREFIX}{SPARK_CONF}__".replace(".", "__")
+    part = variable[len(prefix) :] if name.startswith(f"{SPARK_CONF}.") else ""
+    if not whole and part == part.lower():
+        return ""
+    why = "" if whole else "no capitals are kept of it, which Spark's keys may have; "
+    return f"{why}write it in the JSON of {whole or prefix.removesuffix('__').upper()}"
