@@ -303,6 +303,22 @@ def test_index_warm_and_what_compact_forgets(
     assert json.loads(command(*warm).stdout)["shards"] == len(shards()) == compacted["files_after"]
 
 
+def test_warm_takes_and_names_categories_as_searches_do(
+    stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = ("warm", "--runner", "memory", "--table", stored)
+    every, wallets, said = (command(*warm, *words) for words in ((), ("지갑",), ("wallet",)))
+    shards = [json.loads(done.stdout)["shards"] for done in (every, wallets, said)]
+    assert shards[0] > shards[1] == shards[2] > 0
+    for words in (("*",), ("지값",)):
+        wrong = command(*warm, *words)
+        assert (wrong.returncode, wrong.stdout) == (3, "")
+        assert re.search(r"is not known; choose one of: (\w+, )+\w+\n$", wrong.stderr)
+    monkeypatch.setenv("MATCHING_CACHE__PRELOAD", '["지값"]')
+    assert command(*warm).stderr.endswith(" (MATCHING_CACHE__PRELOAD)\n")
+    assert command(*warm, "").stderr.endswith("CATEGORY is empty: leave it out, or say it\n")
+
+
 @pytest.mark.parametrize(
     ("shell", "code", "says"),
     [

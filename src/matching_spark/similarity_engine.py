@@ -16,7 +16,7 @@ import numpy.typing as npt
 from matching_spark.config import Cache, Settings
 from matching_spark.domain.posts import Filters, check
 from matching_spark.domain.results import SearchResult
-from matching_spark.domain.vocabulary import CATEGORIES
+from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
 from matching_spark.knn.similarity import Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Calibration, Score
@@ -365,15 +365,13 @@ class SimilarityEngine:
             self._names = rows, PlaceNames.of(map(places, posts))
         return self._names[1]
 
-    def warm(self, categories: Sequence[str] = ("*",)) -> int:
-        """Load the shards of some categories ("*": all) ahead of the first search; their number.
+    def warm(self, categories: Sequence[str] = ()) -> int:
+        """Load the shards of some categories (none: all) ahead of the first search; their number.
 
-        Raises InputError for a word that is no category.
+        Words are taken as Filters takes them. Raises InputError for one that is no category.
         """
-        for category in categories:
-            check("category", category, (*CATEGORIES, "*"))
         state = self.table.plan()
-        if files := state.of(categories):
+        if files := state.of([*filter(None, map(CATEGORY.check, categories))]):
             self._runner.run(files, Request((), Filters(), 1), state.space)
         return len(files)
 

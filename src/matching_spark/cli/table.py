@@ -9,7 +9,7 @@ from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.console import cell
-from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.options import Common, not_empty, on_a_table, terminal
 from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.errors import UsageError
 
@@ -125,7 +125,8 @@ def adopt(
 def warm(
     common: Common,
     categories: Annotated[
-        list[str] | None, typer.Argument(help="Default: cache.preload, and where it is empty all.")
+        list[str] | None,
+        typer.Argument(help="지갑, wallet, ...; default: cache.preload, else all."),
     ] = None,
     runner: Annotated[
         str | None,
@@ -137,6 +138,8 @@ def warm(
 ) -> None:
     """Load shards into the cache ahead of the first search, after a compact or on a new host."""
     run = common.begin(similarity={"runner": runner})
+    for each in categories or ():
+        not_empty("CATEGORY", each)
     with terminal() as progress:
         report = operations.table.warm(run.settings, categories or (), progress)
     view = Table("shards", "seconds", title=report.table, title_justify="left")

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import check
-from matching_spark.domain.vocabulary import CATEGORIES
+from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, UsageError
 from matching_spark.operations.search import engine_of
@@ -103,14 +102,15 @@ def adopt(settings: Settings, progress: Progress = SILENT) -> Adopted:
 def warm(settings: Settings, categories: Sequence[str] = (), progress: Progress = SILENT) -> Warmed:
     """Load shards into the caches of the settings' runner ahead of the first search.
 
-    categories: none: those of `cache.preload`, and where it is empty all. Raises InputError for a
-    word that is no category.
+    categories: none: those of `cache.preload`, and where it is empty all; words as Filters takes
+    them. Raises InputError for one that is no category.
     """
     start = time.perf_counter()
     table = reading(settings)
-    wanted = categories or settings.cache.preload or ("*",)
-    for category in wanted:
-        check("category", category, (*CATEGORIES, "*"))  # before seconds of Spark
+    try:  # before seconds of Spark
+        wanted = [*filter(None, map(CATEGORY.check, categories or settings.cache.preload))]
+    except InputError as error:
+        raise InputError(error, argument=None if categories else "cache.preload") from None
     choice = chosen(settings, table.plan().of(wanted))
     with engine_of(settings, table, choice, progress=progress) as engine:
         shards = engine.warm(wanted)

@@ -37,8 +37,8 @@ class Snapshot:
     space: VectorSpace
 
     def of(self, categories: Collection[str]) -> list[DataFile]:
-        """The data files of some categories; "*": all."""
-        return [f for f in self.files if "*" in categories or f.category in categories]
+        """The data files of some categories; none: all."""
+        return [f for f in self.files if not categories or f.category in categories]
 
 
 @dataclass(frozen=True)
