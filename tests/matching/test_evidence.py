@@ -150,6 +150,13 @@ def test_evaluate_and_calibrate_from_truth_and_decisions(
     assert learnt["lists"]["share_here"] == (held + 1) / (held + 2), "of those that are held out"
     again = run("evaluate", truth, "--table", own, capsys=capsys)
     assert again["scores"] == learnt["scores"]  # the same held-out posts, nothing else
+    kept = (Path(own) / FILE).read_bytes()
+    for others in ("decisions", "self"):  # neither of them starts from what the file has taught
+        with pytest.raises(
+            InputError, match=f"from {truth}, which `calibrate {others}` .* --reset"
+        ):
+            app(["calibrate", others, "--table", own], standalone_mode=False)
+    assert (Path(own) / FILE).read_bytes() == kept
     assert run("calibrate", "--reset", "--table", own, capsys=capsys) == {
         "table": own,
         "fused": True,

@@ -34,7 +34,7 @@ from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 from matching_spark.score.calibration import Calibration
-from matching_spark.score.store import FILE, SELF, find, first, save
+from matching_spark.score.store import FILE, SELF, find, first, read, save
 from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
@@ -120,7 +120,8 @@ def calibrate(
     truth, output: as `evaluate` has them. From DEMO they are the model's and go into its folder,
     else the table's and go into its warehouse; where no true pair is held out, the report says so
     and has no figures. Raises StorageError, before anything is learnt, for a model's folder or an
-    output that cannot be written to; InputError where every pair is held out.
+    output that cannot be written to; InputError where every pair is held out, and for DECISIONS as
+    `check_kept`.
     """
     _check_output(output)
     if truth == DEMO:
@@ -138,6 +139,8 @@ def calibrate(
         held, split = _drawn(model, held_out_worlds(), progress), DRAWN
     else:
         table = reading(settings)
+        if truth == DECISIONS:
+            check_kept(table, truth)
         pairs = _labelled(table, truth)
         fit, held = pairs.split()
         if not len(fit):
@@ -185,6 +188,26 @@ def reset(settings: Settings) -> Reset:
 
 def _uncalibrated(name: str) -> ModelError:
     return ModelError(f"{name} has no calibration; `matching-spark calibrate` learns one")
+
+
+def check_kept(table: PostsTable, truth: str) -> None:
+    """Raise InputError where what `truth` teaches would take the place of weights that a truth file
+    taught: it starts from others, and that file would be forgotten."""
+    place = storage.join(table.uri, FILE)
+    try:
+        if not storage.exists(place):
+            return
+        own = read(place)
+        own.check_model(table.model)
+    except ModelError:  # they are of no use: to learn mends it
+        return
+    source = own.learnt.get("from")
+    if "true_pairs" in own.learnt and source != DECISIONS:
+        raise InputError(
+            f"the weights of {table.uri} were learnt from {source}, which `calibrate {truth}` does "
+            f"not start from and would replace: add what was decided to {source} and learn from that, "
+            "or take the weights away first (`matching-spark calibrate --reset`)"
+        )
 
 
 def _check_output(output: Path | None) -> None:

@@ -17,6 +17,7 @@ from matching_spark.errors import InputError, StorageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
+from matching_spark.operations.evaluate import check_kept
 from matching_spark.operations.search import table_model
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
@@ -48,9 +49,10 @@ def calibrate_self(settings: Settings, progress: Progress = SILENT) -> Learnt:
     """Learn the weights of a table's model from its lost and found posts; keep them.
 
     Raises InputError where there are too few posts, or where what was taken for the same things
-    looks less alike than different things do, or more than a photo taken again.
+    looks less alike than different things do, or more than a photo taken again; as `check_kept`.
     """
     table = reading(settings)
+    check_kept(table, "self")
     model = table_model(settings, table)
     lost, found = (
         list(table.shards(Filters(kind=kind, status=None))) for kind in ("lost", "found")
