@@ -234,6 +234,9 @@ BOMB = (
         (BOMB, "no XML of the portal"),
         ("<html>busy</html>", "begins with <html>"),
         ("<response>", "no XML of the portal"),
+        # A part of the name of each element: a few megabytes of them would take all memory.
+        (f'<response><body xmlns="{"u" * 101}"/></response>', "a namespace of over 100"),
+        (f'<response><body xmlns:a="{"u" * 101}" a:b="1"/></response>', "a namespace of over 100"),
         ("", "no XML of the portal"),
         (REFUSED, r"SERVICE_KEY_IS_NOT_REGISTERED_ERROR \(reason 30\)"),
         (
@@ -251,6 +254,7 @@ def test_what_is_no_answer(raw: str, says: str) -> None:
 def test_what_may_be_missing() -> None:
     for raw in (
         "<response/>",
+        '<response xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>',
         "<response><body/></response>",
         "<response><body><items/></body></response>",
         "<response><header><resultCode>03</resultCode></header></response>",

@@ -18,6 +18,9 @@ from matching_spark.sources.folder import LINKED
 
 # A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
 MAX_XML_BYTES = 8 << 20
+# Characters of a namespace; XMLSchema-instance's has 41. It stands in the name of each element and
+# attribute that is of it: of one of a megabyte, 2 MB of XML take 4 GB.
+MAX_NAMESPACE = 100
 NOTHING_FOUND = "03"  # NODATA_ERROR: an empty list, not a failure
 PLACEHOLDER = re.compile(r"img\d+_no_img\.gif$", re.I)  # the portal's pictures for "no picture"
 
@@ -41,8 +44,11 @@ def parse(raw: bytes, where: str) -> Page:
         raise UsageError("LOST112 needs: pip install 'matching-spark[lost112]'") from None
     if len(raw) > MAX_XML_BYTES:
         raise InputError(f"{where} has more than {MAX_XML_BYTES >> 20} MB of XML")
+    parser = safe.XMLParser(forbid_dtd=True)
+    parser.parser.StartNamespaceDeclHandler = _check_namespace
     try:
-        root = safe.fromstring(raw, forbid_dtd=True)
+        parser.feed(raw)
+        root = parser.close()
     except (safe.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise InputError(f"{where} is no XML of the portal: {error}") from None
     if root.tag == "OpenAPI_ServiceResponse":
@@ -65,6 +71,11 @@ def parse(raw: bytes, where: str) -> Page:
     total = clean(body.findtext("totalCount"))
     is_number = total.isdecimal() and len(total) < 10
     return Page(items, int(total) if is_number else len(items))
+
+
+def _check_namespace(prefix: str | None, name: str | None) -> None:
+    if len(name or "") > MAX_NAMESPACE:
+        raise ValueError(f"it has a namespace of over {MAX_NAMESPACE} characters")
 
 
 def key_of(item: Mapping[str, str]) -> str:
