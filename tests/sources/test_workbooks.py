@@ -207,6 +207,20 @@ def test_a_workbook_that_unpacks_to_anything_is_given_up(
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.parametrize("code", ["0" * 200_000 + "x", "[" * 200_000, "0" * 200_000])
+def test_a_format_that_nobody_writes_costs_nothing(tmp_path: Path, code: str) -> None:
+    """Of a number it says nothing then: to read it took minutes, to fill a cell in a second."""
+    styles = (
+        f'<styleSheet><numFmts><numFmt numFmtId="200" formatCode="{code}"/></numFmts>'
+        '<cellXfs><xf numFmtId="200"/></cellXfs></styleSheet>'
+    )
+    cells = '<c s="0"><v>7</v></c>' * 20
+    path = crafted(tmp_path / "a.xlsx", f"{SHEET}<row>{cells}</row>{END}", styles=styles)
+    start = time.perf_counter()
+    assert list(rows_of(str(path), Seen())) == [(1, ["7"] * 20)]
+    assert time.perf_counter() - start < 5
+
+
 def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
     row = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     path = crafted(tmp_path / "a.xlsx", f'{SHEET}<row r="1">{HEAD}</row>{row}{END}')

@@ -26,6 +26,7 @@ MAX_UNPACKED = 256 << 20  # bytes of a part, and characters of all cells
 MAX_ELEMENTS = 5_000_000  # of a part, and cells: 150,000 rows of 20 columns
 MAX_TOKEN = 1 << 20  # bytes of one tag, and characters of one cell: Excel's own have 32,767
 MAX_DEPTH = 64  # tags within tags
+MAX_FORMAT = 255  # characters of a number's format, as Excel has it
 BLOCK = 1 << 16
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook with a password
 EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
@@ -339,7 +340,9 @@ _FORMAT = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[[^\]]*\]|(?P<oth
 def _kind(code: str) -> str:
     """'date'; where numbers have digits and other letters alone, those, with ZERO and DIGIT for
     places of digits; else ''."""
-    if re.search(r"\[[<>=]", code):  # which of its parts holds, depends on the number
+    # Which of its parts holds, depends on the number. A longer one no Excel has written: to read it
+    # and to fill each cell's number in would take the square of its length.
+    if len(code) > MAX_FORMAT or re.search(r"\[[<>=]", code):
         return ""
     mask, other = "", ""
     for found in _FORMAT.finditer(code):
@@ -350,4 +353,4 @@ def _kind(code: str) -> str:
         mask += found["quoted"] or found["one"] or ""
     if re.search("[yd]", other, re.I):
         return "date"
-    return mask if re.fullmatch("[-0#() +]*[0#][-0#() +]*", other) else ""
+    return mask if re.fullmatch("[-0#() +]*", other) and re.search("[0#]", other) else ""
