@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import os
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,23 @@ def test_a_workbook_that_unpacks_to_anything_is_given_up(
     with pytest.raises(InputError, match=says):
         list(rows_of(str(path), Seen()))
     assert time.perf_counter() - start < 5
+
+
+def test_a_row_of_too_many_characters_is_named_and_not_held(tmp_path: Path) -> None:
+    """A quarter of a megabyte that unpacks to a row of 240 million letters, as four bytes each for
+    an emoji among them."""
+    cell = f'<c t="inlineStr"><is><t>{"가" * 400_000}😀</t></is></c>'
+    rows = f"<row>{HEAD}</row><row>{cell * 40}</row><row>{HEAD}</row>"
+    path = crafted(tmp_path / "a.xlsx", f"{SHEET}{rows}{END}")
+    tracemalloc.start()
+    try:
+        first, long, last = rows_of(str(path), Seen())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (first[1], last[1]) == (["관리번호", "물품명"],) * 2
+    assert long == (2, "the row has over 1,048,576 characters")
+    assert peak < 30 << 20
 
 
 @pytest.mark.parametrize("code", ["0" * 200_000 + "x", "[" * 200_000, "0" * 200_000])

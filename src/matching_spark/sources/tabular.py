@@ -28,7 +28,7 @@ from matching_spark.domain.sheets import is_error, unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources import delimited, workbook
-from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, check_text, limited
+from matching_spark.sources.delimited import MAX_LINE, Record, check_text, limited
 from matching_spark.sources.folder import ENDINGS, LINKED
 from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
@@ -153,9 +153,7 @@ def _field(name: str, sheet: Sheet) -> str | None:
     return fields_of([name], sheet.uri, sheet.own).get(name) if name.strip() else None
 
 
-def _rows(
-    records: Iterator[tuple[int, list[str] | str]], sheet: Sheet, wide: bool
-) -> Iterator[Post | Reject]:
+def _rows(records: Iterator[Record], sheet: Sheet, wide: bool) -> Iterator[Post | Reject]:
     """The posts of records below their headings. wide: what stands beside the last heading is a
     remark, as in a workbook, not a sign that cells have shifted.
     """
@@ -180,17 +178,11 @@ def _rows(
         row = _named(cells, names, fields, sheet.seen)
         if wide:  # what a workbook leaves out at the end of a row are empty cells
             row = dict.fromkeys(fields.values(), "") | row
-        if why := _shifted(cells, names, wide):
+        if not wide and len(cells) > len(names):  # they have shifted
+            why = f"{len(cells)} cells, {len(names)} columns"
             yield Reject(where, clean(row.get("post_id")), "bad-row", why)
         else:
             yield from _read(row, number, sheet)
-
-
-def _shifted(cells: list[str], names: list[str], wide: bool) -> str:
-    """Why the cells of a row are not those of its headings; '' where they are."""
-    if len(cells) > len(names) and not wide:
-        return f"{len(cells)} cells, {len(names)} columns"
-    return TOO_LONG if sum(map(len, cells)) > MAX_LINE else ""
 
 
 def _named(

@@ -14,12 +14,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import IO
+from typing import IO, TypeVar
 from xml.parsers import expat
 
 from matching_spark import storage
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
+from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, Record
 
 MAX_PACKED = 128 << 20  # bytes of the file
 MAX_UNPACKED = 256 << 20  # bytes of a part, and characters of all cells
@@ -33,13 +34,14 @@ EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
 # ECMA-376 part 1, 18.8.30, with those of Korean and its neighbours; times alone are not among them.
 DATE_FORMATS = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
 
+T = TypeVar("T")
 Event = tuple[str, dict[str, str] | None, str]  # begin: attributes; end: None; text: no name
-Row = tuple[int, list[str]]
 
 
-def rows_of(uri: str, seen: Seen) -> Iterator[Row]:
+def rows_of(uri: str, seen: Seen) -> Iterator[Record]:
     """Each row of the first visible sheet that is not empty, with its number: cells up to the last
-    one, days as 2026-11-01 or 2026-11-01 15:05:00, formulas as the values that were saved.
+    one, days as 2026-11-01 or 2026-11-01 15:05:00, formulas as the values that were saved; or why
+    it is not taken.
 
     seen: notes other sheets, pictures, comments, formulas without a value and cells that are off.
     Raises InputError when it is no such workbook, or beyond the limits.
@@ -94,7 +96,7 @@ class _Workbook:
                 part = posixpath.normpath(posixpath.join("/xl", given["Target"])).lstrip("/")
                 self._parts[given["Id"]] = self._parts[given["Type"].rpartition("/")[2]] = part
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Record]:
         if pictures := sum(n.startswith("xl/media/") for n in self._archive.namelist()):
             self._seen.note("pictures in the workbook are not read: give files", f"{pictures}")
         if any(n.startswith("xl/comments") for n in self._archive.namelist()):
@@ -114,12 +116,13 @@ class _Workbook:
         told = _Cells(strings, self._formats(), EPOCHS[is_1904], self._seen)
         return _grouped(told.of(_texts(self._events(shown[0][1]), ("c",), ("v", "t"))))
 
-    def _strings(self) -> Iterator[str]:
+    def _strings(self) -> Iterator[bytes]:
+        """In UTF-8: one emoji in a text of a million letters makes four bytes of each."""
         for name, given, text in _texts(
             self._events(self._parts["sharedStrings"]), ("si",), ("t",)
         ):
             if name == "si" and given is None:
-                yield text
+                yield text.encode()
 
     def _formats(self) -> list[str]:
         """Of each style, what `_kind` says of its format."""
@@ -171,7 +174,7 @@ class _Workbook:
 class _Cells:
     """What the cells of a sheet say, as people see it."""
 
-    strings: list[str]
+    strings: list[bytes]
     formats: list[str]
     epoch: dt.datetime
     seen: Seen
@@ -201,7 +204,7 @@ class _Cells:
         try:
             match kind:
                 case "s":
-                    return _unescaped(_at(self.strings, text))
+                    return _unescaped(_at(self.strings, text).decode())
                 case "b":
                     return "TRUE" if text == "1" else "FALSE"
                 case "n":
@@ -214,15 +217,19 @@ class _Cells:
         return _unescaped(text)
 
 
-def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Row]:
+def _grouped(cells: Iterator[tuple[int, int, str]]) -> Iterator[Record]:
     width = size = 0
     for number, group in groupby(cells, lambda cell: cell[0]):
-        row = {column: text for _, column, text in group}
-        width += max(row)
-        size += sum(map(len, row.values()))
+        row: dict[int, str] = {}
+        last = long = 0
+        for _, column, text in group:
+            last, long = max(last, column), long + len(text)
+            row[column] = text if long <= MAX_LINE else ""
+        width += last
+        size += long
         if width > MAX_ELEMENTS or size > MAX_UNPACKED:
             raise _Beyond("it holds more than can be read")
-        yield number, [row.get(i, "") for i in range(max(row) + 1)]
+        yield number, TOO_LONG if long > MAX_LINE else [row.get(i, "") for i in range(last + 1)]
 
 
 def _parser(told: list[Event]) -> expat.XMLParserType:
@@ -293,7 +300,7 @@ def _column(place: str, following: int) -> int:
     return at
 
 
-def _at(told: list[str], place: str) -> str:
+def _at(told: list[T], place: str) -> T:
     """Raises ValueError for what is no number, IndexError for one beyond the list."""
     at = int(place)
     if at < 0:
