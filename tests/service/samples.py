@@ -152,6 +152,7 @@ TYPED = Typed(
 HISTORY = (
     Entry(at=NOW, who="김하나", what="decided", said="unsure"),
     Entry(at=NOW - dt.timedelta(hours=2), who="김하나", what="edited", changed=("title", "place")),
+    Entry(at=NOW - dt.timedelta(hours=3), who="김하나", what="opened"),
     Entry(at=NOW - dt.timedelta(days=1), who="", what="added"),
     Entry(at=NOW - dt.timedelta(days=400), who="박둘", what="closed", said="expired"),
 )
@@ -332,9 +333,7 @@ def samples() -> dict[str, Page]:
         "post": PostPage(
             **office, thing=FOUND, seen="title=0123456789ab", history=HISTORY, notice="merged"
         ),
-        "post-closed": PostPage(
-            **office, thing=replace(FOUND, status="claimed"), history=HISTORY, editable=False
-        ),
+        "post-closed": PostPage(**office, thing=replace(FOUND, status="claimed"), history=HISTORY),
         "post-unlike": PostPage(
             **office, thing=replace(FOUND, photos=(), title="", description=""), similar=False
         ),
@@ -349,9 +348,7 @@ def samples() -> dict[str, Page]:
             **office,
             thing=replace(FOUND, status="claimed"),
             history=HISTORY,
-            editable=False,
             again="conflict",
-            differing=DIFFERING[:1],
         ),
         "post-again-registered": PostPage(
             **office, thing=BARE, again="registered", differing=DIFFERING[:2]

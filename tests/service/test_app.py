@@ -97,7 +97,7 @@ def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
         form |= {"asked": field(found, "asked"), "claim": field(found, "claim")}
         assert client.post("/losses", data=form | {"address": "kim@localhost"}).is_error
         assert client.post("/interest", data=form | {"claim": "x" * 22}).is_error
-        running.desk.end(bag, "claimed", WHO, None)  # since the card was shown
+        running.desk.set_status(bag, "claimed", WHO, None)  # since the card was shown
         assert client.post("/interest", data=form).is_error
         assert not losses(running)
 
@@ -222,7 +222,7 @@ def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
     found = browser.post("/search", data=form)
     photo = re.search(r'src="(/photos/[^"]+)"', found.text)
     assert photo is not None
-    running.desk.end(bag, "withdrawn", WHO, None)
+    running.desk.set_status(bag, "withdrawn", WHO, None)
     assert "보라색 줄무늬 가방</h3>" not in browser.post("/search", data=form).text
     assert browser.get(photo[1]).status_code == 404
 
@@ -397,7 +397,7 @@ def test_pages_of_one_loss_that_are_saved_at_once_are_all_saved(
     assert (post.title, post.place, post.colour) == ("초록 가방", "강남역", "보라")
     assert post.category == "가방"
 
-    running.desk.end(lost, "claimed", WHO, None)  # while the page lay open
+    running.desk.set_status(lost, "claimed", WHO, None)  # while the page lay open
     over = running.desk.post(lost)
     told = browser.post("/mine/edit", data=form | {"words": "빨간 가방"}).text
     assert words.say("notice.edited", "ko") not in told

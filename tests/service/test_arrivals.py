@@ -154,7 +154,7 @@ def test_whose_match_goes_is_looked_for_and_everybody_once_a_day(
     fast.news.run_once()
     mine = {lost_id for lost_id, found_id, _ in fast.rows() if found_id == found.post.post_id}
     before = fast.arrivals.searched
-    desk.end(found.post.post_id, "claimed", WHO, None)
+    desk.set_status(found.post.post_id, "claimed", WHO, None)
     fast.news.run_once()
     assert fast.arrivals.searched - before == len(mine) > 0
     before = fast.arrivals.searched
@@ -181,7 +181,7 @@ def test_a_row_that_a_merge_moves_into_the_table_has_not_changed(
         taken = arrivals.take()
         assert taken is not None
         assert (taken.new, taken.gone) == ((), frozenset())
-        desk.end(post_id, "claimed", WHO, None)
+        desk.set_status(post_id, "claimed", WHO, None)
         taken = arrivals.take()
         assert taken is not None
         assert (taken.new, taken.gone) == ((), frozenset([post_id]))

@@ -75,7 +75,7 @@ def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:
         (match,) = [match for match in matches if match.post_id == post_id]
         assert match.title == "노란 우산 한 개"
         assert match.components["text-text"] == pytest.approx(1, abs=1e-5)
-        desk.end(post_id, "claimed", WHO, None)
+        desk.set_status(post_id, "claimed", WHO, None)
         assert post_id not in ids(desk)
         closed = desk.post(post_id)
         assert closed is not None
@@ -150,13 +150,13 @@ def test_what_changed_nothing_changes_nothing_when_it_is_sent_again(desk: Desk) 
     first = desk.edit(post_id, same, WHO, "key-same")
     desk.edit(post_id, {"title": "노란 우산"}, WHO, None)
     assert desk.edit(post_id, same, WHO, "key-same") == first
-    desk.end(post_id, "claimed", WHO, None)
-    over = desk.end(post_id, "claimed", WHO, "key-over")
-    desk.end(post_id, "withdrawn", WHO, None)
-    assert desk.end(post_id, "claimed", WHO, "key-over") == over
+    desk.set_status(post_id, "claimed", WHO, None)
+    over = desk.set_status(post_id, "claimed", WHO, "key-over")
+    desk.set_status(post_id, "open", WHO, None)
+    assert desk.set_status(post_id, "claimed", WHO, "key-over") == over
     now = desk.post(post_id)
     assert now is not None
-    assert (now.post.title, now.post.status) == ("노란 우산", "withdrawn")
+    assert (now.post.title, now.post.status) == ("노란 우산", "open")
 
 
 def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None:
@@ -165,12 +165,12 @@ def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None
     change = {"title": "초록 우산 010-1234-5678", "colour": "초록"}  # whose number is not kept
     first = desk.edit(post_id, change, WHO, "key-edit", 1)
     desk.edit(post_id, {"title": "노란 우산"}, WHO, None, 2)
-    closed = desk.end(post_id, "claimed", WHO, "key-end", 3)
-    desk.end(post_id, "withdrawn", WHO, None)
+    closed = desk.set_status(post_id, "claimed", WHO, "key-end")
+    desk.set_status(post_id, "open", WHO, None)
     last = desk.journal.last()
     assert "5678" not in first.post.title
     assert desk.edit(post_id, change, WHO, "key-edit", 1) == first
-    assert desk.end(post_id, "claimed", WHO, "key-end", 3) == closed
+    assert desk.set_status(post_id, "claimed", WHO, "key-end") == closed
     other = desk.add(PURPLE, [], WHO, None).post.post_id
     another = "used for another write"
     with pytest.raises(InputError, match=another):
@@ -178,7 +178,7 @@ def test_a_change_that_is_sent_again_is_answered_as_at_first(desk: Desk) -> None
     with pytest.raises(InputError, match=another):
         desk.edit(other, change, WHO, "key-edit", 1)
     with pytest.raises(InputError, match=another):
-        desk.end(post_id, "expired", WHO, "key-end")
+        desk.set_status(post_id, "expired", WHO, "key-end")
     assert desk.journal.last() == last + 1
     table = ids(desk)[-1]  # one that the journal knows nothing of
     with pytest.raises(InputError, match=another):
@@ -197,10 +197,10 @@ def test_a_change_without_a_key_that_is_already_so_is_no_conflict(desk: Desk) ->
     assert desk.edit(post_id, {"title": "a"}, WHO, None, 1) == first
     with pytest.raises(StaleError):
         desk.edit(post_id, {"title": "a", "colour": "빨강"}, WHO, None, 1)
-    closed = desk.end(post_id, "claimed", WHO, None, 2)
-    assert desk.end(post_id, "claimed", WHO, None, 2) == closed
+    closed = desk.set_status(post_id, "claimed", WHO, None)
+    assert desk.set_status(post_id, "claimed", WHO, None) == closed
     with pytest.raises(StaleError):
-        desk.end(post_id, "expired", WHO, None, 2)
+        desk.set_status(post_id, "expired", WHO, None)
 
 
 def test_what_cannot_be_is_refused_and_nothing_is_written(desk: Desk) -> None:

@@ -101,7 +101,7 @@ def test_similar_things_are_offered_where_there_is_something_to_search_by(
     write(running.desk.journal, running.desk.model, Post(plain, "found", "가방"))
     running.desk.refresh()
     closed = running.desk.add(Post("", "found", "가방", title="가방"), [], WHO, None).post.post_id
-    running.desk.end(closed, "withdrawn", WHO, None)
+    running.desk.set_status(closed, "withdrawn", WHO, None)
     for post_id in (bag, plain, closed):
         page = browser.get(post_url(post_id)).text
         offered = f'href="/office/search?post={post_id}"' in page
@@ -121,8 +121,8 @@ def test_every_photo_of_the_offices_pages_is_there(
     browser: TestClient, running: Service, bag: str
 ) -> None:
     signed_in(browser, running)
-    for status in ("open", "claimed", "withdrawn"):
-        running.desk.end(bag, status, WHO, None)
+    for status in ("open", "claimed", "open", "withdrawn"):
+        running.desk.set_status(bag, status, WHO, None)
         page = browser.get(post_url(bag)).text
         shown = [part.partition('"')[0] for part in page.split('src="/photos/')[1:]]
         assert bool(shown) == (status != "withdrawn")
@@ -140,7 +140,7 @@ def test_of_a_loss_that_is_over_no_card_says_that_it_may_be_mine(
     (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
     before = browser.post("/mine", data=form).text
     claim = {"claim": field(before, "claim")}
-    running.desk.end(lost.post.post_id, "claimed", WHO, None)
+    running.desk.set_status(lost.post.post_id, "claimed", WHO, None)
     assert browser.post("/interest", data=form | claim).status_code == 422
     after = browser.post("/mine", data=form).text
     assert 'action="/interest"' not in after

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import SEOUL
+from matching_spark.domain.posts import SEOUL, Status
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.search.request import Deadline
@@ -96,6 +96,13 @@ class Service:
         """A stranger's photo as it is searched and kept; keep: as Desk.see has it. Raises
         PhotoError."""
         return None if data is None else self.desk.see(self.decoders.prepare(data), keep)
+
+    def set_status(self, post_id: str, status: Status, who: str, key: str | None) -> StoredPost:
+        """As Desk.set_status; a loss that is opened again is looked after as before."""
+        stored = self.desk.set_status(post_id, status, who, key)
+        if (stored.post.kind, status) == ("lost", "open"):
+            self.links.watch(post_id)
+        return stored
 
     def address(self, post_id: str, index: int) -> Picture:
         """Where a post's photo is shown."""

@@ -40,6 +40,7 @@ Notice = Literal[
     "merged",
     "registered",
     "closed",
+    "opened",
     "edited",
     "withdrawn",
     "signed-out",

@@ -53,7 +53,7 @@ class Entry:
 
     at: dt.datetime
     who: str
-    what: Literal["added", "edited", "closed", "decided"]
+    what: Literal["added", "edited", "closed", "opened", "decided"]
     said: Status | Verdict | Literal[""] = ""
     changed: tuple[str, ...] = ()
 
@@ -148,7 +148,7 @@ Again = Literal["", "conflict", "registered"]
 
 @dataclass(frozen=True, kw_only=True)
 class PostPage(OfficePage):
-    """GET /office/posts/{id}, and its edit and close. editable: unless it is closed.
+    """GET /office/posts/{id}, and its edit and close.
     similar: whether there is something to search by. seen: what its form was filled with
     (fields.seen_of). again: the form has what was typed and is not saved; differing: the fields in
     which what is saved is another, of a conflict those that both have changed.
@@ -157,7 +157,6 @@ class PostPage(OfficePage):
     template: ClassVar[str] = "post.html"
     thing: Thing
     history: tuple[Entry, ...] = ()
-    editable: bool = True
     similar: bool = True
     seen: str = ""
     again: Again = ""

@@ -51,8 +51,16 @@ class Links:
         with self._journal.writing() as to:
             to.execute(insert(links).values(**made, made_at=stamp(self._clock())))
             if contact_id is None:
-                to.execute(upsert(watched).values(post_id=post_id).on_conflict_do_nothing())
+                _watch(post_id, to)
         return token
+
+    def watch(self, post_id: str) -> None:
+        """Look after a loss that was over, where somebody has its link."""
+        mine = select(links.c.post_id).where(links.c.post_id == post_id)
+        mine = mine.where(links.c.contact_id.is_(None), links.c.revoked_at.is_(None))
+        with self._journal.writing() as to:
+            if to.execute(mine).first() is not None:
+                _watch(post_id, to)
 
     def post_of(self, token: str) -> str | None:
         """The post that a private link opens; None for a token that is none, or no more, or whose
@@ -85,6 +93,10 @@ class Links:
             if row is None or is_forgotten(f"post:{row.post_id}", of):
                 return None
             return _Link(row.post_id, row.contact_id, row.made_at)
+
+
+def _watch(post_id: str, to: Connection) -> None:
+    to.execute(upsert(watched).values(post_id=post_id).on_conflict_do_nothing())
 
 
 def let_go(post_id: str, to: Connection) -> None:

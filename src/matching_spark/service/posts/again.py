@@ -38,6 +38,8 @@ def changed_by(
     event = record.event
     if not isinstance(event, PostEdited | PostClosed) or event.post_id != post_id:
         raise used(key)
+    if ("status" in changes) != (isinstance(event, PostClosed) or event.changed == ("status",)):
+        raise used(key)  # of a change of fields, and now of the state, or the other way round
     content = journal.contents([record.event_id]).get(record.event_id)
     if content is None:
         raise NotFoundError(f"there is no post {post_id!r}")

@@ -19,7 +19,7 @@ from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.embed.clip import ClipModel
-from matching_spark.errors import InputError, NotFoundError
+from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.journal.events import (
     Event,
     PairDecided,
@@ -275,27 +275,27 @@ class Desk:
                 PostEdited(post_id, changed or tuple(changes)), stored, who, key, vectors
             )
 
-    def end(
-        self,
-        post_id: str,
-        status: Status,
-        who: str,
-        key: str | None,
-        sequence: int | None = None,
-    ) -> StoredPost:
-        """End a post: it is not found any more. Raises as `edit`."""
+    def set_status(self, post_id: str, status: Status, who: str, key: str | None) -> StoredPost:
+        """Close a post, which is then found no more, or open it again.
+
+        What is closed is opened before it is closed as something else: else StaleError. Raises as
+        `edit`.
+        """
         with self._turn:
             changes = {"status": status}
             before = changed_by(self.journal, self._told, post_id, changes, who, key)
             if before is not None:
                 return before
             was, vectors = self._whole(post_id)
-            if was.post.status == status and key is None:
+            now = was.post.status
+            if now == status and key is None:
                 return was
-            check_seen(was, None if was.post.status == status else sequence)
-            post = replace(was.post, status=status)
-            stored = replace(was, post=post, sequence=was.sequence + 1)
-            return self._write(PostClosed(post_id, status), stored, who, key, vectors)
+            if now not in ("open", status) and status != "open":
+                raise StaleError(f"post {post_id!r} is closed as {now}: open it again first")
+            stored = replace(was, post=replace(was.post, status=status), sequence=was.sequence + 1)
+            opened = PostEdited(post_id, ("status",))
+            event = opened if status == "open" else PostClosed(post_id, status)
+            return self._write(event, stored, who, key, vectors)
 
     def forget(self, post_id: str, who: str, key: str | None) -> None:
         """Erase a post of the journal, with its photos that no other post of it has; the next merge

@@ -203,9 +203,10 @@ class _Office:
         return self._told(stored)
 
     def close(self, post_id: str, closing: Closing, request: Request) -> dict[str, Any]:
-        """It is found no longer."""
+        """It is found no longer; or, as `open`, again. What is closed is opened before it is closed
+        as something else; its fields may be changed as they are."""
         who, key = asker_of(request).who, idempotency_key(request)
-        return self._told(self._of.desk.end(post_id, closing.status, who, key))
+        return self._told(self._of.set_status(post_id, closing.status, who, key))
 
     def erase(self, post_id: str, request: Request) -> None:
         """It is gone from the journal at once, from the table with the next merge."""

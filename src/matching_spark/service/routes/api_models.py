@@ -3,7 +3,7 @@ refuses is described.
 """
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -188,7 +188,7 @@ class Change(Body):
 
 
 class Closing(Body):
-    status: Literal["claimed", "withdrawn", "expired"]
+    status: Status
 
 
 class Decided(Body):

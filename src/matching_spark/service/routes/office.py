@@ -233,8 +233,7 @@ class OfficePages(OfficeRoutes):
                     return self._mended(request, post_id, fields, wrong)
                 return self._of.page(request, replace(together, here="", wrong=wrong))
             typed, both = merged(page.thing, thing_said(fields, page.thing), fields["seen"])
-            if both or not page.editable:
-                both = both if page.editable else differing(page.thing, typed)
+            if both:
                 return self._unsaved(request, page, typed, both, "conflict")
             values, seen, notice = values_in(typed), page.thing.sequence, "merged"
             together = replace(page, thing=typed)
@@ -243,12 +242,12 @@ class OfficePages(OfficeRoutes):
         status = next((each for each in STATUSES if each == fields["status"]), None)
         if status is None:
             raise Refused("invalid", field="status")
-        stored = self._of.desk.post(post_id)
-        if stored is not None and stored.post.status not in ("open", status):  # by somebody else
+        try:
+            self._of.set_status(post_id, status, asker_of(request).who, None)
+        except StaleError:  # somebody else has closed it
             page = self._post_page(request, post_id, "", {})
             return self._unsaved(request, page, page.thing, (), "conflict")
-        self._of.desk.end(post_id, status, asker_of(request).who, None)
-        return to(post_url(post_id), notice="closed")
+        return to(post_url(post_id), notice="opened" if status == "open" else "closed")
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -265,7 +264,6 @@ class OfficePages(OfficeRoutes):
             thing=thing,
             seen=seen_by(thing),
             history=self._history(post_id),
-            editable=stored.post.status == "open",
             similar=bool(stored.photos or stored.post.text),
             wrong=wrong,
         )
@@ -278,9 +276,6 @@ class OfficePages(OfficeRoutes):
         page, seen = self._post_page(request, post_id, "", wrong), number(fields["sequence"])
         typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
         typed = thing_said(fields, typed)
-        if not page.editable:
-            differs = differing(page.thing, typed)
-            return self._unsaved(request, page, typed, differs, "conflict")
         return self._of.page(request, replace(page, thing=typed, seen=fields["seen"]))
 
     def _unsaved(
@@ -292,8 +287,7 @@ class OfficePages(OfficeRoutes):
         why: Again,
     ) -> Response:
         """What was typed and is not saved, beside what is: it is saved over that, or given up."""
-        thing = typed if page.editable else page.thing
-        page = replace(page, here="", again=why, differing=differs, thing=thing)
+        page = replace(page, here="", again=why, differing=differs, thing=typed)
         return self._of.page(request, page, status=409)
 
     def _history(self, post_id: str) -> tuple[Entry, ...]:
@@ -303,6 +297,8 @@ class OfficePages(OfficeRoutes):
             event, who = record.event, self._name(record.who)
             if isinstance(event, PostAdded):
                 out.append(Entry(at=record.at, who=who, what="added"))
+            elif isinstance(event, PostEdited) and event.changed == ("status",):
+                out.append(Entry(at=record.at, who=who, what="opened"))
             elif isinstance(event, PostEdited):
                 changed = tuple("day" if n == "happened_on" else n for n in event.changed)
                 out.append(Entry(at=record.at, who=who, what="edited", changed=changed))
