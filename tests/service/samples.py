@@ -202,7 +202,7 @@ def samples() -> dict[str, Page]:
         "home": HomePage(**person),
         "home-filled": HomePage(
             **person,
-            notice="withdrawn",
+            notice="signed-out",
             demo=True,
             told=TOLD,
             wrong={"photo": "long", "words": "needed", "day": "day", "place": "long"},
@@ -378,7 +378,6 @@ def samples() -> dict[str, Page]:
                 Hit(thing=each, likely="28 %, 살펴볼 만함", why="사진이 비슷하고, 색이 일치합니다.")
                 for each in things(8)
             ),
-            more="/office/search?cursor=x",
             searched=20311,
             seconds=0.08,
         ),

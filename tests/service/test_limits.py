@@ -350,7 +350,7 @@ async def test_an_account_is_counted_by_itself(tmp_path: Path) -> None:
         account = "account-1"
 
     class Visitor:
-        account = None
+        account = ""
 
     for _ in range(20):
         await search(Signed())

@@ -1,6 +1,7 @@
 """Every error is one documented problem, in words of the service, and leaks nothing."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +25,7 @@ from matching_spark.errors import (
     UsageError,
 )
 from matching_spark.score.components import Language
+from matching_spark.service.guards import problems
 from matching_spark.service.guards.problems import STATUS, CutShort, Problem, Refused, problem_of
 from matching_spark.service.pages.contexts import ProblemKind
 from matching_spark.service.pages.words import say, table
@@ -268,3 +270,12 @@ async def test_headers_of_every_answer(service: Guarded, tmp_path: Path) -> None
     with guarded(tmp_path / "https", url="https://found.example") as secure:
         async with secure.client() as client:
             assert "max-age" in (await client.get("/form")).headers["strict-transport-security"]
+
+
+def test_every_kind_of_problem_is_made_by_something() -> None:
+    """Whoever reads the list of them handles no other."""
+    folder = Path(problems.__file__).parents[1]
+    code = "".join(each.read_text("utf-8") for each in folder.rglob("*.py"))
+    own = Path(problems.__file__).read_text("utf-8").partition("_OF_STATUS:")[2]
+    made = re.findall(r'Refused\(\s*"([\w-]+)"', code) + re.findall('"([a-z-]+)"', own)
+    assert set(STATUS) - set(made) == set()

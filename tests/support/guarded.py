@@ -102,7 +102,7 @@ class Guarded:
         def key(
             request: Request, asker: Annotated[Asker, Depends(guards.door.asker)]
         ) -> tuple[str, str | None]:
-            return asker.who, idempotency_key(request)
+            return asker.account, idempotency_key(request)
 
         @app.get("/raised/{said}")
         def raised(said: str) -> None:

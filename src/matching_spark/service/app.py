@@ -28,9 +28,7 @@ FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its has
 # tells what was done just now, or may be anything.
 NAMING = ("lost", "found", "post")
 # Of what is asked with a form: sent again, with a new token or a little later, it may be done.
-AGAIN: tuple[ProblemKind, ...] = (
-    *("form-expired", "too-many", "busy", "took-too-long", "unavailable"),
-)
+AGAIN: tuple[ProblemKind, ...] = ("form-expired", "too-many", "busy", "unavailable")
 A_DAY = "public, max-age=86400"  # one whose name stays
 DESCRIPTION = """\
 What a person may ask needs no account; what is under /api/office needs a bearer token, which
@@ -55,7 +53,7 @@ def create_app(of: Service) -> FastAPI:
     def visible(request: Request, stored: StoredPost) -> bool:
         """Whoever is signed in sees every photo; others a found thing's, as its category allows,
         and that of a loss, whose photo's name only its own page says."""
-        if of.guards.door.asker(request).account is not None:
+        if of.guards.door.asker(request).account:
             return True
         post = stored.post
         if post.kind == "lost":

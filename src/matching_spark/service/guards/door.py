@@ -1,6 +1,5 @@
 """Who asks: whoever signed in, by cookie or bearer token, or a visitor of whom nothing is known."""
 
-import secrets
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -9,19 +8,17 @@ from starlette.responses import Response
 
 from matching_spark.service.guards.accounts import Accounts, folded
 from matching_spark.service.guards.forms import Forms, bearer
-from matching_spark.service.guards.limits import Limits, idempotency_key
+from matching_spark.service.guards.limits import Limits
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.guards.sessions import Sessions
 
 
 @dataclass(frozen=True)
 class Asker:
-    """who: as the journal has it, account-... or visitor-..., to which idempotency keys belong.
-    account: the id of the account that is signed in, and its name; None and '' of a visitor.
-    """
+    """account: the id of the account that is signed in, to which idempotency keys belong, and its
+    name; '' of a visitor."""
 
-    who: str
-    account: str | None = None
+    account: str = ""
     name: str = ""
 
 
@@ -81,7 +78,7 @@ class Door:
             if account is None or account.account_id != asker.account:
                 raise Refused("sign-in-failed")
         stays = request.cookies.get(self._forms.cookies.session, "")
-        await run_in_threadpool(self._accounts.change, account, new, asker.who, stays)
+        await run_in_threadpool(self._accounts.change, account, new, asker.account, stays)
 
     def asker(self, request: Request) -> Asker:
         """Who asks. A bearer token stands alone: Raises Refused where it opens nothing, whatever
@@ -98,26 +95,21 @@ class Door:
     def office(self, request: Request) -> Asker:
         """Who asks, signed in. Raises Refused for a visitor."""
         asker = self.asker(request)
-        if asker.account is None:
+        if not asker.account:
             raise Refused("sign-in")
         return asker
 
     def _known(self, request: Request) -> Asker:
-        token, cookies = bearer(request), self._forms.cookies
+        token = bearer(request)
         if token is not None:
             account = self._sessions.account(token, "bearer")
             if account is None:
                 raise Refused("sign-in")
-            return Asker(account, account, self._accounts.name(account))
-        session = request.cookies.get(cookies.session)
+            return Asker(account, self._accounts.name(account))
+        session = request.cookies.get(self._forms.cookies.session)
         if session and (account := self._sessions.account(session, "cookie")):
-            return Asker(account, account, self._accounts.name(account))
-        if visitor := request.cookies.get(cookies.visitor):
-            return Asker(f"visitor-{self._forms.opaque('visitor', visitor)}")
-        # Without a cookie: whoever knows the idempotency key sent it first.
-        if key := idempotency_key(request):
-            return Asker(f"visitor-{self._forms.opaque('key', key)}")
-        return Asker(f"visitor-{secrets.token_hex(16)}")
+            return Asker(account, self._accounts.name(account))
+        return Asker()
 
     def _end(self, request: Request) -> None:
         if session := request.cookies.get(self._forms.cookies.session):

@@ -142,10 +142,6 @@ class Forms:
         if expected is None or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused("form-expired")
 
-    def opaque(self, purpose: str, value: str) -> str:
-        """32 hexadecimal digits that stand for a value, which nobody without the key can tell."""
-        return hmac.digest(self._key, f"{purpose}\0{value}".encode(), "sha256").hex()[:32]
-
     def _check_origin(self, request: Request, needed: bool) -> None:
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         if site is None and origin is None and not needed:

@@ -51,7 +51,6 @@ STATUS: Mapping[ProblemKind, int] = {
     "search-over": 422,
     "sign-in": 401,
     "sign-in-failed": 401,
-    "forbidden": 403,
     "form-expired": 403,
     "elsewhere": 403,
     "not-found": 404,
@@ -63,14 +62,11 @@ STATUS: Mapping[ProblemKind, int] = {
     "too-many": 429,
     "too-slow": 408,
     "busy": 503,
-    "starting": 503,
-    "took-too-long": 503,
     "unavailable": 503,
     "error": 500,
 }
 _OF_STATUS: Mapping[int, ProblemKind] = {
     401: "sign-in",
-    403: "forbidden",
     404: "not-found",
     405: "no-such-method",
     408: "too-slow",

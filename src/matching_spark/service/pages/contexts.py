@@ -42,20 +42,18 @@ Notice = Literal[
     "closed",
     "opened",
     "edited",
-    "withdrawn",
     "signed-out",
     "decided",
-    "interest",
     "password",
 ]
 NotAsked = (
     Literal["bad-request", "invalid", "nothing-asked", "no-such-method", "key-reused"]
     | Literal["search-over"]
 )
-Refused = Literal["sign-in", "sign-in-failed", "forbidden", "form-expired", "elsewhere"]
+Refused = Literal["sign-in", "sign-in-failed", "form-expired", "elsewhere"]
 Missing = Literal["not-found", "gone", "conflict"]
 TooMuch = Literal["too-large", "photo-too-large", "photo-unreadable", "too-many", "too-slow"]
-NotNow = Literal["busy", "starting", "took-too-long", "unavailable", "error"]
+NotNow = Literal["busy", "unavailable", "error"]
 ProblemKind = NotAsked | Refused | Missing | TooMuch | NotNow
 
 

@@ -231,13 +231,12 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class OfficeSearchPage(OfficePage):
-    """GET and POST /office/search. hits: None before anything was asked; more: the next ones'
-    address; searched, seconds: posts compared, and how long it took; complete: all were."""
+    """GET and POST /office/search. hits: None before anything was asked; searched, seconds: posts
+    compared, and how long it took; complete: all were."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()
     hits: tuple[Hit, ...] | None = None
-    more: str = ""
     searched: int = 0
     seconds: float = 0.0
     complete: bool = True

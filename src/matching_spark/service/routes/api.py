@@ -179,7 +179,9 @@ class _Office:
         found = [_seen(self._of, photo, f"photos/{at}", keep=True) for at, photo in each]
         photos = [photo for photo in found if photo is not None]
         post = Post("", new.kind, **values)
-        stored = self._of.desk.add(post, photos, asker_of(request).who, idempotency_key(request))
+        stored = self._of.desk.add(
+            post, photos, asker_of(request).account, idempotency_key(request)
+        )
         answer.headers["Location"] = f"/api/office/posts/{stored.post.post_id}"
         return self._told(stored)
 
@@ -196,7 +198,7 @@ class _Office:
         stored = self._of.desk.edit(
             post_id,
             values | nulls,
-            asker_of(request).who,
+            asker_of(request).account,
             idempotency_key(request),
             change.sequence,
         )
@@ -205,12 +207,12 @@ class _Office:
     def close(self, post_id: str, closing: Closing, request: Request) -> dict[str, Any]:
         """It is found no longer; or, as `open`, again. What is closed is opened before it is closed
         as something else; its fields may be changed as they are."""
-        who, key = asker_of(request).who, idempotency_key(request)
+        who, key = asker_of(request).account, idempotency_key(request)
         return self._told(self._of.set_status(post_id, closing.status, who, key))
 
     def erase(self, post_id: str, request: Request) -> None:
         """It is gone from the journal at once, from the table with the next merge."""
-        self._of.desk.forget(post_id, asker_of(request).who, idempotency_key(request))
+        self._of.desk.forget(post_id, asker_of(request).account, idempotency_key(request))
 
     def matches(self, limit: Limit = PAGE, cursor: Cursor = "") -> dict[str, Any]:
         """Pairs that nobody has decided and that still can be, the likeliest first. Whoever decides
@@ -232,7 +234,7 @@ class _Office:
 
     def decide(self, said: Decided, request: Request) -> dict[str, Any]:
         """Keep what is said of a pair."""
-        who, key = asker_of(request).who, idempotency_key(request)
+        who, key = asker_of(request).account, idempotency_key(request)
         self._of.desk.decide(said.lost_id, said.found_id, said.verdict, who, key)
         return said.model_dump()
 

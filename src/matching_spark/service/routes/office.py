@@ -170,7 +170,7 @@ class OfficePages(OfficeRoutes):
         draft = fields["draft"]
         if not (draft and fields.has("title")):
             return self._begun(request, fields)
-        key, who = None if draft == NONE else f"draft-{draft}", asker_of(request).who
+        key, who = None if draft == NONE else f"draft-{draft}", asker_of(request).account
         values, wrong = dict[str, Any](), dict[str, Wrong]()
         photo: SeenPhoto | None = None
         try:
@@ -212,7 +212,7 @@ class OfficePages(OfficeRoutes):
     def edit(self, request: Request, post_id: str, fields: Fields) -> Response:
         """What the form says; of one that is of an earlier state, together with what was saved
         since. Only the fields that both have changed are asked about."""
-        seen, who = number(fields["sequence"]), asker_of(request).who
+        seen, who = number(fields["sequence"]), asker_of(request).account
         try:
             values = values_of(fields)
         except WrongField as error:
@@ -243,7 +243,7 @@ class OfficePages(OfficeRoutes):
         if status is None:
             raise Refused("invalid", field="status")
         try:
-            self._of.set_status(post_id, status, asker_of(request).who, None)
+            self._of.set_status(post_id, status, asker_of(request).account, None)
         except StaleError:  # somebody else has closed it
             page = self._post_page(request, post_id, "", {})
             return self._unsaved(request, page, page.thing, (), "conflict")

@@ -77,7 +77,7 @@ class ReviewPages(OfficeRoutes):
             raise Refused("invalid", field="verdict")
         pair = (fields["lost_id"], fields["found_id"])
         before = self._of.review.decided().get(pair)
-        self._of.desk.decide(*pair, verdict, asker_of(request).who, None)
+        self._of.desk.decide(*pair, verdict, asker_of(request).account, None)
         if fields["undo"]:
             return RedirectResponse(pair_url(*pair), 303)
         was = before.verdict if before else "unsure"
