@@ -23,6 +23,7 @@ from matching_spark.embed.photos import (
 )
 from matching_spark.errors import PhotoError
 from tests.support.bombs import saved, tiff
+from tests.support.zoo import heic
 
 
 def halves(mode: str = "RGB") -> Image.Image:
@@ -265,3 +266,32 @@ def test_whatever_bytes_give_a_photo_or_a_reason(tail: bytes, head: bytes) -> No
 
 def test_the_key_is_of_the_bytes_as_they_came() -> None:
     assert photo_sha256(JPEG) != photo_sha256(JPEG + b"x")
+
+
+def noisy(width: int, height: int) -> Image.Image:
+    """Soft shapes with some grain, as a photo has them: no part of it is like another."""
+    rng = np.random.default_rng(3)
+    soft = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    pixels = np.asarray(soft.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    grain = rng.integers(-20, 21, pixels.shape, np.int16)
+    return Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))
+
+
+CUT = {
+    "HEIC": heic(noisy(96, 64)),
+    "HEIC in tiles": heic(noisy(512, 384), tile_size=128),
+    "AVIF": saved(noisy(96, 64), "AVIF"),
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_what_is_cut_off_anywhere_is_whole_or_told(kind: str) -> None:
+    """A part of the picture is never taken for all of it."""
+    data = CUT[kind]
+    whole = open_photo(data).tobytes()
+    ends = np.unique(np.linspace(0, len(data) - 1, 300).astype(int))
+    for end in ends:
+        try:
+            assert open_photo(data[:end]).tobytes() == whole, end
+        except PhotoError as error:
+            assert end < 30 or error.reason == "truncated", (end, error)

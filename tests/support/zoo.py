@@ -510,6 +510,12 @@ def heics_and_avifs() -> Iterator[Kind]:
         "as it is",
         SEEN.resize((192, 128)),
     )
+    tiled = heic(SEEN.resize((192, 128)), tile_size=64)
+    half = tiled[: len(tiled) // 2]
+    yield Kind("HEIC in tiles, cut off in the middle", half, "truncated", "")
+    yield Kind(
+        "HEIC in tiles, zeros from the middle on", half.ljust(len(tiled), b"\0"), "truncated", ""
+    )
     shown = into(P3)
     shown.info["icc_profile"] = P3
     yield taken("HEIC, Display P3", heic(shown), "by the profile")

@@ -4,13 +4,9 @@ libavif takes a picture's size from a box (`ispe`) and scales to it what its dec
 memory that takes, only the sequence headers of AV1 say.
 """
 
-import struct
-from collections.abc import Iterator
-from itertools import islice
-
+from matching_spark.embed.boxes import boxes, items
 from matching_spark.errors import PhotoError
 
-MAX_ITEMS = 4096  # a grid of 64 x 64 tiles
 MAX_UNITS = 65_536  # of an item; a picture has 2, or one for each of its tiles
 _SEQUENCE_HEADER = 1  # a kind of AV1's units (OBU)
 
@@ -20,63 +16,18 @@ def largest_picture(data: bytes) -> int:
 
     Raises PhotoError too-complex for parts without end, unsupported-format for a film.
     """
-    top = dict(islice(boxes(data, 0, len(data)), MAX_ITEMS))
-    if b"moov" in top:
+    if any(kind == b"moov" for kind, _ in boxes(data, 0, len(data))):
         raise PhotoError("unsupported-format", "an AVIF that is a film; send a still one")
-    start, end = top.get(b"meta", (0, 0))
-    inside = dict(islice(boxes(data, start + 4, end), MAX_ITEMS))
-    idat = inside.get(b"idat", (0, 0))[0]
     largest = read = 0
-    for at, length in _items(data, inside[b"iloc"][0], idat) if b"iloc" in inside else ():
-        read += length
-        if read > len(data):
-            raise PhotoError("too-complex", "items of an AVIF that lie upon one another")
-        largest = max(largest, _largest_of(data[at : at + length]))
-    return largest
-
-
-def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """(kind, (where its content begins, where it ends)) of the boxes beside one another."""
-    while at + 8 <= end:
-        length, kind = struct.unpack_from(">I4s", data, at)
-        head = 8
-        if length == 1:
-            (length,), head = struct.unpack_from(">Q", data, at + 8), 16
-        after = at + length if length else end
-        if after < at + head:
-            return
-        yield kind, (at + head, min(after, end))
-        at = after
-
-
-def _items(data: bytes, at: int, idat: int) -> Iterator[tuple[int, int]]:
-    """(where it begins, length) of each extent that an `iloc` box names."""
-    version, sizes, more = data[at], data[at + 4], data[at + 5]
-    offset_size, length_size, base_size, index_size = sizes >> 4, sizes & 15, more >> 4, more & 15
-    wide = 4 if version == 2 else 2
-    at += 6
-
-    def number(size: int) -> int:
-        nonlocal at
-        if at + size > len(data):
-            raise IndexError(at)
-        at += size
-        return int.from_bytes(data[at - size : at])
-
-    for count in range(number(wide)):
-        if count == MAX_ITEMS:
-            raise PhotoError("too-complex", f"items of an AVIF: more than {MAX_ITEMS:,}")
-        number(wide)
-        inside = number(2) & 15 if version else 0
-        number(2)
-        base = number(base_size) + (idat if inside else 0)
-        extents = number(2)
-        if extents > 1:
+    for item in items(data):
+        if len(item.pieces) > 1:
             raise PhotoError("too-complex", "an item of an AVIF that lies in pieces")
-        for _ in range(extents):
-            number(index_size if version else 0)
-            begin = base + number(offset_size)
-            yield begin, number(length_size) or len(data) - begin
+        for at, length in item.pieces:
+            read += length
+            if read > len(data):
+                raise PhotoError("too-complex", "items of an AVIF that lie upon one another")
+            largest = max(largest, _largest_of(data[at : at + length]))
+    return largest
 
 
 def _largest_of(units: bytes) -> int:
