@@ -188,6 +188,23 @@ def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
         erase(table, [ID])
 
 
+def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path) -> None:
+    """A writer that is killed in the middle of a file: of a table's, or of what is staged."""
+    held = Path(erasing.find(table.uri, frozenset([ID]))["posts"][0])
+    half = held.read_bytes()[: held.stat().st_size // 2]
+    staged = tmp_path / "t/staging/import-0/_temporary/0/part-0.parquet"
+    staged.parent.mkdir(parents=True)
+    torn = [held.with_name("00000-0-dead.parquet"), staged]
+    for place in torn:
+        place.write_bytes(half)
+    torn.append(tmp_path / "t/posts/metadata/dead-m0.avro")
+    torn[-1].write_bytes(b"Obj\x01torn")
+    done = ops.posts.erase(settings(table, tmp_path), [ID], True, spark=table.session)
+    assert done.proof is not None
+    assert [place for place in torn if place.exists()] == []
+    assert sorted(rows(table)) == ["lost-1", "other-0", "other-1", "other-2"]
+
+
 def test_the_only_post_of_a_file_and_ids_that_need_quoting(
     tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:

@@ -294,9 +294,7 @@ class _Erase:
             for place in storage.walk(storage.join(self.table.uri, name)):
                 if not place.endswith((".parquet", ".avro")) or place in named:
                     continue
-                if place not in ended and not still(
-                    lambda place: holds(place, self.subject), place
-                ):
+                if place not in ended and not self._may_hold(place):
                     continue
                 if place in ended or storage.is_local(place):
                     storage.remove(place)
@@ -306,6 +304,14 @@ class _Erase:
             for place, ending in lists.items():
                 if not ending.files & named:  # else another run has not come to it
                     finish(place)
+
+    def _may_hold(self, place: str) -> bool:
+        """Whether a file that no snapshot names has a trace, as one may that its writer, killed in
+        the middle of it, has left torn."""
+        try:
+            return bool(still(lambda place: holds(place, self.subject), place))
+        except StorageError:
+            return True
 
 
 def _current(uri: str, name: str) -> "StaticTable":

@@ -49,7 +49,11 @@ def drop_staged(table: PostsTable, gone: Mapping[str, Iterable[str]]) -> int:
 
 
 def _drop_staged(place: str, gone: Mapping[str, Iterable[str]]) -> int:
-    rows = still(lambda place: read_columns(place, None), place)
+    try:
+        rows = still(lambda place: read_columns(place, None), place)
+    except StorageError:  # torn by a killed writer: nobody can tell what is in it
+        storage.remove(place)
+        return 0
     if rows is None:
         return 0
     keep = pa.array([True] * len(rows))
