@@ -205,8 +205,8 @@ def check_kept(table: PostsTable, truth: str) -> None:
     if "true_pairs" in own.learnt and source != DECISIONS:
         raise InputError(
             f"the weights of {table.uri} were learnt from {source}, which `calibrate {truth}` does "
-            f"not start from and would replace: add what was decided to {source} and learn from that, "
-            "or take the weights away first (`matching-spark calibrate --reset`)"
+            f"not start from and would replace: add what was decided to {source} and learn from "
+            "that, or take the weights away first (`matching-spark calibrate --reset`)"
         )
 
 
