@@ -3,6 +3,7 @@
 import http.server
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from matching_spark.errors import StorageError
 from matching_spark.spark import cluster
-from matching_spark.spark.daemons import Process
+from matching_spark.spark.daemons import Process, started
 from tests.support.commands import command
 
 
@@ -54,6 +55,28 @@ def test_a_torn_list_of_its_processes_is_named(tmp_path: Path, content: str) -> 
         done = command("cluster", name, "--folder", tmp_path)
         assert (done.returncode, done.stdout) == (4, "")
         assert f"{tmp_path / cluster.STATE} is not as `cluster up` wrote it" in done.stderr
+
+
+@pytest.mark.parametrize("others", ["", cluster.STATE])
+def test_what_another_user_may_have_written_is_neither_run_nor_ended(
+    tmp_path: Path, others: str
+) -> None:
+    """Their list would name a process of this user's, and a command to be run as this user."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    with subprocess.Popen(["sleep", "100"]) as mine:
+        try:
+            named = Process("namenode", mine.pid, started(mine.pid), "", None, ("true",))
+            cluster.Cluster(str(folder), "hdfs://h", "yarn", "/c/conf", (named,)).save()
+            (folder / others).chmod(0o777)
+            for name in ("status", "up", "down"):
+                done = command("cluster", name, "--folder", folder)
+                assert (done.returncode, done.stdout) == (4, "")
+                said = f"{folder / others} is not heeded: everybody may write to it"
+                assert said in done.stderr
+            assert mine.poll() is None
+        finally:
+            mine.kill()
 
 
 def test_a_folder_that_cannot_be_made_is_named(

@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args
 
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.filesystems.whole_files import put_file
+from matching_spark.guard.owners import doubt
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark import cluster_conf
 from matching_spark.spark.daemons import (
@@ -58,8 +59,19 @@ class Cluster:
 
     @classmethod
     def load(cls, folder: Path) -> "Cluster | None":
-        """The cluster of a folder; None when none was started, or it was stopped."""
+        """The cluster of a folder; None when none was started, or it was stopped.
+
+        Raises StorageError where another user can have written it: `up` runs the commands that
+        stand there, `down` ends the processes, and a new one's secret is written there.
+        """
         path = folder / STATE
+        for each in (folder, path):
+            if each.exists() and (why := doubt(each)):
+                raise StorageError(
+                    f"{each} is not heeded: {why}, and what a cluster's folder says is run as you; "
+                    "name a folder of your own",
+                    argument="folder",
+                )
         if not path.exists():
             return None
         values = _kept(path)
