@@ -115,6 +115,16 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:900])
 
 
+def cut_at_the_end(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def cut_between(file: Path) -> None:
+    """Of Avro, behind its head, which the same 16 bytes end as each block."""
+    raw = file.read_bytes()
+    file.write_bytes(raw[: raw.index(raw[-16:]) + 16])
+
+
 def empty(file: Path) -> None:
     file.write_bytes(b"")
 
@@ -131,8 +141,11 @@ def flip(file: Path) -> None:
     [
         ("metadata/v*.metadata.json", cut, r"metadata\.json cannot be read"),
         ("metadata/v*.metadata.json", empty, r"metadata\.json cannot be read"),
-        ("metadata/snap-*.avro", empty, "cannot be read at snapshot"),
-        ("metadata/*-m0.avro", cut, "cannot be read at snapshot"),
+        ("metadata/snap-*.avro", empty, r"at snapshot \d+ cannot be read"),
+        ("metadata/*-m0.avro", cut, r"cannot be read: .*-m0\.avro has 900 bytes, .* it is torn"),
+        ("metadata/*-m0.avro", cut_between, r"cannot be read: .*-m0\.avro has .* it is torn"),
+        ("metadata/snap-*.avro", cut_at_the_end, "which names its 2 data files, is torn"),
+        ("metadata/snap-*.avro", cut_between, "which names its 2 data files, is torn"),
         ("data/**/*.parquet", flip, r"\.parquet cannot be read"),
         ("data/**/*.parquet", cut, r"\.parquet cannot be read"),
     ],

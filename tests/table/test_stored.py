@@ -13,15 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable, storage
+from matching_spark import ClipModel, PostsTable, StorageError, storage
 from matching_spark.config import Hadoop
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.ingest.reembed import reembed
 from matching_spark.knn.similarity import VectorSet
+from matching_spark.matching import decisions
 from matching_spark.shards import cache_entry
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import Shard
 from matching_spark.table.adopt import adopt
+from matching_spark.table.erase import find
 from matching_spark.table.undo import undo
 from tests.support.commands import command
 from tests.support.stored.make import ANSWERS, MATCHED, STORED, Answer, answer, search
@@ -183,3 +185,22 @@ def arrays(shard: Shard) -> dict[str, np.ndarray]:
             if (value := getattr(part, field.name)) is not None:
                 named[f"{kind}.{field.name}"] = value
     return named
+
+
+@pytest.mark.parametrize("pattern", ["snap-*.avro", "*-m0.avro"])
+@pytest.mark.parametrize("left", [None, 0, 900, -20, "head"])
+def test_a_table_beside_the_posts_that_is_torn_is_named(
+    table: str, pattern: str, left: int | str | None
+) -> None:
+    """Neither as one without rows, by which each verdict would be forgotten, nor by a traceback.
+    left: bytes of its file; head: what is before its blocks; None: there is none."""
+    assert decisions.latest(table)
+    for file in Path(table, "decisions", "metadata").glob(pattern):
+        if left is None:
+            file.unlink()
+        else:
+            raw = file.read_bytes()
+            file.write_bytes(raw[: left if isinstance(left, int) else raw.index(raw[-16:]) + 16])
+    for read in (lambda: decisions.latest(table), lambda: find(table, frozenset(CLOSED))):
+        with pytest.raises(StorageError, match=r"decisions.* cannot be read: |names has gone: "):
+            read()

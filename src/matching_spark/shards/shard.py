@@ -360,7 +360,7 @@ def read_columns(uri: str, columns: list[str] | None, gone: str = GONE) -> pa.Ta
             return file.read(columns=columns, use_threads=False)
     except FileNotFoundError:
         raise StorageError(f"{uri} {gone}") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names in no UTF-8
         raise StorageError(f"{uri} cannot be read: {error}") from error
 
 

@@ -38,7 +38,14 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
 from matching_spark.table.mark import kept, merged
-from matching_spark.table.metadata import load_metadata, made_at, named_files
+from matching_spark.table.metadata import (
+    UNREADABLE,
+    entries,
+    listed,
+    load_metadata,
+    made_at,
+    named_files,
+)
 from matching_spark.table.versions import is_at, newest, tables
 from matching_spark.table.writer_lock import writing
 
@@ -186,7 +193,7 @@ class _Adopt:
             self._prepare()
         except FileNotFoundError as error:
             raise StorageError(f"{error.filename or error} is not there: {self._torn}") from None
-        except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+        except (OSError, *UNREADABLE, pa.ArrowException) as error:
             # OSError: of a page that is not what its checksum says.
             raise StorageError(f"its {self.name} cannot be read ({error}): {self._torn}") from error
 
@@ -274,7 +281,7 @@ class _Adopt:
         """Write the current state's manifests with the files as they are named now."""
         current = self.table.current_snapshot()
         assert current is not None
-        manifests = current.manifests(self.table.io)
+        manifests = listed(self.table, current)
         # The data first: only what deletes say of those files matters.
         data = [m for m in manifests if m.content == ManifestContent.DATA]
         written = [self._manifest(m, snapshot, self._data_file) for m in data]
@@ -294,8 +301,8 @@ class _Adopt:
     ) -> ManifestFile | None:
         """Its entries with other data files; None when none is left. Sequence numbers stay: by
         them a delete speaks of what was there before it."""
-        entries = manifest.fetch_manifest_entry(self.table.io)
-        files = [renamed(entry.data_file) for entry in entries]
+        there = entries(self.table, manifest)
+        files = [renamed(entry.data_file) for entry in there]
         if not any(files):
             return None
         spec = self.table.specs()[manifest.partition_spec_id]
@@ -303,7 +310,7 @@ class _Adopt:
         writer = ManifestWriter(spec, self.table.schema(), out, snapshot, "deflate")
         writer.kind = manifest.content
         with writer:
-            for entry, file in zip(entries, files, strict=True):
+            for entry, file in zip(there, files, strict=True):
                 if file is not None:
                     entry.data_file = file
                     writer.existing(entry)

@@ -5,15 +5,19 @@ would read, and its maintenance remove, the files of the table that it was copie
 """
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
-from pyiceberg.manifest import DataFile
+from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
 from pyiceberg.serializers import FromByteStream
-from pyiceberg.table import StaticTable
+from pyiceberg.table import FileScanTask, StaticTable
 from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
@@ -21,11 +25,13 @@ from matching_spark.errors import StorageError
 from matching_spark.table.iceberg_io import StorageFileIO
 from matching_spark.table.versions import check_place, newest
 
-# What reading torn JSON or Avro raises, pydantic's own among them.
+# What reading torn JSON or Avro raises, pydantic's own among them; SystemError: of compiled code.
 UNREADABLE = (
     *(ValidationError, ValueError, LookupError, TypeError, AttributeError, EOFError),
-    ArithmeticError,
+    *(ArithmeticError, AssertionError, RuntimeError, SystemError, struct.error, zlib.error),
 )
+
+AVRO_MARK = 16  # bytes behind the head of an Avro file and each of its blocks, the same ones
 
 
 def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
@@ -73,16 +79,78 @@ def made_at(table: StaticTable) -> str:
     return storage.recorded(table.metadata.location.rstrip("/"))
 
 
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """What reading lists of files raises becomes a StorageError that names `what` they are of."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageError(f"a file that {what} names has gone: {error}") from error
+    except UNREADABLE as error:
+        said = str(error) or type(error).__name__
+        raise StorageError(f"{what} cannot be read: {said}{_remedy(said)}") from error
+
+
+def _remedy(said: str) -> str:
+    if "equality deletes" in said:  # as Flink writes them
+        return (
+            "; have the engine that wrote them rewrite its data files, or take them back with "
+            "`matching-spark undo`"
+        )
+    return ""
+
+
+def listed(metadata: StaticTable, snapshot: Snapshot) -> list[ManifestFile]:
+    """The manifests of a snapshot, whose list is read as a whole or raises what `reading` knows.
+
+    pyiceberg takes the end of a list that was cut off for the end of its entries. One that has some
+    ends with the mark that ends its head, too.
+    """
+    with metadata.io.new_input(snapshot.manifest_list).open() as stream:
+        raw = stream.read()
+    said = snapshot.summary and snapshot.summary["total-data-files"]
+    if int(said or 0) and raw[-AVRO_MARK:] not in raw[:-AVRO_MARK]:
+        raise ValueError(f"{snapshot.manifest_list}, which names its {said} data files, is torn")
+    return snapshot.manifests(metadata.io)
+
+
+def entries(metadata: StaticTable, manifest: ManifestFile) -> list[ManifestEntry]:
+    """What a manifest names, read as a whole or as `listed`."""
+    check_whole(metadata, manifest)
+    return manifest.fetch_manifest_entry(metadata.io)
+
+
+def check_whole(metadata: StaticTable, manifest: ManifestFile) -> None:
+    """Raise ValueError where a manifest is not as long as the list of them says: one that was cut
+    off names fewer files to pyiceberg."""
+    length = len(metadata.io.new_input(manifest.manifest_path))
+    if length != manifest.manifest_length:
+        raise ValueError(
+            f"{manifest.manifest_path} has {length:,} bytes, and {manifest.manifest_length:,} when "
+            "it was written: it is torn"
+        )
+
+
+def planned_files(
+    metadata: StaticTable, snapshot: Snapshot, what: str, **options: Any
+) -> list[FileScanTask]:
+    """The data files of a snapshot with their deletes; options: of pyiceberg's scan. Raises
+    StorageError, which names `what` it is of, where a list of them cannot be read as a whole."""
+    with reading(what):
+        for manifest in listed(metadata, snapshot):
+            check_whole(metadata, manifest)
+        return [*metadata.scan(snapshot_id=snapshot.snapshot_id, **options).plan_files()]
+
+
 def live_files(metadata: StaticTable, snapshots: list[int]) -> Iterator[DataFile]:
-    """The data and delete files of some snapshots, each manifest read once."""
+    """The data and delete files of some snapshots, each manifest read once. Raises StorageError."""
     seen: set[str] = set()
-    for number in snapshots:
-        snapshot = metadata.snapshot_by_id(number)
-        for manifest in snapshot.manifests(metadata.io) if snapshot is not None else ():
-            if manifest.manifest_path not in seen:
-                seen.add(manifest.manifest_path)
-                for entry in manifest.fetch_manifest_entry(metadata.io):
-                    yield entry.data_file
+    for snapshot in map(metadata.snapshot_by_id, snapshots):
+        with reading(made_at(metadata)):
+            for manifest in listed(metadata, snapshot) if snapshot is not None else ():
+                if manifest.manifest_path not in seen:
+                    seen.add(manifest.manifest_path)
+                    yield from (each.data_file for each in entries(metadata, manifest))
 
 
 def named_files(
@@ -94,7 +162,8 @@ def named_files(
     snapshots = state.snapshots if snapshots is None else snapshots
     locations = [entry.metadata_file for entry in state.metadata_log]
     for snapshot in snapshots:
-        manifests = snapshot.manifests(metadata.io)
+        with reading(made_at(metadata)):
+            manifests = listed(metadata, snapshot)
         locations += [snapshot.manifest_list, *(m.manifest_path for m in manifests)]
     files = live_files(metadata, [s.snapshot_id for s in snapshots])
     return map(storage.recorded, chain(locations, (file.file_path for file in files)))

@@ -17,7 +17,7 @@ from matching_spark.errors import ModelError, StorageError
 from matching_spark.shards.shard import DataFile, read_columns
 from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.kept_plans import Head
-from matching_spark.table.metadata import UNREADABLE, made_at
+from matching_spark.table.metadata import made_at, planned_files
 from matching_spark.table.state import TableState
 
 
@@ -55,21 +55,11 @@ def planned(
     options: dict[str, Any] = {}
     if terms:
         options["row_filter"] = And(*terms) if len(terms) > 1 else terms[0]
-    try:
-        tasks = list(state.metadata.scan(snapshot_id=int(snapshot), **options).plan_files())
-    except FileNotFoundError as error:
-        raise StorageError(f"a file that {state.uri} names has gone: {error}") from error
-    except (NotImplementedError, *UNREADABLE) as error:
-        remedy = ""
-        if "equality deletes" in str(error):  # as Flink writes them
-            remedy = (
-                "; have the engine that wrote them rewrite its data files, or take them back "
-                "with `matching-spark undo`"
-            )
-        raise StorageError(
-            f"{state.uri} cannot be read at snapshot {snapshot}: {error or type(error).__name__}"
-            + remedy
-        ) from error
+    at = state.metadata.snapshot_by_id(int(snapshot))
+    if at is None:
+        raise StorageError(f"{state.uri} has no snapshot {snapshot} any more")
+    what = f"{state.uri} at snapshot {snapshot}"
+    tasks = planned_files(state.metadata, at, what, **options)
     files = (_file(state, task.file, task.delete_files) for task in tasks)
     return tuple(sorted(files, key=lambda file: file.uri))
 

@@ -7,7 +7,7 @@ from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
-from matching_spark.table.metadata import current_metadata
+from matching_spark.table.metadata import current_metadata, planned_files
 from matching_spark.table.posts_table import PostsTable
 
 _COLUMN = re.compile(r", (?![^<]*>)")  # between two columns, not within a type
@@ -51,10 +51,11 @@ def read(uri: str, name: str) -> list[dict[str, Any]]:
     Raises StorageError for a table with deletes.
     """
     metadata = current_metadata(uri, name)
-    if metadata is None or metadata.current_snapshot() is None:
+    now = None if metadata is None else metadata.current_snapshot()
+    if metadata is None or now is None:
         return []
     rows: list[dict[str, Any]] = []
-    for task in metadata.scan().plan_files():
+    for task in planned_files(metadata, now, f"{uri}/{name}"):
         if task.delete_files:
             raise StorageError(f"{uri}/{name} is append-only, but rows of it were deleted")
         rows += read_columns(storage.recorded(task.file.file_path), None).to_pylist()

@@ -20,7 +20,7 @@ from matching_spark.service.posts.desk import Desk
 from matching_spark.shards.shard import read_columns
 from matching_spark.table import side_tables
 from matching_spark.table.mark import MARK
-from matching_spark.table.metadata import current_metadata
+from matching_spark.table.metadata import current_metadata, planned_files
 
 MATCHES = "matches"  # the table that `match` keeps
 KEPT = 5000  # pairs of it that are listed, the best
@@ -55,9 +55,10 @@ class Review:
         """Read what a match has kept since, and find the pairs of posts that are newer."""
         metadata = current_metadata(self._desk.table.uri, MATCHES)
         if metadata is not None and metadata.metadata_location != self._seen:
-            files = [storage.recorded(t.file.file_path) for t in metadata.scan().plan_files()]
+            now = metadata.current_snapshot()
+            tasks = [] if now is None else planned_files(metadata, now, MATCHES)
             pairs: dict[Pair, float] = {}
-            for uri in files:
+            for uri in (storage.recorded(task.file.file_path) for task in tasks):
                 rows = read_columns(uri, ["lost_id", "found_id", "score"]).to_pydict()
                 ids = zip(rows["lost_id"], rows["found_id"], strict=True)
                 pairs |= dict(zip(ids, rows["score"], strict=True))
