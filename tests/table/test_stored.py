@@ -3,6 +3,7 @@
 import json
 import shutil
 import tarfile
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,40 @@ def test_a_table_beside_the_posts_that_is_torn_is_named(
     for read in (lambda: decisions.latest(table), lambda: find(table, frozenset(CLOSED))):
         with pytest.raises(StorageError, match=r"decisions.* cannot be read: |names has gone: "):
             read()
+
+
+def _circle(state: dict[str, Any]) -> None:
+    snapshot = state["snapshots"][-1]
+    snapshot["parent-snapshot-id"] = snapshot["snapshot-id"]
+
+
+def _stated(name: str, value: str) -> Callable[[dict[str, Any]], None]:
+    return lambda state: state["properties"].update({f"matching-spark.{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_circle, "cannot be read"),  # whoever went from it to its parent would never end
+        (_stated("dimension", "many"), "matching-spark.dimension is 'many'"),
+        (_stated("dimension", "-5"), "matching-spark.dimension is '-5'"),
+        (_stated("format-version", "9" * 5000), "matching-spark.format-version is '99"),
+    ],
+)
+def test_metadata_that_nothing_here_writes_are_named(
+    table: str, change: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    folder = Path(table, "posts", "metadata")
+    newest = folder / f"v{(folder / 'version-hint.text').read_text()}.metadata.json"
+    state = json.loads(newest.read_text())
+    change(state)
+    newest.write_text(json.dumps(state))
+    done = command("status", "--table", table)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert table in done.stderr
+    assert says in done.stderr
+
+
+def test_a_hint_of_any_length_is_passed_over(table: str) -> None:
+    Path(table, "posts", "metadata", "version-hint.text").write_text("9" * 5000)
+    assert PostsTable.open(table).snapshot

@@ -7,7 +7,7 @@ would read, and its maintenance remove, the files of the table that it was copie
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -59,6 +59,7 @@ def parsed(path: str, data: bytes, files: FileIO | None = None) -> StaticTable:
     """The same of a metadata file whose bytes are at hand."""
     try:
         metadata = FromByteStream.table_metadata(io.BytesIO(data))
+        _check_line({s.snapshot_id: s.parent_snapshot_id for s in metadata.snapshots})
     except UNREADABLE as error:
         raise StorageError(
             f"{path} cannot be read ({type(error).__name__}): it is torn, or of another engine; "
@@ -72,6 +73,20 @@ def parsed(path: str, data: bytes, files: FileIO | None = None) -> StaticTable:
         io=files or StorageFileIO(),
         catalog=NoopCatalog("static-table"),
     )
+
+
+def _check_line(parents: Mapping[int, int | None]) -> None:
+    """Raise ValueError where a snapshot comes after itself: whoever follows it would never end."""
+    ends: set[int] = set()
+    for first in parents:
+        line: dict[int, None] = {}
+        at: int | None = first
+        while at is not None and at not in ends:
+            if at in line:
+                raise ValueError(f"the snapshot {at} comes after itself")
+            line[at] = None
+            at = parents.get(at)
+        ends |= line.keys()
 
 
 def made_at(table: StaticTable) -> str:

@@ -72,7 +72,7 @@ def check_layout(state: TableState) -> None:
     again, or renamed, the files would give the values of before.
     """
     uri, metadata = state.uri, state.metadata
-    written = int(state.stated("format-version"))
+    written = state.number("format-version")
     if written > FORMAT_VERSION:
         raise StorageError(
             f"{uri} was written by a newer matching-spark (format {written}, this one knows "

@@ -354,7 +354,7 @@ class PostsTable:
         Within `writing`. It is one commit of metadata: no file is written anew.
         """
         self.refresh()
-        version = int(self.state.stated("format-version"))
+        version = self.state.number("format-version")
         if version == FORMAT_VERSION:
             return
         add_columns(self.session, self.name, version)

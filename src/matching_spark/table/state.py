@@ -3,6 +3,7 @@ writes meanwhile.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from matching_spark import storage
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import FILTERED
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
 from matching_spark.shards.space import VectorSpace
@@ -67,12 +68,22 @@ class TableState:
                 f"{self.uri}/posts is an Iceberg table, but not of matching-spark"
             ) from None
 
+    def number(self, name: str) -> int:
+        """The same of what is a whole number above 0. Raises StorageError where it is none."""
+        said = self.stated(name)
+        if not re.fullmatch("[1-9][0-9]{0,8}", said):
+            raise StorageError(
+                f"{self.uri}/posts: its property {PROPERTY}{name} is {said[:40]!r}, no number that "
+                "is written here: another engine changed it; set it back"
+            )
+        return int(said)
+
     @cached_property
     def space(self) -> VectorSpace:
         """The model, the dimension and the cells that its vectors are sorted by where cached."""
         cells = self.head.properties.get(PROPERTY + "cells")
         here = cells and cells_here(self.uri, cells)
-        return VectorSpace(self.stated("model"), int(self.stated("dimension")), here)
+        return VectorSpace(self.stated("model"), self.number("dimension"), here)
 
     @property
     def identifier_key(self) -> str | None:

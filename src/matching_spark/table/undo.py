@@ -60,12 +60,12 @@ def check_undo(table: PostsTable, snapshot: str) -> None:
 def undoable(table: PostsTable) -> list[str]:
     """Every state of the present model that there still is, undone ones too, the newest first."""
     metadata = table.metadata.metadata
-    there = {s.snapshot_id for s in metadata.snapshots}
-    log = [entry.snapshot_id for entry in metadata.snapshot_log]
+    there = {str(s.snapshot_id) for s in metadata.snapshots}
+    log = [str(entry.snapshot_id) for entry in metadata.snapshot_log]
     first = metadata.properties.get(PROPERTY + "model-snapshot")
-    if first is not None and int(first) in log:
-        log = log[log.index(int(first)) :]
-    return [str(i) for i in dict.fromkeys(reversed(log)) if i in there]
+    if first in log:
+        log = log[log.index(first) :]
+    return [i for i in dict.fromkeys(reversed(log)) if i in there]
 
 
 def posts_at(table: PostsTable, snapshot: str) -> int:

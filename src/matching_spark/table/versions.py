@@ -60,7 +60,8 @@ def _hinted(folder: str) -> int | None:
         hint = storage.read_bytes(storage.join(folder, "version-hint.text"))
     except FileNotFoundError:
         return None
-    return int(hint) if hint.strip().isdigit() else None
+    number = hint.strip()
+    return int(number) if number.isdigit() and len(number) < 19 else None
 
 
 def _latest(folder: str) -> int | None:
