@@ -20,6 +20,7 @@ from matching_spark.errors import StorageError
 from matching_spark.journal.store import Journal
 from matching_spark.operations.table import reembed
 from matching_spark.operations.warehouse import there
+from matching_spark.progress import Progress
 from matching_spark.search.query import Query
 from matching_spark.service import server
 from matching_spark.service.guards.accounts import Accounts
@@ -135,10 +136,10 @@ def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(
     begun, ended, watches = list[Service](), list[Service](), list[Watch]()
 
     @contextmanager
-    def sometimes(settings: Settings, demo: bool = False) -> Iterator[Service]:
+    def sometimes(settings: Settings, demo: bool, progress: Progress) -> Iterator[Service]:
         if begun and away.is_set():
             raise StorageError("the disk is away")
-        with opened(settings, demo) as of:
+        with opened(settings, demo, progress) as of:
             begun.append(of)
             yield of
         ended.append(of)

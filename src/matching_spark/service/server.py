@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,6 @@ from matching_spark.service.guards.guards import Guards, check_listening
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.problems import where_raised
 from matching_spark.service.heaps import share_heaps
-from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.pages.render import prepare
 from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.finding import Finder
@@ -66,20 +66,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def opened(settings: Settings, demo: bool = False) -> Iterator[Service]:
-    """A service over the settings' journal, table and model. Raises as Journal.open, Desk and
-    Mailer do."""
+def opened(
+    settings: Settings, demo: bool = False, progress: Progress = SILENT
+) -> Iterator[Service]:
+    """A service over the settings' journal, table and model. What can be told at once is, before
+    anything is loaded. Raises as Journal.open, Levels, Mailer and Desk do."""
     with ExitStack() as held:
-        decoders = held.enter_context(Decoders.of(settings))
         journal = held.enter_context(closing(Journal.open(settings)))
+        Levels.of(settings.service)
+        mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
+        progress.say("loading the model and the posts ...")
+        decoders = held.enter_context(Decoders.of(settings))
         store = PhotoStore(settings, decoders)
         model = model_of(settings, there(settings))
         desk = held.enter_context(closing(Desk(settings, journal, model, store)))
-        yield _service(settings, desk, decoders, store, demo)
+        yield replace(_service(settings, desk, decoders, store, mailer), demo=demo)
 
 
 def _service(
-    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, demo: bool
+    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, mailer: Mailer | None
 ) -> Service:
     wanted, journal = settings.service, desk.journal
     key = wanted.key or ""
@@ -91,14 +96,10 @@ def _service(
     links = Links(journal, clock)
     contacts = Contacts(journal, links, key, clock)
     outbox = None
-    if wanted.smtp_host is not None:
-        mailer = Mailer(wanted)
+    if mailer is not None:
         outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
 
-    def cover(post_id: str) -> Picture:
-        return picture_of(photo_names, post_id, 0)
-
-    showing = Showing(Levels.of(wanted), claims, cover)
+    showing = Showing(Levels.of(wanted), claims, partial(picture_of, photo_names, index=0))
     return Service(
         settings,
         desk,
@@ -113,7 +114,6 @@ def _service(
         Interests(journal, claims, desk.post),
         News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
         Review(desk),
-        demo,
     )
 
 
@@ -158,8 +158,7 @@ def serve(
             ("127.0.0.1", wanted.watch_port, "service.watch_port"),
         )
         sockets = [held.enter_context(_bound(*place)) for place in places]
-        progress.say("loading the model and the posts ...")
-        now: _Loaded | None = _Loaded(settings, demo)
+        now: _Loaded | None = _Loaded(settings, demo, progress)
         merger = held.enter_context(closing(_Merger(settings)))
         for each, place in zip(sockets, places, strict=True):
             with _free(*place):  # two that do not listen yet may be bound to one port
@@ -173,9 +172,12 @@ def serve(
                 work = wanted.searches_at_once + wanted.uploads_at_once
                 with _beside(now, merger) as over, _signals_given_back():
                     addresses = now.of.guards.limits.addresses
-                    asyncio.run(_listening(now.apps, copies, addresses, (stop, over), work))
+                    ends = (stop, over)
+                    asyncio.run(_listening(now.apps, copies, addresses, ends, work, sockets))
             now = now.next
             if now is not None and stop.is_set():
+                for each in sockets:
+                    each.close()
                 now.close()
                 break
             if now is not None:
@@ -186,10 +188,10 @@ class _Loaded:
     """A service that is warm, to be closed. next: the one that is to take its place, with the
     table's new model. Raises as `opened` and `warm`."""
 
-    def __init__(self, settings: Settings, demo: bool) -> None:
+    def __init__(self, settings: Settings, demo: bool, progress: Progress = SILENT) -> None:
         self.next: _Loaded | None = None
         with ExitStack() as held:
-            self.of = held.enter_context(opened(settings, demo))
+            self.of = held.enter_context(opened(settings, demo, progress))
             self.watch = Watch(self.of)
             self.apps: list[ASGIApp] = [
                 self.watch.around(create_app(self.of)),
@@ -231,9 +233,11 @@ async def _listening(
     addresses: Addresses,
     ends: Sequence[threading.Event],
     work: int = 0,
+    bound: Sequence[socket.socket] = (),
 ) -> None:
     """Until one of the events is set; a signal sets the first. work: how many threads searches and
-    uploads may hold, beside the 40 that all else has: no page waits for them."""
+    uploads may hold, beside the 40 that all else has: no page waits for them. bound: what the
+    sockets are copies of, closed with the first, for whom nobody answers any more is refused."""
     current_default_thread_limiter().total_tokens += work
     patient: Any = partial(Patient, addresses=addresses)
     servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
@@ -245,6 +249,8 @@ async def _listening(
     async def ending() -> None:
         while not any(each.is_set() for each in ends):
             await asyncio.sleep(0.1)
+        for each in bound if ends[0].is_set() else ():
+            each.close()  # the kernel would take who comes, and they would wait for ever
         for server in servers:
             server.should_exit = True
 

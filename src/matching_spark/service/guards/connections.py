@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import h11
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from matching_spark.service.guards.limits import Addresses
@@ -69,6 +70,13 @@ class Patient(H11Protocol):
     def resume_writing(self) -> None:
         self._deaf.end()
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        """What is under way is answered, and its answer says that the connection ends with it."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            scope = self.cycle.scope  # as if its client had asked for it
+            scope["headers"] = [*scope["headers"], CLOSE_HEADER]
+        super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._late.end()
