@@ -342,6 +342,9 @@ def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: 
     pair = (lost.post.post_id, found.post.post_id)
     running.review.refresh()
     assert pair in running.review.queue()
+    for status in ("claimed", "open"):  # at once, and not from the next match on
+        running.desk.set_status(pair[0], status, WHO, None)
+        assert (pair in running.review.queue()) == (status == "open")
     running.accounts.add("minji", PASSWORD)
     page = browser.get("/office/sign-in")
     form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}

@@ -1,13 +1,15 @@
 """The office's queues: pairs to be compared, what came today, what expires; how the service is."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from matching_spark import storage
-from matching_spark.domain.posts import SEOUL, Filters, Kind
+from matching_spark.domain.posts import KINDS, SEOUL, Filters, Kind
 from matching_spark.domain.results import Match
 from matching_spark.errors import MatchingError
 from matching_spark.journal.events import PairDecided, PostAdded
@@ -17,7 +19,7 @@ from matching_spark.matching.retention import Expiring, expiring_of, today
 from matching_spark.search.query import Query
 from matching_spark.service.pages.office_contexts import State
 from matching_spark.service.posts.desk import Desk
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.shard import flags, read_columns
 from matching_spark.table import side_tables
 from matching_spark.table.mark import MARK
 from matching_spark.table.metadata import current_metadata, planned_files
@@ -76,17 +78,30 @@ class Review:
         return [pair for _, _, pair in self.ranked()]
 
     def ranked(self) -> list[Ranked]:
-        """The pairs that nobody has decided, the likeliest first; those that somebody was not sure
-        of at the end."""
+        """The pairs that nobody has decided and that still can be (as `posts`), the likeliest
+        first; those that somebody was not sure of at the end."""
         decided = self.decided()
         pairs = dict(self._kept)
         for each in self._fresh.values():
             pairs |= each
+        lost, found = (
+            self._open(kind, {each for pair in pairs for each in pair}) for kind in KINDS
+        )
         return sorted(
             (pair in decided, -score, pair)
             for pair, score in pairs.items()
             if pair not in decided or decided[pair].verdict == "unsure"
+            if pair[0] in lost and pair[1] in found
         )
+
+    def _open(self, kind: Kind, ids: Set[str]) -> Set[str]:
+        """The ids, of these, of open posts of a kind."""
+        wanted, where = pa.array(list(ids), pa.string()), Filters(kind=kind)
+        out: set[str] = set()
+        for shard in self._desk.shards().values():
+            mine = shard.where(where) & flags(pc.is_in(shard.metadata["post_id"], wanted))
+            out.update(shard.ids(np.flatnonzero(mine)))
+        return out
 
     def posts(self, pair: Pair) -> tuple[StoredPost, StoredPost] | None:
         """A pair that can be decided: open, and of a lost and a found post, which it is no more

@@ -42,7 +42,7 @@ class ReviewPages(OfficeRoutes):
         queue = self._of.review.queue()
         pair = (lost, found) if lost and found else None
         if pair is None:
-            pair = next((each for each in queue if self._of.review.posts(each)), None)
+            pair = next(iter(queue), None)
         posts = None if pair is None else self._of.review.posts(pair)
         undo = undo_of(of, said, was)
         here = "/office/review" if pair is None else pair_url(*pair)
@@ -84,11 +84,11 @@ class ReviewPages(OfficeRoutes):
         return to("/office/review", of="\0".join(pair), said=verdict, was=was)
 
     def pairings(self, queue: Sequence[Pair]) -> list[Pairing]:
-        out: list[Pairing] = []
-        for pair in queue[: 2 * SHOWN]:
-            if len(out) < SHOWN and (posts := self._of.review.posts(pair)):
-                out.append(Pairing(lost=self._thing(posts[0]), found=self._thing(posts[1])))
-        return out
+        return [
+            Pairing(lost=self._thing(posts[0]), found=self._thing(posts[1]))
+            for pair in queue[:SHOWN]
+            if (posts := self._of.review.posts(pair))
+        ]
 
     def _decisions(self, pair: Pair) -> tuple[Entry, ...]:
         said = self._of.review.decided().get(pair)
