@@ -172,6 +172,21 @@ def test_the_language_of_what_was_found_can_be_changed(page: Page, served: Serve
     assert served.last.fields["lang"] == ["en"]
 
 
+def test_an_address_that_was_typed_goes_along_with_what_is_asked_before_the_loss_is_reported(
+    page: Page, served: Served
+) -> None:
+    for pressed in (".chips button", ".answers button", ".change button", ".switch button"):
+        _find_a_bag(page)
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        page.fill("#address", "kim@example.com")
+        before = len(served.posted)
+        page.locator(pressed).first.click()
+        page.wait_for_load_state("networkidle")
+        assert served.posted[before].path == "/search"
+        assert served.posted[before].fields["address"] == ["kim@example.com"], pressed
+    assert "kim@" not in page.evaluate("JSON.stringify(history.state)")
+
+
 def test_a_problem_takes_the_place_of_results_and_the_next_search_works(
     page: Page, served: Served
 ) -> None:

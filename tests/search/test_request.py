@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from matching_spark import InputError, Query, SearchOptions, UsageError
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.posts import Filters
+from matching_spark.domain.posts import MAX_TEXT, Filters
 from matching_spark.knn.similarity import pair_scores, unit
+from matching_spark.operations.search import query_of
 from matching_spark.search.request import QueryItem, Request, Scoring
 from tests.support.calibrations import random_calibration
 
@@ -90,6 +91,12 @@ def test_what_a_query_may_be() -> None:
     for wrong in ({"top_k": 0}, {"nprobe": 0}, {"threshold": float("nan")}, {"metric": "dot"}):
         with pytest.raises(UsageError):
             SearchOptions(**wrong)
+
+
+def test_words_of_which_some_would_be_left_out_are_not_searched_by() -> None:
+    assert query_of(Filters(), text="가" * MAX_TEXT).text == "가" * MAX_TEXT
+    with pytest.raises(InputError, match="20,001 characters of words are too many"):
+        query_of(Filters(), text="가" * (MAX_TEXT + 1))
 
 
 def test_a_day_is_read_as_anywhere_and_no_threshold_is_beyond_all_scores() -> None:

@@ -221,6 +221,7 @@ def samples() -> dict[str, Page]:
             look=CARDS[5:8],
             question=Asking("colour", ("검정", "파랑", "갈색", "빨강")),
             skipped=("day",),
+            mail=True,
         ),
         "results-day": ResultsPage(
             **asked, told=Told(), look=CARDS[5:6], question=Asking("day"), nothing=True

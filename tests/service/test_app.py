@@ -169,6 +169,23 @@ def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
         )
 
 
+def test_an_address_stays_with_what_is_asked_before_the_loss_is_reported(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방", "colour": "보라"}
+        form |= {"address": "kim@example.com"}
+        page = client.post("/search", data=form).text
+        forms = re.findall(
+            '<form[^>]* action="/search".*?</form>|<form[^>]* id="switch".*?</form>', page, re.S
+        )
+        assert len(forms) >= 3
+        for each in (*forms, page.partition('action="/losses"')[2]):
+            assert re.search('name="address"[^>]* value="kim@example.com"', each)
+
+
 def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_kept(
     running: Service, bag: str
 ) -> None:
@@ -260,6 +277,53 @@ def test_what_a_program_found_too_long_ago_is_said_to_be(browser: TestClient) ->
     said = browser.post("/api/search", json=asked, headers={"X-CSRF-Token": token}).json()
     assert said["type"] == "/problems/search-over"
     assert said["errors"][0]["pointer"] == "#/asked"
+
+
+def test_what_is_too_long_to_be_searched_by_is_told_and_nothing_of_it_is_left_out(
+    browser: TestClient, running: Service
+) -> None:
+    """By the first 2,000 characters another thing would be found."""
+    token = csrf(browser.get("/").text)
+    json = {"Accept": "application/json"}
+    for name, most in (("words", 2000), ("place", 200)):
+        form = {"csrf": token, "words": "가방", name: "가" * most}
+        found = browser.post("/search", data=form, headers=json).json()
+        assert found["page"] == "results"
+        form |= {"asked": found["asked"], "pictured": "no"}
+        link = link_in(browser.post("/losses", data=form).text)
+        long = form | {name: "가" * (most + 1)}
+        told = browser.post("/search", data=long, headers=json).json()
+        assert (told["page"], told["wrong"]) == ("home", {name: "long"})
+        assert told["told"][name] == long[name]  # to be made shorter by who typed it
+        known = len(running.desk.changed())
+        assert browser.post("/losses", data=long).status_code == 422
+        assert len(running.desk.changed()) == known
+        mine = browser.post("/mine/edit", data=long | {"link": link}, headers=json).json()
+        assert mine["wrong"] == {name: "long"}
+        asked = {"words": "가방", name: long[name]}
+        api = TestClient(browser.app).post("/api/search", json=asked).json()
+        assert api["errors"] == [
+            {"detail": words.say("problem.value.long", "ko"), "pointer": f"#/{name}"}
+        ]
+
+
+def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방", "pictured": "no"}
+    form["link"] = link_in(browser.post("/losses", data=form).text)
+    (lost,) = losses(running)
+    running.desk.edit(lost, {"description": "긴 말 " * 1000}, WHO, None)
+    page = browser.post("/mine", data=form).text
+    said = re.search('name="words"[^>]* value="([^"]{3000,})"', page)
+    assert said is not None
+    form |= {"seen": field(page, "seen"), "words": said[1]}
+    edited = browser.post("/mine/edit", data=form | {"place": "강남역"}).text
+    assert words.say("notice.edited", "ko") in edited
+    stored = running.desk.post(lost)
+    assert stored is not None
+    assert (stored.post.title, stored.post.place) == ("줄무늬 가방", "강남역")
+    assert len(stored.post.description) > 3000
 
 
 def test_a_word_that_no_list_has_is_told_and_nothing_is_searched(browser: TestClient) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.domain.posts import SEOUL, Filters, Kind
+from matching_spark.domain.posts import MAX_TEXT, SEOUL, Filters, Kind
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import EXTERNAL
-from matching_spark.errors import ModelError
+from matching_spark.errors import InputError, ModelError
 from matching_spark.layout import read_photo
 from matching_spark.operations.facts import check_key, placed, with_numbers
 from matching_spark.operations.warehouse import model_of
@@ -209,8 +209,11 @@ def query_of(
     happened_on: dt.date | None = None,
 ) -> Query:
     """A query whose own facts are those of `where`, which need not be what it is filtered by; what
-    looks for lost things was found.
+    looks for lost things was found. Raises InputError for words of which some would be left out.
     """
+    if text is not None and len(text) > MAX_TEXT:
+        said = f"{len(text):,} characters of words are too many: ask by {MAX_TEXT:,} at most"
+        raise InputError(said, argument="text")
     return Query(
         image,
         text,

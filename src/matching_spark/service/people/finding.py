@@ -25,7 +25,7 @@ from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import PublicResult, Showing
 
-MAX_WORDS = 2000  # characters that are searched by
+MAX_WORDS, MAX_PLACE = 2000, 200  # characters that are searched by
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Form:
 
     def told(self) -> Told:
         """What it says of the thing. Raises WrongField."""
-        words = " ".join(self.words.split())[:MAX_WORDS]
+        words = " ".join(self.words.split())
         lists = {name: word_of(name, getattr(self, name)) for name in LISTS}
         day = day_of("day", self.day)
-        place = " ".join(self.place.split())[:200]
+        place = " ".join(self.place.split())
         told = Told(words, place=place, day=day, **lists)
         if self.off == "day":
             return replace(told, day=None)
@@ -66,8 +66,8 @@ class Form:
     def kept(self) -> Told:
         """What of it can be shown again in a form, whatever is wrong with the rest."""
         category, colour, region = (kept_word(n, getattr(self, n)) for n in LISTS)
-        words, place, day = self.words[:MAX_WORDS], self.place[:200], kept_day("day", self.day)
-        return Told(words, category, colour, region, place, day)
+        day = kept_day("day", self.day)
+        return Told(self.words, category, colour, region, self.place, day)
 
     @property
     def skipped(self) -> tuple[FactName, ...]:
@@ -94,7 +94,7 @@ class Finder:
         where there is nothing to search by, and Asks.find's InputError for a photo of too long ago.
         """
         until = Deadline.after(self.budget_s)
-        told = form.told()
+        told = short(form.told())
         if form.asked and form.pictured and photo is None:
             photo = self.asks.find(form.asked).photo
         vector = None if photo is None else photo.vector
@@ -129,7 +129,7 @@ class Finder:
 
         photo: chosen since. Raises as `answer`.
         """
-        told, asked = form.told(), form.asked
+        told, asked = short(form.told()), form.asked
         if form.pictured and photo is None:
             photo = self.asks.find(asked).photo
         words = told.words or in_words(told)
@@ -147,6 +147,14 @@ class Finder:
         )
         key = hashlib.sha256(f"{asked}\0{post}".encode()).hexdigest()[:32]
         return post, photo, f"loss-{key}"
+
+
+def short(told: Told) -> Told:
+    """Raises WrongField for what is longer than what is searched by: nothing of it is left out."""
+    for name, most in (("words", MAX_WORDS), ("place", MAX_PLACE)):
+        if len(getattr(told, name)) > most:
+            raise WrongField(name, "long")
+    return told
 
 
 def query_of(told: Told, vector: Float32 | None) -> Query:

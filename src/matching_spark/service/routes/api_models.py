@@ -14,6 +14,7 @@ from matching_spark.errors import InputError
 from matching_spark.journal.events import Verdict
 from matching_spark.service.guards.problems import MEDIA_TYPE, STATUS
 from matching_spark.service.pages.contexts import FactName
+from matching_spark.service.people.finding import MAX_WORDS
 
 MOST_AT_ONCE = 100  # of a page of results or pairs
 PAGE = 20
@@ -113,7 +114,7 @@ class Asked(Facts):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"words": "어제 강남역에서 검정 지갑"}]},
     )
-    words: Text = ""
+    words: Annotated[str, Field(max_length=MAX_WORDS)] = ""
     photo: Photo | None = None
     asked: Word = ""
     skip: list[FactName] = []

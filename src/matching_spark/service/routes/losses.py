@@ -16,10 +16,11 @@ from matching_spark.service.pages.contexts import (
     MailState,
     MinePage,
     Notice,
+    Told,
     Wrong,
 )
 from matching_spark.service.people.addresses import checked_address
-from matching_spark.service.people.finding import Form
+from matching_spark.service.people.finding import Form, short
 from matching_spark.service.people.links import who_of
 from matching_spark.service.people.shown import card, day_of, in_words, told_of_post
 from matching_spark.service.posts.seen import SeenPhoto
@@ -185,11 +186,12 @@ class Losses:
 
 
 def _changes(stored: StoredPost, form: Form) -> dict[str, Any]:
-    """What a form has changed of a loss, as the desk takes it. Raises WrongField where nothing is
-    left to find it by."""
+    """What a form has changed of a loss, as the desk takes it. Raises WrongField for what is too
+    long, and where nothing is left to find it by."""
     now, told = told_of_post(stored.post), form.told()
-    own = changed_since(form.seen, asdict(told))
-    told = replace(now, **{name: getattr(told, name) for name in own})
+    own = {name: getattr(told, name) for name in changed_since(form.seen, asdict(told))}
+    short(Told(**own))
+    told = replace(now, **own)
     words = told.words or in_words(told)
     if not (words or stored.photos):
         raise WrongField("words", "needed")

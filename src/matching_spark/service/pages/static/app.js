@@ -159,6 +159,11 @@
     }
   });
 
+  on("formdata", (event) => { // an address that was typed goes along with what is asked before
+    const address = one("#answer #address");
+    if (address && event.target.matches("[action='/search']")) event.formData.set("address", address.value);
+  });
+
   // -- htmx: words for who does not see the page change, and the heading to go on from
   on("htmx:beforeRequest", (event) => {
     busy(event.detail.elt, true);
@@ -200,7 +205,7 @@
     const found = one("#answer.found"), fields = {};
     if (!home) return;
     for (const [name, value] of found ? new FormData(one(".understood form", found)) : []) {
-      if (name !== "csrf") (fields[name] ||= []).push(value);
+      if (!["csrf", "address"].includes(name)) (fields[name] ||= []).push(value);
     }
     const top = found?.getBoundingClientRect().top;
     history.replaceState(found && { fields, top }, "");
