@@ -50,16 +50,18 @@ class Clock:
 
 @dataclass
 class Inbox:
-    """What a server of mail has taken. refuse: what it answers in place of 250."""
+    """What a server of mail has taken. refuse: what it answers in place of 250, refuse_address: of
+    an address, of every one or of refuse_only."""
 
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
     refuse: str = ""
     refuse_address: str = ""
+    refuse_only: str = ""
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if self.refuse_address:
+        if self.refuse_address and self.refuse_only in ("", address):
             return self.refuse_address
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -1,6 +1,7 @@
 """Mails: sent at least once, tried again, given up, by TLS where there is a password."""
 
 import datetime as dt
+import socket
 from itertools import pairwise
 from typing import Any
 
@@ -110,6 +111,33 @@ def test_no_more_mails_go_out_than_may_in_a_minute(
         clock.on(seconds=31)
     assert counts == [3, 0, 3, 0, 2, 0]
     assert sorted(to for to, _ in inbox.taken) == [f"a{i}@example.com" for i in range(8)]
+
+
+def test_a_server_that_does_not_answer_is_waited_for_once_a_run(
+    world: World, journal: Journal, clock: Clock
+) -> None:
+    """Whoever searches for what turned up waits as long, in the same thread."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mailer = Mailer(told(silent.getsockname()[1], smtp_timeout_s=0.2))
+        outbox = Outbox(journal, world.links, world.contacts, mailer, 30, clock)
+        for i in range(5):
+            world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
+        assert outbox.run_once() == 0
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+def test_an_address_that_is_not_taken_now_keeps_no_other_waiting(
+    world: World, inbox: Inbox
+) -> None:
+    assert world.outbox is not None
+    for i in range(2):
+        world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
+    inbox.refuse_address, inbox.refuse_only = "450 greylisted", "a0@example.com"
+    assert world.outbox.run_once() == 1
+    assert [to for to, _ in inbox.taken] == ["a1@example.com"]
 
 
 def test_a_password_goes_by_tls_alone_and_only_to_a_server_that_is_known(

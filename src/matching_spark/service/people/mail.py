@@ -46,6 +46,10 @@ class NotNowError(MatchingError):
     """The server did not take a mail, and may later."""
 
 
+class AwayError(NotNowError):
+    """The server did not take a mail, whoever it was for: it will not take another one now."""
+
+
 class RefusedError(MatchingError):
     """The server will never take this mail."""
 
@@ -83,9 +87,9 @@ class Mailer:
             kinds = RefusedError if all(500 <= code < 600 for code in codes) else NotNowError
             raise kinds(f"its address was refused by {self._host} ({_listed(codes)})") from None
         except smtplib.SMTPResponseException as error:
-            raise NotNowError(f"{self._host} answered {error.smtp_code}") from None
+            raise AwayError(f"{self._host} answered {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise NotNowError(f"{self._host}: {type(error).__name__}") from None
+            raise AwayError(f"{self._host}: {type(error).__name__}") from None
 
     def message(self, kind: Kind, address: str, language: Language, token: str) -> EmailMessage:
         """Raises ValueError for an address with a line of its own."""

@@ -6,6 +6,7 @@ later each time, for two days. Its address is read when it is sent: an erased on
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, insert, select, up
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import forgotten, outbox
 from matching_spark.service.people.links import Links, stamp
-from matching_spark.service.people.mail import Mailer, NotNowError, RefusedError
+from matching_spark.service.people.mail import AwayError, Mailer, NotNowError, RefusedError
 
 log = logging.getLogger(__name__)
 MailKind = Literal["confirm", "news"]
@@ -46,10 +47,12 @@ class Outbox:
         self._mailer, self._a_minute, self._clock = mailer, a_minute, clock
 
     def run_once(self) -> int:
-        """Send what is due, as many as may be sent in a minute; how many a server took."""
+        """Send what is due, as many as may be sent in a minute, until the server is seen to be
+        away; how many it took."""
         sent = 0
-        for row in self._due():
-            sent += self._sent(row)
+        with suppress(AwayError):  # what is left waits for the next run, and nobody for each of it
+            for row in self._due():
+                sent += self._sent(row)
         return sent
 
     def _due(self) -> list[Row[Any]]:
@@ -82,6 +85,8 @@ class Outbox:
             self._drop(row)
         except NotNowError as error:
             self._later(row, str(error))
+            if isinstance(error, AwayError):
+                raise
         else:
             with self._journal.writing() as to:
                 done = update(outbox).where(outbox.c.number == row.number)
