@@ -26,6 +26,13 @@ def test_an_address_that_is_taken_is_one_and_is_one_line(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["KIM+lost@Example.co.kr", "o'neil@example.com", "kim@xn--9d0bm53b.xn--3e0b707e"]
+)
+def test_an_address_is_taken_as_it_is_written(said: str) -> None:
+    assert checked_address(f" {said} ") == said
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "a@example.com\r\nBcc: b@example.com",
