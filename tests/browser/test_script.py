@@ -172,6 +172,23 @@ def test_the_language_of_what_was_found_can_be_changed(page: Page, served: Serve
     assert served.last.fields["lang"] == ["en"]
 
 
+def test_a_file_of_any_kind_is_taken_where_it_is_dropped(page: Page) -> None:
+    """Some systems name no kind of an AVIF; and of what is no photo the service says so."""
+    page.goto("/home/ko")
+    for name in ("IMG_0042.avif", "report.pdf"):
+        page.evaluate(
+            """(name) => {
+              const dataTransfer = new DataTransfer();
+              dataTransfer.items.add(new File(["x"], name));
+              const dropped = {dataTransfer, bubbles: true, cancelable: true};
+              const label = document.querySelector("[data-photo] label");
+              label.dispatchEvent(new DragEvent("drop", dropped));
+            }""",
+            name,
+        )
+        expect(page.locator(".big")).to_have_text(name)
+
+
 def test_an_address_that_was_typed_goes_along_with_what_is_asked_before_the_loss_is_reported(
     page: Page, served: Served
 ) -> None:

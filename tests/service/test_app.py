@@ -270,6 +270,18 @@ def test_the_address_of_a_form_that_is_opened_again_leads_to_the_start(browser: 
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_who_keeps_no_cookies_is_told_to_allow_them(
+    browser: TestClient, language: Language
+) -> None:
+    """Else the page that sends the form again would come again and again."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "가방"}
+    browser.cookies.clear()
+    page = browser.post("/search", data=form, headers={"Accept-Language": language})
+    assert page.status_code == 403
+    assert words.say("problem.cookies", language) in page.text
+
+
 def test_what_a_program_found_too_long_ago_is_said_to_be(browser: TestClient) -> None:
     """Nothing that was entered is wrong: there is nothing to correct."""
     token = csrf(browser.get("/").text)
@@ -305,6 +317,19 @@ def test_what_is_too_long_to_be_searched_by_is_told_and_nothing_of_it_is_left_ou
         assert api["errors"] == [
             {"detail": words.say("problem.value.long", "ko"), "pointer": f"#/{name}"}
         ]
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e \ufeff", "\u3000"])
+def test_what_nobody_sees_says_nothing(browser: TestClient, running: Service, unseen: str) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": unseen, "place": unseen, "pictured": "no"}
+    for path in ("/search", "/losses"):
+        told = browser.post(path, data=form, headers={"Accept": "application/json"}).json()
+        assert (told["page"], told["wrong"]) == ("home", {"words": "needed"})
+    api = TestClient(browser.app).post("/api/search", json={"words": unseen, "place": unseen})
+    assert api.json()["type"] == "/problems/nothing-asked"
+    page = browser.post("/search", data=form | {"words": "가방"}).text
+    assert 'name="off" value="place"' not in page  # a chip without a word
+    assert not losses(running)
 
 
 def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from matching_spark.domain.posts import Post
+from matching_spark.domain.posts import Post, clean
 from matching_spark.knn.similarity import Float32
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline
@@ -53,10 +53,10 @@ class Form:
 
     def told(self) -> Told:
         """What it says of the thing. Raises WrongField."""
-        words = " ".join(self.words.split())
+        words = " ".join(clean(self.words).split())
         lists = {name: word_of(name, getattr(self, name)) for name in LISTS}
         day = day_of("day", self.day)
-        place = " ".join(self.place.split())
+        place = " ".join(clean(self.place).split())
         told = Told(words, place=place, day=day, **lists)
         if self.off == "day":
             return replace(told, day=None)

@@ -32,8 +32,8 @@
     } catch { /* HEIC, which this browser cannot show: its name says that it was chosen */ }
   }
   function choose(input, files) {
-    const photo = [...files].find((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
-    if (!photo) return;
+    const photo = [...files].find((file) => file.type.startsWith("image/")) || files[0];
+    if (!photo) return; // what is none is sent too: the service says that, and of which kinds it is one
     const chosen = new DataTransfer();
     chosen.items.add(photo);
     input.files = chosen.files;
