@@ -149,3 +149,7 @@ def signed_in(browser: TestClient, running: Service) -> str:
     form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
     browser.post("/office/sign-in", data=form | {"password": PASSWORD})
     return csrf(browser.get("/office").text)
+
+
+def losses(running: Service) -> list[str]:
+    return [p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"]

@@ -1,0 +1,291 @@
+"""A person's loss: reported, told of by mail, changed and withdrawn by its link."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+from starlette.testclient import TestClient
+
+from matching_spark.service.app import create_app
+from matching_spark.service.pages import words
+from matching_spark.service.people.contacts import ASKED_A_DAY
+from matching_spark.service.running import Service
+from tests.service.conftest import WHO, drawn, losses
+from tests.support.forms import csrf, field, link_in
+
+
+def test_a_persons_way_from_a_photo_to_withdrawal(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    home = browser.get("/")
+    assert home.status_code == 200
+    form = {"csrf": csrf(home.text), "words": "강남역에서 보라색 줄무늬 가방"}
+    files = {"photo": ("IMG_0001.HEIC", drawn("purple"), "")}
+    found = browser.post("/search", data=form, files=files)
+    assert found.status_code == 200
+    assert "보라색 줄무늬 가방" in found.text
+    assert bag not in found.text
+    assert "02-111-2222" not in found.text
+    photo = re.search(r'src="(/photos/[^"]+)"', found.text)
+    assert photo is not None
+    shown = browser.get(photo[1])
+    assert shown.headers["content-type"] == "image/jpeg"
+
+    asked, claim = field(found.text, "asked"), field(found.text, "claim")
+    form = {
+        "csrf": csrf(found.text),
+        "asked": asked,
+        "words": "보라색 줄무늬 가방",
+        "colour": "보라",
+    }
+    registered = browser.post("/losses", data=form)
+    link = re.search(r"/mine#([\w-]{22})", registered.text)
+    assert link is not None
+    again = browser.post("/losses", data=form)  # a second press of the button
+    assert len({p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"}) == 1
+    assert again.status_code == 200
+
+    mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link[1]})
+    assert "보라색 줄무늬 가방" in mine.text
+    assert "02-111-2222" not in mine.text
+    token = field(mine.text, "link")
+    claimed = browser.post("/interest", data=form | {"claim": claim})  # and registered by it
+    assert re.search(r"/mine#[\w-]{22}", claimed.text)
+    assert "02-111-2222" in claimed.text
+    told = browser.post("/interest", data={"csrf": csrf(mine.text), "link": token, "claim": claim})
+    assert "02-111-2222" in told.text
+    mine = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
+    assert "02-111-2222" in mine.text
+
+    form = {"csrf": csrf(mine.text), "link": token, "words": "초록 모자", "category": "의류"}
+    edited = browser.post("/mine/edit", data=form)
+    assert "초록 모자" in edited.text
+    gone = browser.post("/mine/withdraw", data={"csrf": csrf(edited.text), "link": token})
+    assert gone.status_code == 200
+    titles = [p.post.title for p in running.desk.changed() if p.post.kind == "lost"]
+    assert "초록 모자" not in titles
+    closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
+    assert "초록 모자" not in closed.text
+
+
+def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
+        found = client.post("/search", data=form).text
+        form |= {"asked": field(found, "asked"), "claim": field(found, "claim")}
+        assert client.post("/losses", data=form | {"address": "kim@localhost"}).is_error
+        assert client.post("/interest", data=form | {"claim": "x" * 22}).is_error
+        running.desk.set_status(bag, "claimed", WHO, None)  # since the card was shown
+        assert client.post("/interest", data=form).is_error
+        assert not losses(running)
+
+        def registered() -> str:
+            page = client.post("/losses", data=form | {"address": "kim@example.com"}).text
+            link = re.search(r"/mine#([\w-]{22})", page)
+            assert link is not None
+            return link[1]
+
+        mine = {"csrf": form["csrf"], "link": registered()}
+        (first,) = losses(running)
+        assert running.contacts.of(first) is not None
+        change = mine | {"words": "초록 모자"}
+        wrong = client.post("/mine/edit", data=change | {"address": "kim@"}).text
+        assert words.say("problem.invalid", "ko") in wrong
+        assert wrong.count("초록 모자") == 1  # as it was typed, in its field, and nowhere else
+        assert wrong.count('value="초록 모자"') == 1
+        kept = running.desk.post(first)
+        assert kept is not None
+        assert kept.post.title != "초록 모자"
+        edited = client.post("/mine/edit", data=change | {"no_mail": "yes"}).text
+        assert "초록 모자" in edited
+        assert "no_mail" not in edited
+        assert running.contacts.of(first) is None
+        client.post("/mine/withdraw", data=mine)
+        link = registered()
+        registered()  # a second press of the button
+        assert (
+            words.say("mine.waiting", "ko") in client.post("/mine", data=mine | {"link": link}).text
+        )
+        (second,) = losses(running)
+        assert second != first
+
+
+def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
+        files = {"photo": ("a.png", drawn("purple"), "image/png")}
+        found = client.post("/search", data=form, files=files).text
+        form |= {"asked": field(found, "asked"), "colour": "보라", "place": "강남역", "skip": "day"}
+        named = words.say("wrong.address", "ko")
+        page = client.post("/losses", data=form | {"address": "kim@localhost"})
+        assert page.status_code == 422
+        told = page.text.partition('action="/losses"')[2]
+        for name, value in (form | {"address": "kim@localhost"}).items():
+            assert re.search(rf'name="{name}"[^>]* value="{value}"', told), name
+        assert named in told
+        assert words.say("result.photo", "ko") in page.text  # the photo is searched and kept still
+        assert not losses(running)
+        registered = client.post("/losses", data=form | {"address": "kim@example.com"}).text
+        (lost,) = losses(running)
+        kept = running.desk.post(lost)
+        assert kept is not None
+        assert (kept.post.place, len(kept.photos)) == ("강남역", 1)
+
+        link = re.search(r"/mine#([\w-]{22})", registered)
+        assert link is not None
+        mine = {"csrf": form["csrf"], "link": link[1], "words": "초록 모자"}
+        wrong = client.post("/mine/edit", data=mine | {"address": "kim@localhost"}).text
+        assert re.search('name="address"[^>]* value="kim@localhost"', wrong)
+        assert named in wrong
+        over = {"address": "kim@", "no_mail": "yes", "day": "어느 날"}
+        assert re.search(
+            'name="no_mail"[^>]* checked', client.post("/mine/edit", data=mine | over).text
+        )
+
+
+def test_an_address_stays_with_what_is_asked_before_the_loss_is_reported(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방", "colour": "보라"}
+        form |= {"address": "kim@example.com"}
+        page = client.post("/search", data=form).text
+        forms = re.findall(
+            '<form[^>]* action="/search".*?</form>|<form[^>]* id="switch".*?</form>', page, re.S
+        )
+        assert len(forms) >= 3
+        for each in (*forms, page.partition('action="/losses"')[2]):
+            assert re.search('name="address"[^>]* value="kim@example.com"', each)
+
+
+def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_kept(
+    running: Service, bag: str
+) -> None:
+    mailing = replace(running, finder=replace(running.finder, mail=True))
+    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
+        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        form = {"csrf": csrf(client.get("/").text), "address": "kim@example.com", "pictured": "no"}
+        for number in range(ASKED_A_DAY + 1):
+            page = client.post("/losses", data=form | {"words": f"{number}번 가방"}).text
+            often = number == ASKED_A_DAY
+            assert (words.say("registered.often", "ko") in page) == often
+            assert (words.say("registered.written", "ko") in page) != often
+        mine = {"csrf": form["csrf"], "link": link_in(page), "words": "초록 모자"}
+        for each in ("kim@example.com", "kim@"):  # the rest is saved, or nothing is
+            told = client.post("/mine/edit", data=mine | {"address": each}).text
+            assert re.search(f'name="address"[^>]* value="{each}"', told)
+            saved = each != "kim@"
+            assert (words.say("notice.edited", "ko") in told) == saved
+            assert words.say("wrong.often" if saved else "wrong.address", "ko") in told
+        newest = running.desk.post(losses(running)[-1])
+        assert newest is not None
+        assert newest.post.title == "초록 모자"
+        assert running.contacts.of(newest.post.post_id) is None
+
+
+def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방", "pictured": "no"}
+    form["link"] = link_in(browser.post("/losses", data=form).text)
+    (lost,) = losses(running)
+    running.desk.edit(lost, {"description": "긴 말 " * 1000}, WHO, None)
+    page = browser.post("/mine", data=form).text
+    said = re.search('name="words"[^>]* value="([^"]{3000,})"', page)
+    assert said is not None
+    form |= {"seen": field(page, "seen"), "words": said[1]}
+    edited = browser.post("/mine/edit", data=form | {"place": "강남역"}).text
+    assert words.say("notice.edited", "ko") in edited
+    stored = running.desk.post(lost)
+    assert stored is not None
+    assert (stored.post.title, stored.post.place) == ("줄무늬 가방", "강남역")
+    assert len(stored.post.description) > 3000
+
+
+def test_a_loss_without_words_is_told_in_the_readers_language(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "category": "가방", "colour": "검정"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    link = link_in(browser.post("/losses", data=form).text)
+    browser.cookies.set("lang", "en")
+    form = {"csrf": form["csrf"], "link": link, "category": "가방", "colour": "검정"}
+    mine = browser.post("/mine", data=form).text
+    assert "검정 가방" not in mine
+    assert '<span class="chip">Black</span>' in mine
+    edited = browser.post("/mine/edit", data=form | {"colour": "파랑"}).text
+    assert words.say("notice.edited", "en") in edited
+    (lost,) = (each.post for each in running.desk.changed() if each.post.kind == "lost")
+    assert lost.title == "파랑 가방"
+
+
+def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방", "category": "가방"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    link = link_in(browser.post("/losses", data=form).text)
+    form |= {
+        "link": link,
+        "seen": field(browser.post("/mine", data=form | {"link": link}).text, "seen"),
+    }
+    (lost,) = (each.post.post_id for each in running.desk.changed() if each.post.kind == "lost")
+    running.desk.edit(lost, {"colour": "파랑", "description": "안에 우산"}, WHO, None)
+    wrong = browser.post("/mine/edit", data=form | {"day": "언젠가"}).text
+    assert field(wrong, "seen") == form["seen"]
+    edited = browser.post("/mine/edit", data=form | {"place": "강남역", "category": "쇼핑백"}).text
+    assert words.say("notice.edited", "ko") in edited
+    stored = running.desk.post(lost)
+    assert stored is not None
+    post = stored.post
+    assert (post.title, post.description, post.colour) == ("줄무늬 가방", "안에 우산", "파랑")
+    assert (post.place, post.category) == ("강남역", "쇼핑백")
+
+
+def test_pages_of_one_loss_that_are_saved_at_once_are_all_saved(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": csrf(browser.get("/").text), "words": "줄무늬 가방"}
+    form["asked"] = field(browser.post("/search", data=form).text, "asked")
+    form["link"] = link_in(browser.post("/losses", data=form).text)
+    form["seen"] = field(browser.post("/mine", data=form).text, "seen")
+    own = [{"words": "초록 가방"}, {"place": "강남역"}, {"colour": "보라"}, {"category": "가방"}]
+    together = Barrier(len(own))
+
+    def saved(each: dict[str, str]) -> bool:
+        together.wait()
+        return words.say("notice.edited", "ko") in browser.post("/mine/edit", data=form | each).text
+
+    with ThreadPoolExecutor(len(own)) as pool:
+        assert all(pool.map(saved, own))
+    (lost,) = losses(running)
+    stored = running.desk.post(lost)
+    assert stored is not None
+    post = stored.post
+    assert (post.title, post.place, post.colour) == ("초록 가방", "강남역", "보라")
+    assert post.category == "가방"
+
+    running.desk.set_status(lost, "claimed", WHO, None)  # while the page lay open
+    over = running.desk.post(lost)
+    told = browser.post("/mine/edit", data=form | {"words": "빨간 가방"}).text
+    assert words.say("notice.edited", "ko") not in told
+    assert words.say("mine.claimed", "ko") in told
+    assert running.desk.post(lost) == over
+
+
+def test_a_link_that_was_pasted_in_part_is_there_to_be_mended(browser: TestClient) -> None:
+    form = {"csrf": csrf(browser.get("/mine").text), "link": "https://lost.example/mine#Zm9v"}
+    page = browser.post("/mine", data=form).text
+    assert words.say("wrong.link", "ko") in page
+    assert 'value="https://lost.example/mine#Zm9v"' in page
