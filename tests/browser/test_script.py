@@ -90,6 +90,25 @@ def test_no_heading_is_torn_within_a_word_and_no_line_begins_with_a_dot(
             assert page.evaluate(TORN) == [], (name, language)
 
 
+def test_what_somebody_wrote_from_right_to_left_turns_no_day_round(page: Page) -> None:
+    page.goto("/results-10/ko")
+    turned = page.evaluate(
+        """() => [...document.querySelectorAll(".where")].flatMap((line) => {
+          const day = line.querySelector(".nowrap"), range = document.createRange();
+          if (!day) return [];
+          line.firstChild.data = "\u202e역남강\u00a0· ";
+          const left = (at) => {
+            range.setStart(day.firstChild, at);
+            range.setEnd(day.firstChild, at + 1);
+            return range.getBoundingClientRect().left;
+          };
+          return [left(0) > left(1)];
+        })"""
+    )
+    assert turned
+    assert not any(turned)
+
+
 def test_a_photo_is_shown_before_it_is_sent_and_can_be_taken_away(
     page: Page, served: Served
 ) -> None:
