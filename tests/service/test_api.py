@@ -294,3 +294,20 @@ def test_a_valuables_title_tells_a_stranger_no_place(program: TestClient) -> Non
     matches = stranger.post("/api/search", json={"words": "검정 동전지갑"}).json()["matches"]
     said = {each["category"]: each["title"] for each in matches}
     assert said == {"지갑": "검정 동전지갑 습득", "가방": title}
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-Unmodified-Since"])
+def test_a_condition_that_is_not_looked_at_is_refused(
+    program: TestClient, running: Service, bag: str, name: str
+) -> None:
+    """Else who sends it would overwrite what they mean not to."""
+    before, url, condition = running.desk.post(bag), f"{OFFICE}/posts/{bag}", {name: '"1"'}
+    for answer in (
+        program.patch(url, json={"place": "역삼역"}, headers=condition),
+        program.post(f"{url}/close", json={"status": "claimed"}, headers=condition),
+        program.delete(url, headers=condition),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["parameter"] == name
+    assert running.desk.post(bag) == before
+    assert program.get(url, headers=condition).status_code == 200

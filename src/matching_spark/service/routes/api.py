@@ -80,7 +80,7 @@ def api_routes(of: Service) -> APIRouter:
         inside.add_api_route(
             *(path, act),
             methods=[method],
-            dependencies=more,
+            dependencies=[*more, Depends(_unconditional)] if writes else more,
             status_code=status,
             openapi_extra=extra,
         )
@@ -247,6 +247,13 @@ class _Office:
             "updated_at": stored.updated_at,
             "photos": photos,
         }
+
+
+def _unconditional(request: Request) -> None:
+    """Raises Refused for a condition of HTTP, which would not be looked at: `sequence` is one."""
+    for name in ("If-Match", "If-Unmodified-Since"):
+        if name in request.headers:
+            raise Refused("bad-request", field=name)
 
 
 _INSIDE = ("photos", "placeholders", "read_from", "identifiers", "numbers", "given")
