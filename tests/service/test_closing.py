@@ -27,6 +27,8 @@ def test_what_is_closed_is_corrected_and_opened_again_and_not_closed_as_somethin
     assert said.json()["title"] == words.say("post.again.conflict", "en")
     for name in ("post.again.conflict", "status.claimed", "post.open means"):
         assert words.say(name, "ko") in told.text
+    why = words.say("post.closed first", "ko", status=words.say("status.claimed", "ko"))
+    assert why in told.text
     for name in ("post.not saved", "post.over.conflict", "register.unsaved"):  # nothing was typed
         assert f">{words.say(name, 'ko')}<" not in told.text
     assert running.desk.post(bag) == closed
