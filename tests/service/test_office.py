@@ -335,6 +335,27 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
         assert saved.post.title == "남색 우산"
 
 
+def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_over(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """A browser that was closed asks for the address of a form's answer anew."""
+    signed_in(browser, running)
+    lost = Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
+    ids = [running.desk.add(lost, [], WHO, None).post.post_id for _ in range(2)]
+    for act in ("edit", "close"):
+        page = browser.get(f"{post_url(bag)}/{act}")
+        assert (page.status_code, page.url.path) == (200, post_url(bag))
+        assert browser.get(f"/office/posts/nobody/{act}").status_code == 404
+    running.review.refresh()
+    assert len(running.review.queue()) == 2
+    running.desk.set_status(ids[0], "claimed", WHO, None)
+    over = browser.get(pair_url(ids[0], bag))
+    assert over.status_code == 410
+    assert words.say("problem.gone", "ko") in over.text
+    assert words.say("review.empty", "ko") not in over.text  # another is left
+    assert browser.get("/office/review").text.count("보라색 줄무늬 가방") >= 2
+
+
 def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:
     bag = Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
     found = running.desk.add(bag, [], WHO, None)

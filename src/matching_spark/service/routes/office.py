@@ -207,6 +207,11 @@ class OfficePages(OfficeRoutes):
         return Response(photo.kept, media_type="image/jpeg")
 
     def post(self, request: Request, post_id: str, notice: str = "") -> Response:
+        of, _, act = post_id.rpartition("/")
+        if act in ("edit", "close") and self._of.desk.post(post_id) is None:
+            return RedirectResponse(
+                post_url(of), 303
+            )  # a form's, opened again from a tab or a mark
         return self._of.page(request, self._post_page(request, post_id, notice, {}))
 
     def edit(self, request: Request, post_id: str, fields: Fields) -> Response:

@@ -38,12 +38,15 @@ class ReviewPages(OfficeRoutes):
         of: str = "",
     ) -> Response:
         """A pair, or the first of the queue. of, said, was: the pair just decided (its ids, with a
-        NUL between), what was said of it and what before, to undo it."""
+        NUL between), what was said of it and what before, to undo it. Raises Refused for a pair of
+        which nothing can be said any more: others are left."""
         queue = self._of.review.queue()
         pair = (lost, found) if lost and found else None
         if pair is None:
             pair = next(iter(queue), None)
         posts = None if pair is None else self._of.review.posts(pair)
+        if posts is None and lost and found:
+            raise Refused("gone")
         undo = undo_of(of, said, was)
         here = "/office/review" if pair is None else pair_url(*pair)
         common = self._office(request, here, "decided" if undo else "")
