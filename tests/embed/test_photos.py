@@ -278,6 +278,9 @@ def noisy(width: int, height: int) -> Image.Image:
 
 
 CUT = {
+    "JPEG": saved(noisy(96, 64), "JPEG"),
+    "JPEG, progressive": saved(noisy(96, 64), "JPEG", progressive=True),
+    "JPEG with restarts": saved(noisy(96, 64), "JPEG", restart_marker_blocks=5),
     "HEIC": heic(noisy(96, 64)),
     "HEIC in tiles": heic(noisy(512, 384), tile_size=128),
     "AVIF": saved(noisy(96, 64), "AVIF"),
@@ -289,8 +292,10 @@ def test_what_is_cut_off_anywhere_is_whole_or_told(kind: str) -> None:
     """A part of the picture is never taken for all of it."""
     data = CUT[kind]
     whole = open_photo(data).tobytes()
-    ends = np.unique(np.linspace(0, len(data) - 1, 300).astype(int))
-    for end in ends:
+    ends = {*np.linspace(0, len(data) - 1, 300).astype(int), *range(len(data) - 9, len(data))}
+    if kind.startswith("JPEG"):  # between scans and restarts too
+        ends |= {at + more for at, byte in enumerate(data) if byte == 0xFF for more in range(2)}
+    for end in sorted(ends):
         try:
             assert open_photo(data[:end]).tobytes() == whole, end
         except PhotoError as error:

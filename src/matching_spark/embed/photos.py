@@ -5,6 +5,7 @@ What it would cost is known before its decoder runs: by its shape, its structure
 
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -14,11 +15,10 @@ from matching_spark import storage
 from matching_spark.embed.colours import seen
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
-from matching_spark.embed.structure import Structure, structure_of
+from matching_spark.embed.structure import BLANK, Structure, structure_of
 from matching_spark.errors import PhotoError, PhotoReason, StorageError
 
 REASONS: tuple[PhotoReason, ...] = get_args(PhotoReason)
-BLANK = 64  # zeros at a JPEG's end, which are none of its pixels
 MAX_BYTES = 50 << 20
 MAX_PIXELS = 256_000_000  # phones' 200 MP modes; more takes long, however little memory
 MAX_RATIO = 20  # of the sides: a panorama has 10, and what is thinner costs more than it shows
@@ -42,6 +42,8 @@ _UPRIGHT = {
     8: (Image.Transpose.ROTATE_90, True, False, True),
 }
 JPEG_END = b"\xff\xd9"
+OTHER = bytes((11 + 37 * i) % 255 for i in range(255))  # all that are none of a mark
+_RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
 # In the words of parsers: a file that is whole and of a kind that they do not read; one whose
 # metadata they will not unpack.
 UNREAD = (
@@ -102,14 +104,18 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
         return _decoded(data, name, opener, structure, spare)
     # A JPEG that may lack its end mark only. Where pixels are missing too, the decoder takes them
     # for zeros: other bytes before the mark change what it gives, and do not where all are there.
+    # Behind the restart that would come next it reads them too where it waits for that.
     bare = data.rstrip(b"\0")
     if len(data) - len(bare) >= BLANK:  # what a copy that was interrupted has left out
         data = bare
     data = data.removesuffix(JPEG_END[:1])  # half of the mark
     whole = _decoded(data + JPEG_END, name, opener, structure, spare)
-    other = _decoded(data + b"\xaa" * 64 + JPEG_END, name, opener, structure, spare)
-    if whole[0].tobytes() != other[0].tobytes():
-        raise PhotoError("truncated", f"{name} that is cut off")
+    restarts = _RESTARTS.findall(data, structure.scan)
+    after = bytes([0xFF, 0xD0 + len(restarts) % 8])
+    for more in (OTHER, OTHER[::-1]):  # one may happen to give zeros
+        other = _decoded(data + more + after + more + JPEG_END, name, opener, structure, spare)
+        if whole[0].tobytes() != other[0].tobytes():
+            raise PhotoError("truncated", f"{name} that is cut off")
     return whole
 
 

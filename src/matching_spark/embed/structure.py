@@ -51,13 +51,13 @@ _HEVC = (b"hvc1", b"hev1")
 
 @dataclass(frozen=True)
 class Structure:
-    """coefficient_bytes: what a JPEG of several scans keeps until the last. ended: has its mark.
-
-    pixels: of the largest picture inside an AVIF.
+    """coefficient_bytes: what a JPEG of several scans keeps until the last. ended: has its mark;
+    scan: where its last one begins. pixels: of the largest picture inside an AVIF.
     """
 
     coefficient_bytes: int = 0
     ended: bool = True
+    scan: int = 0
     pixels: int = 0
 
 
@@ -79,8 +79,9 @@ def _bounded(count: int, most: int, what: str) -> None:
 
 def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGMENTS) -> Structure:
     end = len(data) if end is None else end
-    segments = scans = exif = resources = coefficients = 0
+    segments = exif = resources = coefficients = 0
     progressive = False
+    frame, begun = 0, []  # where the headers of its frame and of its scans are
     while (found := _MARKER.search(data, at, end)) and (marker := found[1][0]) != _EOI:
         at = found.end()
         segments += 1
@@ -91,7 +92,7 @@ def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGM
         if marker in _RARE_FRAMES:
             raise PhotoError("unsupported-format", "a JPEG that is not baseline or progressive")
         if marker in _FRAMES:
-            coefficients, progressive = _coefficients(data, at), marker == _PROGRESSIVE
+            coefficients, progressive, frame = _coefficients(data, at), marker == _PROGRESSIVE, at
         elif marker == _APP1 and data.startswith(b"Exif", at + 2):
             exif += length
             _bounded(exif, MAX_EXIF_BYTES, "bytes of a JPEG's EXIF")
@@ -99,13 +100,30 @@ def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGM
             resources += data.count(b"8BIM", at, at + length)
             _bounded(resources, MAX_RESOURCES, "Photoshop's resources in a JPEG")
         elif marker == _SOS:
-            scans += 1
-            _bounded(scans, MAX_SCANS, "scans of a JPEG")
-            scanned = scans * min(coefficients, MAX_SCANNED_BYTES // 10)  # more, memory refuses
+            begun.append(at)
+            _bounded(len(begun), MAX_SCANS, "scans of a JPEG")
+            scanned = len(begun) * min(coefficients, MAX_SCANNED_BYTES // 10)  # memory refuses more
             _bounded(scanned, MAX_SCANNED_BYTES, "bytes of a JPEG's coefficients, scan by scan")
         at += length
-    several = progressive or scans > 1
-    return Structure(coefficients if several else 0, ended=found is not None)
+    if found is None and begun:
+        _check_scans(data, frame, begun, progressive)
+    several = progressive or len(begun) > 1
+    return Structure(coefficients if several else 0, found is not None, begun[-1] if begun else 0)
+
+
+def _check_scans(data: bytes, frame: int, begun: list[int], progressive: bool) -> None:
+    """Raise PhotoError for a JPEG cut off between scans, whose decoder shows what the others give:
+    each colour's 64 coefficients must be there to their last bit."""
+    lacking = dict.fromkeys(data[frame + 8 : frame + 8 + 3 * data[frame + 7] : 3], (1 << 64) - 1)
+    for at in begun:
+        colours = data[at + 3 : at + 3 + 2 * data[at + 2] : 2]
+        first, last, bits = struct.unpack_from("BBB", data, at + 3 + 2 * data[at + 2])
+        if not progressive:
+            first, last, bits = 0, 63, 0
+        for colour in colours if not bits & 15 else ():  # its lowest bits are yet to come
+            lacking[colour] = lacking.get(colour, 0) & ~((2 << last) - (1 << first))
+    if any(lacking.values()):
+        raise PhotoError("truncated", "JPEG that is cut off: scans are missing")
 
 
 def _coefficients(data: bytes, at: int) -> int:
