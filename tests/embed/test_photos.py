@@ -205,6 +205,14 @@ def test_broken_tags_are_told_to_nobody_who_did_not_open_them() -> None:
         assert len(heard) == 2
 
 
+def test_an_opened_picture_of_any_mode_is_seen_and_one_of_no_pixel_told() -> None:
+    clear = Image.new("LA", (20, 20), (0, 0))
+    for mode in ("LA", "La"):
+        assert plain(clear.convert(mode)).getpixel((5, 5)) == WHITE
+    with pytest.raises(PhotoError, match="too-small: 0 x 7"):
+        plain(Image.new("RGB", (0, 7)))
+
+
 def test_kept_photos_are_bounded() -> None:
     for size, left in (
         ((4000, 1000), (KEPT_SIDE, 400)),

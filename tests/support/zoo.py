@@ -357,6 +357,7 @@ def pngs() -> Iterator[Kind]:
             GREY,
             1,
         )
+    yield from keyed_pngs()
     yield taken("PNG, laced (Adam7)", laced_png(), "as it is", off=0)
     more = [Image.new("RGB", SEEN.size, "green")]
     yield taken(
@@ -379,6 +380,39 @@ def pngs() -> Iterator[Kind]:
         "too-complex",
         "",
     )
+
+
+def keyed_pngs() -> Iterator[Kind]:
+    """One colour is clear, in as many bits as the others; whoever does not scale it shows it."""
+    _, over = veiled()
+    level = np.asarray(SEEN.convert("L"))
+    for bits in (4, 16):
+        key = 2 ** (bits - 2) + 1
+        deep = (level / 255 * (2**bits - 1)).round().astype(np.uint16)
+        deep[deep == key] += 1
+        want = np.where(np.arange(WIDTH) < WIDTH // 2, deep / (2**bits - 1) * 255, 255)
+        deep[:, WIDTH // 2 :] = key
+        packed = deep[:, ::2] << 4 | deep[:, 1::2]
+        rows = packed.astype(np.uint8) if bits == 4 else deep.astype(">u2")
+        lines = b"".join(b"\0" + row.tobytes() for row in rows)
+        data = written_png(lines, bits, 0, chunk(b"tRNS", struct.pack(">H", key)))
+        grey = Image.fromarray(want.round().astype(np.uint8)).convert("RGB")
+        yield taken(f"PNG, grey of {bits} bits with a clear value", data, "over white", grey, 1)
+    deep = np.asarray(SEEN).astype(np.uint16) * 257
+    deep[:, WIDTH // 2 :] = key = (1000, 2000, 3000)
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    data = written_png(lines, 16, 2, chunk(b"tRNS", struct.pack(">3H", *key)))
+    yield taken("PNG, RGB of 16 bits with a clear colour", data, "over white", over, 1)
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, 256)  # linear
+    icc = named(b"GRAY", b"XYZ ", b"mntr", {b"kTRC": curve})
+    light = np.asarray(whitened(over).convert("L")) / 255
+    linear = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    for alpha, called in ((False, "a linear profile"), (True, "a linear profile and alpha")):
+        grey = Image.fromarray((linear * 255).round().astype(np.uint8))
+        if alpha:
+            grey.putalpha(veiled()[0].getchannel("A"))
+        data = saved(grey, "PNG", icc_profile=icc)
+        yield taken(f"PNG, grey with {called}", data, "by the profile", whitened(over), 2)
 
 
 def gifs_and_webps() -> Iterator[Kind]:
@@ -461,6 +495,13 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     yield taken(
         "TIFF, grey of 32 bits", tiff_of(_topped(level, 255).convert("I")), "scaled", GREY, 2
     )
+    wide = (np.asarray(SEEN.convert("L")).astype(np.uint32) * 0x01010101).view(np.int32)
+    wide[0, 0] = -1  # the largest without a sign
+    unsigned = bytearray(tiff_of(Image.fromarray(wide)))
+    at = unsigned.index(struct.pack("<HHI", 339, 3, 1))
+    unsigned[at + 8 : at + 10] = b"\1\0"
+    data = bytes(unsigned)
+    yield taken("TIFF, grey of 32 bits without a sign, all of them", data, "scaled", GREY, 2)
     falling = bytearray(tiff_of(Image.fromarray((65535 - level * 257).astype(np.uint16))))
     at = falling.index(struct.pack("<HHI", 262, 3, 1))
     falling[at + 8 : at + 10] = b"\0\0"
@@ -532,6 +573,12 @@ def heics_and_avifs() -> Iterator[Kind]:
     for orientation in (6, 5):
         data = saved(LAID[orientation], "AVIF", quality=95, exif=turned(orientation))
         yield taken(f"AVIF turned by irot and imir, {orientation}", data, "upright")
+    xmp = b"<rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation=\"6\"/>"
+    yield taken(
+        "AVIF that XMP says is turned, and no irot",
+        saved(SEEN, "AVIF", quality=95, xmp=xmp),
+        "as it lies: the standard has irot alone turn it",
+    )
     film = saved(SEEN, "AVIF", save_all=True, append_images=[GREY])
     yield Kind("AVIF, moving", film, "unsupported-format", "")
     unread = branded(saved(SEEN, "AVIF").replace(b"avif", b"miaf"))

@@ -6,8 +6,10 @@ Strip by strip, so that beside what the decoder keeps and the result there is ne
 import io
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from matching_spark.embed.parsers import STUMBLES
@@ -20,7 +22,9 @@ DEPTHS = (255, 1023, 4095, 16383, 65535)
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
 NEAR = 12  # of 255: between two makers' sRGB; what is linear is off by up to 80
 _SOME = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), -1).reshape(1, -1, 3).astype(np.uint8)
-_MEANT = 262  # the TIFF tag of what its numbers mean
+_MEANT, _FORM = 262, 339  # TIFF tags: of what its numbers mean, and whether they have a sign
+# What Pillow multiplies a PNG's grey by, and forgets for the one that is clear.
+_KEYS = {"L;2": 85, "L;4": 17}
 _Change = Callable[[Image.Image], Image.Image]
 
 
@@ -42,10 +46,20 @@ def seen(image: Image.Image, factor: int = 1) -> Image.Image:
     return out
 
 
+def keyed(image: Image.Image) -> None:
+    """Before it is decoded: let the clear colour of a PNG be what its numbers become."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
+    packed = tiles[0].args if image.format == "PNG" and tiles else ""
+    if isinstance(key, int) and packed in _KEYS:
+        image.info["transparency"] = key * _KEYS[packed]
+    elif isinstance(key, tuple) and packed == "RGB;16B":  # of which the upper half is kept
+        image.info["transparency"] = tuple(each >> 8 for each in key)
+
+
 def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change | None) -> Image.Image:
     clear = not opaque and strip.has_transparency_data
     if clear:
-        strip = strip.convert("RGBA")
+        strip = (strip.convert("LA") if strip.mode == "La" else strip).convert("RGBA")
     elif strip.mode not in PROFILED:
         strip = strip.convert("RGB")
     if factor > 1:
@@ -68,27 +82,42 @@ def _eight_bits(image: Image.Image) -> _Change:
     """Numbers without a scale by the largest of the whole image: Pillow's own conversion clips."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;"):
         return lambda strip: strip
-    most = _largest(image)
+    unsigned = isinstance(image, TiffImagePlugin.TiffImageFile) and _is_unsigned(image)
+    most = _largest(image, unsigned)
     top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
     # A TIFF may count down from white, as a scanner's; of 8 bits and fewer Pillow turns it about.
+    key = image.info.get("transparency")
     down = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_MEANT) == 0
 
     def scaled(strip: Image.Image) -> Image.Image:
-        values = np.asarray(strip).astype(np.float32)
+        values = _numbers(strip, unsigned).astype(np.float32)
         values = np.nan_to_num(values, copy=False, nan=0, posinf=top, neginf=0)
         light = values.clip(0, top) / top
-        return Image.fromarray(((1 - light if down else light) * 255).round().astype(np.uint8))
+        grey = Image.fromarray(((1 - light if down else light) * 255).round().astype(np.uint8))
+        if isinstance(key, int):
+            grey.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+        return grey
 
     return scaled
 
 
-def _largest(image: Image.Image) -> float:
+def _is_unsigned(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Of whole numbers of 32 bits, which Pillow reads as if they might be below 0."""
+    return image.mode == "I" and image.tag_v2.get(_FORM, (1,)) in (1, (1,))
+
+
+def _numbers(image: Image.Image, unsigned: bool) -> npt.NDArray[Any]:
+    values = np.asarray(image)
+    return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
+
+
+def _largest(image: Image.Image, unsigned: bool) -> float:
     """Of what is finite."""
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     most = 0.0
     for top in range(0, height, rows):
-        values = np.asarray(image.crop((0, top, width, min(height, top + rows))))
+        values = _numbers(image.crop((0, top, width, min(height, top + rows))), unsigned)
         most = max(most, float(np.max(values, initial=0, where=np.isfinite(values))))
     return most
 
@@ -96,9 +125,9 @@ def _largest(image: Image.Image) -> float:
 def _to_srgb(image: Image.Image) -> _Change | None:
     """The colours that its profile means; None, as they are, without one to go by."""
     mode = image.mode
-    if mode in ("I", "F") or mode.startswith("I;"):
+    if mode in ("I", "F", "LA", "La") or mode.startswith("I;"):
         mode = "L"
-    elif mode not in PROFILED or image.has_transparency_data:
+    elif mode not in PROFILED or (image.has_transparency_data and mode != "L"):
         mode = "RGB"
     profile = image.info.get("icc_profile")
     try:
@@ -121,7 +150,8 @@ def _to_srgb(image: Image.Image) -> _Change | None:
             return None
     except (ImageCms.PyCMSError, *STUMBLES):  # a broken profile is no reason to refuse its photo
         return None
-    return lambda strip: turn.apply(strip)
+    # What was laid over white is RGB, though it be grey.
+    return lambda strip: turn.apply(strip if strip.mode == mode else strip.convert(mode))
 
 
 def _is_near(turn: ImageCms.ImageCmsTransform, mode: str) -> bool:

@@ -12,7 +12,7 @@ from typing import get_args
 from PIL import Image, ImageFile
 
 from matching_spark import storage
-from matching_spark.embed.colours import seen
+from matching_spark.embed.colours import keyed, seen
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
 from matching_spark.embed.structure import BLANK, Structure, structure_of
@@ -132,6 +132,7 @@ def _decoded(
             if image.format in ("JPEG", "MPO"):
                 scale = draft_scale(factor)
                 image.draft(None, (image.width // scale, image.height // scale))
+            keyed(image)
             image.load()
             flat = seen(image, factor // scale)
             turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
@@ -159,7 +160,13 @@ def _stumbled(data: bytes, name: str, error: BaseException) -> PhotoError:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """An opened picture as `open_photo` gives one, but whole: RGB, upright, over white."""
+    """An opened picture as `open_photo` gives one, but whole: RGB, upright, over white.
+
+    Raises PhotoError for one without a pixel.
+    """
+    if not min(image.size):
+        raise PhotoError("too-small", f"{image.width} x {image.height}")
+    keyed(image)
     image.load()  # a TIFF turns itself upright here, and forgets that it was not
     turn, *_ = _UPRIGHT.get(_orientation(image), (None,))
     if image.mode != "RGB" or image.has_transparency_data or "icc_profile" in image.info:
@@ -249,7 +256,11 @@ def _box(
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation of a loaded image; a broken EXIF is no reason to refuse its photo."""
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        exif = image.getexif()
+        if image.format in ("AVIF", "HEIF"):  # its irot and imir, as the parser has put them there
+            exif = Image.Exif()
+            exif.load(image.info.get("exif") or b"")
+        return int(exif.get(_ORIENTATION, 1))
     except STUMBLES:
         return 1
 
