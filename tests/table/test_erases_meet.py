@@ -3,20 +3,25 @@ turns: run by the same thread, they are not kept out here either."""
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Post, PostsTable, storage
-from matching_spark.config import Hadoop
+from matching_spark import ClipModel, Post, PostsTable, Settings, SimilarityEngine, storage
+from matching_spark.config import Cache, Hadoop
 from matching_spark.errors import InputError
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.matching import decisions
+from matching_spark.matching import decisions, matches_table
+from matching_spark.matching.alerts import emit, pending
 from matching_spark.matching.decisions import Decision
+from matching_spark.matching.matcher import Matcher, MatchRules
+from matching_spark.operations import verdicts
+from matching_spark.progress import SILENT, Progress
 from matching_spark.table import erase as erasing
-from matching_spark.table import traces
+from matching_spark.table import side_tables, traces
 from matching_spark.table.erase import erase, find
 from matching_spark.table.procedures import Procedures
 
@@ -92,6 +97,78 @@ def test_what_another_erase_removes_meanwhile_is_missed_by_none(
     assert traces.look(storage.walk(table.uri), gone).found == ()
     kept = storage.join(table.uri, "rejects", f"{STAYS}.jsonl")
     assert list(storage.walk(storage.parent(kept))) == [kept]
+
+
+class Between:
+    """A progress of an erase: does something once, before the step whose name has `when` in it."""
+
+    def __init__(self, when: str, do: Callable[[], object]) -> None:
+        self.when, self.left = when, [do]
+
+    def say(self, what: str) -> None:
+        if self.when in what and self.left:
+            self.left.pop()()
+
+    def count(self, what: str, done: int, total: int) -> None:
+        pass
+
+
+@pytest.mark.long
+def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
+    table: PostsTable, clip: ClipModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin before the posts' rows are gone, and end before or after."""
+    rules = MatchRules(top_k=10, threshold=-2.0)
+
+    def gone(post_id: str, progress: Progress = SILENT) -> None:
+        erase(PostsTable.open(table.uri, table.spark, table.hadoop), [post_id], progress)
+
+    def matcher() -> Matcher:
+        other = PostsTable.open(table.uri, table.spark, table.hadoop)
+        return SimilarityEngine(other, "spark", clip, cache=Cache()).matcher(rules)
+
+    def kept(name: str) -> set[str]:
+        return {row["found_id"] for row in side_tables.read(table.uri, name)}
+
+    def all_of_them() -> None:
+        made = matcher()
+        assert matches_table.update(made).pairs == len(OTHERS) + 1
+        decisions.store(made.table, [Decision(LOST, OWN, "confirmed", "desk")])
+
+    gone(OWN, Between("rejects", all_of_them))
+    assert (kept("matches"), kept("decisions")) == ({*OTHERS}, {STAYS})
+
+    made, first = matcher(), OTHERS[0]
+    real = made.table.writing
+    between = Between("", lambda: gone(first))
+
+    def writing() -> AbstractContextManager[None]:  # the pairs are compared, and not stored yet
+        between.say("")
+        return real()
+
+    monkeypatch.setattr(made.table, "writing", writing)
+    table.set_status(OTHERS[3:], "claimed")  # else there is nothing to be written
+    assert matches_table.update(made).removed == 1
+    assert kept("matches") == {*OTHERS[1:3]}
+    table.set_status(OTHERS[3:], "open")
+    assert matches_table.update(matcher(), new=True).full, "nobody knows what took the free place"
+
+    asked = Settings(table=table.uri)
+    look = verdicts.checked
+
+    def looked(*told: Any) -> Decision:
+        found = look(*told)
+        gone(found.found_id)
+        return found
+
+    monkeypatch.setattr(verdicts, "checked", looked)
+    with pytest.raises(InputError, match=f"there is no post '{OTHERS[1]}' .* any more, nothing"):
+        verdicts.decide(asked, Decision(LOST, OTHERS[1], "rejected", "desk"), spark=table.session)
+    assert kept("decisions") == {STAYS}
+
+    told = matcher()
+    emit(told, pending(told), lambda _: gone(OTHERS[2]))
+    assert kept("alerts") == {OTHERS[3]}
 
 
 def test_undo_to_a_snapshot_that_an_erase_has_ended_changes_nothing(table: PostsTable) -> None:

@@ -10,7 +10,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Row
 
     from matching_spark.matching.matcher import Matcher
+    from matching_spark.table.posts_table import PostsTable
 
 log = logging.getLogger(__name__)
 NAME = "alerts"
@@ -86,7 +87,7 @@ def emit(
     An alert for which `send` raises RemoteError is told again at the next run.
     """
     taken, refused = 0, 0
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[str, str, str, dt.datetime]] = []
     try:
         for alert in alerts:
             try:
@@ -99,12 +100,21 @@ def emit(
             now = dt.datetime.now(dt.UTC)
             rows += [(alert.lost_id, i, alert_id(alert.lost_id, i), now) for i in alert.found_ids]
             if taken % NOTED_AT_ONCE == 0:
-                side_tables.append(matcher.table, NAME, SCHEMA, rows)
+                _note(matcher.table, rows)
                 rows = []
     finally:  # also when it is stopped: what was taken is noted
-        if rows:
-            side_tables.append(matcher.table, NAME, SCHEMA, rows)
+        _note(matcher.table, rows)
     return taken, refused
+
+
+def _note(table: "PostsTable", rows: Sequence[tuple[str, str, str, dt.datetime]]) -> None:
+    """Note pairs that were told of, but for those of a post that was erased meanwhile."""
+    if not rows:
+        return
+    with table.writing():  # no erase comes between the look and the commit
+        there = type(table).open(table.uri).kinds(i for row in rows for i in row[:2])
+        if left := [row for row in rows if there.keys() >= {*row[:2]}]:
+            side_tables.append(table, NAME, SCHEMA, left)
 
 
 class Webhook:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from matching_spark.matching.matcher import SCHEMA, Matcher
 from matching_spark.table import side_tables
 from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.posts_table import PostsTable
 
 NAME = "matches"
 RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
@@ -65,10 +66,26 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
         )
         stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
         stamped = f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False)
-        with matcher.table.writing():
-            whole = rows.select(*existing.columns).writeTo(name).option(*stamped)
+        with matcher.table.writing():  # no erase comes between the look and the commit
+            rows, erased = _still_there(matcher, rows)
+            whole = rows.select(*existing.columns).writeTo(name)
+            if not erased:  # else it is not what a run of that snapshot gives: the next one is full
+                whole = whole.option(*stamped)
             whole.overwrite(F.lit(True))
     return report
+
+
+def _still_there(matcher: Matcher, rows: DataFrame) -> tuple[DataFrame, bool]:
+    """The pairs of posts that there are now, and whether some have gone since they were compared,
+    as by an erase."""
+    now = PostsTable.open(matcher.table.uri, matcher.spark, matcher.table.hadoop)
+    if now.snapshot == matcher.table.snapshot:
+        return rows, False
+    ids, left = now.frame().select("post_id"), rows
+    for key in KEYS:
+        left = left.join(ids.withColumnRenamed("post_id", key), key, "left_semi")
+    left = left.localCheckpoint()
+    return left, left.count() < rows.count()
 
 
 def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:

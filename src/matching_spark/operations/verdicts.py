@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Reject
 from matching_spark.domain.vocabulary import Seen
-from matching_spark.errors import UsageError
+from matching_spark.errors import InputError, UsageError
 from matching_spark.matching.decisions import Decision, Verdict, checked, store
 from matching_spark.operations.posts import closed, merged_first
 from matching_spark.operations.warehouse import reading, writing
@@ -146,8 +146,19 @@ def _stored(table: PostsTable, decided: list[Decision], close: bool) -> int:
     """How many posts were closed. The verdicts come first: killed before the posts are closed, the
     same command does the rest, and a verdict stored twice is one. The other way round, closed posts
     would lack the verdict that says why, and no match would show them again.
+
+    Raises InputError, and nothing is stored, where a post has gone since it was looked up.
     """
-    store(table, decided)
+    with table.writing():  # no erase comes between the look and the commit
+        table.refresh()
+        kinds = table.kinds(post_id for each in decided for post_id in _pair(each))
+        if why := next((why for each in decided if (why := each.refused(kinds, table.uri))), ""):
+            raise InputError(f"{why} any more, nothing was stored: run it again without that pair")
+        store(table, decided)
     sure = [each for each in decided if each.verdict == "confirmed"] if close else []
-    ids = [post_id for each in sure for post_id in (each.lost_id, each.found_id)]
+    ids = [post_id for each in sure for post_id in _pair(each)]
     return closed(table, ids, "claimed").changed
+
+
+def _pair(decision: Decision) -> tuple[str, str]:
+    return decision.lost_id, decision.found_id

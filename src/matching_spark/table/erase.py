@@ -134,14 +134,19 @@ def _looked(uri: str, ids: frozenset[str]) -> tuple[dict[str, list[str]], set[st
     holding: dict[str, list[str]] = {}
     known: set[str] = set()
     for name in tables(uri):
-        metadata = _current(uri, name)
-        columns = [c for c in IDS if c in metadata.schema().column_names]
-        before = together(begun(uri, name))
-        files = chain(_files_of(metadata, columns, ids), filter(storage.exists, before.data))
-        held = dict(_holding(files, columns, ids)) if columns else {}
-        holding[name] = sorted(held)
-        known = known.union(before.ids, *held.values())
+        holding[name], of_it = _looked_in(uri, name, ids)
+        known |= of_it
     return holding, known
+
+
+def _looked_in(uri: str, name: str, ids: frozenset[str]) -> tuple[list[str], set[str]]:
+    """The same of one table."""
+    metadata = _current(uri, name)
+    columns = [c for c in IDS if c in metadata.schema().column_names]
+    before = together(begun(uri, name))
+    files = chain(_files_of(metadata, columns, ids), filter(storage.exists, before.data))
+    held = dict(_holding(files, columns, ids)) if columns else {}
+    return sorted(held), {*before.ids}.union(*held.values())
 
 
 class _Erase:
@@ -208,9 +213,15 @@ class _Erase:
     # -- the steps -------------------------------------------------------------------------------
 
     def side_tables(self) -> None:
-        for name, files in self.holding.items():
-            if name != "posts" and (files or self.ids & together(begun(self.table.uri, name)).ids):
-                self._end(name, self._delete)
+        for name in tables(self.table.uri):
+            if name != "posts":
+                self.run.again(self._look_in, name)
+                if self.holding[name] or self.ids & together(begun(self.table.uri, name)).ids:
+                    self._end(name, self._delete)
+
+    def _look_in(self, name: str) -> None:
+        """See what a table has of the posts now: a match or a verdict may have come since."""
+        self.holding[name], _ = _looked_in(self.table.uri, name, self.ids)
 
     def _delete(self, name: str) -> None:
         """Of a table beside the posts, whose files are written anew without the rows."""
@@ -241,6 +252,7 @@ class _Erase:
         self.rejects()  # on HDFS another run may have written back what it had read before
         self.staged()
         self._end("posts", self._delete_posts)
+        self.side_tables()  # of the posts, while they were there, a match may have brought pairs
 
     def _delete_posts(self, name: str) -> None:
         self.rows[name] += sum(self.table.delete(part) for part in _portions(self.ids))

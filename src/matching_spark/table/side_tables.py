@@ -1,6 +1,7 @@
 """The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from matching_spark import storage
@@ -38,11 +39,11 @@ def ensure(table: PostsTable, name: str, schema: str) -> str:
     return whole
 
 
-def append(table: PostsTable, name: str, schema: str, rows: list[tuple[object, ...]]) -> None:
+def append(table: PostsTable, name: str, schema: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Append rows; when this returns they are stored."""
     whole = ensure(table, name, schema)
     with spark_errors(f"{whole} could not be written"), table.writing():
-        table.session.createDataFrame(rows, schema).coalesce(1).writeTo(whole).append()
+        table.session.createDataFrame(list(rows), schema).coalesce(1).writeTo(whole).append()
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:
