@@ -1,7 +1,9 @@
 """The journal's file: whose it is, which version's, and what SQLite is told."""
 
 import os
+import resource
 import shutil
+import signal
 import sqlite3
 import stat
 from pathlib import Path
@@ -12,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
@@ -239,6 +241,21 @@ def test_a_writer_that_stays_is_said(
     raw.close()
     assert hasty.append(ADDED, WHO).record.sequence == 1
     hasty.close()
+
+
+def test_a_full_disk_is_said_where_the_log_is_emptied(journal: Journal, settings: Settings) -> None:
+    record = journal.append(ADDED, WHO, content=PRIVATE).record
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:  # no file can grow, as on a disk that is full
+        with pytest.raises(StorageError, match=r"cannot be used: .*; see to its disk"):
+            database.truncate_log(create_engine(f"sqlite:///{file(settings)}"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert journal.tail() == [record]
+    journal.forget(f"post:{ADDED.post_id}", WHO)  # once there is room again
 
 
 def test_a_backup_by_sqlite_is_a_journal(journal: Journal, settings: Settings) -> None:

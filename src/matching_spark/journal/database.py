@@ -107,7 +107,7 @@ def truncate_log(engine: Engine) -> None:
     if busy:
         raise StorageError(
             f"{engine.url.database}-wal is being read, and may still have what was erased: end "
-            "what reads it, and erase once more"
+            "what reads it, and run this once more"
         )
 
 
@@ -161,9 +161,10 @@ def _begin(connection: Connection) -> None:
 def _errors(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         # Without the statement, whose parameters are what was written.
         why = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+        why = str(error) if isinstance(error, sqlite3.Error) else why  # of a raw connection
         raise StorageError(
             f"the journal {engine.url.database} cannot be used: {why}; see to its disk and to what "
             "else has it open, or restore a backup"
