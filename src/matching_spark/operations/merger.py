@@ -35,12 +35,13 @@ class Waiting:
     since: dt.datetime | None = None
 
     def due(self, settings: Settings, now: dt.datetime) -> bool:
-        """Whether they are too many, or the first one waits too long."""
+        """Whether they are too many, or the first one waits too long, as one does of a time that
+        is to come: the clock was set back, nobody knows how far."""
         if self.since is None:
             return False
         age_s = (now - self.since).total_seconds()
         wanted = settings.service
-        return self.events >= wanted.merge_events or age_s >= wanted.merge_every_s
+        return self.events >= wanted.merge_events or not 0 <= age_s < wanted.merge_every_s
 
 
 def waiting(settings: Settings, journal: Journal) -> Waiting:
