@@ -15,6 +15,7 @@ from matching_spark.journal.events import PostAdded
 from matching_spark.journal.rekey import rekey
 from matching_spark.journal.sealing import Sealer
 from matching_spark.journal.store import Journal
+from matching_spark.operations.forget import forget
 from tests.journal.conftest import KEY
 from tests.support.processes import LONG_S
 
@@ -143,3 +144,15 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(settings: Settings) -> Non
     assert {each.at for each in again.tail(limit=1000)} == {start}
     again.close()
     assert all(Sealer(NEW).opens(each, *where) for each, *where in sealed(settings))
+
+
+def test_where_there_is_no_journal_none_is_made(settings: Settings, tmp_path: Path) -> None:
+    """A mistyped folder: it would say that nothing is sealed by the former key, or erase nothing."""
+    settings.table = str(tmp_path / "t")
+    settings.service.former_key, folder = "f" * 40, tmp_path / "journal"
+    says, ids = f"there is no journal in {folder}: set service", frozenset(["F1"])
+    with pytest.raises(UsageError, match=says):
+        rekey(settings)
+    with pytest.raises(UsageError, match=says):
+        forget(settings, ids, ids)
+    assert not folder.exists()

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from matching_spark.errors import StorageError
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.guard.owners import doubt, own_folder
 
 FILE = "journal.sqlite"
@@ -47,6 +47,15 @@ def connect(folder: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def check_there(folder: Path) -> None:
+    """Raise UsageError where a folder has no journal: for what a new, empty one cannot be meant."""
+    if not (folder / FILE).exists():
+        raise UsageError(
+            f"there is no journal in {folder}: set service.journal to the folder that it is in",
+            argument="service.journal",
+        )
 
 
 @contextmanager

@@ -84,9 +84,11 @@ def rekey(settings: Settings, progress: Progress = SILENT) -> int:
 
     Others may read and write meanwhile, with both keys. Cut off at any moment it is run again, and
     goes on. What the former key had sealed is in no file of the journal when this returns. Raises
-    UsageError where the journal is of neither key, StorageError where it cannot be used.
+    UsageError where there is no journal, or it is of neither key, StorageError where it cannot be
+    used.
     """
     folder, sealer = place_and_sealer(settings)
+    database.check_there(folder)
     engine = database.connect(folder)
     done, at = 0, ""
     try:

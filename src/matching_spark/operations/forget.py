@@ -6,6 +6,8 @@ from contextlib import closing
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.errors import InputError
+from matching_spark.journal.database import check_there
+from matching_spark.journal.rekey import place_and_sealer
 from matching_spark.journal.store import Journal
 from matching_spark.layout import forget_thumbnails, uploads
 
@@ -13,8 +15,10 @@ from matching_spark.layout import forget_thumbnails, uploads
 def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
     """Erase posts in the journal, or the next merge would bring them to the table again.
 
-    Raises InputError for those that neither it nor the table (`known`) has; then none is erased.
+    Raises InputError for those that neither it nor the table (`known`) has, UsageError where there
+    is no journal: one that is elsewhere would bring them again. Then none is erased.
     """
+    check_there(place_and_sealer(settings)[0])
     with closing(Journal.open(settings)) as journal:
         subjects = {f"post:{each}" for each in ids}
         had = journal.known(subjects)
