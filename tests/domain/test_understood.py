@@ -1,4 +1,9 @@
-"""What sentences say: facts beside those that a person reads in them."""
+"""What sentences say: facts beside those that a person reads in them.
+
+A kind of place or of vehicle without a name or a number of its own (a taxi, a bus, 지하철, 카페) is
+no place in any file: many are called so, and none is told apart by it. A line or a numbered bus is
+one where the table has it by that name.
+"""
 
 import datetime as dt
 import json
@@ -76,12 +81,15 @@ def test_what_strangers_write() -> None:
 @pytest.mark.parametrize(
     ("file", "least"),
     [
-        # First read with 0.98 and 0.889; what is missed most is a place that tells nothing: in a
-        # taxi.
-        ("sentences_dev2.jsonl", (0.99, 0.92)),
+        # First read with 0.98 and 0.889.
+        ("sentences_dev2.jsonl", (0.99, 0.95)),
         # No rule was made for any of these but that a whole name of the table is one whatever its
         # words are else: without it 0.962 and 0.896, by the rules of the day before 0.963, 0.871.
-        ("sentences_unseen.jsonl", (0.96, 0.89)),
+        ("sentences_unseen.jsonl", (0.96, 0.91)),
+        # Half of one lot, drawn by chance: mended on. First read with 0.948 and 0.893.
+        ("sentences_december.jsonl", (0.94, 0.89)),
+        # The other half: nobody looked at which of them fail. First read with 0.964 and 0.89.
+        ("sentences_december_sealed.jsonl", (0.96, 0.885)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
