@@ -15,7 +15,7 @@ from matching_spark.domain.vocabulary import REGION
 
 MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
 MAX_NAME = 80  # characters: a longer one is an address with directions
-RUN = 5  # words of a name
+RUN = 6  # words of a name
 MAX_RUNS = 1000  # that are remembered as they were looked up
 
 
@@ -27,7 +27,12 @@ def generic() -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_]+(?:['’][a-z]{1,9})?")  # as a sentence's are
+_BETWEEN = re.compile(r"[-\s&,·/()]+")  # the words of a name
+# A line and a numbered bus: told apart by it, where the table has it by that name.
+_LINE = re.compile(
+    r"(?:.* )?(?:\d+호선|line \d+|(?:버스|bus) [a-z]?\d[\d-]*|[a-z]?\d[\d-]*번? ?(?:(?:night )?bus|버스))"
+)
 _NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
 _NAMED = re.compile(
@@ -161,7 +166,7 @@ class PlaceNames:
 
     def exactly(self, run: str) -> bool:
         """Whether they are a name as the table writes it."""
-        return f"\n {run} \n" in self._all
+        return run in self._wholes
 
     def spaced(self, run: str) -> str:
         """The two words of a name that are written as one, or ''."""
@@ -267,13 +272,16 @@ def places_said(
 def _whole(
     words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
 ) -> PlaceSaid | None:
-    """A name of several words that begins at words[first], one of them a word of something else:
-    Sokcho Express Bus Terminal, 양산 실내체육관.
+    """A name of several words that begins at words[first], one of them a word of something else, or
+    with more than a space between: Sokcho Express Bus Terminal, 양산 실내체육관, 여의도역, 5번 출구.
     """
     for last in range(min(first + RUN, len(words)) - 1, first, -1):
         run = words[first : last + 1]
         others = sum(at in taken for at in range(first, last + 1))
-        if not 0 < others < len(run) or not all(word.joined for word in run[:-1]):
+        apart = not all(word.joined for word in run[:-1])
+        if others == len(run) or not (others or apart):
+            continue
+        if apart and not all(_BETWEEN.fullmatch(word.gap) for word in run[:-1]):
             continue
         head = " ".join(word.text for word in run[:-1])
         for stem, located, tail in _stems(words[last], 1):
@@ -304,7 +312,7 @@ def _longest(
                 and alone_before
                 and _beside(words, last, last + 1, taken)
             )
-            if _tells(run) and (
+            if (_tells(run) or (is_line(run) and names.exactly(run))) and (
                 located
                 or (alone and (not tail or re.fullmatch(_COPULA, tail)))
                 or _placed(words, first, last, run, tail, whole)
@@ -364,6 +372,11 @@ def _tells(run: str) -> bool:
         for word in words
     ]
     return any(few) or (not REGIONS.isdisjoint(words) and not _OF_A_TOWN.isdisjoint(words))
+
+
+def is_line(run: str) -> bool:
+    """Whether it is a line or a bus with its number: a place where nothing else is said."""
+    return _LINE.fullmatch(run) is not None
 
 
 def _within(words: Sequence[Word]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from matching_spark.domain.districts import towns
-from matching_spark.domain.place_names import PlaceNames, PlaceSaid
+from matching_spark.domain.place_names import PlaceNames, PlaceSaid, is_line
 from matching_spark.domain.romanised import romanised
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
@@ -86,11 +86,10 @@ def the_region(
     """The region that is said with the place, or that it is known to be in; else the one said."""
     said = _regions(words)
     if place is not None:
-        beside = [each for each in said if place.first - 1 <= each.first <= place.last]
-        if beside:
-            said = beside
-        elif of := places.region(place.own):
+        before = [each for each in said if each.first == place.first - 1]
+        if not before and (of := places.region(place.own)):
             return replace(place, value=of)
+        said = before or [e for e in said if place.first <= e.first <= place.last] or said
     one = the_one(said, words)
     return one if one is not None and one.value else None
 
@@ -151,9 +150,10 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
             continue
         last = there[-1] if there else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
-            there[-1] = max(last, each, key=lambda place: len(place.run))
+            there[-1] = max(last, each, key=lambda place: (not is_line(place.run), len(place.run)))
         else:
             there.append(each)
+    there = [each for each in there if not is_line(each.run)] or there
     runs = {each.run.replace(" ", "") for each in there}
     parts = {run for run in runs if any(run in other for other in runs - {run})}
     mentions = [
