@@ -109,7 +109,7 @@ _BEHIND = re.compile(
 )
 _BEFORE = re.compile(
     r"\b(?:not|n't)\s(?:on\s|the\s)?$"
-    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked|called|asked|bought|issued|born"
+    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|(?:i|we|s?he|they|and) called|asked|bought|issued|born"
     r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
     r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
@@ -230,7 +230,7 @@ _KOREAN_COUNT = "|".join(count for count in _COUNTS if not count.isascii())
 _ENGLISH_COUNT = "|".join(count for count in _COUNTS if count.isascii())
 _SOME_DAYS = rf"(?:\d{{1,2}}\s?일|{_KOREAN_COUNT}|일주일|\d주|[한두] 주)"
 _MEASURE = r"(?:인치|cm|mm|kg|g\b|만|원|버전|in(?:ch)?\b|세|명|개)"
-_END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니[다더]|이?[요고]){_ABOUT}"
+_END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니[다더]|이?[요고소유]|일세){_ABOUT}"
 # In this order: what one has read is not read by the next.
 _RULES = [
     (re.compile(pattern), read)
@@ -248,6 +248,7 @@ _RULES = [
                 r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
                 r"(?<!\d)\d{1,2}일에서\s?\d{1,2}일",
+                r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 r"[일이삼사오육칠팔구]{2}일\s?전",
                 r"\b\w+(?:\sor\s|\sto\s|\s?-\s?)\w+\sdays\sago",
                 rf"(?<![가-힣])(?:약|한|대략|거의|넉넉히)\s?{_SOME_DAYS}\s?전",

@@ -54,10 +54,10 @@ _TAIL = re.compile(
 )
 _NEAR = re.compile(
     r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
-    r"입구|정류장|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
+    r"입구|정류장|어딘가|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
-_WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀")
+_WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
 # A word that goes on with a name, if it is where something happened.
