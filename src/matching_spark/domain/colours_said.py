@@ -7,6 +7,7 @@ from itertools import pairwise
 from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things_said import AND, HELD, PART, PART_SUBJECT
+from matching_spark.domain.vocabulary import VAGUE
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
 _SUBJECT = 9  # words before a colour that tell what is told of
@@ -51,6 +52,14 @@ _COVER = re.compile(r"표지[은는가]?|covers?")
 _ABOUT_COLOUR = re.compile(
     r"(?:특징|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
+# Mine is green, 제 건 남색 지갑이에요: then no other colour is of what was lost.
+_MINE_IS = re.compile(r"(?:^| )(?:mine|(?:제|내|저희|우리) ?(?:건|게|[거것](?:은|는|이)?))(?= )")
+_UNSURE = re.compile(r"(?:이?었|였)(?:나|는지|던가)|인[가지]")  # 검은색이었나 남색이었나
+# Behind a colour, what the lost thing is in: 초록색 통에 있어요.
+_IN_IT = re.compile(r".+(?:에|에다가?|안에|속에)")
+_OPENED = re.compile("['\"‘“「『《〈]$")
+_CLOSED = re.compile("['\"’”」』》〉]")
+_TITLE = 4  # words of a title: '검은 꽃'
 _NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$")
 
@@ -65,9 +74,11 @@ def colours_said(
     values = {each.value for each in heads}
     for at, word in enumerate(words):
         read = None if at in inside else colour_said(word)
-        if read is None or _negated(words, at):
+        if read is None or _negated(words, at) or _of_a_title(words, at) or _of_its_box(words, at):
             continue
         value, role, tail = read
+        if _UNSURE.fullmatch(tail):
+            value = VAGUE
         mention = Mention(value, at, at, end=word.end - len(tail))
         if _of_a_part(words, at):
             continue
@@ -77,7 +88,28 @@ def colours_said(
                 out.append(mention)
         elif _told(words, at, role, found, heads, values):
             out.append(mention)
-    return out
+    return [each for each in out if _of_mine_alone(words, each.first)] or out
+
+
+def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
+    """Whether it is told of the lost thing as against another's: mine is green."""
+    near = [word for word in words[max(0, at - _SUBJECT) : at] if word.clause == words[at].clause]
+    last = max((n for n, word in enumerate(near, 1) if colour_said(word)), default=0)
+    return _MINE_IS.search(" ".join([word.text for word in near[last:]] + [""])) is not None
+
+
+def _of_a_title(words: Sequence[Word], at: int) -> bool:
+    """Whether it stands in quotation marks: a book's title, what is written on a thing."""
+    opened = any(_OPENED.search(word.gap) for word in words[max(0, at - _TITLE) : at])
+    return opened and any(_CLOSED.match(word.gap) for word in words[at : at + _TITLE])
+
+
+def _of_its_box(words: Sequence[Word], at: int) -> bool:
+    """Whether it is of what the lost thing is in: 빨간 주머니에 들어있어요."""
+    box, held = [*words[at + 1 : at + 3], None, None][:2]
+    return bool(
+        box and held and words[at].joined and _IN_IT.fullmatch(box.text) and HELD.match(held.text)
+    )
 
 
 def _negated(words: Sequence[Word], at: int) -> bool:

@@ -109,8 +109,9 @@ _BEHIND = re.compile(
 )
 _BEFORE = re.compile(
     r"\b(?:not|n't)\s(?:on\s|the\s)?$"
-    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|(?:i|we|s?he|they|and) called|asked|bought|issued|born"
-    r"|returned|got (?:\w+ )?back|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
+    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|asked|bought"
+    r"|(?:i|we|s?he|they|and) called|issued|born|returned|got (?:\w+ )?back"
+    r"|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
     r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
     r"|(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"

@@ -31,7 +31,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’][a-z]{1,9})?")  # as a sentence's are
 _BETWEEN = re.compile(r"[-\s&,·/()]+")  # the words of a name
 # A line and a numbered bus: told apart by it, where the table has it by that name.
 _LINE = re.compile(
-    r"(?:.* )?(?:\d+호선|line \d+|(?:버스|bus) [a-z]?\d[\d-]*|[a-z]?\d[\d-]*번? ?(?:(?:night )?bus|버스))"
+    r"(?:.* )?(?:\d+호선|line \d+|(?:버스|bus) [a-z]?\d[\d-]*"
+    r"|[a-z]?\d[\d-]*번? ?(?:(?:night )?bus|버스))"
 )
 _NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
@@ -78,33 +79,9 @@ _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "f
 # Behind an English name, what is no part of it.
 _OVER = _BEFORE | frozenset(
     [
-        *(
-            "and",
-            "but",
-            "with",
-            "when",
-            "while",
-            "after",
-            "before",
-            "for",
-            "last",
-            "this",
-            "i",
-            "we",
-        ),
-        *(
-            "yesterday",
-            "today",
-            "my",
-            "is",
-            "was",
-            "it",
-            "because",
-            "area",
-            "where",
-            "or",
-            "during",
-        ),
+        *("and", "but", "with", "when", "while", "after", "before", "for", "last", "this", "i"),
+        *("we", "yesterday", "today", "my", "is", "was", "it", "because", "area", "where", "or"),
+        "during",
     ]
 )
 _LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
@@ -273,7 +250,7 @@ def _whole(
     words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
 ) -> PlaceSaid | None:
     """A name of several words that begins at words[first], one of them a word of something else, or
-    with more than a space between: Sokcho Express Bus Terminal, 양산 실내체육관, 여의도역, 5번 출구.
+    with more than a space between: Sokcho Express Bus Terminal, 양산 실내체육관, Terminal 2, lobby.
     """
     for last in range(min(first + RUN, len(words)) - 1, first, -1):
         run = words[first : last + 1]
@@ -365,13 +342,15 @@ def _stems(word: Word, least: int) -> Iterator[tuple[str, bool, str]]:
 
 
 def _tells(run: str) -> bool:
-    """Whether a word of it is of few places, or 역 and a region together: Busan Station."""
-    words = run.split()
+    """Whether a word of it is of few places, or 역 and a region together: Busan Station, Seoul
+    Children's Museum."""
+    words = [word.removesuffix("'s") for word in run.split()]
     few = [
         len(word) > 1 and word not in generic() | REGIONS and not _NUMBERED.fullmatch(word)
         for word in words
     ]
-    return any(few) or (not REGIONS.isdisjoint(words) and not _OF_A_TOWN.isdisjoint(words))
+    of_a_town = len(words) > 2 or not _OF_A_TOWN.isdisjoint(words)
+    return any(few) or (not REGIONS.isdisjoint(words) and of_a_town)
 
 
 def is_line(run: str) -> bool:

@@ -146,13 +146,17 @@ def _whose(
 
 
 def envelope(thing: Mention[str], words: Sequence[Word]) -> bool:
-    """Whether it is what others are put in."""
-    return words[thing.last].text.startswith(("봉투", "envelope"))
+    """Whether it is what others are put in, and not named by them as 축의금 봉투 is."""
+    return thing.first == thing.last and words[thing.last].text.startswith(("봉투", "envelope"))
 
 
-def in_doubt(thing: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
-    """Whether it is an envelope, and something is spoken of beside it that may be in it."""
-    if not envelope(thing, words):
-        return False
-    here = words[thing.first].clause
-    return any(words[e.first].clause == here and e.value != thing.value for e in found)
+def contents(
+    of: Mention[str], found: Sequence[Mention[str]], words: Sequence[Word]
+) -> Mention[str] | None:
+    """What is in an envelope, where one kind of thing alone is spoken of in its clause, or in all:
+    an amount is of what it is told with, 상품권 50만원. None in doubt.
+    """
+    there = [e for e in found if not (e.value == DISTRACTOR or envelope(e, words))]
+    here = [each for each in there if words[each.first].clause == words[of.first].clause] or there
+    others = [each for each in here if each.value != "현금"] or here
+    return others[0] if len({each.value for each in others}) == 1 else None

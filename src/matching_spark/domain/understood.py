@@ -23,7 +23,7 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_lost import envelope, in_doubt, lost_among, the_thing
+from matching_spark.domain.things_lost import contents, envelope, lost_among, the_thing
 from matching_spark.domain.things_said import things_said
 from matching_spark.domain.vocabulary import CATEGORY, VAGUE
 from matching_spark.domain.where_said import the_place, the_region
@@ -50,13 +50,15 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     known = {at for e in found if e.role != "where" for at in range(e.first, e.last + 1)}
     known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
+    if thing is not None and envelope(thing, words):
+        thing = contents(thing, found, words)
     mine = [each for each in heads if thing is None or _same(each, thing, words)]
-    mine = [each for each in mine if not envelope(each, words)] or mine
+    mine = [each for each in mine if not envelope(each, words)]
     colour = the_one(colours_said(words, found, mine), words)
     beast = thing is not None and thing.value not in CATEGORY.words
     if colour is not None and (colour.value == VAGUE or beast):
         colour = None
-    if thing is not None and (beast or in_doubt(thing, found, words)):
+    if beast:
         thing = None
     places = places or PlaceNames({})
     place = the_place(places_said(words, places, known), words, text)
