@@ -1,7 +1,7 @@
 """The colours that a sentence says of what was lost, and not of what is beside it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from matching_spark.domain.colour_words import colour_said
@@ -65,10 +65,13 @@ _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|
 
 
 def colours_said(
-    words: Sequence[Word], found: Sequence[Mention[str]], heads: Sequence[Mention[str]]
+    words: Sequence[Word],
+    found: Sequence[Mention[str]],
+    heads: Sequence[Mention[str]],
+    but: Collection[int] = frozenset(),
 ) -> list[Mention[str]]:
-    """The colours that are said of what was lost, or of nothing else."""
-    inside = {at for each in found for at in range(each.first, each.last + 1)}
+    """The colours that are said of what was lost, or of nothing else; but: by which words none."""
+    inside = {at for each in found for at in range(each.first, each.last + 1)}.union(but)
     at_first = {each.first: each for each in found}
     out = [Mention(each.own, each.first, each.first, end=each.end) for each in heads if each.own]
     values = {each.value for each in heads}

@@ -230,6 +230,13 @@ class PlaceSaid:
     open: bool
 
 
+def in_names(words: Sequence[Word], names: PlaceNames, things: Collection[int]) -> frozenset[int]:
+    """Which words stand in a name of several that a thing's word is in: baseball of Jamsil Baseball
+    Stadium."""
+    found = (_whole(words, at, names, things) for at in range(len(words) if things else 0))
+    return frozenset(at for each in found if each for at in range(each.first, each.last + 1))
+
+
 def places_said(
     words: Sequence[Word], names: PlaceNames, taken: Collection[int]
 ) -> list[PlaceSaid]:

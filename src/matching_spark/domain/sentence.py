@@ -45,9 +45,9 @@ _LOST = re.compile(
     r"(?:(?:올려|내려|벗어|걸어|꽂아|풀어)[놓두둬뒀놨]|잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘[렸린리림려]|떨어[뜨트졌진]|떨[궜군굼궈]|빠뜨|빠트|"
     r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박)"
 )
-# What is no longer there or is looked for was lost, but not always where one looks.
+# What is no longer there, looked for or found was lost, but not always where one looks.
 _SOUGHT = re.compile(
-    r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득하신|주우신|보신|분실물)"
+    r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득|주우|주웠|주운|주움|보신|분실물)"
 )
 _ENDS_LOST = re.compile(rf".{{2,}}?(?:{_LOST.pattern}|{_SOUGHT.pattern})")
 _LOST_ENGLISH = frozenset(
@@ -57,7 +57,7 @@ _LOST_ENGLISH = frozenset(
         *("disappeared", "fell", "slipped"),
     ]
 )
-_SOUGHT_ENGLISH = frozenset(["looking", "find", "searching", "seeking"])
+_SOUGHT_ENGLISH = frozenset(["looking", "find", "found", "searching", "seeking"])
 _LOCATIVE = r"(?:에서|에다가?|에)(?:는|도|만|의|선)?"
 WITHIN = r"안|속|위|밑|아래|옆|앞|뒤|[앞뒤옆안겉호]?주머니|사이"  # of a thing, or of a place
 _INSIDE = rf"(?:{WITHIN}|근처|부근|인근|쪽|주변|맞은편|건너편)"

@@ -1,7 +1,7 @@
 """The things that a sentence speaks of, by category, each with what it does there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from matching_spark.domain.colour_words import colour_said
@@ -43,12 +43,13 @@ _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
 
 
-def things_said(words: Sequence[Word]) -> list[Mention[str]]:
-    """Every thing that is spoken of, by category, each with what it does in the sentence."""
+def things_said(words: Sequence[Word], but: Collection[int] = frozenset()) -> list[Mention[str]]:
+    """Every thing that is spoken of, by category, each with what it does in the sentence; but: of
+    which words none begins with."""
     out: list[Mention[str]] = []
     at = 0
     while at < len(words):
-        found = longest(words, at)
+        found = None if at in but else longest(words, at)
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1

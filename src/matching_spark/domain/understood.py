@@ -6,14 +6,14 @@ them stands in what says that something was lost.
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.place_names import PlaceNames, places_said
+from matching_spark.domain.place_names import PlaceNames, in_names, places_said
 from matching_spark.domain.sentence import (
     Mention,
     Word,
@@ -45,22 +45,24 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     """
     text = plain(text)
     words = words_of(lower(text))
+    places = places or PlaceNames({})
     found = things_said(words)
+    coloured = {at for at, word in enumerate(words) if colour_said(word)}
+    known = _at(each for each in found if each.role != "where") | coloured
+    if named := in_names(words, places, _at(found) | coloured):
+        found = things_said(words, named)
     heads = lost_among(found, words)
-    known = {at for e in found if e.role != "where" for at in range(e.first, e.last + 1)}
-    known |= {at for at, word in enumerate(words) if colour_said(word)}
     thing = the_thing(heads, words)
     if thing is not None and envelope(thing, words):
         thing = contents(thing, found, words)
     mine = [each for each in heads if thing is None or _same(each, thing, words)]
     mine = [each for each in mine if not envelope(each, words)]
-    colour = the_one(colours_said(words, found, mine), words)
+    colour = the_one(colours_said(words, found, mine, named), words)
     beast = thing is not None and thing.value not in CATEGORY.words
     if colour is not None and (colour.value == VAGUE or beast):
         colour = None
     if beast:
         thing = None
-    places = places or PlaceNames({})
     place = the_place(places_said(words, places, known), words, text)
     region = the_region(words, place, places)
     day = _day(text, words, today)
@@ -78,6 +80,11 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
         happened_on=day[0] if day else None,
     )
     return Understood(facts, said | ({"happened_on": day[1]} if day else {}))
+
+
+def _at(found: Iterable[Mention[str]]) -> set[int]:
+    """Which words they are of."""
+    return {at for each in found for at in range(each.first, each.last + 1)}
 
 
 def _same(each: Mention[str], thing: Mention[str], words: Sequence[Word]) -> bool:
