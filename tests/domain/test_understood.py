@@ -228,6 +228,20 @@ def test_a_place_is_as_the_table_has_it_and_brings_its_region() -> None:
     assert facts("11번 출구에서", names) == facts("서면역에서", names) == {}
 
 
+def test_a_name_is_in_the_region_of_all_the_names_that_have_it() -> None:
+    rng = random.Random(4)
+    bits = ["강남역", "신촌", "1번", "출구", "hall", "b2"]
+    for _ in range(200):
+        several = {
+            " ".join(rng.choices(bits, k=rng.randint(1, 4))): rng.choice(["서울", "부산", ""])
+            for _ in range(rng.randint(1, 8))
+        }
+        run = " ".join(rng.choices(bits, k=rng.randint(1, 2)))
+        there = {region for name, region in several.items() if f" {run} " in f" {name} "}
+        told = PlaceNames(several).region(run)
+        assert told == (there.pop() if len(there) == 1 else ""), (several, run)
+
+
 def test_the_words_are_told_beside_the_facts() -> None:
     said = understand("어제 강남역에서 검정지갑을 잃어버렸어요", TODAY, NAMES)
     assert said.words == {

@@ -1,91 +1,22 @@
-"""The names of places that a table's posts have, and which of them a sentence speaks of."""
+"""The names of places that a table's posts have, to look words up in."""
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.resources import files
-from itertools import islice
+from array import array
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+from itertools import accumulate, islice
 from typing import Self
 
 from matching_spark.domain.romanised import initials, latin, spellings
-from matching_spark.domain.sentence import Word
 from matching_spark.domain.vocabulary import REGION
 
 MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
 MAX_NAME = 80  # characters: a longer one is an address with directions
-RUN = 6  # words of a name
 MAX_RUNS = 1000  # that are remembered as they were looked up
 
-
-@cache
-def generic() -> frozenset[str]:
-    """generic_places.txt: what many places are called."""
-    text = (files("matching_spark.domain") / "generic_places.txt").read_text("utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in line.split())
-
-
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]{1,9})?")  # as a sentence's are
-_BETWEEN = re.compile(r"[-\s&,·/()]+")  # the words of a name
-# A line and a numbered bus: told apart by it, where the table has it by that name.
-_LINE = re.compile(
-    r"(?:.* )?(?:\d+호선|line \d+|(?:버스|bus) [a-z]?\d[\d-]*"
-    r"|[a-z]?\d[\d-]*번? ?(?:(?:night )?bus|버스))"
-)
-_NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
-# What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
-_NAMED = re.compile(
-    r"(?!.*(?:지역|(?:주차|흡연|금연|환승|공사|대기)구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
-    r"해수욕장|동물원|미술관|박물관|도서관)"
-)
-_BEHIND = (
-    r"(?:\d+번)?(?:출구|개찰구|승강장|대합실|플랫폼|화장실|광장|정류장|지하상가)?"
-    r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
-)
-_COPULA = (
-    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고][요예]?|네요|요|지만|라예|오)|였\w*|인데\w*"
-    r"|입니[다더]|임)"
-)
-_TAIL = re.compile(
-    rf"(?P<behind>{_BEHIND})(?P<particle>(?:에서|서|에다가?|에|쯤)(?:는|도|만|의|선|요)?)?"
-    rf"|{_BEHIND}(?P<copula>{_COPULA})"
-    rf"|{_BEHIND}(?:으로|로|까지|부터|이?랑|하고|과|와|은|는|이|가|을|를|이?나|도|만|의|분실.*)"
-)
-_NEAR = re.compile(
-    r"(?:근처|앞|뒤|옆|안|내|부근|인근|주변|쪽|방향|방면|사거리|대합실|개찰구|승강장|광장|화장실|출구|"
-    r"입구|정류장|어딘가|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
-)
-# Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
-_WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
-# What goes on with a name: an exit of it, a terminal.
-_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
-# A word that goes on with a name, if it is where something happened.
-_VENUE = re.compile(
-    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|회|경기|세미나|포럼)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
-)
-_MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
-_LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
-# Beside a name that stands alone: a day or a loss, which are no part of it.
-_BESIDE = re.compile(
-    r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실"
-    r"|(?:yesterday|today|last|this|on|at)$"
-)
-_OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
-_BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
-
-
-# Behind an English name, what is no part of it.
-_OVER = _BEFORE | frozenset(
-    [
-        *("and", "but", "with", "when", "while", "after", "before", "for", "last", "this", "i"),
-        *("we", "yesterday", "today", "my", "is", "was", "it", "because", "area", "where", "or"),
-        "during",
-    ]
-)
-_LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
-
 REGIONS = frozenset(REGION.spelt)
 
 
@@ -141,6 +72,10 @@ class PlaceNames:
         word = run.split()[0]
         return len(word) > 2 and word in self._first
 
+    def leads(self, word: str) -> bool:
+        """Whether a name of several words begins with the word."""
+        return word in self._leading
+
     def exactly(self, run: str) -> bool:
         """Whether they are a name as the table writes it."""
         return run in self._wholes
@@ -154,8 +89,12 @@ class PlaceNames:
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
-        names = zip(self._plain, self._regions, strict=True)
-        there = {region for name, region in names if f" {run} " in f" {name} "}
+        there: set[str] = set()
+        at = self._all.find(f" {run} ")
+        while at >= 0 and len(there) < 2:
+            line = bisect_right(self._starts, at)
+            there.add(self._regions[line - 1])
+            at = self._all.find(f" {run} ", self._starts[line]) if line < len(self._starts) else -1
         if not there and (said := self._spelling(run)):
             names = zip(self._plain, self._regions, strict=True)
             there = {r for name, r in names if not said.isdisjoint([name, *name.split()])}
@@ -172,6 +111,15 @@ class PlaceNames:
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(word for name in self._plain for word in name.split())
+
+    @cached_property
+    def _leading(self) -> frozenset[str]:
+        return frozenset(words[0] for name in self._plain if len(words := name.split(None, 1)) > 1)
+
+    @cached_property
+    def _starts(self) -> "array[int]":
+        """Where the line of each name begins in `_all`."""
+        return array("q", accumulate((len(name) + 3 for name in self._plain[:-1]), initial=1))
 
     @cached_property
     def _first(self) -> frozenset[str]:
@@ -215,180 +163,3 @@ def _spelt(run: str) -> str:
     said = latin(run)
     short = said is None or len(said.text) < 4 or said.syllables < 2
     return said.text if said and said.korean and not short else ""
-
-
-@dataclass(frozen=True)
-class PlaceSaid:
-    """words[first] to words[last] name a place: run, as the names of the table have it, which ends
-    at `end` in the text. open: nothing is attached to it, so that more of it may follow.
-    """
-
-    run: str
-    first: int
-    last: int
-    end: int
-    open: bool
-
-
-def in_names(words: Sequence[Word], names: PlaceNames, things: Collection[int]) -> frozenset[int]:
-    """Which words stand in a name of several that a thing's word is in: baseball of Jamsil Baseball
-    Stadium."""
-    found = (_whole(words, at, names, things) for at in range(len(words) if things else 0))
-    return frozenset(at for each in found if each for at in range(each.first, each.last + 1))
-
-
-def places_said(
-    words: Sequence[Word], names: PlaceNames, taken: Collection[int]
-) -> list[PlaceSaid]:
-    """The places that a sentence speaks of, but for words that are `taken` by something else."""
-    out: list[PlaceSaid] = []
-    at = 0
-    while at < len(words):
-        found = _whole(words, at, names, taken)
-        if found is None and at not in taken:
-            found = _longest(words, at, names, taken)
-        if found is not None:
-            out.append(found)
-        at = at + 1 if found is None else found.last + 1
-    return out
-
-
-def _whole(
-    words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
-) -> PlaceSaid | None:
-    """A name of several words that begins at words[first], one of them a word of something else, or
-    with more than a space between: Sokcho Express Bus Terminal, 양산 실내체육관, Terminal 2, lobby.
-    """
-    for last in range(min(first + RUN, len(words)) - 1, first, -1):
-        run = words[first : last + 1]
-        others = sum(at in taken for at in range(first, last + 1))
-        apart = not all(word.joined for word in run[:-1])
-        if others == len(run) or not (others or apart):
-            continue
-        if apart and not all(_BETWEEN.fullmatch(word.gap) for word in run[:-1]):
-            continue
-        head = " ".join(word.text for word in run[:-1])
-        for stem, located, tail in _stems(words[last], 1):
-            name = f"{head} {stem}"
-            if names.exactly(name) and (located or not tail or re.fullmatch(_COPULA, tail)):
-                return PlaceSaid(name, first, last, words[last].start + len(stem), not tail)
-    return None
-
-
-def _longest(
-    words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
-) -> PlaceSaid | None:
-    best, head = None, ""
-    alone_before = _beside(words, first - 1, first - 1, taken)
-    for last in range(first, min(first + RUN, len(words))):
-        if last in taken or (last > first and not words[last - 1].joined):
-            break
-        for stem, located, tail in _stems(words[last], 1 if head else 2):
-            run = head + stem
-            if not names.have(run):
-                spaced = "" if head else names.spaced(stem)
-                if not spaced and (head or not _NAMED.fullmatch(run) or not names.begin(run)):
-                    continue
-                run = spaced or run
-            whole = names.whole(run)
-            alone = (
-                (whole or names.first(run))
-                and alone_before
-                and _beside(words, last, last + 1, taken)
-            )
-            if (_tells(run) or (is_line(run) and names.exactly(run))) and (
-                located
-                or (alone and (not tail or re.fullmatch(_COPULA, tail)))
-                or _placed(words, first, last, run, tail, whole)
-            ):
-                end = words[last].start + len(stem)
-                best = PlaceSaid(run, first, last, end, not tail)
-            break
-        head += words[last].text + " "
-        if not names.have(head.rstrip()):
-            break
-    return _with_more(best, words, taken) if best is not None and best.open else best
-
-
-def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) -> bool:
-    """Whether words[at] leaves a name beside it alone: it is none, or of a thing or a day."""
-    if not 0 <= at < len(words) or not words[gap].joined:
-        return True
-    return at in taken or words[at].lost or _BESIDE.search(words[at].text) is not None
-
-
-def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -> PlaceSaid:
-    """With what goes on with the name: of 강남역 11번 출구, of 센텀시티 아이스링크에서."""
-    more = words[said.last + 1 : said.last + 3] if words[said.last].joined else []
-    for several in (more, more[:1]):
-        if not several or not all(word.joined for word in several[:-1]):
-            continue
-        text = " ".join(word.text for word in several)
-        found = _MORE.match(text)
-        if found is None or (len(several) == 2 and found.end() <= len(several[0].text)):
-            continue
-        if tail := _TAIL.fullmatch(text, found.end()):
-            end, last = several[-1].end - len(tail[0]), said.last + len(several)
-            return PlaceSaid(said.run, said.first, last, end, not tail[0])
-    venue = _VENUE.fullmatch(more[0].text) if more and said.last + 1 not in taken else None
-    if venue and venue[1] not in generic() and not _NUMBERED.fullmatch(venue[1]):
-        return PlaceSaid(said.run, said.first, said.last + 1, more[0].start + venue.end(1), False)
-    return said
-
-
-def _stems(word: Word, least: int) -> Iterator[tuple[str, bool, str]]:
-    """What of the word may be a name of `least` letters and more, the longest first; whether its
-    ending is one of a place; that ending.
-    """
-    if not word.hangul:
-        yield word.text, False, ""
-        return
-    for cut in range(len(word.text), least - 1, -1):
-        if found := _TAIL.fullmatch(word.text, cut):
-            yield word.text[:cut], bool(found["behind"] or found["particle"]), word.text[cut:]
-
-
-def _tells(run: str) -> bool:
-    """Whether a word of it is of few places, or 역 and a region together: Busan Station, Seoul
-    Children's Museum."""
-    words = [word.removesuffix("'s") for word in run.split()]
-    few = [
-        len(word) > 1 and word not in generic() | REGIONS and not _NUMBERED.fullmatch(word)
-        for word in words
-    ]
-    of_a_town = len(words) > 2 or not _OF_A_TOWN.isdisjoint(words)
-    return any(few) or (not REGIONS.isdisjoint(words) and of_a_town)
-
-
-def is_line(run: str) -> bool:
-    """Whether it is a line or a bus with its number: a place where nothing else is said."""
-    return _LINE.fullmatch(run) is not None
-
-
-def _within(words: Sequence[Word]) -> bool:
-    """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
-    if re.sub("에(?:서|다가?)?$", "", words[0].text) in generic():
-        return _MOVES.match(words[0].text) is None
-    located = (_LOCATED.fullmatch(words[0].text), words[0].joined and _NEAR.match(words[-1].text))
-    return any(located) and _MOVES.match(words[0].text) is None
-
-
-def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, whole: bool) -> bool:
-    """Whether what stands about a run says that it is a place, or the run itself does."""
-    if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
-        return True
-    if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
-        return True
-    went = [word for word in words[last + 1 : last + 4] if word.clause == words[last].clause]
-    if whole and not tail and any(_WENT.match(word.text) for word in went):
-        return True
-    if whole and not tail and words[last].joined and _within(words[last + 1 : last + 3]):
-        return True
-    if first and _LABEL.fullmatch(words[first - 1].text):
-        return True
-    more = words[last + 1].text if words[last].joined else ""
-    if not whole and first == last and more.isascii() and more and more not in _OVER:
-        return False  # the Lotte duty free is not in Lotte World
-    before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
-    after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE
-    return after_the or (bool(before) and before[-1] in _BEFORE)

@@ -13,7 +13,8 @@ from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
-from matching_spark.domain.place_names import PlaceNames, in_names, places_said
+from matching_spark.domain.place_names import PlaceNames
+from matching_spark.domain.places_said import in_names, places_said
 from matching_spark.domain.sentence import (
     Mention,
     Word,

@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import cache
 
 from matching_spark.domain.districts import towns
-from matching_spark.domain.place_names import PlaceNames, PlaceSaid, is_line
+from matching_spark.domain.place_names import PlaceNames
+from matching_spark.domain.places_said import PlaceSaid, is_line
 from matching_spark.domain.romanised import romanised
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
