@@ -129,7 +129,19 @@ def _errors(uri: str) -> Iterator[None]:
 def _why(uri: str, error: Exception) -> str:
     if is_local(uri) and isinstance(error, PermissionError):
         return denied(str(error.filename or absolute(uri)))
+    if is_local(uri) and isinstance(error, NotADirectoryError):
+        return _no_folder(_nearest(uri))
     return hdfs_client.told(error)
+
+
+def _nearest(uri: str) -> Path:
+    """What is there of a place of this machine: itself, or the nearest that it would lie in."""
+    place = Path(absolute(uri))
+    return next(each for each in (place, *place.parents) if os.path.exists(each))
+
+
+def _no_folder(place: Path) -> str:
+    return f"{place} is a file, in which nothing can lie: name a folder"
 
 
 def open_input(uri: str) -> IO[bytes]:
@@ -186,8 +198,9 @@ def check_writable(uri: str) -> None:
     permissions hold. Who is kept out of what is written is told."""
     if not is_local(uri):
         return
-    place = Path(absolute(uri))
-    near = next(each for each in (place, *place.parents) if os.path.exists(each))
+    near = _nearest(uri)
+    if not near.is_dir():
+        raise StorageError(f"{uri} cannot be written to: {_no_folder(near)}")
     if not os.access(near, os.W_OK | os.X_OK):
         raise StorageError(f"{uri} cannot be written to: {denied(str(near))}")
     if whose := stranger(str(near)):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable
+from matching_spark import PostsTable, StorageError, storage
 from matching_spark.config import Hadoop
 from matching_spark.ingest.report import Report, write_rejects
 from tests.support.commands import command
@@ -83,3 +83,16 @@ def test_where_rejects_cannot_be_listed_is_told_first(
     assert source.read_text() == '{"post_id": "a", "title": "지갑"}\n'
     assert write_rejects(Report("t", "m"), str(kept.parent)).rejects_file is None
     assert kept.read_text() == "kept"
+
+
+@pytest.mark.parametrize("table", ["file", "file/table", "file/a/b"])
+def test_a_table_below_a_file_is_told_by_that_file(tmp_path: Path, table: str) -> None:
+    """Before Spark: not [Errno 20] of a part of a table that nobody has named."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "posts.csv").write_text("post_id,title\na,지갑\n")
+    says = f"{tmp_path}/file is a file, in which nothing can lie: name a folder"
+    for words in (("ingest", "posts.csv", "--kind", "found"), ("list",)):
+        done = command(*words, "--table", table, cwd=tmp_path)
+        assert (done.returncode, says in done.stderr) == (4, True), done.stderr
+    with pytest.raises(StorageError, match=f"cannot be written to: {says}"):
+        storage.check_writable(str(tmp_path / table))
