@@ -7,12 +7,14 @@ is told element by element while it is unpacked, and is given up at a limit.
 """
 
 import datetime as dt
+import operator
 import posixpath
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import IO, TypeVar
 from xml.parsers import expat
@@ -33,6 +35,7 @@ OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook 
 EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
 # ECMA-376 part 1, 18.8.30, with those of Korean and its neighbours; times alone are not among them.
 DATE_FORMATS = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
+DAY = "yyyy-mm-dd"  # a format that says so
 
 T = TypeVar("T")
 Event = tuple[str, dict[str, str] | None, str]  # begin: attributes; end: None; text: no name
@@ -125,7 +128,7 @@ class _Workbook:
                 yield text.encode()
 
     def _formats(self) -> list[str]:
-        """Of each style, what `_kind` says of its format."""
+        """Of each style, its format."""
         if "styles" not in self._parts:
             return []
         codes: dict[int, str] = {}
@@ -134,11 +137,14 @@ class _Workbook:
             if given is None:
                 continue
             if name == "numFmt":
-                codes[int(given["numFmtId"])] = _kind(given.get("formatCode", ""))
+                # A longer one no Excel has written: to read it, and to fill each cell's number in,
+                # would take the square of its length.
+                code = given.get("formatCode", "")
+                codes[int(given["numFmtId"])] = code if len(code) <= MAX_FORMAT else ""
             elif name == "xf":
                 if within == "cellXfs":
                     own = int(given.get("numFmtId", 0))
-                    formats.append("date" if own in DATE_FORMATS else codes.get(own, ""))
+                    formats.append(DAY if own in DATE_FORMATS else codes.get(own, ""))
             elif name in ("cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
                 within = name
         return formats
@@ -313,9 +319,10 @@ def _unescaped(text: str) -> str:
     return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
 
 
-def _number(text: str, kind: str, epoch: dt.datetime) -> str:
+def _number(text: str, format: str, epoch: dt.datetime) -> str:
     """A number as people see it: a day where it is shown as one, an id without '.0'."""
     value = float(text)
+    kind = _kind_of(value, format)
     if kind == "date" and value >= 1:
         try:
             moment = epoch + dt.timedelta(seconds=round(value * 86_400))
@@ -341,20 +348,54 @@ def _filled(mask: str, digits: str) -> str:
 
 
 ZERO, DIGIT = "\0", "\1"  # a place that has a digit, and one that may
-_FORMAT = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[[^\]]*\]|(?P<other>.)', re.DOTALL)
+_FORMAT = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[(?P<rule>[^\]]*)\]|(?P<other>.)', re.DOTALL
+)
+_RULE = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
+_HOLDS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<>": operator.ne,
+}
 
 
-def _kind(code: str) -> str:
+def _kind_of(value: float, format: str) -> str:
+    """What `_kind` says of the part of a format that a number is shown by: of 3123456 in
+    [<=9999999]###-####;(###) ###-#### the first one, as Excel's own formats of telephones have it.
+    """
+    for sign, limit, kind in _parts(format):
+        if not sign or _HOLDS[sign](value, limit):
+            return kind
+    return ""
+
+
+@lru_cache(maxsize=1 << 12)  # a workbook has few, and each of its cells asks
+def _parts(format: str) -> tuple[tuple[str, float, str], ...]:
+    """(sign, limit, kind) of each part: for which numbers it is, '' for all that none before it is
+    for; behind a first one without a sign are numbers below zero.
+    """
+    several: list[list[re.Match[str]]] = [[]]
+    for found in _FORMAT.finditer(format):
+        if found["other"] == ";":
+            several.append([])
+        else:
+            several[-1].append(found)
+    out = []
+    for part in several:
+        rules = (_RULE.fullmatch(found["rule"]) for found in part if found["rule"])
+        rule = next(filter(None, rules), None)
+        out.append((rule[1] if rule else "", float(rule[2]) if rule else 0.0, _kind(part)))
+    return tuple(out)
+
+
+def _kind(part: list[re.Match[str]]) -> str:
     """'date'; where numbers have digits and other letters alone, those, with ZERO and DIGIT for
     places of digits; else ''."""
-    # Which of its parts holds, depends on the number. A longer one no Excel has written: to read it
-    # and to fill each cell's number in would take the square of its length.
-    if len(code) > MAX_FORMAT or re.search(r"\[[<>=]", code):
-        return ""
     mask, other = "", ""
-    for found in _FORMAT.finditer(code):
-        if found["other"] == ";":  # of numbers below zero
-            break
+    for found in part:
         other += found["other"] or ""
         mask += {"0": ZERO, "#": DIGIT}.get(other[-1:], other[-1:]) if found["other"] else ""
         mask += found["quoted"] or found["one"] or ""
