@@ -73,9 +73,42 @@ def test_what_is_a_persons_is_cut(text: str) -> None:
     assert "@" not in public(text)
 
 
+ONE_BY_ONE = st.sampled_from([" ", ".", "·", "ㆍ", "/", "_", ",", "-", "  ", " . ", "*", "・"])
+DIGITS = st.sampled_from(["0123456789", "０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩", "⓪①②③④⑤⑥⑦⑧⑨"])
+
+
+@given(
+    st.sampled_from(["01012345678", "01112345678", "4111111111111111", "9001011234568"]),
+    ONE_BY_ONE,
+    DIGITS,
+    AFTER,
+)
+def test_a_number_told_digit_by_digit(number: str, gap: str, digits: str, after: str) -> None:
+    """In whichever digits, whatever parts them; what parts them goes with it."""
+    said = gap.join(number).translate(str.maketrans("0123456789", digits))
+    assert public(f"제 번호는 {said} {after}") == " ".join(f"제 번호는 {after}".split())
+    assert public(said).strip() == ""
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        *("0 1 0 - 1 2 3 4 - 5 6 7 8", "0 1 0 1234 5678", "010 1 2 3 4 5 6 7 8"),
+        *("9 0 0 1 0 1 - 1 2 3 4 5 6 7", "9 0 0 1 0 1 1 2 3 4 5 6 7", "900101/1234567"),
+        *("4111.1111.1111.1111", "4111·1111·1111·1111", "4111 - 1111 - 1111 - 1111"),
+        *("O1O-1234-5678", "010-l234-5678", "OIO 1234 5678", "90O1O1-1234567"),
+    ],
+)
+def test_a_number_that_is_dressed_up_is_cut(text: str) -> None:
+    assert public(f"번호 {text} 입니다") == "번호 입니다"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1 2 3 4 5 6 7 8 9 10", "0 2 - 3 1 4 9 - 2 1 1 4", "1, 2, 3, 4번 출구", "3 4 5호"),
+        *("2026.11.01-2026.11.03", "2026/11/01 2026/11/09", "1.1.1.1.1.1.1.1.1.1.1"),
+        *("ooo lll ooo lll", "현금 1,234,567원 2,345,678원", "3.1.4.1.5.9.2.6"),
         *("보관: 서울역 02-3149-2114", "1588-1234", "F2026000000000003-1", "2026-11-01 20:00"),
         *(
             "현금 1,234,567원",

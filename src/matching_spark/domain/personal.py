@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 _GAP = r"[-.\s·~/_,:*=]{0,5}"
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ㅡー∼〜"), "-")
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ㅡー∼〜"), "-") | dict.fromkeys(
+    map(ord, "ㆍᆞ・･•‧∙⋅●*"), "·"
+)
+# Digits that stand one by one, so that no programme sees a number: 4 1 1 1, 4.1.1.1, 4/1/1/1. Of
+# a day or a price, two that are neighbours stand together.
+_APART = r"[-.\s·~/_,:|]{1,3}"
+_ONE_BY_ONE = re.compile(rf"(?<!\d)\d(?:{_APART}\d(?!\d)){{2,}}")
+_LETTERS = str.maketrans("OoIl|", "00111")
+# A number with letters that look like its digits: O1O-l234-5678. All else in it is digits.
+_LOOKS_LIKE = re.compile(r"(?<![A-Za-z\d])[\dOoIl|](?:[-.\s·]{0,3}[\dOoIl|]){8,}(?![A-Za-z\d])")
+RESIDENT = 13  # digits of a resident's number, 6 and 7
+MOST_LETTERS = 0.5  # of such a number: more of them are words
 
 
 def _is_card(number: str) -> bool:
@@ -65,7 +76,9 @@ PATTERNS: tuple[Pattern, ...] = (
             rf"(?<!\d)(?:(?:\+|00\s?)?\(?82\)?{_GAP}\(?0?\)?|\(?0)1[016-9]\)?{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
         ),
     ),
-    Pattern("resident", re.compile(r"(?<!\d)\d{6}\s?[-.]?\s?[1-8]\d{6}(?!\d)"), _is_resident),
+    Pattern(
+        "resident", re.compile(r"(?<!\d)\d{6}\s?[-.·/_,:~|]?\s?[1-8]\d{6}(?!\d)"), _is_resident
+    ),
     # Of a region (11 to 28), a year, a number and a check whose rule is not public.
     Pattern("licence", re.compile(r"(?<![\d-])(?:1[1-9]|2[0-8])-\d{2}-\d{6}-\d{2}(?![\d-])")),
     Pattern("imei", re.compile(r"(?<![\dA-Za-z])\d(?:[-\s]?\d){14}(?!\d)"), _is_device),
@@ -75,6 +88,8 @@ PATTERNS: tuple[Pattern, ...] = (
         re.compile(r"(?<![\dA-Za-z])(?:\d{13}|\d{17,19}|\d{4}(?:[-\s]\d{4}){3}[-\s]\d{3})(?!\d)"),
         _is_card,
     ),
+    # Its four groups, by whatever parts them: of digits in other groups two days may be some.
+    Pattern("card", re.compile(rf"(?<![\dA-Za-z])\d{{4}}(?:{_APART}\d{{4}}){{3}}(?!\d)"), _is_card),
     Pattern(
         "passport",
         re.compile(r"(?<![A-Za-z\d])[MSROD](?:\d{8}|\d{3}[A-Z]\d{4})(?![A-Za-z\d])", re.I),
@@ -95,8 +110,13 @@ PATTERNS: tuple[Pattern, ...] = (
 )
 
 
-# Most texts have none of them: microseconds each.
-SUSPECT = re.compile(r"[@＠]|\d(?:\D{0,8}\d){5}|S\s?[/／]?\s?N|serial|일련|시리얼", re.I)
+# Most texts have none of them: microseconds each. Digits in rings and the like are none to \d.
+_RINGED = "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉①-⑨⓪⓵-⓽❶-❾➀-➈➊-➒⓿⑴-⑼⒈-⒐"
+SUSPECT = re.compile(
+    rf"[@＠]|[\d{_RINGED}](?:[^\d{_RINGED}]{{0,8}}[\d{_RINGED}]){{5}}"
+    r"|S\s?[/／]?\s?N|serial|일련|시리얼",
+    re.I,
+)
 
 
 def public(text: str) -> str:
@@ -104,7 +124,9 @@ def public(text: str) -> str:
     if not SUSPECT.search(text):
         return text
     plain, origin = _plain(text)
-    cut = {origin[at] for _, spans in _found(plain) for at in range(*spans)}
+    spans = [span for each in {plain, _digits(plain)} for _, span in _found(each)]
+    # What stands between the digits of a number goes with it.
+    cut = {i for start, end in spans for i in range(origin[start], origin[end - 1] + 1)}
     if not cut:
         return text
     return " ".join("".join(c for i, c in enumerate(text) if i not in cut).split())
@@ -135,14 +157,46 @@ def _found(plain: str) -> Iterator[tuple[str, tuple[int, int]]]:
                 yield kind, found.span(pattern.groups)
 
 
+def _digits(plain: str) -> str:
+    """The text with digits for the letters in numbers that look like them. Of what is hashed there
+    is no such reading: a serial number may have both."""
+
+    def read(found: re.Match[str]) -> str:
+        letters = sum(c in "OoIl|" for c in found[0])
+        count = letters + sum(map(str.isdigit, found[0]))
+        return found[0].translate(_LETTERS) if letters <= MOST_LETTERS * count else found[0]
+
+    return _LOOKS_LIKE.sub(read, plain)
+
+
 def _plain(text: str) -> tuple[str, list[int]]:
-    """The text with one form of digits, dashes and letters; where each character came from."""
+    """The text with one form of digits, dashes and letters, and those digits side by side that are
+    told one by one; where each character came from.
+    """
+    plain, origin = _one_form(text)
+    kept: list[int] = []
+    end = 0
+    for found in _ONE_BY_ONE.finditer(plain):
+        kept += range(end, found.start())
+        between = re.findall(r"\D+", found[0])
+        usual = max(set(between), key=between.count)
+        number = [at for at in range(*found.span()) if plain[at].isdigit()]
+        halves = [at for at in range(*found.span()) if plain[at] == "-"] if "-" not in usual else []
+        if not halves and len(number) == RESIDENT:  # of which the halves are told by their length
+            halves = [number[5] + 1]
+        kept += sorted(number + halves)
+        end = found.end()
+    kept += range(end, len(plain))
+    return "".join(plain[at] for at in kept), [origin[at] for at in kept]
+
+
+def _one_form(text: str) -> tuple[str, list[int]]:
     out: list[str] = []
     origin: list[int] = []
     for i, character in enumerate(text):
         if unicodedata.category(character) == "Cf":  # a zero-width space within a number
             continue
         for each in unicodedata.normalize("NFKC", character.translate(_DASHES)).translate(_DASHES):
-            out.append(each)
+            out.append(str(unicodedata.decimal(each, each)))  # ٣ is 3
             origin.append(i)
     return "".join(out), origin
