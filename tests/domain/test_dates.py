@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching_spark.domain.dates import FORMS, SHEET_EPOCH, parse_date
+from matching_spark.domain.dates import (
+    FORMS,
+    LATEST,
+    OLDEST,
+    SHEET_EPOCH,
+    parse_date,
+    parse_lost_on,
+)
 from matching_spark.errors import InputError
 
 KST = dt.timezone(dt.timedelta(hours=9))
@@ -141,3 +148,23 @@ def test_anything_is_a_day_none_or_refused(value: object) -> None:
     except InputError:
         return
     assert found is None or type(found) is dt.date
+
+
+@pytest.mark.parametrize(
+    "no_day",
+    [
+        *("0001-01-01", "0001-01-01T00:00:00", "1753-01-01", "1899-12-30", "1900-01-01"),
+        *("9999-12-31", "2926-11-01", "2100-01-01", dt.date(1, 1, 1), dt.datetime(9999, 12, 31)),
+    ],
+)
+def test_a_day_on_which_nothing_can_have_been_lost(no_day: object) -> None:
+    """What programs write for a day that they do not know: all such posts would be of one day."""
+    with pytest.raises(InputError, match="is not from 1900-01-02 to 2099-12-31: where it is not"):
+        parse_lost_on(no_day)
+    assert parse_date(no_day), "which may still be where a search begins or ends"
+
+
+@given(st.dates(OLDEST, LATEST))
+def test_any_other_day_is_one(day: dt.date) -> None:
+    assert parse_lost_on(day.isoformat()) == parse_lost_on(day) == day
+    assert parse_lost_on("0000-00-00") is None

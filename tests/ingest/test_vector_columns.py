@@ -109,6 +109,8 @@ def test_a_vector_that_is_cut_off_does_not_say_how_long_the_others_are(tmp_path:
         pa.array([1_793_491_200_000_000_000, -(10**18), 0], pa.timestamp("us")),
         pa.array([2**63 - 5, -(2**63) + 1, 0], pa.timestamp("us", "UTC")),
         pa.array([20_000_000, -2_000_000, 0], pa.int32()).cast(pa.date32()),
+        pa.array([dt.date(1, 1, 1), dt.date(9999, 12, 31), dt.date(1970, 1, 1)]),
+        pa.array(["0001-01-01", "9999-12-31", "1970-01-01"]),
     ],
 )
 def test_a_day_of_no_year_costs_its_row(days: pa.Array, tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def test_what_is_no_text_is_called_what_it_is(
         ({"post_id": ["a"]}, "no-id"),
         ({"post_id": "a", "happened_on": "어제"}, "bad-date"),
         ({"post_id": "a", "happened_on": "2026-13-01"}, "bad-date"),
+        ({"post_id": "a", "happened_on": "0001-01-01"}, "bad-date"),
         ({"post_id": "a", "category": "우주선"}, "bad-category"),
         ({"post_id": "a", "kind": "stolen"}, "bad-kind"),
         ({"post_id": "a", "kind": "lost"}, "kind-differs"),

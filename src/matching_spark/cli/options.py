@@ -15,7 +15,7 @@ import typer
 
 from matching_spark.cli.lines import Stderr, print_json
 from matching_spark.config import FILE, Origin, Settings, load_settings
-from matching_spark.domain.dates import FORMS, parse_date
+from matching_spark.domain.dates import FORMS, NO_DAY, parse_date, parse_lost_on
 from matching_spark.domain.posts import KINDS, STATUSES, Filters
 from matching_spark.errors import InputError, MatchingError, UsageError, listed
 from matching_spark.filesystems.namenodes import heed_conf_dir
@@ -173,6 +173,15 @@ def day(name: str, value: str | None) -> dt.date | None:
         return parse_date(value)
     except InputError:
         raise UsageError(f"{name} {value}: write it as {FORMS}") from None
+
+
+def day_of_loss(name: str, value: str | None) -> dt.date | None:
+    """As `day`, on which a thing can have been lost or found."""
+    found = day(name, value)
+    try:
+        return parse_lost_on(found)
+    except InputError:
+        raise UsageError(f"{name} {value} {NO_DAY}") from None
 
 
 def here(folder: Path | None) -> Path | None:

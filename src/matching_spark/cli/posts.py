@@ -14,6 +14,7 @@ from matching_spark.cli.options import (
     Common,
     Run,
     day,
+    day_of_loss,
     flags_named,
     not_empty,
     on_a_table,
@@ -228,7 +229,7 @@ def edit(
     }
     changes: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
     if on is not None:
-        changes["happened_on"] = day("--on", on)
+        changes["happened_on"] = day_of_loss("--on", on)
     if not changes:
         raise UsageError("edit ID --FIELD VALUE; the fields are in --help")
     with flags_named():

@@ -17,7 +17,7 @@ from matching_spark.cli.options import (
     SinceOption,
     StatusOption,
     UntilOption,
-    day,
+    day_of_loss,
     on_a_table,
     stderr,
     terminal,
@@ -140,7 +140,7 @@ def search(
         embedding,
         None if post is None else clean(post),
         place=clean(place),
-        happened_on=day("--lost-on", lost_on),
+        happened_on=day_of_loss("--lost-on", lost_on),
     )
     query = _placed(query, near)
     if weigh:

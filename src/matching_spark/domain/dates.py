@@ -18,6 +18,9 @@ FORMS = "2026-11-01, 2026. 11. 1, 2026년 11월 1일, with or without a time, or
 # 2119: other numbers are something else.
 SHEET_EPOCH = dt.datetime(1899, 12, 30)
 SHEET_DAYS = range(20_000, 80_000)
+# On which a thing can have been lost. What lies beyond is what programs write for a day that they
+# do not know (0001-01-01, 1753-01-01, 1899-12-30, 1900-01-01, 9999-12-31), or a slip of a digit.
+OLDEST, LATEST = dt.date(1900, 1, 2), dt.date(2099, 12, 31)
 LONGEST = 100  # characters: JavaScript's toString has 60 with the name of its zone
 NOT_GIVEN = frozenset(["", "-", "null", "none", "nan", "nat", "n/a", "#n/a", "0000-00-00"])
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -66,6 +69,19 @@ def parse_date(value: object) -> dt.date | None:
         return _day(value)
     except (ValueError, OverflowError):
         raise InputError(f"date {value!r} cannot be read; write it as {FORMS}") from None
+
+
+def parse_lost_on(value: object) -> dt.date | None:
+    """As parse_date, the day on which a thing was lost or found. Raises InputError too for one that
+    cannot be, before OLDEST or after LATEST: every program's "not known" would be the same day.
+    """
+    day = parse_date(value)
+    if day is not None and not OLDEST <= day <= LATEST:
+        raise InputError(f"date {value!r} {NO_DAY}")
+    return day
+
+
+NO_DAY = f"is not from {OLDEST} to {LATEST}: where it is not known, leave it empty"
 
 
 def _day(value: object) -> dt.date | None:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from matching_spark import storage
-from matching_spark.domain.dates import FORMS, KST, parse_date
+from matching_spark.domain.dates import FORMS, KST, LATEST, NO_DAY, OLDEST, parse_lost_on
 from matching_spark.domain.posts import (
     CONTROL,
     FREE_TEXT,
@@ -43,7 +43,7 @@ from matching_spark.sources.headings import unused
 
 READ = (*METADATA, "vector", "model")
 EPOCH = date(1970, 1, 1)
-FIRST_DAY, LAST_DAY = (date.min - EPOCH).days, (date.max - EPOCH).days
+FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
 TASK_BYTES = 64 << 20  # of the source; small row groups share a task
 MAX_REJECTS = 100_000  # listed; all are counted
@@ -257,7 +257,9 @@ def _metadata(
     for name in METADATA:
         if name == "happened_on":
             columns[name], unreadable = _dates(column(name))
-            rows.reject(unreadable, "bad-date", f"the date cannot be read; write it as {FORMS}")
+            rows.reject(
+                unreadable, "bad-date", f"the date cannot be read, or {NO_DAY}; write it as {FORMS}"
+            )
         else:
             text, unreadable = as_text(column(name))
             rows.reject(unreadable, "bad-row", f"{name} is not UTF-8")
@@ -367,8 +369,8 @@ def _shas(rows: np.ndarray) -> pa.Array:
 
 
 def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Dates, and which of those that are there cannot be read, or are of no year from 1 to 9999, as
-    milliseconds that were taken for microseconds."""
+    """Dates, and which of those that are there cannot be read, or on which no thing can have been
+    lost, as milliseconds that were taken for microseconds."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         # Arrow counts it in UTC, whatever its zone.
         moment = pc.cast(column, pa.timestamp("us"), safe=False)  # nanoseconds are none of a day
@@ -387,7 +389,7 @@ def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     days = []
     for i, value in enumerate(column.to_pylist()):
         try:
-            days.append(parse_date(value))
+            days.append(parse_lost_on(value))
         except InputError:
             days.append(None)
             bad[i] = True

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from matching_spark import storage
-from matching_spark.domain.dates import parse_date
+from matching_spark.domain.dates import parse_lost_on
 from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, shortened, status_of
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
@@ -147,7 +147,7 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     side = "lst" if kind == "lost" else "fd"
     where = f"{source}#{key}"
     try:
-        happened_on = parse_date(item.get(f"{side}Ymd"))
+        happened_on = parse_lost_on(item.get(f"{side}Ymd"))
     except InputError as error:
         return Reject(where, key, "bad-date", str(error))
     category, _, subcategory = (part.strip() for part in item.get("prdtClNm", "").partition(">"))

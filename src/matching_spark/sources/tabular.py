@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from matching_spark import storage
-from matching_spark.domain.dates import parse_date
+from matching_spark.domain.dates import parse_lost_on
 from matching_spark.domain.identifiers import MOST
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
@@ -261,7 +261,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         except InputError as error:
             yield Reject(where, post_id, "bad-point", str(error))
         try:
-            happened_on = parse_date(row.get("happened_on"))
+            happened_on = parse_lost_on(row.get("happened_on"))
         except InputError as error:
             raise _Bad("bad-date", str(error)) from None
         post = Post(

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
-from matching_spark.domain.dates import parse_date
+from matching_spark.domain.dates import parse_date, parse_lost_on
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.errors import InputError, PhotoError
 from matching_spark.service.guards.forms import form_of
@@ -46,6 +46,14 @@ def day_of(field: str, said: str) -> dt.date | None:
     """Raises WrongField."""
     try:
         return parse_date(said.strip() or None)
+    except InputError:
+        raise WrongField(field, "day") from None
+
+
+def lost_on_of(field: str, said: str) -> dt.date | None:
+    """As day_of, on which a thing can have been lost or found."""
+    try:
+        return parse_lost_on(day_of(field, said))
     except InputError:
         raise WrongField(field, "day") from None
 

@@ -13,9 +13,9 @@ from matching_spark.service.guards.fields import (
     LISTS,
     Said,
     WrongField,
-    day_of,
     kept_day,
     kept_word,
+    lost_on_of,
     word_of,
 )
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
@@ -55,7 +55,7 @@ class Form:
         """What it says of the thing. Raises WrongField."""
         words = " ".join(clean(self.words).split())
         lists = {name: word_of(name, getattr(self, name)) for name in LISTS}
-        day = day_of("day", self.day)
+        day = lost_on_of("day", self.day)
         place = " ".join(clean(self.place).split())
         told = Told(words, place=place, day=day, **lists)
         if self.off == "day":

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from matching_spark.domain.dates import parse_lost_on
 from matching_spark.domain.posts import Kind, Status
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Vocabulary
 from matching_spark.errors import InputError
@@ -62,6 +63,14 @@ def _day(said: object) -> dt.date:
         raise PydanticCustomError("date_parsing", "no day") from None
 
 
+def _lost_on(day: dt.date) -> dt.date:
+    try:
+        parse_lost_on(day)
+    except InputError:
+        raise PydanticCustomError("date_parsing", "no day of a loss") from None
+    return day
+
+
 def _listed(of: Vocabulary) -> tuple[AfterValidator, object]:
     """The word of a list that is meant, and how that is told."""
 
@@ -87,6 +96,7 @@ Cursor = Annotated[  # of two ids of 512 characters at most
     Field(max_length=8192, description="of the answer before, for what comes next"),
 ]
 Day = Annotated[dt.date, BeforeValidator(_day)]
+LostOn = Annotated[dt.date, BeforeValidator(_day), AfterValidator(_lost_on)]
 Category = Annotated[Word, *_listed(CATEGORY)]
 Colour = Annotated[Word, *_listed(COLOUR)]
 Region = Annotated[Word, *_listed(REGION)]
@@ -105,7 +115,7 @@ class Facts(Body):
     colour: Colour = ""
     region: Region = ""
     place: Word = ""
-    happened_on: Day | None = None
+    happened_on: LostOn | None = None
 
 
 class Asked(Facts):
@@ -165,7 +175,7 @@ class New(Body):
     colour: Word = ""
     region: Word = ""
     place: Word = ""
-    happened_on: Day | None = None
+    happened_on: LostOn | None = None
     kept_at: Word = ""
     kept_phone: Word = ""
     latitude: float | None = Field(default=None, ge=-90, le=90)
@@ -181,7 +191,7 @@ class Change(Body):
     colour: Word | None = None
     region: Word | None = None
     place: Word | None = None
-    happened_on: Day | None = None
+    happened_on: LostOn | None = None
     title: Text | None = None
     description: Text | None = None
     kept_at: Word | None = None

@@ -14,6 +14,7 @@ from matching_spark.service.guards.fields import (
     day_of,
     kept_day,
     kept_word,
+    lost_on_of,
     seen_of,
     word_of,
 )
@@ -28,7 +29,7 @@ def values_of(fields: Said) -> dict[str, Any]:
     values: dict[str, Any] = {name: fields[name].strip() for name in TEXTS}
     for name in LISTS:
         values[name] = word_of(name, fields[name])
-    values["happened_on"] = day_of("day", fields["day"])
+    values["happened_on"] = lost_on_of("day", fields["day"])
     return values
 
 
