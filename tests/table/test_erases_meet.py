@@ -154,7 +154,7 @@ def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
     assert matches_table.update(matcher(), new=True).full, "nobody knows what took the free place"
 
     asked = Settings(table=table.uri)
-    look = verdicts.checked
+    look = decisions.checked
 
     def looked(*told: Any) -> Decision:
         found = look(*told)
