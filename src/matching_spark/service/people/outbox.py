@@ -29,6 +29,7 @@ class Addressed(Protocol):
     """As contacts.Contacts has it."""
 
     def of(self, post_id: str) -> Any: ...
+    def remove(self, post_id: str, who: str, key: str | None) -> None: ...
 
 
 class Outbox:
@@ -83,6 +84,8 @@ class Outbox:
         except RefusedError as error:
             log.warning("mail %s is given up: %s", row.number, error)
             self._drop(row)
+            if asks:  # no mail has ever come there: its owner is told that none is left
+                self._contacts.remove(row.post_id, "system", f"refused-{row.number}")
         except NotNowError as error:
             self._later(row, str(error))
             if isinstance(error, AwayError):
