@@ -179,6 +179,10 @@ def test_a_truth_that_is_off(tmp_path: Path) -> None:
         ("", "has no pair"),
         ('{"lost_id": "a"}', "truth.jsonl:1 is no .lost_id, found_id, same.: 'found_id'"),
         ('{"lost_id": "a", "found_id": "b", "same": 1}', "same is true or false"),
+        (
+            '{"lost_id": "a", "found_id": "b", "same": true, "same": false}',
+            "truth.jsonl:1 .* it has 'same' twice",
+        ),
         ("[]", "truth.jsonl:1"),
         ("[" * 100_000, "truth.jsonl:1 is no .lost_id, found_id, same."),
     ):

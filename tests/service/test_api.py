@@ -311,3 +311,22 @@ def test_a_condition_that_is_not_looked_at_is_refused(
         assert answer.json()["errors"][0]["parameter"] == name
     assert running.desk.post(bag) == before
     assert program.get(url, headers=condition).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/search", '{"words": "가방", "words": "지갑"}', "#/words"),
+        ("POST", "/posts", '{"title": "가방", "colour": "검정", "colour": "빨강"}', "#/colour"),
+        ("PATCH", "/posts/none", '{"a/b": 1, "a/b": 1}', "#/a~1b"),
+        ("POST", "/decisions", '{"lost_id": "a", "lost_id": "b"}', "#/lost_id"),
+        ("POST", "/posts", '{"title": "가방"', "#"),
+    ],
+)
+def test_a_name_that_comes_twice_in_a_body_is_named(
+    program: TestClient, method: str, path: str, body: str, field: str
+) -> None:
+    """Neither may win in silence: a proxy may have read the other one."""
+    json = {"Content-Type": "application/json"}
+    answer = program.request(method, OFFICE + path, content=body.encode(), headers=json)
+    assert (answer.status_code, pointers(answer)) == (422, [field])

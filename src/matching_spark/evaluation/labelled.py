@@ -18,6 +18,7 @@ import numpy.typing as npt
 from matching_spark import storage
 from matching_spark.domain.facts import Facts
 from matching_spark.errors import InputError
+from matching_spark.guard.each_once import each_once
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
 from matching_spark.score import components
 from matching_spark.score.calibration import Modality
@@ -138,7 +139,7 @@ def read_truth(uri: str) -> Truth:
 
 def _line(line: bytes) -> tuple[str, str, bool]:
     """A line of a truth: the lost post, the found one or NOT_HERE, whether they are the same."""
-    row = json.loads(line)
+    row = json.loads(line, object_pairs_hook=each_once)
     lost_id, found_id, same = row["lost_id"], row["found_id"], row["same"]
     if not (isinstance(lost_id, str) and isinstance(found_id, str | None)):
         raise TypeError("ids are text; a found_id may be null: it is not here")

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,6 +26,7 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.sheets import is_error, unmarked
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
+from matching_spark.guard.each_once import each_once
 from matching_spark.sources import delimited, workbook
 from matching_spark.sources.delimited import MAX_LINE, Record, check_text, limited
 from matching_spark.sources.folder import ENDINGS, LINKED
@@ -103,7 +103,7 @@ def _object(raw: bytes) -> dict[str, object] | str:
             parse_constant=lambda name: None,  # NaN, Infinity: no number is given
             parse_float=_number,
             parse_int=_whole,
-            object_pairs_hook=_once,
+            object_pairs_hook=each_once,
         )
     except UnicodeDecodeError:
         return "not UTF-8, which JSON is: save the file as UTF-8"
@@ -123,15 +123,6 @@ def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number of over {MAX_DIGITS:,} digits")
     return int(text)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object. Raises ValueError where a name comes twice: neither may win in silence."""
-    row = dict(pairs)
-    if len(row) < len(pairs):
-        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"it has {twice!r} twice")
-    return row
 
 
 def read_csv(sheet: Sheet) -> Iterator[Post | Reject]:

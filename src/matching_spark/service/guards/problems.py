@@ -91,6 +91,7 @@ _VALUES = {
     "missing": "missing",
     "extra_forbidden": "extra",
     "json_invalid": "json",
+    "doubled": "twice",
     "string_type": "text",
     "int_type": "whole",
     "int_parsing": "whole",

@@ -23,6 +23,7 @@ from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import WrongField
+from matching_spark.service.guards.json_bodies import JsonRoute
 from matching_spark.service.guards.limits import idempotency_key
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.people.finding import Form
@@ -50,7 +51,9 @@ Limit = Annotated[int, Parameter(ge=1, le=MOST_AT_ONCE)]
 
 def api_routes(of: Service) -> APIRouter:
     """/api: for anybody; /api/office: for who is signed in."""
-    out = APIRouter(responses=REFUSED)  # each route has its whole path, as OfficeRoutes._router
+    out = APIRouter(
+        responses=REFUSED, route_class=JsonRoute
+    )  # each route has its whole path, as OfficeRoutes._router
     searching, uploading = of.guards.work("search"), of.guards.work("upload")
     free: list[Dependency] = []
     out.add_api_route(
@@ -64,7 +67,9 @@ def api_routes(of: Service) -> APIRouter:
     office = _Office(of)
     # The door's is what is asked; the other one describes it.
     signed_in = [Depends(of.guards.door.office), Security(HTTPBearer(auto_error=False))]
-    inside = APIRouter(prefix="/api/office", dependencies=signed_in, tags=["office"])
+    inside = APIRouter(
+        prefix="/api/office", dependencies=signed_in, tags=["office"], route_class=JsonRoute
+    )
     for path, method, act, more, status in (
         ("/search", "POST", office.search, searching, 200),
         ("/posts", "POST", office.add, uploading, 201),
