@@ -10,7 +10,7 @@ from functools import lru_cache
 MAX_FORMAT = 255
 # ECMA-376 part 1, 18.8.30, with those of Korean and its neighbours; times alone are not among them.
 DATE_FORMATS = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
-DAY = "yyyy-mm-dd"  # a format that says so
+DAY = "yyyy. m. d"  # a format that says so
 ZERO, DIGIT = "\0", "\1"  # a place that has a digit, and one that may
 _FORMAT = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[(?P<rule>[^\]]*)\]|(?P<other>.)', re.DOTALL
