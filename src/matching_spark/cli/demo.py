@@ -52,13 +52,14 @@ def demo(
     """The tour: draw posts, ingest them, search with a lost thing's photo, show what came."""
     run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
     serve = first_run.wanted(serve)
+    settings = operations.demo_service.resumed(run.settings, output)
     if photos is None:
         with terminal() as progress:
-            result = operations.tour.tour(run.settings, output, posts, seed, progress)
+            result = operations.tour.tour(settings, output, posts, seed, progress)
         run.emit(result.to_dict(), Found(result))
     else:
         with terminal() as progress:
-            toured = operations.own_photos.tour(run.settings, photos, output, posts, seed, progress)
+            toured = operations.own_photos.tour(settings, photos, output, posts, seed, progress)
         run.emit(toured.to_dict(), _toured(toured))
     if serve:
         with terminal() as progress:

@@ -8,6 +8,7 @@ realistic one is that of demo.dealt.
 import datetime as dt
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import chain
@@ -69,10 +70,11 @@ class World:
     query_id: str
     query_photo: Path
 
-    def ids(self) -> set[str]:
-        """Of its posts."""
-        lines = chain(*(file.read_text("utf-8").splitlines() for file in (self.lost, self.found)))
-        return {json.loads(line)["post_id"] for line in lines}
+    def photos(self) -> Iterator[tuple[str, list[Path]]]:
+        """Of each of its posts."""
+        for line in chain(*(f.read_text("utf-8").splitlines() for f in (self.lost, self.found))):
+            post = json.loads(line)
+            yield post["post_id"], [self.folder / each for each in post["photos"]]
 
 
 def draw_world(

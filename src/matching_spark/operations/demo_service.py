@@ -40,6 +40,14 @@ def demo_settings(settings: Settings, folder: Path) -> Settings:
     return own
 
 
+def resumed(settings: Settings, folder: Path) -> Settings:
+    """Those of a demo in `folder`, of which nothing goes to the user's own service: with the
+    journal of its pages, where they were shown before."""
+    if (folder / JOURNAL).is_dir():
+        return demo_settings(settings, folder)
+    return settings.model_copy(update={"service": Service()})
+
+
 def drawn_once(
     settings: Settings,
     posts: int = 400,

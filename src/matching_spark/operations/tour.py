@@ -11,17 +11,20 @@ from matching_spark.demo.world import DRAWN, World, draw_world
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.domain.results import SearchResult
 from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.photos import photo_sha256
 from matching_spark.filesystems.whole_files import write_file
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.layout import read_photo
 from matching_spark.operations.output import write_output
+from matching_spark.operations.posts import merged_first
 from matching_spark.operations.search import ask
 from matching_spark.operations.warehouse import made, spark_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
 from matching_spark.sources import read_posts
+from matching_spark.table import side_tables
 from matching_spark.table.posts_table import PostsTable
 
 AT_ONCE = 2000  # ids in one DELETE
@@ -74,9 +77,20 @@ def taken_in(
     progress: Progress,
 ) -> PostsTable:
     """The settings' table with the world's posts and a person's own, in place of those of another
-    world that was drawn into the same folder before. What else is there stays.
+    world that was drawn into the same folder before, and of all that was said of them: numbers are
+    drawn anew, so that they are other things'. What else is there stays.
     """
     table = made(settings, model, spark)
+    if former := _of_another(table, world):
+        merged_first(settings, progress, spark)  # what its journal still says is of them too
+        table.refresh()
+        for first in range(0, len(former), AT_ONCE):
+            table.delete(former[first : first + AT_ONCE])
+        side_tables.drop(table, former)
+        progress.say(
+            f"{len(former)} posts of the world drawn before are taken out, with what was decided "
+            "and told of them"
+        )
     progress.say(f"embedding their photos with {model.name}, storing them in {table.uri} ...")
     stream = chain(read_posts(str(world.found)), read_posts(str(world.lost)), own)
     report = ingest_posts(stream, table, model, progress, rules=Rules(replace=True))
@@ -84,14 +98,19 @@ def taken_in(
         f"{report.accepted} posts accepted, {report.skipped} were there already, "
         f"{report.photos_per_second:.0f} photos a second"
     )
-    now = world.ids()
-    there = (row["post_id"] for row in table.frame().select("post_id").collect())
-    former = sorted(each for each in there if DRAWN.fullmatch(each) and each not in now)
-    for first in range(0, len(former), AT_ONCE):
-        table.delete(former[first : first + AT_ONCE])
-    if former:
-        progress.say(f"{len(former)} posts of the world drawn before are taken out")
     return table
+
+
+def _of_another(table: PostsTable, world: World) -> list[str]:
+    """The drawn posts of the table, where they are of another world: where one is not of this, or
+    has other photos."""
+    if table.snapshot is None:
+        return []
+    now = {post_id: {photo_sha256(p.read_bytes()) for p in of} for post_id, of in world.photos()}
+    rows = table.frame().select("post_id", "photos.sha256").collect()
+    there = {post_id: set(shas) for post_id, shas in rows if DRAWN.fullmatch(post_id)}
+    others = any(i not in now or not shas <= now[i] for i, shas in there.items())
+    return sorted(there) if others else []
 
 
 def with_look_alikes(settings: Settings) -> Settings:

@@ -1,7 +1,7 @@
 """The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from matching_spark import storage
@@ -10,6 +10,7 @@ from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.metadata import current_metadata, planned_files
 from matching_spark.table.posts_table import PostsTable
+from matching_spark.table.versions import tables
 
 _COLUMN = re.compile(r", (?![^<]*>)")  # between two columns, not within a type
 
@@ -44,6 +45,24 @@ def append(table: PostsTable, name: str, schema: str, rows: Sequence[tuple[objec
     whole = ensure(table, name, schema)
     with spark_errors(f"{whole} could not be written"), table.writing():
         table.session.createDataFrame(list(rows), schema).coalesce(1).writeTo(whole).append()
+
+
+def drop(table: PostsTable, ids: Collection[str]) -> None:
+    """Take the rows that name some of these posts out of all that stands beside the posts now:
+    pairs, decisions, alerts. `erase` ends them in every state before, too."""
+    listed = [(each,) for each in ids]
+    with spark_errors(f"what hangs on posts of {table.uri} could not be taken out"):
+        table.session.createDataFrame(listed, "id string").createOrReplaceTempView("dropped")
+        for name in tables(table.uri):
+            whole = name_of(table, name)
+            columns = [
+                c for c in ("lost_id", "found_id") if c in table.session.table(whole).columns
+            ]
+            which = " OR ".join(f"{c} IN (SELECT id FROM dropped)" for c in columns)
+            if which:
+                with table.writing():
+                    table.session.sql(f"DELETE FROM {whole} WHERE {which}")
+        table.session.catalog.dropTempView("dropped")
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:
