@@ -38,6 +38,8 @@ def test_flags_over_environment_over_file_over_default(
         ("[similarity]\ntop_k = 0\n", r"similarity.top_k \(file .*greater than or equal to 1"),
         ('[similarity]\nmetric = "dot"\n', "similarity.metric .*'cosine' or 'euclidean'"),
         ("[similarity]\ntopk = 1\n", r"similarity.topk .*is no setting; is it similarity.top_k\?"),
+        ("[similarity]\ntop_k = true\n", r"similarity.top_k \(file .*is no switch"),
+        ("[hadoop]\nsnapshot_keep = true\n", r"hadoop.snapshot_keep \(file .*is no switch"),
         ("top_k = ", "is not valid TOML"),
         pytest.param(f"top_k = {'9' * 5000}\n", "is not valid TOML: Exceeds", id="digits"),
         pytest.param(f"top_k = {'[' * 100_000}", "is not valid TOML: maximum rec", id="depth"),

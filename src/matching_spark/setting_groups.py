@@ -6,7 +6,15 @@ import ipaddress
 import os
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from matching_spark.guard.uris import is_uri
@@ -53,6 +61,14 @@ class Group(BaseModel):
     """Settings that belong together: no other names, and defaults are checked too."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_switch(cls, value: object, of: ValidationInfo) -> object:
+        """Python takes true for 1: `top_k = true` would be one match."""
+        if isinstance(value, bool) and cls.model_fields[of.field_name or ""].annotation is not bool:
+            raise PydanticCustomError("no_switch", "is no switch: true and false say nothing of it")
+        return value
 
 
 class Lost112(Group):
