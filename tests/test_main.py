@@ -74,6 +74,7 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
             2,
             "--before 어제: write it as 2026-11-01, 2026-11-01 09:00 or",
         ),
+        (["demo", "--seed", "-1"], 2, "'--seed': Input should be greater than or equal to 0"),
         (["decide", "a", "b", "confirm", "--by", " "], 2, "--by is empty"),
         ([*FOUND, "--source-name", ""], 2, "--source-name is empty"),
         (["close", "a", "--as", "gone"], 2, "choose one of open, claimed"),

@@ -33,7 +33,7 @@ def demo(
         typer.Option(metavar="FOLDER", help="Your own pictures: found posts among the drawn ones."),
     ] = None,
     posts: Annotated[int, typer.Option(min=20, max=100_000, help="How many posts to draw.")] = 400,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     serve: Annotated[
         bool | None,
         typer.Option(
