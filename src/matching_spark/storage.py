@@ -98,6 +98,11 @@ def same_place(one: str, other: str) -> bool:
         return False
 
 
+def lies_in(place: str, folder: str) -> bool:
+    """Whether a file lies in a folder, however deep, by its place alone."""
+    return place.startswith(f"{folder}/") and ".." not in place.split("/")
+
+
 def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *parts])
 

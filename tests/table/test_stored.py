@@ -242,3 +242,24 @@ def test_metadata_that_nothing_here_writes_are_named(
 def test_a_hint_of_any_length_is_passed_over(table: str) -> None:
     Path(table, "posts", "metadata", "version-hint.text").write_text("9" * 5000)
     assert PostsTable.open(table).snapshot
+
+
+@pytest.mark.parametrize("place", ["mine.json", "table/posts/metadata/../../../mine.json"])
+def test_a_table_whose_log_names_files_elsewhere_is_refused_until_adopted(
+    table: str, tmp_path: Path, spark: SparkSession, place: str
+) -> None:
+    """With the next commit Iceberg removes what the log names and has no room for."""
+    mine = tmp_path / "mine.json"
+    mine.write_text("precious")
+    folder = Path(table, "posts", "metadata")
+    newest = folder / f"v{(folder / 'version-hint.text').read_text()}.metadata.json"
+    state = json.loads(newest.read_text())
+    entry = {"metadata-file": str(tmp_path / place), "timestamp-ms": state["last-updated-ms"]}
+    state["metadata-log"] = [entry, entry]
+    state["properties"]["write.metadata.previous-versions-max"] = "1"
+    newest.write_text(json.dumps(state))
+    with pytest.raises(StorageError, match=r"mine\.json, which does not lie there: .* adopt"):
+        PostsTable.open(table, spark, Hadoop()).set_status([CLOSED], "expired")
+    adopt(table, Hadoop())
+    assert PostsTable.open(table, spark, Hadoop()).set_status([CLOSED], "expired") == 1
+    assert mine.exists()

@@ -169,12 +169,12 @@ class _Adopt:
             storage.remove(probe)
 
     def is_here(self, place: str) -> bool:
-        return place.startswith(f"{self.here}/")
+        return storage.lies_in(place, self.here)
 
     def place(self, location: str) -> str:
         """Where a file lies now. Raises StorageError for one that lies in neither folder."""
         place = storage.recorded(location)
-        if place.startswith(f"{self.made}/"):
+        if storage.lies_in(place, self.made):
             return self.here + place[len(self.made) :]
         if self.is_here(place):
             return place

@@ -25,7 +25,7 @@ from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.catalog import quoted
-from matching_spark.table.metadata import current_metadata, live_files, named_files
+from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.versions import tables
@@ -323,12 +323,7 @@ def _check_own(uri: str, name: str) -> None:
                         f"{link} is a link: what is removed as an orphan could be another table's; "
                         "put the files themselves there (a bind mount will do), then compact"
                     )
-    for place in named_files(metadata):
-        if not place.startswith(f"{folder}/"):
-            raise StorageError(
-                f"{folder} names {place}, which does not lie there: what is an orphan cannot be "
-                "told; `matching-spark adopt` names its files anew"
-            )
+    check_within(metadata, named_files(metadata))
 
 
 def _staged(uri: str) -> Iterator[str]:

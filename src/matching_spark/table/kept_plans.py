@@ -87,7 +87,7 @@ class KeptPlans:
     def keep_files(
         self, head: Head, conditions: Sequence[str | None], files: Sequence[DataFile]
     ) -> None:
-        if not all(_within(head.made, each) for f in files for each in (f.uri, *f.deletes)):
+        if not all(storage.lies_in(each, head.made) for f in files for each in (f.uri, *f.deletes)):
             return  # as another engine may write them: an entry is not believed to name such
         rows = [
             (f.uri, f.records, f.size_bytes, f.deletes, f.kind, f.category, f.ids) for f in files
@@ -175,7 +175,7 @@ def _file(row: Any, head: Head, photos: str) -> DataFile:
     uri, records, size_bytes, deletes, kind, category, ids = row
     if not _are_texts([uri, *deletes, kind, category, *(ids or ())]) or len(ids or "12") != 2:
         raise ValueError("it names files in another way")
-    if not all(_within(head.made, each) for each in (uri, *deletes)):
+    if not all(storage.lies_in(each, head.made) for each in (uri, *deletes)):
         raise ValueError("it names files that lie elsewhere")
     if type(records) is not int or type(size_bytes) is not int or size_bytes < 0:
         raise ValueError("it counts in another way")
@@ -185,11 +185,6 @@ def _file(row: Any, head: Head, photos: str) -> DataFile:
         *(uri, records, size_bytes, tuple(deletes), kind, category, photos),
         ids=tuple(ids) if ids else None,
     )
-
-
-def _within(folder: str, place: str) -> bool:
-    """Whether a file lies in a folder, however deep, by its place alone."""
-    return place.startswith(f"{folder}/") and ".." not in place.split("/")
 
 
 def _are_texts(values: Sequence[object]) -> bool:

@@ -7,7 +7,7 @@ would read, and its maintenance remove, the files of the table that it was copie
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -44,7 +44,26 @@ def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
         return None
     table = load_metadata(path)
     check_place(made_at(table), uri, name)
+    check_log(table)
     return table
+
+
+def check_log(table: StaticTable) -> None:
+    """Raise StorageError where the log of a table's metadata names files that do not lie in it:
+    with its next commit Iceberg removes the oldest ones, whatever they are."""
+    log = table.metadata.metadata_log
+    check_within(table, (storage.recorded(each.metadata_file) for each in log))
+
+
+def check_within(table: StaticTable, places: Iterable[str]) -> None:
+    """Raise StorageError for the first place that does not lie in a table."""
+    made = made_at(table)
+    for place in places:
+        if not storage.lies_in(place, made):
+            raise StorageError(
+                f"{made} names {place}, which does not lie there: it could be removed with what "
+                "the table needs no more; `matching-spark adopt` names its files anew"
+            )
 
 
 def load_metadata(path: str, files: FileIO | None = None) -> StaticTable:

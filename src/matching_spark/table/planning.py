@@ -17,7 +17,7 @@ from matching_spark.errors import ModelError, StorageError
 from matching_spark.shards.shard import DataFile, read_columns
 from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.kept_plans import Head
-from matching_spark.table.metadata import made_at, planned_files
+from matching_spark.table.metadata import check_log, made_at, planned_files
 from matching_spark.table.state import TableState
 
 
@@ -72,6 +72,7 @@ def check_layout(state: TableState) -> None:
     again, or renamed, the files would give the values of before.
     """
     uri, metadata = state.uri, state.metadata
+    check_log(metadata)
     written = state.number("format-version")
     if written > FORMAT_VERSION:
         raise StorageError(

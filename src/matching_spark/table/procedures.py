@@ -10,7 +10,7 @@ from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.catalog import COMMAND, TELLING, quoted
 from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
-from matching_spark.table.metadata import current_metadata
+from matching_spark.table.metadata import check_within, current_metadata, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.unfinished import begun
 from matching_spark.table.versions import newest, tables
@@ -121,6 +121,8 @@ class Procedures:
                 keep(self.table)
             metadata = current_metadata(self.table.uri, name)
             there = set() if metadata is None else {s.snapshot_id for s in metadata.snapshots()}
+            if metadata is not None:  # with a snapshot Iceberg removes the files that it names
+                check_within(metadata, named_files(metadata))
             if listed := ", ".join(f"{i}L" for i in sorted(there.intersection(ids))):
                 self.spark.sql(
                     f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
