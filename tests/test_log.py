@@ -3,9 +3,32 @@
 import json
 import logging
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from matching_spark.config import Logging
 from matching_spark.log import setup_logging
+
+HOSTILE = "busy\n12:00:00 ERROR run1 matching_spark: all was erased \x9b31m \x7f \u202e \U000e0041"
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_a_strangers_words_are_no_line_of_the_log_and_obeyed_by_no_terminal(
+    tmp_path: Path, format: Literal["text", "json"]
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        setup_logging(Logging(format=format, file=str(tmp_path / "log")), "run1")
+        logging.getLogger("matching_spark.test").warning("the portal says %s", HOSTILE)
+    finally:
+        root.handlers[:], root.level = before
+    said = (tmp_path / "log").read_text()
+    assert sum(not line.startswith(" ") for line in said.splitlines()) == 1
+    assert all(c == "\n" or c.isprintable() for c in said)
+    if format == "json":
+        assert json.loads(said)["message"] == f"the portal says {HOSTILE}"
 
 
 def test_json_lines_carry_the_run(tmp_path: Path) -> None:

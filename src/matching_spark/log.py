@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 import unicodedata
 import uuid
@@ -28,6 +29,19 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
+# Of what json.dumps leaves as it is: DEL and C1, which a terminal obeys as it does ESC, and what
+# nobody sees or turns the direction, but for the joiners.
+_OBEYED = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0001-\U000e007f]"
+)
+
+
+def visible_json(text: str) -> str:
+    """JSON as it may be shown on a terminal: by its own escapes, so that it says the same."""
+    return _OBEYED.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
 def _shown(character: str) -> str:
     kept = "\n\u200c\u200d"  # joiners are parts of emoji, and of words of other scripts
     if character in kept or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
@@ -43,7 +57,8 @@ class _Text(logging.Formatter):
         super().__init__(f"%(asctime)s %(levelname)s {run_id} %(name)s: %(message)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        return visible(masked(super().format(record)))
+        # What goes on is set in: no line that a stranger's words begin looks like one of the log.
+        return visible(masked(super().format(record))).replace("\n", "\n    ")
 
 
 class _JsonLines(logging.Formatter):
@@ -61,7 +76,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = masked(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return visible_json(json.dumps(line, ensure_ascii=False))
 
 
 def silence(stream: TextIO) -> None:

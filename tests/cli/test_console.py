@@ -88,3 +88,15 @@ def test_the_terms_of_every_model_are_whole_on_a_terminal() -> None:
     for known in KNOWN:
         terms = f"{known.licence}, {known.limits}" if known.limits else known.licence
         assert f"{known.name} {terms} Korean" in shown
+
+
+def test_json_says_the_same_and_is_obeyed_by_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A title with C1, which a terminal obeys as ESC, and with what turns the direction."""
+    value = {"title": "지갑 \x1b[31m \x9b31m \x7f \u202e\u2066 \ufeff \U000e0041", "joined": "👩‍👧"}
+    print_json(value)
+    said = capsys.readouterr().out
+    assert json.loads(said) == value
+    assert value["joined"] in said
+    assert all(c in "\n\u200d" or c.isprintable() for c in said)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matching_spark.guard.redaction import masked
-from matching_spark.log import silence, visible
+from matching_spark.log import silence, visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +39,7 @@ class Stderr:
 
 def print_json(value: object, indent: int | None = 2) -> None:
     """On stdout, in whatever encoding it has: what that cannot say, by JSON's own escapes."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    text = visible_json(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
