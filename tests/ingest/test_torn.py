@@ -34,7 +34,12 @@ def _cut(data: bytearray) -> None:
     del data[len(data) // 2 :]
 
 
-@pytest.mark.parametrize("spoil", [_footer, _page_head, _one_bit, _cut])
+def _name(data: bytearray) -> None:
+    """Of a column, no text any more."""
+    data[:] = data.replace(b"vector", b"\xff" * 6)
+
+
+@pytest.mark.parametrize("spoil", [_name, _footer, _page_head, _one_bit, _cut])
 def test_a_torn_file_is_named(spoil: Spoil, spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "vectors.parquet"
     vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)

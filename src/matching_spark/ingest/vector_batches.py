@@ -141,9 +141,11 @@ def open_file(uri: str) -> pq.ParquetFile:
         raise InputError(f"{uri} is a pipe or a device")
     with _readable(uri):
         # Pages as they are wanted, not a column of a row group at once.
-        return pq.ParquetFile(
+        file = pq.ParquetFile(
             storage.open_input(uri), buffer_size=1 << 20, page_checksum_verification=True
         )
+        _ = file.schema_arrow.names  # which may be no text, and is looked at later
+        return file
 
 
 def batches(
@@ -171,7 +173,7 @@ def _readable(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"{uri} has gone since it was listed") from None
-    except (pa.ArrowException, OSError) as error:  # of a torn file Arrow raises either
+    except (pa.ArrowException, OSError, ValueError) as error:  # of a torn file Arrow raises any
         why = " ".join(str(error).split())
         raise InputError(f"{uri} is not Parquet that can be read: {why}") from error
 
