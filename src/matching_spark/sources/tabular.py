@@ -35,6 +35,7 @@ from matching_spark.sources.lost112 import PLACEHOLDER
 
 Word = TypeVar("Word", bound=str)
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
+MOST_REFUSED = 50  # photos of a row that are listed: a megabyte of addresses took a minute
 MAX_DIGITS = 1_000  # of a number of JSON: Python takes 4,300 at most, and nobody so many
 # As a spreadsheet writes a long number into CSV, and a workbook one of more digits than it keeps.
 SHORTENED = re.compile(r"\d(?:\.\d+E\+?|E\+)\d{2,}", re.I)
@@ -328,16 +329,19 @@ def _photos(value: object, folder: str) -> tuple[tuple[str, ...], int, list[tupl
     if not isinstance(listed, list) or not all(isinstance(p, str) for p in listed):
         raise _Bad("bad-row", "photos is not a list of paths")
     names = [p.strip() for p in listed if p.strip()]
-    odd = [p for p in names if _NO_NAME.search(p)]
+    # By keys, not in lists: a row may name a hundred thousand.
+    odd = dict.fromkeys(p for p in names if _NO_NAME.search(p))
     real = [p for p in names if p not in odd and not PLACEHOLDER.search(p)]
-    remote = [p for p in real if p.lower().startswith(("http://", "https://"))]
+    remote = dict.fromkeys(p for p in real if p.lower().startswith(("http://", "https://")))
     paths = dict.fromkeys(_place(p, folder) for p in real if p not in remote)
-    linked = [each for each in paths if _is_linked(each, folder)]
+    linked = dict.fromkeys(each for each in paths if _is_linked(each, folder))
     refused = [("remote-photo", f"{each} is not fetched; give a file") for each in remote]
     refused += [("bad-photo", f"{each!r} can be no file's name") for each in odd]
     refused += [("linked-photo", f"{each}: {LINKED}") for each in linked]
+    if (more := len(refused) - MOST_REFUSED) > 0:
+        refused[MOST_REFUSED:] = [("bad-photo", f"{more:,} more of them are none to be taken")]
     kept = tuple(p for p in paths if p not in linked)
-    return kept, len(names) - len(odd) - len(real), refused
+    return kept, sum(p not in odd for p in names) - len(real), refused
 
 
 _NO_NAME = re.compile("[\0\ud800-\udfff]")  # what no file's name has
