@@ -1,10 +1,12 @@
 """Every odd photo is opened correctly or rejected by its reason, and nothing else happens."""
 
 import io
+import os
 import struct
 import threading
 import warnings
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -18,10 +20,12 @@ from matching_spark.embed.photos import (
     REASONS,
     encode_photo,
     open_photo,
+    photo_file,
     photo_sha256,
     plain,
 )
-from matching_spark.errors import PhotoError
+from matching_spark.errors import PhotoError, StorageError
+from matching_spark.search.query import Query
 from tests.support.bombs import saved, tiff
 from tests.support.zoo import heic
 
@@ -270,6 +274,21 @@ def test_whatever_bytes_give_a_photo_or_a_reason(tail: bytes, head: bytes) -> No
         assert open_photo(head + tail).mode == "RGB"
     except PhotoError as error:
         assert error.reason in REASONS
+
+
+def test_every_reader_of_a_place_finds_its_other_form_and_waits_for_no_pipe(tmp_path: Path) -> None:
+    """What reads a pipe waits for whoever writes to it."""
+    (tmp_path / normalize("NFD", "사진.jpg")).write_bytes(JPEG)
+    named = str(tmp_path / normalize("NFC", "사진.jpg"))
+    assert Query(image=named).photo() == photo_file(named) == JPEG
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for place in (tmp_path / "pipe.jpg", tmp_path):
+        for read in (lambda at: Query(image=at).photo(), photo_file):
+            with pytest.raises(StorageError, match=f"{place} is a folder, a pipe or a device"):
+                read(str(place))
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(StorageError, match="loop"):
+        photo_file(str(tmp_path / "loop.jpg"))
 
 
 def test_the_key_is_of_the_bytes_as_they_came() -> None:

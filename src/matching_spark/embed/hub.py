@@ -36,7 +36,7 @@ def resolve(name: str, commit: str | None = None) -> Path:
     """
     shipped_name = len(Path(name).parts) == 1 and name != ".."  # none of `.` and `..`
     for folder in (SHIPPED / name, Path(name)) if shipped_name else (Path(name),):
-        if folder.is_dir():
+        if os.path.isdir(folder):  # Path's own raises for what no name can be
             if commit:
                 raise ModelError(f"{folder} is a folder here, which has no commit {commit}")
             return folder

@@ -78,14 +78,20 @@ def check_bytes(data: bytes) -> None:
 
 
 def photo_file(place: str) -> bytes:
-    """A file's bytes, as many as a photo may have and one more.
+    """A file's bytes, as many as a photo may have and one more; of its name in another Unicode form
+    where there is none of this one.
 
     Raises FileNotFoundError, and StorageError for what is no file or cannot be read.
     """
     try:
         if not storage.is_regular(place):
-            raise StorageError("it is a folder, a pipe or a device")
-        return storage.read_bytes(place, MAX_BYTES + 1)
+            raise StorageError(f"{place} is a folder, a pipe or a device: name a photo's file")
+        try:
+            return storage.read_bytes(place, MAX_BYTES + 1)
+        except FileNotFoundError:
+            if (other := storage.in_another_form(place)) is None or other == place:
+                raise
+            return photo_file(other)
     except ValueError as error:  # a NUL in its name
         raise StorageError(str(error)) from None
 

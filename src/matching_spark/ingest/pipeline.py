@@ -361,12 +361,9 @@ def _file(photos: str, path: str) -> _File | _Why:
     photos: the table's own, which an export names: each is what it was, by the hash it came with.
     """
     try:
-        try:
-            data = photo_file(path)
-        except FileNotFoundError:
-            if (other := storage.in_another_form(path)) is None:
-                return "missing", "there is no such file"
-            path, data = other, photo_file(other)
+        data = photo_file(path)
+    except FileNotFoundError:
+        return "missing", "there is no such file"
     except (StorageError, OSError) as error:
         return "unreadable", str(error)
     if len(data) > MAX_BYTES:

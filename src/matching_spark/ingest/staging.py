@@ -22,7 +22,7 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.embed.clip import ClipModel, Device, NoVectorError, worker_model
 from matching_spark.embed.parsers import STUMBLES
-from matching_spark.embed.photos import MAX_BYTES, encode_photo, open_photo, photo_sha256
+from matching_spark.embed.photos import encode_photo, open_photo, photo_file, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
@@ -255,7 +255,7 @@ def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
 def _photo(source: str, kept: str, sha: str) -> bytes | Image.Image | None:
     """A photo, which is kept first where it is not yet. None: it is another than was listed, by
     its sha256."""
-    data = storage.read_bytes(source, MAX_BYTES + 1)
+    data = photo_file(source)
     if source != kept and photo_sha256(data) != sha:
         return None
     written = storage.written(kept)

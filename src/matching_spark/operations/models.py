@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from matching_spark import storage
 from matching_spark.config import Model
+from matching_spark.domain.posts import clean
 from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import MAX_BYTES, open_photo
+from matching_spark.embed.photos import open_photo, photo_file
 from matching_spark.errors import InputError, PhotoError, UsageError
 
 CHECK_PHOTOS = 32
@@ -104,8 +104,11 @@ def _card(folder: Path) -> str | None:
 def check(settings: Model, image: str | None = None, text: str = WORDS) -> ModelCheck:
     """Run the settings' model on a photo (None: a blue rectangle) and words.
 
-    Raises ModelError for the model, PhotoError for the photo, InputError where there is none.
+    Raises ModelError for the model, PhotoError for the photo, InputError where there is none, or
+    no word.
     """
+    if not clean(text):
+        raise InputError("there is no word to embed: name some, or leave it out", argument="text")
     clip = ClipModel.of(settings)
     photo = _photo(image) if image else Image.new("RGB", (640, 480), "navy")
     vectors, words = clip.embed_images([photo]), clip.embed_texts([text])
@@ -129,7 +132,7 @@ def check(settings: Model, image: str | None = None, text: str = WORDS) -> Model
 
 def _photo(place: str) -> Image.Image:
     try:
-        return open_photo(storage.read_bytes(place, MAX_BYTES + 1))
+        return open_photo(photo_file(place))
     except FileNotFoundError:
         raise InputError(f"there is no photo {place}", argument="image") from None
     except PhotoError as error:

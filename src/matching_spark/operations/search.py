@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.posts import MAX_TEXT, SEOUL, Filters, Kind
 from matching_spark.domain.results import SearchResult
@@ -230,10 +229,11 @@ def query_of(
 
 def photo_of(result: SearchResult) -> bytes | None:
     """The query's picture for a page, where it has one that can still be had."""
-    from matching_spark.operations.pages import loaded  # Pillow, which only a page needs
+    from matching_spark.embed.photos import photo_file  # Pillow, which only a page needs
+    from matching_spark.operations.pages import loaded  # as above
 
     if image := result.query.get("image"):
-        return loaded(storage.read_bytes, image)
+        return loaded(photo_file, image)
     return loaded(read_photo, result.query.get("photo"))
 
 

@@ -10,7 +10,6 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.identifiers import checked
@@ -102,10 +101,10 @@ class Query:
     def photo(self) -> "bytes | Image.Image":
         """Its photo, read where it is a path. Raises InputError when there is none."""
         if isinstance(self.image, Path | str):
-            from matching_spark.embed.photos import MAX_BYTES  # Pillow, which only photos need
+            from matching_spark.embed.photos import photo_file  # Pillow, which only photos need
 
             try:
-                return storage.read_bytes(str(self.image), MAX_BYTES + 1)
+                return photo_file(str(self.image))
             except FileNotFoundError:
                 raise InputError(f"there is no photo {self.image}") from None
         if self.image is None or isinstance(self.image, np.ndarray):
