@@ -17,7 +17,7 @@ from matching_spark import Settings
 from matching_spark.embed import int8
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, MatchingError, ModelError, StorageError, UsageError
-from matching_spark.operations import quantize
+from matching_spark.operations import models, quantize
 from tests.support.commands import command
 from tests.support.odd import TEXTS
 
@@ -196,6 +196,40 @@ def test_weights_in_half_precision_are_refused_and_named(tmp_path: Path, photos:
         quantize.quantize(asked(whole), photos=str(photos))
 
 
+@pytest.mark.parametrize("tower", ["visual", "textual"])
+@pytest.mark.parametrize("lack", ["bytes", "inputs", "weights"])
+def test_what_cannot_be_run_is_told_as_a_check_tells_it(
+    tower: str, lack: str, tmp_path: Path, photos: Path
+) -> None:
+    whole = model(tmp_path / "whole")
+    path = whole / tower / "model.onnx"
+    if lack == "weights":
+        beside(path)
+        (path.parent / "weights.bin").unlink()
+    elif lack == "bytes":
+        path.write_bytes(b"")
+    else:
+        made = onnx.load(str(path))
+        del made.graph.input[:]
+        onnx.save(made, str(path))
+    with pytest.raises(ModelError, match="cannot be run") as checked:
+        models.check(asked(whole).model)
+    with pytest.raises(ModelError) as told:
+        quantize.quantize(asked(whole), photos=str(photos))
+    assert str(told.value) == str(checked.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+
+
+def test_an_early_opset_is_told_with_its_remedy(tmp_path: Path, photos: Path) -> None:
+    whole = model(tmp_path / "whole")
+    path = whole / "visual" / "model.onnx"
+    made = onnx.load(str(path))
+    made.opset_import[0].version = 12
+    onnx.save(made, str(path))
+    with pytest.raises(ModelError, match=r"visual/model.onnx is of ONNX's opset 12: .* export it"):
+        quantize.quantize(asked(whole), photos=str(photos))
+
+
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_done(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +282,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ClipModel, "embed_texts", stop)  # when all is measured but the words
+    monkeypatch.setattr(quantize, "recall", stop)  # when all is embedded
     whole = model(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         quantize.quantize(asked(whole), photos=str(photos))

@@ -34,6 +34,7 @@ PRODUCTS = ("MatMul", "Gemm", "Conv")
 INTEGER = ("Integer", "QLinear", "QuantizeLinear", "QuantizeMatMul", "MatMulNBits", "QGemm")
 NARROW = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4)
 HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+BY_CHANNEL = 13  # the first opset whose DequantizeLinear has an axis
 LEAST_WEIGHTS = 1024  # of a matrix that is kept in int8
 ONE_FILE_BYTES = 1_900_000_000  # protobuf holds 2 GB; beyond, weights lie beside the graph
 
@@ -47,13 +48,22 @@ def computes_in_int8(path: Path) -> bool:
 
 def batch_of(path: Path) -> int | None:
     """The rows that a tower takes, where it takes no other number. Raises ModelError for a tower
-    that takes other than float32, or whose weights are in other."""
-    graph = _graph(path)
-    wanted = _inputs(graph)[0].type.tensor_type
+    that takes other than float32, whose weights are in other, or of an early opset."""
+    model = _loaded(path)
+    graph, given = model.graph, _inputs(model.graph)
+    if not given:  # nor can it be run
+        return None
+    wanted = given[0].type.tensor_type
     if wanted.elem_type != TensorProto.FLOAT or any(
         each.data_type in HALVES and len(each.dims) > 1 for each in graph.initializer
     ):
         raise ModelError(f"{path} computes in float16: an int8 copy is made of a float32 model")
+    opset = max((each.version for each in model.opset_import if not each.domain), default=1)
+    if opset < BY_CHANNEL:
+        raise ModelError(
+            f"{path} is of ONNX's opset {opset}: weights are made int8 by channel from opset "
+            f"{BY_CHANNEL} on; export it again with that or a later one"
+        )
     axes = wanted.shape.dim
     return (axes[0].dim_value or None) if axes else None
 
@@ -180,8 +190,13 @@ def _widened(narrow: str, scale: str, out: str) -> list[Any]:
 
 
 def _graph(path: Path) -> Any:
+    return _loaded(path).graph
+
+
+def _loaded(path: Path) -> Any:
+    """Without the weights that lie beside it. Raises ModelError."""
     try:
-        return onnx.load(str(path), load_external_data=False).graph
+        return onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's, and the file system's
         raise ModelError(f"{path} is no ONNX model: {error}") from error
 

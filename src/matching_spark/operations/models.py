@@ -17,6 +17,7 @@ from matching_spark.errors import InputError, PhotoError, UsageError
 
 CHECK_PHOTOS = 32
 CARD_CHARS = 100_000
+BLANK = Image.new("RGB", (640, 480), "navy")
 WORDS = "검정 지갑"  # what a check embeds unless told otherwise
 
 
@@ -110,7 +111,7 @@ def check(settings: Model, image: str | None = None, text: str = WORDS) -> Model
     if not clean(text):
         raise InputError("there is no word to embed: name some, or leave it out", argument="text")
     clip = ClipModel.of(settings)
-    photo = _photo(image) if image else Image.new("RGB", (640, 480), "navy")
+    photo = _photo(image) if image else BLANK
     vectors, words = clip.embed_images([photo]), clip.embed_texts([text])
     start = time.perf_counter()
     clip.embed_images([photo] * CHECK_PHOTOS)

@@ -32,7 +32,7 @@ from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
-from matching_spark.operations.models import check_new
+from matching_spark.operations.models import BLANK, WORDS, check_new
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 
@@ -100,6 +100,9 @@ def quantize(
     if int8.computes_in_int8(visual):
         raise ModelError(f"{model.name} is quantised already: name the float32 model")
     rows = int8.batch_of(visual)
+    # What cannot be run is told as `models check` tells it, before a tool stumbles over it.
+    model.embed_images([BLANK])
+    model.embed_texts([WORDS])
     target = target or _beside(model)
     check_new(target, "out")
     known, unread = _photos(settings, photos)
