@@ -1,7 +1,9 @@
 """The demo with a person's own pictures: each is found again."""
 
 import json
+import os
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from pyspark.sql import SparkSession
 
 from matching_spark import PostsTable, Settings
 from matching_spark.demo.draw import VENDORS, Item, photo, shade
+from matching_spark.domain.posts import Post, Reject, checked
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.operations import own_photos
 from tests.support.commands import Done, command
 
@@ -90,6 +94,26 @@ def test_each_picture_is_found_again(
     # The query is no copy of any of them.
     query = (output / "query.jpg").read_bytes()
     assert all(query != (pictures / name).read_bytes() for name in THINGS)
+
+
+@pytest.mark.parametrize(
+    ("folder", "called"),
+    [(normalize("NFD", "사진").encode(), "사진"), ("사진".encode("cp949"), "사진"), (b" x ", "x")],
+)
+def test_a_picture_has_the_id_that_it_is_stored_by(
+    tmp_path: Path, folder: bytes, called: str
+) -> None:
+    """Or it is looked for by another one, and nowhere found: a Mac's folders, Korean Windows'."""
+    place = tmp_path / os.fsdecode(folder)
+    place.mkdir()
+    for name in ("a.jpg", "b\nc.jpg"):
+        (place / name).write_bytes(b"a picture's")
+    one, other = own_photos._named(str(place), Seen())  # noqa: SLF001  (all else takes a minute)
+    assert isinstance(one, Post)
+    assert one.post_id == checked(one).post_id
+    assert one.post_id.startswith(f"{called}-")
+    assert isinstance(other, Reject)
+    assert other.reason == "bad-id"
 
 
 @pytest.mark.parametrize("what", ["nothing", "a file", "no pictures"])

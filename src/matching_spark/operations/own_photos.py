@@ -4,6 +4,7 @@ by another take of it and by its words.
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
@@ -16,7 +17,7 @@ from pyspark.sql import SparkSession
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.descriptions import Description
-from matching_spark.domain.posts import Filters, Post, Reject
+from matching_spark.domain.posts import Filters, Post, Reject, checked
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
@@ -31,7 +32,7 @@ from matching_spark.operations.warehouse import spark_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
 from matching_spark.similarity_engine import SimilarityEngine
-from matching_spark.sources.folder import read_folder
+from matching_spark.sources.folder import read_folder, told
 
 SIGN = 4  # hex digits of a folder's whole path
 MOST = 1_000  # pictures: each is embedded three times, and looked for twice
@@ -159,9 +160,17 @@ def _named(photos: str, seen: Seen) -> Iterator[Post | Reject]:
     the same name too, is another picture.
     """
     place = storage.absolute(photos)
-    name = f"{PurePath(place).name}-{hashlib.sha256(place.encode()).hexdigest()[:SIGN]}"
+    sign = hashlib.sha256(os.fsencode(place)).hexdigest()[:SIGN]
+    name = f"{told(PurePath(place).name)}-{sign}"
     for each in read_folder(photos, "found", seen):
-        yield replace(each, post_id=f"{name}/{each.post_id}")
+        post_id = f"{name}/{each.post_id}"
+        if isinstance(each, Reject):
+            yield replace(each, post_id=post_id)
+            continue
+        try:
+            yield checked(replace(each, post_id=post_id))  # by the id that it will have
+        except InputError as error:
+            yield Reject(each.photos[0], post_id, "bad-id", str(error))
 
 
 def _post(post: Post, said: Description) -> Post:

@@ -54,7 +54,7 @@ def read_folder(folder: str, kind: Kind, seen: Seen) -> Iterator[Post | Reject]:
         if (kept := next(filter(_is_kept, parts), None)) is not None:
             seen.note("passed over", "hidden" if kept.startswith(".") else kept)
             continue
-        post_id = clean(_decoded(name))
+        post_id = told(name)
         if PurePosixPath(name).suffix.lower() in ENDINGS:
             if storage.leads_out(path, folder):
                 yield Reject(path, post_id, "linked-file", LINKED)
@@ -75,10 +75,11 @@ def _is_kept(part: str) -> bool:
     return part.startswith(".") or part.lower() in NOT_PHOTOS
 
 
-def _decoded(name: str) -> str:
-    """A name whose bytes are no UTF-8, as Korean Windows wrote it."""
+def told(name: str) -> str:
+    """A file's name as an id has it: NFC; where its bytes are no UTF-8, as Korean Windows wrote
+    it."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        return os.fsencode(name).decode("cp949", "replace")
-    return name
+        name = os.fsencode(name).decode("cp949", "replace")
+    return clean(name)
