@@ -276,6 +276,21 @@ def test_whatever_bytes_give_a_photo_or_a_reason(tail: bytes, head: bytes) -> No
         assert error.reason in REASONS
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "AVIF", "HEIC"])
+def test_what_a_copy_has_left_out_is_no_part_of_a_photo(form: str) -> None:
+    """Room was made for all of it: the rest is zeros. What only has zeros behind it is whole. Of a
+    WebP, whose plain parts are zeros by the thousand, it cannot be told."""
+    data = heic(noisy(96, 64)) if form == "HEIC" else saved(noisy(160, 120), form)
+    for end in (len(data) // 2, len(data) * 4 // 5):
+        with pytest.raises(PhotoError, match="truncated"):
+            open_photo(data[:end].ljust(len(data), b"\0"))
+    assert open_photo(data + bytes(4096)).tobytes() == open_photo(data).tobytes()
+    for colour in (WHITE, (0, 0, 0), (0, 0, 128)):  # codecs have zeros of their own for these
+        flat = Image.new("RGB", (1200, 900), colour)
+        whole = heic(flat) if form == "HEIC" else saved(flat, form)
+        assert near(open_photo(whole), (600, 450), colour)
+
+
 def test_every_reader_of_a_place_finds_its_other_form_and_waits_for_no_pipe(tmp_path: Path) -> None:
     """What reads a pipe waits for whoever writes to it."""
     (tmp_path / normalize("NFD", "사진.jpg")).write_bytes(JPEG)

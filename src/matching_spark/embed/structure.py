@@ -137,16 +137,19 @@ def _coefficients(data: bytes, at: int) -> int:
 
 
 def _png(data: bytes) -> None:
-    at, chunks, packed = 8, 0, 0
+    at, chunks, packed, ended = 8, 0, 0, False
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 12 + length
+        ended |= kind == b"IEND"
         if kind == b"CgBI":
             raise PhotoError("unsupported-format", "a PNG as Xcode packs it, for Apple's own alone")
         chunks += 1
         packed += kind in (b"zTXt", b"iTXt")
         _bounded(chunks, MAX_CHUNKS, "chunks of a PNG")
         _bounded(packed, MAX_PACKED_TEXTS, "packed texts of a PNG")
+    if not ended and data.endswith(bytes(BLANK)):
+        raise PhotoError("truncated", "PNG that ends in zeros")
 
 
 def _webp(data: bytes) -> None:
@@ -243,7 +246,14 @@ def _heif(data: bytes) -> None:
 
 def _avif(data: bytes) -> Structure:
     _boxes(data)
-    return Structure(pixels=largest_picture(data))
+    pixels = largest_picture(data)
+    for item in items(data):
+        for at, length in item.pieces if item.kind == b"av01" else ():
+            coded = data[at : at + length]
+            blank = len(coded) - len(coded.rstrip(b"\0"))
+            if blank >= max(BLANK, length // 8):  # its decoder makes a picture of them too
+                raise PhotoError("truncated", "AVIF that ends in zeros")
+    return Structure(pixels=pixels)
 
 
 def _bmp(data: bytes) -> None:
