@@ -21,7 +21,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.report import Report, default_rejects, write_rejects
 from matching_spark.sources import detect_format, read_posts
-from matching_spark.sources.folder import ENDINGS
+from matching_spark.sources.folder import ENDINGS, read_folder
 
 
 def read(source: Path, **options: str) -> tuple[list[Post], list[Reject]]:
@@ -557,3 +557,12 @@ def test_a_number_is_whole_wherever_a_long_cell_is_cut(tmp_path: Path) -> None:
     posts, _ = read(tmp_path / "a.jsonl", kind="found")
     assert len(posts) == len(texts)
     assert not any(c.isdigit() for post in posts for c in checked(post).description)
+
+
+@pytest.mark.parametrize("name", ["a.mpo", "a.HIF", "a.apng"])
+def test_what_is_read_may_be_called_so(name: str, tmp_path: Path) -> None:
+    """Formats of embed.parsers by the names that cameras and editors give them."""
+    (tmp_path / name).write_bytes(b"photo")
+    (post,) = read_folder(str(tmp_path), "found", Seen())
+    assert isinstance(post, Post)
+    assert post.post_id == name

@@ -23,6 +23,9 @@ ENDINGS = frozenset(
         ".tif",
         ".tiff",
         ".avif",
+        ".hif",  # HEIC, of cameras
+        ".mpo",
+        ".apng",
     ]
 )
 
