@@ -33,6 +33,7 @@ from matching_spark.guard.owners import denied, stranger
 log = logging.getLogger(__name__)
 FileSystem = Any  # of fsspec, which has no types, or LocalFiles
 _asking = threading.Lock()
+HALF = ".tmp"  # ends the name of a file that is being written, or whose writer was killed
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
     re.DOTALL | re.IGNORECASE,
@@ -175,7 +176,7 @@ def create(uri: str, data: bytes) -> None:
 def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
     """The whole file gets its own name, in place of one that is there, when it is written."""
     fs, path = _open_fs(uri)
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    temporary = f"{path}.{uuid.uuid4().hex}{HALF}"
 
     def write() -> None:
         with fs.open(temporary, "wb") as stream:

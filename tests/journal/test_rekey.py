@@ -147,7 +147,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(settings: Settings) -> Non
 
 
 def test_where_there_is_no_journal_none_is_made(settings: Settings, tmp_path: Path) -> None:
-    """A mistyped folder: it would say that nothing is sealed by the former key, erase nothing."""
+    """A mistyped folder: nothing would be sealed by the former key, nothing erased."""
     settings.table = str(tmp_path / "t")
     settings.service.former_key, folder = "f" * 40, tmp_path / "journal"
     says, ids = f"there is no journal in {folder}: set service", frozenset(["F1"])

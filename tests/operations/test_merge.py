@@ -1,6 +1,7 @@
 """The journal merged into the table, by brute force: a dictionary of what was written last."""
 
 import datetime as dt
+import os
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -55,6 +56,10 @@ def test_a_journal_is_merged_as_it_was_written(
     assert not Path(mine.table).exists()
 
     red, blue = photo(mine, "red"), photo(mine, "blue")
+    half, begun = (uploads(str(mine.service.journal)) / f".{n}.tmp" for n in "ab")
+    for each in (half, begun):  # of a service that was killed, and of one that writes
+        each.write_bytes(b"half of a photo")
+    os.utime(half, (0, 0))
     write(journal, clip, post("s-1", "검정 지갑"), photos=[red])
     write(journal, clip, post("s-2", "파란 가방"))
     write(journal, clip, post("s-1", "빨간 지갑"), 2, [red, blue], "edit")
@@ -77,6 +82,7 @@ def test_a_journal_is_merged_as_it_was_written(
     assert decisions.latest(mine.table) == {("l-1", "s-1"): "confirmed"}
     for sha in (red, blue):
         assert Path(kept_photo(table.photos, sha)).is_file()
+    assert (half.exists(), begun.exists()) == (False, True)
 
 
 def told(mine: Settings) -> dict[str, str]:

@@ -189,12 +189,20 @@ def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
 
 
 def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path) -> None:
-    """A writer that is killed in the middle of a file: of a table's, or of what is staged."""
+    """A writer that is killed in the middle of a file: of a table's, of what is staged, of a photo
+    or of a cache's entry."""
     held = Path(erasing.find(table.uri, frozenset([ID]))["posts"][0])
     half = held.read_bytes()[: held.stat().st_size // 2]
     staged = tmp_path / "t/staging/import-0/_temporary/0/part-0.parquet"
     staged.parent.mkdir(parents=True)
-    torn = [held.with_name("00000-0-dead.parquet"), staged]
+    sha = rows(table)[ID]["photos"][0]["sha256"]  # type: ignore[index]
+    (kept,) = (tmp_path / "t/photos").rglob(f"{sha}.jpg")
+    cached = tmp_path / "cache/shards/dead.tmp"
+    cached.parent.mkdir(mode=0o700, parents=True)
+    torn = [
+        *(held.with_name("00000-0-dead.parquet"), staged, cached),
+        kept.with_name(f"{kept.name}.{'0' * 32}.tmp"),
+    ]
     for place in torn:
         place.write_bytes(half)
     torn.append(tmp_path / "t/posts/metadata/dead-m0.avro")

@@ -111,8 +111,12 @@ def test_compacted_and_expired_the_answers_are_the_same(
     for file in (left, running):
         file.parent.mkdir(parents=True)
         pq.write_table(pa.table({"post_id": ["x"]}), file)
+    half, begun = (photos / "00/00" / f"{c * 64}.jpg.{c * 32}.tmp" for c in "cd")
+    for file in (half, begun):
+        file.write_bytes(b"half of a photo")
     backdate(Path(table.uri))
     os.utime(running)
+    os.utime(begun)
     fresh.write_bytes(b"of an ingest that is about to commit")
     report = compact(table)
     assert report.expired_snapshots > 0
@@ -121,6 +125,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     assert not stray.exists()
     assert not left.parent.exists()
     assert running.exists()
+    assert (half.exists(), begun.exists()) == (False, True)
     assert named | {fresh} == set(photos.rglob("*.jpg"))
     assert (photos / "notes.txt").exists()
     assert answers(table.uri, clip) == before

@@ -235,9 +235,14 @@ class _Merge:
 
     def _sweep(self) -> None:
         """Remove photos of the service that no post of the journal has: of those that were
-        forgotten, where the service was killed before it had removed them."""
-        before = time.time() - YOUNG_S
-        old = [p.stem for p in _folder(self.settings).glob("*.jpg") if p.stat().st_mtime < before]
+        forgotten, where the service was killed before it had removed them; and half written ones.
+        """
+        folder, before, old = _folder(self.settings), time.time() - YOUNG_S, []
+        for place, written in storage.walk_times(str(folder)):
+            if written < before and place.endswith(storage.HALF):
+                storage.remove(place)
+            elif written < before and place.endswith(".jpg"):
+                old.append(Path(place).stem)
         drop_photos(self.settings, self.journal, old)
 
     def _rows(self, posts: Sequence[StoredPost], upto: int) -> Rows:

@@ -167,14 +167,17 @@ class ShardCache:
         return freed
 
     def drop(self, holds: Callable[[str], bool]) -> int:
-        """Drop the entries that a condition on their files holds for, of whatever table; how many.
+        """Drop the entries that a condition on their files holds for, of whatever table, and those
+        that a dead process has left half written; how many.
 
         It costs time, never an answer: an entry that is wanted is made again.
         """
         dropped = 0
         for path, _, _ in self._entries():
             with suppress(FileNotFoundError):  # another process drops it too
-                if path.suffix == ".shard" and holds(str(path)):
+                if path.suffix == ".tmp":
+                    dropped += _remove_dead(path)
+                elif holds(str(path)):
                     self._remove(path)
                     dropped += 1
         return dropped
@@ -299,10 +302,7 @@ class ShardCache:
         total = sum(e[1] for e in entries)
         for path, each, _ in entries:
             if path.suffix == ".tmp":
-                with suppress(FileNotFoundError), open(path, "r+b") as stream:
-                    if _try_lock(stream) and _same_file(stream, path):
-                        path.unlink(missing_ok=True)
-                        total -= each
+                total -= each * _remove_dead(path)
             elif total + size > self.max_bytes:
                 path.unlink(missing_ok=True)
                 total -= each
@@ -365,6 +365,15 @@ def _try_lock(stream: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _remove_dead(path: Path) -> bool:
+    """Remove a temporary file that no process is writing; whether it did."""
+    with suppress(FileNotFoundError), open(path, "r+b") as stream:
+        if _try_lock(stream) and _same_file(stream, path):
+            path.unlink(missing_ok=True)
+            return True
+    return False
 
 
 def _same_file(stream: IO[bytes], path: Path) -> bool:

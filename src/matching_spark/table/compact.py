@@ -19,7 +19,15 @@ from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.layout import IMPORT, KEPT_PHOTO, STAGING
+from matching_spark.layout import (
+    ENDING,
+    FETCHED,
+    IMPORT,
+    KEPT_PHOTO,
+    PHOTOS,
+    REJECTS,
+    STAGING,
+)
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
@@ -29,9 +37,6 @@ from matching_spark.table.metadata import check_within, current_metadata, live_f
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.versions import tables
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -148,6 +153,7 @@ class _Compact:
         self.progress.say("removing photos that no post names ...")
         self._photos()
         self._staging()
+        self._halves()
         self.table.refresh()
         files, deletes = _files(self.table)
         self.counts.update(files_after=len(files), delete_files_after=len(deletes))
@@ -240,6 +246,15 @@ class _Compact:
             left = storage.join(folder, name)
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
+
+    def _halves(self) -> None:
+        """Remove what writers that were killed have left half written beside the tables."""
+        cutoff = time.time() - ORPHAN_S
+        for name in (PHOTOS, FETCHED, STAGING, REJECTS, ENDING):
+            folder = storage.join(self.table.uri, name)
+            for place, written in storage.walk_times(folder) if storage.exists(folder) else ():
+                if place.endswith(storage.HALF) and written < cutoff:
+                    storage.remove(place)
 
 
 def _parts(table: PostsTable) -> list[str]:

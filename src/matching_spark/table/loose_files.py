@@ -70,8 +70,12 @@ def _drop_staged(place: str, gone: Mapping[str, Iterable[str]]) -> int:
 
 
 def drop_photos(table: PostsTable, hashes: Collection[str]) -> int:
-    """Remove the kept and the fetched photos of these sha256; returns how many files went."""
+    """Remove the kept and the fetched photos of these sha256, half written ones too; returns how
+    many files went."""
     places = [kept_photo(table.photos, sha) for sha in sorted(hashes)]
+    for place in tuple(places):
+        beside = _files(storage.parent(place), storage.HALF)
+        places += [each for each in beside if each.startswith(f"{place}.")]
     for place in _files(storage.join(table.uri, FETCHED), ""):
         data = still(storage.read_bytes, place)
         if data is not None and hashlib.sha256(data).hexdigest() in hashes:
