@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -22,6 +23,7 @@ from matching_spark import (
     UsageError,
 )
 from matching_spark.demo.world import World
+from matching_spark.matching import retention
 from matching_spark.matching.alerts import Alert
 from matching_spark.matching.decisions import Decision
 from matching_spark.matching.matcher import Matcher
@@ -248,6 +250,31 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
         "duplicates",
         "left_out",
     }
+
+
+def test_what_is_claimed_while_others_expire_stays_claimed(
+    own: Settings, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was erased meanwhile is passed over, and the others expire."""
+    mine = own.model_copy(deep=True)
+    mine.holding.days = 1
+    look, seen = retention.expiring, list[str]()
+
+    def looked(*told: Any) -> Any:
+        over = look(*told)
+        seen.extend(each.post_id for each in over)
+        posts.close(own, seen[:1], "claimed", spark=spark)
+        PostsTable.open(own.table, spark, own.hadoop).delete(seen[1:2])
+        return over
+
+    before = status.status(own).snapshot
+    assert before is not None
+    monkeypatch.setattr(posts, "expiring", looked)
+    done = posts.close_expired(mine, spark=spark)
+    now = {i: browse.show(own, i).post["status"] for i in (seen[0], *seen[2:])}
+    assert now == {seen[0]: "claimed"} | dict.fromkeys(seen[2:], "expired")
+    assert (done.changed, done.asked) == (len(seen) - 2, len(seen))
+    table.undo(own, before, spark=spark)
 
 
 def test_a_sheet_of_verdicts_is_one_commit(

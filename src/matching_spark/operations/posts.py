@@ -145,11 +145,12 @@ def close(
 def close_expired(
     settings: Settings, progress: Progress = SILENT, spark: "SparkSession | None" = None
 ) -> Closed:
-    """Close as expired the found posts that were kept longer than `holding.days`."""
+    """Close as expired the found posts that were kept longer than `holding.days`, but for those
+    that somebody else closes meanwhile."""
     merged_first(settings, progress, spark)
     with writing(settings, "close --expired", progress, spark) as table:
         over = expiring(table, settings.holding.days, today())
-        return closed(table, (each.post_id for each in over), "expired")
+        return closed(table, (each.post_id for each in over), "expired", was="open")
 
 
 def merged_first(
@@ -160,11 +161,13 @@ def merged_first(
         operations.merge.merge(settings, progress, spark)
 
 
-def closed(table: PostsTable, post_ids: "Iterable[str]", status: Status) -> Closed:
-    """As `close`, of a table with Spark."""
+def closed(
+    table: PostsTable, post_ids: "Iterable[str]", status: Status, was: Status | None = None
+) -> Closed:
+    """As `close`, of a table with Spark. was: as PostsTable.set_status has it."""
     asked = sorted(set(post_ids))
     parts = [asked[i : i + CLOSED_AT_ONCE] for i in range(0, len(asked), CLOSED_AT_ONCE)]
-    changed = sum(table.set_status(part, status) for part in parts)
+    changed = sum(table.set_status(part, status, was) for part in parts)
     return Closed(changed, len(asked), status, table.snapshot)
 
 

@@ -300,8 +300,11 @@ class PostsTable:
         with merging(self, posts, new) as write:
             self.commit(write)
 
-    def set_status(self, post_ids: Iterable[str], status: Status) -> int:
-        """Give posts a state; returns how many changed. Raises InputError naming unknown ids."""
+    def set_status(self, post_ids: Iterable[str], status: Status, was: Status | None = None) -> int:
+        """Give posts a state; returns how many changed. was: only those that are so until then.
+
+        Raises InputError naming unknown ids, but where `was` is told.
+        """
         check("status", status, STATUSES)
         from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -313,16 +316,18 @@ class PostsTable:
             frame = self.frame().where(F.col("post_id").isin(ids))
             known = frame.select("post_id", "status").collect()
         missing = sorted(set(ids) - {row["post_id"] for row in known})
-        if missing:
+        if missing and was is None:
             raise InputError(f"there is no post {', '.join(map(repr, missing))} in {self.uri}")
-        changing = sorted(row["post_id"] for row in known if row["status"] != status)
+        other = {row["post_id"]: row["status"] for row in known if row["status"] != status}
+        changing = sorted(i for i, now in other.items() if was in (None, now))
         if changing:
             listed = ", ".join(f":id{i}" for i in range(len(changing)))
             args = {f"id{i}": post_id for i, post_id in enumerate(changing)} | {"status": status}
+            still = "" if was is None else f" AND status = {quoted(was)}"
             update = (
                 f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp(), "
                 f"sequence = {GROWN.format('')} "
-                f"WHERE post_id IN ({listed})"
+                f"WHERE post_id IN ({listed}){still}"
             )
             self.commit(lambda: self.session.sql(update, args=args))
         return len(changing)
