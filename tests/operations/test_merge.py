@@ -329,6 +329,33 @@ def test_what_the_command_line_does_to_posts_of_the_service(
     assert read(mine, journal) == {"s-1": "하나"}
 
 
+def test_what_the_table_alone_had_is_erased_for_the_service_too(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    """Who has read it in the table writes of it while it is being erased."""
+    source = tmp_path / "posts.csv"
+    source.write_text("post_id,kind,category,title\na,found,지갑,하나\nb,found,지갑,둘\n", "utf-8")
+    ingest(mine, Source(str(source)), spark=spark)
+    refused: list[InputError] = []
+
+    class Meanwhile:
+        def say(self, what: str) -> None:
+            if "photos" in what:
+                with pytest.raises(InputError, match="post:a was erased") as said:
+                    write(journal, clip, post("a", "하나, 고침"), 2, what="edit")
+                refused.append(said.value)
+
+        def count(self, what: str, done: int, total: int) -> None:
+            pass
+
+    of_posts.erase(mine, ["a"], progress=Meanwhile(), spark=spark)
+    assert len(refused) == 1
+    assert told(mine) == {"b": "둘"}
+    ingest(mine, Source(str(source)), spark=spark)  # its source has it still
+    merge(mine, spark=spark)
+    assert told(mine) == {"a": "하나", "b": "둘"}, "it came after the erase"
+
+
 def test_of_two_changes_that_do_not_know_of_each_other_the_later_stands(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
 ) -> None:

@@ -157,8 +157,10 @@ class Journal:
         What was erased is in no file of the journal when this returns. A subject that was forgotten
         is not again: the answer is the first one's, but the files are looked after once more.
 
-        Raises InputError for a subject of no event, StorageError where a reader holds old pages
-        for too long: nobody reads the content any more, but its bytes may be there: once more.
+        Also of a post that the table alone has: else who has read it there might yet write of it.
+
+        Raises StorageError where a reader holds old pages for too long: nobody reads the content
+        any more, but its bytes may be there: once more.
         """
         event = SubjectForgotten(subject)
         _check_writer(who, key)
@@ -308,9 +310,6 @@ class Journal:
     def _forget(self, to: Connection, event: SubjectForgotten, who: str, key: str | None) -> Record:
         subject = event.subject
         names = kept.names(to, subject)
-        content = to.scalar(select(contents.c.event_id).where(contents.c.subject == subject))
-        if not names and content is None:
-            raise InputError(f"{subject} has nothing in the journal that could be erased")
         to.execute(delete(contents).where(contents.c.subject == subject))
         kept.drop(to, subject, names)
         record = self._insert(to, event, encode(event), who, key, sealed=False)

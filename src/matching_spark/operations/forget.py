@@ -13,7 +13,8 @@ from matching_spark.layout import forget_thumbnails, uploads
 
 
 def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
-    """Erase posts in the journal, or the next merge would bring them to the table again.
+    """Erase posts in the journal, or the next merge would bring them to the table again; also those
+    that the table alone has, of which somebody may be writing just now.
 
     Raises InputError for those that neither it nor the table (`known`) has, UsageError where there
     is no journal: one that is elsewhere would bring them again. Then none is erased.
@@ -27,7 +28,7 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> No
             raise InputError(f"there is no post {names} in {storage.absolute(settings.table)}")
         vectors = {name for each in had for name in journal.vector_names(each)}
         try:
-            for each in sorted(had):
+            for each in sorted(subjects):
                 journal.forget(each, "system")
         finally:  # of those that are erased: once more there is no name left to find them by
             drop_photos(settings, journal, (n[6:] for n in vectors if n.startswith("photo:")))

@@ -195,6 +195,8 @@ def erase(
         return Erased(storage.absolute(settings.table), tuple(sorted(ids)), {}, 0, 0, 0, 0, 0, 0)
     with writing(settings, "erase", progress, spark) as table:
         done, subject = erase_rows(settings, known, table, progress)
+        # The table has heard of it: an ingest may bring a post of the same id from now on.
+        merged_first(settings, progress, table.session)
     done = replace(done, posts=tuple(sorted(ids)))
     if not proof:
         return done
