@@ -120,9 +120,10 @@ def test_what_somebody_writes_and_the_place_it_is(tmp_path: Path) -> None:
     assert storage.absolute("hdfs://h//a//b/./c/../d/") == "hdfs://h/a/b/d"
     assert storage.absolute("hdfs://h/") == "hdfs://h"
     assert storage.absolute("hdfs://h/100%/IMG#1?;x") == "hdfs://h/100%/IMG#1?;x"
-    for uri in ("file://host/a", "s3://bucket/a"):
-        with pytest.raises(StorageError, match=uri):
-            storage.absolute(uri)
+    for uri in ("file://host/a", "s3://bucket/a", "file:///a%00b", "file:/a%ffb"):
+        for asked in (storage.absolute, storage.exists, storage.read_bytes):
+            with pytest.raises(StorageError, match=uri):
+                asked(uri)
 
 
 def test_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

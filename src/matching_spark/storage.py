@@ -60,12 +60,20 @@ def is_local(uri: str) -> bool:
 
 
 def absolute(uri: str) -> str:
-    """The place that somebody wrote: of a file: URI, percent signs are decoded (RFC 8089)."""
+    """The place that somebody wrote: of a file: URI, percent signs are decoded (RFC 8089).
+
+    Raises StorageError for what can be no file's name.
+    """
     scheme, authority, path = _split(uri)
     if scheme == "hdfs":
         whole = posixpath.normpath("/" + path.lstrip("/"))
         return f"hdfs://{authority}{'' if whole == '/' else whole}"
-    whole = os.path.abspath(unquote(path) if scheme else path)
+    try:
+        whole = os.path.abspath(unquote(path, errors="strict") if scheme else path)
+    except UnicodeDecodeError:
+        raise StorageError(f"{uri}: its percent signs are of no UTF-8 text; name it so") from None
+    if "\0" in whole:
+        raise StorageError(f"{uri!r} can be no file's name: it has a NUL")
     return "/" + whole.lstrip("/")  # POSIX keeps two slashes at the beginning
 
 
