@@ -4,7 +4,7 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import Self
@@ -139,7 +139,8 @@ class PlaceNames:
         text = _spelt(run)
         if (known := self._spelt.get(text)) is not None:
             return known
-        some = [each for rest in (r"\S*", "[^\n]*") for each in self._beginning(text, rest)]
+        first = initials(text) if text else ""
+        some = [each for letter in set(first) for each in self._by_letter.get(letter, ())]
         whole = [each for each in some if text in spellings(each)]
         begun = (each for each in some if any(s.startswith(text) for s in spellings(each)))
         known = frozenset(whole or (begun if len(text) > 4 else ()))
@@ -148,13 +149,13 @@ class PlaceNames:
         self._spelt[text] = known
         return known
 
-    def _beginning(self, text: str, rest: str) -> set[str]:
-        """What of the names begins with a letter that may be spelt as `text` begins; rest: what
-        follows it. So that few of them have to be spelt."""
-        first = initials(text) if text else ""
-        before = "(?<= )" if rest == r"\S*" else r"(?<=\n )"
-        found = re.findall(rf"{before}[{first}]{rest}", self._all) if first else []
-        return {each.strip() for each in found}
+    @cached_property
+    def _by_letter(self) -> Mapping[str, Sequence[str]]:
+        """The words of names, and the names, by what they begin with: few of them are spelt."""
+        by: dict[str, list[str]] = {}
+        for each in self._words | self._wholes:
+            by.setdefault(each[:1], []).append(each)
+        return by
 
 
 def _spelt(run: str) -> str:
