@@ -74,22 +74,22 @@ def test_what_strangers_write() -> None:
     """
     names = PlaceNames(head("sentences_mended.jsonl")["places"])
     precision, recall = read("sentences_strangers.jsonl", names)
-    assert precision >= 0.985
-    assert recall >= 0.93
+    assert precision >= 0.99
+    assert recall >= 0.955
 
 
 @pytest.mark.parametrize(
     ("file", "least"),
     [
         # First read with 0.98 and 0.889.
-        ("sentences_dev2.jsonl", (0.99, 0.95)),
+        ("sentences_dev2.jsonl", (0.995, 0.97)),
         # No rule was made for any of these but that a whole name of the table is one whatever its
         # words are else: without it 0.962 and 0.896, by the rules of the day before 0.963, 0.871.
-        ("sentences_unseen.jsonl", (0.96, 0.91)),
+        ("sentences_unseen.jsonl", (0.975, 0.93)),
         # Half of one lot, drawn by chance: mended on. First read with 0.948 and 0.893.
-        ("sentences_december.jsonl", (0.94, 0.89)),
+        ("sentences_december.jsonl", (0.98, 0.955)),
         # The other half: nobody looked at which of them fail. First read with 0.964 and 0.89.
-        ("sentences_december_sealed.jsonl", (0.96, 0.885)),
+        ("sentences_december_sealed.jsonl", (0.97, 0.905)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
