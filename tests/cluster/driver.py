@@ -14,7 +14,7 @@ from typing import Any
 
 from matching_spark import PostsTable, Settings, start_session
 from matching_spark.config import Hadoop, Spark, load_settings
-from matching_spark.ingest import vector_batches
+from matching_spark.ingest import vector_files
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.merge import merge
 from matching_spark.progress import Silent
@@ -63,7 +63,7 @@ def main(action: str, point: str, uri: str, source: str) -> None:
     around(PostsTable, PostsTable.commit, point)
     for step in (STEPS._rewrite, STEPS._expire):  # noqa: SLF001
         around(STEPS, step, point)
-    vector_batches.TASK_BYTES = 1
+    vector_files.TASK_BYTES = 1
 
     class Dying(Silent):
         def count(self, what: str, done: int, total: int) -> None:

@@ -28,7 +28,7 @@ from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
-from matching_spark.ingest import vector_batches
+from matching_spark.ingest import vector_files
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.progress import Progress, Silent
 from matching_spark.shards.shard import read_columns
@@ -57,7 +57,7 @@ COUNT = 20_000
 @pytest.fixture
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import of many tasks, so that something can die between them."""
-    monkeypatch.setattr(vector_batches, "TASK_BYTES", 1)
+    monkeypatch.setattr(vector_files, "TASK_BYTES", 1)
 
 
 def kill(cluster: Cluster, name: str) -> None:

@@ -165,6 +165,22 @@ def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
     assert (counts(clash), clash.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
     taken = ingest_vectors(str(source), uri, spark, None, Hadoop(), own=Rules(replace=True))
     assert counts(taken) == (0, 1, 0, 0)
+    # Of a folder each file has columns of its own: what one does not have stays.
+    folder = tmp_path / "several"
+    folder.mkdir()
+    vectors = -np.eye(4, dtype=np.float32)
+    words = {"category": ["지갑 > 남성용 지갑", "가방>"], "colour": ["쑥색", "black"]}
+    for name, more in (("a", {"post_id": ["c", "e"], **words}), ("b", {"post_id": ["d", "f"]})):
+        vector = pa.array([row.tobytes() for row in vectors[:2]])
+        pq.write_table(pa.table({"vector": vector, **more}), folder / f"{name}.parquet")
+    several = ingest_vectors(str(folder), uri, spark, "found", Hadoop())
+    assert (counts(several), several.unknown) == ((2, 2, 0, 0), {"colour: 쑥색": 1})
+    table.refresh()
+    now = rows(table)
+    assert [now[i]["title"] for i in "cdef"] == ["x", "x", "", ""]
+    assert [now[i]["colour"] for i in "cdef"] == ["쑥색", "검정", "검정", ""]
+    assert [now[i]["category"] for i in "cdef"] == ["지갑", "", "가방", ""]
+    assert [now[i]["subcategory"] for i in "cdef"] == ["남성용 지갑", "", "", ""]
 
 
 def test_what_is_said_of_a_post_is_found_still_when_its_photos_vector_comes_anew(

@@ -10,15 +10,8 @@ import pytest
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
-from matching_spark.ingest.vector_batches import (
-    ImportRules,
-    Staged,
-    batches,
-    checked,
-    first_vector,
-    open_file,
-    tasks_of,
-)
+from matching_spark.ingest.vector_batches import ImportRules, Staged, checked, first_vector
+from matching_spark.ingest.vector_files import batches, open_file, tasks_of
 
 VECTORS = [[1.0, 0.0], [0.0, 1.0]]
 

@@ -12,7 +12,7 @@ import pytest
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
-from matching_spark.ingest.vector_batches import tasks_of
+from matching_spark.ingest.vector_files import tasks_of
 from matching_spark.sources import read_posts
 
 

@@ -90,11 +90,20 @@ class Seen:
     unknown: Counter[str] = field(default_factory=Counter)
     _columns: dict[str, str] = field(default_factory=dict)
 
-    def note(self, what: str, word: str) -> None:
+    def note(self, what: str, word: str, times: int = 1) -> None:
         shown = public(word[: 2 * MOST_SHOWN])[:MOST_SHOWN]  # a number that is cut is seen whole
-        noted = f"{what}: {shown or NOT_SHOWN}"
+        self._add(what, shown or NOT_SHOWN, times)
+
+    def add(self, other: "Seen") -> None:
+        """What another has noted."""
+        for noted, times in other.unknown.items():
+            what, _, shown = noted.partition(": ")
+            self._add(what, shown, times)
+
+    def _add(self, what: str, shown: str, times: int) -> None:
+        noted = f"{what}: {shown}"
         is_new = noted not in self.unknown and len(self.unknown) >= MOST_NOTED
-        self.unknown[f"{what}: {OTHERS}" if is_new else noted] += 1
+        self.unknown[f"{what}: {OTHERS}" if is_new else noted] += times
 
     def column(self, name: str, near: Callable[[str], str]) -> None:
         """Note a column that is not used; of the first NEAR, `near` tells which may be meant."""

@@ -1,22 +1,18 @@
-"""Parquet of vectors, read natively: into tasks by row groups, and a batch into rows that are good.
+"""A batch of rows of Parquet of vectors, into those that are good.
 
 A row that cannot be taken is counted and listed with its reason.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from matching_spark import storage
 from matching_spark.domain.dates import FORMS, KST, LATEST, NO_DAY, OLDEST, parse_lost_on
 from matching_spark.domain.posts import (
     CONTROL,
@@ -36,16 +32,13 @@ from matching_spark.domain.posts import (
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError
-from matching_spark.ingest.vector_columns import as_text, check_columns, is_bytes, is_text
+from matching_spark.ingest.vector_columns import as_text, is_bytes, is_text
+from matching_spark.ingest.vector_files import Task, batches, open_file
 from matching_spark.knn.similarity import unit
-from matching_spark.sources.folder import LINKED
-from matching_spark.sources.headings import unused
 
-READ = (*METADATA, "vector", "model")
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
-TASK_BYTES = 64 << 20  # of the source; small row groups share a task
 MAX_REJECTS = 100_000  # listed; all are counted
 
 PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
@@ -58,16 +51,6 @@ STAGED = pa.schema(
         ("updated_at", pa.timestamp("us", tz="UTC")),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Task:
-    """Some row groups of one file; `fixed` are columns that its path names (category=가방)."""
-
-    number: int
-    uri: str
-    row_groups: tuple[int, ...]
-    fixed: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -90,92 +73,7 @@ class Staged:
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     given: frozenset[str] = frozenset()  # the columns that its file has
-
-
-def tasks_of(source: str, seen: Seen) -> list[Task]:
-    """The source's row groups, those of a file together up to TASK_BYTES.
-
-    seen: notes the columns of each file that are not read.
-    """
-    if not storage.exists(source):
-        raise InputError(f"there is no {source}")
-    whole = storage.is_dir(source)
-    root = storage.absolute(source)
-    names = [n for n in storage.walk(source) if n.endswith(".parquet")] if whole else [root]
-    if not names:
-        raise InputError(f"{source} holds no .parquet files")
-    tasks: list[Task] = []
-    for name in names:
-        if whole and storage.leads_out(name, root):
-            raise InputError(f"{name}: {LINKED}")
-        file = open_file(name)
-        metadata = file.metadata
-        parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
-        fixed = tuple((key, _of_folder(value)) for key, sign, value in parts if sign)
-        if metadata.num_row_groups:
-            names = [key for key, _ in fixed]
-            check_columns(name, file.schema_arrow, names)
-            for column in [*names, *file.schema_arrow.names]:
-                if column not in READ:
-                    seen.column(column, unused)
-        group: list[int] = []
-        size = 0
-        for i in range(metadata.num_row_groups):
-            group.append(i)
-            size += metadata.row_group(i).total_byte_size
-            if size >= TASK_BYTES or i == metadata.num_row_groups - 1:
-                tasks.append(Task(len(tasks), name, tuple(group), fixed))
-                group, size = [], 0
-    return tasks
-
-
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # as Spark and Hive name the folder of nulls
-
-
-def _of_folder(value: str) -> str:
-    return "" if value == NO_VALUE else unquote(value)
-
-
-def open_file(uri: str) -> pq.ParquetFile:
-    if not storage.is_regular(uri):
-        raise InputError(f"{uri} is a pipe or a device")
-    with _readable(uri):
-        # Pages as they are wanted, not a column of a row group at once.
-        file = pq.ParquetFile(
-            storage.open_input(uri), buffer_size=1 << 20, page_checksum_verification=True
-        )
-        _ = file.schema_arrow.names  # which may be no text, and is looked at later
-        return file
-
-
-def batches(
-    file: pq.ParquetFile, task: Task, rows: int, columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    """The task's rows, so many at once. Raises InputError where the file is torn."""
-    of = file.iter_batches(rows, task.row_groups, columns, use_threads=False)
-    # An INT96 is a moment in UTC, as Spark writes it; Arrow gives it as a time of no zone.
-    leaves = map(file.schema.column, range(len(file.schema)))
-    moments = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
-    while True:
-        with _readable(task.uri):
-            batch = next(of, None)
-        if batch is None:
-            return
-        for name in moments.intersection(batch.schema.names):
-            utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
-            batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
-        yield batch
-
-
-@contextmanager
-def _readable(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{uri} has gone since it was listed") from None
-    except (pa.ArrowException, OSError, ValueError) as error:  # of a torn file Arrow raises any
-        why = " ".join(str(error).split())
-        raise InputError(f"{uri} is not Parquet that can be read: {why}") from error
+    seen: Seen = field(default_factory=Seen)  # words of no list
 
 
 def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str]:
@@ -200,7 +98,7 @@ def checked(
 ) -> pa.RecordBatch:
     """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
     rows = _Rows(len(batch))
-    columns = _metadata(batch, fixed, rules, rows)
+    columns = _metadata(batch, fixed, rules, rows, staged.seen)
     staged.models |= set(pc.unique(_models(batch)).to_pylist())
     unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
@@ -246,7 +144,7 @@ class _Rows:
 
 
 def _metadata(
-    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows
+    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows, seen: Seen
 ) -> dict[str, pa.Array]:
     """METADATA of every row, whose values that cannot be taken are rejected."""
 
@@ -265,7 +163,13 @@ def _metadata(
         else:
             text, unreadable = as_text(column(name))
             rows.reject(unreadable, "bad-row", f"{name} is not UTF-8")
-            columns[name] = _texts(text, name)
+            columns[name] = text
+    columns["category"], columns["subcategory"] = _parted(
+        columns["category"], columns["subcategory"]
+    )
+    for name in METADATA:
+        if name != "happened_on":
+            columns[name] = _texts(columns[name], name, seen)
     ids = columns["post_id"]
     rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
     odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, CONTROL))
@@ -315,14 +219,30 @@ _FIND: dict[str, Callable[[str], str | None]] = {
     "colour": COLOUR.find,
     "region": REGION.find,
 }
+_NOTED = {"colour": COLOUR, "region": REGION}  # a row is taken whatever it says of them
 
 
-def _texts(column: pa.Array, name: str) -> pa.Array:
+def _parted(category: pa.Array, subcategory: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """지갑 > 남성용 지갑, as the portal writes it, as both; a subcategory of its own goes first."""
+    if not pc.any(pc.match_substring(category, ">")).as_py():
+        return category, subcategory
+    parts = [(word or "").partition(">") for word in category.to_pylist()]
+    own = zip(parts, subcategory.to_pylist(), strict=True)
+    second = [said if said and clean(said) else part[2] for part, said in own]
+    return pa.array([part[0] for part in parts]), pa.array(second)
+
+
+def _texts(column: pa.Array, name: str, seen: Seen) -> pa.Array:
     """The texts as other sources have them: clean, and in the domain's words."""
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
     cleaned = map(clean, coded.dictionary.to_pylist())
     words = [shortened(word) if name in FREE_TEXT else word[:MAX_TEXT] for word in cleaned]
+    if name in _NOTED:
+        times = np.bincount(coded.indices, minlength=len(words)).tolist()
+        for word, many in zip(words, times, strict=True):
+            if word and not _NOTED[name].find(word):
+                seen.note(_NOTED[name].name, word, many)
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())
     return pc.take(taken, coded.indices)
 

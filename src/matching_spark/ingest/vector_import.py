@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
 
 import pyarrow as pa
@@ -31,17 +31,13 @@ from matching_spark.ingest.report import Report, Tally
 from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
     MAX_REJECTS,
-    READ,
     STAGED,
     ImportRules,
     Staged,
-    Task,
-    batches,
     checked,
     first_vector,
-    open_file,
-    tasks_of,
 )
+from matching_spark.ingest.vector_files import READ, Task, batches, open_file, tasks_of
 from matching_spark.layout import IMPORT, STAGING
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
@@ -90,23 +86,25 @@ def ingest_vectors(
                     f"{source} holds vectors of several models ({named}); "
                     "vectors of different models are never compared: split it"
                 )
+            for each in done:
+                seen.add(each.seen)
             tally.rejected = sum(each.rejected for each in done)
             listed = (Reject(source, *each) for part in done for each in part.rejects)
             tally.rejects = list(islice(listed, MAX_REJECTS))
             files = [file for each in done for file in each.files]
             if files:
-                rows = read_parquet(spark, files)
+                rows, there = read_parquet(spark, files), None
                 table.refresh()  # to stage them took its time
                 table.check_model(model)
                 tally.accepted = sum(each.rows for each in done)
-                rows = _each_once(rows, source, tally)
                 if table.snapshot is not None:
                     first, last = rows.selectExpr("min(post_id)", "max(post_id)").collect()[0]
                     there = table.frame().where(F.col("post_id").between(first, last))
+                    rows = _all_over(spark, done, there)
+                rows = _each_once(rows, source, tally)
+                if there is not None:
                     if not own.replace:
                         rows = _of_its_own(rows, there, source, own.source, tally)
-                    given = frozenset[str]().union(*(each.given for each in done))
-                    rows = _over(rows, there, over.kept(given))
                     rows = _without_same(rows, there, storage.join(folder, "changed"), tally)
                 if tally.accepted:
                     table.upsert(rows, own.source)
@@ -155,6 +153,20 @@ def _of_its_own(
         )
         _rejected(others.where(same), source, tally, "id-taken", detail)
     return rows.join(others.select("post_id"), "post_id", "left_anti").select(*FIRST)
+
+
+def _all_over(spark: SparkSession, done: list[Staged], there: DataFrame) -> DataFrame:
+    """The staged rows as they are written over those of the table: what stays is a file's own, for
+    of a folder's files one may have columns that another has not."""
+    files: dict[frozenset[str], list[str]] = {}
+    for each in done:
+        files.setdefault(each.given, []).extend(each.files)
+    parts = (
+        _over(read_parquet(spark, those), there, over.kept(given))
+        for given, those in files.items()
+        if those
+    )
+    return reduce(DataFrame.unionByName, parts)
 
 
 def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
@@ -229,7 +241,7 @@ def _stage(
 
         file = open_file(task.uri)
         columns = [n for n in READ if n in file.schema_arrow.names]
-        staged.given = frozenset(columns) | dict(task.fixed).keys()
+        staged.given = frozenset([*columns, *dict(task.fixed)])
         for batch in batches(file, task, ROWS_AT_ONCE, columns):
             good = checked(batch, dict(task.fixed), rules, staged)
             staged.rows += len(good)

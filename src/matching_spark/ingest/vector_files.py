@@ -1,0 +1,117 @@
+"""Files of Parquet of vectors, read natively: into tasks by row groups, and tasks into batches."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from matching_spark import storage
+from matching_spark.domain.schema import METADATA
+from matching_spark.domain.vocabulary import Seen
+from matching_spark.errors import InputError
+from matching_spark.ingest.vector_columns import check_columns
+from matching_spark.sources.folder import LINKED
+from matching_spark.sources.headings import unused
+
+READ = (*METADATA, "vector", "model")
+TASK_BYTES = 64 << 20  # of the source; small row groups share a task
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some row groups of one file; `fixed` are columns that its path names (category=가방)."""
+
+    number: int
+    uri: str
+    row_groups: tuple[int, ...]
+    fixed: tuple[tuple[str, str], ...]
+
+
+def tasks_of(source: str, seen: Seen) -> list[Task]:
+    """The source's row groups, those of a file together up to TASK_BYTES.
+
+    seen: notes the columns of each file that are not read.
+    """
+    if not storage.exists(source):
+        raise InputError(f"there is no {source}")
+    whole = storage.is_dir(source)
+    root = storage.absolute(source)
+    names = [n for n in storage.walk(source) if n.endswith(".parquet")] if whole else [root]
+    if not names:
+        raise InputError(f"{source} holds no .parquet files")
+    tasks: list[Task] = []
+    for name in names:
+        if whole and storage.leads_out(name, root):
+            raise InputError(f"{name}: {LINKED}")
+        file = open_file(name)
+        metadata = file.metadata
+        parts = [part.partition("=") for part in name[len(root) :].split("/")[:-1]]
+        fixed = tuple((key, _of_folder(value)) for key, sign, value in parts if sign)
+        if metadata.num_row_groups:
+            names = [key for key, _ in fixed]
+            check_columns(name, file.schema_arrow, names)
+            for column in [*names, *file.schema_arrow.names]:
+                if column not in READ:
+                    seen.column(column, unused)
+        group: list[int] = []
+        size = 0
+        for i in range(metadata.num_row_groups):
+            group.append(i)
+            size += metadata.row_group(i).total_byte_size
+            if size >= TASK_BYTES or i == metadata.num_row_groups - 1:
+                tasks.append(Task(len(tasks), name, tuple(group), fixed))
+                group, size = [], 0
+    return tasks
+
+
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # as Spark and Hive name the folder of nulls
+
+
+def _of_folder(value: str) -> str:
+    return "" if value == NO_VALUE else unquote(value)
+
+
+def open_file(uri: str) -> pq.ParquetFile:
+    if not storage.is_regular(uri):
+        raise InputError(f"{uri} is a pipe or a device")
+    with _readable(uri):
+        # Pages as they are wanted, not a column of a row group at once.
+        file = pq.ParquetFile(
+            storage.open_input(uri), buffer_size=1 << 20, page_checksum_verification=True
+        )
+        _ = file.schema_arrow.names  # which may be no text, and is looked at later
+        return file
+
+
+def batches(
+    file: pq.ParquetFile, task: Task, rows: int, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """The task's rows, so many at once. Raises InputError where the file is torn."""
+    of = file.iter_batches(rows, task.row_groups, columns, use_threads=False)
+    # An INT96 is a moment in UTC, as Spark writes it; Arrow gives it as a time of no zone.
+    leaves = map(file.schema.column, range(len(file.schema)))
+    moments = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
+    while True:
+        with _readable(task.uri):
+            batch = next(of, None)
+        if batch is None:
+            return
+        for name in moments.intersection(batch.schema.names):
+            utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
+            batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
+        yield batch
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{uri} has gone since it was listed") from None
+    except (pa.ArrowException, OSError, ValueError) as error:  # of a torn file Arrow raises any
+        why = " ".join(str(error).split())
+        raise InputError(f"{uri} is not Parquet that can be read: {why}") from error
