@@ -98,7 +98,7 @@ def checked(
 ) -> pa.RecordBatch:
     """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
     rows = _Rows(len(batch))
-    columns = _metadata(batch, fixed, rules, rows, staged.seen)
+    columns = _metadata(batch, fixed, rules, rows, staged)
     staged.models |= set(pc.unique(_models(batch)).to_pylist())
     unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
@@ -144,7 +144,7 @@ class _Rows:
 
 
 def _metadata(
-    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows, seen: Seen
+    batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows, staged: Staged
 ) -> dict[str, pa.Array]:
     """METADATA of every row, whose values that cannot be taken are rejected."""
 
@@ -164,12 +164,12 @@ def _metadata(
             text, unreadable = as_text(column(name))
             rows.reject(unreadable, "bad-row", f"{name} is not UTF-8")
             columns[name] = text
-    columns["category"], columns["subcategory"] = _parted(
-        columns["category"], columns["subcategory"]
-    )
+    if pc.any(pc.match_substring(columns["category"], ">")).as_py():
+        columns |= _parted(columns["category"], columns["subcategory"])
+        staged.given |= {"subcategory"}
     for name in METADATA:
         if name != "happened_on":
-            columns[name] = _texts(columns[name], name, seen)
+            columns[name] = _texts(columns[name], name, staged.seen)
     ids = columns["post_id"]
     rows.reject(pc.equal(ids, ""), "no-id", "post_id is missing")
     odd = pc.or_(pc.greater(pc.utf8_length(ids), MAX_ID), pc.match_substring_regex(ids, CONTROL))
@@ -222,14 +222,13 @@ _FIND: dict[str, Callable[[str], str | None]] = {
 _NOTED = {"colour": COLOUR, "region": REGION}  # a row is taken whatever it says of them
 
 
-def _parted(category: pa.Array, subcategory: pa.Array) -> tuple[pa.Array, pa.Array]:
+def _parted(category: pa.Array, subcategory: pa.Array) -> dict[str, pa.Array]:
     """지갑 > 남성용 지갑, as the portal writes it, as both; a subcategory of its own goes first."""
-    if not pc.any(pc.match_substring(category, ">")).as_py():
-        return category, subcategory
     parts = [(word or "").partition(">") for word in category.to_pylist()]
     own = zip(parts, subcategory.to_pylist(), strict=True)
     second = [said if said and clean(said) else part[2] for part, said in own]
-    return pa.array([part[0] for part in parts]), pa.array(second)
+    first = pa.array([part[0] for part in parts], pa.string())
+    return {"category": first, "subcategory": pa.array(second, pa.string())}
 
 
 def _texts(column: pa.Array, name: str, seen: Seen) -> pa.Array:
