@@ -4,12 +4,13 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import Self
 
-from matching_spark.domain.romanised import initials, latin, spellings
+from matching_spark.domain.romanised import latin, spellings
+from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
 MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
@@ -139,23 +140,17 @@ class PlaceNames:
         text = _spelt(run)
         if (known := self._spelt.get(text)) is not None:
             return known
-        first = initials(text) if text else ""
-        some = [each for letter in set(first) for each in self._by_letter.get(letter, ())]
-        whole = [each for each in some if text in spellings(each)]
-        begun = (each for each in some if any(s.startswith(text) for s in spellings(each)))
-        known = frozenset(whole or (begun if len(text) > 4 else ()))
+        known = self._by_spelling.spelt(text) if text else frozenset()
+        if not known and len(text) > 4:
+            known = self._by_spelling.begun(text)
         if len(self._spelt) > MAX_RUNS:
             self._spelt.clear()
         self._spelt[text] = known
         return known
 
     @cached_property
-    def _by_letter(self) -> Mapping[str, Sequence[str]]:
-        """The words of names, and the names, by what they begin with: few of them are spelt."""
-        by: dict[str, list[str]] = {}
-        for each in self._words | self._wholes:
-            by.setdefault(each[:1], []).append(each)
-        return by
+    def _by_spelling(self) -> SpeltNames:
+        return SpeltNames(self._wholes)
 
 
 def _spelt(run: str) -> str:

@@ -98,9 +98,10 @@ def latin(name: str) -> Latin | None:
     return Latin(text, frozenset(pieces), len(_READ.findall(text)), korean)
 
 
-def initials(text: str) -> str:
+@lru_cache(maxsize=1 << 10)
+def initials(text: str) -> frozenset[str]:
     """The letters of Hangul that a name may begin with which is spelt so."""
-    return "".join(
+    return frozenset(
         chr(_FIRST + (initial * _VOWELS + vowel) * _FINALS + final)
         for initial, consonant in enumerate(_INITIAL)
         for vowel, sound in enumerate(_VOWEL)
@@ -173,13 +174,19 @@ def heard(name: str) -> Mapping[str, set[str]]:
     return out
 
 
-@lru_cache(maxsize=1 << 16)  # the words of a table's places
 def spellings(name: str) -> frozenset[str]:
     """How the whole of a name is spelt, as `latin` gives it; none of one without Hangul."""
     if not _HANGUL.search(name):
         return frozenset()
-    words = name.casefold().split()
-    return frozenset("".join("".join(_syllables(w, way)) for w in words) for way in (True, False))
+    ways = zip(*map(sounds, name.casefold().split()), strict=True)
+    return frozenset("".join(way) for way in ways)
+
+
+@lru_cache(maxsize=1 << 16)  # the words of a table's places
+def sounds(word: str) -> tuple[str, str]:
+    """How a word is spelt: as its sounds are where they meet, and each for itself."""
+    meeting, alone = ("".join(_syllables(word, way)) for way in (True, False))
+    return meeting, alone
 
 
 def _syllables(word: str, meeting: bool) -> list[str]:
