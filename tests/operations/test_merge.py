@@ -329,6 +329,7 @@ def test_what_the_command_line_does_to_posts_of_the_service(
     assert read(mine, journal) == {"s-1": "하나"}
 
 
+@pytest.mark.long
 def test_what_the_table_alone_had_is_erased_for_the_service_too(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
 ) -> None:

@@ -213,6 +213,7 @@ def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path
     assert sorted(rows(table)) == ["lost-1", "other-0", "other-1", "other-2"]
 
 
+@pytest.mark.long
 def test_the_only_post_of_a_file_and_ids_that_need_quoting(
     tmp_path: Path, spark: SparkSession, clip: ClipModel
 ) -> None:

@@ -74,6 +74,7 @@ def test_it_gives_the_answers_that_it_gave(table: str, spark: SparkSession) -> N
     same(by_spark(table, fused["post"], spark), fused["answer"])
 
 
+@pytest.mark.long
 def test_its_pairs_decisions_and_alerts_are_kept(
     table: str, tmp_path: Path, spark: SparkSession
 ) -> None:
