@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from matching_spark.domain.posts import LEFT_OUT, MAX_TEXT
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
@@ -132,6 +133,13 @@ def test_what_is_no_number_is_not_given_and_bytes_are_text_everywhere(tmp_path: 
     out, _ = taken(tmp_path, columns)
     assert out["title"].to_pylist() == ["", "212345678"]
     assert out["place"].to_pylist() == ["", "1.5"]
+
+
+def test_what_is_left_out_and_words_of_no_list_are_noted(tmp_path: Path) -> None:
+    columns: dict[str, object] = {"title": ["x" * (MAX_TEXT + 1), "y"], "region": ["달", "달"]}
+    out, staged = taken(tmp_path, columns)
+    assert [len(title) for title in out["title"].to_pylist()] == [MAX_TEXT, 1]
+    assert staged.seen.unknown == {f"{LEFT_OUT}: title": 1, "region: 달": 2}
 
 
 def test_columns_that_are_not_read_are_noted(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.setting_groups import Lost112
 from matching_spark.sources import detect_format, read_posts
-from matching_spark.sources.lost112 import parse
+from matching_spark.sources.lost112 import parse, to_post
 from matching_spark.sources.lost112_api import Lost112Api
 from matching_spark.sources.lost112_photos import check_address, with_photos
 from tests.support.servers import Answer, Asked, serving
@@ -362,6 +362,14 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
     assert isinstance(first, Post)
     assert isinstance(last, Post)
     assert last.photos
+
+
+def test_a_text_that_is_too_long_is_cut_and_noted() -> None:
+    seen = Seen()
+    post = to_post({"atcId": "L1", "lstPrdtNm": "지갑", "uniq": "가" * 20_001}, "a", seen)
+    assert isinstance(post, Post)
+    assert len(post.description) == 20_000
+    assert seen.unknown == {"over 20,000 characters, the rest left out: description": 1}
 
 
 def test_a_nightly_ingest(

@@ -27,6 +27,7 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which no id has; for Python and for Arrow
 MAX_DETAIL = 600  # characters of a reject: a remedy may list every choice, an id is whole
 MAX_SOURCE = 5_000  # characters of its place: a path has 4,096 bytes (PATH_MAX), a line follows
 MAX_TEXT = 20_000  # characters: the rest of a longer text is left out
+LEFT_OUT = f"over {MAX_TEXT:,} characters, the rest left out"  # is noted of it
 READ_TEXT = MAX_TEXT + 200  # of which a source gives so many: a number at the end is known whole
 MOST_MARKS = 30  # in a row: what any language needs (UAX #15, Stream-Safe Text Format)
 SHORT = 1_000  # characters, whose marks are in order at once

@@ -18,6 +18,7 @@ from matching_spark.domain.posts import (
     CONTROL,
     FREE_TEXT,
     KINDS,
+    LEFT_OUT,
     MAX_ID,
     MAX_TEXT,
     NO_ADDRESS,
@@ -235,13 +236,14 @@ def _texts(column: pa.Array, name: str, seen: Seen) -> pa.Array:
     """The texts as other sources have them: clean, and in the domain's words."""
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
-    cleaned = map(clean, coded.dictionary.to_pylist())
+    cleaned = list(map(clean, coded.dictionary.to_pylist()))
     words = [shortened(word) if name in FREE_TEXT else word[:MAX_TEXT] for word in cleaned]
-    if name in _NOTED:
-        times = np.bincount(coded.indices, minlength=len(words)).tolist()
-        for word, many in zip(words, times, strict=True):
-            if word and not _NOTED[name].find(word):
-                seen.note(_NOTED[name].name, word, many)
+    times = np.bincount(coded.indices, minlength=len(words)).tolist()
+    for whole, word, many in zip(cleaned, words, times, strict=True):
+        if len(whole) > MAX_TEXT:
+            seen.note(LEFT_OUT, name, many)
+        if word and name in _NOTED and not _NOTED[name].find(word):
+            seen.note(_NOTED[name].name, word, many)
     taken = pa.array([(find and find(word)) or word for word in words], pa.string())
     return pc.take(taken, coded.indices)
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_lost_on
-from matching_spark.domain.posts import Kind, Post, Reject, Status, clean, shortened, status_of
+from matching_spark.domain.posts import (
+    LEFT_OUT,
+    MAX_TEXT,
+    Kind,
+    Post,
+    Reject,
+    Status,
+    clean,
+    shortened,
+    status_of,
+)
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.sources.folder import LINKED
@@ -158,6 +168,11 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     place = item.get(f"{side}Place", "")
     office = item.get("depPlace") or item.get("orgNm", "")
     said_region = item.get("lstLctNm", "")
+    title = item.get(f"{side}PrdtNm") or item.get(f"{side}Sbjt", "")
+    description = _joined(item.get(f"{side}Sbjt", ""), item.get("uniq", ""))
+    for name, text in (("title", title), ("description", description)):
+        if len(text) > MAX_TEXT:
+            seen.note(LEFT_OUT, name)
     image = item.get(f"{side}FilePathImg", "")
     blank = bool(PLACEHOLDER.search(image))
     post = Post(
@@ -165,8 +180,8 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
         kind=kind,
         category=known,
         subcategory=subcategory,
-        title=_public(item.get(f"{side}PrdtNm") or item.get(f"{side}Sbjt", "")),
-        description=_public(_joined(item.get(f"{side}Sbjt", ""), item.get("uniq", ""))),
+        title=_public(title),
+        description=_public(description),
         colour=seen.word(COLOUR, item.get("clrNm", "")),
         place=place,
         region=seen.word(REGION, said_region)

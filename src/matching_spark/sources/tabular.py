@@ -13,6 +13,7 @@ from matching_spark.domain.identifiers import MOST
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
     KINDS,
+    LEFT_OUT,
     MAX_TEXT,
     READ_TEXT,
     STATUSES,
@@ -311,7 +312,7 @@ def _text(name: str, value: object, seen: Seen) -> str:
         raise _Bad("bad-row", f"{name} is not text")
     text = clean(value)
     if len(text) > MAX_TEXT:
-        seen.note(f"over {MAX_TEXT:,} characters, the rest left out", name)
+        seen.note(LEFT_OUT, name)
     return text[:READ_TEXT]
 
 
