@@ -372,6 +372,7 @@ def test_a_text_that_is_too_long_is_cut_and_noted() -> None:
     assert seen.unknown == {"over 20,000 characters, the rest left out: description": 1}
 
 
+@pytest.mark.long
 def test_a_nightly_ingest(
     spark: SparkSession, clip: ClipModel, portal: Portal, tmp_path: Path
 ) -> None:

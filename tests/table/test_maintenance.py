@@ -138,6 +138,7 @@ def test_compacted_and_expired_the_answers_are_the_same(
     assert (again.rewritten_files, again.expired_snapshots) == (0, 0)
 
 
+@pytest.mark.long
 def test_undo_takes_back_an_import_and_can_be_undone(
     table: PostsTable, clip: ClipModel, world: World
 ) -> None:

@@ -173,6 +173,7 @@ def test_what_is_no_conflict_is_tried_once() -> None:
     assert len(tries) == 1
 
 
+@pytest.mark.long
 def test_a_closed_post_stays_closed_when_its_vector_changes(
     spark: SparkSession, tmp_path: Path
 ) -> None:
