@@ -28,7 +28,7 @@ def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
         for language, said in (("ko", "시간이 다 되어"), ("en", "Time ran out")):
             page = client.post("/search", data=form | {"lang": language}).text
             assert said in page
-            assert words.say("result.nothing", language) not in page  # type: ignore[arg-type]
+            assert words.say("result.nothing", language) not in page  # type: ignore[arg-type]  # of two words
             program = TestClient(client.app, headers={"Accept-Language": language})
             asked = program.post("/api/search", json={"words": form["words"]}).json()
             assert (asked["complete"], asked["state"], asked["matches"]) == (False, "unclear", [])

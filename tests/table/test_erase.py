@@ -195,7 +195,7 @@ def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path
     half = held.read_bytes()[: held.stat().st_size // 2]
     staged = tmp_path / "t/staging/import-0/_temporary/0/part-0.parquet"
     staged.parent.mkdir(parents=True)
-    sha = rows(table)[ID]["photos"][0]["sha256"]  # type: ignore[index]
+    sha = rows(table)[ID]["photos"][0]["sha256"]  # type: ignore[index]  # of any column
     (kept,) = (tmp_path / "t/photos").rglob(f"{sha}.jpg")
     cached = tmp_path / "cache/shards/dead.tmp"
     cached.parent.mkdir(mode=0o700, parents=True)

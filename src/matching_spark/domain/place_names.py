@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate, islice
 from typing import Self
 
-from matching_spark.domain.romanised import latin, spellings
+from matching_spark.domain.romanised import latin
 from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
@@ -65,8 +65,7 @@ class PlaceNames:
         if self.exactly(run):
             return True
         text = _spelt(run)
-        said = self._spelling(run)
-        return bool(said) and any(text in spellings(name) for name in said & self._wholes)
+        return bool(text) and not self._wholes.isdisjoint(self._by_spelling.spelt(text))
 
     def first(self, run: str) -> bool:
         """Whether its first word is that of a name, but for the region: 동성로 of 대구 동성로."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby, islice
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from matching_spark.errors import InputError
 
 Kind = Literal["lost", "found"]
 Status = Literal["open", "claimed", "withdrawn", "expired"]
+T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -184,6 +185,12 @@ def _few_marks(text: str) -> str:
 
 def _is_mark(character: str) -> bool:
     return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) != 0
+
+
+def parted(category: str, subcategory: T) -> tuple[str, T | str]:
+    """지갑 > 남성용 지갑, as the portal writes it, as both; a subcategory of its own goes first."""
+    category, both, second = category.partition(">")
+    return category, second if both and not clean(subcategory) else subcategory
 
 
 def shortened(text: str) -> str:

@@ -27,6 +27,7 @@ from matching_spark.domain.posts import (
     clean,
     is_web_address,
     kind_of,
+    parted,
     shortened,
     status_of,
 )
@@ -166,7 +167,9 @@ def _metadata(
             rows.reject(unreadable, "bad-row", f"{name} is not UTF-8")
             columns[name] = text
     if pc.any(pc.match_substring(columns["category"], ">")).as_py():
-        columns |= _parted(columns["category"], columns["subcategory"])
+        both = [columns[name].to_pylist() for name in ("category", "subcategory")]
+        first, second = zip(*map(parted, *both), strict=True)
+        columns |= {"category": pa.array(first), "subcategory": pa.array(second)}
         staged.given |= {"subcategory"}
     for name in METADATA:
         if name != "happened_on":
@@ -221,15 +224,6 @@ _FIND: dict[str, Callable[[str], str | None]] = {
     "region": REGION.find,
 }
 _NOTED = {"colour": COLOUR, "region": REGION}  # a row is taken whatever it says of them
-
-
-def _parted(category: pa.Array, subcategory: pa.Array) -> dict[str, pa.Array]:
-    """지갑 > 남성용 지갑, as the portal writes it, as both; a subcategory of its own goes first."""
-    parts = [(word or "").partition(">") for word in category.to_pylist()]
-    own = zip(parts, subcategory.to_pylist(), strict=True)
-    second = [said if said and clean(said) else part[2] for part, said in own]
-    first = pa.array([part[0] for part in parts], pa.string())
-    return {"category": first, "subcategory": pa.array(second, pa.string())}
 
 
 def _texts(column: pa.Array, name: str, seen: Seen) -> pa.Array:

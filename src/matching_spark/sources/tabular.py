@@ -22,6 +22,7 @@ from matching_spark.domain.posts import (
     Reject,
     clean,
     kind_of,
+    parted,
     status_of,
 )
 from matching_spark.domain.sheets import is_error, unmarked
@@ -231,10 +232,9 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
     is_text = isinstance(raw_id, str | int) and not isinstance(raw_id, bool)
     post_id = clean(raw_id) if is_text else ""
 
-    category, both, subcategory = clean(row.get("category")).partition(">")  # as the portal writes
-    if both:
-        own = clean(row.get("subcategory")) and row["subcategory"]
-        row = dict(row) | {"category": category, "subcategory": own or subcategory}
+    if ">" in (said := clean(row.get("category"))):
+        category, subcategory = parted(said, row.get("subcategory"))
+        row = dict(row) | {"category": category, "subcategory": subcategory}
 
     def word(name: str, find: Callable[[str], Word | None], choices: Iterable[str]) -> Word | None:
         said = clean(row.get(name))
