@@ -1,10 +1,10 @@
 """Names by how they are spelt, against each name spelt by itself."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.romanised import initials, sounds, spellings
+from matching_spark.domain.romanised import sounds, spellings
 from matching_spark.domain.spelt_names import SpeltNames
 
 WORDS = st.sampled_from(
@@ -26,13 +26,14 @@ WORDS = st.sampled_from(
 NAMES = st.lists(st.lists(WORDS, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=8)
 
 
+@settings(max_examples=500)  # a prefix that ends within a letter came up once in some thousand
 @given(NAMES, st.data())
 def test_they_are_those_that_each_spells(names: list[str], data: st.DataObject) -> None:
     every = {*names, *(word for name in names for word in name.split())}
     said = sorted({each for name in every for each in spellings(name)} | {"gangnam", "seoulyeok2"})
     whole = data.draw(st.sampled_from(said))
     text = whole[: data.draw(st.integers(1, len(whole)))]
-    known = {each for each in every if each[0] in initials(text)}
+    known = {each for each in every if "가" <= each[0] <= "힣"}
     found = SpeltNames(names)
     assert found.spelt(text) == {each for each in known if text in spellings(each)}
     begun = {each for each in known if any(s.startswith(text) for s in spellings(each))}

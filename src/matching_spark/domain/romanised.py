@@ -99,13 +99,14 @@ def latin(name: str) -> Latin | None:
 
 
 @lru_cache(maxsize=1 << 10)
-def initials(text: str) -> frozenset[str]:
-    """The letters of Hangul that a name may begin with which is spelt so."""
+def initials(text: str, begun: bool = False) -> frozenset[str]:
+    """The letters of Hangul that a name may begin with which is spelt so; begun: or of which a
+    spelling begins so, be it in the midst of its first letter."""
     return frozenset(
         chr(_FIRST + (initial * _VOWELS + vowel) * _FINALS + final)
         for initial, consonant in enumerate(_INITIAL)
         for vowel, sound in enumerate(_VOWEL)
-        if text.startswith(consonant + sound)
+        if text.startswith(consonant + sound) or (begun and (consonant + sound).startswith(text))
         for final in range(_FINALS)
     )
 

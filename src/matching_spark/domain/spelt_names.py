@@ -40,7 +40,7 @@ class SpeltNames:
         return frozenset(self._found(text, begun=True))
 
     def _found(self, text: str, begun: bool) -> Iterator[str]:
-        for letter in initials(text):
+        for letter in initials(text, begun):
             for tree in self._trees:
                 for way in WAYS:
                     yield from _below(tree.get(letter, {}), text, way, begun, ())
@@ -58,7 +58,7 @@ def _below(tree: Tree, rest: str, way: int, begun: bool, said: tuple[str, ...]) 
     if not rest:
         yield from _all(tree, said) if begun else _ended(tree, said)
         return
-    letters = initials(rest) | {rest[0]}
+    letters = initials(rest, begun) | {rest[0]}
     for word, more in tree.items():
         if word[:1] not in letters:
             continue
