@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching_spark import ClipModel
-from matching_spark.domain.facts import Facts
+from matching_spark.domain.facts import EPOCH, Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import unit
@@ -38,7 +38,13 @@ from matching_spark.search.scan import scan
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
 from matching_spark.shards.shard import DataFile, load
 from tests.support import brute
-from tests.support.calibrations import components, probability, random_calibration, random_facts
+from tests.support.calibrations import (
+    DAY,
+    components,
+    probability,
+    random_calibration,
+    random_facts,
+)
 from tests.support.shards import DIMENSION, with_facts, worlds, write_file
 
 
@@ -132,7 +138,6 @@ def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
         query = QueryItem(
             None if asked == "text" else image,
             None if asked == "image" else text,
-            random_facts(rng),
         )
         scoring = Scoring(calibration=calibration if fuses else None, threshold=-1.0)
         request = Request((query,), Filters(), 200, scoring)
@@ -153,6 +158,43 @@ def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
         assert got == merged([scan(shard, replace(request, only=only))], request)[0]
         bare += sum(match.matched == "text" for match in got)
     assert bare
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_with_cells_what_facts_promise_is_found_in_whatever_cell(
+    early: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of posts whose photos are all equally near, in cells of their own, facts alone decide."""
+    rng = np.random.default_rng(5)
+    query = np.eye(DIMENSION, dtype=np.float32)[0]
+    aside = unit(rng.normal(size=(400, DIMENSION)) * (query == 0))
+    posts = [
+        brute.Plain(f"p{i:03d}", 0.8 * query + 0.6 * each[None], None)
+        for i, each in enumerate(aside)
+    ]
+    # All tell something: those that tell nothing are weighed otherwise.
+    facts = {post.post_id: replace(random_facts(rng), category="지갑") for post in posts}
+    path = tmp_path / "a.parquet"
+    file = write_file(path, posts, set())
+    with_facts(path, posts, facts)
+    shard = load(replace(file, size_bytes=path.stat().st_size), DIMENSION)
+    cells = train([shard], "m", 400, 12)
+    by_cell = sort_by_cell(shard, cells)
+    monkeypatch.setattr("matching_spark.search.scan.PROMISING", 10)
+    for seed in range(20):
+        asked = replace(random_facts(rng, "lost"), category="지갑")
+        first = (DAY - EPOCH).days + 4 if early else None
+        item = QueryItem(query, facts=asked, not_before=first)
+        scoring = Scoring(calibration=random_calibration(seed), threshold=-1.0)
+        request = Request((item,), Filters(), 10, scoring)
+        probed = replace(request, nprobe=1)
+        part = scan(by_cell, probed, cells)
+        assert part.rows < 200
+        scores = [
+            [match.score for match in merged([each], of)[0]]
+            for each, of in ((part, probed), (scan(shard, request), request))
+        ]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
 @given(st.floats(-30, 30))

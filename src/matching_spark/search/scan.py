@@ -21,6 +21,7 @@ from matching_spark.knn.similarity import (
     near_best,
 )
 from matching_spark.score.calibration import log_odds
+from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
@@ -30,6 +31,9 @@ from matching_spark.shards.shard import NO_DAY, Shard
 
 QUERIES_AT_ONCE = 4096  # of a block: 4 MB a thousand of 512 numbers, beside their scores
 PAIRS_AT_ONCE = 8 << 20  # of whole posts; whole.MOST_PAIRS says how many of them may be listed
+PROMISING = (
+    1024  # posts by facts, beside those of cells: recall@10 of 0.48 with none, 0.99 with 1,024
+)
 DEEPER = 8  # times as many rows are asked for where k were too few
 
 
@@ -253,21 +257,31 @@ def _whole(
     """(query of the block, post) that may be among the k best by all of a post's components, and
     those that the request's lists of rivals may hold. Raises Crowded.
 
-    With cells the block is one query, and only the posts that one of its sides reaches are scored.
+    With cells the block is one query, and only the posts that one of its sides reaches are scored,
+    and those whose facts promise the most: these may win by a photo that is not near.
     """
-    posts: Index | None = None
+    rows = len(block) * sum(len(side.part.vectors) for side in sides)
     if any(side.centroids is not None for side in sides):
-        near = [_reached(side, _vectors(request, block, side)[0], request) for side in sides]
-        owners = [side.part.owners[at] for side, (at, _) in zip(sides, near, strict=True)]
-        posts, rows = np.unique(np.concatenate(owners)).astype(np.int64), sum(n for _, n in near)
+        there, rows = np.zeros(len(shard), bool), 0
+        for side in sides:
+            near, looked = _reached(side, _vectors(request, block, side)[0], request)
+            there[side.part.owners[near]] = True
+            rows += looked
+        if request.scoring.calibration is not None and tell([request.queries[block[0]].facts]):
+            every = Whole(shard, request, block, _those(mask), floors[block])
+            there[every.promising(PROMISING)] = True
+        posts = np.flatnonzero(there)
     else:
-        rows = len(block) * sum(len(side.part.vectors) for side in sides)
-        if not mask.all():
-            posts = np.flatnonzero(mask)
+        posts = _those(mask)
     if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     whole = Whole(shard, request, block, posts, floors[block])
     return *whole.pairs(), rows, whole.margin
+
+
+def _those(mask: Mask) -> Index | None:
+    """The posts of a mask; None for all."""
+    return None if mask.all() else np.flatnonzero(mask)
 
 
 @dataclass(frozen=True)

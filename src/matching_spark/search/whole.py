@@ -145,6 +145,21 @@ class Whole:
             return found, Pairs.joined([])
         return found, Pairs(which, posts, evidence).where(evidence >= FLOOR - self.margin)
 
+    def promising(self, count: int) -> Index:
+        """(count,) of the posts those that bounds promise most by what they tell; fewer where there
+        are fewer. It is one query, by the fused score."""
+        sums, bounds = self._sums(self.values), np.empty(len(self.posts), np.float32)
+
+        def look(part: slice) -> None:
+            bounds[part] = _sum(sums, part)
+
+        share(look, [slice(s, s + PAIRS_AT_ONCE) for s in range(0, len(bounds), PAIRS_AT_ONCE)])
+        days = self.shard.days.take(self.posts)
+        bounds[(days < self.first[0]) & (days != NO_DAY)] = -np.inf
+        at = _high(bounds, count)
+        best = np.argpartition(bounds[at], -count)[-count:] if len(at) > count else slice(None)
+        return self.posts[at[best]]
+
     # -- what reaches ------------------------------------------------------------------------
 
     def _reach(self) -> _Reach:
@@ -295,9 +310,14 @@ def _sum(sums: Sequence[tuple[Index, Float32]], part: slice) -> Float32:
 
 def _highest(bounds: Float32, count: int) -> Index:
     """Places of some of the highest: so many at least where there are, up to four times as many."""
+    at = _high(bounds, count)
+    return at[:: max(1, len(at) // (2 * count))]
+
+
+def _high(bounds: Float32, count: int) -> Index:
+    """Places of the highest, ascending: so many at least where there are, and often many more."""
     whole = len(bounds) - len(bounds) % SPAN
     low = np.float32(-np.inf)
     if whole // SPAN >= 2 * count:
         low = np.partition(bounds[:whole].reshape(-1, SPAN).max(axis=1), -count)[-count]
-    at = np.flatnonzero(bounds >= low)
-    return at[:: max(1, len(at) // (2 * count))]
+    return np.flatnonzero(bounds >= low)
