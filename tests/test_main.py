@@ -330,6 +330,7 @@ def test_warm_takes_and_names_categories_as_searches_do(
         ("exec {} config > /dev/full", 4, "the result cannot be written to stdout: No space left"),
         ("exec {} config >&-", 0, ""),
         ("exec {} config >&- 2>&-", 0, ""),
+        ("exec {} demo --photos none <&-", 3, "none is no folder of pictures"),
         (
             "mkdir gone; cd gone; rmdir ../gone; exec {} config",
             4,

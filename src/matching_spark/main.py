@@ -42,12 +42,15 @@ def _unraisable(lost: "UnraisableHookArgs") -> None:
 
 
 def _open_streams() -> None:
-    """Where the shell has closed one (`>&-`), what is said goes nowhere."""
-    for name in ("stdout", "stderr"):
+    """Where the shell has closed one (`>&-`, `<&-`), what is said goes nowhere, and nothing comes.
+
+    In the order of their numbers: what is opened next has the lowest that is free.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (as long as the process)
-        elif isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (as long as the process)
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a result is not lost for a character
 
 
