@@ -266,6 +266,33 @@ def test_a_stop_that_nothing_can_raise_comes_again(number: str) -> None:
     assert (done.stdout, done.stderr) == ("stopped\n", "")
 
 
+IMPORTED = """
+import os, signal, sys
+
+class Sends:
+    def find_spec(self, name, *_):
+        if name == sys.argv[-1]:
+            os.kill(os.getpid(), signal.SIGNUMBER)
+
+sys.meta_path.insert(0, Sends())
+from matching_spark.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "library", ["typer", "matching_spark.config", "pydantic_core._pydantic_core"]
+)
+def test_a_stop_before_anything_has_begun_ends_it(number: str, library: str) -> None:
+    """While a library is imported, of which some make an ImportError of it."""
+    program = IMPORTED.replace("SIGNUMBER", number)
+    done = subprocess.run(
+        [sys.executable, "-c", program, library], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_index_warm_and_what_compact_forgets(
     own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
 ) -> None:

@@ -23,8 +23,18 @@ AGAIN_S = 0.01
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
+def _leave_at_signals() -> None:
+    """A signal ends this process at once, as long as nothing has begun: libraries that are being
+    imported swallow an interrupt, make another error of it, or end in a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as of what a script runs beside itself
+            signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+
+
 def heed_signals() -> None:
     """SIGTERM ends a command as Ctrl-C does, also where either meets code that nothing leaves."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _stop)
     sys.unraisablehook = _unraisable
 
@@ -87,6 +97,7 @@ def run() -> None:
     # What a command imports stays: to look through it again and again, as the collector does after
     # every 700 objects, is a tenth of a search. So it comes first.
     gc.set_threshold(50_000)
+    _leave_at_signals()
     _open_streams()
     # After the collector is told.
     import typer
