@@ -71,6 +71,14 @@ def test_one_sentence_for_what_is_wrong(
         load_settings(file)
 
 
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_a_file_in_another_encoding_is_told_how_to_be_saved(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('table = "분실물"\n', encoding)
+    with pytest.raises(UsageError, match=r"m\.toml is in another encoding than UTF-8: save it as"):
+        load_settings(file)
+
+
 def test_an_empty_flag_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of `--table "$TABLE"` where nobody has set it: another table would be written to."""
     monkeypatch.setenv("MATCHING_TABLE", "another")

@@ -307,7 +307,7 @@ def load_settings(
     if file is not None and not os.path.isfile(file):  # also of a name that is too long
         raise UsageError(f"there is no settings file {file}")
     path = file or Path(FILE)
-    if os.path.lexists(path) and not path.is_file():  # pydantic would pass it over in silence
+    if os.path.lexists(path) and not os.path.isfile(path):  # pydantic would pass it over in silence
         raise UsageError(f"{path.absolute()} is no file, or a link to none: take it away")
     given = Given.of(Settings, path, flags or {})
 
@@ -334,7 +334,7 @@ def load_settings(
         settings.hadoop.conf_dir = os.environ["HADOOP_CONF_DIR"]
         given.variables["hadoop.conf_dir"] = "HADOOP_CONF_DIR"
         given.in_environment.add("hadoop.conf_dir")
-    used = str(path.absolute()) if path.is_file() else None
+    used = str(path.absolute()) if os.path.isfile(path) else None
     origins = [Origin(USED, used, "--settings" if file else "working folder")]
     origins += [
         Origin(name, masked_setting(name, value), given.origin(name))

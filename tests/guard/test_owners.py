@@ -185,6 +185,18 @@ def test_settings_of_another_user_are_refused(settings_file: Path, tmp_path: Pat
         load_settings()
 
 
+@needs_root
+def test_a_working_folder_that_may_not_be_looked_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /root is for whom `sudo -u` makes of root there: its settings would be passed over."""
+    monkeypatch.chdir(tmp_path)
+    said = error_as_nobody(load_settings)
+    assert said.startswith(f"UsageError: {tmp_path}/matching.toml cannot be read: ")
+    assert "belongs to root and is closed to nobody" in said
+    assert said.endswith("; or be in another folder")
+
+
 def test_who_uses_settings_is_told_which_file(settings_file: Path) -> None:
     done = command("config", "-v")
     assert done.returncode == 0

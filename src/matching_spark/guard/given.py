@@ -56,8 +56,7 @@ class Given:
         filed: dict[str, Any] = {}
         faults = []
         try:
-            if path.is_file():
-                filed = read(path)
+            filed = read(path)
         except UsageError as error:
             faults.append(error)
         source = EnvSettingsSource(kind)

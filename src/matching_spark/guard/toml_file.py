@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import TomlConfigSettingsSource
 
 from matching_spark.errors import UsageError
-from matching_spark.guard.owners import doubt
+from matching_spark.guard.owners import denied, doubt
 
 
 class TomlFile(TomlConfigSettingsSource):
@@ -20,7 +20,8 @@ class TomlFile(TomlConfigSettingsSource):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What a settings file says. Raises UsageError where it cannot be read or believed.
+    """What a settings file says; nothing where there is none. Raises UsageError where it cannot be
+    read or believed.
 
     A setting may have Spark run code as this user, and send the service key anywhere.
     """
@@ -32,8 +33,15 @@ def read(path: Path) -> dict[str, Any]:
                 "by --settings"
             )
         return tomllib.loads(path.read_text("utf-8-sig"))  # Windows' editors write a BOM
+    except FileNotFoundError:
+        return {}
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        why = denied(str(path)) if isinstance(error, PermissionError) else error.strerror
+        raise UsageError(
+            f"{path.absolute()} cannot be read: {why}; or be in another folder"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is in another encoding than UTF-8: save it as UTF-8") from None
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise UsageError(f"{path} is not valid TOML: {error}") from None
 
