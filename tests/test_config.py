@@ -44,6 +44,8 @@ def test_flags_over_environment_over_file_over_default(
         pytest.param(f"top_k = {'9' * 5000}\n", "is not valid TOML: Exceeds", id="digits"),
         pytest.param(f"top_k = {'[' * 100_000}", "is not valid TOML: maximum rec", id="depth"),
         ('table = ""\n', "table .*is empty: name a place"),
+        ('[logging]\nfile = "a\\u0000b"\n', "logging.file .*has a NUL, which no name"),
+        ('[service]\njournal = "a\\u0000b"\n', "service.journal .*has a NUL, which no name"),
         ('[cache]\nfolder = ""\n', "cache.folder .*is empty: name a place"),
         ('[cache]\nfolder = "file:///var/cache"\n', "cache.folder .*is not a URI.*like /var"),
         ('[logging]\nfile = "hdfs://namenode/log"\n', "logging.file .*is not a URI"),

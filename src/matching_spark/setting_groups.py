@@ -23,6 +23,10 @@ from matching_spark.guard.uris import is_uri
 def _named(place: str) -> str:
     if not place:
         raise PydanticCustomError("empty", "is empty: name a place, or leave it out")
+    if "\0" in place:
+        raise PydanticCustomError(
+            "no_place", "has a NUL, which no name of a file or folder may have"
+        )
     return os.path.expanduser(place)
 
 
