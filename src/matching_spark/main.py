@@ -73,11 +73,17 @@ def _check_folder() -> None:
         ) from None
 
 
-def _unwritten(error: OSError) -> StorageError:
-    """That the result could not be written; what is left of it is not tried again at the exit.
+def _of_the_machine(error: OSError) -> StorageError:
+    """That a file or folder is closed to this user, which may be said of any that somebody names;
+    or that the result could not be written: what is left of it is not tried again at the exit.
 
-    Raises the error itself where it is of a file.
+    Raises the error itself where it is another.
     """
+    if error.errno == errno.EACCES and error.filename is not None:
+        from matching_spark.guard.owners import denied  # as below
+
+        place = os.fsdecode(error.filename)
+        return StorageError(f"{place} cannot be used: {denied(place)}")
     if error.filename is not None or error.errno not in FULL:
         raise error
     _silence_stdout()
@@ -126,7 +132,8 @@ def run() -> None:
         _silence_stdout()
         code = 0
     except OSError as error:
-        stderr.print(f"matching-spark: {_unwritten(error)}")
+        log.debug("failed", exc_info=True)
+        stderr.print(f"matching-spark: {_of_the_machine(error)}")
         code = StorageError.exit_code
     except Exception as error:
         # click's usage errors show themselves; anything else is a bug and keeps its traceback.

@@ -197,6 +197,26 @@ def test_a_working_folder_that_may_not_be_looked_into_is_named(
     assert said.endswith("; or be in another folder")
 
 
+@needs_root
+@pytest.mark.parametrize(
+    "words", [("models", "info", "{}"), ("cluster", "status", "--folder", "{}/cluster")]
+)
+def test_any_place_that_is_closed_is_told_whose_it_is(
+    open_folder: Path, words: tuple[str, ...]
+) -> None:
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o700)
+
+    def call() -> None:
+        done = command(*(each.format(closed) for each in words), cwd=open_folder)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert " cannot be used: " in done.stderr
+        assert f"{closed} belongs to root and is closed to nobody" in done.stderr
+
+    assert command(*words, cwd=open_folder).returncode  # imports what nobody cannot
+    assert error_as_nobody(call) == ""
+
+
 def test_who_uses_settings_is_told_which_file(settings_file: Path) -> None:
     done = command("config", "-v")
     assert done.returncode == 0

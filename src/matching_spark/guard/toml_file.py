@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        why = denied(str(path)) if isinstance(error, PermissionError) else error.strerror
+        why = denied(str(path)) if isinstance(error, PermissionError) else f"{error.strerror}"
         raise UsageError(
             f"{path.absolute()} cannot be read: {why}; or be in another folder"
         ) from None
