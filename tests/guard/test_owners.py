@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,21 @@ def test_who_may_not_read_or_write_is_told_whose_it_is(open_folder: Path) -> Non
     assert error_as_nobody(read) == error_as_nobody(write) == ""
     (table / "posts" / "hint").chmod(0)
     assert "closed to nobody, whose own it is: chmod -R u+rwX" in error_as_nobody(read)
+
+
+@needs_root
+def test_what_is_mounted_read_only_is_not_told_to_be_closed(tmp_path: Path) -> None:
+    """As a volume of a container is: it belongs to who is told, and chmod changes nothing."""
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this container may not mount")
+    try:
+        with pytest.raises(StorageError, match=r"posts cannot be .* is mounted read-only: name a"):
+            storage.check_writable(str(tmp_path / "table" / "posts"))
+        with pytest.raises(StorageError, match=r": it lies on a file system that is mounted read"):
+            storage.check_writable(str(tmp_path))
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 @needs_root

@@ -59,6 +59,8 @@ def denied(path: str) -> str:
             break
     me, owner = _name(os.geteuid()), _name(state.st_uid)
     subject = "it" if at == whole else f"{at}"
+    if os.access(at, os.R_OK) and os.statvfs(at).f_flag & os.ST_RDONLY:  # no chmod helps there
+        return f"{subject} lies on a file system that is mounted read-only: name a place on another"
     if me == owner:
         return f"{subject} is closed to {me}, whose own it is: chmod -R u+rwX {at}"
     return (
