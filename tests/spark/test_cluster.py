@@ -13,6 +13,7 @@ import pytest
 from matching_spark.errors import StorageError
 from matching_spark.spark import cluster
 from matching_spark.spark.daemons import Process, started
+from matching_spark.spark.environment import find_java
 from tests.support.commands import command
 
 
@@ -96,6 +97,16 @@ def test_a_memory_that_is_none_is_refused_before_anything_is_made(tmp_path: Path
         assert (done.returncode, done.stdout) == (2, "")
         assert f"{memory}: write it as 2g or 512m (--worker-memory)" in done.stderr
         assert not (tmp_path / "c").exists()
+
+
+def test_without_ps_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slim images of containers have none; a NameNode ran on that nobody could end."""
+    (tmp_path / "java").symlink_to(find_java())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(StorageError, match=r"there is no ps on PATH, .*: apt install procps"):
+        cluster.up(tmp_path / "c", tmp_path / "cache")
+    assert not (tmp_path / "c").exists()
 
 
 def test_the_data_of_a_stopped_cluster_can_be_deleted(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from matching_spark.spark.daemons import (
     Daemons,
     Process,
     fetch_all,
+    started,
     tail,
 )
 from matching_spark.spark.environment import find_java
@@ -156,6 +157,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
             "`matching-spark cluster down` stops it"
         )
     java = find_java()
+    started(os.getpid())  # what cannot be known again is not started
     yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
     jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
     try:

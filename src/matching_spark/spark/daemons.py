@@ -277,10 +277,18 @@ def write_xml(path: Path, values: dict[str, str]) -> None:
 
 
 def started(pid: int) -> str:
-    """When a process was started, or '' when it is not (a zombie is not)."""
-    shown = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.split(maxsplit=1)
+    """When a process was started, or '' when it is not (a zombie is not).
+
+    Raises StorageError where there is no ps, as in slim images of containers.
+    """
+    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise StorageError(
+            "there is no ps on PATH, by which a cluster's processes are known: apt install procps"
+        ) from None
+    shown = done.stdout.split(maxsplit=1)
     return shown[1].strip() if len(shown) == 2 and not shown[0].startswith("Z") else ""
 
 
