@@ -85,7 +85,13 @@ def find_java() -> str:
         raise StorageError(f"there is no java on PATH, and JAVA_HOME is not set. {GET_JAVA}")
     whose = f"JAVA_HOME={home}" if home else f"{java}, the first java on PATH,"
     try:
-        asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+        asked = subprocess.run(
+            [java, "-version"],
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",  # it repeats JAVA_TOOL_OPTIONS, whatever bytes those have
+            check=False,
+        )
     except OSError as error:
         raise StorageError(f"{whose} is no Java: {java}: {error.strerror}. {GET_JAVA}") from None
     if fault := java_fault(asked.stderr + asked.stdout):
