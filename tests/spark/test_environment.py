@@ -56,6 +56,12 @@ def test_a_java_home_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
         environment.find_java()
 
 
+def test_a_java_may_say_what_is_no_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It repeats its options, and its own words are in the encoding of its locale."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.name=\udcb1\udce8")
+    assert environment.find_java()
+
+
 @pytest.mark.parametrize(
     ("said", "why", "remedy"),
     [
@@ -82,6 +88,18 @@ def test_a_java_home_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.M
             "Invalid maximum heap size: -Xmxlots\nError: Could not create the Java Virtual Machine."
             "\nError: A fatal exception has occurred. Program will exit.",
             "-Xmxlots",
+            "spark.driver.memory",
+        ),
+        (
+            "Error occurred during initialization of VM\nCould not reserve enough space for "
+            "1048574951424KB object heap",
+            "Could not reserve enough space",
+            "spark.driver.memory",
+        ),
+        (
+            "Error occurred during initialization of VM\n"
+            "Could not allocate compressed class space: 1073741824 bytes",
+            "Could not allocate",
             "spark.driver.memory",
         ),
         (

@@ -20,11 +20,12 @@ REMEDIES = {
     "spark.jars.ivySettings",
     "took no application|masters are unresponsive": "what its master and its page say tells why; "
     "spark.authenticate.secret must be the cluster's",
-    "Master must|Could not parse Master": "spark.master is local[*], spark://HOST:PORT or yarn",
+    "Master must|Could not parse Master|run locally with": "spark.master is local[*], "
+    "spark://HOST:PORT or yarn",
     "HADOOP_CONF_DIR": "the setting hadoop.conf_dir is the same",
     r"basedir must be absolute|/\.ivy2": "the home of this user, as Java sees it (by /etc/passwd, "
     "not HOME), is no folder to write in: give spark.jars.ivy one",
-    "heap|memory": "see spark.driver.memory",
+    "heap|memory|Could not (reserve|allocate)": "see spark.driver.memory",
     "Unrecognized .*option": "see JAVA_TOOL_OPTIONS and spark.driver.extraJavaOptions",
     "Module .* not found": "this Java is cut down; a whole Java 17 or 21 is needed",
     "Subject is not supported|UnsupportedClassVersion|bin/java: No such|JAVA_HOME": "Java 17 or 21 "
@@ -33,7 +34,8 @@ REMEDIES = {
 OTHER_PYTHON = "Error from python worker:"
 # Iceberg takes no commit whose time is a minute before the last one's.
 CLOCKS = re.compile("Expected sorted snapshot log entries|Invalid (update|snapshot) timestamp")
-TELLING = re.compile(r"(?i)exception|error|invalid|unrecogni|no such|cannot|insufficient")
+TELLING = re.compile(r"(?i)exception|error|invalid|unrecogni|no such|cannot|could not|insufficient")
+GOES_ON = "Error occurred during initialization of"  # the next line says which
 
 
 def cause(error: object) -> str:
@@ -70,7 +72,8 @@ def of_start(error: Exception, said: str) -> str:
     if "JAVA_GATEWAY_EXITED" in why:
         lines = [line.strip() for line in said.splitlines() if TELLING.search(line)]
         thrown = [line for line in lines if "Exception" in line]
-        why = next(iter(thrown + lines), why).removeprefix('Exception in thread "main" ')
+        others = [line for line in lines if not line.startswith(GOES_ON)]
+        why = next(iter(thrown + others + lines), why).removeprefix('Exception in thread "main" ')
     remedies = (do for words, do in REMEDIES.items() if re.search(words, why))
     return f"{why.rstrip('.')}; {next(remedies, '-v shows all that its JVM said')}"
 
