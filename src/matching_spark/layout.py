@@ -21,6 +21,7 @@ _KEPT = r"([0-9a-f]{2})([0-9a-f]{2})[0-9a-f]{60}\.jpg"
 IMPORT = "import-"  # begins the folder of an import of vectors, which no later run goes on with
 KEPT_PHOTO = re.compile(_KEPT)
 THUMBNAILS = "thumbnails"  # in the cache's folder
+JOURNAL_FILE = "journal.sqlite"  # in the folder of service.journal
 
 
 def kept_photo(photos: str, sha256: str) -> str:

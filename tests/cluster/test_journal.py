@@ -44,7 +44,7 @@ def settings_of(cluster: Cluster, folder: Path, name: str) -> Settings:
 
 def written(settings: Settings, clip: ClipModel, again: bool) -> dict[str, tuple[str, str]]:
     """Events of five posts and a decision; again: they change, and two come. What they are now."""
-    with closing(Journal.open(settings)) as journal:
+    with closing(Journal.open_or_create(settings)) as journal:
         posts: dict[str, tuple[str, str]] = {}
         for n in range(7 if again else 5):
             new = not again or n > 4
@@ -91,7 +91,7 @@ def test_a_merger_killed_in_its_commit_takes_all_in_once_when_it_is_run_again(
         list(pool.map(lambda case: drive(case[1], case[2]), cases))
 
     for before, point, settings, posts in cases:
-        with closing(Journal.open(settings)) as journal:
+        with closing(Journal.open_or_create(settings)) as journal:
             table = PostsTable.of(settings)
             taken = after(table.metadata, journal) == journal.last()
             assert taken or point != "after commit"

@@ -44,7 +44,7 @@ def test_another_world_takes_the_place_of_the_one_before(
         assert {r["status"] for r in table.frame().select("status").collect()} == {"open"}
         store(table, [Decision(*pair, "confirmed", "a test")])
         table.set_status([pair[1]], "claimed")
-        with closing(Journal.open(mine)) as journal:
+        with closing(Journal.open_or_create(mine)) as journal:
             journal.append(PairDecided(*pair, "rejected"), "system")
         tour(mine, tmp_path, posts, seed, spark=spark)  # the same world: what was said stays
         assert latest(mine.table)[pair] == "confirmed"

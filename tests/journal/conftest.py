@@ -20,6 +20,6 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def journal(settings: Settings) -> Iterator[Journal]:
-    opened = Journal.open(settings)
+    opened = Journal.open_or_create(settings)
     yield opened
     opened.close()

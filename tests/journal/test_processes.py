@@ -42,7 +42,7 @@ def whole(journal: Journal) -> list[Record]:
 
 
 def test_two_processes_write_and_a_third_reads_on_without_a_gap(settings: Settings) -> None:
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     writers = start(settings, "race", 2, 60)
     seen: list[Record] = []
     until = time.monotonic() + 60
@@ -60,7 +60,7 @@ def test_two_processes_write_and_a_third_reads_on_without_a_gap(settings: Settin
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(settings: Settings) -> None:
     """At most one event of each that was killed was written and not yet answered."""
     told = answered(start(settings, "kill", 20, random.randrange(2**32)))
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     there = [(record.sequence, record.key) for record in whole(journal)]
     acknowledged = [each for one in told for each in one]
     assert set(acknowledged) <= set(there)

@@ -72,13 +72,13 @@ def test_while_it_is_sealed_anew_it_takes_both_keys_and_then_the_new_one(
         rekey(both, CutOff())
     for keys in ((KEY, None), (NEW, None), (KEY, NEW), (NEW, "k" * 32)):
         with pytest.raises(UsageError, match="is being sealed by another key"):
-            Journal.open(keyed(settings, *keys))
+            Journal.open_or_create(keyed(settings, *keys))
     with pytest.raises(StorageError, match="sealed by another key now"):
         write(journal, 10, 1)  # it was open before, and would seal by the former key
     with pytest.raises(StorageError, match="does not open"):
         read(journal)
 
-    meanwhile = Journal.open(both)
+    meanwhile = Journal.open_or_create(both)
     write(meanwhile, 10, 10)
     write(meanwhile, 0, 10)  # sent again
     assert read(meanwhile) == [f"thing {n}" for n in range(20)]
@@ -91,12 +91,12 @@ def test_while_it_is_sealed_anew_it_takes_both_keys_and_then_the_new_one(
     assert all(own.opens(each, *where) for each, *where in sealed(settings))
     assert not any(former.opens(each, *where) for each, *where in sealed(settings))
     for keys in ((NEW, None), (NEW, KEY)):
-        again = Journal.open(keyed(settings, *keys))
+        again = Journal.open_or_create(keyed(settings, *keys))
         assert read(again) == [f"thing {n}" for n in range(21)]
         again.close()
         assert rekey(keyed(settings, *keys)) == 0
     with pytest.raises(UsageError, match="not the key that"):
-        Journal.open(settings)
+        Journal.open_or_create(settings)
     with pytest.raises(UsageError, match="leave it away"):
         rekey(keyed(settings, NEW, NEW))
     with pytest.raises(UsageError, match="not the key that"):
@@ -127,7 +127,7 @@ while status:
 
 def test_killed_at_any_moment_it_goes_on_where_it_was(settings: Settings) -> None:
     start = dt.datetime(2026, 11, 28, tzinfo=dt.UTC)
-    journal = Journal.open(settings, clock=lambda: start)
+    journal = Journal.open_or_create(settings, clock=lambda: start)
     write(journal, 0, 200)
     journal.close()
     told = subprocess.run(
@@ -139,7 +139,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(settings: Settings) -> Non
         cwd=ROOT,
     ).stdout
     assert int(told.split()[-1]) > 0
-    again = Journal.open(keyed(settings, NEW))
+    again = Journal.open_or_create(keyed(settings, NEW))
     assert read(again) == [f"thing {n}" for n in range(200)]
     assert {each.at for each in again.tail(limit=1000)} == {start}
     again.close()

@@ -126,7 +126,7 @@ def test_what_is_not_written_leaves_no_trace(journal: Journal) -> None:
 def test_its_time_is_utc_and_the_clocks(settings: Settings) -> None:
     seoul = dt.timezone(dt.timedelta(hours=9))
     at = dt.datetime(2026, 11, 27, 8, 0, 0, 5, seoul)
-    journal = Journal.open(settings, clock=lambda: at)
+    journal = Journal.open_or_create(settings, clock=lambda: at)
     record = journal.append(ADDED, WHO).record
     assert journal.tail() == [record]
     assert (record.at, record.at.tzinfo) == (at, dt.UTC)
@@ -250,7 +250,7 @@ def test_a_content_opens_only_where_it_was_sealed_and_by_its_key(
             Sealer("k" * 32).open(sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :], "a", "b")
     settings.service.key = "another key, as long as the first one"
     with pytest.raises(UsageError, match="not the key that"):
-        Journal.open(settings)
+        Journal.open_or_create(settings)
 
 
 def test_threads_write_in_one_order(journal: Journal) -> None:

@@ -71,7 +71,7 @@ def tell(*words: object) -> None:
 
 def write(folder: Path) -> None:
     settings = settings_of(folder)
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     model = (folder / "model").read_text()
     photos = sorted(path.stem for path in uploads(str(settings.service.journal)).glob("*.jpg"))
     chance = random.Random()

@@ -260,7 +260,7 @@ class _Over(Exception):
 
 def token_of(settings: Settings) -> str:
     """Of a new account, for a program."""
-    with closing(Journal.open(settings)) as journal:
+    with closing(Journal.open_or_create(settings)) as journal:
         account = Accounts(journal).add("program", "a long enough password")
         return Sessions(journal, 12).issue(account.account_id, timedelta(days=1))[1]
 

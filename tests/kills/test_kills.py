@@ -96,7 +96,7 @@ class Watch:
 
     def __init__(self, settings: Settings, writer: Party) -> None:
         self.settings, self.writer = settings, writer
-        self.journal = Journal.open(settings)
+        self.journal = Journal.open_or_create(settings)
         self.looks = 0
         self.wrong: list[str] = []
         self._over = threading.Event()
@@ -163,7 +163,7 @@ def ended(*parties: Party) -> list[str]:
 def party(folder: Path, of_writer: str = "", of_merger: str = "") -> Iterator[tuple[Party, ...]]:
     settings = settings_of(folder)
     prepare(folder)
-    Journal.open(settings).close()
+    Journal.open_or_create(settings).close()
     for colour in ("red", "green", "blue"):
         photo(settings, colour)
     started = [Party("write", folder, of_writer), Party("merge", folder, of_merger)]

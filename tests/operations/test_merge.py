@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, InputError, PostsTable
+from matching_spark import ClipModel, InputError, PostsTable, StorageError, UsageError
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade, PairDecided, PostEdited
@@ -23,8 +23,10 @@ from matching_spark.layout import kept_photo, uploads
 from matching_spark.matching import decisions
 from matching_spark.operations import posts as of_posts
 from matching_spark.operations import table as of_table
+from matching_spark.operations import verdicts
 from matching_spark.operations.ingest import Source, ingest
 from matching_spark.operations.merge import merge
+from matching_spark.operations.merger import follow, journal_of
 from matching_spark.table import adopt, side_tables
 from matching_spark.table.mark import after, mark, merged
 from matching_spark.table.merging import Rewound, take_in
@@ -38,7 +40,7 @@ def mine(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def journal(mine: Settings) -> Iterator[Journal]:
-    opened = Journal.open(mine)
+    opened = Journal.open_or_create(mine)
     yield opened
     opened.close()
 
@@ -185,7 +187,7 @@ def test_the_last_word_is_the_journals_also_where_a_clock_was_set_back(
     def say(found_id: str, verdict: decisions.Verdict | Literal["unsure"]) -> None:
         nonlocal clock
         clock -= dt.timedelta(minutes=10)
-        with closing(Journal.open(mine, clock=lambda: clock)) as later:
+        with closing(Journal.open_or_create(mine, clock=lambda: clock)) as later:
             later.append(PairDecided("l-1", found_id, verdict), who)
 
     say("s-1", "rejected")
@@ -285,7 +287,7 @@ def test_another_journal_is_merged_from_its_first_event(
         write(journal, clip, post(f"s-{n}", f"지갑 {n}"))
     merge(mine, spark=spark)
     mine.service.journal = str(tmp_path / "another")
-    other = Journal.open(mine)
+    other = Journal.open_or_create(mine)
     write(other, clip, post("s-0", "고침"), 2, what="edit")
     write(other, clip, post("s-7", "새것"))
     assert after(PostsTable.of(mine).metadata, other) == 0
@@ -293,6 +295,40 @@ def test_another_journal_is_merged_from_its_first_event(
     assert told(mine) == {"s-0": "고침", "s-1": "지갑 1", "s-2": "지갑 2", "s-7": "새것"}
     assert merge(mine).events == 0
     other.close()
+
+
+def test_no_journal_is_made_by_who_has_come_to_read_one(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    """By a mistyped service.journal, or where it was lost: nothing of it would be known."""
+    write(journal, clip, post("s-1", "하나"))
+    merge(mine, spark=spark)
+    lost = tmp_path / "mistyped"
+    mine.service.journal = str(lost)
+    said = decisions.Decision("l-1", "s-1", "rejected", "kim")
+    for act in (
+        lambda: merge(mine, spark=spark),
+        lambda: of_posts.edit(mine, "s-1", {"colour": "검정"}, spark=spark),
+        lambda: of_posts.close(mine, ["s-1"], "claimed", spark=spark),
+        lambda: of_posts.close_expired(mine, spark=spark),
+        lambda: of_posts.erase(mine, ["s-1"], spark=spark),
+        lambda: verdicts.decide(mine, said, spark=spark),
+        lambda: follow(mine, ["false"]),
+        lambda: journal_of(mine),  # a service's
+    ):
+        with pytest.raises(UsageError, match=f"there is no journal in {lost}: set service.journal"):
+            act()
+        assert not lost.exists()
+    with closing(Journal.open_or_create(mine)) as empty:
+        for act in (lambda: merge(mine, spark=spark), lambda: journal_of(mine)):
+            with pytest.raises(
+                StorageError, match=r"up to number 1 of a journal, and that .* none"
+            ):
+                act()
+        empty.append(AccountMade("account-" + "a" * 32), "system", content={"name": "kim"})
+        with closing(journal_of(mine)) as another:
+            assert another.last() == 1
+    assert told(mine) == {"s-1": "하나"}
 
 
 def test_what_the_command_line_does_to_posts_of_the_service(

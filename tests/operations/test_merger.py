@@ -38,7 +38,7 @@ def test_without_a_table_a_post_is_waited_for(
     settings: Settings, tmp_path: Path, clip: ClipModel
 ) -> None:
     mine = with_journal(settings, tmp_path)
-    journal = Journal.open(mine)
+    journal = Journal.open_or_create(mine)
     journal.append(AccountMade("account-" + "a" * 32), "system", content={"name": "kim"})
     assert waiting(mine, journal) == Waiting()
     write(journal, clip, Post("s-1", "found", title="지갑"))
@@ -63,7 +63,7 @@ def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
     settings: Settings, tmp_path: Path, clip: ClipModel
 ) -> None:
     mine = with_journal(settings, tmp_path)
-    journal = Journal.open(mine)
+    journal = Journal.open_or_create(mine)
     ran = tmp_path / "ran"
     own = [sys.executable, "-c", FOLLOW, mine.table, str(mine.service.journal), KEY, str(ran)]
     parent = subprocess.Popen(
@@ -93,6 +93,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_nothing_is_merged_for_a_parent_that_has_ended(settings: Settings, tmp_path: Path) -> None:
     mine, ran = with_journal(settings, tmp_path), tmp_path / "ran"
+    Journal.open_or_create(mine).close()
     gone = subprocess.Popen(["true"])
     gone.wait()
     follow(mine, ["touch", str(ran)], parent=gone.pid)
@@ -104,6 +105,7 @@ def test_the_services_merger_ends_where_the_service_was_killed_before_it_could_a
     settings: Settings, tmp_path: Path
 ) -> None:
     mine = with_journal(settings, tmp_path)
+    Journal.open_or_create(mine).close()
     told = subprocess.run(
         [sys.executable, "-c", KILLED, mine.table, str(mine.service.journal), KEY],
         stdout=subprocess.PIPE,

@@ -63,7 +63,7 @@ def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
     """The desk of the settings' journal, table and model."""
     model = model_of(settings, there(settings))
     with (
-        closing(Journal.open(settings)) as journal,
+        closing(Journal.open_or_create(settings)) as journal,
         closing(Desk(settings, journal, model, photos)) as desk,
     ):
         yield desk

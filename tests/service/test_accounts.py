@@ -363,7 +363,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = ran(tmp_path, monkeypatch, "token", NAME, "--days", "1")
     with pytest.raises(NotFoundError):
         ran(tmp_path, monkeypatch, "token", "nobody")
-    journal = Journal.open(settings_of(tmp_path))
+    journal = Journal.open_or_create(settings_of(tmp_path))
     held = Sessions(journal, 12)
     assert Accounts(journal).verified(NAME, PASSWORD)
     assert held.account(str(token["token"]), "bearer") == made["account_id"]

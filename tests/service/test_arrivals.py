@@ -91,7 +91,7 @@ def both(desk: Desk, tmp_path: Path) -> Iterator[tuple[Told, Told]]:
     clock = Clock()
     full = desk.settings.model_copy(deep=True)
     full.service.journal = str(tmp_path / "full")
-    with closing(Journal.open(full)) as journal:
+    with closing(Journal.open_or_create(full)) as journal:
         told = Told(desk.journal, desk, clock, False), Told(journal, desk, clock, True)
         chance = random.Random(1)
         for n in range(10):

@@ -66,7 +66,7 @@ def test_after_a_reembed_it_goes_on_with_the_tables_new_model(
     monkeypatch.setattr(server, "RENEW_S", 0.5)
     monkeypatch.setattr(server, "LOOK_S", 0.2)
     service.service.port = service.service.watch_port = 0
-    with closing(Journal.open(service)) as journal:
+    with closing(Journal.open_or_create(service)) as journal:
         account = Accounts(journal).add("program", "a long enough password")
         token = Sessions(journal, 12).issue(account.account_id, timedelta(days=1))[1]
 

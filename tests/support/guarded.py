@@ -141,7 +141,7 @@ class Guarded:
 def guarded(folder: Path, page: Page | None = None, **service: Any) -> Iterator[Guarded]:
     """service: settings of the group that are not the default."""
     settings = settings_of(folder, **service)
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     try:
         yield Guarded(settings, journal, page)
     finally:

@@ -22,7 +22,7 @@ WHO = "account-" + "0" * 32
 
 def write(settings: Settings, name: str, events: int | None, answers: int) -> None:
     """Append events for ever or so many, and tell each after its answer."""
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     for i in count() if events is None else range(events):
         key = f"{name}-{i}"
         event = PostAdded(key, "found", "지갑", "desk")

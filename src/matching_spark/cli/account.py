@@ -34,7 +34,7 @@ def add(
 ) -> None:
     """Let somebody sign in; the password is asked for, or read from stdin."""
     run = begin(None, None, settings_file, as_json, verbose)
-    with _opened(run) as (accounts, _):
+    with _opened(run, create=True) as (accounts, _):
         made = accounts.add(name, _password())
     run.emit({"account_id": made.account_id, "name": made.name}, f"{made.name} may sign in")
 
@@ -145,8 +145,9 @@ def revoke(
 
 
 @contextmanager
-def _opened(run: Run) -> Iterator[tuple["Accounts", "Sessions"]]:
-    """The accounts and sessions of the journal that the settings name."""
+def _opened(run: Run, create: bool = False) -> Iterator[tuple["Accounts", "Sessions"]]:
+    """The accounts and sessions of the journal that the settings name. create: it is made where
+    there is none."""
     try:  # half a second, which the help of a command does without
         from matching_spark.journal.store import Journal
         from matching_spark.service.guards.accounts import Accounts
@@ -155,7 +156,7 @@ def _opened(run: Run) -> Iterator[tuple["Accounts", "Sessions"]]:
         raise UsageError(
             f"the service needs {error.name}: pip install 'matching-spark[service]'"
         ) from None
-    journal = Journal.open(run.settings)
+    journal = (Journal.open_or_create if create else Journal.open)(run.settings)
     try:
         yield Accounts(journal), Sessions(journal, run.settings.service.session_hours)
     finally:

@@ -62,7 +62,7 @@ def _office_password(settings: "Settings") -> str:
     from matching_spark.journal.store import Journal
     from matching_spark.service.guards.accounts import Accounts
 
-    journal = Journal.open(settings)
+    journal = Journal.open_or_create(settings)
     try:
         accounts, password = Accounts(journal), secrets.token_urlsafe(12)
         with suppress(NotFoundError):

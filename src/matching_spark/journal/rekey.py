@@ -88,7 +88,6 @@ def rekey(settings: Settings, progress: Progress = SILENT) -> int:
     used.
     """
     folder, sealer = place_and_sealer(settings)
-    database.check_there(folder)
     engine = database.connect(folder)
     done, at = 0, ""
     try:

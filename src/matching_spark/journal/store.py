@@ -77,11 +77,11 @@ class Journal:
 
     @classmethod
     def open(cls, settings: Settings, clock: Callable[[], dt.datetime] | None = None) -> "Journal":
-        """The journal that service.journal names, made where there is none.
+        """The journal that service.journal names.
 
         clock: the time with its zone; by default the machine's. Raises UsageError where a setting
-        is missing or service.key is not the one that it is sealed by, StorageError where it
-        cannot be used (database.connect).
+        is missing, there is no journal (a mistyped folder is no new one), or service.key is not the
+        one that it is sealed by, StorageError where it cannot be used (database.connect).
         """
         folder, sealer = rekey.place_and_sealer(settings)
         engine = database.connect(folder)
@@ -93,6 +93,15 @@ class Journal:
             journal.close()
             raise
         return journal
+
+    @classmethod
+    def open_or_create(
+        cls, settings: Settings, clock: Callable[[], dt.datetime] | None = None
+    ) -> "Journal":
+        """As `open`; made where there is none: for who begins a service. Raises as it, and as
+        database.create."""
+        database.create(rekey.place_and_sealer(settings)[0])
+        return cls.open(settings, clock)
 
     def close(self) -> None:
         self._engine.dispose()

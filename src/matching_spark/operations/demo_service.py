@@ -10,6 +10,7 @@ from matching_spark.config import Settings
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.layout import JOURNAL_FILE
 from matching_spark.operations.match import match
 from matching_spark.operations.tour import drawn, taken_in
 from matching_spark.operations.warehouse import spark_of, there
@@ -43,7 +44,7 @@ def demo_settings(settings: Settings, folder: Path) -> Settings:
 def resumed(settings: Settings, folder: Path) -> Settings:
     """Those of a demo in `folder`, of which nothing goes to the user's own service: with the
     journal of its pages, where they were shown before."""
-    if (folder / JOURNAL).is_dir():
+    if (folder / JOURNAL / JOURNAL_FILE).exists():
         return demo_settings(settings, folder)
     return settings.model_copy(update={"service": Service()})
 

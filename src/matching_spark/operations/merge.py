@@ -36,7 +36,7 @@ from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table import erase as erasing
-from matching_spark.table.mark import Mark, after, merged
+from matching_spark.table.mark import Mark, after, check_begun, merged
 from matching_spark.table.merging import Rewound, take_in
 from matching_spark.table.posts_table import PostsTable
 
@@ -88,6 +88,8 @@ def merge(
     start = time.perf_counter()
     with closing(Journal.open(settings)) as journal, _alone(settings):
         table = there(settings)
+        if table is not None:
+            check_begun(table.metadata, journal)
         since = 0 if table is None else after(table.metadata, journal)
         if journal.last() <= since or (table is None and not has_post(journal)):
             snapshot = None if table is None else table.snapshot

@@ -19,7 +19,7 @@ from matching_spark.journal.posts import OF_POST
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import there
 from matching_spark.progress import SILENT, Progress
-from matching_spark.table.mark import after
+from matching_spark.table.mark import after, check_begun, mark
 
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # between two looks: some milliseconds of the journal and of the table's metadata
@@ -42,6 +42,21 @@ class Waiting:
         age_s = (now - self.since).total_seconds()
         wanted = settings.service
         return self.events >= wanted.merge_events or not 0 <= age_s < wanted.merge_every_s
+
+
+def journal_of(settings: Settings) -> Journal:
+    """The journal of a service over the settings' table: made where there is none, unless the table
+    has events of one. Raises as Journal.open_or_create, and StorageError as check_begun."""
+    table = there(settings)
+    if table is None or not mark(table.metadata):
+        return Journal.open_or_create(settings)
+    journal = Journal.open(settings)
+    try:
+        check_begun(table.metadata, journal)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
 def waiting(settings: Settings, journal: Journal) -> Waiting:

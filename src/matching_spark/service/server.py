@@ -24,9 +24,9 @@ from starlette.types import ASGIApp
 from matching_spark.config import Settings, environment_of
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import MatchingError, ModelError, StorageError
-from matching_spark.journal.store import Journal
 from matching_spark.operations.describe import describe
 from matching_spark.operations.merger import END_S as MERGE_END_S
+from matching_spark.operations.merger import journal_of
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.search.query import Query
@@ -72,7 +72,7 @@ def opened(
     """A service over the settings' journal, table and model. What can be told at once is, before
     anything is loaded. Raises as Journal.open, Levels, Mailer and Desk do."""
     with ExitStack() as held:
-        journal = held.enter_context(closing(Journal.open(settings)))
+        journal = held.enter_context(closing(journal_of(settings)))
         Levels.of(settings.service)
         mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
         progress.say("loading the model and the posts ...")

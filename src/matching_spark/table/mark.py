@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from matching_spark.errors import StorageError
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.commits import Overtaken, retry
 
@@ -76,6 +77,17 @@ def after(metadata: "StaticTable", journal: "Journal") -> int:
     last = merged(metadata)
     same = journal.tail(last.sequence - 1, 1) if last.sequence else []
     return last.sequence if same and same[0].event_id == last.event_id else 0
+
+
+def check_begun(metadata: "StaticTable", journal: "Journal") -> None:
+    """Raise StorageError where a snapshot has events of a journal, and this one has none: it is an
+    empty one in the place of that, whose events, accounts and erasures nobody would know of."""
+    if (last := mark(metadata)) and not journal.last():
+        raise StorageError(
+            f"{metadata.metadata.location} has events up to number {last:,} of a journal, and that "
+            "of service.journal has none: set service.journal to the folder of that one, or "
+            "restore a backup of it; another one is begun by `matching-spark account add`"
+        )
 
 
 def kept(last: Mark, snapshot: object) -> dict[str, str]:

@@ -22,7 +22,7 @@ def clock() -> Clock:
 def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
     settings = Settings()
     settings.service.journal, settings.service.key = str(tmp_path / "journal"), KEY
-    opened = Journal.open(settings, clock)
+    opened = Journal.open_or_create(settings, clock)
     opened.append(PostAdded(LOST, "lost", "가방", "service"), WHO, content={"post": "a loss"})
     yield opened
     opened.close()
