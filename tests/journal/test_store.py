@@ -163,10 +163,13 @@ def test_a_vector_that_an_edit_drops_stays_while_another_post_has_it(journal: Jo
     assert journal.vector_names("post:L1") == {both, own}
     journal.append(PostEdited("L1", ("photos",)), WHO, None, PRIVATE, dropped=[both, own])
     assert journal.vector_names("post:L1") == set()
-    assert journal.kept([both, own]) == {both}
+    shas = [each.removeprefix("photo:") for each in (both, own)]
+    with journal.unwanted(shas) as gone:
+        assert gone == {shas[1]}
     assert journal.vectors([both, own], "small-clip").keys() == {both}
     journal.append(PostEdited("L2", ("photos",)), WHO, None, PRIVATE, dropped=[both])
-    assert journal.kept([both, own]) == set()
+    with journal.unwanted(shas) as gone:
+        assert gone == {*shas}
 
 
 def test_forgetting_leaves_the_event_and_not_a_byte_of_the_rest(

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.errors import InputError, NotFoundError, StaleError
+from matching_spark.journal.store import Receipt
 from matching_spark.operations.merge import merge
 from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
@@ -134,6 +135,55 @@ def test_a_photo_stays_as_long_as_one_post_has_it(desk: Desk, photos: InMemory) 
         assert photo.sha256 in photos.held, n
         desk.forget(post_id, WHO, None)
         assert not photos.held
+
+
+def test_two_services_on_one_journal_overwrite_nothing_of_each_other(
+    desk: Desk, service: Settings, photos: InMemory
+) -> None:
+    """Each knows what the other has written when it has looked; a write is compared with what is
+    there when it is written."""
+    before = desk.add(PURPLE, [], WHO, None)
+    post_id, seen = before.post.post_id, before.sequence
+    with open_desk(service, photos) as other:
+        desk.edit(post_id, {"colour": "빨강"}, WHO, None, seen)
+        assert other.edit(post_id, {"place": "서울역"}, WHO, None).sequence == seen + 2
+        with pytest.raises(StaleError, match="has changed since"):
+            desk.edit(post_id, {"place": "부산역"}, WHO, None, seen + 1)
+        answers: list[int] = []
+        with ThreadPoolExecutor(2) as both:
+            for each in (desk, other):
+                both.submit(
+                    lambda at: answers.extend(
+                        at.edit(post_id, {"kept_phone": f"02-{n}-{id(at)}"}, WHO, None).sequence
+                        for n in range(20)
+                    ),
+                    each,
+                )
+        assert sorted(answers) == [*range(seen + 3, seen + 43)]
+        desk.set_status(post_id, "claimed", WHO, None)
+        with pytest.raises(StaleError, match="is closed as claimed"):
+            other.set_status(post_id, "withdrawn", WHO, None)
+        now = desk.post(post_id)
+        assert now is not None
+        assert (now.post.colour, now.post.place, now.post.status) == ("빨강", "서울역", "claimed")
+
+
+def test_a_photo_that_another_service_has_just_taken_away_is_kept_once_more(
+    desk: Desk, service: Settings, photos: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the photo, which was there still, and the post that has it."""
+    photo = desk.see(prepared(drawn("purple")))
+    with open_desk(service, photos) as other:
+        before = desk.add(PURPLE, [photo], WHO, None).post.post_id
+        append = other.journal.append
+
+        def later(*told: Any, **more: Any) -> Receipt:
+            desk.forget(before, WHO, None)
+            return append(*told, **more)
+
+        monkeypatch.setattr(other.journal, "append", later)
+        other.add(PURPLE, [photo], WHO, None)
+    assert photos.held.keys() == {photo.sha256}
 
 
 def test_who_read_an_older_post_is_told_so(desk: Desk) -> None:

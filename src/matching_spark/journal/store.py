@@ -226,10 +226,13 @@ class Journal:
         with self.reading() as of:
             return kept.names(of, subject)
 
-    def kept(self, names: Iterable[str]) -> set[str]:
-        """Those of the names of which there is a vector, of any model."""
-        with self.reading() as of:
-            return kept.there(of, set(names))
+    @contextmanager
+    def unwanted(self, shas: Collection[str]) -> Iterator[set[str]]:
+        """Those of the photos, by their sha256, that no post has. Until it is left nobody writes
+        one that has them: what is removed then is removed from nobody."""
+        with self.writing() as to:
+            names = kept.there(to, {f"photo:{sha}" for sha in shas})
+            yield {sha for sha in shas if f"photo:{sha}" not in names}
 
     def contents(self, event_ids: Collection[str]) -> dict[str, Content]:
         """The contents of events, those that there still are. Raises StorageError for a changed

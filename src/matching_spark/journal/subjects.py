@@ -14,5 +14,11 @@ def events_of(subject: str, of: Connection) -> list[tuple[str, Event]]:
     return [(row.event_id, decode(row.body)) for row in of.execute(found)]
 
 
+def is_newer(subject: str, upto: int, of: Connection) -> bool:
+    """Whether a subject has an event with a content after the sequence `upto`."""
+    mine = (contents.c.event_id == events.c.event_id) & (contents.c.subject == subject)
+    return bool(of.scalar(select(exists().where(mine, events.c.sequence > upto))))
+
+
 def is_forgotten(subject: str, of: Connection) -> bool:
     return bool(of.scalar(select(exists().where(forgotten.c.subject == subject))))

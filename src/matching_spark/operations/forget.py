@@ -1,11 +1,12 @@
 """Forget: posts erased in the service's journal, and their photos in its folder."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.errors import InputError
+from matching_spark.journal.kept import some as parts
 from matching_spark.journal.store import Journal
 from matching_spark.layout import forget_thumbnails, uploads
 
@@ -34,9 +35,9 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> No
 def drop_photos(settings: Settings, journal: Journal, shas: Iterable[str]) -> None:
     """Remove photos of the service, with their thumbnails, that no post of the journal has."""
     assert settings.service.journal is not None
-    wanted: Collection[str] = list(shas)
-    kept = journal.kept(f"photo:{sha}" for sha in wanted)
-    for sha in wanted:
-        if f"photo:{sha}" not in kept:
-            (uploads(settings.service.journal) / f"{sha}.jpg").unlink(missing_ok=True)
+    for some in parts(list(shas)):
+        with journal.unwanted(some) as gone:
+            for sha in gone:
+                (uploads(settings.service.journal) / f"{sha}.jpg").unlink(missing_ok=True)
+        for sha in gone:
             forget_thumbnails(settings.cache.folder, sha)

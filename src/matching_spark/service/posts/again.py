@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from matching_spark.domain.posts import Post
 from matching_spark.errors import NotFoundError, StaleError
 from matching_spark.journal.events import PostClosed, PostEdited
 from matching_spark.journal.posts import StoredPost, stored_of
 from matching_spark.journal.store import Journal, used
+from matching_spark.journal.subjects import is_newer
+
+Check = Callable[[Connection], None]  # as Journal.append's
+
+
+class Overtaken(Exception):
+    """Another process has written of a post since it was read."""
 
 
 def name_of(who: str, key: str | None) -> str:
@@ -48,6 +57,16 @@ def changed_by(
     if any(getattr(wanted, name) != getattr(stored.post, name) for name in changes):
         raise used(key)
     return stored
+
+
+def unchanged(post_id: str, upto: int) -> Check:
+    """Raises Overtaken where there is an event of a post after the sequence `upto`."""
+
+    def check(of: Connection) -> None:
+        if is_newer(f"post:{post_id}", upto, of):
+            raise Overtaken
+
+    return check
 
 
 def check_seen(stored: StoredPost, sequence: int | None) -> None:

@@ -8,6 +8,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +39,7 @@ from matching_spark.operations.warehouse import there
 from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.query import Query
 from matching_spark.search.request import Deadline, Request
-from matching_spark.service.posts.again import changed_by, check_seen, name_of
+from matching_spark.service.posts import again
 from matching_spark.service.posts.rows import Rows
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.posts.tail import Tail, Vectors
@@ -51,16 +52,16 @@ from matching_spark.table.mark import after
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
+Change = Callable[[StoredPost, list[Vector], again.Check], StoredPost]
 Run = Callable[[Request, str | None], SearchOutcome]
 FOUND = Filters(kind="found")
+ASKED = ("category", "colour", "region", "place", "happened_on", "latitude", "longitude")
 FRESH = ""  # names the shard of what the table has not
 SOURCE = "service"  # who gives posts their ids here
 
 
 class Desk:
-    """Thread-safe; to be closed. One process writes a journal by a desk at a time, others
-    may write events beside it.
-    """
+    """Thread-safe; to be closed. Other processes may write the same journal, by a desk too."""
 
     def __init__(
         self, settings: Settings, journal: Journal, model: ClipModel, photos: Photos
@@ -152,20 +153,10 @@ class Desk:
     def query_of(self, post_id: str) -> Query:
         """All that is known of a lost post. Raises NotFoundError."""
         stored, vectors, _ = self._now(post_id)
-        post = stored.post
         photo = f"photo:{stored.photos[0]}" if stored.photos else ""
-        return Query(
-            vectors.get(photo),
-            post.text or None,
-            category=post.category,
-            colour=post.colour,
-            region=post.region,
-            place=post.place,
-            happened_on=post.happened_on,
-            latitude=post.latitude,
-            longitude=post.longitude,
-            identifiers=post.identifiers or (),
-        )
+        facts = {name: getattr(stored.post, name) for name in ASKED}
+        facts["identifiers"] = stored.post.identifiers or ()
+        return Query(vectors.get(photo), stored.post.text or None, **facts)
 
     def shards(self) -> dict[str, Shard]:
         """All that is there now, by the names of the table's files; FRESH: what it has not."""
@@ -222,22 +213,24 @@ class Desk:
         InputError for what cannot be kept or has nothing to find it by, NotFoundError for a key
         whose post was erased.
         """
-        post_id = f"s-{name_of(who, key)}"
+        post_id = f"s-{again.name_of(who, key)}"
         post = self._told(replace(post, post_id=post_id))
         shas = tuple(dict.fromkeys(each.sha256 for each in photos))
         check_findable(post, shas)
-        name = self.model.name
         seen = {each.sha256: each.vector for each in photos}
-        vectors = [Vector(f"photo:{sha}", name, each) for sha, each in seen.items()]
+        vectors = [Vector(f"photo:{sha}", self.model.name, each) for sha, each in seen.items()]
         vectors += self._read(post)
         stored = StoredPost(post, SOURCE, 1, shas, dt.datetime.now(dt.UTC))
         event = PostAdded(post_id, post.kind, post.category, SOURCE)
-        with self._turn:  # no erasure of another post takes its photos between the two
-            if self.journal.erased(f"post:{post_id}"):
-                raise NotFoundError(f"post {post_id!r} was erased: it is not registered again")
+
+        def keep(_: object = None) -> None:
             for each in photos:
                 self.photos.keep(each)
-            return self._write(event, stored, who, key, vectors)
+
+        if self.journal.erased(f"post:{post_id}"):
+            raise NotFoundError(f"post {post_id!r} was erased: it is not registered again")
+        keep()  # once more when nobody can write: an erasure of another post may have taken them
+        return self._write(event, stored, who, key, vectors, keep)
 
     def edit(
         self,
@@ -257,23 +250,21 @@ class Desk:
         fixed = {"post_id", "kind", "status"}
         if wrong := sorted(set(changes) - (set(TOLD) - fixed)):
             raise InputError(f"a post's {', '.join(wrong)} cannot be changed", argument=wrong[0])
-        with self._turn:
-            before = changed_by(self.journal, self._told, post_id, changes, who, key)
-            if before is not None:
-                return before
-            was, vectors = self._whole(post_id)
+
+        def change(was: StoredPost, vectors: list[Vector], check: again.Check) -> StoredPost:
             post = self._told(replace(was.post, **changes))
             changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
             if not changed and (key is None or not changes):
                 return was  # with a key it is kept: sent again it changes nothing either
-            check_seen(was, sequence if changed else None)
+            again.check_seen(was, sequence if changed else None)
             if post.text != was.post.text:
                 check_findable(post, was.photos)
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
             stored = replace(was, post=post, sequence=was.sequence + 1)
-            return self._write(
-                PostEdited(post_id, changed or tuple(changes)), stored, who, key, vectors
-            )
+            event = PostEdited(post_id, changed or tuple(changes))
+            return self._write(event, stored, who, key, vectors, check)
+
+        return self._alone(post_id, changes, who, key, change)
 
     def set_status(self, post_id: str, status: Status, who: str, key: str | None) -> StoredPost:
         """Close a post, which is then found no more, or open it again.
@@ -281,12 +272,8 @@ class Desk:
         What is closed is opened before it is closed as something else: else StaleError. Raises as
         `edit`.
         """
-        with self._turn:
-            changes = {"status": status}
-            before = changed_by(self.journal, self._told, post_id, changes, who, key)
-            if before is not None:
-                return before
-            was, vectors = self._whole(post_id)
+
+        def change(was: StoredPost, vectors: list[Vector], check: again.Check) -> StoredPost:
             now = was.post.status
             if now == status and key is None:
                 return was
@@ -295,7 +282,9 @@ class Desk:
             stored = replace(was, post=replace(was.post, status=status), sequence=was.sequence + 1)
             opened = PostEdited(post_id, ("status",))
             event = opened if status == "open" else PostClosed(post_id, status)
-            return self._write(event, stored, who, key, vectors)
+            return self._write(event, stored, who, key, vectors, check)
+
+        return self._alone(post_id, {"status": status}, who, key, change)
 
     def forget(self, post_id: str, who: str, key: str | None) -> None:
         """Erase a post of the journal, with its photos that no other post of it has; the next merge
@@ -307,18 +296,14 @@ class Desk:
                 return
             if key is not None and self.journal.written(who, key) is not None:
                 raise used(key)  # before anything is written
-            was, vectors = self._whole(post_id)
-            if not self.journal.history(subject):  # only the table has it
-                gone = replace(was, post=replace(was.post, status="withdrawn"))
-                event = PostClosed(post_id, "withdrawn")
-                self._write(event, replace(gone, sequence=was.sequence + 1), who, None, vectors)
+            was, _ = self._whole(post_id)
             try:
                 self.journal.forget(subject, who, key)
             finally:  # erased it may be also where its files have to be looked after once more
                 self.tail.refresh()
-                others = {s for c in self.tail.changes(0) if c.stored for s in c.stored.photos}
-                for sha in set(was.photos) - others:
-                    self.photos.forget(sha)
+                with self.journal.unwanted(was.photos) as shas:
+                    for sha in shas:
+                        self.photos.forget(sha)
 
     def decide(
         self, lost_id: str, found_id: str, verdict: Verdict, who: str, key: str | None
@@ -344,10 +329,25 @@ class Desk:
         who: str,
         key: str | None,
         vectors: Sequence[Vector],
+        check: again.Check,
     ) -> StoredPost:
-        receipt = self.journal.append(event, who, key, stored.content(), vectors)
+        receipt = self.journal.append(event, who, key, stored.content(), vectors, check)
         self.tail.refresh()
         return replace(stored, updated_at=receipt.record.at)
+
+    def _alone(
+        self, post_id: str, changes: Mapping[str, Any], who: str, key: str | None, change: Change
+    ) -> StoredPost:
+        """A change of a post as it is now, with its vectors: made anew where another process writes
+        of it meanwhile, as `check` tells in the write's own transaction. Of a retry the answer."""
+        while True:
+            with self._turn, suppress(again.Overtaken):
+                before = again.changed_by(self.journal, self._told, post_id, changes, who, key)
+                if before is not None:
+                    return before
+                self.tail.refresh()
+                check = again.unchanged(post_id, self.tail.upto)
+                return change(*self._whole(post_id), check)
 
     def _whole(self, post_id: str) -> tuple[StoredPost, list[Vector]]:
         """A post to be changed and its vectors, which the journal may not have yet."""
