@@ -15,6 +15,7 @@ from matching_spark import storage
 from matching_spark.config import Logging, Settings, load_settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.filesystems.whole_files import write_file
+from matching_spark.guard import toml_file
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
@@ -185,6 +186,24 @@ def test_settings_that_others_may_write_are_refused(settings_file: Path, bits: i
     for load in (load_settings, lambda: load_settings(settings_file), Settings):
         with pytest.raises(UsageError, match=r"matching\.toml is not heeded: .*may write.*chmod"):
             load()
+
+
+def test_settings_are_those_that_were_looked_at(
+    settings_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write to the folder puts a file of theirs in its place between the two."""
+    theirs = tmp_path / "theirs.toml"
+    theirs.write_text('table = "theirs"\n')
+    settings_file.write_text('table = "mine"\n')
+
+    def looked(path: Path, *opened: os.stat_result) -> str:
+        said = doubt(path, *opened)
+        theirs.replace(path)
+        return said
+
+    monkeypatch.setattr(toml_file, "doubt", looked)
+    assert load_settings()[0].table == "mine"
+    assert settings_file.read_text() == 'table = "theirs"\n'
 
 
 @needs_root

@@ -17,12 +17,13 @@ def cache_folder() -> str:
     return os.path.expanduser(named) if named else user_cache_dir("matching-spark")
 
 
-def doubt(path: Path) -> str:
+def doubt(path: Path, opened: os.stat_result | None = None) -> str:
     """Why it may be another user's doing; '' where only this user, or root, can have written it.
 
+    opened: of the file that was opened there, where another may be put in its place meanwhile.
     Raises OSError where there is none.
     """
-    link, state = os.lstat(path), os.stat(path)
+    link, state = os.lstat(path), opened or os.stat(path)
     for each in (link, state):
         if each.st_uid not in (os.geteuid(), 0):
             return f"it belongs to {_name(each.st_uid)}"

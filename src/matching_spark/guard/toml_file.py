@@ -1,5 +1,6 @@
 """matching.toml as a source of settings: read only where no other user can have written it."""
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,13 +27,14 @@ def read(path: Path) -> dict[str, Any]:
     A setting may have Spark run code as this user, and send the service key anywhere.
     """
     try:
-        if why := doubt(path):
-            raise UsageError(
-                f"{path} is not heeded: {why}, and settings can run code as you; look through it, "
-                f"then make it your own (chown $USER {path}; chmod go-w {path}), or name another "
-                "by --settings"
-            )
-        return tomllib.loads(path.read_text("utf-8-sig"))  # Windows' editors write a BOM
+        with path.open("rb") as file:  # once: what is looked at is what is read
+            if why := doubt(path, os.fstat(file.fileno())):
+                raise UsageError(
+                    f"{path} is not heeded: {why}, and settings can run code as you; look through "
+                    f"it, then make it your own (chown $USER {path}; chmod go-w {path}), or name "
+                    "another by --settings"
+                )
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # Windows' editors write a BOM
     except FileNotFoundError:
         return {}
     except OSError as error:
