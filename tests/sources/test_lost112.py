@@ -192,6 +192,17 @@ def test_faults_are_tried_again_and_the_key_is_said_nowhere(
         Lost112Api(Lost112())
 
 
+def test_a_list_that_repeats_itself_is_not_asked_for_ever(portal: Portal) -> None:
+    """A portal that does not heed the number of the page, 25 a page."""
+    rows = "".join(item(**thing(n)) for n in range(25))
+    same = Answer(answer(rows, total=1_000_000))
+    portal.faults = [same, same, *[Answer(b"it was asked again", status=500)] * 20]
+    read = Lost112Api(settings(portal, details=False)).posts(SINCE, UNTIL, "found", Seen())
+    with pytest.raises(RemoteError, match=r"repeats itself: page 2 names nothing .* 50 of 1,000,0"):
+        list(read)
+    assert [query["pageNo"] for _, query in portal.asked] == ["1", "2"]
+
+
 def test_the_portal_refuses(portal: Portal) -> None:
     with pytest.raises(InputError, match="refuses: SERVICE_KEY_IS_NOT_REGISTERED_ERROR") as refused:
         read(portal, service_key="wrong")

@@ -137,7 +137,7 @@ class Lost112Api:
         return page.items[0] if page.items and any(page.items[0].values()) else None
 
     def _list(self, service: Service, since: dt.date, until: dt.date) -> Iterator[Item]:
-        read, number = 0, 1
+        read, number, known = 0, 1, set[str]()
         while True:
             page = self._page(
                 service,
@@ -153,6 +153,14 @@ class Lost112Api:
             read += len(page.items)
             if not page.items or read >= page.total:
                 return
+            keys = {key_of(item) for item in page.items}
+            if keys <= known:  # it would be asked for ever
+                raise RemoteError(
+                    f"the portal's {service.list_} repeats itself: page {number} names nothing "
+                    f"that the pages before it do not, and {read:,} of {page.total:,} were read; "
+                    "ask again later, or for fewer days"
+                )
+            known |= keys
             number += 1
 
     def _page(self, service: Service, what: str, query: dict[str, str]) -> Page:
