@@ -42,6 +42,7 @@ EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
 MAX_REJECTS = 100_000  # listed; all are counted
+MOST_MODELS = 5  # of a batch that are named: a second one is one too many
 
 PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
 STAGED = pa.schema(
@@ -101,7 +102,7 @@ def checked(
     """The rows that can be taken, as STAGED; the others are counted and listed in `staged`."""
     rows = _Rows(len(batch))
     columns = _metadata(batch, fixed, rules, rows, staged)
-    staged.models |= set(pc.unique(_models(batch)).to_pylist())
+    staged.models |= {*pc.unique(_models(batch)).to_pylist()[:MOST_MODELS]}
     unit = _unit_vectors(batch["vector"], rules.dimension, rows)
 
     staged.rejected += len(rows.why)
@@ -248,6 +249,9 @@ def _filled(column: pa.Array, default: str) -> pa.Array:
 
 def _lengths(column: pa.Array) -> np.ndarray:
     """How many numbers each vector has; bytes that are no whole float32 numbers have 0."""
+    if pa.types.is_dictionary(column.type):
+        of_each = pa.array(_lengths(column.dictionary), pa.int64())
+        return np.asarray(pc.fill_null(pc.take(of_each, column.indices), 0))
     if not is_bytes(column.type):
         return np.asarray(pc.fill_null(pc.list_value_length(column), 0))
     sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
@@ -256,14 +260,15 @@ def _lengths(column: pa.Array) -> np.ndarray:
 
 def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """Vectors as (n, dimension) float64, and how many numbers each has; zeros where another."""
-    as_bytes, lengths = is_bytes(column.type), _lengths(column)
-    if as_bytes:
-        column = pc.cast(column, pa.binary())
+    lengths = _lengths(column)
     rows = np.zeros((len(column), dimension), dtype=np.float64)
     fits = lengths == dimension
     if fits.any():
         these = column.filter(pa.array(fits))
-        if as_bytes:
+        if pa.types.is_dictionary(these.type):
+            these = pc.take(these.dictionary, these.indices)
+        if is_bytes(these.type):
+            these = pc.cast(these, pa.binary())
             start = np.frombuffer(these.buffers()[1], np.int32)[these.offset]
             count = len(these) * dimension
             flat = np.frombuffer(these.buffers()[2], "<f4", count, int(start))

@@ -1,13 +1,19 @@
 """What the columns of a Parquet of vectors may be, by their types."""
 
+import codecs
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from matching_spark.domain.posts import READ_TEXT
 from matching_spark.domain.schema import METADATA
 from matching_spark.errors import InputError
+
+# Of a text, as of one of READ_TEXT letters: nine bytes for each of three parts of one, as a Mac
+# writes Korean, and white space before it.
+TEXT_BYTES = 16 * READ_TEXT
 
 
 def check_columns(uri: str, schema: pa.Schema, of_folders: Sequence[str]) -> None:
@@ -62,29 +68,38 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The values as text, empty where there is none or no finite number; those that are no UTF-8,
-    which are empty.
+    """The values as text, empty where there is none or no finite number, of one of over TEXT_BYTES
+    its beginning; and which are no UTF-8, which are empty.
     """
-    none = np.zeros(len(column), dtype=bool)
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        # Of each row its number among those that these rows have; the last one is that of none.
+        indices = pc.cast(column.indices, pa.int64())
+        place = np.asarray(pc.fill_null(indices, len(column.dictionary)))
+        there, numbers = np.unique(place, return_inverse=True)
+        named = pa.array(there, mask=there == len(column.dictionary))
+        texts, bad = as_text(pc.take(column.dictionary, named))
+        return pc.take(texts, pa.array(numbers)), bad[numbers]
     if pa.types.is_floating(column.type):  # NaN, as other programmes write what is not given
         finite = pc.is_finite(pc.cast(column, pa.float64()))
         column = pc.if_else(finite, column, pa.scalar(None, column.type))
+    none = np.zeros(len(column), dtype=bool)
     if not is_text(column.type):
         return pc.fill_null(pc.cast(column, pa.string()), ""), none
-    # Arrow takes the bytes of a text for UTF-8 without looking.
     given = pc.fill_null(column.cast(pa.binary()), b"")
+    long = pc.greater(pc.binary_length(given), TEXT_BYTES)
+    given = pc.binary_slice(given, 0, TEXT_BYTES)
+    # Arrow takes the bytes of a text for UTF-8 without looking.
     try:
         return pc.cast(given, pa.string()), none
-    except pa.ArrowInvalid:
-        texts = [_decoded(value) for value in given.to_pylist()]
+    except pa.ArrowInvalid:  # or it was cut within a letter
+        cut = zip(given.to_pylist(), long.to_pylist(), strict=True)
+        texts = [_decoded(value, is_cut) for value, is_cut in cut]
         bad = np.array([text is None for text in texts])
         return pa.array([text or "" for text in texts], pa.string()), bad
 
 
-def _decoded(value: bytes) -> str | None:
+def _decoded(value: bytes, is_cut: bool) -> str | None:
     try:
-        return value.decode()
+        return codecs.utf_8_decode(value, "strict", not is_cut)[0]
     except UnicodeDecodeError:
         return None

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,7 +15,8 @@ from matching_spark import storage
 from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
-from matching_spark.ingest.vector_columns import check_columns
+from matching_spark.ingest.vector_columns import TEXT_BYTES, check_columns, is_text
+from matching_spark.ingest.vector_pages import BATCH_BYTES, manner_of, opened
 from matching_spark.sources.folder import LINKED
 from matching_spark.sources.headings import unused
 
@@ -79,10 +82,7 @@ def open_file(uri: str) -> pq.ParquetFile:
     if not storage.is_regular(uri):
         raise InputError(f"{uri} is a pipe or a device")
     with _readable(uri):
-        # Pages as they are wanted, not a column of a row group at once.
-        file = pq.ParquetFile(
-            storage.open_input(uri), buffer_size=1 << 20, page_checksum_verification=True
-        )
+        file = opened(storage.open_input(uri))
         _ = file.schema_arrow.names  # which may be no text, and is looked at later
         return file
 
@@ -90,20 +90,43 @@ def open_file(uri: str) -> pq.ParquetFile:
 def batches(
     file: pq.ParquetFile, task: Task, rows: int, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The task's rows, so many at once. Raises InputError where the file is torn."""
-    of = file.iter_batches(rows, task.row_groups, columns, use_threads=False)
+    """The task's rows, at most so many at once and BATCH_BYTES of them, where texts of over
+    TEXT_BYTES are cut. Raises InputError where the file is torn, or unpacks to what memory has no
+    room for."""
     # An INT96 is a moment in UTC, as Spark writes it; Arrow gives it as a time of no zone.
     leaves = map(file.schema.column, range(len(file.schema)))
     moments = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
-    while True:
-        with _readable(task.uri):
-            batch = next(of, None)
-        if batch is None:
-            return
-        for name in moments.intersection(batch.schema.names):
-            utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
-            batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
-        yield batch
+    with _readable(task.uri):
+        stream = storage.open_input(task.uri)
+    with stream:
+        for number in task.row_groups:
+            with _readable(task.uri):
+                manner = manner_of(task.uri, stream, file.metadata, number, columns)
+                again = opened(stream, file.metadata, manner.coded)
+                of = again.iter_batches(min(rows, manner.rows), [number], columns, False)
+            while True:
+                with _readable(task.uri):
+                    batch = next(of, None)
+                if batch is None:
+                    break
+                for name in moments.intersection(batch.schema.names):
+                    utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
+                    batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
+                yield from _parts(batch)
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows in parts that have BATCH_BYTES and a row more at most, once their texts are taken
+    out of dictionaries."""
+    sizes = np.zeros(len(batch), np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and is_text(column.type):
+            lengths = pc.fill_null(pc.binary_length(column.dictionary), 0)
+            of_each = pc.fill_null(pc.take(lengths, column.indices), 0)
+            sizes += np.asarray(of_each).clip(0, TEXT_BYTES)
+    ends = np.flatnonzero(np.diff(np.cumsum(sizes) // BATCH_BYTES)) + 1
+    for first, last in pairwise([0, *ends.tolist(), len(batch)]):
+        yield batch.slice(first, last - first)
 
 
 @contextmanager

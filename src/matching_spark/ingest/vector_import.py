@@ -38,6 +38,7 @@ from matching_spark.ingest.vector_batches import (
     first_vector,
 )
 from matching_spark.ingest.vector_files import READ, Task, batches, open_file, tasks_of
+from matching_spark.ingest.vector_pages import BATCH_BYTES
 from matching_spark.layout import IMPORT, STAGING
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
@@ -45,7 +46,7 @@ from matching_spark.spark.files import read_parquet
 from matching_spark.table.posts_table import PostsTable
 
 OWN = over.Rules()
-ROWS_AT_ONCE = 4096  # read and checked together: 16 MB as float64 of 512 dimensions
+ROWS_AT_ONCE = 4096  # at most read and checked together: 16 MB as float64 of 512 dimensions
 STAGED_BYTES = 64 << 20  # a staged file: what a task holds
 
 
@@ -242,7 +243,8 @@ def _stage(
         file = open_file(task.uri)
         columns = [n for n in READ if n in file.schema_arrow.names]
         staged.given = frozenset([*columns, *dict(task.fixed)])
-        for batch in batches(file, task, ROWS_AT_ONCE, columns):
+        most = max(1, min(ROWS_AT_ONCE, BATCH_BYTES // (8 * rules.dimension)))
+        for batch in batches(file, task, most, columns):
             good = checked(batch, dict(task.fixed), rules, staged)
             staged.rows += len(good)
             if len(good):
