@@ -38,10 +38,12 @@ def saved(path: Path, *rows: list[Any], is_1904: bool = False) -> openpyxl.Workb
 
 
 def crafted(path: Path, sheet: str, **parts: str) -> Path:
-    """A workbook whose sheet, or other parts, are these texts."""
+    """A workbook whose sheet, or other parts, are these texts; of XML by their names without it."""
     whole = io.BytesIO()
     openpyxl.Workbook().save(whole)
-    told = {"xl/worksheets/sheet1.xml": sheet} | {f"xl/{n}.xml": text for n, text in parts.items()}
+    told = {"xl/worksheets/sheet1.xml": sheet} | {
+        f"xl/{name}{'' if name.endswith('.rels') else '.xml'}": text for name, text in parts.items()
+    }
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, told.get(name, old.read(name)))

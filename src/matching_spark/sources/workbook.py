@@ -25,6 +25,8 @@ from matching_spark.sources.number_formats import DATE_FORMATS, DAY, as_shown
 
 MAX_PACKED = 128 << 20  # bytes of the file
 MAX_UNPACKED = 256 << 20  # bytes of a part, and characters of all cells
+MAX_KEPT = 32 << 20  # bytes of a part whose names are kept: one emoji makes four bytes of each
+MAX_DIRECTORY = 8 << 20  # bytes: 100,000 parts; each takes ten times its bytes
 MAX_ELEMENTS = 5_000_000  # of a part, and cells: 150,000 rows of 20 columns
 MAX_TOKEN = 1 << 20  # bytes of one tag, and characters of one cell: Excel's own have 32,767
 MAX_DEPTH = 64  # tags within tags
@@ -49,7 +51,7 @@ def rows_of(uri: str, seen: Seen) -> Iterator[Record]:
     with storage.open_input(uri) as stream:
         _refuse_others(uri, stream)
         try:
-            with zipfile.ZipFile(stream) as archive:
+            with zipfile.ZipFile(_InPieces(stream)) as archive:
                 yield from _Workbook(archive, uri, seen).rows()
         except _Beyond as error:
             raise InputError(f"{uri}: {error}; {SPLIT}") from None
@@ -65,6 +67,21 @@ BROKEN = (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, NotImpleme
 
 class _Beyond(Exception):
     """A limit that a workbook is beyond."""
+
+
+class _InPieces:
+    """A file of which nobody reads more than MAX_DIRECTORY at once: zipfile reads the directory so,
+    and nothing else that is as large. It raises _Beyond."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+        self._read = stream.read
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._read(min(size, MAX_DIRECTORY + 1) if size >= 0 else MAX_DIRECTORY + 1)
+        if len(data) > MAX_DIRECTORY:
+            raise _Beyond("it has more parts than can be read")
+        return data
 
 
 def _refuse_others(uri: str, stream: IO[bytes]) -> None:
@@ -112,12 +129,13 @@ class _Workbook:
             self._seen.note("sheet not read", name)
         strings = [*self._strings()] if "sharedStrings" in self._parts else []
         told = _Cells(strings, self._formats(), EPOCHS[is_1904], self._seen)
-        return _grouped(told.of(_texts(self._events(shown[0][1]), ("c",), ("v", "t"))))
+        cells = self._events(shown[0][1], MAX_UNPACKED)
+        return _grouped(told.of(_texts(cells, ("c",), ("v", "t"))))
 
     def _strings(self) -> Iterator[bytes]:
         """In UTF-8: one emoji in a text of a million letters makes four bytes of each."""
         for name, given, text in _texts(
-            self._events(self._parts["sharedStrings"]), ("si",), ("t",)
+            self._events(self._parts["sharedStrings"], MAX_UNPACKED), ("si",), ("t",)
         ):
             if name == "si" and given is None:
                 yield text.encode()
@@ -141,8 +159,9 @@ class _Workbook:
                 within = name
         return formats
 
-    def _events(self, part: str) -> Iterator[Event]:
-        """What a part says, as it is unpacked; names without their prefixes."""
+    def _events(self, part: str, most: int = MAX_KEPT) -> Iterator[Event]:
+        """What a part of at most so many bytes says, as it is unpacked; names without their
+        prefixes."""
         info = self._archive.getinfo(part)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError("it is packed as no workbook is")
@@ -158,7 +177,7 @@ class _Workbook:
                 parser.Parse(block, False)
                 read += len(block)
                 elements += len(told)
-                if read > MAX_UNPACKED or elements > 3 * MAX_ELEMENTS:  # a cell is told by five
+                if read > most or elements > 3 * MAX_ELEMENTS:  # a cell is told by five
                     raise _Beyond("it unpacks to more than can be read")
                 if read - parser.CurrentByteIndex > MAX_TOKEN + BLOCK:
                     raise _Beyond(f"it has a tag of over {MAX_TOKEN >> 20} MB")
