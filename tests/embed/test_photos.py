@@ -24,6 +24,7 @@ from matching_spark.embed.photos import (
     photo_sha256,
     plain,
 )
+from matching_spark.embed.structure import structure_of
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.search.query import Query
 from tests.support.bombs import saved, tiff
@@ -276,19 +277,69 @@ def test_whatever_bytes_give_a_photo_or_a_reason(tail: bytes, head: bytes) -> No
         assert error.reason in REASONS
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "AVIF", "HEIC"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "WEBP, lossless", "AVIF", "HEIC"])
 def test_what_a_copy_has_left_out_is_no_part_of_a_photo(form: str) -> None:
-    """Room was made for all of it: the rest is zeros. What only has zeros behind it is whole. Of a
-    WebP, whose plain parts are zeros by the thousand, it cannot be told."""
-    data = heic(noisy(96, 64)) if form == "HEIC" else saved(noisy(160, 120), form)
+    """Room was made for all of it: the rest is zeros. What only has zeros behind it is whole."""
+
+    def made(image: Image.Image) -> bytes:
+        if form == "HEIC":
+            return heic(image)
+        kind, _, lossless = form.partition(", ")
+        return saved(image, kind, **({"lossless": True} if lossless else {}))
+
+    data = made(noisy(96, 64) if form == "HEIC" else noisy(160, 120))
     for end in (len(data) // 2, len(data) * 4 // 5):
         with pytest.raises(PhotoError, match="truncated"):
             open_photo(data[:end].ljust(len(data), b"\0"))
     assert open_photo(data + bytes(4096)).tobytes() == open_photo(data).tobytes()
-    for colour in (WHITE, (0, 0, 0), (0, 0, 128)):  # codecs have zeros of their own for these
-        flat = Image.new("RGB", (1200, 900), colour)
-        whole = heic(flat) if form == "HEIC" else saved(flat, form)
-        assert near(open_photo(whole), (600, 450), colour)
+    for colour in (WHITE, (128, 128, 128), (0, 0, 0), (0, 0, 128)):
+        flat = Image.new("RGB", (1200, 900), colour)  # codecs have zeros of their own for these
+        assert near(open_photo(made(flat)), (600, 450), colour)
+
+
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"optimize": True, "quality": 40}),
+        ("JPEG", {"subsampling": 0, "quality": 95}),
+        ("JPEG", {"restart_marker_blocks": 4}),
+        ("MPO", {}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"save_all": True, "append_images": [Image.new("RGB", (640, 480))]}),
+    ],
+    ids=str,
+)
+def test_a_piece_that_is_missing_in_the_middle_is_told(form: str, how: dict[str, object]) -> None:
+    """Also where the end is there: a JPEG's decoder shows grey in place of the rest, or nothing."""
+    data = saved(noisy(640, 480), form, **how)
+    open_photo(data)
+    for at in (len(data) // 3, len(data) // 2, len(data) * 3 // 4):
+        for piece in (512, 4096):
+            left = data[:at], data[at + piece :]
+            with pytest.raises(PhotoError, match="truncated"):
+                open_photo(bytes(piece).join(left))
+            with pytest.raises(PhotoError, match="truncated"):
+                open_photo(b"".join(left))
+
+
+def test_a_scan_of_a_progressive_jpeg_that_ends_too_early_is_told() -> None:
+    data = saved(noisy(640, 480), "JPEG", progressive=True)
+    scans = structure_of(data, "JPEG").coded
+    assert len(scans) > 5
+    for _, end in scans:
+        with pytest.raises(PhotoError, match="truncated"):
+            open_photo(data[: end - 16] + data[end:])
+
+
+def test_bytes_before_a_mark_that_are_no_pixels_cost_no_photo() -> None:
+    """Standards let a mark begin with any number of 255; some cameras write zeros up to a block."""
+    for how in ({}, {"progressive": True}, {"restart_marker_blocks": 4}):
+        data = saved(noisy(160, 120), "JPEG", **how)
+        whole = open_photo(data).tobytes()
+        for filling in (b"\xff" * 9, bytes(512), bytes(300) + b"\xff" * 3):
+            assert open_photo(data[:-2] + filling + data[-2:]).tobytes() == whole
 
 
 def test_every_reader_of_a_place_finds_its_other_form_and_waits_for_no_pipe(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pillow_heif
 from PIL import Image, ImageCms
 
 from tests.support import page
-from tests.support.bombs import bmp_runs, chunk, heif, jpeg, profile, saved, segment
+from tests.support.bombs import bmp_runs, chunk, heif, jpeg, profile, saved, segment, tiff
 
 WIDTH, HEIGHT = 96, 64
 
@@ -313,6 +313,9 @@ def jpegs() -> Iterator[Kind]:
     yield Kind("JPEG, cut off in the middle", plain[: len(plain) // 2], "truncated", "")
     half = plain[: len(plain) // 2]
     yield Kind("JPEG, zeros from the middle on", half.ljust(len(plain), b"\0"), "truncated", "")
+    yield Kind(
+        "JPEG, a piece of its middle missing", half[:-100] + plain[len(half) :], "truncated", ""
+    )
     at = plain.index(b"\xff\xc0") + 4
     deep = plain[:at] + b"\x0c" + plain[at + 1 :]
     yield Kind("JPEG of 12 bits", deep, "unsupported-format", "")
@@ -422,6 +425,11 @@ def gifs_and_webps() -> Iterator[Kind]:
     yield taken("GIF, clear", saved(clear, "GIF"), "over white", over, 12)
     moving = saved(SEEN, "GIF", save_all=True, append_images=more)
     yield taken("GIF, moving", moving, "the first frame", off=12)
+    inner, framed = SEEN.resize((WIDTH // 2, HEIGHT // 2)), Image.new("RGB", SEEN.size, "white")
+    framed.paste(inner, (16, 8))
+    around = "clear around it"
+    small = laid_gif(saved(inner.quantize(64), "GIF"), 16, 8)
+    yield taken("GIF, a picture smaller than its canvas", small, around, framed, 12)
     yield Kind("GIF, cut off in the middle", saved(SEEN, "GIF")[:1500], "truncated", "")
     yield taken("WebP", saved(SEEN, "WEBP", quality=95), "as it is")
     yield taken("WebP, lossless", saved(SEEN, "WEBP", lossless=True), "as it is", off=0)
@@ -439,7 +447,34 @@ def gifs_and_webps() -> Iterator[Kind]:
     yield taken(
         "WebP, Display P3", saved(into(P3), "WEBP", quality=95, icc_profile=P3), "by the profile"
     )
-    yield Kind("WebP, cut off in the middle", saved(SEEN, "WEBP")[:150], "truncated", "")
+    small = laid_webp(saved(inner, "WEBP", lossless=True), inner.size, 16, 8)
+    yield taken("WebP, moving, its first frame smaller than its canvas", small, around, framed, 0)
+    plain = saved(SEEN, "WEBP", quality=95)
+    half = plain[: len(plain) // 2]
+    yield Kind("WebP, cut off in the middle", half, "truncated", "")
+    yield Kind("WebP, zeros from the middle on", half.ljust(len(plain), b"\0"), "truncated", "")
+
+
+def laid_gif(photo: bytes, left: int, top: int) -> bytes:
+    """A picture on a canvas of the reference's size."""
+    at = photo.index(b",", 13 + (3 << ((photo[10] & 7) + 1)))
+    canvas = struct.pack("<2H", WIDTH, HEIGHT)
+    place = struct.pack("<2H", left, top)
+    return b"".join([photo[:6], canvas, photo[10 : at + 1], place, photo[at + 5 :]])
+
+
+def laid_webp(photo: bytes, size: tuple[int, int], left: int, top: int) -> bytes:
+    """The same, which moves, and has no alpha by its header."""
+
+    def riff(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    def threes(*numbers: int) -> bytes:
+        return b"".join(each.to_bytes(3, "little") for each in numbers)
+
+    frame = threes(left // 2, top // 2, size[0] - 1, size[1] - 1, 100) + b"\0" + photo[12:]
+    head = riff(b"VP8X", b"\2\0\0\0" + threes(WIDTH - 1, HEIGHT - 1))
+    return riff(b"RIFF", b"WEBP" + head + riff(b"ANIM", bytes(6)) + 2 * riff(b"ANMF", frame))
 
 
 def bmps_and_tiffs() -> Iterator[Kind]:
@@ -502,6 +537,15 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     unsigned[at + 8 : at + 10] = b"\1\0"
     data = bytes(unsigned)
     yield taken("TIFF, grey of 32 bits without a sign, all of them", data, "scaled", GREY, 2)
+    for bits, dtype in ((8, "i1"), (16, "<i2")):
+        signed = (level / 255 * (2 ** (bits - 1) - 1)).round().astype(dtype)
+        data = tiff(WIDTH, HEIGHT, {258: (bits,), 339: (2,)}, signed.tobytes())
+        yield taken(f"TIFF, grey of {bits} bits with a sign", data, "scaled", GREY, 2)
+    few = SEEN.quantize(256)
+    colours = np.array(few.getpalette("RGB"), int).reshape(-1, 3)
+    tags = {262: (3,), 320: tuple(np.pad(colours, ((0, 256 - len(colours)), (0, 0))).T.ravel())}
+    data = tiff(WIDTH, HEIGHT, tags, few.tobytes())
+    yield taken("TIFF, a palette of 8 bits in its 16", data, "as it is")
     falling = bytearray(tiff_of(Image.fromarray((65535 - level * 257).astype(np.uint16))))
     at = falling.index(struct.pack("<HHI", 262, 3, 1))
     falling[at + 8 : at + 10] = b"\0\0"

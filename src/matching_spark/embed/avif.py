@@ -4,22 +4,24 @@ libavif takes a picture's size from a box (`ispe`) and scales to it what its dec
 memory that takes, only the sequence headers of AV1 say.
 """
 
-from matching_spark.embed.boxes import boxes, items
+from collections.abc import Sequence
+
+from matching_spark.embed.boxes import Item, boxes
 from matching_spark.errors import PhotoError
 
 MAX_UNITS = 65_536  # of an item; a picture has 2, or one for each of its tiles
 _SEQUENCE_HEADER = 1  # a kind of AV1's units (OBU)
 
 
-def largest_picture(data: bytes) -> int:
-    """Pixels of the largest sequence header; 0 where no item is found, as in what is cut off.
+def largest_picture(data: bytes, own: Sequence[Item]) -> int:
+    """Pixels of the largest sequence header of its items; 0 where it has none, as what is cut off.
 
     Raises PhotoError too-complex for parts without end, unsupported-format for a film.
     """
     if any(kind == b"moov" for kind, _ in boxes(data, 0, len(data))):
         raise PhotoError("unsupported-format", "an AVIF that is a film; send a still one")
     largest = read = 0
-    for item in items(data):
+    for item in own:
         if len(item.pieces) > 1:
             raise PhotoError("too-complex", "an item of an AVIF that lies in pieces")
         for at, length in item.pieces:

@@ -5,7 +5,7 @@ Strip by strip, so that beside what the decoder keeps and the result there is ne
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,26 +22,37 @@ DEPTHS = (255, 1023, 4095, 16383, 65535)
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
 NEAR = 12  # of 255: between two makers' sRGB; what is linear is off by up to 80
 _SOME = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), -1).reshape(1, -1, 3).astype(np.uint8)
-_MEANT, _FORM = 262, 339  # TIFF tags: of what its numbers mean, and whether they have a sign
+_BITS, _MEANT, _COLOURS, _FORM = 258, 262, 320, 339  # TIFF tags
+# By mode and form of a TIFF, what its numbers are: Pillow takes signed bytes for others, and whole
+# numbers of 32 bits for signed.
+_OTHER: Mapping[tuple[str, int], type[np.generic]] = {("L", 2): np.int8, ("I", 1): np.uint32}
 # What Pillow multiplies a PNG's grey by, and forgets for the one that is clear.
 _KEYS = {"L;2": 85, "L;4": 17}
 _Change = Callable[[Image.Image], Image.Image]
+Frame = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-def seen(image: Image.Image, factor: int = 1) -> Image.Image:
-    """RGB over white, in sRGB, reduced by the whole factor, without metadata; as it lies."""
+def seen(image: Image.Image, factor: int = 1, frame: Frame | None = None) -> Image.Image:
+    """RGB over white, in sRGB, reduced by the whole factor, without metadata; as it lies.
+
+    frame: what of it is a picture; the rest of its canvas is clear.
+    """
     width, height = image.size
+    frame = None if frame == (0, 0, width, height) else frame
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     eight_bits, to_srgb = _eight_bits(image), _to_srgb(image)
     opaque = _is_opaque(image)
-    if image.mode == "RGB" and to_srgb is None and not image.has_transparency_data:
+    if not (frame or to_srgb or image.mode != "RGB" or image.has_transparency_data):
         out = image.reduce(factor)
         out.info = {}
         return out
     out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(height, top + rows)))
-        strip = _flat(eight_bits(strip), opaque, factor, to_srgb)
+        strip = eight_bits(strip)
+        if frame:
+            strip = _framed(strip, (frame[0], frame[1] - top, frame[2], frame[3] - top))
+        strip = _flat(strip, opaque, factor, to_srgb)
         out.paste(strip, (0, top // factor))
     return out
 
@@ -54,6 +65,16 @@ def keyed(image: Image.Image) -> None:
         image.info["transparency"] = key * _KEYS[packed]
     elif isinstance(key, tuple) and packed == "RGB;16B":  # of which the upper half is kept
         image.info["transparency"] = tuple(each >> 8 for each in key)
+
+
+def _framed(strip: Image.Image, frame: Frame) -> Image.Image:
+    """Clear outside of the frame, which decoders fill with a colour of their own."""
+    left, top, right, bottom = frame
+    inside = max(left, 0), max(top, 0), min(right, strip.width), min(bottom, strip.height)
+    out = Image.new("RGBA", strip.size)
+    if inside[0] < inside[2] and inside[1] < inside[3]:
+        out.paste(strip.convert("RGBA").crop(inside), inside)
+    return out
 
 
 def _flat(strip: Image.Image, opaque: bool, factor: int, to_srgb: _Change | None) -> Image.Image:
@@ -80,17 +101,20 @@ def _is_opaque(image: Image.Image) -> bool:
 
 def _eight_bits(image: Image.Image) -> _Change:
     """Numbers without a scale by the largest of the whole image: Pillow's own conversion clips."""
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;"):
-        return lambda strip: strip
-    unsigned = isinstance(image, TiffImagePlugin.TiffImageFile) and _is_unsigned(image)
-    most = _largest(image, unsigned)
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    other = _OTHER.get((image.mode, _form(tags)))
+    if other is None and image.mode not in ("I", "F") and not image.mode.startswith("I;"):
+        return _palette_of_bytes(image, tags)
+    most = _largest(image, other)
     top = max(most, 1.0) if image.mode == "F" else next((d for d in DEPTHS if d >= most), most)
+    if _form(tags) == 2:  # with a sign: half of them are below 0
+        top = min(top, 2 ** (_first(tags.get(_BITS, 8)) - 1) - 1)
     # A TIFF may count down from white, as a scanner's; of 8 bits and fewer Pillow turns it about.
     key = image.info.get("transparency")
-    down = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_MEANT) == 0
+    down = tags.get(_MEANT) == 0
 
     def scaled(strip: Image.Image) -> Image.Image:
-        values = _numbers(strip, unsigned).astype(np.float32)
+        values = _numbers(strip, other).astype(np.float32)
         values = np.nan_to_num(values, copy=False, nan=0, posinf=top, neginf=0)
         light = values.clip(0, top) / top
         grey = Image.fromarray(((1 - light if down else light) * 255).round().astype(np.uint8))
@@ -101,23 +125,42 @@ def _eight_bits(image: Image.Image) -> _Change:
     return scaled
 
 
-def _is_unsigned(image: TiffImagePlugin.TiffImageFile) -> bool:
-    """Of whole numbers of 32 bits, which Pillow reads as if they might be below 0."""
-    return image.mode == "I" and image.tag_v2.get(_FORM, (1,)) in (1, (1,))
+def _palette_of_bytes(image: Image.Image, tags: Mapping[int, Any]) -> _Change:
+    """As it is; but the palette of a TIFF that has 8 bits in its 16, as old ones, is black by their
+    upper half: libtiff's own programs tell it by its largest, too."""
+    colours = tags.get(_COLOURS, ())
+    if image.mode not in ("P", "PA") or not 0 < max(colours, default=0) < 256:
+        return lambda strip: strip
+
+    def coloured(strip: Image.Image) -> Image.Image:
+        strip.putpalette(bytes(colours), "RGB;L")
+        return strip
+
+    return coloured
 
 
-def _numbers(image: Image.Image, unsigned: bool) -> npt.NDArray[Any]:
+def _form(tags: Mapping[int, Any]) -> int:
+    """What the numbers of a TIFF are: 1 without a sign, 2 with one, 3 floats; 0 of what is none."""
+    return _first(tags.get(_FORM, 1)) if tags else 0
+
+
+def _first(value: int | tuple[int, ...]) -> int:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _numbers(image: Image.Image, other: type[np.generic] | None) -> npt.NDArray[Any]:
+    """other: of which type they are."""
     values = np.asarray(image)
-    return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
+    return values if other is None else values.view(other)
 
 
-def _largest(image: Image.Image, unsigned: bool) -> float:
+def _largest(image: Image.Image, other: type[np.generic] | None) -> float:
     """Of what is finite."""
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     most = 0.0
     for top in range(0, height, rows):
-        values = _numbers(image.crop((0, top, width, min(height, top + rows))), unsigned)
+        values = _numbers(image.crop((0, top, width, min(height, top + rows))), other)
         most = max(most, float(np.max(values, initial=0, where=np.isfinite(values))))
     return most
 

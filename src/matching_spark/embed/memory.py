@@ -43,8 +43,11 @@ def peak(image: ImageFile.ImageFile, structure: Structure, file_bytes: int, fact
         loading, held = _tiff(image, stored)
         loading += structure.coefficient_bytes  # of a JPEG in it
         file_bytes *= 5  # each of its directories once more for its tags, with what they point to
+    if structure.coded:
+        file_bytes *= 3  # other bytes of it (embed.lacking)
     result = 8 * pixels / factor**2  # 4 bytes a pixel, and once more while it is turned upright
-    return int(max(loading, held + result)) + file_bytes + _metadata(image) + _SPARE
+    kept = 4 * pixels / factor**2 if structure.coded else 0  # while it is decoded once more
+    return int(max(loading, held + result) + kept) + file_bytes + _metadata(image) + _SPARE
 
 
 def draft_scale(factor: int) -> int:

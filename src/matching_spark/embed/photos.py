@@ -5,17 +5,17 @@ What it would cost is known before its decoder runs: by its shape, its structure
 
 import hashlib
 import io
-import re
 from collections.abc import Callable
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from PIL import Image, ImageFile
 
 from matching_spark import storage
 from matching_spark.embed.colours import keyed, seen
+from matching_spark.embed.lacking import asking, lacks
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
-from matching_spark.embed.structure import BLANK, Structure, structure_of
+from matching_spark.embed.structure import Structure, structure_of
 from matching_spark.errors import PhotoError, PhotoReason, StorageError
 
 REASONS: tuple[PhotoReason, ...] = get_args(PhotoReason)
@@ -41,14 +41,16 @@ _UPRIGHT = {
     7: (Image.Transpose.TRANSVERSE, True, True, True),
     8: (Image.Transpose.ROTATE_90, True, False, True),
 }
-JPEG_END = b"\xff\xd9"
-OTHER = bytes((11 + 37 * i) % 255 for i in range(255))  # all that are none of a mark
-_RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
 # In the words of parsers: a file that is whole and of a kind that they do not read; one whose
 # metadata they will not unpack.
 UNREAD = (
     *("unsupported", "not supported", "cannot handle"),
-    *("unknown pixel mode", "unknown data organization", "has not been built in"),
+    *(
+        "unknown pixel mode",
+        "unknown raw mode",
+        "unknown data organization",
+        "has not been built in",
+    ),
 )
 BEYOND = ("decompressed data too large", "too much memory used")
 Size = tuple[int, int]  # width, height
@@ -106,33 +108,40 @@ def open_reduced(data: bytes, spare: Callable[[Size], int]) -> tuple[Image.Image
     check_bytes(data)
     name, opener = identify(data)
     structure = structure_of(data, name)
-    if structure.ended:
-        return _decoded(data, name, opener, structure, spare)
-    # A JPEG that may lack its end mark only. Where pixels are missing too, the decoder takes them
-    # for zeros: other bytes before the mark change what it gives, and do not where all are there.
-    # Behind the restart that would come next it reads them too where it waits for that.
-    bare = data.rstrip(b"\0")
-    if len(data) - len(bare) >= BLANK:  # what a copy that was interrupted has left out
-        data = bare
-    data = data.removesuffix(JPEG_END[:1])  # half of the mark
-    whole = _decoded(data + JPEG_END, name, opener, structure, spare)
-    restarts = _RESTARTS.findall(data, structure.scan)
-    after = bytes([0xFF, 0xD0 + len(restarts) % 8])
-    for more in (OTHER, OTHER[::-1]):  # one may happen to give zeros
-        other = _decoded(data + more + after + more + JPEG_END, name, opener, structure, spare)
-        if whole[0].tobytes() != other[0].tobytes():
-            raise PhotoError("truncated", f"{name} that is cut off")
-    return whole
+    if name == "JPEG":
+        data = asking(data, structure)
+    photo = _Photo(name, len(data), structure, opener, spare)
+
+    def decode(other: bytes) -> Image.Image | None:
+        try:
+            return _decoded(other, photo)[0]
+        except PhotoError as error:
+            if error.reason != "truncated":
+                raise
+            return None
+
+    image, box = _decoded(data, photo)
+    if structure.coded and lacks(data, structure, image, decode):
+        raise PhotoError("truncated", f"{name} of which a piece is missing")
+    return image, box
 
 
-def _decoded(
-    data: bytes, name: str, opener: Opener, structure: Structure, spare: Callable[[Size], int]
-) -> tuple[Image.Image, Box]:
+class _Photo(NamedTuple):
+    """What is known of a photo before it is decoded. size: its bytes."""
+
+    name: str
+    size: int
+    structure: Structure
+    opener: Opener
+    spare: Callable[[Size], int]
+
+
+def _decoded(data: bytes, photo: _Photo) -> tuple[Image.Image, Box]:
     try:
         with quietly():
-            image = opener(io.BytesIO(data), "")
+            image = photo.opener(io.BytesIO(data), "")
             _check_size(image)
-            factor = _affordable(image, structure, len(data), spare(image.size))
+            factor = _affordable(image, photo.structure, photo.size, photo.spare(image.size))
             whole = image.size
             scale = 1
             if image.format in ("JPEG", "MPO"):
@@ -140,7 +149,7 @@ def _decoded(
                 image.draft(None, (image.width // scale, image.height // scale))
             keyed(image)
             image.load()
-            flat = seen(image, factor // scale)
+            flat = seen(image, factor // scale, photo.structure.frame)
             turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
         box = _box(whole, flat.size, scale * (factor // scale), *edges)
         return (flat if turn is None else flat.transpose(turn)), box
@@ -149,12 +158,12 @@ def _decoded(
     except (MemoryError, Image.DecompressionBombError) as error:
         raise PhotoError("too-many-pixels", str(error)) from error
     except STUMBLES as error:
-        raise _stumbled(data, name, error) from error
+        raise _stumbled(photo.name, photo.size, error) from error
 
 
-def _stumbled(data: bytes, name: str, error: BaseException) -> PhotoError:
+def _stumbled(name: str, size: int, error: BaseException) -> PhotoError:
     """What a parser's complaint says of a photo: cut off, or of a kind that it does not read."""
-    if name == "BMP" and len(data) < 26 + MIN_SIDE:
+    if name == "BMP" and size < 26 + MIN_SIDE:
         # BMP's mark is two letters that begin many a text.
         return PhotoError("not-a-photo", f"no BMP: {error}")
     said = str(error).lower()
@@ -191,7 +200,7 @@ def check_photo(data: bytes, max_pixels: int) -> None:
     except PhotoError:
         raise
     except STUMBLES as error:
-        raise _stumbled(data, name, error) from error
+        raise _stumbled(name, len(data), error) from error
     if image.width * image.height > max_pixels:
         raise PhotoError("too-many-pixels", f"{image.width} x {image.height}")
 

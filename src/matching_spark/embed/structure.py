@@ -17,6 +17,7 @@ from matching_spark.errors import PhotoError
 MAX_SEGMENTS = 4096  # of a JPEG; a profile of 16 MB has 256 of them, a phone's depth map as many
 MAX_SCANS = 64  # of a JPEG; a progressive one has 10, the best that optimisers find about 20
 MAX_SCANNED_BYTES = 4 << 30  # of coefficients, those of the photo once a scan
+MAX_RESTARTS = 262_144  # of a JPEG; most have one a row of blocks, some one every fourth block
 MAX_EXIF_BYTES = 1 << 20  # of a JPEG; one segment of 64 kB is what the standard allows
 MAX_RESOURCES = 1024  # of Photoshop's in a JPEG; it writes about 40
 MAX_CHUNKS = 65_536  # of a PNG or WebP; 50 MB in the pieces that libpng writes are 6,400
@@ -30,7 +31,7 @@ MAX_PACKED_STRIPS = 4096  # of a TIFF whose strips are JPEGs of their own
 MAX_BOXES = 1024  # of a HEIF or AVIF beside one another; a photo has 3 to 10
 MAX_RUN_BYTES = 1 << 20  # of a BMP packed in runs, which Pillow unpacks in Python,
 MAX_RUN_PIXELS = 8_000_000  # pixel by pixel
-BLANK = 64  # zeros in a row, of what a copy that was interrupted has left out
+BLANK = 64  # zeros in a row, of what a copy has left out
 
 # How a TIFF may be packed: not at all, LZW, JPEG, deflate, PackBits. LZMA, Zstandard and WebP in it
 # ask for memory of which its directory tells nothing; of a fax, libtiff tells every bad line.
@@ -38,6 +39,7 @@ TIFF_PACKINGS = (1, 5, 7, 8, 32773, 32946)
 _JPEG_IN_TIFF = 7
 # No stuffed byte, no restart. Without a + the first byte is found by memchr: 2 ms for 6 MB, not 38.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SOI, _EOI, _SOS, _APP1, _APP13 = 0xD8, 0xD9, 0xDA, 0xE1, 0xED
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 # Lossless, hierarchical, by arithmetic codes, of which a byte may stand for any number of pixels.
@@ -47,18 +49,30 @@ _TIFF_BYTES = {3: 2, 4: 4, 13: 4, 16: 8}  # short, long, directory, long of BigT
 _TIFF_STRINGS = (1, 2, 6, 7)  # types that Pillow leaves as bytes
 _PACKING, _STRIPS, _TILES = 259, (273, 279), (324, 325)
 _HEVC = (b"hvc1", b"hev1")
+_WEBP_PIXELS = (b"VP8 ", b"VP8L")
 
 
 @dataclass(frozen=True)
 class Structure:
-    """coefficient_bytes: what a JPEG of several scans keeps until the last. ended: has its mark;
-    scan: where its last one begins. pixels: of the largest picture inside an AVIF.
+    """coefficient_bytes: what a JPEG of several scans keeps until the last. ended: has its mark.
+    coded: (begin, end) of the pixels of each scan, or of a WebP's first picture where zeros lie in
+    it. marks: those end at a mark, as a JPEG's. restarts: there are some within. frame: where the
+    first picture of a GIF or of a moving WebP lies on its canvas (left, top, right, bottom).
+    pixels: of the largest picture inside an AVIF.
     """
 
     coefficient_bytes: int = 0
     ended: bool = True
-    scan: int = 0
+    coded: tuple[tuple[int, int], ...] = ()
+    marks: bool = False
+    restarts: bool = False
+    frame: tuple[int, int, int, int] | None = None
     pixels: int = 0
+
+    @property
+    def rows(self) -> bool:
+        """A JPEG in one scan, which is decoded row by row."""
+        return self.marks and len(self.coded) == 1 and not self.coefficient_bytes
 
 
 def structure_of(data: bytes, name: str) -> Structure:
@@ -108,7 +122,29 @@ def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGM
     if found is None and begun:
         _check_scans(data, frame, begun, progressive)
     several = progressive or len(begun) > 1
-    return Structure(coefficients if several else 0, found is not None, begun[-1] if begun else 0)
+    coded = tuple(_pixels_of(data, each, end) for each in begun)
+    restarts = sum(_restarts(data, *each) for each in coded)
+    return Structure(
+        coefficients if several else 0, found is not None, coded, marks=True, restarts=restarts > 0
+    )
+
+
+def _pixels_of(data: bytes, scan: int, end: int) -> tuple[int, int]:
+    """Where they lie of the scan whose header lies there: up to a mark, or what fills up to it."""
+    begin = scan + int.from_bytes(data[scan : scan + 2])
+    mark = _MARKER.search(data, begin, end)
+    return begin, begin + len(data[begin : mark.start() if mark else end].rstrip(b"\xff"))
+
+
+def _restarts(data: bytes, begin: int, end: int) -> int:
+    """How many marks a scan has from which its decoder starts anew. Raises PhotoError where they do
+    not follow one another: of what is missing between them the decoder makes some grey."""
+    count = 0
+    for count, mark in enumerate(RESTART.finditer(data, begin, end), 1):
+        _bounded(count, MAX_RESTARTS, "restarts of a JPEG")
+        if mark[0][1] & 7 != (count - 1) & 7:
+            raise PhotoError("truncated", "JPEG of which a piece is missing")
+    return count
 
 
 def _check_scans(data: bytes, frame: int, begun: list[int], progressive: bool) -> None:
@@ -152,16 +188,28 @@ def _png(data: bytes) -> None:
         raise PhotoError("truncated", "PNG that ends in zeros")
 
 
-def _webp(data: bytes) -> None:
+def _webp(data: bytes) -> Structure:
     width, height = _canvas(data)
     if width * height > MAX_CANVAS:
         raise PhotoError("too-many-pixels", f"{width} x {height} of WebP")
     at, chunks = 12, 0
+    first = frame = None
     while at + 8 <= len(data):
-        (length,) = struct.unpack_from("<I", data, at + 4)
-        at += 8 + length + length % 2
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if kind in _WEBP_PIXELS and not first:
+            first = at + 8, at + 8 + length
+        if kind == b"ANMF" and not first:  # whose own chunks follow its head of 16 bytes
+            x, y, right, bottom = (
+                int.from_bytes(data[i : i + 3], "little") for i in range(at + 8, at + 20, 3)
+            )
+            frame = 2 * x, 2 * y, 2 * x + right + 1, 2 * y + bottom + 1
+            at += 24
+        else:
+            at += 8 + length + length % 2
         chunks += 1
         _bounded(chunks, MAX_CHUNKS, "chunks of a WebP")
+    blank = first and data.find(bytes(BLANK), *first) >= 0
+    return Structure(coded=(first,) if first and blank else (), frame=frame)
 
 
 def _canvas(data: bytes) -> tuple[int, int]:
@@ -178,7 +226,7 @@ def _canvas(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _gif(data: bytes) -> None:
+def _gif(data: bytes) -> Structure:
     at, blocks = 13, 0
     if data[10] & 0x80:
         at += 3 << ((data[10] & 7) + 1)
@@ -190,6 +238,8 @@ def _gif(data: bytes) -> None:
             at += 1 + length
             blocks += 1
             _bounded(blocks, MAX_BLOCKS, "blocks of a GIF before its picture")
+    left, top, width, height = struct.unpack_from("<4H", data, at + 1)
+    return Structure(frame=(left, top, left + width, top + height))
 
 
 def _tiff(data: bytes) -> Structure | None:
@@ -246,8 +296,9 @@ def _heif(data: bytes) -> None:
 
 def _avif(data: bytes) -> Structure:
     _boxes(data)
-    pixels = largest_picture(data)
-    for item in items(data):
+    own = list(items(data))
+    pixels = largest_picture(data, own)
+    for item in own:
         for at, length in item.pieces if item.kind == b"av01" else ():
             coded = data[at : at + length]
             blank = len(coded) - len(coded.rstrip(b"\0"))
