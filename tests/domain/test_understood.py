@@ -347,3 +347,36 @@ def test_a_place_is_known_as_it_is_written_in_latin_letters() -> None:
         assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
     for said in ("I lost my wallet in an hour", "left it on the seat", "a man at the gate"):
         assert "place" not in facts(said, names), said
+
+
+def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
+    names = PlaceNames(
+        {
+            "Gangnam Station Exit 11": "서울",
+            "Starbucks Seomyeon Station": "부산",
+            "Haeundae Beach": "부산",
+            "Myeongdong": "서울",
+            "Hana Bank Jongno": "서울",
+            "Namu": "대전",
+        }
+    )
+    for said, place, region in (
+        ("강남역에서 지갑을 잃어버렸어요", "강남역", "서울"),
+        ("강남역 11번 출구에서 지갑 분실", "강남역 11번 출구", "서울"),
+        ("서면역 지갑 분실", "서면역", "부산"),
+        ("해운대 해수욕장에서 반지를 잃어버렸습니다", "해운대 해수욕장", "부산"),
+        ("해운대해수욕장에서 반지를 잃어버렸습니다", "해운대해수욕장", "부산"),
+        ("어제 해운대에서 모자를 두고 왔어요", "해운대", "부산"),
+        ("명동에서 우산을 놓고 왔어요", "명동", "서울"),
+    ):
+        found = facts(said, names)
+        assert (found.get("place", ""), found.get("region", "")) == (place, region), said
+    for said in (
+        "강남에서 지갑 분실",  # a part of a name, and any word's sound
+        "열쇠 하나에 고리가 달렸어요. 분실했어요",
+        "지갑 하나 분실",
+        "나무 지갑 분실",
+        "서현역에서 지갑 분실",
+        "해안에서 반지를 잃어버렸어요",
+    ):
+        assert "place" not in facts(said, names), said

@@ -2,20 +2,16 @@
 
 import re
 import unicodedata
-from array import array
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Self
 
-from matching_spark.domain.romanised import latin
 from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
-MAX_PLACES = 300_000  # names held, some 10 MB; of those beyond, a sentence is not understood
+MAX_PLACES = 300_000  # names held, some 200 MB; of those beyond, a sentence is not understood
 MAX_NAME = 80  # characters: a longer one is an address with directions
-MAX_RUNS = 1000  # that are remembered as they were looked up
 
 _WORD = re.compile(r"[^\W_]+(?:['’][a-z]{1,9})?")  # as a sentence's are
 REGIONS = frozenset(REGION.spelt)
@@ -46,26 +42,25 @@ class PlaceNames:
         held = dict(islice(regions.items(), MAX_PLACES))
         self._names = [name[:MAX_NAME] for name in held]
         self._regions = list(held.values())
-        self._spelt: dict[str, frozenset[str]] = {}  # of runs that were asked for
 
     def have(self, run: str) -> bool:
-        """Whether the words stand side by side in a name; in Latin letters, whether they spell a
-        word of one, or what it begins with: Gangnam of 강남역."""
+        """Whether the words stand side by side in a name, or are spelt as some of one in the other
+        letters: Gangnam is of 강남역, and 강남역 of Gangnam Station."""
         words = run.split()
-        if self._words.issuperset(words) and (len(words) == 1 or f" {run} " in self._all):
+        if self._words.issuperset(words) and (len(words) == 1 or self._written(f" {run} ")):
             return True
-        return bool(self._spelling(run))
+        return bool(self._by_spelling.find(run).some)
 
     def begin(self, run: str) -> bool:
         """Whether a word of a name begins so."""
-        return f" {run}" in self._all
+        return self._written(f" {run}")
 
     def whole(self, run: str) -> bool:
-        """Whether they are a name."""
+        """Whether they are a name, or spelt as one in the other letters is; two syllables of Hangul
+        may be any word."""
         if self.exactly(run):
             return True
-        text = _spelt(run)
-        return bool(text) and not self._wholes.isdisjoint(self._by_spelling.spelt(text))
+        return len(run) > 2 and bool(self._by_spelling.find(run).whole)
 
     def first(self, run: str) -> bool:
         """Whether its first word is that of a name, but for the region: 동성로 of 대구 동성로."""
@@ -89,16 +84,13 @@ class PlaceNames:
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
-        there: set[str] = set()
-        at = self._all.find(f" {run} ")
-        while at >= 0 and len(there) < 2:
-            line = bisect_right(self._starts, at)
-            there.add(self._regions[line - 1])
-            at = self._all.find(f" {run} ", self._starts[line]) if line < len(self._starts) else -1
-        if not there and (said := self._spelling(run)):
-            names = zip(self._plain, self._regions, strict=True)
-            there = {r for name, r in names if not said.isdisjoint([name, *name.split()])}
-        return there.pop() if len(there) == 1 else ""
+        there = [region for region, names in self._of.items() if f" {run} " in names]
+        if not there:
+            there = [*self._by_spelling.find(run).some]
+        return there[0] if len(there) == 1 else ""
+
+    def _written(self, part: str) -> bool:
+        return any(part in names for names in self._of.values())
 
     @cached_property
     def _plain(self) -> list[str]:
@@ -117,11 +109,6 @@ class PlaceNames:
         return frozenset(words[0] for name in self._plain if len(words := name.split(None, 1)) > 1)
 
     @cached_property
-    def _starts(self) -> "array[int]":
-        """Where the line of each name begins in `_all`."""
-        return array("q", accumulate((len(name) + 3 for name in self._plain[:-1]), initial=1))
-
-    @cached_property
     def _first(self) -> frozenset[str]:
         several = (name.split() for name in self._plain)
         return frozenset(
@@ -129,32 +116,16 @@ class PlaceNames:
         )
 
     @cached_property
-    def _all(self) -> str:
-        """Every name on a line, a space before and after every word of it."""
-        return "\n" + "".join(f" {name} \n" for name in self._plain)
-
-    def _spelling(self, run: str) -> frozenset[str]:
-        """The words of names, and the names, that a run in Latin letters spells; else those that
-        begin so, of five letters, or it may be any word."""
-        text = _spelt(run)
-        if (known := self._spelt.get(text)) is not None:
-            return known
-        known = self._by_spelling.spelt(text) if text else frozenset()
-        if not known and len(text) > 4:
-            known = self._by_spelling.begun(text)
-        if len(self._spelt) > MAX_RUNS:
-            self._spelt.clear()
-        self._spelt[text] = known
-        return known
+    def _of(self) -> dict[str, str]:
+        """The names of each region, a space before and after every word of them."""
+        of: dict[str, list[str]] = {}
+        for name, region in zip(self._plain, self._regions, strict=True):
+            of.setdefault(region, []).append(f" {name} ")
+        return {region: "\n".join(names) for region, names in of.items()}
 
     @cached_property
-    def _by_spelling(self) -> SpeltNames:
-        return SpeltNames(self._wholes)
-
-
-def _spelt(run: str) -> str:
-    """A run in Latin letters as spellings are looked up; '' for one that spells nothing, or is too
-    short to be told from any other word: three letters, or a syllable."""
-    said = latin(run)
-    short = said is None or len(said.text) < 4 or said.syllables < 2
-    return said.text if said and said.korean and not short else ""
+    def _by_spelling(self) -> SpeltNames[str]:
+        told: dict[str, str] = {}
+        for name, region in zip(self._plain, self._regions, strict=True):
+            told[name] = region if told.get(name, region) == region else ""
+        return SpeltNames(told)

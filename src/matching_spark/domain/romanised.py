@@ -39,7 +39,7 @@ _HANGUL = re.compile("[가-힣]")
 _LONGEST_FIRST = sorted(_VOWEL, key=len, reverse=True)
 _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
-_ENGLISH = {  # what signs in English call a place of a kind
+KINDS = {  # what signs in English call a place of a kind
     "airport": "공항",
     "beach": "해수욕장",
     "exit": "출구",
@@ -78,13 +78,23 @@ class Latin(NamedTuple):
     korean: bool
 
 
+def has_hangul(text: str) -> bool:
+    return _HANGUL.search(text) is not None
+
+
+def latin_words(name: str) -> list[str]:
+    """The words of a name in Latin letters, in lower case; what says its kind in English as that is
+    spelt in Korean."""
+    words = re.findall("[a-z0-9]+", unicodedata.normalize("NFKC", name).casefold())
+    return [_kinds().get(word, word) for word in words]
+
+
 @lru_cache(maxsize=1 << 13)
 def latin(name: str) -> Latin | None:
     """None for a name that has Hangul, or no letter."""
-    if _HANGUL.search(name):
+    if has_hangul(name):
         return None
-    words = re.findall("[a-z0-9]+", unicodedata.normalize("NFKC", name[:LONGEST]).casefold())
-    words = ["".join(_syllables(_ENGLISH.get(word, word), meeting=True)) for word in words]
+    words = latin_words(name[:LONGEST])
     text = "".join(words)
     if not re.search("[a-z]", text):
         return None
@@ -99,16 +109,16 @@ def latin(name: str) -> Latin | None:
 
 
 @lru_cache(maxsize=1 << 10)
-def initials(text: str, begun: bool = False) -> frozenset[str]:
-    """The letters of Hangul that a name may begin with which is spelt so; begun: or of which a
-    spelling begins so, be it in the midst of its first letter."""
-    return frozenset(
-        chr(_FIRST + (initial * _VOWELS + vowel) * _FINALS + final)
+def initials(text: str) -> tuple[tuple[str, str], ...]:
+    """The letters of Hangul that a name may begin with which is spelt so, or begins so, from one to
+    another: with whatever final sound."""
+    blocks = (
+        _FIRST + (initial * _VOWELS + vowel) * _FINALS
         for initial, consonant in enumerate(_INITIAL)
         for vowel, sound in enumerate(_VOWEL)
-        if text.startswith(consonant + sound) or (begun and (consonant + sound).startswith(text))
-        for final in range(_FINALS)
+        if text.startswith(consonant + sound) or (consonant + sound).startswith(text)
     )
+    return tuple((chr(first), chr(first + _FINALS - 1)) for first in blocks)
 
 
 @lru_cache(maxsize=1 << 16)  # the titles of a table have few words
@@ -197,6 +207,11 @@ def _syllables(word: str, meeting: bool) -> list[str]:
     if meeting:
         said = _MEET.sub(lambda found: _met(*found.groups()), said)
     return said.translate(_ALONE).split("|")[1:]
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    return {each: "".join(_syllables(kind, meeting=True)) for each, kind in KINDS.items()}
 
 
 @cache
