@@ -3,15 +3,22 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from matching_spark.config import Settings, Similarity
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.points import parse_point, point_of
 from matching_spark.domain.posts import Post, Reject
+from matching_spark.domain.romanised import latin, spellings
+from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
+from matching_spark.operations.facts import placed, with_facts
 from matching_spark.score.components import compare
 from matching_spark.score.explain import explain
+from matching_spark.search.query import Query
 from matching_spark.sources import read_posts
-from matching_spark.sources.places import point_in, read_places
+from matching_spark.sources.places import Places, plain, read_places
 
 SEOUL, BUSAN = (37.5547, 126.9707), (35.1152, 129.0422)
 
@@ -58,7 +65,7 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
     file.write_text(
         "place,latitude,longitude,note\n서울 역,37.5547,126.9707,x\n부산역,35.1152,129.0422,\n"
     )
-    assert read_places(str(file)) == {"서울역": {"": SEOUL}, "부산역": {"": BUSAN}}
+    assert read_places(str(file)).points == {"서울역": {"": SEOUL}, "부산역": {"": BUSAN}}
     for line, why in (
         ("서울역,1,2,", ":4: '서울역' lies in two places"),
         (",1,2,", ":4: its place has no name"),
@@ -84,13 +91,97 @@ def test_a_place_of_several_regions(tmp_path: Path) -> None:
         "부산,부산역,35.1152,129.0422\n,서울역,37.5547,126.9707\n"
     )
     places = read_places(str(file))
-    assert point_in(places, "시청 역", "서울") == (37.56, 126.97)
-    assert point_in(places, "시청역", "대전") == (36.35, 127.38)
-    assert point_in(places, "시청역", "") is None, "of which region is not told"
-    assert point_in(places, "시청역", "부산") is None
-    assert point_in(places, "부산역", "") == BUSAN, "there is no other"
-    assert point_in(places, "부산역", "서울") is None
-    assert point_in(places, "서울역", "경기") == SEOUL
+    assert places.point_in("시청 역", "서울") == (37.56, 126.97)
+    assert places.point_in("시청역", "대전") == (36.35, 127.38)
+    assert places.point_in("시청역", "") is None, "of which region is not told"
+    assert places.point_in("시청역", "부산") is None
+    assert places.point_in("부산역", "") == BUSAN, "there is no other"
+    assert places.point_in("부산역", "서울") is None
+    assert places.point_in("서울역", "경기") == SEOUL
     file.write_text(file.read_text() + "서울,시청역,1,2\n")
     with pytest.raises(InputError, match=":6: '시청역' lies in two places"):
         read_places(str(file))
+
+
+def test_a_place_is_known_by_how_it_is_spelt_in_the_other_letters(tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text(
+        "region,place,latitude,longitude\n"
+        "서울,강남역,37.4979,127.0276\n서울,강남 역,37.4979,127.0276\n"
+        "부산,Haeundae Beach,35.1587,129.1604\n"
+        "서울,신천역,37.5111,127.0865\n대구,신천역,35.8,128.6\n"
+        "대전,성남역,1,2\n경기,Seongnam stn,3,4\n경기,Seongnam Station,5,6\n"
+        ",서울역 대합실,37.5547,126.9707\n"
+    )
+    places = read_places(str(file))
+    gangnam, haeundae = (37.4979, 127.0276), (35.1587, 129.1604)
+    for place, region, point in (
+        ("Gangnam Station", "", gangnam),
+        ("gangnam stn", "서울", gangnam),
+        ("Gangnam Station", "부산", None),
+        ("해운대 해수욕장", "", haeundae),
+        ("해운대해수욕장", "부산", haeundae),
+        ("Sincheon Station", "", None),  # of which region is not told
+        ("Sincheon Station", "대구", (35.8, 128.6)),
+        ("Seongnam Station", "", (5, 6)),  # as it is written
+        ("성남역", "", (1, 2)),
+        ("Gangnam", "", None),  # a part of a name is another place
+        ("Seoul Station", "", None),
+        ("해운대", "", None),
+    ):
+        assert places.point_in(place, region) == point, (place, region)
+
+
+def test_a_question_is_placed_by_how_its_place_is_spelt(tmp_path: Path) -> None:
+    """And so is a post."""
+    file = tmp_path / "places.csv"
+    file.write_text("place,latitude,longitude\n강남역,37.4979,127.0276\n")
+    settings = Settings(similarity=Similarity(places=str(file)))
+    asked = placed(Query(text="지갑", place="Gangnam Station"), settings)
+    assert (asked.latitude, asked.longitude) == (37.4979, 127.0276)
+    (post,) = with_facts([Post("1", "found", place="Gangnam stn")], settings, Seen())
+    assert isinstance(post, Post)
+    assert (post.latitude, post.longitude) == (37.4979, 127.0276)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["강남역", "강남 역", "gangnam station", "gangnam stn", "성남", "seongnam"]
+            ),
+            st.sampled_from(["", "서울", "부산"]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(
+        ["강남역", "gangnam station", "Gangnam yeok", "성남", "Seongnam", "gangnamyeok"]
+    ),
+    st.sampled_from(["", "서울", "부산"]),
+)
+def test_a_place_in_doubt_has_no_point(
+    rows: list[tuple[str, str]], place: str, region: str
+) -> None:
+    """Held against every name: the one that is written so, else all those that are spelt so."""
+    places = Places()
+    for at, (name, of) in enumerate(rows):
+        if plain(name) not in places.points:
+            places.names.append(name)
+        places.points.setdefault(plain(name), {}).setdefault(of, (at, at))
+    there = [of for name, of in places.points.items() if name == plain(place)]
+    if not there:
+        spelt = [
+            n
+            for n in places.names
+            if _text(n) & _text(place) and (latin(n) is None) != (latin(place) is None)
+        ]
+        there = [places.points[plain(name)] for name in spelt]
+    alike = there and all(each == there[0] for each in there)
+    points = there[0] if alike else {}
+    one = next(iter(points.values())) if len(points) == 1 and not region else None
+    assert places.point_in(place, region) == (one or points.get(region, points.get("")))
+
+
+def _text(name: str) -> frozenset[str]:
+    said = latin(name)
+    return frozenset([said.text]) if said else spellings(name)

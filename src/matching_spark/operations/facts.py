@@ -113,14 +113,12 @@ def _of(seals: Iterable[Seal], texts: Sequence[str]) -> set[str]:
 def _points(settings: Settings) -> Callable[[Post | Query], Point | None]:
     if (uri := settings.similarity.places) is None:
         return lambda told: None
-    from matching_spark.sources.places import point_in  # with all that reads posts
-
     places = _read(uri, storage.written(uri))
-    return lambda told: point_in(places, told.place, told.region)
+    return lambda told: places.point_in(told.place, told.region)
 
 
 @lru_cache(maxsize=1)  # a service asks again and again
 def _read(uri: str, written: float | None) -> "Places":
-    from matching_spark.sources.places import read_places  # as above
+    from matching_spark.sources.places import read_places  # with all that reads posts
 
     return read_places(uri)

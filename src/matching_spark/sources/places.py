@@ -2,18 +2,21 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from matching_spark import storage
+from matching_spark.domain.place_names import plain_name
 from matching_spark.domain.points import Point, point_of
 from matching_spark.domain.posts import clean
+from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION, Seen
 from matching_spark.errors import InputError
 from matching_spark.sources.delimited import rows_of
 
 COLUMNS = ("place", "latitude", "longitude")
 ANYWHERE = ""  # the region of a place that lies in whatever region it is told of
-Places = dict[str, dict[str, Point]]  # plain name -> region -> where
-MOST = 1_000_000  # of places: some 200 MB
+MOST = 1_000_000  # of places: some 500 MB, twice that once one is looked for by its spelling
 
 
 def plain(place: str) -> str:
@@ -21,22 +24,41 @@ def plain(place: str) -> str:
     return "".join(unicodedata.normalize("NFKC", place).casefold().split())
 
 
-def point_in(places: Places, place: str, region: str) -> Point | None:
-    """Where a place of a region lies. None where it is not known, or lies in several regions and
-    none is told.
-    """
-    of = places.get(plain(place), {})
-    if not region and len(of) == 1:
-        return next(iter(of.values()))
-    return of.get(region, of.get(ANYWHERE))
+@dataclass
+class Places:
+    """points: where each place lies, by its plain name and its region. names: as written."""
+
+    points: dict[str, dict[str, Point]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+    def point_in(self, place: str, region: str) -> Point | None:
+        """Where a place of a region lies: by its name, else by the one name in the other letters,
+        Hangul or Latin, that is spelt so. None where it is not known, or lies in several regions
+        and none is told.
+        """
+        of = self.points.get(plain(place)) or self._spelt(place)
+        if not region and len(of) == 1:
+            return next(iter(of.values()))
+        return of.get(region, of.get(ANYWHERE))
+
+    def _spelt(self, place: str) -> Mapping[str, Point]:
+        there = self._by_spelling.find(plain_name(place)).whole
+        return dict(next(iter(there)) or ()) if len(there) == 1 else {}
+
+    @cached_property
+    def _by_spelling(self) -> SpeltNames[tuple[tuple[str, Point], ...]]:
+        told: dict[str, tuple[tuple[str, Point], ...]] = {}
+        for name in self.names:
+            words, of = plain_name(name), tuple(self.points[plain(name)].items())
+            told[words] = of if told.get(words, of) == of else ()
+        return SpeltNames(told)
 
 
 def read_places(uri: str) -> Places:
     """Where each place lies. Raises InputError naming the line that cannot be taken."""
     if not storage.exists(uri) or not storage.is_regular(uri):
         raise InputError(f"there is no {uri}", argument="similarity.places")
-    places: Places = {}
-    count, seen = 0, Seen()
+    places, count, seen = Places(), 0, Seen()
     for where, row in _rows(uri):
         name = plain(row["place"])
         try:
@@ -47,7 +69,9 @@ def read_places(uri: str) -> Places:
         if point is None or why:
             raise InputError(f"{where}: its place {why}", argument="similarity.places")
         region = seen.word(REGION, row.get("region", ANYWHERE))
-        of = places.setdefault(name, {})
+        of = places.points.setdefault(name, {})
+        if not of:
+            places.names.append(row["place"])
         count += region not in of
         if of.setdefault(region, point) != point:
             why = f"{row['place']!r} lies in two places: keep one, or tell the region of each"
