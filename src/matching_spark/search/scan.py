@@ -261,6 +261,7 @@ def _whole(
     and those whose facts promise the most: these may win by a photo that is not near.
     """
     rows = len(block) * sum(len(side.part.vectors) for side in sides)
+    posts = None if mask.all() else np.flatnonzero(mask)
     if any(side.centroids is not None for side in sides):
         there, rows = np.zeros(len(shard), bool), 0
         for side in sides:
@@ -268,20 +269,13 @@ def _whole(
             there[side.part.owners[near]] = True
             rows += looked
         if request.scoring.calibration is not None and tell([request.queries[block[0]].facts]):
-            every = Whole(shard, request, block, _those(mask), floors[block])
+            every = Whole(shard, request, block, posts, floors[block])
             there[every.promising(PROMISING)] = True
         posts = np.flatnonzero(there)
-    else:
-        posts = _those(mask)
     if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     whole = Whole(shard, request, block, posts, floors[block])
     return *whole.pairs(), rows, whole.margin
-
-
-def _those(mask: Mask) -> Index | None:
-    """The posts of a mask; None for all."""
-    return None if mask.all() else np.flatnonzero(mask)
 
 
 @dataclass(frozen=True)
