@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from matching_spark.errors import MatchingError, StorageError
+from matching_spark.spark.interrupts import heeded
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -26,16 +27,15 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def _leave_at_signals() -> None:
     """A signal ends this process at once, as long as nothing has begun: libraries that are being
     imported swallow an interrupt, make another error of it, or end in a traceback."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as of what a script runs beside itself
-            signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+    for number in heeded():
+        signal.signal(number, lambda *_: os._exit(INTERRUPTED))
 
 
 def heed_signals() -> None:
-    """SIGTERM ends a command as Ctrl-C does, also where either meets code that nothing leaves."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _stop)
+    """SIGTERM and a terminal that is closed end a command as Ctrl-C does, so that what it has made
+    for a while is removed; also where one of them meets code that nothing leaves."""
+    for number in heeded():
+        signal.signal(number, _stop)
     sys.unraisablehook = _unraisable
 
 

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import main
 from matching_spark.spark import session
+from matching_spark.spark.interrupts import SIGNALS
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ def _as_it_was() -> Iterator[None]:
     """What a process of its own would take with it: environment, log, signals."""
     root, environment = logging.getLogger(), dict(os.environ)
     handlers, level, filters = root.handlers[:], root.level, root.filters[:]
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

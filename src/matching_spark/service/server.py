@@ -56,13 +56,13 @@ from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
+from matching_spark.spark.interrupts import heeded
 
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # between two looks for what others have written
 NEWS_S = 10.0  # between two looks for what turned up for people
 RENEW_S = 30.0  # between two looks whether the merger is there, and the table of this model
 END_S = 10.0  # for requests that are under way when the service is to end
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -242,7 +242,7 @@ async def _listening(
     patient: Any = partial(Patient, addresses=addresses)
     servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()
-    for each in SIGNALS:
+    for each in heeded():
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             loop.add_signal_handler(each, ends[0].set)
 
@@ -262,7 +262,7 @@ async def _listening(
 def _signals_given_back() -> Iterator[None]:
     """Signals do afterwards what they did before. A loop that ends leaves SIGTERM to the system:
     one that comes while the next model is loaded would end this process, not its merger."""
-    before = {each: signal.getsignal(each) for each in SIGNALS}
+    before = {each: signal.getsignal(each) for each in heeded()}
     try:
         yield
     finally:

@@ -1,16 +1,23 @@
-"""Ctrl-C and SIGTERM while a JVM works: its jobs are cancelled, and its answer is heard."""
+"""What stops a command, and that while a JVM works: its jobs are cancelled, its answer is heard."""
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
 CANCEL_S = 10  # for the JVM to cancel its jobs; then the interrupt goes on without it
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Handler = Callable[[int, FrameType | None], object] | int  # as signal.signal takes it
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
+
+
+def heeded() -> list[signal.Signals]:
+    """Those of SIGNALS that whoever started this process has not had ignored, as nohup does."""
+    return [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 def cancel_jobs(spark: "SparkContext") -> None:
@@ -60,7 +67,8 @@ def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[Callable[[]
         if at_once:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupted) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _set(dict.fromkeys(heeded(), interrupted))
     try:
         yield heed
     except Exception as error:
@@ -68,6 +76,10 @@ def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[Callable[[]
             raise KeyboardInterrupt from error
         raise
     finally:  # also in place of the handler that pyspark puts there when it starts
-        for number, handler in before.items():  # None: one that was not Python's
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        _set(before)
     heed()
+
+
+def _set(handlers: Mapping[signal.Signals, Handler | None]) -> None:
+    for number, handler in handlers.items():  # None: one that was not Python's
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
