@@ -120,10 +120,28 @@ def test_what_somebody_writes_and_the_place_it_is(tmp_path: Path) -> None:
     assert storage.absolute("hdfs://h//a//b/./c/../d/") == "hdfs://h/a/b/d"
     assert storage.absolute("hdfs://h/") == "hdfs://h"
     assert storage.absolute("hdfs://h/100%/IMG#1?;x") == "hdfs://h/100%/IMG#1?;x"
-    for uri in ("file://host/a", "s3://bucket/a", "file:///a%00b", "file:/a%ffb"):
+    assert storage.absolute("/a:b/c:") == "/a:b/c:"
+    wrong = (
+        "file://host/a",
+        "s3://bucket/a",
+        "s3a:/bucket/a",
+        "s3a:",
+        "file:///a%00b",
+        "file:/a%ffb",
+    )
+    for uri in (*wrong, "file:", "FILE://", "file://localhost"):  # not the working folder
         for asked in (storage.absolute, storage.exists, storage.read_bytes):
             with pytest.raises(StorageError, match=uri):
                 asked(uri)
+
+
+def test_a_link_to_nothing_is_named_before_spark(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("unmounted")
+    for uri in (tmp_path / "link", tmp_path / "link" / "table"):
+        with pytest.raises(StorageError, match=r"/link is a link to unmounted, which is not there"):
+            storage.check_writable(str(uri))
+    (tmp_path / "unmounted").mkdir()
+    storage.check_writable(str(tmp_path / "link"))
 
 
 def test_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

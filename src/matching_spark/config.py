@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -235,6 +237,15 @@ class Logging(Group):
     file: LocalPlace | None = Field(default=None, description="none: on stderr")
 
 
+def _folder(place: str) -> str:
+    """A table's, whose files are its own: not all that a machine or an HDFS has."""
+    if re.fullmatch(r"(hdfs:(//[^/]*)?)?/*", place, re.IGNORECASE):
+        raise PydanticCustomError(
+            "root", "names no folder: name one, like /data/lostfound or hdfs://host:8020/lostfound"
+        )
+    return place
+
+
 class Settings(BaseSettings):
     """Every setting of the project; MATCHING_TABLE, MATCHING_SPARK__MASTER and so on."""
 
@@ -246,7 +257,9 @@ class Settings(BaseSettings):
         extra="forbid",
     )
 
-    table: Place = Field(default="lostfound", description="a folder, or hdfs://...")
+    table: Annotated[Place, AfterValidator(_folder)] = Field(
+        default="lostfound", description="a folder, or hdfs://..."
+    )
     hadoop: Hadoop = Field(default_factory=Hadoop)
     model: Model = Field(default_factory=Model)
     spark: Spark = Field(default_factory=Spark)

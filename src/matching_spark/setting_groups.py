@@ -27,7 +27,12 @@ def _named(place: str) -> str:
         raise PydanticCustomError(
             "no_place", "has a NUL, which no name of a file or folder may have"
         )
-    return os.path.expanduser(place)
+    whole = os.path.expanduser(place)
+    if whole.startswith("~"):
+        raise PydanticCustomError(
+            "home", "begins with the home of a user that there is not: ./~name is a folder here"
+        )
+    return whole
 
 
 def _local(place: str) -> str:

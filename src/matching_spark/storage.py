@@ -35,7 +35,7 @@ FileSystem = Any  # of fsspec, which has no types, or LocalFiles
 _asking = threading.Lock()
 HALF = ".tmp"  # ends the name of a file that is being written, or whose writer was killed
 _URI = re.compile(
-    r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]*(?=://)):(//(?P<authority>[^/]*))?(?P<path>.*)",
+    r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]+(?=:/|:$)):(//(?P<authority>[^/]*))?(?P<path>.*)",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -65,6 +65,8 @@ def absolute(uri: str) -> str:
     Raises StorageError for what can be no file's name.
     """
     scheme, authority, path = _split(uri)
+    if scheme == "file" and not path:  # which would be the working folder
+        raise StorageError(f"{uri} names no file or folder; one of this machine is file:///path")
     if scheme == "hdfs":
         whole = posixpath.normpath("/" + path.lstrip("/"))
         return f"hdfs://{authority}{'' if whole == '/' else whole}"
@@ -212,7 +214,13 @@ def check_writable(uri: str) -> None:
     permissions hold. Who is kept out of what is written is told."""
     if not is_local(uri):
         return
-    near = _nearest(uri)
+    place, near = Path(absolute(uri)), _nearest(uri)
+    for each in (place, *place.parents):
+        if os.path.islink(each) and not os.path.exists(each):
+            raise StorageError(
+                f"{uri} cannot be written to: {each} is a link to {os.readlink(each)}, which is "
+                "not there: make that, or name another folder"
+            )
     if not near.is_dir():
         raise StorageError(f"{uri} cannot be written to: {_no_folder(near)}")
     if not os.access(near, os.W_OK | os.X_OK):
