@@ -18,6 +18,7 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.commits import overtaken
 from matching_spark.table.compact import compact
+from matching_spark.table.erase import find
 from matching_spark.table.undo import undo
 from tests.support.found import hits_of
 from tests.support.tables import copied
@@ -109,6 +110,27 @@ def test_what_can_be_read_is_read_rightly(table: PostsTable, tmp_path: Path) -> 
         assert answer(table.uri, tmp_path, category=category) == after
     compact(table)
     assert len(answer(table.uri, tmp_path)) == 198
+
+
+def test_files_that_do_not_lie_in_the_table_are_neither_read_nor_written(
+    table: PostsTable, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Whoever hands a table on could name any file that its reader may read."""
+    outside, where = tmp_path / "outside", "write.data.path"
+    spark.sql(f"ALTER TABLE {table.name} SET TBLPROPERTIES ('{where}' = '{outside}')")
+    with pytest.raises(StorageError, match=f"new files in {outside}, outside .* unset .*{where}"):
+        table.set_status(["p000"], "claimed")
+    assert not outside.exists()
+    spark.sql(f"UPDATE {table.name} SET status = 'claimed' WHERE post_id = 'p000'")
+    assert [*outside.rglob("*.parquet")]
+    spark.sql(f"ALTER TABLE {table.name} UNSET TBLPROPERTIES ('{where}')")
+    for act in (
+        lambda: answer(table.uri, tmp_path),
+        lambda: PostsTable.open(table.uri).kinds(["p001"]),
+        lambda: find(table.uri, frozenset(["p000"])),
+    ):
+        with pytest.raises(StorageError, match=rf"names {outside}/.*parquet, which does not lie"):
+            act()
 
 
 def cut(file: Path) -> None:

@@ -39,6 +39,7 @@ from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.iceberg_io import ManifestWriter, NewFile, StorageFileIO
 from matching_spark.table.mark import kept, merged
 from matching_spark.table.metadata import (
+    PLACES,
     UNREADABLE,
     entries,
     listed,
@@ -62,7 +63,6 @@ TOTALS = tuple(  # of a snapshot's summary
     )
 )
 POSTS = "posts"
-PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.catalog import quoted
 from matching_spark.table.loose_files import drop_photos, drop_rejects, drop_staged, still
-from matching_spark.table.metadata import current_metadata, live_files, named_files
+from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
@@ -338,7 +338,9 @@ def _files_of(metadata: "StaticTable", columns: list[str], ids: frozenset[str]) 
     snapshots = [snapshot.snapshot_id for snapshot in metadata.metadata.snapshots]
     for file in live_files(metadata, snapshots):
         if file.content == DataFileContent.DATA and _may_have(file, columns, ids):
-            yield storage.recorded(file.file_path)
+            place = storage.recorded(file.file_path)
+            check_within(metadata, [place])
+            yield place
 
 
 def _holding(

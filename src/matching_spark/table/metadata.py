@@ -31,6 +31,7 @@ UNREADABLE = (
     *(ArithmeticError, AssertionError, RuntimeError, SystemError, struct.error, zlib.error),
 )
 
+PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path")
 AVRO_MARK = 16  # bytes behind the head of an Avro file and each of its blocks, the same ones
 
 
@@ -61,8 +62,9 @@ def check_within(table: StaticTable, places: Iterable[str]) -> None:
     for place in places:
         if not storage.lies_in(place, made):
             raise StorageError(
-                f"{made} names {place}, which does not lie there: it could be removed with what "
-                "the table needs no more; `matching-spark adopt` names its files anew"
+                f"{made} names {place}, which does not lie there: it is another's, and could be "
+                "removed with what the table needs no more; `matching-spark adopt` names its files "
+                "anew, where they came along"
             )
 
 
@@ -169,11 +171,15 @@ def planned_files(
     metadata: StaticTable, snapshot: Snapshot, what: str, **options: Any
 ) -> list[FileScanTask]:
     """The data files of a snapshot with their deletes; options: of pyiceberg's scan. Raises
-    StorageError, which names `what` it is of, where a list of them cannot be read as a whole."""
+    StorageError, which names `what` it is of, where a list of them cannot be read as a whole, and
+    for a file that does not lie in the table."""
     with reading(what):
         for manifest in listed(metadata, snapshot):
             check_whole(metadata, manifest)
-        return [*metadata.scan(snapshot_id=snapshot.snapshot_id, **options).plan_files()]
+        tasks = [*metadata.scan(snapshot_id=snapshot.snapshot_id, **options).plan_files()]
+    files = (each for task in tasks for each in (task.file, *task.delete_files))
+    check_within(metadata, (storage.recorded(each.file_path) for each in files))
+    return tasks
 
 
 def live_files(metadata: StaticTable, snapshots: list[int]) -> Iterator[DataFile]:

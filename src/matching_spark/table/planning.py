@@ -17,7 +17,7 @@ from matching_spark.errors import ModelError, StorageError
 from matching_spark.shards.shard import DataFile, read_columns
 from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.kept_plans import Head
-from matching_spark.table.metadata import check_log, made_at, planned_files
+from matching_spark.table.metadata import PLACES, check_log, made_at, planned_files
 from matching_spark.table.state import TableState
 
 
@@ -94,6 +94,13 @@ def check_layout(state: TableState) -> None:
             "or the table is rolled back to before it"
         )
     _parted(metadata.spec(), f"{uri} will have new files that are")
+    for key in PLACES:
+        place = metadata.properties.get(key)
+        if place is not None and not storage.lies_in(storage.recorded(place), made_at(metadata)):
+            raise StorageError(
+                f"{uri} would have its new files in {place}, outside of it, where they are not "
+                f"read: unset the table's {key}"
+            )
     written_as = metadata.properties.get("write.format.default", "parquet")
     if written_as != "parquet":
         raise StorageError(
