@@ -13,6 +13,7 @@ import logging
 import os
 import posixpath
 import re
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,7 @@ from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
 from matching_spark.filesystems.local_files import LocalFiles
 from matching_spark.filesystems.namenodes import same_authority
-from matching_spark.filesystems.whole_files import write_new
+from matching_spark.filesystems.whole_files import put, write_new
 from matching_spark.guard.owners import denied, stranger
 
 log = logging.getLogger(__name__)
@@ -178,19 +179,33 @@ def write_bytes(uri: str, data: bytes) -> None:
     _write_whole(uri, data, over=True)
 
 
+def write_from(uri: str, stream: IO[bytes]) -> None:
+    """The same of all that a file has, however long."""
+    _write_whole(uri, stream, over=True)
+
+
+def scratch(uri: str) -> IO[bytes]:
+    """A file without a name, gone with its process, for what is to become `uri`: on the same disk,
+    of HDFS on this host's."""
+    place = _nearest(parent(uri)) if is_local(uri) else None
+    with _errors(uri):
+        stream: IO[bytes] = tempfile.TemporaryFile(dir=place)  # noqa: SIM115  (the caller's)
+        return stream
+
+
 def create(uri: str, data: bytes) -> None:
     """Write a new file whole or not at all. Raises FileExistsError where there is one already."""
     _write_whole(uri, data, over=False)
 
 
-def _write_whole(uri: str, data: bytes, *, over: bool) -> None:
+def _write_whole(uri: str, data: bytes | IO[bytes], *, over: bool) -> None:
     """The whole file gets its own name, in place of one that is there, when it is written."""
     fs, path = _open_fs(uri)
     temporary = f"{path}.{uuid.uuid4().hex}{HALF}"
 
     def write() -> None:
         with fs.open(temporary, "wb") as stream:
-            stream.write(data)
+            put(data, stream)
 
     with _errors(uri):
         try:

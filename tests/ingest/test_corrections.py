@@ -1,5 +1,6 @@
 """Posts that come again, and names that are odd: nothing is lost or changed in silence."""
 
+import json
 import os
 import unicodedata
 from dataclasses import replace
@@ -13,11 +14,11 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Post, PostsTable
+from matching_spark import ClipModel, Post, PostsTable, Reject
 from matching_spark.config import Hadoop
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.ingest.report import Report, write_rejects
+from matching_spark.ingest.report import Rejects, Report
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.sources import read_posts
 from tests.support.vectors import write_vectors
@@ -98,12 +99,15 @@ def test_odd_names_and_texts_are_taken_or_named(
     raw = os.fsencode(folder) + b"/" + "가방.png".encode("cp949")
     Path(photo(folder / "x.png", 3)).rename(os.fsdecode(raw))
     os.mkfifo(folder / "pipe.png")
-    found = ingest_posts(read_posts(str(folder), kind="found"), table, clip)
+    with Rejects(str(tmp_path / "r.jsonl")) as rejects:
+        found = ingest_posts(read_posts(str(folder), kind="found"), table, clip, rejects=rejects)
+        assert rejects.publish() == str(tmp_path / "r.jsonl")
     assert counts(found) == (3, 0, 0, 1)
     assert set(rows(table)) == {"good.png", "사진/지갑.png", "가방.png"}
     (pipe,) = found.rejects
     assert (pipe.post_id, pipe.reason) == ("pipe.png", "unreadable")
-    assert write_rejects(found, str(tmp_path / "r.jsonl")).rejects_file
+    (line,) = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert Reject(**json.loads(line)) == pipe
 
     composed = str(folder / unicodedata.normalize("NFC", "사진/지갑.png"))
     odd = [

@@ -38,7 +38,7 @@ def staged(source, folder):
     tasks = tasks_of(source, Seen())
     dimension, model = first_vector(source, tasks)
     rules = ImportRules(dimension, "found", model or "m", dt.datetime.now(dt.UTC))
-    (done,) = _stage(tasks, folder, rules, Done())
+    (done,) = _stage(tasks, source, folder, rules, Done())
     return done.rows, done.rejected, dict(done.seen.unknown)
 """
 DOES = "result = staged(source, tempfile.mkdtemp(dir=source.rpartition('/')[0]))"

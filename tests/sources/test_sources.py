@@ -19,7 +19,7 @@ from PIL import Image
 from matching_spark.domain.posts import MAX_TEXT, READ_TEXT, Post, Reject, checked, clean
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
-from matching_spark.ingest.report import Report, default_rejects, write_rejects
+from matching_spark.ingest.report import Rejects, default_rejects
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.folder import ENDINGS, read_folder
 
@@ -418,7 +418,9 @@ def test_sources_of_one_name_have_rejects_of_their_own(tmp_path: Path) -> None:
     assert default_rejects("t", places[0]) == default_rejects("t", places[0])
     for begins in ("", "a", "ab"):  # where the cut would fall into a letter
         long = default_rejects(str(tmp_path), str(tmp_path / (begins + "습득물" * 27 + ".csv")))
-        write_rejects(Report("t", "m", rejects=(Reject("a", "b", "no-id", ""),)), long)
+        with Rejects(long) as rejects:
+            rejects.add(Reject("a", "b", "no-id", ""))
+            assert rejects.publish() == long
         assert Path(long).exists()
         assert long.encode().decode() == long
 

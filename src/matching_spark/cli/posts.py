@@ -117,7 +117,7 @@ def ingest(
     )
     taken = f"{report.accepted:,} posts taken in, {report.embedded:,} photos embedded"
     refused = f"{report.rejected:,} posts rejected, " if report.rejected else ""  # else photos only
-    refused += f"{len(report.rejects):,} lines of {report.rejects_file} say why"
+    refused += f"{report.rejects_listed:,} lines of {report.rejects_file} say why"
     if report.rejects_file:
         taken += f"; {refused}"
     summary.caption, summary.caption_justify = taken, "left"

@@ -2,18 +2,29 @@
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Collection
 from pathlib import Path
+from typing import IO
 
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.guard.uris import is_uri
 
 
-def write_new(path: str, data: bytes, mode: int) -> None:
+def put(data: bytes | IO[bytes], stream: IO[bytes]) -> None:
+    """Write bytes, or all that a file has, however long."""
+    if isinstance(data, bytes):
+        stream.write(data)
+    else:
+        data.seek(0)
+        shutil.copyfileobj(data, stream, 1 << 20)
+
+
+def write_new(path: str, data: bytes | IO[bytes], mode: int) -> None:
     """Raises FileExistsError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(data)
+        put(data, stream)
 
 
 def write_file(path: Path, data: bytes) -> None:

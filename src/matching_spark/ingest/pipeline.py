@@ -26,7 +26,7 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
-from matching_spark.ingest.report import Report, Tally
+from matching_spark.ingest.report import Rejects, Report, Tally
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import kept_sha256, photo_column_here
 from matching_spark.progress import SILENT, Progress
@@ -62,8 +62,11 @@ def ingest_posts(
     progress: Progress = SILENT,
     job: str = "posts",
     rules: over.Rules = OWN,
+    rejects: Rejects | None = None,
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
+
+    rejects: the list, which whoever hands it in publishes; None: the report's first are all.
 
     job: what a job cut off has embedded, the same job run again does not. An unchanged post is
     skipped; of a changed one, fields that its source does not have stay as they are. A post that
@@ -73,7 +76,7 @@ def ingest_posts(
     table or Spark fails; then it is simply run again.
     """
     table.check_model(model.name)
-    tally = Tally()
+    tally = Tally(rejects=rejects or Rejects())
     staging = Staging(table.session, table.uri, model, job, progress)
     run = _Ingest(table, model, tally, staging, rules)
     start = time.perf_counter()

@@ -4,16 +4,18 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any
 
 from matching_spark import storage
 from matching_spark.domain.posts import Reject
-from matching_spark.errors import UsageError
+from matching_spark.errors import StorageError, UsageError
 from matching_spark.layout import REJECTS
 from matching_spark.table.posts_table import PostsTable
 
+LISTED = 1_000  # rejects that a report has; the file has all
 LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
 
 
@@ -37,10 +39,74 @@ class Report:
     snapshot: str | None = None
     unknown: dict[str, int] = field(default_factory=dict)  # words that were kept as they are
     rejects_file: str | None = None
-    rejects: tuple[Reject, ...] = ()
+    rejects_listed: int = 0  # lines of it
+    rejects: tuple[Reject, ...] = ()  # the first of them, up to LISTED
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+class Rejects:
+    """Why posts and photos are not taken: a line of JSON each, which memory does not hold, for ten
+    million rows may be off. To be closed, as a context.
+
+    place: the file that they become when they are published; None: only the first LISTED are kept.
+    """
+
+    def __init__(self, place: str | None = None) -> None:
+        self._place = place
+        self._lines: IO[bytes] | None = None
+        self.count = 0
+        self.first: list[Reject] = []
+
+    def __enter__(self) -> "Rejects":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lines is not None:
+            self._lines.close()
+
+    def add(self, reject: Reject) -> None:
+        """Raises StorageError where there is no room for it."""
+        self.count += 1
+        if len(self.first) < LISTED:
+            self.first.append(reject)
+        self._write(line_of(reject))
+
+    def extend(self, lines: Iterable[bytes]) -> None:
+        """The same of several, as `line_of` writes them."""
+        for line in lines:
+            self.count += 1
+            if len(self.first) < LISTED:
+                self.first.append(Reject(**json.loads(line)))
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        if self._place is None:
+            return
+        self._lines = self._lines or storage.scratch(self._place)
+        try:
+            self._lines.write(line)
+        except OSError as error:
+            raise StorageError(f"{self._place} cannot be written: {error}") from error
+
+    def publish(self) -> str | None:
+        """Give the file its name, which is returned; nothing to say removes one that is there."""
+        if self._place is None:
+            return None
+        if self._lines is not None:
+            storage.write_from(self._place, self._lines)
+            return self._place
+        if not storage.is_dir(self._place):  # which would go with all that lies in it
+            storage.remove(self._place)
+        return None
+
+
+def line_of(reject: Reject) -> bytes:
+    """source, post_id, reason, detail. The name of a file whose bytes are no UTF-8 stands there by
+    its escapes."""
+    line = json.dumps(asdict(reject), ensure_ascii=False) + "\n"
+    return line.encode("utf-8", "backslashreplace")
 
 
 @dataclass
@@ -53,11 +119,11 @@ class Tally:
     skipped: int = 0
     placeholders: int = 0
     embedded: int = 0
-    rejects: list[Reject] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=Rejects)
 
     def reject(self, reject: Reject, post: bool = True) -> None:
         """post: whether a post goes, not only one of its photos."""
-        self.rejects.append(reject)
+        self.rejects.add(reject)
         self.rejected += post
 
     def report(self, table: PostsTable, model: str, start: float) -> Report:
@@ -74,7 +140,8 @@ class Tally:
             embedded=self.embedded,
             seconds=time.perf_counter() - start,
             snapshot=table.snapshot,
-            rejects=tuple(self.rejects),
+            rejects_listed=self.rejects.count,
+            rejects=tuple(self.rejects.first),
         )
 
 
@@ -89,21 +156,6 @@ def check_rejects(path: str, source: str) -> None:
     if storage.same_place(storage.absolute(path), storage.absolute(source)):
         raise UsageError(f"{path} is what is taken in: name another file", argument="rejects")
     storage.check_writable(storage.parent(path))
-
-
-def write_rejects(report: Report, path: str) -> Report:
-    """One JSON line a reject: source, post_id, reason, detail. Nothing to say removes the file.
-
-    Returns the report with the file's place in it.
-    """
-    lines = [json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in report.rejects]
-    if lines:
-        # The name of a file whose bytes are no UTF-8 stands there by its escapes.
-        storage.write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
-        return replace(report, rejects_file=path)
-    if not storage.is_dir(path):  # which would go with all that lies in it
-        storage.remove(path)
-    return replace(report, rejects_file=None)
 
 
 def default_rejects(table_uri: str, source: str) -> str:

@@ -41,7 +41,6 @@ from matching_spark.knn.similarity import unit
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
-MAX_REJECTS = 100_000  # listed; all are counted
 MOST_MODELS = 5  # of a batch that are named: a second one is one too many
 
 PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
@@ -73,7 +72,8 @@ class Staged:
     files: list[str] = field(default_factory=list)
     rows: int = 0
     rejected: int = 0
-    rejects: list[tuple[str, str, str]] = field(default_factory=list)
+    rejects: list[tuple[str, str, str]] = field(default_factory=list)  # not written yet
+    lists: list[str] = field(default_factory=list)  # files of those that are
     models: set[str] = field(default_factory=set)
     given: frozenset[str] = frozenset()  # the columns that its file has
     seen: Seen = field(default_factory=Seen)  # words of no list
@@ -107,7 +107,7 @@ def checked(
 
     staged.rejected += len(rows.why)
     said = rows.unlinked | rows.why
-    for row in sorted(said)[: MAX_REJECTS - len(staged.rejects)]:
+    for row in sorted(said):
         staged.rejects.append((columns["post_id"][row].as_py() or "", *said[row]))
     count = len(unit)
     photos = pa.StructArray.from_arrays(

@@ -8,12 +8,11 @@ Python holds STAGED_BYTES of them for each core, twice as much while it writes t
 import io
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial, reduce
-from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,10 +26,9 @@ from matching_spark.domain.schema import EXTERNAL, FIRST, METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import over
-from matching_spark.ingest.report import Report, Tally
+from matching_spark.ingest.report import Rejects, Report, Tally, line_of
 from matching_spark.ingest.staging import Counter, ticking
 from matching_spark.ingest.vector_batches import (
-    MAX_REJECTS,
     STAGED,
     ImportRules,
     Staged,
@@ -48,9 +46,10 @@ from matching_spark.table.posts_table import PostsTable
 OWN = over.Rules()
 ROWS_AT_ONCE = 4096  # at most read and checked together: 16 MB as float64 of 512 dimensions
 STAGED_BYTES = 64 << 20  # a staged file: what a task holds
+REJECTS_AT_ONCE = 10_000  # of a file that lists them
 
 
-def ingest_vectors(
+def ingest_vectors(  # noqa: PLR0913  (as ingest_posts, and what opens a table)
     source: str,
     uri: str,
     spark: SparkSession,
@@ -58,12 +57,14 @@ def ingest_vectors(
     hadoop: Hadoop,
     progress: Progress = SILENT,
     own: over.Rules = OWN,
+    rejects: Rejects | None = None,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
 
     A row that cannot be taken is rejected with its reason, one too of another kind or source than
     the post that the table has, unless `own.replace`. Columns that the source does not have stay as
-    they are; those that are not read are in the report's `unknown`. Raises InputError when it has
+    they are; those that are not read are in the report's `unknown`. rejects: the list, which
+    whoever hands it in publishes; None: the report's first are all. Raises InputError when it has
     no such columns, ModelError when its model is not the table's.
     """
     start = time.perf_counter()
@@ -74,12 +75,13 @@ def ingest_vectors(
     with suppress(InputError):  # no table yet: the first vector fixes its dimension
         dimension = PostsTable.open(uri).dimension
     table = PostsTable.open_or_create(uri, spark, model=model, dimension=dimension, hadoop=hadoop)
-    tally = Tally()
+    tally = Tally(rejects=rejects or Rejects())
     folder = storage.join(table.uri, STAGING, IMPORT + uuid.uuid4().hex)
     rules = ImportRules(dimension, kind, model, datetime.now(UTC))
     try:
         with spark_errors(f"{source} could not be taken in"):
-            done = _stage_all(spark, tasks, folder, rules, progress)
+            run = partial(_stage, source=source, folder=folder, rules=rules)
+            done = _stage_all(spark, tasks, run, progress)
             models = set().union(*(each.models for each in done))
             if len(models) > 1:
                 named = ", ".join(name or "none" for name in sorted(models))
@@ -90,8 +92,9 @@ def ingest_vectors(
             for each in done:
                 seen.add(each.seen)
             tally.rejected = sum(each.rejected for each in done)
-            listed = (Reject(source, *each) for part in done for each in part.rejects)
-            tally.rejects = list(islice(listed, MAX_REJECTS))
+            for place in (place for each in done for place in each.lists):
+                with storage.open_input(place) as lines:
+                    tally.rejects.extend(lines)
             files = [file for each in done for file in each.files]
             if files:
                 rows, there = read_parquet(spark, files), None
@@ -128,11 +131,9 @@ def _each_once(rows: DataFrame, source: str, tally: Tally) -> DataFrame:
 
 
 def _rejected(rows: DataFrame, source: str, tally: Tally, reason: str, detail: str) -> None:
-    count = rows.count()
-    listed = rows.select("post_id").limit(max(0, MAX_REJECTS - len(tally.rejects))).collect()
-    tally.rejects += [Reject(source, row["post_id"], reason, detail) for row in listed]
-    tally.rejected += count
-    tally.accepted -= count
+    for row in rows.select("post_id").toLocalIterator():
+        tally.reject(Reject(source, row["post_id"], reason, detail))
+        tally.accepted -= 1
 
 
 def _of_its_own(
@@ -206,18 +207,19 @@ def _changed(rows: DataFrame, there: DataFrame) -> DataFrame:
 
 
 def _stage_all(
-    spark: SparkSession, tasks: list[Task], folder: str, rules: ImportRules, progress: Progress
+    spark: SparkSession, tasks: list[Task], run: Callable[..., Iterator[Staged]], progress: Progress
 ) -> list[Staged]:
     done = spark.sparkContext.accumulator(0)
-    run = partial(_stage, folder=folder, rules=rules, done=done)
     with ticking(progress, "row groups", lambda: done.value, len(tasks)):
-        return spark.sparkContext.parallelize(tasks, len(tasks)).mapPartitions(run).collect()
+        parts = spark.sparkContext.parallelize(tasks, len(tasks))
+        return parts.mapPartitions(partial(run, done=done)).collect()
 
 
 def _stage(
-    tasks: Iterable[Task], folder: str, rules: ImportRules, done: Counter
+    tasks: Iterable[Task], source: str, folder: str, rules: ImportRules, done: Counter
 ) -> Iterator[Staged]:
-    """Stage the good rows of each task. Run again, it writes the same files."""
+    """Stage the good rows of each task, and why others are not. Run again, it writes the same
+    files."""
     for task in tasks:
         staged = Staged()
         waiting: list[pa.RecordBatch] = []
@@ -240,6 +242,14 @@ def _stage(
                 storage.write_bytes(staged.files[-1], sink.getvalue())
                 rows.clear()
 
+        def listed(task: Task = task, staged: Staged = staged) -> None:
+            if staged.rejects:
+                name = f"{task.number:06}-{len(staged.lists):04}.jsonl"
+                staged.lists.append(storage.join(folder, name))
+                lines = (line_of(Reject(source, *each)) for each in staged.rejects)
+                storage.write_bytes(staged.lists[-1], b"".join(lines))
+                staged.rejects.clear()
+
         file = open_file(task.uri)
         columns = [n for n in READ if n in file.schema_arrow.names]
         staged.given = frozenset([*columns, *dict(task.fixed)])
@@ -251,6 +261,9 @@ def _stage(
                 waiting.append(good)
             if sum(each.nbytes for each in waiting) >= STAGED_BYTES:
                 write()
+            if len(staged.rejects) >= REJECTS_AT_ONCE:
+                listed()
         write()
+        listed()
         done.add(1)
         yield staged

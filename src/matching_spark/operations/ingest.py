@@ -14,7 +14,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.ingest.report import Report, check_rejects, default_rejects, write_rejects
+from matching_spark.ingest.report import Rejects, Report, check_rejects, default_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.facts import check_key, note_key, with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
@@ -73,6 +73,7 @@ def ingest(
     if rejects is not None:
         check_rejects(rejects, place)
     days = Days.of(source.since, source.until) if with_days else None
+    listed = default_rejects(absolute(settings.table), place) if rejects is None else rejects
     seen = Seen()
     what = f"ingest {PurePath(place).name}"  # its name, not where a user keeps it
     rules = Rules(
@@ -81,33 +82,34 @@ def ingest(
         settings.model.photos_a_post,
     )
     portal = Portal(settings, place, source.kind, days, seen) if format == "lost112" else None
-    if format == "parquet":
-        with spark_of(settings, what, progress, spark) as session:
-            uri, hadoop = settings.table, settings.hadoop
-            report = ingest_vectors(place, uri, session, source.kind, hadoop, progress, rules)
-            seen.unknown.update(report.unknown)
-    else:
-        before = there(settings)
-        clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
-        if before is not None:
-            before.check_model(clip.name)
-            check_key(before, settings)
-        posts = (
-            portal.posts()
-            if portal
-            else begun(read_posts(place, format, source.kind, seen, source.columns))
-        )
-        posts = begun(with_facts(posts, settings, seen))
-        with spark_of(settings, what, progress, spark) as session:
-            table = made(settings, clip, session)
-            note_key(table, settings)
-            job = absolute(place)
-            report = ingest_posts(posts, table, clip, progress, job, rules)
-            if portal is not None:
-                report = portal.finish(table, report, progress)
-    for line in seen.lines():
-        progress.say(line)
-    report = dataclasses.replace(report, unknown=dict(seen.unknown.most_common()))
-    return write_rejects(
-        report, default_rejects(report.table, place) if rejects is None else rejects
-    )
+    with Rejects(listed) as out:
+        if format == "parquet":
+            with spark_of(settings, what, progress, spark) as session:
+                uri, hadoop = settings.table, settings.hadoop
+                report = ingest_vectors(
+                    place, uri, session, source.kind, hadoop, progress, rules, out
+                )
+                seen.unknown.update(report.unknown)
+        else:
+            before = there(settings)
+            clip = model_of(settings, before)  # no need of Spark to say that it is not the table's
+            if before is not None:
+                before.check_model(clip.name)
+                check_key(before, settings)
+            posts = (
+                portal.posts()
+                if portal
+                else begun(read_posts(place, format, source.kind, seen, source.columns))
+            )
+            posts = begun(with_facts(posts, settings, seen))
+            with spark_of(settings, what, progress, spark) as session:
+                table = made(settings, clip, session)
+                note_key(table, settings)
+                job = absolute(place)
+                report = ingest_posts(posts, table, clip, progress, job, rules, out)
+                if portal is not None:
+                    report = portal.finish(table, report, progress)
+        for line in seen.lines():
+            progress.say(line)
+        unknown = dict(seen.unknown.most_common())
+        return dataclasses.replace(report, unknown=unknown, rejects_file=out.publish())

@@ -6,6 +6,7 @@ Another run may remove any of them at any time.
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -26,13 +27,24 @@ def drop_rejects(table: PostsTable, ids: Collection[str]) -> int:
     gone = 0
     with table.writing():  # else one run writes back what another has taken out
         for place in _files(storage.join(table.uri, REJECTS), ".jsonl"):
-            lines = (still(storage.read_bytes, place) or b"").splitlines(keepends=True)
-            others = [line for line in lines if _id_of(line) not in ids]
-            gone += len(lines) - len(others)
-            if lines and not others:
-                storage.remove(place)
-            elif len(others) < len(lines):
-                storage.write_bytes(place, b"".join(others))
+            gone += still(partial(_drop_rejects, ids), place) or 0
+    return gone
+
+
+def _drop_rejects(ids: Collection[str], place: str) -> int:
+    """Line by line: it may list ten million."""
+    gone = 0
+    with storage.open_input(place) as lines, storage.scratch(place) as others:
+        for line in lines:
+            if _id_of(line) in ids:
+                gone += 1
+            else:
+                others.write(line)
+        left = others.tell()
+        if gone and left:
+            storage.write_from(place, others)
+    if gone and not left:
+        storage.remove(place)
     return gone
 
 
