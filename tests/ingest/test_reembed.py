@@ -15,6 +15,7 @@ from matching_spark import (
     Query,
     Settings,
     SimilarityEngine,
+    StorageError,
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.posts import Post
@@ -103,6 +104,20 @@ def test_writers_and_searches_go_on_and_nothing_is_lost(
         SimilarityEngine(table, "memory", clip, cache=Cache())
     assert old_snapshot not in table.snapshots
     assert not list(Path(table.uri).glob("staging/*/*"))
+
+
+def test_a_kept_photo_that_does_not_open_is_named(table: PostsTable, other: ClipModel) -> None:
+    snapshot = table.snapshot
+    broken, gone, *_ = sorted(Path(table.photos).glob("**/*.jpg"))
+    whole = {each: each.read_bytes() for each in (broken, gone)}
+    broken.write_bytes(whole[broken][:400])
+    gone.unlink()
+    with pytest.raises(StorageError, match="put them back as they were") as raised:
+        reembed(table, other)
+    assert f"{broken}: truncated" in str(raised.value)
+    assert f"{gone}: no " in str(raised.value)
+    table.refresh()
+    assert table.snapshot == snapshot
 
 
 def test_cut_off_it_goes_on_and_the_table_is_as_it_was(

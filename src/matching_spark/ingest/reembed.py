@@ -18,7 +18,7 @@ from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
 from matching_spark.ingest.pipeline import assemble
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
-from matching_spark.layout import photo_column_here
+from matching_spark.layout import kept_photo, photo_column_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import MODEL_PLACE, PROPERTY
@@ -117,14 +117,20 @@ class _Reembed:
             self.embedded += count
         staged = self.staging.frame()
         if staged is not None:
-            failed = staged.where("reason IS NOT NULL").select("detail").limit(5).collect()
+            failed = staged.where("reason IS NOT NULL").select("key", "detail").limit(5).collect()
             if failed:
                 # Tried again at the next run, when whoever took them has put them back.
                 self.staging.clear()
                 raise StorageError(
-                    "kept photos cannot be embedded, nothing was changed: "
-                    + "; ".join(row["detail"] for row in failed)
+                    "kept photos cannot be embedded, nothing was changed: put them back as they "
+                    "were, or `erase` their posts, and run it again: "
+                    + "; ".join(f"{self._place(row['key'])}: {row['detail']}" for row in failed)
                 )
+
+    def _place(self, key: str) -> str:
+        """Where what is staged by a key is kept; of words their key."""
+        kind, _, name = key.partition(":")
+        return kept_photo(self.table.photos, name) if kind == "photo" else key
 
     def write(self) -> None:
         """Bring the branch to what the table is now, with the new vectors."""

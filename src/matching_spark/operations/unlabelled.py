@@ -13,7 +13,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file
-from matching_spark.errors import InputError, StorageError
+from matching_spark.errors import InputError, PhotoError, StorageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
@@ -30,6 +30,7 @@ RETAKES = 200  # photos that are taken again: quantiles of so many are off by a 
 MIN_LISTS = 200  # lost posts, fewer teach too little
 LISTS = 600  # of so many whole lists MAX_PAIRS are enough, or they are sampled
 LOOKS = "image-image"
+NAMED = 5  # of photos that do not open
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def retaken(model: ClipModel, found: Sequence[Shard], progress: Progress) -> lis
     where fewer than two photos are kept."""
     rng = np.random.default_rng(0)
     photos: list[Image.Image] = []
+    broken: list[str] = []
     for shard, row in _with_photos(found, rng):
         if len(photos) == RETAKES:
             break
@@ -125,6 +127,13 @@ def retaken(model: ClipModel, found: Sequence[Shard], progress: Progress) -> lis
             photos.append(open_photo(photo_file(place)))
         except (FileNotFoundError, StorageError):
             continue  # erased since, or kept on a host that is not this one
+        except PhotoError as error:
+            broken.append(str(error.of(place)))
+    if broken:
+        progress.say(
+            f"{len(broken):,} kept photos are passed over, which do not open: "
+            f"{'; '.join(broken[:NAMED])}: put them back as they were, or give their posts others"
+        )
     if len(photos) < 2:
         progress.say("no photos are kept: what was learnt is not held against photos taken again")
         return None
