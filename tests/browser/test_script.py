@@ -185,7 +185,7 @@ def test_what_was_found_is_there_after_back_and_a_reload(page: Page, served: Ser
 
 def test_the_language_of_what_was_found_can_be_changed(page: Page, served: Served) -> None:
     _find_a_bag(page)
-    page.click(".switch button")
+    page.click(".switch .plain")
     page.wait_for_url("**/search")
     assert served.last.fields["asked"] == ["asked-0"]
     assert served.last.fields["lang"] == ["en"]
@@ -211,7 +211,7 @@ def test_a_file_of_any_kind_is_taken_where_it_is_dropped(page: Page) -> None:
 def test_an_address_that_was_typed_goes_along_with_what_is_asked_before_the_loss_is_reported(
     page: Page, served: Served
 ) -> None:
-    for pressed in (".chips button", ".answers button", ".change button", ".switch button"):
+    for pressed in (".chips button", ".answers button", ".change button", ".switch .plain"):
         _find_a_bag(page)
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         page.fill("#address", "kim@example.com")
@@ -221,6 +221,44 @@ def test_an_address_that_was_typed_goes_along_with_what_is_asked_before_the_loss
         assert served.posted[before].path == "/search"
         assert served.posted[before].fields["address"] == ["kim@example.com"], pressed
     assert "kim@" not in page.evaluate("JSON.stringify(history.state)")
+
+
+def test_without_a_script_all_that_was_typed_goes_along_with_whatever_is_pressed(
+    browser: Browser, served: Served
+) -> None:
+    served.answers, served.redirects = (
+        ANSWERS | {"/losses": "registered", "/interest": "claimed"},
+        {},
+    )
+    context = browser.new_context(base_url=served.url, java_script_enabled=False)
+    page = context.new_page()
+    typed = {"address": "kim@", "place": "선릉역", "words": "검정 배낭"}
+    for pressed, path, more in (
+        (".chips button >> nth=0", "/search", {"off": "category"}),
+        (".answers button >> nth=0", "/search", {"colour": "검정"}),
+        (".answers .plain", "/search", {"skip": "colour"}),
+        (".change button", "/search", {}),
+        (".switch .plain", "/search", {"lang": "en"}),
+        (".cards button >> nth=0", "/interest", {"claim": "c5"}),
+        (".tell button", "/losses", {"address": "kim@example.com"}),
+    ):
+        page.goto("/results-doubt/ko")
+        for summary in page.locator("summary").all():
+            summary.click()
+        for name, value in (typed | more).items():
+            if name in typed:
+                page.fill(f"#answer [name={name}]", value)
+        page.click(pressed)
+        page.wait_for_url(f"**{path}")
+        assert served.last.path == path
+        sent = {name: values[-1] for name, values in served.last.fields.items()}
+        assert (typed | more).items() <= sent.items(), pressed
+    page.goto("/results-doubt/ko")
+    page.click(".change summary")
+    page.press("#words-again", "Enter")  # looks again, and presses nothing that stands before it
+    page.wait_for_url("**/search")
+    assert not {"off", "lang", "claim"} & served.last.fields.keys()
+    context.close()
 
 
 def test_a_problem_takes_the_place_of_results_and_the_next_search_works(

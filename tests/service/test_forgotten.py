@@ -11,7 +11,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.running import Service
 from tests.service.conftest import drawn, signed_in
-from tests.support.forms import csrf, field, hidden
+from tests.support.forms import csrf, field, found_form, hidden
 
 NEW = "/office/found/new"
 TYPED = {
@@ -125,7 +125,11 @@ def looked_for(browser: TestClient, **more: str) -> dict[str, str]:
     """The form that goes on from a search by a photo and words."""
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 가방", "category": "가방"}
     page = browser.post("/search", data=form | more, files=photo("purple")).text
-    return hidden(page, "/losses") | {"words": "보라색 가방", "colour": "보라", "address": "a@b.kr"}
+    return found_form(page, "/losses") | {
+        "words": "보라색 가방",
+        "colour": "보라",
+        "address": "a@b.kr",
+    }
 
 
 def test_a_search_whose_photo_is_forgotten_is_begun_with_what_was_told(
@@ -152,11 +156,11 @@ def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
     later = an_hour_later(browser, running)
     page = later.post("/losses", data=form).text
     assert OVER in page
-    again = hidden(page, "/losses")
+    again = found_form(page, "/losses")
     assert (again["words"], again["colour"]) == ("보라색 가방", "보라")
     unreadable = later.post("/losses", data=again, files={"photo": ("a.jpg", b"no photo", "")})
     assert UNREADABLE in unreadable.text
-    assert hidden(unreadable.text, "/losses")["words"] == "보라색 가방"
+    assert found_form(unreadable.text, "/losses")["words"] == "보라색 가방"
     done = later.post("/losses", data=again, files=photo("purple"))
     assert "/mine#" in done.text
     (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
@@ -180,7 +184,7 @@ def test_a_search_by_words_goes_on_at_any_time(
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
     page = browser.post("/search", data=form).text
     later = an_hour_later(browser, running)
-    form |= hidden(page, "/search") | {"claim": field(page, "claim")}
+    form |= found_form(page, "/interest") | {"claim": field(page, "claim")}
     assert 'class="sentence"' in later.post("/search", data=form | {"colour": "보라"}).text
     assert "02-111-2222" in later.post("/interest", data=form).text
     assert "/mine#" in later.post("/losses", data=form | {"colour": "보라"}).text

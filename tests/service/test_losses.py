@@ -12,7 +12,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.people.contacts import ASKED_A_DAY
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, drawn, losses
-from tests.support.forms import csrf, field, link_in
+from tests.support.forms import csrf, field, found_form, link_in
 
 
 def test_a_persons_way_from_a_photo_to_withdrawal(
@@ -128,10 +128,10 @@ def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
         named = words.say("wrong.address", "ko")
         page = client.post("/losses", data=form | {"address": "kim@localhost"})
         assert page.status_code == 422
-        told = page.text.partition('action="/losses"')[2]
-        for name, value in (form | {"address": "kim@localhost"}).items():
-            assert re.search(rf'name="{name}"[^>]* value="{value}"', told), name
-        assert named in told
+        told = found_form(page.text, "/losses")
+        form |= {"address": "kim@localhost"}
+        assert {name: told[name] for name in form} == form
+        assert named in page.text
         assert words.say("result.photo", "ko") in page.text  # the photo is searched and kept still
         assert not losses(running)
         registered = client.post("/losses", data=form | {"address": "kim@example.com"}).text
@@ -161,12 +161,8 @@ def test_an_address_stays_with_what_is_asked_before_the_loss_is_reported(
         form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방", "colour": "보라"}
         form |= {"address": "kim@example.com"}
         page = client.post("/search", data=form).text
-        forms = re.findall(
-            '<form[^>]* action="/search".*?</form>|<form[^>]* id="switch".*?</form>', page, re.S
-        )
-        assert len(forms) >= 3
-        for each in (*forms, page.partition('action="/losses"')[2]):
-            assert re.search('name="address"[^>]* value="kim@example.com"', each)
+        for to in ("/search", "/losses", "/interest"):
+            assert found_form(page, to)["address"] == "kim@example.com"
 
 
 def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_kept(

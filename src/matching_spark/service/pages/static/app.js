@@ -139,8 +139,9 @@
   });
 
   // -- forms: what is under way, what is not saved, what is no longer a suggestion
-  const busy = (form, is) => {
-    const line = form.matches?.("form") && one("[data-busy]", form);
+  const busy = (asking, is) => { // a form, or one of its buttons
+    const within = asking.form ? asking.closest("#answer section:has([data-busy])") || asking.form : asking;
+    const line = within.matches?.("form, section") && one("[data-busy]", within);
     if (!line) return;
     line.hidden = !is;
     if (is) tell(line.dataset.busy);
@@ -159,9 +160,14 @@
     }
   });
 
-  on("formdata", (event) => { // an address that was typed goes along with what is asked before
-    const address = one("#answer #address");
-    if (address && event.target.matches("[action='/search']")) event.formData.set("address", address.value);
+  on("formdata", (event) => { // an address that was typed goes along with another search, too
+    const address = one("#answer.found #address");
+    if (address && event.target === home) event.formData.set("address", address.value);
+  });
+  on("keydown", (event) => { // of all fields of what was found this one is for a report
+    if (event.key !== "Enter" || !event.target.matches("#answer.found #address")) return;
+    event.preventDefault();
+    one("#answer button[formaction='/losses']").click();
   });
 
   // -- htmx: words for who does not see the page change, and the heading to go on from
@@ -204,8 +210,8 @@
   function remember() {
     const found = one("#answer.found"), fields = {};
     if (!home) return;
-    for (const [name, value] of found ? new FormData(one(".understood form", found)) : []) {
-      if (!["csrf", "address"].includes(name)) (fields[name] ||= []).push(value);
+    for (const [name, value] of found ? new FormData(found) : []) {
+      if (!["csrf", "address", "photo"].includes(name)) (fields[name] ||= []).push(value);
     }
     const top = found?.getBoundingClientRect().top;
     history.replaceState(found && { fields, top }, "");
