@@ -193,11 +193,17 @@ def photos_router(
             raise HTTPException(404, GONE, {"Cache-Control": "no-store"}) from None
         tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
         headers = HEADERS | {"ETag": tag}
-        if tag in request.headers.get("If-None-Match", ""):
+        if _is_held(request, tag):
             return Response(status_code=304, headers=headers)
         return Response(data, headers=headers, media_type="image/jpeg")
 
     return router
+
+
+def _is_held(request: Request, tag: str) -> bool:
+    """Whether who asks has a photo, by its tag or whichever it is (RFC 9110, 13.1.2)."""
+    held = ",".join(request.headers.getlist("If-None-Match"))
+    return held.strip() == "*" or tag in held
 
 
 def _write(place: Path, data: bytes, *, durable: bool) -> None:
