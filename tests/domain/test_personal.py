@@ -1,5 +1,8 @@
 """A person's numbers are cut wherever they stand; an office's, a price and an id stay."""
 
+from collections.abc import Mapping
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,8 +44,64 @@ def test_mobile_numbers(
     assert letters(left) == letters(before + after)
 
 
+SAID = str.maketrans("0123456789", "공일이삼사오육칠팔구")
+BETWEEN = st.sampled_from(
+    [
+        *("", " ", "-", ".", "  ", " - ", ")", "(", "]", "|", "ㅣ", "★", "☎", "→", "^", "#", "'"),
+        *("\\", "…", "、", "。", ";", "+", ">", "\n", "\r\n", " \n", "\u200b", "\ufeff", "\u3164"),
+        *("\u2800", "\u034f", "에 ", " 다시 ", "\u3000"),
+    ]
+)
+
+
+KEYCAPS = {ord(c): f"{c}\ufe0f\u20e3" for c in "0123456789"}
+RINGED = str.maketrans("0123456789", "⓿❶❷❸❹❺❻❼❽❾")
+
+
+@given(
+    st.sampled_from(["010", "011", "016", "019", "+8210", "+82 10", "008210", "+82010"]),
+    st.from_regex(r"[0-9]{8}", fullmatch=True),
+    st.lists(st.integers(0, 8), max_size=5),
+    BETWEEN,
+    st.sampled_from([{}, WIDE, KEYCAPS, RINGED]),
+    BEFORE.filter(lambda before: "아니고" not in before),
+    st.sampled_from(["", "로 연락주세요", " 입니다", "에요", "이에요", "번", "!"]),
+)
+def test_mobile_numbers_in_whatever_groups_and_digits(
+    head: str,
+    rest: str,
+    cuts: list[int],
+    between: str,
+    digits: Mapping[int, str | int],
+    before: str,
+    after: str,
+) -> None:
+    """010 12 34 56 78 looks like a day; 010 is none."""
+    parts = [rest[a:b] for a, b in pairwise(sorted({0, 8, *cuts}))]
+    text = before + between.join([head, *parts]).translate(digits) + after
+    assert not any(map(str.isdigit, public(text))), text
+    assert letters(public(text)) == letters(before + after), text
+
+
+@given(
+    st.from_regex(r"01[016-9][0-9]{8}", fullmatch=True),
+    st.lists(st.integers(3, 11), max_size=5),
+    BETWEEN,
+    st.booleans(),
+    st.sampled_from(["", "로 연락주세요", " 입니다", "에요", "이에요", "번", "!"]),
+)
+def test_mobile_numbers_that_are_told_in_words(
+    number: str, cuts: list[int], between: str, head: bool, after: str
+) -> None:
+    """head: it, too. Behind a digit, one word of them may be another: 30일."""
+    parts = [number[a:b] for a, b in pairwise(sorted({0, 3, 11, *cuts}))]
+    said = [part.translate(SAID) for part in parts]
+    text = "연락처 " + between.join(said if head or not between else [parts[0], *said[1:]]) + after
+    assert letters(public(text)) == letters("연락처 " + after), text
+
+
 def letters(text: str) -> str:
-    return "".join(filter(str.isalpha, text))
+    return "".join(c for c in text if c.isalpha() and c not in "ㅇㅣ\u3164")
 
 
 def card(digits: str) -> str:
@@ -66,11 +125,20 @@ def test_cards_by_their_checksum(digits: str, gap: str, after: str) -> None:
         *("kim.lee+1@example.co.kr로 메일", "９００１０１－１２３４５６７", "010-12\u200b34-5678"),
         *("12 가 3456", "서울 123호1234, 12나 3456", "경기 34 마3456"),
         *("연락처 1012345678", "10-1234-5678로 연락", "x" * 100 + "@example.co.kr"),
+        *("공일공 일이삼사 오육칠팔", "영일영-일이삼사-오육칠팔이에요", "010에 1234에 5678번"),
+        *("구공공일공일 다시 일이삼사오육칠", "사일일일 일일일일 일일일일 일일일일"),
+        *("〇一〇 一二三四 五六七八", "90.01.01-1234567", "900101(1234567)", "900101\n1234567"),
+        *("3782.822463.10005", "(4111)(1111)(1111)(1111)", "41 11 11 11 11 11 11 11"),
+        *("국민은행 123456-04-123456", "신한 110123456789", "3333-01-1234567 카카오뱅크"),
+        *("계좌: 110 123 456789", "우리은행 1002-123-456789 김철수", "계좌번호는 110-123-456789"),
+        *("여권번호 M 12345678", "여권 M-1234-5678", "11 12 123456 12", "서울 12-123456-12"),
+        *("12가-3456", "12가 · 3456", "kim @ naver.com", "kim(at)naver.com", "kim@naver,com"),
+        *("kim 골뱅이 네이버 닷컴", "kim@네이버", "kim at naver dot com", "kim@naver. com로"),
     ],
 )
 def test_what_is_a_persons_is_cut(text: str) -> None:
-    assert not any(c.isdigit() for c in public(text))
-    assert "@" not in public(text)
+    assert not any(c.isdigit() or c in "공삼사육칠팔〇一二三四" for c in public(text))
+    assert not any(c in public(text) for c in ("@", "naver", "네이버", "골뱅이"))
 
 
 ONE_BY_ONE = st.sampled_from([" ", ".", "·", "ㆍ", "/", "_", ",", "-", "  ", " . ", "*", "・"])
@@ -97,6 +165,7 @@ def test_a_number_told_digit_by_digit(number: str, gap: str, digits: str, after:
         *("9 0 0 1 0 1 - 1 2 3 4 5 6 7", "9 0 0 1 0 1 1 2 3 4 5 6 7", "900101/1234567"),
         *("4111.1111.1111.1111", "4111·1111·1111·1111", "4111 - 1111 - 1111 - 1111"),
         *("O1O-1234-5678", "010-l234-5678", "OIO 1234 5678", "90O1O1-1234567"),
+        *("ㅇ1ㅇ-1234-5678", "O1O 12 34 56 78", "공1공-1234-5678", "010ㅣ1234ㅣ5678"),
     ],
 )
 def test_a_number_that_is_dressed_up_is_cut(text: str) -> None:
@@ -119,6 +188,16 @@ def test_a_number_that_is_dressed_up_is_cut(text: str) -> None:
         ),
         *("10 개 2026", "302호 1234", "12 번 출구 3456", "0082-2-3149-2114"),
         *("900199-1234567", "9013011234567", "", "0101234"),
+        *("2026-11-01 2026-11-09", "2026.11.30일 10 20 30 40 50", "11월 30일 10 20 30 40 50"),
+        *("신한은행 2026-11-01 20:00", "신한은행 명동점 02-1234-5678", "농협 031-123-4567로"),
+        *("부산 2026-1101-0003", "하나은행 1599-1111", "국민은행 1,000,000,000원"),
+        *("계좌이체 10,000원", "통장 2026-11-01-1", "0507-1234-5678", "+82-2-3149-2114"),
+        *("ISBN 9788994492032", "바코드 8801234567893", "운송장 1234-5678-9012", "15 보 3456원"),
+        *("0100-1234", "01:10 02:20 03:30 04:40", "2010 1234 5678", "010 2026", "12 34 56 78"),
+        *("이사 오이 삼일 구이 사이 일이", "일이삼사오육칠팔구십", "공영주차장 이일 사오 육칠"),
+        *("삼일절 이사 공일 사구 오일 구영", "사이즈 82 10 20 30 40 50", "사업자 123-45-67890"),
+        *("서울 12-345678", "여권 2026-11-01", "S 20261101", "26.11.30 1234567", "12 가지 3456"),
+        *("look at naver.com", "I was at the station. com", "cafe @ COEX mall. Come on"),
     ],
 )
 def test_what_is_nobodys_stays(text: str) -> None:
