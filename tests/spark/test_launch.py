@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from matching_spark.errors import StorageError
 from matching_spark.spark import launch
 from matching_spark.spark.conf import project_conf_dir, read_conf
+from tests.support.processes import LONG_S, in_session, wait_until
 from tests.support.servers import Answer, Asked, serving
 
 SHOW = """
@@ -22,6 +25,19 @@ with session(settings) as spark:
     spark.range(1).count()
     seen = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True).stdout
     print(json.dumps({"ps": seen, **dict(spark.sparkContext.getConf().getAll())}))
+"""
+BEGIN = """
+import json, sys
+from matching_spark.config import Settings
+from matching_spark.main import heed_signals
+from matching_spark.spark.session import session
+heed_signals()
+settings = Settings(spark={"conf": json.load(sys.stdin)})
+try:
+    with session(settings):
+        pass
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 SECRETS = {
     "spark.hadoop.fs.azure.account.key.x": "hunter2 =:#\\한글",
@@ -97,3 +113,46 @@ def test_what_a_fresh_start_fetches_has_a_checksum(tmp_path: Path) -> None:
     jar.write_bytes(b"another")
     with pytest.raises(StorageError, match=r"a\.jar has the checksum"):
         launch.check(jar, "0" * 64)
+
+
+@pytest.mark.processes
+def test_a_start_that_waits_for_the_network_is_ended_at_once(tmp_path: Path) -> None:
+    """A repository that takes connections and answers none, as behind a wall: Ctrl-C was heard when
+    the start had ended, and it does not."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(LONG_S)
+        maven = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with subprocess.Popen(
+            [sys.executable, "-c", BEGIN],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"MATCHING_HADOOP__MAVEN": maven},
+            start_new_session=True,
+        ) as process:
+            assert process.stdin is not None
+            conf = {"spark.master": "local[1]", "spark.jars.ivy": str(tmp_path / "ivy")}
+            process.stdin.write(json.dumps(conf))
+            process.stdin.close()
+            try:
+                asked, _ = mute.accept()
+                with asked:
+                    process.send_signal(signal.SIGINT)
+                    assert process.wait(LONG_S) == 130
+                    wait_until(lambda: not in_session(process.pid, "java"), "the end of its JVM")
+            finally:
+                process.kill()
+
+
+def test_a_launcher_that_ends_well_is_no_jvm_to_wait_for(tmp_path: Path) -> None:
+    """As by a spark-env.sh that leaves the shell: pyspark waits for ever for its port."""
+    (tmp_path / "spark-env.sh").write_text("exit 0\n")
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN],
+        input=json.dumps({"spark.master": "local[1]"}),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SPARK_CONF_DIR": str(tmp_path)},
+        timeout=LONG_S,
+    )
+    assert "StorageError: Spark could not be started: " in done.stderr

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,13 @@ def cancel_jobs(spark: "SparkContext") -> None:
 
 
 @contextmanager
-def held_back(spark: "SparkContext | None") -> Iterator[Callable[[], None]]:
-    """An interrupt is raised only when what is done within has ended, its jobs being cancelled, or
-    where that calls what is given here: so it waits where nothing has begun.
+def held_back(act: Callable[[], object] | None) -> Iterator[Callable[[], None]]:
+    """An interrupt is raised only when what is done within has ended, or where that calls what is
+    given here: so it waits where nothing has begun. act: hastens that end, as cancel_jobs does.
 
-    So the JVM's answer is heard: a statement that nobody listens to any more may yet commit, and a
-    JVM that is starting would outlive its Python.
+    So the JVM's answer is heard: a statement that nobody listens to any more may yet commit.
     """
-    with _caught(spark, at_once=False) as heed:
+    with _caught(act, at_once=False) as heed:
         yield heed
 
 
@@ -44,12 +44,12 @@ def held_back(spark: "SparkContext | None") -> Iterator[Callable[[], None]]:
 def cancelling(spark: "SparkContext") -> Iterator[None]:
     """An interrupt cancels the jobs and is raised at once, whatever py4j makes of it; and at the
     end, where a callback, as py4j has for what is let go, had swallowed it."""
-    with _caught(spark, at_once=True):
+    with _caught(partial(cancel_jobs, spark), at_once=True):
         yield
 
 
 @contextmanager
-def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[Callable[[], None]]:
+def _caught(act: Callable[[], object] | None, at_once: bool) -> Iterator[Callable[[], None]]:
     came: list[int] = []
 
     def heed() -> None:
@@ -62,8 +62,8 @@ def _caught(spark: "SparkContext | None", at_once: bool) -> Iterator[Callable[[]
 
     def interrupted(number: int, frame: object) -> None:
         came.append(number)
-        if spark is not None:
-            cancel_jobs(spark)
+        if act is not None:
+            act()
         if at_once:
             raise KeyboardInterrupt
 

@@ -1,7 +1,8 @@
 """Spark's JVM through py4j. Its names in pyspark are private: they stand here and nowhere else."""
 
 import os
-from typing import TYPE_CHECKING, Any
+import subprocess
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -61,11 +62,42 @@ def shut_down() -> None:
     process.wait()
 
 
+class _Process(subprocess.Popen[bytes]):
+    """A JVM's, known from its first moment on: pyspark tells of it when it has answered."""
+
+    all_of_them: ClassVar[list["_Process"]] = []
+
+    def __init__(self, *how: Any, **more: Any) -> None:
+        super().__init__(*how, **more)
+        self.all_of_them.append(self)
+
+    def poll(self) -> int | None:
+        """1 for 0: pyspark takes that for a JVM that is yet to answer, and waits for ever."""
+        return 1 if super().poll() == 0 else self.returncode
+
+
 def ensure_started() -> None:
     """Start this process's JVM, or take the one that spark-submit has started."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
+    from pyspark import SparkContext, java_gateway  # half a second for those who use no Spark
 
-    SparkContext._ensure_initialized()
+    starts: Java = java_gateway
+    starts.Popen = _Process
+    try:
+        SparkContext._ensure_initialized()
+    finally:
+        starts.Popen = subprocess.Popen
+
+
+def end_start() -> None:
+    """End the JVM of this process, which an interrupt has met while Spark starts: it may wait for
+    the network, or for a cluster, for ever. Raises KeyboardInterrupt where none runs yet."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit's own, which answers
+        return
+    running = [each for each in _Process.all_of_them if each.poll() is None]
+    for each in running:
+        each.terminate()
+    if not running:
+        raise KeyboardInterrupt
 
 
 def property_of(name: str) -> str:

@@ -157,7 +157,7 @@ def session(settings: Settings) -> Iterator[SparkSession]:
     A job that waits for executors is named in the log and goes on waiting: a queue may be long.
     """
     with _stopped():
-        with held_back(None):
+        with held_back(jvm.end_start):
             spark = start_session(settings)
         with cancelling(spark.sparkContext), _watched(spark.sparkContext):
             yield spark
@@ -167,7 +167,7 @@ def session(settings: Settings) -> Iterator[SparkSession]:
 def context(settings: Settings) -> Iterator[SparkContext]:
     """As `session`, of start_context."""
     with _stopped():
-        with held_back(None):
+        with held_back(jvm.end_start):
             started = start_context(settings)
         with cancelling(started), _watched(started):
             yield started

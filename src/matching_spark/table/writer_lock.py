@@ -18,13 +18,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.guard.owners import denied
-from matching_spark.spark.interrupts import held_back
+from matching_spark.spark.interrupts import cancel_jobs, held_back
 from matching_spark.spark.jvm import jvm
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _writing(uri: str, spark: "SparkSession | None", wait_s: float) -> Iterator[
     path = os.path.join(os.path.realpath(uri), FILE)
     turn = _turns[state.st_dev, state.st_ino]
     # From here on: an interrupt between a lock and what ends it would leave the folder locked.
-    with held_back(None if spark is None else spark.sparkContext) as heed:
+    with held_back(None if spark is None else partial(cancel_jobs, spark.sparkContext)) as heed:
         patience = _Patience(path, wait_s, time.monotonic() + wait_s, heed)
         while not turn.lock.acquire(timeout=POLL_S[1]):
             patience.left()
