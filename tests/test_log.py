@@ -31,6 +31,25 @@ def test_a_strangers_words_are_no_line_of_the_log_and_obeyed_by_no_terminal(
         assert json.loads(said)["message"] == f"the portal says {HOSTILE}"
 
 
+@pytest.mark.parametrize("name", ["py4j", "py4j.clientserver", "py4j.java_gateway"])
+def test_a_traceback_that_py4j_logs_of_what_it_raises_is_not_told(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where a stop of all processes ends the JVM too: it is raised, and told as what it is."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        setup_logging(Logging(level="DEBUG"), "run1")
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            logging.getLogger(name).exception("Exception occurred while shutting down connection")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    assert capsys.readouterr().err == ""
+
+
 def test_json_lines_carry_the_run(tmp_path: Path) -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level

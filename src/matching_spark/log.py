@@ -15,7 +15,7 @@ from matching_spark.errors import UsageError
 from matching_spark.guard.redaction import masked
 from matching_spark.storage import closed_umask
 
-QUIET = ("py4j", "pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
+QUIET = ("pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
 
 
 def new_run_id() -> str:
@@ -115,7 +115,7 @@ class _InFile(logging.FileHandler):
 
 
 def _not_py4j(record: logging.LogRecord) -> bool:
-    """py4j writes a traceback of each error that it raises as well, as the root logger itself."""
+    """Py4j also writes a traceback of each error that it raises, as the root logger itself too."""
     return record.module != "java_gateway"
 
 
@@ -137,5 +137,6 @@ def setup_logging(settings: Logging, run_id: str) -> None:
         handler.setFormatter(formatter)
     logging.basicConfig(level=settings.level, handlers=handlers, force=True)
     logging.getLogger().addFilter(_not_py4j)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # as there
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
