@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 from sqlalchemy import select
@@ -76,6 +77,9 @@ class Told:
         with self.journal.reading() as of:
             every = of.execute(select(came)).all()
         return {(row.lost_id, row.found_id, row.band) for row in every}
+
+
+LOSS = ("lost", "open")
 
 
 def some_post(chance: random.Random, kind: str) -> Post:
@@ -185,3 +189,15 @@ def test_a_row_that_a_merge_moves_into_the_table_has_not_changed(
         taken = arrivals.take()
         assert taken is not None
         assert (taken.new, taken.gone) == ((), frozenset([post_id]))
+
+
+def test_losses_are_those_that_are_open(desk: Desk) -> None:
+    lost, over = (desk.add(some_post(random.Random(3), "lost"), [], WHO, None) for _ in range(2))
+    desk.set_status(over.post.post_id, "claimed", WHO, None)
+    ids = {
+        post_id for shard in desk.shards().values() for post_id in shard.ids(np.arange(len(shard)))
+    }
+    of_it = {i for i in ids if (at := desk.post(i)) and (at.post.kind, at.post.status) == LOSS}
+    assert Arrivals(desk).losses() == of_it
+    assert lost.post.post_id in of_it
+    assert over.post.post_id not in of_it

@@ -101,6 +101,9 @@ class Desk:
         self.searched += 1
         return result(self.matches, nothing=self.nothing)
 
+    def losses(self) -> set[str]:
+        return {i for i, p in self.posts.items() if (p.kind, p.status) == ("lost", "open")}
+
     def take(self) -> None:
         """Everybody is looked for after every change."""
 

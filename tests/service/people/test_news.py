@@ -73,6 +73,26 @@ def test_what_is_gone_or_was_seen_on_the_page_is_no_news(world: World, inbox: In
     assert world.desk.searched == before  # a loss that is over is not looked for
 
 
+def test_a_loss_that_was_opened_elsewhere_is_looked_after_again(world: World) -> None:
+    """As by the command line's `close --as open`, or an undo, of which the table alone tells."""
+    world.links.make(LOST)
+    loss = world.desk.posts[LOST]
+    for n, seen in enumerate((1, 2), 1):
+        world.desk.posts[LOST] = replace(loss, status="claimed")
+        world.desk.turns_up(f"over {n}", "propose")
+        assert world.news.run_once() == 0
+        world.desk.posts[LOST] = loss
+        world.desk.turns_up(f"again {n}", "propose")
+        assert (world.news.run_once(), world.desk.searched) == (1, seen)
+    world.desk.posts[LOST] = replace(loss, status="claimed")
+    world.desk.turns_up("third", "propose")
+    world.news.run_once()
+    world.links.revoke(LOST)
+    world.desk.posts[LOST] = loss
+    world.desk.turns_up("nobody has a link of it", "propose")
+    assert (world.news.run_once(), world.desk.searched) == (0, 2)
+
+
 def test_it_is_looked_for_again_only_after_a_change(world: World) -> None:
     world.links.make(LOST)
     for _ in range(3):

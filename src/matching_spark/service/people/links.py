@@ -9,11 +9,11 @@ is right.
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, exists, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.journal.store import Journal
@@ -56,10 +56,8 @@ class Links:
 
     def watch(self, post_id: str) -> None:
         """Look after a loss that was over, where somebody has its link."""
-        mine = select(links.c.post_id).where(links.c.post_id == post_id)
-        mine = mine.where(links.c.contact_id.is_(None), links.c.revoked_at.is_(None))
         with self._journal.writing() as to:
-            if to.execute(mine).first() is not None:
+            if to.execute(_linked().where(links.c.post_id == post_id)).first() is not None:
                 _watch(post_id, to)
 
     def post_of(self, token: str) -> str | None:
@@ -97,6 +95,23 @@ class Links:
 
 def _watch(post_id: str, to: Connection) -> None:
     to.execute(upsert(watched).values(post_id=post_id).on_conflict_do_nothing())
+
+
+def _linked() -> Select[tuple[str]]:
+    """The posts that somebody has a private link of."""
+    return select(links.c.post_id).where(links.c.contact_id.is_(None), links.c.revoked_at.is_(None))
+
+
+def unwatched(of: Connection) -> set[str]:
+    """The posts of which somebody has a link, and that nobody looks after: those that are over."""
+    known = exists().where(watched.c.post_id == links.c.post_id)
+    return set(of.scalars(_linked().where(~known)))
+
+
+def watch_again(ids: Set[str], to: Connection) -> None:
+    """Look after the posts of these of which somebody has a link still."""
+    for post_id in unwatched(to) & ids:
+        _watch(post_id, to)
 
 
 def let_go(post_id: str, to: Connection) -> None:

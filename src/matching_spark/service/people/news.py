@@ -5,7 +5,7 @@ and papers, whose photo and words the public does not search, hardly anything is
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
@@ -21,7 +21,7 @@ from matching_spark.journal.subjects import is_forgotten
 from matching_spark.journal.tables import came, watched
 from matching_spark.service.pages.contexts import Reason
 from matching_spark.service.people.contacts import Contacts
-from matching_spark.service.people.links import let_go, stamp
+from matching_spark.service.people.links import let_go, stamp, unwatched, watch_again
 from matching_spark.service.people.outbox import Outbox, queue
 from matching_spark.service.posts.arrivals import Changes
 from matching_spark.service.public.matches import (
@@ -56,6 +56,10 @@ class Arriving(Protocol):
 
     def alike(self, lost_id: str) -> SearchResult:
         """What a lost post may be, of all that the public may search."""
+        ...
+
+    def losses(self) -> Set[str]:
+        """The ids of all lost posts that are open."""
         ...
 
     def take(self) -> Changes | None:
@@ -102,6 +106,7 @@ class News:
         had, now = 0, self._desk.stamp()
         try:
             if now != self._state:
+                self._resume()
                 self._pass_over(now)
                 self._state = now
             for post_id in self._waiting(now):
@@ -168,6 +173,14 @@ class News:
             if match.band == "likely" or (rank == 0 and found.state == "look"):
                 news.append(found_id)
         return tuple(news)
+
+    def _resume(self) -> None:
+        """Look again after losses that were opened elsewhere: by the command line, or an undo."""
+        with self._journal.reading() as of:
+            over = unwatched(of)
+        if again := over & self._arrivals.losses() if over else over:
+            with self._journal.writing() as to:
+                watch_again(again, to)
 
     def _pass_over(self, now: str) -> None:
         """Those that were looked for in the state before need no search where nothing that changed

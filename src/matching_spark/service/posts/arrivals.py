@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import SearchResult
 from matching_spark.knn.similarity import Index
 from matching_spark.operations.search import ask
@@ -16,6 +17,8 @@ from matching_spark.search.request import Request
 from matching_spark.service.posts.desk import FOUND, FRESH, Desk
 from matching_spark.service.public.rows import OPEN
 from matching_spark.shards.shard import Shard
+
+LOST = Filters(kind="lost")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Arrivals:
         for shard, rows in gone:
             ids.update(shard.ids(rows[[each not in still for each in _digests(shard, rows)]]))
         return Changes(tuple(new), frozenset(ids))
+
+    def losses(self) -> set[str]:
+        """The ids of all lost posts that are open."""
+        shards = self._desk.shards().values()
+        return {i for each in shards for i in each.ids(np.flatnonzero(each.where(LOST)))}
 
     def _rows(
         self, of: Mapping[str, Shard], other: Mapping[str, Shard]
