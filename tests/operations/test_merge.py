@@ -27,9 +27,11 @@ from matching_spark.operations import verdicts
 from matching_spark.operations.ingest import Source, ingest
 from matching_spark.operations.merge import merge
 from matching_spark.operations.merger import follow, journal_of
+from matching_spark.storage import walk
 from matching_spark.table import adopt, side_tables
 from matching_spark.table.mark import after, mark, merged
 from matching_spark.table.merging import Rewound, take_in
+from matching_spark.table.traces import Subject, look
 from tests.support.journaled import in_table, photo, read, with_journal, write
 
 
@@ -391,6 +393,34 @@ def test_what_the_table_alone_had_is_erased_for_the_service_too(
     ingest(mine, Source(str(source)), spark=spark)  # its source has it still
     merge(mine, spark=spark)
     assert told(mine) == {"a": "하나", "b": "둘"}, "it came after the erase"
+
+
+def test_what_is_taken_in_after_the_service_has_erased_it_stays(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, tmp_path: Path
+) -> None:
+    """Whether a merge has come between the two or not; of what was erased nothing is left."""
+    source = tmp_path / "posts.csv"
+    head = "post_id,kind,category,title,place\n"
+    source.write_text(f"{head}a,found,지갑,하나,강남역 물품보관함\nb,found,지갑,둘,\n", "utf-8")
+    ingest(mine, Source(str(source)), spark=spark)  # no journal has been merged yet
+    journal.forget("post:a", "system")
+    source.write_text(f"{head}a,found,지갑,다시,\n", "utf-8")
+    report = ingest(mine, Source(str(source)), spark=spark)
+    assert (report.accepted, report.updated) == (1, 0)
+    assert told(mine) == {"a": "다시", "b": "둘"}
+    merge(mine, spark=spark)
+    assert told(mine) == {"a": "다시", "b": "둘"}
+    was = Subject(frozenset(), words=frozenset(["강남역 물품보관함"]))
+    assert look(walk(mine.table), was).found == ()
+
+
+def test_an_ingest_before_the_service_has_begun_makes_no_journal(
+    mine: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    source = tmp_path / "posts.csv"
+    source.write_text("post_id,kind,title\na,found,하나\n", "utf-8")
+    assert ingest(mine, Source(str(source)), spark=spark).accepted == 1
+    assert not Path(str(mine.service.journal)).exists()
 
 
 def test_of_two_changes_that_do_not_know_of_each_other_the_later_stands(

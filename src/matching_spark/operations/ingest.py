@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from pyspark.sql import SparkSession
 
@@ -16,12 +16,15 @@ from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Rejects, Report, check_rejects, default_rejects
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.layout import JOURNAL_FILE
 from matching_spark.operations.facts import check_key, note_key, with_facts
 from matching_spark.operations.portal import API, PORTAL, Days, Portal
+from matching_spark.operations.posts import merged_first
 from matching_spark.operations.warehouse import made, model_of, spark_of, there
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources import begun, detect_format, named, read_posts
 from matching_spark.storage import absolute, exists
+from matching_spark.table.mark import mark
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def ingest(
     with Rejects(listed) as out:
         if format == "parquet":
             with spark_of(settings, what, progress, spark) as session:
+                _erased_first(settings, progress, session)
                 uri, hadoop = settings.table, settings.hadoop
                 report = ingest_vectors(
                     place, uri, session, source.kind, hadoop, progress, rules, out
@@ -103,6 +107,7 @@ def ingest(
             )
             posts = begun(with_facts(posts, settings, seen))
             with spark_of(settings, what, progress, spark) as session:
+                _erased_first(settings, progress, session)
                 table = made(settings, clip, session)
                 note_key(table, settings)
                 job = absolute(place)
@@ -113,3 +118,12 @@ def ingest(
             progress.say(line)
         unknown = dict(seen.unknown.most_common())
         return dataclasses.replace(report, unknown=unknown, rejects_file=out.publish())
+
+
+def _erased_first(settings: Settings, progress: Progress, spark: SparkSession) -> None:
+    """What the service has erased is gone before a source brings its id again: by a merge that came
+    after, that would be erased. Where a service has not begun yet there is nothing to merge."""
+    journal, table = settings.service.journal, there(settings)
+    begun = journal is not None and (Path(journal) / JOURNAL_FILE).exists()
+    if begun or (table is not None and mark(table.metadata)):
+        merged_first(settings, progress, spark)
