@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from pyspark.sql import functions as F
 
 from matching_spark import storage
 from matching_spark.domain.points import point_of
-from matching_spark.domain.posts import NO_ADDRESS, Post, Reject, checked, clean
+from matching_spark.domain.posts import NO_ADDRESS, TEXTS, Post, Reject, checked, clean
 from matching_spark.domain.schema import ADDED, COLUMNS, POINT, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
@@ -44,6 +43,7 @@ LEAVES_POST = frozenset(
 ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
 OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
+CHUNK_CHARACTERS = 20_000_000  # of posts that say the most: 80 MB where one has an emoji
 
 
 class _File(NamedTuple):
@@ -80,8 +80,7 @@ def ingest_posts(
     staging = Staging(table.session, table.uri, model, job, progress)
     run = _Ingest(table, model, tally, staging, rules)
     start = time.perf_counter()
-    stream = _once(posts, tally, rules.photos)
-    while chunk := list(islice(stream, CHUNK_POSTS)):
+    for chunk in _chunks(_once(posts, tally, rules.photos)):
         with spark_errors(f"{job} could not be taken in; what was committed is stored"):
             run.chunk(chunk)
     run.staging.clear()
@@ -110,6 +109,21 @@ def _once(posts: Iterable[Post | Reject], tally: Tally, photos: int) -> Iterator
         for why in _left_out(each, post, photos):
             tally.reject(Reject(post.read_from, post.post_id, *why), post=False)
         yield dataclasses.replace(post, photos=tuple(map(_place, post.photos[:photos])))
+
+
+def _chunks(posts: Iterable[Post]) -> Iterator[list[Post]]:
+    """The posts, CHUNK_POSTS together, or fewer that say CHUNK_CHARACTERS: of a workbook each row
+    may be one long text again."""
+    chunk: list[Post] = []
+    size = 0
+    for post in posts:
+        chunk.append(post)
+        size += sum(len(getattr(post, name)) for name in TEXTS) + sum(map(len, post.photos))
+        if len(chunk) >= CHUNK_POSTS or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _left_out(given: Post, post: Post, photos: int) -> Iterator[_Why]:
