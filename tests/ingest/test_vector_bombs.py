@@ -148,6 +148,27 @@ def test_a_row_of_numbers_without_end_is_named(tmp_path: Path) -> None:
     assert mb <= 50
 
 
+def test_a_footer_that_says_more_than_memory_holds_is_named(tmp_path: Path) -> None:
+    """Of three bytes of it, a column of a row group that nobody has, 600 become."""
+    path = written(tmp_path / "a.parquet", 1, {})
+    parts = b"\x26\x08\x00" * 300_000  # file_offset, and no more
+    group = b"\x19\xfc\xe0\xa7\x12" + parts + b"\x16\x00\x16\x00\x00"
+    root, *columns = (b"\x48\x06schema\x15\x04\x00", b"\x15\x0c\x25\x02\x18\x07post_id\x00")
+    columns.append(b"\x15\x0c\x25\x02\x18\x06vector\x00")
+    schema = b"\x19\x3c" + root + b"".join(columns)
+    for groups in (1, 9):
+        footer = b"\x15\x02" + schema + b"\x16\x00\x19" + bytes([groups << 4 | 12])
+        footer += group * groups + b"\x00"
+        path.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+        said, mb = peak_mb(IMPORTS, "result = len(tasks_of(source, Seen()))", path)
+        if groups == 1:
+            assert said == "1"
+            assert mb > 100
+        else:
+            assert said.startswith(f"InputError: {path}: its footer has 7 MB, and 4 MB can be read")
+            assert mb < 20
+
+
 def test_a_row_group_is_read_by_its_pages(tmp_path: Path) -> None:
     """Not whole, however large: here 80 MB of vectors that nothing packs."""
     vectors = np.random.default_rng(0).normal(size=(40_000, 512)).astype(np.float32)

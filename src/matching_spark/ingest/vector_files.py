@@ -16,7 +16,7 @@ from matching_spark.domain.schema import METADATA
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.ingest.vector_columns import TEXT_BYTES, check_columns, is_text
-from matching_spark.ingest.vector_pages import BATCH_BYTES, manner_of, opened
+from matching_spark.ingest.vector_pages import BATCH_BYTES, check_footer, manner_of, opened
 from matching_spark.sources.folder import LINKED
 from matching_spark.sources.headings import unused
 
@@ -82,7 +82,9 @@ def open_file(uri: str) -> pq.ParquetFile:
     if not storage.is_regular(uri):
         raise InputError(f"{uri} is a pipe or a device")
     with _readable(uri):
-        file = opened(storage.open_input(uri))
+        stream = storage.open_input(uri)
+        check_footer(uri, stream)
+        file = opened(stream)
         _ = file.schema_arrow.names  # which may be no text, and is looked at later
         return file
 

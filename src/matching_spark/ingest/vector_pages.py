@@ -5,6 +5,7 @@ that; what the head of a page says is what Arrow sets aside. A head is Thrift's 
 (parquet.thrift, PageHeader).
 """
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import IO
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from matching_spark.errors import InputError
 
+MAX_FOOTER = 4 << 20  # bytes: 1,000 row groups of 20 columns; three of them may take 600 in memory
 BATCH_BYTES = 64 << 20  # of rows that are read together
 MAX_PAGES = 256 << 20  # bytes of a page of each column, unpacked, and of their dictionaries
 MAX_NUMBERS = 256 << 20  # bytes of the numbers of vectors, where they are packed ...
@@ -71,6 +73,19 @@ def opened(
         pre_buffer=False,
         page_checksum_verification=True,
     )
+
+
+def check_footer(uri: str, stream: IO[bytes]) -> None:
+    """Raise InputError for a file whose footer says more than memory has room for."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - 8))
+    length = int.from_bytes(stream.read(8)[:4], "little")
+    stream.seek(0)
+    if MAX_FOOTER < length < size:  # else it is none, as Arrow says
+        raise InputError(
+            f"{uri}: its footer has {length >> 20:,} MB, and {MAX_FOOTER >> 20} MB can be read: "
+            "write it anew, with larger row groups, or as several files"
+        )
 
 
 def manner_of(
