@@ -77,6 +77,30 @@ def test_a_method_that_is_not_taken_is_told_which_are(
         assert set(answer.headers["allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize(
+    ("accept", "page", "problem"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html", "html"),
+        ("Text/HTML", "html", "html"),
+        ("application/json", "json", "json"),
+        ("application/json, */*;q=0.1", "json", "json"),
+        ("text/html;q=0, application/json", "json", "json"),
+        ("application/json;q=0.9, text/html;level=1;q=0.1", "json", "json"),
+        ("application/json;q=0, text/html", "html", "html"),
+        ("application/json;q=0", "html", "json"),
+        ("*/*", "html", "json"),
+        ("text/html;q=much", "html", "json"),
+    ],
+)
+def test_what_is_liked_most_is_answered(
+    running: Service, accept: str, page: str, problem: str
+) -> None:
+    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
+    for path, kind in (("/", page), ("/nowhere", problem)):
+        answer = client.get(path, headers={"Accept": accept})
+        assert kind in answer.headers["content-type"], path
+
+
 def test_a_slash_too_many_leads_a_browser_on_and_no_program_elsewhere(running: Service) -> None:
     """The whole address was one of http, also behind a proxy that brings https: a program would
     have sent its token there, in the clear."""

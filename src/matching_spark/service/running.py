@@ -15,6 +15,7 @@ from matching_spark.search.request import Deadline
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.forms import Forms
 from matching_spark.service.guards.guards import Guards
+from matching_spark.service.guards.headers import JSON, prefers
 from matching_spark.service.guards.limits import OFFICE
 from matching_spark.service.guards.problems import LANGUAGE_COOKIE, language_of
 from matching_spark.service.pages.contexts import Page, Picture
@@ -34,7 +35,6 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import Showing
 
 YEAR_S = 365 * 24 * 3600
-JSON = "application/json"
 SECRET = ("csrf",)  # of a context, which is for its page's forms alone
 
 
@@ -79,7 +79,7 @@ class Service:
 
     def page(self, request: Request, context: Page, lang: str = "", status: int = 200) -> Response:
         """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now."""
-        if wants_json(request):
+        if prefers(request.headers) == JSON:
             return JSONResponse(plain(context), status)
         language = next((each for each in LANGUAGES if each == lang), language_of(request))
         answer = HTMLResponse(render(context, language), status)
@@ -116,11 +116,6 @@ class Service:
         """The address that opens a loss, its token in the fragment, which no server is told."""
         base = self.settings.service.url or str(request.base_url)
         return f"{base.rstrip('/')}/mine#{token}"
-
-
-def wants_json(request: Request) -> bool:
-    accepted = request.headers.get("accept", "")
-    return JSON in accepted and "text/html" not in accepted
 
 
 def plain(context: Page) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 they are all of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers as Asked
 from starlette.datastructures import MutableHeaders
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +25,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")  # that a route may take
+JSON, HTML = "application/json", "text/html"
 HTTPS_ONLY = "max-age=31536000"  # a year, of this host alone
 
 
@@ -69,3 +72,24 @@ def allowed(app: FastAPI, scope: Scope) -> Iterable[str]:
         asked = {**scope, "method": "GET" if method == "HEAD" else method}
         if any(each.matches(asked)[0] is Match.FULL for each in app.routes):
             yield method
+
+
+def weighed(header: str) -> Iterator[tuple[str, float]]:
+    """What an Accept or Accept-Language names, in small letters, and how much it is liked, above 0
+    and up to 1 (RFC 9110, 12.4.2)."""
+    for part in header[:1000].split(","):
+        name, *parameters = (each.strip().lower() for each in part.split(";"))
+        weight = 1.0
+        with suppress(ValueError):
+            for each in parameters:
+                if each.startswith("q="):
+                    weight = float(each[2:])
+            if 0 < weight <= 1:
+                yield name, weight
+
+
+def prefers(asked: Asked) -> str:
+    """JSON or HTML, of which an Accept names one, or likes it more; '' where it names neither."""
+    named = dict(weighed(",".join(asked.getlist("accept"))))
+    json, html = (named.get(each, 0.0) for each in (JSON, HTML))
+    return "" if json == html == 0 else JSON if json > html else HTML

@@ -29,7 +29,7 @@ from matching_spark.errors import (
     UsageError,
 )
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service.guards.headers import allowed
+from matching_spark.service.guards.headers import HTML, allowed, prefers, weighed
 from matching_spark.service.pages.contexts import ProblemKind
 from matching_spark.service.pages.words import say
 
@@ -265,8 +265,8 @@ class Problems:
             await self._answer(request, problem, language)(scope, receive, send)
 
     def _answer(self, request: Request, problem: Problem, language: Language) -> Response:
-        asked = request.headers.get("accept", "")
-        if self._page and "text/html" in asked and not request.url.path.startswith(API):
+        page = prefers(request.headers) == HTML and not request.url.path.startswith(API)
+        if self._page and page:
             answer = self._page(request, problem, language)
             answer.headers.update(problem.headers)
             return answer
@@ -379,13 +379,5 @@ def where_raised(error: BaseException) -> str:
 
 def _liked(header: str) -> list[str]:
     """The languages of an Accept-Language, the best liked first, without their regions."""
-    weighed: list[tuple[float, str]] = []
-    for part in header[:500].split(","):
-        name, _, parameter = part.strip().partition(";")
-        try:
-            weight = float(parameter.strip().removeprefix("q=") or 1)
-        except ValueError:
-            continue
-        if 0 < weight <= 1:
-            weighed.append((weight, name.strip().partition("-")[0].lower()))
-    return [name for _, name in sorted(weighed, key=lambda each: -each[0])]
+    ordered = sorted(weighed(header), key=lambda each: -each[1])
+    return [name.partition("-")[0] for name, _ in ordered]
