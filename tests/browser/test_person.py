@@ -107,7 +107,7 @@ def test_nothing_here_is_reported_edited_and_withdrawn_by_a_private_link(visitor
     expect(visitor.page.get_by_text(visitor.say("mine.withdraw means"))).to_be_visible()
     visitor.visit.press(visitor.button("mine.withdraw button"))
     visitor.comes("#answer.mine [data-answer]")
-    expect(visitor.page.locator(".state")).to_have_text(visitor.say("mine.withdrawn"))
+    expect(visitor.page.locator(".state")).to_have_text(visitor.say("mine.erased"))
     visitor.page.goto("about:blank")
     visitor.page.goto(link)
     expect(visitor.page.get_by_text(visitor.say("wrong.link"))).to_be_visible()

@@ -362,7 +362,7 @@ def test_a_private_link_opens_by_its_fragment_which_no_address_is_told(
     assert not [each for each in asked if "TOKEN" in each]
     page.click("text=신고 철회")
     page.click(".danger")
-    expect(page.locator("#answer")).to_contain_text("철회한 신고입니다")
+    expect(page.locator("#answer")).to_contain_text("신고를 철회했습니다")
     assert served.last.fields["link"] == ["token-0"]
 
 

@@ -28,7 +28,7 @@ from matching_spark.service.pages.render import (
     prepare,
     render,
 )
-from tests.service.samples import NOW, samples
+from tests.service.samples import FOUND, LOST, NOW, samples
 
 TEMPLATES = Path(words.__file__).parent / "templates"
 PAGES = sorted(
@@ -386,3 +386,31 @@ def test_colours_can_be_read_in_light_and_dark() -> None:
         for edge in ("edge", "focus"):
             assert contrast(of[edge], of["paper"]) >= 3
             assert contrast(of[edge], of["sheet"]) >= 3
+
+
+def test_a_lost_thing_is_looked_for_and_a_found_one_kept() -> None:
+    kept, looked_for = (words.say(f"status.{each}", "ko") for each in ("open", "looked for"))
+    for thing, said, other in ((FOUND, kept, looked_for), (LOST, looked_for, kept)):
+        page = render(replace(samples()["post"], thing=thing), "ko", NOW)  # type: ignore[call-arg]
+        assert f">{said}</span>" in page
+        assert f">{other}</span>" not in page
+
+
+def test_who_withdraws_is_told_that_it_is_gone_and_whose_report_was_closed_is_not() -> None:
+    for name, said in (("mine-withdrawn", "mine.erased"), ("mine-closed", "mine.withdrawn")):
+        page = render(samples()[name], "en", NOW)
+        assert words.say(said, "en") in page
+        assert 'href="/"' in page.partition("<main")[2]
+
+
+def test_no_more_is_said_of_photos_reports_and_days_than_is_so() -> None:
+    """A photo may be withheld; `this may be mine` registers a loss; what looks like it may have
+    come in long before."""
+    names = ("home", "claimed", "claimed-bare", "mine")
+    home, claimed, bare, mine = (render(samples()[name], "en", NOW) for name in names)
+    assert 'href="/mine"' in home.partition("<main")[2]
+    assert words.say("claimed.reported", "en") in claimed
+    assert words.say("claimed.reported", "en") not in bare
+    assert words.say("no photo shown", "en") in bare
+    assert "Listed here on" in mine
+    assert "Came in" not in mine
