@@ -414,3 +414,20 @@ def test_no_more_is_said_of_photos_reports_and_days_than_is_so() -> None:
     assert words.say("no photo shown", "en") in bare
     assert "Listed here on" in mine
     assert "Came in" not in mine
+
+
+def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden() -> None:
+    """An officer may register a photo alone: people who search then see nothing of it."""
+    bare = replace(FOUND, title="", category="")
+    unsorted, unnamed = (words.say(n, "ko") for n in ("register.unsorted", "post.unnamed"))
+    for name in ("post", "register-suggested"):
+        for thing, hidden in ((bare, True), (FOUND, False), (replace(bare, kind="lost"), False)):
+            page = render(replace(samples()[name], thing=thing), "ko", NOW)  # type: ignore[call-arg]
+            assert (unsorted in page) == hidden, name
+    page = render(replace(samples()["post"], thing=bare), "ko", NOW)  # type: ignore[call-arg]
+    assert f"<title>{unnamed} ·" in page
+    assert re.search(rf"<h2[^>]*>\s*{unnamed}", page)
+    pair = samples()["review"]
+    both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]
+    page = render(replace(pair, pair=both), "ko", NOW)  # type: ignore[call-arg]
+    assert page.count(f">{unnamed}</a>") == 2
