@@ -3,6 +3,8 @@
 A kind of place or of vehicle without a name or a number of its own (a taxi, a bus, 지하철, 카페) is
 no place in any file: many are called so, and none is told apart by it. A line or a numbered bus is
 one where the table has it by that name.
+
+The case of earphones is filed with them: it charges them. A telephone's is no telephone.
 """
 
 import datetime as dt

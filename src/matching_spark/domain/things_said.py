@@ -18,6 +18,10 @@ PART = re.compile(
     r"|key ?ring|keychain|charm|game|match|team)"
 )
 
+# The case of earphones is filed with them: it charges them, and is lost as often.
+_CHARGED = re.compile(r"에어팟|이어팟|버즈|이어폰|airpod|buds|earbud|earphone")
+_CASE = re.compile(r"(?:충전)?케이스|(?:charging )?case")
+
 PART_SUBJECT = re.compile(rf"{PART.pattern}[은는이가만]")  # 손잡이가 나무예요
 
 # What tells that a thing is in or on another: 카드가 든, 리본 달린.
@@ -74,7 +78,7 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     if after is not None and after.value in (DISTRACTOR, "자동차"):
         beside = False  # 우산 버스에 두고 내림
     if role == "bare" or not words[of.first].hangul:
-        if PART.match(more):
+        if PART.match(more) and not (_CASE.match(more) and _CHARGED.search(_text(of, words))):
             role = "other"
         elif _INSIDE.match(more):
             role = "holds"
@@ -102,6 +106,10 @@ def _behind(of: Mention[str], words: Sequence[Word]) -> str:
     if len(behind) == 2 and colour_said(behind[0]) and PART.match(behind[1].text):
         return behind[1].text
     return behind[0].text if behind else ""
+
+
+def _text(of: Mention[str], words: Sequence[Word]) -> str:
+    return " ".join(word.text for word in words[of.first : of.last + 1])
 
 
 def _of_another(of: Mention[str], more: str) -> bool:
