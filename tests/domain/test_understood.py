@@ -93,10 +93,10 @@ def test_what_strangers_write() -> None:
         # The other half: nobody looked at which of them fail. First read with 0.964 and 0.89.
         ("sentences_december_sealed.jsonl", (0.97, 0.905)),
         # Titles and posts of boards and chats: one lot again, halved by chance. Mended on; first
-        # read with 0.943 and 0.898.
-        ("sentences_boards.jsonl", (0.94, 0.895)),
+        # read with 0.943 and 0.898, before three labels were set right by the rules above.
+        ("sentences_boards.jsonl", (0.98, 0.96)),
         # Nobody looked at which of them fail. First read with 0.965 and 0.908.
-        ("sentences_boards_sealed.jsonl", (0.965, 0.905)),
+        ("sentences_boards_sealed.jsonl", (0.965, 0.92)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:

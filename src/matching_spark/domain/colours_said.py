@@ -16,6 +16,7 @@ _SEVERAL = 4  # words of one colour, at most: dark blue, 빨강 파랑
 # 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
 _NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
 _AND_TAIL = re.compile(r"이?랑|하고|[과와]|이?나")
+_TOPIC = ("은", "는")
 _LOCATIVE = r"에서?(?:는|도)?"
 _BEFORE = frozenset(
     [
@@ -33,7 +34,7 @@ _SHADES = frozenset(
 _ONE = re.compile(
     r"(?:거|것|걸)(?:고|구요|예요|에요|요|입니다|이고|이에요|인데\w*|였\w*)?|거든요|one|ones"
 )
-_ONE_IS = re.compile(r"(?:거|것|자체|건)(?:은|는|이)?|건|게")
+_ONE_IS = re.compile(r"(?:제|내|저희|우리)?(?:거|것|자체|건)(?:은|는|이)?|(?:제|내)?게")
 _MINE = frozenset(["제", "내", "저희", "우리", "원래", "찾는", "잃은"])
 _IS = re.compile(r".+(?:[이]?고요?|이며|[예에]요|입니다|이?요|임|인데\w*|이?구요|이?라|네요)")
 _ENDS_A_PART = re.compile(rf"{PART.pattern}(?:이?[에예]요|입니[다더]|이?[고구][요예]?)?$")
@@ -47,8 +48,13 @@ _IT_IS = frozenset(
 )
 # Of what is told of another: theirs is black.
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
+_SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
-_COVER = re.compile(r"표지[은는가]?|covers?")
+_COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
+# Behind a colour, what is no part of it: 의자에 두고 나왔어요 검정색 11월 28일.
+_WHEN = re.compile(
+    r"\d+월|\d+일|\d+시|\d+[/.]\d|어제|어젯|그제|그저께|오늘|아까|방금|지난|[월화수목금토일](?:요일|욜)"
+)
 _ABOUT_COLOUR = re.compile(
     r"(?:특징|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
@@ -80,7 +86,7 @@ def colours_said(
         if read is None or _negated(words, at) or _of_a_title(words, at) or _of_its_box(words, at):
             continue
         value, role, tail = read
-        if _UNSURE.fullmatch(tail):
+        if _UNSURE.fullmatch(tail) or _halved(words, at):
             value = VAGUE
         mention = Mention(value, at, at, end=word.end - len(tail))
         if _of_a_part(words, at):
@@ -99,6 +105,16 @@ def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
     near = [word for word in words[max(0, at - _SUBJECT) : at] if word.clause == words[at].clause]
     last = max((n for n, word in enumerate(near, 1) if colour_said(word)), default=0)
     return _MINE_IS.search(" ".join([word.text for word in near[last:]] + [""])) is not None
+
+
+def _halved(words: Sequence[Word], at: int) -> bool:
+    """Whether it is one of two in short: 흰/검."""
+    sides = [words[at + 1 : at + 2], words[at - 1 : at] if at else []]
+    gaps = (words[at].gap, words[at - 1].gap if at else "")
+    return any(
+        gap.strip() == "/" and side and side[0].text in _SHORT
+        for side, gap in zip(sides, gaps, strict=True)
+    )
 
 
 def _of_a_title(words: Sequence[Word], at: int) -> bool:
@@ -262,6 +278,7 @@ def _told(
     if after is not None and re.fullmatch(_LOCATIVE, after.text):  # 2호선(초록색)에서
         return False
     ends = after is None or not word.joined or after.lost or after.clause != word.clause
+    ends = ends or (after is not None and _WHEN.match(after.text) is not None)
     inside = None if ends else after
     first = _first_of_several(words, at)
     before = words[first - 1] if first else None
@@ -281,6 +298,10 @@ def _told(
     if thing is not None:
         part = inside is not None and _names_a_part(words, at)
         return thing in heads and not part
+    if ends and any(each.last == first - 2 and each.tail in _TOPIC for each in heads):
+        return not (
+            _COLOUR_STOPS.match(before.text) or PART.match(before.text)
+        )  # 가방은 요넥스 빨강
     if _brand(words, first) and _NOUN.search(word.text):
         return True
     noun = before.lost and role == "bare" and _NOUN.search(word.text) is not None
@@ -302,6 +323,8 @@ def _told_in_english(
     here = [word for word in near if word.clause == words[at].clause]
     clause = [word.text for word in here if word.text != "and" and not colour_said(word)]
     if clause and _IT_IS.issuperset(clause):
+        if not _ANOTHERS.isdisjoint(w.text for w in near if w.sentence == words[at].sentence):
+            return False  # theirs is here and it's navy
         return not _names_a_part(words, at)  # it's a green Pixel with a black case
     if thing is not None and thing not in heads:
         return False
@@ -335,6 +358,7 @@ def _of_mine(
     """Whether the one before is what was lost: 제 거는, 두고 온 건; not 옆에 있던 건."""
     told = next((each for each in found if each.last == at - 2), None)
     mine = any(word.text in _MINE for word in words[max(0, at - 2) : at - 1])
+    mine = mine or words[at - 1].text.startswith(("제", "내", "저희", "우리"))
     near = [word for word in words[max(0, at - 4) : at - 1] if word.clause == words[at].clause]
     lost = any(word.lost for word in near)
     return mine or lost or (told is not None and told in heads)

@@ -148,6 +148,8 @@ def _longest(
         if last in taken or (last > first and not words[last - 1].joined):
             break
         for stem, located, tail in _stems(words[last], 1 if head else 2):
+            if stem[-1] == "번" and tail.startswith("출구"):
+                continue  # 11번출구 is one
             run = head + stem
             if not names.have(run):
                 spaced = "" if head else names.spaced(stem)
@@ -231,7 +233,8 @@ def is_line(run: str) -> bool:
 
 def _within(words: Sequence[Word]) -> bool:
     """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
-    if re.sub("에(?:서|다가?)?$", "", words[0].text) in generic():
+    place = re.sub("에(?:서|다가?)?$", "", words[0].text)
+    if place in generic() or any(place[at:] in generic() for at in range(1, len(place) - 1)):
         return _MOVES.match(words[0].text) is None
     located = (_LOCATED.fullmatch(words[0].text), words[0].joined and _NEAR.match(words[-1].text))
     return any(located) and _MOVES.match(words[0].text) is None

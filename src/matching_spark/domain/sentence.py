@@ -24,10 +24,11 @@ _PAST = "".join(
     chr(ord("가") + 20 + 28 * n) for n in range(399)
 )  # 갔, 샀, 왔: ㅆ is the 20th final
 _LAST_OF_ALL = (
-    rf"[어아해에예네데세래대죠][요욤용]|[어아해]욥|죠|니다|니까|[{_PAST}](?:다|음|지)|내림|[함됨임]"
+    r"[어아해에예네데세래대죠][요욤용유]|[어아해]욥|죠|니다|니까"
+    rf"|[{_PAST}](?:다|음|지)|내림|[함됨임]"
 )
 _LAST_WORDS = re.compile(
-    rf".*(?:{_LAST_OF_ALL}|[는은ㄴ인던운한린]데|지만|[{_PAST}]고|거든요?|[어아여해와가돼져려러라나]서|(?<![바에])다가|"
+    rf".*(?:{_LAST_OF_ALL}|[는은ㄴ인던운한린]데|[는은인던한]디|지만|[{_PAST}]고|거든요?|[어아여해와가돼져려러라나]서|(?<![바에])다가|"
     rf"[{_PAST}]는지|려고|구요|고요|(?:사|먹|마시|보|찍|받|끝나|갈아타|타|들르|쉬|구경하|계산하|주차하|나오|나가)고|더니|나봐요|면서|자마자|길래)$"
 )
 _LAST_WORD_OF_ALL = re.compile(rf".*(?:{_LAST_OF_ALL})$")
@@ -43,18 +44,18 @@ _VERBS = frozenset(
 )
 _LOST = re.compile(
     r"(?:(?:올려|내려|벗어|걸어|꽂아|풀어)[놓두둬뒀놨]|잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘[렸린리림려]|떨어[뜨트졌진]|떨[궜군굼궈]|빠뜨|빠트|"
-    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|잊어|잊고|깜빡|깜박)"
+    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|소매치기|날치기|훔[쳐쳤친]|털[렸려린]|잊어|잊고|깜빡|깜박)"
 )
 # What is no longer there, looked for or found was lost, but not always where one looks.
 _SOUGHT = re.compile(
-    r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|안보이|습득|주우|주웠|주운|주움|보신|분실물)"
+    r"(?:없어|없네|찾습|찾아|찾고|찾는|찾음|찾을|구해|못찾|없음$|없습니다$|안보이|습득|주우|주웠|주운|주움|보신|분실물)"
 )
 _ENDS_LOST = re.compile(rf".{{2,}}?(?:{_LOST.pattern}|{_SOUGHT.pattern})")
 _LOST_ENGLISH = frozenset(
     [
         *("lost", "lose", "losing", "left", "leave", "leaving", "missing", "dropped", "drop"),
         *("forgot", "forget", "forgotten", "misplaced", "mislaid", "stolen", "stole", "gone"),
-        *("disappeared", "fell", "slipped"),
+        *("disappeared", "fell", "slipped", "pickpocketed", "snatched", "robbed"),
     ]
 )
 _SOUGHT_ENGLISH = frozenset(["looking", "find", "found", "searching", "seeking"])
@@ -182,6 +183,7 @@ _WORN = frozenset(
     ["wearing", "wears", "wore", "has", "carrying", "holding", "drinking", "reading", "riding"]
 )
 _GIVEN = frozenset(["hand", "handed", "turn", "turned"])  # in
+_TAKEN = frozenset(["off", "away"])  # with: walked off with my coat
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
 _OURS = frozenset(["my", "our", "their"])
 _OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
@@ -199,7 +201,7 @@ def english_role(words: Sequence[Word], first: int) -> Role:
         earlier = words[back - 1].text if back else ""
         if word.text == "of" and earlier in _OF_SO_MANY:
             continue
-        if earlier in {"for": _SEEKING, "in": _GIVEN}.get(word.text, ()):
+        if earlier in {"for": _SEEKING, "in": _GIVEN, "with": _TAKEN}.get(word.text, ()):
             return "object"
         if word.text in _PREPOSITIONS:
             return "where"

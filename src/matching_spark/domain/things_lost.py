@@ -23,6 +23,8 @@ _KEPT = re.compile(
     r"|\bthere (?:is|are|was|were) .*\b(?:inside|in it)\b|\b(?:was|were) in my\b"
 )
 
+_FINE = re.compile(r"멀쩡|\b(?:is|are) (?:all )?(?:fine|safe)\b")
+
 # Of a clause: it says so, and tells of a thing that is there.
 _NOT_LOST = re.compile(
     r"\b(?:not|n't) (?:lost|missing)\b|안 잃어버|잃어버리[지진] ?않|잃어버린 [건게] 아니"
@@ -31,9 +33,9 @@ _NOT_LOST = re.compile(
 # Where a thing was left, as often as it is one.
 _SEATS = frozenset(["벤치", "의자", "책상", "테이블", "bench", "chair", "desk", "table"])
 
-# What one goes by: 버스가, which was not lost.
+# What one goes by, or to: 버스가, which was not lost.
 _RIDE = re.compile(
-    r".*(?:택시|버스|비행기|차)|.*트럭|taxi|cab|van|bus|car|automobile|airplane|jeep"
+    r".*(?:택시|버스|비행기|차)|.*트럭|푸드코트|taxi|cab|van|bus|car|automobile|airplane|jeep"
 )
 
 # Before what a form calls lost.
@@ -65,6 +67,8 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     }
     safe = {each.value for each in heads if words[each.first].clause in kept}
     left = [each for each in heads if words[each.first].clause not in kept]
+    if not left and lost and any(_FINE.search(clauses[words[e.first].clause]) for e in heads):
+        return []  # my phone is fine, it's the case
     return (
         [each for each in left if each.value not in safe]
         or left
@@ -130,6 +134,17 @@ def _tied(
                 if beside and words[heads[other].first].clause == word.clause:
                     tied[other] = heads[other]
     return list(tied.values())
+
+
+def together(heads: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
+    """Whether things of several kinds are told of side by side: Passport + wallet stolen."""
+    return any(
+        this.value != after.value
+        and (after.first == this.last + 1 or (this.role == "and" and after.first <= this.last + 3))
+        and words[this.last].gap.strip() in ("", "+", "&", "/", ",")
+        and any(word.lost for word in words[after.last : after.last + 3])
+        for this, after in pairwise(heads)
+    )
 
 
 def _whose(

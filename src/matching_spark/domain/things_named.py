@@ -59,12 +59,12 @@ _MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
 _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|몇|여러")
 
 # Behind 갤럭시, a phone and nothing in the sky.
-_GALAXY = re.compile(r"(?:[sazj]\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
+_GALAXY = re.compile(r"(?:[sazj]\d|에스\d|note|노트|z|flip|fold|플립|폴드|제트|퀀텀)")
 
 # What names the model behind a thing: 프로 2세대, max, s23.
 MODEL = re.compile(
     r"(?:프로|맥스|미니|플러스|울트라|라이브|에어|에디션|pro|max|mini|plus|ultra|air|fe|\d+(?:세대|인치)?|"
-    r"[a-z]?\d+[a-z]?)+"
+    r"에스\d+|[a-z]?\d+[a-z]?)+"
 )
 
 

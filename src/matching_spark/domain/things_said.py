@@ -11,7 +11,7 @@ from matching_spark.domain.things_named import MODEL, longest
 
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
-    r"(?:케이스|커버|줄|끈|고리|스트랩|거치대|뚜껑|손잡이|필름|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
+    r"(?:[가-힣]{0,3}(?:케이스|커버|필름|스트랩)|줄(?!있는|달린|있음)|끈(?!있는|달린)|고리|거치대|뚜껑|손잡이|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
     r"글씨|키링|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|렌즈(?!통)|바퀴|굽|챙|소매|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
     r"|네임택|이름표|밑창|lanyard|wheel|lens|grip|buckle|hood|cord|string|tassel|handle|sole|letters|stitching"
@@ -78,7 +78,7 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     if after is not None and after.value in (DISTRACTOR, "자동차"):
         beside = False  # 우산 버스에 두고 내림
     if role == "bare" or not words[of.first].hangul:
-        if PART.match(more) and not (_CASE.match(more) and _CHARGED.search(_text(of, words))):
+        if _of_what_comes(of, more, words):
             role = "other"
         elif _INSIDE.match(more):
             role = "holds"
@@ -108,8 +108,13 @@ def _behind(of: Mention[str], words: Sequence[Word]) -> str:
     return behind[0].text if behind else ""
 
 
-def _text(of: Mention[str], words: Sequence[Word]) -> str:
-    return " ".join(word.text for word in words[of.first : of.last + 1])
+def _of_what_comes(of: Mention[str], more: str, words: Sequence[Word]) -> bool:
+    """Whether it tells of what comes, and was not lost: 우산 손잡이, cat-ear beanie."""
+    if not words[of.first].hangul and words[of.last].gap == "-":
+        return True
+    name = " ".join(word.text for word in words[of.first : of.last + 1])
+    charged = _CASE.match(more) and _CHARGED.search(name)
+    return PART.match(more) is not None and not charged
 
 
 def _of_another(of: Mention[str], more: str) -> bool:

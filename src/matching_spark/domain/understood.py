@@ -14,7 +14,7 @@ from matching_spark.domain.colours_said import colours_said
 from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.places_said import in_names, places_said
+from matching_spark.domain.places_said import in_names, is_line, places_said
 from matching_spark.domain.sentence import (
     Mention,
     Word,
@@ -24,7 +24,7 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_lost import contents, envelope, lost_among, the_thing
+from matching_spark.domain.things_lost import contents, envelope, lost_among, the_thing, together
 from matching_spark.domain.things_said import things_said
 from matching_spark.domain.vocabulary import CATEGORY, VAGUE
 from matching_spark.domain.where_said import the_place, the_region
@@ -50,6 +50,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     found = things_said(words)
     coloured = {at for at, word in enumerate(words) if colour_said(word)}
     known = _at(each for each in found if each.role != "where") | coloured
+    known -= {at for at in known if is_line(words[at].text) and places.exactly(words[at].text)}
     if named := in_names(words, places, _at(found) | coloured):
         found = things_said(words, named)
     heads = lost_among(found, words)
@@ -60,7 +61,8 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     mine = [each for each in mine if not envelope(each, words)]
     colour = the_one(colours_said(words, found, mine, named), words)
     beast = thing is not None and thing.value not in CATEGORY.words
-    if colour is not None and (colour.value == VAGUE or beast):
+    several = thing is None and together(heads, words)  # of which it is one's
+    if colour is not None and (colour.value == VAGUE or beast or several):
         colour = None
     if beast:
         thing = None

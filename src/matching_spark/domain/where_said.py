@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise, takewhile
 
 from matching_spark.domain.districts import towns
 from matching_spark.domain.place_names import PlaceNames
@@ -32,6 +33,7 @@ _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
     r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
 )
+_LIVES = re.compile(r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:사는|삽니다|살[아고]|거주)")
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(
     [
@@ -48,6 +50,12 @@ _HOME_ENGLISH = frozenset(
         "i'm",
     ]
 )
+_NOTICED = frozenset(["noticed", "realised", "realized", "discovered"])
+_HANDED_TO = re.compile(r"[에로](?:다가?)?$")
+_HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다")
+_RIDES = re.compile(r"(?:가|오)(?:는|던)|내[렸린]|도착|행")
+_CAME_FROM = re.compile(r"갔다|들렀다|다녀|놀러")
+_RIDE = re.compile(r".*(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)")
 _TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$|지나")
 _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
@@ -66,7 +74,7 @@ _OR = frozenset(["or", "아니면", "또는", "혹은"])
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
     r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
-    r"|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
+    r"|어디선가|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
     r"|(?:인|는)지 (?:\S+ ){0,2}\S+(?:인|는)지(?=[ .,도]|$)"  # 식당인지 택시인지
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
@@ -123,11 +131,25 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
             if (after is not None and _HOME.match(after.text)) or _HOME_OF.fullmatch(before):
                 break
             away = role not in ("bare", "where") or bool(after and _ELSEWHERE.match(after.text))
+            away = away or (role == "where" and _rides(words, at))
             of = _REGIONS[found["word"]] if found else towns()[stem]
             value = "" if away else of
             out.append(Mention(value, at, at, end=word.end - len(tail)))
             break
     return out
+
+
+def _rides(words: Sequence[Word], at: int) -> bool:
+    """Whether one only sets out there: 서울에서 동대구 가는, 서울에서 동대구 내렸고."""
+    way = words[at : at + 3]
+    return (
+        len(way) > 2
+        and way[0].joined
+        and way[1].joined
+        and words[at].text.endswith("에서")
+        and re.search("[을를이가]$", way[1].text) is None
+        and _RIDES.match(way[2].text) is not None
+    )
 
 
 @cache
@@ -194,13 +216,30 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     after = words[said.last + 1].text if said.last + 1 < len(words) else ""
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
     not_ = said.first and words[said.first - 1].joined and "not" in before
-    if _NOT.match(after) or not_ or _BOUGHT_AT.search(" ".join(before)):
+    lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
+    if lives or _NOT.match(after) or not_ or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
     near = words[said.first : said.first + _TOLD]
     here = " ".join(word.text for word in near if word.clause == clause)
     works = _WORKS.search(here) and clause not in clauses_of_loss(words)
-    return bool(works or _STILL.search(here))
+    return bool(works or _STILL.search(here)) or _kept(said, words) or _in_a_ride(said, words)
+
+
+def _kept(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it is where what was found was handed in: 기흥역 역무실에 맡겼습니다."""
+    near = pairwise(words[said.last : said.last + 4])
+    beside = takewhile(lambda pair: pair[0].joined and pair[0].clause == pair[1].clause, near)
+    return any(_HANDED_TO.search(this.text) and _HANDED.match(next_.text) for this, next_ in beside)
+
+
+def _in_a_ride(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether one had been there, and it stayed in a vehicle: 강남역 갔다가 집에 오는 택시에서."""
+    after = words[said.last + 1 :] if words[said.last].joined else []
+    if not after or not _CAME_FROM.match(after[0].text):
+        return False
+    rides = {word.clause for word in after if _RIDE.fullmatch(word.text)}
+    return not rides.isdisjoint(clauses_of_loss(words))
 
 
 def _left_behind(words: Sequence[Word]) -> bool:
@@ -218,7 +257,9 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     """
     way = words[said.last : said.last + 7]
     before = [word.text for word in words[max(0, said.first - 9) : said.first]]
-    if before[-1:] in (["between"], ["left"]) or " ".join(before[-3:]).endswith(_THERE):
+    if before[-1:] in (["between"], ["left"]) or not _NOTICED.isdisjoint(before[-3:]):
+        return True
+    if " ".join(before[-3:]).endswith(_THERE):
         return True
     to = before[-1:] == ["to"] and "took" not in before
     if (to or before[-1:] == ["from"]) and not _TRAVEL.isdisjoint(before):
