@@ -35,6 +35,8 @@ def colour_said(word: Word) -> tuple[str, Role, str] | None:
     if not word.hangul:
         said = SPELT.get(word.text)
         return (said, "bare", "") if said else None
+    if two_coloured(word.text):
+        return VAGUE, "bare", ""
     if found := _COLOURED_VERB.fullmatch(word.text):
         return _VERBS[found[1]], "is", ""
     for stem, role, tail in word.stems:
@@ -42,6 +44,12 @@ def colour_said(word: Word) -> tuple[str, Role, str] | None:
         if found and (found["suffix"] or found["word"] not in _BARE_OTHERWISE):
             return SPELT[found["word"]], role, tail
     return None
+
+
+def two_coloured(word: str) -> bool:
+    """Whether it says two colours: 빨강노랑."""
+    one, rest = coloured(word)
+    return bool(one) and coloured(rest)[0] not in ("", one)
 
 
 def coloured(name: str) -> tuple[str, str]:

@@ -48,6 +48,8 @@ _IT_IS = frozenset(
 )
 # Of what is told of another: theirs is black.
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
+# What has a colour of its own: a ride, or a part of one.
+_COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
 _SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
@@ -275,11 +277,11 @@ def _told(
     """Whether a colour before no thing is told of what was lost: 색은 검정, 지갑 (검정)."""
     word = words[at]
     after = words[at + 1] if at + 1 < len(words) else None
-    if after is not None and re.fullmatch(_LOCATIVE, after.text):  # 2호선(초록색)에서
+    if after is not None and _of_what_comes(word, after.text):
         return False
     ends = after is None or not word.joined or after.lost or after.clause != word.clause
-    ends = ends or (after is not None and _WHEN.match(after.text) is not None)
-    inside = None if ends else after
+    inside = None if ends or (after is not None and _WHEN.match(after.text)) else after
+    ends = inside is None
     first = _first_of_several(words, at)
     before = words[first - 1] if first else None
     if before is None:
@@ -298,14 +300,25 @@ def _told(
     if thing is not None:
         part = inside is not None and _names_a_part(words, at)
         return thing in heads and not part
-    if ends and any(each.last == first - 2 and each.tail in _TOPIC for each in heads):
-        return not (
-            _COLOUR_STOPS.match(before.text) or PART.match(before.text)
-        )  # 가방은 요넥스 빨강
-    if _brand(words, first) and _NOUN.search(word.text):
+    if _NOUN.search(word.text) and (
+        _brand(words, first) or (ends and _branded(before.text, first, heads))
+    ):
         return True
     noun = before.lost and role == "bare" and _NOUN.search(word.text) is not None
     return _fresh(words, first) and (role == "is" or ends or noun or _is_one(words, first))
+
+
+def _of_what_comes(word: Word, after: str) -> bool:
+    """2호선(초록색)에서, 빨간 지하철에서, 핑크 핸들에 흰색 발판."""
+    if re.fullmatch(_LOCATIVE, after):
+        return True
+    return word.joined and _COLOURED_ITSELF.match(after) is not None
+
+
+def _branded(brand: str, first: int, heads: Sequence[Mention[str]]) -> bool:
+    """Whether a thing and one word more stand before a colour: 가방은 요넥스 빨강."""
+    topic = any(each.last == first - 2 and each.tail in _TOPIC for each in heads)
+    return topic and not (_COLOUR_STOPS.match(brand) or PART.match(brand))
 
 
 def _told_in_english(

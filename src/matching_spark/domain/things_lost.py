@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost
@@ -38,6 +39,8 @@ _RIDE = re.compile(
     r".*(?:택시|버스|비행기|차)|.*트럭|푸드코트|taxi|cab|van|bus|car|automobile|airplane|jeep"
 )
 
+_SMART, _WATCH = re.compile("워치"), re.compile("시계")
+
 # Before what a form calls lost.
 _LABEL = re.compile(r"(?:분실)?(?:품명|물품|물건|품목|물품명|분실물|종류)|what|item")
 
@@ -46,6 +49,7 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     """The things that may be what was lost: what a form calls so; what holds another where there
     is none beside; none that is kept or that another holds, where there is another.
     """
+    found = _one_watch(found, words)
     for n, each in enumerate(found):
         if each.first and _LABEL.fullmatch(words[each.first - 1].text):
             return [each, *_listed(found[n:], words)]
@@ -75,6 +79,17 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
         or heads
         or [each for each in found if each.role == "holds"]
     )
+
+
+def _one_watch(found: Sequence[Mention[str]], words: Sequence[Word]) -> Sequence[Mention[str]]:
+    """A watch is what another word calls a smart one: 시계 두고 옴, 갤럭시워치."""
+    smart = [e for e in found if _SMART.search(words[e.last].text) and e.role != "where"]
+    if len({each.value for each in smart}) != 1:
+        return found
+    return [
+        replace(each, value=smart[0].value) if _WATCH.match(words[each.last].text) else each
+        for each in found
+    ]
 
 
 def _listed(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Mention[str]]:

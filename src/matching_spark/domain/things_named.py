@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from matching_spark.domain.colour_words import SPELT, coloured
+from matching_spark.domain.colour_words import SPELT, coloured, two_coloured
 from matching_spark.domain.sentence import Mention, Role, Word
 from matching_spark.domain.things import DISTRACTOR, things
 from matching_spark.domain.vocabulary import CATEGORY
@@ -70,6 +70,8 @@ MODEL = re.compile(
 
 def longest(words: Sequence[Word], first: int) -> Mention[str] | None:
     """The longest name of a thing that begins at words[first]."""
+    if two_coloured(words[first].text):
+        return None
     last = first
     while last + 1 < len(words) and last - first < RUN - 1 and words[last].joined:
         last += 1

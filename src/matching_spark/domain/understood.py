@@ -5,6 +5,7 @@ them stands in what says that something was lost.
 """
 
 import datetime as dt
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ from matching_spark.domain.things_lost import contents, envelope, lost_among, th
 from matching_spark.domain.things_said import things_said
 from matching_spark.domain.vocabulary import CATEGORY, VAGUE
 from matching_spark.domain.where_said import the_place, the_region
+
+# Nobody who lost something: 할아버지가 사라지셨어요, 아이를 찾습니다.
+_PERSON = re.compile(
+    r"(?:할아버지|할머니|어르신|아이|아기|아들|딸|남편|아내|어머니|아버지|엄마|아빠|동생|환자)"
+    r"(?:(?:가|이|께서) (?:사라지셨|사라졌|실종|없어지셨|집을 나)|[를을] (?:찾(?!아 ?오)|잃어버))"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     mine = [each for each in heads if thing is None or _same(each, thing, words)]
     mine = [each for each in mine if not envelope(each, words)]
     colour = the_one(colours_said(words, found, mine, named), words)
-    beast = thing is not None and thing.value not in CATEGORY.words
+    beast = _PERSON.search(text) or (thing is not None and thing.value not in CATEGORY.words)
     several = thing is None and together(heads, words)  # of which it is one's
     if colour is not None and (colour.value == VAGUE or beast or several):
         colour = None

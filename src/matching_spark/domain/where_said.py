@@ -33,6 +33,8 @@ _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
     r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
 )
+_A_STORE = re.compile(r".*(?:백화점|마트|아울렛|면세점|문고)")
+_ITS_OWN = re.compile(r"가방|쇼핑백|종이|봉투|봉지|상품권|장바구니|카드|포인트|에코백")
 _LIVES = re.compile(r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:사는|삽니다|살[아고]|거주)")
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
 _HOME_ENGLISH = frozenset(
@@ -58,7 +60,7 @@ _CAME_FROM = re.compile(r"갔다|들렀다|다녀|놀러")
 _RIDE = re.compile(r".*(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)")
 _TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$|지나")
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
     r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
@@ -217,6 +219,8 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
     not_ = said.first and words[said.first - 1].joined and "not" in before
     lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
+    if _A_STORE.fullmatch(said.run) and said.open and _ITS_OWN.match(after):
+        return True  # 현대백화점 쇼핑백
     if lives or _NOT.match(after) or not_ or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
