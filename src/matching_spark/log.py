@@ -12,8 +12,8 @@ from typing import TextIO
 
 from matching_spark.config import Logging
 from matching_spark.errors import UsageError
+from matching_spark.guard.owners import closed_umask
 from matching_spark.guard.redaction import masked
-from matching_spark.storage import closed_umask
 
 QUIET = ("pyspark", "pyiceberg", "PIL", "fsspec", "urllib3", "httpx", "httpcore")
 

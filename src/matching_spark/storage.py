@@ -14,7 +14,6 @@ import os
 import posixpath
 import re
 import tempfile
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,11 +28,10 @@ from matching_spark.filesystems import hdfs_client
 from matching_spark.filesystems.local_files import LocalFiles
 from matching_spark.filesystems.namenodes import same_authority
 from matching_spark.filesystems.whole_files import put, write_new
-from matching_spark.guard.owners import denied, stranger
+from matching_spark.guard.owners import closed_umask, denied, stranger
 
 log = logging.getLogger(__name__)
 FileSystem = Any  # of fsspec, which has no types, or LocalFiles
-_asking = threading.Lock()
 HALF = ".tmp"  # ends the name of a file that is being written, or whose writer was killed
 _URI = re.compile(
     r"(?P<scheme>file|hdfs|[A-Za-z][A-Za-z0-9+.-]+(?=:/|:$)):(//(?P<authority>[^/]*))?(?P<path>.*)",
@@ -251,22 +249,6 @@ def make_folder(path: str) -> None:
         make_folder(os.path.dirname(path))
         with suppress(FileExistsError):  # made meanwhile, or it is a file: who writes there is told
             os.mkdir(path, 0o777 & ~closed_umask())
-
-
-def umask() -> int:
-    """This process's."""
-    with _asking:
-        now = os.umask(0o077)  # no other way to ask is everywhere
-        os.umask(now)
-    return now
-
-
-def closed_umask() -> int:
-    """The umask of what is kept of people: all others have nothing, the group has what the umask
-    gives it and not them: 022 -> 077, 002 -> 007, 027 and 077 stay."""
-    now = umask()
-    group, others = now >> 3 & 7, now & 7
-    return now & 0o700 | (7 if group == others else group) << 3 | 7
 
 
 def _put_new(temporary: str, path: str) -> None:

@@ -16,7 +16,7 @@ from matching_spark.config import Logging, Settings, load_settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.filesystems.whole_files import write_file
 from matching_spark.guard import toml_file
-from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.guard.owners import closed_umask, doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
 from matching_spark.spark.cluster import Cluster
@@ -85,7 +85,7 @@ def logging_to(file: Path) -> Iterator[None]:
 
 
 def test_all_of_a_table_is_closed_also_what_the_jvm_writes(stored: str) -> None:
-    allowed = 0o777 & ~storage.closed_umask()
+    allowed = 0o777 & ~closed_umask()
     files = [Path(stored), *Path(stored).rglob("*")]
     assert {"photos", "staging", "posts"} & {path.name for path in files}
     assert any(path.suffix == ".avro" for path in files)

@@ -3,11 +3,14 @@
 import grp
 import os
 import pwd
+import threading
 from contextlib import suppress
 from errno import EPERM
 from pathlib import Path
 
 from platformdirs import user_cache_dir
+
+_asking = threading.Lock()
 
 
 def cache_folder() -> str:
@@ -92,3 +95,19 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:  # a container's
         return f"user {uid}"
+
+
+def umask() -> int:
+    """This process's."""
+    with _asking:
+        now = os.umask(0o077)  # no other way to ask is everywhere
+        os.umask(now)
+    return now
+
+
+def closed_umask() -> int:
+    """The umask of what is kept of people: all others have nothing, the group has what the umask
+    gives it and not them: 022 -> 077, 002 -> 007, 027 and 077 stay."""
+    now = umask()
+    group, others = now >> 3 & 7, now & 7
+    return now & 0o700 | (7 if group == others else group) << 3 | 7

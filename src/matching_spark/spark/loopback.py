@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from matching_spark import storage
 from matching_spark.errors import StorageError
+from matching_spark.guard.owners import umask
 from matching_spark.spark.conf import read_conf
 
 HOST = "127.0.0.1"
@@ -62,7 +62,7 @@ def _sockets(conf: Mapping[str, str], local: bool) -> dict[str, str]:
     if local:
         return {f"{SOCKETS}.dir": _own_folder(parent)}
     ours = conf.get("spark.python.daemon.module") == "matching_spark.worker"
-    if ours and storage.umask() & 0o022 == 0o022:
+    if ours and umask() & 0o022 == 0o022:
         return {f"{SOCKETS}.dir": parent}
     return {f"{SOCKETS}.enabled": "false"}
 

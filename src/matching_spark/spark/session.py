@@ -16,6 +16,7 @@ from matching_spark import storage, telemetry
 from matching_spark.config import Hadoop, Settings
 from matching_spark.errors import MatchingError, StorageError
 from matching_spark.filesystems.namenodes import heed_conf_dir
+from matching_spark.guard.owners import closed_umask
 from matching_spark.guard.redaction import RULE
 from matching_spark.spark import environment, jvm, launch, loopback
 from matching_spark.spark.conf import conf_dir_there
@@ -75,7 +76,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
             conf |= telemetry.of_executors() | loopback.private(whole)
             if storage.is_local(settings.table):  # the JVM heeds no umask of a process
-                conf.setdefault(UMASK, whole.get(UMASK, f"{storage.closed_umask():03o}"))
+                conf.setdefault(UMASK, whole.get(UMASK, f"{closed_umask():03o}"))
             conf.setdefault(REDACTION, whole.get(REDACTION, RULE))
             with loopback.jvm_at((whole | conf).get("spark.driver.host")):
                 launch.start(conf, settings.hadoop.maven)
