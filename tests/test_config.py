@@ -60,6 +60,7 @@ def test_flags_over_environment_over_file_over_default(
         ('[hadoop]\nsnapshot_keep = "P99999999D"\n', "hadoop.snapshot_keep .*less than or equal"),
         ("[hadoop]\nlock_wait_s = inf\n", "hadoop.lock_wait_s .*less than or equal"),
         ("[hadoop]\ncommit_wait_s = 1e300\n", "hadoop.commit_wait_s .*less than or equal"),
+        ("[service]\nmerge_events = 10001\n", "service.merge_events .*less than or equal to 10000"),
         ("[service]\nmerge_every_s = inf\n", "service.merge_every_s .*less than or equal"),
         (
             '[spark.conf]\n"spark.jars.packages" = ["a:b:1", "c:d:2"]\n',

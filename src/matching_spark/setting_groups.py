@@ -59,6 +59,7 @@ def _networks(said: tuple[str, ...]) -> tuple[str, ...]:
     return said
 
 
+READ_AT_ONCE = 10_000  # records of the journal, at most
 WEEK_S = 604_800  # what waits longer has been forgotten; threads cannot for centuries
 Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 # A file or folder of this machine, or a URI; ~ as a shell has it, which a file has not.
@@ -144,7 +145,10 @@ class Service(Group):
         "that a merge takes",
     )
     merge_events: int = Field(
-        default=500, ge=1, description="so many events are merged at once, however new they are"
+        default=500,
+        ge=1,
+        le=READ_AT_ONCE,
+        description="so many events are merged at once, however new they are",
     )
     decoders: int = Field(
         default=2,

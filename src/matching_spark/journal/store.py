@@ -34,11 +34,12 @@ from matching_spark.journal.tables import (
     forgotten,
     vector_subjects,
 )
+from matching_spark.setting_groups import READ_AT_ONCE
 
 Content = Mapping[str, Any]  # what JSON has
 MAX_CONTENT = 256 << 10  # bytes of its JSON: a post's texts have 20,000 characters each
 MAX_VECTORS = 64  # of one event: 20 photos a post, and its text
-MAX_READ = 10_000  # records of one `tail`, and names of one `vectors`
+MAX_READ = READ_AT_ONCE  # records of one `tail`, and names of one `vectors`
 
 
 @dataclass(frozen=True)
