@@ -12,6 +12,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from matching_spark.errors import StorageError
 from matching_spark.service import server
 from matching_spark.service.guards import connections
 from matching_spark.service.guards.limits import Addresses
@@ -147,3 +148,19 @@ def test_what_is_accepted_sends_at_once() -> None:
                     return await heard
 
     assert asyncio.run(accepted())
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_a_host_that_is_none_of_ours_is_no_taken_port(host: str) -> None:
+    with (
+        pytest.raises(StorageError, match=rf"{host}:0 cannot .*; set service.host to an address"),
+        server._bound(host, 0, "service.port"),  # noqa: SLF001
+    ):
+        pass
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(StorageError, match=f"{port} cannot .*; set service.port to a free port"),
+            server._bound("127.0.0.1", port, "service.port"),  # noqa: SLF001
+        ):
+            pass

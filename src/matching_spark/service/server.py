@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from errno import EACCES, EADDRINUSE
 from functools import partial
 from typing import Any
 
@@ -388,10 +389,11 @@ def _free(host: str, port: int, setting: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{host}:{port} cannot be listened on: {error.strerror}; set {setting} to a free "
-            "port, or 0 for any"
-        ) from None
+        remedy = "service.host to an address of this machine"
+        if error.errno in (EADDRINUSE, EACCES):
+            remedy = f"{setting} to a free port, or 0 for any"
+        why = f"{host}:{port} cannot be listened on: {error.strerror}; set {remedy}"
+        raise StorageError(why) from None
 
 
 def _named(host: str) -> str:
