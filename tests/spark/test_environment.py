@@ -137,6 +137,29 @@ def test_why_a_jvm_did_not_start(said: str, why: str, remedy: str) -> None:
     assert "\n" not in told
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "Connection refused"),
+        RuntimeError("Error while sending or receiving"),
+        RuntimeError("Answer from Java side is empty"),
+    ],
+)
+def test_why_a_jvm_has_ended_that_had_answered(error: Exception) -> None:
+    """As one does that has no folder for its blocks, by SPARK_LOCAL_DIRS of another machine."""
+    said = (
+        "22:24:22 ERROR DiskBlockManager: Failed to create local dir in /x. Ignoring it."
+        "\njava.io.IOException: Failed to create a temp directory (under /x) after 10 attempts!\n"
+        "\tat org.apache.spark\n22:24:22 ERROR DiskBlockManager: Failed to create any local dir.\n"
+    )
+    told = of_start(error, said)
+    assert told.startswith("DiskBlockManager: Failed to create any local dir; spark.local.dir, or ")
+    assert told.endswith("SPARK_LOCAL_DIRS, names no folder to write in")
+    assert of_start(error, "WARNING: of no matter\n").endswith(
+        f"{error}; -v shows all that its JVM said"
+    )
+
+
 def test_why_a_context_did_not_start() -> None:
     error = (
         "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n"

@@ -25,6 +25,7 @@ REMEDIES = {
     "HADOOP_CONF_DIR": "the setting hadoop.conf_dir is the same",
     r"basedir must be absolute|/\.ivy2": "the home of this user, as Java sees it (by /etc/passwd, "
     "not HOME), is no folder to write in: give spark.jars.ivy one",
+    "any local dir": "spark.local.dir, or SPARK_LOCAL_DIRS, names no folder to write in",
     "heap|memory|Could not (reserve|allocate)": "see spark.driver.memory",
     "Unrecognized .*option": "see JAVA_TOOL_OPTIONS and spark.driver.extraJavaOptions",
     "Module .* not found": "this Java is cut down; a whole Java 17 or 21 is needed",
@@ -35,6 +36,7 @@ OTHER_PYTHON = "Error from python worker:"
 # Iceberg takes no commit whose time is a minute before the last one's.
 CLOCKS = re.compile("Expected sorted snapshot log entries|Invalid (update|snapshot) timestamp")
 TELLING = re.compile(r"(?i)exception|error|invalid|unrecogni|no such|cannot|could not|insufficient")
+HUNG_UP = re.compile("Connection refused|Error while (sending|receiving)|Java side is empty")
 GOES_ON = "Error occurred during initialization of"  # the next line says which
 
 
@@ -74,6 +76,8 @@ def of_start(error: Exception, said: str) -> str:
         thrown = [line for line in lines if "Exception" in line]
         others = [line for line in lines if not line.startswith(GOES_ON)]
         why = next(iter(thrown + others + lines), why).removeprefix('Exception in thread "main" ')
+    elif HUNG_UP.search(why):
+        why = next(reversed(re.findall(" ERROR (.+)", said)), why)
     remedies = (do for words, do in REMEDIES.items() if re.search(words, why))
     return f"{why.rstrip('.')}; {next(remedies, '-v shows all that its JVM said')}"
 
