@@ -16,8 +16,9 @@ from pyspark.sql import SparkSession
 from matching_spark import ClipModel, InputError, PostsTable, StorageError, UsageError
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
-from matching_spark.journal.events import AccountMade, PairDecided, PostEdited
+from matching_spark.journal.events import AccountMade, PairDecided, PostAdded, PostEdited
 from matching_spark.journal.kept import Vector
+from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Content, Journal
 from matching_spark.layout import kept_photo, uploads
 from matching_spark.matching import decisions
@@ -393,6 +394,66 @@ def test_what_the_table_alone_had_is_erased_for_the_service_too(
     ingest(mine, Source(str(source)), spark=spark)  # its source has it still
     merge(mine, spark=spark)
     assert told(mine) == {"a": "하나", "b": "둘"}, "it came after the erase"
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_of_what_the_journal_alone_has_there_is_a_proof_too(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel, merged: bool
+) -> None:
+    """Before the first merge, and beside a table; what other posts say too betrays nobody."""
+    red, blue = photo(mine, "red"), photo(mine, "blue")
+
+    def seen(sha: str) -> Vector:
+        return Vector(f"photo:{sha}", clip.name, clip.embed_texts(["빨강"])[0])
+
+    def added(post_id: str, words: str, *photos: str) -> None:
+        content = StoredPost(post(post_id, words), "service", 1, photos, dt.datetime.now(dt.UTC))
+        event = PostAdded(post_id, "found", "지갑", "service")
+        journal.append(event, "system", None, content.content(), [*map(seen, photos)])
+
+    added("other-post", "빨간 지갑 하나", red)
+    if merged:
+        merge(mine, spark=spark)
+    added("erased-post", "빨간 지갑 하나", red, blue)
+    added("erased-later", "빨간 지갑 하나 둘 셋", blue)
+    done = of_posts.erase(mine, ["erased-post"], proof=True, spark=spark)
+    assert done.proof is not None
+    assert (done.posts, done.proof.found) == (("erased-post",), ())
+    assert (done.proof.bytes > 0) == merged
+    left = Path(kept_photo(f"{mine.table}/photos", blue))  # a merge was killed after it
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a photo")
+    with pytest.raises(StorageError, match=f"erased, but traces .* a photo's hash .*{blue}"):
+        of_posts.erase(mine, ["erased-later"], proof=True, spark=spark)
+
+
+def test_a_proof_is_of_all_that_was_erased_and_of_nothing_that_is_there(
+    mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
+) -> None:
+    """One post in the table, one that only the journal has; and what is merged after them has the
+    words of both."""
+    write(journal, clip, post("in-the-table", "검정색 장지갑 하나"))
+    merge(mine, spark=spark)
+    blue = photo(mine, "blue")
+    write(journal, clip, post("journal-only", "파란색 반지갑 하나"))
+    vector = Vector(f"photo:{blue}", clip.name, clip.embed_texts(["파랑"])[0])
+    journal.append(PostEdited("journal-only", ("title",)), "system", None, _same(journal), [vector])
+    write(journal, clip, post("s-3", "검정색 장지갑 하나"))
+    write(journal, clip, post("s-4", "파란색 반지갑 하나"))
+    ids = ["in-the-table", "journal-only"]
+    done = of_posts.erase(mine, ids, proof=True, spark=spark)
+    assert done.proof is not None
+    assert done.proof.found == ()
+    assert told(mine).keys() == {"s-3", "s-4"}
+    left = Path(kept_photo(f"{mine.table}/photos", blue))
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a photo")
+    write(journal, clip, post("another", "빨간색 손지갑"))
+    merge(mine, spark=spark)
+    write(journal, clip, post("the-last", "하늘색 손지갑"))
+    journal.append(PostEdited("the-last", ("title",)), "system", None, _same(journal), [vector])
+    with pytest.raises(StorageError, match=f"erased, but traces .*{blue}"):
+        of_posts.erase(mine, ["another", "the-last"], proof=True, spark=spark)
 
 
 def test_what_is_taken_in_after_the_service_has_erased_it_stays(

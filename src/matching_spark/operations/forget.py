@@ -1,17 +1,28 @@
 """Forget: posts erased in the service's journal, and their photos in its folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.errors import InputError
 from matching_spark.journal.kept import some as parts
+from matching_spark.journal.posts import OF_POST
 from matching_spark.journal.store import Journal
 from matching_spark.layout import forget_thumbnails, uploads
+from matching_spark.table.erase import TRACED
 
 
-def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> None:
+@dataclass(frozen=True)
+class Forgotten:
+    """What the journal alone had of posts: the sha256 of photos, and texts."""
+
+    photos: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+
+
+def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Forgotten:
     """Erase posts in the journal, or the next merge would bring them to the table again; also those
     that the table alone has, of which somebody may be writing just now.
 
@@ -25,19 +36,36 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> No
             names = ", ".join(repr(each.removeprefix("post:")) for each in missing)
             raise InputError(f"there is no post {names} in {storage.absolute(settings.table)}")
         vectors = {name for each in had for name in journal.vector_names(each)}
+        texts = {text for each in had for text in _texts(journal, each)}
+        gone: set[str] = set()
         try:
             for each in sorted(subjects):
                 journal.forget(each, "system")
         finally:  # of those that are erased: once more there is no name left to find them by
-            drop_photos(settings, journal, (n[6:] for n in vectors if n.startswith("photo:")))
+            shas = (n[6:] for n in vectors if n.startswith("photo:"))
+            gone = drop_photos(settings, journal, shas)
+        return Forgotten(frozenset(gone), frozenset(texts))
 
 
-def drop_photos(settings: Settings, journal: Journal, shas: Iterable[str]) -> None:
-    """Remove photos of the service, with their thumbnails, that no post of the journal has."""
+def _texts(journal: Journal, subject: str) -> Iterator[str]:
+    """All that was ever written of a post, as it would stand in the table's columns."""
+    ids = [each.event_id for each in journal.history(subject) if isinstance(each.event, OF_POST)]
+    for content in journal.contents(ids).values() if ids else ():
+        told = content.get("post") or {}
+        yield from filter(None, map(told.get, TRACED))
+        yield from content.get("identifiers") or ()
+
+
+def drop_photos(settings: Settings, journal: Journal, shas: Iterable[str]) -> set[str]:
+    """Remove photos of the service, with their thumbnails, that no post of the journal has; gives
+    which."""
     assert settings.service.journal is not None
+    dropped: set[str] = set()
     for some in parts(list(shas)):
         with journal.unwanted(some) as gone:
             for sha in gone:
                 (uploads(settings.service.journal) / f"{sha}.jpg").unlink(missing_ok=True)
         for sha in gone:
             forget_thumbnails(settings.cache.folder, sha)
+        dropped |= gone
+    return dropped

@@ -186,17 +186,25 @@ def erase(
     ids = frozenset(post_ids)
     before = there(settings) if settings.service.journal else reading(settings)
     known = erasing.known(before.uri, ids) if before is not None else frozenset()
+    photos, texts = frozenset[str](), frozenset[str]()  # that the journal had, of these alone
     if settings.service.journal is not None:
-        operations.forget.forget(settings, ids, known)
+        forgotten = operations.forget.forget(settings, ids, known)
+        photos, texts = forgotten.photos, forgotten.texts
     elif missing := sorted(ids - known):
         where = storage.absolute(settings.table)
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
-    if not known:  # the journal alone had them
-        return Erased(storage.absolute(settings.table), tuple(sorted(ids)), {}, 0, 0, 0, 0, 0, 0)
-    with writing(settings, "erase", progress, spark) as table:
-        done, subject = erase_rows(settings, known, table, progress)
-        # The table has heard of it: an ingest may bring a post of the same id from now on.
-        merged_first(settings, progress, table.session)
+    done = Erased(storage.absolute(settings.table), (), {}, 0, 0, 0, 0, 0, 0)
+    subject = traces.Subject(ids, photos)
+    if known or (proof and before is not None):  # else the journal alone had them
+        with writing(settings, "erase", progress, spark) as table:
+            if known:
+                done, had = erase_rows(settings, known, table, progress)
+                photos, texts = photos | had.photos, texts | had.words
+                # The table has heard of it: an ingest may bring a post of the id from now on.
+                merged_first(settings, progress, table.session)
+            if proof:  # also of what was not merged: a killed merge may have left its photo
+                table.refresh()
+                subject = erasing.betraying(table, ids, photos, texts)
     done = replace(done, posts=tuple(sorted(ids)))
     if not proof:
         return done

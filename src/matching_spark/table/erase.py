@@ -182,33 +182,7 @@ class _Erase:
         self.table.refresh()
         self.holding = find(self.table.uri, self.ids)
         self.all = _rows(self.holding["posts"], self.ids)
-        self.subject = self._subject()
-
-    def _subject(self) -> Subject:
-        """What of the posts stands in no other post of the table as it is now."""
-        words = {begins(text) for text in self.all.texts}
-        tokens = sorted(
-            {w for w in words if len(w) >= LEAST_WORD}
-            | {i for i in self.ids if len(i) >= LEAST_ID}
-            | self.all.photos
-        )
-        shared = self._shared(tokens)
-        own = frozenset(tokens) - shared
-        return Subject(self.ids, self.all.photos - shared, own & words, own & self.ids)
-
-    def _shared(self, tokens: list[str]) -> frozenset[str]:
-        """The tokens that stand in another post."""
-        from pyspark.sql import functions as F  # half a second for those who read only
-
-        if not tokens or self.table.snapshot is None:
-            return frozenset()
-        others: DataFrame = self.table.frame().where(~F.col("post_id").isin(sorted(self.ids)))
-        everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
-        wanted = self.table.session.createDataFrame(pa.table({"token": tokens}))
-        found = others.select(everything.alias("text")).join(
-            F.broadcast(wanted), F.col("text").contains(F.col("token"))
-        )
-        return frozenset(row["token"] for row in found.select("token").distinct().collect())
+        self.subject = betraying(self.table, self.ids, self.all.photos, self.all.texts)
 
     # -- the steps -------------------------------------------------------------------------------
 
@@ -324,6 +298,32 @@ class _Erase:
             return bool(still(lambda place: holds(place, self.subject), place))
         except StorageError:
             return True
+
+
+def betraying(
+    table: PostsTable, ids: frozenset[str], photos: frozenset[str], texts: Iterable[str]
+) -> Subject:
+    """What of posts, of their photos' sha256 and their texts, stands in no other post of the table
+    as it is now."""
+    words = {begins(text) for text in texts}
+    long = {w for w in words if len(w) >= LEAST_WORD} | {i for i in ids if len(i) >= LEAST_ID}
+    own = frozenset(long | photos) - _shared(table, ids, sorted(long | photos))
+    return Subject(ids, own & photos, own & words, own & ids)
+
+
+def _shared(table: PostsTable, ids: frozenset[str], tokens: list[str]) -> frozenset[str]:
+    """The tokens that stand in another post."""
+    from pyspark.sql import functions as F  # half a second for those who read only
+
+    if not tokens or table.snapshot is None:
+        return frozenset()
+    others: DataFrame = table.frame().where(~F.col("post_id").isin(sorted(ids)))
+    everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
+    wanted = table.session.createDataFrame(pa.table({"token": tokens}))
+    found = others.select(everything.alias("text")).join(
+        F.broadcast(wanted), F.col("text").contains(F.col("token"))
+    )
+    return frozenset(row["token"] for row in found.select("token").distinct().collect())
 
 
 def _current(uri: str, name: str) -> "StaticTable":
