@@ -129,6 +129,22 @@ def test_texts_that_rows_share_take_the_memory_of_one(
     assert mb <= MEMORY_MB
 
 
+def test_vectors_of_one_length_that_are_not_there_take_no_room(tmp_path: Path) -> None:
+    vectors = pa.array([None] * 1999 + [np.ones(60_000)], pa.list_(pa.float32(), 60_000))
+    path = written(tmp_path / "a.parquet", 2000, {"vector": vectors}, store_schema=True)
+    said, mb = peak_mb(IMPORTS, DOES, path)
+    assert said == "(1, 1999, {})"
+    assert mb <= MEMORY_MB
+
+
+def test_ids_that_are_too_long_are_not_held(tmp_path: Path) -> None:
+    ids = ["x" * 19_000 + str(i) for i in range(20_000)]
+    path = written(tmp_path / "a.parquet", len(ids), {"post_id": ids}, use_dictionary=False)
+    said, mb = peak_mb(IMPORTS, DOES, path)
+    assert said == "(0, 20000, {})"
+    assert mb <= 500  # each stands there as Arrow's text and as Python's; held, 771
+
+
 def test_pages_beyond_all_memory_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     written(path, 90, {"title": ["x" * LONG] * 90}, use_dictionary=False)

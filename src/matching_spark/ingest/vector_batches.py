@@ -72,7 +72,7 @@ class Staged:
     files: list[str] = field(default_factory=list)
     rows: int = 0
     rejected: int = 0
-    rejects: list[tuple[str, str, str]] = field(default_factory=list)  # not written yet
+    rejects: list[tuple[str, str, str]] = field(default_factory=list)  # of the last batch
     lists: list[str] = field(default_factory=list)  # files of those that are
     models: set[str] = field(default_factory=set)
     given: frozenset[str] = frozenset()  # the columns that its file has

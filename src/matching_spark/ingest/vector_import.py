@@ -242,13 +242,14 @@ def _stage(
                 storage.write_bytes(staged.files[-1], sink.getvalue())
                 rows.clear()
 
-        def listed(task: Task = task, staged: Staged = staged) -> None:
-            if staged.rejects:
+        lines: list[bytes] = []
+
+        def listed(task: Task = task, staged: Staged = staged, lines: list[bytes] = lines) -> None:
+            if lines:
                 name = f"{task.number:06}-{len(staged.lists):04}.jsonl"
                 staged.lists.append(storage.join(folder, name))
-                lines = (line_of(Reject(source, *each)) for each in staged.rejects)
                 storage.write_bytes(staged.lists[-1], b"".join(lines))
-                staged.rejects.clear()
+                lines.clear()
 
         file = open_file(task.uri)
         columns = [n for n in READ if n in file.schema_arrow.names]
@@ -261,7 +262,9 @@ def _stage(
                 waiting.append(good)
             if sum(each.nbytes for each in waiting) >= STAGED_BYTES:
                 write()
-            if len(staged.rejects) >= REJECTS_AT_ONCE:
+            lines += (line_of(Reject(source, *each)) for each in staged.rejects)  # ids are cut
+            staged.rejects.clear()
+            if len(lines) >= REJECTS_AT_ONCE:
                 listed()
         write()
         listed()

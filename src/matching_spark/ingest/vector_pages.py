@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from matching_spark.errors import InputError
 
 MAX_FOOTER = 4 << 20  # bytes: 1,000 row groups of 20 columns; three of them may take 600 in memory
-BATCH_BYTES = 64 << 20  # of rows that are read together
+BATCH_BYTES = 32 << 20  # of rows that are read together; checked, they take ten times as many
 MAX_PAGES = 256 << 20  # bytes of a page of each column, unpacked, and of their dictionaries
 MAX_NUMBERS = 256 << 20  # bytes of the numbers of vectors, where they are packed ...
 PACKED = 100  # ... to less than one of so many: vectors hardly are at all
@@ -107,8 +107,11 @@ def manner_of(
         at_once += pages.largest + pages.dictionary
         width = leaf.length if leaf.physical_type == FIXED else NUMBER
         if leaf.max_repetition_level:
-            _check_numbers(uri, width * max(0, pages.values - group.num_rows), chunk)
-            a_row += width * -(-pages.values // max(group.num_rows, 1))
+            # One of a length that all have takes it where there is none, too.
+            kind = file.schema_arrow.field(path.partition(".")[0]).type
+            fixed = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
+            _check_numbers(uri, width * max(fixed, pages.values - group.num_rows), chunk)
+            a_row += width * max(fixed, -(-pages.values // max(group.num_rows, 1)))
             continue
         a_row += max(width, pages.longest)
         if leaf.physical_type != TEXT or not pages.coded:
