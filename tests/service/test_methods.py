@@ -2,9 +2,12 @@
 
 import asyncio
 import http.client
+import json
 import re
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -33,7 +36,9 @@ def test_head_is_told_what_get_would_be(browser: TestClient, running: Service, b
             assert told.headers.get(name) == got.headers.get(name), (path, name)
 
 
-def test_head_has_no_body_and_the_connection_goes_on(running: Service) -> None:
+@contextmanager
+def connected(running: Service) -> Iterator[http.client.HTTPConnection]:
+    """To a server of its own."""
     stop = threading.Event()
     app = create_app(running)
     with socket.create_server(("127.0.0.1", 0)) as bound:
@@ -42,18 +47,37 @@ def test_head_has_no_body_and_the_connection_goes_on(running: Service) -> None:
         thread.start()
         client = http.client.HTTPConnection("127.0.0.1", bound.getsockname()[1], timeout=LONG_S)
         try:
-            for method in ("HEAD", "GET", "HEAD", "GET"):
-                client.request(method, "/")
-                answer = client.getresponse()
-                body = answer.read()
-                assert answer.status == 200
-                assert len(body) == (
-                    0 if method == "HEAD" else int(answer.headers["Content-Length"])
-                )
+            yield client
         finally:
             client.close()
             stop.set()
             thread.join()
+
+
+def test_head_has_no_body_and_the_connection_goes_on(running: Service) -> None:
+    with connected(running) as client:
+        for method in ("HEAD", "GET", "HEAD", "GET"):
+            client.request(method, "/")
+            answer = client.getresponse()
+            body = answer.read()
+            assert answer.status == 200
+            assert len(body) == (0 if method == "HEAD" else int(answer.headers["Content-Length"]))
+
+
+def test_an_address_with_its_host_is_that_hosts(running: Service) -> None:
+    """As a client sends it that takes the service for a proxy."""
+    with connected(running) as client:
+        for path, status in (("/", 200), ("", 200), ("/mine?x=http://a", 200), ("/nowhere/x", 404)):
+            client.request("GET", f"http://127.0.0.1:8008{path}", headers={"Accept": "text/html"})
+            answer = client.getresponse()
+            answer.read()
+            assert (answer.status, answer.headers["Location"]) == (status, None), path
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Host": "127.0.0.1:8008"}
+        client.request(
+            "POST", "http://evil.example/lang", b"lang=en", form | {"Origin": "http://evil.example"}
+        )
+        answer = client.getresponse()
+        assert json.loads(answer.read())["type"] == "/problems/elsewhere"
 
 
 @pytest.mark.parametrize(

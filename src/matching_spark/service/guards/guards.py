@@ -14,7 +14,7 @@ from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.bodies import Bodies
 from matching_spark.service.guards.door import Door
 from matching_spark.service.guards.forms import Forms, SetsVisitor
-from matching_spark.service.guards.headers import Headers, Heads
+from matching_spark.service.guards.headers import Headers, Heads, Targets
 from matching_spark.service.guards.limits import Limits, Work
 from matching_spark.service.guards.problems import Page, Problems, leave_to_problems
 from matching_spark.service.guards.sessions import Sessions
@@ -61,6 +61,7 @@ class Guards:
         app.add_middleware(SetsVisitor, cookies=self.forms.cookies)
         app.add_middleware(Headers, secure=self.forms.cookies.secure)
         app.add_middleware(Heads)
+        app.add_middleware(Targets)
 
 
 def check_listening(settings: Settings) -> None:

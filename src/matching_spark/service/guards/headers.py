@@ -66,6 +66,23 @@ class Heads:
             scope["route"] = asked.get("route")  # by which requests are counted
 
 
+class Targets:
+    """ASGI middleware: an address that names its host, as a client sends it to a proxy, is of that
+    host, and its path what is asked for (RFC 9112, 3.2.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scheme, _, rest = scope.get("path", "").partition("://")
+        if scheme.lower() in ("http", "https"):
+            host, slash, path = rest.partition("/")
+            others = [each for each in scope["headers"] if each[0] != b"host"]
+            headers = [(b"host", host.encode("latin-1", "replace")), *others]
+            scope.update(path=slash + path or "/", headers=headers)
+        await self._app(scope, receive, send)
+
+
 def allowed(app: FastAPI, scope: Scope) -> Iterable[str]:
     """The methods that an address takes, of whichever route: a library tells one route's."""
     for method in METHODS:
