@@ -252,6 +252,7 @@ _RULES = [
                 r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",
+                rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s(?:or so|or thereabouts)\b",
                 r"[일이삼사오육칠팔구]{2}일\s?전",
                 r"\b\w+(?:\sor\s|\sto\s|\s?-\s?)\w+\sdays\sago",
                 rf"(?<![가-힣])(?:약|한|대략|거의|넉넉히)\s?{_SOME_DAYS}\s?전",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from matching_spark.domain.colour_words import colour_said
-from matching_spark.domain.sentence import WITHIN, Mention, Word, english_role
+from matching_spark.domain.sentence import WITHIN, Mention, Role, Word, english_role
 from matching_spark.domain.things import DISTRACTOR
 from matching_spark.domain.things_named import MODEL, longest
 
@@ -23,6 +23,10 @@ _CHARGED = re.compile(r"에어팟|이어팟|버즈|이어폰|airpod|buds|earbud|
 _CASE = re.compile(r"(?:충전)?케이스|(?:charging )?case")
 
 PART_SUBJECT = re.compile(rf"{PART.pattern}[은는이가만]")  # 손잡이가 나무예요
+
+_ITS_PART = re.compile(
+    rf"(?:\S+ )?{PART.pattern}[은는](?: \S*[^고며데서\s])?"
+)  # 케이스는 파란 곰돌이
 
 # What tells that a thing is in or on another: 카드가 든, 리본 달린.
 HELD = re.compile(
@@ -86,8 +90,7 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = "other"
         elif beside or more in AND:
             role = role if role in ("where", "other") else "and"
-    before = words[of.first - 1].text if of.first else ""
-    if _of_another(of, more) or (role == "is" and PART_SUBJECT.fullmatch(before)):
+    if _of_another(of, more) or _on_a_part(of, role, words):
         role = "other"
     behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
@@ -115,6 +118,13 @@ def _of_what_comes(of: Mention[str], more: str, words: Sequence[Word]) -> bool:
     name = " ".join(word.text for word in words[of.first : of.last + 1])
     charged = _CASE.match(more) and _CHARGED.search(name)
     return PART.match(more) is not None and not charged
+
+
+def _on_a_part(of: Mention[str], role: Role, words: Sequence[Word]) -> bool:
+    """Whether a part is said to be it: 케이스는 파란 곰돌이."""
+    before = words[max(0, of.first - 2) : of.first]
+    subject = role == "is" and before and PART_SUBJECT.fullmatch(before[-1].text)
+    return bool(subject or _ITS_PART.fullmatch(" ".join(word.text for word in before)))
 
 
 def _of_another(of: Mention[str], more: str) -> bool:

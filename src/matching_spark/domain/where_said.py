@@ -76,7 +76,8 @@ _OR = frozenset(["or", "아니면", "또는", "혹은"])
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
     r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
-    r"|어디선가|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
+    r"|\bbut it (?:might|could|may) (?:be|have been)\b|어디선가"
+    r"|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
     r"|(?:인|는)지 (?:\S+ ){0,2}\S+(?:인|는)지(?=[ .,도]|$)"  # 식당인지 택시인지
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
@@ -263,7 +264,7 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     before = [word.text for word in words[max(0, said.first - 9) : said.first]]
     if before[-1:] in (["between"], ["left"]) or not _NOTICED.isdisjoint(before[-3:]):
         return True
-    if " ".join(before[-3:]).endswith(_THERE):
+    if " ".join(before[-3:]).endswith(_THERE) or (before[-1:] == ["and"] and "between" in before):
         return True
     to = before[-1:] == ["to"] and "took" not in before
     if (to or before[-1:] == ["from"]) and not _TRAVEL.isdisjoint(before):
