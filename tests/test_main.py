@@ -32,6 +32,8 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
         (["search"], 2, "search by one of --image, --text, --embedding or --post"),
         (["search", "--text", "a", "--post", "b"], 2, "given: --text, --post"),
         (["search", "--text", "a", "--category", "우주선"], 2, "choose one of: 가방"),
+        (["search", "--text", "\udcb0\udcc5"], 2, "--text is no text in UTF-8: write it in that"),
+        (["edit", "a", "--kept-at", "\udcb0"], 2, "--kept-at is no text in UTF-8: write it in tha"),
         (["search", "--text", "a", "--since", "어제"], 2, "write it as 2026-11-01"),
         (
             ["search", "--text", "a", "--top-k", "0"],

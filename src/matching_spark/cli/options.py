@@ -4,7 +4,7 @@ import datetime as dt
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -165,6 +165,21 @@ def not_empty(name: str, value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise UsageError(f"{name} is empty: leave it out, or say it")
     return value
+
+
+def check_words(said: Mapping[str, str | None]) -> None:
+    """flag -> the words that it was given. Raises UsageError for those that are no text in this
+    process's encoding, as of a script that is saved in CP949: other words would be searched by, or
+    stored."""
+    for name, value in said.items():
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError:
+            encoding = sys.getfilesystemencoding().upper()
+            raise UsageError(
+                f"{name} is no text in {encoding}: write it in that encoding, or set another one "
+                "(LC_ALL=C.UTF-8 is UTF-8)"
+            ) from None
 
 
 def day(name: str, value: str | None) -> dt.date | None:

@@ -13,6 +13,7 @@ from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     Common,
     Run,
+    check_words,
     day,
     day_of_loss,
     flags_named,
@@ -227,6 +228,7 @@ def edit(
         "kept_phone": kept_phone,
         "source_url": source_url,
     }
+    check_words({f"--{name.replace('_', '-')}": value for name, value in given.items()})
     changes: dict[str, Any] = {n: v for n, v in given.items() if v is not None}
     if on is not None:
         changes["happened_on"] = day_of_loss("--on", on)

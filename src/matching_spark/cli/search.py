@@ -17,6 +17,7 @@ from matching_spark.cli.options import (
     SinceOption,
     StatusOption,
     UntilOption,
+    check_words,
     day_of_loss,
     on_a_table,
     stderr,
@@ -122,6 +123,7 @@ def search(
     if nprobe == "all":  # also over a setting
         run.settings.similarity.nprobe = None
     _check_given({"--image": image, "--text": text, "--embedding": embedding, "--post": post}, ask)
+    check_words({"--text": text, "--place": place})
     where = where_of(kind, category, colour, region, since, until, status)
     if embedding is not None and score == "fused":
         raise UsageError("--embedding is compared by cosine: a vector has no facts to weigh")
