@@ -171,6 +171,47 @@ def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
     assert kept("alerts") == {OTHERS[3]}
 
 
+@pytest.mark.long
+def test_what_is_stored_after_an_erase_has_ended_is_erased_too(
+    table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On HDFS the erase comes between the look at the posts and the commit, and ends."""
+    rules = MatchRules(top_k=10, threshold=-2.0)
+
+    def matcher() -> Matcher:
+        other = PostsTable.open(table.uri, table.spark, table.hadoop)
+        return SimilarityEngine(other, "spark", clip, cache=Cache()).matcher(rules)
+
+    def meanwhile(owner: Any, name: str, post_id: str, looks: bool = False) -> None:
+        """The erase of a post comes once: before who stores, or after who looks."""
+        real = getattr(owner, name)
+
+        def called(*told: Any) -> Any:
+            monkeypatch.setattr(owner, name, real)
+            found = real(*told) if looks else None
+            erase(PostsTable.open(table.uri, table.spark, table.hadoop), [post_id])
+            return found if looks else real(*told)
+
+        monkeypatch.setattr(owner, name, called)
+
+    meanwhile(matches_table, "_still_there", OWN, looks=True)
+    matches_table.update(matcher())
+    meanwhile(verdicts, "store", OTHERS[0])
+    said = Decision(LOST, OTHERS[0], "rejected", "desk")
+    verdicts.decide(Settings(table=table.uri), said, spark=table.session)
+    told = matcher()
+    alerts = [*pending(told)]
+    meanwhile(side_tables, "append", OTHERS[1])
+    emit(told, alerts, lambda _: None)
+
+    gone = frozenset([OWN, *OTHERS[:2]])
+    for name in ("matches", "decisions", "alerts"):
+        assert not gone & {row["found_id"] for row in side_tables.read(table.uri, name)}
+    assert traces.look(storage.walk(table.uri), traces.Subject(gone)).found == ()
+    told_of = {row["found_id"] for row in side_tables.read(table.uri, "alerts")}
+    assert told_of == {*OTHERS[2:]}
+
+
 def test_undo_to_a_snapshot_that_an_erase_has_ended_changes_nothing(table: PostsTable) -> None:
     """It was there when undo looked, and what is current is as it was."""
     (first,) = table.snapshots

@@ -112,9 +112,11 @@ def _note(table: "PostsTable", rows: Sequence[tuple[str, str, str, dt.datetime]]
     if not rows:
         return
     with table.writing():  # no erase comes between the look and the commit
-        there = type(table).open(table.uri).kinds(i for row in rows for i in row[:2])
+        now = type(table).open(table.uri)
+        there = now.kinds(i for row in rows for i in row[:2])
         if left := [row for row in rows if there.keys() >= {*row[:2]}]:
             side_tables.append(table, NAME, SCHEMA, left)
+    side_tables.end_gone(table, now.snapshot, lambda: {i for row in left for i in row[:2]})
 
 
 class Webhook:

@@ -67,25 +67,31 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
         stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
         stamped = f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False)
         with matcher.table.writing():  # no erase comes between the look and the commit
-            rows, erased = _still_there(matcher, rows)
+            rows, erased, looked = _still_there(matcher, rows)
             whole = rows.select(*existing.columns).writeTo(name)
             if not erased:  # else it is not what a run of that snapshot gives: the next one is full
                 whole = whole.option(*stamped)
             whole.overwrite(F.lit(True))
+        side_tables.end_gone(matcher.table, looked, lambda: _named(matcher))
     return report
 
 
-def _still_there(matcher: Matcher, rows: DataFrame) -> tuple[DataFrame, bool]:
-    """The pairs of posts that there are now, and whether some have gone since they were compared,
-    as by an erase."""
+def _named(matcher: Matcher) -> set[str]:
+    """The ids of all kept pairs."""
+    return {post_id for row in kept(matcher).select(*KEYS).collect() for post_id in row}
+
+
+def _still_there(matcher: Matcher, rows: DataFrame) -> tuple[DataFrame, bool, str | None]:
+    """The pairs of posts that there are now, whether some have gone since they were compared, as by
+    an erase, and the snapshot by which that was told."""
     now = PostsTable.open(matcher.table.uri, matcher.spark, matcher.table.hadoop)
     if now.snapshot == matcher.table.snapshot:
-        return rows, False
+        return rows, False, now.snapshot
     ids, left = now.frame().select("post_id"), rows
     for key in KEYS:
         left = left.join(ids.withColumnRenamed("post_id", key), key, "left_semi")
     left = left.localCheckpoint()
-    return left, left.count() < rows.count()
+    return left, left.count() < rows.count(), now.snapshot
 
 
 def _since(matcher: Matcher, snapshot: str, existing: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from matching_spark.journal.kept import some as parts
 from matching_spark.journal.posts import OF_POST
 from matching_spark.journal.store import Journal
 from matching_spark.layout import forget_thumbnails, uploads
-from matching_spark.table.erase import TRACED
+from matching_spark.table.traces import TRACED
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def erase(
                 merged_first(settings, progress, table.session)
             if proof:  # also of what was not merged: a killed merge may have left its photo
                 table.refresh()
-                subject = erasing.betraying(table, ids, photos, texts)
+                subject = traces.betraying(table, ids, photos, texts)
     done = replace(done, posts=tuple(sorted(ids)))
     if not proof:
         return done

@@ -14,6 +14,7 @@ from matching_spark.operations.posts import closed, merged_first
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.sources.verdicts import Row, read_verdicts
+from matching_spark.table import side_tables
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
@@ -154,7 +155,9 @@ def _stored(table: PostsTable, decided: list[Decision], close: bool) -> int:
         kinds = table.kinds(post_id for each in decided for post_id in _pair(each))
         if why := next((why for each in decided if (why := each.refused(kinds, table.uri))), ""):
             raise InputError(f"{why} any more, nothing was stored: run it again without that pair")
+        looked = table.snapshot
         store(table, decided)
+    side_tables.end_gone(table, looked, lambda: {i for each in decided for i in _pair(each)})
     sure = [each for each in decided if each.verdict == "confirmed"] if close else []
     ids = [post_id for each in sure for post_id in _pair(each)]
     return closed(table, ids, "claimed").changed

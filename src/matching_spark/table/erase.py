@@ -27,16 +27,14 @@ from matching_spark.table.loose_files import drop_photos, drop_rejects, drop_sta
 from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
-from matching_spark.table.traces import LEAST_ID, LEAST_WORD, Looked, Subject, begins, holds
+from matching_spark.table.traces import TRACED, Looked, Subject, betraying, holds
 from matching_spark.table.unfinished import Ending, begin, begun, finish, together
 from matching_spark.table.versions import tables
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import StaticTable
-    from pyspark.sql import DataFrame
 
-TRACED = ("title", "description", "place", "kept_at", "kept_phone", "source_url")
 IDS = ("post_id", "lost_id", "found_id")
 AT_ONCE = 500  # ids in one condition
 
@@ -112,6 +110,14 @@ def subject(table: PostsTable, post_ids: Iterable[str]) -> Subject:
     run = _Erase(table, frozenset(post_ids))
     run.look()
     return run.subject
+
+
+def erase_beside(table: PostsTable, post_ids: Iterable[str]) -> None:
+    """Remove what tables beside the posts have of some, and end every earlier state of them."""
+    run = _Erase(table, frozenset(post_ids))
+    run.holding, run.subject = {}, Subject(run.ids)
+    with spark_errors("Spark failed"):
+        run.side_tables()
 
 
 def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
@@ -298,32 +304,6 @@ class _Erase:
             return bool(still(lambda place: holds(place, self.subject), place))
         except StorageError:
             return True
-
-
-def betraying(
-    table: PostsTable, ids: frozenset[str], photos: frozenset[str], texts: Iterable[str]
-) -> Subject:
-    """What of posts, of their photos' sha256 and their texts, stands in no other post of the table
-    as it is now."""
-    words = {begins(text) for text in texts}
-    long = {w for w in words if len(w) >= LEAST_WORD} | {i for i in ids if len(i) >= LEAST_ID}
-    own = frozenset(long | photos) - _shared(table, ids, sorted(long | photos))
-    return Subject(ids, own & photos, own & words, own & ids)
-
-
-def _shared(table: PostsTable, ids: frozenset[str], tokens: list[str]) -> frozenset[str]:
-    """The tokens that stand in another post."""
-    from pyspark.sql import functions as F  # half a second for those who read only
-
-    if not tokens or table.snapshot is None:
-        return frozenset()
-    others: DataFrame = table.frame().where(~F.col("post_id").isin(sorted(ids)))
-    everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
-    wanted = table.session.createDataFrame(pa.table({"token": tokens}))
-    found = others.select(everything.alias("text")).join(
-        F.broadcast(wanted), F.col("text").contains(F.col("token"))
-    )
-    return frozenset(row["token"] for row in found.select("token").distinct().collect())
 
 
 def _current(uri: str, name: str) -> "StaticTable":

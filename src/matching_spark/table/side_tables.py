@@ -1,13 +1,14 @@
 """The small tables beside the posts: decisions, alerts. Written by Spark, read without a JVM."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
+from matching_spark.table.erase import erase_beside
 from matching_spark.table.metadata import current_metadata, planned_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.versions import tables
@@ -63,6 +64,18 @@ def drop(table: PostsTable, ids: Collection[str]) -> None:
                 with table.writing():
                     table.session.sql(f"DELETE FROM {whole} WHERE {which}")
         table.session.catalog.dropTempView("dropped")
+
+
+def end_gone(table: PostsTable, before: str | None, ids: Callable[[], Collection[str]]) -> None:
+    """After rows that name posts were stored: those of posts that have gone since the snapshot
+    `before`, in which they all were, are erased. On HDFS, where writers take no turns, an erase may
+    end between the look and the commit."""
+    now = type(table).open(table.uri, table.session, table.hadoop)
+    if now.snapshot == before:
+        return
+    named = frozenset(ids())
+    if gone := named - now.kinds(named).keys():
+        erase_beside(now, gone)
 
 
 def read(uri: str, name: str) -> list[dict[str, Any]]:

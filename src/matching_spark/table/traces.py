@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,10 +17,16 @@ import pyarrow.parquet as pq
 from matching_spark import storage
 from matching_spark.errors import StorageError
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from matching_spark.table.posts_table import PostsTable
+
 BOUND = 16  # characters of a text that Iceberg keeps as a file's least and greatest value
 LEAST_WORD, LEAST_ID = 4, 8  # characters; shorter ones stand in other things by chance
 VECTORS = frozenset(["vector", "text_vector"])
 PIECE = 32 << 20
+TRACED = ("title", "description", "place", "kept_at", "kept_phone", "source_url")
 AVRO = b"Obj\x01"
 
 
@@ -57,6 +63,32 @@ class Looked:
 def begins(text: str) -> str:
     """The part of a text that every bound of it has: the last character of an upper one differs."""
     return text if len(text) <= BOUND else text[: BOUND - 1]
+
+
+def betraying(
+    table: "PostsTable", ids: frozenset[str], photos: frozenset[str], texts: Iterable[str]
+) -> Subject:
+    """What of posts, of their photos' sha256 and their texts, stands in no other post of the table
+    as it is now."""
+    words = {begins(text) for text in texts}
+    long = {w for w in words if len(w) >= LEAST_WORD} | {i for i in ids if len(i) >= LEAST_ID}
+    own = frozenset(long | photos) - _shared(table, ids, sorted(long | photos))
+    return Subject(ids, own & photos, own & words, own & ids)
+
+
+def _shared(table: "PostsTable", ids: frozenset[str], tokens: list[str]) -> frozenset[str]:
+    """The tokens that stand in another post."""
+    from pyspark.sql import functions as F  # half a second for those who read only
+
+    if not tokens or table.snapshot is None:
+        return frozenset()
+    others: DataFrame = table.frame().where(~F.col("post_id").isin(sorted(ids)))
+    everything = F.concat_ws("\n", "post_id", *TRACED, "identifiers", F.col("photos.sha256"))
+    wanted = table.session.createDataFrame(pa.table({"token": tokens}))
+    found = others.select(everything.alias("text")).join(
+        F.broadcast(wanted), F.col("text").contains(F.col("token"))
+    )
+    return frozenset(row["token"] for row in found.select("token").distinct().collect())
 
 
 def look(places: Iterable[str], subject: Subject) -> Looked:
