@@ -58,13 +58,36 @@ def drawn(
     return whole_lists(same, values)
 
 
-def sharing(calibration: Calibration, alike: float) -> Calibration:
-    """With another a, and by L itself."""
+def veiled(seed: int, hidden: float, many: int = 2_000, posts: int = 200) -> LabelledPairs:
+    """Lists of which half hold the thing, and log-odds that are ln L. What hides doubles hides the
+    thing: the odds that it looks like what it is are 3 times the list's rate to the power."""
+    rng = np.random.default_rng(seed)
+    rates = rng.gamma(1.0, 1.0, many)
+    near = rng.random((many, posts)) < np.minimum(1, NEAR * rates)[:, None]
+    same = np.zeros(near.shape, bool)
+    same[: many // 2, 0] = True
+    odds = 3 * rates[: many // 2] ** hidden
+    near[same] = rng.random(many // 2) < odds / (1 + odds)
+    # Of a normal x with deviation 1 as `drawn` has it, and of nothing that is seen.
+    x = rng.normal(np.where(same, 6, 4), 1)
+    told = np.where(near, 2 * x - 10 + np.log(0.75 / NEAR), np.log(0.25 / (1 - NEAR)))
+    values = {name: np.full(near.size, np.nan, np.float32) for name in names()}
+    values["image-image"] = told.ravel().astype(np.float32)
+    return whole_lists(same, values)
+
+
+def worth(calibration: Calibration, **other: float) -> Calibration:
+    """With another a or power in all scales."""
     scales = {
-        kind: {only: replace(of, alike=alike, keen=1.0) for only, of in by.items()}
+        kind: {only: replace(of, **other) for only, of in by.items()}
         for kind, by in calibration.scales.items()
     }
     return replace(calibration, scales=scales)
+
+
+def sharing(calibration: Calibration, alike: float) -> Calibration:
+    """With another a, and by L itself."""
+    return worth(calibration, alike=alike, keen=1.0, hidden=0.0)
 
 
 def learnt(pairs: LabelledPairs) -> Calibration:
@@ -86,7 +109,7 @@ def test_scales_are_found_again_and_lists_are_as_sure_as_they_say(
     assert scale.slope == pytest.approx(slope, rel=0.15)
     # The more alike the rates of doubles are, the more it takes to believe in another.
     assert 1 < scale.alike < 1e4
-    held = drawn(2, slope, shape)
+    held = drawn(2, slope, shape, many=4_000)
     figures = lists(held, calibration, 0.5, PHOTO).figures()
     errors = [figures[part]["expected_calibration_error"] for part in ("first", "not_here")]
     assert max(errors) < 0.06
@@ -109,6 +132,20 @@ def test_how_lists_differ_shows_without_a_label(shape: float) -> None:
 
     assert errors(blind) < errors(labelled) + 0.03
     assert errors(sharing(labelled, APART)) > errors(blind) + 0.03
+
+
+def test_what_hides_the_doubles_and_the_thing_is_found_again() -> None:
+    calibration, held = learnt(veiled(1, 1.0)), veiled(2, 1.0)
+    assert learnt(veiled(1, 0.0)).scale(PHOTO.kind).hidden < 0.2
+    assert calibration.scale(PHOTO.kind).hidden > 0.7
+
+    def too_sure(of: Calibration) -> float:
+        """That a thing is not here, where nothing looks like it."""
+        each = lists(held, of, 0.5, PHOTO)
+        none = each.not_here >= 0.98 * each.not_here.max()
+        return float((each.not_here - each.absent)[none].mean())
+
+    assert too_sure(calibration) < 0.7 * too_sure(worth(calibration, hidden=0.0))
 
 
 def test_lists_that_are_alike_say_nothing_of_one_another() -> None:
@@ -163,7 +200,8 @@ def test_a_level_within_a_filter_hangs_on_no_few_pairs(seed: int) -> None:
 
 def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
     pairs = drawn(3, 1.2, 1.0, many=60, posts=40)
-    scale = Scale(1.1, 0.7, 0.02, 0.3, 0.7, 1.2)
+    pairs.values["image-image"][np.flatnonzero(pairs.same)[::5]] = 1.0  # one of those below
+    scale = Scale(1.1, 0.7, 0.02, 0.3, 0.7, 1.2, 0.3, 0.5)
     of = _Lists.of(pairs, seen(pairs, PHOTO, plain()), PHOTO)
     of = replace(of, different=np.zeros(len(of.different)))
     want = []
@@ -178,7 +216,8 @@ def test_the_answers_of_lists_are_as_likely_as_their_posteriors_say() -> None:
         elif scale.evidence(true := float(told[same][0])) >= FLOOR:
             want.append(math.log(list_.probability(true)))
         else:
-            return
+            those_above = math.fsum(list_.probability(scale.told(x)) for x in each)
+            want.append(math.log(1 - list_.not_here - those_above))
     assert of.surprise(scale) == pytest.approx(-np.mean(want))
 
 

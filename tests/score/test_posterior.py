@@ -39,26 +39,36 @@ def test_a_sum_is_exact_over_any_split(numbers: list[float], at: int) -> None:
     assert split == parts
 
 
+def by_doubles(below: float, times: float, hidden: float) -> tuple[float, float]:
+    """How many times as often as usual the thing is one of those above, and one of those below,
+    where it has so many times as many doubles: the odds are that to the power `hidden` as much."""
+    usual = min(below, 1.0)
+    if usual in (0, 1):  # always above, or never: then what is there all the same counts so
+        return (times**hidden) ** usual, 1.0
+    odds = (1 - usual) / usual * times**hidden
+    return odds / (1 + odds) / (1 - usual), 1 / (1 + odds) / usual
+
+
 @given(
     st.lists(st.floats(FLOOR, 30), max_size=20),
     st.integers(0, 10**6),
     st.floats(0.01, 0.99),
-    st.floats(0, 10),
-    st.floats(0, 1),
-    st.floats(0.1, 10),
-    st.sampled_from([1.0]) | st.floats(0.5, 2),
+    st.builds(
+        Scale,
+        slope=st.just(1.0),
+        level=st.just(0.0),
+        above=st.floats(0, 1),
+        below=st.sampled_from([0.0, 1.0]) | st.floats(0.001, 10),
+        alike=st.floats(0.1, 10),
+        keen=st.sampled_from([1.0]) | st.floats(0.5, 2),
+        hidden=st.sampled_from([0.0]) | st.floats(0, 1),
+        usual=st.floats(0.01, 10),
+    ),
 )
 def test_probabilities_are_bayes_rule(
-    above: list[float],
-    others: int,
-    here: float,
-    below: float,
-    share: float,
-    alike: float,
-    keen: float,
+    above: list[float], others: int, here: float, scale: Scale
 ) -> None:
-    posts = len(above) + others
-    scale = Scale(1, 0, share, below, alike, keen)
+    posts, keen = len(above) + others, scale.keen
     of = Posterior(Rivals.of(posts, above, keen), here, scale)
     if not posts:
         assert of.not_here == 1
@@ -66,15 +76,15 @@ def test_probabilities_are_bayes_rule(
     # Each post is as likely as another before it is looked at; those below have the mean L.
     # Those that look like it, but for the best, are as many as are expected of any, or more.
     doubles = sum(sorted(min(math.exp(each), CAP) for each in above)[:-1])
-    crowd = (alike + doubles) / (alike + share * posts)
+    crowd = (scale.alike + doubles) / (scale.alike + scale.above * posts)
     prior = here / posts
     # What those above have together they share by the power of their L.
     together = math.fsum(map(math.exp, above)) / max(
         math.fsum(math.exp(keen * e) for e in above), 1
     )
-    joint = [prior * together * math.exp(keen * each) / crowd for each in above]
-    joint += [prior * below] * min(others, 1)
-    whole = sum(joint[: len(above)]) + prior * below * others + 1 - here
+    more, less = by_doubles(scale.below, crowd / scale.usual, scale.hidden)
+    joint = [prior * together * math.exp(keen * each) * more / crowd for each in above]
+    whole = sum(joint) + prior * scale.below * less * others + 1 - here
     assert of.not_here == pytest.approx((1 - here) / whole)
     for each, want in zip(above, joint, strict=False):
         assert of.probability(each) == pytest.approx(want / whole)
@@ -83,12 +93,12 @@ def test_probabilities_are_bayes_rule(
 
 @given(
     st.lists(st.floats(FLOOR, 12), max_size=20), st.integers(1, 10**4), st.floats(0.5, 2),
-    st.lists(st.floats(-5, 12), min_size=2, max_size=9), st.floats(0.5, 2),
+    st.lists(st.floats(-5, 12), min_size=2, max_size=9), st.floats(0.5, 2), st.floats(0, 1),
 )  # fmt: skip
 def test_more_evidence_is_never_less_probable(
-    above: list[float], others: int, slope: float, told: list[float], keen: float
+    above: list[float], others: int, slope: float, told: list[float], keen: float, hidden: float
 ) -> None:
-    scale = Scale(slope, 0.3, 0.01, 0.5, 0.7, keen)
+    scale = Scale(slope, 0.3, 0.01, 0.5, 0.7, keen, hidden)
     of = Posterior(Rivals.of(len(above) + others, above, keen), 0.5, scale)
     each = [of.probability(x) for x in sorted(told)]
     assert each == sorted(each)
@@ -101,11 +111,18 @@ def test_more_evidence_is_never_less_probable(
     st.floats(0, 1),
     st.floats(0, 1),
     st.floats(0.5, 2),
+    st.floats(0, 1),
 )
 def test_it_is_a_probability_in_a_list_of_few_posts_too(
-    above: list[float], others: list[float], here: float, below: float, share: float, keen: float
+    above: list[float],
+    others: list[float],
+    here: float,
+    below: float,
+    share: float,
+    keen: float,
+    hidden: float,
 ) -> None:
-    scale = Scale(1, 0, share, below, 0.7, keen)
+    scale = Scale(1, 0, share, below, 0.7, keen, hidden)
     of = Posterior(Rivals.of(len(above) + len(others), above, keen), here, scale)
     each = [of.probability(x) for x in sorted([*above, *others])]
     assert each == sorted(each)
@@ -135,15 +152,17 @@ def test_it_falls_with_the_table_and_is_shared_by_what_looks_alike() -> None:
     st.lists(st.floats(FLOOR, 12), max_size=30),
     st.integers(1, 10**4),
     st.floats(0.5, 2),
+    st.floats(0, 1),
     st.floats(-2, 12),
 )
-@example([], [3.0], 47, 0.5, 0.0)
-@example([2.5], [9.0] * 3, 300, 0.8, 5.0)
+@example([], [3.0], 47, 0.5, 0.0, 0.0)
+@example([2.5], [9.0] * 3, 300, 0.8, 0.0, 5.0)
+@example([2.5], [9.0] * 3, 300, 0.8, 1.0, 5.0)
 def test_no_other_posts_make_one_likelier_than_at_most(
-    above: list[float], more: list[float], others: int, keen: float, told: float
+    above: list[float], more: list[float], others: int, keen: float, hidden: float, told: float
 ) -> None:
     # A list of different posts brings as many doubles as are expected, or fewer.
-    scale = Scale(1, 0, 0, 0.1, 20, keen)
+    scale = Scale(1, 0, 0, 0.1, 20, keen, hidden)
     before = Posterior(Rivals.of(len(above) + others, above, keen), 0.5, scale)
     after = [*above, *more]
     of = Posterior(Rivals.of(len(after) + others, after, keen), 0.5, scale)
@@ -162,6 +181,20 @@ def test_the_nearest_of_many_that_look_alike_has_more_of_what_they_have_together
     assert keen.probability(5) > 1.5 * one.probability(5)
     together = [sum(map(of.probability, above)) for of in (one, keen)]
     assert together[0] == pytest.approx(together[1])
+
+
+def test_what_hides_the_doubles_of_a_thing_hides_the_thing_too() -> None:
+    plain = Scale(1, 0, 0.5, 0.25, 25)
+    hidden = replace(plain, hidden=0.2)
+
+    def not_here(scale: Scale, *above: float) -> float:
+        return Posterior(Rivals.of(300, map(math.log, above)), 0.5, scale).not_here
+
+    # Nothing looks like it: of what is here a quarter is usually so.
+    assert not_here(plain) == pytest.approx(0.8)
+    assert 0.7 < not_here(hidden) < 0.76
+    as_usual = (75.0, 75.0, 75.0)  # 150 of 0.5 a post
+    assert not_here(hidden, *as_usual) == pytest.approx(not_here(plain, *as_usual))
 
 
 def test_bands_follow_from_costs() -> None:

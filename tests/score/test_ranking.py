@@ -223,7 +223,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     endless = json.loads(text)["scales"]
     endless["text"]["any"]["alike"] = float("nan")
     for change, says in (
-        ({"format": 4}, "its format is 4"),
+        ({"format": 5}, "its format is 5"),
         ({"prior": 1e9}, "1000000000.0 is not between -30 and 30"),
         ({"passes": {}}, "'category'"),
         ({"passes": dict.fromkeys((*FILTERS, DATED), 1.5)}, "1.5 is not between 0 and 1"),
@@ -280,18 +280,33 @@ def test_a_calibration_of_format_1_is_read() -> None:
     assert got.prior == pytest.approx(-np.log(1000))
 
 
-def test_a_calibration_of_format_2_is_read_as_it_was() -> None:
+NEW = {"hidden": 0.0, "usual": 1.0}  # in format 4
+
+
+@pytest.mark.parametrize(
+    ("old", "lacks", "means"),
+    [
+        (2, {"alike", "keen", *NEW}, {"alike": 31.5, "keen": 1.0, **NEW}),
+        (3, {*NEW}, NEW),
+    ],
+)
+def test_a_calibration_of_an_older_format_is_read_as_it_was(
+    old: int, lacks: set[str], means: dict[str, float]
+) -> None:
     calibration = random_calibration(3)
-    content = json.loads(calibration.to_json())
+    content = json.loads(calibration.to_json()) | {"format": old, "alike": 31.5}
+    content["scales"] = {
+        kind: {only: {n: v for n, v in of.items() if n not in lacks} for only, of in by.items()}
+        for kind, by in content["scales"].items()
+    }
     scales = {
-        kind: {only: replace(of, alike=31.5, keen=1.0) for only, of in by.items()}
+        kind: {only: replace(of, **means) for only, of in by.items()}
         for kind, by in calibration.scales.items()
     }
-    for by in content["scales"].values():
-        for of in by.values():
-            del of["alike"], of["keen"]
-    old = json.dumps(content | {"format": 2, "alike": 31.5})
-    assert Calibration.from_json(old, "x") == replace(calibration, scales=scales)
+    got = Calibration.from_json(json.dumps(content), "x")
+    assert got == replace(calibration, scales=scales)
+    with pytest.raises(ModelError, match="is no calibration"):
+        Calibration.from_json(json.dumps(content | {"format": 4}), "x")
 
 
 def test_a_tables_own_goes_first_and_a_stale_one_is_refused(

@@ -62,7 +62,7 @@ def random_calibration(
 
 
 def random_scale(rng: np.random.Generator) -> Scale:
-    ranges = ((0.8, 1.3), (-1, 1), (0, 0.2), (0.1, 0.9), (3, 300), (0.7, 1.5))
+    ranges = ((0.8, 1.3), (-1, 1), (0, 0.2), (0.1, 0.9), (3, 300), (0.7, 1.5), (0, 0.5), (0.1, 2))
     return Scale(*(round(float(rng.uniform(*of)), 3) for of in ranges))
 
 

@@ -3,8 +3,8 @@
 Slope and level are those by which the log-odds are the pairs' own, by logistic regression (Platt
 1999), of which the level is also the surest of all estimates by which different pairs have a mean L
 of 1 (Bennett 1976): the mean itself hangs on the few of a very large L, of which a sample has too
-few. How lists share it, the a and the power, are those by which the lists' answers, which post it
-is or that none is, are most likely.
+few. How lists share it, the a, the power and how much what hides doubles hides the thing, are those
+by which the lists' answers, which post it is, or one of those below, or none, are most likely.
 """
 
 import math
@@ -19,13 +19,14 @@ from matching_spark.evaluation.logistic import FREE, logistic
 from matching_spark.evaluation.seen import Asked, Seen, seen
 from matching_spark.knn.similarity import Float64, Index, Mask
 from matching_spark.score.calibration import ANY, FILTERS, MODALITIES, Calibration
-from matching_spark.score.posterior import APART, CAP, FLOOR, UNLEARNT, Scale, weighed
+from matching_spark.score.posterior import APART, CAP, FLOOR, UNLEARNT, Scale, crowd, weighed
 
 MIN_LISTS = 100  # whole ones of a kind, to learn its scales rather than keep those there are
 SLOPES = (0.4, 2.5)  # beyond, few pairs are told apart without a doubt
 MIN_TRUE = 30  # pairs that are the same, of a kind as of a filter of it
 SHAPES = (1.0, 1e4)
 KEEN = (0.5, 2.0)
+HIDDEN = (0.0, 1.0)
 EDGES = np.linspace(-60, 40, 5001)  # of the log-odds of different pairs
 MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
 LEAST = 0.0  # log-odds: by no slope that was ever learnt does less reach FLOOR
@@ -59,7 +60,9 @@ def learn_scales(
             if len(np.unique(pairs.lost[view.rows])) >= MIN_LISTS:
                 true = view.told[pairs.same[view.rows]]
                 within = _within(_different(pairs, view), true, np.ones(len(true)), slope)
-                by[only] = replace(within, alike=own.alike, keen=own.keen)
+                by[only] = replace(
+                    within, alike=own.alike, keen=own.keen, hidden=own.hidden, usual=own.usual
+                )
         scales[asked.kind] = by
     return scales, few
 
@@ -174,43 +177,71 @@ class _Lists:
         )
 
     def best(self, scale: Scale) -> Scale:
-        """With the a and the power by which the answers are most likely."""
+        """With the a and the powers by which the answers are most likely, and the usual m that goes
+        with them."""
         from scipy.optimize import minimize  # of scikit-learn, which learnt the weights
 
-        def at(of: Float64) -> Scale:
-            return replace(scale, alike=math.exp(of[0]), keen=float(of[1]))
+        *_, doubles = self._above(scale)
+
+        def at(alike: float, keen: float, hidden: float) -> Scale:
+            other = replace(scale, alike=alike, keen=keen, hidden=hidden)
+            return replace(other, usual=_usual(other, crowd(self.posts, doubles, other)))
 
         found = minimize(
-            lambda of: self.surprise(at(of)),
-            (math.log(30), 1.0),
+            lambda of: self.surprise(at(math.exp(of[0]), of[1], of[2])),
+            (math.log(30), 1.0, 0.1),
             method="Nelder-Mead",
-            bounds=(tuple(map(math.log, SHAPES)), KEEN),
+            bounds=(tuple(map(math.log, SHAPES)), KEEN, HIDDEN),
             options={"xatol": 0.01, "fatol": 1e-6},
         )
-        best = at(found.x)
-        return replace(best, alike=round(best.alike, 2), keen=round(best.keen, 3))
+        alike, keen, hidden = found.x.tolist()
+        return at(round(math.exp(alike), 2), round(keen, 3), round(hidden, 3))
 
     def surprise(self, scale: Scale) -> float:
         """The mean of -ln P of the lists' answers."""
         n = len(self.posts)
-        evidence = scale.evidence(self.told)
-        high = evidence >= FLOOR
-        at, weight = self.at[high], self.weight[high]
+        at, weight, every, doubles = self._above(scale)
         above: Float64 = np.bincount(at, weight, n).astype(np.float64)
-        every = np.exp(evidence[high])
         ratios: Float64 = np.bincount(at, weight * every, n).astype(np.float64)
-        best = np.zeros(n)
-        np.maximum.at(best, at, every)
-        alike = np.bincount(at, weight * np.minimum(every, CAP), n)
-        doubles = np.asarray(alike - np.minimum(best, CAP), np.float64)
         share = (self.here.sum() + 1) / (n + 2)
         shares: Float64 = np.bincount(at, weight * every**scale.keen, n).astype(np.float64)
-        crowd, none, all_ = weighed(self.posts, above, ratios, doubles, share, scale)
+        worth, below, none, all_ = weighed(self.posts, above, ratios, doubles, share, scale)
         true = scale.evidence(self.true)
-        left = (ratios / np.where(shares > 0, shares, 1.0) / crowd)[self.of_true]
-        each = np.where(true >= FLOOR, left * np.exp(scale.keen * true), np.exp(true))
-        answer = np.where(self.here, share * np.bincount(self.of_true, each, n), none) / all_
+        seen = true >= FLOOR  # else that it is one of those below is all that is said
+        of = self.of_true[seen]
+        left = (ratios / np.where(shares > 0, shares, 1.0) / worth)[of]
+        each = np.bincount(of, left * np.exp(scale.keen * true[seen]), n)
+        each = np.where(np.bincount(of, minlength=n) > 0, each, below * (self.posts - above))
+        answer = np.where(self.here, share * each, none) / all_
         return float(-np.log(np.maximum(answer, 1e-12)).mean())
+
+    def _above(self, scale: Scale) -> tuple[Index, Float64, Float64, Float64]:
+        """Of the pairs from FLOOR on their lists, their weights and their L; (n,) the D of each
+        list."""
+        evidence = scale.evidence(self.told)
+        high = evidence >= FLOOR
+        at, weight, every = self.at[high], self.weight[high], np.exp(evidence[high])
+        best = np.zeros(len(self.posts))
+        np.maximum.at(best, at, every)
+        alike = np.bincount(at, weight * np.minimum(every, CAP), len(best))
+        return at, weight, every, np.asarray(alike - np.minimum(best, CAP), np.float64)
+
+
+def _usual(scale: Scale, times: Float64) -> float:
+    """The usual m by which the things that are here are among those below, by the m of their lists,
+    (n,), as often as the mean L of those below says."""
+    from scipy.optimize import brentq  # of scikit-learn, which learnt the weights
+
+    if scale.hidden == 0 or not 0 < scale.below < 1:
+        return 1.0
+    odds = (1 - scale.below) / scale.below
+
+    def too_often(usual: float) -> float:
+        share = 1 / (1 + odds * (times / math.exp(usual)) ** scale.hidden)
+        return float(share.mean()) - scale.below
+
+    least, most = math.log(times.min()) - 1, math.log(times.max()) + 1
+    return float(f"{math.exp(brentq(too_often, least, most)):.4g}")
 
 
 def _different(pairs: LabelledPairs, view: Seen) -> Float64:

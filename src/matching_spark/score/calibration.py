@@ -33,7 +33,7 @@ Score = Literal["cosine", "fused"]
 SCORES: tuple[Score, ...] = get_args(Score)
 Modality = Literal["image", "text", "both"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-FORMAT = 3  # of the calibration file
+FORMAT = 4  # of the calibration file
 FOUND_OF_FORMAT_1 = 300  # posts of the drawn worlds that it was learnt on
 # Log-odds: from 37 on a probability is 1 in float64, and many pairs would share the first place.
 SUREST = 30.0
@@ -316,7 +316,9 @@ class Calibration:
             if content["format"] == 1:
                 content |= _of_format_1(content["learnt"])
             if content["format"] == 2:
-                content |= _of_format_2(content["scales"], content["alike"])
+                content |= _since(3, content["scales"], alike=content["alike"], keen=1.0)
+            if content["format"] == 3:
+                content |= _since(4, content["scales"], hidden=0.0, usual=1.0)
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
             patterns = {
@@ -360,13 +362,10 @@ def _of_format_1(learnt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_format_2(scales: Mapping[str, Any], alike: float) -> dict[str, Any]:
-    """What format 2 did not say: all kinds of query had one a, and shared by L itself."""
-    now = {
-        kind: {only: {**of, "alike": alike, "keen": 1.0} for only, of in by.items()}
-        for kind, by in scales.items()
-    }
-    return {"format": FORMAT, "scales": now}
+def _since(said_by: int, scales: Mapping[str, Any], **said: float) -> dict[str, Any]:
+    """What the format before did not say, the same of all kinds of query."""
+    now = {kind: {only: {**of, **said} for only, of in by.items()} for kind, by in scales.items()}
+    return {"format": said_by, "scales": now}
 
 
 def sigmoid(x: float) -> float:
@@ -387,4 +386,6 @@ def _scale(of: Mapping[str, Any]) -> Scale:
         below=between(of["below"], 0, 1e6),
         alike=between(of["alike"], 1e-3, 1e6),
         keen=between(of["keen"], 0.1, 10),
+        hidden=between(of["hidden"], 0, 1),
+        usual=between(of["usual"], 1e-9, 1e9),
     )

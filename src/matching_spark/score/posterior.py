@@ -11,6 +11,12 @@ L, CAP at most; the posts of this list but for the best one, which is the thing 
 D. So things like this one have m = (a + D) / (a + above N) times as many doubles as others, where a
 says how much is needed to believe it, and the L of those above is worth L / m. (Were each counted
 as one, m would be the mean of a rate that is gamma distributed with shape a, after so many events.)
+
+What hides the doubles of a thing, as a poor photo does, hides the thing too: where fewer are above,
+it is more often one of those below. Of the things that are here it is so with a share b, the mean L
+of those below (1 at most), where m is as usual, u, and else the odds against it are (m / u)^h times
+as much: the share is b / q with q = b + (1 - b) (m / u)^h. So the mean L of those below is 1 / q
+times as much, and the L of those above is worth L (m / u)^h / (q m).
 """
 
 import math
@@ -96,7 +102,8 @@ class Scale:
 
     ln L is slope x - level, where x is the log-odds without their prior. above: the mean of what
     different pairs bring as doubles, CAP at most, 0 of those below FLOOR; below: the mean L of
-    these. alike, keen: a, and the power by which those above share what they have, see above.
+    these. alike, keen: a, and the power by which those above share what they have; hidden, usual: h
+    and u, see above.
     """
 
     slope: float
@@ -105,6 +112,8 @@ class Scale:
     below: float
     alike: float
     keen: float = 1.0
+    hidden: float = 0.0
+    usual: float = 1.0
 
     def evidence(self, told: Number) -> Number:
         """ln L of log-odds without their prior, of whatever shape."""
@@ -126,6 +135,11 @@ def whole(posts: Number, ratios: Number, here: float) -> Number:
     return posts * (1 - here) + here * ratios
 
 
+def crowd(posts: Number, doubles: Number, scale: Scale) -> Number:
+    """How many times as many doubles as others a thing has, of whose N posts come D: m."""
+    return (scale.alike + doubles) / (scale.alike + scale.above * posts)
+
+
 def weighed(
     posts: Number,
     above: Number,
@@ -133,15 +147,19 @@ def weighed(
     doubles: Number,
     here: float,
     scale: Scale,
-) -> tuple[Number, Number, Number]:
-    """The crowd m, the weight of "none", and that of all there is, of a list or of many.
+) -> tuple[Number, Number, Number, Number]:
+    """By what the L of those above is divided, the mean L of those below, the weight of "none", and
+    that of all there is, of a list or of many.
 
     posts: N; above: how many are; ratios: the sum of their L; doubles: D. A probability is a weight
     over that of all.
     """
-    crowd = (scale.alike + doubles) / (scale.alike + scale.above * posts)
-    ratios = ratios / crowd + scale.below * (posts - above)
-    return crowd, posts * (1 - here), whole(posts, ratios, here)
+    times = crowd(posts, doubles, scale)
+    shown = (times / scale.usual) ** scale.hidden
+    q = 1 + (1 - min(scale.below, 1.0)) * (shown - 1)
+    worth, below = times / shown * q, scale.below / q
+    ratios = ratios / worth + below * (posts - above)
+    return worth, below, posts * (1 - here), whole(posts, ratios, here)
 
 
 @dataclass(frozen=True)
@@ -153,7 +171,7 @@ class Posterior:
     scale: Scale
 
     @cached_property
-    def _weights(self) -> tuple[float, float, float]:
+    def _weights(self) -> tuple[float, float, float, float]:
         """As `weighed` has them; the last is never 0 where there is a post."""
         of, ratios = self.rivals, math.fsum(self.rivals.parts)
         return weighed(
@@ -168,14 +186,14 @@ class Posterior:
     @property
     def not_here(self) -> float:
         """That none of the posts is it; 1 where there is none."""
-        _, none, all_ = self._weights
+        _, _, none, all_ = self._weights
         return none / all_ if self.rivals.posts else 1.0
 
     def probability(self, told: float) -> float:
         """That a post of these log-odds, without their prior, is it. One below FLOOR, which enters
         by its number only, is weighed as those above are: where that is more than the mean of those
         below, in place of it, for in a list of few posts it may be more than all of them."""
-        return self._of(told, self._left, self._weights[2])
+        return self._of(told, self._left, self._weights[-1])
 
     def at_most(self, told: float) -> float:
         """As `probability`, and no less whatever other posts come: many of a small L may leave a
@@ -184,20 +202,20 @@ class Posterior:
         Of a power k below 1 it is those of a large L that do: S / sum L^k is S^(1 - k) at most, and
         of S^(1 - k) / (rest + S) the most is where S = rest (1 - k) / k.
         """
-        (crowd, _, all_), power = self._weights, self.scale.keen
+        (worth, _, _, all_), power = self._weights, self.scale.keen
         if power >= 1:
             return self._of(told, max(self._left, self._left_at_floor), all_)
-        each, now = self.here / crowd, math.fsum(self.rivals.parts)
+        each, now = self.here / worth, math.fsum(self.rivals.parts)
         rest = all_ - each * now
         most = max(now, rest * (1 - power) / (each * power)) if each else now
         of_most = self._of(told, most ** (1 - power), all_ + each * (most - now))
         return max(self.probability(told), of_most)  # where none is above there is no S
 
     def _of(self, told: float, left: float, all_: float) -> float:
-        crowd = self._weights[0]
+        worth, below, _, _ = self._weights
         evidence = self.scale.evidence(told)
-        own = self.here * left * math.exp(self.scale.keen * evidence) / crowd
-        mean = self.here * self.scale.below
+        own = self.here * left * math.exp(self.scale.keen * evidence) / worth
+        mean = self.here * below
         return own / (all_ + max(0.0, own - mean) * (evidence < FLOOR))
 
     @cached_property

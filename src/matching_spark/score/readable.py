@@ -23,7 +23,7 @@ def pretty(value: Any, indent: str = "") -> str:
     """JSON with a list of points, and a few numbers with their names, on one line."""
     few = (
         isinstance(value, dict)
-        and len(value) < 7
+        and len(value) < 9
         and all(isinstance(x, float) for x in value.values())
     )
     if isinstance(value, dict) and value and not few:
