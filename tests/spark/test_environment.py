@@ -294,6 +294,31 @@ def test_nobody_waits_for_a_spark_that_has_ended(how: str) -> None:
     assert "StorageError: Spark's JVM has ended in the middle of the work" in done.stderr
 
 
+INTERRUPTED = """
+import os, signal, time
+from matching_spark.config import Settings
+from matching_spark.main import heed_signals
+from matching_spark.spark import session
+heed_signals()
+try:
+    with session.context(Settings(spark={"master": "local[1]"})) as spark:
+        spark._jsc.sc().stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.processes
+def test_a_stop_that_meets_a_spark_that_has_ended_tells_no_traceback() -> None:
+    """As where its master has not answered for a minute: there are no jobs to cancel."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=LONG_S
+    )
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
+
+
 @pytest.mark.parametrize("spoken", ["C", "POSIX", "xx_XX.UTF-8", "C.UTF-8"])
 def test_java_spells_names_as_python_does(spoken: str) -> None:
     """Under any locale, also one that is not installed here."""

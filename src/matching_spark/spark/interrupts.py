@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,7 +24,13 @@ def heeded() -> list[signal.Signals]:
 def cancel_jobs(spark: "SparkContext") -> None:
     """Cancel all jobs, by another thread: this one's connection to the JVM waits for an answer
     already, and pyspark's own handler, which asks on it, fails now and then."""
-    cancel = threading.Thread(target=spark.cancelAllJobs, daemon=True)
+    from py4j.protocol import Py4JError  # half a second for those who use no Spark
+
+    def ask() -> None:
+        with suppress(Py4JError, OSError):  # Spark has ended, or its JVM, and all jobs with it
+            spark.cancelAllJobs()
+
+    cancel = threading.Thread(target=ask, daemon=True)
     cancel.start()
     cancel.join(CANCEL_S)
 
