@@ -13,6 +13,9 @@ from matching_spark.errors import InputError
 
 MAX_LINE = 1 << 20  # characters of a record, bytes of a line of JSON
 MAX_LINES = 1000  # of one record: more is an open quote
+# Of a file whose quotes are open without end each line was read a thousand times. So many lines may
+# be read again, and so many more for each that is done with; then a record has few at most.
+AGAIN, AGAIN_EACH, FEW_LINES = 100_000, 10, 50
 TOO_LONG = f"the row has over {MAX_LINE:,} characters"
 DELIMITERS = ",\t;"
 FIRST = 20  # lines by which the delimiter is found
@@ -140,6 +143,7 @@ class _Held:
         self._lines = lines
         self._held: list[str] = []
         self._size = 0
+        self._again, self._most = AGAIN, MAX_LINES
         self.used = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -153,12 +157,14 @@ class _Held:
         self._size += len(line)
         if self._size > MAX_LINE:
             raise csv.Error(TOO_LONG)
-        if self.used > MAX_LINES:
-            raise csv.Error(f"a cell of over {MAX_LINES} lines")
+        if self.used > self._most:
+            raise csv.Error(f"a cell of over {self._most} lines")
         return line
 
     def taken(self, count: int) -> int:
         """So many lines are done with; the next one begins a record."""
+        self._again = min(AGAIN, max(0, self._again + AGAIN_EACH * count - (self.used - count)))
+        self._most = min(MAX_LINES, max(FEW_LINES, self._again))
         del self._held[:count]
         self.used = self._size = 0
         return count
