@@ -245,7 +245,7 @@ def test_what_of_many_posts_stands_in_no_other(stored: str, spark: SparkSession)
     photos, texts, others = set(), set(gone), []
     for post_id, row in kept.items():
         own = {p["sha256"] for p in row["photos"]}  # type: ignore[attr-defined]
-        told = {str(row[name]) for name in erasing.TRACED if row[name]}
+        told = {str(row[name]) for name in traces.TRACED if row[name]}
         if post_id in gone:
             photos |= own
             texts |= {traces.begins(each) for each in told}
