@@ -334,6 +334,7 @@ def test_a_thing_of_a_queue_that_cannot_be_shown_beside_it_is_gone_to(page: Page
 
 
 def _find_a_bag(page: Page) -> None:
+    page.goto("about:blank")  # the same address once more would be a reload, which asks again
     page.goto("/")
     page.fill("#words", "검정 가방")
     page.press("#words", "Enter")
@@ -486,3 +487,14 @@ def test_what_is_pressed_is_large_enough_on_every_page(page: Page) -> None:
         page.goto(f"/{name}/ko")
         page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
         assert page.evaluate(LOW, [PRESSED, TARGET]) == [], name
+
+
+def test_an_officer_sees_all_of_a_photo_and_a_single_one_larger(page: Page) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    for name, least in (("register-suggested", 400), ("post", 320), ("post-closed", 320)):
+        page.goto(f"/{name}/ko")
+        for each in page.locator(".photos .picture").all():
+            box = each.bounding_box()
+            assert box is not None
+            assert box["width"] >= least - 1, name
+            assert each.locator("img").evaluate("e => getComputedStyle(e).objectFit") == "contain"
