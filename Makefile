@@ -41,7 +41,7 @@ test-faults: setup ## a cluster whose daemons, drivers and disks fail
 test-processes: setup ## processes with a Spark of their own: where they listen, how they end
 	$(TWO) -m processes
 
-test-long: setup ## a table's life over many commits: matches of several nights, adoption, new vectors
+test-long: setup ## a table's life over many commits, adoption, new vectors; files that unpack to gigabytes
 	$(TWO) -m long
 
 test-races: setup ## writers of one folder, in processes of their own: nothing acknowledged is lost

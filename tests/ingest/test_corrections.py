@@ -129,6 +129,7 @@ def test_odd_names_and_texts_are_taken_or_named(
     assert {"nul", "surrogate", "tab"} <= set(held)
 
 
+@pytest.mark.long
 def test_vectors_that_come_again(tmp_path: Path, spark: SparkSession) -> None:
     source, uri = tmp_path / "v.parquet", str(tmp_path / "t")
     vectors = np.eye(4, dtype=np.float32)

@@ -115,6 +115,7 @@ BOMBS: list[Callable[[Path], int]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bomb", BOMBS, ids=[bomb.__name__ for bomb in BOMBS])
 def test_texts_that_rows_share_take_the_memory_of_one(
     bomb: Callable[[Path], int], tmp_path: Path
@@ -129,6 +130,7 @@ def test_texts_that_rows_share_take_the_memory_of_one(
     assert mb <= MEMORY_MB
 
 
+@pytest.mark.long
 def test_vectors_of_one_length_that_are_not_there_take_no_room(tmp_path: Path) -> None:
     vectors = pa.array([None] * 1999 + [np.ones(60_000)], pa.list_(pa.float32(), 60_000))
     path = written(tmp_path / "a.parquet", 2000, {"vector": vectors}, store_schema=True)
@@ -137,6 +139,7 @@ def test_vectors_of_one_length_that_are_not_there_take_no_room(tmp_path: Path) -
     assert mb <= MEMORY_MB
 
 
+@pytest.mark.long
 def test_ids_that_are_too_long_are_not_held(tmp_path: Path) -> None:
     ids = ["x" * 19_000 + str(i) for i in range(20_000)]
     path = written(tmp_path / "a.parquet", len(ids), {"post_id": ids}, use_dictionary=False)

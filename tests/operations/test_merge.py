@@ -427,6 +427,7 @@ def test_of_what_the_journal_alone_has_there_is_a_proof_too(
         of_posts.erase(mine, ["erased-later"], proof=True, spark=spark)
 
 
+@pytest.mark.long
 def test_a_proof_is_of_all_that_was_erased_and_of_nothing_that_is_there(
     mine: Settings, journal: Journal, spark: SparkSession, clip: ClipModel
 ) -> None:
