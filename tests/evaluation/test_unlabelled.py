@@ -109,6 +109,7 @@ def test_it_orders_pairs_as_labels_do(base: Calibration, own: Calibration, label
     assert middle == pytest.approx(0.44, abs=0.05)  # as the table was made
 
 
+@pytest.mark.long
 def test_a_sample_of_lists_too_long_does_too(base: Calibration, labelled: float) -> None:
     pairs = table(280, 140, 2)
     blocks = {name: values.reshape(280, 140) for name, values in pairs.values.items()}
