@@ -81,7 +81,7 @@ def test_what_another_erase_removes_meanwhile_is_missed_by_none(
     before(erasing, "read_columns", "/posts/", another)
     for statement in ("DELETE", "rewrite_data_files", "expire_snapshots"):
         before(type(spark), "sql", statement, another)
-    before(storage, "read_bytes", f"{OWN}.jsonl", storage.remove)
+    before(storage, "open_input", f"{OWN}.jsonl", storage.remove)
     before(erasing, "holds", DEAD, storage.remove)
     erase(table, [OWN])
     monkeypatch.undo()
