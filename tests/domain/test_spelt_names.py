@@ -1,8 +1,7 @@
 """Names by how they are spelt, in either letters, against each name spelt by itself."""
 
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.romanised import KINDS, has_hangul, latin, latin_words, sounds, spellings
 from matching_spark.domain.spelt_names import BEGUN, LETTERS, PART, SYLLABLES, Spelt, SpeltNames
+from tests.support.effort import calls
 
 Words = tuple[str, ...]
 WORDS = st.sampled_from(
@@ -83,22 +83,6 @@ def test_they_are_those_that_each_spells(
         spelt = [words for words in spelt if words in whole]
     every = {told for words in spelt for told in parts[words]}
     assert SpeltNames(names).find(run) == Spelt(frozenset(wanted), frozenset(every))
-
-
-def calls(of: Callable[[], object]) -> int:
-    """Functions called, which is the same on every machine."""
-    called = 0
-
-    def count(frame: object, event: str, arg: object) -> None:
-        nonlocal called
-        called += event.endswith("call")
-
-    sys.setprofile(count)
-    try:
-        of()
-    finally:
-        sys.setprofile(None)
-    return called
 
 
 def test_of_many_names_few_are_spelt() -> None:

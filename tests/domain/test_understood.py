@@ -10,7 +10,6 @@ The case of earphones is filed with them: it charges them. A telephone's is no t
 import datetime as dt
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from matching_spark.demo.words import COLOUR_WORDS, LOST_TEXTS, LOST_TITLES, PLA
 from matching_spark.domain.place_names import MAX_PLACES, PlaceNames
 from matching_spark.domain.sentence import MAX_CHARACTERS
 from matching_spark.domain.understood import understand
+from tests.support.effort import calls
 
 TODAY = dt.date(2026, 11, 27)  # a Friday
 # As the posts of a table have them; some say nothing.
@@ -277,19 +277,8 @@ def test_what_comes_from_outside_has_limits() -> None:
 
 
 def steps(text: str) -> int:
-    """Functions called, which is the same on every machine."""
-    called = 0
-
-    def count(frame: object, event: str, of: object) -> None:
-        nonlocal called
-        called += event.endswith("call")
-
-    sys.setprofile(count)
-    try:
-        understand(text, TODAY, NAMES)
-    finally:
-        sys.setprofile(None)
-    return called
+    """Functions called."""
+    return calls(lambda: understand(text, TODAY, NAMES))
 
 
 @pytest.mark.parametrize(
