@@ -124,6 +124,6 @@ def _erased_first(settings: Settings, progress: Progress, spark: SparkSession) -
     """What the service has erased is gone before a source brings its id again: by a merge that came
     after, that would be erased. Where a service has not begun yet there is nothing to merge."""
     journal, table = settings.service.journal, there(settings)
-    begun = journal is not None and (Path(journal) / JOURNAL_FILE).exists()
-    if begun or (table is not None and mark(table.metadata)):
+    serves = journal is not None and (Path(journal) / JOURNAL_FILE).exists()
+    if serves or (table is not None and mark(table.metadata)):
         merged_first(settings, progress, spark)

@@ -257,25 +257,44 @@ def _whole(
     """(query of the block, post) that may be among the k best by all of a post's components, and
     those that the request's lists of rivals may hold. Raises Crowded.
 
-    With cells the block is one query, and only the posts that one of its sides reaches are scored,
-    and those whose facts promise the most: these may win by a photo that is not near.
+    With cells the block is one query, and only the posts of `_near` are scored.
     """
-    rows = len(block) * sum(len(side.part.vectors) for side in sides)
-    posts = None if mask.all() else np.flatnonzero(mask)
+    posts: Index | None
     if any(side.centroids is not None for side in sides):
-        there, rows = np.zeros(len(shard), bool), 0
-        for side in sides:
-            near, looked = _reached(side, _vectors(request, block, side)[0], request)
-            there[side.part.owners[near]] = True
-            rows += looked
-        if request.scoring.calibration is not None and tell([request.queries[block[0]].facts]):
-            every = Whole(shard, request, block, posts, floors[block])
-            there[every.promising(PROMISING)] = True
-        posts = np.flatnonzero(there)
+        posts, rows = _near(shard, request, block, sides, mask, floors)
+    else:
+        posts = _those(mask)
+        rows = len(block) * sum(len(side.part.vectors) for side in sides)
     if not (len(shard) if posts is None else len(posts)):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
     whole = Whole(shard, request, block, posts, floors[block])
     return *whole.pairs(), rows, whole.margin
+
+
+def _near(
+    shard: Shard,
+    request: Request,
+    block: list[int],
+    sides: list[_Side],
+    mask: Mask,
+    floors: Float32,
+) -> tuple[Index, int]:
+    """The posts that one of a query's sides reaches, and those whose facts promise the most, which
+    may win by a photo that is not near; how many rows were reached."""
+    there, rows = np.zeros(len(shard), bool), 0
+    for side in sides:
+        near, looked = _reached(side, _vectors(request, block, side)[0], request)
+        there[side.part.owners[near]] = True
+        rows += looked
+    if request.scoring.calibration is not None and tell([request.queries[block[0]].facts]):
+        every = Whole(shard, request, block, _those(mask), floors[block])
+        there[every.promising(PROMISING)] = True
+    return np.flatnonzero(there), rows
+
+
+def _those(mask: Mask) -> Index | None:
+    """The posts of a mask; None for all."""
+    return None if mask.all() else np.flatnonzero(mask)
 
 
 @dataclass(frozen=True)
