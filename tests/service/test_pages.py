@@ -391,7 +391,7 @@ def test_colours_can_be_read_in_light_and_dark() -> None:
 def test_a_lost_thing_is_looked_for_and_a_found_one_kept() -> None:
     kept, looked_for = (words.say(f"status.{each}", "ko") for each in ("open", "looked for"))
     for thing, said, other in ((FOUND, kept, looked_for), (LOST, looked_for, kept)):
-        page = render(replace(samples()["post"], thing=thing), "ko", NOW)  # type: ignore[call-arg]
+        page = render(replace(samples()["post"], thing=thing), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
         assert f">{said}</span>" in page
         assert f">{other}</span>" not in page
 
@@ -422,12 +422,12 @@ def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden()
     unsorted, unnamed = (words.say(n, "ko") for n in ("register.unsorted", "post.unnamed"))
     for name in ("post", "register-suggested"):
         for thing, hidden in ((bare, True), (FOUND, False), (replace(bare, kind="lost"), False)):
-            page = render(replace(samples()[name], thing=thing), "ko", NOW)  # type: ignore[call-arg]
+            page = render(replace(samples()[name], thing=thing), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
             assert (unsorted in page) == hidden, name
-    page = render(replace(samples()["post"], thing=bare), "ko", NOW)  # type: ignore[call-arg]
+    page = render(replace(samples()["post"], thing=bare), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
     assert f"<title>{unnamed} ·" in page
     assert re.search(rf"<h2[^>]*>\s*{unnamed}", page)
     pair = samples()["review"]
-    both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]
-    page = render(replace(pair, pair=both), "ko", NOW)  # type: ignore[call-arg]
+    both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]  # of a page of pairs
+    page = render(replace(pair, pair=both), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
     assert page.count(f">{unnamed}</a>") == 2
