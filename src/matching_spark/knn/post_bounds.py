@@ -34,8 +34,8 @@ class PostBounds:
         )
 
     def of(self, posts: Index) -> tuple[Float32, Index]:
-        """(m, q) of those posts that have rows, and (m,) their places in `posts`. It is one
-        thread's work, quickest of so many posts as stay in a core's cache.
+        """(m, q) of those posts that have rows, and (m,) their places in `posts`, which ascend. It
+        is one thread's work, quickest of so many posts as stay in a core's cache.
         """
         rows, groups, there = self._rows(posts)
         return _best(self._of_rows(rows), groups), there
@@ -70,12 +70,13 @@ class PostBounds:
 
     def _rows(self, posts: Index) -> tuple[Index | slice, Index, Index]:
         """As VectorSet.rows_of; rows that lie one after the other as a slice, which copies none."""
-        first, last = (int(posts[0]), int(posts[-1])) if len(posts) else (0, -1)
-        if not self._part.in_order or last - first + 1 != len(posts) or (np.diff(posts) != 1).any():
-            return self._part.rows_of(posts)
-        starts = self._part.starts[first : last + 2]
-        there = np.flatnonzero(self._part.counts[first : last + 1])
-        return slice(starts[0], starts[-1]), (starts[there] - starts[0]).astype(np.int64), there
+        part = self._part
+        first, end = (int(posts[0]), int(posts[-1]) + 1) if len(posts) else (0, 0)
+        if not part.in_order or end - first != len(posts):
+            return part.rows_of(posts)
+        starts = part.starts[first : end + 1]
+        there = part.owning[slice(*np.searchsorted(part.owning, (first, end)))] - first
+        return slice(starts[0], starts[-1]), starts.take(there) - starts[0], there
 
     def _of_rows(self, rows: Index | slice) -> Float32:
         if self._asked is None:

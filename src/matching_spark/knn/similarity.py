@@ -171,6 +171,11 @@ class VectorSet:
         return np.diff(self.starts).astype(np.int64)
 
     @cached_property
+    def owning(self) -> Index:
+        """The posts that have rows, ascending."""
+        return np.flatnonzero(self.counts)
+
+    @cached_property
     def most(self) -> int:
         """The most rows that one post has."""
         return int(self.counts.max(initial=0))

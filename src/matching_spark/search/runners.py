@@ -43,17 +43,13 @@ class Runner(Protocol):
         ...
 
 
-# Posts of a shard: what is done with fewer is mostly Python, at which two threads hinder each other
-# (30 ms one after the other, 37 at once, of a fused query and 12 shards of 17,000).
-APART = 1 << 16
-
 MANY = 1000  # matches of a task, whose looking up takes 15 ms
 MOST_BYTES = 1 << 30  # of a task, however many: what is lost with an executor is searched again
 
 
 @dataclass(frozen=True)
 class MemoryRunner:
-    """In this process, a thread a core; its shards are shared with this host's other processes.
+    """In this process; its shards are shared with this host's other processes.
 
     Once a request's time is over no further shard is begun: what was found so far is the outcome,
     which says that it is not complete.
@@ -72,8 +68,7 @@ class MemoryRunner:
         newer: Overlay | None = None,
     ) -> TaskOutcome:
         centroids = space.centroids()
-        pool = _pool(os.getpid())
-        shards = self.cache.load_all(files, space, pool.map)
+        shards = self.cache.load_all(files, space, _pool(os.getpid()).map)
         if newer is not None:
             shards = newer.over(files, shards)
         if self.view is not None:  # of parts: they share vectors that a view of the whole copies
@@ -82,11 +77,9 @@ class MemoryRunner:
             *joined(shards[: len(files)]),
             *shards[len(files) :],
         ]  # fresh rows are others soon
-        # The products of a block by cosine have threads of their own, and a shard is spared what
-        # those before it rule out.
-        one = len(request.queries) == 1 or request.scoring.calibration is not None
-        apart = one and sum(map(len, shards)) >= APART * len(shards)
-        parts = scan_all(shards, request, centroids, pool.map if apart else map)
+        # One after the other, and the cores share each: shards at once, whose threads wait for each
+        # other's Python, took up to twice as long, and none is spared what another has ruled out.
+        parts = scan_all(shards, request, centroids)
         outcome = TaskOutcome.of(parts, request)
         return outcome if len(parts) == len(shards) else replace(outcome, complete=False)
 
@@ -136,6 +129,6 @@ def tasks_of(files: Sequence[DataFile], request: Request, cores: int) -> list[li
 
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
-    """The memory runner's threads, one a core: with more, shards are pushed out of its cache by
-    each other (a fifth of a scan). One pool a process: a fork has none of its parent's threads."""
+    """The memory runner's threads, one a core, that load shards. One pool a process: a fork has
+    none of its parent's threads."""
     return ThreadPoolExecutor(os.cpu_count())

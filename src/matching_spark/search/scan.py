@@ -1,8 +1,7 @@
 """What a task does with a shard: compare its posts with a block of queries, in float32."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -76,29 +75,23 @@ class _Side:
 
 
 def scan_all(
-    shards: Iterable[Shard],
-    request: Request,
-    centroids: Cells | None = None,
-    apply: Callable[..., Iterable[ShardCandidates | None]] = map,
+    shards: Iterable[Shard], request: Request, centroids: Cells | None = None
 ) -> list[ShardCandidates]:
-    """Each shard as `scan` has it, but for pairs that the ones seen before it have ruled out; those
-    that were begun before the request's time was over. apply: `map`, or as a pool has it.
+    """Each shard as `scan` has it, but for pairs that the ones before it have ruled out; those that
+    were begun before the request's time was over.
     """
-    seen, floors, margin, lock = Pairs.joined([]), None, 0.0, Lock()
-
-    def look(shard: Shard) -> ShardCandidates | None:
-        nonlocal seen, floors, margin
+    parts: list[ShardCandidates] = []
+    seen, floors, margin = Pairs.joined([]), None, 0.0
+    for shard in shards:
         if request.until is not None and request.until.over:
-            return None
+            break
         part = scan(shard, request, centroids, floors)
-        with lock:
-            margin = max(margin, part.margin)
-            seen = Pairs.joined([seen, part.pairs])
-            floors = low_of(seen, request.depth, len(request.queries), margin)
-            seen = seen.where(seen.score >= floors[seen.query])
-        return part
-
-    return [part for part in apply(look, shards) if part is not None]
+        margin = max(margin, part.margin)
+        seen = Pairs.joined([seen, part.pairs])
+        floors = low_of(seen, request.depth, len(request.queries), margin)
+        seen = seen.where(seen.score >= floors[seen.query])
+        parts.append(part)
+    return parts
 
 
 def scan(

@@ -214,17 +214,17 @@ class Whole:
         """The pairs of some posts that reach it by so many of the cosines: by all of them, or by
         those after which few pairs are left. score, spoken: (m, q) by what posts have and tell,
         which are written over."""
-        known = 0
-        at = np.flatnonzero(self._reaches(score, spoken))
-        while known < len(bounds) and SPARE * len(at) > score.size:
-            near, there = bounds[known].of(posts)
-            less = self._less(self.cosines[known], posts.take(there), near)
-            every = slice(None) if len(there) == len(posts) else there
+        known, there = 0, self._reaches(score, spoken)
+        while known < len(bounds) and SPARE * np.count_nonzero(there) > score.size:
+            near, having = bounds[known].of(posts)
+            every = slice(None) if len(having) == len(posts) else having
+            less = self._less(self.cosines[known], posts[every], near)
             score[every] += less
             if spoken is not score:
                 spoken[every] += less
-            at = np.flatnonzero(self._reaches(score, spoken))
+            there = self._reaches(score, spoken)
             known += 1
+        at = np.flatnonzero(there)
         place, which = np.divmod(at, len(self.queries))
         high = score.ravel().take(at)
         more = high if spoken is score else spoken.ravel().take(at)
