@@ -2,8 +2,10 @@
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from matching_spark.service.pages import render
 from matching_spark.service.pages.contexts import (
     Asking,
     Card,
@@ -40,6 +42,7 @@ from matching_spark.service.pages.office_contexts import (
     Wanted,
 )
 
+TEMPLATES = Path(render.__file__).parent / "templates"
 NOW = dt.datetime(2026, 11, 27, 5, 3, tzinfo=dt.UTC)  # 14:03 in Seoul, a Friday
 DAY = dt.date(2026, 11, 25)
 LONG = (  # 80 characters
