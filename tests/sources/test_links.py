@@ -14,11 +14,7 @@ from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.ingest.vector_files import tasks_of
 from matching_spark.sources import read_posts
-
-
-def read(source: Path, **options: str) -> tuple[list[Post], list[Reject]]:
-    rows = list(read_posts(str(source), **options))  # type: ignore[arg-type]  # of any option
-    return [r for r in rows if isinstance(r, Post)], [r for r in rows if isinstance(r, Reject)]
+from tests.support.sources import read
 
 
 def test_a_link_is_followed_within_the_folder_and_not_out_of_it(tmp_path: Path) -> None:
