@@ -27,8 +27,8 @@ from matching_spark.embed.photos import (
 from matching_spark.embed.structure import structure_of
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.search.query import Query
-from tests.support.bombs import saved, tiff
-from tests.support.zoo import heic
+from tests.support.photo_bytes import saved, tiff
+from tests.support.zoo.heics_and_avifs import heic
 
 
 def halves(mode: str = "RGB") -> Image.Image:

@@ -7,7 +7,8 @@ from matching_spark.embed.photos import REASONS, open_photo
 from matching_spark.embed.preprocess import Preprocess, photo_pixels
 from matching_spark.errors import PhotoError
 from tests.support import page
-from tests.support.zoo import Kind, table, zoo
+from tests.support.zoo import table, zoo
+from tests.support.zoo.reference import Kind
 
 KINDS = list(zoo())
 TOWER = Preprocess.of({"size": 8, "mean": [0.0] * 3, "std": [1.0] * 3}, "here")

@@ -3,7 +3,8 @@
 import pytest
 
 from matching_spark.embed.photos import open_reduced
-from tests.support.bombs import BOMBS, MEMORY_MB, SECONDS, jpeg, measured, ready
+from tests.support.bombs import BOMBS, MEMORY_MB, SECONDS, measured, ready
+from tests.support.photo_bytes import jpeg
 
 pytestmark = pytest.mark.fuzz
 

@@ -11,8 +11,9 @@ from functools import partial
 from PIL import Image
 
 from tests.support import page
-from tests.support.bombs import BOMBS, heif, saved
-from tests.support.zoo import LAID, SEEN, turned
+from tests.support.bombs import BOMBS
+from tests.support.photo_bytes import heif, saved
+from tests.support.zoo.reference import LAID, SEEN, turned
 
 PAGE = page.PAGE.with_name("service-photos.md")
 JPEG = saved(SEEN, "JPEG", quality=95)

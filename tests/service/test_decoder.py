@@ -30,8 +30,8 @@ from tests.embed.test_clip import drawn_photo
 from tests.embed.test_zoo import KINDS
 from tests.service.outcomes import HTML, JPEG, PAGE, SENDINGS, Sent, table
 from tests.support import page
-from tests.support.bombs import png, saved
-from tests.support.zoo import SEEN, Kind
+from tests.support.photo_bytes import png, saved
+from tests.support.zoo.reference import SEEN, Kind
 
 T = TypeVar("T")
 

@@ -33,7 +33,7 @@ from matching_spark.service.photos.store import CARD, LARGE, SIZES, PhotoStore, 
 from matching_spark.service.posts.seen import SeenPhoto
 from tests.embed.test_clip import drawn_photo
 from tests.service.outcomes import turned_jpeg
-from tests.support.bombs import saved
+from tests.support.photo_bytes import saved
 
 KEY = "a key that only these tests have."
 NAMES = PhotoNames(KEY)
