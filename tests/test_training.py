@@ -15,7 +15,8 @@ from matching_spark.knn.similarity import unit
 
 @pytest.mark.usefixtures("training")
 def test_no_caption_shares_a_word_with_an_unseen_sentence() -> None:
-    from captions import KOREAN, caption
+    from captions import caption
+    from phrases import KOREAN
     from sources import things
     from unseen import OTHERS, UNSEEN, WORDS, shared
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from captions import KOREAN, caption
+from captions import caption
 from concepts import concepts, names
 from draw import COLOURS
 from fit import digest, fit, knobs
+from phrases import KOREAN
 from sources import words
 from space import SEMANTIC, join, shades
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
