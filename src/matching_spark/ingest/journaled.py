@@ -16,7 +16,7 @@ from matching_spark.domain.posts import checked
 from matching_spark.domain.schema import COLUMNS, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest import over
-from matching_spark.ingest.pipeline import ARROW, assemble, photos_of, text_key
+from matching_spark.ingest.pipeline import ARROW, TEXT_KEY, assemble, photos_of, text_key
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo
@@ -134,12 +134,9 @@ def _row(stored: StoredPost, failed: Mapping[str, object]) -> dict[str, object]:
 def _held(table: PostsTable, lacking: set[str], post_ids: list[str]) -> DataFrame:
     """key, uri, vector of what the table has of those keys, words only of the posts themselves."""
     shas = {key.removeprefix("photo:") for key in lacking if key.startswith("photo:")}
-    words = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
     posts = table.frame().where(F.col("post_id").isin(post_ids) & F.col("text_vector").isNotNull())
     texts = posts.selectExpr(
-        f"concat('text:', sha2({words}, 256)) AS key",
-        "CAST(NULL AS string) AS uri",
-        "text_vector AS vector",
+        f"{TEXT_KEY} AS key", "CAST(NULL AS string) AS uri", "text_vector AS vector"
     )
     return photos_of(table, shas).unionByName(texts).where(F.col("key").isin(sorted(lacking)))
 

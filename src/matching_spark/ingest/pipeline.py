@@ -367,6 +367,11 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     )
 
 
+# Post.text of the table's rows, and text_key of it, in Spark SQL.
+TEXT = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
+TEXT_KEY = f"concat('text:', sha2({TEXT}, 256))"
+
+
 def text_key(text: str) -> str:
     """What the vector of words is staged by."""
     return "text:" + hashlib.sha256(text.encode()).hexdigest()

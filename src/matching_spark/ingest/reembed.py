@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
-from matching_spark.ingest.pipeline import assemble
+from matching_spark.ingest.pipeline import TEXT, TEXT_KEY, assemble
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import kept_photo, photo_column_here
 from matching_spark.progress import SILENT, Progress
@@ -188,22 +188,14 @@ class _Reembed:
 
     def _posts(self) -> DataFrame:
         """The table as `assemble` wants it, its photos and words beside."""
-        words = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
-        return (
-            self.table.frame()
-            .withColumn("words", F.expr(words))
-            .select(
-                *METADATA,
-                "updated_at",
-                *ADDED,
-                "photos",
-                "words",
-                F.expr("transform(photos, p -> concat('photo:', p.sha256)) AS keys"),
-                F.expr(
-                    "CASE WHEN text_vector IS NOT NULL THEN concat('text:', sha2(words, 256)) END "
-                    "AS text_key"
-                ),
-            )
+        return self.table.frame().select(
+            *METADATA,
+            "updated_at",
+            *ADDED,
+            "photos",
+            F.expr(f"{TEXT} AS words"),
+            F.expr("transform(photos, p -> concat('photo:', p.sha256)) AS keys"),
+            F.expr(f"CASE WHEN text_vector IS NOT NULL THEN {TEXT_KEY} END AS text_key"),
         )
 
     def _assembled(self, posts: DataFrame) -> DataFrame:

@@ -89,12 +89,9 @@ def waiting(table: PostsTable) -> Waiting:
     target = table.hadoop.target_file_bytes
     files, deletes = _files(table)
     beside: dict[tuple[str, str], list[int]] = defaultdict(list)
-    touched = 0
     for file in table.plan().files:
         if file.size_bytes < SMALL * target:
             beside[file.kind, file.category].append(file.size_bytes)
-        else:
-            touched += bool(file.deletes)
     groups = [sizes for sizes in beside.values() if len(sizes) > 1]
     small = sum(len(sizes) for sizes in groups)
     expiring = _expiring(table, table.hadoop.snapshot_keep)
