@@ -6,7 +6,6 @@ out before the link in it was followed and the button there pressed.
 
 import hashlib
 import hmac
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.links import Links, stamp, who_of
 from matching_spark.service.people.outbox import queue
+from matching_spark.service.posts.again import name_of
 from matching_spark.service.public.opaque import derived
 
 ASKED_A_DAY = 3  # mails that ask one address to confirm
@@ -56,7 +56,7 @@ class Contacts:
         """
         address = checked_address(address)
         check("language", language, LANGUAGES)
-        contact_id = f"contact-{_name(who, key)}"
+        contact_id = "contact-" + name_of(f"contact\0{who}", key)  # not the post's of that key
         hashed = self._hashed(address)
         now = self._clock()
 
@@ -121,10 +121,3 @@ class Contacts:
 
     def _hashed(self, address: str) -> str:
         return hmac.new(self._key, address.lower().encode(), hashlib.sha256).hexdigest()
-
-
-def _name(who: str, key: str | None) -> str:
-    """32 hexadecimal digits: of a retry the same, as its event has to be."""
-    if key is None:
-        return uuid.uuid4().hex
-    return hashlib.sha256(f"contact\0{who}\0{key}".encode()).hexdigest()[:32]

@@ -23,7 +23,7 @@ class Overtaken(Exception):
 
 
 def name_of(who: str, key: str | None) -> str:
-    """32 hexadecimal digits for a new post: of a retry the same, as its answer has to be."""
+    """32 hexadecimal digits for what is new: of a retry the same, as its answer has to be."""
     if key is None:
         return uuid.uuid4().hex
     return hashlib.sha256(f"{who}\0{key}".encode()).hexdigest()[:32]
