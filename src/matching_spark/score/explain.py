@@ -1,6 +1,6 @@
 """Why a pair scores as it does, in one plain sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matching_spark.domain.korean import Particle, polite, with_particle
 from matching_spark.score import components
@@ -47,7 +47,7 @@ def _english(agree: list[str], differ: list[str]) -> str:
         return "Nothing speaks clearly for it or against it."
     sides = [(agree, "for"), (differ, "against")]
     clauses = [
-        f"{_listed(nouns)} {'speak' if len(nouns) > 1 or nouns == [WORDS] else 'speaks'} {side} it"
+        f"{listed(nouns)} {'speak' if len(nouns) > 1 or nouns == [WORDS] else 'speaks'} {side} it"
         for nouns, side in sides
         if nouns
     ]
@@ -55,7 +55,8 @@ def _english(agree: list[str], differ: list[str]) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _listed(nouns: list[str]) -> str:
+def listed(nouns: Sequence[str]) -> str:
+    """In English, at least one of them: a, b and c."""
     *first, last = nouns
     return f"{', '.join(first)} and {last}" if first else last
 

@@ -11,6 +11,7 @@ from matching_spark.domain.korean import polite, with_particle
 from matching_spark.domain.posts import SEOUL
 from matching_spark.domain.romanised import romanised
 from matching_spark.score.components import Language
+from matching_spark.score.explain import listed
 from matching_spark.service.pages.contexts import Reason
 
 _DAYS: Mapping[Language, Sequence[str]] = {
@@ -113,7 +114,7 @@ def why(reasons: Sequence[Reason], language: Language) -> str:
     if not by_stem:
         return say("why.none", language)
     if language == "en":
-        clauses = [_STEMS[stem].format(_listed(nouns)) for stem, nouns in by_stem.items()]
+        clauses = [_STEMS[stem].format(listed(nouns)) for stem, nouns in by_stem.items()]
         sentence = ", ".join(clauses)
         return f"{sentence[0].upper()}{sentence[1:]}."
     *firsts, (last, nouns) = by_stem.items()
@@ -129,8 +130,3 @@ def _subject(nouns: Sequence[str]) -> str:
         + (f"{with_particle(firsts[-1], '과/와')} " if firsts else "")
         + (with_particle(last, "이/가"))
     )
-
-
-def _listed(nouns: Sequence[str]) -> str:
-    *firsts, last = nouns
-    return f"{', '.join(firsts)} and {last}" if firsts else last
