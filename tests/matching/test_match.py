@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from matching_spark import PostsTable, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
-from matching_spark.matching.decisions import UNSURE, Decision, Told, Verdict, store, take_in
+from matching_spark.matching.decisions import Decision, Told, Verdict, store, take_in
 from matching_spark.matching.matcher import (  # where blocks end shows in no answer
     Matcher,
     MatchRules,
@@ -78,7 +78,9 @@ def test_new_gives_what_a_full_run_gives(
         posts.verdicts[pair] = verdict
 
     def unsay(pair: tuple[str, str]) -> None:
-        told = Told(*pair, UNSURE, "a test", dt.datetime.now(dt.UTC), "event of " + " ".join(pair))
+        told = Told(
+            *pair, "unsure", "a test", dt.datetime.now(dt.UTC), "event of " + " ".join(pair)
+        )
         assert take_in(PostsTable.open(uri, spark, Hadoop()), [told]) == 1
         del posts.verdicts[pair]
 

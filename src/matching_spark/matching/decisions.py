@@ -15,7 +15,6 @@ from matching_spark.table import side_tables
 from matching_spark.table.posts_table import PostsTable
 
 Verdict = Literal["confirmed", "rejected"]
-UNSURE = "unsure"  # of the journal alone: it takes back what was said of the pair before
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NAME = "decisions"
 TICK = dt.timedelta(microseconds=1)  # what two times in the table differ by at least
@@ -44,8 +43,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Told:
-    """An event of the journal, its columns in the table's order. verdict: or UNSURE. by: who of the
-    service's own. at: when it was said by the clock; the table has it after the words before it.
+    """An event of the journal, its columns in the table's order. verdict: or 'unsure', of the
+    journal alone: it takes back what was said of the pair before. by: who of the service's own. at:
+    when it was said by the clock; the table has it after the words before it.
     """
 
     lost_id: str
@@ -122,7 +122,7 @@ def latest(uri: str) -> dict[tuple[str, str], Verdict]:
 
 
 def last_words(uri: str) -> dict[tuple[str, str], str]:
-    """What was said last of each pair (lost_id, found_id) of which anything was, or UNSURE."""
+    """What was said last of each pair (lost_id, found_id) of which anything was, or 'unsure'."""
     rows = sorted(side_tables.read(uri, NAME), key=lambda row: row["at"])
     return {(row["lost_id"], row["found_id"]): row["verdict"] for row in rows}
 
