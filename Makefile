@@ -103,7 +103,7 @@ house: ## every storey and room of the package, and what each is for
 
 lint: setup ## ruff, mypy, that modules import only downwards, that every licence is known
 	.venv/bin/ruff check .
-	.venv/bin/ruff format --check src tests benchmarks
+	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	@.venv/bin/python scripts/licences.py >/dev/null

@@ -66,15 +66,15 @@ def _links(text: str, place: str, below: str) -> str:
 
 def commands() -> str:
     """What every command takes, as `--help` says it."""
+    from typer import Context
     from typer.cli import get_docs_for_click
     from typer.main import get_command
 
     from matching_spark.cli.app import app
 
     command = get_command(app)
-    import click
-
-    with click.Context(command, info_name="matching-spark") as context:
+    context = Context(command, info_name="matching-spark")
+    with context:
         text = get_docs_for_click(obj=command, ctx=context, name="matching-spark")
     text = text.replace("# `matching-spark`", "# Commands", 1)
     exits = (
@@ -134,7 +134,7 @@ def _comment(source: str, name: str) -> str:
     if at is None:
         return ""
     behind = re.search(r"\s{2}# (.*)", lines[at])
-    above = []
+    above: list[str] = []
     while at and (found := re.match(r"\s+# (.*)", lines[at - 1])):
         above.insert(0, found[1])
         at -= 1

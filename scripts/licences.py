@@ -103,8 +103,8 @@ def main() -> int:
             print(f"    {library}: {of_library(library) or '?'}")
             if not of_library(library):
                 unknown.append(f"{library} in {name}")
-    for each in unknown:
-        print(f"not looked at: {each}; read it, and enter it in {__file__}", file=sys.stderr)
+    for what in unknown:
+        print(f"not looked at: {what}; read it, and enter it in {__file__}", file=sys.stderr)
     return 1 if unknown else 0
 
 

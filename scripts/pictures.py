@@ -148,7 +148,7 @@ def shown(screen: bytes, name: str) -> None:
 def photo(world: Path, name: str) -> Path:
     """Of the thing that the pictures are about, as it was lost or found."""
     posts = [json.loads(line) for line in (world / f"{name}.jsonl").read_text("utf-8").splitlines()]
-    return next(world / each["photos"][0] for each in posts if LOST in each["title"])
+    return next(world / str(each["photos"][0]) for each in posts if LOST in each["title"])
 
 
 def main() -> None:
