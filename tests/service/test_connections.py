@@ -23,7 +23,10 @@ LARGE = 64 << 20
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body that came, or with a large one."""
+    """Answers with the body that came, or with a large one; early: before it has come."""
+    if scope["path"] == "/early":
+        await PlainTextResponse(b"early")(scope, receive, send)
+        return
     body = b""
     while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
@@ -82,6 +85,19 @@ def test_whoever_goes_on_is_heard_to_the_end(port: int) -> None:
         said = b""
         while not said.endswith(b"body"):
             said += slow.recv(1000)
+
+
+def test_what_comes_after_an_answer_holds_no_connection(port: int) -> None:
+    """A part of a body that nobody reads any more, or all of it, and then nothing."""
+    part, whole = connected(port), connected(port)
+    for each, rest in ((part, b"bo"), (whole, b"body")):
+        each.sendall(HEAD.replace(b"/", b"/early", 1))
+        while not each.recv(1000).endswith(b"early"):
+            pass
+        each.sendall(rest)
+    for each in (part, whole):
+        assert closed(each)
+        each.close()
 
 
 def test_whoever_does_not_listen_is_left(port: int) -> None:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import h11
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from matching_spark.service.guards.limits import Addresses
 
-HEAD_S = 10.0  # for the head of a request: since the connection was made, or since its first byte
+# For the head of a request, since the connection was made or since its first byte; and for all that
+# comes after an answer, until another head is whole.
+HEAD_S = 10.0
 READ_S = 60.0  # for a client that hears nothing of its answer to go on
 CONNECTIONS = 800  # of all: a process may have 1,024 files open, as systems have it
 OF_AN_ADDRESS = 200  # of them; of IPv6, of its /64. A proxy has all
@@ -85,5 +86,6 @@ class Patient(H11Protocol):
 
     @property
     def _waits(self) -> bool:
-        """Whether the head of a request is what comes next."""
-        return self.conn.their_state is h11.IDLE
+        """Whether what comes next is the head of a request, or the rest of one that was answered
+        before all of it had come, which nobody reads."""
+        return self.cycle is None or self.cycle.response_complete
