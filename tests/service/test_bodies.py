@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -182,24 +183,48 @@ async def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
             assert time.monotonic() - start < 2
 
 
-def test_a_server_closes_on_who_sends_too_much(service: Guarded) -> None:
-    """By a socket: the answer comes while the client could go on, and the connection ends."""
+@contextmanager
+def connected(service: Guarded) -> Iterator[socket.socket]:
+    """To a server of it."""
     listening = socket.create_server(("127.0.0.1", 0))
-    host, port = listening.getsockname()
     server = uvicorn.Server(uvicorn.Config(service.app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        with socket.create_connection((host, port), timeout=20) as client:
-            head = f"POST /api/any HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
-            client.sendall(head.encode())
-            for _ in range(PLAIN_BYTES // 0x4000 + 1):
-                client.sendall(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
-            heard = b""
-            while piece := client.recv(65536):
-                heard += piece
-        assert heard.startswith(b"HTTP/1.1 413 ")
-        assert b"/problems/too-large" in heard
+        with socket.create_connection(listening.getsockname(), timeout=20) as client:
+            yield client
     finally:
         server.should_exit = True
         thread.join()
+
+
+def heard(client: socket.socket) -> bytes:
+    """All that comes till the connection ends."""
+    out = b""
+    while piece := client.recv(65536):
+        out += piece
+    return out
+
+
+def test_a_server_closes_on_who_sends_too_much(service: Guarded) -> None:
+    """By a socket: the answer comes while the client could go on, and the connection ends."""
+    with connected(service) as client:
+        client.sendall(b"POST /api/any HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(PLAIN_BYTES // 0x4000 + 1):
+            client.sendall(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
+        answer = heard(client)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"/problems/too-large" in answer
+
+
+def test_a_body_of_two_lengths_is_refused_with_all_that_comes_after_it(service: Guarded) -> None:
+    """A proxy that heeds the other length has sent it as the body of one person's request: what is
+    left of it would be answered to another."""
+    lengths = [b"Content-Length: 45\r\n", b"Transfer-Encoding: chunked\r\n"]
+    for each in (lengths, lengths[::-1]):
+        with connected(service) as client:
+            head = b"POST /api/any HTTP/1.1\r\nHost: a\r\n" + b"".join(each)
+            client.sendall(head + b"\r\n0\r\n\r\nGET /form HTTP/1.1\r\nHost: a\r\nX: 12345\r\n\r\n")
+            answer = heard(client)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1 ") == 1

@@ -85,6 +85,8 @@ _OF_ERRORS: tuple[tuple[type[Exception], ProblemKind], ...] = (
     (MatchingError, "unavailable"),
     (RequestValidationError, "invalid"),
 )
+# After which nothing more is read: the rest of a body, or what may be one.
+_UNREAD: tuple[ProblemKind, ...] = ("too-large", "too-slow", "bad-request")
 _TOO_LARGE = ("too-many-bytes", "too-many-pixels")  # of a photo's reasons
 # What pydantic calls an error -> how words.txt has it (problem.value.*).
 _VALUES = {
@@ -190,7 +192,7 @@ class Problem:
             said["Allow"] = self.allow
         if self.status == 401:
             said["WWW-Authenticate"] = "Bearer"
-        if self.kind in ("too-large", "too-slow"):  # the rest of the body is not read
+        if self.kind in _UNREAD:
             said["Connection"] = "close"
         return said
 
