@@ -181,6 +181,8 @@ def test_a_session_ends_after_its_hours_and_when_it_is_idle(service: Guarded) ->
         assert len(of.execute(select(sessions)).all()) == 1
     clock.now += IDLE - dt.timedelta(seconds=1)
     assert held.account(new, "cookie") == account
+    clock.now -= dt.timedelta(days=365)  # a clock that was ahead is set right
+    assert held.account(new, "cookie") is None
 
 
 def test_tokens_are_listed_and_revoked_and_open_only_what_they_are_for(service: Guarded) -> None:

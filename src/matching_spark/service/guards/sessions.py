@@ -64,7 +64,8 @@ class Sessions:
             ).first()
         if found is None:
             return None
-        idle = now - dt.datetime.fromisoformat(found.seen_at)
+        # Seen at a time that is to come, by a clock that was set back since: it may be as long ago.
+        idle = abs(now - dt.datetime.fromisoformat(found.seen_at))
         if kind == "cookie" and idle >= IDLE:
             return None
         if idle >= SEEN_EVERY:
