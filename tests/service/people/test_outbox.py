@@ -114,6 +114,22 @@ def test_no_more_mails_go_out_than_may_in_a_minute(
     assert sorted(to for to, _ in inbox.taken) == [f"a{i}@example.com" for i in range(8)]
 
 
+def test_a_clock_that_is_set_back_keeps_no_mail(
+    journal: Journal, clock: Clock, port: int, inbox: Inbox
+) -> None:
+    """What was sent, or would be tried, in years to come counted until then."""
+    world = World(journal, clock, None)
+    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 2, clock)
+    clock.on(days=1000)
+    for i in range(3):
+        world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
+    assert outbox.run_once() == 2
+    clock.on(days=-1000)
+    world.contacts.give("s-3", "a3@example.com", "ko", WHO, None)
+    assert outbox.run_once() == 2
+    assert len({to for to, _ in inbox.taken}) == 4
+
+
 def test_a_server_that_does_not_answer_is_waited_for_once_a_run(
     world: World, journal: Journal, clock: Clock
 ) -> None:
