@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from matching_spark.errors import UsageError
 from matching_spark.journal.store import Journal
-from matching_spark.service.people.mail import Mailer, NotNowError
+from matching_spark.service.people.mail import AwayError, Mailer, NotNowError
 from matching_spark.service.people.outbox import Outbox
 from matching_spark.setting_groups import Service
 from tests.service.people.losses import (
@@ -193,9 +193,18 @@ def test_a_password_is_not_sent_where_a_server_has_no_tls(port: int, inbox: Inbo
     assert inbox.taken == []
 
 
+def test_a_host_that_can_be_none_is_away() -> None:
+    with pytest.raises(AwayError, match="UnicodeError"):
+        Mailer(told(25, smtp_host="m" * 64)).send("news", ADDRESS, "en", "T" * 22)
+
+
 def test_what_mail_needs_is_said() -> None:
     with pytest.raises(UsageError, match="set all three"):
         Mailer(Service())
+    for name in ("smtp_user", "smtp_password"):
+        # Else each run ends with the first mail: none is sent.
+        with pytest.raises(UsageError, match=f"service.{name} has letters"):
+            Mailer(told(25, smtp_tls="starttls", **{name: "비밀번호"}))
     with pytest.raises(UsageError, match="smtp_from is no mail address"):
         Mailer(told(25, smtp_from="Lost and found <a@example.com>"))
     with pytest.raises(ValueError, match="needs smtp_from and url"):

@@ -72,6 +72,13 @@ class Mailer:
                 "service.smtp_from is no mail address: write it as found@example.com",
                 argument="service.smtp_from",
             )
+        for name in ("smtp_user", "smtp_password"):
+            if not (getattr(settings, name) or "").isascii():
+                raise UsageError(
+                    f"service.{name} has letters that are not ASCII, which cannot be sent to the "
+                    "mail server: set one without them there and here",
+                    argument=f"service.{name}",
+                )
         self._settings, self._context = settings, context
         self._host, self._sender, self._url = host, sender, url.rstrip("/")
 
@@ -88,7 +95,7 @@ class Mailer:
             raise kinds(f"its address was refused by {self._host} ({_listed(codes)})") from None
         except smtplib.SMTPResponseException as error:
             raise AwayError(f"{self._host} answered {error.smtp_code}") from None
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:  # of a host's name
             raise AwayError(f"{self._host}: {type(error).__name__}") from None
 
     def message(self, kind: Kind, address: str, language: Language, token: str) -> EmailMessage:
