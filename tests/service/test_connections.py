@@ -100,6 +100,30 @@ def test_what_comes_after_an_answer_holds_no_connection(port: int) -> None:
         each.close()
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_what_is_no_http_is_refused_and_fills_no_log(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before a request, within its body, after its answer, and a protocol that is not spoken."""
+    early = CHUNKED.replace(b"/", b"/early", 1)
+    upgrade = HEAD.replace(b"Host", b"Connection: upgrade, close\r\nUpgrade: h2c\r\nHost") + b"body"
+    for first, then, status in (
+        (b"", b"no HTTP\r\n\r\n", b"400"),
+        (CHUNKED, b"-1\r\n", b"400"),
+        (early, b"-1\r\n", b"200"),
+        (b"", upgrade, b"200"),
+    ):
+        with connected(port) as odd:
+            odd.sendall(first)
+            time.sleep(0.1)
+            odd.sendall(then)
+            assert odd.recv(1000).startswith(b"HTTP/1.1 " + status)
+            assert closed(odd)
+    assert caplog.records == []
+
+
 def test_whoever_does_not_listen_is_left(port: int) -> None:
     with connected(port) as deaf:
         deaf.sendall(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n")

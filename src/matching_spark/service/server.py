@@ -282,6 +282,7 @@ class _Server(uvicorn.Server):
 
 _UVICORN: dict[str, Any] = {
     "log_config": None,
+    "log_level": "error",  # its warnings are of what strangers send, as often as they like
     "access_log": False,  # an address is personal; metrics count
     "server_header": False,
     "date_header": True,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -63,6 +64,16 @@ class Patient(H11Protocol):
         super().data_received(data)
         if not self._waits:
             self._late.end()
+
+    def send_400_response(self, msg: str) -> None:
+        """To what is no HTTP. What it was a part of is answered no more."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # its answer has begun, or is over
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
