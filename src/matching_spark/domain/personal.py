@@ -91,6 +91,8 @@ _PLATE = "가나다라마거너더러머버서어저고노도로모보소오조�
 # Look-arounds on digits, not \b: a particle of Korean follows a number without a gap. A number is
 # of the first kind that fits the most of it.
 _ABROAD = rf"(?:\+|00\s?)\(?82\)?{_GAP}\(?0?\)?"  # as a mobile number begins there
+# Before the @ of an address; none of these letters is, so that fewer are never tried.
+_NAME = r"[\w.+-]{1,64}+"
 _AT = r"(?:@|%40|\s?(?:[(\[{<]\s?(?:at|골뱅이|@)\s?[)\]}>]|골뱅이)\s?)"
 _DOT = r"(?:\s?(?:[.,]|[(\[{<]\s?(?:dot|\.|닷|점)\s?[)\]}>]|닷|쩜)\s?|\sdot\s)"
 _ENDS = r"(?:com|net|org|kr|컴|넷)(?![a-z])"
@@ -106,18 +108,14 @@ _REGIONS = "서울|부산|대구|인천|광주|대전|울산|경기|강원|충�
 
 
 PATTERNS: tuple[Pattern, ...] = (
-    Pattern("", re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
+    Pattern("", re.compile(rf"{_NAME}@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
     # As people write it for eyes alone.
-    Pattern(
-        "", re.compile(rf"[\w.+-]{{1,64}}{_AT}[\w-]+(?:{_DOT}[\w-]+)?{_DOT}{_ENDS}", re.A | re.I)
-    ),
-    Pattern(
-        "", re.compile(rf"[\w.+-]{{1,64}}{_AT}{_PROVIDER}(?:{_DOT}{_ENDS})?(?!\w)", re.A | re.I)
-    ),
+    Pattern("", re.compile(rf"{_NAME}{_AT}[\w-]+(?:{_DOT}[\w-]+)?{_DOT}{_ENDS}", re.A | re.I)),
+    Pattern("", re.compile(rf"{_NAME}{_AT}{_PROVIDER}(?:{_DOT}{_ENDS})?(?!\w)", re.A | re.I)),
     Pattern(
         "",
         re.compile(
-            rf"[\w.+-]{{1,64}}\s(?:@\s[\w-]+(?:{_DOT}[\w-]+)?{_DOT}|at\s[\w-]+(?:\sdot\s[\w-]+)?\sdot\s){_ENDS}",
+            rf"{_NAME}\s(?:@\s[\w-]+(?:{_DOT}[\w-]+)?{_DOT}|at\s[\w-]+(?:\sdot\s[\w-]+)?\sdot\s){_ENDS}",
             re.A | re.I,
         ),
     ),
@@ -310,13 +308,14 @@ def _plain(text: str) -> tuple[str, list[int]]:
 
 
 def _one_form(text: str) -> tuple[str, list[int]]:
-    out: list[str] = []
-    origin: list[int] = []
-    for i, character in enumerate(text):
-        # What is not seen, or only about another: a zero-width space within a number, a keycap.
-        if unicodedata.category(character) in ("Cf", "Mn", "Me"):
-            continue
-        for each in unicodedata.normalize("NFKC", character.translate(_DASHES)).translate(_DASHES):
-            out.append(str(unicodedata.digit(each, each)))  # ٣ and ❸ are 3
-            origin.append(i)
-    return "".join(out), origin
+    forms = {character: _form(character) for character in set(text)}
+    out = [forms[character] for character in text]
+    return "".join(out), [i for i, form in enumerate(out) for _ in form]
+
+
+def _form(character: str) -> str:
+    # What is not seen, or only about another: a zero-width space within a number, a keycap.
+    if unicodedata.category(character) in ("Cf", "Mn", "Me"):
+        return ""
+    plain = unicodedata.normalize("NFKC", character.translate(_DASHES)).translate(_DASHES)
+    return "".join(str(unicodedata.digit(each, each)) for each in plain)  # ٣ and ❸ are 3

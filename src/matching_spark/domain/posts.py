@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from itertools import groupby, islice
 from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -170,17 +169,16 @@ def clean(value: object) -> str:
     if value is None:
         return ""
     whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFC", _few_marks(whole)).replace("\x00", "").strip()
+    text = unicodedata.normalize("NFC", few_marks(whole)).replace("\x00", "").strip()
     return text if any(unicodedata.category(c) not in UNSEEN for c in text) else ""
 
 
-def _few_marks(text: str) -> str:
+def few_marks(text: str) -> str:
     """The text with at most MOST_MARKS in a row: to put them into their order takes the square of
     their number, half an hour for a million."""
-    if len(text) <= SHORT or text.isascii():
+    if len(text) <= SHORT or text.isascii() or not (marks := "".join(filter(_is_mark, set(text)))):
         return text
-    runs = groupby(text, _is_mark)
-    return "".join("".join(islice(run, MOST_MARKS) if marks else run) for marks, run in runs)
+    return re.sub(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+", r"\1", text)
 
 
 def _is_mark(character: str) -> bool:
