@@ -1,6 +1,7 @@
 """JSONL: what a line says, and what it is refused for."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,12 @@ def test_a_line_that_says_two_things_or_none_is_not_guessed(
     (tmp_path / "a.jsonl").write_text(row, "utf-16")
     with pytest.raises(InputError, match="is UTF-16, and JSON is UTF-8: save it so"):
         read(tmp_path / "a.jsonl", kind="found")
+
+
+def test_a_key_of_marks_without_end_takes_no_time(tmp_path: Path) -> None:
+    key = "가" + "\u0323\u0301" * 30_000
+    (tmp_path / "posts.jsonl").write_text(json.dumps({"post_id": "1", "title": "지갑", key: 1}))
+    start = time.process_time()
+    (post,) = read_posts(str(tmp_path / "posts.jsonl"), kind="found")
+    assert time.process_time() - start < 2  # a moment; all of them in order, ten seconds
+    assert isinstance(post, Post)

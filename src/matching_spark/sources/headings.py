@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from operator import itemgetter
 
-from matching_spark.domain.posts import clean
+from matching_spark.domain.posts import clean, few_marks
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
@@ -53,7 +53,7 @@ _REMARK = re.compile(
 
 
 def _plain(name: str) -> str:
-    text = unicodedata.normalize("NFKC", name).casefold().removeprefix("\ufeff")
+    text = unicodedata.normalize("NFKC", few_marks(name)).casefold().removeprefix("\ufeff")
     return "".join(c for c in text if c.isalnum())
 
 
