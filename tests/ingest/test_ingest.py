@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -22,7 +23,7 @@ from matching_spark.demo.world import World
 from matching_spark.errors import StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report
-from matching_spark.ingest.staging import Item, Staging
+from matching_spark.ingest.staging import STAGED, Item, Staging
 from matching_spark.progress import SILENT, Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
@@ -241,6 +242,30 @@ def test_the_same_job_that_ends_meanwhile_is_named(
     (Path(staging.folder) / "0.parquet").symlink_to("gone.parquet")  # listed, and not there
     with pytest.raises(StorageError, match=r"0\.parquet went meanwhile.*run this one again"):
         staging.keys()
+
+
+def test_what_is_staged_is_read_once_and_of_a_chunk_its_own(
+    own: str, spark: SparkSession, clip: ClipModel
+) -> None:
+    """A hundred chunks read the first one's a hundred times."""
+    staging = Staging(spark, own, clip, "posts", SILENT)
+    first, second = (Path(staging.folder) / name for name in ("0.parquet", "1.parquet"))
+    first.parent.mkdir(parents=True)
+    for place, key in ((first, "text:a"), (second, "text:b")):
+        row = {"key": key, "vector": bytes(4)}
+        pq.write_table(pa.Table.from_pylist([row], STAGED), place)
+        _, keys = staging.keys()
+        assert key in keys
+        first.write_bytes(b"")  # which nobody could read again
+    assert "text:a" in keys
+    frame = staging.frame(["text:b", "text:c"])
+    assert frame is not None
+    assert [row["key"] for row in frame.collect()] == ["text:b"]
+    assert staging.frame(["text:c"]) is None
+    first.unlink()  # as the same job does that ends first
+    _, keys = staging.keys()
+    assert "text:b" in keys
+    assert "text:a" not in keys
 
 
 def test_a_photo_that_changes_while_it_is_read_is_not_anothers(

@@ -8,7 +8,7 @@ embedded again; what the table holds is neither.
 import dataclasses
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -241,13 +241,16 @@ class _Ingest:
         good = {path: file for path, file in found.items() if isinstance(file, _File)}
         return good, {path: why for path, why in found.items() if not isinstance(why, _File)}
 
-    def _embed(self, what: str, items: list[Item], known: set[str]) -> dict[str, tuple[str, str]]:
+    def _embed(
+        self, what: str, items: list[Item], known: set[str]
+    ) -> Mapping[str, tuple[str, str]]:
         """Stage the vectors of all items that are neither known nor staged.
 
         Returns key -> (reason, detail) of the items that could not be embedded.
         """
         failed, have = self.staging.keys()
-        todo = list({item.key: item for item in items if item.key not in known | have}.values())
+        lacking = (each for each in items if each.key not in known and each.key not in have)
+        todo = list({item.key: item for item in lacking}.values())
         if todo:
             seconds = self.staging.embed(what, self._parallel(todo, PHOTOS_A_TASK), len(todo))
             if what == "photos":
@@ -299,17 +302,19 @@ class _Ingest:
         posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema)).withColumn(
             "updated_at", F.current_timestamp()
         )
-        vectors = self._vectors({sha for _, shas in changed for sha in shas})
+        shas = {sha for _, own in changed for sha in own}
+        vectors = self._vectors(shas, {text_key(post.text) for post, _ in changed if post.text})
         whole = assemble(posts, vectors, self.model.name).persist()
         try:
             self.table.upsert(whole, self.rules.source)
         finally:
             whole.unpersist()
 
-    def _vectors(self, shas: set[str]) -> DataFrame:
-        """key, uri, vector of everything staged and of the table's photos among `shas`."""
+    def _vectors(self, shas: set[str], texts: set[str]) -> DataFrame:
+        """key, uri, vector of photos by their sha256, staged or the table's, and of staged texts by
+        their keys; of others staged with them too."""
         frames = []
-        if (staged := self.staging.frame()) is not None:
+        if (staged := self.staging.frame({*texts, *map("photo:{}".format, shas)})) is not None:
             # What a copied folder has staged names the photos of the one that it was copied from.
             here = photo_column_here(self.table.photos, F.col("uri")).alias("uri")
             frames.append(staged.where("reason IS NULL").select("key", here, "vector"))

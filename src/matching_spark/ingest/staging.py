@@ -9,7 +9,7 @@ import io
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +86,9 @@ class Staging:
         self.folder = storage.join(table_uri, STAGING, name)
         self._photos = storage.join(table_uri, PHOTOS)
         self._progress = progress
+        self._places: dict[str, str] = {}  # of each key, its file
+        self._failed: dict[str, tuple[str, str]] = {}
+        self._read: set[str] = set()  # files
 
     def embed(self, what: str, items: "RDD[Item]", count: int) -> float:
         """Stage the vectors of `count` items, each key once; returns the seconds it took."""
@@ -103,23 +106,32 @@ class Staging:
             items.foreachPartition(task)
         return time.perf_counter() - start
 
-    def keys(self) -> tuple[dict[str, tuple[str, str]], set[str]]:
-        """(failed key -> reason and detail, every key), read by the driver.
+    def keys(self) -> tuple[Mapping[str, tuple[str, str]], Container[str]]:
+        """(failed key -> reason and detail, every key), read by the driver, each file once.
 
         Raises StorageError where the same job cleared them meanwhile.
         """
-        failed: dict[str, tuple[str, str]] = {}
-        keys: set[str] = set()
-        for uri in self._files():
-            for row in read_columns(uri, ["key", "reason", "detail"], GONE).to_pylist():
-                keys.add(row["key"])
-                if row["reason"]:
-                    failed[row["key"]] = (row["reason"], row["detail"])
-        return failed, keys
-
-    def frame(self) -> "DataFrame | None":
-        """STAGED as a DataFrame; None while nothing is staged."""
         files = self._files()
+        if not self._read.issubset(files):  # the same job, run beside this one, has cleared them
+            for told in (self._places, self._failed, self._read):
+                told.clear()
+        for uri in files:
+            if uri in self._read:
+                continue
+            for row in read_columns(uri, ["key", "reason", "detail"], GONE).to_pylist():
+                self._places[row["key"]] = uri
+                if row["reason"]:
+                    self._failed[row["key"]] = (row["reason"], row["detail"])
+            self._read.add(uri)
+        return self._failed, self._places
+
+    def frame(self, keys: Iterable[str] | None = None) -> "DataFrame | None":
+        """STAGED as a DataFrame; None while nothing is staged. keys: of the files alone that have
+        these, as `keys` has read them; None: of all."""
+        files = self._files()
+        if keys is not None:
+            wanted = {self._places[key] for key in keys if key in self._places}
+            files = [uri for uri in files if uri in wanted]
         if not files:
             return None
         from matching_spark.spark.files import read_parquet  # pyspark is the driver's
