@@ -154,20 +154,20 @@ def test_a_vector_is_kept_once_to_the_last_bit_and_the_newest_stands(
     assert count(settings, "vectors") == 1
 
 
-def test_a_vector_that_an_edit_drops_stays_while_another_post_has_it(journal: Journal) -> None:
+def test_a_photo_stays_while_another_post_has_it(journal: Journal) -> None:
     both, own = photo(1), photo(2)
     for post_id in ("L1", "L2"):
         added = PostAdded(post_id, "lost", "지갑", "service")
         of_it = [vector(both), *([vector(own, 1)] if post_id == "L1" else [])]
         journal.append(added, WHO, None, PRIVATE, of_it)
     assert journal.vector_names("post:L1") == {both, own}
-    journal.append(PostEdited("L1", ("photos",)), WHO, None, PRIVATE, dropped=[both, own])
+    journal.forget("post:L1", WHO)
     assert journal.vector_names("post:L1") == set()
     shas = [each.removeprefix("photo:") for each in (both, own)]
     with journal.unwanted(shas) as gone:
         assert gone == {shas[1]}
     assert journal.vectors([both, own], "small-clip").keys() == {both}
-    journal.append(PostEdited("L2", ("photos",)), WHO, None, PRIVATE, dropped=[both])
+    journal.forget("post:L2", WHO)
     with journal.unwanted(shas) as gone:
         assert gone == {*shas}
 
@@ -229,6 +229,28 @@ def test_what_was_forgotten_comes_back_by_no_door(journal: Journal) -> None:
     journal.forget("post:T1", WHO)  # of the table, where somebody has read it
     with pytest.raises(InputError, match="post:T1 was erased"):
         journal.append(PostEdited("T1", ("title",)), WHO, content=PRIVATE)
+
+
+def test_of_what_came_again_is_written_by_who_has_seen_it_since(journal: Journal) -> None:
+    journal.append(ADDED, WHO, None, PRIVATE)
+    first = journal.forget("post:L1", WHO, "f").record.sequence
+    edited = PostEdited("L1", ("title",))
+    with pytest.raises(InputError, match="post:L1 was erased"):
+        journal.append(edited, WHO, None, PRIVATE, seen=first - 1)
+    again = journal.append(edited, WHO, None, PRIVATE, [vector("text:L1")], seen=first)
+    journal.append(PairDecided("L1", "F1", "confirmed"), WHO, seen=first)
+    sent = journal.forget("post:L1", WHO, "f", seen=again.record.sequence)
+    assert (sent.record.sequence, sent.repeated) == (first, True), "what was asked for was done"
+    # What is kept of it goes, whatever who erases it has seen of it.
+    second = journal.forget("post:L1", WHO)
+    assert not second.repeated
+    assert journal.history("post:L1") == []
+    assert journal.vector_names("post:L1") == set()
+    assert journal.forget("post:L1", WHO).record == second.record
+    with pytest.raises(InputError, match="post:L1 was erased"):
+        journal.append(edited, WHO, None, PRIVATE, seen=first)
+    third = journal.forget("post:L1", WHO, seen=journal.last())  # the table has it again
+    assert (third.repeated, third.record.sequence) == (False, journal.last())
 
 
 def test_a_content_opens_only_where_it_was_sealed_and_by_its_key(

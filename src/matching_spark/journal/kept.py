@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, exists, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.errors import InputError
-from matching_spark.journal.tables import vector_subjects, vectors
+from matching_spark.journal.tables import contents, vector_subjects, vectors
 
 MAX_DIMENSION = 8192
 MAX_TEXT = 200  # characters of an idempotency key and of a model's name
@@ -67,6 +67,12 @@ def names(of: Connection, subject: str) -> set[str]:
     """What vectors a subject has, of any model."""
     mine = select(vector_subjects.c.name).where(vector_subjects.c.subject == subject)
     return set(of.scalars(mine))
+
+
+def holds(of: Connection, subject: str) -> bool:
+    """Whether anything is kept of a subject: a content or a vector."""
+    columns = (contents.c.subject, vector_subjects.c.subject)
+    return any(of.scalar(select(exists().where(each == subject))) for each in columns)
 
 
 def there(of: Connection, names: Collection[str]) -> set[str]:

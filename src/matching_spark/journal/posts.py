@@ -75,10 +75,8 @@ def folded(
     out = dict(before)
     for record in records:
         event = record.event
-        if isinstance(event, SubjectForgotten) and event.subject.startswith(_ERASED):
-            post_id = event.subject.removeprefix(_ERASED)
-            out[post_id] = Change(post_id, record.sequence, None)
-        elif isinstance(event, OF_POST):
+        out |= {i: Change(i, at, None) for i, at in erased((record,)).items()}
+        if isinstance(event, OF_POST):
             if not record.sealed:  # it would seem one whose content was erased
                 raise StorageError(
                     f"event {record.sequence} of the journal, {event.tag} of {event.post_id}, was "
@@ -88,6 +86,16 @@ def folded(
             stored = None if content is None else stored_of(content, record)
             out[event.post_id] = Change(event.post_id, record.sequence, stored)
     return out
+
+
+def erased(records: Sequence[Record]) -> dict[str, int]:
+    """Post -> the sequence of the last record that says that it was erased; it may have come again
+    since."""
+    return {
+        each.event.subject.removeprefix(_ERASED): each.sequence
+        for each in records
+        if isinstance(each.event, SubjectForgotten) and each.event.subject.startswith(_ERASED)
+    }
 
 
 def stored_of(content: Content, record: Record) -> StoredPost:

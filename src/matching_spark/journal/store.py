@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.config import Settings
 from matching_spark.errors import InputError, UsageError
@@ -115,7 +116,7 @@ class Journal:
         content: Content | None = None,
         vectors: Sequence[Vector] = (),
         check: Callable[[Connection], None] | None = None,
-        dropped: Collection[str] = (),
+        seen: int = 0,
     ) -> Receipt:
         """Write an event; it is on the disk when this returns.
 
@@ -124,7 +125,8 @@ class Journal:
         written. content: what is personal in it, sealed until its subject is forgotten. Vectors
         belong to the event's subject; the newest of a name stands. check: is called in the same
         transaction before anything is written, unless it is repeated; what it raises refuses it.
-        dropped: names of vectors that its subject has no more, as of photos that an edit took away.
+        seen: the last event that was known when what is named was seen to be there: what was erased
+        up to it, an ingest has brought again since.
 
         Raises InputError for a key that was used for something else, for what is too large or has
         no JSON, and for what names a post or an account that was forgotten; StorageError where it
@@ -148,7 +150,7 @@ class Journal:
                 check(to)
             subject = event.subject
             gone = select(forgotten.c.subject).where(forgotten.c.subject.in_(named(event)))
-            if erased := to.scalar(gone):
+            if erased := to.scalar(gone.where(forgotten.c.sequence > seen)):
                 raise InputError(f"{erased} was erased: nothing is written of it any more")
             record = self._insert(to, event, body, who, key, plain is not None)
             if plain is not None and subject:
@@ -158,14 +160,14 @@ class Journal:
                 to.execute(insert(contents).values(row))
             for each in vectors:
                 kept.keep(to, each, str(subject))
-            kept.drop(to, str(subject), dropped)
         return Receipt(record, repeated=False)
 
-    def forget(self, subject: str, who: str, key: str | None = None) -> Receipt:
+    def forget(self, subject: str, who: str, key: str | None = None, seen: int = 0) -> Receipt:
         """Erase every content and vector of a subject (post:ID or account:ID), and write that.
 
         What was erased is in no file of the journal when this returns. A subject that was forgotten
-        is not again: the answer is the first one's, but the files are looked after once more.
+        is not again: the answer is the first one's, but the files are looked after once more. Of
+        one that came again (`seen` as `append` has it) it is.
 
         Also of a post that the table alone has: else who has read it there might yet write of it.
 
@@ -175,9 +177,9 @@ class Journal:
         event = SubjectForgotten(subject)
         _check_writer(who, key)
         with self.writing() as to:
-            receipt = self._forgotten(to, subject) or self._before(
-                to, who, key, encode(event), None
-            )
+            receipt = self._forgotten(to, subject)
+            if receipt is None or receipt.record.sequence <= seen or kept.holds(to, subject):
+                receipt = self._before(to, who, key, encode(event), None)
             if receipt is None:
                 receipt = Receipt(self._forget(to, event, who, key), repeated=False)
         database.truncate_log(self._engine)
@@ -326,7 +328,9 @@ class Journal:
         to.execute(delete(contents).where(contents.c.subject == subject))
         kept.drop(to, subject, names)
         record = self._insert(to, event, encode(event), who, key, sealed=False)
-        to.execute(insert(forgotten).values(subject=subject, sequence=record.sequence))
+        row = {"subject": subject, "sequence": record.sequence}
+        last = upsert(forgotten).values(row)
+        to.execute(last.on_conflict_do_update(index_elements=["subject"], set_=row))
         return record
 
 

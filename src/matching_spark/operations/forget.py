@@ -11,6 +11,8 @@ from matching_spark.journal.kept import some as parts
 from matching_spark.journal.posts import OF_POST
 from matching_spark.journal.store import Journal
 from matching_spark.layout import forget_thumbnails, uploads
+from matching_spark.operations.warehouse import there
+from matching_spark.table.mark import after
 from matching_spark.table.traces import TRACED
 
 
@@ -31,6 +33,8 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Fo
     """
     with closing(Journal.open(settings)) as journal:
         subjects = {f"post:{each}" for each in ids}
+        table = there(settings)
+        seen = after(table.metadata, journal) if table is not None else 0
         had = journal.known(subjects)
         if missing := sorted(subjects - had - {f"post:{each}" for each in known}):
             names = ", ".join(repr(each.removeprefix("post:")) for each in missing)
@@ -39,8 +43,8 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Fo
         texts = {text for each in had for text in _texts(journal, each)}
         gone: set[str] = set()
         try:
-            for each in sorted(subjects):
-                journal.forget(each, "system")
+            for each in sorted(ids):
+                journal.forget(f"post:{each}", "system", seen=seen if each in known else 0)
         finally:  # of those that are erased: once more there is no name left to find them by
             shas = (n[6:] for n in vectors if n.startswith("photo:"))
             gone = drop_photos(settings, journal, shas)

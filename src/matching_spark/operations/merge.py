@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from matching_spark.errors import StorageError
 from matching_spark.ingest.journaled import JOB, Rows, Vectors, rows_of
 from matching_spark.ingest.staging import FRESH_S, Staging
 from matching_spark.journal.events import PairDecided
-from matching_spark.journal.posts import OF_POST, StoredPost, folded
+from matching_spark.journal.posts import OF_POST, StoredPost, erased, folded
 from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import kept_photo, uploads
 from matching_spark.matching import decisions
@@ -180,10 +180,10 @@ class _Merge:
         before = merged(self.table.metadata)
         sealed = [r.event_id for r in records if r.sealed and isinstance(r.event, OF_POST)]
         changes = folded(records, self.journal.contents(sealed) if sealed else {})
-        gone = frozenset(id_ for id_, each in changes.items() if each.stored is None)
+        gone = erased(records)  # also of what came again, and was changed, after it
         posts = [each.stored for each in changes.values() if each.stored is not None]
         done: Counter[str] = Counter(events=len(records), posts=len(posts))
-        done["erased"] = self._erased(gone)
+        done["erased"] = self._erased(frozenset(gone))
         done["decisions"] = self._decided(records, gone)
         done["photos"] = sum(self._keep(sha) for each in posts for sha in set(each.photos))
         rows = self._rows(posts, records[-1].sequence) if posts else None
@@ -207,7 +207,7 @@ class _Merge:
             self.table.refresh()
         return len(known)
 
-    def _decided(self, records: Sequence[Record], gone: frozenset[str]) -> int:
+    def _decided(self, records: Sequence[Record], gone: Mapping[str, int]) -> int:
         told = [
             decisions.Told(
                 *(each.event.lost_id, each.event.found_id, each.event.verdict),
@@ -215,7 +215,8 @@ class _Merge:
             )
             for each in records
             if isinstance(each.event, PairDecided)
-            and not gone & {each.event.lost_id, each.event.found_id}
+            and each.sequence
+            > max(gone.get(i, 0) for i in (each.event.lost_id, each.event.found_id))
         ]
         return decisions.take_in(self.table, told) if told else 0
 

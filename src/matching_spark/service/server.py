@@ -112,7 +112,7 @@ def _service(
         photo_names,
         links,
         contacts,
-        Interests(journal, claims, desk.post),
+        Interests(journal, claims, desk.post, lambda: desk.tail.upto),
         News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
         Review(desk),
     )

@@ -136,7 +136,7 @@ class World:
         self.news = News(
             journal, self.desk, self.desk, self.showing, self.contacts, self.outbox, clock
         )
-        self.interests = Interests(journal, names, self.desk.post)
+        self.interests = Interests(journal, names, self.desk.post, journal.last)
 
     def confirmed(self, inbox: Inbox) -> None:
         """The person leaves an address, and follows the link of the mail."""

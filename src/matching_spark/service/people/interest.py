@@ -12,24 +12,30 @@ from matching_spark.service.public.opaque import Names
 
 
 class Interests:
-    """Of one journal. names: those that cards have; post: the desk's."""
+    """Of one journal. names: those that cards have; post: the desk's; upto: the last event of the
+    journal that it knows."""
 
     def __init__(
-        self, journal: Journal, names: Names, post: Callable[[str], StoredPost | None]
+        self,
+        journal: Journal,
+        names: Names,
+        post: Callable[[str], StoredPost | None],
+        upto: Callable[[], int],
     ) -> None:
-        self._journal, self._names, self._post = journal, names, post
+        self._journal, self._names, self._post, self._upto = journal, names, post, upto
 
     def tell(self, lost_id: str, claim: str, who: str) -> Office:
         """Keep that a card's thing may be that of a lost post, and give who keeps it; twice is as
         once. Raises InputError for no claim of this service, NotFoundError for what is not there
         any more.
         """
+        seen = self._upto()
         found, lost = self.claimed(claim), self._post(lost_id)
         found_id = found.post.post_id
         if lost is None or (lost.post.kind, lost.post.status) != ("lost", "open"):
             raise InputError("first register what you lost, then say that this may be it")
         if found_id not in self.told(lost_id):
-            self._journal.append(InterestTold(lost_id, found_id), who, content={})
+            self._journal.append(InterestTold(lost_id, found_id), who, content={}, seen=seen)
         return office_of(found.post)
 
     def claimed(self, claim: str) -> StoredPost:

@@ -31,7 +31,7 @@ from matching_spark.journal.events import (
 )
 from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
-from matching_spark.journal.store import Journal, used
+from matching_spark.journal.store import Journal
 from matching_spark.operations.batcher import QueryBatcher
 from matching_spark.operations.facts import with_facts, with_numbers
 from matching_spark.operations.search import ask, understood
@@ -52,7 +52,7 @@ from matching_spark.table.mark import after
 from matching_spark.table.state import Snapshot, TableState
 from matching_spark.table.unwritten import unwritten
 
-Change = Callable[[StoredPost, list[Vector], again.Check], StoredPost]
+Change = Callable[[StoredPost, list[Vector], int], StoredPost]  # as of the journal's event
 Run = Callable[[Request, str | None], SearchOutcome]
 FOUND = Filters(kind="found")
 ASKED = ("category", "colour", "region", "place", "happened_on", "latitude", "longitude")
@@ -251,7 +251,7 @@ class Desk:
         if wrong := sorted(set(changes) - (set(TOLD) - fixed)):
             raise InputError(f"a post's {', '.join(wrong)} cannot be changed", argument=wrong[0])
 
-        def change(was: StoredPost, vectors: list[Vector], check: again.Check) -> StoredPost:
+        def change(was: StoredPost, vectors: list[Vector], upto: int) -> StoredPost:
             post = self._told(replace(was.post, **changes))
             changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
             if not changed and (key is None or not changes):
@@ -262,7 +262,7 @@ class Desk:
                 vectors = [v for v in vectors if v.name.startswith("photo:")] + self._read(post)
             stored = replace(was, post=post, sequence=was.sequence + 1)
             event = PostEdited(post_id, changed or tuple(changes))
-            return self._write(event, stored, who, key, vectors, check)
+            return self._write(event, stored, who, key, vectors, upto=upto)
 
         return self._alone(post_id, changes, who, key, change)
 
@@ -273,7 +273,7 @@ class Desk:
         `edit`.
         """
 
-        def change(was: StoredPost, vectors: list[Vector], check: again.Check) -> StoredPost:
+        def change(was: StoredPost, vectors: list[Vector], upto: int) -> StoredPost:
             now = was.post.status
             if now == status and key is None:
                 return was
@@ -282,26 +282,23 @@ class Desk:
             stored = replace(was, post=replace(was.post, status=status), sequence=was.sequence + 1)
             opened = PostEdited(post_id, ("status",))
             event = opened if status == "open" else PostClosed(post_id, status)
-            return self._write(event, stored, who, key, vectors, check)
+            return self._write(event, stored, who, key, vectors, upto=upto)
 
         return self._alone(post_id, {"status": status}, who, key, change)
 
     def forget(self, post_id: str, who: str, key: str | None) -> None:
         """Erase a post of the journal, with its photos that no other post of it has; the next merge
         erases it in the table. Raises NotFoundError."""
-        subject = f"post:{post_id}"
+        subject, seen = f"post:{post_id}", self.tail.upto
         with self._turn:
-            if self.journal.erased(subject):
-                self.journal.forget(subject, who, key)  # looks after its files once more
-                return
-            if key is not None and self.journal.written(who, key) is not None:
-                raise used(key)  # before anything is written
-            was, _ = self._whole(post_id)
-            try:
-                self.journal.forget(subject, who, key)
+            was = self.post(post_id)
+            if was is None and not self.journal.erased(subject):
+                raise NotFoundError(f"there is no post {post_id!r}")
+            try:  # of one that was erased, to have its files looked after once more
+                self.journal.forget(subject, who, key, seen if was else 0)
             finally:  # erased it may be also where its files have to be looked after once more
                 self.tail.refresh()
-                with self.journal.unwanted(was.photos) as shas:
+                with self.journal.unwanted(was.photos if was else ()) as shas:
                     for sha in shas:
                         self.photos.forget(sha)
 
@@ -310,6 +307,7 @@ class Desk:
     ) -> None:
         """Keep what somebody says of a pair. Raises NotFoundError, and InputError for a pair that
         is not of a lost and a found post."""
+        seen = self.tail.upto
         for post_id, kind in ((lost_id, "lost"), (found_id, "found")):
             stored, name = self.post(post_id), f"{kind}_id"
             if stored is None:
@@ -317,7 +315,7 @@ class Desk:
             if stored.post.kind != kind:
                 wrong = f"post {post_id!r} is {stored.post.kind}, not {kind}"
                 raise InputError(wrong, argument=name)
-        self.journal.append(PairDecided(lost_id, found_id, verdict), who, key)
+        self.journal.append(PairDecided(lost_id, found_id, verdict), who, key, seen=seen)
         self.tail.refresh()
 
     # -- inside ----------------------------------------------------------------------------------
@@ -329,9 +327,11 @@ class Desk:
         who: str,
         key: str | None,
         vectors: Sequence[Vector],
-        check: again.Check,
+        keep: again.Check | None = None,
+        upto: int = 0,
     ) -> StoredPost:
-        receipt = self.journal.append(event, who, key, stored.content(), vectors, check)
+        check = keep or again.unchanged(stored.post.post_id, upto)
+        receipt = self.journal.append(event, who, key, stored.content(), vectors, check, upto)
         self.tail.refresh()
         return replace(stored, updated_at=receipt.record.at)
 
@@ -346,8 +346,8 @@ class Desk:
                 if before is not None:
                     return before
                 self.tail.refresh()
-                check = again.unchanged(post_id, self.tail.upto)
-                return change(*self._whole(post_id), check)
+                upto = self.tail.upto
+                return change(*self._whole(post_id), upto)
 
     def _whole(self, post_id: str) -> tuple[StoredPost, list[Vector]]:
         """A post to be changed and its vectors, which the journal may not have yet."""
