@@ -135,6 +135,25 @@ def test_what_a_dead_process_left_is_written_anew(tmp_path: Path, file: DataFile
     assert not other.exists()
 
 
+def test_a_file_that_is_erased_while_it_is_read_leaves_no_entry(
+    tmp_path: Path, file: DataFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The erase ends before the reader writes: its entry has posts that no table knows."""
+    resident = ShardCache(str(tmp_path / "cache"), 1 << 20)
+    want = answer(replace(read(file, DIMENSION), alive=alive(file)))
+
+    def read_and_erased(file: DataFile, dimension: int) -> Shard:
+        shard = read(file, dimension)
+        Path(file.uri).unlink()
+        resident.forget([file.uri])
+        assert resident.drop(lambda _: True) == 0, "it is being written"
+        return shard
+
+    monkeypatch.setattr(cache, "read", read_and_erased)
+    assert answer(resident.load(file, SPACE)) == want, "who asked before has the state before"
+    assert entries(resident) == []
+
+
 def test_least_recently_used_goes_first(tmp_path: Path) -> None:
     files = [
         write_file(

@@ -25,6 +25,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from matching_spark import storage
+from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.shards import cache_entry
 from matching_spark.shards.ivf_index import sort_by_cell
@@ -160,11 +162,8 @@ class ShardCache:
 
     def forget(self, uris: Iterable[str]) -> int:
         """Drop the shards of data files that are no more; returns how many bytes that frees."""
-        freed = 0
-        for uri in uris:
-            for path in Path(self.folder).glob(f"{_digest(uri)}-*.shard"):
-                freed += self._remove(path)
-        return freed
+        names = (f"{_digest(uri)}-*.shard" for uri in uris)
+        return sum(self._remove(path) for name in names for path in Path(self.folder).glob(name))
 
     def drop(self, holds: Callable[[str], bool]) -> int:
         """Drop the entries that a condition on their files holds for, of whatever table, and those
@@ -232,6 +231,8 @@ class ShardCache:
                 if stream is not None:  # None: another process was first
                     shard = _read(file, space)
                     self._write(stream, name, shard)
+            if shard is not None and _has_gone(file.uri):
+                path.unlink(missing_ok=True)  # an erase that has looked here has not seen it
             if (opened := cache_entry.mapped(path, name)) is not None:
                 return self._hold(name, _Held(opened, path, path.stat().st_size)), False
         except OSError as error:  # the cache's own: what cannot be read is a StorageError
@@ -357,6 +358,12 @@ def _read(file: DataFile, space: VectorSpace) -> Shard:
     if centroids is not None:
         shard = sort_by_cell(shard, centroids)
     return replace(shard, photos=shard.photos.coded(), texts=shard.texts.coded())
+
+
+def _has_gone(uri: str) -> bool:
+    with suppress(StorageError):  # nobody can tell
+        return not storage.exists(uri)
+    return True
 
 
 def _try_lock(stream: IO[bytes]) -> bool:
