@@ -16,9 +16,11 @@ from matching_spark import Filters, PostsTable, SimilarityEngine, StorageError
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.table import side_tables
 from matching_spark.table.commits import overtaken
 from matching_spark.table.compact import compact
 from matching_spark.table.erase import find
+from matching_spark.table.procedures import Procedures
 from matching_spark.table.undo import undo
 from tests.support.found import hits_of
 from tests.support.tables import copied
@@ -124,10 +126,21 @@ def test_files_that_do_not_lie_in_the_table_are_neither_read_nor_written(
     spark.sql(f"UPDATE {table.name} SET status = 'claimed' WHERE post_id = 'p000'")
     assert [*outside.rglob("*.parquet")]
     spark.sql(f"ALTER TABLE {table.name} UNSET TBLPROPERTIES ('{where}')")
+    beside = side_tables.name_of(table, "alerts")
+    spark.sql(
+        f"CREATE TABLE {beside} (lost_id string, found_id string) USING iceberg "
+        f"TBLPROPERTIES ('{where}' = '{outside}')"
+    )
+    spark.sql(f"INSERT INTO {beside} VALUES ('lost', 'p000')")
+    opened = PostsTable.open(table.uri, spark, Hadoop())
     for act in (
         lambda: answer(table.uri, tmp_path),
         lambda: PostsTable.open(table.uri).kinds(["p001"]),
         lambda: find(table.uri, frozenset(["p000"])),
+        opened.frame,  # and what Spark would read itself
+        lambda: opened.commit(lambda: pytest.fail("it is read")),
+        lambda: Procedures(opened).rewrite("posts"),
+        lambda: side_tables.frame(opened, "alerts"),
     ):
         with pytest.raises(StorageError, match=rf"names {outside}/.*parquet, which does not lie"):
             act()

@@ -23,6 +23,7 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import MODEL_PLACE, PROPERTY
 from matching_spark.table.mark import kept, merged
+from matching_spark.table.metadata import check_files
 from matching_spark.table.posts_table import PostsTable
 
 PASSES = 20  # at most; each carries over what was written during the one before it
@@ -136,6 +137,8 @@ class _Reembed:
         """Bring the branch to what the table is now, with the new vectors."""
         with self.table.writing():
             self.table.bring_up()
+        others = self.table.metadata.metadata.refs.values()
+        check_files(self.table.metadata, (each.snapshot_id for each in others))
         refs = {row["name"] for row in self.spark.table(f"{self.table.name}.refs").collect()}
         if self.ref not in refs:
             self._commit(f"ALTER TABLE {self.table.name} CREATE BRANCH {self.ref}")

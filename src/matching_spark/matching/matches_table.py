@@ -34,7 +34,7 @@ class MatchReport:
 
 def kept(matcher: Matcher) -> DataFrame:
     """SCHEMA: the pairs as the last run left them."""
-    return matcher.spark.table(side_tables.name_of(matcher.table, NAME))
+    return side_tables.frame(matcher.table, NAME)
 
 
 def update(matcher: Matcher, new: bool = False) -> MatchReport:

@@ -68,6 +68,20 @@ def check_within(table: StaticTable, places: Iterable[str]) -> None:
             )
 
 
+def check_files(table: StaticTable, snapshots: Iterable[int]) -> None:
+    """Raise StorageError for a file of some snapshots that does not lie in the table: Spark reads
+    whatever they name."""
+    files = live_files(table, [*snapshots])
+    check_within(table, (storage.recorded(each.file_path) for each in files))
+
+
+def check_current(uri: str, name: str) -> None:
+    """The same of a table of a warehouse as it is now. Raises as `current_metadata`, too."""
+    table = current_metadata(uri, name)
+    if table is not None and (now := table.current_snapshot()) is not None:
+        check_files(table, [now.snapshot_id])
+
+
 def load_metadata(path: str, files: FileIO | None = None) -> StaticTable:
     """A table as one metadata file has it. files: how those that it names are read.
 

@@ -10,7 +10,12 @@ from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table.catalog import COMMAND, TELLING, quoted
 from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
-from matching_spark.table.metadata import check_within, current_metadata, named_files
+from matching_spark.table.metadata import (
+    check_current,
+    check_within,
+    current_metadata,
+    named_files,
+)
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.unfinished import begun
 from matching_spark.table.versions import newest, tables
@@ -64,9 +69,10 @@ class Procedures:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[None]:
-        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now."""
+        """Be the warehouse's only writer. Raises StorageError for a table that is a copy by now, or
+        names files elsewhere."""
         with self.table.writing():
-            current_metadata(self.table.uri, name)
+            check_current(self.table.uri, name)
             yield
 
     def rewrite(

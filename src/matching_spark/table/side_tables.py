@@ -2,23 +2,34 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.erase import erase_beside
-from matching_spark.table.metadata import current_metadata, planned_files
+from matching_spark.table.metadata import check_current, current_metadata, planned_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.versions import tables
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+PAIR = ("lost_id", "found_id")
 _COLUMN = re.compile(r", (?![^<]*>)")  # between two columns, not within a type
 
 
 def name_of(table: PostsTable, name: str) -> str:
     """The name in Spark SQL of the table that stands beside the posts."""
     return f"{table.name.rpartition('.')[0]}.{name}"
+
+
+def frame(table: PostsTable, name: str) -> "DataFrame":
+    """The rows of the table that stands beside the posts, as it is now. Raises StorageError where
+    it names files elsewhere."""
+    check_current(table.uri, name)
+    return table.session.table(name_of(table, name))
 
 
 def ensure(table: PostsTable, name: str, schema: str) -> str:
@@ -56,9 +67,7 @@ def drop(table: PostsTable, ids: Collection[str]) -> None:
         table.session.createDataFrame(listed, "id string").createOrReplaceTempView("dropped")
         for name in tables(table.uri):
             whole = name_of(table, name)
-            columns = [
-                c for c in ("lost_id", "found_id") if c in table.session.table(whole).columns
-            ]
+            columns = [c for c in PAIR if c in frame(table, name).columns]
             which = " OR ".join(f"{c} IN (SELECT id FROM dropped)" for c in columns)
             if which:
                 with table.writing():

@@ -130,6 +130,13 @@ class TableState:
             self._plans[key] = Snapshot(at, files, self.space)
         return self._plans[key]
 
+    def check_files(self, snapshot: str | None) -> None:
+        """Raise StorageError for a file of a snapshot that does not lie in the table, which Spark
+        would read."""
+        from matching_spark.table.metadata import check_files  # pyiceberg: half a second
+
+        check_files(self.metadata, [] if snapshot is None else [int(snapshot)])
+
     def shards(self, where: Filters | None = None) -> Iterator[Shard]:
         """Every shard, read past the cache: for what goes over the table once."""
         for file in self.plan(where).files:
