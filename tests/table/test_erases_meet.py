@@ -212,6 +212,30 @@ def test_what_is_stored_after_an_erase_has_ended_is_erased_too(
     assert told_of == {*OTHERS[2:]}
 
 
+@pytest.mark.long
+def test_what_rests_on_a_row_that_an_erase_has_ended_meanwhile_is_not_stored(
+    table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit, or an ingest whose source has not all columns, waits for the erase to end its turn:
+    what the post had been would come back."""
+    real = PostsTable.commit
+
+    def commit(of: PostsTable, write: Callable[[], object]) -> None:
+        monkeypatch.setattr(PostsTable, "commit", real)
+        erase(PostsTable.open(table.uri, table.spark, table.hadoop), [OWN])
+        real(of, write)
+
+    monkeypatch.setattr(PostsTable, "commit", commit)
+    given = frozenset(["colour"])
+    changed = [Post(i, "found", colour="검정", given=given) for i in (OWN, STAYS)]
+    ingest_posts([*changed, Post("new", "found", "지갑", title="지갑 새것")], table, clip)
+    rows = {row["post_id"]: row["colour"] for row in table.frame().collect()}
+    assert OWN not in rows
+    assert (rows[STAYS], "new" in rows) == ("검정", True)
+    gone = traces.Subject(frozenset([OWN]))
+    assert traces.look(storage.walk(table.uri), gone).found == ()
+
+
 def test_undo_to_a_snapshot_that_an_erase_has_ended_changes_nothing(table: PostsTable) -> None:
     """It was there when undo looked, and what is current is as it was."""
     (first,) = table.snapshots

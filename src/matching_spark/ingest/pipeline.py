@@ -178,7 +178,7 @@ class _Ingest:
         settled = (self._settled(post, shas, before.get(post.post_id)) for post in posts)
         changed = self._worded([each for each in settled if each is not None])
         if changed:
-            self._merge(changed)
+            self._merge(changed, before.keys())
         self.tally.accepted += len(changed)
         self.tally.updated += sum(post.post_id in before for post, _ in changed)
 
@@ -284,7 +284,7 @@ class _Ingest:
         ).collect()
         return {row["post_id"]: row.asDict() for row in rows}
 
-    def _merge(self, changed: list[_Changed]) -> None:
+    def _merge(self, changed: list[_Changed], known: Collection[str]) -> None:
         columns = [
             over.row(post)
             | {
@@ -306,7 +306,7 @@ class _Ingest:
         vectors = self._vectors(shas, {text_key(post.text) for post, _ in changed if post.text})
         whole = assemble(posts, vectors, self.model.name).persist()
         try:
-            self.table.upsert(whole, self.rules.source)
+            self.table.upsert(whole, self.rules.source, known)
         finally:
             whole.unpersist()
 

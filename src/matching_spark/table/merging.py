@@ -1,9 +1,11 @@
 """Rows merged into the posts table: those of a source, and those of the service's journal."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.errors import StorageError
@@ -31,12 +33,17 @@ class Rewound(StorageError):
 
 @contextmanager
 def merging(
-    table: "PostsTable", posts: "DataFrame", new: Mapping[str, str], newer: str = "true"
+    table: "PostsTable",
+    posts: "DataFrame",
+    new: Mapping[str, str],
+    newer: str = "true",
+    known: Collection[str] = (),
 ) -> Iterator[Callable[[], None]]:
     """A write for PostsTable.commit, which takes in posts (schema.COLUMNS), each id once.
 
     new: column -> its value where the table has the post, `t` being its row and `s` the one that
-    comes; newer: which rows are taken then.
+    comes; newer: which rows are taken then. known: the ids of those that rest on what the table
+    had: where its row has gone since, as by an erase, they are not taken.
     """
     from pyspark.sql import functions as F  # half a second for those who read only
 
@@ -45,8 +52,10 @@ def merging(
     if first is None:
         yield lambda: None
         return
+    had = table.session.createDataFrame(pa.table({"post_id": pa.array(sorted(known), pa.string())}))
+    told = posts.join(F.broadcast(had.withColumn("had", F.lit(True))), "post_id", "left")
     view = f"incoming_{uuid.uuid4().hex}"
-    posts.createOrReplaceTempView(view)
+    told.createOrReplaceTempView(view)
     # The literal range is both conflict filter and file pruning: without it, writers of
     # different ids refuse each other.
     merge = (
@@ -54,7 +63,7 @@ def merging(
         "AND t.post_id BETWEEN :first AND :last "
         f"WHEN MATCHED AND ({newer}) THEN UPDATE SET "
         f"{', '.join(f't.{column} = {value}' for column, value in new.items())} "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(COLUMNS)}) "
+        f"WHEN NOT MATCHED AND s.had IS NULL THEN INSERT ({', '.join(COLUMNS)}) "
         f"VALUES ({', '.join(f's.{column}' for column in COLUMNS)})"
     )
 

@@ -4,7 +4,7 @@ A warehouse is a folder or an hdfs:// URI; `posts` lies in it as a Hadoop catalo
 that any Spark, Trino or pyiceberg can read it too.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -247,6 +247,7 @@ class PostsTable:
             if at is not None:
                 reader = reader.option("versionAsOf", at)
             frame = reader.table(self.name)
+        self.state.check_files(at)
         lacking = ADDED.keys() - set(frame.columns)  # a snapshot of an earlier version
         if not lacking:
             return frame
@@ -264,15 +265,14 @@ class PostsTable:
         self._set(IDENTIFIER_KEY, name)
 
     def _set(self, name: str, value: str) -> None:
-        stated = f"{quoted(PROPERTY + name)} = {quoted(value)}"
-        statement = f"ALTER TABLE {self.name} SET TBLPROPERTIES ({stated})"
-        self.commit(lambda: self.session.sql(statement))
+        stated = f"SET TBLPROPERTIES ({quoted(PROPERTY + name)} = {quoted(value)})"
+        self.commit(lambda: self.session.sql(f"ALTER TABLE {self.name} {stated}"))
 
     # -- writing -----------------------------------------------------------------------------
 
-    def upsert(self, posts: "DataFrame", source: str = DESK) -> None:
+    def upsert(self, posts: "DataFrame", source: str = DESK, known: Collection[str] = ()) -> None:
         """Take in posts (schema.FIRST, or more of schema.COLUMNS) of a source, each id once; when
-        this returns they are stored.
+        this returns they are stored. known: the ids of those that rest on what the table had.
 
         A post that was closed stays closed when the one that comes calls it open, and keeps its
         identifiers where none come, its coordinates where there is no column of them, the vector of
@@ -297,7 +297,7 @@ class PostsTable:
         )
         new |= {name: f"t.{name}" for name in POINT if name not in came}
         new["sequence"] = GROWN.format("t.")
-        with merging(self, posts, new) as write:
+        with merging(self, posts, new, known=known) as write:
             self.commit(write)
 
     def set_status(self, post_ids: Iterable[str], status: Status, was: Status | None = None) -> int:
@@ -377,6 +377,7 @@ class PostsTable:
                         f"{self.uri} has changed from {model} to {self.model} meanwhile; run it "
                         f"again with that model (model.name: {self.model.partition('@')[0]})"
                     )
+                self.state.check_files(self.snapshot)
                 write()
 
         with self._errors():
