@@ -1,6 +1,7 @@
 """Other erases come between any two steps of one, and into one, as on HDFS, where writers take no
 turns: run by the same thread, they are not kept out here either."""
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from matching_spark import ClipModel, Post, PostsTable, Settings, SimilarityEngi
 from matching_spark.config import Cache, Hadoop
 from matching_spark.errors import InputError
 from matching_spark.ingest.pipeline import ingest_posts
-from matching_spark.matching import decisions, matches_table
+from matching_spark.matching import alerts, decisions, matches_table
 from matching_spark.matching.alerts import emit, pending
 from matching_spark.matching.decisions import Decision
 from matching_spark.matching.matcher import Matcher, MatchRules
@@ -22,8 +23,10 @@ from matching_spark.operations import verdicts
 from matching_spark.progress import SILENT, Progress
 from matching_spark.table import erase as erasing
 from matching_spark.table import side_tables, traces
+from matching_spark.table.compact import compact
 from matching_spark.table.erase import erase, find
 from matching_spark.table.procedures import Procedures
+from matching_spark.table.undo import undo
 
 OWN, STAYS, LOST = "erased-first", "stays-here", "lost-1"
 DEAD = "00000-0-dead.parquet"
@@ -210,6 +213,29 @@ def test_what_is_stored_after_an_erase_has_ended_is_erased_too(
     assert traces.look(storage.walk(table.uri), traces.Subject(gone)).found == ()
     told_of = {row["found_id"] for row in side_tables.read(table.uri, "alerts")}
     assert told_of == {*OTHERS[2:]}
+
+
+@pytest.mark.long
+def test_compact_ends_what_a_writer_has_stored_after_an_erase_and_was_killed(
+    table: PostsTable, clip: ClipModel
+) -> None:
+    """A day later; of a post that an undo took back it stays as long as that can be had again."""
+    ingest_posts([Post("undone", "found", "지갑", title="지갑")], table, clip)
+    undo(table, table.snapshots[1])
+    now = dt.datetime.now(dt.UTC)
+    ago = now - dt.timedelta(days=2)
+    told = {"gone-just-now": now, "gone-long-ago": ago, STAYS: ago, "undone": ago}
+    rows = [(LOST, i, f"alert-{n}", at) for n, (i, at) in enumerate(told.items())]
+    side_tables.append(table, "alerts", alerts.SCHEMA, rows)
+    waits = (LOST, "comes-by-a-merge", "rejected", "desk", ago, "an-event")
+    side_tables.append(table, "decisions", decisions.SCHEMA, [waits])
+    compact(table)
+    left = [row["found_id"] for row in side_tables.read(table.uri, "alerts")]
+    assert sorted(left) == ["gone-just-now", STAYS, "undone"]
+    gone = traces.Subject(frozenset(["gone-long-ago"]))
+    assert traces.look(storage.walk(table.uri), gone).found == (), "in no state of before either"
+    said = {row["found_id"] for row in side_tables.read(table.uri, "decisions")}
+    assert said == {OWN, STAYS, "comes-by-a-merge"}
 
 
 @pytest.mark.long

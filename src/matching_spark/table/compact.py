@@ -32,7 +32,9 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
+from matching_spark.table import side_tables
 from matching_spark.table.catalog import quoted
+from matching_spark.table.erase import erase_beside, in_posts
 from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
@@ -143,6 +145,7 @@ class _Compact:
         self._rewrite("posts")
         self.progress.say(f"expiring snapshots older than {self.keep} ...")
         self.run.again(self._expire, "posts")
+        self._hanging()
         for name in tables(self.table.uri):  # matches, decisions and what else is kept
             if name != "posts":
                 self._rewrite(name)
@@ -204,6 +207,29 @@ class _Compact:
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"
         ).collect()
         self.counts["orphan_files"] += len(removed)
+
+    def _hanging(self) -> None:
+        """Erase pairs, verdicts and alerts of posts that no snapshot has: stored after an erase by
+        a writer on HDFS that was killed before it looked whether there was one. Those that came by
+        the journal, a merge ends."""
+        from pyspark.sql import functions as F  # half a second for those who read only
+
+        named: set[str] = set()
+        old = F.expr(f"current_timestamp() - INTERVAL {ORPHAN_S} SECONDS")
+        for name in tables(self.table.uri):
+            rows = side_tables.frame(self.table, name)
+            if not {*side_tables.PAIR} <= {*rows.columns}:
+                continue
+            for at in (column for column, kind in rows.dtypes if kind == "timestamp"):
+                rows = rows.where(F.col(at) < old)  # a merge stores a verdict before its posts
+            if "event_id" in rows.columns:
+                rows = rows.where("event_id IS NULL")
+            there = self.table.frame().select("post_id")
+            for key in side_tables.PAIR:
+                ids = rows.select(F.col(key).alias("post_id")).join(there, "post_id", "left_anti")
+                named.update(row[0] for row in ids.distinct().collect())
+        if gone := frozenset(named) - in_posts(self.table.uri, frozenset(named)):
+            erase_beside(self.table, gone)
 
     def _photos(self) -> None:
         """Remove kept photos that no post of any snapshot and nothing staged names."""

@@ -136,6 +136,11 @@ def known(uri: str, ids: frozenset[str]) -> frozenset[str]:
     return frozenset(_looked(uri, ids)[1] & ids)
 
 
+def in_posts(uri: str, ids: frozenset[str]) -> frozenset[str]:
+    """The same of the posts alone."""
+    return frozenset(_looked_in(uri, "posts", ids)[1] & ids)
+
+
 def _looked(uri: str, ids: frozenset[str]) -> tuple[dict[str, list[str]], set[str]]:
     holding: dict[str, list[str]] = {}
     known: set[str] = set()
