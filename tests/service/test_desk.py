@@ -83,6 +83,36 @@ def test_an_edit_and_a_closing_show_in_the_next_answer(desk: Desk) -> None:
         assert closed.post.status == "claimed"
 
 
+def test_an_edit_keeps_the_numbers_of_a_thing_and_no_coordinates_of_another_place(
+    service: Settings, photos: InMemory, tmp_path: Path
+) -> None:
+    """As an ingest does: whose words have lost their numbers, and where a place lies."""
+    places = tmp_path / "places.csv"
+    places.write_text("place,latitude,longitude\n서울역,37.5547,126.9707\n", encoding="utf-8")
+    service.identifiers.key, service.similarity.places = "a key of twenty letters", str(places)
+    post = replace(
+        PURPLE, title="우산 S/N ABC12345", place="창고", latitude=37.4979, longitude=127.0276
+    )
+    with open_desk(service, photos) as desk:
+        post_id = desk.add(post, [], WHO, None).post.post_id
+
+        def told(**asked: Any) -> dict[str, float]:
+            query = Query(text="우산 S/N ABC12345", latitude=37.4979, longitude=127.0276, **asked)
+            found = desk.search(query, FOUND).matches
+            return next(match.components for match in found if match.post_id == post_id)
+
+        for change in ({"colour": "파랑"}, {"title": "보라색 우산"}, {"kept_at": "역무실"}):
+            desk.edit(post_id, change, WHO, None)
+            assert (told()["identifier"], told()["kilometres"]) == (1, 0)
+        desk.edit(post_id, {"place": "창고 2층"}, WHO, None)
+        now = told(place="창고 2층")
+        assert (now["identifier"], now["place"], now.get("kilometres")) == (1, 1, None)
+        desk.edit(post_id, {"place": "서울역"}, WHO, None)
+        assert told()["kilometres"] == pytest.approx(8.07, abs=0.01)
+        desk.edit(post_id, {"title": "우산 S/N XYZ98765"}, WHO, None)
+        assert told()["identifier"] == 0
+
+
 def test_what_is_erased_is_gone_and_stays_so_after_a_restart(
     desk: Desk, service: Settings, photos: InMemory
 ) -> None:

@@ -1,17 +1,18 @@
 """What settings add to posts and questions: where their place lies, hashes of their numbers."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.identifiers import Seal
 from matching_spark.domain.personal import numbers, public
 from matching_spark.domain.points import Point
-from matching_spark.domain.posts import FREE_TEXT, MAX_TEXT, Post, Reject
-from matching_spark.domain.vocabulary import Seen
+from matching_spark.domain.posts import FREE_TEXT, MAX_TEXT, Post, Reject, checked
+from matching_spark.domain.schema import POINT
+from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.errors import InputError, UsageError
 from matching_spark.search.query import Query
 from matching_spark.table.posts_table import PostsTable
@@ -47,6 +48,25 @@ def with_facts(
         if post.latitude is None and (point := point_of(post)) is not None:
             post = replace(post, latitude=point[0], longitude=point[1])
         yield replace(post, numbers=()) if post.numbers else post
+
+
+def told(post: Post, settings: Settings) -> Post:
+    """The post as every source's come: words of the vocabularies, no personal numbers. Raises
+    InputError for one that cannot be kept."""
+    words: dict[str, Any] = {n: word_of_post(n, getattr(post, n)) for n in OF_FACTS}
+    (kept,) = with_facts([replace(post, **words)], settings, Seen())
+    if isinstance(kept, Reject):
+        raise InputError(kept.detail)
+    return checked(kept)
+
+
+def with_changes(was: Post, changes: Mapping[str, Any], settings: Settings) -> Post:
+    """The post with other fields, `told`. As in an ingest, coordinates go with the place that they
+    are of, and numbers stay until others are found in it: its words have lost them."""
+    post = told(replace(was, **changes), settings)
+    if post.place != was.place and not changes.keys() & {*POINT}:
+        post = told(replace(post, latitude=None, longitude=None), settings)
+    return post if post.identifiers else replace(post, identifiers=was.identifiers)
 
 
 def with_numbers(query: Query, settings: Settings, identifiers: Sequence[str] = ()) -> Query:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from matching_spark.domain.posts import Post
+from matching_spark.config import Settings
 from matching_spark.errors import NotFoundError, StaleError
 from matching_spark.journal.events import PostClosed, PostEdited
 from matching_spark.journal.posts import StoredPost, stored_of
 from matching_spark.journal.store import Journal, used
 from matching_spark.journal.subjects import is_newer
+from matching_spark.operations.facts import told
 
 Check = Callable[[Connection], None]  # as Journal.append's
 
@@ -31,7 +32,7 @@ def name_of(who: str, key: str | None) -> str:
 
 def changed_by(
     journal: Journal,
-    told: Callable[[Post], Post],
+    settings: Settings,
     post_id: str,
     changes: Mapping[str, Any],
     who: str,
@@ -39,8 +40,8 @@ def changed_by(
 ) -> StoredPost | None:
     """The post as who's key has changed it; None where the key is new, or there is none.
 
-    told: a post as the desk keeps it. Raises InputError where the key was used for another post, or
-    for other values of these fields; NotFoundError for a post that was erased since.
+    Raises InputError where the key was used for another post, or for other values of these fields;
+    NotFoundError for a post that was erased since.
     """
     if key is None or (record := journal.written(who, key)) is None:
         return None
@@ -53,7 +54,7 @@ def changed_by(
     if content is None:
         raise NotFoundError(f"there is no post {post_id!r}")
     stored = stored_of(content, record)
-    wanted = told(replace(stored.post, **changes))
+    wanted = told(replace(stored.post, **changes), settings)
     if any(getattr(wanted, name) != getattr(stored.post, name) for name in changes):
         raise used(key)
     return stored

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Filters, Post, Reject, Status, check_findable, checked
+from matching_spark.domain.posts import Filters, Post, Status, check_findable
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.schema import TOLD
-from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, NotFoundError, StaleError
 from matching_spark.journal.events import (
@@ -33,7 +32,7 @@ from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.operations.batcher import QueryBatcher
-from matching_spark.operations.facts import with_facts, with_numbers
+from matching_spark.operations.facts import told, with_changes, with_numbers
 from matching_spark.operations.search import ask, understood
 from matching_spark.operations.warehouse import there
 from matching_spark.search.outcome import SearchOutcome
@@ -214,7 +213,7 @@ class Desk:
         whose post was erased.
         """
         post_id = f"s-{again.name_of(who, key)}"
-        post = self._told(replace(post, post_id=post_id))
+        post = told(replace(post, post_id=post_id), self.settings)
         shas = tuple(dict.fromkeys(each.sha256 for each in photos))
         check_findable(post, shas)
         seen = {each.sha256: each.vector for each in photos}
@@ -252,7 +251,7 @@ class Desk:
             raise InputError(f"a post's {', '.join(wrong)} cannot be changed", argument=wrong[0])
 
         def change(was: StoredPost, vectors: list[Vector], upto: int) -> StoredPost:
-            post = self._told(replace(was.post, **changes))
+            post = with_changes(was.post, changes, self.settings)
             changed = tuple(n for n in TOLD if getattr(post, n) != getattr(was.post, n))
             if not changed and (key is None or not changes):
                 return was  # with a key it is kept: sent again it changes nothing either
@@ -342,7 +341,7 @@ class Desk:
         of it meanwhile, as `check` tells in the write's own transaction. Of a retry the answer."""
         while True:
             with self._turn, suppress(again.Overtaken):
-                before = again.changed_by(self.journal, self._told, post_id, changes, who, key)
+                before = again.changed_by(self.journal, self.settings, post_id, changes, who, key)
                 if before is not None:
                     return before
                 self.tail.refresh()
@@ -369,14 +368,6 @@ class Desk:
         if stored is None:
             raise NotFoundError(f"there is no post {post_id!r}")
         return stored, vectors, change is not None
-
-    def _told(self, post: Post) -> Post:
-        """The post as every source's come: words of the vocabulary, no personal numbers."""
-        words: dict[str, Any] = {n: word_of_post(n, getattr(post, n)) for n in OF_FACTS}
-        (told,) = with_facts([replace(post, **words)], self.settings, Seen())
-        if isinstance(told, Reject):
-            raise InputError(told.detail)
-        return checked(told)
 
     def _read(self, post: Post) -> list[Vector]:
         if not post.text:
