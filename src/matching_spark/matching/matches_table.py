@@ -8,11 +8,10 @@ from pyspark.sql import functions as F
 
 from matching_spark.matching.matcher import SCHEMA, Matcher
 from matching_spark.table import side_tables
-from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.catalog import MATCHED
 from matching_spark.table.posts_table import PostsTable
 
 NAME = "matches"
-RUN = PROPERTY + "match"  # in a snapshot's summary: which posts, by which rules
 KEYS = ["lost_id", "found_id"]
 
 
@@ -65,7 +64,7 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
             "run_at", F.coalesce("seen", "run_at")
         )
         stamp = {"snapshot": report.snapshot, "rules": _stamp(matcher)}
-        stamped = f"snapshot-property.{RUN}", json.dumps(stamp, ensure_ascii=False)
+        stamped = f"snapshot-property.{MATCHED}", json.dumps(stamp, ensure_ascii=False)
         with matcher.table.writing():  # no erase comes between the look and the commit
             rows, erased, looked = _still_there(matcher, rows)
             whole = rows.select(*existing.columns).writeTo(name)
@@ -143,7 +142,7 @@ def _last_run(matcher: Matcher) -> str | None:
     """The posts' snapshot of the last run by these same rules, if it can still be read."""
     snapshots = matcher.spark.table(f"{side_tables.name_of(matcher.table, NAME)}.snapshots")
     summaries = snapshots.orderBy(F.desc("committed_at")).limit(1).collect()
-    stamp = json.loads(summaries[0]["summary"].get(RUN, "{}")) if summaries else {}
+    stamp = json.loads(summaries[0]["summary"].get(MATCHED, "{}")) if summaries else {}
     same = stamp.get("rules") == json.loads(json.dumps(_stamp(matcher), ensure_ascii=False))
     snapshot: str | None = stamp.get("snapshot")
     return snapshot if same and snapshot in matcher.table.snapshots else None

@@ -19,6 +19,7 @@ FORMAT_VERSION = max(BY_VERSION)  # of our own use of the table; a newer one is 
 PROPERTY = "matching-spark."
 MODEL_PLACE = "model-place"  # where whoever wrote the table first, or changed its model, had it
 COMMAND = PROPERTY + "command"  # in a snapshot's summary: what wrote it
+MATCHED = PROPERTY + "match"  # in one of the matches table: of which posts, by which rules
 TELLING = f"spark.sql.iceberg.snapshot-property.{COMMAND}"  # a session's, for each that it makes
 # The number of a version's first column in a table that was of one before it.
 ADDED_AT = {2: "added-at", 3: "added-at-3"}

@@ -44,13 +44,13 @@ def mark(metadata: "StaticTable") -> int:
     return merged(metadata).sequence
 
 
-def merged(metadata: "StaticTable") -> Mark:
-    """The mark of the present snapshot."""
+def merged(metadata: "StaticTable", snapshot: str | None = None) -> Mark:
+    """The mark of a snapshot, None: the present one; of one that has ended none."""
     known = {each.snapshot_id: each for each in metadata.snapshots()}
     number, *rest = metadata.properties.get(KEPT, "0").split()
     said: list[tuple[int, Mark]] = []
     found = None
-    at = metadata.current_snapshot()
+    at = metadata.current_snapshot() if snapshot is None else known.get(int(snapshot))
     while at is not None and found is None:
         if str(at.snapshot_id) == number:
             found = Mark(int(rest[0]), rest[1])
@@ -68,13 +68,14 @@ def merged(metadata: "StaticTable") -> Mark:
     return found
 
 
-def after(metadata: "StaticTable", journal: "Journal") -> int:
-    """The sequence after which the journal has what the present snapshot has not: its mark's.
+def after(metadata: "StaticTable", journal: "Journal", snapshot: str | None = None) -> int:
+    """The sequence after which the journal has what a snapshot (None: the present one) has not: its
+    mark's.
 
     0 where the mark is of another journal, or of events that this one, restored from a backup, has
     lost.
     """
-    last = merged(metadata)
+    last = merged(metadata, snapshot)
     same = journal.tail(last.sequence - 1, 1) if last.sequence else []
     return last.sequence if same and same[0].event_id == last.event_id else 0
 

@@ -1,19 +1,21 @@
 """The office's queues: pairs to be compared, what came today, what expires; how the service is."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
 from matching_spark.domain.posts import KINDS, SEOUL, Filters, Kind
 from matching_spark.domain.results import Match
 from matching_spark.errors import MatchingError
 from matching_spark.journal.events import PairDecided, PostAdded
-from matching_spark.journal.posts import StoredPost
+from matching_spark.journal.posts import OF_POST, StoredPost
 from matching_spark.matching import decisions
 from matching_spark.matching.retention import Expiring, expiring_of, today
 from matching_spark.search.query import Query
@@ -21,13 +23,14 @@ from matching_spark.service.pages.office_contexts import State
 from matching_spark.service.posts.desk import Desk
 from matching_spark.shards.shard import flags, read_columns
 from matching_spark.table import side_tables
-from matching_spark.table.mark import MARK
+from matching_spark.table.catalog import MATCHED
+from matching_spark.table.mark import MARK, after
 from matching_spark.table.metadata import current_metadata, planned_files
 
 MATCHES = "matches"  # the table that `match` keeps
 KEPT = 5000  # pairs of it that are listed, the best
-FRESH = 100  # posts that the table has not yet, whose own pairs are looked for
-RECENT = 2000  # events that are looked through for what came today
+FRESH = 100  # posts of those events that no match knows yet, whose own pairs are looked for
+RECENT = 2000  # events that are looked through for them, and for what came today
 SHOWN = 8  # of a queue on the desk
 TODAY = 100  # of what came today
 Pair = tuple[str, str]  # of a lost and a found post, by their ids
@@ -50,7 +53,9 @@ class Review:
         self._desk = desk
         self._seen: object = None  # which file of the matches table was read
         self._kept: dict[Pair, float] = {}  # its pairs, the score of each
-        self._fresh: dict[tuple[str, int], dict[Pair, float]] = {}  # of a post and its change
+        self._matched = 0  # the last event that the posts had of which they are
+        self._upto = 0  # the last event whose post was looked at
+        self._fresh: dict[str, tuple[int, dict[Pair, float]]] = {}  # of a post: its event, pairs
         self._decided: tuple[object, dict[Pair, Said]] = (None, {})
 
     def refresh(self) -> None:
@@ -66,12 +71,18 @@ class Review:
                 pairs |= dict(zip(ids, rows["score"], strict=True))
             best = sorted(pairs.items(), key=lambda each: (-each[1], each[0]))[:KEPT]
             self._kept, self._seen = dict(best), metadata.metadata_location
-        fresh = {}
-        for stored in self._desk.changed()[-FRESH:]:
-            if stored.post.status == "open":
-                key = (stored.post.post_id, stored.sequence)
-                fresh[key] = self._fresh[key] if key in self._fresh else self._pairs_of(stored)
-        self._fresh = fresh
+            self._matched = 0 if now is None else self._event_of(now)
+        journal, upto = self._desk.journal, self._desk.tail.upto
+        begin = max(self._upto, self._matched, upto - RECENT)
+        changed: dict[str, int] = {}  # the newest last
+        for record in journal.tail(begin, max(1, upto - begin)):
+            if isinstance(record.event, OF_POST) and record.sequence <= upto:
+                changed.pop(record.event.post_id, None)
+                changed[record.event.post_id] = record.sequence
+        for post_id, event in list(changed.items())[-FRESH:]:
+            self._fresh[post_id] = event, self._pairs_of(self._desk.post(post_id))
+        self._upto = upto
+        self._fresh = {i: of for i, of in self._fresh.items() if of[0] > self._matched}
 
     def queue(self) -> list[Pair]:
         """The pairs that nobody has decided, in their order."""
@@ -82,7 +93,7 @@ class Review:
         first; those that somebody was not sure of at the end."""
         decided = self.decided()
         pairs = dict(self._kept)
-        for each in self._fresh.values():
+        for _, each in self._fresh.values():
             pairs |= each
         lost, found = (
             self._open(kind, {each for pair in pairs for each in pair}) for kind in KINDS
@@ -188,8 +199,17 @@ class Review:
             int(np.count_nonzero(shard.where(where))) for shard in self._desk.shards().values()
         )
 
-    def _pairs_of(self, stored: StoredPost) -> dict[Pair, float]:
-        """The pairs of a post that are worth a look."""
+    def _event_of(self, matched: Snapshot) -> int:
+        """The last event that the posts had of which a match made a snapshot of its table; 0 where
+        nobody knows."""
+        said = json.loads((matched.summary and matched.summary[MATCHED]) or "{}")
+        desk, posts = self._desk, said.get("snapshot")
+        return after(desk.table.metadata, desk.journal, posts) if posts else 0
+
+    def _pairs_of(self, stored: StoredPost | None) -> dict[Pair, float]:
+        """The pairs of a post that are worth a look; none of one that is closed or erased."""
+        if stored is None or stored.post.status != "open":
+            return {}
         post = stored.post
         other: Kind = "found" if post.kind == "lost" else "lost"
         try:
