@@ -179,7 +179,11 @@ class SimilarityEngine:
         """
         if not asked:
             return []
-        bare = any(each.bare for each in asked)
+        bare = asked[0].bare
+        if any(each.bare != bare for each in asked):  # each is answered as it is alone
+            apart = {b: [each for each in asked if each.bare == b] for b in (True, False)}
+            lists = {b: iter(self.answer(some, options, run)) for b, some in apart.items()}
+            return [next(lists[each.bare]) for each in asked]
         if bare and options.score == "fused":
             raise UsageError("a vector is compared by cosine: it has no facts to weigh")
         score = "cosine" if bare else options.score
@@ -196,7 +200,7 @@ class SimilarityEngine:
         )
         found = (run or self.run)(request, options.snapshot)
         elapsed = {"plan": found.plan_ms, "search": found.search_ms}
-        lists = answers(request, found, options)
+        told = answers(request, found, options)
         return [
             SearchResult(
                 query=each.described | {"filters": options.where.described()},
@@ -214,7 +218,7 @@ class SimilarityEngine:
                 | {"total": each.embed_ms + sum(elapsed.values())},
                 **answer._asdict(),
             )
-            for each, query, answer in zip(asked, queries, lists, strict=True)
+            for each, query, answer in zip(asked, queries, told, strict=True)
         ]
 
     def _asked(self, query: Query, snapshot: str | None) -> Asked | None:

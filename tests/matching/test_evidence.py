@@ -57,6 +57,21 @@ def test_either_runner_gives_the_same(
         Query(text="x", colour="무지개")
 
 
+def test_a_query_is_answered_as_it_is_alone_whatever_is_asked_beside_it(
+    clip: ClipModel, world: World, stored: str
+) -> None:
+    """Beside a vector, which has no facts, words and photos were compared by cosine too."""
+    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=Cache())
+    (vector,) = clip.embed_texts(["지갑"])
+    queries = [Query(text="검정 지갑"), Query(embedding=vector), Query(image=world.query_photo)]
+    together = engine.search(queries)
+    assert [result.score_kind for result in together] == ["fused", "cosine", "fused"]
+    for query, result in zip(queries, together, strict=True):
+        (alone,) = engine.search([query])
+        assert result.matches == alone.matches
+        assert (result.not_here, result.threshold) == (alone.not_here, alone.threshold)
+
+
 def test_what_is_told_on_the_command_line_weighs(
     clip: ClipModel, world: World, stored: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
