@@ -185,14 +185,14 @@ def check_words(said: Mapping[str, str | None]) -> None:
 def day(name: str, value: str | None) -> dt.date | None:
     """The day that was given, in any form that a source may have it. Raises UsageError."""
     try:
-        return parse_date(value)
+        return parse_date(not_empty(name, value))
     except InputError:
         raise UsageError(f"{name} {value}: write it as {FORMS}") from None
 
 
 def day_of_loss(name: str, value: str | None) -> dt.date | None:
-    """As `day`, on which a thing can have been lost or found."""
-    found = day(name, value)
+    """As `day`, on which a thing can have been lost or found; of '' none, which clears it."""
+    found = day(name, value or None)
     try:
         return parse_lost_on(found)
     except InputError:
@@ -225,13 +225,14 @@ def where_of(
     until: str | None,
     status: str,
 ) -> Filters:
-    """The filters that options give. Raises UsageError for a word, a day or a choice not known."""
+    """The filters that options give. Raises UsageError for a word, a day or a choice not known, and
+    for none: '' would be all posts, or those that say nothing."""
     with flags_named():
         where = Filters(
             kind=one_of("--kind", kind, KINDS),
-            category=category,
-            colour=colour,
-            region=region,
+            category=not_empty("--category", category),
+            colour=not_empty("--colour", colour),
+            region=not_empty("--region", region),
             since=day("--since", since),
             until=day("--until", until),
             status=None if status == "any" else one_of("--status", status, STATUSES),
