@@ -19,6 +19,7 @@ from matching_spark.spark.session import start_context
 from matching_spark.spark.wanted import master_of
 from tests.support.commands import call
 from tests.support.processes import LONG_S
+from tests.support.servers import talking
 
 SHELL = environment.SHELL
 GONE = "[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number."
@@ -245,9 +246,39 @@ def test_a_master_that_is_not_there_is_told_at_once() -> None:
         ):
             with pytest.raises(StorageError, match=rf"no Spark master answers at {master} "):
                 environment.check_master(master)
-        taken.listen()
-        environment.check_master(f"spark://no-such-host.invalid:7077,127.0.0.1:{port}")
     environment.check_master("yarn")
+    with talking(lambda asking: asking.sendall(b"\0\0\0\0\0\0\0\x0d\x08")) as master:
+        one = f"spark://no-such-host.invalid:7077,{master.removeprefix('http://')}"
+        environment.check_master(one)
+
+
+def test_who_is_no_master_is_told_before_spark_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that takes connections and says nothing, as of a process that hangs, and a page's:
+    after a minute and more a search failed by a NullPointerException."""
+    monkeypatch.setattr(environment, "ANSWER_S", 0.2)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        talking(lambda asking: asking.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as page,
+    ):
+        silent = f"spark://127.0.0.1:{mute.getsockname()[1]}"
+        for master, why in (
+            (silent, "who listens there says nothing for 0.2 s"),
+            (page.replace("http", "spark"), "it is a web page's address"),
+        ):
+            said = f"no Spark master answers at {master} ({why}): start it, or name another"
+            with pytest.raises(StorageError, match=re.escape(said)):
+                environment.check_master(master)
+
+
+@pytest.mark.processes
+def test_a_master_that_takes_no_application_is_told_of(stored: str, tmp_path: Path) -> None:
+    """It says something, and hangs up: as one of another Spark, or with another secret."""
+    with talking(lambda asking: asking.sendall(b"\0" * 9)) as address:
+        master = address.replace("http", "spark")
+        words = ("search", "--text", "지갑", "--runner", "spark", "--table", stored)
+        done = call(*words, "--conf", f"spark.master={master}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"{master} took no application; what its master and its page say tells" in done.stderr
 
 
 @pytest.mark.processes

@@ -10,6 +10,7 @@ import pwd
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,10 @@ GET_JAVA = "Java 17 or 21 is needed: apt install openjdk-17-jre-headless, or set
 SPARK = "4.1."  # what the Iceberg runtime of conf/spark-defaults.conf is built for
 SHELL = "pyspark-shell"
 CONNECT_S = 5  # for a master to take a connection
+ANSWER_S = 20  # and to say a word on it; for an application Spark itself waits so long, three times
+# To which every process of a Spark says something, with its secret or without: a frame of its
+# transport, 13 bytes, that asks for a stream (6) of no name.
+ASKED = struct.pack(">qbi", 13, 6, 0)
 
 
 def check_spark() -> None:
@@ -113,21 +118,37 @@ def java_fault(said: str) -> str | None:
 
 
 def check_master(master: str) -> None:
-    """Raise StorageError where nobody listens at spark://...: Spark itself tries for a minute."""
+    """Raise StorageError where no master listens at spark://...: Spark itself tries for a minute,
+    and then fails by whatever it has just come to."""
     if not master.startswith("spark://"):
         return
     said = ""
     for each in master.removeprefix("spark://").split(","):
         host, _, port = each.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+            with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as asked:
+                said = _silence_of(asked)
         except (OSError, ValueError, OverflowError) as error:
             said = str(error)
-        else:
+        if not said:
             return
     raise StorageError(
         f"no Spark master answers at {master} ({said}): start it, or name another (spark.master)"
     )
+
+
+def _silence_of(asked: socket.socket) -> str:
+    """Why who listens there is no master of a Spark, '' where it may be one: one that wants TLS
+    (spark.ssl.rpc.enabled) hangs up."""
+    asked.settimeout(ANSWER_S)
+    try:
+        asked.sendall(ASKED)
+        said = asked.recv(1 << 16)  # all of it, or the master logs that we hung up
+    except TimeoutError:
+        return f"who listens there says nothing for {ANSWER_S} s"
+    except OSError:
+        return ""
+    return "it is a web page's address" if said.startswith(b"HTTP/") else ""
 
 
 def _spell_alike() -> None:

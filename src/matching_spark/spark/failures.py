@@ -76,10 +76,13 @@ def of_start(error: Exception, said: str) -> str:
         thrown = [line for line in lines if "Exception" in line]
         others = [line for line in lines if not line.startswith(GOES_ON)]
         why = next(iter(thrown + others + lines), why).removeprefix('Exception in thread "main" ')
-    elif HUNG_UP.search(why):
-        why = next(reversed(re.findall(" ERROR (.+)", said)), why)
-    remedies = (do for words, do in REMEDIES.items() if re.search(words, why))
-    return f"{why.rstrip('.')}; {next(remedies, '-v shows all that its JVM said')}"
+    logged = re.findall(" ERROR (.+)", said)[::-1]  # what it has said last first
+    told = [*logged, why] if HUNG_UP.search(why) else [why, *logged]
+    for each in told:  # what is known is the cause of what is not
+        for words, do in REMEDIES.items():
+            if re.search(words, each):
+                return f"{each.rstrip('.')}; {do}"
+    return f"{told[0].rstrip('.')}; -v shows all that its JVM said"
 
 
 @contextmanager

@@ -54,9 +54,15 @@ def start_context(settings: Settings | None = None) -> SparkContext:
 
 
 def _begun(context: SparkContext) -> None:
-    if jvm.is_stopped(context):  # its master has sent it away, which its start does not say
+    # Its master has sent it away, which its start does not say: it is going to stop, or has.
+    if jvm.is_stopped(context) or _is_unnamed(context):
         raise StorageError(of_start(StorageError(f"{context.master} took no application"), ""))
     context.setLogLevel("ERROR")
+
+
+def _is_unnamed(context: SparkContext) -> bool:
+    """Whether no master has given it an id: it has one of its own then."""
+    return str(context.applicationId).startswith("spark-application-")
 
 
 @contextmanager
