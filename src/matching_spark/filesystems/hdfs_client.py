@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from matching_spark.errors import StorageError
-from matching_spark.filesystems.namenodes import host_and_port
+from matching_spark.filesystems.namenodes import heard, host_and_port
 
 FileSystem = Any  # of fsspec, which has no types
 HdfsFile = Any  # of hdfs-native, which need not be installed
@@ -25,7 +25,7 @@ def client(authority: str, process: int) -> FileSystem:
     """One client a name node and process: its threads do not live on in a fork.
 
     Not in fsspec's own cache: that is emptied in every fork, where closing the client waits for
-    threads that are not there, and a JVM is started by a fork.
+    threads that are not there, and a JVM is started by a fork. Raises TimeoutError as `heard`.
     """
     try:
         from hdfs_native.fsspec import HdfsFileSystem
@@ -44,7 +44,7 @@ def client(authority: str, process: int) -> FileSystem:
     host, port = host_and_port(authority)
     # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
     # has no port, tries the next one as its own settings say.
-    own = {"dfs.client.failover.max.attempts": "4"} if port else {}
+    own = heard(authority) | ({"dfs.client.failover.max.attempts": "4"} if port else {})
     return ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
 
 

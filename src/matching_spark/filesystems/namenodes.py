@@ -9,6 +9,8 @@ from xml.etree import ElementTree  # of the operator's own files, as Hadoop itse
 from matching_spark.errors import StorageError
 
 PORT = 8020  # Hadoop's default of a NameNode's RPC port
+CONNECT_S = 5
+ANSWER_S = 30  # a NameNode that collects garbage says nothing for some seconds
 
 Address = tuple[str, int]
 
@@ -37,15 +39,51 @@ def same_authority(one: str, other: str) -> bool:
 
 
 def _namenodes(authority: str) -> frozenset[Address]:
+    return frozenset(_by_name(authority)[1].values())
+
+
+def _by_name(authority: str) -> tuple[str, dict[str, Address]]:
+    """The authority, Hadoop's default one for '', and its NameNodes by their names in a
+    nameservice; one alone has none."""
     conf = _conf(os.environ.get("HADOOP_CONF_DIR"))
     if not authority:
         scheme, _, rest = conf.get("fs.defaultFS", "").partition("://")
         authority = rest.partition("/")[0] if scheme == "hdfs" else ""
     names = [n.strip() for n in conf.get(f"dfs.ha.namenodes.{authority}", "").split(",")]
-    found = [conf.get(f"dfs.namenode.rpc-address.{authority}.{name}", "") for name in names]
-    return frozenset(_address(each) for each in found if each) or (
-        frozenset([_address(authority)]) if authority else frozenset()
-    )
+    found = {n: conf.get(f"dfs.namenode.rpc-address.{authority}.{n}", "") for n in names}
+    addresses = {name: _address(each) for name, each in found.items() if each}
+    return authority, addresses or ({"": _address(authority)} if authority else {})
+
+
+def heard(authority: str) -> dict[str, str]:
+    """Hadoop's key that leaves out the NameNodes of a nameservice that say nothing: hdfs-native
+    waits for them for ever, and hears no Ctrl-C meanwhile. Raises TimeoutError where none does.
+
+    One that nobody answers for at all is left in: hdfs-native says so itself.
+    """
+    authority, every = _by_name(authority)
+    live = [name for name, address in every.items() if _says_something(address)]
+    if every and not live:
+        where = ", ".join(f"{host}:{port}" for host, port in every.values())
+        raise TimeoutError(
+            f"who listens at {where} says nothing for {ANSWER_S} s: start the NameNode again, or "
+            "name where one listens"
+        )
+    return {} if len(live) == len(every) else {f"dfs.ha.namenodes.{authority}": ",".join(live)}
+
+
+def _says_something(address: Address) -> bool:
+    host, port = address
+    try:
+        with socket.create_connection((host.strip("[]"), port), CONNECT_S) as asked:
+            asked.settimeout(ANSWER_S)
+            asked.sendall(b"GET / HTTP/1.0\r\n\r\n")  # it says that it has no pages
+            asked.recv(1 << 16)
+    except TimeoutError:
+        return False
+    except (OSError, UnicodeError):
+        pass
+    return True
 
 
 def host_and_port(authority: str) -> tuple[str, int | None]:
