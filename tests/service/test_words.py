@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from matching_spark.cli.app import COMMANDS
 from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.score.components import LANGUAGES
 from matching_spark.service.pages import contexts, office_contexts, words
@@ -162,3 +163,11 @@ def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden()
     both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]  # of a page of pairs
     page = render(replace(pair, pair=both), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
     assert page.count(f">{unnamed}</a>") == 2
+
+
+def test_who_reads_a_page_is_told_of_no_command() -> None:
+    """An officer has none: a command is of whoever runs the service, and stands in the docs."""
+    for name, said in words.table().items():
+        assert "`" not in said["en"], name
+        latin = re.findall("[a-z]+", re.sub(r"\{.*?\}", "", said["ko"]))  # braces are filled in
+        assert not set(latin) & set(COMMANDS), name
