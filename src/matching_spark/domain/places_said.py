@@ -82,7 +82,8 @@ _LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?
 @dataclass(frozen=True)
 class PlaceSaid:
     """words[first] to words[last] name a place: run, as the names of the table have it, which ends
-    at `end` in the text. open: nothing is attached to it, so that more of it may follow.
+    at `end` in the text. open: nothing is attached to it, so that more of it may follow. known: to
+    the table; else it only tells that another place may be meant.
     """
 
     run: str
@@ -90,6 +91,7 @@ class PlaceSaid:
     last: int
     end: int
     open: bool
+    known: bool = True
 
 
 def in_names(words: Sequence[Word], names: PlaceNames, things: Collection[int]) -> frozenset[int]:
@@ -112,7 +114,19 @@ def places_said(
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
-    return out
+    told = {at for each in out for at in range(each.first - 1, each.last + 2)}.union(taken)
+    others = (_another(words, at) for at in range(len(words)) if at not in told)
+    return sorted([*out, *filter(None, others)], key=lambda each: each.first)
+
+
+def _another(words: Sequence[Word], at: int) -> PlaceSaid | None:
+    """The station or airport there, which the table does not have."""
+    for stem, located, tail in _stems(words[at], 3):
+        near = not tail and words[at].joined and _NEAR.match(words[at + 1].text)
+        named = stem[-1] in "역항" and stem not in generic() and _NAMED.fullmatch(stem)
+        if named and (located or near):
+            return PlaceSaid(stem, at, at, words[at].start + len(stem), not tail, known=False)
+    return None
 
 
 def _whole(

@@ -1,7 +1,7 @@
 """The place and the region of a loss, of those that a sentence speaks of."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, takewhile
@@ -10,7 +10,7 @@ from matching_spark.domain.districts import towns
 from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.places_said import PlaceSaid, is_line
 from matching_spark.domain.romanised import romanised
-from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, the_one
+from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
 _REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}
@@ -56,14 +56,19 @@ _NOTICED = frozenset(["noticed", "realised", "realized", "discovered"])
 _HANDED_TO = re.compile(r"[에로](?:다가?)?$")
 _HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다")
 _RIDES = re.compile(r"(?:가|오)(?:는|던)|내[렸린]|도착|행")
-_CAME_FROM = re.compile(r"갔다|들렀다|다녀|놀러")
-_RIDE = re.compile(r".*(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)")
+_VEHICLE = "taxi|cab|bus|limousine|subway|metro|train|ktx|ferry|plane"
+_RIDE = re.compile(
+    r"(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)(?: |$)"
+    rf"|\b(?:on|in|inside) (?:a|the|my|our) (?:\w+ )?(?:{_VEHICLE})\b"
+)
 _TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$|지나")
 _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
-    r"\w*(?:버스|택시|차|지하철|전철|비행기|호선|ktx)[를을]? (?:탔|타고|타서|탑승)"
+    r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]? (?:탔|타고|타서|탑승)"
+    r"|\b(?:took|caught|boarded|got (?:on|in|into)) (?:a|the|my|our) (?:\w+ )?"
+    rf"(?:{_VEHICLE})\b"
 )
 _ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
 _GETS_OFF = re.compile("내[리릴려린림렸]|하차")
@@ -78,7 +83,9 @@ _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is kn
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
     r"|\bbut it (?:might|could|may) (?:be|have been)\b|어디선가"
     r"|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
-    r"|(?:인|는)지 (?:\S+ ){0,2}\S+(?:인|는)지(?=[ .,도]|$)"  # 식당인지 택시인지
+    # 식당인지 택시인지, but 5일인지 6일인지; 식당에서 흘렸는지 택시에서 흘렸는지
+    r"|(?<!일)인지 (?:\S+ ){0,2}\S+(?<!일)인지(?=[ .,도]|$)"
+    r"|에서 (?:\S+ )?\S+는지 (?:\S+ )?\S+에서 (?:\S+ )?\S+는지(?=[ .,도]|$)"
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
 # Of a clause: one was there before or after the loss, or only thought so.
@@ -86,7 +93,26 @@ _STILL = re.compile(
     r"(?:[때땐]|까[지진]|에서[는도만]|분명)\w* .*있었|\b(?:still had|had it|had them)\b"
     r"|줄 (?:로 )?알았|괜찮|\bafter (?:that|this)\b"
 )
-_THERE = ("got to", "get to", "got off at", "get off at", "got out at", "get out at")
+# Behind a place, within its sentence: one had left it when the thing was missed, or had not come.
+_MISSED_LATER = re.compile(
+    r"[^.!?\n]{0,60}(?:타고|탔|내려서|내렸는데|내리[고니자]|도착|(?:집|숙소|회사)[에로]? ?[와왔오])"
+    r"[^.!?\n]{0,60}(없(?!어[졌지진])|안 ?보[이여])"
+    r"|\S* (?:도착|[가오]기) ?(?:하기 )?(?:직)?전"
+    r"|[^.!?\n]{0,60}\b(?:got (?:off|out|home|back)|arrived|back (?:at|in|home|to))\b"
+    r"[^.!?\n]{0,60}\b(gone|missing|noticed|reali[sz]ed|wasn't)\b"
+)
+_HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
+_THERE = (
+    "transferred at",
+    "changed at",
+    "trains at",
+    "got to",
+    "get to",
+    "got off at",
+    "get off at",
+    "got out at",
+    "get out at",
+)
 _TRAVEL = frozenset(
     ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
 )
@@ -170,10 +196,13 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
     """The place; of two side by side, or one with the other's name, the longer: 강남역 스타벅스."""
     if _NOBODY_KNOWS.search(text):
         return None
+    losses = clauses_of_loss(words)
     denied = {each.run for each in said if _not_there(each, words)}
     there: list[PlaceSaid] = []
     for each in said:
         if each.run in denied or _on_the_way(each, words):
+            continue
+        if _left_before(each, words, losses, text):
             continue
         last = there[-1] if there else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
@@ -186,7 +215,7 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
     mentions = [
         Mention(
             ""
-            if _one_of_two(each, words)
+            if not each.known or _one_of_two(each, words)
             else " ".join(text[words[each.first].start : each.end].split()),
             each.first,
             each.last,
@@ -219,16 +248,17 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     after = words[said.last + 1].text if said.last + 1 < len(words) else ""
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
     not_ = said.first and words[said.first - 1].joined and "not" in before
+    had = _HAD.search(" ".join(word.text for word in words[max(0, said.first - 5) : said.first]))
     lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
     if _A_STORE.fullmatch(said.run) and said.open and _ITS_OWN.match(after):
         return True  # 현대백화점 쇼핑백
-    if lives or _NOT.match(after) or not_ or _BOUGHT_AT.search(" ".join(before)):
+    if lives or _NOT.match(after) or not_ or had or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
     near = words[said.first : said.first + _TOLD]
     here = " ".join(word.text for word in near if word.clause == clause)
     works = _WORKS.search(here) and clause not in clauses_of_loss(words)
-    return bool(works or _STILL.search(here)) or _kept(said, words) or _in_a_ride(said, words)
+    return bool(works or _STILL.search(here)) or _kept(said, words)
 
 
 def _kept(said: PlaceSaid, words: Sequence[Word]) -> bool:
@@ -238,13 +268,22 @@ def _kept(said: PlaceSaid, words: Sequence[Word]) -> bool:
     return any(_HANDED_TO.search(this.text) and _HANDED.match(next_.text) for this, next_ in beside)
 
 
-def _in_a_ride(said: PlaceSaid, words: Sequence[Word]) -> bool:
-    """Whether one had been there, and it stayed in a vehicle: 강남역 갔다가 집에 오는 택시에서."""
-    after = words[said.last + 1 :] if words[said.last].joined else []
-    if not after or not _CAME_FROM.match(after[0].text):
+def _left_before(
+    said: PlaceSaid, words: Sequence[Word], losses: Collection[int], text: str
+) -> bool:
+    """Whether one had left it by then: 강남역에서 밥 먹고 택시에 두고 내림, 서울역에서 내려서
+    보니 없어요.
+    """
+    after = words[said.last + 1 : said.last + _TOLD]
+    surely = [word.start for word in after if word.lost_surely or ends_lost(word)]
+    missed = _MISSED_LATER.match(text, said.end)
+    if missed and not (surely and surely[0] < missed.start(missed.lastindex or 0)):
+        return True
+    lost = [word for word in after if word.clause in losses]
+    if not lost or words[said.last].clause in losses:
         return False
-    rides = {word.clause for word in after if _RIDE.fullmatch(word.text)}
-    return not rides.isdisjoint(clauses_of_loss(words))
+    here = " ".join(word.text for word in lost)
+    return bool(_RIDE.search(here) or _BOARDED.search(text, said.end, lost[0].start))
 
 
 def _left_behind(words: Sequence[Word]) -> bool:
@@ -281,7 +320,7 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     if off and _GETS_OFF.match(off[0].text) and _left_behind(words):
         return True
     ride = " ".join(word.text for word in way[did : did + 2])
-    if way[0].joined and _BOARDED.match(ride):
+    if way[0].joined and _BOARDED.search(ride):
         return True
     if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
         return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
