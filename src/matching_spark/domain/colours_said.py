@@ -88,7 +88,7 @@ def colours_said(
         if read is None or _negated(words, at) or _of_a_title(words, at) or _of_its_box(words, at):
             continue
         value, role, tail = read
-        if _UNSURE.fullmatch(tail) or _halved(words, at):
+        if _UNSURE.fullmatch(tail) or _halved(words, at) or _in_doubt(words, at, role):
             value = VAGUE
         mention = Mention(value, at, at, end=word.end - len(tail))
         if _of_a_part(words, at):
@@ -107,6 +107,14 @@ def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
     near = [word for word in words[max(0, at - _SUBJECT) : at] if word.clause == words[at].clause]
     last = max((n for n, word in enumerate(near, 1) if colour_said(word)), default=0)
     return _MINE_IS.search(" ".join([word.text for word in near[last:]] + [""])) is not None
+
+
+def _in_doubt(words: Sequence[Word], at: int, role: Role) -> bool:
+    """Whether it is one of two, 초록이랑 검정 섞인 거, or asked: brown? no."""
+    after = words[at + 1] if at + 1 < len(words) else None
+    two = role == "and" and after is not None and words[at].joined and colour_said(after)
+    begins = not at or words[at - 1].sentence != words[at].sentence
+    return bool(two) or (begins and "?" in words[at].gap)
 
 
 def _halved(words: Sequence[Word], at: int) -> bool:

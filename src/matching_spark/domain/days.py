@@ -254,6 +254,7 @@ _RULES = [
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s(?:or so|or thereabouts)\b",
                 r"[일이삼사오육칠팔구]{2}일\s?전",
+                r"[시분]\s?(?:되기\s?)?(?:조금|좀)\s?전",
                 r"\b\w+(?:\sor\s|\sto\s|\s?-\s?)\w+\sdays\sago",
                 rf"(?<![가-힣])(?:약|한|대략|거의|넉넉히)\s?{_SOME_DAYS}\s?전",
                 rf"{_SOME_DAYS}\s?(?:정도|쯤|가량|넘게|이상)\s?전",

@@ -53,7 +53,9 @@ _ANIMALS = frozenset(
     ]
 )
 # An amount is cash, whatever it is for: 김장값 50만원.
-_MONEY = re.compile(r"\d[\d,]*(?:만|천|백)?원")
+MONEY = re.compile(
+    r"(?:\d[\d,]*(?:만|천|백)?|(?=..)[일이삼사오육칠팔구]?(?:[십백천][일이삼사오육칠팔구]?)*만)원"
+)
 
 # Before 개, which counts then and is no dog.
 _NUMERAL = re.compile(r"\d+|한두|두세|서너|한|두|세|네|다섯|여섯|몇|여러")
@@ -113,7 +115,7 @@ def _named(said: str, single: bool) -> tuple[str, str, str] | None:
         return _names()[key], key, ""
     if not single or key.isascii():
         return None
-    if _MONEY.fullmatch(key):
+    if MONEY.fullmatch(key):
         return "현금", "돈", ""
     colour, rest = coloured(key)
     if colour and rest and (found := _named(rest, True)):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from matching_spark.domain.colour_words import colour_said
 from matching_spark.domain.sentence import WITHIN, Mention, Role, Word, english_role
 from matching_spark.domain.things import DISTRACTOR
-from matching_spark.domain.things_named import MODEL, longest
+from matching_spark.domain.things_named import MODEL, MONEY, longest
 
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
@@ -30,7 +30,7 @@ _ITS_PART = re.compile(
 
 # What tells that a thing is in or on another: 카드가 든, 리본 달린.
 HELD = re.compile(
-    r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달린|달려|붙|그려|새겨|적힌|적혀|꽂|넣|끼|채워|감겨|묶여|둘러|씌워|있는|있던|있어|있습|있고|있음|포함)"
+    r"(?:든|들은|들어(?!온|왔|오)|담긴|담은|달[린려림았]|붙|그려|새겨|적힌|적혀|꽂|넣|끼|채워|감겨|묶여|둘러|씌워|있는|있던|있어|있습|있고|있음|포함)"
 )
 
 AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", "이랑", "랑", "and", "or"])
@@ -40,6 +40,9 @@ _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 
 # Of one of several things: 카드랑 현금이 든.
 _HELD_TOO = re.compile(rf"\S+[을를이가] {HELD.pattern}")
+
+# With all that is in it.
+_AS_A_WHOLE = re.compile("[째채]로?$")
 
 # With what was not lost: 목도리랑 같이 산.
 _WITH = re.compile(r"(?:같이|함께) (?:산|샀던|있던|들고|받은|맞춘|넣)")
@@ -79,8 +82,12 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     more = _behind(of, words)
     after = said[i + 1] if i + 1 < len(said) else None
     beside = after is not None and after.first == of.last + 1
-    if after is not None and after.value in (DISTRACTOR, "자동차"):
+    if after is not None and (after.value in (DISTRACTOR, "자동차") or _worth(after, words)):
         beside = False  # 우산 버스에 두고 내림
+    if role in ("object", "bare") and after is not None and _with_all(after, words):
+        role = "and"
+    if role != "other" and i and _worth(of, words) and said[i - 1].last == of.first - 1:
+        return replace(of, role="other" if not said[i - 1].tail else role)
     if role == "bare" or not words[of.first].hangul:
         if _of_what_comes(of, more, words):
             role = "other"
@@ -95,7 +102,7 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
         role = "other"
-    return Mention(of.value, of.first, of.last, role, of.end, of.tail, of.own)
+    return replace(of, role=role)
 
 
 def _behind(of: Mention[str], words: Sequence[Word]) -> str:
@@ -116,6 +123,8 @@ def _of_what_comes(of: Mention[str], more: str, words: Sequence[Word]) -> bool:
     if not words[of.first].hangul and words[of.last].gap == "-":
         return True
     name = " ".join(word.text for word in words[of.first : of.last + 1])
+    if _AS_A_WHOLE.search(more):
+        return False  # 바이올린 케이스째
     charged = _CASE.match(more) and _CHARGED.search(name)
     return PART.match(more) is not None and not charged
 
@@ -125,6 +134,16 @@ def _on_a_part(of: Mention[str], role: Role, words: Sequence[Word]) -> bool:
     before = words[max(0, of.first - 2) : of.first]
     subject = role == "is" and before and PART_SUBJECT.fullmatch(before[-1].text)
     return bool(subject or _ITS_PART.fullmatch(" ".join(word.text for word in before)))
+
+
+def _with_all(of: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it went with what is in it: 구두를 쇼핑백째. An envelope is not what is looked for."""
+    return bool(_AS_A_WHOLE.match(of.tail)) and not words[of.last].text.startswith("봉투")
+
+
+def _worth(of: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it is an amount, which is what a thing before it is worth: 상품권 5만원."""
+    return of.value == "현금" and MONEY.match(words[of.last].text) is not None
 
 
 def _of_another(of: Mention[str], more: str) -> bool:
