@@ -76,6 +76,12 @@ def drawn(colour: str) -> bytes:
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """What asynchronous tests run on: as the service does."""
+    return "asyncio"
+
+
+@pytest.fixture
 def service(settings: Settings, own: str, tmp_path: Path) -> Settings:
     """Settings of a service over a table of its own."""
     made = settings.model_copy(deep=True)

@@ -43,11 +43,6 @@ START = dt.datetime(2026, 11, 27, 9, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def service(tmp_path: Path) -> Iterator[Guarded]:
     with guarded(tmp_path) as made:
         made.accounts.add(NAME, PASSWORD)

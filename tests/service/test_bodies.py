@@ -22,11 +22,6 @@ MEBIBYTE = 1 << 20
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def service(tmp_path: Path) -> Iterator[Guarded]:
     with guarded(tmp_path, upload_bytes=MEBIBYTE) as made:
         yield made

@@ -28,11 +28,6 @@ ELSEWHERE = "https://evil.example"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def service(tmp_path: Path) -> Iterator[Guarded]:
     with guarded(tmp_path) as made:
         made.accounts.add(NAME, PASSWORD)

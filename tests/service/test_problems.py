@@ -37,11 +37,6 @@ CANARY = "/var/lib/secret --flag service.key kim@example.com 010-1234-5678"
 KINDS = {name for part in get_args(ProblemKind) for name in get_args(part)}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def page_of(request: Request, problem: Problem, language: Language) -> Response:
     return HTMLResponse(f"<h1>{problem.title}</h1>", problem.status, {"X-Language": language})
 
