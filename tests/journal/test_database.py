@@ -1,9 +1,7 @@
 """The journal's file: whose it is, which version's, and what SQLite is told."""
 
 import os
-import resource
 import shutil
-import signal
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from matching_spark.journal.tables import metadata, sessions
 from matching_spark.layout import JOURNAL_FILE
 from tests.journal.test_store import ADDED, PRIVATE, WHO, file
 from tests.support.another_user import needs_root
+from tests.support.full import full
 
 
 def test_the_migrations_make_the_tables_that_the_code_reads(settings: Settings) -> None:
@@ -311,15 +310,8 @@ def test_a_writer_that_stays_is_said(
 
 def test_a_full_disk_is_said_where_the_log_is_emptied(journal: Journal, settings: Settings) -> None:
     record = journal.append(ADDED, WHO, content=PRIVATE).record
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:  # no file can grow, as on a disk that is full
-        with pytest.raises(StorageError, match=r"cannot be used: .*; see to its disk"):
-            database.truncate_log(create_engine(f"sqlite:///{file(settings)}"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+    with full(), pytest.raises(StorageError, match=r"cannot be used: .*; see to its disk"):
+        database.truncate_log(create_engine(f"sqlite:///{file(settings)}"))
     assert journal.tail() == [record]
     journal.forget(f"post:{ADDED.post_id}", WHO)  # once there is room again
 

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from matching_spark.errors import StorageError
 from matching_spark.service.guards.problems import API, Refused
 from matching_spark.service.public.opaque import derived
 
@@ -33,8 +34,13 @@ _NEW, _READ = "matching_spark.new_visitor", "matching_spark.form"
 
 
 async def form_of(request: Request) -> FormData:
-    """The form that a request brings, whose fields and files are not too many."""
-    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS)
+    """The form that a request brings, whose fields and files are not too many. Raises StorageError
+    where there is no room for a file."""
+    try:
+        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS)
+    except OSError as error:
+        why = f"no form's file can be held: {error.strerror}; see to the disk of TMPDIR"
+        raise StorageError(why) from error
     request.scope.setdefault("state", {})[_READ] = form
     return form
 

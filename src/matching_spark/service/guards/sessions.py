@@ -6,6 +6,7 @@ and with their account.
 
 import datetime as dt
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, exists, insert, literal, select, update
 
-from matching_spark.errors import NotFoundError
+from matching_spark.errors import NotFoundError, StorageError
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import contents, sessions
 from matching_spark.service.guards.forms import random_token
 
+log = logging.getLogger(__name__)
 Kind = Literal["cookie", "bearer"]
 IDLE = dt.timedelta(hours=2)  # of a browser that asks for nothing
 SEEN_EVERY = dt.timedelta(minutes=1)  # how often that it was used is written
@@ -69,8 +71,11 @@ class Sessions:
         if kind == "cookie" and idle >= IDLE:
             return None
         if idle >= SEEN_EVERY:
-            with self._journal.writing() as to:
-                to.execute(update(sessions).where(mine).values(seen_at=_text(now)))
+            try:
+                with self._journal.writing() as to:
+                    to.execute(update(sessions).where(mine).values(seen_at=_text(now)))
+            except StorageError as error:  # nothing can be written: who is in may read still
+                log.warning("a session that is used may end as an idle one: %s", error)
         account_id: str = found.account_id
         return account_id
 

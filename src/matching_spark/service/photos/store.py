@@ -6,8 +6,8 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,18 +79,19 @@ class PhotoStore:
         self._turn = threading.Lock()
 
     def keep(self, photo: SeenPhoto) -> None:
-        """The photo is on the disk when this returns."""
-        place = self._place(photo.sha256)
-        try:
-            os.utime(place)  # young again: no merge takes it for a forgotten one
-        except FileNotFoundError:
-            _write(place, photo.kept, durable=True)
-        _sync(self._folder)  # also where another thread has just written it
+        """The photo is on the disk when this returns. Raises StorageError where it cannot be."""
+        place, kept = self._place(photo.sha256), photo.kept
+        with _usable(self._folder):
+            try:
+                os.utime(place)  # young again: no merge takes it for a forgotten one
+            except FileNotFoundError:
+                _write(place, kept, durable=True)
+            _sync(self._folder)  # also where another thread has just written it
 
     def read(self, sha256: str) -> bytes:
         """The kept photo, a JPEG. Raises NotFoundError, and StorageError where the warehouse cannot
         be reached."""
-        with suppress(FileNotFoundError):
+        with _usable(self._folder), suppress(FileNotFoundError):
             return self._place(sha256).read_bytes()
         try:
             return storage.read_bytes(kept_photo(self._warehouse, sha256))
@@ -118,9 +119,11 @@ class PhotoStore:
         return out.getvalue()
 
     def forget(self, sha256: str) -> None:
-        """Remove a photo and its thumbnails from this machine; the warehouse's is a merge's."""
-        self._place(sha256).unlink(missing_ok=True)
-        _sync(self._folder)
+        """Remove a photo and its thumbnails from this machine; the warehouse's is a merge's. Raises
+        StorageError where it stays."""
+        with _usable(self._folder):
+            self._place(sha256).unlink(missing_ok=True)
+            _sync(self._folder)
         forget_thumbnails(self._cache, sha256)
 
     def _place(self, sha256: str) -> Path:
@@ -204,6 +207,15 @@ def _is_held(request: Request, tag: str) -> bool:
     """Whether who asks has a photo, by its tag or whichever it is (RFC 9110, 13.1.2)."""
     held = ",".join(request.headers.getlist("If-None-Match"))
     return held.strip() == "*" or tag in held
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = f"the photos in {folder} cannot be used: {error.strerror}; see to its disk"
+        raise StorageError(why) from error
 
 
 def _write(place: Path, data: bytes, *, durable: bool) -> None:
