@@ -232,6 +232,11 @@ def test_a_working_folder_that_may_not_be_looked_into_is_named(
     assert said.endswith("; or be in another folder")
 
 
+def test_settings_that_no_other_folder_helps_are_told_without_it() -> None:
+    with pytest.raises(UsageError, match=r"/proc/self/mem cannot be read: Input/output error$"):
+        load_settings(Path("/proc/self/mem"))
+
+
 @needs_root
 @pytest.mark.parametrize(
     "words", [("models", "info", "{}"), ("cluster", "status", "--folder", "{}/cluster")]

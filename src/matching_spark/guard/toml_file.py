@@ -38,10 +38,10 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        why = denied(str(path)) if isinstance(error, PermissionError) else f"{error.strerror}"
-        raise UsageError(
-            f"{path.absolute()} cannot be read: {why}; or be in another folder"
-        ) from None
+        why = f"{error.strerror}"
+        if isinstance(error, PermissionError):  # ./matching.toml, which nobody has named
+            why = f"{denied(str(path))}; or be in another folder"
+        raise UsageError(f"{path.absolute()} cannot be read: {why}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is in another encoding than UTF-8: save it as UTF-8") from None
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits
