@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from matching_spark import ClipModel
-from matching_spark.config import Settings
+from matching_spark.config import Settings, environment_of
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade
 from matching_spark.journal.store import Journal
@@ -127,3 +127,20 @@ def running(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_the_end_of_who_started_it_is_no_end_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    """As of a service, which tells of its end itself: "run it again" was said there too."""
+    mine = with_journal(settings, tmp_path)
+    Journal.open_or_create(mine).close()
+    words = ("merge", "--follow", f"--parent={os.getpid()}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "matching_spark.main", *words],
+        env=os.environ | environment_of(mine),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as follower:
+        assert follower.stderr is not None
+        assert "when it is due" in follower.stderr.readline()
+        follower.terminate()
+        assert (follower.stderr.read(), follower.wait()) == ("", 0)

@@ -1,13 +1,14 @@
 """matching-spark merge: the service's journal taken into the table, once or again and again."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from matching_spark import operations
-from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.options import Common, Run, on_a_table, terminal
 
 FOLLOW, PARENT = "--follow", "--parent"
 
@@ -23,14 +24,20 @@ def merge(
     ] = False,
     parent: Annotated[
         int | None,
-        typer.Option(PARENT, hidden=True, help="The process id of who starts this with --follow."),
+        typer.Option(PARENT, hidden=True, help="The process id of who starts this as its part."),
     ] = None,
 ) -> None:
     """Take what the service's journal has into the table; run it again at any time."""
     run = common.begin()
+    # Whoever started this as a part of itself, and ends it so, tells of its end.
+    with suppress(*(() if parent is None else (KeyboardInterrupt,))):
+        _merge(run, follow, parent)
+
+
+def _merge(run: Run, follow: bool, parent: int | None) -> None:
     if follow:
         # A process of its own each: with it ends Spark's JVM, which would keep its memory.
-        once = [each for each in sys.argv[1:] if not each.startswith((FOLLOW, f"{PARENT}="))]
+        once = [each for each in sys.argv[1:] if not each.startswith(FOLLOW)]
         command = [sys.executable, "-m", "matching_spark.main", *once]
         with terminal() as progress:
             operations.merger.follow(run.settings, command, progress, parent=parent)
