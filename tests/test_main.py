@@ -30,6 +30,17 @@ FOUND = ["ingest", str(Path(__file__).parents[1] / "examples" / "found.csv"), "-
         (["search", "--text", "a", "--category", "우주선"], 2, "choose one of: 가방"),
         (["search", "--text", "\udcb0\udcc5"], 2, "--text is no text in UTF-8: write it in that"),
         (["edit", "a", "--kept-at", "\udcb0"], 2, "--kept-at is no text in UTF-8: write it in tha"),
+        (
+            ["decide", "a", "b", "reject", "--by", "\udcb0"],
+            2,
+            "--by is no text in UTF-8: write it in",
+        ),
+        (["ingest", "a.csv", "--source-name", "\udcb0"], 2, "--source-name is no text in UTF-8: "),
+        (
+            ["models", "check", "--text", "\udcb0"],
+            2,
+            "--text is no text in UTF-8: write it in that",
+        ),
         (["search", "--text", "a", "--since", "어제"], 2, "write it as 2026-11-01"),
         (
             ["search", "--text", "a", "--top-k", "0"],
@@ -270,52 +281,6 @@ def test_warm_takes_and_names_categories_as_searches_do(
     monkeypatch.setenv("MATCHING_CACHE__PRELOAD", '["지값"]')
     assert command(*warm).stderr.endswith(" (MATCHING_CACHE__PRELOAD)\n")
     assert command(*warm, "").stderr.endswith("CATEGORY is empty: leave it out, or say it\n")
-
-
-@pytest.mark.parametrize(
-    ("shell", "code", "says"),
-    [
-        ("exec {} config > /dev/full", 4, "the result cannot be written to stdout: No space left"),
-        ("exec {} config >&-", 0, ""),
-        ("exec {} config >&- 2>&-", 0, ""),
-        ("exec {} demo --photos none <&-", 3, "none is no folder of pictures"),
-        (
-            "mkdir gone; cd gone; rmdir ../gone; exec {} config",
-            4,
-            "working folder has been removed",
-        ),
-    ],
-)
-def test_where_nothing_can_be_said_it_is_no_bug(
-    tmp_path: Path, shell: str, code: int, says: str
-) -> None:
-    command = f"{sys.executable} -m matching_spark.main"
-    done = subprocess.run(
-        ["bash", "-c", shell.format(command)], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert (done.returncode, says in done.stderr) == (code, True)
-    assert len(done.stderr.splitlines()) == (1 if says else 0), "no traceback"
-
-
-@pytest.mark.parametrize(
-    ("shell", "result"),
-    [
-        ("{} config -v 2>&1 > result | true", True),
-        ("{} config -v 2> /dev/full > result", True),
-        ("{} config -v | true", False),
-        ("MATCHING_LOGGING__FILE=/dev/full {} config -vv > result", True),
-    ],
-)
-def test_work_goes_on_where_nobody_hears_of_it(tmp_path: Path, shell: str, result: bool) -> None:
-    """Progress and log that cannot be said, or kept, end nothing; a reader may leave early."""
-    slow = f"sleep 0.3; {sys.executable} -m matching_spark.main"  # until `true` has ended
-    script = f'main() {{ {slow} "$@"; echo $? > code; }}; {shell.format("main")}'
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert (tmp_path / "code").read_text() == "0\n", done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("/dev/full cannot be written: No space left") == ("FILE" in shell)
-    if result:
-        assert json.loads((tmp_path / "result").read_text())["settings"]
 
 
 def test_settings_as_windows_writes_them(tmp_path: Path) -> None:

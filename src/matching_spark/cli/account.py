@@ -10,7 +10,15 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli.app import PLAIN
-from matching_spark.cli.options import JsonOption, Run, SettingsOption, VerboseOption, begin, stderr
+from matching_spark.cli.options import (
+    JsonOption,
+    Run,
+    SettingsOption,
+    VerboseOption,
+    begin,
+    check_words,
+    stderr,
+)
 from matching_spark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,7 +175,9 @@ def _password() -> str:
     if sys.stdin.isatty():
         said: str = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
         return said
-    return sys.stdin.readline().rstrip("\r\n")
+    piped = sys.stdin.readline().rstrip("\r\n")
+    check_words({"the password": piped})
+    return piped
 
 
 def _day(at: dt.datetime) -> str:

@@ -16,6 +16,7 @@ from matching_spark.cli.options import (
     SettingsOption,
     VerboseOption,
     begin,
+    check_words,
     here,
     on_a_table,
     stderr,
@@ -83,6 +84,7 @@ def check(
 ) -> None:
     """Run a model on a photo and words: what runs it, its vectors, their cosine, its speed."""
     run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
+    check_words({"--text": text})
     done = operations.models.check(run.settings.model, image, text).to_dict()
     run.emit(done, facts(done))
 

@@ -161,9 +161,11 @@ def one_of(name: str, value: str | None, choices: Collection[T]) -> T | None:
 
 
 def not_empty(name: str, value: str | None) -> str | None:
-    """What was given, and not nothing, as of "$NAME" where nobody has set it. Raises UsageError."""
+    """What was given, a text and not nothing, as of "$NAME" where nobody has set it. Raises
+    UsageError."""
     if value is not None and not value.strip():
         raise UsageError(f"{name} is empty: leave it out, or say it")
+    check_words({name: value})
     return value
 
 
