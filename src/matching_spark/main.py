@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matching_spark.errors import MatchingError, StorageError
 from matching_spark.spark.interrupts import heeded
@@ -99,6 +99,16 @@ def _silence_stdout() -> None:
     silence(sys.stdout)
 
 
+def _with_help(error: Any) -> str:
+    """What click says of wrong usage, and which help says how."""
+    words, at = ["--help"], getattr(error, "ctx", None)
+    while at is not None and at.parent is not None:
+        words.insert(0, at.info_name)
+        at = at.parent
+    said = str(error.format_message()).rstrip(".")
+    return f"{said} (`{' '.join(('matching-spark', *words))}`)"
+
+
 def run() -> None:
     """The entry point: errors become one sentence and the exit code of their kind."""
     # What a command imports stays: to look through it again and again, as the collector does after
@@ -140,7 +150,7 @@ def run() -> None:
         # click's usage errors show themselves; anything else is a bug and keeps its traceback.
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        stderr.print(f"matching-spark: {error.format_message()}")
+        stderr.print(f"matching-spark: {_with_help(error)}")
         code = 2
     if code == INTERRUPTED:
         stderr.print("matching-spark: stopped; what was acknowledged is stored, run it again")

@@ -1,6 +1,7 @@
 """The command line answers at once: what a command needs is imported when it is asked for."""
 
 import datetime as dt
+import re
 import shlex
 import subprocess
 import sys
@@ -119,6 +120,12 @@ def test_a_help_says_all_that_is_written_for_it(
     assert "completion" not in said  # of the whole program, in its own help
 
 
+def test_a_group_lists_its_commands_with_their_first_sentences_whole() -> None:
+    for name in ("account", "models", "cluster"):
+        said = command(name, "--help").stdout
+        assert "..." not in said.replace("[ARGS]...", ""), said
+
+
 def every_command() -> Iterator[tuple[str, Any]]:
     """Each by all of its names, those of groups too."""
     group: Any = get_command(app)
@@ -138,6 +145,34 @@ def test_an_option_is_the_same_in_every_command() -> None:
                 said.setdefault(each.opts[0], set()).add(each.metavar)
                 assert not each.secondary_opts or each.default is None, f"{name} {each.opts[0]}"
     assert {option: each for option, each in said.items() if len(each) > 1} == {}
+
+
+def test_a_help_explains_what_may_be_given_and_which_setting_it_stands_for() -> None:
+    known = Settings.model_construct().model_dump()
+    settings = {f"{group}.{name}" for group in known if "_" not in group for name in known[group]}
+    for name, one in every_command():
+        for each in one.params:
+            told = getattr(each, "help", None) or ""
+            assert told or getattr(each, "hidden", False), f"{name} {each.name}"
+            stands = {f"{g}.{each.name}" for g in ("similarity", "service")} & settings
+            if (stands or each.name == "model") and not each.required and each.default is None:
+                named = set(re.findall(r"efault: ([a-z_.]+[a-z])", told))
+                assert named & settings, f"{name} --{each.name}"
+
+
+def test_wrong_usage_says_which_help_says_how() -> None:
+    for words, said in (
+        (
+            ("search", "검정 지갑"),
+            "unexpected extra argument(s) (검정 지갑) (`matching-spark search --h",
+        ),
+        (("show",), "Missing argument 'ID' (`matching-spark show --help`)"),
+        (("serch",), "'serve'? (`matching-spark --help`)"),
+        (("account", "token"), "(`matching-spark account token --help`)"),
+    ):
+        done = command(*words)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr
 
 
 def test_an_error_names_a_flag_that_there_is_else_the_variable() -> None:

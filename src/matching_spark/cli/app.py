@@ -263,6 +263,7 @@ def _made(name: str) -> Any:
     command.name = name
     command.epilog = _examples(name)
     for each, part in getattr(command, "commands", {}).items():
+        part.short_help = (part.help or "").partition("\n\n")[0]  # whole, in the list of its group
         part.epilog = _examples(f"{name} {each}")
     return command
 

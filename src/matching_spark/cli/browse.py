@@ -13,6 +13,7 @@ from matching_spark.cli.options import (
     CategoryOption,
     ColourOption,
     Common,
+    IdArgument,
     KindOption,
     RegionOption,
     SinceOption,
@@ -30,7 +31,7 @@ from matching_spark.filesystems.whole_files import check_file
 @on_a_table
 def show(
     common: Common,
-    post_id: Annotated[str, typer.Argument(metavar="ID")],
+    post_id: IdArgument,
 ) -> None:
     """All that the table has of a post: its fields, its photos, what was decided of it."""
     run = common.begin()
@@ -72,7 +73,7 @@ list: Callable[..., None] = on_a_table(list_)
 @on_a_table
 def export(
     common: Common,
-    output: Annotated[Path, typer.Argument(metavar="F.csv|F.jsonl")],
+    output: Annotated[Path, typer.Argument(metavar="F.csv|F.jsonl", help="The file to write.")],
     kind: KindOption = None,
     category: CategoryOption = None,
     colour: ColourOption = None,

@@ -19,7 +19,9 @@ LEARNT_FROM = typer.Argument(
     help="JSONL of lost_id, found_id, same; decisions: what was decided; self: the table's own "
     "posts, without a label; demo: drawn worlds."
 )
-ModelOption = Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="The CLIP model: a name or a folder; default: model.name.")
+]
 ReportOption = Annotated[Path | None, typer.Option(help="The report, F.json.")]
 
 

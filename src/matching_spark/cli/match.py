@@ -20,14 +20,28 @@ if TYPE_CHECKING:
 def match(
     common: Common,
     new: Annotated[bool, typer.Option("--new", help="Only what came since the last run.")] = False,
-    top_k: Annotated[int | None, typer.Option(help="At most so many a lost post.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="At most so many a lost post; default: similarity.top_k.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="The lowest score, inclusive; default: similarity.threshold, else the model's."
+        ),
+    ] = None,
     score: Annotated[
         str | None,
-        typer.Option(metavar="cosine|fused", help="Default: fused where it is calibrated."),
+        typer.Option(
+            metavar="cosine|fused",
+            help="Default: similarity.score, else fused where it is calibrated.",
+        ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(metavar="ko|en", help="Of the reasons given, and of a page.")
+        str | None,
+        typer.Option(
+            metavar="ko|en",
+            help="Of the reasons given, and of a page; default: similarity.language.",
+        ),
     ] = None,
     any_category: Annotated[
         bool, typer.Option("--any-category", help="Not only neighbouring categories.")

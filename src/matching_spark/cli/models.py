@@ -93,7 +93,10 @@ def check(
 def describe(
     photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files or URIs.")],
     model: Annotated[
-        str | None, typer.Option(help="Shipped, a folder, or a hub's owner/model[@COMMIT].")
+        str | None,
+        typer.Option(
+            help="Shipped, a folder, or a hub's owner/model[@COMMIT]; default: model.name."
+        ),
     ] = None,
     settings_file: SettingsOption = None,
     as_json: JsonOption = False,

@@ -44,6 +44,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a termina
 VerboseOption = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
 ]
+OF_A_POST = "Of a post, as `list` and `search` tell it."
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help=OF_A_POST)]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help=OF_A_POST)]
 KindOption = Annotated[
     str | None, typer.Option("--kind", metavar="lost|found", help="Default: both.")
 ]

@@ -11,7 +11,10 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
+    OF_A_POST,
     Common,
+    IdArgument,
+    IdsArgument,
     Run,
     check_words,
     day,
@@ -62,7 +65,9 @@ def ingest(
     until: Annotated[
         str | None, typer.Option(help="Of `api`: the last day; default: today.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The CLIP model: a name or a folder.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The CLIP model: a name or a folder; default: model.name.")
+    ] = None,
     rejects: Annotated[
         str | None, typer.Option(help="Where rejects are listed; default: beside the table.")
     ] = None,
@@ -143,7 +148,9 @@ def decide(
     common: Common,
     lost_id: Annotated[str | None, typer.Argument(help="The lost post.")] = None,
     found_id: Annotated[str | None, typer.Argument(help="The found post.")] = None,
-    verdict: Annotated[str | None, typer.Argument(metavar="confirm|reject")] = None,
+    verdict: Annotated[
+        str | None, typer.Argument(metavar="confirm|reject", help="The same thing, or another.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Who decides; default: this user.")] = None,
     sheet: Annotated[
         str | None,
@@ -199,7 +206,7 @@ def _this_user() -> str:
 @on_a_table
 def edit(
     common: Common,
-    post_id: Annotated[str, typer.Argument(metavar="ID")],
+    post_id: IdArgument,
     category: Annotated[str | None, typer.Option(help="지갑, 가방, wallet, ...")] = None,
     subcategory: Annotated[
         str | None, typer.Option(help="As a source has it: 남성용 지갑.")
@@ -248,7 +255,7 @@ def edit(
 @on_a_table
 def close(
     common: Common,
-    post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...")] = None,
+    post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help=OF_A_POST)] = None,
     state: Annotated[
         str | None,
         typer.Option("--as", metavar="claimed|withdrawn|expired|open", help="Their new state."),
@@ -268,7 +275,7 @@ def close(
 @on_a_table
 def withdraw(
     common: Common,
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    post_ids: IdsArgument,
 ) -> None:
     """Close posts as withdrawn."""
     _closed(common.begin(), post_ids, "withdrawn")
@@ -277,7 +284,7 @@ def withdraw(
 @on_a_table
 def erase(
     common: Common,
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    post_ids: IdsArgument,
     proof: Annotated[
         bool, typer.Option("--proof", help="Read every file afterwards, and say what was read.")
     ] = False,

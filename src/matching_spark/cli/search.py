@@ -76,7 +76,8 @@ def search(
         bool | None,
         typer.Option(
             "--understand/--no-understand",
-            help="What --text says of category, colour, place and day weighs; default: it does.",
+            help="What --text says of category, colour, place and day weighs; "
+            "default: similarity.understand.",
         ),
     ] = None,
     ask: Annotated[
@@ -86,24 +87,45 @@ def search(
     since: SinceOption = None,
     until: UntilOption = None,
     status: StatusOption = "open",
-    top_k: Annotated[int | None, typer.Option(help="At most so many matches.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="The lowest score, inclusive.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="At most so many matches; default: similarity.top_k.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="The lowest score, inclusive; default: similarity.threshold, else the model's."
+        ),
+    ] = None,
     metric: Annotated[
-        str | None, typer.Option(metavar="cosine|euclidean", help="How near is measured.")
+        str | None,
+        typer.Option(
+            metavar="cosine|euclidean", help="How near is measured; default: similarity.metric."
+        ),
     ] = None,
     score: Annotated[
         str | None,
-        typer.Option(metavar="cosine|fused", help="Default: fused where it is calibrated."),
+        typer.Option(
+            metavar="cosine|fused",
+            help="Default: similarity.score, else fused where it is calibrated.",
+        ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(metavar="ko|en", help="Of the reasons given.")
+        str | None,
+        typer.Option(metavar="ko|en", help="Of the reasons given; default: similarity.language."),
     ] = None,
     runner: Annotated[
-        str | None, typer.Option(metavar="auto|spark|memory", help="memory: this process alone.")
+        str | None,
+        typer.Option(
+            metavar="auto|spark|memory",
+            help="memory: this process alone; default: similarity.runner.",
+        ),
     ] = None,
     nprobe: Annotated[
         str | None,
-        typer.Option(metavar="N|all", help="Look at the nearest N cells only (see index)."),
+        typer.Option(
+            metavar="N|all",
+            help="Look at the nearest N cells only (see index); default: similarity.nprobe.",
+        ),
     ] = None,
     snapshot: Annotated[str | None, typer.Option(help="An older state of the table.")] = None,
     output: Annotated[Path | None, typer.Option(help="F.json, F.csv or F.html.")] = None,

@@ -15,10 +15,13 @@ def serve(
     common: Common,
     host: Annotated[
         str | None,
-        typer.Option(help="To listen on; other than loopback wants service.public."),
+        typer.Option(
+            help="To listen on; other than loopback wants service.public; default: service.host."
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Of the pages and the API; 0: any free one.")
+        int | None,
+        typer.Option(help="Of the pages and the API; 0: any free one; default: service.port."),
     ] = None,
     demo: Annotated[
         bool,

@@ -132,7 +132,7 @@ def warm(
         str | None,
         typer.Option(
             metavar="auto|spark|memory",
-            help="spark: the executors' caches; memory: this host's.",
+            help="spark: the executors' caches; memory: this host's; default: similarity.runner.",
         ),
     ] = None,
 ) -> None:
