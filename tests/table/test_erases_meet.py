@@ -116,32 +116,34 @@ class Between:
         pass
 
 
+def matcher_of(table: PostsTable, clip: ClipModel) -> Matcher:
+    """Over the table as it is now, all of whose pairs match."""
+    now = PostsTable.open(table.uri, table.spark, table.hadoop)
+    engine = SimilarityEngine(now, "spark", clip, cache=Cache())
+    return engine.matcher(MatchRules(top_k=10, threshold=-2.0))
+
+
 @pytest.mark.long
 def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
     table: PostsTable, clip: ClipModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They begin before the posts' rows are gone, and end before or after."""
-    rules = MatchRules(top_k=10, threshold=-2.0)
 
     def gone(post_id: str, progress: Progress = SILENT) -> None:
         erase(PostsTable.open(table.uri, table.spark, table.hadoop), [post_id], progress)
-
-    def matcher() -> Matcher:
-        other = PostsTable.open(table.uri, table.spark, table.hadoop)
-        return SimilarityEngine(other, "spark", clip, cache=Cache()).matcher(rules)
 
     def kept(name: str) -> set[str]:
         return {row["found_id"] for row in side_tables.read(table.uri, name)}
 
     def all_of_them() -> None:
-        made = matcher()
+        made = matcher_of(table, clip)
         assert matches_table.update(made).pairs == len(OTHERS) + 1
         decisions.store(made.table, [Decision(LOST, OWN, "confirmed", "desk")])
 
     gone(OWN, Between("rejects", all_of_them))
     assert (kept("matches"), kept("decisions")) == ({*OTHERS}, {STAYS})
 
-    made, first = matcher(), OTHERS[0]
+    made, first = matcher_of(table, clip), OTHERS[0]
     real = made.table.writing
     between = Between("", lambda: gone(first))
 
@@ -154,7 +156,9 @@ def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
     assert matches_table.update(made).removed == 1
     assert kept("matches") == {*OTHERS[1:3]}
     table.set_status(OTHERS[3:], "open")
-    assert matches_table.update(matcher(), new=True).full, "nobody knows what took the free place"
+    assert matches_table.update(matcher_of(table, clip), new=True).full, (
+        "nobody knows what took the free place"
+    )
 
     asked = Settings(table=table.uri)
     look = decisions.checked
@@ -169,7 +173,7 @@ def test_no_match_verdict_or_alert_brings_what_is_erased_meanwhile(
         verdicts.decide(asked, Decision(LOST, OTHERS[1], "rejected", "desk"), spark=table.session)
     assert kept("decisions") == {STAYS}
 
-    told = matcher()
+    told = matcher_of(table, clip)
     emit(told, pending(told), lambda _: gone(OTHERS[2]))
     assert kept("alerts") == {OTHERS[3]}
 
@@ -179,11 +183,6 @@ def test_what_is_stored_after_an_erase_has_ended_is_erased_too(
     table: PostsTable, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On HDFS the erase comes between the look at the posts and the commit, and ends."""
-    rules = MatchRules(top_k=10, threshold=-2.0)
-
-    def matcher() -> Matcher:
-        other = PostsTable.open(table.uri, table.spark, table.hadoop)
-        return SimilarityEngine(other, "spark", clip, cache=Cache()).matcher(rules)
 
     def meanwhile(owner: Any, name: str, post_id: str, looks: bool = False) -> None:
         """The erase of a post comes once: before who stores, or after who looks."""
@@ -198,11 +197,11 @@ def test_what_is_stored_after_an_erase_has_ended_is_erased_too(
         monkeypatch.setattr(owner, name, called)
 
     meanwhile(matches_table, "_still_there", OWN, looks=True)
-    matches_table.update(matcher())
+    matches_table.update(matcher_of(table, clip))
     meanwhile(verdicts, "store", OTHERS[0])
     said = Decision(LOST, OTHERS[0], "rejected", "desk")
     verdicts.decide(Settings(table=table.uri), said, spark=table.session)
-    told = matcher()
+    told = matcher_of(table, clip)
     alerts = [*pending(told)]
     meanwhile(side_tables, "append", OTHERS[1])
     emit(told, alerts, lambda _: None)
