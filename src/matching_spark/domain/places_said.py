@@ -51,6 +51,8 @@ _NEAR = re.compile(
 )
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
 _WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
+_RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
+_TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
 # A word that goes on with a name, if it is where something happened.
@@ -245,6 +247,16 @@ def is_line(run: str) -> bool:
     return _LINE.fullmatch(run) is not None
 
 
+def taken(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether it is a line that one took: 공항철도 타고."""
+    return said.open and _taken(said.run, words, said.last)
+
+
+def _taken(run: str, words: Sequence[Word], last: int) -> bool:
+    line = is_line(run) or _RAILWAY.fullmatch(run) is not None
+    return line and words[last].joined and _TAKEN.match(words[last + 1].text) is not None
+
+
 def _within(words: Sequence[Word]) -> bool:
     """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
     place = re.sub("에(?:서|다가?)?$", "", words[0].text)
@@ -259,6 +271,8 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
+        return True
+    if not tail and _taken(run, words, last):
         return True
     went = [word for word in words[last + 1 : last + 4] if word.clause == words[last].clause]
     if whole and not tail and any(_WENT.match(word.text) for word in went):

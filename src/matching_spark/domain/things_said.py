@@ -65,11 +65,16 @@ def things_said(words: Sequence[Word], but: Collection[int] = frozenset()) -> li
             out.append(found)
         at = at + 1 if found is None else found.last + 1
     said = [_in_context(out, i, words) for i in range(len(out))]
-    # 카드랑 현금이 든 지갑: as with the cash, so with the card.
     for i in reversed(range(len(said) - 1)):
         this, after = said[i], said[i + 1]
-        if this.role == "and" and after.role == "other":
+        if (
+            this.role == "and" and after.role == "other"
+        ):  # as with the cash in 카드랑 현금이 든 지갑
             said[i] = replace(this, role="other")
+        elif this.role in ("object", "bare") and _with_all(after, words):
+            said[i] = replace(this, role="and")
+        elif _worth(after, words) and not this.tail and after.first == this.last + 1:
+            said[i + 1] = replace(after, role="other")
     return said
 
 
@@ -81,13 +86,7 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
         role = english_role(words, of.first)
     more = _behind(of, words)
     after = said[i + 1] if i + 1 < len(said) else None
-    beside = after is not None and after.first == of.last + 1
-    if after is not None and (after.value in (DISTRACTOR, "자동차") or _worth(after, words)):
-        beside = False  # 우산 버스에 두고 내림
-    if role in ("object", "bare") and after is not None and _with_all(after, words):
-        role = "and"
-    if role != "other" and i and _worth(of, words) and said[i - 1].last == of.first - 1:
-        return replace(of, role="other" if not said[i - 1].tail else role)
+    beside = after is not None and _beside(of, after, words)
     if role == "bare" or not words[of.first].hangul:
         if _of_what_comes(of, more, words):
             role = "other"
@@ -103,6 +102,12 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
         role = "other"
     return replace(of, role=role)
+
+
+def _beside(of: Mention[str], after: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether the next thing stands right behind it, and is none apart: 우산 버스에 두고 내림."""
+    apart = after.value in (DISTRACTOR, "자동차") or _worth(after, words) or _with_all(after, words)
+    return after.first == of.last + 1 and not apart
 
 
 def _behind(of: Mention[str], words: Sequence[Word]) -> str:
@@ -137,7 +142,7 @@ def _on_a_part(of: Mention[str], role: Role, words: Sequence[Word]) -> bool:
 
 
 def _with_all(of: Mention[str], words: Sequence[Word]) -> bool:
-    """Whether it went with what is in it: 구두를 쇼핑백째. An envelope is not what is looked for."""
+    """Whether it went with what is in it: 구두를 쇼핑백째. Nobody looks for an envelope itself."""
     return bool(_AS_A_WHOLE.match(of.tail)) and not words[of.last].text.startswith("봉투")
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 
 from matching_spark.domain.districts import towns
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.places_said import PlaceSaid, is_line
+from matching_spark.domain.places_said import PlaceSaid, is_line, taken
 from matching_spark.domain.romanised import romanised
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
@@ -196,13 +196,13 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
     """The place; of two side by side, or one with the other's name, the longer: 강남역 스타벅스."""
     if _NOBODY_KNOWS.search(text):
         return None
-    losses = clauses_of_loss(words)
+    losses, behind = clauses_of_loss(words), _left_behind(words)
     denied = {each.run for each in said if _not_there(each, words)}
     there: list[PlaceSaid] = []
     for each in said:
-        if each.run in denied or _on_the_way(each, words):
+        if each.run in denied or _on_the_way(each, words, behind):
             continue
-        if _left_before(each, words, losses, text):
+        if _left_before(each, words, losses, text) or (taken(each, words) and not behind):
             continue
         last = there[-1] if there else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
@@ -295,9 +295,10 @@ def _left_behind(words: Sequence[Word]) -> bool:
     )
 
 
-def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
+def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     """Whether one only goes there, or sets out there: both of 서울역에서 수원역 가는 열차; or only
-    bought there what was lost. Who waits for a train is still where it sets out.
+    bought there what was lost. behind: whether it stayed in what one got off. Who waits for a
+    train is still where it sets out.
     """
     way = words[said.last : said.last + 7]
     before = [word.text for word in words[max(0, said.first - 9) : said.first]]
@@ -317,7 +318,7 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word]) -> bool:
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
         return True
     off = way[did + 1 :] if did < len(way) and way[did].text in _ANYHOW else way[did:]
-    if off and _GETS_OFF.match(off[0].text) and _left_behind(words):
+    if off and behind and _GETS_OFF.match(off[0].text):
         return True
     ride = " ".join(word.text for word in way[did : did + 2])
     if way[0].joined and _BOARDED.search(ride):
