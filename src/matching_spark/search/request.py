@@ -11,9 +11,16 @@ import numpy as np
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
-from matching_spark.knn.similarity import SAME, Float32, Float64, Metric
+from matching_spark.knn.similarity import SAME, Float32, Float64, Metric, floor_of
 from matching_spark.score import components
-from matching_spark.score.calibration import FILTERS, Calibration, Modality, limit_name, modality
+from matching_spark.score.calibration import (
+    FILTERS,
+    Calibration,
+    Modality,
+    limit_name,
+    log_odds,
+    modality,
+)
 from matching_spark.score.components import Cosine, Part
 from matching_spark.score.posterior import COSTS, HERE, Costs
 
@@ -147,6 +154,17 @@ class Request:
         limits = (self.scoring.threshold_for(query) for query in self.queries)
         asked = np.array([-np.inf if limit is None else limit for limit in limits])
         return np.where(asked == 1, SAME, asked) if self.scoring.kind == "cosine" else asked
+
+    @cached_property
+    def rough(self) -> Float32:
+        """(q,) the rough scores (search.scores) from which on the thresholds can be reached."""
+        metric, out = self.scoring.metric, []
+        for query, limit in zip(self.queries, self.thresholds.tolist(), strict=True):
+            if self.scoring.calibration is not None:
+                out.append(log_odds(limit))
+            else:
+                out.append(limit if query.has == "both" else floor_of(limit, metric))
+        return np.array(out, np.float32)
 
     @cached_property
     def depth(self) -> int:

@@ -15,11 +15,9 @@ from matching_spark.knn.similarity import (
     Mask,
     Pairs,
     VectorSet,
-    floor_of,
     low_of,
     near_best,
 )
-from matching_spark.score.calibration import log_odds
 from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
 from matching_spark.search import scores
@@ -104,8 +102,7 @@ def scan(
 
     floors: (q,) float32 rough scores below which there is none of a query's k best.
     """
-    least = _least(request)
-    floors = least if floors is None else np.maximum(floors, least)
+    floors = request.rough if floors is None else np.maximum(floors, request.rough)
     mask = shard.where(request.where)
     if request.only is not None:
         mask &= np.logical_or.reduce([shard.is_post(post_id) for post_id in request.only])
@@ -140,17 +137,6 @@ def scan(
             found.append(pairs.of_queries(np.array(block)))
     pairs = Pairs.joined(found)
     return ShardCandidates(shard, mask, rows, pairs, margin, Pairs.joined(rivals))
-
-
-def _least(request: Request) -> Float32:
-    """(q,) the rough scores from which on the queries' thresholds can be reached."""
-    metric, out = request.scoring.metric, []
-    for query, limit in zip(request.queries, request.thresholds.tolist(), strict=True):
-        if request.scoring.calibration is not None:
-            out.append(log_odds(limit))
-        else:
-            out.append(limit if query.has == "both" else floor_of(limit, metric))
-    return np.array(out, np.float32)
 
 
 def _sides(

@@ -114,6 +114,7 @@ class Whole:
         self.probes = max(PROBES * request.depth, LEAST_PROBES)
         self.margin = scores.margin_of(self.queries, scoring, self.silent)
         self.least = floors.astype(np.float64) - self.margin
+        self.raised = bool((floors > request.rough[block]).all())  # by shards before this one
         self.told_from = np.full(len(block), np.inf)
         days = [query.not_before for query in self.queries]
         self.first = np.array([NO_DAY if day is None else day for day in days])
@@ -180,9 +181,10 @@ class Whole:
             found[part.start] = self._many(self.posts[part], score, spoken, bounds)
 
         step = max(LEAST_AT_ONCE, PAIRS_AT_ONCE // q)
+        first = GROWTH * step if self.raised else max(LEAST_AT_ONCE, step // GROWTH)
         reach, done = _Reach.none(), 0
         while done < len(self.posts):
-            upto = min(len(self.posts), max(LEAST_AT_ONCE, step // GROWTH, GROWTH * done))
+            upto = min(len(self.posts), max(first, GROWTH * done))
             share(look, [slice(s, min(s + step, upto)) for s in range(done, upto, step)])
             new = [found.pop(start) for start in sorted(found)]
             left = [reach]
