@@ -76,3 +76,10 @@ def test_a_word_of_no_list_is_kept_noted_and_compared_with_nothing() -> None:
     assert compare(black, Facts(colour="무지개", region="달")) == {}
     assert compare(black, Facts(colour="기타", region="서울")) == {"region": 1}
     assert compare(black, Facts(colour="흰색")) == {"colour": 0}
+
+
+def test_what_was_noted_is_told_in_words() -> None:
+    seen = Seen()
+    for word in ("칸", "딸", "딸"):
+        seen.note("colour", word)
+    assert seen.lines() == ["noted 2 times: colour: 딸", "noted once: colour: 칸"]

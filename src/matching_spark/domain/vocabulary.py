@@ -113,7 +113,8 @@ class Seen:
 
     def lines(self) -> list[str]:
         """What was noted, the most frequent first, as it is said to a person."""
-        return [f"noted {count:,} times: {word}" for word, count in self.unknown.most_common()]
+        often = self.unknown.most_common()
+        return [f"noted {'once' if n == 1 else f'{n:,} times'}: {word}" for word, n in often]
 
     def word(self, vocabulary: Vocabulary, said: str) -> str:
         """The word that is meant; what was said, noted, where there is none."""
