@@ -43,6 +43,15 @@ def test_a_wrong_password_is_told_and_lets_nobody_in(visitor: Visitor) -> None:
     expect(visit.page.locator("h1")).to_have_text(visitor.say("sign.title"))
 
 
+def test_the_switch_of_languages_stands_beside_the_name(clerk: Visitor) -> None:
+    """On a phone too, where a row of its own pushed what waits off the screen."""
+    brand, switch = (clerk.page.locator(of).bounding_box() for of in (".brand", "#switch"))
+    assert brand
+    assert switch
+    middle = brand["y"] + brand["height"] / 2
+    assert switch["y"] < middle < switch["y"] + switch["height"]
+
+
 def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     clerk: Visitor, browser: Browser, service: str, found_photo: Path
 ) -> None:

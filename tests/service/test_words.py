@@ -165,6 +165,12 @@ def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden()
     assert page.count(f">{unnamed}</a>") == 2
 
 
+def test_no_line_ends_between_a_day_and_its_particle() -> None:
+    """A day ends in a bracket, behind which a line may end though `keep-all` keeps words whole."""
+    for name, said in words.table().items():
+        assert not re.search(r"\{day\}[가-힣]", said["ko"]), name
+
+
 def test_who_reads_a_page_is_told_of_no_command() -> None:
     """An officer has none: a command is of whoever runs the service, and stands in the docs."""
     for name, said in words.table().items():
