@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +34,29 @@ def taken(source: Path, columns: dict[str, object], **how: object) -> tuple[pa.T
         for batch in batches(opened, task, 1000, names)
     ]
     return pa.Table.from_batches(out), staged
+
+
+@pytest.mark.parametrize("kind", ["<f8", ">f4", "<f4 as <f8"])
+def test_bytes_of_other_numbers_are_no_vector(tmp_path: Path, kind: str) -> None:
+    """NumPy's are float64 where nothing else is said, and Java's begin with the greater end."""
+    rows = np.random.default_rng(3).normal(size=(40, 512))
+    if kind == "<f4 as <f8":  # whose last 29 bits are 0: none of them is NaN
+        rows, kind = rows.astype("<f4"), "<f8"
+    other = [row.astype(kind).tobytes() for row in rows]
+    ids = [str(i) for i in range(len(rows))]
+    with pytest.raises(
+        InputError, match=r"posts\.parquet: of most vectors, its bytes are no float32"
+    ):
+        taken(tmp_path, {"post_id": ids, "vector": other})
+    width = len(other[0]) // 4
+    mine = [
+        row.tobytes() for row in np.random.default_rng(4).normal(size=(40, width)).astype("<f4")
+    ]
+    out, staged = taken(tmp_path, {"post_id": ids, "vector": mine[:30] + other[30:]})
+    assert out["post_id"].to_pylist() == ids[:30]
+    assert {(reason, detail[:25]) for _, reason, detail in staged.rejects} == {
+        ("not-float32", "its bytes are no float32 ")
+    }
 
 
 def test_a_moment_is_seouls_day_however_it_is_written(tmp_path: Path) -> None:

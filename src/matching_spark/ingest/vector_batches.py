@@ -41,6 +41,10 @@ from matching_spark.knn.similarity import unit
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
+# Bytes of float64, or of float32 with the greater end first, are float32 too, of which every third
+# to eighth number is beyond anything that a model gives.
+HUGE, MANY_HUGE = 1e12, 1 / 32
+NO_FLOAT32 = "its bytes are no float32 numbers, the lesser byte first: write them so, or as a list"
 MOST_MODELS = 5  # of a batch that are named: a second one is one too many
 
 PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
@@ -81,7 +85,7 @@ class Staged:
 
 def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str]:
     """The dimension of most of the first vectors, for one may be cut off; and the model that the
-    first row of it names, '' where it names none.
+    first row of it names, '' where it names none. Raises InputError where there are none.
     """
     for task in tasks:
         file = open_file(task.uri)
@@ -92,6 +96,8 @@ def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str]:
                 continue
             sizes, counts = np.unique(lengths[lengths > 0], return_counts=True)
             size = int(sizes[counts.argmax()])
+            if _is_other(batch["vector"], _matrix(batch["vector"], size)[0]).sum() * 2 > len(batch):
+                raise InputError(f"{task.uri}: of most vectors, {NO_FLOAT32}")
             return size, _models(batch)[int(np.argmax(lengths == size))].as_py()
     raise InputError(f"{source} holds no vectors")
 
@@ -209,6 +215,7 @@ def _unit_vectors(column: pa.Array, dimension: int, rows: _Rows) -> np.ndarray:
     for length in np.unique(lengths[lengths != dimension]):
         detail = f"{length} numbers, not {dimension}"
         rows.reject(lengths == length, "wrong-dimension", detail)
+    rows.reject(_is_other(column, numbers), "not-float32", NO_FLOAT32)
     finite = np.isfinite(numbers).all(axis=1)
     rows.reject(~finite, "not-finite", "the vector has NaN or infinity")
     numbers[~finite] = 0
@@ -274,8 +281,17 @@ def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
             flat = np.frombuffer(these.buffers()[2], "<f4", count, int(start))
         else:
             flat = these.flatten().to_numpy(zero_copy_only=False)  # a null is NaN
-        rows[fits] = flat.reshape(-1, dimension)
+        with np.errstate(invalid="ignore"):  # a NaN that signals: bytes may be any
+            rows[fits] = flat.reshape(-1, dimension)
     return rows, lengths
+
+
+def _is_other(column: pa.Array, numbers: np.ndarray) -> np.ndarray:
+    """(n,): whether a vector that is bytes is of other numbers than float32. numbers: (n, d)."""
+    if not is_text(column.type):
+        return np.zeros(len(numbers), dtype=bool)
+    huge = (np.abs(numbers) > HUGE) & np.isfinite(numbers)
+    return np.asarray(huge.mean(axis=1) >= MANY_HUGE)
 
 
 def _binary(rows: np.ndarray) -> pa.Array:
