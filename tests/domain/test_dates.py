@@ -40,6 +40,8 @@ def test_a_moment_with_its_zone_is_a_day_of_seoul(moment: dt.datetime) -> None:
         f"{moment:%Y/%m/%d %H:%M:%S} {offset}",
         f"{moment:%Y-%m-%d %H:%M:%S.%f} {offset} UTC".replace("UTC", "GMT"),
         f"{moment:%a %b %d %Y %H:%M:%S} GMT{offset} (somewhere)",  # JavaScript's toString
+        moment.isoformat() + "[Asia/Seoul][u-ca=gregory]",  # Java's, and JavaScript's Temporal
+        f"{utc:%Y-%m-%dT%H:%M}Z[UTC]",
         email.utils.format_datetime(moment.replace(microsecond=0)),
         f"{utc:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",

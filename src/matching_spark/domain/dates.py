@@ -53,6 +53,8 @@ _PACKED = re.compile(  # 20261101, 202611010905, 20261101090500
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:(?P<hour>\d{2})(?P<minute>\d{2})(?:\d{2})?)?"
 )
 
+# The name of a zone, and of a calendar, behind what tells the moment (RFC 9557), as Java writes it.
+_NAMED = re.compile(r"(z|[+-]\d\d:?\d\d)(?:\[[!\w+/=-]+\])+$")
 _HOUR = re.compile(  # 2026110109, which as seconds is in 2034
     r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-4])"
 )
@@ -99,7 +101,7 @@ def _day(value: object) -> dt.date | None:
         raise ValueError
     text = unicodedata.normalize("NFKC", text).translate(_DASHES).lower()
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    text = " ".join(text.split()).lstrip("'")
+    text = _NAMED.sub(r"\1", " ".join(text.split()).lstrip("'"))
     if text in NOT_GIVEN or text.startswith("0000-00-00 "):
         return None
     if re.fullmatch(r"\d+(\.\d+)?", text):
