@@ -197,6 +197,9 @@ def test_what_may_be_missing() -> None:
         "<response><header><resultCode>03</resultCode></header></response>",
     ):
         assert parse(raw.encode(), "x").items == []
+    told = "<uniq>지갑<br/>안에 <b>카드</b></uniq>"  # marks of HTML, which nothing keeps out
+    raw = f"<response><body><item>{told}</item></body></response>"
+    assert parse(raw.encode(), "x").items[0]["uniq"].split() == ["지갑", "안에", "카드"]
 
 
 def test_saved_xml(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def parse(raw: bytes, where: str) -> Page:
     if body is None:
         return Page([], 0)
     elements = [*body.findall("items/item"), *body.findall("item")]
-    items = [{child.tag: clean(child.text) for child in each} for each in elements]
+    items = [{child.tag: clean(" ".join(child.itertext())) for child in each} for each in elements]
     total = clean(body.findtext("totalCount"))
     is_number = total.isdecimal() and len(total) < 10
     return Page(items, int(total) if is_number else len(items))
