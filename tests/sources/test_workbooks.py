@@ -158,6 +158,14 @@ def test_cells_as_openpyxl_itself_reads_them(tmp_path: Path) -> None:
     assert (number, len(far), far[-1]) == (3, 702, "끝")
 
 
+def test_a_fraction_is_what_people_see(tmp_path: Path) -> None:
+    """Excel writes a number of 1.1 with 17 digits: an id would be another than that of a CSV."""
+    told = ("1.1000000000000001", "37.497900000000001", "9.9999999999999995E-8", "46327.5")
+    cells = "".join(f"<c><v>{each}</v></c>" for each in told)
+    path = crafted(tmp_path / "a.xlsx", f"{SHEET}<row>{cells}</row>{END}")
+    assert list(rows_of(str(path), Seen())) == [(1, ["1.1", "37.4979", "1E-07", "46327.5"])]
+
+
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2_000_000
 
 

@@ -11,6 +11,7 @@ MAX_FORMAT = 255
 # ECMA-376 part 1, 18.8.30, with those of Korean and its neighbours; times alone are not among them.
 DATE_FORMATS = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
 DAY = "yyyy. m. d"  # a format that says so
+DIGITS = 15  # that are shown of a fraction; a file has 17, of 1.1 1.1000000000000001
 ZERO, DIGIT = "\0", "\1"  # a place that has a digit, and one that may
 _FORMAT = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[(?P<rule>[^\]]*)\]|(?P<other>.)', re.DOTALL
@@ -36,8 +37,8 @@ def as_shown(text: str, format: str, epoch: dt.datetime) -> str:
         except OverflowError:
             return text
         return f"{moment:%Y-%m-%d %H:%M:%S}".removesuffix(" 00:00:00")
-    if not text.isdigit():  # the digits of a long id are all kept
-        text = f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else text
+    if not text.isdigit() and abs(value) < 1e15:  # the digits of a long id are all kept
+        text = f"{value:.0f}" if value.is_integer() else f"{value:.{DIGITS}G}"
     return _filled(kind, text) if kind and text.isdigit() else text
 
 
