@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from matching_spark.service.app import create_app
 from matching_spark.service.pages import words
 from matching_spark.service.people.contacts import ASKED_A_DAY
+from matching_spark.service.routes.losses import MOST_TIMES
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, drawn, losses
 from tests.support.forms import csrf, field, found_form, link_in
@@ -113,6 +114,31 @@ def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
         )
         (second,) = losses(running)
         assert second != first
+
+
+def test_a_search_is_registered_and_withdrawn_so_often_and_then_made_anew(
+    browser: TestClient, running: Service
+) -> None:
+    """Each time took as long as all before together, within a stranger's limits."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "가방"}
+    asked = {"asked": field(browser.post("/search", data=form).text, "asked")}
+    for _ in range(MOST_TIMES):
+        page = browser.post("/losses", data=form | asked)
+        browser.post("/mine/withdraw", data=form | {"link": link_in(page.text)})
+    over = browser.post("/losses", data=form | asked)
+    assert over.status_code == 422
+    assert words.say("problem.search-over", "ko") in over.text
+    assert not losses(running)
+    anew = {"asked": field(browser.post("/search", data=form).text, "asked")}
+    assert "/mine#" in browser.post("/losses", data=form | anew).text
+
+
+def test_strangers_who_say_the_same_have_a_loss_each(browser: TestClient, running: Service) -> None:
+    """By a program that sends no search's name: one could read and withdraw the other's."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "검정 지갑", "pictured": "no"}
+    for _ in range(2):
+        assert "/mine#" in browser.post("/losses", data=form).text
+    assert len(losses(running)) == 2
 
 
 def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(

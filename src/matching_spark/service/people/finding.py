@@ -1,6 +1,7 @@
 """A person's search: what a form says, asked of what the public may see, and said in its words."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -129,7 +130,8 @@ class Finder:
 
         photo: chosen since. Raises as `answer`.
         """
-        told, asked = short(form.told()), form.asked
+        # Two who have not searched have not lost one thing, though both say the same of it.
+        told, asked = short(form.told()), form.asked or secrets.token_urlsafe(16)
         if form.pictured and photo is None:
             photo = self.asks.find(asked).photo
         words = told.words or in_words(told)

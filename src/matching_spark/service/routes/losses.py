@@ -1,6 +1,7 @@
 """A person's own loss: registered, opened by its private link, changed, withdrawn."""
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from matching_spark.service.people.shown import card, day_of, in_words, told_of_
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.running import Service
 
+MOST_TIMES = 10  # that one search is registered and withdrawn: each time looks for the next name
 # A mail asks to confirm an address; or it was asked too often today, and is not kept; or there is
 # none.
 Asked = Literal["written", "often", ""]
@@ -145,13 +147,11 @@ class Losses:
     def _registered(self, form: Form, chosen: SeenPhoto | None = None) -> str:
         post, photo, key = self._of.finder.loss(form, chosen)
         photos = [] if photo is None else [photo]
-        times = 0
-        while True:
+        for times in range(MOST_TIMES):
             named = f"{key}-{times}" if times else key
-            try:
+            with suppress(NotFoundError):  # withdrawn since: it is lost still, or again
                 return self._of.desk.add(post, photos, "system", named).post.post_id
-            except NotFoundError:  # withdrawn since: it is lost still, or again
-                times += 1
+        raise Refused("search-over")  # what is searched once more is another loss
 
     def _registered_at(self, stored: StoredPost) -> dt.datetime:
         told = self._of.desk.journal.history(f"post:{stored.post.post_id}")
