@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, Post, PostsTable, Settings, SimilarityEngine, storage
@@ -259,6 +260,39 @@ def test_what_rests_on_a_row_that_an_erase_has_ended_meanwhile_is_not_stored(
     assert (rows[STAYS], "new" in rows) == ("검정", True)
     gone = traces.Subject(frozenset([OWN]))
     assert traces.look(storage.walk(table.uri), gone).found == ()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before the commit", "before the photos go"])
+def test_a_photo_of_an_erased_post_stays_with_one_that_is_stored_meanwhile(
+    table: PostsTable, clip: ClipModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """It was known when the other was taken in, and so neither embedded nor kept again."""
+    photo = tmp_path / "one.png"
+    Image.new("RGB", (64, 48), (10, 90, 30)).save(photo)
+    first, second = (
+        Post(i, "found", "지갑", title=i, photos=(str(photo),)) for i in ("p-1", "p-2")
+    )
+    ingest_posts([first], table, clip)
+    real = PostsTable.commit
+
+    def another() -> PostsTable:
+        return PostsTable.open(table.uri, table.spark, table.hadoop)
+
+    def commit(of: PostsTable, write: Callable[[], object]) -> None:
+        monkeypatch.setattr(PostsTable, "commit", real)
+        erase(another(), ["p-1"])
+        real(of, write)
+
+    if when == "before the commit":
+        monkeypatch.setattr(PostsTable, "commit", commit)
+        ingest_posts([second], table, clip)
+    else:
+        erase(table, ["p-1"], Between("photos", lambda: ingest_posts([second], another(), clip)))
+    now = another()
+    assert now.kinds(["p-1", "p-2"]) == {"p-2": "found"}
+    (row,) = now.frame().where("post_id = 'p-2'").collect()
+    assert storage.exists(row["photos"][0]["uri"])
 
 
 def test_undo_to_a_snapshot_that_an_erase_has_ended_changes_nothing(table: PostsTable) -> None:

@@ -26,7 +26,7 @@ from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally
-from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
+from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging, keep_still
 from matching_spark.layout import kept_sha256, photo_column_here
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark.failures import spark_errors
@@ -179,6 +179,10 @@ class _Ingest:
         changed = self._worded([each for each in settled if each is not None])
         if changed:
             self._merge(changed, before.keys())
+            places = {sha: path for path, sha in shas.items()}
+            own = {sha: places[sha] for _, each in changed for sha in each if sha in places}
+            if own:
+                keep_still(self._parallel([*own.items()], 256), self.table.photos)
         self.tally.accepted += len(changed)
         self.tally.updated += sum(post.post_id in before for post, _ in changed)
 

@@ -157,6 +157,18 @@ def ahead(source: Iterable[T]) -> Iterator[T]:
             yield item[0]
 
 
+def keep_still(photos: "RDD[tuple[str, str]]", kept: str) -> None:
+    """Keep again what is kept no more of photos, each its sha256 and where it came from: an erase
+    of another post that had it did not know yet of the one that has just been stored."""
+
+    def keep(photo: tuple[str, str]) -> None:
+        sha, source = photo
+        if not storage.exists(place := kept_photo(kept, sha)):
+            _photo(source, place, sha)
+
+    photos.foreach(keep)
+
+
 @dataclass(frozen=True)
 class _Batch:
     """photos[i] is the key and uri of pixels[i]; rows are the photos that were refused."""

@@ -185,7 +185,8 @@ class _Merge:
         done: Counter[str] = Counter(events=len(records), posts=len(posts))
         done["erased"] = self._erased(frozenset(gone))
         done["decisions"] = self._decided(records, gone)
-        done["photos"] = sum(self._keep(sha) for each in posts for sha in set(each.photos))
+        shas = {sha for each in posts for sha in each.photos}
+        done["photos"] = sum(map(self._keep, shas))
         rows = self._rows(posts, records[-1].sequence) if posts else None
         last = Mark(records[-1].sequence, records[-1].event_id)
         frame = None if rows is None else rows.frame.persist()
@@ -194,6 +195,7 @@ class _Merge:
         finally:
             if frame is not None:
                 frame.unpersist()
+        done["photos"] += sum(map(self._keep, shas))  # that an erase of others took before it
         if rows is not None:
             done["embedded"] = rows.embedded
             self.left_out += rows.left_out
