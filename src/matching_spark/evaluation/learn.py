@@ -258,18 +258,13 @@ def _fitted(
         else _knots(pairs.values[v], pairs.same, pairs.weight)
         for v in vectors
     }
-    shown = np.ones((len(pairs), 0))
+    shown: dict[str, Mask] = {}
     if facts:
         knots |= {f.name: [x for x, _ in known.get(f.name, ())] or f.knots for f in told}
-        # As often with all the facts that a pair has as with some: a search may know few.
-        some = rng.random((DRAWN, len(pairs), len(told))) < 0.7
-        shown = np.concatenate([np.ones_like(some[:1]), some]).reshape(-1, len(told))
-        weight = np.concatenate([pairs.weight, *[pairs.weight / DRAWN] * DRAWN])
-        pairs = pairs.take(np.tile(np.arange(len(pairs)), 1 + DRAWN))
-        pairs = replace(pairs, weight=weight)
+        pairs, shown = _partly_told(pairs, told, rng)
     shape = {name: hats(pairs.values[name], at) for name, at in knots.items()}
-    for i, fact in enumerate(told):
-        shape[fact.name] *= shown[:, i : i + 1]
+    for name, rows in shown.items():
+        shape[name] *= rows[:, None]
     heights = {
         name: np.array([y for _, y in known[name]]) if name in known else np.zeros(len(at))
         for name, at in knots.items()
@@ -297,14 +292,13 @@ def _fitted(
         ends = np.cumsum([len(each) for each in wide])[:-1]
         return dict(zip(columns, np.split(of, ends), strict=True)), intercept
 
-    for name, line in learnt(shape)[0].items():
-        heights[name] = heights[name] + line
     falling = {fact.name for fact in told if fact.falling}
     bending = {fact.name for fact in told if not fact.rising} - falling
-    for name in heights:
-        if name not in bending:
-            mass = shape[name].T @ pairs.weight + 1e-9
-            heights[name] = straightened(heights[name], mass, rising=name not in falling)
+    for name, line in learnt(shape)[0].items():
+        heights[name] = heights[name] + line
+    for name in heights.keys() - bending:
+        mass = shape[name].T @ pairs.weight + 1e-9
+        heights[name] = straightened(heights[name], mass, rising=name not in falling)
     # Straightened lines are weighed against each other once more.
     scale, intercept = learnt(
         {name: (shape[name] @ line)[:, None] for name, line in heights.items()}
@@ -321,6 +315,19 @@ def _fitted(
             (float(x), round(float(y) + 0.0, 4)) for x, y in zip(knots[name], line, strict=True)
         )
     return Weights.sure(intercept, points)
+
+
+def _partly_told(
+    pairs: LabelledPairs, told: Sequence[Fact], rng: np.random.Generator
+) -> tuple[LabelledPairs, dict[str, Mask]]:
+    """The pairs as they are and, as often in all, with some of their facts, DRAWN times: a search
+    may know few. Of every fact, in which of those rows it is told.
+    """
+    some = rng.random((DRAWN, len(pairs), len(told))) < 0.7
+    shown = np.concatenate([np.ones_like(some[:1]), some]).reshape(-1, len(told))
+    weight = np.concatenate([pairs.weight, *[pairs.weight / DRAWN] * DRAWN])
+    rows = pairs.take(np.tile(np.arange(len(pairs)), 1 + DRAWN))
+    return replace(rows, weight=weight), {f.name: shown[:, i] for i, f in enumerate(told)}
 
 
 def straightened(line: Float64, mass: Float64, rising: bool) -> Float64:
