@@ -38,6 +38,10 @@ class Mark:
     sequence: int = 0
     event_id: str = ""
 
+    def behind(self, since: int) -> str:
+        """As a snapshot says it that has the events after `since` up to this one."""
+        return f"{since} {self.sequence} {self.event_id}"
+
 
 def mark(metadata: "StaticTable") -> int:
     """The sequence of the last event that the present snapshot has; 0 where none was merged."""
@@ -113,7 +117,7 @@ def keep(table: "PostsTable") -> None:
 @contextmanager
 def marking(spark: "SparkSession", since: int, upto: Mark) -> Iterator[None]:
     """Each snapshot that the session makes meanwhile has the events after `since` up to a mark."""
-    spark.conf.set(MARKING, f"{since} {upto.sequence} {upto.event_id}")
+    spark.conf.set(MARKING, upto.behind(since))
     try:
         yield
     finally:

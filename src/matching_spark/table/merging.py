@@ -108,7 +108,7 @@ def take_in(
         ):
             commit(write)
     if merged(table.metadata) != upto:
-        commit(lambda: _say(table, f"{since} {upto.sequence} {upto.event_id}"))
+        commit(lambda: _say(table, upto.behind(since)))
 
 
 def _say(table: "PostsTable", said: str) -> None:
