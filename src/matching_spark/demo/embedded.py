@@ -20,6 +20,7 @@ from matching_spark.domain.identifiers import Seal
 from matching_spark.domain.schema import METADATA, POINT
 from matching_spark.embed.clip import CPU, ClipModel, Device, worker_model
 from matching_spark.knn.similarity import Float32
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.shards.shard import DataFile, Shard, load
 
 AT_ONCE = 64  # photos or texts of a job: a second or two
@@ -139,14 +140,6 @@ def _shard(
         }
         for told in side
     ]
-    schema = pa.schema(
-        [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
-        + [
-            ("photos", pa.list_(pa.struct([("uri", pa.string()), ("vector", pa.binary())]))),
-            ("text_vector", pa.binary()),
-            ("identifiers", pa.list_(pa.string())),
-            *((name, pa.float64()) for name in POINT),
-        ]
-    )
+    schema = pa.schema(arrow_fields(*METADATA, "photos", "text_vector", "identifiers", *POINT))
     pq.write_table(pa.Table.from_pylist(rows, schema), file)
     return load(DataFile(str(file), len(rows), file.stat().st_size), dimension)

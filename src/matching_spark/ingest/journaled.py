@@ -16,22 +16,23 @@ from matching_spark.domain.posts import checked
 from matching_spark.domain.schema import COLUMNS, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest import over
-from matching_spark.ingest.pipeline import ARROW, TEXT_KEY, assemble, photos_of, text_key
+from matching_spark.ingest.pipeline import TEXT_KEY, assemble, photos_of, text_key
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo
 from matching_spark.progress import Progress
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.table.posts_table import PostsTable
 
 JOB = "journal"  # of staging
 # name -> (d,) float32, as journal.store.Vector has it
 Vectors = Mapping[str, npt.NDArray[np.float32]]
-_STRINGS = pa.list_(pa.string())
 _POSTS = pa.schema(
-    [(name, ARROW.get(name, pa.string())) for name in TOLD]
-    + [("source", pa.string()), ("identifiers", _STRINGS), ("sequence", pa.int64())]
-    + [("updated_at", pa.timestamp("us", "UTC"))]
-    + [("keys", _STRINGS), ("text_key", pa.string())]
+    [
+        *arrow_fields(*TOLD, "source", "identifiers", "sequence", "updated_at"),
+        ("keys", pa.list_(pa.string())),
+        ("text_key", pa.string()),
+    ]
 )
 _VECTORS = pa.schema([("key", pa.string()), ("uri", pa.string()), ("vector", pa.binary())])
 

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from matching_spark import storage
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import NO_ADDRESS, TEXTS, Post, Reject, checked, clean
-from matching_spark.domain.schema import ADDED, COLUMNS, POINT, TOLD
+from matching_spark.domain.schema import ADDED, COLUMNS, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
@@ -29,6 +29,7 @@ from matching_spark.ingest.report import Rejects, Report, Tally
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging, keep_still
 from matching_spark.layout import kept_sha256, photo_column_here
 from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.posts_table import PostsTable
 
@@ -39,8 +40,6 @@ LEAVES_POST = frozenset(
         *("no-detail", "bad-point", "bad-identifier"),
     ]
 )
-# Of the columns that are no text.
-ARROW = {"happened_on": pa.date32(), **dict.fromkeys(POINT, pa.float64())}
 OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 CHUNK_CHARACTERS = 20_000_000  # of posts that say the most: 80 MB where one has an emoji
@@ -299,9 +298,11 @@ class _Ingest:
             for post, shas in changed
         ]
         schema = pa.schema(
-            [(name, ARROW.get(name, pa.string())) for name in TOLD]
-            + [("identifiers", pa.list_(pa.string()))]
-            + [("keys", pa.list_(pa.string())), ("text_key", pa.string())]
+            [
+                *arrow_fields(*TOLD, "identifiers"),
+                ("keys", pa.list_(pa.string())),
+                ("text_key", pa.string()),
+            ]
         )
         posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema)).withColumn(
             "updated_at", F.current_timestamp()

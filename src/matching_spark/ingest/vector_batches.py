@@ -37,6 +37,7 @@ from matching_spark.errors import InputError
 from matching_spark.ingest.vector_columns import as_text, is_bytes, is_text
 from matching_spark.ingest.vector_files import Task, batches, open_file
 from matching_spark.knn.similarity import unit
+from matching_spark.shards.arrow import PHOTO, arrow_fields
 
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
@@ -47,16 +48,7 @@ HUGE, MANY_HUGE = 1e12, 1 / 32
 NO_FLOAT32 = "its bytes are no float32 numbers, the lesser byte first: write them so, or as a list"
 MOST_MODELS = 5  # of a batch that are named: a second one is one too many
 
-PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
-STAGED = pa.schema(
-    [
-        *((name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA),
-        ("photos", pa.list_(PHOTO)),
-        ("text_vector", pa.binary()),
-        ("model", pa.string()),
-        ("updated_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
+STAGED = pa.schema(arrow_fields(*METADATA, "photos", "text_vector", "model", "updated_at"))
 
 
 @dataclass(frozen=True)

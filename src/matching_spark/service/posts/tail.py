@@ -17,18 +17,13 @@ from matching_spark.journal.events import PairDecided
 from matching_spark.journal.posts import Change, StoredPost, folded
 from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import kept_photo
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import IDENTIFIERS, of_rows
 
 Vectors = Mapping[str, npt.NDArray[np.float32]]  # by name, as journal.store.Vector has it
 READ = 1000  # events at once
-_PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
-_SCHEMA = pa.schema(
-    [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
-    + [(IDENTIFIERS, pa.list_(pa.string()))]
-    + [(name, pa.float64()) for name in POINT]
-    + [("photos", pa.list_(_PHOTO)), ("text_vector", pa.binary())]
-)
+_SCHEMA = pa.schema(arrow_fields(*METADATA, IDENTIFIERS, *POINT, "photos", "text_vector"))
 
 
 @dataclass(frozen=True)

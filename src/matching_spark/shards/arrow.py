@@ -1,0 +1,22 @@
+"""The columns of posts as Arrow has them: by their types in the table."""
+
+import pyarrow as pa
+
+from matching_spark.domain.schema import COLUMNS
+
+PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
+_KINDS = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "array<string>": pa.list_(pa.string()),
+    "array<struct<uri: string, sha256: string, vector: binary>>": pa.list_(PHOTO),
+}
+
+
+def arrow_fields(*names: str) -> list[pa.Field]:
+    """Each may be null, as it may before it is checked."""
+    return [pa.field(name, _KINDS[COLUMNS[name].removesuffix(" NOT NULL")]) for name in names]
