@@ -6,7 +6,6 @@ embedded again; what the table holds is neither.
 """
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,12 +19,13 @@ from pyspark.sql import functions as F
 from matching_spark import storage
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import NO_ADDRESS, TEXTS, Post, Reject, checked, clean
-from matching_spark.domain.schema import ADDED, COLUMNS, TOLD
+from matching_spark.domain.schema import TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally
+from matching_spark.ingest.rows import assemble, photos_of, text_key
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging, keep_still
 from matching_spark.layout import kept_sha256, photo_column_here
 from matching_spark.progress import SILENT, Progress
@@ -178,10 +178,9 @@ class _Ingest:
         changed = self._worded([each for each in settled if each is not None])
         if changed:
             self._merge(changed, before.keys())
-            places = {sha: path for path, sha in shas.items()}
-            own = {sha: places[sha] for _, each in changed for sha in each if sha in places}
-            if own:
-                keep_still(self._parallel([*own.items()], 256), self.table.photos)
+            own = {sha for _, each in changed for sha in each}
+            if places := {sha: path for path, sha in shas.items() if sha in own}:
+                keep_still(self._parallel([*places.items()], 256), self.table.photos)
         self.tally.accepted += len(changed)
         self.tally.updated += sum(post.post_id in before for post, _ in changed)
 
@@ -329,62 +328,6 @@ class _Ingest:
             raise StorageError(f"nothing is staged in {self.staging.folder}; ingest again")
         both = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
         return both.dropDuplicates(["key"])
-
-
-def photos_of(table: PostsTable, shas: Collection[str]) -> DataFrame:
-    """key, uri, vector of those photos that posts of the table have, one for each post."""
-    wanted = table.session.createDataFrame(pa.table({"sha": sorted(shas)}))
-    held = table.frame().select(F.explode("photos").alias("p"))
-    return held.join(F.broadcast(wanted), F.col("p.sha256") == F.col("sha")).select(
-        F.concat(F.lit("photo:"), "sha").alias("key"),
-        photo_column_here(table.photos, F.col("p.uri")).alias("uri"),
-        "p.vector",
-    )
-
-
-def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
-    """Rows of the table: posts with the vectors of their keys.
-
-    posts: TOLD, updated_at, keys, text_key, and ADDED or not. vectors: key, uri, vector, each
-    key once. The write fails, naming the post, where a vector is missing.
-    """
-    each = posts.select("post_id", F.posexplode("keys").alias("pos", "key"))
-    photo = F.struct("pos", "uri", F.substring_index("key", ":", -1).alias("sha256"), "vector")
-    photos = (
-        each.join(vectors, "key")
-        .groupBy("post_id")
-        .agg(F.array_sort(F.collect_list(photo)).alias("photos"))
-    )
-    texts = vectors.select(F.col("key").alias("text_key"), F.col("vector").alias("text_vector"))
-    whole = (
-        posts.join(photos, "post_id", "left")
-        .join(texts, "text_key", "left")
-        .withColumn("photos", F.expr("coalesce(photos, array())"))
-    )
-    lacks = "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
-    checked = F.when(
-        F.expr(lacks),
-        F.raise_error(F.concat(F.lit("a staged vector has gone, run it again: post "), "post_id")),
-    ).otherwise(F.col("post_id"))
-    bare = (
-        "transform(photos, p -> named_struct('uri', p.uri, 'sha256', p.sha256, 'vector', p.vector))"
-    )
-    return (
-        whole.withColumn("post_id", checked)
-        .withColumn("photos", F.expr(bare))
-        .withColumn("model", F.lit(model))
-        .select(*(name for name in COLUMNS if name not in ADDED or name in posts.columns))
-    )
-
-
-# Post.text of the table's rows, and text_key of it, in Spark SQL.
-TEXT = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
-TEXT_KEY = f"concat('text:', sha2({TEXT}, 256))"
-
-
-def text_key(text: str) -> str:
-    """What the vector of words is staged by."""
-    return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(photos: str, path: str) -> _File | _Why:

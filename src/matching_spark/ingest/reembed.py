@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
-from matching_spark.ingest.pipeline import TEXT, TEXT_KEY, assemble
+from matching_spark.ingest.rows import TEXT, TEXT_KEY, assemble
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.layout import kept_photo, photo_column_here
 from matching_spark.progress import SILENT, Progress

@@ -285,7 +285,6 @@ _UVICORN: dict[str, Any] = {
     "log_level": "error",  # its warnings are of what strangers send, as often as they like
     "access_log": False,  # an address is personal; metrics count
     "server_header": False,
-    "date_header": True,
     "proxy_headers": False,  # limits.Addresses knows whom to believe
     "timeout_keep_alive": 15,
     "timeout_graceful_shutdown": int(END_S),
