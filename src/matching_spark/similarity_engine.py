@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import starmap
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import RUNNERS, MemoryRunner, Runner, RunnerName, SparkRunner
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.overlay import Overlay
-from matching_spark.shards.shard import Shard, places, read_columns
+from matching_spark.shards.shard import Shard, alive, places, read_columns
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
 
@@ -353,20 +354,19 @@ class SimilarityEngine:
     def _places(self, where: Filters | None, snapshot: str | None, resident: bool) -> "PlaceNames":
         state = self.table.plan(where, snapshot)
         overlay = self.newer(state)
-        uris = tuple(file.uri for file in state.files)
-        rows = (*uris, overlay)
+        rows = (*state.files, overlay)
         if self._names is None or self._names[0] != rows:
-            view = self._view or (lambda shard: shard)
             if resident or self._view is not None:
                 shards = self.cache.load_all(state.files, state.space)
-                posts = [view(shard).metadata for shard in shards]
+                if overlay is not None:
+                    shards = overlay.over(state.files, shards)
+                view = self._view or (lambda shard: shard)
+                posts = [(view(shard).metadata, shard.alive) for shard in shards]
             else:
-                posts = [read_columns(uri, ["place", "region"]) for uri in uris]
-            if overlay is not None:
-                posts.append(view(overlay.fresh).metadata)
+                posts = [(read_columns(f.uri, ["place", "region"]), alive(f)) for f in state.files]
             from matching_spark.domain.place_names import PlaceNames  # which words alone need
 
-            self._names = rows, PlaceNames.of(map(places, posts))
+            self._names = rows, PlaceNames.of(starmap(places, posts))
         return self._names[1]
 
     def warm(self, categories: Sequence[str] = ()) -> int:

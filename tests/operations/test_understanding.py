@@ -5,10 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable, Query, Settings, SimilarityEngine
+from matching_spark import ClipModel, PostsTable, Query, SearchOptions, Settings, SimilarityEngine
 from matching_spark.domain.posts import Filters
+from matching_spark.operations.posts import edit
 from matching_spark.operations.search import ask, understood
+from matching_spark.operations.table import compact
+from matching_spark.shards.overlay import Overlay
 from tests.support.commands import command
 
 TEXT = "11월 5일 강남역에서 검정 지갑을 잃어버렸어요"
@@ -59,6 +63,32 @@ def test_either_way_to_read_the_places_gives_the_same(
         assert column.whole(place)
         assert there.region(place) == column.region(place) == (min(of) if len(of) == 1 else "")
     assert engine.places(where) is there, "of the same files they are kept"
+
+
+@pytest.mark.long
+def test_a_place_that_no_post_has_any_more_is_not_known(
+    own: str, clip: ClipModel, settings: Settings, spark: SparkSession
+) -> None:
+    """Rows that were changed lie in their files until a compact: what words said, and with it
+    scores, would be others after it."""
+    mine = settings.model_copy(update={"table": own})
+    before = SimilarityEngine(PostsTable.open(own), "memory", clip, cache=settings.cache)
+    (post,) = before.search([Query(text="지갑")], SearchOptions(Filters(kind="found"), top_k=1))
+    post_id = post.matches[0].post_id
+    for place in ("모슬포항", "성산일출봉"):
+        edit(mine, post_id, {"place": place}, spark=spark)
+
+    def known(resident: bool, over: Overlay | None = None) -> list[bool]:
+        table = PostsTable.open(own)
+        engine = SimilarityEngine(table, "memory", clip, cache=settings.cache, newer=lambda _: over)
+        names = engine.places(Filters(kind="found"), resident=resident)
+        return [names.whole(place) for place in ("모슬포항", "성산일출봉")]
+
+    none = next(PostsTable.open(own).shards()).subset(np.arange(0))
+    for _ in range(2):
+        assert known(resident=True) == known(resident=False) == [False, True]
+        assert known(resident=True, over=Overlay(none, frozenset([post_id]))) == [False, False]
+        compact(mine, spark=spark)
 
 
 def test_what_is_typed_wins(engine: SimilarityEngine, settings: Settings) -> None:

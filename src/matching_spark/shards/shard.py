@@ -364,15 +364,16 @@ def read_columns(uri: str, columns: list[str] | None, gone: str = GONE) -> pa.Ta
         raise StorageError(f"{uri} cannot be read: {error}") from error
 
 
-def places(posts: pa.Table) -> dict[str, set[str]]:
-    """The names of places that posts have, and of each the regions, '' for none."""
+def places(posts: pa.Table, there: Mask) -> dict[str, set[str]]:
+    """The names of places that posts have, and of each the regions, '' for none. there: which of
+    the rows are posts still."""
     coded = [
         pc.dictionary_encode(pc.fill_null(_one(posts[n]), _text(""))) for n in ("place", "region")
     ]
     place, region = (_ints(each.indices).astype(np.int64) for each in coded)
     names, regions = (each.dictionary.to_pylist() for each in coded)
     out: dict[str, set[str]] = {}
-    for pair in np.unique(place * len(regions) + region).tolist():
+    for pair in np.unique((place * len(regions) + region)[there]).tolist():
         at, of = divmod(pair, len(regions))
         out.setdefault(names[at], set()).add(regions[of])
     return out
