@@ -241,6 +241,24 @@ def test_up_again_and_the_same_ports(cluster: Cluster, place: Path) -> None:
     assert (place / "ports.json").exists()
 
 
+def test_in_a_folder_of_any_name_and_nothing_is_left(
+    guarded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NameNode found no folder with a space in its name, and what the daemons' JVMs unpack
+    (Jetty's pages, native libraries) stayed in /tmp."""
+    unpacked = tmp_path / "elsewhere"
+    unpacked.mkdir()
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", f"-Djava.io.tmpdir={unpacked}")
+    folder = guarded / "우리 것"
+    try:
+        started = up(folder, CACHE, datanodes=1, workers=1)
+        assert (started.live_datanodes(), started.live_workers()) == (1, 1)
+    finally:
+        down(folder, delete=True)
+    assert not folder.exists()
+    assert not any(unpacked.iterdir())
+
+
 def test_a_port_that_was_taken_since_is_named(tmp_path: Path) -> None:
     with ExitStack() as held:
         (port,) = free_ports(1, held)

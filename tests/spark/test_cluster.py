@@ -90,6 +90,15 @@ def test_a_folder_that_cannot_be_made_is_named(
         cluster.up(place, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a:b", "a,b", "50%", "*", "$x", 'a"b', "a\\b", "a\nb"])
+def test_a_folder_that_no_daemon_would_find_is_refused(tmp_path: Path, name: str) -> None:
+    """Half of the daemons came up in 50%, and ended without a word."""
+    done = command("cluster", "up", "--folder", tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "for more than a letter: name another (--folder)" in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_memory_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     for memory in ("3q", "0g"):
         words = ("--worker-memory", memory, "--folder", tmp_path / "c")

@@ -1,5 +1,6 @@
 """matching-spark cluster: HDFS and Spark for development, on this machine, without Docker."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,10 +56,14 @@ def up(
         )
         started = operations.cluster.up(run.settings, folder, made_of, progress)
     _show(run, started.to_dict())
-    stderr.print(
-        f"use it: export SPARK_CONF_DIR={started.spark_conf} HADOOP_CONF_DIR={started.hadoop_conf} "
-        f"MATCHING_TABLE={started.hdfs}/lostfound MATCHING_SPARK__MASTER={started.master}"
-    )
+    used = {
+        "SPARK_CONF_DIR": started.spark_conf,
+        "HADOOP_CONF_DIR": started.hadoop_conf,
+        "MATCHING_TABLE": f"{started.hdfs}/lostfound",
+        "MATCHING_SPARK__MASTER": started.master,
+    }
+    words = " ".join(f"{name}={shlex.quote(value)}" for name, value in used.items())
+    stderr.print(f"use it: export {words}")
     others = "HDFS believes any user name: others who may log in here can change what lies there"
     if started.master == "yarn":
         others = f"{others}, and YARN too: they can run programs as you"

@@ -37,7 +37,7 @@ from matching_spark.spark.daemons import (
     started,
     tail,
 )
-from matching_spark.spark.environment import find_java
+from matching_spark.spark.environment import find_java, spell_alike
 from matching_spark.spark.loopback import HOST
 from matching_spark.spark.ports import answers, free_ports, hold
 
@@ -46,6 +46,7 @@ MANAGERS: tuple[Manager, ...] = get_args(Manager)
 STATE = "cluster.json"
 PORTS = "ports.json"  # kept with the data: the NameNode's stands in the names of a table's files
 STOP_S = 15
+MEANT = ':*,%$"\\\n'  # in class paths; in lists of folders, URIs and values; in options
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,16 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     """Start a cluster whose data lie in `folder`; what lay there before is there again.
 
     Of a cluster that runs there already, what has died is started again. Raises UsageError when
-    all of it runs and for a memory that is none, StorageError naming the log of what did not start;
-    then everything started is stopped again.
+    all of it runs, for a memory that is none and for a folder whose name has one of MEANT;
+    StorageError naming the log of what did not start: then everything started is stopped again.
     """
     folder = folder.resolve()
+    if meant := sorted({*str(folder)} & {*MEANT}):
+        raise UsageError(
+            f"{folder} has {' '.join(map(repr, meant))} in its name, which Java or Hadoop take for "
+            "more than a letter: name another",
+            argument="folder",
+        )
     megabytes = _megabytes(worker_memory)
     running = Cluster.load(folder)
     alive = tuple(p for p in running.processes if p.alive) if running else ()
@@ -157,12 +164,13 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
             "`matching-spark cluster down` stops it"
         )
     java = find_java()
+    spell_alike()
     started(os.getpid())  # what cannot be known again is not started
     yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
     jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("conf", "logs", "name", "work"):
+        for name in ("conf", "logs", "name", "work", cluster_conf.TMP):
             (folder / name).mkdir(exist_ok=True)
             (folder / name).chmod(0o700)  # earlier versions left them open
     except OSError as error:
@@ -249,8 +257,8 @@ def down(folder: Path, delete: bool = False) -> list[str]:
     stopped = [p.name for p in processes if p.alive]
     _stop(processes)
     (folder / STATE).unlink(missing_ok=True)
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    shutil.rmtree(folder / "conf", ignore_errors=True)
+    for name in ("work", "conf", cluster_conf.TMP):
+        shutil.rmtree(folder / name, ignore_errors=True)
     if delete:
         (folder / PORTS).unlink(missing_ok=True)
         for name in ("name", "logs", *(p.name for p in folder.glob("data-*"))):

@@ -15,6 +15,7 @@ from matching_spark.spark.loopback import HOST
 
 DAEMONS = "daemons.conf"
 CLIENT = "spark"  # a folder: what SPARK_CONF_DIR names
+TMP = "tmp"  # beside conf/: what the cluster's JVMs unpack
 AUTHENTICATE = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 # Two ways to have code run or ended that ask for no secret: applications sent by HTTP, which Spark
 # 4.1 takes unless told otherwise, and the links of the pages.
@@ -37,6 +38,8 @@ def write(conf: Path, yarn: bool) -> Path:
     stale = conf_dir().resolve() == target
     source = project_conf_dir() if stale else conf_dir_there()
     secret = {} if yarn else {"spark.authenticate.secret": secrets.token_hex(32)}
+    # An executor is ended, not asked to end; on YARN it has a folder of its container's.
+    unpacks = {"spark.executor.defaultJavaOptions": f'"-Djava.io.tmpdir={conf.parent / TMP}"'}
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o700)
     for file in source.iterdir():
@@ -44,7 +47,7 @@ def write(conf: Path, yarn: bool) -> Path:
             _write(target / file.name, file.read_bytes())
     own = target / "spark-defaults.conf"
     before = own.read_bytes() if own.exists() else b""
-    keys = CLIENTS | (CONTAINERS if yarn else secret)
+    keys = CLIENTS | (CONTAINERS if yarn else secret | unpacks)
     _write(own, before + b"\n# The cluster's; of a key's lines the last is taken.\n" + _lines(keys))
     if not yarn:
         _write(conf / DAEMONS, _lines(SHUT | secret))

@@ -19,7 +19,7 @@ import pyspark
 from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.progress import Progress
-from matching_spark.spark.cluster_conf import DAEMONS
+from matching_spark.spark.cluster_conf import DAEMONS, TMP
 from matching_spark.spark.loopback import HOST
 
 MAVEN = "https://repo1.maven.org/maven2"
@@ -97,11 +97,13 @@ class Daemons:
         self.ports = ports
         self._java = java
         self._home = Path(pyspark.__file__).parent
+        # What their JVMs unpack, and leave behind where they are ended: it goes with the cluster.
+        self._jvm = (*JVM, *OPENS, f"-Djava.io.tmpdir={folder / TMP}")
         self._jars = os.pathsep.join([*map(str, jars), str(self._home / "jars" / "*")])
         self._hdfs = {
             "dfs.replication": str(replication),
             "dfs.namenode.http-address": f"{HOST}:{ports['namenode page']}",
-            "dfs.namenode.name.dir": f"file://{folder / 'name'}",
+            "dfs.namenode.name.dir": (folder / "name").as_uri(),
             # A DataNode that dies is noticed in half a minute, not in ten.
             "dfs.heartbeat.interval": "1",
             "dfs.namenode.heartbeat.recheck-interval": "10000",
@@ -203,12 +205,12 @@ class Daemons:
 
     def _hadoop(self, conf: str, daemon: str) -> list[str]:
         path = f"{self.folder / 'conf' / conf}{os.pathsep}{self._jars}"
-        return [self._java, *JVM, *OPENS, "-cp", path, f"org.apache.hadoop.{daemon}"]
+        return [self._java, *self._jvm, "-cp", path, f"org.apache.hadoop.{daemon}"]
 
     def _spark(self, daemon: str, *arguments: str) -> list[str]:
         path = f"{self.folder / 'conf' / 'client'}{os.pathsep}{self._home / 'jars' / '*'}"
         return [
-            *(self._java, *JVM, *OPENS, "-cp", path, f"org.apache.spark.deploy.{daemon}"),
+            *(self._java, *self._jvm, "-cp", path, f"org.apache.spark.deploy.{daemon}"),
             *("--host", HOST, "--properties-file", str(self.folder / "conf" / DAEMONS), *arguments),
         ]
 

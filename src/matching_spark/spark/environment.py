@@ -53,7 +53,7 @@ def prepare() -> None:
     if not (conf_dir() / "spark-env.sh").is_file():  # it may name another Java
         find_java()
     _check_user()
-    _spell_alike()
+    spell_alike()
     home = os.environ.get("SPARK_HOME")
     if home is None or not _is_this_spark(Path(home)):
         if home is not None:
@@ -151,7 +151,7 @@ def _silence_of(asked: socket.socket) -> str:
     return "it is a web page's address" if said.startswith(b"HTTP/") else ""
 
 
-def _spell_alike() -> None:
+def spell_alike() -> None:
     """A JVM spells names of files by the locale, Python by UTF-8 also where that is C or not
     installed: under LC_ALL=C, as cron and containers have it, a JVM finds no folder of 한글."""
     if sys.getfilesystemencoding() == "utf-8" and locale.getencoding().casefold() != "utf-8":
