@@ -5,6 +5,7 @@ import gc
 import io
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("matching_spark")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 AGAIN_S = 0.01
+OPEN_FILES = 1 << 16
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -63,6 +65,15 @@ def _open_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             # A result is not lost for a character; what comes is as words of the command line are.
             stream.reconfigure(errors="surrogateescape" if mode == "r" else "backslashreplace")
+
+
+def _allow_files() -> None:
+    """Every shard that is resident holds its file open, of which a system allows 1,024 to who does
+    not ask for more, as a JVM does: a service's merges of a day write as many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check_folder() -> None:
@@ -116,6 +127,7 @@ def run() -> None:
     gc.set_threshold(50_000)
     _leave_at_signals()
     _open_streams()
+    _allow_files()
     # After the collector is told.
     import typer
 

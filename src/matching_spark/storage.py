@@ -9,6 +9,7 @@ What is written into a warehouse in a folder is closed to others (`closed_umask`
 the umask has it. On HDFS both are as HDFS has it.
 """
 
+import errno
 import logging
 import os
 import posixpath
@@ -146,6 +147,8 @@ def _why(uri: str, error: Exception) -> str:
         return denied(str(error.filename or absolute(uri)))
     if is_local(uri) and isinstance(error, NotADirectoryError):
         return _no_folder(_nearest(uri))
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return "too many files are open: let more be (ulimit -n), or run `matching-spark compact`"
     return hdfs_client.told(error)
 
 

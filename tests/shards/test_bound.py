@@ -1,5 +1,8 @@
 """What a process has open is bounded by each cache's own folder and size."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +62,16 @@ def test_of_one_folder_what_was_least_recently_used_is_closed(
     before = other.load_all(files, SPACE)
     after = [other.load(file, SPACE) for file in (*files[1:], files[0])]
     assert list(map(same, after, [*before[1:], before[0]])) == [True, True, True, False]
+
+
+def test_more_shards_than_files_that_may_be_open_unless_asked(stored: str, tmp_path: Path) -> None:
+    """Each that is resident holds its file open; of 1,024 a service's merges of a day are more."""
+    words = f"search --table {stored} --text 지갑 --threshold -1 --runner memory"
+    shell = f"ulimit -S -n 10; exec {sys.executable} -m matching_spark.main {words}"
+    env = os.environ | {"MATCHING_CACHE__FOLDER": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", shell], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    most = shell.replace("-S -n", "-n")
+    done = subprocess.run(["bash", "-c", most], env=env, capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "too many files are open: let more be (ulimit -n)" in done.stderr
