@@ -387,6 +387,6 @@ def samples() -> dict[str, Page]:
             seconds=0.08,
         ),
         "office_search-start": OfficeSearchPage(**office, wrong={"photo": "long", "words": "long"}),
-        "office_search-none": OfficeSearchPage(**office, hits=()),
+        "office_search-none": OfficeSearchPage(**office | {"here": ""}, asked="Zm9v", hits=()),
         "office_search-short": OfficeSearchPage(**office, hits=(), complete=False),
     }

@@ -85,15 +85,16 @@ def _problem(of: Service, request: Request, problem: Problem, language: Language
             return RedirectResponse(sign_in_url(_shown(request)), 303)
         sign_in = SignInPage(csrf=of.forms.token(request), typed=typed)
         return of.page(request, sign_in, status=problem.status)
+    typed = typed if problem.kind in AGAIN and _alone(request, problem) else None
     page = ProblemPage(
         csrf=of.forms.token(request),
-        here=path if request.method == "GET" else "",
+        here=path if request.method == "GET" else "" if typed else back,
         kind=problem.kind,
         status=problem.status,
         detail=problem.detail,
         retry_after=problem.retry_after,
         back=back,
-        typed=typed if problem.kind in AGAIN and _alone(request, problem) else None,
+        typed=typed,
     )
     return of.page(request, page, status=problem.status)
 

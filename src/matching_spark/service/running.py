@@ -65,8 +65,9 @@ class Service:
     def accounts(self) -> Accounts:
         return self.guards.accounts
 
-    def language(self, request: Request) -> Language:
-        return language_of(request)
+    def language(self, request: Request, lang: str = "") -> Language:
+        """lang: chosen just now."""
+        return next((each for each in LANGUAGES if each == lang), language_of(request))
 
     def say(self, request: Request, name: str) -> str:
         """The words of a name (words.txt) in the language of who asks."""
@@ -81,7 +82,7 @@ class Service:
         """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now."""
         if prefers(request.headers) == JSON:
             return JSONResponse(plain(context), status)
-        language = next((each for each in LANGUAGES if each == lang), language_of(request))
+        language = self.language(request, lang)
         answer = HTMLResponse(render(context, language), status)
         answer.headers["Content-Language"] = language
         return self.keep_language(answer, lang)

@@ -232,10 +232,11 @@ class Hit:
 @dataclass(frozen=True, kw_only=True)
 class OfficeSearchPage(OfficePage):
     """GET and POST /office/search. hits: None before anything was asked; searched, seconds: posts
-    compared, and how long it took; complete: all were."""
+    compared, and how long it took; complete: all were. asked: a photo that was searched by."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()
+    asked: str = ""
     hits: tuple[Hit, ...] | None = None
     searched: int = 0
     seconds: float = 0.0

@@ -1,7 +1,7 @@
-"""The office's pages: what waits, registering and changing found things, signing in and out."""
+"""The office's pages: what waits, registering and changing found things."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,28 +11,24 @@ from matching_spark.errors import InputError, ModelError, NotFoundError, PhotoEr
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
-from matching_spark.service.guards.accounts import MIN_PASSWORD
 from matching_spark.service.guards.fields import Fields, Said, WrongField, wrong_of
 from matching_spark.service.guards.forms import random_token
 from matching_spark.service.guards.problems import Refused
-from matching_spark.service.guards.typed import typed_of, within_office
 from matching_spark.service.pages.contexts import Notice, Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
     Again,
     DeskPage,
     Differing,
     Entry,
-    PasswordPage,
     PostPage,
     RegisterPage,
-    SendPage,
-    SignInPage,
     Thing,
 )
-from matching_spark.service.pages.render import post_url, sign_in_url
+from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
 from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.routes.office_entry import EntryPages
 from matching_spark.service.routes.office_forms import (
     differing,
     merged,
@@ -47,11 +43,13 @@ from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, 
 from matching_spark.service.routes.office_search import SearchPages
 from matching_spark.service.running import Service
 
+AGAIN = get_args(Again)
+REGISTER = "/office/found/new"
 NONE = "none"  # a draft without a photo, with a name of its own behind a dot
 
 
 class OfficePages(OfficeRoutes):
-    """Every page of the office; who asks is signed in, but for the page that signs in."""
+    """Every page of the office; who asks is signed in, but for those of EntryPages."""
 
     def __init__(self, of: Service) -> None:
         super().__init__(of)
@@ -59,15 +57,11 @@ class OfficePages(OfficeRoutes):
 
     def routes(self) -> APIRouter:
         out = APIRouter(include_in_schema=False)
-        out.add_api_route("/office/sign-in", self.sign_in_page, methods=["GET"])
-        out.add_api_route("/office/sign-in", self.sign_in, methods=["POST"])
-        out.add_api_route("/office/sign-out", self.sign_out, methods=["POST"])
         inside = self._router()
         for path, page in (
             ("", self.desk),
             ("/found/new", self.register_page),
             ("/drafts/{draft}", self.draft),
-            ("/password", self.password_page),
             ("/posts/{post_id:path}", self.post),
         ):
             inside.add_api_route(path, page, methods=["GET"])
@@ -79,66 +73,10 @@ class OfficePages(OfficeRoutes):
             inside.add_api_route(
                 path, act, methods=["POST"], dependencies=self._of.guards.work("upload")
             )
-        inside.add_api_route("/password", self.password, methods=["POST"])
-        for each in (inside, self._review.routes(), SearchPages(self._of).routes()):
+        others = (EntryPages(self._of), self._review, SearchPages(self._of))
+        for each in (inside, *(pages.routes() for pages in others)):
             out.include_router(each)
         return out
-
-    # -- in and out ------------------------------------------------------------------------------
-
-    def sign_in_page(self, request: Request, after: str = "/office", out: str = "") -> Response:
-        page = SignInPage(
-            csrf=self._of.forms.token(request),
-            here=sign_in_url(after),  # in the other language it leads there as well
-            notice="signed-out" if out else "",
-            after=after,
-        )
-        return self._of.page(request, page)
-
-    async def sign_in(self, request: Request, fields: Fields) -> Response:
-        after = fields["after"]
-        if not within_office(after):  # never to another site
-            after = "/office"
-        typed, door = typed_of(request), self._of.guards.door
-        try:
-            entered = await door.enter(request, fields["name"], fields["password"])
-        except Refused as error:
-            if error.kind != "sign-in-failed":
-                raise
-            csrf, name = self._of.forms.token(request), fields["name"]
-            page = SignInPage(csrf=csrf, name=name, failed=True, after=after, typed=typed)
-            return self._of.page(request, page, status=401)
-        if typed is None:
-            return door.admit(RedirectResponse(after, 303), entered)
-        csrf = self._of.forms.token_of(entered.session)
-        unsent = SendPage(csrf=csrf, who=entered.name, typed=typed)
-        return door.admit(self._of.page(request, unsent), entered)
-
-    async def sign_out(self, request: Request) -> Response:
-        answer = RedirectResponse("/office/sign-in?out=1", 303)
-        await self._of.guards.door.leave(request, answer)
-        return answer
-
-    def password_page(self, request: Request) -> Response:
-        return self._of.page(request, self._password_page(request, "/office/password"))
-
-    async def password(self, request: Request, fields: Fields) -> Response:
-        wrong: dict[str, Wrong]
-        try:
-            await self._of.guards.door.change_password(request, fields["now"], fields["new"])
-            return to("/office", notice="password")
-        except Refused as error:
-            if error.kind != "sign-in-failed":
-                raise
-            wrong = {"now": "password"}
-        except InputError:
-            wrong = {"new": "short"}
-        return self._of.page(request, self._password_page(request, wrong=wrong), status=422)
-
-    def _password_page(
-        self, request: Request, here: str = "", wrong: dict[str, Wrong] | None = None
-    ) -> PasswordPage:
-        return PasswordPage(**self._office(request, here), least=MIN_PASSWORD, wrong=wrong or {})
 
     # -- the queues ------------------------------------------------------------------------------
 
@@ -162,7 +100,7 @@ class OfficePages(OfficeRoutes):
     # -- found things ----------------------------------------------------------------------------
 
     def register_page(self, request: Request) -> Response:
-        return self._of.page(request, RegisterPage(**self._office(request, "/office/found/new")))
+        return self._of.page(request, RegisterPage(**self._office(request, REGISTER)))
 
     def register(self, request: Request, fields: Fields) -> Response:
         """First a photo, or none; then the form that was filled in from it. A photo that is not
@@ -185,11 +123,11 @@ class OfficePages(OfficeRoutes):
             if (there := self._registered(who, key)) is not None:
                 return self._again(request, there, fields)
             wrong["photo"] = "over"
-        post = Post("", "found", **values)
-        if not (wrong or photo or post.text):
+        post, typed, lang = Post("", "found", **values), thing_said(fields, Thing()), fields["lang"]
+        if not (wrong or photo or post.text or lang):
             wrong["title"] = "needed"
-        if wrong:
-            return self._drafted(request, draft, thing_said(fields, Thing()), (), wrong)
+        if wrong or lang:
+            return self._drafted(request, draft, typed, self._kept(typed, photo), wrong, lang)
         try:
             stored = self._of.desk.add(post, [photo] if photo else [], who, key)
         except InputError as error:
@@ -218,6 +156,8 @@ class OfficePages(OfficeRoutes):
         """What the form says; of one that is of an earlier state, together with what was saved
         since. Only the fields that both have changed are asked about."""
         seen, who = number(fields["sequence"]), asker_of(request).account
+        if fields["lang"]:
+            return self._mended(request, post_id, fields, {})
         try:
             values = values_of(fields)
         except WrongField as error:
@@ -277,11 +217,16 @@ class OfficePages(OfficeRoutes):
         self, request: Request, post_id: str, fields: Said, wrong: dict[str, Wrong]
     ) -> Response:
         """The form as it was filled in, of the post as it was seen then: what others have changed
-        is looked at when it is saved."""
+        is looked at when it is saved. What a page said of that, it says in another language too."""
         page, seen = self._post_page(request, post_id, "", wrong), number(fields["sequence"])
         typed = replace(page.thing, sequence=page.thing.sequence if seen is None else seen)
         typed = thing_said(fields, typed)
-        return self._of.page(request, replace(page, thing=typed, seen=fields["seen"]))
+        names = fields.all("differing")
+        differs = tuple(each for each in differing(page.thing, typed) if each.name in names)
+        again = next((each for each in AGAIN if differs and each == fields["again"]), AGAIN[0])
+        page = replace(page, here="", thing=typed, seen=fields["seen"])
+        page = replace(page, again=again, differing=differs if again else ())
+        return self._of.page(request, page, fields["lang"])
 
     def _unsaved(
         self,
@@ -292,7 +237,8 @@ class OfficePages(OfficeRoutes):
         why: Again,
     ) -> Response:
         """What was typed and is not saved, beside what is: it is saved over that, or given up."""
-        page = replace(page, here="", again=why, differing=differs, thing=typed)
+        here = "" if differs else page.here  # or nothing was typed
+        page = replace(page, here=here, again=why, differing=differs, thing=typed)
         return self._of.page(request, page, status=409)
 
     def _history(self, post_id: str) -> tuple[Entry, ...]:
@@ -319,7 +265,7 @@ class OfficePages(OfficeRoutes):
             if photo is None:
                 raise WrongField("photo", "needed")
         except (WrongField, PhotoError) as error:
-            page = RegisterPage(**self._office(request), wrong=wrong_of(error))
+            page = RegisterPage(**self._office(request, REGISTER), wrong=wrong_of(error))
             return self._of.page(request, page)
         draft = self._of.finder.asks.keep(Asked(photo, Told()))
         return self._drafted(request, draft, *self._suggested(photo.kept))
@@ -357,6 +303,7 @@ class OfficePages(OfficeRoutes):
         of: Thing,
         suggested: tuple[str, ...],
         wrong: dict[str, Wrong] | None = None,
+        lang: str = "",
     ) -> Response:
         if not (_without_photo(draft) or "photo" in (wrong or {})):
             address = f"/office/drafts/{draft}"
@@ -368,7 +315,12 @@ class OfficePages(OfficeRoutes):
             suggested=suggested,
             wrong=wrong or {},
         )
-        return self._of.page(request, page)
+        return self._of.page(request, page, lang)
+
+    def _kept(self, typed: Thing, photo: SeenPhoto | None) -> tuple[str, ...]:
+        """The fields that still say what was suggested of a photo."""
+        of, names = (typed, ()) if photo is None else self._suggested(photo.kept)
+        return tuple(each for each in names if getattr(of, each) == getattr(typed, each))
 
     def _suggested(self, kept: bytes) -> tuple[Thing, tuple[str, ...]]:
         """What the model says of a photo, as far as it is sure; nothing by a model that has not

@@ -11,8 +11,10 @@ from matching_spark.domain.told import told
 from matching_spark.errors import NotFoundError, PhotoError
 from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
+from matching_spark.service.pages.contexts import Told
 from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
 from matching_spark.service.people.shown import because
+from matching_spark.service.posts.asks import Asked
 from matching_spark.service.routes.office_forms import wanted_of, wanted_said
 from matching_spark.service.routes.office_routes import OfficeRoutes
 
@@ -39,21 +41,27 @@ class SearchPages(OfficeRoutes):
 
     def search(self, request: Request, fields: Fields) -> Response:
         """Without the public's limits: every kind, state and field."""
+        asks, lang = self._of.finder.asks, fields["lang"]
+        asked = request.query_params.get("asked", "")
         try:
             wanted = wanted_of(fields)
-            photo = self._of.seen(fields.photo, keep=False)
+            photo = asks.find(asked).photo if asked else self._of.seen(fields.photo, keep=False)
             if photo is None and not wanted.words:
                 raise WrongField("words", "needed")
         except (WrongField, PhotoError) as error:
             wrong, wanted = wrong_of(error), wanted_said(fields)
             page = OfficeSearchPage(**self._office(request), wanted=wanted, wrong=wrong)
-            return self._of.page(request, page)
+            return self._of.page(request, page, lang)
         vector = None if photo is None else photo.vector
         kind: Kind = "found" if wanted.kind == "lost" else "lost"  # what looks for it
         query = Query(vector, wanted.words or None, kind=kind)
-        return self._searched(request, wanted, query)
+        if photo and not asked:  # for the other language
+            asked = asks.keep(Asked(photo, Told()))
+        return self._searched(request, wanted, query, lang, asked)
 
-    def _searched(self, request: Request, wanted: Wanted, query: Query) -> Response:
+    def _searched(
+        self, request: Request, wanted: Wanted, query: Query, lang: str = "", asked: str = ""
+    ) -> Response:
         began = time.perf_counter()
         where = Filters(
             wanted.kind or "found",
@@ -65,7 +73,7 @@ class SearchPages(OfficeRoutes):
             wanted.status or None,
         )
         result = self._of.desk.search(query, where, until=self._of.office_deadline)
-        language = self._of.language(request)
+        language = self._of.language(request, lang)
         hits = []
         for match in result.matches:
             if (stored := self._of.desk.post(match.post_id)) is not None:
@@ -76,9 +84,10 @@ class SearchPages(OfficeRoutes):
         page = OfficeSearchPage(
             **self._office(request),
             wanted=wanted,
+            asked=asked,
             hits=tuple(hits),
             searched=result.searched,
             complete=result.complete,
             seconds=time.perf_counter() - began,
         )
-        return self._of.page(request, page)
+        return self._of.page(request, page, lang)
