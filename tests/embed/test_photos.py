@@ -324,6 +324,27 @@ def test_a_piece_that_is_missing_in_the_middle_is_told(form: str, how: dict[str,
                 open_photo(b"".join(left))
 
 
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [
+        ("AVIF", {}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("TIFF", {"compression": "tiff_adobe_deflate", "tiffinfo": {278: 240}}),  # in one strip
+    ],
+    ids=["AVIF", "TIFF", "TIFF-one"],
+)
+def test_zeros_in_place_of_a_piece_are_told(form: str, how: dict[str, object]) -> None:
+    """Of a flat picture, coded pixels are zeros themselves."""
+    data = saved(noisy(320, 240), form, **how)
+    open_photo(data)
+    for at in (len(data) // 3, len(data) // 2, len(data) * 3 // 4):
+        for piece in (128, 1000):
+            with pytest.raises(PhotoError, match="truncated"):
+                open_photo(bytes(piece).join((data[:at], data[at + piece :])))
+    flat = saved(Image.new("RGB", (320, 240), (0, 0, 128)), form, **how)
+    assert near(open_photo(flat), (160, 120), (0, 0, 128))
+
+
 def test_a_scan_of_a_progressive_jpeg_that_ends_too_early_is_told() -> None:
     data = saved(noisy(640, 480), "JPEG", progressive=True)
     scans = structure_of(data, "JPEG").coded

@@ -162,3 +162,9 @@ def profile(
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
     head += struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1, 0.8249)))
     return head.ljust(128, b"\0") + table + body
+
+
+def blanked(data: bytes) -> bytes:
+    """With zeros in the place of some bytes of its middle."""
+    half = len(data) // 2
+    return data[:half].ljust(half + 128, b"\0") + data[half + 128 :]

@@ -1,11 +1,13 @@
 """What a photo's bytes are made of, counted before its decoder runs.
 
 A few bytes can ask for minutes: the same scan a thousand times, millions of empty comments. Nothing
-is decoded here; what cannot be followed is refused, though a parser may bear it.
+is decoded here but what has a checksum behind zeros, in a TIFF; what cannot be followed is refused,
+though a parser may bear it.
 """
 
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,12 +33,15 @@ MAX_PACKED_STRIPS = 4096  # of a TIFF whose strips are JPEGs of their own
 MAX_BOXES = 1024  # of a HEIF or AVIF beside one another; a photo has 3 to 10
 MAX_RUN_BYTES = 1 << 20  # of a BMP packed in runs, which Pillow unpacks in Python,
 MAX_RUN_PIXELS = 8_000_000  # pixel by pixel
+MAX_INFLATED = 512 << 20  # bytes of a TIFF that are held against checksums, in a second
 BLANK = 64  # zeros in a row, of what a copy has left out
 
 # How a TIFF may be packed: not at all, LZW, JPEG, deflate, PackBits. LZMA, Zstandard and WebP in it
 # ask for memory of which its directory tells nothing; of a fax, libtiff tells every bad line.
 TIFF_PACKINGS = (1, 5, 7, 8, 32773, 32946)
 _JPEG_IN_TIFF = 7
+_DEFLATED = (8, 32946)
+_INFLATED_AT_ONCE = 1 << 14  # bytes, of which 17 MB may come
 # No stuffed byte, no restart. Without a + the first byte is found by memchr: 2 ms for 6 MB, not 38.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -267,16 +272,43 @@ def _tiff(data: bytes) -> Structure | None:
     packing = where.get(_PACKING, [1])[0]
     if packing not in TIFF_PACKINGS:
         raise PhotoError("unsupported-format", f"a TIFF packed in way {packing}")
-    if packing != _JPEG_IN_TIFF:
+    if packing != _JPEG_IN_TIFF and packing not in _DEFLATED:
         return None
     strips = [
         (begin, begin + length)
         for begins, lengths in (_STRIPS, _TILES)
         for begin, length in zip(where.get(begins, []), where.get(lengths, []), strict=False)
     ]
+    if packing in _DEFLATED:
+        _check_inflated(data, strips)
+        return None
     _bounded(len(strips), MAX_PACKED_STRIPS, "JPEGs in a TIFF")
     inner = [_jpeg(data, begin, end, most=MAX_SCANS) for begin, end in strips]
     return Structure(max((each.coefficient_bytes for each in inner), default=0))
+
+
+def _check_inflated(data: bytes, strips: list[tuple[int, int]]) -> None:
+    """Raise PhotoError for a strip with zeros that does not come to its checksum, before which
+    libtiff stops: at the last of the pixels that it wants."""
+    read, left = 0, MAX_INFLATED
+    for begin, end in strips:
+        read += end - begin
+        if read > len(data):  # they lie upon one another
+            return
+        if data.find(bytes(BLANK), begin, end) < 0:
+            continue
+        stream = zlib.decompressobj()
+        try:
+            for at in range(begin, end, _INFLATED_AT_ONCE):
+                left -= len(stream.decompress(data[at : min(at + _INFLATED_AT_ONCE, end)]))
+                if left < 0:  # more than any photo has
+                    return
+                if stream.eof:
+                    break
+            else:
+                raise zlib.error("its end is missing")
+        except zlib.error as error:
+            raise PhotoError("truncated", f"TIFF of which a piece is missing: {error}") from None
 
 
 def _boxes(data: bytes) -> None:
@@ -301,9 +333,11 @@ def _avif(data: bytes) -> Structure:
     for item in own:
         for at, length in item.pieces if item.kind == b"av01" else ():
             coded = data[at : at + length]
-            blank = len(coded) - len(coded.rstrip(b"\0"))
-            if blank >= max(BLANK, length // 8):  # its decoder makes a picture of them too
-                raise PhotoError("truncated", "AVIF that ends in zeros")
+            pixels_of = coded.rstrip(b"\0")  # what fills up to the end may be some of them
+            blank = len(coded) - len(pixels_of)
+            # Its decoder makes a picture of zeros too; coded pixels have four in a row at most.
+            if blank >= max(BLANK, length // 8) or bytes(BLANK) in pixels_of:
+                raise PhotoError("truncated", "AVIF with zeros in place of a piece")
     return Structure(pixels=pixels)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms
 
-from tests.support.photo_bytes import bmp_runs, saved, tiff
+from tests.support.photo_bytes import blanked, bmp_runs, saved, tiff
 from tests.support.zoo.profiles import PRESS, printed
 from tests.support.zoo.reference import GREY, HEIGHT, LAID, SEEN, WIDTH, Kind, taken
 
@@ -70,6 +70,8 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     yield taken("TIFF", tiff_of(SEEN), "as it is", off=0)
     for packing in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
         yield taken(f"TIFF, {packing}", tiff_of(SEEN, compression=packing), "as it is", off=0)
+    packed = blanked(tiff_of(SEEN, compression="tiff_adobe_deflate"))
+    yield Kind("TIFF, deflate, zeros in the middle", packed, "truncated", "")
     yield taken("TIFF, JPEG", tiff_of(SEEN, compression="jpeg", quality=95), "as it is")
     fax = tiff_of(SEEN.convert("1"), compression="group4")
     yield Kind("TIFF, fax", fax, "unsupported-format", "")

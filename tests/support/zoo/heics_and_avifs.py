@@ -7,7 +7,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from tests.support.photo_bytes import saved
+from tests.support.photo_bytes import blanked, saved
 from tests.support.zoo.profiles import P3, into
 from tests.support.zoo.reference import (
     GREY,
@@ -107,3 +107,5 @@ def heics_and_avifs() -> Iterator[Kind]:
     unread = branded(saved(SEEN, "AVIF").replace(b"avif", b"miaf"))
     yield Kind("HEIF of AV1 that does not call itself AVIF", unread, "unsupported-format", "")
     yield Kind("AVIF, cut off in the middle", saved(SEEN, "AVIF")[:-200], "truncated", "")
+    packed = blanked(saved(SEEN, "AVIF", quality=95))
+    yield Kind("AVIF, zeros in the middle", packed, "truncated", "")
