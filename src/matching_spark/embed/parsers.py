@@ -36,6 +36,8 @@ STUMBLES = (
     zlib.error,
 )
 MAX_BRANDS_BYTES = 1024  # of a HEIF or AVIF; a photo names three to eight, of four bytes
+# Of which Pillow has no parser, bare and in its container (ISO/IEC 18181-2).
+_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _AVIF, _HEIC = {b"avif", b"avis"}, {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 Opener = Callable[[IO[bytes], str], ImageFile.ImageFile]
 
@@ -55,6 +57,7 @@ def identify(data: bytes) -> tuple[str, Opener]:
         return "HEIF", HeifImageFile
     Image.init()
     known = [name for name, (_, accept) in list(Image.OPEN.items()) if _accepts(accept, head)]
+    known += ["JPEG XL"] * head.startswith(_JPEG_XL)
     for name in known:
         if name in FORMATS:
             return name, Image.OPEN[name][0]

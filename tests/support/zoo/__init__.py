@@ -37,6 +37,9 @@ def no_photos() -> Iterator[Kind]:
     ):
         yield Kind(f"{name} named .jpg", data, "not-a-photo", "")
     yield Kind("JPEG 2000", saved(SEEN, "JPEG2000"), "unsupported-format", "")
+    yield Kind("JPEG XL", b"\xff\x0a" + bytes(60), "unsupported-format", "")
+    boxed = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60)
+    yield Kind("JPEG XL in its container", boxed, "unsupported-format", "")
     yield Kind("an icon (ICO)", saved(SEEN, "ICO"), "unsupported-format", "")
     yield Kind("a Photoshop document", b"8BPS\0\1" + bytes(60), "unsupported-format", "")
     yield Kind("PPM", saved(SEEN, "PPM"), "unsupported-format", "")
