@@ -205,3 +205,25 @@ def test_the_folder_of_nulls_says_nothing(tmp_path: Path) -> None:
     pq.write_table(pa.table({"post_id": ["a"], "vector": [[1.0]]}), folder / "a.parquet")
     (task,) = tasks_of(str(tmp_path / "posts"), Seen())
     assert task.fixed == (("colour", ""),)
+
+
+def test_numbers_beyond_a_dictionary_are_a_torn_file(tmp_path: Path) -> None:
+    """Arrow hands them on as they are; other programmes write no checksums."""
+    path, rows = tmp_path / "posts.parquet", 200
+    table = pa.table(
+        {
+            "post_id": [str(i) for i in range(rows)],
+            "vector": VECTORS * (rows // 2),
+            "title": [f"지갑 {i % 7}" for i in range(rows)],  # numbers of three bits: 7 is none
+        }
+    )
+    pq.write_table(table, path, compression="none")
+    titles = pq.read_metadata(path).row_group(0).column(2)
+    data = bytearray(path.read_bytes())
+    end = titles.dictionary_page_offset + titles.total_compressed_size
+    data[end - 8 : end] = b"\xff" * 8
+    path.write_bytes(data)
+    (task,) = tasks_of(str(path), Seen())
+    of = batches(open_file(str(path)), task, 1000, ["post_id", "title", "vector"])
+    with pytest.raises(InputError, match=r"posts\.parquet is not Parquet.*Index 7 out of bounds"):
+        list(of)

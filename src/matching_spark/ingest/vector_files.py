@@ -109,12 +109,14 @@ def batches(
             while True:
                 with _readable(task.uri):
                     batch = next(of, None)
-                if batch is None:
-                    break
-                for name in moments.intersection(batch.schema.names):
-                    utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
-                    batch = batch.set_column(batch.schema.get_field_index(name), name, utc)
-                yield from _parts(batch)
+                    if batch is None:
+                        break
+                    for name in moments.intersection(batch.schema.names):
+                        utc = pc.cast(batch[name], pa.timestamp("us", "UTC"), safe=False)
+                        at = batch.schema.get_field_index(name)
+                        batch = batch.set_column(at, name, utc)
+                    parts = [*_parts(batch)]  # which looks for each number in its dictionary
+                yield from parts
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
