@@ -2,6 +2,8 @@
 
 import datetime as dt
 import socket
+import threading
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -144,6 +146,29 @@ def test_a_server_that_does_not_answer_is_waited_for_once_a_run(
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+def test_a_server_whose_answer_does_not_end_is_away() -> None:
+    """Each piece of it came in time: nobody was told any more what turned up."""
+    left = threading.Event()
+
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as client:
+            try:
+                for _ in range(200):
+                    client.sendall(b"220-more\r\n")
+                    time.sleep(0.05)
+            except OSError:
+                left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        mailer = Mailer(told(listening.getsockname()[1], smtp_timeout_s=0.2))
+        with pytest.raises(AwayError, match="SMTPServerDisconnected"):
+            mailer.send("news", ADDRESS, "en", "T" * 22)
+        thread.join()
+    assert left.is_set()
 
 
 def test_an_address_that_is_not_taken_now_keeps_no_other_waiting(

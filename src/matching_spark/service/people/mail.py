@@ -1,8 +1,11 @@
 """Mails by SMTP: a link, and never a word of what was lost or found."""
 
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Literal
@@ -115,11 +118,11 @@ class Mailer:
         """Signed in, and by TLS unless the settings say none."""
         of = self._settings
         if of.smtp_tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
+            server: smtplib.SMTP = _ByTls(
                 self._host, of.smtp_port, timeout=of.smtp_timeout_s, context=self._context()
             )
         else:
-            server = smtplib.SMTP(self._host, of.smtp_port, timeout=of.smtp_timeout_s)
+            server = _InTime(self._host, of.smtp_port, timeout=of.smtp_timeout_s)
         try:
             if of.smtp_tls == "starttls":
                 server.starttls(context=self._context())
@@ -129,6 +132,28 @@ class Mailer:
             server.close()
             raise
         return server
+
+
+class _InTime(smtplib.SMTP):
+    """Whose answer comes within the time, to its last line: Python counts it anew for each piece,
+    and reads lines without an end."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        late = threading.Timer(self.timeout, _end, (self.sock,))
+        late.start()
+        try:
+            return super().getreply()
+        finally:
+            late.cancel()
+
+
+class _ByTls(_InTime, smtplib.SMTP_SSL):
+    pass
+
+
+def _end(of: socket.socket) -> None:
+    with suppress(OSError):  # it has ended
+        socket.socket.shutdown(of, socket.SHUT_RDWR)  # below TLS, which another thread reads
 
 
 def _listed(codes: set[int]) -> str:
