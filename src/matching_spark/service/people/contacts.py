@@ -120,4 +120,7 @@ class Contacts:
         return self._hashed(contact.address)
 
     def _hashed(self, address: str) -> str:
-        return hmac.new(self._key, address.lower().encode(), hashlib.sha256).hexdigest()
+        """What is behind a + comes to the same mailbox (RFC 5233), so that it counts as one."""
+        local, _, domain = address.lower().partition("@")
+        mailbox = f"{local.partition('+')[0] or local}@{domain}"
+        return hmac.new(self._key, mailbox.encode(), hashlib.sha256).hexdigest()
