@@ -154,8 +154,8 @@ model: $(TORCH)/.ready ## train the small CLIP again, measure it, write its card
 confidence: $(TORCH)/.ready ## how sure the model is of what it calls a photo; PHOTOGRAPHS=folder: of photographs too
 	$(TRAIN)/describe.py $(MODEL) --data $(DATA) $(SEEN)
 
-clean: ## remove what the targets made
-	rm -rf .venv .venv-* .uv tests/browser/node_modules demo-out dist site pictures .benchmarks benchmarks/models training/data \
+clean: ## remove what the targets made, but the hours of training that training/data has
+	rm -rf .venv .venv-* .uv tests/browser/node_modules demo-out dist site pictures .benchmarks benchmarks/models \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup demo fuzz house licences test test-long test-cluster environment test-parity model confidence bench bench-full lint clean docs test-races test-kills test-package test-notebook test-faults test-processes notebook test-browser pictures

@@ -12,7 +12,8 @@ MatchingError                 1
 """
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Literal
 
@@ -103,6 +104,21 @@ class RemoteError(MatchingError):
 
 class ModelError(MatchingError):
     exit_code = 5
+
+
+@contextmanager
+def extra(name: str, needing: str) -> Iterator[None]:
+    """Import libraries of one of the package's extras. needing: what needs them.
+
+    Raises UsageError that says how to install one that is not there; one that is there and does not
+    load says so itself.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{needing} needs {error.name}: pip install 'matching-spark[{name}]'"
+        ) from None
 
 
 def listed(faults: Iterable[object]) -> str:

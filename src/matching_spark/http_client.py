@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
-from matching_spark.errors import RemoteError, UsageError
+from matching_spark.errors import RemoteError, extra
 
 if TYPE_CHECKING:
     import httpx
@@ -26,10 +26,8 @@ _open: "WeakKeyDictionary[httpx.Client, WeakSet[socket.socket]]" = WeakKeyDictio
 
 def client(timeout_s: float) -> "httpx.Client":
     """A client that follows no redirect: an address that was allowed must not lead to another."""
-    try:
+    with extra("lost112", "this"):
         import httpx
-    except ImportError:
-        raise UsageError("this needs httpx: pip install 'matching-spark[lost112]'") from None
     # Of the whole process: they log whole addresses, keys and all, whoever asked for DEBUG.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -19,7 +19,7 @@ from matching_spark.cli.options import (
     check_words,
     stderr,
 )
-from matching_spark.errors import UsageError
+from matching_spark.errors import extra
 
 if TYPE_CHECKING:
     from matching_spark.service.guards.accounts import Accounts
@@ -156,14 +156,10 @@ def revoke(
 def _opened(run: Run, create: bool = False) -> Iterator[tuple["Accounts", "Sessions"]]:
     """The accounts and sessions of the journal that the settings name. create: it is made where
     there is none."""
-    try:  # half a second, which the help of a command does without
+    with extra("service", "the service"):  # half a second, which the help of a command does without
         from matching_spark.journal.store import Journal
         from matching_spark.service.guards.accounts import Accounts
         from matching_spark.service.guards.sessions import Sessions
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the service needs {error.name}: pip install 'matching-spark[service]'"
-        ) from None
     journal = (Journal.open_or_create if create else Journal.open)(run.settings)
     try:
         yield Accounts(journal), Sessions(journal, run.settings.service.session_hours)

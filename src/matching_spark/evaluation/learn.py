@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from matching_spark.domain.vocabulary import OF_FACTS
-from matching_spark.errors import InputError, UsageError
+from matching_spark.errors import InputError, extra
 from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.logistic import FREE, logistic
 from matching_spark.evaluation.scales import learn_scales
@@ -332,11 +332,7 @@ def _partly_told(
 
 def straightened(line: Float64, mass: Float64, rising: bool) -> Float64:
     """The nearest line, by mass, that rises or falls. Raises UsageError without scikit-learn."""
-    try:
+    with extra("evaluate", "learning"):
         from sklearn.isotonic import isotonic_regression
-    except ImportError:
-        raise UsageError(
-            "learning needs scikit-learn: pip install 'matching-spark[evaluate]'"
-        ) from None
     out = isotonic_regression(line, sample_weight=mass, increasing=rising)
     return np.asarray(out, np.float64)

@@ -27,7 +27,7 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR
 from matching_spark.embed import hub
 from matching_spark.embed.clip import FILES, ClipModel
 from matching_spark.embed.photos import open_photo, photo_file, photo_sha256
-from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
+from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, extra
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
 from matching_spark.knn.similarity import Float32
@@ -89,12 +89,8 @@ def quantize(
     whose copy does not pass; InputError for too few photos; UsageError for a folder that is not
     empty, or naming what is not installed.
     """
-    try:
+    with extra("quantize", "models quantize"):
         from matching_spark.embed import int8
-    except ImportError as error:
-        raise UsageError(
-            f"models quantize needs {error.name}: pip install 'matching-spark[quantize]'"
-        ) from None
     model = ClipModel.load(settings.model.name, device="cpu")
     visual, textual = model.folder / "visual/model.onnx", model.folder / "textual/model.onnx"
     if int8.computes_in_int8(visual):

@@ -23,7 +23,7 @@ from matching_spark.domain.posts import (
     status_of,
 )
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
-from matching_spark.errors import InputError, StorageError, UsageError
+from matching_spark.errors import InputError, StorageError, extra
 from matching_spark.sources.folder import LINKED
 
 # A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
@@ -47,11 +47,9 @@ class Page:
 
 def parse(raw: bytes, where: str) -> Page:
     """An answer of the API. Raises InputError for what is no answer, or one that says why not."""
-    try:
+    with extra("lost112", "LOST112"):
         import defusedxml.ElementTree as safe
         from defusedxml.common import DefusedXmlException
-    except ImportError:
-        raise UsageError("LOST112 needs: pip install 'matching-spark[lost112]'") from None
     if len(raw) > MAX_XML_BYTES:
         raise InputError(f"{where} has more than {MAX_XML_BYTES >> 20} MB of XML")
     parser = safe.XMLParser(forbid_dtd=True)
