@@ -1,6 +1,5 @@
 """matching-spark rekey: the service's journal sealed by another key."""
 
-from matching_spark.cli import first_run
 from matching_spark.cli.options import (
     JsonOption,
     SettingsOption,
@@ -8,6 +7,7 @@ from matching_spark.cli.options import (
     begin,
     terminal,
 )
+from matching_spark.errors import extra
 
 
 def rekey(
@@ -16,8 +16,8 @@ def rekey(
     verbose: VerboseOption = 0,
 ) -> None:
     """Seal the journal by service.key instead of service.former_key; run it again if cut off."""
-    first_run.need_extra()
-    from matching_spark.journal.rekey import rekey as seal_anew  # the extra's
+    with extra("service", "the journal"):
+        from matching_spark.journal.rekey import rekey as seal_anew
 
     run = begin(None, None, settings_file, as_json, verbose)
     with terminal() as progress:

@@ -83,7 +83,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def _kept(name: str, commit: str | None) -> Path | None:
-    # An extra, and a second: only for a model of the Hub.
+    # A second: only for a model of the Hub.
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
