@@ -19,10 +19,10 @@ from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.sessions import Sessions
+from matching_spark.service.opening import opened
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, SeenPhoto
 from matching_spark.service.running import Service
-from matching_spark.service.server import opened
 from tests.support.forms import csrf
 
 KEY = "a key that only these tests have."

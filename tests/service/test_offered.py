@@ -15,11 +15,11 @@ from matching_spark.operations.merge import merge
 from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
+from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
-from matching_spark.service.server import opened
 from matching_spark.table.posts_table import PostsTable
 from tests.service.conftest import WHO, drawn, signed_in
 from tests.support.forms import csrf, field, link_in

@@ -10,10 +10,10 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
+from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import pair_url, post_url
 from matching_spark.service.running import Service
-from matching_spark.service.server import opened
 from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
 from tests.support.forms import csrf, field
 

@@ -25,6 +25,7 @@ from matching_spark.search.query import Query
 from matching_spark.service import server
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.sessions import Sessions
+from matching_spark.service.opening import opened
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
@@ -132,7 +133,7 @@ def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(
     monkeypatch.setattr(server, "RENEW_S", 0.2)
     monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
     monkeypatch.setattr(server, "warm", lambda of: None)
-    opened, away = server.opened, threading.Event()
+    away = threading.Event()
     begun, ended, watches = list[Service](), list[Service](), list[Watch]()
 
     @contextmanager

@@ -1,7 +1,6 @@
-"""The process: everything opened and warm, two listeners, what runs beside them, a clean end."""
+"""The process: a service that is warm, two listeners, what runs beside them, a clean end."""
 
 import asyncio
-import datetime as dt
 import gc
 import logging
 import os
@@ -12,50 +11,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 from errno import EACCES, EADDRINUSE
 from functools import partial
 from typing import Any
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
-from PIL import Image
 from starlette.types import ASGIApp
 
 from matching_spark.config import Settings, environment_of
-from matching_spark.domain.posts import Filters
-from matching_spark.errors import MatchingError, ModelError, StorageError
-from matching_spark.operations.describe import describe
+from matching_spark.errors import MatchingError, StorageError
 from matching_spark.operations.merger import END_S as MERGE_END_S
-from matching_spark.operations.merger import journal_of
-from matching_spark.operations.warehouse import model_of, there
 from matching_spark.progress import SILENT, Progress
-from matching_spark.search.query import Query
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.connections import Patient
-from matching_spark.service.guards.guards import Guards, check_listening
+from matching_spark.service.guards.guards import check_listening
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.problems import where_raised
 from matching_spark.service.heaps import share_heaps
-from matching_spark.service.pages.render import prepare
-from matching_spark.service.people.contacts import Contacts
-from matching_spark.service.people.finding import Finder
-from matching_spark.service.people.interest import Interests
-from matching_spark.service.people.links import Links
-from matching_spark.service.people.mail import Mailer
-from matching_spark.service.people.news import News
-from matching_spark.service.people.outbox import Outbox
-from matching_spark.service.photos.decoder import Decoders
-from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.photos.store import PhotoStore, picture_of
-from matching_spark.service.posts.arrivals import Arrivals
-from matching_spark.service.posts.asks import Asks
-from matching_spark.service.posts.desk import Desk
-from matching_spark.service.posts.review import Review
-from matching_spark.service.public.levels import Levels
-from matching_spark.service.public.matches import Showing
-from matching_spark.service.public.opaque import Names
-from matching_spark.service.running import Service
+from matching_spark.service.opening import opened, warm
 from matching_spark.service.watch import Watch, operations_app
 from matching_spark.spark.interrupts import heeded
 
@@ -64,76 +38,6 @@ LOOK_S = 2.0  # between two looks for what others have written
 NEWS_S = 10.0  # between two looks for what turned up for people
 RENEW_S = 30.0  # between two looks whether the merger is there, and the table of this model
 END_S = 10.0  # for requests that are under way when the service is to end
-
-
-@contextmanager
-def opened(
-    settings: Settings, demo: bool = False, progress: Progress = SILENT
-) -> Iterator[Service]:
-    """A service over the settings' journal, table and model. What can be told at once is, before
-    anything is loaded. Raises as Journal.open, Levels, Mailer and Desk do."""
-    with ExitStack() as held:
-        journal = held.enter_context(closing(journal_of(settings)))
-        Levels.of(settings.service)
-        mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
-        progress.say("loading the model and the posts ...")
-        decoders = held.enter_context(Decoders.of(settings))
-        store = PhotoStore(settings, decoders)
-        model = model_of(settings, there(settings))
-        desk = held.enter_context(closing(Desk(settings, journal, model, store)))
-        yield replace(_service(settings, desk, decoders, store, mailer), demo=demo)
-
-
-def _service(
-    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, mailer: Mailer | None
-) -> Service:
-    wanted, journal = settings.service, desk.journal
-    key = wanted.key or ""
-    photo_names, claims = PhotoNames(key), Names(key, "claim")
-
-    def clock() -> dt.datetime:
-        return dt.datetime.now(dt.UTC)
-
-    links = Links(journal, clock)
-    contacts = Contacts(journal, links, key, clock)
-    outbox = None
-    if mailer is not None:
-        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
-
-    showing = Showing(Levels.of(wanted), claims, partial(picture_of, photo_names, index=0))
-    return Service(
-        settings,
-        desk,
-        Finder(desk, Asks(), showing, outbox is not None, wanted.search_budget_s),
-        showing,
-        Guards.of(settings, journal),
-        decoders,
-        store,
-        photo_names,
-        links,
-        contacts,
-        Interests(journal, claims, desk.post, lambda: desk.tail.upto),
-        News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
-        Review(desk),
-    )
-
-
-def warm(of: Service) -> None:
-    """Load all that a first request would wait for: shards, both towers, decoders, names of things.
-
-    Raises StorageError and ModelError.
-    """
-    desk = of.desk
-    desk.engine.warm()
-    of.decoders.wait()
-    side = Image.new("RGB", (64, 64), "white")
-    desk.model.embed_images([side])
-    desk.public_search(Query(text="지갑"), understand=True)
-    desk.search(Query(text="지갑"), Filters(kind="found"))
-    with suppress(ModelError):  # a model that has not learnt how sure it is: nothing is suggested
-        describe(side, desk.model)
-    of.review.refresh()
-    prepare()
 
 
 def serve(

@@ -1,0 +1,108 @@
+"""Opening a service over its journal, table and model: what it consists of, made and warm."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+from PIL import Image
+
+from matching_spark.config import Settings
+from matching_spark.domain.posts import Filters
+from matching_spark.errors import ModelError
+from matching_spark.operations.describe import describe
+from matching_spark.operations.merger import journal_of
+from matching_spark.operations.warehouse import model_of, there
+from matching_spark.progress import SILENT, Progress
+from matching_spark.search.query import Query
+from matching_spark.service.guards.guards import Guards
+from matching_spark.service.pages.render import prepare
+from matching_spark.service.people.contacts import Contacts
+from matching_spark.service.people.finding import Finder
+from matching_spark.service.people.interest import Interests
+from matching_spark.service.people.links import Links
+from matching_spark.service.people.mail import Mailer
+from matching_spark.service.people.news import News
+from matching_spark.service.people.outbox import Outbox
+from matching_spark.service.photos.decoder import Decoders
+from matching_spark.service.photos.names import PhotoNames
+from matching_spark.service.photos.store import PhotoStore, picture_of
+from matching_spark.service.posts.arrivals import Arrivals
+from matching_spark.service.posts.asks import Asks
+from matching_spark.service.posts.desk import Desk
+from matching_spark.service.posts.review import Review
+from matching_spark.service.public.levels import Levels
+from matching_spark.service.public.matches import Showing
+from matching_spark.service.public.opaque import Names
+from matching_spark.service.running import Service
+
+
+@contextmanager
+def opened(
+    settings: Settings, demo: bool = False, progress: Progress = SILENT
+) -> Iterator[Service]:
+    """A service over the settings' journal, table and model. What can be told at once is, before
+    anything is loaded. Raises as Journal.open, Levels, Mailer and Desk do."""
+    with ExitStack() as held:
+        journal = held.enter_context(closing(journal_of(settings)))
+        Levels.of(settings.service)
+        mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
+        progress.say("loading the model and the posts ...")
+        decoders = held.enter_context(Decoders.of(settings))
+        store = PhotoStore(settings, decoders)
+        model = model_of(settings, there(settings))
+        desk = held.enter_context(closing(Desk(settings, journal, model, store)))
+        yield replace(_service(settings, desk, decoders, store, mailer), demo=demo)
+
+
+def _service(
+    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, mailer: Mailer | None
+) -> Service:
+    wanted, journal = settings.service, desk.journal
+    key = wanted.key or ""
+    photo_names, claims = PhotoNames(key), Names(key, "claim")
+
+    def clock() -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    links = Links(journal, clock)
+    contacts = Contacts(journal, links, key, clock)
+    outbox = None
+    if mailer is not None:
+        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
+
+    showing = Showing(Levels.of(wanted), claims, partial(picture_of, photo_names, index=0))
+    return Service(
+        settings=settings,
+        desk=desk,
+        finder=Finder(desk, Asks(), showing, outbox is not None, wanted.search_budget_s),
+        showing=showing,
+        guards=Guards.of(settings, journal),
+        decoders=decoders,
+        store=store,
+        photo_names=photo_names,
+        links=links,
+        contacts=contacts,
+        interests=Interests(journal, claims, desk.post, lambda: desk.tail.upto),
+        news=News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
+        review=Review(desk),
+    )
+
+
+def warm(of: Service) -> None:
+    """Load all that a first request would wait for: shards, both towers, decoders, names of things.
+
+    Raises StorageError and ModelError.
+    """
+    desk = of.desk
+    desk.engine.warm()
+    of.decoders.wait()
+    side = Image.new("RGB", (64, 64), "white")
+    desk.model.embed_images([side])
+    desk.public_search(Query(text="지갑"), understand=True)
+    desk.search(Query(text="지갑"), Filters(kind="found"))
+    with suppress(ModelError):  # a model that has not learnt how sure it is: nothing is suggested
+        describe(side, desk.model)
+    of.review.refresh()
+    prepare()
