@@ -261,13 +261,13 @@ def test_late_imports_say_why() -> None:
         for function in ast.walk(ast.parse("\n".join(lines))):
             if not isinstance(function, ast.FunctionDef):
                 continue
-            tried = [node for node in ast.walk(function) if isinstance(node, ast.Try)]
-            extras = [
-                line
+            tried = [n for n in ast.walk(function) if isinstance(n, ast.With | ast.Try)]
+            extras = {
+                inside.lineno
                 for node in tried
-                if any("ImportError" in ast.unparse(h.type) for h in node.handlers if h.type)
-                for line in range(node.lineno, node.handlers[0].lineno)
-            ]
+                if re.search(r"^with extra\(|^except ImportError", ast.unparse(node), re.MULTILINE)
+                for inside in node.body
+            }
             late = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
             told = [n.lineno for n in late if "#" in "".join(lines[n.lineno - 2 : n.lineno])]
             first = [n.lineno for n in late if n.lineno not in extras]
