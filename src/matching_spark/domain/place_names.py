@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Self
 
+from matching_spark.domain.districts import towns
 from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
@@ -20,6 +21,35 @@ REGIONS = frozenset(REGION.spelt)
 def plain_name(name: str) -> str:
     """Its words in lower case, a space between them."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", name).lower()))
+
+
+# What people leave out of a name, or write in its place.
+_SHORT = [
+    (re.compile(pattern), short)
+    for pattern, short in (
+        (r"여자대학교(?!\w)", "여대"),
+        (r"(?<!\s)대학교(?=병원|$| )", "대"),
+        (r"국제공항", "공항"),
+        (r"(?:종합|여객)(?:버스)?터미널", "터미널"),
+        (r"(고속|시외)버스터미널", r"\1터미널"),
+        (r"제(?=\d)", ""),
+        (r"(?<=\d)번(?= 버스)", ""),
+        (r"\buniv\b", "university"),
+        (r"\bstn\b", "station"),
+        (r"^(\S+) (\S{2,}?)점$", r"\2 \1"),  # 교보문고 광화문점, 광화문 교보문고
+    )
+]
+
+
+def short_names(name: str) -> set[str]:
+    """What else a plain name is called: 부산대, 김포공항, 하남 스타필드 of 스타필드 하남."""
+    out = {name}
+    for pattern, short in _SHORT:
+        out |= {pattern.sub(short, each) for each in out}
+    brand, _, town = name.partition(" ")
+    if town in towns():
+        out.add(f"{town} {brand}")
+    return out - {name}
 
 
 class PlaceNames:
@@ -40,8 +70,10 @@ class PlaceNames:
 
     def __init__(self, regions: Mapping[str, str]) -> None:
         held = dict(islice(regions.items(), MAX_PLACES))
-        self._names = [name[:MAX_NAME] for name in held]
-        self._regions = list(held.values())
+        named = [(plain_name(name[:MAX_NAME]), region) for name, region in held.items()]
+        called = [(each, region) for name, region in named for each in short_names(name)]
+        self._plain = [name for name, _ in named + called]
+        self._regions = [region for _, region in named + called]
 
     def have(self, run: str) -> bool:
         """Whether the words stand side by side in a name, or are spelt as some of one in the other
@@ -91,10 +123,6 @@ class PlaceNames:
 
     def _written(self, part: str) -> bool:
         return any(part in names for names in self._of.values())
-
-    @cached_property
-    def _plain(self) -> list[str]:
-        return [plain_name(name) for name in self._names]
 
     @cached_property
     def _wholes(self) -> frozenset[str]:

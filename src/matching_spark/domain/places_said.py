@@ -50,7 +50,7 @@ _NEAR = re.compile(
     r"입구|정류장|어딘가|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
-_WENT = re.compile(r"갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
+_WENT = re.compile(r"끝나|참석|마치고|갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
 _RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
 _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
@@ -61,12 +61,13 @@ _VENUE = re.compile(
 )
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
 _LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
+_ENDED = re.compile("[을를은는이가고의로기면서러다]$")  # which is no part of a place
 # Beside a name that stands alone: a day or a loss, which are no part of it.
 _BESIDE = re.compile(
     r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실"
     r"|(?:yesterday|today|last|this|on|at)$"
 )
-_OF_A_TOWN = frozenset(["station", "airport", "terminal", "역", "공항", "터미널"])
+_OF_A_TOWN = frozenset(["station", "airport", "terminal", "forest", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
@@ -187,7 +188,7 @@ def _longest(
                 best = PlaceSaid(run, first, last, end, not tail)
             break
         head += words[last].text + " "
-        if not names.have(head.rstrip()):
+        if not (head.rstrip() in REGIONS or names.have(head.rstrip())):
             break
     return _with_more(best, words, taken) if best is not None and best.open else best
 
@@ -262,8 +263,12 @@ def _within(words: Sequence[Word]) -> bool:
     place = re.sub("에(?:서|다가?)?$", "", words[0].text)
     if place in generic() or any(place[at:] in generic() for at in range(1, len(place) - 1)):
         return _MOVES.match(words[0].text) is None
-    located = (_LOCATED.fullmatch(words[0].text), words[0].joined and _NEAR.match(words[-1].text))
-    return any(located) and _MOVES.match(words[0].text) is None
+    for word in words:
+        if _LOCATED.fullmatch(word.text) or (word is not words[0] and _NEAR.match(word.text)):
+            return _MOVES.match(word.text) is None
+        if not word.joined or _ENDED.search(word.text):
+            break
+    return False
 
 
 def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, whole: bool) -> bool:
@@ -277,7 +282,7 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     went = [word for word in words[last + 1 : last + 4] if word.clause == words[last].clause]
     if whole and not tail and any(_WENT.match(word.text) for word in went):
         return True
-    if whole and not tail and words[last].joined and _within(words[last + 1 : last + 3]):
+    if whole and not tail and words[last].joined and _within(words[last + 1 : last + 4]):
         return True
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True

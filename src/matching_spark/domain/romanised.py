@@ -41,17 +41,34 @@ _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
 KINDS = {  # what signs in English call a place of a kind
     "airport": "공항",
+    "bank": "은행",
     "beach": "해수욕장",
+    "cathedral": "성당",
     "exit": "출구",
+    "forest": "숲",
     "hospital": "병원",
+    "hotel": "호텔",
+    "international": "",  # of an airport, which goes without it
+    "library": "도서관",
     "market": "시장",
+    "museum": "박물관",
     "park": "공원",
     "station": "역",
     "stn": "역",
     "terminal": "터미널",
+    "tower": "타워",
     "univ": "대학교",
     "university": "대학교",
 }
+# What is spelt in a way of its own, and not by the rule.
+_OWN = {
+    "bexco": "벡스코", "coex": "코엑스", "kintex": "킨텍스", "everland": "에버랜드",
+    "lotte": "롯데", "world": "월드", "hyundai": "현대", "shinsegae": "신세계", "mall": "몰",
+    "samsung": "삼성", "starfield": "스타필드", "starbucks": "스타벅스", "emart": "이마트",
+    "daiso": "다이소", "megabox": "메가박스", "kyobo": "교보", "olympic": "올림픽",
+    "yonsei": "연세", "ewha": "이화", "konkuk": "건국", "pusan": "부산", "kimpo": "김포",
+    "postech": "포스텍", "kaist": "카이스트", "centum": "센텀",
+}  # fmt: skip
 
 
 def romanised(district: str) -> str:
@@ -211,7 +228,8 @@ def _syllables(word: str, meeting: bool) -> list[str]:
 
 @cache
 def _kinds() -> dict[str, str]:
-    return {each: "".join(_syllables(kind, meeting=True)) for each, kind in KINDS.items()}
+    known = (KINDS | _OWN).items()
+    return {each: "".join(_syllables(korean, meeting=True)) for each, korean in known}
 
 
 @cache

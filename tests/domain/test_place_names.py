@@ -1,0 +1,139 @@
+"""Places that sentences name, by the names that a table's posts have."""
+
+import datetime as dt
+import random
+
+from matching_spark.domain.place_names import PlaceNames
+from matching_spark.domain.understood import understand
+
+TODAY = dt.date(2026, 11, 27)
+
+
+def facts(text: str, names: PlaceNames) -> dict[str, str]:
+    said = understand(text, TODAY, names).facts.described()
+    return {name: value.lower() if name == "place" else value for name, value in said.items()}
+
+
+def test_a_place_is_as_the_table_has_it_and_brings_its_region() -> None:
+    names = PlaceNames({"2호선 강남역": "서울", "강남역 11번 출구": "서울", "중앙역": ""})
+    assert facts("강남역에서 분실", names) == {"place": "강남역", "region": "서울"}
+    assert facts("2호선  강남역 근처", names) == {"place": "2호선 강남역", "region": "서울"}
+    assert facts("부산 강남역에서", names) == {"place": "강남역", "region": "부산"}
+    assert facts("중앙역에서", names) == {"place": "중앙역"}
+    assert facts("강남역에서 중앙역 가는 길에", names) == {}
+    univ = PlaceNames({"Hongik Univ. Station": "서울"})
+    assert facts("I lost it at Hongik Univ. Station", univ) == {
+        "place": "hongik univ. station",
+        "region": "서울",
+    }
+    assert facts("11번 출구에서", names) == facts("서면역에서", names) == {}
+
+
+def test_a_name_is_in_the_region_of_all_the_names_that_have_it() -> None:
+    rng = random.Random(4)
+    bits = ["강남역", "신촌", "1번", "출구", "hall", "b2"]
+    for _ in range(200):
+        several = {
+            " ".join(rng.choices(bits, k=rng.randint(1, 4))): rng.choice(["서울", "부산", ""])
+            for _ in range(rng.randint(1, 8))
+        }
+        run = " ".join(rng.choices(bits, k=rng.randint(1, 2)))
+        there = {region for name, region in several.items() if f" {run} " in f" {name} "}
+        told = PlaceNames(several).region(run)
+        assert told == (there.pop() if len(there) == 1 else ""), (several, run)
+
+
+def test_a_place_is_known_as_it_is_written_in_latin_letters() -> None:
+    names = PlaceNames(
+        {"강남역": "서울", "서울 강남구": "서울", "해운대 해수욕장": "부산", "서울역": "서울"}
+    )
+    for said, place, region in (
+        ("I lost my black wallet at gangnam station yesterday", "gangnam station", "서울"),
+        ("black wallet, Gangnam Station, yesterday", "Gangnam Station", "서울"),
+        ("lost a wallet near Gangnam-gu office", "Gangnam-gu", "서울"),
+        ("left my umbrella in Gangnam", "Gangnam", "서울"),
+        ("my bag was stolen at Haeundae beach", "Haeundae beach", "부산"),
+        ("left a bag at Seoul Station", "Seoul Station", "서울"),
+    ):
+        found = facts(said, names)
+        assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
+    for said in ("I lost my wallet in an hour", "left it on the seat", "a man at the gate"):
+        assert "place" not in facts(said, names), said
+
+
+def test_a_place_is_known_by_what_people_call_it() -> None:
+    """Shorter than the table has it, in another order, or by what its English name means."""
+    names = PlaceNames(
+        {
+            "부산대학교": "부산",
+            "이화여자대학교": "서울",
+            "제주국제공항": "제주",
+            "김포국제공항": "서울",
+            "동서울종합터미널": "서울",
+            "스타필드 하남": "경기",
+            "메가박스 코엑스점": "서울",
+            "인천국제공항 제1여객터미널": "인천",
+            "M5107번 버스": "경기",
+            "Hongik Univ. Station": "서울",
+            "Seoul Forest": "서울",
+            "BEXCO": "부산",
+            "롯데월드": "서울",
+        }
+    )
+    for said, place, region in (
+        ("부산대에서 지갑을 잃어버렸어요", "부산대", "부산"),
+        ("이화여대 ECC 계단에서 지갑 분실", "이화여대", "서울"),
+        ("제주공항 3층에서 지갑을 잃어버렸어요", "제주공항 3층", "제주"),
+        ("Jeju Airport, lost a wallet", "jeju airport", "제주"),
+        ("Gimpo International Airport, lost a bag", "gimpo international airport", "서울"),
+        ("동서울터미널에서 지갑 분실", "동서울터미널", "서울"),
+        ("하남 스타필드에서 지갑 분실", "하남 스타필드", "경기"),
+        ("코엑스 메가박스에서 지갑 분실", "코엑스 메가박스", "서울"),
+        ("인천공항 1터미널에서 지갑 분실", "인천공항 1터미널", "인천"),
+        ("M5107 버스에 지갑을 두고 내렸어요", "m5107 버스", "경기"),
+        ("I lost my wallet at Hongik University Station", "hongik university station", "서울"),
+        ("서울숲에서 지갑을 잃어버렸어요", "서울숲", "서울"),
+        ("벡스코에서 지갑을 잃어버렸어요", "벡스코", "부산"),
+        ("I lost my wallet at Lotte World", "lotte world", "서울"),
+    ):
+        found = facts(said, names)
+        assert (found.get("place"), found.get("region")) == (place, region), said
+    for said in (
+        "I lost it in the forest",
+        "숲에서 지갑을 잃어버렸어요",
+        "강릉터미널에서 지갑 분실",
+    ):
+        assert "place" not in facts(said, names), said
+
+
+def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
+    names = PlaceNames(
+        {
+            "Gangnam Station Exit 11": "서울",
+            "Starbucks Seomyeon Station": "부산",
+            "Haeundae Beach": "부산",
+            "Myeongdong": "서울",
+            "Hana Bank Jongno": "서울",
+            "Namu": "대전",
+        }
+    )
+    for said, place, region in (
+        ("강남역에서 지갑을 잃어버렸어요", "강남역", "서울"),
+        ("강남역 11번 출구에서 지갑 분실", "강남역 11번 출구", "서울"),
+        ("서면역 지갑 분실", "서면역", "부산"),
+        ("해운대 해수욕장에서 반지를 잃어버렸습니다", "해운대 해수욕장", "부산"),
+        ("해운대해수욕장에서 반지를 잃어버렸습니다", "해운대해수욕장", "부산"),
+        ("어제 해운대에서 모자를 두고 왔어요", "해운대", "부산"),
+        ("명동에서 우산을 놓고 왔어요", "명동", "서울"),
+    ):
+        found = facts(said, names)
+        assert (found.get("place", ""), found.get("region", "")) == (place, region), said
+    for said in (
+        "강남에서 지갑 분실",  # a part of a name, and any word's sound
+        "열쇠 하나에 고리가 달렸어요. 분실했어요",
+        "지갑 하나 분실",
+        "나무 지갑 분실",
+        "서현역에서 지갑 분실",
+        "해안에서 반지를 잃어버렸어요",
+    ):
+        assert "place" not in facts(said, names), said
