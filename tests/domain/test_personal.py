@@ -134,6 +134,8 @@ def test_cards_by_their_checksum(digits: str, gap: str, after: str) -> None:
         *("계좌: 110 123 456789", "우리은행 1002-123-456789 김철수", "계좌번호는 110-123-456789"),
         *("여권번호 M 12345678", "여권 M-1234-5678", "11 12 123456 12", "서울 12-123456-12"),
         *("12가-3456", "12가 · 3456", "kim @ naver.com", "kim(at)naver.com", "kim@naver,com"),
+        *("12 가 34 56", "123가 45-67입니다", "서울 12하34 56", "k i m @ n a v e r . c o m"),
+        *("주민등록번호 900101 123 4567", "주민번호는 90 01 01 1 234567", "RRN: 9001 01 12 345 67"),
         *("kim 골뱅이 네이버 닷컴", "kim@네이버", "kim at naver dot com", "kim@naver. com로"),
     ],
 )
@@ -198,7 +200,14 @@ def test_a_number_that_is_dressed_up_is_cut(text: str) -> None:
         *("이사 오이 삼일 구이 사이 일이", "일이삼사오육칠팔구십", "공영주차장 이일 사오 육칠"),
         *("삼일절 이사 공일 사구 오일 구영", "사이즈 82 10 20 30 40 50", "사업자 123-45-67890"),
         *("서울 12-345678", "여권 2026-11-01", "S 20261101", "26.11.30 1234567", "12 가지 3456"),
-        *("look at naver.com", "I was at the station. com", "cafe @ COEX mall. Come on"),
+        *("11월 12 나 34 56", "길이 12 가로 34 세로 56", "버스 12 대 34 56", "12 도 34 56"),
+        *("12 가 34 56cm", "2026 11 30 12 30 45", "12 다 34 50원", "a b @ c d e", "30 나 40 50명"),
+        *(
+            "주민센터 2026 11 30 12 34 56 7",
+            "look at naver.com",
+            "I was at the station. com",
+            "cafe @ COEX mall. Come on",
+        ),
     ],
 )
 def test_what_is_nobodys_stays(text: str) -> None:

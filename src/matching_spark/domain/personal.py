@@ -49,11 +49,17 @@ def _is_card(number: str) -> bool:
     return len(set(digits)) > 1 and sum(doubled) % 10 == 0
 
 
+def _is_born(number: str) -> bool:
+    """Whether it begins with a day of birth."""
+    digits = [int(c) for c in number if c.isdigit()]
+    month, day = digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]
+    return 1 <= month <= 12 and 1 <= day <= 31
+
+
 def _is_resident(number: str) -> bool:
     """A day of birth, then a hyphen or the checksum; numbers since 2020-10 have none."""
     digits = [int(c) for c in number if c.isdigit()]
-    month, day = digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]
-    if not (1 <= month <= 12 and 1 <= day <= 31):
+    if not _is_born(number):
         return False
     weights = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
     total = sum(w * d for w, d in zip(weights, digits, strict=False))
@@ -109,6 +115,11 @@ _REGIONS = "서울|부산|대구|인천|광주|대전|울산|경기|강원|충�
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("", re.compile(rf"{_NAME}@[\w-]+(?:\.[\w-]+)+", re.ASCII)),
+    # Letter by letter: k i m @ n a v e r . c o m.
+    Pattern(
+        "",
+        re.compile(r"(?<!\w)(?:[\w.+-]\s){2,64}@(?:\s[\w-])+(?:\s\.(?:\s[\w-])+)+(?!\w)", re.ASCII),
+    ),
     # As people write it for eyes alone.
     Pattern("", re.compile(rf"{_NAME}{_AT}[\w-]+(?:{_DOT}[\w-]+)?{_DOT}{_ENDS}", re.A | re.I)),
     Pattern("", re.compile(rf"{_NAME}{_AT}{_PROVIDER}(?:{_DOT}{_ENDS})?(?!\w)", re.A | re.I)),
@@ -153,6 +164,17 @@ PATTERNS: tuple[Pattern, ...] = (
         "resident",
         re.compile(r"(?<!\d)(?:\d{6}|\d\d([-.\s/])\d\d\1\d\d)[\W_]{0,4}[1-8]\s?\d{6}(?!\d)"),
         _is_resident,
+    ),
+    # In whatever groups, where somebody says what it is.
+    Pattern(
+        "resident",
+        re.compile(
+            r"(?:주민(?:\s?등록)?(?:\s?번호)?|resident(?:\s(?:registration|number|no))*|\brrn)"
+            r"[은는]?(?:\sis)?[\W_]{0,4}(?P<number>\d(?:[\W_]{0,3}\d){5}[\W_]{0,4}[1-8]"
+            r"(?:[\W_]{0,3}\d){6})(?!\d)",
+            re.I,
+        ),
+        _is_born,
     ),
     # Of a region (11 to 28), a year, a number and a check whose rule is not public.
     Pattern(
@@ -207,6 +229,15 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "plate",
         re.compile(rf"(?<!\d)\d{{2,3}}(?:\s?[{_PLATE}](?:\s?[-·]?\s?)|호)\d{{4}}(?![\d원])"),
+    ),
+    # With a gap in its last four; of letters that are no word behind a number, as 도 and 조 are.
+    Pattern(
+        "plate",
+        re.compile(
+            r"(?<![\d월])(?<!월\s)\d{2,3}\s?[가나다라마거너더러머버어저하허]\s?[-·]?\s?"
+            r"\d\d[\s·-]\d\d(?!\d|\s?(?:원|개|만|명|장|점|%|[a-z]))",
+            re.I,
+        ),
     ),
     # A mobile number without its zero, which a spreadsheet drops.
     Pattern("", re.compile(r"(?<![\d-])10(?:\d{8}|-\d{4}-\d{4})(?![\d-])")),
