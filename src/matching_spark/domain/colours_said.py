@@ -50,6 +50,7 @@ _IT_IS = frozenset(
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
+_SIDES = frozenset(["inside", "outside", "underneath"])
 _SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
@@ -110,11 +111,12 @@ def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
 
 
 def _in_doubt(words: Sequence[Word], at: int, role: Role) -> bool:
-    """Whether it is one of two, 초록이랑 검정 섞인 거, or asked: brown? no."""
+    """Whether it is one of two, 초록이랑 검정 섞인 거, red inside, or asked: brown? no."""
     after = words[at + 1] if at + 1 < len(words) else None
     two = role == "and" and after is not None and words[at].joined and colour_said(after)
     begins = not at or words[at - 1].sentence != words[at].sentence
-    return bool(two) or (begins and "?" in words[at].gap)
+    side = after is not None and words[at].joined and after.text in _SIDES
+    return bool(two) or side or (begins and "?" in words[at].gap)
 
 
 def _halved(words: Sequence[Word], at: int) -> bool:

@@ -249,7 +249,7 @@ _RULES = [
                 r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|들어온|들어왔|접수|올라온|아니면|안으로)",
                 r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
-                r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑)\s?\d{1,2}일",
+                r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑|이나|이?거나)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s(?:or so|or thereabouts)\b",

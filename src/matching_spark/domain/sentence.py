@@ -175,6 +175,7 @@ _PREPOSITIONS = frozenset(
         *("in", "on", "at", "inside", "into", "under", "near", "by", "with", "from", "of"),
         *("behind", "beside", "to", "onto", "containing", "like", "for", "between", "via"),
         *("around", "beneath", "off", "out", "outside", "over", "through", "along", "against"),
+        "without",
     ]
 )
 _SEEKING = frozenset(["looking", "searching", "asking", "look", "search", "seeking", "check"])

@@ -36,7 +36,7 @@ _HOME = re.compile(
 _A_STORE = re.compile(r".*(?:백화점|마트|아울렛|면세점|문고)")
 _ITS_OWN = re.compile(r"가방|쇼핑백|종이|봉투|봉지|상품권|장바구니|카드|포인트|에코백")
 _LIVES = re.compile(r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:사는|삽니다|살[아고]|거주)")
-_HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은이]")
+_HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은는이가]")
 _HOME_ENGLISH = frozenset(
     [
         "live",
@@ -61,7 +61,10 @@ _RIDE = re.compile(
     r"(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)(?: |$)"
     rf"|\b(?:on|in|inside) (?:a|the|my|our) (?:\w+ )?(?:{_VEHICLE})\b"
 )
-_TO = re.compile(r"(?:다녀|돌아|내려|올라)?(?:가는|가던|오는|오던)$|지나")
+_TO = re.compile(
+    r"(?:다녀|돌아|내려)?[가오]시?(?:는|던|다가?|면서)$|올라(?:가[는던]|오시?(?:는|던|다가?|면서))$|지나"
+)
+_CAME = re.compile(r"(?:올라)?오시?(?:는|던|다가?|면서)")  # 전주에서 올라오시다가
 _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
 )
@@ -97,6 +100,7 @@ _STILL = re.compile(
 _MISSED_LATER = re.compile(
     r"[^.!?\n]{0,60}(?:타고|탔|내려서|내렸는데|내리[고니자]|도착|(?:집|숙소|회사)[에로]? ?[와왔오])"
     r"[^.!?\n]{0,60}(없(?!어[졌지진])|안 ?보[이여])"
+    r"|\S* ?(?:갔다가?|들렀다가?|다녀) ?(?:돌아|집에 )?오시?(?:는|던|다가?|면서)"
     r"|\S* (?:도착|[가오]기) ?(?:하기 )?(?:직)?전"
     r"|[^.!?\n]{0,60}\b(?:got (?:off|out|home|back)|arrived|back (?:at|in|home|to))\b"
     r"[^.!?\n]{0,60}\b(gone|missing|noticed|reali[sz]ed|wasn't)\b"
@@ -252,7 +256,8 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
     if _A_STORE.fullmatch(said.run) and said.open and _ITS_OWN.match(after):
         return True  # 현대백화점 쇼핑백
-    if lives or _NOT.match(after) or not_ or had or _BOUGHT_AT.search(" ".join(before)):
+    home = before and _HOME_OF.fullmatch(before[-1])
+    if lives or home or _NOT.match(after) or not_ or had or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
     near = words[said.first : said.first + _TOLD]
@@ -325,6 +330,8 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
         return True
     if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
         return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
+    if not said.open and len(way) > 1 and _CAME.fullmatch(way[1].text):
+        return True
     goes = 1 if said.open else 2 if way[0].text.endswith("에서") else len(way)
     return (
         goes < len(way)
