@@ -50,6 +50,7 @@ _IT_IS = frozenset(
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
+_HAVING = re.compile("(?!(?:colou?r|ton)).*ed")  # a brown-haired doll
 _SIDES = frozenset(["inside", "outside", "underneath"])
 _SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
@@ -151,6 +152,7 @@ def _negated(words: Sequence[Word], at: int) -> bool:
         before = words[at - 2].text
     return bool(
         after == "gold"  # white gold
+        or (words[at].gap == "-" and _HAVING.fullmatch(after))
         or (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
     )

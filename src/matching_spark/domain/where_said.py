@@ -64,7 +64,6 @@ _RIDE = re.compile(
 _TO = re.compile(
     r"(?:다녀|돌아|내려)?[가오]시?(?:는|던|다가?|면서)$|올라(?:가[는던]|오시?(?:는|던|다가?|면서))$|지나"
 )
-_CAME = re.compile(r"(?:올라)?오시?(?:는|던|다가?|면서)")  # 전주에서 올라오시다가
 _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
 )
@@ -101,6 +100,7 @@ _MISSED_LATER = re.compile(
     r"[^.!?\n]{0,60}(?:타고|탔|내려서|내렸는데|내리[고니자]|도착|(?:집|숙소|회사)[에로]? ?[와왔오])"
     r"[^.!?\n]{0,60}(없(?!어[졌지진])|안 ?보[이여])"
     r"|\S* ?(?:갔다가?|들렀다가?|다녀) ?(?:돌아|집에 )?오시?(?:는|던|다가?|면서)"
+    r"|에서 (?:올라)?오시?(?:는|던|다가?|면서)"
     r"|\S* (?:도착|[가오]기) ?(?:하기 )?(?:직)?전"
     r"|[^.!?\n]{0,60}\b(?:got (?:off|out|home|back)|arrived|back (?:at|in|home|to))\b"
     r"[^.!?\n]{0,60}\b(gone|missing|noticed|reali[sz]ed|wasn't)\b"
@@ -330,8 +330,6 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
         return True
     if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
         return said.open and len(way) > 1 and way[0].joined and _TO.match(way[1].text) is not None
-    if not said.open and len(way) > 1 and _CAME.fullmatch(way[1].text):
-        return True
     goes = 1 if said.open else 2 if way[0].text.endswith("에서") else len(way)
     return (
         goes < len(way)
