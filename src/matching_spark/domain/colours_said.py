@@ -50,7 +50,7 @@ _IT_IS = frozenset(
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
-_HAVING = re.compile("(?!(?:colou?r|ton)).*ed")  # a brown-haired doll
+_HAVING = re.compile("(?!colou?r|ton|fram|rimm|check).*ed")  # a brown-haired doll
 _SIDES = frozenset(["inside", "outside", "underneath"])
 _SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
