@@ -20,6 +20,7 @@ from pyiceberg.manifest import DataFileContent
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.layout import (
+    CELLS,
     ENDING,
     FETCHED,
     IMPORT,
@@ -271,12 +272,15 @@ class _Compact:
                 storage.remove(left)
 
     def _halves(self) -> None:
-        """Remove what writers that were killed have left half written beside the tables."""
+        """Remove what writers that were killed have left half written beside the tables, and the
+        files of former cells."""
         cutoff = time.time() - ORPHAN_S
-        for name in (PHOTOS, FETCHED, STAGING, REJECTS, ENDING):
+        cells = self.table.space.cells
+        for name in (PHOTOS, FETCHED, STAGING, REJECTS, ENDING, CELLS):
             folder = storage.join(self.table.uri, name)
             for place, written in storage.walk_times(folder) if storage.exists(folder) else ():
-                if place.endswith(storage.HALF) and written < cutoff:
+                left = place.endswith(storage.HALF) or (name == CELLS and place != cells)
+                if left and written < cutoff:
                     storage.remove(place)
 
 

@@ -23,7 +23,13 @@ from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.catalog import quoted
-from matching_spark.table.loose_files import drop_photos, drop_rejects, drop_staged, still
+from matching_spark.table.loose_files import (
+    drop_cells,
+    drop_photos,
+    drop_rejects,
+    drop_staged,
+    still,
+)
 from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
@@ -69,6 +75,7 @@ class _Rows:
     photos: frozenset[str]  # sha256
     texts: frozenset[str]  # what stands in a column
     keys: frozenset[str]  # of what may be staged
+    vectors: frozenset[bytes]
 
 
 def erase(
@@ -88,6 +95,7 @@ def erase(
         "rejects": run.rejects,
         "staged vectors": run.staged,
         "photos": run.photos,
+        "cells": lambda: drop_cells(table, run.all.vectors),
         "rows and earlier snapshots": run.posts,
     }
     left = list(steps)
@@ -362,15 +370,18 @@ def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
     photos: set[str] = set()
     texts: set[str] = set()
     keys: set[str] = set()
+    vectors: set[bytes] = set()
     wanted = pa.array(sorted(ids), pa.string())
     for file in files:
-        rows = read_columns(file, ["post_id", *TRACED, "identifiers", "photos"])
+        rows = read_columns(file, ["post_id", *TRACED, "identifiers", "photos", "text_vector"])
         for row in rows.filter(pc.is_in(rows["post_id"], wanted)).to_pylist():
             photos |= {photo["sha256"] for photo in row["photos"] or ()}
+            seen = (*(photo["vector"] for photo in row["photos"] or ()), row["text_vector"])
+            vectors |= {*filter(None, seen)}
             texts |= {row[name] for name in TRACED if row[name]} | {*(row.get("identifiers") or ())}
             post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
             keys.add("text:" + hashlib.sha256(post.text.encode()).hexdigest())
-    return _Rows(frozenset(photos), frozenset(texts), frozenset(keys))
+    return _Rows(frozenset(photos), frozenset(texts), frozenset(keys), frozenset(vectors))
 
 
 def _refs(metadata: "StaticTable") -> list[tuple[str, str]]:

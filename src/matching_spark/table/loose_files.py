@@ -1,4 +1,5 @@
-"""Files that no table names: lists of rejects, staged rows, photos. An erased post's go too.
+"""Files that no snapshot names: lists of rejects, staged rows, photos, cells. An erased post's go
+too.
 
 Another run may remove any of them at any time.
 """
@@ -6,20 +7,24 @@ Another run may remove any of them at any time.
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.layout import FETCHED, REJECTS, STAGING, kept_photo
+from matching_spark.layout import CELLS, FETCHED, REJECTS, STAGING, kept_photo
+from matching_spark.shards.ivf_index import load_cells, save_cells
 from matching_spark.shards.shard import read_columns
 from matching_spark.table.posts_table import PostsTable
 
 T = TypeVar("T")
+SAME = 1 - 1e-5  # the cosine of two vectors that are one, in float32
 
 
 def drop_rejects(table: PostsTable, ids: Collection[str]) -> int:
@@ -96,6 +101,26 @@ def drop_photos(table: PostsTable, hashes: Collection[str]) -> int:
     for place in places:
         storage.remove(place)
     return there
+
+
+def drop_cells(table: PostsTable, vectors: Collection[bytes]) -> None:
+    """Take out of the table's cells the centroids that are some of these vectors, (d,) float32, as
+    that of a cell with one is; and remove the files of former cells."""
+    folder, current = storage.join(table.uri, CELLS), table.space.cells
+    with table.writing():
+        if vectors and current is not None and storage.exists(current):
+            cells = load_cells(current)
+            mine = np.stack([np.frombuffer(each, "<f4") for each in sorted(vectors)])
+            parts = {
+                name: of[~(of @ mine.T > SAME).any(axis=1)]
+                for name, of in (("photos", cells.photos), ("texts", cells.texts))
+            }
+            if any(len(of) < len(getattr(cells, name)) for name, of in parts.items()):
+                current = save_cells(replace(cells, **parts), folder)
+                table.set_cells(current)
+        for place in _files(folder, ".cells"):
+            if place != current:
+                storage.remove(place)
 
 
 def still(read: Callable[[str], T], place: str) -> T | None:

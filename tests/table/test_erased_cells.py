@@ -1,0 +1,53 @@
+"""A cell of one vector has it as its centroid: erased with its post."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from matching_spark import PostsTable, Settings
+from matching_spark.config import Hadoop
+from matching_spark.knn.similarity import Float32
+from matching_spark.operations import index, table
+from matching_spark.shards.ivf_index import load_cells
+from matching_spark.table.erase import erase
+
+pytestmark = pytest.mark.long
+
+
+def centroids(uri: str) -> Float32:
+    """Of every file of cells that is there."""
+    files = [load_cells(str(place)) for place in Path(uri, "cells").iterdir()]
+    return np.concatenate([part for each in files for part in (each.photos, each.texts)])
+
+
+def test_no_centroid_is_a_vector_of_an_erased_post(
+    own: str, settings: Settings, spark: SparkSession
+) -> None:
+    mine = settings.model_copy(deep=True)
+    mine.table = own
+    former = index.index(mine, 2, spark=spark).uri
+    index.index(mine, spark=spark)
+    of_table = PostsTable.open(own, spark, Hadoop())
+    vectors: dict[str, Float32] = {}
+    for shard in of_table.shards():
+        for part in (shard.photos, shard.texts):
+            near = (part.vectors @ centroids(own).T).max(axis=1)
+            for row in np.flatnonzero(near > 1 - 1e-6):
+                (owner,) = shard.ids(part.owners[[row]])
+                vectors.setdefault(owner, part.vectors[row])
+    post_id, vector = next(iter(vectors.items()))
+    before = len(load_cells(str(of_table.space.cells)).texts)
+    assert Path(former).exists()
+    erase(of_table, [post_id])
+    assert (centroids(own) @ vector).max() < 1 - 1e-5
+    assert not Path(former).exists()
+    now = PostsTable.open(own).space.cells
+    assert now is not None
+    assert 0 < len(load_cells(now).texts) <= before
+    again = index.index(mine, 3, spark=spark).uri
+    os.utime(now, (0, 0))
+    table.compact(mine, spark=spark)
+    assert [str(each) for each in Path(own, "cells").iterdir()] == [again]
