@@ -36,7 +36,7 @@ def test_no_centroid_is_a_vector_of_an_erased_post(
         for part in (shard.photos, shard.texts):
             near = (part.vectors @ centroids(own).T).max(axis=1)
             for row in np.flatnonzero(near > 1 - 1e-6):
-                (owner,) = shard.ids(part.owners[[row]])
+                (owner,) = shard.ids(part.owners[[row]].astype(np.int64))
                 vectors.setdefault(owner, part.vectors[row])
     post_id, vector = next(iter(vectors.items()))
     before = len(load_cells(str(of_table.space.cells)).texts)
