@@ -12,7 +12,14 @@ import pytest
 from pyiceberg.manifest import clear_manifest_cache
 from pyspark.sql import SparkSession
 
-from matching_spark import Filters, PostsTable, SimilarityEngine, StorageError
+from matching_spark import (
+    Filters,
+    PostsTable,
+    Settings,
+    SimilarityEngine,
+    StorageError,
+    operations,
+)
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
@@ -233,6 +240,20 @@ def test_deletes_by_value_are_refused_and_can_be_taken_back(
     table.refresh()
     undo(table, table.snapshots[1])
     assert answer(table.uri, tmp_path) == before
+
+
+@pytest.mark.long
+def test_deletion_vectors_are_refused_until_compact_folds_them_in(
+    table: PostsTable, tmp_path: Path
+) -> None:
+    """As the refusal says: compact reads them, being Spark's."""
+    before = answer(table.uri, tmp_path)
+    alter(table, "SET TBLPROPERTIES ('format-version' = '3')")
+    table.session.sql(f"DELETE FROM {table.name} WHERE post_id = 'p001'")
+    with pytest.raises(StorageError, match=r"has deletion vectors .*compact. folds them in"):
+        answer(table.uri, tmp_path)
+    operations.table.compact(Settings(table=table.uri), spark=table.session)
+    assert answer(table.uri, tmp_path) == [each for each in before if each[0] != "p001"]
 
 
 def test_another_session_may_be_the_active_one(table: PostsTable, spark: SparkSession) -> None:

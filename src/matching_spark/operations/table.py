@@ -54,11 +54,11 @@ def compact(
     no more is dropped. Raises InputError when there is no table, StorageError when writers overtake
     it again and again.
     """
-    before = reading(settings).plan().files
+    before = compacting.data_files(reading(settings))
     with writing(settings, "compact", progress, spark) as table:
         report = compacting.compact(table, progress)
         table.refresh()
-        dead = {file.uri for file in before} - {file.uri for file in table.plan().files}
+        dead = before - compacting.data_files(table)
     ShardCache.of(settings.cache).forget(dead)
     return report
 

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.manifest import DataFileContent
+from pyiceberg.manifest import DataFile, DataFileContent
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
@@ -37,6 +37,7 @@ from matching_spark.table import side_tables
 from matching_spark.table.catalog import quoted
 from matching_spark.table.erase import erase_beside, in_posts
 from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
+from matching_spark.table.planning import parted
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.versions import tables
@@ -290,8 +291,12 @@ def _parts(table: PostsTable) -> list[str]:
     On a folder a part's rewriting keeps other writers out; between two parts their turn comes.
     """
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    for file in table.plan().files:
-        sizes[file.kind, file.category] += file.size_bytes
+    specs = table.metadata.specs()
+    for file in _live(table):
+        if file.content == DataFileContent.DATA:
+            at = parted(specs[file.spec_id], f"{file.file_path} is")
+            kind, category = (str(file.partition[i]) for i in at)
+            sizes[kind, category] += file.file_size_in_bytes
     if sum(sizes.values()) <= PART_BYTES:
         return [""]
     parts: list[list[str]] = []
@@ -334,13 +339,22 @@ def _files(table: PostsTable) -> tuple[dict[str, int], dict[str, int]]:
     """(data file -> bytes, delete file -> rows) of the current snapshot."""
     data: dict[str, int] = {}
     deletes: dict[str, int] = {}
-    current = table.metadata.current_snapshot()
-    for file in live_files(table.metadata, [] if current is None else [current.snapshot_id]):
+    for file in _live(table):
         if file.content == DataFileContent.DATA:
             data[file.file_path] = file.file_size_in_bytes
         else:
             deletes[file.file_path] = file.record_count
     return data, deletes
+
+
+def data_files(table: PostsTable) -> set[str]:
+    """The places of those of the current snapshot, whatever their deletes are."""
+    return {*map(storage.recorded, _files(table)[0])}
+
+
+def _live(table: PostsTable) -> Iterator[DataFile]:
+    current = table.metadata.current_snapshot()
+    return live_files(table.metadata, [] if current is None else [current.snapshot_id])
 
 
 def _reachable(table: PostsTable, snapshots: list[int]) -> dict[str, int]:

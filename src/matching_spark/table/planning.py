@@ -93,7 +93,7 @@ def check_layout(state: TableState) -> None:
             "renamed or added again): nothing is read or written until they are renamed back, "
             "or the table is rolled back to before it"
         )
-    _parted(metadata.spec(), f"{uri} will have new files that are")
+    parted(metadata.spec(), f"{uri} will have new files that are")
     for key in PLACES:
         place = metadata.properties.get(key)
         if place is not None and not storage.lies_in(storage.recorded(place), made_at(metadata)):
@@ -119,7 +119,7 @@ def _numbers(state: TableState, version: int) -> dict[str, int]:
     return numbered(columns, int(brought))
 
 
-def _parted(spec: PartitionSpec, what: str) -> tuple[int, int]:
+def parted(spec: PartitionSpec, what: str) -> tuple[int, int]:
     """Where kind and category stand in a spec's values."""
     at = {f.source_id: i for i, f in enumerate(spec.fields) if str(f.transform) == "identity"}
     kind, category = (list(FIRST).index(name) + 1 for name in ("kind", "category"))
@@ -146,7 +146,7 @@ def _file(state: TableState, file: IcebergFile, deletes: set[IcebergFile]) -> Da
             "`matching-spark compact` folds them in"
         )
     spec = state.metadata.specs()[file.spec_id]
-    kind, category = _parted(spec, f"{file.file_path} is")
+    kind, category = parted(spec, f"{file.file_path} is")
     least, greatest = _bounds(state.metadata, file, "post_id")
     return DataFile(
         storage.recorded(file.file_path),
