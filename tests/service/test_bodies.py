@@ -120,6 +120,21 @@ async def test_a_form_is_utf8(charset: str, good: bool, service: Guarded) -> Non
         assert (await client.post("/upload", content=body, headers=twice)).status_code == 400
 
 
+async def test_a_form_that_is_none_is_refused_and_fills_no_log(
+    service: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with service.client() as client:
+        token = {"X-CSRF-Token": await token_of(client), "Origin": HERE}
+        headers = token | {"Content-Type": "multipart/form-data; boundary=b"}
+        for body in (
+            b"no form",
+            b"--b no form",
+            b'--b\r\nContent-Disposition: "\r\n\r\nx\r\n--b--',
+        ):
+            assert (await client.post("/upload", content=body, headers=headers)).status_code == 400
+    assert [each for each in caplog.records if each.levelname != "INFO"] == []
+
+
 async def test_a_photo_in_json_may_be_large_but_not_of_many_parts(service: Guarded) -> None:
     """Where one is posted, and nowhere else. 1 MiB of `[],` would be 20 of lists."""
     for path in (*PHOTOS_IN_JSON, "/api/other"):

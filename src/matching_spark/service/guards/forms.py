@@ -9,6 +9,7 @@ in a header, which no other site can make a browser send, is not asked for eithe
 
 import base64
 import hmac
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from matching_spark.errors import StorageError
 from matching_spark.service.guards.problems import API, Refused
 from matching_spark.service.public.opaque import derived
 
+# Its warnings are of what strangers send, as often as they like.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 SAFE = ("GET", "HEAD", "OPTIONS")
 FIELD, HEADER = "csrf", "x-csrf-token"
 TOKEN_BYTES = 32  # 256 bits
