@@ -4,6 +4,7 @@ import datetime as dt
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -53,11 +54,25 @@ def test_a_mail_survives_a_crash_and_is_sent_after_it(
         again.desk = again.news._desk = again.news._arrivals = world.desk  # noqa: SLF001
         with pytest.raises(KilledError):
             again.news.run_once()
+        clock.on(minutes=1)
     assert len(inbox.taken) == 1
     world.news.run_once()
     assert len(inbox.taken) == 2  # at least once
     world.news.run_once()
     assert len(inbox.taken) == 2
+
+
+def test_of_two_services_one_sends_a_mail(
+    journal: Journal, clock: Clock, port: int, inbox: Inbox
+) -> None:
+    world = World(journal, clock, None)
+    for i in range(20):
+        world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
+    mailers = (Mailer(told(port)) for _ in range(2))
+    both = [Outbox(journal, world.links, world.contacts, each, 99, clock) for each in mailers]
+    with ThreadPoolExecutor(2) as threads:
+        assert sum(threads.map(Outbox.run_once, both)) == 20
+    assert sorted(to for to, _ in inbox.taken) == sorted(f"a{i}@example.com" for i in range(20))
 
 
 def test_what_is_not_taken_is_tried_later_and_later_and_given_up(

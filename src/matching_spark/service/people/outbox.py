@@ -80,6 +80,8 @@ class Outbox:
         if contact.confirmed == (row.kind == "confirm"):
             self._drop(row)
             return False
+        if not self._taken(row):
+            return False
         asks = row.contact_id if row.kind == "confirm" else None
         try:
             token = self._links.make(row.post_id, asks)
@@ -99,6 +101,15 @@ class Outbox:
                 to.execute(done.values(sent_at=stamp(self._clock())))
             return True
         return False
+
+    def _taken(self, row: Row[Any]) -> bool:
+        """Whether it is sent here: another service on the journal may have seen it too. Whoever is
+        killed now leaves it for a minute."""
+        mine = update(outbox).where(outbox.c.number == row.number, outbox.c.due_at == row.due_at)
+        mine = mine.where(outbox.c.sent_at.is_(None))
+        with self._journal.writing() as to:
+            due = stamp(self._clock() + FIRST_WAIT)
+            return bool(to.execute(mine.values(due_at=due)).rowcount)
 
     def _later(self, row: Row[Any], why: str) -> None:
         now = self._clock()
