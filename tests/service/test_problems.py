@@ -227,6 +227,12 @@ async def test_the_log_has_the_number_and_the_place_but_no_value(
         if answer.status_code == 500:
             assert "guarded.py" in logged[0].message  # where it was raised
     caplog.clear()
+    async with service.client() as client:
+        answer = await client.request("CANARY", "/raised/CANARY")
+    assert answer.json()["instance"] in caplog.text
+    said = [each.message for each in caplog.records if each.name.startswith("matching_spark")]
+    assert "CANARY" not in "".join(said)
+    caplog.clear()
     await ask(service, StorageError("the disk is full"))
     assert "the disk is full" in caplog.text  # which is the operator's to see to
 

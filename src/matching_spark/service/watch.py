@@ -8,9 +8,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from matching_spark.service.guards.headers import method_of
 from matching_spark.service.running import Service
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are of one label
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
@@ -65,8 +65,7 @@ class Watch:
             finally:
                 route = getattr(scope.get("route"), "path", "none")
                 taken = time.perf_counter() - began
-                method = scope["method"] if scope["method"] in METHODS else "other"
-                self._seconds.labels(method, route, str(status)).observe(taken)
+                self._seconds.labels(method_of(scope), route, str(status)).observe(taken)
 
         return counted
 

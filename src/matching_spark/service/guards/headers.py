@@ -91,6 +91,12 @@ def allowed(app: FastAPI, scope: Scope) -> Iterable[str]:
             yield method
 
 
+def method_of(scope: Scope) -> str:
+    """A request's method, as it is counted and logged: a stranger's own word is `other`."""
+    method: str = scope["method"]
+    return method if method in (*METHODS, "OPTIONS") else "other"
+
+
 def weighed(header: str) -> Iterator[tuple[str, float]]:
     """What an Accept or Accept-Language names, in small letters, and how much it is liked, above 0
     and up to 1 (RFC 9110, 12.4.2)."""

@@ -29,7 +29,7 @@ from matching_spark.errors import (
     UsageError,
 )
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service.guards.headers import HTML, allowed, prefers, weighed
+from matching_spark.service.guards.headers import HTML, allowed, method_of, prefers, weighed
 from matching_spark.service.pages.contexts import ProblemKind
 from matching_spark.service.pages.words import say
 
@@ -355,7 +355,8 @@ def _tell(request: Request, problem: Problem, error: Exception) -> None:
     """Log it without a value: neither the address that was asked for, which may have some, nor the
     message of an error that is not of the machine's own storage."""
     route = getattr(request.scope.get("route"), "path", "no route")
-    what = f"{problem.instance} {problem.status} {problem.kind}: {request.method} {route}"
+    method = method_of(request.scope)
+    what = f"{problem.instance} {problem.status} {problem.kind}: {method} {route}"
     if problem.status < 500 or isinstance(error, Refused):
         log.info("%s", what)
     elif isinstance(error, StorageError):
