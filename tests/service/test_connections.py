@@ -24,7 +24,9 @@ LARGE = 64 << 20
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the body that came, or with a large one; early: before it has come."""
-    if scope["path"] == "/early":
+    if scope["path"] == "/busy":
+        time.sleep(0.3)  # and nothing is accepted meanwhile
+    if scope["path"] in ("/early", "/busy"):
         await PlainTextResponse(b"early")(scope, receive, send)
         return
     body = b""
@@ -152,6 +154,30 @@ def test_an_address_has_so_many_connections_and_a_proxy_any_number(
         assert fourth.recv(1000).startswith(b"HTTP/1.1 200 OK")
     for each in held:
         each.close()
+
+
+def test_who_comes_at_once_does_not_take_all_files(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand were accepted before the first of them was closed: the process had no file left
+    for anybody, and a traceback of each stood in the log."""
+    most = 0
+    made = connections.Patient.connection_made
+
+    def counted(self: connections.Patient, transport: asyncio.Transport) -> None:
+        nonlocal most
+        made(self, transport)
+        most = max(most, len(self.connections))
+
+    monkeypatch.setattr(connections.Patient, "connection_made", counted)
+    with connected(port) as busy:
+        busy.sendall(HEAD.replace(b"/", b"/busy", 1))
+        time.sleep(0.1)
+        many = [connected(port) for _ in range(200)]
+        assert closed(many[-1])
+        for each in many:
+            each.close()
+    assert 3 <= most < 100
 
 
 def test_a_signal_does_what_it_did_once_the_listening_is_over() -> None:

@@ -24,7 +24,7 @@ from matching_spark.errors import MatchingError, StorageError
 from matching_spark.operations.merger import END_S as MERGE_END_S
 from matching_spark.progress import SILENT, Progress
 from matching_spark.service.app import create_app
-from matching_spark.service.guards.connections import Patient
+from matching_spark.service.guards.connections import AT_ONCE, Listening, Patient
 from matching_spark.service.guards.guards import check_listening
 from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.problems import where_raised
@@ -145,7 +145,7 @@ async def _listening(
     sockets are copies of, closed with the first, for whom nobody answers any more is refused."""
     current_default_thread_limiter().total_tokens += work
     patient: Any = partial(Patient, addresses=addresses)
-    servers = [_Server(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
+    servers = [Listening(uvicorn.Config(app, http=patient, **_UVICORN)) for app in apps]
     loop = asyncio.get_running_loop()
     for each in heeded():
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
@@ -176,16 +176,9 @@ def _signals_given_back() -> Iterator[None]:
                 signal.signal(each, act)
 
 
-class _Server(uvicorn.Server):
-    """One of several in a process: signals are the process's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 _UVICORN: dict[str, Any] = {
     "log_config": None,
+    "backlog": AT_ONCE,
     "log_level": "error",  # its warnings are of what strangers send, as often as they like
     "access_log": False,  # an address is personal; metrics count
     "server_header": False,

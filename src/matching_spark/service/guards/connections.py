@@ -3,10 +3,13 @@ held. What comes after a request's head is bounded by `bodies` and `limits`.
 """
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -18,6 +21,9 @@ HEAD_S = 10.0
 READ_S = 60.0  # for a client that hears nothing of its answer to go on
 CONNECTIONS = 800  # of all: a process may have 1,024 files open, as systems have it
 OF_AN_ADDRESS = 200  # of them; of IPv6, of its /64. A proxy has all
+
+# Accepted together, before the first of them can be closed as one too many; and waiting for it.
+AT_ONCE, WAITING = 16, 1024
 
 
 class _Timer:
@@ -100,3 +106,16 @@ class Patient(H11Protocol):
         """Whether what comes next is the head of a request, or the rest of one that was answered
         before all of it had come, which nobody reads."""
         return self.cycle is None or self.cycle.response_complete
+
+
+class Listening(uvicorn.Server):
+    """One of several in a process: signals are the process's."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(WAITING)  # asyncio lets as many wait as it accepts at once
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
