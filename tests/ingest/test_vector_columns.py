@@ -227,3 +227,16 @@ def test_numbers_beyond_a_dictionary_are_a_torn_file(tmp_path: Path) -> None:
     of = batches(open_file(str(path)), task, 1000, ["post_id", "title", "vector"])
     with pytest.raises(InputError, match=r"posts\.parquet is not Parquet.*Index 7 out of bounds"):
         list(of)
+
+
+def test_a_footer_that_contradicts_itself_is_a_torn_file(tmp_path: Path) -> None:
+    """Of a column so told, pyarrow ended the process."""
+    path, rows = tmp_path / "posts.parquet", 200
+    ids = [str(i) for i in range(rows)]
+    pq.write_table(pa.table({"post_id": ids, "vector": VECTORS * (rows // 2)}), path)
+    counts = b"\x46\0\0\0\xa0\x06"  # how many values lie how deep: 0, 0, 0, 400; then five of them
+    data = path.read_bytes()
+    assert data.count(counts) == 1
+    path.write_bytes(data.replace(counts, b"\x56\0\0\0\x20\x06"))
+    with pytest.raises(InputError, match=r"posts\.parquet is not Parquet.*level histogram"):
+        first_vector(str(path), tasks_of(str(path), Seen()))

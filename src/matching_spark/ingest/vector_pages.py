@@ -5,8 +5,10 @@ that; what the head of a page says is what Arrow sets aside. A head is Thrift's 
 (parquet.thrift, PageHeader).
 """
 
+import io
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -98,7 +100,9 @@ def manner_of(
     the pages do not go into memory, or vectors unpack to what none come to; ValueError for what is
     no page's head.
     """
-    file, group = opened(stream, metadata), metadata.row_group(number)
+    file = opened(stream, metadata)
+    _check_columns(stream, metadata, number, names)
+    group = metadata.row_group(number)
     at_once = a_row = 0
     by_number = []
     for i, path in _leaves(file, names):
@@ -128,6 +132,38 @@ def manner_of(
             "can be read: write it anew, with smaller pages"
         )
     return Manner(max(1, BATCH_BYTES // max(a_row, 1)), tuple(by_number))
+
+
+class _Stopped(Exception):
+    """Arrow asks for a page."""
+
+
+class _NoPages(io.BytesIO):
+    """A file of so many bytes of which none is read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = self._at = size
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (self._size if whence == os.SEEK_END else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise _Stopped
+
+
+def _check_columns(
+    stream: IO[bytes], metadata: pq.FileMetaData, number: int, names: Collection[str]
+) -> None:
+    """Raise what Arrow says of a footer that contradicts itself, as it makes ready to read a row
+    group: where it is asked for a column by itself, that is the end of the process."""
+    bare = opened(_NoPages(stream.seek(0, os.SEEK_END)), metadata)
+    with suppress(_Stopped):
+        next(bare.iter_batches(1, [number], list(names), use_threads=False), None)
 
 
 def _leaves(file: pq.ParquetFile, names: Collection[str]) -> list[tuple[int, str]]:
