@@ -14,6 +14,7 @@ import pytest
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.spark import environment
+from matching_spark.spark.daemons import write_xml
 from matching_spark.spark.failures import cause, of_start
 from matching_spark.spark.session import start_context
 from matching_spark.spark.wanted import master_of
@@ -268,6 +269,35 @@ def test_who_is_no_master_is_told_before_spark_starts(monkeypatch: pytest.Monkey
             said = f"no Spark master answers at {master} ({why}): start it, or name another"
             with pytest.raises(StorageError, match=re.escape(said)):
                 environment.check_master(master)
+
+
+def test_a_resource_manager_that_is_not_there_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of two; Hadoop's client said nothing for a quarter of an hour."""
+    yarn = {"spark.master": "yarn"}
+    key = "yarn.resourcemanager"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        there = f"127.0.0.1:{taken.getsockname()[1]}"
+        two = {f"{key}.address.a": "no-such-host.invalid:1", f"{key}.address.b": there}
+        two |= {f"{key}.ha.enabled": "true", f"{key}.ha.rm-ids": "a, b"}
+        for name, said in (("one", {f"{key}.address": there}), ("two", two)):
+            (tmp_path / name).mkdir()
+            write_xml(tmp_path / name / "yarn-site.xml", said)
+            monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path / name))
+            with pytest.raises(StorageError, match=rf"no ResourceManager answers at .*{there} "):
+                environment.check_yarn(yarn)
+            environment.check_yarn({"spark.master": "local[2]"})
+            environment.check_yarn(yarn | {f"spark.hadoop.{key}.address": "another:8032"})
+        taken.listen()
+        environment.check_yarn(yarn)
+    for said in ({}, {f"{key}.address": "${env.RM}:8032"}):  # Hadoop knows where, we do not
+        folder = tmp_path / f"{len(said)}"
+        folder.mkdir()
+        write_xml(folder / "yarn-site.xml", said)
+        monkeypatch.setenv("HADOOP_CONF_DIR", str(folder))
+        environment.check_yarn(yarn)
 
 
 @pytest.mark.processes

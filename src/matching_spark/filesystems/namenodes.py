@@ -1,4 +1,5 @@
-"""Which NameNodes an hdfs:// authority stands for, from Hadoop's own configuration files."""
+"""Which NameNodes an hdfs:// authority stands for, and which ResourceManagers there are, from
+Hadoop's own configuration files."""
 
 import os
 import socket
@@ -72,7 +73,19 @@ def heard(authority: str) -> dict[str, str]:
     return {} if len(live) == len(every) else {f"dfs.ha.namenodes.{authority}": ",".join(live)}
 
 
+def resource_managers() -> list[str]:
+    """HOST:PORT of each that yarn-site.xml names by its letters: Hadoop fills in variables."""
+    conf = _conf(os.environ.get("YARN_CONF_DIR")) | _conf(os.environ.get("HADOOP_CONF_DIR"))
+    key = "yarn.resourcemanager"
+    ids = conf.get(f"{key}.ha.rm-ids", "") if conf.get(f"{key}.ha.enabled") == "true" else ""
+    ends = [f".{each.strip()}" for each in ids.split(",") if each.strip()] or [""]
+    hosts = {end: conf.get(f"{key}.hostname{end}") for end in ends}
+    named = [conf.get(f"{key}.address{e}") or (hosts[e] and f"{hosts[e]}:8032") for e in ends]
+    return [each for each in named if each and "$" not in each]
+
+
 def _says_something(address: Address) -> bool:
+    """Whether who listens there does, as every server of Hadoop's; also where nobody listens."""
     host, port = address
     try:
         with socket.create_connection((host.strip("[]"), port), CONNECT_S) as asked:
@@ -113,12 +126,12 @@ def _resolved(addresses: frozenset[Address]) -> set[Address]:
 
 @lru_cache(maxsize=8)
 def _conf(folder: str | None) -> dict[str, str]:
-    """core-site.xml and hdfs-site.xml of a HADOOP_CONF_DIR, read once a process, as Hadoop does.
+    """What the files of a HADOOP_CONF_DIR say, read once a process, as Hadoop does.
 
     A file that is not there says nothing.
     """
     values: dict[str, str] = {}
-    for name in ("core-site.xml", "hdfs-site.xml"):
+    for name in ("core-site.xml", "hdfs-site.xml", "yarn-site.xml"):
         path = Path(folder or ".") / name
         if folder is None or not path.is_file():
             continue

@@ -13,11 +13,13 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyspark
 
 from matching_spark.errors import StorageError
+from matching_spark.filesystems.namenodes import resource_managers
 from matching_spark.spark import loopback
 from matching_spark.spark.conf import conf_dir
 
@@ -28,6 +30,7 @@ JAVA = range(17, 23)
 GET_JAVA = "Java 17 or 21 is needed: apt install openjdk-17-jre-headless, or set JAVA_HOME to one"
 SPARK = "4.1."  # what the Iceberg runtime of conf/spark-defaults.conf is built for
 SHELL = "pyspark-shell"
+YARN_KEYS = "spark.hadoop.yarn.resourcemanager."
 CONNECT_S = 5  # for a master to take a connection
 ANSWER_S = 20  # and to say a word on it; for an application Spark itself waits so long, three times
 # To which every process of a Spark says something, with its secret or without: a frame of its
@@ -135,6 +138,27 @@ def check_master(master: str) -> None:
     raise StorageError(
         f"no Spark master answers at {master} ({said}): start it, or name another (spark.master)"
     )
+
+
+def check_yarn(conf: Mapping[str, str]) -> None:
+    """Raise StorageError where no ResourceManager of yarn-site.xml takes a connection: Hadoop tries
+    for a quarter of an hour. conf: Spark's, which may name another."""
+    if conf.get("spark.master") != "yarn" or any(k.startswith(YARN_KEYS) for k in conf):
+        return
+    said = ""
+    for each in (managers := resource_managers()):
+        host, _, port = each.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        except (OSError, ValueError, OverflowError) as error:
+            said = str(error)
+        else:
+            return
+    if managers:
+        raise StorageError(
+            f"no ResourceManager answers at {', '.join(managers)} ({said}): start it, or name "
+            "another in yarn-site.xml of HADOOP_CONF_DIR (hadoop.conf_dir)"
+        )
 
 
 def _silence_of(asked: socket.socket) -> str:

@@ -79,6 +79,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             whole = defaults_now() | conf
             master = whole.get("spark.master", "")
             environment.check_master(master)
+            environment.check_yarn(whole)
             environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
             conf |= telemetry.of_executors() | loopback.private(whole)
             if storage.is_local(settings.table):  # the JVM heeds no umask of a process
