@@ -9,8 +9,8 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.operations.match import match
 from matching_spark.operations.merge import merge
+from matching_spark.service.opening import opened
 from matching_spark.service.running import Service
-from matching_spark.service.server import opened
 from tests.service.conftest import WHO
 
 BAG = Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")

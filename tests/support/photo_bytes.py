@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pillow_heif
 from PIL import Image
 
@@ -168,3 +169,8 @@ def blanked(data: bytes) -> bytes:
     """With zeros in the place of some bytes of its middle."""
     half = len(data) // 2
     return data[:half].ljust(half + 128, b"\0") + data[half + 128 :]
+
+
+def near(image: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+    pixel = np.array(image.getpixel(at), dtype=int)
+    return bool(np.abs(pixel - colour).max() < 40)
