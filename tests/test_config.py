@@ -277,3 +277,9 @@ def test_all_that_is_wrong_is_told_at_once_each_with_where_it_stands(
     file.write_text("[similarity]\ntop_k = \n")
     with pytest.raises(UsageError, match=r"(?s)is not valid TOML.*\n- .*HOLDING__DAYS"):
         load_settings(file)
+
+
+def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
+    settings, _ = load_settings(tmp_path / "matching.toml")
+    assert settings.cache.max_bytes == 2_000_000

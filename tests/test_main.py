@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark.config import Hadoop, load_settings
+from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.vector_import import ingest_vectors
 from tests.cli.test_asking import talk
@@ -281,12 +281,6 @@ def test_warm_takes_and_names_categories_as_searches_do(
     monkeypatch.setenv("MATCHING_CACHE__PRELOAD", '["지값"]')
     assert command(*warm).stderr.endswith(" (MATCHING_CACHE__PRELOAD)\n")
     assert command(*warm, "").stderr.endswith("CATEGORY is empty: leave it out, or say it\n")
-
-
-def test_settings_as_windows_writes_them(tmp_path: Path) -> None:
-    (tmp_path / "matching.toml").write_bytes(b"\xef\xbb\xbf[cache]\r\nmax_bytes = 2000000\r\n")
-    settings, _ = load_settings(tmp_path / "matching.toml")
-    assert settings.cache.max_bytes == 2_000_000
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "link"])
