@@ -153,3 +153,7 @@ def test_as_a_command(mine: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert '"runner": "memory"' in done.stdout
     assert "searching in this process: spark.master is local[*]" in done.stderr
     assert not os.environ.get("PYSPARK_GATEWAY_PORT")
+
+
+def test_a_little_is_not_told_as_nothing() -> None:
+    assert "less than 1 MB are searched" in chosen(Settings(), []).why
