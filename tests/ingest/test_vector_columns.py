@@ -240,3 +240,21 @@ def test_a_footer_that_contradicts_itself_is_a_torn_file(tmp_path: Path) -> None
     path.write_bytes(data.replace(counts, b"\x56\0\0\0\x20\x06"))
     with pytest.raises(InputError, match=r"posts\.parquet is not Parquet.*level histogram"):
         first_vector(str(path), tasks_of(str(path), Seen()))
+
+
+def test_rows_that_a_column_lacks_are_not_passed_over(tmp_path: Path) -> None:
+    """Arrow gave none of them, and no error: an ingest of 200 posts took none and ended well."""
+    path, rows = tmp_path / "posts.parquet", 200
+    vectors = pa.array(VECTORS * (rows // 2))
+    kinds = pa.array(["found"] * rows)
+    pq.write_table(
+        pa.table({"post_id": [str(i) for i in range(rows)], "vector": vectors, "kind": kinds}), path
+    )
+    named = b"\x19\x18\x04kind\x15\x02\x16\x90\x03"  # kind, SNAPPY, of 200 values (400 in zigzag)
+    data = path.read_bytes()
+    assert data.count(named) == 1
+    path.write_bytes(data.replace(named, named[:-2] + b"\x80\x00"))  # of none
+    (task,) = tasks_of(str(path), Seen())
+    of = batches(open_file(str(path)), task, 1000, ["post_id", "vector", "kind"])
+    with pytest.raises(InputError, match=r"posts\.parquet is not Parquet.*200 rows .* not there"):
+        list(of)
