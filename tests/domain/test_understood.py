@@ -98,8 +98,8 @@ def test_what_strangers_write() -> None:
         # Nobody looked at which of them fail. First read with 0.965 and 0.908.
         ("sentences_boards_sealed.jsonl", (0.965, 0.92)),
         # Half of another lot, by one who named places as people do and not as the table has them.
-        # First read with 0.984 and 0.842; with the labels as they came 0.925 and 0.782.
-        ("sentences_winter.jsonl", (0.98, 0.84)),
+        # First read with 0.984 and 0.842; with the labels as they came 0.925 and 0.782. Mended on.
+        ("sentences_winter.jsonl", (0.99, 0.92)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:

@@ -10,7 +10,7 @@ from matching_spark.domain.districts import towns
 from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.places_said import PlaceSaid, is_line, taken
 from matching_spark.domain.romanised import romanised
-from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, the_one
+from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, lower, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
 _REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}
@@ -65,7 +65,7 @@ _TO = re.compile(
     r"(?:다녀|돌아|내려)?[가오]시?(?:는|던|다가?|면서)$|올라(?:가[는던]|오시?(?:는|던|다가?|면서))$|지나"
 )
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|알았\w*|깨달\w*|생각나\w*"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
     r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]? (?:탔|타고|타서|탑승)"
@@ -105,6 +105,8 @@ _MISSED_LATER = re.compile(
     r"|[^.!?\n]{0,60}\b(?:got (?:off|out|home|back)|arrived|back (?:at|in|home|to))\b"
     r"[^.!?\n]{0,60}\b(gone|missing|noticed|reali[sz]ed|wasn't)\b"
 )
+_RODE = 12  # characters before a place that tell how one came there
+_NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌지진])")
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
     "transferred at",
@@ -200,13 +202,16 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
     """The place; of two side by side, or one with the other's name, the longer: 강남역 스타벅스."""
     if _NOBODY_KNOWS.search(text):
         return None
+    low = lower(text)
     losses, behind = clauses_of_loss(words), _left_behind(words)
     denied = {each.run for each in said if _not_there(each, words)}
     there: list[PlaceSaid] = []
     for each in said:
         if each.run in denied or _on_the_way(each, words, behind):
             continue
-        if _left_before(each, words, losses, text) or (taken(each, words) and not behind):
+        if _left_before(each, words, losses, low) or _rode_there(each, words, behind, low):
+            continue
+        if taken(each, words) and not behind:
             continue
         last = there[-1] if there else None
         if last and last.open and each.first == last.last + 1 and words[last.last].joined:
@@ -287,8 +292,17 @@ def _left_before(
     lost = [word for word in after if word.clause in losses]
     if not lost or words[said.last].clause in losses:
         return False
-    here = " ".join(word.text for word in lost)
+    told = after[: after.index(lost[-1]) + 1]
+    here = " ".join(word.text for word in told if word.sentence == lost[0].sentence)
     return bool(_RIDE.search(here) or _BOARDED.search(text, said.end, lost[0].start))
+
+
+def _rode_there(said: PlaceSaid, words: Sequence[Word], behind: bool, text: str) -> bool:
+    """Whether one missed it when one had come there, or left it in what one came by: 버스 타고 수원
+    갔는데 없어요. behind: as in _on_the_way."""
+    start = words[said.first].start
+    rode = _BOARDED.search(text, max(0, start - _RODE), start)
+    return rode is not None and (behind or _NOT_THERE.match(text, said.end) is not None)
 
 
 def _left_behind(words: Sequence[Word]) -> bool:
