@@ -41,10 +41,13 @@ _SHORT = [
 ]
 
 
+_ANY_SHORT = re.compile("|".join(pattern.pattern for pattern, _ in _SHORT))  # few names have one
+
+
 def short_names(name: str) -> set[str]:
     """What else a plain name is called: 부산대, 김포공항, 하남 스타필드 of 스타필드 하남."""
     out = {name}
-    for pattern, short in _SHORT:
+    for pattern, short in _SHORT if _ANY_SHORT.search(name) else ():
         out |= {pattern.sub(short, each) for each in out}
     brand, _, town = name.partition(" ")
     if town in towns():
