@@ -100,6 +100,9 @@ def test_what_strangers_write() -> None:
         # Half of another lot, by one who named places as people do and not as the table has them.
         # First read with 0.984 and 0.842; with the labels as they came 0.925 and 0.782. Mended on.
         ("sentences_winter.jsonl", (0.99, 0.92)),
+        # The other half. No rule was made for it; how much of a place's name is the place was
+        # labelled with an eye on what was read. First read with 0.974 and 0.858.
+        ("sentences_winter_sealed.jsonl", (0.97, 0.88)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
