@@ -18,7 +18,6 @@ from matching_spark.knn.similarity import (
     low_of,
     near_best,
 )
-from matching_spark.score.coded import tell
 from matching_spark.score.components import Cosine
 from matching_spark.search import scores
 from matching_spark.search.request import QueryItem, Request
@@ -156,17 +155,13 @@ def _sides(
         yield _Side(cosine, part, centroids, speaks)
 
 
-def _vectors(request: Request, block: Sequence[int], side: _Side) -> Float32:
-    return scores.vectors_of([request.queries[i] for i in block], side.cosine)
-
-
 def _apart(
     shard: Shard, request: Request, block: list[int], sides: list[_Side], floors: Float32
 ) -> tuple[Pairs, int]:
     """(query of the block, post) that may be among the k best, each scored by its best row."""
     found, rows = [], 0
     for side in sides:
-        queries = _vectors(request, block, side)
+        queries = scores.vectors_of([request.queries[i] for i in block], side.cosine)
         early = _too_early(shard, request, block)
         if side.centroids is None:
             found.append(_posts(side, queries, request.depth, floors, early))
@@ -238,36 +233,28 @@ def _whole(
 
     With cells the block is one query, and only the posts of `_near` are scored.
     """
-    posts: Index | None
+    whole = Whole(shard, request, block, _those(mask), floors[block])
     if any(side.centroids is not None for side in sides):
-        posts, rows = _near(shard, request, block, sides, mask, floors)
+        posts, rows = _near(whole, sides)
+        whole = whole.among(posts)
     else:
-        posts = _those(mask)
         rows = len(block) * sum(len(side.part.vectors) for side in sides)
-    if not (len(shard) if posts is None else len(posts)):
+    if not len(whole.posts):
         return Pairs.joined([]), Pairs.joined([]), rows, 0.0
-    whole = Whole(shard, request, block, posts, floors[block])
     return *whole.pairs(), rows, whole.margin
 
 
-def _near(
-    shard: Shard,
-    request: Request,
-    block: list[int],
-    sides: list[_Side],
-    mask: Mask,
-    floors: Float32,
-) -> tuple[Index, int]:
+def _near(whole: Whole, sides: list[_Side]) -> tuple[Index, int]:
     """The posts that one of a query's sides reaches, and those whose facts promise the most, which
     may win by a photo that is not near; how many rows were reached."""
-    there, rows = np.zeros(len(shard), bool), 0
+    there, rows = np.zeros(len(whole.shard), bool), 0
     for side in sides:
-        near, looked = _reached(side, _vectors(request, block, side)[0], request)
+        (query,) = scores.vectors_of(whole.queries, side.cosine)
+        near, looked = _reached(side, query, whole.request)
         there[side.part.owners[near]] = True
         rows += looked
-    if request.scoring.calibration is not None and tell([request.queries[block[0]].facts]):
-        every = Whole(shard, request, block, _those(mask), floors[block])
-        there[every.promising(PROMISING)] = True
+    if whole.values:
+        there[whole.promising(PROMISING)] = True
     return np.flatnonzero(there), rows
 
 

@@ -7,8 +7,10 @@ pair by itself.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
@@ -130,6 +132,12 @@ class Whole:
         if self.silent is not None:
             from_ = scores.spoken_from(self.queries, calibration, self.silent)
             self.told_from = from_ - self.margin
+
+    def among(self, posts: Index) -> Self:
+        """The same queries against fewer of the posts."""
+        some = copy(self)
+        some.posts, some.all = posts, False
+        return some
 
     def pairs(self) -> tuple[Pairs, Pairs]:
         """(query, post) that may be among the k best, and those that lists of rivals may hold.

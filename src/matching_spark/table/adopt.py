@@ -93,7 +93,7 @@ def adopt(
     """
     uri = storage.absolute(uri)
     if not tables(uri):
-        raise InputError(f"there is no table at {uri}")
+        raise InputError(f"there is no table at {uri}: hadoop.uri names the folder that was copied")
     with writing(uri, None, (hadoop or Hadoop()).lock_wait_s):
         foreign = [run for run in (_Adopt(uri, name) for name in tables(uri)) if not run.is_own()]
         if not foreign:

@@ -145,7 +145,7 @@ class _Compact:
         self._target()
         self.progress.say("rewriting small files and folding deletes in ...")
         self._rewrite("posts")
-        self.progress.say(f"expiring snapshots older than {self.keep} ...")
+        self.progress.say("expiring snapshots that are past hadoop.snapshot_keep ...")
         self.run.again(self._expire, "posts")
         self._hanging()
         for name in tables(self.table.uri):  # matches, decisions and what else is kept
