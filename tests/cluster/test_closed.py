@@ -71,7 +71,7 @@ def test_who_does_not_know_the_secret_runs_nothing(cluster: Cluster, tmp_path: P
     submit = [str(Path(sys.executable).parent / "spark-submit"), "--master", cluster.master]
     python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
 
-    def submitted(made: Path, conf_dir: str, secret: str | None = None) -> int:
+    def submitted(made: Path, conf_dir: str, secret: str | None = None) -> tuple[int, str]:
         told = {"spark.authenticate": "true", "spark.authenticate.secret": secret} if secret else {}
         conf = [word for key, value in told.items() for word in ("--conf", f"{key}={value}")]
         try:
@@ -85,8 +85,8 @@ def test_who_does_not_know_the_secret_runs_nothing(cluster: Cluster, tmp_path: P
         except subprocess.TimeoutExpired:  # and it was killed
             # Spark's driver gives up while the script begins its job: of a scheduler that stops
             # just then, the script waits for ever for an answer.
-            return -signal.SIGKILL
-        return done.returncode
+            return -signal.SIGKILL, ""
+        return done.returncode, done.stderr[-4000:].decode(errors="replace")
 
     without, guessed, owned = (tmp_path / name for name in ("without", "guessed", "owned"))
     theirs = str(project_conf_dir())
@@ -95,8 +95,9 @@ def test_who_does_not_know_the_secret_runs_nothing(cluster: Cluster, tmp_path: P
             pool.submit(submitted, without, theirs),
             pool.submit(submitted, guessed, theirs, "a-guess"),
         ]
-        assert 0 not in [each.result() for each in strangers]
+        assert 0 not in [each.result()[0] for each in strangers]
     assert not without.exists()
     assert not guessed.exists()
-    assert submitted(owned, cluster.spark_conf) == 0  # control: the owner's does
+    code, said = submitted(owned, cluster.spark_conf)  # control: the owner's does
+    assert code == 0, said
     assert owned.exists()
