@@ -86,7 +86,7 @@ def test_who_does_not_know_the_secret_runs_nothing(cluster: Cluster, tmp_path: P
             # Spark's driver gives up while the script begins its job: of a scheduler that stops
             # just then, the script waits for ever for an answer.
             return -signal.SIGKILL, ""
-        return done.returncode, done.stderr[-4000:].decode(errors="replace")
+        return done.returncode, done.stdout[-4000:].decode(errors="replace")
 
     without, guessed, owned = (tmp_path / name for name in ("without", "guessed", "owned"))
     theirs = str(project_conf_dir())
