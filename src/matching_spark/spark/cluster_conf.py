@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from matching_spark.spark.conf import conf_dir, conf_dir_there, project_conf_dir
-from matching_spark.spark.loopback import HOST
+from matching_spark.spark.loopback import HOST, SOCKETS
 
 DAEMONS = "daemons.conf"
 CLIENT = "spark"  # a folder: what SPARK_CONF_DIR names
@@ -38,8 +38,12 @@ def write(conf: Path, yarn: bool) -> Path:
     stale = conf_dir().resolve() == target
     source = project_conf_dir() if stale else conf_dir_there()
     secret = {} if yarn else {"spark.authenticate.secret": secrets.token_hex(32)}
-    # An executor is ended, not asked to end; on YARN it has a folder of its container's.
-    unpacks = {"spark.executor.defaultJavaOptions": f'"-Djava.io.tmpdir={conf.parent / TMP}"'}
+    # An executor is ended, not asked to end; on YARN it has a folder of its container's. Sockets
+    # stay in /tmp: their paths may have 107 bytes.
+    unpacks = {
+        "spark.executor.defaultJavaOptions": f'"-Djava.io.tmpdir={conf.parent / TMP}"',
+        f"{SOCKETS}.dir": "/tmp",
+    }
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o700)
     for file in source.iterdir():
