@@ -55,7 +55,8 @@ def test_every_up_draws_a_secret_and_yarn_its_own(own: Path, tmp_path: Path) -> 
 def test_a_long_name_leaves_room_for_sockets(own: Path, tmp_path: Path) -> None:
     """Whose paths may have 107 bytes; Spark's own choice is where executors unpack."""
     keys = written(tmp_path / ("long" * 25))
-    assert len(f"{keys['spark.python.unix.domain.socket.dir']}/spark-01234567/.{uuid4()}.sock") < 108
+    folder = keys["spark.python.unix.domain.socket.dir"]
+    assert len(f"{folder}/spark-01234567/.{uuid4()}.sock") < 108
 
 
 @pytest.mark.parametrize("gone", [False, True])
