@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from matching_spark import operations
-from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.options import Common, ModelOption, on_a_table, terminal
 from matching_spark.cli.views import facts
 from matching_spark.errors import UsageError
 
@@ -19,9 +19,6 @@ LEARNT_FROM = typer.Argument(
     help="JSONL of lost_id, found_id, same; decisions: what was decided; self: the table's own "
     "posts, without a label; demo: drawn worlds."
 )
-ModelOption = Annotated[
-    str | None, typer.Option(help="The CLIP model: a name or a folder; default: model.name.")
-]
 ReportOption = Annotated[Path | None, typer.Option(help="The report, F.json.")]
 
 

@@ -9,7 +9,13 @@ from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.lines import print_json
-from matching_spark.cli.options import Common, on_a_table, terminal
+from matching_spark.cli.options import (
+    Common,
+    ScoreOption,
+    ThresholdOption,
+    on_a_table,
+    terminal,
+)
 from matching_spark.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -23,19 +29,8 @@ def match(
     top_k: Annotated[
         int | None, typer.Option(help="At most so many a lost post; default: similarity.top_k.")
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="The lowest score, inclusive; default: similarity.threshold, else the model's."
-        ),
-    ] = None,
-    score: Annotated[
-        str | None,
-        typer.Option(
-            metavar="cosine|fused",
-            help="Default: similarity.score, else fused where it is calibrated.",
-        ),
-    ] = None,
+    threshold: ThresholdOption = None,
+    score: ScoreOption = None,
     language: Annotated[
         str | None,
         typer.Option(

@@ -47,6 +47,25 @@ VerboseOption = Annotated[
 OF_A_POST = "Of a post, as `list` and `search` tell it."
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help=OF_A_POST)]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help=OF_A_POST)]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="The CLIP model: a name or a folder; default: model.name."),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        help="The lowest score, inclusive; default: similarity.threshold, else the model's.",
+    ),
+]
+ScoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        metavar="cosine|fused",
+        help="Default: similarity.score, else fused where it is calibrated.",
+    ),
+]
 KindOption = Annotated[
     str | None, typer.Option("--kind", metavar="lost|found", help="Default: both.")
 ]

@@ -15,6 +15,7 @@ from matching_spark.cli.options import (
     Common,
     IdArgument,
     IdsArgument,
+    ModelOption,
     Run,
     check_words,
     day,
@@ -65,9 +66,7 @@ def ingest(
     until: Annotated[
         str | None, typer.Option(help="Of `api`: the last day; default: today.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="The CLIP model: a name or a folder; default: model.name.")
-    ] = None,
+    model: ModelOption = None,
     rejects: Annotated[
         str | None, typer.Option(help="Where rejects are listed; default: beside the table.")
     ] = None,

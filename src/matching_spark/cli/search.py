@@ -14,8 +14,10 @@ from matching_spark.cli.options import (
     ColourOption,
     Common,
     RegionOption,
+    ScoreOption,
     SinceOption,
     StatusOption,
+    ThresholdOption,
     UntilOption,
     check_words,
     day_of_loss,
@@ -90,25 +92,14 @@ def search(
     top_k: Annotated[
         int | None, typer.Option(help="At most so many matches; default: similarity.top_k.")
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="The lowest score, inclusive; default: similarity.threshold, else the model's."
-        ),
-    ] = None,
+    threshold: ThresholdOption = None,
     metric: Annotated[
         str | None,
         typer.Option(
             metavar="cosine|euclidean", help="How near is measured; default: similarity.metric."
         ),
     ] = None,
-    score: Annotated[
-        str | None,
-        typer.Option(
-            metavar="cosine|fused",
-            help="Default: similarity.score, else fused where it is calibrated.",
-        ),
-    ] = None,
+    score: ScoreOption = None,
     language: Annotated[
         str | None,
         typer.Option(metavar="ko|en", help="Of the reasons given; default: similarity.language."),
