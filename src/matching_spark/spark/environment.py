@@ -13,7 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyspark
@@ -125,19 +125,11 @@ def check_master(master: str) -> None:
     and then fails by whatever it has just come to."""
     if not master.startswith("spark://"):
         return
-    said = ""
-    for each in master.removeprefix("spark://").split(","):
-        host, _, port = each.rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as asked:
-                said = _silence_of(asked)
-        except (OSError, ValueError, OverflowError) as error:
-            said = str(error)
-        if not said:
-            return
-    raise StorageError(
-        f"no Spark master answers at {master} ({said}): start it, or name another (spark.master)"
-    )
+    if said := _none_of(master.removeprefix("spark://").split(","), _silence_of):
+        raise StorageError(
+            f"no Spark master answers at {master} ({said}): start it, or name another "
+            "(spark.master)"
+        )
 
 
 def check_yarn(conf: Mapping[str, str]) -> None:
@@ -145,20 +137,27 @@ def check_yarn(conf: Mapping[str, str]) -> None:
     for a quarter of an hour. conf: Spark's, which may name another."""
     if conf.get("spark.master") != "yarn" or any(k.startswith(YARN_KEYS) for k in conf):
         return
-    said = ""
-    for each in (managers := resource_managers()):
-        host, _, port = each.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-        except (OSError, ValueError, OverflowError) as error:
-            said = str(error)
-        else:
-            return
-    if managers:
+    if said := _none_of(managers := resource_managers(), lambda _: ""):
         raise StorageError(
             f"no ResourceManager answers at {', '.join(managers)} ({said}): start it, or name "
             "another in yarn-site.xml of HADOOP_CONF_DIR (hadoop.conf_dir)"
         )
+
+
+def _none_of(addresses: Iterable[str], silence: Callable[[socket.socket], str]) -> str:
+    """Why the last of these takes no connection, or has the silence that is asked of it; '' where
+    one answers, or there is none."""
+    said = ""
+    for each in addresses:
+        host, _, port = each.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as asked:
+                said = silence(asked)
+        except (OSError, ValueError, OverflowError) as error:
+            said = str(error)
+        if not said:
+            return ""
+    return said
 
 
 def _silence_of(asked: socket.socket) -> str:
