@@ -75,8 +75,9 @@ def folded(
     out = dict(before)
     for record in records:
         event = record.event
-        out |= {i: Change(i, at, None) for i, at in erased((record,)).items()}
-        if isinstance(event, OF_POST):
+        if (post_id := _erased(record)) is not None:
+            out[post_id] = Change(post_id, record.sequence, None)
+        elif isinstance(event, OF_POST):
             if not record.sealed:  # it would seem one whose content was erased
                 raise StorageError(
                     f"event {record.sequence} of the journal, {event.tag} of {event.post_id}, was "
@@ -91,11 +92,16 @@ def folded(
 def erased(records: Sequence[Record]) -> dict[str, int]:
     """Post -> the sequence of the last record that says that it was erased; it may have come again
     since."""
-    return {
-        each.event.subject.removeprefix(_ERASED): each.sequence
-        for each in records
-        if isinstance(each.event, SubjectForgotten) and each.event.subject.startswith(_ERASED)
-    }
+    said = ((_erased(each), each.sequence) for each in records)
+    return {post_id: sequence for post_id, sequence in said if post_id is not None}
+
+
+def _erased(record: Record) -> str | None:
+    """The post that a record says was erased."""
+    event = record.event
+    if isinstance(event, SubjectForgotten) and event.subject.startswith(_ERASED):
+        return event.subject.removeprefix(_ERASED)
+    return None
 
 
 def stored_of(content: Content, record: Record) -> StoredPost:
