@@ -218,6 +218,7 @@ class _Compact:
 
         named: set[str] = set()
         old = F.expr(f"current_timestamp() - INTERVAL {ORPHAN_S} SECONDS")
+        there = self.table.frame().select("post_id")
         for name in tables(self.table.uri):
             rows = side_tables.frame(self.table, name)
             if not {*side_tables.PAIR} <= {*rows.columns}:
@@ -226,7 +227,6 @@ class _Compact:
                 rows = rows.where(F.col(at) < old)  # a merge stores a verdict before its posts
             if "event_id" in rows.columns:
                 rows = rows.where("event_id IS NULL")
-            there = self.table.frame().select("post_id")
             for key in side_tables.PAIR:
                 ids = rows.select(F.col(key).alias("post_id")).join(there, "post_id", "left_anti")
                 named.update(row[0] for row in ids.distinct().collect())

@@ -54,6 +54,7 @@ class TableState:
     whole: "Callable[[], StaticTable]"
     kept: KeptPlans | None = None
     _plans: dict[tuple[str | None, ...], Snapshot] = field(default_factory=dict)
+    _checked: set[str] = field(default_factory=set)  # snapshots
 
     @cached_property
     def metadata(self) -> "StaticTable":
@@ -132,10 +133,13 @@ class TableState:
 
     def check_files(self, snapshot: str | None) -> None:
         """Raise StorageError for a file of a snapshot that does not lie in the table, which Spark
-        would read."""
+        would read. Each snapshot's manifests are read once."""
+        if snapshot is None or snapshot in self._checked:
+            return
         from matching_spark.table.metadata import check_files  # pyiceberg: half a second
 
-        check_files(self.metadata, [] if snapshot is None else [int(snapshot)])
+        check_files(self.metadata, [int(snapshot)])
+        self._checked.add(snapshot)
 
     def shards(self, where: Filters | None = None) -> Iterator[Shard]:
         """Every shard, read past the cache: for what goes over the table once."""
