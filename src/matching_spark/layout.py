@@ -4,6 +4,7 @@ The tables hold whole places of photos and cells, of which only the file's name 
 for below the folder that was opened. So a table that was moved or copied reads its own files.
 """
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,11 @@ JOURNAL_FILE = "journal.sqlite"  # in the folder of service.journal
 def kept_photo(photos: str, sha256: str) -> str:
     """The place of a kept photo, by its hash. photos: the warehouse's folder of them."""
     return storage.join(photos, sha256[:2], sha256[2:4], f"{sha256}.jpg")
+
+
+def text_key(text: str) -> str:
+    """What the vector of words is staged by."""
+    return "text:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def kept_sha256(photos: str, place: str) -> str | None:

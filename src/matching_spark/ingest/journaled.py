@@ -16,10 +16,10 @@ from matching_spark.domain.posts import checked
 from matching_spark.domain.schema import COLUMNS, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest import over
-from matching_spark.ingest.rows import TEXT_KEY, assemble, photos_of, text_key
+from matching_spark.ingest.rows import TEXT_KEY, assemble, photos_of
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
 from matching_spark.journal.posts import StoredPost
-from matching_spark.layout import kept_photo
+from matching_spark.layout import kept_photo, text_key
 from matching_spark.progress import Progress
 from matching_spark.shards.arrow import arrow_fields
 from matching_spark.table.posts_table import PostsTable

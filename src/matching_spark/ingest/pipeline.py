@@ -25,9 +25,9 @@ from matching_spark.embed.photos import MAX_BYTES, photo_file, photo_sha256
 from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally
-from matching_spark.ingest.rows import assemble, photos_of, text_key
+from matching_spark.ingest.rows import assemble, photos_of
 from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging, keep_still
-from matching_spark.layout import kept_sha256, photo_column_here
+from matching_spark.layout import kept_sha256, photo_column_here, text_key
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.arrow import arrow_fields
 from matching_spark.spark.failures import spark_errors

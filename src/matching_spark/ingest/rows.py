@@ -1,6 +1,5 @@
 """Rows of the posts table, put together of posts and of vectors that are kept by keys."""
 
-import hashlib
 from collections.abc import Collection
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from matching_spark.domain.schema import ADDED, COLUMNS
 from matching_spark.layout import photo_column_here
 from matching_spark.table.posts_table import PostsTable
 
-# Post.text of the table's rows, and text_key of it, in Spark SQL.
+# Post.text of the table's rows, and layout.text_key of it, in Spark SQL.
 TEXT = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
 TEXT_KEY = f"concat('text:', sha2({TEXT}, 256))"
 
@@ -60,8 +59,3 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
         .withColumn("model", F.lit(model))
         .select(*(name for name in COLUMNS if name not in ADDED or name in posts.columns))
     )
-
-
-def text_key(text: str) -> str:
-    """What the vector of words is staged by."""
-    return "text:" + hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,6 @@ run again and finds all that it needs to know. Another erase may come between an
 HDFS, where writers take no turns, into one: what it has removed is missed by none.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pyiceberg.manifest import DataFileContent
 from matching_spark import storage
 from matching_spark.domain.posts import Post
 from matching_spark.errors import InputError, MatchingError, StorageError
+from matching_spark.layout import text_key
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
@@ -380,7 +380,7 @@ def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
             vectors |= {*filter(None, seen)}
             texts |= {row[name] for name in TRACED if row[name]} | {*(row.get("identifiers") or ())}
             post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
-            keys.add("text:" + hashlib.sha256(post.text.encode()).hexdigest())
+            keys.add(text_key(post.text))
     return _Rows(frozenset(photos), frozenset(texts), frozenset(keys), frozenset(vectors))
 
 
