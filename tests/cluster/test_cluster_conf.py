@@ -10,6 +10,7 @@ from matching_spark.spark import cluster_conf
 from matching_spark.spark.conf import project_conf_dir, read_conf
 
 SECRET = "spark.authenticate.secret"
+SOCKETS = "spark.python.unix.domain.socket.dir"
 
 
 @pytest.fixture
@@ -55,8 +56,11 @@ def test_every_up_draws_a_secret_and_yarn_its_own(own: Path, tmp_path: Path) -> 
 def test_a_long_name_leaves_room_for_sockets(own: Path, tmp_path: Path) -> None:
     """Whose paths may have 107 bytes; Spark's own choice is where executors unpack."""
     keys = written(tmp_path / ("long" * 25))
-    folder = keys["spark.python.unix.domain.socket.dir"]
+    folder = keys[SOCKETS]
     assert len(f"{folder}/spark-01234567/.{uuid4()}.sock") < 108
+    with (own / "spark-defaults.conf").open("a") as file:
+        file.write(f"\n{SOCKETS} /run/mine\n")
+    assert written(tmp_path / "conf")[SOCKETS] == "/run/mine"
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from matching_spark.spark.conf import conf_dir, conf_dir_there, project_conf_dir
+from matching_spark.spark.conf import conf_dir, conf_dir_there, project_conf_dir, read_conf
 from matching_spark.spark.loopback import HOST, SOCKETS
 
 DAEMONS = "daemons.conf"
@@ -51,6 +51,8 @@ def write(conf: Path, yarn: bool) -> Path:
             _write(target / file.name, file.read_bytes())
     own = target / "spark-defaults.conf"
     before = own.read_bytes() if own.exists() else b""
+    said = read_conf(own) if before else {}
+    unpacks = {key: value for key, value in unpacks.items() if key not in said}
     keys = CLIENTS | (CONTAINERS if yarn else secret | unpacks)
     _write(own, before + b"\n# The cluster's; of a key's lines the last is taken.\n" + _lines(keys))
     if not yarn:
