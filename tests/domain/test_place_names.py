@@ -1,17 +1,14 @@
 """Places that sentences name, by the names that a table's posts have."""
 
-import datetime as dt
 import random
 
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.understood import understand
-
-TODAY = dt.date(2026, 11, 27)
+from tests.support.said import facts
 
 
-def facts(text: str, names: PlaceNames) -> dict[str, str]:
-    said = understand(text, TODAY, names).facts.described()
-    return {name: value.lower() if name == "place" else value for name, value in said.items()}
+def check(said: str, names: PlaceNames, place: str, region: str) -> None:
+    found = facts(said, names)
+    assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
 
 
 def test_a_place_is_as_the_table_has_it_and_brings_its_region() -> None:
@@ -55,8 +52,7 @@ def test_a_place_is_known_as_it_is_written_in_latin_letters() -> None:
         ("my bag was stolen at Haeundae beach", "Haeundae beach", "부산"),
         ("left a bag at Seoul Station", "Seoul Station", "서울"),
     ):
-        found = facts(said, names)
-        assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
+        check(said, names, place, region)
     for said in ("I lost my wallet in an hour", "left it on the seat", "a man at the gate"):
         assert "place" not in facts(said, names), said
 
@@ -96,8 +92,7 @@ def test_a_place_is_known_by_what_people_call_it() -> None:
         ("벡스코에서 지갑을 잃어버렸어요", "벡스코", "부산"),
         ("I lost my wallet at Lotte World", "lotte world", "서울"),
     ):
-        found = facts(said, names)
-        assert (found.get("place"), found.get("region")) == (place, region), said
+        check(said, names, place, region)
     for said in (
         "I lost it in the forest",
         "숲에서 지갑을 잃어버렸어요",
@@ -126,8 +121,7 @@ def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
         ("어제 해운대에서 모자를 두고 왔어요", "해운대", "부산"),
         ("명동에서 우산을 놓고 왔어요", "명동", "서울"),
     ):
-        found = facts(said, names)
-        assert (found.get("place", ""), found.get("region", "")) == (place, region), said
+        check(said, names, place, region)
     for said in (
         "강남에서 지갑 분실",  # a part of a name, and any word's sound
         "열쇠 하나에 고리가 달렸어요. 분실했어요",

@@ -20,8 +20,8 @@ from matching_spark.domain.place_names import MAX_PLACES, PlaceNames
 from matching_spark.domain.sentence import MAX_CHARACTERS
 from matching_spark.domain.understood import understand
 from tests.support.effort import calls
+from tests.support.said import TODAY, facts
 
-TODAY = dt.date(2026, 11, 27)  # a Friday
 # As the posts of a table have them; some say nothing.
 TABLE = [
     *("2호선 강남역", "서울역 대합실", "홍대입구역 9번 출구", "잠실 롯데월드", "여의도 한강공원"),
@@ -33,11 +33,6 @@ TABLE = [
     *("Myeongdong", "Busan Station", "Dongdaegu Station", "Lotte World"),
 ]
 NAMES = PlaceNames(dict.fromkeys(TABLE, ""))
-
-
-def facts(text: str, names: PlaceNames = NAMES, today: dt.date = TODAY) -> dict[str, str]:
-    said = understand(text, today, names).facts.described()
-    return {name: value.lower() if name == "place" else value for name, value in said.items()}
 
 
 def read(
@@ -221,7 +216,7 @@ def test_what_is_vague_is_no_day(said: str) -> None:
     ],
 )
 def test_what_only_sounds_like_a_colour(text: str) -> None:
-    said = facts(text)
+    said = facts(text, NAMES)
     assert said.get("category") == "지갑"
     assert "colour" not in said
 
@@ -238,7 +233,7 @@ def test_the_words_are_told_beside_the_facts() -> None:
 
 def test_what_comes_from_outside_has_limits() -> None:
     long = "강남역 " * MAX_CHARACTERS + "검정 지갑 분실"
-    assert "category" not in facts(long)
+    assert "category" not in facts(long, NAMES)
     many = PlaceNames({f"{n}번지": "" for n in range(MAX_PLACES)} | {"강남역": ""})
     assert not many.have("강남역")
     for odd in (
@@ -301,4 +296,4 @@ def test_no_text_is_too_odd() -> None:
     ]
     for _ in range(500):
         said = "".join(rng.choice(bits) + rng.choice(["", " ", " ", "-", ". "]) for _ in range(9))
-        facts(said)
+        facts(said, NAMES)
