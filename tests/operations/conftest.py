@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from matching_spark.config import Settings
-from matching_spark.domain.posts import Post
+from matching_spark.domain.posts import Kind, Post
 from matching_spark.journal.store import Content, Journal
 from tests.support.journaled import in_table, with_journal
 
@@ -23,8 +23,8 @@ def journal(mine: Settings) -> Iterator[Journal]:
     opened.close()
 
 
-def post(post_id: str, title: str, kind: str = "found") -> Post:
-    return Post(post_id, kind, "지갑", title=title, place="강남역")  # type: ignore[arg-type]
+def post(post_id: str, title: str, kind: Kind = "found") -> Post:
+    return Post(post_id, kind, "지갑", title=title, place="강남역")
 
 
 def told(mine: Settings) -> dict[str, str]:
