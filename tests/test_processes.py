@@ -1,5 +1,7 @@
-"""An ingest and searches, each a process of its own: where they listen, and what they leave."""
+"""An ingest and searches, each a process of its own: where they listen, what they run and leave."""
 
+import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +81,14 @@ def test_by_spark_submit(place: Place, world: World) -> None:
     words = ("search", "--image", str(world.query_photo), "--runner", "spark", *place.table)
     _, seen = watched([*submit, main, *words], env, place.folder)
     assert_on_loopback(seen)
+
+
+def test_nothing_of_the_working_folder_is_run(stored: str, tmp_path: Path) -> None:
+    """Another user may write to one, as to /tmp: workers took a random.py of it for Python's own,
+    which the command, as it is installed, does not."""
+    (tmp_path / "random.py").write_text("raise SystemExit('run')\n")
+    command = [str(Path(sys.executable).parent / "matching-spark"), "search", "--text", "지갑"]
+    command += ["--threshold", "-1", "--runner", "spark", "--table", stored]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["runner"] == "spark"

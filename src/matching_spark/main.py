@@ -85,6 +85,13 @@ def _check_folder() -> None:
         ) from None
 
 
+def _import_from_elsewhere() -> None:
+    """Others may write to a working folder, as /tmp is: processes that this one starts, Spark's
+    workers among them, import what lies there only where this one does too."""
+    if os.getcwd() not in map(os.path.abspath, sys.path):
+        os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def _of_the_machine(error: OSError) -> StorageError:
     """That a file or folder is closed to this user, which may be said of any that somebody names;
     or that the result could not be written: what is left of it is not tried again at the exit.
@@ -138,6 +145,7 @@ def run() -> None:
     start = time.perf_counter()
     try:
         _check_folder()
+        _import_from_elsewhere()
         code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
         sys.stdout.flush()
     except MatchingError as error:

@@ -82,6 +82,13 @@ def use_python(local: bool, shipped: str | None) -> None:
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
+def of_workers() -> dict[str, str]:
+    """Spark's key by which workers import from no working folder where this process keeps its own
+    from it (main.py): spark-submit's JVM was started before it did."""
+    safe = "PYTHONSAFEPATH"
+    return {f"spark.executorEnv.{safe}": os.environ[safe]} if safe in os.environ else {}
+
+
 def find_java() -> str:
     """The java that Spark and a cluster's daemons are run by: JAVA_HOME's, else PATH's.
 

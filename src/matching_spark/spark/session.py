@@ -81,7 +81,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             environment.check_master(master)
             environment.check_yarn(whole)
             environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
-            conf |= telemetry.of_executors() | loopback.private(whole)
+            conf |= telemetry.of_executors() | environment.of_workers() | loopback.private(whole)
             if storage.is_local(settings.table):  # the JVM heeds no umask of a process
                 conf.setdefault(UMASK, whole.get(UMASK, f"{closed_umask():03o}"))
             conf.setdefault(REDACTION, whole.get(REDACTION, RULE))
