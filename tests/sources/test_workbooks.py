@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 from openpyxl.comments import Comment
 from openpyxl.styles.numbers import BUILTIN_FORMATS
-from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, to_excel
 
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
@@ -102,6 +102,15 @@ def test_a_sheet_as_a_desk_has_it(tmp_path: Path, is_1904: bool) -> None:
         *("an error, taken as empty", "formulas without a value"),
         *("merged cells", "cells below no heading, not used"),
     }
+
+
+@pytest.mark.parametrize("is_1904", [False, True])
+def test_a_day_that_no_format_shows_as_one(tmp_path: Path, is_1904: bool) -> None:
+    """Its number counts from where the workbook's days do: by another it is four years off."""
+    path, day = tmp_path / "a.xlsx", dt.date(2022, 11, 1)
+    number = to_excel(day, CALENDAR_MAC_1904 if is_1904 else CALENDAR_WINDOWS_1900)
+    saved(path, ["관리번호", "구분", "습득일"], ["F-1", "습득", number], is_1904=is_1904)
+    assert [each.happened_on for each in read_posts(str(path)) if isinstance(each, Post)] == [day]
 
 
 @pytest.mark.parametrize(

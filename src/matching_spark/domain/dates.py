@@ -60,24 +60,25 @@ _HOUR = re.compile(  # 2026110109, which as seconds is in 2034
 )
 
 
-def parse_date(value: object) -> dt.date | None:
+def parse_date(value: object, epoch: dt.datetime = SHEET_EPOCH) -> dt.date | None:
     """The day in Seoul, or None where there is none (NaN, null, 0000-00-00).
 
     value: a day, a moment, a number (a spreadsheet's, or seconds or milliseconds since 1970), or a
-    text of any of FORMS, ISO 8601, RFC 2822, JavaScript, SQL. Raises InputError when there is
-    something and it cannot be read: missing is not unreadable.
+    text of any of FORMS, ISO 8601, RFC 2822, JavaScript, SQL. epoch: when a spreadsheet's numbers
+    begin. Raises InputError when there is something and it cannot be read: missing is not
+    unreadable.
     """
     try:
-        return _day(value)
+        return _day(value, epoch)
     except (ValueError, OverflowError):
         raise InputError(f"date {value!r} cannot be read; write it as {FORMS}") from None
 
 
-def parse_lost_on(value: object) -> dt.date | None:
+def parse_lost_on(value: object, epoch: dt.datetime = SHEET_EPOCH) -> dt.date | None:
     """As parse_date, the day on which a thing was lost or found. Raises InputError too for one that
     cannot be, before OLDEST or after LATEST: every program's "not known" would be the same day.
     """
-    day = parse_date(value)
+    day = parse_date(value, epoch)
     if day is not None and not OLDEST <= day <= LATEST:
         raise InputError(f"date {value!r} {NO_DAY}")
     return day
@@ -86,7 +87,7 @@ def parse_lost_on(value: object) -> dt.date | None:
 NO_DAY = f"is not from {OLDEST} to {LATEST}: where it is not known, leave it empty"
 
 
-def _day(value: object) -> dt.date | None:
+def _day(value: object, epoch: dt.datetime) -> dt.date | None:
     if isinstance(value, dt.datetime):
         offset = value.utcoffset()
         here = value.replace(tzinfo=None)
@@ -105,9 +106,9 @@ def _day(value: object) -> dt.date | None:
     if text in NOT_GIVEN or text.startswith("0000-00-00 "):
         return None
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return _of_number(re.sub(r"\.0+$", "", text))
+        return _of_number(re.sub(r"\.0+$", "", text), epoch)
     try:
-        return _day(dt.datetime.fromisoformat(text.upper()))
+        return _day(dt.datetime.fromisoformat(text.upper()), epoch)
     except ValueError:
         found = next((f for each in _WRITTEN if (f := each.fullmatch(text))), None)
     if found is None:
@@ -115,12 +116,12 @@ def _day(value: object) -> dt.date | None:
     return _of_parts(found.groupdict())
 
 
-def _of_number(text: str) -> dt.date:
+def _of_number(text: str, epoch: dt.datetime) -> dt.date:
     whole = text.partition(".")[0]
     if len(whole) in (8, 12, 14) and whole == text and (found := _PACKED.fullmatch(text)):
         return _of_parts(found.groupdict())
     if int(whole) in SHEET_DAYS:
-        return (SHEET_EPOCH + dt.timedelta(days=float(text))).date()
+        return (epoch + dt.timedelta(days=float(text))).date()
     if len(whole) in (10, 13) and not _HOUR.fullmatch(whole):
         seconds = float(text) / (1000 if len(whole) == 13 else 1)
         return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds) + KST).date()

@@ -1,14 +1,15 @@
 """Posts in CSV, Excel or JSONL, by the names of the table's columns or as desks call them."""
 
+import datetime as dt
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from matching_spark import storage
-from matching_spark.domain.dates import parse_lost_on
+from matching_spark.domain.dates import SHEET_EPOCH, parse_lost_on
 from matching_spark.domain.identifiers import MOST
 from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import (
@@ -52,13 +53,14 @@ class _Bad(Exception):
 @dataclass(frozen=True)
 class Sheet:
     """A file of rows. kind: of posts that do not say. seen: notes what is not understood. own: of
-    headings.own_columns.
+    headings.own_columns. epoch: when its numbers of days begin.
     """
 
     uri: str
     kind: Kind | None
     seen: Seen
     own: Mapping[str, str]
+    epoch: dt.datetime = SHEET_EPOCH
 
     @property
     def folder(self) -> str:
@@ -140,6 +142,7 @@ def read_csv(sheet: Sheet) -> Iterator[Post | Reject]:
 
 def read_xlsx(sheet: Sheet) -> Iterator[Post | Reject]:
     """The first visible sheet of a workbook, whose headings stand in one of its first rows."""
+    sheet = replace(sheet, epoch=workbook.epoch_of(sheet.uri))
     yield from _rows(workbook.rows_of(sheet.uri, sheet.seen), sheet, wide=True)
 
 
@@ -254,7 +257,7 @@ def _read(row: Mapping[str, object], number: int, sheet: Sheet) -> Iterator[Post
         except InputError as error:
             yield Reject(where, post_id, "bad-point", str(error))
         try:
-            happened_on = parse_lost_on(row.get("happened_on"))
+            happened_on = parse_lost_on(row.get("happened_on"), sheet.epoch)
         except InputError as error:
             raise _Bad("bad-date", str(error)) from None
         post = Post(

@@ -12,12 +12,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import IO, TypeVar
 from xml.parsers import expat
 
 from matching_spark import storage
+from matching_spark.domain.dates import SHEET_EPOCH
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError
 from matching_spark.sources.delimited import MAX_LINE, TOO_LONG, Record
@@ -32,7 +34,7 @@ MAX_TOKEN = 1 << 20  # bytes of one tag, and characters of one cell: Excel's own
 MAX_DEPTH = 64  # tags within tags
 BLOCK = 1 << 16
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an OLE file: .xls, or any workbook with a password
-EPOCHS = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
+EPOCH_1904 = dt.datetime(1904, 1, 1)  # where a workbook says so, as of Excel for the Mac
 
 T = TypeVar("T")
 Event = tuple[str, dict[str, str] | None, str]  # begin: attributes; end: None; text: no name
@@ -46,13 +48,25 @@ def rows_of(uri: str, seen: Seen) -> Iterator[Record]:
     seen: notes other sheets, pictures, comments, formulas without a value and cells that are off.
     Raises InputError when it is no such workbook, or beyond the limits.
     """
+    with _opened(uri, seen) as book:
+        yield from book.rows()
+
+
+def epoch_of(uri: str) -> dt.datetime:
+    """When its numbers of days begin. Raises InputError as rows_of does."""
+    with _opened(uri, Seen()) as book:
+        return book.epoch
+
+
+@contextmanager
+def _opened(uri: str, seen: Seen) -> Iterator["_Workbook"]:
     if storage.size_bytes(uri) > MAX_PACKED:
         raise InputError(f"{uri} is over {MAX_PACKED >> 20} MB; {SPLIT}")
     with storage.open_input(uri) as stream:
         _refuse_others(uri, stream)
         try:
             with zipfile.ZipFile(_InPieces(stream)) as archive:
-                yield from _Workbook(archive, uri, seen).rows()
+                yield _Workbook(archive, uri, seen)
         except _Beyond as error:
             raise InputError(f"{uri}: {error}; {SPLIT}") from None
         except (*BROKEN, ValueError, LookupError) as error:
@@ -111,16 +125,19 @@ class _Workbook:
                 part = posixpath.normpath(posixpath.join("/xl", given["Target"])).lstrip("/")
                 self._parts[given["Id"]] = self._parts[given["Type"].rpartition("/")[2]] = part
 
+    @property
+    def epoch(self) -> dt.datetime:
+        said = (g for name, g, _ in self._events("xl/workbook.xml") if name == "workbookPr" and g)
+        return EPOCH_1904 if any(g.get("date1904") in ("1", "true") for g in said) else SHEET_EPOCH
+
     def rows(self) -> Iterator[Record]:
         if pictures := sum(n.startswith("xl/media/") for n in self._archive.namelist()):
             self._seen.note("pictures in the workbook are not read: give files", f"{pictures}")
         if any(n.startswith("xl/comments") for n in self._archive.namelist()):
             self._seen.note("comments on cells are not read", "write them into a column")
-        sheets, is_1904 = [], False
+        sheets = []
         for name, given, _ in self._events("xl/workbook.xml"):
-            if name == "workbookPr" and given:
-                is_1904 = given.get("date1904") in ("1", "true")
-            elif name == "sheet" and given and given.get("state", "visible") == "visible":
+            if name == "sheet" and given and given.get("state", "visible") == "visible":
                 sheets.append((given["name"], self._parts[given["id"]]))
         shown = [sheet for sheet in sheets if "/chartsheets/" not in sheet[1]]
         if not shown:
@@ -128,7 +145,7 @@ class _Workbook:
         for name, _ in shown[1:]:
             self._seen.note("sheet not read", name)
         strings = [*self._strings()] if "sharedStrings" in self._parts else []
-        told = _Cells(strings, self._formats(), EPOCHS[is_1904], self._seen)
+        told = _Cells(strings, self._formats(), self.epoch, self._seen)
         cells = self._events(shown[0][1], MAX_UNPACKED)
         return _grouped(told.of(_texts(cells, ("c",), ("v", "t"))))
 
