@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from matching_spark.journal.store import Journal
 from tests.service import canary
 from tests.service.people.losses import ADDRESS, LOST, WHO, Inbox, World
 
@@ -91,6 +92,18 @@ def test_a_loss_that_was_opened_elsewhere_is_looked_after_again(world: World) ->
     world.desk.posts[LOST] = loss
     world.desk.turns_up("nobody has a link of it", "propose")
     assert (world.news.run_once(), world.desk.searched) == (0, 2)
+
+
+def test_one_that_its_source_brings_again_after_it_was_erased_is_not_looked_for(
+    world: World, journal: Journal
+) -> None:
+    """Nobody's link opens it: it was searched for in every run."""
+    world.links.make(LOST)
+    journal.forget(f"post:{LOST}", WHO)
+    for n in range(3):
+        world.news.run_once()
+        world.desk.turns_up(f"f{n}", "propose")
+    assert world.desk.searched <= 1
 
 
 def test_it_is_looked_for_again_only_after_a_change(world: World) -> None:

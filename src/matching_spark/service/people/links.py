@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import is_forgotten
-from matching_spark.journal.tables import came, links, outbox, watched
+from matching_spark.journal.tables import came, forgotten, links, outbox, watched
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 16 bytes in base64url
 CONFIRMS = timedelta(days=3)  # as long a link that confirms an address is good
@@ -98,8 +98,10 @@ def _watch(post_id: str, to: Connection) -> None:
 
 
 def _linked() -> Select[tuple[str]]:
-    """The posts that somebody has a private link of."""
-    return select(links.c.post_id).where(links.c.contact_id.is_(None), links.c.revoked_at.is_(None))
+    """The posts that a private link opens, which one of an erased post does not."""
+    erased = exists().where(forgotten.c.subject == "post:" + links.c.post_id)
+    mine = links.c.contact_id.is_(None), links.c.revoked_at.is_(None)
+    return select(links.c.post_id).where(*mine, ~erased)
 
 
 def unwatched(of: Connection) -> set[str]:

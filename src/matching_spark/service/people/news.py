@@ -134,6 +134,7 @@ class News:
         contact = self._contacts.of(lost_id)
         with self._journal.writing() as to:
             if is_forgotten(f"post:{lost_id}", to):
+                let_go(lost_id, to)
                 return ()
             news = self._taken(to, lost_id, found)
             if news and mail and self._outbox is not None and contact and contact.confirmed:
