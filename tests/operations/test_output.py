@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from matching_spark.cli.console import Plain
 from matching_spark.cli.views import Found
 from matching_spark.domain.results import Match, Pair, SearchResult
-from matching_spark.domain.told import percent
+from matching_spark.domain.told import figures, percent
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.filesystems.whole_files import write_file
 from matching_spark.matching.decisions import VERDICTS
@@ -258,6 +258,14 @@ def test_a_probability_is_told_in_percent(probability: float, said: str) -> None
 @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
 def test_nothing_is_told_as_impossible_or_certain(probability: float) -> None:
     assert percent(probability).strip("<> %") not in ("0", "0.0", "100", "100.0")
+
+
+@given(st.floats(-1e12, 1e12))
+def test_a_number_is_told_without_an_exponent(number: float) -> None:
+    """As the threshold of words in a large table, 3.8e-05."""
+    said = figures(number)
+    assert float(said) == float(f"{number:.4g}")
+    assert not set(said) & {*"eE"}
 
 
 def terminal(shown: SearchResult, width: int) -> list[str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from matching_spark.cli.console import cell
 from matching_spark.domain.descriptions import Description
 from matching_spark.domain.results import Match, SearchResult
-from matching_spark.domain.told import limit, percent, told
+from matching_spark.domain.told import figures, limit, percent, told
 
 BELOW = 3  # of the matches that are not worth a look, so many are shown: the best stay in sight
 WIDE = 80  # columns, where a post has two lines
@@ -158,12 +158,12 @@ def joined(*words: object) -> str:
 
 
 def facts(said: dict[str, Any]) -> Table:
-    """A row a fact, numbers to four figures."""
+    """A row a fact."""
     view = Table(show_header=False)
     view.add_column()
     view.add_column(overflow="fold")
     for name, value in said.items():
-        view.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        view.add_row(name, figures(value) if isinstance(value, float) else str(value))
     return view
 
 

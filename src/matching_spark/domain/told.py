@@ -1,6 +1,7 @@
 """A score as people are told it: a probability in percent, its band in words, a cosine as it is."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from matching_spark.domain.results import Match, Pair
 
@@ -35,6 +36,11 @@ def told(match: Match | Pair, kind: str, language: str) -> str:
     return ", ".join([percent(match.probability), *words])
 
 
+def figures(number: float) -> str:
+    """In four figures, none of them an exponent: '0.25', '0.000038', '12350'."""
+    return f"{Decimal(f'{number:.4g}'):f}"
+
+
 def limit(threshold: float | None, language: str) -> str:
     """The least score that is shown: '0.25', 'none'."""
-    return NONE[language] if threshold is None else f"{threshold:.4g}"
+    return NONE[language] if threshold is None else figures(threshold)
