@@ -132,8 +132,10 @@ def test_what_is_searched_must_fit_not_all_of_the_table(mine: Settings) -> None:
 
 
 def test_caches_are_warmed_by_the_same_rule(mine: Settings) -> None:
-    warmed = table.warm(mine)
+    told = Told()
+    warmed = table.warm(mine, progress=told)
     assert (warmed.runner, warmed.shards > 0) == ("memory", True)
+    assert told.said == [f"loading shards in this process: {warmed.runner_why}"]
     assert "spark.master is local[2]" in warmed.runner_why
 
 

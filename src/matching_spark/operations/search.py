@@ -82,12 +82,14 @@ def engine_of(
     choice: Choice,
     model: "ClipModel | None" = None,
     progress: Progress = SILENT,
+    doing: str = "searching",
 ) -> Iterator[SimilarityEngine]:
-    """An engine of the chosen runner; what it started of Spark is stopped at the end."""
+    """An engine of the chosen runner; what it started of Spark is stopped at the end. doing: what
+    it is for, as people are told."""
     runner, cache = choice.runner, settings.cache
     told = progress.say if settings.similarity.runner == "auto" else log.info
     if runner == "memory":
-        told(f"searching {choice}")
+        told(f"{doing} {choice}")
         yield SimilarityEngine(table, runner, model, cache=cache)
         return
     # pyspark, which the memory runner needs not.
@@ -95,9 +97,9 @@ def engine_of(
     from matching_spark.spark.session import context
 
     if has_started():  # by spark-submit, which has stderr's lines on stdout
-        log.info("searching %s", choice)
+        log.info("%s %s", doing, choice)
     else:
-        told(f"searching {choice}")
+        told(f"{doing} {choice}")
         progress.say("starting Spark ...")
     with context(settings) as started:
         yield SimilarityEngine(table, runner, model, cache=cache, context=started)

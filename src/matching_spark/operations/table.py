@@ -112,7 +112,8 @@ def warm(settings: Settings, categories: Sequence[str] = (), progress: Progress 
     except InputError as error:
         raise InputError(error, argument=None if categories else "cache.preload") from None
     choice = chosen(settings, table.plan().of(wanted))
-    with engine_of(settings, table, choice, progress=progress) as engine:
+    of = engine_of(settings, table, choice, progress=progress, doing="loading shards")
+    with of as engine:
         shards = engine.warm(wanted)
     return Warmed(table.uri, shards, time.perf_counter() - start, choice.runner, choice.why)
 
