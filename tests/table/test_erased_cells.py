@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, Settings
+from matching_spark import ClipModel, PostsTable, Settings
 from matching_spark.config import Hadoop
+from matching_spark.ingest.reembed import reembed
 from matching_spark.knn.similarity import Float32
 from matching_spark.operations import index, table
 from matching_spark.shards.ivf_index import load_cells
 from matching_spark.table.erase import erase
 
 pytestmark = pytest.mark.long
+OTHER = Path(__file__).parents[1] / "golden" / "siglip"  # of another dimension
 
 
 def centroids(uri: str) -> Float32:
@@ -51,3 +53,20 @@ def test_no_centroid_is_a_vector_of_an_erased_post(
     os.utime(now, (0, 0))
     table.compact(mine, spark=spark)
     assert [str(each) for each in Path(own, "cells").iterdir()] == [again]
+
+
+def test_of_cells_of_a_former_model_none_is_left(
+    own: str, settings: Settings, spark: SparkSession
+) -> None:
+    mine = settings.model_copy(deep=True)
+    mine.table = own
+    index.index(mine, spark=spark)
+    of_table = PostsTable.open(own, spark, Hadoop())
+    assert reembed(of_table, ClipModel(OTHER)).embedded
+    post_id = of_table.frame().where("size(photos) > 0").first()["post_id"]  # type: ignore[index]
+    erase(of_table, [post_id])
+    assert not of_table.kinds([post_id])
+    assert not len(centroids(own))
+    told = index.described(PostsTable.open(own))
+    assert told is not None
+    assert "trained on another model" in str(told.advice)

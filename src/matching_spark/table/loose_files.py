@@ -104,15 +104,20 @@ def drop_photos(table: PostsTable, hashes: Collection[str]) -> int:
 
 
 def drop_cells(table: PostsTable, vectors: Collection[bytes]) -> None:
-    """Take out of the table's cells the centroids that are some of these vectors, (d,) float32, as
-    that of a cell with one is; and remove the files of former cells."""
+    """Take out of the table's cells the centroids that are some of these vectors, float32 bytes of
+    any dimension, as that of a cell with one is; and remove the files of former cells.
+
+    Of the cells of another model, which no search uses, nobody can tell whose vector one is: all
+    go."""
     folder, current = storage.join(table.uri, CELLS), table.space.cells
     with table.writing():
         if vectors and current is not None and storage.exists(current):
             cells = load_cells(current)
-            mine = np.stack([np.frombuffer(each, "<f4") for each in sorted(vectors)])
+            d = cells.photos.shape[1]
+            alike = b"".join(each for each in vectors if len(each) == 4 * d)
+            mine, known = np.frombuffer(alike, "<f4").reshape(-1, d), cells.model == table.model
             parts = {
-                name: of[~(of @ mine.T > SAME).any(axis=1)]
+                name: of[known & ~(of @ mine.T > SAME).any(axis=1)]
                 for name, of in (("photos", cells.photos), ("texts", cells.texts))
             }
             if any(len(of) < len(getattr(cells, name)) for name, of in parts.items()):
