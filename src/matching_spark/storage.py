@@ -279,15 +279,17 @@ def is_dir(uri: str) -> bool:
 
 
 def folders(uri: str) -> list[str]:
-    """The names of the folders in a folder, sorted."""
+    """The names of the folders in a folder, sorted; none where there is none."""
     fs, path = _open_fs(uri)
-    with _errors(uri):
-        below = [each for each in fs.ls(path, detail=True) if each["type"] == "directory"]
+    below = list[Mapping[str, Any]]()
+    with _errors(uri), suppress(FileNotFoundError):
+        below += [each for each in fs.ls(path, detail=True) if each["type"] == "directory"]
     return sorted(each["name"].rstrip("/").rpartition("/")[2] for each in below)
 
 
 def walk(uri: str, unreadable: Callable[[str], None] | None = None) -> Iterator[str]:
-    """Every file below `uri`, sorted, spelt like `uri` itself; links to folders are not followed.
+    """Every file below `uri`, sorted, spelt like `uri` itself, none where nothing is; links to
+    folders are not followed.
 
     unreadable: told of each folder that may not be read, in place of a StorageError.
     """

@@ -142,8 +142,6 @@ class Staging:
         storage.remove(self.folder)
 
     def _files(self) -> list[str]:
-        if not storage.exists(self.folder):
-            return []
         return [uri for uri in storage.walk(self.folder) if uri.endswith(".parquet")]
 
 

@@ -241,7 +241,7 @@ class _Compact:
         cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
         old = [
             uri
-            for uri, written in (storage.walk_times(folder) if storage.exists(folder) else ())
+            for uri, written in storage.walk_times(folder)
             if written < cutoff and KEPT_PHOTO.fullmatch(PurePath(uri).name)
         ]
         if not old:
@@ -267,7 +267,7 @@ class _Compact:
         """Remove what imports of vectors that were killed have left."""
         folder = storage.join(self.table.uri, STAGING)
         cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
-        for name in storage.folders(folder) if storage.exists(folder) else ():
+        for name in storage.folders(folder):
             left = storage.join(folder, name)
             if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
                 storage.remove(left)
@@ -279,7 +279,7 @@ class _Compact:
         cells = self.table.space.cells
         for name in (PHOTOS, FETCHED, STAGING, REJECTS, ENDING, CELLS):
             folder = storage.join(self.table.uri, name)
-            for place, written in storage.walk_times(folder) if storage.exists(folder) else ():
+            for place, written in storage.walk_times(folder):
                 left = place.endswith(storage.HALF) or (name == CELLS and place != cells)
                 if left and written < cutoff:
                     storage.remove(place)
@@ -385,7 +385,7 @@ def _check_own(uri: str, name: str) -> None:
 def _staged(uri: str) -> Iterator[str]:
     """The sha256 of every photo that a job has staged and not committed."""
     folder = storage.join(uri, STAGING)
-    for file in storage.walk(folder) if storage.exists(folder) else ():
+    for file in storage.walk(folder):
         if file.endswith(".parquet") and f"/{IMPORT}" not in file:
             for key in read_columns(file, ["key"], ENDED)["key"].to_pylist():
                 if key.startswith("photo:"):

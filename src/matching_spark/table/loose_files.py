@@ -147,5 +147,4 @@ def _id_of(line: bytes) -> object:
 
 
 def _files(folder: str, ending: str) -> list[str]:
-    there = storage.walk(folder) if storage.exists(folder) else ()
-    return [place for place in there if place.endswith(ending)]
+    return [place for place in storage.walk(folder) if place.endswith(ending)]

@@ -37,8 +37,7 @@ def begun(warehouse: str, name: str) -> dict[str, Ending]:
     """What was begun and not finished, by the lists' places. Raises StorageError for what is no
     such list."""
     folder = storage.join(warehouse, ENDING, name)
-    places = list(storage.walk(folder)) if storage.exists(folder) else []
-    return {place: _read(place) for place in places if place.endswith(".json")}
+    return {place: _read(place) for place in storage.walk(folder) if place.endswith(".json")}
 
 
 def together(endings: dict[str, Ending]) -> Ending:

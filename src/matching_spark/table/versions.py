@@ -49,8 +49,7 @@ def check_place(made: str, uri: str, name: str) -> None:
 
 def tables(uri: str) -> list[str]:
     """The names of the tables that lie in a warehouse, posts last; none where there is none."""
-    folders = storage.folders(uri) if storage.exists(uri) else []
-    found = [name for name in folders if newest(uri, name) is not None]
+    found = [name for name in storage.folders(uri) if newest(uri, name) is not None]
     return sorted(found, key=lambda name: (name == "posts", name))
 
 
@@ -66,7 +65,7 @@ def _hinted(folder: str) -> int | None:
 
 def _latest(folder: str) -> int | None:
     """The highest version that is there; None where there is no table."""
-    files = list(storage.walk(folder)) if storage.exists(folder) else []
+    files = list(storage.walk(folder))
     versions = [int(found[1]) for file in files if (found := VERSION.search(file))]
     if not versions and (packed := next(filter(PACKED.search, files), None)):
         raise StorageError(
