@@ -1,8 +1,8 @@
 """A photo in words: its category, its colour and a title, each with how sure it is."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from matching_spark.domain.results import Reported
 from matching_spark.domain.vocabulary import COLOUR
 
 OTHERS = "기타물품"  # a category that says nothing in a title
@@ -36,7 +36,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(Reported):
     """category: of domain.vocabulary.CATEGORY. colour: one of domain.things.COLOURS. title: colour
     and thing, as far as they are known; its candidates are things.
     """
@@ -54,9 +54,6 @@ class Description:
     def guesses(self) -> tuple[tuple[str, Guess], ...]:
         """What is guessed one by one, by name."""
         return (("thing", self.title), ("category", self.category), ("colour", self.colour))
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def titled(thing: Guess, category: Guess, colour: Guess) -> Guess:

@@ -1,8 +1,16 @@
 """What a search and a match give, and what was done to get it. No library is needed to read it."""
 
 import datetime as dt
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a command tells of what it did, or of what there is: each field by its name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ that was cut off goes on where it stopped.
 
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from matching_spark.domain.results import Reported
 from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, METADATA
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import ModelError, StorageError
@@ -30,7 +31,7 @@ PASSES = 20  # at most; each carries over what was written during the one before
 
 
 @dataclass(frozen=True)
-class Reembedded:
+class Reembedded(Reported):
     """What a reembed did. embedded counts photos and texts, passes the rounds until it switched."""
 
     table: str
@@ -40,9 +41,6 @@ class Reembedded:
     passes: int = 0
     seconds: float = 0.0
     snapshot: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def check(table: PostsTable) -> None:

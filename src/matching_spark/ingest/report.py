@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO
 
 from matching_spark import storage
 from matching_spark.domain.posts import Reject
+from matching_spark.domain.results import Reported
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.layout import REJECTS
 from matching_spark.table.posts_table import PostsTable
@@ -20,7 +21,7 @@ LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Reported):
     """What an ingest did. accepted, which is added and updated, rejected and skipped count posts;
     embedded counts photos."""
 
@@ -41,9 +42,6 @@ class Report:
     rejects_file: str | None = None
     rejects_listed: int = 0  # lines of it
     rejects: tuple[Reject, ...] = ()  # the first of them, up to LISTED
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Rejects:

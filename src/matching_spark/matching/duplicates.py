@@ -4,11 +4,12 @@ They are shown, never merged: two people may have lost the same thing at the sam
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.results import Reported
 from matching_spark.knn.similarity import SAME, Float32, Float64, Index, Mask, pair_scores
 from matching_spark.score.overlaps import overlaps
 from matching_spark.table.posts_table import PostsTable
@@ -21,7 +22,7 @@ FLOAT32 = 1e-5  # more than a cosine in float32 can be off
 
 
 @dataclass(frozen=True)
-class Duplicate:
+class Duplicate(Reported):
     """Two open posts of one kind. score: the cosine of their first photos."""
 
     kind: str
@@ -31,9 +32,6 @@ class Duplicate:
     happened_on: str
     place: str
     other_place: str
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The matches table: what the match gives, kept, and brought up to date by what is new."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from matching_spark.domain.results import Reported
 from matching_spark.matching.matcher import SCHEMA, Matcher
 from matching_spark.table import side_tables
 from matching_spark.table.catalog import MATCHED
@@ -16,7 +17,7 @@ KEYS = ["lost_id", "found_id"]
 
 
 @dataclass(frozen=True)
-class MatchReport:
+class MatchReport(Reported):
     """What a run did to the matches table."""
 
     table: str
@@ -26,9 +27,6 @@ class MatchReport:
     added: int
     removed: int
     full: bool  # every lost post was computed anew
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def kept(matcher: Matcher) -> DataFrame:

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.results import Reported
 from matching_spark.domain.schema import ADDED, FILTERED, METADATA, TOLD
 from matching_spark.domain.sheets import to_csv
 from matching_spark.errors import InputError, UsageError
@@ -42,7 +43,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Reported):
     """Posts, the latest day first: the first of `total`."""
 
     table: str
@@ -50,31 +51,22 @@ class Listed:
     total: int
     posts: tuple[dict[str, Any], ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Exported:
+class Exported(Reported):
     """How many posts stand in a file."""
 
     table: str
     output: str
     posts: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class History:
+class History(Reported):
     """The commits of a table that there still are, the newest first."""
 
     table: str
     commits: tuple[Commit, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def show(settings: Settings, post_id: str) -> Shown:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from matching_spark.config import Settings
 from matching_spark.demo.labelled import FIT, FOUND, Worlds
 from matching_spark.demo.labelled import held_out as held_out_worlds
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.results import Reported
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, ModelError, StorageError, UsageError
 from matching_spark.evaluation.labelled import (
@@ -59,14 +60,11 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Reset:
+class Reset(Reported):
     """A table without weights of its own; fused: whether its model has some."""
 
     table: str
     fused: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def evaluate(

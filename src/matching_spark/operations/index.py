@@ -1,10 +1,11 @@
 """Cells: trained on the table's vectors, so that a search may look at few of them."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.layout import CELLS
 from matching_spark.operations.warehouse import reading, writing
 from matching_spark.progress import SILENT, Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CellsState:
+class CellsState(Reported):
     """A table's cells: how many of photos and of words, and on how many vectors they were trained.
 
     advice: what to do about them; None: nothing.
@@ -30,9 +31,6 @@ class CellsState:
     texts: int
     trained_on: int
     advice: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def index(

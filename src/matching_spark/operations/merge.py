@@ -11,15 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from matching_spark import storage
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.errors import StorageError
 from matching_spark.ingest.journaled import JOB, Rows, Vectors, rows_of
 from matching_spark.ingest.staging import FRESH_S, Staging
@@ -53,7 +54,7 @@ YOUNG_S = 3600.0  # a photo of the service so young may be one whose post is bei
 
 
 @dataclass(frozen=True)
-class Merged:
+class Merged(Reported):
     """What a merge did. mark: the sequence of the last event that the table has now. embedded:
     photos and words that the journal had no vector of the table's model for. left_out: photos and
     words that could not be had or embedded; their posts were taken in without.
@@ -70,9 +71,6 @@ class Merged:
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
     snapshot: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def merge(

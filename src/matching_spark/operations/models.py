@@ -1,15 +1,15 @@
 """Which CLIP to use: what a model's folder says, how it runs here, how one is made."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from matching_spark.config import Model
 from matching_spark.domain.posts import clean
+from matching_spark.domain.results import Reported
 from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file
@@ -22,7 +22,7 @@ WORDS = "검정 지갑"  # what a check embeds unless told otherwise
 
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(Reported):
     """What a model's folder says of itself. photo_px: what the tower wants; context_length: tokens.
 
     thresholds: the least cosine of a match by the model's card, None where it names none. commit:
@@ -42,12 +42,9 @@ class ModelInfo:
     commit: str | None
     card: str | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class ModelCheck:
+class ModelCheck(Reported):
     """A model's two towers run once and then CHECK_PHOTOS times. cosine: None without a photo."""
 
     model: str
@@ -59,20 +56,14 @@ class ModelCheck:
     photos_per_second: float
     texts_per_second: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Exported:
+class Exported(Reported):
     """A model folder that was made."""
 
     folder: str
     architecture: str
     pretrained: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def info(settings: Model) -> ModelInfo:

@@ -18,7 +18,7 @@ from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.descriptions import Description
 from matching_spark.domain.posts import Filters, Post, Reject, checked
-from matching_spark.domain.results import SearchResult
+from matching_spark.domain.results import Reported, SearchResult
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file, plain
@@ -39,7 +39,7 @@ MOST = 1_000  # pictures: each is embedded three times, and looked for twice
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(Reported):
     """A picture as a found post. by_photo, by_words: its place among what was found for another
     take of it, and for the words that it was given; None: not there, or no words.
     """
@@ -49,9 +49,6 @@ class Own:
     description: Description
     by_photo: int | None
     by_words: int | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

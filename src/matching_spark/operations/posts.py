@@ -1,6 +1,6 @@
 """What people say of posts: a correction, that something is over, what was posted twice."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from matching_spark import operations, storage
@@ -15,6 +15,7 @@ from matching_spark.domain.posts import (
     check,
     is_web_address,
 )
+from matching_spark.domain.results import Reported
 from matching_spark.domain.schema import TOLD
 from matching_spark.domain.vocabulary import OF_FACTS, Seen, word_of_post
 from matching_spark.errors import InputError, StorageError, UsageError
@@ -46,19 +47,16 @@ CLOSED_AT_ONCE = 2000  # ids in one UPDATE
 
 
 @dataclass(frozen=True)
-class Edited:
+class Edited(Reported):
     """What became of a post: field -> what it was, what it is. sequence: of its changes."""
 
     post_id: str
     changed: dict[str, tuple[Any, Any]]
     sequence: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Closed:
+class Closed(Reported):
     """How many posts changed their state, of how many that were asked for."""
 
     changed: int
@@ -66,21 +64,15 @@ class Closed:
     status: Status
     snapshot: str | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Duplicates:
+class Duplicates(Reported):
     """The pairs whose photos' cosine is `threshold` or more, the most similar first. left_out: how
     many more there are than are shown."""
 
     threshold: float
     duplicates: tuple[Duplicate, ...]
     left_out: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def edit(

@@ -12,17 +12,17 @@ import statistics
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from matching_spark import storage
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.domain.vocabulary import CATEGORY, COLOUR
 from matching_spark.embed import hub
 from matching_spark.embed.clip import FILES, ClipModel
@@ -47,7 +47,7 @@ SEED = 20
 
 
 @dataclass(frozen=True)
-class Quantized:
+class Quantized(Reported):
     """A copy that passed. before, after: of the model and of its copy.
 
     recall: the share of re-takes whose photo is among the TOP most like them. words_kept: the share
@@ -70,9 +70,6 @@ class Quantized:
     bytes_after: int
     photos_per_second_before: float
     photos_per_second_after: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def quantize(

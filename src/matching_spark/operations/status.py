@@ -1,10 +1,10 @@
 """What is in a table, and what waits to be done about it. No JVM."""
 
 import datetime as dt
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.embed.clip import provider
 from matching_spark.matching.retention import Expiring, expiring, today
 from matching_spark.operations.index import CellsState, described
@@ -35,7 +35,7 @@ class ExpiringSoon:
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Reported):
     """A table as it is now. snapshots: those that can be asked, the newest first.
 
     bytes: of the data files. compact: what one would gain. cache: of this host. cells: None where
@@ -57,9 +57,6 @@ class Status:
     cells: CellsState | None
     provider: str
     expiring: ExpiringSoon
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def status(settings: Settings) -> Status:

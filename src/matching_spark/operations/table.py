@@ -3,10 +3,11 @@
 import datetime as dt
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import InputError, UsageError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Warmed:
+class Warmed(Reported):
     """How many shards the caches hold now that they were asked to, and how long it took; whose
     caches, by the runner, and why its.
     """
@@ -40,9 +41,6 @@ class Warmed:
     seconds: float
     runner: str
     runner_why: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def compact(

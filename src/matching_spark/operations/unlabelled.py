@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
+from matching_spark.domain.results import Reported
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file
 from matching_spark.errors import InputError, PhotoError, StorageError
@@ -34,16 +35,13 @@ NAMED = 5  # of photos that do not open
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Learnt(Reported):
     """learnt: as the calibration says it."""
 
     table: str
     written: str
     model: str
     learnt: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def calibrate_self(settings: Settings, progress: Progress = SILENT) -> Learnt:

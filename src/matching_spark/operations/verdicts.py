@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Reject
+from matching_spark.domain.results import Reported
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, UsageError
 from matching_spark.matching.decisions import Decision, Verdict, checked, store
@@ -24,7 +25,7 @@ __all__ = ["Decided", "Decision", "Judged", "decide", "decide_all"]
 
 
 @dataclass(frozen=True)
-class Decided:
+class Decided(Reported):
     """A verdict that was stored; closed: how many of its two posts."""
 
     lost_id: str
@@ -33,12 +34,9 @@ class Decided:
     by: str
     closed: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Reported):
     """What became of a sheet: verdicts stored, rows without one, posts closed, rows refused.
 
     unknown: what of the sheet was not read, and how often it was met.
@@ -51,9 +49,6 @@ class Judged:
     closed: int
     refused: tuple[Reject, ...]
     unknown: dict[str, int]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def decide(

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.config import Hadoop
+from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import CELLS, PHOTOS, cells_here
 from matching_spark.progress import SILENT, Progress
@@ -66,7 +67,7 @@ POSTS = "posts"
 
 
 @dataclass(frozen=True)
-class Adopted:
+class Adopted(Reported):
     """What an adopt did. made_at: where it came from; the counts are of all its tables."""
 
     table: str
@@ -76,9 +77,6 @@ class Adopted:
     delete_files: int
     snapshot: str | None  # of the posts
     lacks: list[str]  # folders that did not come along
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def adopt(

@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import PurePath
@@ -18,6 +18,7 @@ import pyarrow as pa
 from pyiceberg.manifest import DataFile, DataFileContent
 
 from matching_spark import storage
+from matching_spark.domain.results import Reported
 from matching_spark.errors import StorageError
 from matching_spark.layout import (
     CELLS,
@@ -52,7 +53,7 @@ PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten secon
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Waiting(Reported):
     """What a compact would do now, from the posts table's metadata alone."""
 
     small_files: int  # of data_files, that lie beside others of their kind and category
@@ -63,12 +64,9 @@ class Waiting:
     expiring_bytes: int  # of data and delete files that only those snapshots need
     waiting_snapshots: int  # older than the current one, not yet so old
 
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Compacted:
+class Compacted(Reported):
     """What a compact did, over all tables of the warehouse; photos are of the posts."""
 
     table: str
@@ -83,9 +81,6 @@ class Compacted:
     orphan_photos: int = 0
     seconds: float = 0.0
     snapshot: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def waiting(table: PostsTable) -> Waiting:

@@ -7,9 +7,9 @@ HDFS, where writers take no turns, into one: what it has removed is missed by no
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
 from matching_spark.domain.posts import Post
+from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError, MatchingError, StorageError
 from matching_spark.layout import text_key
 from matching_spark.progress import SILENT, Progress
@@ -46,7 +47,7 @@ AT_ONCE = 500  # ids in one condition
 
 
 @dataclass(frozen=True)
-class Erased:
+class Erased(Reported):
     """What an erase removed. rows: of each table; photos are files, kept and fetched ones. left:
     files with the posts that no snapshot names and that a writer may be about to name.
     """
@@ -63,9 +64,6 @@ class Erased:
     data_files: tuple[str, ...] = ()  # that held the posts and are no more
     left: tuple[str, ...] = ()
     proof: Looked | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """Undo: the table again what it was at an earlier snapshot, in one commit that can be undone."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pyiceberg.table.snapshots import Operation
 
+from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError, StorageError
 from matching_spark.table.catalog import PROPERTY
 from matching_spark.table.posts_table import PostsTable
 
 
 @dataclass(frozen=True)
-class Undone:
+class Undone(Reported):
     """What an undo did: `undone` can be had back by `undo` of it until `compact` expires it."""
 
     table: str
@@ -19,9 +20,6 @@ class Undone:
     commits: int
     posts_before: int
     posts_after: int
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def undo(table: PostsTable, snapshot: str) -> Undone:
