@@ -3,9 +3,10 @@
 stdout carries the result (JSON unless it is a terminal), stderr progress and log.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -221,22 +222,11 @@ PLAIN: dict[str, Any] = {
 }
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """The commands by name, each made when it is first looked at."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
-
     def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
-            self._made[name] = _made(name)
-        return self._made[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._made[name]
+        return _made(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -248,6 +238,7 @@ class _Commands(MutableMapping[str, Any]):
         return name in COMMANDS
 
 
+@cache
 def _made(name: str) -> Any:
     """The command, or group of commands, that a module of this package has under this name.
 
@@ -278,7 +269,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Commands()
+        self.commands = cast(Any, _Commands())  # which nobody adds to
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
