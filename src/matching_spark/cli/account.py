@@ -11,13 +11,11 @@ from rich.table import Table
 
 from matching_spark.cli.app import PLAIN
 from matching_spark.cli.options import (
-    JsonOption,
+    Common,
     Run,
-    SettingsOption,
-    VerboseOption,
-    begin,
     check_words,
     stderr,
+    with_settings,
 )
 from matching_spark.errors import extra
 
@@ -34,31 +32,29 @@ NameArgument = Annotated[str, typer.Argument(help="What the person signs in with
 
 
 @account.command()
+@with_settings
 def add(
+    common: Common,
     name: NameArgument,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Let somebody sign in; the password is asked for, or read from stdin."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run, create=True) as (accounts, _):
         made = accounts.add(name, _password())
     run.emit({"account_id": made.account_id, "name": made.name}, f"{made.name} may sign in")
 
 
 @account.command()
+@with_settings
 def password(
+    common: Common,
     name: NameArgument,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Give somebody another password, asked for or read from stdin; their browsers are signed out.
 
     Tokens stay: `account revoke` ends them.
     """
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run) as (accounts, _):
         changed = accounts.named(name)
         accounts.change(changed, _password())
@@ -67,13 +63,12 @@ def password(
 
 
 @account.command("list")
+@with_settings
 def listed(
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
+    common: Common,
 ) -> None:
     """The accounts and their tokens, without what opens them."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run) as (accounts, sessions):
         every, tokens = accounts.listed(), sessions.tokens()
     view = Table("name", "since", "token", "last used", "ends")
@@ -103,14 +98,13 @@ def listed(
 
 
 @account.command()
+@with_settings
 def remove(
+    common: Common,
     name: NameArgument,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Erase an account; whoever is signed in with it is so no longer, nor do its tokens open."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run) as (accounts, sessions):
         gone = accounts.remove(name)
         sessions.end_all(gone.account_id)
@@ -118,15 +112,14 @@ def remove(
 
 
 @account.command()
+@with_settings
 def token(
+    common: Common,
     name: NameArgument,
     days: Annotated[int, typer.Option(min=1, max=366, help="Until it ends.")] = 90,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Print a token once, by which a program does what the account may: Authorization: Bearer."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run) as (accounts, sessions):
         owner = accounts.named(name)
         made, secret = sessions.issue(owner.account_id, dt.timedelta(days=days))
@@ -139,14 +132,13 @@ def token(
 
 
 @account.command()
+@with_settings
 def revoke(
+    common: Common,
     token_id: Annotated[str, typer.Argument(help="As `account list` names it.")],
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """End a token."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with _opened(run) as (_, sessions):
         sessions.revoke(token_id)
     run.emit({"token_id": token_id}, f"{token_id} opens nothing any more")

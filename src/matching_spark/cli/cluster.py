@@ -10,15 +10,14 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.app import PLAIN
 from matching_spark.cli.options import (
-    JsonOption,
+    Common,
     Run,
-    SettingsOption,
-    VerboseOption,
-    begin,
     here,
     one_of,
+    printing,
     stderr,
     terminal,
+    with_settings,
 )
 
 cluster = typer.Typer(
@@ -31,7 +30,9 @@ FOLDER = Path("cluster")
 
 
 @cluster.command()
+@with_settings
 def up(
+    common: Common,
     folder: FolderOption = FOLDER,
     manager: Annotated[
         str, typer.Option(metavar="standalone|yarn", help="Who gives executors.")
@@ -40,12 +41,9 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="Of Spark.")] = 2,
     worker_cores: Annotated[int, typer.Option(min=1, help="Of each.")] = 1,
     worker_memory: Annotated[str, typer.Option(help="As Spark writes it: 2g.")] = "2g",
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Start HDFS and Spark (or YARN) on loopback; again, what has died of them."""
-    run = begin(None, None, settings_file, as_json, verbose)
+    run = common.begin()
     with terminal() as progress:
         made_of = operations.cluster.Size(
             one_of("--manager", manager, operations.cluster.MANAGERS),
@@ -71,25 +69,25 @@ def up(
 
 
 @cluster.command()
+@printing
 def status(
+    common: Common,
     folder: FolderOption = FOLDER,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """What runs, its pages and its logs."""
-    run = begin(None, None, None, as_json, verbose)
+    run = common.begin()
     _show(run, operations.cluster.status(folder).to_dict())
 
 
 @cluster.command()
+@printing
 def down(
+    common: Common,
     folder: FolderOption = FOLDER,
     delete: Annotated[bool, typer.Option("--delete", help="Its data and logs too.")] = False,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Stop it; its data stay for the next time unless --delete."""
-    run = begin(None, None, None, as_json, verbose)
+    run = common.begin()
     done = operations.cluster.down(folder, delete)
     view = Table("stopped")
     for name in done.stopped:

@@ -1,5 +1,6 @@
 """matching-spark demo: the tour."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,11 @@ from matching_spark import operations
 from matching_spark.cli import first_run
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
-    ConfOption,
-    JsonOption,
-    SettingsOption,
-    VerboseOption,
-    begin,
+    PRINTING,
+    Common,
     here,
     terminal,
+    with_options,
 )
 from matching_spark.cli.views import Entry, Found, in_words
 from matching_spark.spark import jvm
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 SHOWN = 20  # pictures, on a terminal
 
 
+@with_options("conf", "settings_file", *PRINTING)
 def demo(
+    common: Common,
     photos: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Your own pictures: found posts among the drawn ones."),
@@ -44,13 +45,9 @@ def demo(
     output: Annotated[Path, typer.Option(callback=here, help="Where everything goes.")] = Path(
         "demo-out"
     ),
-    conf: ConfOption = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """The tour: draw posts, ingest them, search with a lost thing's photo, show what came."""
-    run = begin(str(output / "table"), conf, settings_file, as_json, verbose)
+    run = replace(common, table=str(output / "table")).begin()
     serve = first_run.wanted(serve)
     settings = operations.demo_service.resumed(run.settings, output)
     if photos is None:

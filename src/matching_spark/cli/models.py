@@ -12,15 +12,14 @@ from matching_spark.cli.app import PLAIN
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     Common,
-    JsonOption,
-    SettingsOption,
-    VerboseOption,
-    begin,
     check_words,
     here,
     on_a_table,
+    printing,
     stderr,
     terminal,
+    with_options,
+    with_settings,
 )
 from matching_spark.cli.views import Entry, facts, in_words
 from matching_spark.domain.descriptions import Description, Guess
@@ -39,9 +38,10 @@ ModelArgument = Annotated[
 
 
 @models.command("list")
-def list_(as_json: JsonOption = False) -> None:
+@with_options("as_json")
+def list_(common: Common) -> None:
     """Models worth using, best for Korean first, by published recall; with their licences."""
-    run = begin(None, None, None, as_json, 0)
+    run = common.begin()
     entries = []
     for known in KNOWN:
         korean = "Korean -" if known.korean is None else f"Korean {known.korean:.2f} %"
@@ -57,14 +57,13 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @models.command()
+@with_settings
 def info(
+    common: Common,
     model: ModelArgument = "small-clip",
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """What a model folder says of itself, with its card; fetches a hub's model."""
-    run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     said = operations.models.info(run.settings.model).to_dict()
     from rich.markdown import Markdown  # 40 ms, which no other command takes
 
@@ -74,23 +73,24 @@ def info(
 
 
 @models.command()
+@with_settings
 def check(
+    common: Common,
     model: ModelArgument = "small-clip",
     image: Annotated[str | None, typer.Option(help="A photo.")] = None,
     text: Annotated[str, typer.Option(help="Words that fit the photo.")] = "검정 지갑",
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Run a model on a photo and words: what runs it, its vectors, their cosine, its speed."""
-    run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     check_words({"--text": text})
     done = operations.models.check(run.settings.model, image, text).to_dict()
     run.emit(done, facts(done))
 
 
 @models.command()
+@with_settings
 def describe(
+    common: Common,
     photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files or URIs.")],
     model: Annotated[
         str | None,
@@ -98,12 +98,9 @@ def describe(
             help="Shipped, a folder, or a hub's owner/model[@COMMIT]; default: model.name."
         ),
     ] = None,
-    settings_file: SettingsOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Photos in words: category, colour and a title, each with how sure the model is of it."""
-    run = begin(None, None, settings_file, as_json, verbose, model={"name": model})
+    run = common.begin(model={"name": model})
     with terminal() as progress:
         done = operations.describe.describe_by(run.settings.model, photos, progress)
     for reject in done.rejects:
@@ -129,15 +126,15 @@ def _guessed(guess: Guess) -> str:
 
 
 @models.command()
+@printing
 def export(
+    common: Common,
     architecture: Annotated[str, typer.Argument(help="open_clip's name, as ViT-B-32.")],
     folder: Annotated[Path, typer.Argument(callback=here, help="The folder to make.")],
     pretrained: Annotated[str | None, typer.Option(help="open_clip's tag, as openai.")] = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = 0,
 ) -> None:
     """Make a model folder of an open_clip model; needs torch, open_clip and onnx."""
-    run = begin(None, None, None, as_json, verbose)
+    run = common.begin()
     made = operations.models.export(architecture, pretrained, folder).to_dict()
     stderr.print(f"written: {folder}; `matching-spark models check {folder}` runs it")
     run.emit(made, facts(made))

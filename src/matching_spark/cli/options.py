@@ -34,16 +34,6 @@ T = TypeVar("T", bound=str)
 FLAGS = {"model.name": "model", "holding.duplicate_cosine": "threshold"}
 stderr = Stderr()
 
-ConfOption = Annotated[
-    list[str] | None, typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it.")
-]
-SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", help="A TOML file in place of ./matching.toml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")]
-VerboseOption = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
-]
 OF_A_POST = "Of a post, as `list` and `search` tell it."
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help=OF_A_POST)]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help=OF_A_POST)]
@@ -99,73 +89,84 @@ class Run:
         Plain().print(view() if callable(view) else view)
 
 
-def begin(
-    table: str | None,
-    conf: list[str] | None,
-    settings_file: Path | None,
-    as_json: bool,
-    verbose: int,
-    **flags: Any,
-) -> Run:
-    """Settings from every source, and the log set up. Raises UsageError."""
-    given: dict[str, Any] = {
-        group: {k: v for k, v in values.items() if v is not None} for group, values in flags.items()
-    }
-    if table is not None:
-        given["table"] = table
-    if conf:
-        pairs = [item.partition("=") for item in conf]
-        bad = [key for key, sign, _ in pairs if not sign or not key]
-        if bad:
-            raise UsageError(f"--conf {bad[0]}: write it as KEY=VALUE")
-        spark = given.setdefault("spark", {})
-        spark["conf"] = {key: value for key, _, value in pairs}
-    if verbose:
-        given["logging"] = {"level": "INFO" if verbose == 1 else "DEBUG"}
-    settings, origins = load_settings(settings_file, {k: v for k, v in given.items() if v != {}})
-    setup_logging(settings.logging, new_run_id())
-    log.info("settings from %s", origins[0].value or f"no {FILE} in the working folder")
-    heed_conf_dir(settings.hadoop.conf_dir)
-    return Run(settings, origins, as_json or not sys.stdout.isatty())
-
-
 @dataclass(frozen=True)
 class Common:
-    """The options of every command that works on a table."""
+    """The options that commands share: how they print, their settings, the table of those."""
 
     table: Annotated[
         str | None, typer.Option("--table", help="A folder or hdfs:// URI. [MATCHING_TABLE]")
     ] = None
-    conf: ConfOption = None
-    settings_file: SettingsOption = None
-    as_json: JsonOption = False
-    verbose: VerboseOption = 0
+    conf: Annotated[
+        list[str] | None,
+        typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it."),
+    ] = None
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A TOML file in place of ./matching.toml.")
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")] = False
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
+    ] = 0
 
     def begin(self, **flags: Any) -> Run:
-        """As `begin`; flags: a group of settings each, with the values that options gave."""
-        return begin(self.table, self.conf, self.settings_file, self.as_json, self.verbose, **flags)
+        """Settings from every source, and the log set up; flags: a group of settings each, with the
+        values that options gave. Raises UsageError."""
+        given: dict[str, Any] = {
+            group: {k: v for k, v in values.items() if v is not None}
+            for group, values in flags.items()
+        }
+        if self.table is not None:
+            given["table"] = self.table
+        if self.conf:
+            pairs = [item.partition("=") for item in self.conf]
+            bad = [key for key, sign, _ in pairs if not sign or not key]
+            if bad:
+                raise UsageError(f"--conf {bad[0]}: write it as KEY=VALUE")
+            spark = given.setdefault("spark", {})
+            spark["conf"] = {key: value for key, _, value in pairs}
+        if self.verbose:
+            given["logging"] = {"level": "INFO" if self.verbose == 1 else "DEBUG"}
+        flagged = {name: value for name, value in given.items() if value != {}}
+        settings, origins = load_settings(self.settings_file, flagged)
+        setup_logging(settings.logging, new_run_id())
+        log.info("settings from %s", origins[0].value or f"no {FILE} in the working folder")
+        heed_conf_dir(settings.hadoop.conf_dir)
+        return Run(settings, origins, self.as_json or not sys.stdout.isatty())
 
 
-def on_a_table(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with Common's options after its own; its first parameter is the Common."""
+Command = Callable[..., None]
 
-    @wraps(command)
-    def called(**given: Any) -> None:
-        common = Common(**{each.name: given.pop(each.name) for each in fields(Common)})
-        command(common, **given)
 
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    hints = get_type_hints(command, include_extras=True)
-    _, *own = inspect.signature(command).parameters.values()
-    mine = [each.replace(kind=keyword, annotation=hints[each.name]) for each in own]
-    shared = [
-        inspect.Parameter(each.name, keyword, default=each.default, annotation=each.type)
-        for each in fields(Common)
-    ]
-    # What typer makes options of; a function takes what attributes one gives it.
-    called.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
-    called.__annotations__ = {each.name: each.annotation for each in [*mine, *shared]}
-    return called
+def with_options(*names: str) -> Callable[[Command], Command]:
+    """Give a command these of Common's options after its own; its first parameter is the Common."""
+    offered = [each for each in fields(Common) if each.name in names]
+
+    def offering(command: Command) -> Command:
+        @wraps(command)
+        def called(**given: Any) -> None:
+            common = Common(**{each.name: given.pop(each.name) for each in offered})
+            command(common, **given)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        hints = get_type_hints(command, include_extras=True)
+        _, *own = inspect.signature(command).parameters.values()
+        mine = [each.replace(kind=keyword, annotation=hints[each.name]) for each in own]
+        shared = [
+            inspect.Parameter(each.name, keyword, default=each.default, annotation=each.type)
+            for each in offered
+        ]
+        # What typer makes options of; a function takes what attributes one gives it.
+        called.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in [*mine, *shared]}
+        return called
+
+    return offering
+
+
+PRINTING = ("as_json", "verbose")
+printing = with_options(*PRINTING)
+with_settings = with_options("settings_file", *PRINTING)
+on_a_table = with_options("table", "conf", "settings_file", *PRINTING)
 
 
 @overload
