@@ -2,38 +2,7 @@
 
 from collections.abc import Mapping
 
-METADATA = (
-    "post_id",
-    "kind",
-    "category",
-    "subcategory",
-    "title",
-    "description",
-    "colour",
-    "place",
-    "region",
-    "happened_on",
-    "status",
-    "kept_at",
-    "kept_phone",
-    "source_url",
-)
-
-
-POINT = ("latitude", "longitude")
-TOLD = (*METADATA, *POINT)  # what a source tells of a post, its photos beside
-
-FILTERED = (
-    "kind",
-    "category",
-    "colour",
-    "region",
-    "status",
-)  # integers in a shard: to filter is a mask
-
-EXTERNAL = "external/"  # and the dimension: the model of vectors made elsewhere
-
-FIRST = {  # as version 1 of the table has them
+_OF_A_SOURCE = {  # in FIRST, before what an ingest makes of a post
     "post_id": "string NOT NULL",
     "kind": "string NOT NULL",
     "category": "string NOT NULL",
@@ -48,6 +17,14 @@ FIRST = {  # as version 1 of the table has them
     "kept_at": "string",
     "kept_phone": "string",
     "source_url": "string",
+}
+METADATA = tuple(_OF_A_SOURCE)
+POINT = ("latitude", "longitude")
+TOLD = (*METADATA, *POINT)  # what a source tells of a post, its photos beside
+FILTERED = ("kind", "category", "colour", "region", "status")  # integers in a shard: a mask each
+EXTERNAL = "external/"  # and the dimension: the model of vectors made elsewhere
+
+FIRST = _OF_A_SOURCE | {  # as version 1 of the table has them
     "photos": "array<struct<uri: string, sha256: string, vector: binary>>",
     "text_vector": "binary",
     "model": "string NOT NULL",
