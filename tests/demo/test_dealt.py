@@ -34,7 +34,6 @@ from matching_spark.errors import InputError, UsageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, read_truth
 from matching_spark.operations.evaluate import evaluate
 from matching_spark.score.components import compare
-from matching_spark.sources import read_posts
 
 RATES = Troubles()
 TRUE = Telling(**dict.fromkeys(Telling.__dataclass_fields__, 0.0))
@@ -187,18 +186,7 @@ def test_the_tables_speak_the_one_vocabulary() -> None:
         assert len({site.named(rng) for _ in range(200)}) >= 4
 
 
-def test_a_realistic_world_in_a_folder(tmp_path: Path) -> None:
-    world = draw_world(tmp_path, 40, 3, tidy=False)
-    posts = [post for file in (world.lost, world.found) for post in read_posts(str(file))]
-    assert len(posts) == 40
-    assert all(isinstance(post, Post) for post in posts)
-    truth = read_truth(str(world.truth))
-    assert truth == deal(3, 30, 10).truth
-    assert sum(NOT_HERE in said for said in truth.values()) == 5
-    assert world.query_photo.is_file()
-
-
-def test_the_tidy_world_is_what_it_was(tmp_path: Path) -> None:
+def test_the_world_in_a_folder_is_what_it_was(tmp_path: Path) -> None:
     draw_world(tmp_path, 12, 1)
     files = ("lost.jsonl", "found.jsonl", "truth.jsonl", "photos/F2026000000000000-1-0.jpg")
     digests = [hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()[:16] for name in files]

@@ -1,8 +1,8 @@
 """A world of lost and found posts, drawn into a folder: same seed, same bytes.
 
-In the tidy one every lost item has exactly one true counterpart among the found posts: another
+It is a tidy one: every lost item has exactly one true counterpart among the found posts, another
 photo of the same item. Look-alikes are the same drawing in other colours and with other marks. The
-realistic one is that of demo.dealt.
+realistic world is that of demo.dealt.
 """
 
 import datetime as dt
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import numpy as np
 
-from matching_spark.demo.dealt import LAST_DAY, deal
-from matching_spark.demo.draw import WHOLE, Item, photo
+from matching_spark.demo.dealt import LAST_DAY
+from matching_spark.demo.draw import Item, photo
 from matching_spark.demo.items import item, look_alike
 from matching_spark.demo.words import (
     COLOUR_WORDS,
@@ -29,12 +29,11 @@ from matching_spark.demo.words import (
     PLACES,
     Thing,
 )
-from matching_spark.evaluation.labelled import NOT_HERE
 from matching_spark.filesystems.whole_files import write_file
 from matching_spark.progress import SILENT, Progress
 
 LOST_SHARE = 0.25
-# As the tidy world numbers its posts: of a month that there is not, so that no portal's is like it.
+# As it numbers its posts: of a month that there is not, so that no portal's is like it.
 DRAWN = re.compile(rf"[LF]{LAST_DAY.year}0{{6}}\d{{6}}(-1)?")
 PLACEHOLDER = "img02_no_img.gif"
 
@@ -77,19 +76,12 @@ class World:
             yield post["post_id"], [self.folder / each for each in post["photos"]]
 
 
-def draw_world(
-    folder: Path,
-    posts: int = 400,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    tidy: bool = True,
-) -> World:
+def draw_world(folder: Path, posts: int = 400, seed: int = 0, progress: Progress = SILENT) -> World:
     """Draw `posts` posts into `folder`: lost.jsonl, found.jsonl, truth.jsonl and photos/.
 
     A quarter of them are of what was lost. Photos of a world that was drawn there before go.
     """
-    draw = _tidy if tidy else _realistic
-    lost, found, truth = draw(folder, posts, seed, progress)
+    lost, found, truth = _posts(folder, posts, seed, progress)
     placeholder = files("matching_spark.demo") / "drawings" / PLACEHOLDER
     write_file(folder / "photos" / PLACEHOLDER, placeholder.read_bytes())
     named = {photo for post in (*lost, *found) for photo in post["photos"]}
@@ -112,7 +104,7 @@ def draw_world(
     )
 
 
-def _tidy(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
+def _posts(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
     rng = np.random.default_rng([seed, 0])
     lost_count = max(1, round(posts * LOST_SHARE))
     items = [item(rng) for _ in range(posts - lost_count)]
@@ -138,33 +130,6 @@ def _tidy(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
         found.append(_post(folder, found_id, "found", of, region, found_day, own))
         progress.count("drawing", len(lost) + len(found), posts)
     return lost, found, truth
-
-
-def _realistic(folder: Path, posts: int, seed: int, progress: Progress) -> _Rows:
-    lost_count = max(1, round(posts * LOST_SHARE))
-    dealt = deal(seed, posts - lost_count, lost_count)
-    lines = []
-    for done, told in enumerate((*dealt.lost, *dealt.found), 1):
-        post, photos = told.post, [f"photos/{PLACEHOLDER}"] * told.placeholder
-        for i, shot in enumerate(told.shots):
-            photos.append(f"photos/{post.post_id}-{i}.jpg")
-            write_file(folder / photos[-1], shot.draw(WHOLE))
-        day = post.happened_on.isoformat() if post.happened_on else ""
-        line = {name: getattr(post, name) for name in _Line.__annotations__}
-        told_also = {
-            "latitude": post.latitude,
-            "longitude": post.longitude,
-            "identifiers": list(post.numbers),
-        }
-        line |= {name: value for name, value in told_also.items() if value}
-        lines.append(cast(_Line, line | {"happened_on": day, "photos": photos}))
-        progress.count("drawing", done, posts)
-    truth = [
-        {"lost_id": lost_id, "found_id": None if found_id == NOT_HERE else found_id, "same": same}
-        for lost_id, said in dealt.truth.items()
-        for found_id, same in said.items()
-    ]
-    return lines[:lost_count], lines[lost_count:], truth
 
 
 def _drawn(post: _Line) -> bool:
