@@ -154,7 +154,7 @@ def apart() -> None:
         take_in(table, posts, upto, since, upto)
 
     patch = pytest.MonkeyPatch()  # which raises for a name that is not there
-    patch.setattr(merging, "marking", lambda *_: nullcontext())
+    patch.setattr(merging, "saying", lambda *_: nullcontext())
     patch.setattr(operation, "take_in", first)
 
 

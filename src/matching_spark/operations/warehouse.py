@@ -9,7 +9,7 @@ from matching_spark.config import Settings
 from matching_spark.embed import hub
 from matching_spark.errors import InputError, ModelError
 from matching_spark.progress import Progress
-from matching_spark.table.catalog import TELLING
+from matching_spark.table.catalog import TELLING, saying
 from matching_spark.table.posts_table import PostsTable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def spark_of(
     starts, for a warehouse that this user may not write to.
     """
     if spark is not None:
-        with _telling(spark, what):
+        with saying(spark, TELLING, what):
             yield spark
         return
     storage.check_writable(settings.table)
@@ -82,22 +82,8 @@ def spark_of(
 
     if not has_started():  # by spark-submit, which has stderr's lines on stdout
         progress.say("starting Spark ...")
-    with session(settings) as started, _telling(started, what):
+    with session(settings) as started, saying(started, TELLING, what):
         yield started
-
-
-@contextmanager
-def _telling(spark: "SparkSession", what: str) -> Iterator[None]:
-    """Iceberg writes what is done into each snapshot that is made meanwhile."""
-    before = spark.conf.get(TELLING, None)
-    spark.conf.set(TELLING, what)
-    try:
-        yield
-    finally:
-        if before is None:
-            spark.conf.unset(TELLING)
-        else:
-            spark.conf.set(TELLING, before)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A warehouse as a catalog of Spark SQL: made known to a session, and its posts table made."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from matching_spark import storage
@@ -9,7 +10,7 @@ from matching_spark.config import Hadoop
 from matching_spark.domain.schema import BY_VERSION, COLUMNS, numbered
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import spark_errors
-from matching_spark.spark.jvm import java_session, jvm
+from matching_spark.spark.jvm import Java, java_session, jvm
 from matching_spark.table.writer_lock import writing
 
 if TYPE_CHECKING:
@@ -31,6 +32,32 @@ def quoted(text: str) -> str:
     # Spark puts the value of a setting in place of ${its name}, also within a literal.
     escaped = escaped.replace("$", "\\u0024")
     return f"'{escaped}'"
+
+
+def iceberg_table(spark: "SparkSession", name: str) -> Java:
+    """Iceberg's own table. name: in Spark SQL."""
+    named = jvm(spark).org.apache.iceberg.spark.Spark3Util
+    return named.loadIcebergTable(java_session(spark), name)
+
+
+def telling(spark: "SparkSession", change: Java) -> Java:
+    """A commit by Iceberg's own calls, with what makes it, as SQL's have it by themselves."""
+    said = spark.conf.get(TELLING, None)
+    return change.set(COMMAND, said) if said else change
+
+
+@contextmanager
+def saying(spark: "SparkSession", key: str, value: str) -> Iterator[None]:
+    """A key of the session has a value, of which a snapshot that is made meanwhile tells."""
+    before = spark.conf.get(key, None)
+    spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(key)
+        else:
+            spark.conf.set(key, before)
 
 
 def register(uri: str, spark: "SparkSession") -> str:
@@ -103,7 +130,7 @@ def add_columns(spark: "SparkSession", name: str, version: int) -> None:
     java = jvm(spark)
     iceberg, of_spark = java.org.apache.iceberg, java.org.apache.spark.sql.types.DataType
     with spark_errors(f"{name} could not be brought to format {FORMAT_VERSION}"):
-        table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
+        table = iceberg_table(spark, name)
         change = table.newTransaction()
         columns = change.updateSchema()
         new = {v: added for v, added in BY_VERSION.items() if v > version}

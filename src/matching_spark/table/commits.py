@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from matching_spark.config import Hadoop
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import CLOCKS
-from matching_spark.spark.jvm import Java, java_session, jvm
+from matching_spark.spark.jvm import Java, jvm
+from matching_spark.table.catalog import iceberg_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,15 +59,13 @@ def swap(
     """
     from py4j.protocol import Py4JJavaError  # of Spark, which those who read only do not load
 
-    iceberg = jvm(spark).org.apache.iceberg
-    table = iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), name)
-    operations = table.operations()
+    operations = iceberg_table(spark, name).operations()
     now = operations.refresh()
     current = now.currentSnapshot()
     if (None if current is None else str(current.snapshotId())) != base:
         return False
     try:
-        built = change(now, iceberg.TableMetadata.buildFrom(now))
+        built = change(now, jvm(spark).org.apache.iceberg.TableMetadata.buildFrom(now))
         # Fails when anybody has committed since `now` was read, and is not retried.
         operations.commit(now, built.build())
     except Py4JJavaError as error:

@@ -8,8 +8,6 @@ does no harm, its events are merged once more and change nothing. What ends snap
 their mark in a property of the table.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,6 @@ from matching_spark.table.commits import Overtaken, retry
 
 if TYPE_CHECKING:
     from pyiceberg.table import StaticTable
-    from pyspark.sql import SparkSession
 
     from matching_spark.journal.store import Journal
     from matching_spark.table.posts_table import PostsTable
@@ -112,13 +109,3 @@ def keep(table: "PostsTable") -> None:
             raise Overtaken(f"{table.uri} was written to meanwhile; run it again")
 
     retry(step, table.hadoop)
-
-
-@contextmanager
-def marking(spark: "SparkSession", since: int, upto: Mark) -> Iterator[None]:
-    """Each snapshot that the session makes meanwhile has the events after `since` up to a mark."""
-    spark.conf.set(MARKING, upto.behind(since))
-    try:
-        yield
-    finally:
-        spark.conf.unset(MARKING)

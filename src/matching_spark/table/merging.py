@@ -10,9 +10,8 @@ import pyarrow as pa
 from matching_spark.domain.schema import COLUMNS
 from matching_spark.errors import StorageError
 from matching_spark.spark.failures import spark_errors
-from matching_spark.spark.jvm import java_session, jvm
-from matching_spark.table.catalog import COMMAND, TELLING
-from matching_spark.table.mark import MARK, Mark, marking, merged
+from matching_spark.table.catalog import iceberg_table, saying, telling
+from matching_spark.table.mark import MARK, MARKING, Mark, merged
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -104,7 +103,7 @@ def take_in(
     if posts is not None:
         with (
             merging(table, posts, {c: f"s.{c}" for c in COLUMNS}, NEWER) as write,
-            marking(table.session, since, upto),
+            saying(table.session, MARKING, upto.behind(since)),
         ):
             commit(write)
     if merged(table.metadata) != upto:
@@ -113,9 +112,5 @@ def take_in(
 
 def _say(table: "PostsTable", said: str) -> None:
     """Commit a mark without rows: else what changes no post would be read again and again."""
-    iceberg = jvm(table.session).org.apache.iceberg.spark.Spark3Util
-    append = iceberg.loadIcebergTable(java_session(table.session), table.name).newAppend()
-    append.set(MARK, said)
-    if command := table.session.conf.get(TELLING, None):
-        append.set(COMMAND, command)
-    append.commit()
+    append = iceberg_table(table.session, table.name).newAppend().set(MARK, said)
+    telling(table.session, append).commit()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from matching_spark.errors import InputError, StorageError
 from matching_spark.spark.failures import cause
-from matching_spark.spark.jvm import java_session, jvm
-from matching_spark.table.catalog import COMMAND, TELLING, quoted
+from matching_spark.spark.jvm import jvm
+from matching_spark.table.catalog import iceberg_table, quoted, telling
 from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
 from matching_spark.table.metadata import (
@@ -105,17 +105,12 @@ class Procedures:
         """Name the data files anew: manifests keep the least and greatest values of a file that was
         removed, as long as they name another one. (Iceberg's procedure leaves a single one be.)
         """
-        java = jvm(self.spark)
-        spark, guava = java.org.apache.iceberg.spark, java.com.google.common.base.Functions
+        guava = jvm(self.spark).com.google.common.base.Functions
         with self.writing(name):
-            table = spark.Spark3Util.loadIcebergTable(
-                java_session(self.spark), f"{self.catalog}.{name}"
-            )
+            table = iceberg_table(self.spark, f"{self.catalog}.{name}")
             if table.currentSnapshot() is not None:
                 anew = table.rewriteManifests().clusterBy(guava.constant(name))
-                if said := self.spark.conf.get(TELLING, None):  # SQL alone heeds it by itself
-                    anew.set(COMMAND, said)
-                anew.commit()
+                telling(self.spark, anew).commit()
 
     def expire(self, name: str, ids: Iterable[int]) -> None:
         """End these snapshots and no others: Iceberg counts a snapshot's age from its writing.
