@@ -19,14 +19,8 @@ COMMANDS = {
         "demo",
         "The tour: draw posts, ingest them, search with a lost thing's photo, show what came.",
     ),
-    "status": (
-        "status",
-        "Posts by kind, category and state; model, snapshot, files and bytes.",
-    ),
-    "config": (
-        "config",
-        "Every setting, its value, and where the value came from.",
-    ),
+    "status": ("status", "Posts by kind, category and state; model, snapshot, files and bytes."),
+    "config": ("config", "Every setting, its value, and where the value came from."),
     "ingest": (
         "posts",
         "Take in posts and their photos, or vectors made elsewhere; run it again at any time.",
@@ -44,14 +38,8 @@ COMMANDS = {
         "browse",
         "All that the table has of a post: its fields, its photos, what was decided of it.",
     ),
-    "list": (
-        "browse",
-        "Posts of the table, the latest first; filters as a search has them.",
-    ),
-    "export": (
-        "browse",
-        "Write posts to a file that `ingest` takes in again.",
-    ),
+    "list": ("browse", "Posts of the table, the latest first; filters as a search has them."),
+    "export": ("browse", "Write posts to a file that `ingest` takes in again."),
     "edit": (
         "posts",
         "Change fields of a post; what is not named stays, an empty text ('') clears.",
@@ -60,14 +48,8 @@ COMMANDS = {
         "posts",
         "Record a person's verdict on a pair: a rejected one is not proposed again.",
     ),
-    "close": (
-        "posts",
-        "Close posts: from the next snapshot on they no longer appear in searches.",
-    ),
-    "withdraw": (
-        "posts",
-        "Close posts as withdrawn.",
-    ),
+    "close": ("posts", "Close posts: from the next snapshot on they no longer appear in searches."),
+    "withdraw": ("posts", "Close posts as withdrawn."),
     "erase": (
         "posts",
         "Erase posts and all that hangs on them; undo and history of the table end there.",
@@ -129,37 +111,14 @@ COMMANDS = {
         "rekey",
         "Seal the journal by service.key instead of service.former_key; run it again if cut off.",
     ),
-    "models": (
-        "models",
-        "CLIP models: list, info, check, describe, export, quantize.",
-    ),
-    "cluster": (
-        "cluster",
-        "A development cluster: up, status, down.",
-    ),
+    "models": ("models", "CLIP models: list, info, check, describe, export, quantize."),
+    "cluster": ("cluster", "A development cluster: up, status, down."),
 }
 # How the help orders them.
 GROUPS = {
     "Find": ("demo", "search", "match", "duplicates", "show", "list", "status"),
-    "Bring in and change": (
-        "ingest",
-        "edit",
-        "decide",
-        "close",
-        "withdraw",
-        "erase",
-        "export",
-    ),
-    "Keep the table": (
-        "compact",
-        "history",
-        "undo",
-        "merge",
-        "index",
-        "warm",
-        "reembed",
-        "adopt",
-    ),
+    "Bring in and change": ("ingest", "edit", "decide", "close", "withdraw", "erase", "export"),
+    "Keep the table": ("compact", "history", "undo", "merge", "index", "warm", "reembed", "adopt"),
     "Serve people": ("serve",),
     "Judge the scores": ("evaluate", "calibrate"),
     "Set up": ("config", "account", "rekey", "models", "cluster"),

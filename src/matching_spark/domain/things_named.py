@@ -36,18 +36,8 @@ _MODEL_BEHIND = re.compile(r"(?:프로|맥스|미니|플러스|울트라|\d+(?:�
 _TOY = re.compile(r"(?:stuffed|toy|plush) (.+)")
 _ANIMALS = frozenset(
     [
-        *(
-            "bear",
-            "bunny",
-            "cat",
-            "dinosaur",
-            "dog",
-            "dolphin",
-            "duck",
-            "elephant",
-            "fox",
-            "giraffe",
-        ),
+        *("bear", "bunny", "cat", "dinosaur", "dog", "dolphin", "duck", "elephant", "fox"),
+        "giraffe",
         *("koala", "lamb", "lion", "monkey", "octopus", "owl", "panda", "pig", "puppy", "seal"),
         *("shark", "sheep", "tiger", "turtle", "unicorn", "whale", "animal"),
     ]

@@ -39,17 +39,8 @@ _LIVES = re.compile(r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:사는|삽니다
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은는이가]")
 _HOME_ENGLISH = frozenset(
     [
-        "live",
-        "living",
-        "lives",
-        "teach",
-        "work",
-        "study",
-        "stationed",
-        "staying",
-        "native",
-        "job",
-        "i'm",
+        *("live", "living", "lives", "teach", "work", "study", "stationed", "staying", "native"),
+        *("job", "i'm"),
     ]
 )
 _NOTICED = frozenset(["noticed", "realised", "realized", "discovered"])
@@ -109,15 +100,8 @@ _RODE = 12  # characters before a place that tell how one came there
 _NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌지진])")
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
-    "transferred at",
-    "changed at",
-    "trains at",
-    "got to",
-    "get to",
-    "got off at",
-    "get off at",
-    "got out at",
-    "get out at",
+    *("transferred at", "changed at", "trains at", "got to", "get to", "got off at", "get off at"),
+    *("got out at", "get out at"),
 )
 _TRAVEL = frozenset(
     ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]

@@ -10,22 +10,9 @@ from matching_spark.domain.vocabulary import Seen
 
 ENDINGS = frozenset(
     [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".heic",
-        ".heif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".avif",
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".heic", ".heif", ".bmp"),
+        *(".tif", ".tiff", ".avif", ".mpo", ".apng"),
         ".hif",  # HEIC, of cameras
-        ".mpo",
-        ".apng",
     ]
 )
 
