@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matching_spark.score.components import Language
 from matching_spark.service.pages import render
 from matching_spark.service.pages.contexts import (
     Asking,
@@ -186,12 +187,17 @@ def things(count: int) -> tuple[Thing, ...]:
     )
 
 
+def rendered(context: Page, language: Language) -> str:
+    """A page as it is shown NOW, its forms with the token `csrf-token`."""
+    return render.render(context, language, "csrf-token", NOW)
+
+
 def samples() -> dict[str, Page]:
     """By a name for each; the part before the hyphen is the page's."""
-    person: dict[str, Any] = {"csrf": "csrf-token", "here": "/"}
-    asked: dict[str, Any] = {"csrf": "csrf-token", "asked": "asked-0"}
-    office: dict[str, Any] = {"csrf": "csrf-token", "here": "/office", "who": "김하나"}
-    mine: dict[str, Any] = {"csrf": "csrf-token", "token": "token-0", "registered": DAY}
+    person: dict[str, Any] = {"here": "/"}
+    asked: dict[str, Any] = {"asked": "asked-0"}
+    office: dict[str, Any] = {"here": "/office", "who": "김하나"}
+    mine: dict[str, Any] = {"token": "token-0", "registered": DAY}
     pair = Pairing(lost=LOST, found=FOUND, likely="28 %, 살펴볼 만함")
     compared = (
         Compared(name="category", differs=False),
@@ -251,9 +257,8 @@ def samples() -> dict[str, Page]:
         ),
         "claimed": ClaimedPage(**person, card=KEPT, link="https://lost.example/mine#Zm9v"),
         "claimed-bare": ClaimedPage(**person, card=Card(category="카드")),
-        "door": DoorPage(csrf="csrf-token", here="/mine"),
+        "door": DoorPage(here="/mine"),
         "door-wrong": DoorPage(
-            csrf="csrf-token",
             here="/mine",
             link="https://lost.example/mine#Zm9",
             wrong={"link": "link"},
@@ -292,14 +297,10 @@ def samples() -> dict[str, Page]:
         "problem-wait": ProblemPage(
             **person, kind="too-many", status=429, retry_after=30, detail="자세한 말", back="/mine"
         ),
-        "problem-typed": ProblemPage(
-            csrf="csrf-token", kind="form-expired", status=403, back="/office", typed=TYPED
-        ),
-        "sign_in": SignInPage(csrf="csrf-token", here="/office/sign-in"),
-        "sign_in-failed": SignInPage(
-            csrf="csrf-token", name="김하나", failed=True, after="/office/x"
-        ),
-        "sign_in-typed": SignInPage(csrf="csrf-token", typed=TYPED),
+        "problem-typed": ProblemPage(kind="form-expired", status=403, back="/office", typed=TYPED),
+        "sign_in": SignInPage(here="/office/sign-in"),
+        "sign_in-failed": SignInPage(name="김하나", failed=True, after="/office/x"),
+        "sign_in-typed": SignInPage(typed=TYPED),
         "send": SendPage(**office, typed=TYPED),
         "send-bare": SendPage(**office, typed=Typed("/office/found/new", (("draft", "none"),))),
         "password": PasswordPage(**office, least=12),

@@ -16,8 +16,8 @@ from PIL import Image
 from matching_spark.demo import draw
 from matching_spark.service.guards.headers import HEADERS
 from matching_spark.service.pages.contexts import ProblemPage
-from matching_spark.service.pages.render import STATIC, assets, render
-from tests.service.samples import NOW, samples
+from matching_spark.service.pages.render import STATIC, assets
+from tests.service.samples import rendered, samples
 
 CODES = ("1f392", "1f45c", "1f4bc", "1f45d", "1f45b", "1f6cd", "1f392", "1f45c", "1f4bc", "1f6cd")
 COLOURS = ("검정", "갈색", "갈색", "파랑", "빨강", "흰색", "초록", "검정", "검정", "노랑")
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, name: str, language: str) -> None:
         context = self.server.samples[name]
-        page = render(context, "en" if language == "en" else "ko", NOW)
+        page = rendered(context, "en" if language == "en" else "ko")
         status = context.status if isinstance(context, ProblemPage) else 200
         self._answer(page.encode(), "text/html; charset=utf-8", status)
 

@@ -21,7 +21,7 @@ from matching_spark.service.pages.render import (
     prepare,
     render,
 )
-from tests.service.samples import NOW, TEMPLATES, samples
+from tests.service.samples import NOW, TEMPLATES, rendered, samples
 
 PAGES = sorted(
     (
@@ -31,7 +31,7 @@ PAGES = sorted(
     ),
     key=lambda each: each.__name__,
 )
-HELPERS = helpers("ko", NOW).keys()
+HELPERS = helpers("ko", "", NOW).keys()
 VOID = {"meta", "link", "input", "img", "br", "path", "circle", "rect"}
 
 
@@ -92,7 +92,7 @@ def test_every_part_of_a_context_is_shown_somewhere() -> None:
 def test_what_a_context_lacks_is_an_error() -> None:
     template = environment().from_string("{{ score }}")
     with pytest.raises(UndefinedError):
-        template.render(helpers("ko", NOW))
+        template.render(helpers("ko", "", NOW))
 
 
 def test_samples_are_of_every_page_and_of_every_optional_part() -> None:
@@ -141,7 +141,7 @@ class Outline(HTMLParser):
 @pytest.mark.parametrize("name", samples())
 def test_a_page_is_whole(name: str, language: Language) -> None:
     context = samples()[name]
-    html = render(context, language, NOW)
+    html = rendered(context, language)
     outline = Outline(html)
     assert outline.every("html") == [{"lang": language}]
     assert len(outline.every("h1")) == 1
@@ -164,7 +164,7 @@ def test_a_page_is_whole(name: str, language: Language) -> None:
 
 @pytest.mark.parametrize("name", samples())
 def test_a_page_keeps_to_its_policy_and_posts_with_a_token(name: str) -> None:
-    html = render(samples()[name], "ko", NOW)
+    html = rendered(samples()[name], "ko")
     outline = Outline(html)
     for tag, attrs in outline.tags:
         assert tag != "style"
@@ -182,17 +182,17 @@ def test_a_page_keeps_to_its_policy_and_posts_with_a_token(name: str) -> None:
 def test_korean_pages_and_english_pages_differ_in_words_alone() -> None:
     """English has no Korean but for what was written and the words of the vocabularies' values."""
     for name in ("home", "sign_in", "desk-empty", "register", "confirm-done", "review-empty"):
-        page = re.sub(r"<option[^>]*>|한국어|김하나", "", render(samples()[name], "en", NOW))
+        page = re.sub(r"<option[^>]*>|한국어|김하나", "", rendered(samples()[name], "en"))
         assert not re.findall("[가-힣]+", page), name
-        shape = [[tag for tag, _ in Outline(render(samples()[name], each, NOW)).tags]
+        shape = [[tag for tag, _ in Outline(rendered(samples()[name], each)).tags]
                  for each in LANGUAGES]  # fmt: skip
         assert shape[0] == shape[1]
 
 
 def test_what_people_write_is_escaped() -> None:
     hostile = "\"><script>alert('1')</script>&{{ csrf }}"
-    page = HomePage(csrf=hostile, here=hostile, told=Told(hostile, hostile, hostile, place=hostile))
-    html = render(page, "ko", NOW)
+    page = HomePage(here=hostile, told=Told(hostile, hostile, hostile, place=hostile))
+    html = render(page, "ko", hostile, NOW)
     assert "<script>alert" not in html
     assert "{{ csrf }}" in html  # as it was written, not as a template
     assert len(Outline(html).every("script")) == 2

@@ -10,11 +10,11 @@ from matching_spark.errors import StorageError
 from matching_spark.service.guards.typed import SECRET
 from matching_spark.service.pages import words
 from matching_spark.service.pages.contexts import TYPED
-from matching_spark.service.pages.render import SIGN_IN, render
+from matching_spark.service.pages.render import SIGN_IN
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
 from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
-from tests.service.samples import NOW, samples
+from tests.service.samples import rendered, samples
 from tests.support.forms import csrf, field, hidden
 
 LINES = "안에 <우산>이\r\n있다 & 젖었다"
@@ -156,7 +156,7 @@ def test_no_password_is_carried_and_no_photo_is_said_to_be(
     asked = {
         name
         for each in samples().values()
-        for tag in re.findall("<input[^>]*>", render(each, "ko", NOW))
+        for tag in re.findall("<input[^>]*>", rendered(each, "ko"))
         if 'type="password"' in tag
         for name in re.findall('name="([^"]+)"', tag)
     }

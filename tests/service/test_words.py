@@ -11,10 +11,7 @@ from matching_spark.domain.vocabulary import OF_FACTS
 from matching_spark.score.components import LANGUAGES
 from matching_spark.service.pages import contexts, office_contexts, words
 from matching_spark.service.pages.contexts import Card, Reason, ResultsPage
-from matching_spark.service.pages.render import (
-    render,
-)
-from tests.service.samples import FOUND, LOST, NOW, TEMPLATES, samples
+from tests.service.samples import FOUND, LOST, NOW, TEMPLATES, rendered, samples
 
 
 def test_an_english_word_stands_beside_every_korean_one() -> None:
@@ -66,9 +63,9 @@ def test_nobody_is_told_a_number_of_likelihood() -> None:
     """The words never used to a person, on none of their pages."""
     for name, context in samples().items():
         if not isinstance(context, office_contexts.OfficePage):
-            html = render(context, "ko", NOW)
+            html = rendered(context, "ko")
             assert not re.search("점수|임계|벡터|확률|%|유사도", html), name
-            assert not re.search("score|threshold|vector|probab.{3}ty", render(context, "en", NOW))
+            assert not re.search("score|threshold|vector|probab.{3}ty", rendered(context, "en"))
 
 
 def test_reasons_are_one_fixed_sentence() -> None:
@@ -81,7 +78,7 @@ def test_reasons_are_one_fixed_sentence() -> None:
 
 
 def test_a_thing_that_is_called_by_its_category_is_called_so_in_the_reader_s_language() -> None:
-    html = render(samples()["results-10"], "en", NOW)
+    html = rendered(samples()["results-10"], "en")
     assert '<h3>Card</h3>\n<p class="where"> <span class="nowrap">Wed 25 Nov</span></p>' in html
 
 
@@ -96,8 +93,8 @@ def test_a_region_that_stands_for_a_place_is_told_in_the_readers_language() -> N
     page = samples()["results-doubt"]
     assert isinstance(page, ResultsPage)
     page = replace(page, look=(Card(category="지갑", place="부산"),))
-    assert '<p class="where">Busan</p>' in render(page, "en", NOW)
-    assert '<p class="where">부산</p>' in render(page, "ko", NOW)
+    assert '<p class="where">Busan</p>' in rendered(page, "en")
+    assert '<p class="where">부산</p>' in rendered(page, "ko")
 
 
 def test_days_are_told_as_people_say_them() -> None:
@@ -123,14 +120,14 @@ def test_days_are_told_as_people_say_them() -> None:
 def test_a_lost_thing_is_looked_for_and_a_found_one_kept() -> None:
     kept, looked_for = (words.say(f"status.{each}", "ko") for each in ("open", "looked for"))
     for thing, said, other in ((FOUND, kept, looked_for), (LOST, looked_for, kept)):
-        page = render(replace(samples()["post"], thing=thing), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
+        page = rendered(replace(samples()["post"], thing=thing), "ko")  # type: ignore[call-arg]  # of a page of things
         assert f">{said}</span>" in page
         assert f">{other}</span>" not in page
 
 
 def test_who_withdraws_is_told_that_it_is_gone_and_whose_report_was_closed_is_not() -> None:
     for name, said in (("mine-withdrawn", "mine.erased"), ("mine-closed", "mine.withdrawn")):
-        page = render(samples()[name], "en", NOW)
+        page = rendered(samples()[name], "en")
         assert words.say(said, "en") in page
         assert 'href="/"' in page.partition("<main")[2]
 
@@ -139,7 +136,7 @@ def test_no_more_is_said_of_photos_reports_and_days_than_is_so() -> None:
     """A photo may be withheld; `this may be mine` registers a loss; what looks like it may have
     come in long before."""
     names = ("home", "claimed", "claimed-bare", "mine")
-    home, claimed, bare, mine = (render(samples()[name], "en", NOW) for name in names)
+    home, claimed, bare, mine = (rendered(samples()[name], "en") for name in names)
     assert 'href="/mine"' in home.partition("<main")[2]
     assert words.say("claimed.reported", "en") in claimed
     assert words.say("claimed.reported", "en") not in bare
@@ -154,14 +151,14 @@ def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden()
     unsorted, unnamed = (words.say(n, "ko") for n in ("register.unsorted", "post.unnamed"))
     for name in ("post", "register-suggested"):
         for thing, hidden in ((bare, True), (FOUND, False), (replace(bare, kind="lost"), False)):
-            page = render(replace(samples()[name], thing=thing), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
+            page = rendered(replace(samples()[name], thing=thing), "ko")  # type: ignore[call-arg]  # of a page of things
             assert (unsorted in page) == hidden, name
-    page = render(replace(samples()["post"], thing=bare), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
+    page = rendered(replace(samples()["post"], thing=bare), "ko")  # type: ignore[call-arg]  # of a page of things
     assert f"<title>{unnamed} ·" in page
     assert re.search(rf"<h2[^>]*>\s*{unnamed}", page)
     pair = samples()["review"]
     both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]  # of a page of pairs
-    page = render(replace(pair, pair=both), "ko", NOW)  # type: ignore[call-arg]  # of a page of things
+    page = rendered(replace(pair, pair=both), "ko")  # type: ignore[call-arg]  # of a page of things
     assert page.count(f">{unnamed}</a>") == 2
 
 

@@ -83,11 +83,9 @@ def _problem(of: Service, request: Request, problem: Problem, language: Language
     if path.startswith("/office") and _signed_out(of, request, problem):
         if typed is None:
             return RedirectResponse(sign_in_url(_shown(request)), 303)
-        sign_in = SignInPage(csrf=of.forms.token(request), typed=typed)
-        return of.page(request, sign_in, status=problem.status)
+        return of.page(request, SignInPage(typed=typed), status=problem.status)
     typed = typed if problem.kind in AGAIN and _alone(request, problem) else None
     page = ProblemPage(
-        csrf=of.forms.token(request),
         here=path if request.method == "GET" else "" if typed else back,
         kind=problem.kind,
         status=problem.status,

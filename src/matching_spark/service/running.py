@@ -35,7 +35,6 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.matches import Showing
 
 YEAR_S = 365 * 24 * 3600
-SECRET = ("csrf",)  # of a context, which is for its page's forms alone
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,21 @@ class Service:
         """When a search of the office that begins now gives what it has found."""
         return Deadline.after(self.settings.service.search_budget_s * OFFICE)
 
-    def page(self, request: Request, context: Page, lang: str = "", status: int = 200) -> Response:
-        """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now."""
+    def page(
+        self,
+        request: Request,
+        context: Page,
+        lang: str = "",
+        status: int = 200,
+        session: str = "",
+    ) -> Response:
+        """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now.
+        session: the token of one that this answer opens."""
         if prefers(request.headers) == JSON:
             return JSONResponse(plain(context), status)
         language = self.language(request, lang)
-        answer = HTMLResponse(render(context, language), status)
+        csrf = self.forms.token_of(session) if session else self.forms.token(request)
+        answer = HTMLResponse(render(context, language, csrf), status)
         answer.headers["Content-Language"] = language
         return self.keep_language(answer, lang)
 
@@ -121,8 +129,7 @@ class Service:
 
 def plain(context: Page) -> dict[str, Any]:
     """A context as JSON has it."""
-    told = {name: _plain(value) for name, value in asdict(context).items() if name not in SECRET}
-    return {"page": context.template.partition(".")[0], **told}
+    return {"page": context.template.partition(".")[0], **_plain(asdict(context))}
 
 
 def _plain(value: Any) -> Any:

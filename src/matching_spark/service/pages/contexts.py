@@ -59,12 +59,11 @@ ProblemKind = NotAsked | Refused | Missing | TooMuch | NotNow
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What every page has. csrf: of each of its forms. here: its own address, which the switch of
-    languages comes back to, with what names it in a query; '' where it cannot be asked for again.
+    """What every page has. here: its own address, which the switch of languages comes back to, with
+    what names it in a query; '' where it cannot be asked for again.
     """
 
     template: ClassVar[str]
-    csrf: str
     here: str = ""
     notice: Notice = ""
 

@@ -85,12 +85,14 @@ def sign_in_url(after: str) -> str:
     return f"{SIGN_IN}?{urlencode({'after': after})}"
 
 
-def helpers(language: Language, now: dt.datetime) -> dict[str, Any]:
-    """What every template may use beside its context. now: aware; days are those of Seoul."""
+def helpers(language: Language, csrf: str, now: dt.datetime) -> dict[str, Any]:
+    """What every template may use beside its context. csrf: the token of each of its forms; now:
+    aware; days are those of Seoul."""
     today = now.astimezone(SEOUL).date()
     other = next(each for each in LANGUAGES if each != language)
     return {
         "language": language,
+        "csrf": csrf,
         "other_language": other,
         "today": today,
         "say": partial(words.say, language=language),
@@ -130,8 +132,9 @@ def prepare() -> None:
     assets()
 
 
-def render(context: Page, language: Language, now: dt.datetime | None = None) -> str:
-    """The page of a context. now: None is this moment; an aware time, which tells this year."""
-    known = helpers(language, now or dt.datetime.now(SEOUL))
+def render(context: Page, language: Language, csrf: str, now: dt.datetime | None = None) -> str:
+    """The page of a context. csrf: the token of its forms. now: None is this moment; an aware time,
+    which tells this year."""
+    known = helpers(language, csrf, now or dt.datetime.now(SEOUL))
     shown = {each.name: getattr(context, each.name) for each in fields(context)}
     return environment().get_template(context.template).render(known | shown)

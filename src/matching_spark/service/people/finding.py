@@ -105,12 +105,11 @@ class Finder:
         asked = Asked(photo, told_of(query.facts, told.words))
         return asked, self.asks.keep(asked, form.asked), self.showing.result(result)
 
-    def find(self, form: Form, photo: SeenPhoto | None, csrf: str) -> ResultsPage:
+    def find(self, form: Form, photo: SeenPhoto | None) -> ResultsPage:
         """The page of an answer. Raises as it."""
         asked, name, answer = self.answer(form, photo)
         cards = {band: [m for m in answer.matches if m.band == band] for band in ("likely", "look")}
         return ResultsPage(
-            csrf=csrf,
             asked=name,
             told=asked.told,
             photo=asked.photo is not None,

@@ -69,11 +69,7 @@ class Losses:
         return card(self._of.showing.post(found, "look"), office=office), new
 
     def page(
-        self,
-        token: str,
-        csrf: str,
-        notice: Notice = "",
-        wrong: dict[str, Wrong] | None = None,
+        self, token: str, notice: Notice = "", wrong: dict[str, Wrong] | None = None
     ) -> MinePage | None:
         """The loss that a link opens; None where it opens none."""
         post_id = self._of.links.post_of(token)
@@ -94,7 +90,6 @@ class Losses:
         if contact is not None:
             mail = "confirmed" if contact.confirmed else "unconfirmed"
         return MinePage(
-            csrf=csrf,
             notice=notice,
             token=token,
             state=_state(stored.post, bool(cards)),
@@ -134,7 +129,7 @@ class Losses:
         self._of.news.look(post_id, mail=False)
         return asked
 
-    def withdraw(self, token: str, csrf: str) -> MinePage:
+    def withdraw(self, token: str) -> MinePage:
         """Erase the loss with all that hangs on it; its link opens nothing any more."""
         stored = self._opened(token)
         post_id = stored.post.post_id
@@ -142,7 +137,7 @@ class Losses:
         self._of.links.revoke(post_id)
         told = told_of_post(replace(stored.post, title="", description=""))
         day = day_of(stored.updated_at)
-        return MinePage(csrf=csrf, token="", state="withdrawn", told=told, registered=day)
+        return MinePage(token="", state="withdrawn", told=told, registered=day)
 
     def _registered(self, form: Form, chosen: SeenPhoto | None = None) -> str:
         post, photo, key = self._of.finder.loss(form, chosen)

@@ -30,7 +30,6 @@ class EntryPages(OfficeRoutes):
 
     def sign_in_page(self, request: Request, after: str = "/office", out: str = "") -> Response:
         page = SignInPage(
-            csrf=self._of.forms.token(request),
             here=sign_in_url(after),  # in the other language it leads there as well
             notice="signed-out" if out else "",
             after=after,
@@ -49,17 +48,13 @@ class EntryPages(OfficeRoutes):
         except Refused as error:
             if error.kind != "sign-in-failed":
                 raise
-            csrf, name = self._of.forms.token(request), fields["name"]
-            here = "" if typed else sign_in_url(after)
-            page = SignInPage(
-                csrf=csrf, here=here, name=name, failed=True, after=after, typed=typed
-            )
+            here, name = "" if typed else sign_in_url(after), fields["name"]
+            page = SignInPage(here=here, name=name, failed=True, after=after, typed=typed)
             return self._of.page(request, page, status=401)
         if typed is None:
             return door.admit(RedirectResponse(after, 303), entered)
-        csrf = self._of.forms.token_of(entered.session)
-        unsent = SendPage(csrf=csrf, who=entered.name, typed=typed)
-        return door.admit(self._of.page(request, unsent), entered)
+        unsent = SendPage(who=entered.name, typed=typed)
+        return door.admit(self._of.page(request, unsent, session=entered.session), entered)
 
     async def sign_out(self, request: Request) -> Response:
         answer = RedirectResponse("/office/sign-in?out=1", 303)
@@ -84,11 +79,11 @@ class EntryPages(OfficeRoutes):
 
     def _retold(self, request: Request, fields: Said, after: str, typed: Typed | None) -> Response:
         """The page with what was typed elsewhere, in another language; nobody signs in by it."""
-        csrf, asker = self._of.forms.token(request), self._of.guards.door.asker(request)
+        asker = self._of.guards.door.asker(request)
         if asker.account and typed:
-            unsent = SendPage(csrf=csrf, who=asker.name, typed=typed)
+            unsent = SendPage(who=asker.name, typed=typed)
             return self._of.page(request, unsent, fields["lang"])
-        page = SignInPage(csrf=csrf, name=fields["name"], after=after, typed=typed)
+        page = SignInPage(name=fields["name"], after=after, typed=typed)
         return self._of.page(request, page, fields["lang"])
 
     def _password_page(

@@ -28,9 +28,8 @@ class OfficeRoutes:
 
     def _office(self, request: Request, here: str = "", notice: str = "") -> dict[str, Any]:
         """What every page of the office has."""
-        csrf = self._of.forms.token(request)
         said = notice if notice in get_args(Notice) else ""
-        return {"csrf": csrf, "who": asker_of(request).name, "here": here, "notice": said}
+        return {"who": asker_of(request).name, "here": here, "notice": said}
 
     def _thing(self, stored: StoredPost, expires: dt.date | None = None) -> Thing:
         return thing(stored, self._of.address, expires)

@@ -58,14 +58,14 @@ class PersonPages:
         return router
 
     def home(self, request: Request) -> Response:
-        return self._of.page(request, self._home(request, {}))
+        return self._of.page(request, self._home({}))
 
     def search(self, request: Request, fields: Fields) -> Response:
         form, address = Form.of(fields), fields["address"]
         try:
-            page = self._found(request, form, self._of.seen(fields.photo, keep=False), address)
+            page = self._found(form, self._of.seen(fields.photo, keep=False), address)
         except PhotoError as error:  # without a script, the page that comes back is all there is
-            page = self._home(request, wrong_of(error), form, address)
+            page = self._home(wrong_of(error), form, address)
             return self._of.page(request, page, fields["lang"], 422)
         except InputError as error:
             return self._over(request, form, error)
@@ -80,9 +80,8 @@ class PersonPages:
             token, asked = self._losses.register(form, chosen, address, language)
         except InputError as error:  # what was found once more, and its form as it was sent
             return self._wrong(request, form, chosen, address, error)
-        link, csrf = self._of.private_link(request, token), self._of.forms.token(request)
-        written, often = asked == "written", asked == "often"
-        page = RegisteredPage(csrf=csrf, link=link, written=written, often=often)
+        link = self._of.private_link(request, token)
+        page = RegisteredPage(link=link, written=asked == "written", often=asked == "often")
         return self._of.page(request, page)
 
     def interest(self, request: Request, fields: Fields) -> Response:
@@ -93,23 +92,22 @@ class PersonPages:
         except InputError as error:
             return self._over(request, form, error)
         link = self._of.private_link(request, new) if new else ""
-        csrf = self._of.forms.token(request)
-        return self._of.page(request, ClaimedPage(csrf=csrf, card=card, link=link))
+        return self._of.page(request, ClaimedPage(card=card, link=link))
 
     def door(self, request: Request) -> Response:
-        return self._of.page(request, DoorPage(csrf=self._of.forms.token(request), here="/mine"))
+        return self._of.page(request, DoorPage(here="/mine"))
 
     def mine(self, request: Request, fields: Fields) -> Response:
-        token, csrf = _token(fields["link"]), self._of.forms.token(request)
-        page = self._losses.page(token, csrf)
+        token = _token(fields["link"])
+        page = self._losses.page(token)
         if page is None:
             wrong: dict[str, Wrong] = {"link": "link" if token else "needed"}
-            door = DoorPage(csrf=csrf, here="/mine", link=fields["link"], wrong=wrong)
+            door = DoorPage(here="/mine", link=fields["link"], wrong=wrong)
             return self._of.page(request, door)
         return self._of.page(request, page, fields["lang"])
 
     def edit(self, request: Request, fields: Fields) -> Response:
-        token, csrf = _token(fields["link"]), self._of.forms.token(request)
+        token = _token(fields["link"])
         wrong: dict[str, Wrong] = {}
         notice: Notice = ""
         language, no_mail = self._of.language(request), fields.has("no_mail")
@@ -120,7 +118,7 @@ class PersonPages:
             wrong = {"address": "often"} if asked == "often" else {}
         except WrongField as error:
             wrong = wrong_of(error)
-        page = self._losses.page(token, csrf, notice, wrong)
+        page = self._losses.page(token, notice, wrong)
         if page is None:
             raise Refused("gone")
         if wrong:
@@ -130,17 +128,14 @@ class PersonPages:
         return self._of.page(request, page)
 
     def withdraw(self, request: Request, fields: Fields) -> Response:
-        csrf = self._of.forms.token(request)
-        return self._of.page(request, self._losses.withdraw(_token(fields["link"]), csrf))
+        return self._of.page(request, self._losses.withdraw(_token(fields["link"])))
 
     def ask(self, request: Request) -> Response:
-        csrf = self._of.forms.token(request)
-        return self._of.page(request, ConfirmPage(csrf=csrf, here="/confirm", state="ask"))
+        return self._of.page(request, ConfirmPage(here="/confirm", state="ask"))
 
     def confirm(self, request: Request, fields: Fields) -> Response:
         done = self._of.contacts.confirm(_token(fields["link"])) is not None
-        csrf = self._of.forms.token(request)
-        return self._of.page(request, ConfirmPage(csrf=csrf, state="done" if done else "stale"))
+        return self._of.page(request, ConfirmPage(state="done" if done else "stale"))
 
     def language(self, fields: Fields) -> Response:
         here = fields["here"] or "/"
@@ -148,14 +143,12 @@ class PersonPages:
             raise Refused("bad-request", field="here")
         return self._of.keep_language(RedirectResponse(here, 303), fields["lang"])
 
-    def _found(
-        self, request: Request, form: Form, photo: SeenPhoto | None, address: str
-    ) -> HomePage | ResultsPage:
+    def _found(self, form: Form, photo: SeenPhoto | None, address: str) -> HomePage | ResultsPage:
         """What a form finds; the form as it was filled in, where something of it is wrong."""
         try:
-            page = self._of.finder.find(form, photo, self._of.forms.token(request))
+            page = self._of.finder.find(form, photo)
         except WrongField as error:
-            return self._home(request, wrong_of(error), form, address)
+            return self._home(wrong_of(error), form, address)
         return replace(page, address=address)
 
     def _wrong(
@@ -174,10 +167,10 @@ class PersonPages:
         elif not isinstance(error, PhotoError) and error.argument != "asked":
             raise error
         try:
-            page = self._found(request, form, chosen, address)
+            page = self._found(form, chosen, address)
         except InputError:
             wrong["photo"] = "over"
-            page = self._found(request, replace(form, pictured=False), None, address)
+            page = self._found(replace(form, pictured=False), None, address)
         if isinstance(error, PhotoError):
             wrong |= wrong_of(error)
         if isinstance(page, HomePage) and "photo" not in wrong:
@@ -190,27 +183,15 @@ class PersonPages:
         the error, where that is another one."""
         if error.argument != "asked":
             raise error
-        page = self._home(request, {"photo": "over"}, form)
+        page = self._home({"photo": "over"}, form)
         answer = self._of.page(request, page, status=422)
         answer.headers.update(WHOLE)
         return answer
 
-    def _home(
-        self,
-        request: Request,
-        wrong: dict[str, Wrong],
-        form: Form = EMPTY,
-        address: str = "",
-    ) -> HomePage:
+    def _home(self, wrong: dict[str, Wrong], form: Form = EMPTY, address: str = "") -> HomePage:
         """The form of a search, with what was typed."""
-        return HomePage(
-            csrf=self._of.forms.token(request),
-            here="/",
-            told=form.kept(),
-            address=address,
-            wrong=wrong,
-            demo=self._of.demo,
-        )
+        told, demo = form.kept(), self._of.demo
+        return HomePage(here="/", told=told, address=address, wrong=wrong, demo=demo)
 
 
 def _token(link: str) -> str:
