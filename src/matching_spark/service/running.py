@@ -1,9 +1,10 @@
 """What a running service consists of: what its routes are handed."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
+from fastapi.encoders import jsonable_encoder
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -128,15 +129,10 @@ class Service:
 
 
 def plain(context: Page) -> dict[str, Any]:
-    """A context as JSON has it."""
-    return {"page": context.template.partition(".")[0], **_plain(asdict(context))}
+    """A context as JSON has it, its times those of Seoul."""
+    told = jsonable_encoder(context, custom_encoder={dt.datetime: _in_seoul})
+    return {"page": context.template.partition(".")[0], **told}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "astimezone"):
-        return value.astimezone(SEOUL).isoformat()
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _in_seoul(at: dt.datetime) -> str:
+    return at.astimezone(SEOUL).isoformat()
