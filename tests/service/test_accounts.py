@@ -163,7 +163,8 @@ def test_a_removed_account_and_all_that_it_opened_is_gone(service: Guarded) -> N
 
 def test_a_session_ends_after_its_hours_and_when_it_is_idle(service: Guarded) -> None:
     clock, account = Clock(), service.accounts.named(NAME).account_id
-    held = Sessions(service.journal, 12, clock)
+    service.journal.now = clock
+    held = Sessions(service.journal, 12)
     busy, idle = held.open(account), held.open(account)
     for _ in range(11):
         clock.now += dt.timedelta(hours=1)
@@ -182,7 +183,8 @@ def test_a_session_ends_after_its_hours_and_when_it_is_idle(service: Guarded) ->
 
 def test_tokens_are_listed_and_revoked_and_open_only_what_they_are_for(service: Guarded) -> None:
     clock, account = Clock(), service.accounts.named(NAME).account_id
-    held = Sessions(service.journal, 12, clock)
+    service.journal.now = clock
+    held = Sessions(service.journal, 12)
     made, token = held.issue(account, dt.timedelta(days=90))
     other, _ = held.issue(account, dt.timedelta(days=1))
     assert len(token) == 43  # 256 bits

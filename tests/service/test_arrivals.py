@@ -67,11 +67,12 @@ class Told:
 
     def __init__(self, journal: Journal, desk: Desk, clock: Clock, all_: bool) -> None:
         self.journal, self.arrivals, self.clock = journal, Counting(desk, all_), clock
-        self.links = Links(journal, clock)
-        contacts = Contacts(journal, self.links, KEY, clock)
+        journal.now = clock
+        self.links = Links(journal)
+        contacts = Contacts(journal, self.links, KEY)
         names = Names(KEY, "claim")
         showing = Showing(Levels.of(desk.settings.service), names, lambda _: PICTURE)
-        self.news = News(journal, desk, self.arrivals, showing, contacts, None, clock)
+        self.news = News(journal, desk, self.arrivals, showing, contacts, None)
 
     def rows(self) -> set[tuple[str, str, str]]:
         with self.journal.reading() as of:

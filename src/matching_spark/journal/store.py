@@ -33,6 +33,7 @@ from matching_spark.journal.tables import (
     contents,
     events,
     forgotten,
+    stamp,
     vector_subjects,
 )
 from matching_spark.setting_groups import READ_AT_ONCE
@@ -72,8 +73,9 @@ class Journal:
     A process that forks opens it after the fork: SQLite's connections do not survive one.
     """
 
-    def __init__(self, engine: Engine, sealer: Sealer, clock: Callable[[], dt.datetime]) -> None:
-        self._engine, self._sealer, self._clock = engine, sealer, clock
+    def __init__(self, engine: Engine, sealer: Sealer, now: Callable[[], dt.datetime]) -> None:
+        """now: the time with its zone, of all that is written here."""
+        self._engine, self._sealer, self.now = engine, sealer, now
         self._turn = threading.Lock()  # SQLite's own wait is by naps, and not fair
         self._known = b""  # what tells the key that it was opened with
 
@@ -306,8 +308,8 @@ class Journal:
     def _insert(
         self, to: Connection, event: Event, body: str, who: str, key: str | None, sealed: bool
     ) -> Record:
-        event_id, at = uuid4().hex, self._clock().astimezone(dt.UTC)
-        row = {"event_id": event_id, "at": at.isoformat(timespec="microseconds"), "who": who}
+        event_id, at = uuid4().hex, self.now().astimezone(dt.UTC)
+        row = {"event_id": event_id, "at": stamp(at), "who": who}
         new = insert(events).values(**row, key=key, body=body, sealed=sealed)
         sequence = to.execute(new.returning(events.c.sequence)).scalar_one()
         return Record(sequence, event_id, at, who, key, event, sealed)

@@ -1,5 +1,7 @@
 """The journal's tables as this version has them; migrations/ makes them, from any older ones."""
 
+import datetime as dt
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -15,13 +17,20 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+
+def stamp(at: dt.datetime) -> str:
+    """A time as the tables have it: ISO 8601 in UTC, with microseconds, so that texts sort as the
+    times do."""
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
 # Never changed, never deleted. AUTOINCREMENT: no sequence is given twice.
 events = Table(
     "events",
     metadata,
     Column("sequence", Integer, primary_key=True),
     Column("event_id", Text, nullable=False, unique=True),  # UUID, 32 hexadecimal digits
-    Column("at", Text, nullable=False),  # ISO 8601 in UTC, with microseconds
+    Column("at", Text, nullable=False),  # stamp
     Column("who", Text, nullable=False),
     Column("key", Text),  # of idempotency, who's own; NULL: none was given
     Column("body", Text, nullable=False),
@@ -75,7 +84,7 @@ sessions = Table(
     Column("session_id", Text, nullable=False, unique=True),  # by which it is listed and revoked
     Column("kind", Text, nullable=False),  # cookie: of a browser; bearer: of a program
     Column("account_id", Text, nullable=False, index=True),
-    Column("made_at", Text, nullable=False),  # ISO 8601 in UTC, with microseconds, as all three
+    Column("made_at", Text, nullable=False),  # stamp, as all three
     Column("seen_at", Text, nullable=False),
     Column("ends_at", Text, nullable=False, index=True),
 )
@@ -86,7 +95,7 @@ links = Table(
     Column("digest", Text, primary_key=True),  # sha256 of the token, hexadecimal
     Column("post_id", Text, nullable=False, index=True),
     Column("contact_id", Text),  # NULL: it opens the report; else it confirms that address
-    Column("made_at", Text, nullable=False),  # ISO 8601 in UTC, with microseconds, as all below
+    Column("made_at", Text, nullable=False),  # stamp, as all below
     Column("revoked_at", Text),
 )
 # Lost posts that are looked after. stamp: of what was searched last, and when it was.

@@ -1,6 +1,5 @@
 """Opening a service over its journal, table and model: what it consists of, made and warm."""
 
-import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -62,15 +61,11 @@ def _service(
     wanted, journal = settings.service, desk.journal
     key = wanted.key or ""
     photo_names, claims = PhotoNames(key), Names(key, "claim")
-
-    def clock() -> dt.datetime:
-        return dt.datetime.now(dt.UTC)
-
-    links = Links(journal, clock)
-    contacts = Contacts(journal, links, key, clock)
+    links = Links(journal)
+    contacts = Contacts(journal, links, key)
     outbox = None
     if mailer is not None:
-        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute, clock)
+        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute)
 
     showing = Showing(Levels.of(wanted), claims, partial(picture_of, photo_names, index=0))
     return Service(
@@ -85,7 +80,7 @@ def _service(
         links=links,
         contacts=contacts,
         interests=Interests(journal, claims, desk.post, lambda: desk.tail.upto),
-        news=News(journal, desk, Arrivals(desk), showing, contacts, outbox, clock),
+        news=News(journal, desk, Arrivals(desk), showing, contacts, outbox),
         review=Review(desk),
     )
 

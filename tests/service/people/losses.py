@@ -128,14 +128,12 @@ class World:
         self.journal, self.clock, self.desk = journal, clock, Desk()
         names = Names(KEY, "claim")
         self.showing = Showing(Levels.of(Service()), names, lambda _: PICTURE)
-        self.links = Links(journal, clock)
-        self.contacts = Contacts(journal, self.links, KEY, clock)
+        self.links = Links(journal)
+        self.contacts = Contacts(journal, self.links, KEY)
         self.outbox = None
         if mailer is not None:
-            self.outbox = Outbox(journal, self.links, self.contacts, mailer, 30, clock)
-        self.news = News(
-            journal, self.desk, self.desk, self.showing, self.contacts, self.outbox, clock
-        )
+            self.outbox = Outbox(journal, self.links, self.contacts, mailer, 30)
+        self.news = News(journal, self.desk, self.desk, self.showing, self.contacts, self.outbox)
         self.interests = Interests(journal, names, self.desk.post, journal.last)
 
     def confirmed(self, inbox: Inbox) -> None:

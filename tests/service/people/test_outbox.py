@@ -69,7 +69,7 @@ def test_of_two_services_one_sends_a_mail(
     for i in range(20):
         world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
     mailers = (Mailer(told(port)) for _ in range(2))
-    both = [Outbox(journal, world.links, world.contacts, each, 99, clock) for each in mailers]
+    both = [Outbox(journal, world.links, world.contacts, each, 99) for each in mailers]
     with ThreadPoolExecutor(2) as threads:
         assert sum(threads.map(Outbox.run_once, both)) == 20
     assert sorted(to for to, _ in inbox.taken) == sorted(f"a{i}@example.com" for i in range(20))
@@ -120,7 +120,7 @@ def test_no_more_mails_go_out_than_may_in_a_minute(
     journal: Journal, clock: Clock, port: int, inbox: Inbox
 ) -> None:
     world = World(journal, clock, None)
-    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 3, clock)
+    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 3)
     for i in range(8):
         world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
     counts = []
@@ -136,7 +136,7 @@ def test_a_clock_that_is_set_back_keeps_no_mail(
 ) -> None:
     """What was sent, or would be tried, in years to come counted until then."""
     world = World(journal, clock, None)
-    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 2, clock)
+    outbox = Outbox(journal, world.links, world.contacts, Mailer(told(port)), 2)
     clock.on(days=1000)
     for i in range(3):
         world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
@@ -148,12 +148,12 @@ def test_a_clock_that_is_set_back_keeps_no_mail(
 
 
 def test_a_server_that_does_not_answer_is_waited_for_once_a_run(
-    world: World, journal: Journal, clock: Clock
+    world: World, journal: Journal
 ) -> None:
     """Whoever searches for what turned up waits as long, in the same thread."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mailer = Mailer(told(silent.getsockname()[1], smtp_timeout_s=0.2))
-        outbox = Outbox(journal, world.links, world.contacts, mailer, 30, clock)
+        outbox = Outbox(journal, world.links, world.contacts, mailer, 30)
         for i in range(5):
             world.contacts.give(f"s-{i}", f"a{i}@example.com", "ko", WHO, None)
         assert outbox.run_once() == 0

@@ -8,7 +8,6 @@ import datetime as dt
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, delete, exists, insert, literal, select, upda
 
 from matching_spark.errors import NotFoundError, StorageError
 from matching_spark.journal.store import Journal
-from matching_spark.journal.tables import contents, sessions
+from matching_spark.journal.tables import contents, sessions, stamp
 from matching_spark.service.guards.forms import random_token
 
 log = logging.getLogger(__name__)
@@ -40,12 +39,9 @@ class Token:
 class Sessions:
     """The sessions of a journal's database, for all its processes."""
 
-    def __init__(
-        self, journal: Journal, hours: float, clock: Callable[[], dt.datetime] | None = None
-    ) -> None:
-        """hours: how long a browser's lasts at most. clock: aware; the machine's by default."""
+    def __init__(self, journal: Journal, hours: float) -> None:
+        """hours: how long a browser's lasts at most."""
         self._journal, self.lasts = journal, dt.timedelta(hours=hours)
-        self._clock = clock or (lambda: dt.datetime.now(dt.UTC))
 
     def open(self, account_id: str) -> str:
         """Sign a browser in: the new token for its cookie."""
@@ -57,12 +53,12 @@ class Sessions:
 
     def account(self, token: str, kind: Kind) -> str | None:
         """Whose session it is: the account's id; None where it ended, or its account did."""
-        now = self._clock()
+        now = self._journal.now()
         lives = exists().where(contents.c.subject == literal("account:") + sessions.c.account_id)
         mine = (sessions.c.digest == _digest(token)) & (sessions.c.kind == kind)
         with self._journal.reading() as of:
             found = of.execute(
-                select(sessions).where(mine, sessions.c.ends_at > _text(now), lives)
+                select(sessions).where(mine, sessions.c.ends_at > stamp(now), lives)
             ).first()
         if found is None:
             return None
@@ -73,7 +69,7 @@ class Sessions:
         if idle >= SEEN_EVERY:
             try:
                 with self._journal.writing() as to:
-                    to.execute(update(sessions).where(mine).values(seen_at=_text(now)))
+                    to.execute(update(sessions).where(mine).values(seen_at=stamp(now)))
             except StorageError as error:  # nothing can be written: who is in may read still
                 log.warning("a session that is used may end as an idle one: %s", error)
         account_id: str = found.account_id
@@ -98,7 +94,7 @@ class Sessions:
 
     def tokens(self) -> list[Token]:
         """The bearer tokens that have not ended, the oldest first."""
-        mine = (sessions.c.kind == "bearer") & (sessions.c.ends_at > _text(self._clock()))
+        mine = (sessions.c.kind == "bearer") & (sessions.c.ends_at > stamp(self._journal.now()))
         with self._journal.reading() as of:
             found = of.execute(select(sessions).where(mine).order_by(sessions.c.made_at))
             return [
@@ -118,27 +114,22 @@ class Sessions:
                 raise NotFoundError(f"there is no token {token_id!r}; `account list` names them")
 
     def _made(self, kind: Kind, account_id: str, lasts: dt.timedelta) -> tuple[Token, str]:
-        token, now = random_token(), self._clock()
+        token, now = random_token(), self._journal.now()
         made = Token(secrets.token_hex(8), account_id, now, now, now + lasts)
         row = {
             "digest": _digest(token),
             "session_id": made.token_id,
             "kind": kind,
             "account_id": account_id,
-            "made_at": _text(now),
-            "seen_at": _text(now),
-            "ends_at": _text(made.ends_at),
+            "made_at": stamp(now),
+            "seen_at": stamp(now),
+            "ends_at": stamp(made.ends_at),
         }
         with self._journal.writing() as to:
-            to.execute(delete(sessions).where(sessions.c.ends_at <= _text(now)))
+            to.execute(delete(sessions).where(sessions.c.ends_at <= stamp(now)))
             to.execute(insert(sessions).values(row))
         return made, token
 
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token[:MAX_TOKEN].encode("utf-8", "replace")).hexdigest()
-
-
-def _text(at: dt.datetime) -> str:
-    """Texts in the order of the times."""
-    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")

@@ -6,9 +6,8 @@ out before the link in it was followed and the button there pressed.
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
@@ -17,10 +16,10 @@ from matching_spark.errors import InputError
 from matching_spark.journal.events import ContactConfirmed, ContactGiven, ContactRemoved
 from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import events_of
-from matching_spark.journal.tables import outbox
+from matching_spark.journal.tables import outbox, stamp
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.people.addresses import checked_address
-from matching_spark.service.people.links import Links, stamp, who_of
+from matching_spark.service.people.links import Links, who_of
 from matching_spark.service.people.outbox import queue
 from matching_spark.service.posts.again import name_of
 from matching_spark.service.public.opaque import derived
@@ -39,12 +38,10 @@ class Contact:
 
 
 class Contacts:
-    """Of one journal. key: the setting service.key; clock: the time with its zone."""
+    """Of one journal. key: the setting service.key."""
 
-    def __init__(
-        self, journal: Journal, links: Links, key: str, clock: Callable[[], datetime]
-    ) -> None:
-        self._journal, self._links, self._clock = journal, links, clock
+    def __init__(self, journal: Journal, links: Links, key: str) -> None:
+        self._journal, self._links = journal, links
         self._key = derived(key, "addresses", 32)
 
     def give(
@@ -58,7 +55,7 @@ class Contacts:
         check("language", language, LANGUAGES)
         contact_id = "contact-" + name_of(f"contact\0{who}", key)  # not the post's of that key
         hashed = self._hashed(address)
-        now = self._clock()
+        now = self._journal.now()
 
         def ask(to: Connection) -> None:
             since = stamp(now - timedelta(days=1))

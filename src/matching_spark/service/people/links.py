@@ -9,8 +9,8 @@ is right.
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Set
-from datetime import UTC, datetime, timedelta
+from collections.abc import Set
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, delete, exists, insert, select, update
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import is_forgotten
-from matching_spark.journal.tables import came, forgotten, links, outbox, watched
+from matching_spark.journal.tables import came, forgotten, links, outbox, stamp, watched
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 16 bytes in base64url
 CONFIRMS = timedelta(days=3)  # as long a link that confirms an address is good
@@ -38,10 +38,10 @@ class _Link(NamedTuple):
 
 
 class Links:
-    """Of one journal. clock: the time with its zone."""
+    """Of one journal."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
 
     def make(self, post_id: str, contact_id: str | None = None) -> str:
         """A new token, shown this once, of a post; it is looked after from now on. With a contact:
@@ -49,7 +49,7 @@ class Links:
         token = secrets.token_urlsafe(16)
         made = {"digest": digest(token), "post_id": post_id, "contact_id": contact_id}
         with self._journal.writing() as to:
-            to.execute(insert(links).values(**made, made_at=stamp(self._clock())))
+            to.execute(insert(links).values(**made, made_at=stamp(self._journal.now())))
             if contact_id is None:
                 _watch(post_id, to)
         return token
@@ -71,14 +71,14 @@ class Links:
         found = self._found(token)
         if found is None or found.contact_id is None:
             return None
-        old = datetime.fromisoformat(found.made_at) < self._clock() - CONFIRMS
+        old = datetime.fromisoformat(found.made_at) < self._journal.now() - CONFIRMS
         return None if old else Confirming(found.post_id, found.contact_id)
 
     def revoke(self, post_id: str) -> None:
         """End every link of a post; it is looked after no more, and no mail goes out for it."""
         with self._journal.writing() as to:
             ended = update(links).where(links.c.post_id == post_id, links.c.revoked_at.is_(None))
-            to.execute(ended.values(revoked_at=stamp(self._clock())))
+            to.execute(ended.values(revoked_at=stamp(self._journal.now())))
             let_go(post_id, to)
 
     def _found(self, token: str) -> _Link | None:
@@ -130,8 +130,3 @@ def who_of(token: str) -> str:
 
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def stamp(at: datetime) -> str:
-    """A time as the journal's tables have it: texts that sort as the times do."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -5,7 +5,7 @@ and papers, whose photo and words the public does not search, hardly anything is
 """
 
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
@@ -18,10 +18,10 @@ from matching_spark.errors import MatchingError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import is_forgotten
-from matching_spark.journal.tables import came, watched
+from matching_spark.journal.tables import came, stamp, watched
 from matching_spark.service.pages.contexts import Reason
 from matching_spark.service.people.contacts import Contacts
-from matching_spark.service.people.links import let_go, stamp, unwatched, watch_again
+from matching_spark.service.people.links import let_go, unwatched, watch_again
 from matching_spark.service.people.outbox import Outbox, queue
 from matching_spark.service.posts.arrivals import Changes
 from matching_spark.service.public.matches import (
@@ -92,11 +92,9 @@ class News:
         showing: Showing,
         contacts: Contacts,
         outbox: Outbox | None,
-        clock: Callable[[], datetime],
     ) -> None:
         self._journal, self._desk, self._showing = journal, desk, showing
-        self._contacts, self._outbox, self._clock = contacts, outbox, clock
-        self._arrivals = arrivals
+        self._contacts, self._outbox, self._arrivals = contacts, outbox, arrivals
         self._state: str | None = None  # all who were looked for since know what was there then
 
     def run_once(self) -> int:
@@ -139,7 +137,7 @@ class News:
             news = self._taken(to, lost_id, found)
             if news and mail and self._outbox is not None and contact and contact.confirmed:
                 hashed = self._contacts.hashed(contact)
-                queue(to, lost_id, contact.contact_id, "news", hashed, self._clock())
+                queue(to, lost_id, contact.contact_id, "news", hashed, self._journal.now())
             self._stamped(to, lost_id, now)
         return news
 
@@ -168,7 +166,7 @@ class News:
             if before.get(found_id) in ("likely", match.band):
                 continue
             row: dict[str, Any] = {"band": match.band, "reasons": " ".join(match.reasons)}
-            row["at"] = stamp(self._clock())
+            row["at"] = stamp(self._journal.now())
             new = upsert(came).values(lost_id=lost_id, found_id=found_id, **row)
             to.execute(new.on_conflict_do_update(index_elements=["lost_id", "found_id"], set_=row))
             if match.band == "likely" or (rank == 0 and found.state == "look"):
@@ -203,7 +201,7 @@ class News:
                 to.execute(mine.values(stamp=now), passed)
 
     def _waiting(self, now: str) -> list[str]:
-        long_ago = stamp(self._clock() - AT_LEAST)
+        long_ago = stamp(self._journal.now() - AT_LEAST)
         stale = or_(
             watched.c.stamp.is_(None), watched.c.stamp != now, watched.c.looked_at < long_ago
         )
@@ -218,4 +216,4 @@ class News:
 
     def _stamped(self, to: Connection, post_id: str, now: str) -> None:
         done = update(watched).where(watched.c.post_id == post_id)
-        to.execute(done.values(stamp=now, looked_at=stamp(self._clock())))
+        to.execute(done.values(stamp=now, looked_at=stamp(self._journal.now())))

@@ -5,7 +5,6 @@ later each time, for two days. Its address is read when it is sent: an erased on
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -13,8 +12,8 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from matching_spark.journal.store import Journal
-from matching_spark.journal.tables import forgotten, outbox
-from matching_spark.service.people.links import Links, stamp
+from matching_spark.journal.tables import forgotten, outbox, stamp
+from matching_spark.service.people.links import Links
 from matching_spark.service.people.mail import AwayError, Mailer, NotNowError, RefusedError
 
 log = logging.getLogger(__name__)
@@ -42,10 +41,9 @@ class Outbox:
         contacts: Addressed,
         mailer: Mailer,
         a_minute: int,
-        clock: Callable[[], datetime],
     ) -> None:
         self._journal, self._links, self._contacts = journal, links, contacts
-        self._mailer, self._a_minute, self._clock = mailer, a_minute, clock
+        self._mailer, self._a_minute = mailer, a_minute
 
     def run_once(self) -> int:
         """Send what is due, as many as may be sent in a minute, until the server is seen to be
@@ -57,7 +55,7 @@ class Outbox:
         return sent
 
     def _due(self) -> list[Row[Any]]:
-        now = self._clock()
+        now = self._journal.now()
         with self._journal.writing() as to:
             erased = exists().where(forgotten.c.subject == "post:" + outbox.c.post_id)
             waits = outbox.c.sent_at.is_(None)
@@ -98,7 +96,7 @@ class Outbox:
         else:
             with self._journal.writing() as to:
                 done = update(outbox).where(outbox.c.number == row.number)
-                to.execute(done.values(sent_at=stamp(self._clock())))
+                to.execute(done.values(sent_at=stamp(self._journal.now())))
             return True
         return False
 
@@ -108,11 +106,11 @@ class Outbox:
         mine = update(outbox).where(outbox.c.number == row.number, outbox.c.due_at == row.due_at)
         mine = mine.where(outbox.c.sent_at.is_(None))
         with self._journal.writing() as to:
-            due = stamp(self._clock() + FIRST_WAIT)
+            due = stamp(self._journal.now() + FIRST_WAIT)
             return bool(to.execute(mine.values(due_at=due)).rowcount)
 
     def _later(self, row: Row[Any], why: str) -> None:
-        now = self._clock()
+        now = self._journal.now()
         if datetime.fromisoformat(row.made_at) + GIVEN_UP < now:
             log.warning("mail %s is given up after %s tries: %s", row.number, row.tries + 1, why)
             self._drop(row)
