@@ -29,6 +29,7 @@ from matching_spark.journal.events import (
 )
 from matching_spark.journal.kept import Vector, printable, some
 from matching_spark.journal.sealing import Sealer
+from matching_spark.journal.subjects import is_forgotten
 from matching_spark.journal.tables import (
     contents,
     events,
@@ -317,7 +318,7 @@ class Journal:
     def erased(self, subject: str) -> bool:
         """Whether a subject was forgotten."""
         with self.reading() as of:
-            return self._forgotten(of, subject) is not None
+            return is_forgotten(subject, of)
 
     def _forgotten(self, of: Connection, subject: str) -> Receipt | None:
         found = select(events).join(forgotten).where(forgotten.c.subject == subject)

@@ -15,7 +15,6 @@ from matching_spark.domain.posts import check
 from matching_spark.errors import InputError
 from matching_spark.journal.events import ContactConfirmed, ContactGiven, ContactRemoved
 from matching_spark.journal.store import Journal
-from matching_spark.journal.subjects import events_of
 from matching_spark.journal.tables import outbox, stamp
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.people.addresses import checked_address
@@ -75,12 +74,11 @@ class Contacts:
 
     def of(self, post_id: str) -> Contact | None:
         """The address of a post; None where none was left, or it was removed or erased."""
-        with self._journal.reading() as of:
-            told = events_of(f"post:{post_id}", of)
         event_id, given, confirmed = "", None, False
-        for each, event in told:
+        for record in self._journal.history(f"post:{post_id}"):
+            event = record.event
             if isinstance(event, ContactGiven):
-                event_id, given, confirmed = each, event, False
+                event_id, given, confirmed = record.event_id, event, False
             elif isinstance(event, ContactConfirmed) and given is not None:
                 confirmed |= event.contact_id == given.contact_id
             elif isinstance(event, ContactRemoved):

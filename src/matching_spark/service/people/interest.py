@@ -6,7 +6,6 @@ from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.events import InterestTold
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
-from matching_spark.journal.subjects import events_of
 from matching_spark.service.public.matches import Office, is_public, office_of
 from matching_spark.service.public.opaque import Names
 
@@ -47,9 +46,8 @@ class Interests:
 
     def told(self, lost_id: str) -> frozenset[str]:
         """The ids of the found posts of which this was said."""
-        with self._journal.reading() as of:
-            told = events_of(f"post:{lost_id}", of)
-        return frozenset(each.found_id for _, each in told if isinstance(each, InterestTold))
+        told = (each.event for each in self._journal.history(f"post:{lost_id}"))
+        return frozenset(each.found_id for each in told if isinstance(each, InterestTold))
 
     def office(self, lost_id: str, found_id: str) -> Office | None:
         """Who keeps a found thing, where it was said; None where it was not, or it is gone."""
