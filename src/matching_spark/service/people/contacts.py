@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
 
 from matching_spark.domain.posts import check
 from matching_spark.errors import InputError
@@ -19,7 +19,7 @@ from matching_spark.journal.tables import outbox, stamp
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.links import Links, who_of
-from matching_spark.service.people.outbox import queue
+from matching_spark.service.people.mail import Kind
 from matching_spark.service.posts.again import name_of
 from matching_spark.service.public.opaque import derived
 
@@ -53,11 +53,9 @@ class Contacts:
         address = checked_address(address)
         check("language", language, LANGUAGES)
         contact_id = "contact-" + name_of(f"contact\0{who}", key)  # not the post's of that key
-        hashed = self._hashed(address)
-        now = self._journal.now()
 
         def ask(to: Connection) -> None:
-            since = stamp(now - timedelta(days=1))
+            since, hashed = stamp(self._journal.now() - timedelta(days=1)), self._hashed(address)
             asked = select(func.count()).select_from(outbox).where(outbox.c.address == hashed)
             asked = asked.where(outbox.c.kind == "confirm", outbox.c.made_at > since)
             if (to.scalar(asked) or 0) >= ASKED_A_DAY:
@@ -66,7 +64,7 @@ class Contacts:
                     "or try again tomorrow",
                     argument="address",
                 )
-            queue(to, post_id, contact_id, "confirm", hashed, now)
+            self.queue(to, "confirm", post_id, contact_id, address)
 
         event = ContactGiven(post_id, contact_id)
         content = {"address": address, "language": language}
@@ -110,12 +108,21 @@ class Contacts:
         if contact is not None:
             self._journal.append(ContactRemoved(post_id, contact.contact_id), who, key, content={})
 
-    def hashed(self, contact: Contact) -> str:
-        """The address as the outbox knows it."""
-        return self._hashed(contact.address)
+    def queue(
+        self, to: Connection, kind: Kind, post_id: str, contact_id: str, address: str
+    ) -> None:
+        """Let a mail be sent, unless one like it waits."""
+        waits = select(outbox.c.number).where(outbox.c.contact_id == contact_id)
+        if to.scalar(waits.where(outbox.c.kind == kind, outbox.c.sent_at.is_(None))) is not None:
+            return
+        mail = {"post_id": post_id, "contact_id": contact_id, "kind": kind}
+        now = stamp(self._journal.now())
+        new = insert(outbox).values(**mail, address=self._hashed(address), tries=0)
+        to.execute(new.values(made_at=now, due_at=now))
 
     def _hashed(self, address: str) -> str:
-        """What is behind a + comes to the same mailbox (RFC 5233), so that it counts as one."""
+        """The address as the outbox has it. What is behind a + comes to the same mailbox (RFC
+        5233), so that it counts as one."""
         local, _, domain = address.lower().partition("@")
         mailbox = f"{local.partition('+')[0] or local}@{domain}"
         return hmac.new(self._key, mailbox.encode(), hashlib.sha256).hexdigest()

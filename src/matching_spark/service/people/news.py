@@ -22,7 +22,7 @@ from matching_spark.journal.tables import came, stamp, watched
 from matching_spark.service.pages.contexts import Reason
 from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.links import let_go, unwatched, watch_again
-from matching_spark.service.people.outbox import Outbox, queue
+from matching_spark.service.people.outbox import Outbox
 from matching_spark.service.posts.arrivals import Changes
 from matching_spark.service.public.matches import (
     Band,
@@ -136,8 +136,7 @@ class News:
                 return ()
             news = self._taken(to, lost_id, found)
             if news and mail and self._outbox is not None and contact and contact.confirmed:
-                hashed = self._contacts.hashed(contact)
-                queue(to, lost_id, contact.contact_id, "news", hashed, self._journal.now())
+                self._contacts.queue(to, "news", lost_id, contact.contact_id, contact.address)
             self._stamped(to, lost_id, now)
         return news
 

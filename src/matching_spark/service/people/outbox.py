@@ -7,28 +7,21 @@ later each time, for two days. Its address is read when it is sent: an erased on
 import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, select, update
 
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import forgotten, outbox, stamp
+from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.links import Links
 from matching_spark.service.people.mail import AwayError, Mailer, NotNowError, RefusedError
 
 log = logging.getLogger(__name__)
-MailKind = Literal["confirm", "news"]
 FIRST_WAIT = timedelta(minutes=1)  # doubled with each try
 LONGEST_WAIT = timedelta(hours=6)
 GIVEN_UP = timedelta(days=2)
 KEPT = timedelta(days=1)  # after it was sent, for counting
-
-
-class Addressed(Protocol):
-    """As contacts.Contacts has it."""
-
-    def of(self, post_id: str) -> Any: ...
-    def remove(self, post_id: str, who: str, key: str | None) -> None: ...
 
 
 class Outbox:
@@ -38,7 +31,7 @@ class Outbox:
         self,
         journal: Journal,
         links: Links,
-        contacts: Addressed,
+        contacts: Contacts,
         mailer: Mailer,
         a_minute: int,
     ) -> None:
@@ -71,16 +64,14 @@ class Outbox:
             return list(to.execute(some.limit(max(0, self._a_minute - taken))))
 
     def _sent(self, row: Row[Any]) -> bool:
-        contact = self._contacts.of(row.post_id)
-        if contact is None or contact.contact_id != row.contact_id:
-            self._drop(row)
-            return False
-        if contact.confirmed == (row.kind == "confirm"):
+        contact, confirms = self._contacts.of(row.post_id), row.kind == "confirm"
+        wanted = (row.contact_id, not confirms)  # of nobody else, and not confirmed meanwhile
+        if contact is None or (contact.contact_id, contact.confirmed) != wanted:
             self._drop(row)
             return False
         if not self._taken(row):
             return False
-        asks = row.contact_id if row.kind == "confirm" else None
+        asks = row.contact_id if confirms else None
         try:
             token = self._links.make(row.post_id, asks)
             self._mailer.send(row.kind, contact.address, contact.language, token)
@@ -124,15 +115,3 @@ class Outbox:
     def _drop(self, row: Row[Any]) -> None:
         with self._journal.writing() as to:
             to.execute(delete(outbox).where(outbox.c.number == row.number))
-
-
-def queue(
-    to: Connection, post_id: str, contact_id: str, kind: MailKind, hashed: str, now: datetime
-) -> None:
-    """Let a mail be sent, unless one like it waits. hashed: the address, as Contacts hashes it."""
-    waits = select(outbox.c.number).where(outbox.c.contact_id == contact_id)
-    if to.scalar(waits.where(outbox.c.kind == kind, outbox.c.sent_at.is_(None))) is not None:
-        return
-    mail = {"post_id": post_id, "contact_id": contact_id, "kind": kind, "address": hashed}
-    times = {"made_at": stamp(now), "due_at": stamp(now), "tries": 0}
-    to.execute(insert(outbox).values(**mail, **times))
