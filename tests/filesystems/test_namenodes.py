@@ -1,8 +1,12 @@
 """NameNodes that take connections and say nothing, as one that hangs: named, or left out."""
 
+import os
+import signal
 import socket
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 
@@ -25,6 +29,31 @@ def test_one_that_says_nothing_is_named(mute: str) -> None:
     """hdfs-native waits for it for ever, and hears neither Ctrl-C nor SIGTERM meanwhile."""
     with pytest.raises(StorageError, match=f"hdfs://{mute}/x cannot .* at {mute} says nothing"):
         storage.exists(f"hdfs://{mute}/x")
+
+
+def test_one_that_falls_silent_is_named_and_a_signal_is_heard_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that is stopped in the middle of a command, which it held for ever."""
+    asked, over = count(), Event()
+
+    def say(asking: socket.socket) -> None:
+        if next(asked) % 3 == 0:  # the first of each command: whether it says anything
+            asking.sendall(b"HTTP/1.1 404 Not Found\r\n")
+        else:
+            over.wait(5)
+
+    with talking(say) as url:
+        place = f"hdfs://{url[len('http://') :]}/x"
+        monkeypatch.setattr(namenodes, "ANSWER_S", 0.2)
+        with pytest.raises(StorageError, match=f"{place} cannot .* says nothing for 0.2 s"):
+            storage.exists(place)
+        monkeypatch.setattr(namenodes, "ANSWER_S", 30)
+        stop = Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+        stop.start()
+        with pytest.raises(KeyboardInterrupt):
+            storage.exists(place)
+        over.set()
 
 
 def test_of_a_nameservice_it_is_left_out(

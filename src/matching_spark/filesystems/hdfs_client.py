@@ -5,10 +5,13 @@ import os
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from functools import lru_cache, partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from matching_spark.errors import StorageError
+from matching_spark.filesystems import namenodes
 from matching_spark.filesystems.namenodes import heard, host_and_port
 
 FileSystem = Any  # of fsspec, which has no types
@@ -17,6 +20,8 @@ RETRY_S = (1, 2, 4)  # before DataNodes are tried again
 # As hdfs-native tells what a NameNode refused: the exception's class, and its message above Java's
 # stack, both as Rust quotes them.
 REFUSED = re.compile(r'RPCError\("(?:[\w$]+\.)*([\w$]+)", "(.*?)(?:\\n\\tat .*)?"\)', re.DOTALL)
+AT_ONCE = frozenset(["seek", "tell", "file_length"])  # calls that ask nobody
+MADE = frozenset(["RawFileReader", "RawFileWriter", "FileStatusIter"])  # which ask by themselves
 Result = TypeVar("Result")
 
 
@@ -44,8 +49,56 @@ def client(authority: str, process: int) -> FileSystem:
     host, port = host_and_port(authority)
     # One NameNode that does not answer is said in seconds, not in two minutes; a nameservice, which
     # has no port, tries the next one as its own settings say.
-    own = heard(authority) | ({"dfs.client.failover.max.attempts": "4"} if port else {})
-    return ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
+    silent = heard(authority)
+    own = silent | ({"dfs.client.failover.max.attempts": "4"} if port else {})
+
+    def check() -> None:
+        try:
+            if heard(authority) not in ({}, silent):
+                raise TimeoutError(f"a NameNode of {authority} says nothing any more: run it again")
+        except TimeoutError:
+            client.cache_clear()  # another one may be answered
+            raise
+
+    files: FileSystem = ToTheLetter(host=host or None, port=port, skip_instance_cache=True, **own)
+    files.client.inner = _Awaited(files.client.inner, check)
+    return files
+
+
+class _Awaited:
+    """What hdfs-native has made, whose calls end with the NameNode's answer alone, and hear nothing
+    meanwhile: each is another thread's, so that who wants it hears Ctrl-C and SIGTERM.
+
+    check: asked as long as no answer comes; raises where none will.
+    """
+
+    def __init__(self, inner: Any, check: Callable[[], None]) -> None:
+        self._inner, self._check = inner, check
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return found if name in AT_ONCE else partial(self._answer, found)
+
+    def __iter__(self) -> "_Awaited":
+        return self
+
+    def __next__(self) -> Any:
+        return self._answer(next, self._inner)
+
+    def _answer(self, ask: Callable[..., Any], *what: Any) -> Any:
+        told: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                told.set_result(ask(*what))
+            except BaseException as error:  # for who waits
+                told.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
+        while not wait([told], namenodes.ANSWER_S).done:
+            self._check()
+        got = told.result()
+        return _Awaited(got, self._check) if type(got).__name__ in MADE else got
 
 
 def again(attempt: Callable[[], Result]) -> Result:
@@ -56,7 +109,7 @@ def again(attempt: Callable[[], Result]) -> Result:
     for wait_s in RETRY_S:
         try:
             return attempt()
-        except FileNotFoundError:
+        except (FileNotFoundError, TimeoutError):
             raise
         except (OSError, RuntimeError):
             time.sleep(wait_s)
