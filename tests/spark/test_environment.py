@@ -254,17 +254,21 @@ def test_a_master_that_is_not_there_is_told_at_once() -> None:
 
 
 def test_who_is_no_master_is_told_before_spark_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that takes connections and says nothing, as of a process that hangs, and a page's:
-    after a minute and more a search failed by a NullPointerException."""
+    """A port that takes connections and says nothing, as of a process that hangs, one that hangs up
+    at once, and a page's: after minutes a search failed by a NullPointerException."""
     monkeypatch.setattr(environment, "ANSWER_S", 0.2)
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
         talking(lambda asking: asking.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as page,
+        talking(lambda asking: None) as rude,
     ):
         silent = f"spark://127.0.0.1:{mute.getsockname()[1]}"
+        hangs_up = rude.replace("http", "spark")
+        environment.check_master(hangs_up, tls=True)
         for master, why in (
             (silent, "who listens there says nothing for 0.2 s"),
             (page.replace("http", "spark"), "it is a web page's address"),
+            (hangs_up, "who listens there hangs up, as a master with spark.ssl.rpc.enabled does"),
         ):
             said = f"no Spark master answers at {master} ({why}): start it, or name another"
             with pytest.raises(StorageError, match=re.escape(said)):

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pyspark
@@ -127,12 +128,14 @@ def java_fault(said: str) -> str | None:
     return f"is Java {version}, too {'old' if version < JAVA[0] else 'new'} for this Spark"
 
 
-def check_master(master: str) -> None:
-    """Raise StorageError where no master listens at spark://...: Spark itself tries for a minute,
-    and then fails by whatever it has just come to."""
+def check_master(master: str, tls: bool = False) -> None:
+    """Raise StorageError where no master listens at spark://...: Spark itself tries for minutes,
+    and then fails by whatever it has just come to. tls: spark.ssl.rpc.enabled, by which a master
+    hangs up on what is asked here."""
     if not master.startswith("spark://"):
         return
-    if said := _none_of(master.removeprefix("spark://").split(","), _silence_of):
+    silence = partial(_silence_of, tls=tls)
+    if said := _none_of(master.removeprefix("spark://").split(","), silence):
         raise StorageError(
             f"no Spark master answers at {master} ({said}): start it, or name another "
             "(spark.master)"
@@ -167,9 +170,8 @@ def _none_of(addresses: Iterable[str], silence: Callable[[socket.socket], str]) 
     return said
 
 
-def _silence_of(asked: socket.socket) -> str:
-    """Why who listens there is no master of a Spark, '' where it may be one: one that wants TLS
-    (spark.ssl.rpc.enabled) hangs up."""
+def _silence_of(asked: socket.socket, tls: bool) -> str:
+    """Why who listens there is no master of a Spark, '' where it may be one."""
     asked.settimeout(ANSWER_S)
     try:
         asked.sendall(ASKED)
@@ -177,7 +179,9 @@ def _silence_of(asked: socket.socket) -> str:
     except TimeoutError:
         return f"who listens there says nothing for {ANSWER_S} s"
     except OSError:
-        return ""
+        said = b""
+    if not said and not tls:
+        return "who listens there hangs up, as a master with spark.ssl.rpc.enabled does"
     return "it is a web page's address" if said.startswith(b"HTTP/") else ""
 
 

@@ -78,7 +78,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
             conf = own_keys(settings, _hadoop(settings.hadoop))
             whole = defaults_now() | conf
             master = whole.get("spark.master", "")
-            environment.check_master(master)
+            environment.check_master(master, whole.get("spark.ssl.rpc.enabled") == "true")
             environment.check_yarn(whole)
             environment.use_python(loopback.is_local(master), whole.get("spark.pyspark.python"))
             conf |= telemetry.of_executors() | environment.of_workers() | loopback.private(whole)
