@@ -1,8 +1,11 @@
 """When the demo ends with its page."""
 
+import sys
+
 import pytest
 
 from matching_spark.cli import first_run
+from matching_spark.cli.app import app
 from matching_spark.errors import UsageError
 
 
@@ -49,3 +52,13 @@ def test_a_page_without_the_extra_is_refused_before_anything_is_drawn(
     monkeypatch.setattr(first_run, "NEEDED", "nothing_of_this_name")
     with pytest.raises(UsageError, match=r"pip install 'matching-spark\[service\]'"):
         first_run.wanted(True)
+
+
+def test_a_service_names_what_its_extra_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also a library beside fastapi, as where the extra was put together by hand."""
+    monkeypatch.delitem(sys.modules, "matching_spark.service.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(UsageError, match=r"the service needs uvicorn: pip install 'match.*service"):
+        app(["serve", "--demo"], standalone_mode=False)

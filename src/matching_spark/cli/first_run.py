@@ -7,10 +7,11 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from matching_spark.errors import NotFoundError, UsageError
+from matching_spark.errors import NotFoundError, extra
 from matching_spark.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,17 +22,12 @@ OFFICE = "demo"  # who may sign in
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # of a Unix desktop
 
 
-def need_extra() -> None:
-    """Raises UsageError where the libraries of the service are not there."""
-    if find_spec(NEEDED) is None:
-        raise UsageError("the pages need the extra: pip install 'matching-spark[service]'")
-
-
 def wanted(serve: bool | None) -> bool:
     """Whether the demo ends with its page: as the flag says, else on a terminal where somebody sits
     and the extra is there. Raises UsageError where it is asked for and the extra is not there."""
     if serve:
-        need_extra()
+        with extra("service", "the service"):
+            import_module(NEEDED)
     if serve is None:
         sits = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
         return sits and find_spec(NEEDED) is not None

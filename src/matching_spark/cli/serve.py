@@ -7,7 +7,7 @@ import typer
 from matching_spark import operations
 from matching_spark.cli import first_run
 from matching_spark.cli.options import Common, on_a_table, terminal
-from matching_spark.errors import UsageError
+from matching_spark.errors import UsageError, extra
 
 
 @on_a_table
@@ -31,7 +31,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the pages for people and the office, and the HTTP API, until Ctrl-C."""
-    first_run.need_extra()
+    with extra("service", "the service"):  # a second, which no other command needs
+        from matching_spark.service import server
     if demo and common.table is not None:
         raise UsageError("--demo has a table of its own: leave --table out")
     settings = common.begin(service={"host": host, "port": port}).settings
@@ -45,8 +46,6 @@ def serve(
                 settings.service.port = said.port
             first_run.shown(settings, progress)
             return
-        from matching_spark.service import server  # fastapi, which no other command needs
-
         server.serve(
             settings,
             progress,
