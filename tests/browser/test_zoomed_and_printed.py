@@ -1,4 +1,4 @@
-"""Pages in other shapes than a screen of the usual size: at twice the size on a phone, and printed."""
+"""Pages in other shapes than a screen of the usual size: a phone at 200 %, and paper."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
