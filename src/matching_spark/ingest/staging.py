@@ -5,7 +5,6 @@ so that an ingest or a reembed that was cut off goes on where it stopped.
 """
 
 import hashlib
-import io
 import threading
 import time
 import uuid
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from matching_spark import storage
@@ -27,6 +25,7 @@ from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
 from matching_spark.progress import Progress
+from matching_spark.shards.arrow import write_parquet
 from matching_spark.shards.shard import read_columns
 
 if TYPE_CHECKING:
@@ -209,11 +208,8 @@ def embedder(
                 rows += _seen(batch.photos, batch.pixels, model)
             if batch.texts:
                 rows += _worded(batch.texts, model)
-        sink = io.BytesIO()
-        pq.write_table(
-            pa.Table.from_pylist(rows, STAGED), sink, compression="none", write_page_checksum=True
-        )
-        storage.write_bytes(storage.join(staging, f"{uuid.uuid4().hex}.parquet"), sink.getvalue())
+        place = storage.join(staging, f"{uuid.uuid4().hex}.parquet")
+        write_parquet(place, pa.Table.from_pylist(rows, STAGED))
         done.add(len(todo))
 
     return embed

@@ -5,7 +5,6 @@ as Parquet; Spark takes the staged rows in by one commit. The driver sees no vec
 Python holds STAGED_BYTES of them for each core, twice as much while it writes them.
 """
 
-import io
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -13,9 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial, reduce
+from itertools import chain
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -39,6 +38,7 @@ from matching_spark.ingest.vector_files import READ, Task, batches, open_file, t
 from matching_spark.ingest.vector_pages import BATCH_BYTES
 from matching_spark.layout import IMPORT, STAGING
 from matching_spark.progress import SILENT, Progress
+from matching_spark.shards.arrow import write_parquet
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.posts_table import PostsTable
@@ -222,51 +222,31 @@ def _stage(
     files."""
     for task in tasks:
         staged = Staged()
-        waiting: list[pa.RecordBatch] = []
-
-        def write(
-            task: Task = task, staged: Staged = staged, rows: list[pa.RecordBatch] = waiting
-        ) -> None:
-            if rows:
-                sink = io.BytesIO()
-                table = pa.Table.from_batches(rows, STAGED)
-                pq.write_table(
-                    table,
-                    sink,
-                    compression="none",
-                    use_dictionary=["kind", "category", "model"],
-                    write_page_checksum=True,
-                )
-                name = f"{task.number:06}-{len(staged.files):04}.parquet"
-                staged.files.append(storage.join(folder, name))
-                storage.write_bytes(staged.files[-1], sink.getvalue())
-                rows.clear()
-
-        lines: list[bytes] = []
-
-        def listed(task: Task = task, staged: Staged = staged, lines: list[bytes] = lines) -> None:
-            if lines:
-                name = f"{task.number:06}-{len(staged.lists):04}.jsonl"
-                staged.lists.append(storage.join(folder, name))
-                storage.write_bytes(staged.lists[-1], b"".join(lines))
-                lines.clear()
-
         file = open_file(task.uri)
         columns = [n for n in READ if n in file.schema_arrow.names]
         staged.given = frozenset([*columns, *dict(task.fixed)])
         most = max(1, min(ROWS_AT_ONCE, BATCH_BYTES // (8 * rules.dimension)))
-        for batch in batches(file, task, most, columns):
-            good = checked(batch, dict(task.fixed), rules, staged)
-            staged.rows += len(good)
-            if len(good):
-                waiting.append(good)
-            if sum(each.nbytes for each in waiting) >= STAGED_BYTES:
-                write()
-            lines += (line_of(Reject(source, *each)) for each in staged.rejects)  # ids are cut
-            staged.rejects.clear()
-            if len(lines) >= REJECTS_AT_ONCE:
-                listed()
-        write()
-        listed()
+        rows: list[pa.RecordBatch] = []
+        lines: list[bytes] = []
+        for batch in chain(batches(file, task, most, columns), [None]):  # at the end what is left
+            if batch is not None:
+                good = checked(batch, dict(task.fixed), rules, staged)
+                staged.rows += len(good)
+                rows += [good] * bool(len(good))
+                lines += (line_of(Reject(source, *each)) for each in staged.rejects)  # ids are cut
+                staged.rejects.clear()
+            if rows and (batch is None or sum(each.nbytes for each in rows) >= STAGED_BYTES):
+                staged.files.append(_place(folder, task, len(staged.files), "parquet"))
+                coded = ["kind", "category", "model"]
+                write_parquet(staged.files[-1], pa.Table.from_batches(rows, STAGED), coded)
+                rows.clear()
+            if lines and (batch is None or len(lines) >= REJECTS_AT_ONCE):
+                staged.lists.append(_place(folder, task, len(staged.lists), "jsonl"))
+                storage.write_bytes(staged.lists[-1], b"".join(lines))
+                lines.clear()
         done.add(1)
         yield staged
+
+
+def _place(folder: str, task: Task, number: int, ending: str) -> str:
+    return storage.join(folder, f"{task.number:06}-{number:04}.{ending}")

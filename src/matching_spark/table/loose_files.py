@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.layout import CELLS, FETCHED, REJECTS, STAGING, kept_photo
+from matching_spark.shards.arrow import write_parquet
 from matching_spark.shards.ivf_index import load_cells, save_cells
 from matching_spark.shards.shard import read_columns
 from matching_spark.table.posts_table import PostsTable
@@ -80,9 +80,7 @@ def _drop_staged(place: str, gone: Mapping[str, Iterable[str]]) -> int:
     if not len(others):
         storage.remove(place)
     elif len(others) < len(rows):
-        sink = pa.BufferOutputStream()
-        pq.write_table(others, sink, compression="none", write_page_checksum=True)
-        storage.write_bytes(place, sink.getvalue().to_pybytes())
+        write_parquet(place, others)
     return len(rows) - len(others)
 
 
