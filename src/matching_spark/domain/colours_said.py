@@ -113,10 +113,10 @@ def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
 
 def _in_doubt(words: Sequence[Word], at: int, role: Role) -> bool:
     """Whether it is one of two, 초록이랑 검정 섞인 거, red inside, or asked: brown? no."""
-    after = words[at + 1] if at + 1 < len(words) else None
-    two = role == "and" and after is not None and words[at].joined and colour_said(after)
+    after = words[at + 1] if words[at].joined else None
+    two = role == "and" and after is not None and colour_said(after)
     begins = not at or words[at - 1].sentence != words[at].sentence
-    side = after is not None and words[at].joined and after.text in _SIDES
+    side = after is not None and after.text in _SIDES
     return bool(two) or side or (begins and "?" in words[at].gap)
 
 
@@ -146,7 +146,7 @@ def _of_its_box(words: Sequence[Word], at: int) -> bool:
 
 def _negated(words: Sequence[Word], at: int) -> bool:
     """갈색은 아니고, 갈색 말고, not brown."""
-    after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
+    after = words[at + 1].text if words[at].joined else ""
     before = words[at - 1].text if at else ""
     if before == "the" and at > 1:  # not the black one
         before = words[at - 2].text
@@ -262,9 +262,9 @@ def _is_one(words: Sequence[Word], at: int) -> bool:
     one, white samsung.
     """
     for _ in range(_SEVERAL):
-        if at + 1 < len(words) and words[at].joined and colour_said(words[at + 1]):
+        if words[at].joined and colour_said(words[at + 1]):
             at += 1
-    after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    after = words[at + 1] if words[at].joined else None
     if after is None or after.clause != words[at].clause or _names_a_part(words, at):
         return False
     stop = _COLOUR_STOPS.match(after.text) if after.hangul else after.text in _ENGLISH_STOPS
@@ -341,7 +341,7 @@ def _told_in_english(
     heads: Sequence[Mention[str]],
 ) -> bool:
     """The same of an English colour that begins at words[at], behind a thing or none."""
-    with_ = at + 1 < len(words) and words[at].joined and words[at + 1].text == "with"
+    with_ = words[at].joined and words[at + 1].text == "with"
     if _fresh(words, at) and (with_ or _is_one(words, at)):
         return True
     near = words[max(0, at - _SUBJECT) : at]

@@ -107,7 +107,7 @@ class Word:
 
     @property
     def joined(self) -> bool:
-        """Whether nothing but a space or a hyphen divides it from the next word."""
+        """Whether nothing but a space or a hyphen divides it from a next word; not the last one."""
         return self.gap.strip(" -\t\u00a0") == "" and bool(self.gap)
 
     @cached_property

@@ -65,7 +65,7 @@ def longest(words: Sequence[Word], first: int) -> Mention[str] | None:
     if two_coloured(words[first].text):
         return None
     last = first
-    while last + 1 < len(words) and last - first < RUN - 1 and words[last].joined:
+    while last - first < RUN - 1 and words[last].joined:
         last += 1
     for at in range(last, first - 1, -1):
         before = " ".join(word.text for word in words[first:at])
@@ -86,7 +86,7 @@ def _surely(words: Sequence[Word], first: int, at: int, name: str, tail: str) ->
     """Whether a short name is of a thing there: 책을, 책 분실, 갤럭시 S23; 못 찾았어요 has no nail,
     and 두 개 no dog.
     """
-    after = words[at + 1] if at + 1 < len(words) and words[at].joined else None
+    after = words[at + 1] if words[at].joined else None
     if name == "개" and first and _NUMERAL.fullmatch(words[first - 1].text):
         return False
     if name in ("갤럭시", "galaxy") and after is not None and _GALAXY.match(after.text):
@@ -124,7 +124,7 @@ def _model(of: Mention[str], words: Sequence[Word]) -> Mention[str]:
         return of
     role: Role = of.role
     tail = ""
-    while not tail and at + 1 < len(words) and words[at].joined:
+    while not tail and words[at].joined:
         read = ((r, t) for s, r, t in words[at + 1].stems if MODEL.fullmatch(s))
         found = next(read, None)
         if found is None:

@@ -127,7 +127,7 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
     """All that are said but for those where one lives; of one that is gone to or come from, ''."""
     out: list[Mention[str]] = []
     for at, word in enumerate(words):
-        after = words[at + 1] if at + 1 < len(words) and word.joined else None
+        after = words[at + 1] if word.joined else None
         if not word.hangul:
             if (value := _REGIONS.get(word.text) or _romanised().get(word.text)) and (
                 after is None or after.text not in _PLACE_BEHIND
