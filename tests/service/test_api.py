@@ -134,6 +134,16 @@ def test_numbers_beyond_all_are_refused_and_large_ones_compared(program: TestCli
         assert program.post(f"{OFFICE}/search", json=vector).status_code == 200
 
 
+def test_a_post_names_the_photos_that_are_shown(program: TestClient, bag: str) -> None:
+    counts = []
+    for status in ("claimed", "open", "withdrawn", "open"):
+        program.post(f"{OFFICE}/posts/{bag}/close", json={"status": status}).raise_for_status()
+        photos = program.get(f"{OFFICE}/posts/{bag}").json()["photos"]
+        assert all(program.get(url).status_code == 200 for each in photos for url in each.values())
+        counts.append(len(photos))
+    assert counts == [1, 1, 0, 1]
+
+
 def test_no_edit_leaves_a_post_that_nothing_finds(program: TestClient, bag: str) -> None:
     new = program.post(f"{OFFICE}/posts", json={"title": "가방"}).json()
     url = f"{OFFICE}/posts/{new['post_id']}"
@@ -247,7 +257,9 @@ def test_every_answer_is_described(program: TestClient, running: Service, bag: s
     for path, method, operation in last:
         sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         schema = schemas.get(sent.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
-        url = path.format(post_id=bag, name=running.address(bag, 0).small.rpartition("/")[2])
+        url = path.format(
+            post_id=bag, name=running.photo_names.picture(bag).small.rpartition("/")[2]
+        )
         for client in (program, stranger):
             for body in (*schema.get("examples", []), {"no": "such field"}, None):
                 answer = client.request(method, url, json=body)

@@ -27,7 +27,7 @@ from tests.support.processes import LONG_S
 
 def test_head_is_told_what_get_would_be(browser: TestClient, running: Service, bag: str) -> None:
     signed_in(browser, running)
-    photo = running.address(bag, 0).small
+    photo = running.photo_names.picture(bag).small
     paths = ("/", "/mine", "/confirm", "/office", f"/office/posts/{bag}", "/favicon.ico", photo)
     for path in (*paths, "/api/openapi.json", "/nowhere", "/search"):
         got, told = (browser.request(m, path, follow_redirects=False) for m in ("GET", "HEAD"))

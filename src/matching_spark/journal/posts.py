@@ -37,7 +37,9 @@ class StoredPost:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The photos that are kept."""
+        """The photos that are kept, to be shown: of a withdrawn post none."""
+        if self.post.status == "withdrawn":
+            return ()
         return tuple(sha for sha in self.photos if sha not in self.bare)
 
     def content(self) -> Content:

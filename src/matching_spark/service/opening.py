@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 
 from PIL import Image
 
@@ -26,7 +25,7 @@ from matching_spark.service.people.news import News
 from matching_spark.service.people.outbox import Outbox
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.photos.store import PhotoStore, picture_of
+from matching_spark.service.photos.store import PhotoStore
 from matching_spark.service.posts.arrivals import Arrivals
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.posts.desk import Desk
@@ -67,7 +66,7 @@ def _service(
     if mailer is not None:
         outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute)
 
-    showing = Showing(Levels.of(wanted), claims, partial(picture_of, photo_names, index=0))
+    showing = Showing(Levels.of(wanted), claims, photo_names.picture)
     return Service(
         settings=settings,
         desk=desk,

@@ -19,7 +19,7 @@ from matching_spark.service.guards.guards import Guards
 from matching_spark.service.guards.headers import JSON, prefers
 from matching_spark.service.guards.limits import OFFICE
 from matching_spark.service.guards.problems import LANGUAGE_COOKIE, language_of
-from matching_spark.service.pages.contexts import Page, Picture
+from matching_spark.service.pages.contexts import Page
 from matching_spark.service.pages.render import render
 from matching_spark.service.pages.words import say
 from matching_spark.service.people.contacts import Contacts
@@ -29,7 +29,7 @@ from matching_spark.service.people.links import Links
 from matching_spark.service.people.news import News
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import PhotoNames
-from matching_spark.service.photos.store import PhotoStore, picture_of
+from matching_spark.service.photos.store import PhotoStore
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.review import Review
 from matching_spark.service.posts.seen import SeenPhoto
@@ -113,14 +113,6 @@ class Service:
         if (stored.post.kind, status) == ("lost", "open"):
             self.links.watch(post_id)
         return stored
-
-    def address(self, post_id: str, index: int) -> Picture:
-        """Where a post's photo is shown."""
-        return picture_of(self.photo_names, post_id, index)
-
-    def picture(self, stored: StoredPost) -> Picture | None:
-        """Of a post's cover; None where it has no photo."""
-        return self.address(stored.post.post_id, 0) if stored.shown else None
 
     def private_link(self, request: Request, token: str) -> str:
         """The address that opens a loss, its token in the fragment, which no server is told."""

@@ -1,7 +1,7 @@
 """What is known, as the contexts of pages have it: posts as things, matches as cards."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -17,7 +17,6 @@ from matching_spark.service.pages.words import apart
 from matching_spark.service.public.matches import Office, PublicMatch, PublicQuestion
 
 SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
-PhotoAddress = Callable[[str, int], Picture]  # of a post's photo, by its place
 # What of a thing is compared with another's, and the field of Post that it is.
 Fact = Literal["category", "colour", "region", "place", "day", "title", "description"]
 COMPARED: Mapping[Fact, str] = {
@@ -85,10 +84,9 @@ def asking(question: PublicQuestion | None, skipped: Sequence[FactName]) -> Aski
     return Asking(question.fact, question.answers)
 
 
-def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = None) -> Thing:
-    """A post as the office sees it. Of a withdrawn one no photo is shown (photos.store)."""
+def thing(stored: StoredPost, photos: tuple[Picture, ...], expires: dt.date | None = None) -> Thing:
+    """A post as the office sees it."""
     post = stored.post
-    photos = 0 if post.status == "withdrawn" else len(stored.shown)
     return Thing(
         post_id=post.post_id,
         kind=post.kind,
@@ -102,7 +100,7 @@ def thing(stored: StoredPost, address: PhotoAddress, expires: dt.date | None = N
         description=post.description,
         kept_at=post.kept_at,
         kept_phone=post.kept_phone,
-        photos=tuple(address(post.post_id, i) for i in range(photos)),
+        photos=photos,
         expires=expires,
         source=stored.source,
         sequence=stored.sequence,

@@ -3,7 +3,12 @@ same photo has the same name, which a browser's cache knows again.
 """
 
 from matching_spark.errors import InputError, NotFoundError
+from matching_spark.journal.posts import StoredPost
+from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.public.opaque import Names
+
+CARD, LARGE = 320, 960  # px of the longer side: on a card, which a dense screen doubles; opened
+SIZES = (CARD, LARGE)
 
 
 class PhotoNames:
@@ -11,6 +16,14 @@ class PhotoNames:
 
     def __init__(self, key: str) -> None:
         self._names = Names(key, "photo")
+
+    def picture(self, post_id: str, index: int = 0) -> Picture:
+        """Where a post's photo is shown. index: from 0, the cover."""
+        return Picture(*(f"/photos/{self.seal(post_id, index, size)}" for size in SIZES))
+
+    def pictures(self, stored: StoredPost) -> tuple[Picture, ...]:
+        """Where a post's photos are shown, the cover first."""
+        return tuple(self.picture(stored.post.post_id, at) for at in range(len(stored.shown)))
 
     def seal(self, post_id: str, index: int, size: int) -> str:
         """index: from 0, the cover; size: px of the longer side."""

@@ -20,14 +20,11 @@ from matching_spark.errors import NotFoundError, PhotoError, StorageError, Usage
 from matching_spark.guard.owners import own_folder
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
-from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.photos.decoder import Decoders
-from matching_spark.service.photos.names import PhotoNames
+from matching_spark.service.photos.names import SIZES, PhotoNames
 from matching_spark.service.posts.seen import SeenPhoto
 
 log = logging.getLogger(__name__)
-CARD, LARGE = 320, 960  # px of the longer side: on a card, which a dense screen doubles; opened
-SIZES = (CARD, LARGE)
 QUALITY = 82  # of a thumbnail's JPEG: about 15 kB at 320 px, 80 at 960
 MAX_THUMBNAILS = 256 << 20  # bytes in the cache's folder: of some 3,000 photos
 KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
@@ -39,11 +36,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 Visible = Callable[[Request, StoredPost], bool]
-
-
-def picture_of(names: PhotoNames, post_id: str, index: int) -> Picture:
-    """Where a post's photo is shown. index: from 0, the cover."""
-    return Picture(*(f"/photos/{names.seal(post_id, index, size)}" for size in SIZES))
 
 
 class Posts(Protocol):
@@ -182,9 +174,7 @@ def photos_router(
         try:
             post_id, index, size = names.open(name)
             stored = posts.post(post_id)
-            if stored is None or stored.post.status == "withdrawn" or not visible(request, stored):
-                raise NotFoundError(GONE)
-            if index >= len(stored.shown):
+            if stored is None or index >= len(stored.shown) or not visible(request, stored):
                 raise NotFoundError(GONE)
             data = store.sized(stored.shown[index], size)
         except PhotoError as error:

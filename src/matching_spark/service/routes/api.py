@@ -245,7 +245,7 @@ class _Office:
 
     def _told(self, stored: StoredPost) -> dict[str, Any]:
         fields = {k: v for k, v in vars(stored.post).items() if k not in _INSIDE}
-        photos = [vars(self._of.address(stored.post.post_id, i)) for i in range(len(stored.shown))]
+        photos = [vars(each) for each in self._of.photo_names.pictures(stored)]
         return fields | {
             "source": stored.source,
             "sequence": stored.sequence,

@@ -95,7 +95,7 @@ class Losses:
             state=_state(stored.post, bool(cards)),
             told=told,
             seen=seen_of(asdict(told)),
-            photo=self._of.picture(stored),
+            photo=next(iter(self._of.photo_names.pictures(stored)), None),
             registered=day_of(self._registered_at(stored)),
             cards=tuple(cards),
             mail=mail,

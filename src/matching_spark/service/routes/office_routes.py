@@ -32,7 +32,7 @@ class OfficeRoutes:
         return {"who": asker_of(request).name, "here": here, "notice": said}
 
     def _thing(self, stored: StoredPost, expires: dt.date | None = None) -> Thing:
-        return thing(stored, self._of.address, expires)
+        return thing(stored, self._of.photo_names.pictures(stored), expires)
 
     def _name(self, who: str) -> str:
         """Of an account; '' of a person, who stays unnamed, and of the service itself."""
