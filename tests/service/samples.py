@@ -228,7 +228,7 @@ def samples() -> dict[str, Page]:
             **asked,
             told=replace(TOLD, colour="", day=None),
             look=CARDS[5:8],
-            question=Asking("colour", ("검정", "파랑", "갈색", "빨강")),
+            question=Asking("colour", ("검정", "파랑", "갈색")),
             skipped=("day",),
             mail=True,
         ),

@@ -144,6 +144,16 @@ def test_a_post_names_the_photos_that_are_shown(program: TestClient, bag: str) -
     assert counts == [1, 1, 0, 1]
 
 
+def test_what_is_skipped_is_not_asked_for(program: TestClient, running: Service, bag: str) -> None:
+    for region in ("부산", "대구"):
+        other = Post("", "found", "가방", title="줄무늬 가방", region=region)
+        running.desk.add(other, [], WHO, None)
+    first = program.post("/api/search", json={"words": "줄무늬 가방"}).json()
+    again = {"words": "줄무늬 가방", "skip": [first["question"]["fact"]]}
+    second = program.post("/api/search", json=again).json()
+    assert second == first | {"question": None, "asked": second["asked"]}
+
+
 def test_no_edit_leaves_a_post_that_nothing_finds(program: TestClient, bag: str) -> None:
     new = program.post(f"{OFFICE}/posts", json={"title": "가방"}).json()
     url = f"{OFFICE}/posts/{new['post_id']}"

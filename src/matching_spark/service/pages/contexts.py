@@ -134,7 +134,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Asking:
-    """The question about a list in doubt. answers: at most three are shown; a day has none."""
+    """The question about a list in doubt: a fact to ask a person for. answers: the likeliest first,
+    of what a list or a card has; a day has none."""
 
     fact: FactName
     answers: tuple[str, ...] = ()

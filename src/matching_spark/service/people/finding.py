@@ -20,7 +20,7 @@ from matching_spark.service.guards.fields import (
     word_of,
 )
 from matching_spark.service.pages.contexts import FACTS, FactName, ResultsPage, Told
-from matching_spark.service.people.shown import SAID, asking, card, in_words, told_of
+from matching_spark.service.people.shown import SAID, card, in_words, told_of
 from matching_spark.service.posts.asks import Asked, Asks
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import SeenPhoto
@@ -102,8 +102,10 @@ class Finder:
         query, result = self.desk.public_search(
             query_of(told, vector), understand=not form.asked, until=until
         )
-        asked = Asked(photo, told_of(query.facts, told.words))
-        return asked, self.asks.keep(asked, form.asked), self.showing.result(result)
+        asked, found = Asked(photo, told_of(query.facts, told.words)), self.showing.result(result)
+        if found.question is not None and found.question.fact in form.skip:
+            found = replace(found, question=None)
+        return asked, self.asks.keep(asked, form.asked), found
 
     def find(self, form: Form, photo: SeenPhoto | None) -> ResultsPage:
         """The page of an answer. Raises as it."""
@@ -117,7 +119,7 @@ class Finder:
             look=tuple(map(card, cards["look"])),
             nothing=answer.state == "nothing",
             complete=answer.complete,
-            question=asking(answer.question, form.skipped),
+            question=answer.question,
             skipped=form.skipped,
             needed=_needed(asked),
             mail=self.mail,

@@ -1,7 +1,7 @@
 """What is known, as the contexts of pages have it: posts as things, matches as cards."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -11,10 +11,10 @@ from matching_spark.domain.results import Match
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
-from matching_spark.service.pages.contexts import FACTS, Asking, Card, FactName, Picture, Told
+from matching_spark.service.pages.contexts import Card, FactName, Picture, Told
 from matching_spark.service.pages.office_contexts import Compared, Thing
 from matching_spark.service.pages.words import apart
-from matching_spark.service.public.matches import Office, PublicMatch, PublicQuestion
+from matching_spark.service.public.matches import Office, PublicMatch
 
 SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
 # What of a thing is compared with another's, and the field of Post that it is.
@@ -75,13 +75,6 @@ def card(match: PublicMatch, came: dt.date | None = None, office: Office | None 
 def day_of(at: dt.datetime) -> dt.date:
     """In Seoul, where the posts' days are."""
     return at.astimezone(SEOUL).date()
-
-
-def asking(question: PublicQuestion | None, skipped: Sequence[FactName]) -> Asking | None:
-    """A question that was not yet passed over."""
-    if question is None or question.fact in skipped or question.fact not in FACTS:
-        return None
-    return Asking(question.fact, question.answers)
 
 
 def thing(stored: StoredPost, photos: tuple[Picture, ...], expires: dt.date | None = None) -> Thing:

@@ -18,7 +18,7 @@ from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORY, OF_FACTS
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.explain import TELLING
-from matching_spark.service.pages.contexts import FactName, Picture, Reason
+from matching_spark.service.pages.contexts import Asking, FactName, Picture, Reason
 from matching_spark.service.public.levels import Level, Levels, week, without_place
 from matching_spark.service.public.opaque import Names
 
@@ -57,21 +57,9 @@ class PublicMatch:
     claim: str
 
     def to_dict(self) -> dict[str, object]:
-        days = {name: each and each.isoformat() for name, each in self._days.items()}
-        photo = None if self.photo is None else vars(self.photo)
-        return vars(self) | days | {"photo": photo, "reasons": list(self.reasons)}
-
-    @property
-    def _days(self) -> dict[str, dt.date | None]:
-        return {"day": self.day, "until": self.until}
-
-
-@dataclass(frozen=True)
-class PublicQuestion:
-    """A fact to ask a person for. answers: the likeliest first, of what a list or a card has."""
-
-    fact: FactName
-    answers: tuple[str, ...]
+        days = {"day": self.day, "until": self.until}
+        said = {name: each and each.isoformat() for name, each in days.items()}
+        return vars(self) | said | {"photo": self.photo and vars(self.photo)}
 
 
 @dataclass(frozen=True)
@@ -83,16 +71,15 @@ class PublicResult:
 
     state: State
     matches: tuple[PublicMatch, ...]
-    question: PublicQuestion | None
+    question: Asking | None
     complete: bool = True
 
     def to_dict(self) -> dict[str, object]:
-        asked = self.question
         return {
             "state": self.state,
             "matches": [match.to_dict() for match in self.matches],
             "complete": self.complete,
-            "question": asked and {"fact": asked.fact, "answers": list(asked.answers)},
+            "question": self.question and vars(self.question),
         }
 
 
@@ -203,13 +190,13 @@ def _reason(name: str, value: float) -> Reason | None:
     return next((each for each in _SAME if each == name and value == 1), None)
 
 
-def _asked(question: Question | None, shown: Collection[PublicMatch]) -> PublicQuestion | None:
+def _asked(question: Question | None, shown: Collection[PublicMatch]) -> Asking | None:
     """A question whose answers give nothing away: words of lists, and places that cards have."""
     if question is None:
         return None
     fact = question.fact
     if fact == "happened_on":
-        return PublicQuestion("day", ())
+        return Asking("day")
     if fact == "place":
         told: Collection[str] = [match.place for match in shown]
         named: FactName = "place"
@@ -219,7 +206,7 @@ def _asked(question: Question | None, shown: Collection[PublicMatch]) -> PublicQ
     else:
         return None
     answers = tuple(each for each in question.answers if each in told)[:ANSWERS]
-    return PublicQuestion(named, answers) if answers else None
+    return Asking(named, answers) if answers else None
 
 
 def _text(text: str) -> str:
