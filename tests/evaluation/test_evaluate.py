@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from matching_spark import ClipModel
-from matching_spark.demo.labelled import world_pairs
+from matching_spark import ClipModel, Filters, PostsTable
 from matching_spark.demo.world import World
+from matching_spark.domain.posts import KINDS
 from matching_spark.errors import InputError
-from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, read_truth
+from matching_spark.evaluation.labelled import LabelledPairs, held_out, join, label, read_truth
 from matching_spark.evaluation.learn import learn
 from matching_spark.evaluation.metrics import Measured, evaluate, worth
 from matching_spark.evaluation.metrics import _draws as draws  # evaluate's own, for one measure
@@ -141,12 +141,14 @@ def test_held_out_items_are_never_seen() -> None:
     assert not theirs & {int(f) for f in fit.found}
 
 
-def test_on_the_drawn_world(clip: ClipModel, world: World) -> None:
+def test_on_the_drawn_world(clip: ClipModel, world: World, stored: str) -> None:
     from matching_spark.score.store import find
 
     calibration = find(None, clip, clip.name)
     assert calibration is not None
-    report = evaluate(world_pairs(clip, world), calibration, "all of it")
+    lost, found = ([*PostsTable.open(stored).state.shards(Filters(kind=k))] for k in KINDS)
+    pairs = label(lost, found, read_truth(str(world.truth)))
+    report = evaluate(pairs, calibration, "all of it")
     json.dumps(report)
     scores = report["scores"]
     for name in ("recall@1", "average_precision"):

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import encode_photo, hold_photo, open_photo
+from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
 from matching_spark.service.app import create_app
@@ -158,4 +159,10 @@ def signed_in(browser: TestClient, running: Service) -> str:
 
 
 def losses(running: Service) -> list[str]:
-    return [p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"]
+    return [p.post.post_id for p in written(running) if p.post.kind == "lost"]
+
+
+def written(running: Service) -> list[StoredPost]:
+    """The posts that the table has not as they are, the newest last."""
+    changes = running.desk.tail.changes(running.desk.merged)
+    return [each.stored for each in changes if each.stored is not None]

@@ -7,7 +7,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, signed_in
+from tests.service.conftest import WHO, signed_in, written
 from tests.support.forms import csrf, field, link_in
 
 
@@ -62,7 +62,7 @@ def test_a_loss_that_was_closed_by_mistake_is_looked_after_again(
     form["link"] = link
     card = "<h3>보라색 줄무늬 가방</h3>"
     assert card in browser.post("/mine", data=form).text
-    (lost,) = (s.post.post_id for s in running.desk.changed() if s.post.kind == "lost")
+    (lost,) = (s.post.post_id for s in written(running) if s.post.kind == "lost")
     url = f"/api/office/posts/{lost}/close"
     assert program.post(url, json={"status": "claimed"}).status_code == 200
     running.news.look(lost)  # as it is once a day, and where something concerns it

@@ -10,7 +10,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.pages import words
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.running import Service
-from tests.service.conftest import drawn, signed_in
+from tests.service.conftest import drawn, signed_in, written
 from tests.support.forms import csrf, field, found_form, hidden
 
 NEW = "/office/found/new"
@@ -43,7 +43,7 @@ def drafted(browser: TestClient, running: Service) -> dict[str, str]:
 
 
 def found(running: Service) -> list[StoredPost]:
-    return [each for each in running.desk.changed() if each.post.kind == "found"]
+    return [each for each in written(running) if each.post.kind == "found"]
 
 
 def kept(page: str) -> bool:
@@ -146,7 +146,7 @@ def test_a_search_whose_photo_is_forgotten_is_begun_with_what_was_told(
         assert 'value="보라색 가방"' in answer.text
         for chosen in ("보라", "가방"):
             assert f'<option value="{chosen}" selected>' in answer.text
-    assert not [each for each in running.desk.changed() if each.post.kind == "lost"]
+    assert not [each for each in written(running) if each.post.kind == "lost"]
 
 
 def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
@@ -163,7 +163,7 @@ def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
     assert found_form(unreadable.text, "/losses")["words"] == "보라색 가방"
     done = later.post("/losses", data=again, files=photo("purple"))
     assert "/mine#" in done.text
-    (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
+    (lost,) = (each for each in written(running) if each.post.kind == "lost")
     assert len(lost.photos) == 1
     # There is nothing else to search by: it begins with the photo, and goes on with the address.
     alone = later.post("/losses", data=form | {"words": "", "category": "", "colour": ""})
@@ -188,7 +188,7 @@ def test_a_search_by_words_goes_on_at_any_time(
     assert 'class="sentence"' in later.post("/search", data=form | {"colour": "보라"}).text
     assert "02-111-2222" in later.post("/interest", data=form).text
     assert "/mine#" in later.post("/losses", data=form | {"colour": "보라"}).text
-    assert len([each for each in running.desk.changed() if each.post.kind == "lost"]) == 2
+    assert len([each for each in written(running) if each.post.kind == "lost"]) == 2
 
 
 def test_a_photo_that_cannot_be_read_costs_no_word_that_was_typed_beside_it(

@@ -11,7 +11,7 @@ from matching_spark.errors import StorageError
 from matching_spark.journal.tables import sessions
 from matching_spark.service.guards.sessions import SEEN_EVERY
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, drawn, signed_in
+from tests.service.conftest import WHO, drawn, signed_in, written
 from tests.support.forms import csrf
 from tests.support.full import full
 
@@ -22,7 +22,7 @@ def test_a_photo_that_cannot_be_kept_is_no_fault_of_the_program(running: Service
     post = Post("", "found", "가방", title="가방")
     with full(), pytest.raises(StorageError, match=r"the photos in .* cannot be used: .*disk"):
         running.desk.add(post, [photo], WHO, None)
-    assert not running.desk.changed()
+    assert not written(running)
     assert running.desk.add(post, [photo], WHO, None).photos == (photo.sha256,)
 
 

@@ -12,7 +12,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.people.contacts import ASKED_A_DAY
 from matching_spark.service.routes.losses import MOST_TIMES
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, drawn, losses
+from tests.service.conftest import WHO, drawn, losses, written
 from tests.support.forms import csrf, field, found_form, link_in
 
 
@@ -44,7 +44,7 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     link = re.search(r"/mine#([\w-]{22})", registered.text)
     assert link is not None
     again = browser.post("/losses", data=form)  # a second press of the button
-    assert len({p.post.post_id for p in running.desk.changed() if p.post.kind == "lost"}) == 1
+    assert len({p.post.post_id for p in written(running) if p.post.kind == "lost"}) == 1
     assert again.status_code == 200
 
     mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link[1]})
@@ -64,7 +64,7 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" in edited.text
     gone = browser.post("/mine/withdraw", data={"csrf": csrf(edited.text), "link": token})
     assert gone.status_code == 200
-    titles = [p.post.title for p in running.desk.changed() if p.post.kind == "lost"]
+    titles = [p.post.title for p in written(running) if p.post.kind == "lost"]
     assert "초록 모자" not in titles
     closed = browser.post("/mine", data={"csrf": csrf(mine.text), "link": token})
     assert "초록 모자" not in closed.text
@@ -248,7 +248,7 @@ def test_a_loss_without_words_is_told_in_the_readers_language(
     assert '<span class="chip">Black</span>' in mine
     edited = browser.post("/mine/edit", data=form | {"colour": "파랑"}).text
     assert words.say("notice.edited", "en") in edited
-    (lost,) = (each.post for each in running.desk.changed() if each.post.kind == "lost")
+    (lost,) = (each.post for each in written(running) if each.post.kind == "lost")
     assert lost.title == "파랑 가방"
 
 
@@ -262,7 +262,7 @@ def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
         "link": link,
         "seen": field(browser.post("/mine", data=form | {"link": link}).text, "seen"),
     }
-    (lost,) = (each.post.post_id for each in running.desk.changed() if each.post.kind == "lost")
+    (lost,) = (each.post.post_id for each in written(running) if each.post.kind == "lost")
     running.desk.edit(lost, {"colour": "파랑", "description": "안에 우산"}, WHO, None)
     wrong = browser.post("/mine/edit", data=form | {"day": "언젠가"}).text
     assert field(wrong, "seen") == form["seen"]

@@ -21,7 +21,7 @@ from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
 from matching_spark.table.posts_table import PostsTable
-from tests.service.conftest import WHO, drawn, signed_in
+from tests.service.conftest import WHO, drawn, signed_in, written
 from tests.support.forms import csrf, field, link_in
 from tests.support.journaled import write
 from tests.support.vectors import write_vectors
@@ -137,7 +137,7 @@ def test_of_a_loss_that_is_over_no_card_says_that_it_may_be_mine(
     form["asked"] = field(found, "asked")
     link = link_in(browser.post("/losses", data=form).text)
     form["link"] = link
-    (lost,) = (each for each in running.desk.changed() if each.post.kind == "lost")
+    (lost,) = (each for each in written(running) if each.post.kind == "lost")
     before = browser.post("/mine", data=form).text
     claim = {"claim": field(before, "claim")}
     running.desk.set_status(lost.post.post_id, "claimed", WHO, None)

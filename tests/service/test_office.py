@@ -14,7 +14,7 @@ from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import pair_url, post_url
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
+from tests.service.conftest import PASSWORD, WHO, drawn, signed_in, written
 from tests.support.forms import csrf, field
 
 
@@ -80,7 +80,7 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     }
     stored = browser.post("/office/found/new", data=form)
     assert "보라색 공" in stored.text
-    (post,) = running.desk.changed()
+    (post,) = written(running)
     assert post.post.kept_at == "역무실"
     assert len(post.photos) == 1
     url = f"/office/posts/{post.post.post_id}"
@@ -304,7 +304,7 @@ def test_a_thing_without_a_photo_is_registered_once_however_often_it_is_pressed(
         form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
         first, again = (browser.post("/office/found/new", data=form) for _ in range(2))
         assert first.url == again.url
-    assert len(running.desk.changed()) == 2
+    assert len(written(running)) == 2
 
 
 def test_registering_again_with_other_words_leads_to_what_was_registered(
@@ -314,12 +314,12 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
     token = signed_in(browser, running)
     for language in ("ko", "en"):
         browser.cookies.set("lang", language)
-        known = {each.post.post_id for each in running.desk.changed()}
+        known = {each.post.post_id for each in written(running)}
         files = {"photo": ("a.png", drawn("purple"), "image/png")}
         new = browser.post("/office/found/new", data={"csrf": token}, files=files)
         form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
         browser.post("/office/found/new", data=form)
-        (stored,) = (s for s in running.desk.changed() if s.post.post_id not in known)
+        (stored,) = (s for s in written(running) if s.post.post_id not in known)
         again = browser.post("/office/found/new", data=form | {"title": "남색 우산"})
         assert again.status_code == 409
         assert words.say("post.again.registered", language) in again.text
@@ -327,7 +327,7 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
         url = f"/office/posts/{stored.post.post_id}"
         assert f'href="{url}"' in again.text
         assert 'value="남색 우산"' in again.text
-        assert len(running.desk.changed()) == len(known) + 1
+        assert len(written(running)) == len(known) + 1
         form |= {"sequence": field(again.text, "sequence"), "title": "남색 우산"}
         assert browser.post(f"{url}/edit", data=form).status_code == 200
         saved = running.desk.post(stored.post.post_id)

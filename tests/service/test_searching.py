@@ -14,7 +14,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PLAIN_BYTES
 from matching_spark.service.pages import words
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, losses
+from tests.service.conftest import WHO, losses, written
 from tests.support.forms import csrf, link_in
 
 
@@ -76,9 +76,9 @@ def test_what_is_too_long_to_be_searched_by_is_told_and_nothing_of_it_is_left_ou
         told = browser.post("/search", data=long, headers=json).json()
         assert (told["page"], told["wrong"]) == ("home", {name: "long"})
         assert told["told"][name] == long[name]  # to be made shorter by who typed it
-        known = len(running.desk.changed())
+        known = len(written(running))
         assert browser.post("/losses", data=long).status_code == 422
-        assert len(running.desk.changed()) == known
+        assert len(written(running)) == known
         mine = browser.post("/mine/edit", data=long | {"link": link}, headers=json).json()
         assert mine["wrong"] == {name: "long"}
         asked = {"words": "가방", name: long[name]}

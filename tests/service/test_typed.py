@@ -13,7 +13,7 @@ from matching_spark.service.pages.contexts import TYPED
 from matching_spark.service.pages.render import SIGN_IN
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, WHO, drawn, signed_in
+from tests.service.conftest import PASSWORD, WHO, drawn, signed_in, written
 from tests.service.samples import rendered, samples
 from tests.support.forms import csrf, field, hidden
 
@@ -74,16 +74,16 @@ def test_a_form_without_a_session_is_sent_by_one_press_once_there_is_one(
     ended(browser, token, how)
     if how == "cookie":  # the form is an old one: its page had set one that has gone since
         browser.get("/")
-    before = running.desk.changed(), running.review.decided()
+    before = written(running), running.review.decided()
     late = browser.post(to, data=typed | {"csrf": token})
     assert late.status_code in (401, 403)
     page = signed_in_again(browser, late.text)
     assert said in page
-    assert (running.desk.changed(), running.review.decided()) == before
+    assert (written(running), running.review.decided()) == before
     done = browser.post(to, data=hidden(page, to), files=MULTIPART)
     assert done.status_code == 200
     running.review.refresh()
-    after = {each.post.title: each for each in running.desk.changed()}
+    after = {each.post.title: each for each in written(running)}
     if what == "decide":
         assert running.review.decided()[lost.post.post_id, bag].verdict == "rejected"
     elif what == "close":

@@ -117,14 +117,6 @@ def held_out(found: int = FOUND, tidy: bool = False) -> Worlds:
     return Worlds(seeds, found, max(1, min(found, MAX_PAIRS // (len(seeds) * found))))
 
 
-def world_pairs(model: ClipModel, world: World) -> LabelledPairs:
-    """The labelled pairs of one drawn world."""
-    lost, found, truth = _read(world)
-    with tempfile.TemporaryDirectory() as place, processes() as pool:
-        both = shards(model, (lost, found), Path(place), pool, lambda done, total: None)
-    return label(both[:1], both[1:], truth)
-
-
 @dataclass(frozen=True)
 class _Lying:
     """A photo of a world that was drawn into a folder."""

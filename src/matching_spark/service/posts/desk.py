@@ -165,11 +165,6 @@ class Desk:
             shards = newer.over(plan.files, shards)
         return dict(zip([*(file.uri for file in plan.files), FRESH], shards, strict=False))
 
-    def changed(self) -> list[StoredPost]:
-        """The posts that the table has not as they are, the newest last."""
-        changes = self.tail.changes(self.merged)
-        return [each.stored for each in changes if each.stored is not None]
-
     def stamp(self) -> str:
         """Of all found things: another one after every change of any."""
         return f"{self.table.snapshot}:{self.tail.found_upto}"
