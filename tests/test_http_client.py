@@ -1,4 +1,4 @@
-"""HTTP to others: what an answer may cost, whoever gives it."""
+"""HTTP to others: what an answer may cost, whoever gives it; by which way it is asked for."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from matching_spark import http_client
-from matching_spark.errors import RemoteError
+from matching_spark.errors import RemoteError, UsageError
 from tests.support.servers import Answer, Asked, serving, talking
 
 MAX_S = 0.2
@@ -114,3 +114,24 @@ def test_a_proxy_that_drips_is_given_up_in_time(
         with pytest.raises(RemoteError, match="no whole answer in"):
             call(f"{scheme}://portal.invalid/", MAX_S)
     assert MAX_S <= time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("all_proxy", "socks5h://me:geheim@127.0.0.1:1"),
+        ("ALL_PROXY", "socks://me:geheim@127.0.0.1:1"),
+        ("http_proxy", "http://me:geheim@proxy:port"),
+        ("NO_PROXY", "[::1],127.0.0.1:99999"),
+        ("SSL_CERT_FILE", "/of/another/machine.pem"),
+        ("SSL_CERT_FILE", __file__),  # in which there is no certificate
+    ],
+)
+def test_an_environment_that_is_no_way_out_is_named(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a desktop that has a SOCKS proxy: each was a traceback."""
+    monkeypatch.setenv(name, said)
+    with pytest.raises(UsageError, match=rf"nothing can be asked by HTTP: .*see .*{name}") as told:
+        http_client.client(5)
+    assert "geheim" not in str(told.value)

@@ -2,7 +2,9 @@
 
 import ipaddress
 import logging
+import os
 import random
+import re
 import socket
 import threading
 import time
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
-from matching_spark.errors import RemoteError, extra
+from matching_spark.errors import RemoteError, UsageError, extra
 
 if TYPE_CHECKING:
     import httpx
@@ -20,18 +22,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RETRIED = frozenset([408, 425, 429, 500, 502, 503, 504])
 LONGEST_WAIT_S = 60.0
+# What a client goes by: ways past proxies and certificates, which may be another machine's.
+_HEEDED = re.compile("(?i:(https?|all|no)_proxy)|SSL_CERT_(FILE|DIR)")
 # What each client has open: a connection that is used again tells nobody that it is.
 _open: "WeakKeyDictionary[httpx.Client, WeakSet[socket.socket]]" = WeakKeyDictionary()
 
 
 def client(timeout_s: float) -> "httpx.Client":
-    """A client that follows no redirect: an address that was allowed must not lead to another."""
+    """A client that follows no redirect: an address that was allowed must not lead to another.
+
+    Raises UsageError for an environment that httpx cannot go by.
+    """
     with extra("lost112", "this"):
         import httpx
     # Of the whole process: they log whole addresses, keys and all, whoever asked for DEBUG.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(timeout=timeout_s, follow_redirects=False)
+    try:
+        return httpx.Client(timeout=timeout_s, follow_redirects=False)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        said = ", ".join(sorted(filter(_HEEDED.fullmatch, os.environ)))
+        raise UsageError(
+            f"nothing can be asked by HTTP: {error} (see {said} in the environment)"
+        ) from None
 
 
 def is_loopback(url: str) -> bool:
