@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -135,3 +136,24 @@ def test_an_environment_that_is_no_way_out_is_named(
     with pytest.raises(UsageError, match=rf"nothing can be asked by HTTP: .*see .*{name}") as told:
         http_client.client(5)
     assert "geheim" not in str(told.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_what_is_for_this_machine_goes_to_no_proxy(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alert for http://127.0.0.1 was read by the proxy, and taken for received by its answer."""
+    asked: list[Asked] = []
+
+    def answer(request: Asked) -> Answer:
+        asked.append(request)
+        return Answer(b"proxy")
+
+    with serving(answer) as proxy, serving(lambda request: Answer(b"here")) as here:
+        monkeypatch.setenv("http_proxy", proxy)
+        url = here.replace("127.0.0.1", host)
+        with http_client.client(5, url) as http, suppress(RemoteError):  # nobody listens by IPv6
+            request = http.build_request("POST", url)
+            done = http_client.call(http, request, "it", tries=1, max_bytes=99, max_s=5)
+            assert done == (200, b"here")
+    assert asked == []

@@ -28,18 +28,21 @@ _HEEDED = re.compile("(?i:(https?|all|no)_proxy)|SSL_CERT_(FILE|DIR)")
 _open: "WeakKeyDictionary[httpx.Client, WeakSet[socket.socket]]" = WeakKeyDictionary()
 
 
-def client(timeout_s: float) -> "httpx.Client":
+def client(timeout_s: float, url: str = "") -> "httpx.Client":
     """A client that follows no redirect: an address that was allowed must not lead to another.
 
-    Raises UsageError for an environment that httpx cannot go by.
+    url: what it is for; of one of this machine nothing goes to a proxy, which would read it, and
+    answer in its place. Raises UsageError for an environment that httpx cannot go by.
     """
     with extra("lost112", "this"):
         import httpx
     # Of the whole process: they log whole addresses, keys and all, whoever asked for DEBUG.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    host = urlsplit(url).hostname or ""
+    here = {f"all://[{host}]" if ":" in host else f"all://{host}": None} if is_loopback(url) else {}
     try:
-        return httpx.Client(timeout=timeout_s, follow_redirects=False)
+        return httpx.Client(timeout=timeout_s, follow_redirects=False, mounts=here)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         said = ", ".join(sorted(filter(_HEEDED.fullmatch, os.environ)))
         raise UsageError(

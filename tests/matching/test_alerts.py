@@ -41,7 +41,9 @@ def webhook(url: str, **settings: float) -> Webhook:
     return Webhook(Alerts(webhook_url=url + "/in", webhook_secret=SECRET, **settings))  # type: ignore[arg-type]
 
 
-def test_the_body_is_signed() -> None:
+def test_the_body_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And goes to its receiver on this machine, not to the proxy for others."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     asked: list[Asked] = []
 
     def answer(request: Asked) -> Answer:

@@ -138,7 +138,7 @@ class Webhook:
         if not secret:
             raise UsageError("alerts.webhook_url is set but alerts.webhook_secret is not")
         self._url, self._secret, self._settings = url, secret.encode(), settings
-        self._client = http_client.client(settings.timeout_s)
+        self._client = http_client.client(settings.timeout_s, url)
 
     def __call__(self, alert: Alert) -> None:
         """Raises RemoteError when it was not taken."""
