@@ -1,5 +1,6 @@
 """What a page offers is done when it is pressed."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,25 @@ from tests.service.conftest import WHO, drawn, signed_in, written
 from tests.support.forms import csrf, field, link_in
 from tests.support.journaled import write
 from tests.support.vectors import write_vectors
+
+
+def test_a_search_of_the_office_looks_through_each_kind_that_it_offers(
+    browser: TestClient, running: Service
+) -> None:
+    form = {"csrf": signed_in(browser, running), "words": "보라색 가방"}
+    page = browser.get("/office/search").text
+    (offered,) = re.findall(r'<select id="kind".*?</select>', page, re.S)
+    every = {
+        title: running.desk.add(Post("", kind, "가방", title=title), [], WHO, None)
+        for kind, title in (("lost", "보라색 가방 하나"), ("found", "보라색 가방 둘"))
+    }
+    seen = set()
+    for kind in re.findall('<option value="([^"]*)"', offered):
+        text = browser.post("/office/search", data=form | {"kind": kind}).text
+        found = {title for title in every if title in text}
+        assert found == {t for t, p in every.items() if kind in ("", p.post.kind)}
+        seen |= found
+    assert seen == every.keys()
 
 
 @pytest.mark.long

@@ -211,7 +211,7 @@ class Wanted:
     """The fields of the office's search, as its address has them."""
 
     words: str = ""
-    kind: Kind | Literal[""] = "found"
+    kind: Kind = "found"
     status: Status | Literal[""] = "open"
     category: str = ""
     colour: str = ""

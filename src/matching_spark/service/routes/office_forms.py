@@ -90,7 +90,7 @@ def _wanted(
     word: Callable[[str, str], str],
     day: Callable[[str, str], dt.date | None],
 ) -> Wanted:
-    kind: Any = next((each for each in KINDS if each == fields["kind"]), "")
+    kind: Any = next((each for each in KINDS if each == fields["kind"]), "found")
     status: Any = next((each for each in STATUSES if each == fields["status"]), "")
     lists = {name: word(name, fields[name]) for name in LISTS}
     return Wanted(

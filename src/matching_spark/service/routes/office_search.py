@@ -64,7 +64,7 @@ class SearchPages(OfficeRoutes):
     ) -> Response:
         began = time.perf_counter()
         where = Filters(
-            wanted.kind or "found",
+            wanted.kind,
             wanted.category or None,
             wanted.colour or None,
             wanted.region or None,
