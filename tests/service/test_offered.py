@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from starlette.testclient import TestClient
 
 from matching_spark.config import Hadoop, Settings
-from matching_spark.domain.posts import Filters, Post
+from matching_spark.domain.posts import Filters, Kind, Post
 from matching_spark.ingest.report import Report
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.merge import merge
@@ -34,17 +34,16 @@ def test_a_search_of_the_office_looks_through_each_kind_that_it_offers(
     form = {"csrf": signed_in(browser, running), "words": "보라색 가방"}
     page = browser.get("/office/search").text
     (offered,) = re.findall(r'<select id="kind".*?</select>', page, re.S)
-    every = {
-        title: running.desk.add(Post("", kind, "가방", title=title), [], WHO, None)
-        for kind, title in (("lost", "보라색 가방 하나"), ("found", "보라색 가방 둘"))
-    }
-    seen = set()
-    for kind in re.findall('<option value="([^"]*)"', offered):
-        text = browser.post("/office/search", data=form | {"kind": kind}).text
-        found = {title for title in every if title in text}
-        assert found == {t for t, p in every.items() if kind in ("", p.post.kind)}
+    titles: dict[Kind, str] = {"lost": "보라색 가방 하나", "found": "보라색 가방 둘"}
+    for kind, title in titles.items():
+        running.desk.add(Post("", kind, "가방", title=title), [], WHO, None)
+    seen: set[str] = set()
+    for asked in re.findall('<option value="([^"]*)"', offered):
+        text = browser.post("/office/search", data=form | {"kind": asked}).text
+        found = {kind for kind, title in titles.items() if title in text}
+        assert found == {kind for kind in titles if asked in ("", kind)}
         seen |= found
-    assert seen == every.keys()
+    assert seen == titles.keys()
 
 
 @pytest.mark.long
