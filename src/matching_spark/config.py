@@ -219,7 +219,7 @@ class Cache(Group):
     max_bytes: int = Field(
         default=8 << 30,
         ge=1 << 20,
-        description="of shards, memory-mapped by every process; 4 million vectors of 512 numbers",
+        description="of shards, memory-mapped by every process; 3 million vectors of 512 numbers",
     )
     preload: tuple[str, ...] = Field(
         default=(),

@@ -154,7 +154,7 @@ class Service(Group):
         default=2,
         ge=1,
         le=32,
-        description="processes that decode people's photos, each with up to 750 MB while it does",
+        description="processes that decode people's photos, each with up to 730 MB while it does",
     )
     decode_s: float = Field(
         default=10, gt=0, le=120, description="that a photo may take to be decoded"

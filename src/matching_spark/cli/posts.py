@@ -287,7 +287,7 @@ def erase(
     proof: Annotated[
         bool, typer.Option("--proof", help="Read every file afterwards, and say what was read.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, as on a terminal.")] = False,
 ) -> None:
     """Erase posts and all that hangs on them; undo and history of the table end there."""
     run = common.begin()
@@ -295,7 +295,7 @@ def erase(
     if not yes and sys.stdin.isatty() and sys.stderr.isatty():
         typer.confirm(
             f"erase {', '.join(ids)} from {run.settings.table}? What was written before can then "
-            "be undone no more",
+            "no longer be undone",
             abort=True,
             err=True,
         )

@@ -102,7 +102,10 @@ def search(
     score: ScoreOption = None,
     language: Annotated[
         str | None,
-        typer.Option(metavar="ko|en", help="Of the reasons given; default: similarity.language."),
+        typer.Option(
+            metavar="ko|en",
+            help="Of the reasons given, and of a page; default: similarity.language.",
+        ),
     ] = None,
     runner: Annotated[
         str | None,

@@ -16,12 +16,15 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            help="To listen on; other than loopback wants service.public; default: service.host."
+            help="To listen on; other than loopback wants service.public; default: service.host; "
+            "of --demo 127.0.0.1."
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Of the pages and the API; 0: any free one; default: service.port."),
+        typer.Option(
+            help="Of the pages and the API; 0: any free one; default: service.port; of --demo any."
+        ),
     ] = None,
     demo: Annotated[
         bool,
