@@ -191,44 +191,28 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
     Raises ValueError for a codec other than those that Iceberg writes by default.
     """
-    data = io.BytesIO(stream.read())
-    data.read(len(AVRO))
-    about: dict[str, bytes] = {}
-    while count := _long(data):
-        if count < 0:  # with the block's bytes, by which it could be left out
-            count = -count
-            _long(data)
-        for _ in range(count):
-            key = data.read(_long(data)).decode()
-            about[key] = data.read(_long(data))
-    yield b"".join(about.values())
-    codec = about.get("avro.codec", b"null")
-    if codec not in (b"null", b"deflate"):
-        raise ValueError(f"it is compressed by {codec.decode()}")
-    data.read(16)
-    while data.tell() < data.getbuffer().nbytes:
-        _long(data)
-        block = data.read(_long(data))
-        yield block if codec == b"null" else zlib.decompress(block, -zlib.MAX_WBITS)
-        data.read(16)
+    from pyiceberg.avro.decoder import StreamingBinaryDecoder  # half a second, of an erase alone
+    from pyiceberg.avro.file import META_SCHEMA, SYNC_SIZE, AvroFileHeader
+    from pyiceberg.avro.resolver import construct_reader
 
-
-def _long(data: IO[bytes]) -> int:
-    """A whole number as Avro writes it: zigzag, seven bits a byte, the least first."""
-    value = shift = 0
-    while True:
-        byte = data.read(1)[0]
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return (value >> 1) ^ -(value & 1)
-        shift += 7
+    raw = stream.read()
+    data = StreamingBinaryDecoder(raw)
+    about = construct_reader(META_SCHEMA, {-1: AvroFileHeader}).read(data).meta
+    yield "".join(about.values()).encode()
+    codec = about.get("avro.codec", "null")
+    if codec not in ("null", "deflate"):
+        raise ValueError(f"it is compressed by {codec}")
+    while data.tell() < len(raw):
+        data.read_int()
+        block = data.read_bytes()
+        yield block if codec == "null" else zlib.decompress(block, -zlib.MAX_WBITS)
+        data.skip(SYNC_SIZE)
 
 
 def _avro_text(text: str) -> bytes:
     """A text as Avro writes it, its length first: an id is told from a longer one."""
-    raw = text.encode()
-    value, out = len(raw) << 1, bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value]) + raw
+    from pyiceberg.avro.encoder import BinaryEncoder  # as above
+
+    out = io.BytesIO()
+    BinaryEncoder(out).write_utf8(text)
+    return out.getvalue()
