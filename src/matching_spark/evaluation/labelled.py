@@ -155,9 +155,9 @@ def join(parts: Sequence[LabelledPairs]) -> LabelledPairs:
     lost_at = np.cumsum([0, *(len(p.lost_ids) for p in parts)])
     found_at = np.cumsum([0, *(len(p.found_ids) for p in parts)])
     return LabelledPairs(
-        sum((p.lost_ids for p in parts), ()),
-        sum((p.found_ids for p in parts), ()),
-        sum((p.facts for p in parts), ()),
+        tuple(post_id for p in parts for post_id in p.lost_ids),
+        tuple(post_id for p in parts for post_id in p.found_ids),
+        tuple(each for p in parts for each in p.facts),
         np.concatenate([p.whole for p in parts]),
         np.concatenate([p.lost + at for p, at in zip(parts, lost_at[:-1], strict=True)]),
         np.concatenate([p.found + at for p, at in zip(parts, found_at[:-1], strict=True)]),
@@ -191,7 +191,6 @@ def label(
     share = min(1.0, max_pairs / max(1, posts * len(found_ids)))
     rng = np.random.default_rng(0)
     step = max(1, min(BLOCK_POSTS, BLOCK_PAIRS // max(1, len(found_ids))))
-    lost_ids: list[str] = []
     parts: list[LabelledPairs] = []
     for group in groups.values():
         for start in range(0, len(group), step):
@@ -205,28 +204,16 @@ def label(
                 others = rng.random(len(alive)) < share if whole else False
                 rows, same, weight = _told(said, place, alive & others, alive & near[j], share)
                 if len(rows):
-                    lost_at = np.full(len(rows), len(lost_ids))
                     here = {name: each[j, rows] for name, each in values.items()}
-                    parts.append(
-                        LabelledPairs(
-                            (),
-                            (),
-                            (query.facts,),
-                            np.array([whole]),
-                            lost_at,
-                            rows,
-                            same,
-                            weight,
-                            here,
-                        )
-                    )
-                    lost_ids.append(post_id)
+                    lost_at, one = np.zeros(len(rows), int), np.array([whole])
+                    of = (query.facts,), one, lost_at, rows, same, weight, here
+                    parts.append(LabelledPairs((post_id,), (), *of))
     if not parts:
         raise InputError(
             "none of the truth's pairs is in the table: its ids are of other posts, or they have "
             "neither photos nor words"
         )
-    return replace(join(parts), lost_ids=tuple(lost_ids), found_ids=found_ids)
+    return replace(join(parts), found_ids=found_ids)
 
 
 def _asked(shard: Shard, truth: Truth) -> Iterator[tuple[str, QueryItem]]:
