@@ -10,6 +10,8 @@ import numpy.typing as npt
 import resvg_py
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from matching_spark.embed.photos import jpeg
+
 Pixels = npt.NDArray[np.float32]
 VENDORS = ("twemoji", "fluent")
 POOR_QUALITY, POOR_SIDE = 30, 96  # of a spoilt photo: its JPEG, and px of a tiny one
@@ -210,9 +212,7 @@ def photo(item: Item, rng: np.random.Generator, size: Size = WHOLE, poor: bool =
     quality = int(rng.integers(80, 92))
     if poor:
         done, quality = spoilt(done, rng), POOR_QUALITY
-    out = io.BytesIO()
-    done.save(out, "JPEG", quality=quality)
-    return out.getvalue()
+    return jpeg(done, quality)
 
 
 def spoilt(photo: Image.Image, rng: np.random.Generator) -> Image.Image:

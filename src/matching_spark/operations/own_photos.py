@@ -21,7 +21,7 @@ from matching_spark.domain.posts import Filters, Post, Reject, checked
 from matching_spark.domain.results import Reported, SearchResult
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo, photo_file, plain
+from matching_spark.embed.photos import KEPT_QUALITY, jpeg, open_photo, photo_file, plain
 from matching_spark.errors import InputError
 from matching_spark.evaluation.retakes import retake
 from matching_spark.filesystems.whole_files import write_file
@@ -182,9 +182,7 @@ def _post(post: Post, said: Description) -> Post:
 def _again(post: Post, ground: Image.Image, seed: Sequence[int]) -> bytes:
     """Another take of a post's picture, a JPEG; the same for the same seed."""
     photo = open_photo(photo_file(post.photos[0]))
-    out = io.BytesIO()
-    retake(photo, ground, np.random.default_rng(seed)).save(out, "JPEG", quality=90)
-    return out.getvalue()
+    return jpeg(retake(photo, ground, np.random.default_rng(seed)), KEPT_QUALITY)
 
 
 def _sure(said: Description) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -17,7 +16,7 @@ from matching_spark.domain.posts import is_web_address
 from matching_spark.domain.results import Match, Pair, SearchResult
 from matching_spark.domain.told import KINDS, limit, percent, told
 from matching_spark.domain.vocabulary import OF_FACTS
-from matching_spark.embed.photos import open_photo
+from matching_spark.embed.photos import jpeg, open_photo
 from matching_spark.errors import MatchingError
 from matching_spark.score.components import Language
 
@@ -273,9 +272,7 @@ class _Page:
         except MatchingError:
             return blank
         image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=THUMBNAIL_QUALITY)
-        encoded = base64.b64encode(out.getvalue()).decode()
+        encoded = base64.b64encode(jpeg(image, THUMBNAIL_QUALITY)).decode()
         return f"<img class=photo alt='' src='data:image/jpeg;base64,{encoded}'>"
 
 

@@ -1,6 +1,5 @@
 """Weights of a table's own model from its own posts, without a label, held against re-takes."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import Reported
 from matching_spark.embed.clip import ClipModel
-from matching_spark.embed.photos import open_photo, photo_file
+from matching_spark.embed.photos import KEPT_QUALITY, jpeg, open_photo, photo_file
 from matching_spark.errors import InputError, PhotoError, StorageError
 from matching_spark.evaluation.labelled import MAX_PAIRS, NOT_HERE, LabelledPairs, label
 from matching_spark.evaluation.retakes import retake
@@ -137,9 +136,7 @@ def retaken(model: ClipModel, found: Sequence[Shard], progress: Progress) -> lis
         return None
     takes = []
     for i, photo in enumerate(photos):
-        out = io.BytesIO()
-        retake(photo, photos[i - 1], rng).save(out, "JPEG", quality=90)
-        takes.append(out.getvalue())
+        takes.append(jpeg(retake(photo, photos[i - 1], rng), KEPT_QUALITY))
         progress.count("taking photos again", i + 1, len(photos))
     own, others = model.embed_images(photos), model.embed_images(takes)
     return [float(x) for x in np.einsum("nd,nd->n", own, others)]
