@@ -25,7 +25,6 @@ from matching_spark.cli.options import (
 )
 from matching_spark.cli.views import Entry, facts, joined
 from matching_spark.domain.posts import clean
-from matching_spark.filesystems.whole_files import check_file
 
 
 @on_a_table
@@ -84,7 +83,6 @@ def export(
 ) -> None:
     """Write posts to a file that `ingest` takes in again."""
     run = common.begin()
-    check_file(output, operations.browse.FORMATS)
     where = where_of(kind, category, colour, region, since, until, status)
     done = operations.browse.export(run.settings, where, output)
     stderr.print(f"written: {output}")
