@@ -3,7 +3,7 @@
 import datetime as dt
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -152,11 +152,8 @@ def _opened(run: Run, create: bool = False) -> Iterator[tuple["Accounts", "Sessi
         from matching_spark.journal.store import Journal
         from matching_spark.service.guards.accounts import Accounts
         from matching_spark.service.guards.sessions import Sessions
-    journal = (Journal.open_or_create if create else Journal.open)(run.settings)
-    try:
+    with closing((Journal.open_or_create if create else Journal.open)(run.settings)) as journal:
         yield Accounts(journal), Sessions(journal, run.settings.service.session_hours)
-    finally:
-        journal.close()
 
 
 def _password() -> str:

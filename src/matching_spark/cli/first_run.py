@@ -6,7 +6,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -58,14 +58,11 @@ def _office_password(settings: "Settings") -> str:
     from matching_spark.journal.store import Journal
     from matching_spark.service.guards.accounts import Accounts
 
-    journal = Journal.open_or_create(settings)
-    try:
+    with closing(Journal.open_or_create(settings)) as journal:
         accounts, password = Accounts(journal), secrets.token_urlsafe(12)
         with suppress(NotFoundError):
             accounts.remove(OFFICE)
         accounts.add(OFFICE, password)
-    finally:
-        journal.close()
     return password
 
 

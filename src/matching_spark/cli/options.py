@@ -5,7 +5,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -320,11 +320,6 @@ class Terminal:
         self._bars, self._tasks = None, {}
 
 
-@contextmanager
-def terminal() -> Iterator[Progress]:
+def terminal() -> AbstractContextManager[Progress]:
     """Progress for one command; no bar is left of it."""
-    shown = Terminal()
-    try:
-        yield shown
-    finally:
-        shown.close()
+    return closing(Terminal())
