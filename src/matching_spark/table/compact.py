@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyiceberg.manifest import DataFile, DataFileContent
+from pyiceberg.table import StaticTable
 
 from matching_spark import storage
 from matching_spark.domain.results import Reported
@@ -93,7 +94,7 @@ def waiting(table: PostsTable) -> Waiting:
             beside[file.kind, file.category].append(file.size_bytes)
     groups = [sizes for sizes in beside.values() if len(sizes) > 1]
     small = sum(len(sizes) for sizes in groups)
-    expiring = _expiring(table, table.hadoop.snapshot_keep)
+    expiring = _expiring(table.metadata, table.hadoop.snapshot_keep)
     others = [s.snapshot_id for s in table.metadata.snapshots() if s.snapshot_id not in expiring]
     kept = _reachable(table, others)
     gone = {u: b for u, b in _reachable(table, sorted(expiring)).items() if u not in kept}
@@ -175,19 +176,8 @@ class _Compact:
         self.counts["rewritten_bytes"] += done["rewritten_bytes_count"]
 
     def _expire(self, name: str) -> None:
-        from pyspark.sql import functions as F  # half a second for those who read only
-
-        table = self.table
-        if name == "posts":
-            table.refresh()
-            ids = _expiring(table, self.keep)
-        else:
-            at = F.expr("unix_millis(made_current_at) / 1000")
-            history = self.spark.table(f"{self.run.catalog}.{name}.history")
-            history = history.orderBy("made_current_at")
-            ended = _ended([tuple(row) for row in history.select(at, "snapshot_id").collect()])
-            cutoff = time.time() - self.keep.total_seconds()
-            ids = {snapshot for snapshot, end in ended.items() if end < cutoff}
+        metadata = current_metadata(self.table.uri, name)
+        ids = set() if metadata is None else _expiring(metadata, self.keep)
         self.run.expire(name, ids)
         self.counts["expired_snapshots"] += len(ids)
         current = current_metadata(self.table.uri, name)
@@ -305,28 +295,18 @@ def _parts(table: PostsTable) -> list[str]:
     return [" OR ".join(part) for part in parts]
 
 
-def _ended(log: list[tuple[float, int]]) -> dict[int, float]:
-    """snapshot -> when it ceased to be the current one, of a log of (seconds, snapshot)."""
-    ended = {}
-    for (_, snapshot), (at, _) in pairwise(log):
-        ended[snapshot] = at
-    if log:
-        ended.pop(log[-1][1], None)  # the current one, also when an undo came back to it
-    return ended
-
-
-def _expiring(table: PostsTable, keep: timedelta) -> set[int]:
-    """The snapshots that no search can still be reading."""
-    metadata = table.metadata.metadata
-    log = [(entry.timestamp_ms / 1000, entry.snapshot_id) for entry in metadata.snapshot_log]
-    ended = _ended(log)
-    refs = {ref.snapshot_id for ref in metadata.refs.values()}
-    cutoff = time.time() - keep.total_seconds()
+def _expiring(table: StaticTable, keep: timedelta) -> set[int]:
+    """The snapshots of a table that no search can still be reading."""
+    metadata = table.metadata
+    log = metadata.snapshot_log
+    ended_ms = {each.snapshot_id: after.timestamp_ms for each, after in pairwise(log)}
+    refs = {ref.snapshot_id for ref in metadata.refs.values()}  # of the current one too
+    cutoff_ms = (time.time() - keep.total_seconds()) * 1000
     return {
         s.snapshot_id
         for s in metadata.snapshots
         # One that never was the table's (of a branch) counts from when it was written.
-        if s.snapshot_id not in refs and ended.get(s.snapshot_id, s.timestamp_ms / 1000) < cutoff
+        if s.snapshot_id not in refs and ended_ms.get(s.snapshot_id, s.timestamp_ms) < cutoff_ms
     }
 
 
