@@ -80,17 +80,28 @@ def api_routes(of: Service) -> APIRouter:
         ("/matches", "GET", office.matches, free, 200),
         ("/decisions", "POST", office.decide, free, 200),
     ):
-        writes = method != "GET" and act != office.search
-        extra = KEYED if writes else None
+        reads = method == "GET" or act == office.search
         inside.add_api_route(
             *(path, act),
             methods=[method],
-            dependencies=[*more, Depends(_unconditional)] if writes else more,
+            dependencies=more,
             status_code=status,
-            openapi_extra=extra,
+            openapi_extra=None if reads else KEYED,
         )
     out.include_router(inside)
     return out
+
+
+def _writer(request: Request) -> tuple[str, str | None]:
+    """The account that writes, and its idempotency key. Raises Refused for a condition of HTTP,
+    which would not be looked at: `sequence` is one."""
+    for name in ("If-Match", "If-Unmodified-Since"):
+        if name in request.headers:
+            raise Refused("bad-request", field=name)
+    return asker_of(request).account, idempotency_key(request)
+
+
+Writer = Annotated[tuple[str, str | None], Depends(_writer)]
 
 
 class _Public:
@@ -175,7 +186,7 @@ class _Office:
             said if result.complete else said | {"said": self._of.say(request, "search.cut short")}
         )
 
-    def add(self, new: New, request: Request, answer: Response) -> dict[str, Any]:
+    def add(self, new: New, writer: Writer, answer: Response) -> dict[str, Any]:
         """Register a post; it is kept and found when this answers."""
         if (new.latitude is None) != (new.longitude is None):  # half a point would be left out
             raise Refused("invalid", field="latitude" if new.latitude is None else "longitude")
@@ -184,9 +195,7 @@ class _Office:
         found = [_seen(self._of, photo, f"photos/{at}", keep=True) for at, photo in each]
         photos = [photo for photo in found if photo is not None]
         post = Post("", new.kind, **values)
-        stored = self._of.desk.add(
-            post, photos, asker_of(request).account, idempotency_key(request)
-        )
+        stored = self._of.desk.add(post, photos, *writer)
         answer.headers["Location"] = f"/api/office/posts/{stored.post.post_id}"
         return self._told(stored)
 
@@ -196,28 +205,22 @@ class _Office:
             raise NotFoundError(f"there is no post {post_id!r}")
         return self._told(stored)
 
-    def edit(self, post_id: str, change: Change, request: Request) -> dict[str, Any]:
+    def edit(self, post_id: str, change: Change, writer: Writer) -> dict[str, Any]:
         """Change the fields that are named; the others stay."""
         values = change.model_dump(exclude_unset=True, exclude={"sequence"})
         nulls = {n: "" for n, v in values.items() if v is None and n != "happened_on"}
-        stored = self._of.desk.edit(
-            post_id,
-            values | nulls,
-            asker_of(request).account,
-            idempotency_key(request),
-            change.sequence,
+        return self._told(
+            self._of.desk.edit(post_id, values | nulls, *writer, sequence=change.sequence)
         )
-        return self._told(stored)
 
-    def close(self, post_id: str, closing: Closing, request: Request) -> dict[str, Any]:
+    def close(self, post_id: str, closing: Closing, writer: Writer) -> dict[str, Any]:
         """It is found no longer; or, as `open`, again. What is closed is opened before it is closed
         as something else; its fields may be changed as they are."""
-        who, key = asker_of(request).account, idempotency_key(request)
-        return self._told(self._of.set_status(post_id, closing.status, who, key))
+        return self._told(self._of.set_status(post_id, closing.status, *writer))
 
-    def erase(self, post_id: str, request: Request) -> None:
+    def erase(self, post_id: str, writer: Writer) -> None:
         """It is gone from the journal at once, from the table with the next merge."""
-        self._of.desk.forget(post_id, asker_of(request).account, idempotency_key(request))
+        self._of.desk.forget(post_id, *writer)
 
     def matches(self, limit: Limit = PAGE, cursor: Cursor = "") -> dict[str, Any]:
         """Pairs that nobody has decided and that still can be, the likeliest first. Whoever decides
@@ -237,10 +240,9 @@ class _Office:
             "cursor": _cursor(PAIRS, *shown[-1][0]) if len(some) > limit else "",
         }
 
-    def decide(self, said: Decided, request: Request) -> dict[str, Any]:
+    def decide(self, said: Decided, writer: Writer) -> dict[str, Any]:
         """Keep what is said of a pair."""
-        who, key = asker_of(request).account, idempotency_key(request)
-        self._of.desk.decide(said.lost_id, said.found_id, said.verdict, who, key)
+        self._of.desk.decide(said.lost_id, said.found_id, said.verdict, *writer)
         return said.model_dump()
 
     def _told(self, stored: StoredPost) -> dict[str, Any]:
@@ -252,13 +254,6 @@ class _Office:
             "updated_at": stored.updated_at,
             "photos": photos,
         }
-
-
-def _unconditional(request: Request) -> None:
-    """Raises Refused for a condition of HTTP, which would not be looked at: `sequence` is one."""
-    for name in ("If-Match", "If-Unmodified-Since"):
-        if name in request.headers:
-            raise Refused("bad-request", field=name)
 
 
 _INSIDE = ("photos", "placeholders", "read_from", "identifiers", "numbers", "given")
