@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.service.guards.problems import Problem
-from matching_spark.service.guards.typed import typed_of
+from matching_spark.service.guards.typed import typed_of, within_office
 from matching_spark.service.pages.contexts import ProblemKind, ProblemPage
 from matching_spark.service.pages.office_contexts import SignInPage
 from matching_spark.service.pages.render import SIGN_IN, STATIC, asset, assets, sign_in_url
@@ -73,14 +73,15 @@ def create_app(of: Service) -> FastAPI:
 def _problem(of: Service, request: Request, problem: Problem, language: Language) -> Response:
     """The page that answers what went wrong."""
     path = request.url.path
-    back = "/office" if path.startswith("/office") else "/"
+    office = within_office(path)
+    back = "/office" if office else "/"
     if problem.kind == "no-such-method" and request.method == "GET":
         return RedirectResponse(back, 303)  # a form's, opened again from a tab or a mark
     if problem.kind == "not-found" and request.method == "GET" and path.endswith("/"):
         whole = request.scope["path"]
         return RedirectResponse("/" + quote(whole.strip("/")), 303)  # never //another.site
     typed = typed_of(request)
-    if path.startswith("/office") and _signed_out(of, request, problem):
+    if office and _signed_out(of, request, problem):
         if typed is None:
             return RedirectResponse(sign_in_url(_shown(request)), 303)
         return of.page(request, SignInPage(typed=typed), status=problem.status)
