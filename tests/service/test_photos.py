@@ -29,8 +29,9 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders, Prepared
 from matching_spark.service.photos.names import CARD, LARGE, SIZES, PhotoNames
-from matching_spark.service.photos.store import PhotoStore, photos_router
+from matching_spark.service.photos.store import PhotoStore
 from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.routes.photos import photos_router
 from tests.embed.test_clip import drawn_photo
 from tests.service.outcomes import turned_jpeg
 from tests.support.photo_bytes import saved

@@ -14,13 +14,13 @@ from matching_spark.service.guards.typed import typed_of, within_office
 from matching_spark.service.pages.contexts import ProblemKind, ProblemPage
 from matching_spark.service.pages.office_contexts import SignInPage
 from matching_spark.service.pages.render import SIGN_IN, STATIC, asset, assets, sign_in_url
-from matching_spark.service.photos.store import photos_router
 from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
 from matching_spark.service.routes.api import api_routes
 from matching_spark.service.routes.api_models import REFUSED
 from matching_spark.service.routes.office import OfficePages
 from matching_spark.service.routes.person import PersonPages
+from matching_spark.service.routes.photos import photos_router
 from matching_spark.service.running import Service
 
 FOREVER = "public, max-age=31536000, immutable"  # a file whose name has its hash

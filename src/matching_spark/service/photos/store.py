@@ -1,47 +1,29 @@
-"""Photos that the service shows: kept ones by their hash, each in a few sizes; and their route."""
+"""Photos that the service shows: kept ones by their hash, each in a few sizes."""
 
-import hashlib
 import io
 import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
 
-from fastapi import APIRouter, HTTPException, Request, Response
 from PIL import Image
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.errors import NotFoundError, PhotoError, StorageError, UsageError
+from matching_spark.errors import NotFoundError, StorageError, UsageError
 from matching_spark.guard.owners import own_folder
-from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders
-from matching_spark.service.photos.names import SIZES, PhotoNames
+from matching_spark.service.photos.names import SIZES
 from matching_spark.service.posts.seen import SeenPhoto
 
 log = logging.getLogger(__name__)
 QUALITY = 82  # of a thumbnail's JPEG: about 15 kB at 320 px, 80 at 960
 MAX_THUMBNAILS = 256 << 20  # bytes in the cache's folder: of some 3,000 photos
-KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
 GONE = "there is no such photo"
-HEADERS = {
-    "Cache-Control": f"private, max-age={KEPT_OPEN_S}",
-    "Content-Disposition": "inline",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-Visible = Callable[[Request, StoredPost], bool]
-
-
-class Posts(Protocol):
-    """What the route asks of the desk."""
-
-    def post(self, post_id: str) -> StoredPost | None: ...
 
 
 class PhotoStore:
@@ -153,50 +135,6 @@ class PhotoStore:
                 state = path.stat()
                 out.append((state.st_mtime, state.st_size, path))
         return out
-
-
-def photos_router(
-    posts: Posts, store: PhotoStore, names: PhotoNames, visible: Visible
-) -> APIRouter:
-    """GET /photos/{name}. visible: whether who asks may see a post's photos.
-
-    A name that was never given, a post that is gone, withdrawn or not to be seen: the same 404.
-    """
-    router = APIRouter()
-
-    kinds: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"image/jpeg": {}}},
-        304: {"description": "As it is held"},
-    }
-
-    @router.get("/photos/{name}", response_class=Response, responses=kinds)
-    def photo(request: Request, name: str) -> Response:
-        try:
-            post_id, index, size = names.open(name)
-            stored = posts.post(post_id)
-            if stored is None or index >= len(stored.shown) or not visible(request, stored):
-                raise NotFoundError(GONE)
-            data = store.sized(stored.shown[index], size)
-        except PhotoError as error:
-            log.error(
-                "post %s, photo %d: what is kept of it does not open: %s", post_id, index, error
-            )
-            raise HTTPException(404, GONE, {"Cache-Control": "no-store"}) from None
-        except NotFoundError:
-            raise HTTPException(404, GONE, {"Cache-Control": "no-store"}) from None
-        tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-        headers = HEADERS | {"ETag": tag}
-        if _is_held(request, tag):
-            return Response(status_code=304, headers=headers)
-        return Response(data, headers=headers, media_type="image/jpeg")
-
-    return router
-
-
-def _is_held(request: Request, tag: str) -> bool:
-    """Whether who asks has a photo, by its tag or whichever it is (RFC 9110, 13.1.2)."""
-    held = ",".join(request.headers.getlist("If-None-Match"))
-    return held.strip() == "*" or tag in held
 
 
 @contextmanager
