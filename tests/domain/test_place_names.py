@@ -131,3 +131,77 @@ def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
         "해안에서 반지를 잃어버렸어요",
     ):
         assert "place" not in facts(said, names), said
+
+
+def test_a_place_is_known_as_signs_and_people_have_it() -> None:
+    """In English with its kind, without what is official about it, as one word or as two."""
+    names = PlaceNames(
+        {
+            "해인사": "경남",
+            "안동하회마을": "경북",
+            "롯데백화점 부산본점": "부산",
+            "경북대학교": "대구",
+            "고려대학교 안암병원": "서울",
+            "노량진수산물도매시장": "서울",
+            "대구동부시외버스터미널": "대구",
+            "협재해수욕장": "제주",
+            "한라산국립공원": "제주",
+            "울산과학기술원(UNIST)": "울산",
+            "가산디지털단지역": "서울",
+            "6호선 이태원역": "서울",
+            "신세계백화점 강남점": "서울",
+            "1호선": "서울",
+        }
+    )
+    for said, place, region in (
+        ("left my hat at Haeinsa Temple", "haeinsa temple", "경남"),
+        ("left my hat in Andong Hahoe Village", "andong hahoe village", "경북"),
+        (
+            "lost a scarf at Lotte Department Store Busan 2F",
+            "lotte department store busan 2f",
+            "부산",
+        ),
+        (
+            "Kyungpook National University, lost my wallet",
+            "kyungpook national university",
+            "대구",
+        ),
+        ("고대 안암병원 2층에서 지갑 분실", "고대 안암병원 2층", "서울"),
+        ("노량진시장에서 지갑 분실", "노량진시장", "서울"),
+        ("대구동부터미널에서 지갑 분실", "대구동부터미널", "대구"),
+        ("협재해변에서 지갑 분실", "협재해변", "제주"),
+        ("한라산에서 지갑 분실", "한라산", "제주"),
+        ("유니스트 도서관에서 지갑 분실", "유니스트", "울산"),
+        ("가산 디지털단지역에서 지갑 분실", "가산 디지털단지역", "서울"),
+        ("신세계 강남점에서 지갑 분실", "신세계 강남점", "서울"),
+        ("Itaewon station exit 8-1, lost my wallet", "itaewon station exit 8-1", "서울"),
+        ("이태원 3번출구 앞에서 지갑 분실", "이태원 3번출구", "서울"),
+        ("우산 놓고 왔어요 신세계 강남점 지하 1층", "신세계 강남점 지하 1층", "서울"),
+        ("Lost bag on line 1", "line 1", "서울"),
+    ):
+        check(said, names, place, region)
+
+
+def test_what_several_have_is_no_place_of_one() -> None:
+    """A chain without its branch, a town in Latin letters, an exit of another number."""
+    names = PlaceNames(
+        {
+            "스타벅스 서면점": "부산",
+            "신세계백화점 강남점": "서울",
+            "경주역": "경북",
+            "Gangnam Station Exit 11": "서울",
+        }
+    )
+    check("스타벅스에서 지갑 분실", names, "", "")
+    check("Left my wallet at Starbucks", names, "", "")
+    check("신세계백화점에서 지갑 분실", names, "", "")
+    check("I lost my wallet in Gyeongju", names, "", "경북")
+    check("Lost at Gangnam Station exit 4", names, "gangnam station exit 4", "서울")
+
+
+def test_a_place_of_no_post_tells_its_town() -> None:
+    names = PlaceNames({"양평역": "", "강남역": "서울"})
+    check("강릉시장에서 지갑을 잃어버렸어요", names, "", "강원")
+    check("양평역에서 지갑을 잃어버렸어요", names, "양평역", "")
+    check("익산역에서 내릴 때 두고 내렸어요", names, "", "")
+    check("진주시장에서 지갑을 잃어버렸어요", names, "", "")

@@ -63,6 +63,7 @@ DISTRICTS: Mapping[str, str] = {  # of each region
     ),
     "제주": "서귀포시 제주시",
 }
+AIRPORTS = frozenset(["김포", "김해", "gimpo", "gimhae"])  # which lie in Seoul and in Busan
 _KIND = re.compile(r"(?i)(?<=[a-z])[ -](?=(?:gu|si|gun|do)\b)")  # Gangnam-gu, Gangnam gu
 MAX_PLACE = 200  # characters that are read: a longer one is an address with directions
 
@@ -122,6 +123,17 @@ def towns() -> dict[str, str]:
     bare = {name[:-1]: region for name, region in one.items() if name[-1] in "시군"}
     short = {name: of for name, of in bare.items() if len(name) > 1 and name not in _regions()}
     return one | short
+
+
+@cache
+def towns_in_latin() -> dict[str, str]:
+    """The region of each town that no other is written as in Latin letters: suwon, gyeongju."""
+    latin: dict[str, set[str]] = {}
+    for name, region in towns().items():
+        bare, hyphen, kind = romanised(name).lower().partition("-")
+        if hyphen and kind != "gu":
+            latin.setdefault(bare, set()).add(region)
+    return {name: of.pop() for name, of in latin.items() if len(of) == 1 and name not in AIRPORTS}
 
 
 @cache

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Self
 
 from matching_spark.domain.districts import towns
+from matching_spark.domain.romanised import latin, spellings
 from matching_spark.domain.spelt_names import SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
@@ -29,10 +30,23 @@ _SHORT = [
     for pattern, short in (
         (r"여자대학교(?!\w)", "여대"),
         (r"(?<!\s)대학교(?=병원|$| )", "대"),
+        # 고대, 연대, 이대
+        (r"^(고|연|홍|건|성|숙|이)(?:려|세|익|국|균관|명여자|화여자)대학교", r"\1대"),
+        (r"^(\d+)호선$", r"line \1"),
         (r"국제공항", "공항"),
         (r"(?:종합|여객)(?:버스)?터미널", "터미널"),
         (r"(고속|시외)버스터미널", r"\1터미널"),
+        (r"(?<=[동서남북]부)(?:고속|시외)버스(?=터미널)", ""),
+        (r"고속(?=터미널역)", "고속버스"),  # as its English name has it
         (r"제(?=\d)", ""),
+        (r"해수욕장", "해변"),
+        (r"(?<=\w{3})(?:해수욕장|국립공원)$", ""),
+        (
+            r"(?<=\w{2})(?:농수산물?|농산물|수산물?|청과물?)(?:종합)?(?:도매)?(?=시장)",
+            "",
+        ),  # 가락시장
+        (r"(?<=\w{2})백화점(?= \S+점$)", ""),  # 신세계 강남점
+        (r"^(?:서울|부산|대구|대전|광주|인천|울산)(?=[동서남북]부\w*터미널)", ""),
         (r"(?<=\d)번(?= 버스)", ""),
         (r"\buniv\b", "university"),
         (r"\bstn\b", "station"),
@@ -41,6 +55,9 @@ _SHORT = [
 ]
 
 
+# A chain with one of its branches, which are no kinds of shops.
+_CHAIN = re.compile(r"(\S+) (?!본점)\S{2,}(?<!면세)(?<!백화)(?<!편의)(?<!전문)(?<!음식)(?<!서)점")
+_BRACKETS = re.compile(r"([^()]{2,})\(([^()\d]{2,})\)")  # 한국과학기술원(KAIST)
 _ANY_SHORT = re.compile("|".join(pattern.pattern for pattern, _ in _SHORT))  # few names have one
 
 
@@ -53,6 +70,12 @@ def short_names(name: str) -> set[str]:
     if town in towns():
         out.add(f"{town} {brand}")
     return out - {name}
+
+
+def _both(name: str) -> tuple[str, ...]:
+    """The two names of a place that has one in brackets behind the other."""
+    found = _BRACKETS.fullmatch(name[:MAX_NAME]) if "(" in name else None
+    return found.groups() if found else ()
 
 
 class PlaceNames:
@@ -73,7 +96,11 @@ class PlaceNames:
 
     def __init__(self, regions: Mapping[str, str]) -> None:
         held = dict(islice(regions.items(), MAX_PLACES))
-        named = [(plain_name(name[:MAX_NAME]), region) for name, region in held.items()]
+        named = [
+            (plain_name(each), region)
+            for name, region in held.items()
+            for each in (name[:MAX_NAME], *_both(name))
+        ]
         called = [(each, region) for name, region in named for each in short_names(name)]
         self._plain = [name for name, _ in named + called]
         self._regions = [region for _, region in named + called]
@@ -117,6 +144,19 @@ class PlaceNames:
         cut = (f"{run[:at]} {run[at:]}" for at in range(2, len(run) - 1))
         return next((two for two in cut if self.have(two)), "")
 
+    def word(self, run: str) -> bool:
+        """Whether it is a word of a name."""
+        return run in self._words
+
+    def may_begin(self, word: str) -> bool:
+        """Whether a word of a name has its first letters."""
+        return word[:2] in self._begun
+
+    def chain(self, run: str) -> bool:
+        """Whether it has branches, and is none: 이마트 of 이마트 왕십리점, in either letters."""
+        said = latin(run)
+        return (said.text if said else run) in self._chains and not self.exactly(run)
+
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
         there = [region for region, names in self._of.items() if f" {run} " in names]
@@ -134,6 +174,16 @@ class PlaceNames:
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(word for name in self._plain for word in name.split())
+
+    @cached_property
+    def _begun(self) -> frozenset[str]:
+        return frozenset(word[:2] for word in self._words)
+
+    @cached_property
+    def _chains(self) -> frozenset[str]:
+        found = (_CHAIN.fullmatch(name) for name in self._plain if name.endswith("점"))
+        chains = [each[1] for each in found if each]
+        return frozenset(chains).union(*map(spellings, chains))
 
     @cached_property
     def _leading(self) -> frozenset[str]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from matching_spark.domain.districts import towns_in_latin
 from matching_spark.domain.place_names import REGIONS, PlaceNames
+from matching_spark.domain.romanised import BEGIN_SEVERAL, KINDS
 from matching_spark.domain.sentence import Word
 
 RUN = 6  # words of a name
@@ -52,12 +54,22 @@ _NEAR = re.compile(
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
 _WENT = re.compile(r"끝나|참석|마치고|갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
 _RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
+_KINDS = frozenset(word for each in KINDS for word in each.split("_"))
+_NO_END = frozenset(["exit", "international"])
 _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
-_MORE = re.compile(r"(?:제?\d+번? ?)?(?:출구|(?:여객)?터미널)|\d+층|(?:exit|terminal) \d+|bus stop")
+_MORE = re.compile(
+    r"(?:제?\d+(?:-\d+)?번? ?)?(?:출구|(?:여객)?터미널)|(?:지하 ?)?\d+층"
+    r"|(?:exit|terminal) \d+(?:-\d+)?|bus stop|b?\d+f"
+    r"|\d+(?:st|nd|rd|th) floor|(?:\w+ )?campus|\w+캠퍼스"
+)
+_EXIT = re.compile(r"\d+(?:-\d+)?번(?: ?출구.*)?$")
+# What says only where in a place: 민원동, 원무과, 환승통로, 택시승강장.
+_PART = "(?:[동과홈]|창구|통로|승[강차]장|[락라]커|맞이방)"
 # A word that goes on with a name, if it is where something happened.
 _VENUE = re.compile(
-    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|회|경기|세미나|포럼)에서)([가-힣]{2,}?)에서(?:는|도|만|요)?"
+    r"(?!.*(?:공연|행사|콘서트|축제|모임|회식|약속|수업|시험|회|경기|세미나|포럼)에서)"
+    rf"(?!.*{_PART}에서)([가-힣]{{2,}}?)에서(?:는|도|만|요)?"
 )
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
 _LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
@@ -114,6 +126,9 @@ def places_said(
         found = _whole(words, at, names, taken)
         if found is None and at not in taken:
             found = _longest(words, at, names, taken)
+            found = (
+                found if found and found.last > at else _joined(words, at, names, taken) or found
+            )
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
@@ -168,8 +183,11 @@ def _longest(
             if stem[-1] == "번" and tail.startswith("출구"):
                 continue  # 11번출구 is one
             run = head + stem
+            if words[last].text in _NO_END:
+                continue  # Gangnam Station exit 10 is not at Exit 11
             if not names.have(run):
-                spaced = "" if head else names.spaced(stem)
+                spaced = _station(head, stem, tail, words, last, names)
+                spaced = spaced or ("" if head else names.spaced(stem))
                 if not spaced and (head or not _NAMED.fullmatch(run) or not names.begin(run)):
                     continue
                 run = spaced or run
@@ -179,7 +197,8 @@ def _longest(
                 and alone_before
                 and _beside(words, last, last + 1, taken)
             )
-            if (_tells(run) or (is_line(run) and names.exactly(run))) and (
+            tells = _tells(run) and not names.chain(run) and not (_town(run) and not whole)
+            if (tells or (is_line(run) and names.exactly(run))) and (
                 located
                 or (alone and (not tail or re.fullmatch(_COPULA, tail)))
                 or _placed(words, first, last, run, tail, whole)
@@ -188,32 +207,69 @@ def _longest(
                 best = PlaceSaid(run, first, last, end, not tail)
             break
         head += words[last].text + " "
-        if not (head.rstrip() in REGIONS or names.have(head.rstrip())):
+        goes_on = words[last].text in BEGIN_SEVERAL or names.have(head.rstrip())
+        if not (goes_on or head.rstrip() in REGIONS):
             break
     return _with_more(best, words, taken) if best is not None and best.open else best
+
+
+def _station(
+    head: str, stem: str, tail: str, words: Sequence[Word], last: int, names: PlaceNames
+) -> str:
+    """The station that is said without 역, beside its line or an exit, or ''."""
+    line = tail.startswith("에") and is_line(head.rstrip())
+    exit_ = not tail and words[last].joined and _EXIT.match(words[last + 1].text)
+    if len(stem) < 2 or not (line or exit_):
+        return ""
+    return next((each for each in (f"{head}{stem}역", f"{stem}역") if names.have(each)), "")
+
+
+def _town(run: str) -> bool:
+    """Whether it is a town's name in Latin letters, which is a region's."""
+    return run in towns_in_latin()
+
+
+def _joined(
+    words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
+) -> PlaceSaid | None:
+    """A word of a name that is written as two: 여수 엑스포역 of 여수엑스포역."""
+    this, after = words[first], words[first + 1] if first + 1 < len(words) else None
+    if after is None or not (this.joined and this.hangul and names.may_begin(this.text)):
+        return None
+    for stem, _, tail in _stems(after, 1):
+        run = this.text + stem
+        if names.word(run) and _tells(run) and (_NAMED.fullmatch(run) or names.whole(run)):
+            said = PlaceSaid(run, first, first + 1, after.start + len(stem), not tail)
+            return _with_more(said, words, taken) if not tail else said
+    return None
 
 
 def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) -> bool:
     """Whether words[at] leaves a name beside it alone: it is none, or of a thing or a day."""
     if not 0 <= at < len(words) or not words[gap].joined:
         return True
+    if words[gap].clause != words[gap + 1].clause:
+        return True
     return at in taken or words[at].lost or _BESIDE.search(words[at].text) is not None
 
 
 def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -> PlaceSaid:
     """With what goes on with the name: of 강남역 11번 출구, of 센텀시티 아이스링크에서."""
-    more = words[said.last + 1 : said.last + 3] if words[said.last].joined else []
-    for several in (more, more[:1]):
-        if not several or not all(word.joined for word in several[:-1]):
+    more = words[said.last + 1 : said.last + 4] if words[said.last].joined else []
+    for count in range(len(more), 0, -1):
+        *before, word = more[:count]
+        if not all(each.joined for each in before):
             continue
-        text = " ".join(word.text for word in several)
-        found = _MORE.match(text)
-        if found is None or (len(several) == 2 and found.end() <= len(several[0].text)):
+        text = "".join(each.text + ("-" if "-" in each.gap else " ") for each in before)
+        found = _MORE.match(text + word.text)
+        if found is None or found.end() <= len(text):
             continue
-        if tail := _TAIL.fullmatch(text, found.end()):
-            end, last = several[-1].end - len(tail[0]), said.last + len(several)
-            return PlaceSaid(said.run, said.first, last, end, not tail[0])
-    venue = _VENUE.fullmatch(more[0].text) if more and said.last + 1 not in taken else None
+        if tail := _TAIL.fullmatch(text + word.text, found.end()):
+            end, last = word.end - len(tail[0]), said.last + count
+            with_it = PlaceSaid(said.run, said.first, last, end, not tail[0])
+            return _with_more(with_it, words, taken) if with_it.open else with_it
+    named = more and said.last + 1 not in taken and said.run.split()[-1] == words[said.last].text
+    venue = _VENUE.fullmatch(more[0].text) if named else None
     if venue and venue[1] not in generic() and not _NUMBERED.fullmatch(venue[1]):
         return PlaceSaid(said.run, said.first, said.last + 1, more[0].start + venue.end(1), False)
     return said
@@ -274,6 +330,8 @@ def _within(words: Sequence[Word]) -> bool:
 def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, whole: bool) -> bool:
     """Whether what stands about a run says that it is a place, or the run itself does."""
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
+        return True
+    if last > first and any(w.text in _KINDS for w in words[first : last + 1]):
         return True
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
         return True

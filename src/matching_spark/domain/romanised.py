@@ -13,6 +13,7 @@ from typing import NamedTuple
 LONGEST = 200  # Latin letters of a name that are read
 LEAST = 3  # letters of two syllables that are looked for: `ui` stands in too many names
 MOST = 14  # letters that two syllables have
+_OPEN = 5  # letters that a syllable has at most but for its final sound: jjyeo
 _FIRST, _LAST, _VOWELS, _FINALS = ord("가"), ord("힣"), 21, 28
 _INITIAL = ["g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k"]
 _INITIAL += ["t", "p", "h"]
@@ -39,36 +40,43 @@ _HANGUL = re.compile("[가-힣]")
 _LONGEST_FIRST = sorted(_VOWEL, key=len, reverse=True)
 _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
-KINDS = {  # what signs in English call a place of a kind
-    "airport": "공항",
-    "bank": "은행",
-    "beach": "해수욕장",
-    "cathedral": "성당",
-    "exit": "출구",
-    "forest": "숲",
-    "hospital": "병원",
-    "hotel": "호텔",
-    "international": "",  # of an airport, which goes without it
-    "library": "도서관",
-    "market": "시장",
-    "museum": "박물관",
-    "park": "공원",
-    "station": "역",
-    "stn": "역",
-    "terminal": "터미널",
-    "tower": "타워",
-    "univ": "대학교",
-    "university": "대학교",
-}
+KINDS = {  # what signs in English call a place of a kind; of several words, with _ between
+    "airport": "공항", "art_museum": "미술관", "bank": "은행", "baseball_stadium": "야구장",
+    "beach": "해수욕장", "bus": "버스", "campus": "캠퍼스", "cathedral": "성당",
+    "central_park": "센트럴파크", "city_hall": "시청", "convention_center": "컨벤션센터",
+    "department_store": "백화점", "exhibition_hall": "전시장", "exit": "출구", "express": "고속",
+    "fish_market": "수산시장", "folk_village": "민속촌", "forest": "숲", "hospital": "병원",
+    "hotel": "호텔", "intercity": "시외", "library": "도서관", "market": "시장", "museum": "박물관",
+    "national_park": "국립공원", "national_university": "대학교", "park": "공원",
+    "science_museum": "과학관", "square": "광장", "stadium": "경기장", "station": "역", "stn": "역",
+    "terminal": "터미널", "tower": "타워", "univ": "대학교", "university": "대학교",
+    "village": "마을", "womans_university": "여자대학교", "womens_university": "여자대학교",
+    # What stands behind a name that says it already, Bulguksa Temple; or that goes without it.
+    "international": "", "island": "", "mountain": "", "palace": "", "river": "", "temple": "",
+}  # fmt: skip
 # What is spelt in a way of its own, and not by the rule.
 _OWN = {
-    "bexco": "벡스코", "coex": "코엑스", "kintex": "킨텍스", "everland": "에버랜드",
-    "lotte": "롯데", "world": "월드", "hyundai": "현대", "shinsegae": "신세계", "mall": "몰",
-    "samsung": "삼성", "starfield": "스타필드", "starbucks": "스타벅스", "emart": "이마트",
-    "daiso": "다이소", "megabox": "메가박스", "kyobo": "교보", "olympic": "올림픽",
-    "yonsei": "연세", "ewha": "이화", "konkuk": "건국", "pusan": "부산", "kimpo": "김포",
-    "postech": "포스텍", "kaist": "카이스트", "centum": "센텀",
+    "bexco": "벡스코", "coex": "코엑스", "exco": "엑스코", "kintex": "킨텍스",
+    "everland": "에버랜드", "caribbean_bay": "캐리비안베이", "lotte": "롯데", "world": "월드",
+    "hyundai": "현대", "shinsegae": "신세계", "mall": "몰", "samsung": "삼성", "kyobo": "교보",
+    "starfield": "스타필드", "starbucks": "스타벅스", "emart": "이마트", "daiso": "다이소",
+    "megabox": "메가박스", "olympic": "올림픽", "world_cup": "월드컵", "centum_city": "센텀시티",
+    "times_square": "타임스퀘어", "u_square": "유스퀘어", "centum": "센텀", "outlet": "아울렛",
+    "outlets": "아울렛", "premium": "프리미엄", "resort": "리조트", "plaza": "플라자",
+    "dome": "돔", "digital": "디지털", "design": "디자인", "adventure": "어드벤처",
+    "postech": "포스텍", "kaist": "카이스트", "unist": "유니스트", "pusan": "부산",
+    "kimpo": "김포", "yonsei": "연세", "ewha": "이화", "konkuk": "건국", "kyungpook": "경북",
+    "kyung_hee": "경희", "kyunghee": "경희", "chung_ang": "중앙", "chungang": "중앙",
+    "sungkyunkwan": "성균관", "sookmyung": "숙명", "soongsil": "숭실", "kookmin": "국민",
+    "kwangwoon": "광운", "myongji": "명지", "dankook": "단국", "chosun": "조선",
+    "chonnam": "전남", "chonbuk": "전북", "yeungnam": "영남", "keimyung": "계명", "ajou": "아주",
+    "hankuk": "한국", "kyonggi": "경기", "sogang": "서강", "sungshin": "성신",
+    "korea_university": "고려대학교",
 }  # fmt: skip
+_SEVERAL = re.compile(
+    rf"\b(?:{'|'.join(each.replace('_', ' ') for each in KINDS | _OWN if '_' in each)})\b"
+)
+BEGIN_SEVERAL = frozenset(each.partition("_")[0] for each in KINDS | _OWN if "_" in each)
 
 
 def romanised(district: str) -> str:
@@ -99,10 +107,16 @@ def has_hangul(text: str) -> bool:
     return _HANGUL.search(text) is not None
 
 
+def one_word(name: str) -> str:
+    """A name in lower case, what is of several words in KINDS as one: lotte department_store."""
+    return _SEVERAL.sub(lambda found: found[0].replace(" ", "_"), name)
+
+
 def latin_words(name: str) -> list[str]:
     """The words of a name in Latin letters, in lower case; what says its kind in English as that is
     spelt in Korean."""
-    words = re.findall("[a-z0-9]+", unicodedata.normalize("NFKC", name).casefold())
+    text = re.sub("['’]", "", unicodedata.normalize("NFKC", name).casefold())
+    words = one_word(" ".join(re.findall("[a-z0-9]+", text))).split()
     return [_kinds().get(word, word) for word in words]
 
 
@@ -125,10 +139,14 @@ def latin(name: str) -> Latin | None:
     return Latin(text, frozenset(pieces), len(_READ.findall(text)), korean)
 
 
-@lru_cache(maxsize=1 << 10)
 def initials(text: str) -> tuple[tuple[str, str], ...]:
     """The letters of Hangul that a name may begin with which is spelt so, or begins so, from one to
     another: with whatever final sound."""
+    return _initials(text[:_OPEN])
+
+
+@lru_cache(maxsize=1 << 12)
+def _initials(text: str) -> tuple[tuple[str, str], ...]:
     blocks = (
         _FIRST + (initial * _VOWELS + vowel) * _FINALS
         for initial, consonant in enumerate(_INITIAL)

@@ -21,6 +21,7 @@ from matching_spark.domain.romanised import (
     initials,
     latin,
     latin_words,
+    one_word,
     sounds,
     spellings,
 )
@@ -97,7 +98,7 @@ class SpeltNames(Generic[T]):
         for name, told in self._names.items():
             if not letters.search(name):
                 continue
-            said = name.split()
+            said = one_word(name).split()
             words = [plain(word) for word in said]
             if ours(words[0]):
                 yield " ".join(words) + " ", told

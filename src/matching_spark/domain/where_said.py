@@ -3,13 +3,11 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise, takewhile
 
-from matching_spark.domain.districts import towns
+from matching_spark.domain.districts import AIRPORTS, towns, towns_in_latin
 from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.places_said import PlaceSaid, is_line, taken
-from matching_spark.domain.romanised import romanised
 from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, lower, the_one
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
@@ -19,7 +17,6 @@ _REGION = re.compile(
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
     + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
 )
-_AIRPORTS = frozenset(["김포", "김해", "gimpo", "gimhae"])  # which lie in Seoul and in Busan
 # Towns that are other words too: a princess, a pearl, copper, glory; told by their particle alone.
 _OTHERWISE = frozenset(
     [
@@ -28,6 +25,7 @@ _OTHERWISE = frozenset(
         "성주",
     ]
 )
+_IN_TOWN = re.compile(r"(..|...)(?:역|터미널|시장|시청|군청|해변|해수욕장|항|대학교|휴게소|훈련소)")
 _ELSEWHERE = re.compile(r"(?:넘어|가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
 _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
@@ -59,7 +57,7 @@ _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
-    r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]? (?:탔|타고|타서|탑승)"
+    r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]? ?(?:탔|타고|타서|탑승)"
     r"|\b(?:took|caught|boarded|got (?:on|in|into)) (?:a|the|my|our) (?:\w+ )?"
     rf"(?:{_VEHICLE})\b"
 )
@@ -113,7 +111,7 @@ def the_region(
     words: Sequence[Word], place: Mention[str] | None, places: PlaceNames
 ) -> Mention[str] | None:
     """The region that is said with the place, or that it is known to be in; else the one said."""
-    said = _regions(words)
+    said = _regions(words, places)
     if place is not None:
         before = [each for each in said if each.first == place.first - 1]
         if not before and (of := places.region(place.own)):
@@ -123,13 +121,15 @@ def the_region(
     return one if one is not None and one.value else None
 
 
-def _regions(words: Sequence[Word]) -> list[Mention[str]]:
-    """All that are said but for those where one lives; of one that is gone to or come from, ''."""
+def _regions(words: Sequence[Word], places: PlaceNames) -> list[Mention[str]]:
+    """All that are said but for those where one lives; of one that is gone to or come from, ''. A
+    place that the table does not have tells its town: 속초해변에서.
+    """
     out: list[Mention[str]] = []
     for at, word in enumerate(words):
         after = words[at + 1] if word.joined else None
         if not word.hangul:
-            if (value := _REGIONS.get(word.text) or _romanised().get(word.text)) and (
+            if (value := _REGIONS.get(word.text) or towns_in_latin().get(word.text)) and (
                 after is None or after.text not in _PLACE_BEHIND
             ):
                 if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 6) : at]):
@@ -139,7 +139,8 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
             continue
         for stem, role, tail in word.stems:
             found = _REGION.fullmatch(stem)
-            if found is None and (stem not in towns() or stem in _AIRPORTS):
+            stem = _town_of(stem, after, places) if role == "where" else stem
+            if found is None and (stem not in towns() or stem in AIRPORTS):
                 continue
             if found is None and role != "where" and (role != "bare" or stem in _OTHERWISE):
                 break
@@ -158,6 +159,13 @@ def _regions(words: Sequence[Word]) -> list[Mention[str]]:
     return out
 
 
+def _town_of(stem: str, after: Word | None, places: PlaceNames) -> str:
+    """The town that a place there is called by, unless one only got on or off; else the same."""
+    of = None if places.have(stem) else _IN_TOWN.fullmatch(stem)
+    rode = after and (_GETS_OFF.match(after.text) or _BOARDED.search(f"차 {after.text}"))
+    return of[1] if of and not rode and of[1] not in _OTHERWISE else stem
+
+
 def _rides(words: Sequence[Word], at: int) -> bool:
     """Whether one only sets out there: 서울에서 동대구 가는, 서울에서 동대구 내렸고."""
     way = words[at : at + 3]
@@ -169,17 +177,6 @@ def _rides(words: Sequence[Word], at: int) -> bool:
         and re.search("[을를이가]$", way[1].text) is None
         and _RIDES.match(way[2].text) is not None
     )
-
-
-@cache
-def _romanised() -> dict[str, str]:
-    """The region of each town that no other is written as in Latin letters: suwon, gyeongju."""
-    latin: dict[str, set[str]] = {}
-    for name, region in towns().items():
-        bare, hyphen, kind = romanised(name).lower().partition("-")
-        if hyphen and kind != "gu":
-            latin.setdefault(bare, set()).add(region)
-    return {name: of.pop() for name, of in latin.items() if len(of) == 1 and name not in _AIRPORTS}
 
 
 def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Mention[str] | None:
