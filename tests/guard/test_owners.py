@@ -16,7 +16,7 @@ from matching_spark.config import Logging, Settings, load_settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.filesystems.whole_files import write_file
 from matching_spark.guard import toml_file
-from matching_spark.guard.owners import closed_umask, doubt, own_folder
+from matching_spark.guard.owners import cache_folder, closed_umask, doubt, own_folder
 from matching_spark.layout import read_photo
 from matching_spark.log import setup_logging
 from matching_spark.spark.cluster import Cluster
@@ -285,3 +285,16 @@ def test_only_a_kept_photo_is_read_into_a_page(tmp_path: Path) -> None:
     kept = tmp_path / f"{'ab' * 32}.jpg"
     kept.write_bytes(b"x")
     assert read_photo(str(kept)) == b"x"
+
+
+@needs_root
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as a number: every command was a traceback."""
+    for name in ("HOME", "XDG_CACHE_HOME", "MATCHING_CACHE__FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+    said = error_as_nobody(cache_folder, 12345)
+    assert said == (
+        "UsageError: user 12345 has no home to keep a cache in: set HOME, or name its folder"
+    )
+    monkeypatch.setenv("MATCHING_CACHE__FOLDER", "/x")
+    assert error_as_nobody(cache_folder, 12345) == ""

@@ -10,14 +10,24 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from matching_spark.errors import UsageError
+
 _asking = threading.Lock()
 
 
 def cache_folder() -> str:
     """Where this host keeps what was derived or fetched; of what names it only the variable is
-    asked: for what must be known before there are settings."""
-    named = os.environ.get("MATCHING_CACHE__FOLDER")
-    return os.path.expanduser(named) if named else user_cache_dir("matching-spark")
+    asked: for what must be known before there are settings. Raises UsageError for a user who has
+    no home, as a container's may not."""
+    if named := os.environ.get("MATCHING_CACHE__FOLDER"):
+        return os.path.expanduser(named)
+    try:
+        return user_cache_dir("matching-spark")
+    except RuntimeError:
+        raise UsageError(
+            f"{_name(os.geteuid())} has no home to keep a cache in: set HOME, or name its folder",
+            argument="cache.folder",
+        ) from None
 
 
 def doubt(path: Path, opened: os.stat_result | None = None) -> str:
