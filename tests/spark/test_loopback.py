@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,11 @@ import pytest
 
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError
-from matching_spark.spark import loopback
+from matching_spark.spark import environment, loopback
+from matching_spark.spark.failures import of_start
 from matching_spark.spark.wanted import master_of
 from tests.support.another_user import needs_root, tried
+from tests.support.full import full
 from tests.support.listening import Listener, beyond_loopback, listeners, tree
 
 # A session with a worker, held until stdin closes; under a umask that keeps nobody out.
@@ -157,3 +160,18 @@ def test_the_variable_is_for_the_start_alone(monkeypatch: pytest.MonkeyPatch) ->
     with loopback.jvm_at("127.0.0.1"):
         assert os.environ["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert "SPARK_LOCAL_IP" not in os.environ
+
+
+def test_a_disk_without_room_for_what_is_there_for_a_while_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a container whose / is read-only: the first was a traceback, the others had another
+    remedy or none."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with full(), pytest.raises(StorageError, match=r"No usable temporary.*folder.*by TMPDIR"):
+        environment.check_scratch()
+    own = {"spark.python.unix.domain.socket.enabled": "true", "spark.master": "local"}
+    with pytest.raises(StorageError, match=r"no socket can lie in /proc: .*domain\.socket\.dir"):
+        loopback.private(own | {"spark.python.unix.domain.socket.dir": "/proc"})
+    for why in ("/root/.ivy2.5.2/jars/a.jar -> /tmp/x: No space left on device", "Read-only file"):
+        assert "-Djava.io.tmpdir=FOLDER says" in of_start(OSError(f"{why} system"), "")

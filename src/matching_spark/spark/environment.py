@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,14 @@ def check_spark() -> None:
             f"{pyspark.__version__}: unset PYTHONPATH and SPARK_HOME, and take the spark-submit "
             f"beside {sys.executable}"
         )
+
+
+def check_scratch() -> None:
+    """Raise StorageError where there is no folder for files of a while."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise StorageError(f"{error.strerror}: name a folder to write in by TMPDIR") from None
 
 
 def prepare() -> None:

@@ -22,6 +22,8 @@ REMEDIES = {
     "spark.authenticate.secret must be the cluster's",
     "Master must|Could not parse Master|run locally with": "spark.master is local[*], "
     "spark://HOST:PORT or yarn",
+    "No space left|quota exceeded|Read-only file system": "files of a while lie in /tmp, or where "
+    "JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=FOLDER says, jars in spark.jars.ivy",
     "HADOOP_CONF_DIR": "the setting hadoop.conf_dir is the same",
     r"basedir must be absolute|/\.ivy2": "the home of this user, as Java sees it (by /etc/passwd, "
     "not HOME), is no folder to write in: give spark.jars.ivy one",

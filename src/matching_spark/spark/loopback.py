@@ -70,7 +70,13 @@ def _sockets(conf: Mapping[str, str], local: bool) -> dict[str, str]:
 @cache
 def _own_folder(parent: str) -> str:
     """A folder that only this user may enter: one for the whole process, as its JVM is one."""
-    folder = tempfile.mkdtemp(prefix="spark-", dir=parent)
+    try:
+        folder = tempfile.mkdtemp(prefix="spark-", dir=parent)
+    except OSError as error:
+        raise StorageError(
+            f"no socket can lie in {parent}: {error.strerror}; name a folder to write in, whose "
+            f"path is short, by {SOCKETS}.dir"
+        ) from None
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -71,6 +71,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     # The JVM reads the environment when it starts.
     os.environ["SPARK_CONF_DIR"] = str(conf_dir_there())
     environment.check_spark()
+    environment.check_scratch()
     if not jvm.has_started():
         environment.prepare()
     with _jvm_output() as said:
