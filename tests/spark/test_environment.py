@@ -324,6 +324,9 @@ def test_what_people_have_in_their_environment(stored: str, tmp_path: Path) -> N
         "PYSPARK_DRIVER_PYTHON_OPTS": "notebook",
         "SPARK_HOME": "/opt/no-such-spark",
         "PYSPARK_SUBMIT_ARGS": "--master local[1]",
+        "SPARK_REMOTE": "sc://localhost",
+        "SPARK_API_MODE": "connect",
+        "SPARK_CONNECT_MODE_ENABLED": "1",
     }
     words = ("search", "--text", "지갑", "--threshold", "-1", "--table", stored)
     done = call(*words, "--runner", "spark", cwd=tmp_path, **common)

@@ -32,6 +32,7 @@ JAVA = range(17, 23)
 GET_JAVA = "Java 17 or 21 is needed: apt install openjdk-17-jre-headless, or set JAVA_HOME to one"
 SPARK = "4.1."  # what the Iceberg runtime of conf/spark-defaults.conf is built for
 SHELL = "pyspark-shell"
+CONNECT = ("SPARK_REMOTE", "SPARK_API_MODE", "SPARK_CONNECT_MODE_ENABLED")
 YARN_KEYS = "spark.hadoop.yarn.resourcemanager."
 CONNECT_S = 5  # for a master to take a connection
 ANSWER_S = 20  # and to say a word on it; for an application Spark itself waits so long, three times
@@ -56,6 +57,13 @@ def check_scratch() -> None:
         tempfile.gettempdir()
     except FileNotFoundError as error:
         raise StorageError(f"{error.strerror}: name a folder to write in by TMPDIR") from None
+
+
+def be_classic() -> None:
+    """Forget that another Spark is asked through Spark Connect: ours has a JVM of its own."""
+    for name in CONNECT:
+        if os.environ.pop(name, None) is not None:
+            log.info("%s is not heeded: spark.master says where Spark is", name)
 
 
 def prepare() -> None:

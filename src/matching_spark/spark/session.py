@@ -72,6 +72,7 @@ def _starting(settings: Settings) -> Iterator[dict[str, str]]:
     os.environ["SPARK_CONF_DIR"] = str(conf_dir_there())
     environment.check_spark()
     environment.check_scratch()
+    environment.be_classic()
     if not jvm.has_started():
         environment.prepare()
     with _jvm_output() as said:
