@@ -1,11 +1,10 @@
 """One query and the all-pairs match through Spark, against the cores that Spark has."""
 
 import os
-from statistics import median
+from collections.abc import Sequence
 
 from benchmarks.data import clustered, settings, table
 from benchmarks.harness import Row, row
-from benchmarks.plots import lines
 from matching_spark import Filters, MatchRules, SimilarityEngine
 from matching_spark.evaluation.timing import seconds
 from matching_spark.search.request import QueryItem, Request
@@ -19,7 +18,6 @@ def run(full: bool) -> list[Row]:
     vectors, lost = clustered(found), clustered(LOST, seed=3)
     query = Request((QueryItem(clustered(1, seed=9)[0]),), Filters(kind="found"), 10)
     rows: list[Row] = []
-    points: dict[str, list[tuple[float, float]]] = {}
     whats = {
         "one query": f"one query, {found:,} x 512, top 10",
         "match": f"{LOST:,} lost x {found:,} found x 512, top 10",
@@ -38,6 +36,15 @@ def run(full: bool) -> list[Row]:
         for name, each in taken.items():
             who = f"{cores} core" + "s" * (cores > 1)
             rows.append(row(whats[name], who, each, "s", "warm", "plan to finished results"))
-            points.setdefault(name, []).append((cores, median(each)))
-    lines("cores", points, "cores", "s", f"Through Spark, {found:,} x 512, resident", log=False)
+    plot(rows)
     return rows
+
+
+def plot(rows: Sequence[Row]) -> None:
+    """docs/benchmarks/cores.png, of the rows of a run."""
+    from benchmarks.plots import lines
+
+    points: dict[str, list[tuple[float, float]]] = {}
+    for each in rows:
+        points.setdefault(each.what, []).append((float(each.subject.split()[0]), each.value))
+    lines("cores", points, "cores", "s", "Through Spark, resident", ticks=True)

@@ -1,6 +1,6 @@
 """Top 10 of blocks of queries over 200,000 x 512: by codes, by whole vectors, and faiss.knn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import numpy as np
@@ -20,13 +20,10 @@ GOALS = {16: 1.5, 24: 2.0, 64: 2.0, 192: 2.0, 256: 2.0, 1024: 2.0, 2000: 2.0}
 def run(full: bool) -> list[Row]:
     import faiss
 
-    from benchmarks.plots import lines
-
     vectors = clustered(200_000)
     part = VectorSet.of(vectors, np.ones(len(vectors), np.int64))
     coded = part.coded()
     rows: list[Row] = []
-    points: dict[str, list[tuple[float, float]]] = {}
     for count in (1, 4, *GOALS) if full else (1, *list(GOALS)[:-1]):
         queries = clustered(count, seed=5)
         done = alternating(
@@ -43,7 +40,6 @@ def run(full: bool) -> list[Row]:
         what = f"{count} queries, 200,000 x 512, top 10"
         for who, each in done.items():
             rows.append(row(what, who, [1000 * s for s in each], "ms", "warm", "scores and top 10"))
-            points.setdefault(who, []).append((count, 1000 * median(each)))
         if count in GOALS:
             ratio = median(done["faiss.knn"]) / median(done["ours"])
             rows.append(ratio_row(what, "faiss.knn / ours", ratio, "warm", "", GOALS[count], True))
@@ -69,8 +65,20 @@ def run(full: bool) -> list[Row]:
         done = alternating({who: lambda: by_blocks(vectors, block, multiply)}, 15, 3)
         ms = [1000 * s for s in done[who]]
         rows.append(row("64 queries, the product alone", who, ms, "ms", "warm", ""))
-    lines("kernels", points, "queries", "ms", "Top 10 of 200,000 x 512")
+    plot(rows)
     return rows
+
+
+def plot(rows: Sequence[Row]) -> None:
+    """docs/benchmarks/kernels.png, of the rows of a run."""
+    from benchmarks.plots import lines
+
+    points: dict[str, list[tuple[float, float]]] = {}
+    for each in rows:
+        count, _, rest = each.what.partition(" queries, ")
+        if each.unit == "ms" and rest.endswith("top 10"):
+            points.setdefault(each.subject, []).append((float(count), each.value))
+    lines("kernels", points, "queries", "ms", "Top 10 of 200,000 x 512", ticks=True)
 
 
 def by_blocks(vectors: Float32, columns: Float32, multiply: Callable[..., Float32]) -> None:

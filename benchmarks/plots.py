@@ -22,9 +22,12 @@ def lines(
     x: str,
     y: str,
     title: str,
-    log: bool = True,
+    ticks: bool = False,
 ) -> None:
-    """docs/benchmarks/NAME.png: a line for each subject."""
+    """docs/benchmarks/NAME.png: a line for each subject, on logarithmic axes.
+
+    ticks: x is named where something was measured, not at powers of ten.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -34,12 +37,15 @@ def lines(
     for i, (subject, values) in enumerate(points.items()):
         xs, ys = zip(*values, strict=True)
         axes.plot(xs, ys, MARKED[i % len(MARKED)], markersize=5, linewidth=1.5, label=subject)
-    if log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    if ticks:
+        measured = sorted({at for values in points.values() for at, _ in values})
+        axes.set_xticks(measured, [f"{at:,.0f}" for at in measured], fontsize=7)
+        axes.set_xticks([], minor=True)
     axes.set(xlabel=x, ylabel=y, title=title)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, ncols=2, loc="outside lower center")  # over no point
     _keep(figure, name)
     pyplot.close(figure)
 
@@ -74,7 +80,7 @@ def panels(name: str, of: dict[str, dict[str, list[tuple[float, float]]]], x: st
             axes.plot(xs, ys, MARKED[i % len(MARKED)], markersize=2, linewidth=1.2, label=subject)
         axes.set(ylabel=y, ylim=(0, None))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="lower right")
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))  # over no point
     every[-1].set_xlabel(x)
     _keep(figure, name)
     pyplot.close(figure)

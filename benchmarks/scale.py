@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def run(full: bool) -> list[Row]:
         for size in (*SIZES, *((FULL,) if full else ())):
             rows += measure(spark, folder / str(size), size)
             shutil.rmtree(folder / str(size))
-        _plot(rows)
+        plot(rows)
         return rows
     finally:
         spark.stop()
@@ -179,7 +179,8 @@ def measure(spark: SparkSession, folder: Path, size: int) -> list[Row]:
     return out
 
 
-def _plot(rows: list[Row]) -> None:
+def plot(rows: Sequence[Row]) -> None:
+    """docs/benchmarks/scale.png and scale-memory.png, of the rows of a run."""
     for unit, name, title in (("s", "scale", "time"), ("MB", "scale-memory", "memory")):
         points: dict[str, list[tuple[float, float]]] = {}
         # Of memory the import and the search: plain Parquet has no Python, an upsert is an import.
@@ -187,4 +188,5 @@ def _plot(rows: list[Row]) -> None:
         for each in (r for r in rows if r.unit == unit and r.subject.startswith(shown)):
             count = float(each.what.split(" x ")[0].replace(",", ""))
             points.setdefault(each.subject, []).append((count, each.value))
-        lines(name, points, "vectors of 512 numbers", unit, f"From Parquet into a table: {title}")
+        title = f"From Parquet into a table: {title}"
+        lines(name, points, "vectors of 512 numbers", unit, title, ticks=True)

@@ -1,5 +1,6 @@
 """One query, top 10, through Spark and in the process, with shards resident."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -33,7 +34,7 @@ def run(full: bool) -> list[Row]:
             rows += _through_spark(spark, count, uri)
     for count, uri in uris.items():  # with no Spark running beside
         rows += _in_memory(count, uri)
-    _plot(rows)
+    plot(rows)
     return rows
 
 
@@ -183,7 +184,8 @@ def _lsh(
     return rows
 
 
-def _plot(rows: list[Row]) -> None:
+def plot(rows: Sequence[Row]) -> None:
+    """docs/benchmarks/search.png, of the rows of a run."""
     from benchmarks.plots import lines
 
     points: dict[str, list[tuple[float, float]]] = {}
@@ -191,4 +193,6 @@ def _plot(rows: list[Row]) -> None:
         if each.unit == "ms" and "'s " not in each.subject:
             count = float(each.what.split(",", 1)[1].split(" x")[0].replace(",", ""))
             points.setdefault(each.subject, []).append((count, each.value))
-    lines("search", points, "vectors of 512 numbers", "ms", "One query, top 10, resident")
+    lines(
+        "search", points, "vectors of 512 numbers", "ms", "One query, top 10, resident", ticks=True
+    )

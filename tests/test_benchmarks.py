@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,25 @@ def test_the_picture_of_lists_is_drawn(tmp_path: Path, monkeypatch: pytest.Monke
     written = (tmp_path / "BENCHMARKS.md").read_text("utf-8")
     assert "lists.png" in written
     assert "among 30 posts" in written
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["cores", "kernels", "scale", "search"])
+def test_a_picture_shows_the_rows_that_are_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of benchmarks whose pictures are of their rows alone."""
+    monkeypatch.setattr(plots, "ROOT", tmp_path)
+    kept = json.loads((harness.ROWS / f"{name}.json").read_text("utf-8"))
+    import_module(f"benchmarks.{name}").plot([harness.Row(**each) for each in kept["rows"]])
+    drawn = sorted((tmp_path / "docs" / "benchmarks").iterdir())
+    assert drawn
+    for picture in drawn:
+        with (
+            Image.open(picture) as now,
+            Image.open(harness.ROOT / "docs" / "benchmarks" / picture.name) as shown,
+        ):
+            assert now.tobytes() == shown.tobytes(), picture.name
 
 
 def test_what_is_kept_can_be_run_again() -> None:
