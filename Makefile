@@ -15,7 +15,7 @@ setup: .venv/.ready ## the environment, into .venv; Java by apt where that is al
 	@bash scripts/system.sh $(PYTHON)
 	@command -v uv >/dev/null || test -x .uv/bin/uv || \
 	  ($(PYTHON) -m venv .uv && .uv/bin/pip install -q --disable-pip-version-check --require-hashes -r scripts/uv.txt)
-	@echo "fetching libraries into .venv: 0.8 GB, more than half of it Spark; 1.6 GB on disk, a minute or more ..." >&2
+	@echo "fetching libraries into .venv: 0.9 GB, more than half of it Spark; 2 GB on disk, a minute or more ..." >&2
 	$(UV) sync --locked --all-extras --all-groups --python $(PYTHON) --quiet
 	@touch $@
 
