@@ -49,7 +49,7 @@ def mine(stored: str, settings: Settings, tmp_path: Path) -> Settings:
 @pytest.mark.parametrize(
     ("said", "runner", "why"),
     [
-        ({}, "memory", r"spark.master is local\[\*\], 1 MB are searched, and cache.max_bytes is"),
+        ({}, "memory", r"spark.master is local\[\*\], 1 MB to search, and cache.max_bytes is"),
         ({"spark": {"master": "local[2]"}}, "memory", r"spark.master is local\[2\]"),
         ({"spark": {"master": "yarn"}}, "spark", "spark.master is yarn"),
         ({"spark": {"profile": "cluster"}}, "memory", "local"),
@@ -58,7 +58,7 @@ def mine(stored: str, settings: Settings, tmp_path: Path) -> Settings:
             "spark",
             "spark.master is spark://a:7077",
         ),
-        ({"cache": {"max_bytes": 1 << 20}}, "spark", "1 MB are searched, and cache.max_bytes is 1"),
+        ({"cache": {"max_bytes": 1 << 20}}, "spark", "1 MB to search, and cache.max_bytes is 1"),
         (
             {"cache": {"max_bytes": 1 << 20}, "similarity": {"runner": "memory"}},
             "memory",
@@ -158,4 +158,4 @@ def test_as_a_command(mine: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_little_is_not_told_as_nothing() -> None:
-    assert "less than 1 MB are searched" in chosen(Settings(), []).why
+    assert "less than 1 MB to search" in chosen(Settings(), []).why

@@ -44,7 +44,7 @@ def _sentences(state: "Status") -> Iterator[str]:
     )
     yield (
         f"cached on this host: {cache.shards:,} shards, {cache.resident_bytes / 1e6:.1f} of "
-        f"{cache.max_bytes / 1e6:.0f} MB, {cache.hits:,} hits and {cache.misses:,} misses"
+        f"{cache.max_bytes / 1e6:,.0f} MB, {cache.hits:,} hits and {cache.misses:,} misses"
     )
     if cells is not None:
         advice = f" ({cells.advice})" if cells.advice else ""

@@ -38,7 +38,7 @@ def chosen(settings: Settings, files: Iterable[DataFile], master: str | None = N
         return Choice("spark", f"spark.master is {master}")
     held, most = sum(file.size_bytes for file in files), settings.cache.max_bytes
     few = "less than 1" if held < 5e5 else f"{held / 1e6:,.0f}"
-    sizes = f"{few} MB are searched, and cache.max_bytes is {most / 1e6:,.0f} MB"
+    sizes = f"{few} MB to search, and cache.max_bytes is {most / 1e6:,.0f} MB"
     if held > most:
         return Choice("spark", sizes)
     return Choice("memory", f"spark.master is {master}, {sizes}")
