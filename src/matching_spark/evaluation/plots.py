@@ -119,13 +119,7 @@ def distributions(
     return figure
 
 
-def boxes(
-    groups: Mapping[str, tuple[Values, Values]],
-    *,
-    title: str,
-    x_label: str,
-    names: tuple[str, str] = ("true pairs", "false pairs"),
-) -> Figure:
+def boxes(groups: Mapping[str, tuple[Values, Values]], *, title: str, x_label: str) -> Figure:
     """Two boxes a group, the quartiles and the 5th and 95th percentile: true and false."""
     figure, (axes,) = _figure(size=(SIZE[0], 0.8 + 0.42 * len(groups)))
     places = np.arange(len(groups))[::-1] * 1.0
@@ -142,7 +136,7 @@ def boxes(
         )
         for box in drawn["boxes"]:
             box.set(facecolor=("#ffffff", "#b9c4dd")[which], hatch=("", "///")[which])
-        drawn["boxes"][0].set_label(names[which])
+        drawn["boxes"][0].set_label(("true pairs", "false pairs")[which])
     axes.set_yticks(places, list(groups), fontfamily=_font())
     _label(axes, title, x_label, "")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
@@ -180,14 +174,14 @@ def intervals(
 
 
 def reliability(
-    panels: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]], *, columns: int = 2
+    panels: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]],
 ) -> Figure:
     """How often what is said is true: of each panel and name the bins that lists.reliability gives,
     with 95 % intervals (Wilson 1927). A perfect one lies on the grey line."""
     from scipy.stats import binomtest  # of the extra, and slow to import
 
-    rows = -(-len(panels) // columns)
-    figure, every = _figure(rows, columns, (SIZE[0] * columns / 2, SIZE[1] * rows))
+    rows = -(-len(panels) // 2)
+    figure, every = _figure(rows, 2, (SIZE[0], SIZE[1] * rows))
     for axes, (title, named) in zip(every, panels.items(), strict=False):
         axes.plot((0, 1), (0, 1), color="0.6", linewidth=1)
         for i, (name, bins) in enumerate(named.items()):

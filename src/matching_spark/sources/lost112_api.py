@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -69,9 +69,7 @@ SERVICES = (
 class Lost112Api:
     """The API with a service key. The key stands in no message and no log."""
 
-    def __init__(
-        self, settings: Lost112Settings, wait: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, settings: Lost112Settings) -> None:
         if not settings.service_key:
             raise UsageError(
                 "lost112.service_key is not set: data.go.kr gives one; put it into "
@@ -80,7 +78,6 @@ class Lost112Api:
         self._settings = settings
         self._key = unquote(settings.service_key)  # shown there both encoded and plain
         self._client: httpx.Client = http_client.client(settings.timeout_s)
-        self._wait = wait
         self._next = 0.0
         self.listed: set[str] = set()  # ids that the lists have named
 
@@ -167,7 +164,7 @@ class Lost112Api:
         # Not faster than asked: data.go.kr counts requests a second, and cuts off who sends more.
         now = time.monotonic()
         if now < self._next:
-            self._wait(self._next - now)
+            time.sleep(self._next - now)
         self._next = max(now, self._next) + 1 / self._settings.requests_per_s
         request = self._client.build_request(
             "GET",
