@@ -29,7 +29,7 @@ from matching_spark.embed.photos import open_photo
 from matching_spark.progress import SILENT
 from matching_spark.search.request import QueryItem
 from matching_spark.sources import read_posts
-from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.cluster import Cluster, Size, down, up
 from matching_spark.spark.daemons import fetch
 from matching_spark.spark.ports import free_ports
 from matching_spark.table.adopt import adopt
@@ -251,7 +251,7 @@ def test_in_a_folder_of_any_name_and_nothing_is_left(
     monkeypatch.setenv("JDK_JAVA_OPTIONS", f"-Djava.io.tmpdir={unpacked}")
     folder = guarded / "우리 것"
     try:
-        started = up(folder, CACHE, datanodes=1, workers=1)
+        started = up(folder, CACHE, Size(datanodes=1, workers=1))
         assert (started.live_datanodes(), started.live_workers()) == (1, 1)
     finally:
         down(folder, delete=True)

@@ -17,7 +17,7 @@ import pytest
 
 from matching_spark import PostsTable, storage
 from matching_spark.demo.world import World
-from matching_spark.spark.cluster import Cluster, down, up
+from matching_spark.spark.cluster import Cluster, Size, down, up
 from matching_spark.spark.daemons import write_xml
 from tests.support.cluster import CACHE, COMMAND, client, run
 from tests.support.listening import Listener, ask, beyond_loopback, of, ports, watched
@@ -141,7 +141,7 @@ def test_by_spark_submit(cluster: Cluster, world: World, packed: Path, tmp_path:
 def yarn(guarded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("deployments") / "yarn"
     try:
-        yield up(folder, CACHE, manager="yarn")
+        yield up(folder, CACHE, Size("yarn"))
     finally:
         if Cluster.load(folder):
             down(folder, delete=True)

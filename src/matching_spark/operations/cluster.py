@@ -8,20 +8,9 @@ from matching_spark.config import Settings
 from matching_spark.errors import InputError
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark import cluster
-from matching_spark.spark.cluster import MANAGERS, Cluster, Manager
+from matching_spark.spark.cluster import MANAGERS, Cluster, Size
 
 __all__ = ["MANAGERS", "Size", "Stopped", "down", "status", "up"]
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a cluster is made of. worker_memory: as Spark writes it, 2g."""
-
-    manager: Manager = "standalone"
-    datanodes: int = 2
-    workers: int = 2
-    worker_cores: int = 1
-    worker_memory: str = "2g"
 
 
 @dataclass(frozen=True)
@@ -41,13 +30,7 @@ def up(settings: Settings, folder: Path, size: Size, progress: Progress = SILENT
 
     Raises UsageError when all of it runs, StorageError naming the log of what did not start.
     """
-    return cluster.up(
-        folder,
-        Path(settings.cache.folder),
-        maven=settings.hadoop.maven,
-        progress=progress,
-        **vars(size),
-    )
+    return cluster.up(folder, Path(settings.cache.folder), size, settings.hadoop.maven, progress)
 
 
 def status(folder: Path) -> Cluster:

@@ -50,6 +50,20 @@ MEANT = ':*,%$"\\\n'  # in class paths; in lists of folders, URIs and values; in
 
 
 @dataclass(frozen=True)
+class Size:
+    """What a cluster is made of. worker_memory: as Spark writes it, 2g."""
+
+    manager: Manager = "standalone"
+    datanodes: int = 2
+    workers: int = 2
+    worker_cores: int = 1
+    worker_memory: str = "2g"
+
+
+USUAL = Size()
+
+
+@dataclass(frozen=True)
 class Cluster:
     """What `up` has started, as cluster.json keeps it."""
 
@@ -130,15 +144,10 @@ class Cluster:
         return sum(answers(w["port"]) for w in alive)
 
 
-def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
+def up(
     folder: Path,
     cache: Path,
-    *,
-    manager: Manager = "standalone",
-    datanodes: int = 2,
-    workers: int = 2,
-    worker_cores: int = 1,
-    worker_memory: str = "2g",
+    size: Size = USUAL,
     maven: str = MAVEN,
     progress: Progress = SILENT,
 ) -> Cluster:
@@ -155,7 +164,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
             "more than a letter: name another",
             argument="folder",
         )
-    megabytes = _megabytes(worker_memory)
+    megabytes = _megabytes(size.worker_memory)
     running = Cluster.load(folder)
     alive = tuple(p for p in running.processes if p.alive) if running else ()
     if running and len(alive) == len(running.processes):
@@ -166,7 +175,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
     java = find_java()
     spell_alike()
     started(os.getpid())  # what cannot be known again is not started
-    yarn = manager == "yarn" if not alive else running is not None and running.master == "yarn"
+    yarn = size.manager == "yarn" if not alive else running is not None and running.master == "yarn"
     jars = fetch_all(HADOOP | (YARN if yarn else {}), cache, maven, progress)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +187,7 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
         raise StorageError(why, argument="folder") from None
     with ExitStack() as held:
         ports = _ports(folder, held, free=not alive)
-        start = Daemons(folder, java, jars, ports, min(2, datanodes))
+        start = Daemons(folder, java, jars, ports, min(2, size.datanodes))
         master = "yarn" if yarn else f"spark://{HOST}:{ports['master']}"
         try:
             if running is not None and alive:
@@ -189,8 +198,8 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
                 again = {p.name: p for p in start.processes}
                 all_of_it = tuple(again.get(p.name, p) for p in running.processes)
             else:
-                pages = free_ports(workers, held)
-                _start(start, yarn, datanodes, pages, worker_cores, megabytes, progress)
+                pages = free_ports(size.workers, held)
+                _start(start, yarn, size, pages, megabytes, progress)
                 all_of_it = tuple(start.processes)
             cluster = Cluster(
                 str(folder), start.hdfs, master, str(folder / "conf" / "client"), all_of_it
@@ -209,9 +218,8 @@ def up(  # noqa: PLR0913  (what `cluster up` asks, each by its name)
 def _start(
     start: Daemons,
     yarn: bool,
-    datanodes: int,
+    size: Size,
     pages: list[int],
-    cores: int,
     megabytes: int,
     progress: Progress,
 ) -> None:
@@ -222,20 +230,20 @@ def _start(
     progress.say(f"writing Spark's settings for its clients, those of {source} and a secret ...")
     progress.say("starting the NameNode and DataNodes ...")
     start.namenode()
-    for i in range(datanodes):
+    for i in range(size.datanodes):
         start.datanode(i)
     if yarn:
         progress.say("starting the ResourceManager and NodeManagers ...")
         start.resourcemanager()
         for i, page in enumerate(pages):
-            start.nodemanager(i, cores, megabytes, page)
+            start.nodemanager(i, size.worker_cores, megabytes, page)
         return
     progress.say("starting the Spark master and workers ...")
     start.master()
     # A worker that does not find its master waits for 5 s before it tries again.
     _wait(start, "the Spark master", lambda: answers(start.ports["master"]))
     for i, page in enumerate(pages):
-        start.worker(i, cores, f"{megabytes}m", page)
+        start.worker(i, size.worker_cores, f"{megabytes}m", page)
 
 
 def down(folder: Path, delete: bool = False) -> list[str]:
