@@ -1,11 +1,9 @@
 """A desk over a copy of the stored table, with a journal and photos of its own."""
 
 import datetime as dt
-import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from starlette.testclient import TestClient
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
-from matching_spark.embed.photos import encode_photo, hold_photo, open_photo
+from matching_spark.embed.photos import open_photo, photo_sha256
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
@@ -22,7 +20,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.opening import opened
 from matching_spark.service.posts.desk import Desk
-from matching_spark.service.posts.seen import Photos, SeenPhoto
+from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
 from tests.support.forms import csrf
 
@@ -31,19 +29,9 @@ PASSWORD = "a long enough password"
 WHO = "account-" + "1" * 32
 
 
-@dataclass(frozen=True)
-class Photo:
-    """As service.decoder prepares one."""
-
-    sha256: str
-    image: Image.Image
-    kept: bytes
-    held: bytes
-
-
-def prepared(data: bytes) -> Photo:
-    image = open_photo(data)
-    return Photo(hashlib.sha256(data).hexdigest(), image, encode_photo(image), hold_photo(image))
+def prepared(data: bytes) -> Prepared:
+    """As a decoder does it."""
+    return Prepared(photo_sha256(data), open_photo(data))
 
 
 class InMemory:

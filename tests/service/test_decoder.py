@@ -43,7 +43,7 @@ def heavy() -> bytes:
 
 @pytest.fixture(scope="module")
 def decoders() -> Iterator[Decoders]:
-    with Decoders(2) as begun:
+    with contextlib.closing(Decoders(2)) as begun:
         yield begun
 
 
@@ -100,7 +100,7 @@ def test_photos_of_many_threads_are_not_mixed_up(decoders: Decoders) -> None:
 
 
 def test_what_takes_too_long_is_ended() -> None:
-    with Decoders(1, seconds=0.1) as decoders:
+    with contextlib.closing(Decoders(1, seconds=0.1)) as decoders:
         decoders.wait()
         begun = time.monotonic()
         with pytest.raises(PhotoError, match=r"too-complex: .* 0.1 s to open: save it again"):
@@ -111,7 +111,7 @@ def test_what_takes_too_long_is_ended() -> None:
 
 
 def test_what_takes_too_much_memory_is_refused() -> None:
-    with Decoders(1, memory=80 << 20) as decoders:
+    with contextlib.closing(Decoders(1, memory=80 << 20)) as decoders:
         with pytest.raises(PhotoError, match=r"too-many-pixels|too-complex"):
             decoders.prepare(heavy())
         assert decoders.prepare(JPEG).image.size == SEEN.size
@@ -119,7 +119,7 @@ def test_what_takes_too_much_memory_is_refused() -> None:
 
 @pytest.mark.parametrize("whose", ["the photo's process", "the one that forks it"])
 def test_a_process_that_is_killed_is_another_one_for_the_next_photo(whose: str) -> None:
-    with Decoders(1) as decoders:
+    with contextlib.closing(Decoders(1)) as decoders:
         decoders.wait()
         (parent,) = pids(decoders)
         data = heavy()
@@ -146,7 +146,7 @@ def test_a_process_that_is_killed_is_another_one_for_the_next_photo(whose: str) 
 
 
 def test_one_that_was_killed_while_nothing_was_to_do_costs_no_photo() -> None:
-    with Decoders(1) as decoders:
+    with contextlib.closing(Decoders(1)) as decoders:
         decoders.wait()
         os.kill(pids(decoders)[0], signal.SIGKILL)
         assert decoders.prepare(JPEG).image.size == SEEN.size
@@ -195,7 +195,7 @@ def test_they_end_with_a_service_that_is_killed() -> None:
 def test_no_secret_is_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATCHING_SERVICE__KEY", "a key that nobody else is to have.")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "neither this")
-    with Decoders(1) as decoders:
+    with contextlib.closing(Decoders(1)) as decoders:
         decoders.wait()
         told = Path(f"/proc/{pids(decoders)[0]}/environ").read_bytes()
     names = {each.partition(b"=")[0].decode() for each in told.split(b"\0") if each}

@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +28,10 @@ from matching_spark.embed.photos import encode_photo
 from matching_spark.errors import NotFoundError, StorageError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo, thumbnails, uploads
-from matching_spark.service.photos.decoder import Decoders, Prepared
+from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import CARD, LARGE, SIZES, PhotoNames
 from matching_spark.service.photos.store import PhotoStore
-from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.posts.seen import Prepared, SeenPhoto
 from matching_spark.service.routes.photos import photos_router
 from tests.embed.test_clip import drawn_photo
 from tests.service.outcomes import turned_jpeg
@@ -42,7 +43,7 @@ NAMES = PhotoNames(KEY)
 
 @pytest.fixture(scope="module")
 def decoders() -> Iterator[Decoders]:
-    with Decoders(1) as begun:
+    with closing(Decoders(1)) as begun:
         yield begun
 
 

@@ -47,7 +47,7 @@ def opened(
         Levels.of(settings.service)
         mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
         progress.say("loading the model and the posts ...")
-        decoders = held.enter_context(Decoders.of(settings))
+        decoders = held.enter_context(closing(Decoders.of(settings)))
         store = PhotoStore(settings, decoders)
         model = model_of(settings, there(settings))
         desk = held.enter_context(closing(Desk(settings, journal, model, store)))

@@ -12,23 +12,15 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
-from types import TracebackType
 from typing import Self
 
 from PIL import Image
 
 from matching_spark.config import Settings
-from matching_spark.embed.photos import (
-    REASONS,
-    check_bytes,
-    encode_photo,
-    hold_photo,
-    photo_sha256,
-)
+from matching_spark.embed.photos import REASONS, check_bytes, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.service.photos import decoder_process as process
+from matching_spark.service.posts.seen import Prepared
 
 START_S = 60  # to import what decoding needs; 0.5 s where nothing else runs
 GRACE_S = 5  # after a photo's own time: to kill its process, and to say so
@@ -44,29 +36,9 @@ _SLOW = "it takes more than {:g} s to open: save it again as a JPEG, or send ano
 _DIED = "its decoder broke over it: save it again as a JPEG, or send another photo"
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A stranger's photo that was decoded.
-
-    sha256: of its bytes as they came. image: as embed.photos.open_photo gives it, RGB and upright.
-    """
-
-    sha256: str
-    image: Image.Image
-
-    @cached_property
-    def kept(self) -> bytes:
-        """The photo encoded again, as embed.photos.encode_photo does: what is kept and shown."""
-        return encode_photo(self.image)
-
-    @property
-    def held(self) -> bytes:
-        """The photo as embed.photos.hold_photo encodes it."""
-        return hold_photo(self.image)
-
-
 class Decoders:
-    """Processes that are started here and end with this one, however it ends; for all threads.
+    """Processes that are started here and end with this one, however it ends; for all threads; to
+    be closed.
 
     count: photos decoded at once; seconds: that one may take, of the clock; memory: bytes that its
     process may have above what it has at rest.
@@ -127,17 +99,6 @@ class Decoders:
         for each in list(self._all):
             self._end(each)
         self._threads.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _check_open(self) -> None:
         if self._closed:

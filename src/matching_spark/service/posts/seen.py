@@ -3,25 +3,34 @@
 import io
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from PIL import Image
 
-from matching_spark.embed.photos import encode_photo
+from matching_spark.embed.photos import encode_photo, hold_photo
 from matching_spark.knn.similarity import Float32
 
 
-class Prepared(Protocol):
-    """A photo that was decoded: upright pixels, and what is kept of it."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A stranger's photo that was decoded.
+
+    sha256: of its bytes as they came. image: as embed.photos.open_photo gives it, RGB and upright.
+    """
+
+    sha256: str
+    image: Image.Image
+
+    @cached_property
+    def kept(self) -> bytes:
+        """The photo encoded again, as embed.photos.encode_photo does: what is kept and shown."""
+        return encode_photo(self.image)
 
     @property
-    def sha256(self) -> str: ...
-    @property
-    def image(self) -> Image.Image: ...
-    @property
-    def kept(self) -> bytes: ...
-    @property
-    def held(self) -> bytes: ...
+    def held(self) -> bytes:
+        """The photo as embed.photos.hold_photo encodes it."""
+        return hold_photo(self.image)
 
 
 @dataclass(frozen=True, eq=False)
