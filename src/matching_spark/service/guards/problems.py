@@ -7,7 +7,7 @@ random number, its kind, and where it was raised: no values, which may be person
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -323,21 +323,21 @@ def _faults(error: Exception, language: Language) -> Iterable[Fault]:
             detail = say(f"problem.value.{how}" if how else "problem.value", language)
             where, *path = each["loc"]
             if where == "body":
-                path = [] if how == "json" else path
-                yield Fault(detail, pointer="#" + "".join(f"/{_pointed(part)}" for part in path))
+                yield Fault(detail, pointer=_pointer([] if how == "json" else path))
             else:
                 yield Fault(detail, parameter="".join(map(_shown, path[:1])))
     elif isinstance(error, InputError | UsageError | Refused):
         name, detail = error.argument or ".", say("problem.value", language)
         path = name.split("/")  # of one in a list, with its place there
         if path[0].isidentifier() and name != "key":
-            yield Fault(detail, pointer="#" + "".join(f"/{_pointed(part)}" for part in path))
+            yield Fault(detail, pointer=_pointer(path))
         elif "." not in name and name != "key":  # a header
             yield Fault(detail, parameter=name)
 
 
-def _pointed(part: object) -> str:
-    return _shown(part).replace("~", "~0").replace("/", "~1")
+def _pointer(path: Sequence[object]) -> str:
+    """To a value of the body's JSON, in a fragment (RFC 6901)."""
+    return "#" + "".join(f"/{_shown(p).replace('~', '~0').replace('/', '~1')}" for p in path)
 
 
 def _shown(part: object) -> str:

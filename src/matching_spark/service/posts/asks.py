@@ -45,8 +45,7 @@ class Asks:
         that is kept still."""
         size = asked.size  # which waits for its photo
         with self._turn:
-            while self._held and self._over():
-                self._forget_first()
+            self._forget_old()
             name = name if name in self._held else secrets.token_urlsafe(16)
             _, _, before = self._held.pop(name, (0.0, asked, 0))
             self._held[name] = (self._clock(), asked, size)
@@ -58,8 +57,7 @@ class Asks:
     def sweep(self) -> None:
         """Forget what is too long ago: a thread calls it every so often."""
         with self._turn:
-            while self._held and self._over():
-                self._forget_first()
+            self._forget_old()
 
     def find(self, name: str) -> Asked:
         """Raises InputError where it was too long ago."""
@@ -73,6 +71,6 @@ class Asks:
         _, (_, _, size) = self._held.popitem(last=False)
         self._bytes -= size
 
-    def _over(self) -> bool:
-        since, _, _ = next(iter(self._held.values()))
-        return self._clock() - since > KEPT_S
+    def _forget_old(self) -> None:
+        while self._held and self._clock() - next(iter(self._held.values()))[0] > KEPT_S:
+            self._forget_first()
