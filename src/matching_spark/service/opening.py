@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 
 from PIL import Image
 
@@ -42,46 +41,37 @@ def opened(
 ) -> Iterator[Service]:
     """A service over the settings' journal, table and model. What can be told at once is, before
     anything is loaded. Raises as Journal.open, Levels, Mailer and Desk do."""
+    wanted, key = settings.service, settings.service.key or ""
     with ExitStack() as held:
         journal = held.enter_context(closing(journal_of(settings)))
-        Levels.of(settings.service)
-        mailer = None if settings.service.smtp_host is None else Mailer(settings.service)
+        levels = Levels.of(wanted)
+        mailer = None if wanted.smtp_host is None else Mailer(wanted)
         progress.say("loading the model and the posts ...")
         decoders = held.enter_context(closing(Decoders.of(settings)))
         store = PhotoStore(settings, decoders)
         model = model_of(settings, there(settings))
         desk = held.enter_context(closing(Desk(settings, journal, model, store)))
-        yield replace(_service(settings, desk, decoders, store, mailer), demo=demo)
-
-
-def _service(
-    settings: Settings, desk: Desk, decoders: Decoders, store: PhotoStore, mailer: Mailer | None
-) -> Service:
-    wanted, journal = settings.service, desk.journal
-    key = wanted.key or ""
-    photo_names, claims = PhotoNames(key), Names(key, "claim")
-    links = Links(journal)
-    contacts = Contacts(journal, links, key)
-    outbox = None
-    if mailer is not None:
-        outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute)
-
-    showing = Showing(Levels.of(wanted), claims, photo_names.picture)
-    return Service(
-        settings=settings,
-        desk=desk,
-        finder=Finder(desk, Asks(), showing, outbox is not None, wanted.search_budget_s),
-        showing=showing,
-        guards=Guards.of(settings, journal),
-        decoders=decoders,
-        store=store,
-        photo_names=photo_names,
-        links=links,
-        contacts=contacts,
-        interests=Interests(journal, claims, desk.post, lambda: desk.tail.upto),
-        news=News(journal, desk, Arrivals(desk), showing, contacts, outbox),
-        review=Review(desk),
-    )
+        links, photo_names, claims = Links(journal), PhotoNames(key), Names(key, "claim")
+        contacts, outbox = Contacts(journal, links, key), None
+        if mailer is not None:
+            outbox = Outbox(journal, links, contacts, mailer, wanted.mails_per_minute)
+        showing = Showing(levels, claims, photo_names.picture)
+        yield Service(
+            settings=settings,
+            desk=desk,
+            finder=Finder(desk, Asks(), showing, outbox is not None, wanted.search_budget_s),
+            showing=showing,
+            guards=Guards.of(settings, journal),
+            decoders=decoders,
+            store=store,
+            photo_names=photo_names,
+            links=links,
+            contacts=contacts,
+            interests=Interests(journal, claims, desk.post, lambda: desk.tail.upto),
+            news=News(journal, desk, Arrivals(desk), showing, contacts, outbox),
+            review=Review(desk),
+            demo=demo,
+        )
 
 
 def warm(of: Service) -> None:

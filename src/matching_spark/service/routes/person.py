@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 
 from matching_spark.errors import InputError, PhotoError
 from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
-from matching_spark.service.guards.limits import Work
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import (
     ClaimedPage,
@@ -29,7 +28,6 @@ from matching_spark.service.running import Service
 # The answer takes the place of all that is shown, also where a part was asked for: the form on it.
 WHOLE = {"HX-Retarget": "main", "HX-Reselect": "main", "HX-Reswap": "outerHTML"}
 EMPTY = Form()
-SOME_WORK: tuple[Work, Work] = ("search", "upload")
 
 
 class PersonPages:
@@ -40,7 +38,7 @@ class PersonPages:
 
     def routes(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
-        searching, uploading = (self._of.guards.work(each) for each in SOME_WORK)
+        searching, uploading = self._of.guards.work("search"), self._of.guards.work("upload")
         for path, page in (("/", self.home), ("/mine", self.door), ("/confirm", self.ask)):
             router.add_api_route(path, page, methods=["GET"])
         free: list[Dependency] = []
