@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers as Asked
+from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -111,7 +111,7 @@ def weighed(header: str) -> Iterator[tuple[str, float]]:
                 yield name, weight
 
 
-def prefers(asked: Asked) -> str:
+def prefers(asked: RequestHeaders) -> str:
     """JSON or HTML, of which an Accept names one, or likes it more; '' where it names neither."""
     named = dict(weighed(",".join(asked.getlist("accept"))))
     json, html = (named.get(each, 0.0) for each in (JSON, HTML))

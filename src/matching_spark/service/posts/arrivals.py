@@ -31,7 +31,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PastSearch:
     """A search for a lost post: what was asked, what was told of the list, and the last event that
     was known then."""
 
@@ -48,7 +48,7 @@ class Arrivals:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._shards: Mapping[str, Shard] | None = None
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, PastSearch] = {}
 
     def take(self) -> Changes | None:
         """What changed since it was asked last; None the first time.
@@ -99,7 +99,7 @@ class Arrivals:
         def run(request: Request, snapshot: str | None) -> SearchOutcome:
             outcome = self._desk.run_public(request, snapshot)
             lists = outcome.rivals or [Rivals()]
-            self._asked[lost_id] = Asked(request, lists[0], upto)
+            self._asked[lost_id] = PastSearch(request, lists[0], upto)
             return outcome
 
         upto, query = self._desk.tail.upto, self._desk.query_of(lost_id)

@@ -30,7 +30,7 @@ from matching_spark.service.running import Service
 MOST_TIMES = 10  # that one search is registered and withdrawn: each time looks for the next name
 # A mail asks to confirm an address; or it was asked too often today, and is not kept; or there is
 # none.
-Asked = Literal["written", "often", ""]
+Confirmation = Literal["written", "often", ""]
 
 
 class Losses:
@@ -41,7 +41,7 @@ class Losses:
 
     def register(
         self, form: Form, photo: SeenPhoto | None, address: str, language: Language
-    ) -> tuple[str, Asked]:
+    ) -> tuple[str, Confirmation]:
         """The token of the new loss's link, and what became of the address.
 
         What it raises, it raises before anything is kept: nobody has a link to what was.
@@ -105,7 +105,7 @@ class Losses:
 
     def edit(
         self, token: str, form: Form, address: str, no_mail: bool, language: Language
-    ) -> Asked | None:
+    ) -> Confirmation | None:
         """Change what the form has changed of it; the rest may be another by now, and stays. What
         became of the address; None where it is over: then nothing of it is changed any more.
 
@@ -167,7 +167,7 @@ class Losses:
             except InputError:
                 raise WrongField("address", "address") from None
 
-    def _gave(self, post_id: str, address: str, language: Language, token: str) -> Asked:
+    def _gave(self, post_id: str, address: str, language: Language, token: str) -> Confirmation:
         """address: one that was checked."""
         if not (address.strip() and self._of.finder.mail):
             return ""
