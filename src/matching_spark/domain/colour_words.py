@@ -16,6 +16,9 @@ _COLOURED = re.compile(
     + r")(?P<suffix>(?:색상|색깔|컬러|칼라|색|빛)?(?:계열|계통|톤)?)"
 )
 
+# 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
+NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른|흰)$)|색")
+
 # By the stem of a verb: 까맣고, 하얘요.
 _VERBS = {
     **dict.fromkeys(["까맣", "까매", "시커멓", "새까맣"], "검정"),

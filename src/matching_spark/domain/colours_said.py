@@ -4,17 +4,17 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from matching_spark.domain.colour_words import colour_said
+from matching_spark.domain.colour_words import NOUN, SPELT, colour_said
+from matching_spark.domain.colours_denied import NOT, tells_nothing, unsure
 from matching_spark.domain.sentence import Mention, Role, Word
-from matching_spark.domain.things_said import AND, HELD, PART, PART_SUBJECT
+from matching_spark.domain.things_named import MODEL
+from matching_spark.domain.things_said import AND, HELD, PART, has_its_own
 from matching_spark.domain.vocabulary import VAGUE
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑
 _SUBJECT = 9  # words before a colour that tell what is told of
 _SEVERAL = 4  # words of one colour, at most: dark blue, 빨강 파랑
 
-# 검정, 검은색, 블랙 may stand behind a thing; 검은 tells of what comes.
-_NOUN = re.compile(r"^(?!.*(?:[은는]|[란간]|얀|만|른)$)|색")
 _AND_TAIL = re.compile(r"이?랑|하고|[과와]|이?나")
 _TOPIC = ("은", "는")
 _LOCATIVE = r"에서?(?:는|도)?"
@@ -47,30 +47,26 @@ _IT_IS = frozenset(
     ]
 )
 # Of what is told of another: theirs is black.
+_COPULA = frozenset(["is", "was", "are", "were"])
+_ITSELF = frozenset(
+    ["it", "they", "colour", "color", "one", "ones", "outside", "body", "mine", "thing", "item"]
+)
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
-_HAVING = re.compile("(?!colou?r|ton|fram|rimm|check).*ed")  # a brown-haired doll
-_SIDES = frozenset(["inside", "outside", "underneath"])
-_SHORT = frozenset("흰검빨파노초")
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
+_FRAME = re.compile(r"(?:뿔)?테[는가]?|frames?")  # of glasses
 # Behind a colour, what is no part of it: 의자에 두고 나왔어요 검정색 11월 28일.
 _WHEN = re.compile(
     r"\d+월|\d+일|\d+시|\d+[/.]\d|어제|어젯|그제|그저께|오늘|아까|방금|지난|[월화수목금토일](?:요일|욜)"
 )
 _ABOUT_COLOUR = re.compile(
-    r"(?:특징|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
+    r"(?:특징|전체|몸통(?=[은이])|바탕|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
 # Mine is green, 제 건 남색 지갑이에요: then no other colour is of what was lost.
 _MINE_IS = re.compile(r"(?:^| )(?:mine|(?:제|내|저희|우리) ?(?:건|게|[거것](?:은|는|이)?))(?= )")
-_UNSURE = re.compile(r"(?:이?었|였)(?:나|는지|던가)|인[가지]")  # 검은색이었나 남색이었나
-# Behind a colour, what the lost thing is in: 초록색 통에 있어요.
-_IN_IT = re.compile(r".+(?:에|에다가?|안에|속에)")
-_OPENED = re.compile("['\"‘“「『《〈]$")
-_CLOSED = re.compile("['\"’”」』》〉]")
-_TITLE = 4  # words of a title: '검은 꽃'
-_NOT = re.compile(r"(?:아니|아닌|아님|말고|not$|isn|wasn|n't)")
+_TOLD_OF = re.compile(r"[은는이가을를에의로고만도]$|에서$|호선")
 _COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$")
 
 
@@ -87,14 +83,14 @@ def colours_said(
     values = {each.value for each in heads}
     for at, word in enumerate(words):
         read = None if at in inside else colour_said(word)
-        if read is None or _negated(words, at) or _of_a_title(words, at) or _of_its_box(words, at):
+        if read is None or tells_nothing(words, at):
             continue
         value, role, tail = read
-        if _UNSURE.fullmatch(tail) or _halved(words, at) or _in_doubt(words, at, role):
+        if not word.hangul and word.joined and SPELT.get(words[at + 1].text) == value:
+            continue  # navy blue
+        if unsure(words, at, role, tail):
             value = VAGUE
         mention = Mention(value, at, at, end=word.end - len(tail))
-        if _of_a_part(words, at):
-            continue
         of = _modified(words, at, role, at_first, found)
         if of is not None:
             if of in heads and not _one_of_two(of, heads, words):
@@ -111,53 +107,6 @@ def _of_mine_alone(words: Sequence[Word], at: int) -> bool:
     return _MINE_IS.search(" ".join([word.text for word in near[last:]] + [""])) is not None
 
 
-def _in_doubt(words: Sequence[Word], at: int, role: Role) -> bool:
-    """Whether it is one of two, 초록이랑 검정 섞인 거, red inside, or asked: brown? no."""
-    after = words[at + 1] if words[at].joined else None
-    two = role == "and" and after is not None and colour_said(after)
-    begins = not at or words[at - 1].sentence != words[at].sentence
-    side = after is not None and after.text in _SIDES
-    return bool(two) or side or (begins and "?" in words[at].gap)
-
-
-def _halved(words: Sequence[Word], at: int) -> bool:
-    """Whether it is one of two in short: 흰/검."""
-    sides = [words[at + 1 : at + 2], words[at - 1 : at] if at else []]
-    gaps = (words[at].gap, words[at - 1].gap if at else "")
-    return any(
-        gap.strip() == "/" and side and side[0].text in _SHORT
-        for side, gap in zip(sides, gaps, strict=True)
-    )
-
-
-def _of_a_title(words: Sequence[Word], at: int) -> bool:
-    """Whether it stands in quotation marks: a book's title, what is written on a thing."""
-    opened = any(_OPENED.search(word.gap) for word in words[max(0, at - _TITLE) : at])
-    return opened and any(_CLOSED.match(word.gap) for word in words[at : at + _TITLE])
-
-
-def _of_its_box(words: Sequence[Word], at: int) -> bool:
-    """Whether it is of what the lost thing is in: 빨간 주머니에 들어있어요."""
-    box, held = [*words[at + 1 : at + 3], None, None][:2]
-    return bool(
-        box and held and words[at].joined and _IN_IT.fullmatch(box.text) and HELD.match(held.text)
-    )
-
-
-def _negated(words: Sequence[Word], at: int) -> bool:
-    """갈색은 아니고, 갈색 말고, not brown."""
-    after = words[at + 1].text if words[at].joined else ""
-    before = words[at - 1].text if at else ""
-    if before == "the" and at > 1:  # not the black one
-        before = words[at - 2].text
-    return bool(
-        after == "gold"  # white gold
-        or (words[at].gap == "-" and _HAVING.fullmatch(after))
-        or (words[at].hangul and (_NOT.match(after) or words[at].text.endswith("말고")))
-        or (not words[at].hangul and (before == "not" or before.endswith("n't")))
-    )
-
-
 def _one_of_two(of: Mention[str], heads: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
     """Whether a thing was lost with it that has no colour: jeans and a white shirt."""
     at = heads.index(of)
@@ -170,18 +119,6 @@ def _one_of_two(of: Mention[str], heads: Sequence[Mention[str]], words: Sequence
         if joined and near and not other.own and not any(map(colour_said, before)):
             return True
     return False
-
-
-def _of_a_part(words: Sequence[Word], at: int) -> bool:
-    """손잡이가 빨간 우산: what stands before it is the subject, and a part."""
-    before = words[at - 1] if at else None
-    return bool(
-        before is not None
-        and before.joined
-        and before.clause == words[at].clause
-        and PART_SUBJECT.fullmatch(before.text)
-        and _NOUN.search(words[at].text) is None
-    )
 
 
 def _modified(
@@ -204,7 +141,8 @@ def _modified(
                 if thing.tail:
                     break
                 thing = more
-            return thing
+            topics = at and words[at - 1].text[-1] in _TOPIC and thing.tail in _TOPIC
+            return None if topics and NOUN.search(words[at].text) else thing  # 가방은 검정 지갑은
         word = words[next_]
         if word.text in ("and", "or") and next_ + 1 < len(words) and colour_said(words[next_ + 1]):
             continue  # a black and white scarf
@@ -229,20 +167,29 @@ _ENGLISH_STOPS = frozenset(
 )
 
 
-def _brand(words: Sequence[Word], at: int) -> bool:
-    """Whether one word alone stands between what was said and a colour: 찾습니다 레이밴 블랙."""
-    before = words[at - 1]
-    whole = at < 2 or words[at - 2].clause != before.clause
-    last = not words[at].joined or words[at + 1].clause != words[at].clause
-    told = re.search("[은는이가을를에의]$|호선", before.text)
-    return whole and last and before.clause == words[at].clause and not told
+def _behind_names(words: Sequence[Word], first: int, heads: Sequence[Mention[str]]) -> bool:
+    """Whether names alone, of who made it or where, stand between a colour and its thing or what
+    tells of its loss: 배드민턴채 요넥스 빨강, 찾습니다 레이밴 블랙, 지갑이고 몽블랑 검정입니다.
+    """
+    for at in range(first - 1, max(-1, first - 2 - REACH), -1):
+        word = words[at]
+        head = next((each for each in heads if each.last == at), None)
+        if head is not None:
+            return head.role == "is" or head.tail in ("", *_TOPIC)
+        if word.clause != words[first].clause or word.lost:
+            return True
+        part = PART.match(word.text) or _ENDS_A_PART.search(word.text)
+        if _TOLD_OF.search(word.text) or part or colour_said(word):
+            return False
+    return first <= 1 + REACH
 
 
 def _first_of_several(words: Sequence[Word], at: int) -> int:
     """Where what stands before a colour and belongs to it begins: dark blue, 빨강 파랑."""
     for first in range(at, max(0, at - _SEVERAL), -1):
         before = words[first - 1]
-        said = colour_said(before) if words[first].hangul else None
+        same = SPELT.get(before.text) == SPELT.get(words[at].text)
+        said = colour_said(before) if words[first].hangul or same else None
         shade = before.text in _SHADES or (said is not None and said[1] == "bare")
         if not (before.joined and shade):
             return first
@@ -291,17 +238,21 @@ def _told(
     after = words[at + 1] if at + 1 < len(words) else None
     if after is not None and _of_what_comes(word, after.text):
         return False
-    ends = after is None or not word.joined or after.lost or after.clause != word.clause
+    over = after is None or not word.joined or after.lost or after.clause != word.clause
+    ends = over or _is_another(words, at + 1)
     inside = None if ends or (after is not None and _WHEN.match(after.text)) else after
     ends = inside is None
     first = _first_of_several(words, at)
     before = words[first - 1] if first else None
     if before is None:
         return ends or role == "is" or _is_one(words, first)
-    beside = [before.text] + ([inside.text] if inside is not None else [])
-    if values == {"도서용품"} and any(map(_COVER.fullmatch, beside)):
+    beside = [before.text, _subject(words, first)] + ([inside.text] if inside is not None else [])
+    if any(map((_COVER if values == {"도서용품"} else _FRAME).fullmatch, beside)):
         return True
-    thing = next((each for each in found if each.last == first - 1), None)
+    behind = first - 1
+    while behind and not words[behind].hangul and MODEL.fullmatch(words[behind].text):
+        behind -= 1  # iPhone 13 mini (pink)
+    thing = next((each for each in found if each.last in (first - 1, behind)), None)
     if not word.hangul:
         thing = thing or next((each for each in found if each.last == first - 2), None)
         return _told_in_english(words, first, ends, thing, heads)
@@ -310,14 +261,19 @@ def _told(
     if _ONE_IS.fullmatch(before.text):
         return _of_mine(words, first, found, heads)
     if thing is not None:
-        part = inside is not None and _names_a_part(words, at)
+        part = role != "is" and inside is not None and _names_a_part(words, at)
         return thing in heads and not part
-    if _NOUN.search(word.text) and (
-        _brand(words, first) or (ends and _branded(before.text, first, heads))
-    ):
+    alone = role in ("bare", "is") and (ends or role == "is" or _is_one(words, at))
+    if NOUN.search(word.text) and alone and _behind_names(words, first, heads):
         return True
-    noun = before.lost and role == "bare" and _NOUN.search(word.text) is not None
+    noun = before.lost and role == "bare" and NOUN.search(word.text) is not None
     return _fresh(words, first) and (role == "is" or ends or noun or _is_one(words, first))
+
+
+def _is_another(words: Sequence[Word], at: int) -> bool:
+    """Whether what comes there is no more of it: black not white, 블랙 케이스는 빨강."""
+    its_own = at + 1 < len(words) and has_its_own(words[at], words[at + 1])
+    return its_own or NOT.match(words[at].text) is not None
 
 
 def _of_what_comes(word: Word, after: str) -> bool:
@@ -325,12 +281,6 @@ def _of_what_comes(word: Word, after: str) -> bool:
     if re.fullmatch(_LOCATIVE, after):
         return True
     return word.joined and _COLOURED_ITSELF.match(after) is not None
-
-
-def _branded(brand: str, first: int, heads: Sequence[Mention[str]]) -> bool:
-    """Whether a thing and one word more stand before a colour: 가방은 요넥스 빨강."""
-    topic = any(each.last == first - 2 and each.tail in _TOPIC for each in heads)
-    return topic and not (_COLOUR_STOPS.match(brand) or PART.match(brand))
 
 
 def _told_in_english(
@@ -348,7 +298,11 @@ def _told_in_english(
     here = [word for word in near if word.clause == words[at].clause]
     clause = [word.text for word in here if word.text != "and" and not colour_said(word)]
     if clause and _IT_IS.issuperset(clause):
-        if not _ANOTHERS.isdisjoint(w.text for w in near if w.sentence == words[at].sentence):
+        if any(
+            _anothers(words, n)
+            for n in range(max(0, at - _SUBJECT), at)
+            if words[n].sentence == words[at].sentence
+        ):
             return False  # theirs is here and it's navy
         return not _names_a_part(words, at)  # it's a green Pixel with a black case
     if thing is not None and thing not in heads:
@@ -359,15 +313,30 @@ def _told_in_english(
         return True
     if words[at - 1].text in _BEFORE:
         before = [word.text for word in words[max(0, at - 3) : at - 1]]
-        anothers = before[-1:] and before[-1] in _ANOTHERS
-        return not (_names_a_part(words, at) or anothers or any(map(PART.match, before)))
+        of_another = before[-1:] and before[-1] in _ANOTHERS
+        of_another = of_another or (thing is None and before[:1] in (["the"], ["its"], ["and"]))
+        of_another = of_another and _subject(words, at) not in _ITSELF
+        return not (_names_a_part(words, at) or of_another or any(map(PART.match, before)))
     return ends and (thing is not None or not words[at - 1].joined)
+
+
+def _subject(words: Sequence[Word], at: int) -> str:
+    """What an English colour is said of: the zip is gold."""
+    told = at > 1 and words[at - 1].text in _COPULA and words[at - 2].joined
+    return words[at - 2].text if told else ""
+
+
+def _anothers(words: Sequence[Word], at: int) -> bool:
+    """Whether it speaks of another's: theirs is; but his hat."""
+    said = words[at].text in _ANOTHERS
+    whose = words[at].text == "his" and words[at].joined and words[at + 1].text not in _COPULA
+    return said and not whose
 
 
 def _fresh(words: Sequence[Word], at: int) -> bool:
     """Whether what begins there is told without a subject: behind a clause, a comma, 벤츠고."""
     before = words[at - 1]
-    if before.clause != words[at].clause or before.lost or _NOT.match(before.text):
+    if before.clause != words[at].clause or before.lost or NOT.match(before.text):
         return True
     if not before.joined:
         return _LABELLED.search(before.gap) is None

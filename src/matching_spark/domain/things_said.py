@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from matching_spark.domain.colour_words import colour_said
+from matching_spark.domain.colour_words import NOUN, colour_said
 from matching_spark.domain.sentence import WITHIN, Mention, Role, Word, english_role
 from matching_spark.domain.things import DISTRACTOR
 from matching_spark.domain.things_named import MODEL, MONEY, longest
@@ -14,7 +14,7 @@ PART = re.compile(
     r"(?:[가-힣]{0,3}(?:케이스|커버|필름|스트랩)|줄(?!있는|달린|있음)|끈(?!있는|달린)|고리|거치대|뚜껑|손잡이|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
     r"글씨|키링|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|렌즈(?!통)|바퀴|굽|챙|소매|핸들(?!러)|발판|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
-    r"|네임택|이름표|밑창|lanyard|wheel|lens|grip|buckle|hood|cord|string|tassel|handle|sole|letters|stitching"
+    r"|네임택|이름표|밑창|lanyard|wheel|lens|grip|buckle|hood(?!ie)|cord(?!uroy)|string|tassel|handle|sole|letters|stitching"
     r"|key ?ring|keychain|charm|game|match|team)"
 )
 
@@ -65,6 +65,8 @@ def things_said(words: Sequence[Word], but: Collection[int] = frozenset()) -> li
             out.append(found)
         at = at + 1 if found is None else found.last + 1
     said = [_in_context(out, i, words) for i in range(len(out))]
+    for i in _in_brackets(out, words):
+        said[i] = replace(said[i], role="other")
     for i in reversed(range(len(said) - 1)):
         this, after = said[i], said[i + 1]
         if (
@@ -117,10 +119,17 @@ def _behind(of: Mention[str], words: Sequence[Word]) -> str:
     last = of.last
     while words[last].joined and MODEL.fullmatch(words[last + 1].text):
         last += 1
-    behind = words[last + 1 : last + 3] if words[last].joined else []
-    if len(behind) == 2 and colour_said(behind[0]) and PART.match(behind[1].text):
-        return behind[1].text
+    behind = words[last + 1 : last + 4] if words[last].joined else []
+    if len(behind) > 1 and colour_said(behind[0]) and PART.match(behind[1].text):
+        its_own = len(behind) > 2 and has_its_own(behind[1], behind[2])
+        return behind[0 if its_own else 1].text
     return behind[0].text if behind else ""
+
+
+def has_its_own(part: Word, after: Word) -> bool:
+    """Whether a part is told the colour of by what comes: 케이스는 빨강."""
+    told = PART_SUBJECT.fullmatch(part.text) and NOUN.search(after.text) and colour_said(after)
+    return bool(told)
 
 
 def _of_what_comes(of: Mention[str], more: str, words: Sequence[Word]) -> bool:
@@ -139,6 +148,20 @@ def _on_a_part(of: Mention[str], role: Role, words: Sequence[Word]) -> bool:
     before = words[max(0, of.first - 2) : of.first]
     subject = role == "is" and before and PART_SUBJECT.fullmatch(before[-1].text)
     return bool(subject or _ITS_PART.fullmatch(" ".join(word.text for word in before)))
+
+
+def _in_brackets(said: Sequence[Mention[str]], words: Sequence[Word]) -> set[int]:
+    """Which tell of the thing before, in brackets behind it: 책가방(하늘색, 키링 갈색)."""
+    out, before, at, opened = set[int](), "", 0, False
+    for i, each in enumerate(said):
+        for word in words[at : each.first]:
+            opened = "(" in word.gap or (opened and ")" not in word.gap)
+        at = each.first
+        if not opened:
+            before = each.value
+        elif before not in ("", each.value):
+            out.add(i)
+    return out
 
 
 def _with_all(of: Mention[str], words: Sequence[Word]) -> bool:

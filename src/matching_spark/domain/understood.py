@@ -65,7 +65,8 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     if thing is not None and envelope(thing, words):
         thing = contents(thing, found, words)
     mine = [each for each in heads if thing is None or _same(each, thing, words)]
-    mine = [each for each in mine if not envelope(each, words)]
+    if thing is None or "봉투" not in words[thing.last].text:
+        mine = [each for each in mine if not envelope(each, words)]
     colour = the_one(colours_said(words, found, mine, named), words)
     beast = _PERSON.search(text) or (thing is not None and thing.value not in CATEGORY.words)
     several = thing is None and together(heads, words)  # of which it is one's
