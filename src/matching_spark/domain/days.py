@@ -112,7 +112,7 @@ _BEFORE = re.compile(
     r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|asked|bought"
     r"|(?:i|we|s?he|they|and) called|issued|born|returned|got (?:\w+ )?back"
     r"|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
-    r"|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
+    r"|(?:flight|plane) is|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
     r"|(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
     r"|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$"
@@ -229,6 +229,8 @@ def _slashed(found: Match[str], today: dt.date) -> list[dt.date]:
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _KOREAN_COUNT = "|".join(count for count in _COUNTS if not count.isascii())
 _ENGLISH_COUNT = "|".join(count for count in _COUNTS if count.isascii())
+# What a day may be the day of.
+_EVENT = "(?:비행기|출국|귀국|입국|시험|면접|결혼식|발표|생일|입대|이사|수술|마감|출발)"
 _SOME_DAYS = rf"(?:\d{{1,2}}\s?일|{_KOREAN_COUNT}|일주일|\d주|[한두] 주)"
 _MEASURE = r"(?:인치|cm|mm|kg|g\b|만|원|버전|in(?:ch)?\b|세|명|개)"
 _END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니[다더]|이?[요고소유]|일세){_ABOUT}"
@@ -249,6 +251,9 @@ _RULES = [
                 r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|들어온|들어왔|접수|올라온|아니면|안으로)",
                 r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
+                r"(?<![\d/.])\d{1,2}[/.]\d{1,2}\s?[~∼-]\s?\d{1,2}[/.]\d{1,2}(?!\d)",
+                r"\bbetween\s[a-z]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?\s(?:and|to)\s[a-z]{3,9}\.?\s\d{1,2}",
+                rf"오늘\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든)(?![가-힣])",
                 r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑|이나|이?거나)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",

@@ -160,6 +160,8 @@ def words_of(text: str) -> list[Word]:
         if out and (begins or and_lost or said == "it's"):
             clause += 1
         gap = text[each.end() : end] if next_ else ""
+        if said == "w" and gap[:1] == "/" and next_ != "o":  # bag w/ shoes
+            said, gap = "with", " "
         if said in _ABBREVIATED and gap.startswith("."):
             gap = gap[1:]
         hangul = bool(_HANGUL.search(said))

@@ -52,7 +52,9 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     found = _one_watch(found, words)
     for n, each in enumerate(found):
         if each.first and _LABEL.fullmatch(words[each.first - 1].text):
-            return [each, *_listed(found[n:], words)]
+            run = _called(found[n:])
+            if run[0].role != "other":
+                return [run[0], *_listed(run, words)]
     heads = [
         each
         for each in found
@@ -89,6 +91,14 @@ def _one_watch(found: Sequence[Mention[str]], words: Sequence[Word]) -> Sequence
     return [
         replace(each, value=smart[0].value) if _WATCH.match(words[each.last].text) else each
         for each in found
+    ]
+
+
+def _called(found: Sequence[Mention[str]]) -> Sequence[Mention[str]]:
+    """From the last of those that name the first together: MacBook charger, 노트북 가방."""
+    pairs = enumerate(pairwise(found), 1)
+    return found[
+        max((n for n, (a, b) in pairs if a.role == "other" and b.first == a.last + 1), default=0) :
     ]
 
 

@@ -38,6 +38,16 @@ AND = frozenset(["그리고", "및", "하고", "또는", "혹은", "아니면", 
 # Behind a thing: it is where the lost one was: 가방 안에.
 _INSIDE = re.compile(rf"(?:{WITHIN})(?:에|에서|쪽에?)?(?:는|도|서)?$")
 
+# Behind an English thing: where such are used or sold.
+_PLACE_OF = re.compile(
+    "resort|courts?|shop|store|course|lift|bar|field|school|academy|rink|slopes?"
+)
+
+# Behind a thing, how many there are, and another: 드럼스틱 한 쌍과 악보.
+_COUNTED = re.compile(
+    r"(?:(?:한|두|세|네|\d+) ?)?(?:쌍|개|장|켤레|권|대|벌|병|짝|하나|둘)(?:이?랑|하고|과|와)(?: |$)"
+)
+
 # Of one of several things: 카드랑 현금이 든.
 _HELD_TOO = re.compile(rf"\S+[을를이가] {HELD.pattern}")
 
@@ -85,8 +95,9 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
     of = said[i]
     role = of.role
     if not words[of.first].hangul:
-        role = english_role(words, of.first)
+        role = _english_role(of, words)
     more = _behind(of, words)
+    behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     after = said[i + 1] if i + 1 < len(said) else None
     beside = after is not None and _beside(of, after, words)
     if role == "bare" or not words[of.first].hangul:
@@ -96,14 +107,19 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = "holds"
         elif beside and more:  # 노트북 가방 is a bag
             role = "other"
-        elif beside or more in AND:
+        elif beside or more in AND or _COUNTED.match(behind):
             role = role if role in ("where", "other") else "and"
     if _of_another(of, more) or _on_a_part(of, role, words):
         role = "other"
-    behind = " ".join(word.text for word in words[of.last + 1 : of.last + 3])
     if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
         role = "other"
     return replace(of, role=role)
+
+
+def _english_role(of: Mention[str], words: Sequence[Word]) -> Role:
+    """As `english_role` has it; but a ski resort is where."""
+    after = words[of.last + 1].text if words[of.last].joined else ""
+    return "where" if _PLACE_OF.fullmatch(after) else english_role(words, of.first)
 
 
 def _beside(of: Mention[str], after: Mention[str], words: Sequence[Word]) -> bool:
