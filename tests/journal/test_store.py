@@ -154,6 +154,17 @@ def test_a_vector_is_kept_once_to_the_last_bit_and_the_newest_stands(
     assert count(settings, "vectors") == 1
 
 
+def test_of_words_no_vector_is_kept_that_another_model_made_before(journal: Journal) -> None:
+    """A table that goes back to that model would have the one of other words."""
+    words = "text:L1"
+    journal.append(ADDED, WHO, vectors=[vector(words, 1), vector(photo(1), 1)])
+    edited = PostEdited("L1", ("title",))
+    journal.append(edited, WHO, vectors=[vector(words, 2, "other"), vector(photo(1), 2, "other")])
+    assert [*journal.vectors([words, photo(1)], "small-clip")] == [photo(1)]
+    assert {*journal.vectors([words, photo(1)], "other")} == {words, photo(1)}
+    assert journal.vector_names("post:L1") == {words, photo(1)}
+
+
 def test_a_photo_stays_while_another_post_has_it(journal: Journal) -> None:
     both, own = photo(1), photo(2)
     for post_id in ("L1", "L2"):

@@ -251,6 +251,13 @@ def test_reembed_keeps_the_mark_and_what_comes_after_is_embedded_anew(
     assert table.model == other.name
     expected = other.embed_texts(["둘"])
     assert max(float(np.max(s.texts.vectors @ expected.T)) for s in table.shards()) > 0.9999
+    # Back again: of words that have changed the journal once had a vector of that model, too.
+    write(journal, other, post("s-1", "셋"), 2, what="edit")
+    of_table.reembed(mine, spark=spark)
+    assert merge(mine, spark=spark).embedded == 1
+    expected = clip.embed_texts(["셋"])
+    shards = PostsTable.of(mine).shards()
+    assert max(float(np.max(s.texts.vectors @ expected.T)) for s in shards) > 0.9999
 
 
 def test_another_journal_is_merged_from_its_first_event(

@@ -43,8 +43,12 @@ class Vector:
 
 
 def keep(to: Connection, vector: Vector, subject: str) -> None:
-    """Keep a vector of a subject; the newest of a name and a model stands."""
+    """Keep a vector of a subject; the newest of a name and a model stands. Of words the newest
+    alone: another model's may be of what they were before."""
     row = {"name": vector.name, "model": vector.model}
+    for each in (vector_subjects, vectors) if vector.name.startswith("text:") else ():
+        others = (each.c.name == vector.name) & (each.c.model != vector.model)
+        to.execute(delete(each).where(others))
     new = upsert(vectors).values(**row, vector=vector.values.astype("<f4").tobytes())
     to.execute(
         new.on_conflict_do_update(index_elements=[*row], set_={"vector": new.excluded.vector})
