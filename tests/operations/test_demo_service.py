@@ -13,6 +13,7 @@ from matching_spark.errors import StorageError
 from matching_spark.operations.browse import list_posts
 from matching_spark.operations.demo_service import demo_settings, drawn_once
 from matching_spark.setting_groups import Service
+from tests.support.full import full
 
 
 def test_it_has_a_journal_and_a_key_of_its_own_whatever_the_users_service_has(
@@ -43,6 +44,12 @@ def test_a_demo_keeps_its_key_and_another_has_another(settings: Settings, tmp_pa
     assert keys == {key("demo")}
     assert key("other") not in keys
     assert {path.name for path in (tmp_path / "demo" / "service").iterdir()} == {"key"}
+
+
+def test_no_half_of_a_key_is_left_on_a_full_disk(settings: Settings, tmp_path: Path) -> None:
+    with full(), pytest.raises(StorageError, match=f"{tmp_path}/service/key: File too large"):
+        demo_settings(settings, tmp_path)
+    assert not list((tmp_path / "service").iterdir())
 
 
 def test_a_key_that_others_may_have_written_is_refused(settings: Settings, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from matching_spark.config import Settings
 from matching_spark.embed.clip import ClipModel
 from matching_spark.errors import StorageError
+from matching_spark.filesystems.whole_files import write_new
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import JOURNAL_FILE
 from matching_spark.operations.match import match
@@ -82,11 +83,12 @@ def _key(folder: Path) -> str:
         own_folder(folder)
         if not path.exists():
             part = path.with_name(f"{KEY}.{secrets.token_hex(8)}")
-            with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
-            with suppress(FileExistsError):  # another process was as quick: its key is the one
-                os.link(part, path)
-            part.unlink()
+            try:
+                write_new(str(part), secrets.token_urlsafe(32).encode(), 0o600)
+                with suppress(FileExistsError):  # another process was as quick: its key is the one
+                    os.link(part, path)
+            finally:
+                part.unlink(missing_ok=True)
         if why := doubt(path):
             raise StorageError(f"{path}: {why}; remove it, or name another folder")
         return path.read_text("utf-8")
