@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from matching_spark import ClipModel
+from matching_spark.demo.embedded import processes, shards
+from matching_spark.errors import StorageError
+from tests.support.full import full
 from tests.support.processes import in_session, wait_until
 
 CALLER = """
@@ -33,3 +37,10 @@ def test_they_end_with_the_process_that_asked(tmp_path: Path, ended: signal.Sign
         assert len(in_session(caller.pid)) > 1
         caller.send_signal(ended)
     wait_until(lambda: not in_session(caller.pid), "the workers end")
+
+
+def test_a_full_disk_is_named(clip: ClipModel, tmp_path: Path) -> None:
+    """It was said that the result cannot be written to stdout."""
+    with processes() as pool, full(), pytest.raises(StorageError, match=f"{tmp_path}/0.parquet"):
+        shards(clip, [[]], tmp_path, pool, lambda done, total: None)
+    assert not list(tmp_path.iterdir())

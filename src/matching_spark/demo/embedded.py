@@ -1,5 +1,6 @@
 """Posts of drawn worlds as shards: drawn, embedded and forgotten, in processes of their own."""
 
+import io
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from matching_spark import storage
 from matching_spark.demo.dealt import Shooting, Told
 from matching_spark.demo.draw import SMALL
 from matching_spark.domain.identifiers import Seal
@@ -90,6 +92,7 @@ def shards(
     """Each side's posts as a data file of the table holds them. counted: done, of all to embed.
 
     A photo or a text of several posts is embedded once. folder: for files that may go afterwards.
+    Raises StorageError where it has no room.
     """
     every = [told for side in sides for told in side]
     shots = list(dict.fromkeys(shot for told in every for shot in told.shots))
@@ -141,5 +144,7 @@ def _shard(
         for told in side
     ]
     schema = pa.schema(arrow_fields(*METADATA, "photos", "text_vector", "identifiers", *POINT))
-    pq.write_table(pa.Table.from_pylist(rows, schema), file)
+    written = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema), written)
+    storage.write_bytes(str(file), written.getvalue())
     return load(DataFile(str(file), len(rows), file.stat().st_size), dimension)
