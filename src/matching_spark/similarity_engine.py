@@ -329,16 +329,16 @@ class SimilarityEngine:
         )
 
     def _standing(self, attempt: Callable[[], Result]) -> Result:
-        """The attempt, again on the table as it is now where what it read has ended: an erase ends
-        every earlier snapshot at once."""
+        """The attempt, again on the table as it is now where a snapshot has ended that it may have
+        read: an erase ends every earlier one at once, compact those whose time is over."""
         while True:
-            read = self.table.snapshot
+            known = self.table.snapshots
             try:
                 return attempt()
             except StorageError:
                 self.table.refresh(self.table.model)  # what is asked has vectors of this one
                 there = {str(each.snapshot_id) for each in self.table.metadata.snapshots()}
-                if read is None or read in there:
+                if there.issuperset(known):
                     raise
 
     def places(

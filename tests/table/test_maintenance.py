@@ -22,6 +22,7 @@ from matching_spark.matching import matches_table
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.sources import read_posts
 from matching_spark.table.compact import compact, waiting
+from matching_spark.table.procedures import Procedures
 from matching_spark.table.undo import undo
 from tests.support.found import hits_of
 from tests.support.tables import copied
@@ -136,6 +137,21 @@ def test_compacted_and_expired_the_answers_are_the_same(
     assert {Path(f.uri) for f in table.plan().files} == data
     again = compact(table)
     assert (again.rewritten_files, again.expired_snapshots) == (0, 0)
+
+
+@pytest.mark.long
+def test_a_state_that_ends_while_somebody_asks_for_it_is_not_there_any_more(
+    table: PostsTable, clip: ClipModel, tmp_path: Path
+) -> None:
+    """What has gone is no loss of the table, to be restored, where the current state stays."""
+    former = table.snapshots[1]
+    reading = PostsTable.open(table.uri)
+    engine = SimilarityEngine(reading, "memory", clip, cache=Cache(folder=str(tmp_path / "cold")))
+    Procedures(table).expire("posts", [int(former)])
+    assert reading.snapshots[1:] == [former]
+    with pytest.raises(InputError, match=f"no snapshot {former}; there are: {table.snapshot}$"):
+        hits_of(engine, [Query(text="검정 지갑")], snapshot=former)
+    assert hits_of(engine, [Query(text="검정 지갑")])
 
 
 @pytest.mark.long
