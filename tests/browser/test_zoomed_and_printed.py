@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NAME, PASSWORD
 from tests.browser.test_person import THERE
-from tests.support.chromium import watched
+from tests.support.chromium import launched, watched
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +40,32 @@ def test_the_office_fits_a_phone_at_twice_the_size(browser: Browser, service: st
         page.keyboard.press("Enter")
         expect(page.locator(".hits > li").first).to_be_visible()
         fits(page)
+        assert visit.wrong == []
+
+
+def test_who_has_set_larger_text_gets_it(browser: Browser, service: str) -> None:
+    """Without a zoom: by the size of text that a browser, or a system, is set to."""
+    size = "parseFloat(getComputedStyle(document.body).fontSize)"
+    with watched(browser, service, width=360) as usual:
+        usual.open("/")
+        px = usual.page.evaluate(size)
+    with (
+        launched(browser.browser_type, "--blink-settings=defaultFontSize=32") as larger,
+        watched(larger, service, width=360) as visit,
+    ):
+        page = visit.page
+        visit.open("/")
+        assert page.evaluate(size) == 2 * px
+        fits(page)
+        page.fill("#words", THERE["ko"])
+        page.keyboard.press("Enter")
+        expect(page.locator(".card").first).to_be_visible()
+        fits(page)
+        # As on a screen that is half as wide: its words are not squeezed in beside the photo.
+        card, body = (page.locator(of).first.bounding_box() for of in (".card", ".card .body"))
+        assert card
+        assert body
+        assert body["width"] > 0.95 * card["width"]
         assert visit.wrong == []
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    BrowserType,
     ConsoleMessage,
     Locator,
     Page,
@@ -55,12 +56,17 @@ LOW = """([pressed, least]) => [...document.querySelectorAll(pressed)]
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's, or the one that CHROMIUM names."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    assert path, "there is no chromium: `make test-browser` installs it where apt is allowed"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
+
+
+def launched(kind: BrowserType, *more: str) -> Browser:
+    """A browser of its own, to be closed. more: flags beside those of all."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert path, "there is no chromium: `make test-browser` installs it where apt is allowed"
+    return kind.launch(executable_path=path, args=[*FLAGS, *more])
 
 
 @dataclass
