@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from matching_spark.layout import kept_photo, thumbnails, uploads
 from matching_spark.service.photos.decoder import Decoders
 from matching_spark.service.photos.names import CARD, LARGE, SIZES, PhotoNames
 from matching_spark.service.photos.store import PhotoStore
+from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Prepared, SeenPhoto
 from matching_spark.service.routes.photos import photos_router
 from tests.embed.test_clip import drawn_photo
@@ -273,7 +275,7 @@ def seen(request: Request, stored: StoredPost) -> bool:
 @pytest.fixture
 def client(posts: Posts, store: PhotoStore) -> TestClient:
     app = FastAPI()
-    app.include_router(photos_router(posts, store, NAMES, seen))
+    app.include_router(photos_router(cast(Desk, posts), store, NAMES, seen))
     return TestClient(app)
 
 

@@ -124,8 +124,10 @@ class Desk:
 class World:
     """All that a loss needs, over one journal."""
 
-    def __init__(self, journal: Journal, clock: Clock, mailer: Mailer | None) -> None:
-        self.journal, self.clock, self.desk = journal, clock, Desk()
+    def __init__(
+        self, journal: Journal, clock: Clock, mailer: Mailer | None, desk: Desk | None = None
+    ) -> None:
+        self.journal, self.clock, self.desk = journal, clock, desk or Desk()
         names = Names(KEY, "claim")
         self.showing = Showing(Levels.of(Service()), names, lambda _: PICTURE)
         self.links = Links(journal)
@@ -133,7 +135,8 @@ class World:
         self.outbox = None
         if mailer is not None:
             self.outbox = Outbox(journal, self.links, self.contacts, mailer, 30)
-        self.news = News(journal, self.desk, self.desk, self.showing, self.contacts, self.outbox)
+        both: Any = self.desk  # what News asks of a desk, and of its arrivals
+        self.news = News(journal, both, both, self.showing, self.contacts, self.outbox)
         self.interests = Interests(journal, names, self.desk.post, journal.last)
 
     def confirmed(self, inbox: Inbox) -> None:

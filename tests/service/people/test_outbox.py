@@ -50,8 +50,7 @@ def test_a_mail_survives_a_crash_and_is_sent_after_it(
     for first in (False, True):
         dying = Dying(told(port))
         dying.first = first  # killed before, and after, the server took it
-        again = World(journal, clock, dying)
-        again.desk = again.news._desk = again.news._arrivals = world.desk  # noqa: SLF001
+        again = World(journal, clock, dying, world.desk)
         with pytest.raises(KilledError):
             again.news.run_once()
         clock.on(minutes=1)

@@ -5,17 +5,14 @@ and papers, whose photo and words the public does not search, hardly anything is
 """
 
 import logging
-from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from matching_spark.domain.results import SearchResult
 from matching_spark.errors import MatchingError
-from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.journal.subjects import is_forgotten
 from matching_spark.journal.tables import came, stamp, watched
@@ -23,7 +20,8 @@ from matching_spark.service.pages.contexts import Reason
 from matching_spark.service.people.contacts import Contacts
 from matching_spark.service.people.links import let_go, unwatched, watch_again
 from matching_spark.service.people.outbox import Outbox
-from matching_spark.service.posts.arrivals import Changes
+from matching_spark.service.posts.arrivals import Arrivals
+from matching_spark.service.posts.desk import Desk
 from matching_spark.service.public.matches import (
     Band,
     PublicMatch,
@@ -36,39 +34,6 @@ log = logging.getLogger(__name__)
 POSTS_A_RUN = 100  # looked for in one run: some 10 s of a core
 AT_LEAST = timedelta(days=1)  # each is looked for so often: what others' going makes likely
 KEPT = 50  # of what came for a post, the newest are shown
-
-
-class Found(Protocol):
-    """What is asked of the desk."""
-
-    def post(self, post_id: str) -> StoredPost | None:
-        """As it is now; None where there is none."""
-        ...
-
-    def stamp(self) -> str:
-        """Of all that is searched: another one after every change."""
-        ...
-
-
-class Arriving(Protocol):
-    """What searches for a lost post, and tells whom a change of found things concerns; see
-    arrivals.Arrivals."""
-
-    def alike(self, lost_id: str) -> SearchResult:
-        """What a lost post may be, of all that the public may search."""
-        ...
-
-    def losses(self) -> Set[str]:
-        """The ids of all lost posts that are open."""
-        ...
-
-    def take(self) -> Changes | None:
-        """What changed since it was asked last; None the first time."""
-        ...
-
-    def concerned(self, changes: Changes, lost_ids: Sequence[str]) -> set[str]:
-        """For whom of these something new may be worth a look."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -87,8 +52,8 @@ class News:
     def __init__(
         self,
         journal: Journal,
-        desk: Found,
-        arrivals: Arriving,
+        desk: Desk,
+        arrivals: Arrivals,
         showing: Showing,
         contacts: Contacts,
         outbox: Outbox | None,

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
@@ -11,6 +11,7 @@ from matching_spark.errors import NotFoundError, PhotoError
 from matching_spark.journal.posts import StoredPost
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.photos.store import GONE, PhotoStore
+from matching_spark.service.posts.desk import Desk
 
 log = logging.getLogger(__name__)
 KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
@@ -23,15 +24,7 @@ HEADERS = {
 Visible = Callable[[Request, StoredPost], bool]
 
 
-class Posts(Protocol):
-    """What the route asks of the desk."""
-
-    def post(self, post_id: str) -> StoredPost | None: ...
-
-
-def photos_router(
-    posts: Posts, store: PhotoStore, names: PhotoNames, visible: Visible
-) -> APIRouter:
+def photos_router(desk: Desk, store: PhotoStore, names: PhotoNames, visible: Visible) -> APIRouter:
     """GET /photos/{name}. visible: whether who asks may see a post's photos.
 
     A name that was never given, a post that is gone, withdrawn or not to be seen: the same 404.
@@ -47,7 +40,7 @@ def photos_router(
     def photo(request: Request, name: str) -> Response:
         try:
             post_id, index, size = names.open(name)
-            stored = posts.post(post_id)
+            stored = desk.post(post_id)
             if stored is None or index >= len(stored.shown) or not visible(request, stored):
                 raise NotFoundError(GONE)
             data = store.sized(stored.shown[index], size)
