@@ -135,9 +135,7 @@ class Finder:
         told, asked = short(form.told()), form.asked or secrets.token_urlsafe(16)
         if form.pictured and photo is None:
             photo = self.asks.find(asked).photo
-        words = told.words or in_words(told)
-        if photo is None and not words:
-            raise WrongField("words", "needed")
+        words = words_of(told, photo is not None)
         post = Post(
             "",
             "lost",
@@ -160,14 +158,20 @@ def short(told: Told) -> Told:
     return told
 
 
+def words_of(told: Told, pictured: bool) -> str:
+    """The words that it is searched by; '' where its photo alone is. Raises WrongField where there
+    is neither."""
+    words = told.words or in_words(told)
+    if not (words or pictured):
+        raise WrongField("words", "needed")
+    return words
+
+
 def query_of(told: Told, vector: Float32 | None) -> Query:
     """What was told, and a photo's vector. Raises WrongField where there is nothing to ask."""
-    words = told.words or in_words(told)
-    if vector is None and not words:
-        raise WrongField("words", "needed")
     return Query(
         vector,
-        words or None,
+        words_of(told, vector is not None) or None,
         category=told.category,
         colour=told.colour,
         region=told.region,

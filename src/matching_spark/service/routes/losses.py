@@ -21,9 +21,9 @@ from matching_spark.service.pages.contexts import (
     Wrong,
 )
 from matching_spark.service.people.addresses import checked_address
-from matching_spark.service.people.finding import Form, short
+from matching_spark.service.people.finding import Form, short, words_of
 from matching_spark.service.people.links import who_of
-from matching_spark.service.people.shown import card, day_of, in_words, told_of_post
+from matching_spark.service.people.shown import card, day_of, told_of_post
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.running import Service
 
@@ -187,9 +187,7 @@ def _changes(stored: StoredPost, form: Form) -> dict[str, Any]:
     own = {name: getattr(told, name) for name in changed_since(form.seen, asdict(told))}
     short(Told(**own))
     told = replace(now, **own)
-    words = told.words or in_words(told)
-    if not (words or stored.photos):
-        raise WrongField("words", "needed")
+    words = words_of(told, bool(stored.photos))
     changes: dict[str, Any] = {
         "category": told.category,
         "colour": told.colour,
