@@ -182,6 +182,58 @@ def test_a_place_is_known_as_signs_and_people_have_it() -> None:
         check(said, names, place, region)
 
 
+def test_a_place_is_known_by_its_short_name_and_by_its_english_one() -> None:
+    names = PlaceNames(
+        {
+            "숙대입구역": "서울",
+            "성신여대입구역": "서울",
+            "서울대입구역": "서울",
+            "종로5가역": "서울",
+            "김해국제공항 제2여객터미널": "부산",
+            "동부산종합버스터미널": "부산",
+            "양양버스터미널": "강원",
+            "올리브영 서면점": "부산",
+            "이케아 고양점": "경기",
+            "국립대구과학관": "대구",
+            "정부대전청사": "대전",
+            "대구복합터미널": "대구",
+            "킨텍스 제1전시장": "경기",
+            "남산서울타워": "서울",
+            "창덕궁": "서울",
+        }
+    )
+    for said, place, region in (
+        ("서울대입구에서 지갑 분실", "서울대입구", "서울"),
+        ("종로5가에서 지갑 분실", "종로5가", "서울"),
+        (
+            "lost it at Sungshin Women's University station",
+            "sungshin women's university station",
+            "서울",
+        ),
+        (
+            "lost it at Seoul National University Station",
+            "seoul national university station",
+            "서울",
+        ),
+        ("lost it at Gimhae Airport Terminal 2", "gimhae airport terminal 2", "부산"),
+        ("lost it at Dong Busan Terminal", "dong busan terminal", "부산"),
+        ("lost it at Yangyang Bus Terminal", "yangyang bus terminal", "강원"),
+        ("올영 서면점에서 지갑 분실", "올영 서면점", "부산"),
+        ("이케아 고양에서 지갑 분실", "이케아 고양", "경기"),
+        ("대구과학관에서 지갑 분실", "대구과학관", "대구"),
+        ("lost it at Daegu National Science Museum", "daegu national science museum", "대구"),
+        ("대전청사에서 지갑 분실", "대전청사", "대전"),
+        ("대구터미널에서 지갑 분실", "대구터미널", "대구"),
+        ("lost it at Kintex hall 1", "kintex hall 1", "경기"),
+        ("lost it at N Seoul Tower", "n seoul tower", "서울"),
+        ("남산 서울타워에서 지갑 분실", "남산 서울타워", "서울"),
+        ("lost it at Changdeokgung Palace", "changdeokgung palace", "서울"),
+        ("lost it at Changdeokgung station", "", ""),
+        ("lost it at Asan Medical Center", "", ""),
+    ):
+        check(said, names, place, region)
+
+
 def test_what_several_have_is_no_place_of_one() -> None:
     """A chain without its branch, a town in Latin letters, an exit of another number."""
     names = PlaceNames(

@@ -54,13 +54,14 @@ _NEAR = re.compile(
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
 _WENT = re.compile(r"끝나|참석|마치고|갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
 _RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
+_STATION = re.compile(r".+대입구|.+\d가")  # which is called so without 역
+_FIRST = BEGIN_SEVERAL | {"dong", "seo", "nam", "buk", "sin"}  # no name, but of several words
 _KINDS = frozenset(word for each in KINDS for word in each.split("_"))
-_NO_END = frozenset(["exit", "international"])
 _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(
     r"(?:제?\d+(?:-\d+)?번? ?)?(?:출구|(?:여객)?터미널)|(?:지하 ?)?\d+층"
-    r"|(?:exit|terminal) \d+(?:-\d+)?|bus stop|b?\d+f"
+    r"|(?:exit|terminal|(?:exhibition )?hall) \d+(?:-\d+)?|t\d|bus stop|b?\d+f"
     r"|\d+(?:st|nd|rd|th) floor|(?:\w+ )?campus|\w+캠퍼스"
 )
 _EXIT = re.compile(r"\d+(?:-\d+)?번(?: ?출구.*)?$")
@@ -126,9 +127,10 @@ def places_said(
         found = _whole(words, at, names, taken)
         if found is None and at not in taken:
             found = _longest(words, at, names, taken)
-            found = (
-                found if found and found.last > at else _joined(words, at, names, taken) or found
-            )
+            if found is None or found.last == at:
+                found = _joined(words, at, names, taken) or found
+            if found is not None and _of_a_station(found, words):
+                found = None
         if found is not None:
             out.append(found)
         at = at + 1 if found is None else found.last + 1
@@ -174,6 +176,7 @@ def _whole(
 def _longest(
     words: Sequence[Word], first: int, names: PlaceNames, taken: Collection[int]
 ) -> PlaceSaid | None:
+    """The longest name, or part of one, that begins at words[first]."""
     best, head = None, ""
     alone_before = _beside(words, first - 1, first - 1, taken)
     for last in range(first, min(first + RUN, len(words))):
@@ -183,8 +186,8 @@ def _longest(
             if stem[-1] == "번" and tail.startswith("출구"):
                 continue  # 11번출구 is one
             run = head + stem
-            if words[last].text in _NO_END:
-                continue  # Gangnam Station exit 10 is not at Exit 11
+            if _no_end(words, last):
+                break
             if not names.have(run):
                 spaced = _station(head, stem, tail, words, last, names)
                 spaced = spaced or ("" if head else names.spaced(stem))
@@ -207,8 +210,7 @@ def _longest(
                 best = PlaceSaid(run, first, last, end, not tail)
             break
         head += words[last].text + " "
-        goes_on = words[last].text in BEGIN_SEVERAL or names.have(head.rstrip())
-        if not (goes_on or head.rstrip() in REGIONS):
+        if not _goes_on(head.rstrip(), names):
             break
     return _with_more(best, words, taken) if best is not None and best.open else best
 
@@ -219,9 +221,27 @@ def _station(
     """The station that is said without 역, beside its line or an exit, or ''."""
     line = tail.startswith("에") and is_line(head.rstrip())
     exit_ = not tail and words[last].joined and _EXIT.match(words[last + 1].text)
-    if len(stem) < 2 or not (line or exit_):
+    if len(stem) < 2 or not (line or exit_ or _STATION.fullmatch(stem)):
         return ""
     return next((each for each in (f"{head}{stem}역", f"{stem}역") if names.have(each)), "")
+
+
+def _of_a_station(said: PlaceSaid, words: Sequence[Word]) -> bool:
+    """Whether a station comes that the table does not have: Gyeongbokgung Station is no palace."""
+    return words[said.last].joined and words[said.last + 1].text in ("station", "stn")
+
+
+def _no_end(words: Sequence[Word], at: int) -> bool:
+    """Whether no name ends there, as its number comes: Gangnam Station exit 10, Terminal 2."""
+    after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
+    numbered = words[at].text in ("terminal", "hall") and after.isdecimal()
+    return numbered or words[at].text in ("exit", "international")
+
+
+def _goes_on(head: str, names: PlaceNames) -> bool:
+    """Whether words may be the first of a name."""
+    last = head.split()[-1].replace("'", "")
+    return last in _FIRST or head in REGIONS or names.have(head)
 
 
 def _town(run: str) -> bool:
@@ -345,7 +365,7 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True
     more = words[last + 1].text if words[last].joined else ""
-    if not whole and first == last and more.isascii() and more and more not in _OVER:
+    if not whole and first == last and more.isascii() and more and more not in _OVER | _KINDS:
         return False  # the Lotte duty free is not in Lotte World
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
     after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE

@@ -42,41 +42,47 @@ _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
 KINDS = {  # what signs in English call a place of a kind; of several words, with _ between
     "airport": "공항", "art_museum": "미술관", "bank": "은행", "baseball_stadium": "야구장",
-    "beach": "해수욕장", "bus": "버스", "campus": "캠퍼스", "cathedral": "성당",
-    "central_park": "센트럴파크", "city_hall": "시청", "convention_center": "컨벤션센터",
-    "department_store": "백화점", "exhibition_hall": "전시장", "exit": "출구", "express": "고속",
-    "fish_market": "수산시장", "folk_village": "민속촌", "forest": "숲", "hospital": "병원",
-    "hotel": "호텔", "intercity": "시외", "library": "도서관", "market": "시장", "museum": "박물관",
-    "national_park": "국립공원", "national_university": "대학교", "park": "공원",
-    "science_museum": "과학관", "square": "광장", "stadium": "경기장", "station": "역", "stn": "역",
-    "terminal": "터미널", "tower": "타워", "univ": "대학교", "university": "대학교",
-    "village": "마을", "womans_university": "여자대학교", "womens_university": "여자대학교",
+    "beach": "해수욕장", "bus": "버스", "bus_terminal": "터미널", "campus": "캠퍼스",
+    "cathedral": "성당", "central_city": "센트럴시티", "central_park": "센트럴파크",
+    "city_hall": "시청", "convention_center": "컨벤션센터", "department_store": "백화점",
+    "exhibition_hall": "전시장", "exit": "출구", "express": "고속", "fish_market": "수산시장",
+    "folk_village": "민속촌", "forest": "숲", "hospital": "병원", "hotel": "호텔",
+    "intercity": "시외", "library": "도서관", "market": "시장", "museum": "박물관",
+    "national_museum": "박물관", "national_park": "국립공원",
+    "national_science_museum": "과학관", "national_university": "대학교", "park": "공원",
+    "science_museum": "과학관", "square": "광장", "stadium": "경기장", "station": "역",
+    "stn": "역", "terminal": "터미널", "tower": "타워", "univ": "대학교", "university": "대학교",
+    "village": "마을", "wetland": "습지", "womans_university": "여자대학교",
+    "womens_university": "여자대학교",
     # What stands behind a name that says it already, Bulguksa Temple; or that goes without it.
     "international": "", "island": "", "mountain": "", "palace": "", "river": "", "temple": "",
 }  # fmt: skip
 # What is spelt in a way of its own, and not by the rule.
 _OWN = {
-    "bexco": "벡스코", "coex": "코엑스", "exco": "엑스코", "kintex": "킨텍스",
-    "everland": "에버랜드", "caribbean_bay": "캐리비안베이", "lotte": "롯데", "world": "월드",
-    "hyundai": "현대", "shinsegae": "신세계", "mall": "몰", "samsung": "삼성", "kyobo": "교보",
-    "starfield": "스타필드", "starbucks": "스타벅스", "emart": "이마트", "daiso": "다이소",
-    "megabox": "메가박스", "olympic": "올림픽", "world_cup": "월드컵", "centum_city": "센텀시티",
-    "times_square": "타임스퀘어", "u_square": "유스퀘어", "centum": "센텀", "outlet": "아울렛",
-    "outlets": "아울렛", "premium": "프리미엄", "resort": "리조트", "plaza": "플라자",
-    "dome": "돔", "digital": "디지털", "design": "디자인", "adventure": "어드벤처",
-    "postech": "포스텍", "kaist": "카이스트", "unist": "유니스트", "pusan": "부산",
-    "kimpo": "김포", "yonsei": "연세", "ewha": "이화", "konkuk": "건국", "kyungpook": "경북",
-    "kyung_hee": "경희", "kyunghee": "경희", "chung_ang": "중앙", "chungang": "중앙",
-    "sungkyunkwan": "성균관", "sookmyung": "숙명", "soongsil": "숭실", "kookmin": "국민",
-    "kwangwoon": "광운", "myongji": "명지", "dankook": "단국", "chosun": "조선",
-    "chonnam": "전남", "chonbuk": "전북", "yeungnam": "영남", "keimyung": "계명", "ajou": "아주",
-    "hankuk": "한국", "kyonggi": "경기", "sogang": "서강", "sungshin": "성신",
-    "korea_university": "고려대학교",
+    "adventure": "어드벤처", "ajou": "아주", "bexco": "벡스코", "caribbean_bay": "캐리비안베이",
+    "centum": "센텀", "centum_city": "센텀시티", "chonbuk": "전북", "chonnam": "전남",
+    "chosun": "조선", "chung_ang": "중앙", "chungang": "중앙", "coex": "코엑스",
+    "daiso": "다이소", "dankook": "단국", "design": "디자인", "digital": "디지털", "dome": "돔",
+    "emart": "이마트", "everland": "에버랜드", "ewha": "이화", "exco": "엑스코",
+    "hankuk": "한국", "hyundai": "현대", "kaist": "카이스트", "keimyung": "계명",
+    "kimpo": "김포", "kintex": "킨텍스", "konkuk": "건국", "kookmin": "국민",
+    "korea_university": "고려대학교", "kwangwoon": "광운", "kyobo": "교보", "kyonggi": "경기",
+    "kyung_hee": "경희", "kyunghee": "경희", "kyungpook": "경북", "lotte": "롯데", "mall": "몰",
+    "megabox": "메가박스", "myongji": "명지", "national_museum_of_korea": "국립중앙박물관",
+    "olympic": "올림픽", "outlet": "아울렛", "outlets": "아울렛", "plaza": "플라자",
+    "postech": "포스텍", "premium": "프리미엄", "pusan": "부산", "resort": "리조트",
+    "samsung": "삼성", "severance": "세브란스", "shinsegae": "신세계", "sky": "스카이",
+    "sogang": "서강", "sookmyung": "숙명", "soongsil": "숭실", "starbucks": "스타벅스",
+    "starfield": "스타필드", "sungkyunkwan": "성균관", "sungshin": "성신",
+    "the_hyundai": "더현대", "times_square": "타임스퀘어", "u_square": "유스퀘어",
+    "unist": "유니스트", "world": "월드", "world_cup": "월드컵", "yeungnam": "영남",
+    "yonsei": "연세",
 }  # fmt: skip
+_LONG = [each for each in KINDS | _OWN if "_" in each]
 _SEVERAL = re.compile(
-    rf"\b(?:{'|'.join(each.replace('_', ' ') for each in KINDS | _OWN if '_' in each)})\b"
+    rf"\b(?:{'|'.join(each.replace('_', ' ') for each in sorted(_LONG, key=len, reverse=True))})\b"
 )
-BEGIN_SEVERAL = frozenset(each.partition("_")[0] for each in KINDS | _OWN if "_" in each)
+BEGIN_SEVERAL = frozenset(word for each in _LONG for word in each.split("_")[:-1])
 
 
 def romanised(district: str) -> str:

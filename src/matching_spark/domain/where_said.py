@@ -104,7 +104,12 @@ _THERE = (
 _TRAVEL = frozenset(
     ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
 )
-_PLACE_BEHIND = frozenset(["station", "university", "univ", "airport", "tower", "line", "forest"])
+_PLACE_BEHIND = frozenset(
+    [
+        *("station", "university", "univ", "airport", "tower", "line", "forest"),
+        *("medical", "hospital", "hotel", "center", "mall", "store"),
+    ]
+)
 
 
 def the_region(
