@@ -2,7 +2,8 @@
 
 A kind of place or of vehicle without a name or a number of its own (a taxi, a bus, 지하철, 카페) is
 no place in any file: many are called so, and none is told apart by it. A line or a numbered bus is
-one where the table has it by that name.
+one where the table has it by that name. Another place that it has by no name is none either, and
+its region is told where a word says it.
 
 The case of earphones is filed with them: it charges them. A telephone's is no telephone.
 """
@@ -98,6 +99,10 @@ def test_what_strangers_write() -> None:
         # The other half. No rule was made for it; how much of a place's name is the place was
         # labelled with an eye on what was read. First read with 0.974 and 0.858.
         ("sentences_winter_sealed.jsonl", (0.97, 0.88)),
+        # Half of another lot, whose author knew neither rules nor code, and named places that the
+        # table does not have. First read with 0.908 and 0.856, before 25 labels were set right by
+        # the rules above with 0.889 and 0.769; as they came 0.967 and 0.882 now. Mended on.
+        ("sentences_snow.jsonl", (0.985, 0.98)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
