@@ -34,6 +34,8 @@ NAMES = PlaceNames({"서울역": "서울"})
         ("The cover is green, my notebook, left in the library", "도서용품", "초록"),
         ("Glasses with brown frames left on the bus", "기타물품", "갈색"),
         ("서류봉투를 잃어버렸습니다. 이력서가 들어 있습니다. 하얀 봉투예요.", "서류", "흰색"),
+        ("흰색에 파란 줄무늬 셔츠 분실", "의류", "흰색"),
+        ("우산 분실. 노란색에 오리 그림이 있어요", "기타물품", "노랑"),
         # With what else stands there.
         ("Suitcase!! red not pink.", "가방", "빨강"),
         ("grandpa forgot his hat, it's light brown", "의류", "갈색"),

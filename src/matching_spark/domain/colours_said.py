@@ -88,6 +88,8 @@ def colours_said(
         value, role, tail = read
         if not word.hangul and word.joined and SPELT.get(words[at + 1].text) == value:
             continue  # navy blue
+        if tail == "에" and any(PART.match(each.text) for each in words[at + 1 : at + 1 + REACH]):
+            role = "is"  # 노란색에 오리 그림
         if unsure(words, at, role, tail):
             value = VAGUE
         mention = Mention(value, at, at, end=word.end - len(tail))
