@@ -158,6 +158,25 @@ def test_pages_beyond_all_memory_are_named(tmp_path: Path) -> None:
     assert mb <= HEADS_MB
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("coded", [False, True])
+def test_what_is_said_of_pages_helps(tmp_path: Path, coded: bool) -> None:
+    """Smaller pages do not: a dictionary stays as large, and pyarrow's pages have 1,024 rows."""
+    path = tmp_path / "a.parquet"
+    titles = {"title": [f"{i:03}" + "x" * LONG for i in range(90)]}
+    how = {"use_dictionary": coded, "dictionary_pagesize_limit": 1 << 30}
+
+    def rows() -> int:
+        tasks = tasks_of(str(path), Seen())
+        return sum(len(b) for t in tasks for b in batches(open_file(t.uri), t, 100, ["title"]))
+
+    written(path, 90, titles, **how, data_page_size=1 << 20)
+    with pytest.raises(InputError, match=r"write it anew, with smaller row groups$"):
+        rows()
+    written(path, 90, titles, **how, row_group_size=20)
+    assert rows() == 90
+
+
 def test_a_row_of_numbers_without_end_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     numbers = pa.array(np.ones(40_000_000, np.float32))

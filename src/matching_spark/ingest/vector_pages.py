@@ -23,6 +23,7 @@ BATCH_BYTES = 32 << 20  # of rows that are read together; checked, they take ten
 MAX_PAGES = 256 << 20  # bytes of a page of each column, unpacked, and of their dictionaries
 MAX_NUMBERS = 256 << 20  # bytes of the numbers of vectors, where they are packed ...
 PACKED = 100  # ... to less than one of so many: vectors hardly are at all
+ANEW = "write it anew, with smaller row groups"  # which neither pages nor dictionaries exceed
 MAX_HEAD = 16 << 20  # bytes, as of Arrow: it may tell the least and the greatest value
 ENTRY = 48  # bytes of a dictionary's entry beside its text: where it lies, and its hash
 NUMBER = 8  # bytes at most
@@ -129,7 +130,7 @@ def manner_of(
     if at_once > MAX_PAGES:
         raise InputError(
             f"{uri}: its pages unpack to {at_once >> 20:,} MB at once, and {MAX_PAGES >> 20} MB "
-            "can be read: write it anew, with smaller pages"
+            f"can be read: {ANEW}"
         )
     return Manner(max(1, BATCH_BYTES // max(a_row, 1)), tuple(by_number))
 
@@ -177,7 +178,7 @@ def _check_numbers(uri: str, size: int, chunk: pq.ColumnChunkMetaData) -> None:
     if size > max(MAX_NUMBERS, PACKED * chunk.total_compressed_size):
         raise InputError(
             f"{uri}: its vectors unpack to {size >> 20:,} MB, over {PACKED} times what they have "
-            "there, as no vectors do: write it anew"
+            f"there, as no vectors do: {ANEW}"
         )
 
 
