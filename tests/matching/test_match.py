@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from matching_spark import PostsTable, SimilarityEngine
+from matching_spark import Filters, PostsTable, Query, SearchOptions, SimilarityEngine
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.matching import matches_table
 from matching_spark.matching.decisions import Decision, Told, Verdict, store, take_in
@@ -18,6 +18,7 @@ from matching_spark.matching.matcher import (  # where blocks end shows in no an
     MatchRules,
     _split,
 )
+from matching_spark.matching.pairs import described
 from matching_spark.score.store import FILE, save
 from matching_spark.table.metadata import current_metadata
 from tests.support.calibrations import random_calibration
@@ -158,3 +159,28 @@ def test_blocks_cover_a_file_and_keep_the_cores_busy(records: int, most: int, co
     assert sizes.min() > 0
     assert sizes.max() <= most
     assert len(sizes) * groups >= cores
+
+
+@pytest.mark.long
+def test_a_pair_has_the_probability_that_a_search_for_its_lost_post_tells(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Of as many posts that could be found: all open found ones, for each has a photo or words."""
+    posts, uri = Posts(seed=8), str(tmp_path / "t")
+    both = posts.draw("lost", list(range(4))) + posts.draw("found", list(range(30)))
+    undated = [row | {"happened_on": None} for row in both]  # else some pairs are of no match
+    closed = [row | {"status": "claimed"} for row in posts.draw("found", list(range(30, 40)))]
+    ingest(undated + closed, uri, spark, tmp_path)
+    save(random_calibration(3), f"{uri}/{FILE}")
+    engine = SimilarityEngine(PostsTable.open(uri, spark, Hadoop()), "memory", cache=Cache())
+    matcher = engine.matcher(MatchRules(50, 0.0, any_category=True))
+    matches_table.update(matcher)
+    told: dict[str, dict[str, float | None]] = {}
+    for pair in described(matcher):
+        told.setdefault(pair.lost["post_id"], {})[pair.found["post_id"]] = pair.probability
+    options = SearchOptions(Filters(kind="found"), top_k=50, threshold=0.0)
+    found = engine.search([Query(post_id=lost_id) for lost_id in told], options)
+    assert len(told) == 4
+    for of_lost, result in zip(told.values(), found, strict=True):
+        assert len(of_lost) == 30
+        assert of_lost == pytest.approx({m.post_id: m.probability for m in result.matches})
