@@ -245,11 +245,11 @@ def test_a_verdict_a_closed_post_and_back(own: Settings, spark: SparkSession) ->
             attempt()
     with pytest.raises(UsageError, match="only a confirmed pair"):
         verdicts.decide(own, Decision(lost_id, found_id, "rejected", "x"), close=True)
-    assert posts.duplicates(own, Filters(kind="found")).to_dict().keys() == {
-        "threshold",
-        "duplicates",
-        "left_out",
-    }
+    loose, strict = (own.model_copy(deep=True) for _ in range(2))
+    loose.holding.duplicate_cosine, strict.holding.duplicate_cosine = -1.0, 1.0
+    some, none = (posts.duplicates(each, Filters(kind="found")) for each in (loose, strict))
+    assert some.to_dict().keys() == {"threshold", "duplicates", "left_out"}
+    assert len(some.duplicates) > len(none.duplicates)
 
 
 def test_what_is_claimed_while_others_expire_stays_claimed(

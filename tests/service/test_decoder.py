@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from matching_spark import ClipModel
+from matching_spark.config import Settings
 from matching_spark.embed.photos import REASONS, encode_photo, open_photo, photo_sha256
 from matching_spark.errors import PhotoError, StorageError
 from matching_spark.service.guards.fields import Fields
 from matching_spark.service.photos.decoder import Decoders, taken
 from matching_spark.service.photos.decoder_process import HEAD, MAX_PIXELS, PIXELS, REFUSED
+from matching_spark.setting_groups import Service
 from tests.embed.test_clip import drawn_photo
 from tests.embed.test_zoo import KINDS
 from tests.service.outcomes import HTML, JPEG, PAGE, SENDINGS, Sent, table
@@ -100,7 +102,8 @@ def test_photos_of_many_threads_are_not_mixed_up(decoders: Decoders) -> None:
 
 
 def test_what_takes_too_long_is_ended() -> None:
-    with contextlib.closing(Decoders(1, seconds=0.1)) as decoders:
+    settings = Settings(service=Service(decoders=1, decode_s=0.1))
+    with contextlib.closing(Decoders.of(settings)) as decoders:
         decoders.wait()
         begun = time.monotonic()
         with pytest.raises(PhotoError, match=r"too-complex: .* 0.1 s to open: save it again"):

@@ -206,6 +206,19 @@ async def test_nobody_waits_for_ever() -> None:
     assert gate.inside == 0
 
 
+async def test_so_many_search_at_once_and_as_many_more_wait() -> None:
+    admitted = Limits(Service(searches_at_once=1)).work("search")
+    runs, waits, late = (admitted(Request(scope("192.0.2.9"))) for _ in range(3))
+    await anext(runs)
+    waiting = asyncio.create_task(anext(waits))
+    await asyncio.sleep(0)
+    with pytest.raises(Refused, match="busy"):
+        await anext(late)
+    await runs.aclose()
+    await waiting
+    await waits.aclose()
+
+
 async def test_a_busy_service_says_when_to_come_back(tmp_path: Path) -> None:
     with guarded(tmp_path, uploads_at_once=1) as service:
         admitted = service.guards.limits.work("upload")

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from starlette.testclient import TestClient
 
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PLAIN_BYTES
+from matching_spark.service.opening import _service  # what settings make of a service
 from matching_spark.service.pages import words
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, losses, written
@@ -21,7 +21,10 @@ from tests.support.forms import csrf, link_in
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
     running: Service, bag: str
 ) -> None:
-    hurried = replace(running, finder=replace(running.finder, budget_s=0))
+    told = running.settings.model_copy(deep=True)
+    told.service.search_budget_s = 1e-9
+    hurried = _service(told, running.desk, running.decoders, running.store, None)
+    assert hurried.office_deadline.over
     with TestClient(create_app(hurried), base_url="http://127.0.0.1:8008") as client:
         client.headers |= {"Origin": "http://127.0.0.1:8008"}
         form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}

@@ -1,6 +1,7 @@
 """LOST112: saved XML and the API, over a real HTTP server with the portal's envelope and faults."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -302,6 +303,22 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
     assert isinstance(first, Post)
     assert isinstance(last, Post)
     assert last.photos
+
+
+def test_a_photo_that_does_not_come_in_its_time_is_given_up(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.02)
+            yield b"x"
+
+    monkeypatch.setattr(http_client.call, "__kwdefaults__", {"wait": lambda _: None})
+    portal.photos = {"/slow.jpg": Answer(chunks=drip)}
+    why, post = photos_of(portal, tmp_path, photo_s=0.1)(f"{portal.url}/slow.jpg")
+    assert isinstance(why, Reject)
+    assert "no whole answer in 0.1 s" in why.detail
+    assert isinstance(post, Post)
 
 
 def test_a_text_that_is_too_long_is_cut_and_noted() -> None:

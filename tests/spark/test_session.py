@@ -10,8 +10,11 @@ import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
+from matching_spark.config import Hadoop, Settings, Spark
 from matching_spark.spark.conf import conf_dir, read_conf
 from matching_spark.spark.jvm import jvm
+from matching_spark.spark.session import _hadoop  # what settings of HDFS are to Spark
+from matching_spark.spark.wanted import own_keys
 
 ROOT = Path(__file__).parents[2]
 SHOW = """
@@ -32,6 +35,14 @@ def session_of(**env: str) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     got: dict[str, str] = json.loads(done.stdout)
     return got
+
+
+def test_settings_are_keys_of_spark() -> None:
+    told = Settings(spark=Spark(app_name="desk"), hadoop=Hadoop(replication=2, block_bytes=1 << 20))
+    keys = own_keys(told, _hadoop(told.hadoop))
+    assert keys["spark.app.name"] == "desk"
+    assert keys["spark.hadoop.dfs.replication"] == "2"
+    assert keys["spark.hadoop.dfs.blocksize"] == "1048576"
 
 
 def test_the_five_groups_are_there_each_line_with_its_reason() -> None:

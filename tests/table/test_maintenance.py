@@ -74,7 +74,8 @@ def test_nothing_expires_before_its_time_however_old_it_is(
     table: PostsTable, clip: ClipModel
 ) -> None:
     """A search plans from the current snapshot, which may be old: its clock starts when it ends."""
-    patient = PostsTable.open(table.uri, table.spark, Hadoop(snapshot_keep=timedelta(hours=1)))
+    hadoop = Hadoop(snapshot_keep=timedelta(hours=1), target_file_bytes=5 << 20)
+    patient = PostsTable.open(table.uri, table.spark, hadoop)
     before, planned = answers(table.uri, clip), table.snapshot
     old = table.snapshots
     gain = waiting(patient)
@@ -85,6 +86,8 @@ def test_nothing_expires_before_its_time_however_old_it_is(
     report = compact(patient)
     assert (report.files_after, report.delete_files_after) == (gain.files_after, 0)
     assert report.expired_snapshots == 0
+    told = patient.state.metadata.properties
+    assert told["write.target-file-size-bytes"] == str(5 << 20)
     assert set(old) < set(patient.snapshots)
     assert answers(table.uri, clip) == answers(table.uri, clip, planned) == before
 
