@@ -23,7 +23,7 @@ POST = Post(
 def test_a_post_is_read_from_the_journal_as_it_was_written(journal: Journal) -> None:
     stored = StoredPost(POST, "service", 1, ("a" * 64,), AT)
     event = PostAdded("s-1", "found", "지갑", "service")
-    record = journal.append(event, "system", content=stored.content()).record
+    record = journal.append(event, "system", content=stored.content())
     change = folded(journal.tail(), journal.contents([record.event_id]))["s-1"]
     assert change.sequence == record.sequence
     assert change.stored is not None

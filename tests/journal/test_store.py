@@ -72,12 +72,12 @@ def test_any_writes_are_read_back_as_they_were_and_once(
             with pytest.raises(InputError, match="used for another write"):
                 journal.append(event, who, key, content)
             continue
-        receipt = journal.append(event, who, key, content)
-        assert receipt.repeated == bool(known)
+        last = journal.last()
+        record = journal.append(event, who, key, content)
         if known:
-            assert receipt.record == known[0]
+            assert record == known[0]
+            assert journal.last() == last
             continue
-        record = receipt.record
         assert (record.event, record.who, record.key) == (event, who, key)
         assert record.sealed == (content is not None)
         added.append((record, content))
@@ -120,14 +120,14 @@ def test_what_is_not_written_leaves_no_trace(journal: Journal) -> None:
     with pytest.raises(UsageError, match="1 to 10000"):
         journal.tail(limit=0)
     assert journal.last() == 0
-    assert journal.append(ADDED, WHO).record.sequence == 1
+    assert journal.append(ADDED, WHO).sequence == 1
 
 
 def test_its_time_is_utc_and_the_clocks(settings: Settings) -> None:
     seoul = dt.timezone(dt.timedelta(hours=9))
     at = dt.datetime(2026, 11, 27, 8, 0, 0, 5, seoul)
     journal = Journal.open_or_create(settings, clock=lambda: at)
-    record = journal.append(ADDED, WHO).record
+    record = journal.append(ADDED, WHO)
     assert journal.tail() == [record]
     assert (record.at, record.at.tzinfo) == (at, dt.UTC)
     journal.close()
@@ -203,9 +203,10 @@ def test_forgetting_leaves_the_event_and_not_a_byte_of_the_rest(
     gone = {f"post:L{n}" for n in (7, 8, 30, 39)}
     before = journal.tail()
     for subject in sorted(gone):
-        receipt = journal.forget(subject, WHO)
-        assert not receipt.repeated
-        assert journal.forget(subject, OTHER) == receipt.__class__(receipt.record, repeated=True)
+        record = journal.forget(subject, WHO)
+        assert record.sequence == journal.last()
+        assert journal.forget(subject, OTHER) == record
+        assert record.sequence == journal.last()
     for subject, value in rows + values:
         pieces = [value[at : at + 24] for at in range(0, len(value) - 23, 997)] + [value[-24:]]
         there = [any(piece in text for text in files(settings)) for piece in pieces]
@@ -234,8 +235,8 @@ def test_what_was_forgotten_comes_back_by_no_door(journal: Journal) -> None:
         with pytest.raises(InputError, match="post:L1 was erased"):
             journal.append(said, WHO, content=content)
     again = journal.append(ADDED, WHO, "k", PRIVATE)  # a client that did not hear the answer
-    assert (again.record, again.repeated) == (first.record, True)
-    assert journal.contents([first.record.event_id]) == {}
+    assert again == first
+    assert journal.contents([first.event_id]) == {}
     assert journal.last() == 3
     journal.forget("post:T1", WHO)  # of the table, where somebody has read it
     with pytest.raises(InputError, match="post:T1 was erased"):
@@ -244,31 +245,31 @@ def test_what_was_forgotten_comes_back_by_no_door(journal: Journal) -> None:
 
 def test_of_what_came_again_is_written_by_who_has_seen_it_since(journal: Journal) -> None:
     journal.append(ADDED, WHO, None, PRIVATE)
-    first = journal.forget("post:L1", WHO, "f").record.sequence
+    first = journal.forget("post:L1", WHO, "f").sequence
     edited = PostEdited("L1", ("title",))
     with pytest.raises(InputError, match="post:L1 was erased"):
         journal.append(edited, WHO, None, PRIVATE, seen=first - 1)
     again = journal.append(edited, WHO, None, PRIVATE, [vector("text:L1")], seen=first)
     journal.append(PairDecided("L1", "F1", "confirmed"), WHO, seen=first)
-    sent = journal.forget("post:L1", WHO, "f", seen=again.record.sequence)
-    assert (sent.record.sequence, sent.repeated) == (first, True), "what was asked for was done"
+    sent = journal.forget("post:L1", WHO, "f", seen=again.sequence)
+    assert sent.sequence == first, "what was asked for was done"
     # What is kept of it goes, whatever who erases it has seen of it.
     second = journal.forget("post:L1", WHO)
-    assert not second.repeated
+    assert second.sequence == journal.last()
     assert journal.history("post:L1") == []
     assert journal.vector_names("post:L1") == set()
-    assert journal.forget("post:L1", WHO).record == second.record
+    assert journal.forget("post:L1", WHO) == second
     with pytest.raises(InputError, match="post:L1 was erased"):
         journal.append(edited, WHO, None, PRIVATE, seen=first)
     third = journal.forget("post:L1", WHO, seen=journal.last())  # the table has it again
-    assert (third.repeated, third.record.sequence) == (False, journal.last())
+    assert third.sequence == journal.last() > second.sequence
 
 
 def test_a_content_opens_only_where_it_was_sealed_and_by_its_key(
     journal: Journal, settings: Settings
 ) -> None:
-    one = journal.append(ADDED, WHO, content=PRIVATE).record
-    other = journal.append(PostAdded("L2", "lost", "", ""), WHO, content={"a": 1}).record
+    one = journal.append(ADDED, WHO, content=PRIVATE)
+    other = journal.append(PostAdded("L2", "lost", "", ""), WHO, content={"a": 1})
     path = str(file(settings))
     with sqlite3.connect(path) as raw:
         get, put = (
@@ -294,11 +295,10 @@ def test_threads_write_in_one_order(journal: Journal) -> None:
         made = [PostAdded(f"F{n}", "found", "", "desk") for n in range(60)]
         got = [*pool.map(lambda each: journal.append(each, WHO, each.post_id[:2]), made[:1] * 8)]
         rest = [*pool.map(lambda each: journal.append(each, WHO), made[1:])]
-    assert len({each.record for each in got}) == 1  # eight at once with one key
-    assert sum(not each.repeated for each in got) == 1
+    assert len({*got}) == 1  # eight at once with one key
     tail = journal.tail(limit=1000)
     assert [each.sequence for each in tail] == [*range(1, 61)]
-    assert {each.record for each in rest} == set(tail[1:])
+    assert {*rest} == set(tail[1:])
 
 
 def file(settings: Settings) -> Path:
@@ -340,7 +340,7 @@ def test_what_a_check_refuses_is_not_written_and_what_is_repeated_is_not_checked
 
     made = AccountMade(f"account-{'1' * 32}")
     once = journal.append(made, "system", "key", {"name": "a"}, check=check)
-    assert journal.append(made, "system", "key", {"name": "a"}, check=check).record == once.record
+    assert journal.append(made, "system", "key", {"name": "a"}, check=check) == once
     with pytest.raises(InputError, match="there is one"):
         journal.append(AccountMade(f"account-{'2' * 32}"), "system", check=check)
     assert journal.last() == 1

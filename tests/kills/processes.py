@@ -86,7 +86,7 @@ def write(folder: Path) -> None:
         if post_id in posts and was is None:
             continue  # it was erased
         if was is not None and chance.random() < 0.1:
-            told = journal.append(PairDecided(LOST, post_id, "confirmed"), "system").record
+            told = journal.append(PairDecided(LOST, post_id, "confirmed"), "system")
             tell("decided", told.event_id, post_id)
         elif was is not None and chance.random() < ERASED:
             tell("erasing", post_id)

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.errors import InputError, NotFoundError, StaleError
-from matching_spark.journal.store import Receipt
+from matching_spark.journal.store import Record
 from matching_spark.operations.merge import merge
 from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
@@ -207,7 +207,7 @@ def test_a_photo_that_another_service_has_just_taken_away_is_kept_once_more(
         before = desk.add(PURPLE, [photo], WHO, None).post.post_id
         append = other.journal.append
 
-        def later(*told: Any, **more: Any) -> Receipt:
+        def later(*told: Any, **more: Any) -> Record:
             desk.forget(before, WHO, None)
             return append(*told, **more)
 

@@ -26,8 +26,8 @@ def write(settings: Settings, name: str, events: int | None, answers: int) -> No
     for i in count() if events is None else range(events):
         key = f"{name}-{i}"
         event = PostAdded(key, "found", "지갑", "desk")
-        receipt = journal.append(event, WHO, key, content={"title": key * 50})
-        os.write(answers, f"{receipt.record.sequence} {key}\n".encode())
+        record = journal.append(event, WHO, key, content={"title": key * 50})
+        os.write(answers, f"{record.sequence} {key}\n".encode())
     journal.close()
 
 

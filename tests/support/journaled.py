@@ -15,7 +15,7 @@ from matching_spark.embed.photos import photo_sha256
 from matching_spark.journal.events import PostAdded, PostClosed, PostEdited
 from matching_spark.journal.kept import Vector
 from matching_spark.journal.posts import StoredPost, folded
-from matching_spark.journal.store import Journal, Receipt
+from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import uploads
 from matching_spark.table.mark import after
 
@@ -50,7 +50,7 @@ def write(
     photos: Iterable[str] = (),
     what: str = "add",
     key: str | None = None,
-) -> Receipt:
+) -> Record:
     """An event of a post, to `add`, `edit` or `close` it, with its words' vector."""
     content = StoredPost(post, "service", sequence, tuple(photos), dt.datetime.now(dt.UTC))
     vectors = []

@@ -60,14 +60,6 @@ class Record:
     sealed: bool
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """The answer to a write. repeated: it had been written before, by the same key."""
-
-    record: Record
-    repeated: bool
-
-
 class Journal:
     """The events of a folder, for one process's threads; other processes may have it open too.
 
@@ -120,7 +112,7 @@ class Journal:
         vectors: Sequence[Vector] = (),
         check: Callable[[Connection], None] | None = None,
         seen: int = 0,
-    ) -> Receipt:
+    ) -> Record:
         """Write an event; it is on the disk when this returns.
 
         who: the id of an account, of a private link, or `system`. key: of idempotency, who's own:
@@ -163,9 +155,9 @@ class Journal:
                 to.execute(insert(contents).values(row))
             for each in vectors:
                 kept.keep(to, each, str(subject))
-        return Receipt(record, repeated=False)
+        return record
 
-    def forget(self, subject: str, who: str, key: str | None = None, seen: int = 0) -> Receipt:
+    def forget(self, subject: str, who: str, key: str | None = None, seen: int = 0) -> Record:
         """Erase every content and vector of a subject (post:ID or account:ID), and write that.
 
         What was erased is in no file of the journal when this returns. A subject that was forgotten
@@ -180,13 +172,13 @@ class Journal:
         event = SubjectForgotten(subject)
         _check_writer(who, key)
         with self.writing() as to:
-            receipt = self._forgotten(to, subject)
-            if receipt is None or receipt.record.sequence <= seen or kept.holds(to, subject):
-                receipt = self._before(to, who, key, encode(event), None)
-            if receipt is None:
-                receipt = Receipt(self._forget(to, event, who, key), repeated=False)
+            record = self._forgotten(to, subject)
+            if record is None or record.sequence <= seen or kept.holds(to, subject):
+                record = self._before(to, who, key, encode(event), None)
+            if record is None:
+                record = self._forget(to, event, who, key)
         database.truncate_log(self._engine)
-        return receipt
+        return record
 
     def tail(self, after: int = 0, limit: int = 500) -> list[Record]:
         """The first `limit` records whose sequence is greater than `after`, in its order.
@@ -291,7 +283,7 @@ class Journal:
 
     def _before(
         self, of: Connection, who: str, key: str | None, body: str, plain: bytes | None
-    ) -> Receipt | None:
+    ) -> Record | None:
         """The answer that who's key had; None where it is new."""
         if key is None:
             return None
@@ -304,7 +296,7 @@ class Journal:
             same = self._open(kept.sealed, kept.subject, kept.event_id) == plain
         if not same:
             raise used(key)
-        return Receipt(_record(row), repeated=True)
+        return _record(row)
 
     def _insert(
         self, to: Connection, event: Event, body: str, who: str, key: str | None, sealed: bool
@@ -320,10 +312,10 @@ class Journal:
         with self.reading() as of:
             return is_forgotten(subject, of)
 
-    def _forgotten(self, of: Connection, subject: str) -> Receipt | None:
+    def _forgotten(self, of: Connection, subject: str) -> Record | None:
         found = select(events).join(forgotten).where(forgotten.c.subject == subject)
         row = of.execute(found).first()
-        return Receipt(_record(row), repeated=True) if row else None
+        return _record(row) if row else None
 
     def _forget(self, to: Connection, event: SubjectForgotten, who: str, key: str | None) -> Record:
         subject = event.subject

@@ -61,8 +61,8 @@ class Accounts:
 
         content = {"name": said, "hash": self._hasher.hash(_normal(password))}
         made = AccountMade(f"account-{secrets.token_hex(16)}")
-        receipt = self._journal.append(made, SYSTEM, content=content, check=check)
-        return _account(receipt.record, content)
+        record = self._journal.append(made, SYSTEM, content=content, check=check)
+        return _account(record, content)
 
     def change(self, account: Account, password: str, who: str = SYSTEM, stays: str = "") -> None:
         """Give an account another password: whoever is signed in by a browser is so no longer, but

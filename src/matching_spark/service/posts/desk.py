@@ -325,9 +325,9 @@ class Desk:
         upto: int = 0,
     ) -> StoredPost:
         check = keep or again.unchanged(stored.post.post_id, upto)
-        receipt = self.journal.append(event, who, key, stored.content(), vectors, check, upto)
+        record = self.journal.append(event, who, key, stored.content(), vectors, check, upto)
         self.tail.refresh()
-        return replace(stored, updated_at=receipt.record.at)
+        return replace(stored, updated_at=record.at)
 
     def _alone(
         self, post_id: str, changes: Mapping[str, Any], who: str, key: str | None, change: Change
