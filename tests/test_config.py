@@ -58,6 +58,8 @@ def test_flags_over_environment_over_file_over_default(
         ("[match]\ngrace_days = 9999999999999\n", "match.grace_days .*less than or equal"),
         ("[hadoop]\nsnapshot_keep = -1\n", "hadoop.snapshot_keep .*greater than or equal to"),
         ('[hadoop]\nsnapshot_keep = "P99999999D"\n', "hadoop.snapshot_keep .*less than or equal"),
+        ("[hadoop]\nblock_bytes = 2097152\n", "hadoop.block_bytes .*equal to 134217728"),
+        ("[hadoop]\nblock_bytes = 200000001\n", "hadoop.block_bytes .*multiple of 512"),
         ("[hadoop]\nlock_wait_s = inf\n", "hadoop.lock_wait_s .*less than or equal"),
         ("[hadoop]\ncommit_wait_s = 1e300\n", "hadoop.commit_wait_s .*less than or equal"),
         ("[service]\nmerge_events = 10001\n", "service.merge_events .*less than or equal to 10000"),

@@ -47,7 +47,12 @@ class Hadoop(Group):
         description="of the table's new files; none: as HDFS itself has it, which photos always "
         "follow",
     )
-    block_bytes: int | None = Field(default=None, ge=1 << 20, description="likewise, of a block")
+    block_bytes: int | None = Field(
+        default=None,
+        ge=128 << 20,
+        multiple_of=512,
+        description="likewise, of a block. Parquet makes none that is smaller than its row group",
+    )
     snapshot_keep: timedelta = Field(
         default=timedelta(days=1),
         ge=timedelta(0),

@@ -38,11 +38,13 @@ def session_of(**env: str) -> dict[str, str]:
 
 
 def test_settings_are_keys_of_spark() -> None:
-    told = Settings(spark=Spark(app_name="desk"), hadoop=Hadoop(replication=2, block_bytes=1 << 20))
+    told = Settings(
+        spark=Spark(app_name="desk"), hadoop=Hadoop(replication=2, block_bytes=256 << 20)
+    )
     keys = own_keys(told, _hadoop(told.hadoop))
     assert keys["spark.app.name"] == "desk"
     assert keys["spark.hadoop.dfs.replication"] == "2"
-    assert keys["spark.hadoop.dfs.blocksize"] == "1048576"
+    assert keys["spark.hadoop.dfs.blocksize"] == str(256 << 20)
 
 
 def test_the_five_groups_are_there_each_line_with_its_reason() -> None:
