@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from matching_spark.service.app import create_app
 from matching_spark.service.guards.bodies import PLAIN_BYTES
-from matching_spark.service.opening import _service  # what settings make of a service
+from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, losses, written
@@ -23,9 +23,11 @@ def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
 ) -> None:
     told = running.settings.model_copy(deep=True)
     told.service.search_budget_s = 1e-9
-    hurried = _service(told, running.desk, running.decoders, running.store, None)
-    assert hurried.office_deadline.over
-    with TestClient(create_app(hurried), base_url="http://127.0.0.1:8008") as client:
+    with (
+        opened(told) as hurried,
+        TestClient(create_app(hurried), base_url="http://127.0.0.1:8008") as client,
+    ):
+        assert hurried.office_deadline.over
         client.headers |= {"Origin": "http://127.0.0.1:8008"}
         form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
         for language, said in (("ko", "시간이 다 되어"), ("en", "Time ran out")):
