@@ -143,6 +143,16 @@ def test_compacted_and_expired_the_answers_are_the_same(
 
 
 @pytest.mark.long
+def test_no_part_is_left_as_it_was_where_commits_overtake_each_other(table: PostsTable) -> None:
+    """A rewrite's threads commit at once, and Iceberg tries each so often alone."""
+    name = "commit.retry.num-retries"
+    table.session.sql(f"ALTER TABLE {table.name} SET TBLPROPERTIES ('{name}' = '0')")
+    assert compact(table).delete_files_after == 0
+    gain = waiting(table)
+    assert (gain.small_files, gain.deleted_rows) == (0, 0)
+
+
+@pytest.mark.long
 def test_a_state_that_ends_while_somebody_asks_for_it_is_not_there_any_more(
     table: PostsTable, clip: ClipModel, tmp_path: Path
 ) -> None:

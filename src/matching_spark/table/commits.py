@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
 # Another writer was first, or an undo took away what this one had read; in Iceberg's words.
-CONFLICTS = ("ValidationException", "CommitFailed", "is not an ancestor of")
+CONFLICTS = (
+    *("ValidationException", "CommitFailed", "is not an ancestor of"),
+    "rewrite commits failed",  # those of a rewrite's threads overtake each other, too
+)
 
 
 class Overtaken(StorageError):

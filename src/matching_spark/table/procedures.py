@@ -88,6 +88,8 @@ class Procedures:
             "delete-file-threshold": "1",
             # Each commit that a writer does not overtake stays, and a killed compact keeps it.
             "partial-progress.enabled": "true",
+            # Of the others Iceberg says nothing: as many may fail as it makes.
+            "partial-progress.max-failed-commits": "0",
         }
         done = self._call("rewrite_data_files", name, options, where)
         told(done)
