@@ -1,4 +1,4 @@
-"""The process that forks one for each photo of a stranger; service.decoder alone starts it.
+"""The process that forks one for each photo of a stranger; photos.decoder alone starts it.
 
 It imports what decoding needs and waits. It never touches a photo: a fork of it does, which may
 open no file and no socket, and is gone when the photo is decoded, or when its time is over. What a

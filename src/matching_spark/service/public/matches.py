@@ -1,8 +1,8 @@
 """What the public may see, and nothing else: every answer for a person is made here.
 
-A PublicMatch has what the category's level allows (service.levels), by an allow list: no score, no
+A PublicMatch has what the category's level allows (public.levels), by an allow list: no score, no
 probability, no id, hash or path, no number that a thing or a person has, and no word on what was
-withheld. It is made of a match of the public's search (service.public_rows), which knows no more
+withheld. It is made of a match of the public's search (public.rows), which knows no more
 itself; made of one of the office's it says the same.
 """
 
