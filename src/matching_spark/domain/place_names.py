@@ -24,63 +24,65 @@ def plain_name(name: str) -> str:
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", name).lower()))
 
 
-# What people leave out of a name, or write in its place.
+# What people leave out of a name, or write in its place; of names that have its first, a letter or
+# more that few have.
 _SHORT = [
-    (re.compile(pattern), short)
-    for pattern, short in (
-        (r"여자대학교(?!\w)", "여대"),
-        (r"(?<!\s)대학교(?=병원|$| )", "대"),
+    (key, re.compile(pattern), short)
+    for key, pattern, short in (
+        ("여자대학교", r"여자대학교(?!\w)", "여대"),
+        ("대학교", r"(?<!\s)대학교(?=병원|$| )", "대"),
         # 고대, 연대, 이대
-        (r"^(고|연|홍|건|성|숙|이)(?:려|세|익|국|균관|명여자|화여자)대학교", r"\1대"),
-        (r"^(\d+)호선$", r"line \1"),
-        (r"국제공항", "공항"),
-        (r"(?:종합|여객|복합)?(?:버스)?터미널", "터미널"),
-        (r"(고속|시외)버스터미널", r"\1터미널"),
-        (r"(?<=[동서남북]부)(?:고속|시외)버스(?=터미널)", ""),
-        (r"^서울고속버스터미널$", "고터"),
-        (r"(?<!\S)건대입구(?=역)", "건국대학교"),  # Konkuk University Station
-        (r"(?<!\S)홍대입구(?=역)", "홍익대학교"),
-        (r"(?<=\w\w)여대입구(?=역)", "여자대학교"),
-        (r"(?<=\w\w)대입구(?=역)", "대학교"),
-        (r"(?<=대)입구(?=역)", ""),
-        (r"^정부(?=\S+청사)", ""),
-        (r"^국립(?!중앙)(?=\S{2,}(?:과학관|박물관|미술관|도서관))", ""),
-        (r"^남산서울(?=타워$)", "남산"),
-        (r"^남산서울타워$", "n서울타워"),
-        (r"^남산서울타워$", "n seoul tower"),
-        (r"(?<=롯데)월드(?=타워|몰)", ""),
-        (r"서울(?=아산병원)", ""),
-        (r"^스타벅스(?= \S+점$)", "스벅"),
-        (r"^올리브영(?= \S+점$)", "올영"),
-        (r"제(?=\d)", ""),
-        (r"해수욕장", "해변"),
-        (r"(?<=\w{3})(?:해수욕장|국립공원)$", ""),
-        (
-            r"(?<=\w{2})(?:농수산물?|농산물|수산물?|청과물?)(?:종합)?(?:도매)?(?=시장)",
-            "",
-        ),  # 가락시장
-        (r"(?<=\w{2})백화점(?= \S+점$)", ""),  # 신세계 강남점
-        (r"^(?:서울|부산|대구|대전|광주|인천|울산)(?=[동서남북]부\w*터미널)", ""),
-        (r"(?<=\d)번(?= 버스)", ""),
-        (r"\buniv\b", "university"),
-        (r"\bstn\b", "station"),
-        (r"^(\S+) (\S{2,}?)점$", r"\2 \1"),  # 교보문고 광화문점, 광화문 교보문고
-        (r"^(\S+ \S{2,}?)점$", r"\1"),
+        ("대학교", r"^(고|연|홍|건|성|숙|이)(?:려|세|익|국|균관|명여자|화여자)대학교", r"\1대"),
+        ("호선", r"^(\d+)호선$", r"line \1"),
+        ("국제공항", r"국제공항", "공항"),
+        ("터미널", r"(?:종합|여객|복합)?(?:버스)?터미널", "터미널"),
+        ("버스터미널", r"(고속|시외)버스터미널", r"\1터미널"),
+        ("버스터미널", r"(?<=[동서남북]부)(?:고속|시외)버스(?=터미널)", ""),
+        ("서울고속", r"^서울고속버스터미널$", "고터"),
+        ("건대입구", r"(?<!\S)건대입구(?=역)", "건국대학교"),  # Konkuk University Station
+        ("홍대입구", r"(?<!\S)홍대입구(?=역)", "홍익대학교"),
+        ("여대입구", r"(?<=\w\w)여대입구(?=역)", "여자대학교"),
+        ("대입구", r"(?<=\w\w)대입구(?=역)", "대학교"),
+        ("대입구", r"(?<=대)입구(?=역)", ""),
+        ("청사", r"^정부(?=\S+청사)", ""),
+        ("국립", r"^국립(?!중앙)(?=\S{2,}(?:과학관|박물관|미술관|도서관))", ""),
+        ("남산서울", r"^남산서울(?=타워$)", "남산"),
+        ("남산서울", r"^남산서울타워$", "n서울타워"),
+        ("남산서울", r"^남산서울타워$", "n seoul tower"),
+        ("롯데월드", r"(?<=롯데)월드(?=타워|몰)", ""),
+        ("아산병원", r"서울(?=아산병원)", ""),
+        ("스타벅스", r"^스타벅스(?= \S+점$)", "스벅"),
+        ("올리브영", r"^올리브영(?= \S+점$)", "올영"),
+        ("제", r"제(?=\d)", ""),
+        ("해수욕장", r"해수욕장", "해변"),
+        ("해수욕장", r"(?<=\w{3})해수욕장$", ""),
+        ("국립공원", r"(?<=\w{3})국립공원$", ""),
+        # 가락시장
+        ("시장", r"(?<=\w\w)(?:농?수산물?|농산물|청과물?)(?:종합)?(?:도매)?(?=시장)", ""),
+        ("백화점", r"(?<=\w\w)백화점(?= \S+점$)", ""),  # 신세계 강남점
+        ("터미널", r"^(?:서울|부산|대구|대전|광주|인천|울산)(?=[동서남북]부\w*터미널)", ""),
+        ("버스", r"(?<=\d)번(?= 버스)", ""),
+        ("univ", r"\buniv\b", "university"),
+        ("stn", r"\bstn\b", "station"),
+        ("점", r"^(\S+) (\S{2,}?)점$", r"\2 \1"),  # 교보문고 광화문점, 광화문 교보문고
+        ("점", r"^(\S+ \S{2,}?)점$", r"\1"),
     )
 ]
 
 
 # A chain with one of its branches, which are no kinds of shops.
-_CHAIN = re.compile(r"(\S+) (?!본점)\S{2,}(?<!면세)(?<!백화)(?<!편의)(?<!전문)(?<!음식)(?<!서)점")
+_CHAIN = re.compile(
+    r"([^\s\d]+\d*) (?!본점)\S{2,}(?<!면세)(?<!백화)(?<!편의)(?<!전문)(?<!음식)(?<!서)점"
+)
 _BRACKETS = re.compile(r"([^()]{2,})\(([^()\d]{2,})\)")  # 한국과학기술원(KAIST)
-_ANY_SHORT = re.compile("|".join(pattern.pattern for pattern, _ in _SHORT))  # few names have one
 
 
 def short_names(name: str) -> set[str]:
     """What else a plain name is called: 부산대, 김포공항, 하남 스타필드 of 스타필드 하남."""
     out = {name}
-    for pattern, short in _SHORT if _ANY_SHORT.search(name) else ():
-        out |= {pattern.sub(short, each) for each in out}
+    for key, pattern, short in _SHORT:
+        if key in name:
+            out |= {pattern.sub(short, each) for each in out}
     brand, _, town = name.partition(" ")
     if town in towns():
         out.add(f"{town} {brand}")
@@ -170,7 +172,8 @@ class PlaceNames:
     def chain(self, run: str) -> bool:
         """Whether it has branches, and is none: 이마트 of 이마트 왕십리점, in either letters."""
         said = latin(run)
-        return (said.text if said else run) in self._chains and not self.exactly(run)
+        known = said.text in self._chains_in_latin if said else run in self._chains
+        return known and not self.exactly(run)
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""
@@ -197,8 +200,11 @@ class PlaceNames:
     @cached_property
     def _chains(self) -> frozenset[str]:
         found = (_CHAIN.fullmatch(name) for name in self._plain if name.endswith("점"))
-        chains = [each[1] for each in found if each]
-        return frozenset(chains).union(*map(spellings, chains))
+        return frozenset(each[1] for each in found if each)
+
+    @cached_property
+    def _chains_in_latin(self) -> frozenset[str]:
+        return frozenset[str]().union(*map(spellings, self._chains))
 
     @cached_property
     def _leading(self) -> frozenset[str]:
