@@ -239,12 +239,18 @@ def test_what_several_have_is_no_place_of_one() -> None:
     names = PlaceNames(
         {
             "스타벅스 서면점": "부산",
+            "CGV 서면점": "부산",
+            "서울고속버스터미널": "서울",
+            "연세대학교 중앙도서관": "서울",
             "신세계백화점 강남점": "서울",
             "경주역": "경북",
             "Gangnam Station Exit 11": "서울",
         }
     )
     check("스타벅스에서 지갑 분실", names, "", "")
+    check("CGV에서 지갑 분실", names, "", "")
+    check("left my wallet on the express bus", names, "", "")
+    check("중앙 도서관에서 지갑 분실", names, "", "")
     check("Left my wallet at Starbucks", names, "", "")
     check("신세계백화점에서 지갑 분실", names, "", "")
     check("I lost my wallet in Gyeongju", names, "", "경북")

@@ -172,8 +172,8 @@ class PlaceNames:
     def chain(self, run: str) -> bool:
         """Whether it has branches, and is none: 이마트 of 이마트 왕십리점, in either letters."""
         said = latin(run)
-        known = said.text in self._chains_in_latin if said else run in self._chains
-        return known and not self.exactly(run)
+        known = run in self._chains or (said and said.text in self._chains_in_latin)
+        return bool(known) and not self.exactly(run)
 
     def region(self, run: str) -> str:
         """The region that all names are in that have the words, or ''."""

@@ -235,7 +235,8 @@ def _no_end(words: Sequence[Word], at: int) -> bool:
     """Whether no name ends there, as its number comes: Gangnam Station exit 10, Terminal 2."""
     after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
     numbered = words[at].text in ("terminal", "hall") and after.isdecimal()
-    return numbered or words[at].text in ("exit", "international")
+    bus = words[at].text == "bus" and at and words[at - 1].text in ("express", "intercity")
+    return numbered or bool(bus) or words[at].text in ("exit", "international")
 
 
 def _goes_on(head: str, names: PlaceNames) -> bool:
@@ -258,7 +259,8 @@ def _joined(
         return None
     for stem, _, tail in _stems(after, 1):
         run = this.text + stem
-        if names.word(run) and _tells(run) and (_NAMED.fullmatch(run) or names.whole(run)):
+        named = stem not in generic() and _NAMED.fullmatch(run)
+        if names.word(run) and _tells(run) and (named or names.whole(run)):
             said = PlaceSaid(run, first, first + 1, after.start + len(stem), not tail)
             return _with_more(said, words, taken) if not tail else said
     return None
