@@ -58,6 +58,7 @@ def test_a_service_names_what_its_extra_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also a library beside fastapi, as where the extra was put together by hand."""
+    monkeypatch.delattr("matching_spark.service.server", raising=False)  # as never imported
     monkeypatch.delitem(sys.modules, "matching_spark.service.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(UsageError, match=r"the service needs uvicorn: pip install 'match.*service"):
