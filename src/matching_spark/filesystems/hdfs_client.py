@@ -20,6 +20,8 @@ RETRY_S = (1, 2, 4)  # before DataNodes are tried again
 # As hdfs-native tells what a NameNode refused: the exception's class, and its message above Java's
 # stack, both as Rust quotes them.
 REFUSED = re.compile(r'RPCError\("(?:[\w$]+\.)*([\w$]+)", "(.*?)(?:\\n\\tat .*)?"\)', re.DOTALL)
+# For an answer when the process is going to end: one that comes while Python does aborts it.
+LAST_S = 2
 AT_ONCE = frozenset(["seek", "tell", "file_length"])  # calls that ask nobody
 MADE = frozenset(["RawFileReader", "RawFileWriter", "FileStatusIter"])  # which ask by themselves
 Result = TypeVar("Result")
@@ -94,9 +96,14 @@ class _Awaited:
             except BaseException as error:  # for who waits
                 told.set_exception(error)
 
-        Thread(target=run, daemon=True).start()
-        while not wait([told], namenodes.ANSWER_S).done:
-            self._check()
+        asking = Thread(target=run, name="hdfs", daemon=True)
+        asking.start()
+        try:
+            while not wait([told], namenodes.ANSWER_S).done:
+                self._check()
+        except KeyboardInterrupt:
+            asking.join(LAST_S)
+            raise
         got = told.result()
         return _Awaited(got, self._check) if type(got).__name__ in MADE else got
 
