@@ -92,17 +92,20 @@ def test_what_strangers_write() -> None:
         # read with 0.943 and 0.898, before three labels were set right by the rules above.
         ("sentences_boards.jsonl", (0.98, 0.96)),
         # Nobody looked at which of them fail. First read with 0.965 and 0.908.
-        ("sentences_boards_sealed.jsonl", (0.965, 0.92)),
+        ("sentences_boards_sealed.jsonl", (0.97, 0.935)),
         # Half of another lot, by one who named places as people do and not as the table has them.
         # First read with 0.984 and 0.842; with the labels as they came 0.925 and 0.782. Mended on.
         ("sentences_winter.jsonl", (0.99, 0.92)),
         # The other half. No rule was made for it; how much of a place's name is the place was
         # labelled with an eye on what was read. First read with 0.974 and 0.858.
-        ("sentences_winter_sealed.jsonl", (0.97, 0.88)),
+        ("sentences_winter_sealed.jsonl", (0.97, 0.915)),
         # Half of another lot, whose author knew neither rules nor code, and named places that the
         # table does not have. First read with 0.908 and 0.856, before 25 labels were set right by
         # the rules above with 0.889 and 0.769; as they came 0.967 and 0.882 now. Mended on.
         ("sentences_snow.jsonl", (0.985, 0.98)),
+        # The other half. No rule was made for it; its labels were set right when the rules stood: ten
+        # of grey, twelve places that the table lacks. First read with 0.939 and 0.819.
+        ("sentences_snow_sealed.jsonl", (0.945, 0.88)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
