@@ -43,15 +43,20 @@ def lines(of: str = "matching_spark", folder: Path = PACKAGE, indent: str = "") 
     return out[:-1] if out and not indent else out
 
 
-def _modules(folder: Path) -> list[str]:
-    """The names of a room's modules, in rows."""
+def _modules(folder: Path, indent: str = "  ") -> list[str]:
+    """The names of a room's modules, in rows, then its inner rooms."""
     out, row = [], ""
     for name in sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__"):
         if len(row) + len(name) + 1 > WIDTH - 24:
             out.append(f"{'':24}{row.strip()}")
             row = ""
         row += f" {name}"
-    return [*out, f"{'':24}{row.strip()}"] if row else out
+    if row:
+        out.append(f"{'':24}{row.strip()}")
+    for inside in sorted(p.parent for p in folder.glob("*/__init__.py")):
+        out.append(f"{f'{indent}{inside.name}/':22}{purpose(inside / '__init__.py')}")
+        out += _modules(inside, indent + "  ")
+    return out
 
 
 if __name__ == "__main__":

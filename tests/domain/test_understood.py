@@ -18,8 +18,8 @@ import pytest
 
 from matching_spark.demo.words import COLOUR_WORDS, LOST_TEXTS, LOST_TITLES, PLACES, things
 from matching_spark.domain.place_names import MAX_PLACES, PlaceNames
-from matching_spark.domain.sentence import MAX_CHARACTERS
-from matching_spark.domain.understood import understand
+from matching_spark.domain.sentences.sentence import MAX_CHARACTERS
+from matching_spark.domain.sentences.understood import understand
 from tests.support.effort import calls
 from tests.support.said import TODAY, facts
 
@@ -103,8 +103,8 @@ def test_what_strangers_write() -> None:
         # table does not have. First read with 0.908 and 0.856, before 25 labels were set right by
         # the rules above with 0.889 and 0.769; as they came 0.967 and 0.882 now. Mended on.
         ("sentences_snow.jsonl", (0.985, 0.98)),
-        # The other half. No rule was made for it; its labels were set right when the rules stood: ten
-        # of grey, twelve places that the table lacks. First read with 0.939 and 0.819.
+        # The other half. No rule was made for it; its labels were set right when the rules stood:
+        # ten of grey, twelve places that the table lacks. First read with 0.939 and 0.819.
         ("sentences_snow_sealed.jsonl", (0.945, 0.88)),
     ],
 )

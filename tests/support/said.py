@@ -3,7 +3,7 @@
 import datetime as dt
 
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.understood import understand
+from matching_spark.domain.sentences.understood import understand
 
 TODAY = dt.date(2026, 11, 27)  # a Friday
 

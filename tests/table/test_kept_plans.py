@@ -329,7 +329,7 @@ def test_what_waits_for_its_turn_is_refreshed_by_the_same_rule(
 
 LATE = (
     *("pyiceberg", "pydantic.v1", "rich", "PIL", "onnxruntime", "tokenizers", "fsspec", "pyspark"),
-    *("ftfy", "pyarrow.parquet", "pandas", "faiss", "matching_spark.domain.days"),
+    *("ftfy", "pyarrow.parquet", "pandas", "faiss", "matching_spark.domain.sentences.days"),
 )
 PROGRAM = """
 import sys
@@ -363,5 +363,5 @@ def test_a_warm_search_imports_what_it_runs_alone(mine: Settings, tmp_path: Path
     assert imported("--post", post_id, "--kind", "found") == "[]"
     imported("--text", "검정 지갑")
     assert imported("--text", "검정 지갑") == str(
-        ["onnxruntime", "tokenizers", "matching_spark.domain.days"]
+        ["onnxruntime", "tokenizers", "matching_spark.domain.sentences.days"]
     )

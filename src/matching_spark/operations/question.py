@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from matching_spark.domain.dates import parse_date
-from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.posts import SEOUL, clean
 from matching_spark.domain.results import Question
+from matching_spark.domain.sentences.days import days_said, the_day
 from matching_spark.errors import InputError
 from matching_spark.search.query import Query
 

@@ -167,7 +167,7 @@ def understood(
         return query
     where = replace(where, kind=where.kind or "found")
     names = engine.places(where, snapshot, resident)
-    from matching_spark.domain.understood import understand  # its lists, which only words need
+    from matching_spark.domain.sentences.understood import understand  # lists, which words need
 
     facts = understand(query.text, today or dt.datetime.now(SEOUL).date(), names).facts
     said = {

@@ -9,7 +9,7 @@ from importlib.resources import files
 from matching_spark.domain.districts import towns_in_latin
 from matching_spark.domain.place_names import REGIONS, PlaceNames
 from matching_spark.domain.romanised import BEGIN_SEVERAL, KINDS
-from matching_spark.domain.sentence import Word
+from matching_spark.domain.sentences.sentence import Word
 
 RUN = 6  # words of a name
 
@@ -17,7 +17,7 @@ RUN = 6  # words of a name
 @cache
 def generic() -> frozenset[str]:
     """generic_places.txt: what many places are called."""
-    text = (files("matching_spark.domain") / "generic_places.txt").read_text("utf-8")
+    text = (files("matching_spark.domain.sentences") / "generic_places.txt").read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in line.split())
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from matching_spark.domain.colour_words import NOUN, colour_said
-from matching_spark.domain.sentence import WITHIN, Mention, Role, Word, english_role
+from matching_spark.domain.sentences.colour_words import NOUN, colour_said
+from matching_spark.domain.sentences.sentence import WITHIN, Mention, Role, Word, english_role
+from matching_spark.domain.sentences.things_named import MODEL, MONEY, longest
 from matching_spark.domain.things import DISTRACTOR
-from matching_spark.domain.things_named import MODEL, MONEY, longest
 
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(

@@ -5,9 +5,9 @@ or of a part.
 import re
 from collections.abc import Sequence
 
-from matching_spark.domain.colour_words import NOUN, colour_said
-from matching_spark.domain.sentence import Role, Word
-from matching_spark.domain.things_said import HELD, PART_SUBJECT
+from matching_spark.domain.sentences.colour_words import NOUN, colour_said
+from matching_spark.domain.sentences.sentence import Role, Word
+from matching_spark.domain.sentences.things_said import HELD, PART_SUBJECT
 
 NOT = re.compile(r"(?:아니(?!면)|아닌|아님|말고|not$|isn|wasn|n't)")
 _HAVING = re.compile("(?!colou?r|ton|fram|rimm|check).*ed")  # a brown-haired doll

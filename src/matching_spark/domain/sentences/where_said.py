@@ -7,8 +7,15 @@ from itertools import pairwise, takewhile
 
 from matching_spark.domain.districts import AIRPORTS, towns, towns_in_latin
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.places_said import PlaceSaid, is_line, taken
-from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost, lower, the_one
+from matching_spark.domain.sentences.places_said import PlaceSaid, is_line, taken
+from matching_spark.domain.sentences.sentence import (
+    Mention,
+    Word,
+    clauses_of_loss,
+    ends_lost,
+    lower,
+    the_one,
+)
 from matching_spark.domain.vocabulary import REGION, VAGUE
 
 _REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}

@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from matching_spark.domain.colour_words import NOUN, SPELT, colour_said
-from matching_spark.domain.colours_denied import NOT, tells_nothing, unsure
-from matching_spark.domain.sentence import Mention, Role, Word
-from matching_spark.domain.things_named import MODEL
-from matching_spark.domain.things_said import AND, HELD, PART, has_its_own
+from matching_spark.domain.sentences.colour_words import NOUN, SPELT, colour_said
+from matching_spark.domain.sentences.colours_denied import NOT, tells_nothing, unsure
+from matching_spark.domain.sentences.sentence import Mention, Role, Word
+from matching_spark.domain.sentences.things_named import MODEL
+from matching_spark.domain.sentences.things_said import AND, HELD, PART, has_its_own
 from matching_spark.domain.vocabulary import VAGUE
 
 REACH = 3  # words that may stand between a colour and its thing: 검은색 루이비통 남자 지갑

@@ -10,13 +10,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from matching_spark.domain.colour_words import colour_said
-from matching_spark.domain.colours_said import colours_said
-from matching_spark.domain.days import days_said, the_day
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.places_said import in_names, is_line, places_said
-from matching_spark.domain.sentence import (
+from matching_spark.domain.sentences.colour_words import colour_said
+from matching_spark.domain.sentences.colours_said import colours_said
+from matching_spark.domain.sentences.days import days_said, the_day
+from matching_spark.domain.sentences.places_said import in_names, is_line, places_said
+from matching_spark.domain.sentences.sentence import (
     Mention,
     Word,
     lower,
@@ -25,10 +25,16 @@ from matching_spark.domain.sentence import (
     the_one,
     words_of,
 )
-from matching_spark.domain.things_lost import contents, envelope, lost_among, the_thing, together
-from matching_spark.domain.things_said import things_said
+from matching_spark.domain.sentences.things_lost import (
+    contents,
+    envelope,
+    lost_among,
+    the_thing,
+    together,
+)
+from matching_spark.domain.sentences.things_said import things_said
+from matching_spark.domain.sentences.where_said import the_place, the_region
 from matching_spark.domain.vocabulary import CATEGORY, VAGUE
-from matching_spark.domain.where_said import the_place, the_region
 
 # Nobody who lost something: 할아버지가 사라지셨어요, 아이를 찾습니다.
 _PERSON = re.compile(

@@ -2,7 +2,7 @@
 
 import re
 
-from matching_spark.domain.sentence import Role, Word
+from matching_spark.domain.sentences.sentence import Role, Word
 from matching_spark.domain.vocabulary import COLOUR, VAGUE
 
 SPELT = {each: word for each, word in COLOUR.spelt.items() if each not in (VAGUE, "other")}

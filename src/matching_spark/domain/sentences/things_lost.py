@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from matching_spark.domain.sentence import Mention, Word, clauses_of_loss, ends_lost
+from matching_spark.domain.sentences.sentence import Mention, Word, clauses_of_loss, ends_lost
 from matching_spark.domain.things import DISTRACTOR
 
 # A verb whose object comes behind it: 잃어버린 지갑, 찾습니다 지갑.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from matching_spark.domain.colour_words import SPELT, coloured, two_coloured
-from matching_spark.domain.sentence import Mention, Role, Word
+from matching_spark.domain.sentences.colour_words import SPELT, coloured, two_coloured
+from matching_spark.domain.sentences.sentence import Mention, Role, Word
 from matching_spark.domain.things import DISTRACTOR, things
 from matching_spark.domain.vocabulary import CATEGORY
 
@@ -148,7 +148,7 @@ def _key(name: str) -> str:
 @cache
 def _more() -> tuple[tuple[str, str], ...]:
     """thing_names.txt: category, or _OTHERWISE, and name."""
-    text = (files("matching_spark.domain") / "thing_names.txt").read_text("utf-8")
+    text = (files("matching_spark.domain.sentences") / "thing_names.txt").read_text("utf-8")
     lines = (line.split("|") for line in text.splitlines() if not line.startswith("#"))
     return tuple((category, name) for category, names in lines for name in names.split(","))
 

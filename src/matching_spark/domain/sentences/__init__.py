@@ -1,0 +1,1 @@
+"""Facts that a sentence says: what was lost, its colour, where and when, by plain rules."""
