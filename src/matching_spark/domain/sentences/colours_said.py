@@ -67,7 +67,11 @@ _ABOUT_COLOUR = re.compile(
 # Mine is green, 제 건 남색 지갑이에요: then no other colour is of what was lost.
 _MINE_IS = re.compile(r"(?:^| )(?:mine|(?:제|내|저희|우리) ?(?:건|게|[거것](?:은|는|이)?))(?= )")
 _TOLD_OF = re.compile(r"[은는이가을를에의로고만도]$|에서$|호선")
-_COLOUR_STOPS = re.compile(r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$")
+# Not of 이 and 은 that belong to the word: 빨간색 아이 점퍼, 검정 작은 가방.
+_COLOUR_STOPS = re.compile(
+    r"(?!.*아이$|어린이$|호랑이$|[작넓좁얇짧굵좋낡깊높낮]은$)"
+    r".*(?:을|를|이|가|은|는|에|에서|의|으로|로|고|데|랑|과|와)$"
+)
 
 
 def colours_said(
