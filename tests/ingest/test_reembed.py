@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -22,6 +24,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.embed.photos import open_photo
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.reembed import reembed
+from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.warehouse import model_of
 from matching_spark.progress import Silent
 from tests.support.commands import command
@@ -118,6 +121,18 @@ def test_a_kept_photo_that_does_not_open_is_named(table: PostsTable, other: Clip
     assert f"{gone}: no " in str(raised.value)
     table.refresh()
     assert table.snapshot == snapshot
+
+
+def test_posts_whose_photos_nobody_has_are_named(
+    table: PostsTable, other: ClipModel, spark: SparkSession, tmp_path: Path
+) -> None:
+    vector = np.eye(1, table.dimension, dtype=np.float32)[0].tolist()
+    row = {"post_id": "bare", "vector": vector, "model": table.model}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "v.parquet")
+    ingest_vectors(str(tmp_path / "v.parquet"), table.uri, spark, "found", Hadoop())
+    table.refresh()
+    with pytest.raises(ModelError, match=r"no photo to embed \(bare\): ingest them with their"):
+        reembed(table, other)
 
 
 def test_cut_off_it_goes_on_and_the_table_is_as_it_was(

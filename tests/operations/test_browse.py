@@ -116,7 +116,8 @@ def test_edited_the_rest_stays(mine: Settings, spark: SparkSession, tmp_path: Pa
     same = set(METADATA) - changed.keys()
     assert {n: now.post[n] for n in same} == {n: was.post[n] for n in same}
     assert now.post["sequence"] == was.post["sequence"] + 1
-    again = posts.edit(mine, post_id, {"colour": "파란색"}, spark=spark)
+    same_again = {"colour": "파란색", "happened_on": "2026. 11. 3"}
+    again = posts.edit(mine, post_id, same_again, spark=spark)
     assert (again.changed, again.sequence) == ({}, now.post["sequence"])
     with pytest.raises(InputError, match="category 'nonsense' is not known"):
         posts.edit(mine, post_id, {"category": "nonsense"}, spark=spark)

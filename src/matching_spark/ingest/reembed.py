@@ -120,11 +120,22 @@ class _Reembed:
             if failed:
                 # Tried again at the next run, when whoever took them has put them back.
                 self.staging.clear()
+                self._check_kept(posts)
                 raise StorageError(
                     "kept photos cannot be embedded, nothing was changed: put them back as they "
                     "were, or `erase` their posts, and run it again: "
                     + "; ".join(f"{self._place(row['key'])}: {row['detail']}" for row in failed)
                 )
+
+    def _check_kept(self, posts: DataFrame) -> None:
+        """Raise ModelError naming posts with vectors made elsewhere, whose photos nobody has."""
+        bare = posts.where("exists(photos, p -> p.uri IS NULL)").select("post_id")
+        if ids := [row["post_id"] for row in bare.orderBy("post_id").limit(5).collect()]:
+            raise ModelError(
+                f"{self.table.uri} has posts with vectors made elsewhere and no photo to embed "
+                f"({', '.join(ids)}{', ...' if len(ids) == 5 else ''}): ingest them with their "
+                "photos, or `erase` them, and run it again"
+            )
 
     def _place(self, key: str) -> str:
         """Where what is staged by a key is kept; of words their key."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark import operations, storage
 from matching_spark.config import Settings
+from matching_spark.domain.dates import parse_lost_on
 from matching_spark.domain.posts import (
     DESK,
     NO_ADDRESS,
@@ -94,6 +95,8 @@ def edit(
     for name in OF_FACTS:
         if isinstance(said := values.get(name), str):
             values[name] = word_of_post(name, said)
+    if isinstance(day := values.get("happened_on"), str):
+        values["happened_on"] = parse_lost_on(day)
     url = values.get("source_url")
     if isinstance(url, str) and url and not is_web_address(url):
         raise UsageError(f"{url!r} {NO_ADDRESS}", argument="source_url")
