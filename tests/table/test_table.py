@@ -16,14 +16,12 @@ from matching_spark import (
     ModelError,
     PostsTable,
     Query,
-    Settings,
     SimilarityEngine,
     StorageError,
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
-from matching_spark.operations.status import status
 from matching_spark.search.request import QueryItem
 from matching_spark.table.commits import CONFLICTS, Overtaken, retry
 from tests.support import brute
@@ -315,10 +313,10 @@ def test_a_removed_data_file_is_an_error_not_a_shorter_answer(
 
 
 def test_status_counts(imported: Imported) -> None:
-    now = status(Settings(table=imported.uri))
-    assert now.total == COUNT
-    assert sum(row.posts for row in now.posts) == COUNT
-    assert now.model == f"external/{DIMENSION}"
+    status = PostsTable.open(imported.uri).status()
+    assert status["total"] == COUNT
+    assert sum(row["posts"] for row in status["posts"]) == COUNT
+    assert status["model"] == f"external/{DIMENSION}"
 
 
 def test_between_a_commits_deletion_and_renaming_of_its_hint_the_table_is_there(

@@ -62,20 +62,20 @@ class Status(Reported):
 def status(settings: Settings) -> Status:
     """The settings' table as it is now. Raises InputError when there is none."""
     table = reading(settings)
-    files, counts = table.plan().files, table.state.counts()
+    facts = table.status()
     holding = settings.holding
     soon = expiring(table, holding.days, today() + dt.timedelta(days=holding.soon_days))
     return Status(
-        table=table.uri,
-        model=table.model,
-        dimension=table.dimension,
-        snapshot=table.snapshot,
-        snapshots=tuple(table.snapshots),
-        data_files=len(files),
-        delete_files=len({each for file in files for each in file.deletes}),
-        bytes=sum(file.size_bytes for file in files),
-        total=counts.total(),
-        posts=tuple(PostCount(*of, count) for of, count in sorted(counts.items())),
+        table=facts["table"],
+        model=facts["model"],
+        dimension=facts["dimension"],
+        snapshot=facts["snapshot"],
+        snapshots=tuple(facts["snapshots"]),
+        data_files=facts["data_files"],
+        delete_files=facts["delete_files"],
+        bytes=facts["bytes"],
+        total=facts["total"],
+        posts=tuple(PostCount(**row) for row in facts["posts"]),
         compact=waiting(table),
         cache=ShardCache.of(settings.cache).usage(),
         cells=described(table),

@@ -6,7 +6,7 @@ that any Spark, Trino or pyiceberg can read it too.
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
@@ -231,6 +231,10 @@ class PostsTable:
     def kinds(self, post_ids: Iterable[str]) -> dict[str, str]:
         """As TableState.kinds. No JVM."""
         return self.state.kinds(post_ids)
+
+    def status(self) -> dict[str, Any]:
+        """As TableState.status. No JVM."""
+        return self.state.status()
 
     def frame(self, snapshot: str | None = None) -> "DataFrame":
         """The posts as of a snapshot (None: the table's own), whoever writes until it is read.

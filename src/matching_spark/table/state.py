@@ -4,11 +4,10 @@ writes meanwhile.
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -185,15 +184,31 @@ class TableState:
             total += pc.sum(keep).as_py() or 0
         return total
 
-    def counts(self) -> Counter[tuple[str, str, str]]:
-        """How many posts there are of each kind, category and state."""
-        out: Counter[tuple[str, str, str]] = Counter()
-        for file in self.plan().files:
+    def status(self) -> dict[str, Any]:
+        """Posts by kind, category and state; model, snapshots, files; bytes."""
+        files = self.plan().files
+        counts: dict[tuple[str, str, str], int] = {}
+        for file in files:
             rows = read_columns(file.uri, ["kind", "category", "status"])
             rows = rows.filter(pa.array(alive(file)))
             for row in rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist():
-                out[row["kind"], row["category"], row["status"]] += row["count_all"]
-        return out
+                key = (row["kind"], row["category"], row["status"])
+                counts[key] = counts.get(key, 0) + row["count_all"]
+        return {
+            "table": self.uri,
+            "model": self.space.model,
+            "dimension": self.space.dimension,
+            "snapshot": self.snapshot,
+            "snapshots": list(self.snapshots),
+            "data_files": len(files),
+            "delete_files": len({d for f in files for d in f.deletes}),
+            "bytes": sum(f.size_bytes for f in files),
+            "total": sum(counts.values()),
+            "posts": [
+                {"kind": kind, "category": category, "status": status, "posts": n}
+                for (kind, category, status), n in sorted(counts.items())
+            ],
+        }
 
 
 def opened(
