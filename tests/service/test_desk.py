@@ -180,15 +180,14 @@ def test_two_services_on_one_journal_overwrite_nothing_of_each_other(
         with pytest.raises(StaleError, match="has changed since"):
             desk.edit(post_id, {"place": "부산역"}, WHO, None, seen + 1)
         answers: list[int] = []
+
+        def write(at: Desk, gate: str) -> None:
+            for n in range(20):
+                change = {"kept_at": f"{gate}문 {n}층"}
+                answers.append(at.edit(post_id, change, WHO, None).sequence)
+
         with ThreadPoolExecutor(2) as both:
-            for each in (desk, other):
-                both.submit(
-                    lambda at: answers.extend(
-                        at.edit(post_id, {"kept_phone": f"02-{n}-{id(at)}"}, WHO, None).sequence
-                        for n in range(20)
-                    ),
-                    each,
-                )
+            list(both.map(write, (desk, other), "동서"))
         assert sorted(answers) == [*range(seen + 3, seen + 43)]
         desk.set_status(post_id, "claimed", WHO, None)
         with pytest.raises(StaleError, match="is closed as claimed"):
