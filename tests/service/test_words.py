@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from matching_spark.cli.app import COMMANDS
 from matching_spark.domain.vocabulary import OF_FACTS
@@ -12,6 +12,11 @@ from matching_spark.score.components import LANGUAGES
 from matching_spark.service.pages import contexts, office_contexts, words
 from matching_spark.service.pages.contexts import Card, Reason, ResultsPage
 from tests.service.samples import FOUND, LOST, NOW, TEMPLATES, rendered, samples
+
+
+def shown(name: str, **of: Any) -> str:
+    """A sample's page in Korean, with other fields of its own."""
+    return rendered(replace(samples()[name], **of), "ko")
 
 
 def test_an_english_word_stands_beside_every_korean_one() -> None:
@@ -120,7 +125,7 @@ def test_days_are_told_as_people_say_them() -> None:
 def test_a_lost_thing_is_looked_for_and_a_found_one_kept() -> None:
     kept, looked_for = (words.say(f"status.{each}", "ko") for each in ("open", "looked for"))
     for thing, said, other in ((FOUND, kept, looked_for), (LOST, looked_for, kept)):
-        page = rendered(replace(samples()["post"], thing=thing), "ko")  # type: ignore[call-arg]  # of a page of things
+        page = shown("post", thing=thing)
         assert f">{said}</span>" in page
         assert f">{other}</span>" not in page
 
@@ -151,14 +156,14 @@ def test_a_thing_that_nobody_has_sorted_has_a_heading_and_is_said_to_be_hidden()
     unsorted, unnamed = (words.say(n, "ko") for n in ("register.unsorted", "post.unnamed"))
     for name in ("post", "register-suggested"):
         for thing, hidden in ((bare, True), (FOUND, False), (replace(bare, kind="lost"), False)):
-            page = rendered(replace(samples()[name], thing=thing), "ko")  # type: ignore[call-arg]  # of a page of things
+            page = shown(name, thing=thing)
             assert (unsorted in page) == hidden, name
-    page = rendered(replace(samples()["post"], thing=bare), "ko")  # type: ignore[call-arg]  # of a page of things
+    page = shown("post", thing=bare)
     assert f"<title>{unnamed} ·" in page
     assert re.search(rf"<h2[^>]*>\s*{unnamed}", page)
     pair = samples()["review"]
     both = replace(pair.pair, lost=bare, found=bare)  # type: ignore[attr-defined]  # of a page of pairs
-    page = rendered(replace(pair, pair=both), "ko")  # type: ignore[call-arg]  # of a page of things
+    page = shown("review", pair=both)
     assert page.count(f">{unnamed}</a>") == 2
 
 

@@ -63,7 +63,7 @@ def test_of_cells_of_a_former_model_none_is_left(
     index.index(mine, spark=spark)
     of_table = PostsTable.open(own, spark, Hadoop())
     assert reembed(of_table, ClipModel(OTHER)).embedded
-    post_id = of_table.frame().where("size(photos) > 0").first()["post_id"]  # type: ignore[index]
+    post_id = of_table.frame().where("size(photos) > 0").collect()[0]["post_id"]
     erase(of_table, [post_id])
     assert not of_table.kinds([post_id])
     assert not len(centroids(own))

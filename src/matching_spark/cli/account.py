@@ -33,10 +33,7 @@ NameArgument = Annotated[str, typer.Argument(help="What the person signs in with
 
 @account.command()
 @with_settings
-def add(
-    common: Common,
-    name: NameArgument,
-) -> None:
+def add(common: Common, name: NameArgument) -> None:
     """Let somebody sign in; the password is asked for, or read from stdin."""
     run = common.begin()
     with _opened(run, create=True) as (accounts, _):
@@ -46,10 +43,7 @@ def add(
 
 @account.command()
 @with_settings
-def password(
-    common: Common,
-    name: NameArgument,
-) -> None:
+def password(common: Common, name: NameArgument) -> None:
     """Give somebody another password, asked for or read from stdin; their browsers are signed out.
 
     Tokens stay: `account revoke` ends them.
@@ -64,9 +58,7 @@ def password(
 
 @account.command("list")
 @with_settings
-def listed(
-    common: Common,
-) -> None:
+def listed(common: Common) -> None:
     """The accounts and their tokens, without what opens them."""
     run = common.begin()
     with _opened(run) as (accounts, sessions):
@@ -99,10 +91,7 @@ def listed(
 
 @account.command()
 @with_settings
-def remove(
-    common: Common,
-    name: NameArgument,
-) -> None:
+def remove(common: Common, name: NameArgument) -> None:
     """Erase an account; whoever is signed in with it is so no longer, nor do its tokens open."""
     run = common.begin()
     with _opened(run) as (accounts, sessions):

@@ -5,9 +5,7 @@ from matching_spark.errors import extra
 
 
 @with_settings
-def rekey(
-    common: Common,
-) -> None:
+def rekey(common: Common) -> None:
     """Seal the journal by service.key instead of service.former_key; run it again if cut off."""
     with extra("service", "the journal"):
         from matching_spark.journal.rekey import rekey as seal_anew

@@ -232,7 +232,8 @@ def _stage(
             if batch is not None:
                 good = checked(batch, dict(task.fixed), rules, staged)
                 staged.rows += len(good)
-                rows += [good] * bool(len(good))
+                if len(good):
+                    rows.append(good)
                 lines += (line_of(Reject(source, *each)) for each in staged.rejects)  # ids are cut
                 staged.rejects.clear()
             if rows and (batch is None or sum(each.nbytes for each in rows) >= STAGED_BYTES):

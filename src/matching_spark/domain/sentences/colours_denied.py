@@ -34,10 +34,10 @@ def unsure(words: Sequence[Word], at: int, role: Role, tail: str) -> bool:
 
 def _in_doubt(words: Sequence[Word], at: int, role: Role) -> bool:
     """Whether it is one of two, 초록이랑 검정 섞인 거, red inside, or asked: brown? no."""
-    after = words[at + 1] if at + 1 < len(words) else None
-    two = role == "and" and after is not None and words[at].joined and colour_said(after)
+    after = words[at + 1] if words[at].joined else None
+    two = role == "and" and after is not None and colour_said(after)
     begins = not at or words[at - 1].sentence != words[at].sentence
-    side = after is not None and words[at].joined and after.text in _SIDES
+    side = after is not None and after.text in _SIDES
     return bool(two) or side or (begins and "?" in words[at].gap)
 
 
