@@ -42,9 +42,10 @@ from matching_spark.shards.arrow import PHOTO, arrow_fields
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
 FIRST = 1000  # rows, by most of which the dimension is told
-# Bytes of float64, or of float32 with the greater end first, are float32 too, of which every third
-# to eighth number is beyond anything that a model gives.
-HUGE, MANY_HUGE = 1e12, 1 / 32
+# Bytes of other numbers are float32 too, whose exponents are made of digits. Of what a model gives
+# 3 in a million lie so far below its largest, of float64, float16, whole numbers of 8 and 16 bits
+# and float32 with the greater end first a fifth and more (of 16 numbers and more).
+TINY, MANY_TINY = 1e-6, 1 / 8
 NO_FLOAT32 = "its bytes are no float32 numbers, the lesser byte first: write them so, or as a list"
 MOST_MODELS = 5  # of a batch that are named: a second one is one too many
 
@@ -282,8 +283,9 @@ def _is_other(column: pa.Array, numbers: np.ndarray) -> np.ndarray:
     """(n,): whether a vector that is bytes is of other numbers than float32. numbers: (n, d)."""
     if not is_text(column.type):
         return np.zeros(len(numbers), dtype=bool)
-    huge = (np.abs(numbers) > HUGE) & np.isfinite(numbers)
-    return np.asarray(huge.mean(axis=1) >= MANY_HUGE)
+    sizes = np.abs(np.where(np.isfinite(numbers), numbers, 0))
+    tiny = (sizes > 0) & (sizes < TINY * sizes.max(axis=1, keepdims=True))
+    return np.asarray(tiny.mean(axis=1) >= MANY_TINY)
 
 
 def _binary(rows: np.ndarray) -> pa.Array:
