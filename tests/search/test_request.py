@@ -120,6 +120,13 @@ def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path)
         with open(tmp_path / name, "wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (length,)}
             np.lib.format.write_array_header_1_0(file, header)
-    for name in ("objects.npy", "words.npy", "torn.npy", "zip.npy", "huge.npy", "beyond.npy"):
+    # As Python, brackets that do not end, a number that is none, and too much of a sum.
+    for number, shape in enumerate(("(8", "(True,)", "1" + "+1" * 4000, "(8,)(", '"""')):
+        head = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s}\n" % shape.encode()
+        whole = b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head + bytes(32)
+        (tmp_path / f"head{number}.npy").write_bytes(whole)
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert len(names) == 11
+    for name in names:
         with pytest.raises(InputError, match=rf"{name} is no whole .npy of numbers: numpy.save"):
             Query(embedding=tmp_path / name).vector()

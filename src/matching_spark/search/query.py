@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -123,13 +122,9 @@ class Query:
             raise InputError(f"there is no {self.embedding}") from None
         except OSError as error:
             raise InputError(f"{self.embedding} cannot be read: {error.strerror}") from None
-        except (
-            ValueError,
-            EOFError,
-            BadZipFile,
-            MemoryError,
-            OverflowError,
-        ):  # what numpy says of it is how to load a stranger's code
+        # What numpy says of it is how to load a stranger's code; and it reads the head as Python,
+        # by which a spoilt one is whatever Python makes of it.
+        except Exception:
             raise InputError(
                 f"{self.embedding} is no whole .npy of numbers: numpy.save(F, vector) makes one"
             ) from None
