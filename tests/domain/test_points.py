@@ -71,6 +71,7 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
         (",1,2,", ":4: its place has no name"),
         ("역,,,", ":4: its place has no point"),
         ("역,1", ":4: 2 cells, 4 columns"),
+        ("역,37,49,127,02", ":4: 5 cells, 4 columns"),
         ("역,x,1,", ":4: latitude 'x' is no number"),
     ):
         other = tmp_path / "other.csv"
@@ -79,6 +80,9 @@ def test_places_of_the_settings(tmp_path: Path) -> None:
             read_places(str(other))
     other.write_text("place,lat\n")
     with pytest.raises(InputError, match="no column latitude, longitude"):
+        read_places(str(other))
+    other.write_text("place,latitude,longitude,Latitude\n역,37.49,127.02,38.5\n")
+    with pytest.raises(InputError, match="has the column latitude twice: keep one"):
         read_places(str(other))
     with pytest.raises(InputError, match="there is no"):
         read_places(str(tmp_path / "none.csv"))

@@ -351,35 +351,6 @@ def test_what_of_a_sheet_of_verdicts_is_not_read_is_said(tmp_path: Path) -> None
     }
 
 
-def test_a_sheet_of_verdicts_as_people_save_it(tmp_path: Path) -> None:
-    words = [
-        "확정",
-        "같음",
-        "예",
-        "네",
-        "확인",
-        "미정",
-        "아직모름",
-        "아직  모름",
-        "？",
-        "undecided",
-        "응",
-    ]
-    lines = [f"L{i};F{i};{word};;박" for i, word in enumerate(words)]
-    head = "sep=;\n11월 판정;;;;\n;;;;\n분실물;습득물;판정;판정자;담당자\n"
-    text = "\n".join([f"{head}a;b;x;김;박", ";;;;", *lines])
-    (tmp_path / "a.csv").write_text(text)
-    first, *others, wrong = read_verdicts(str(tmp_path / "a.csv"), Seen())
-    assert first == Row(f"{tmp_path}/a.csv:5", "a", "b", "rejected", "김")
-    assert [row.verdict for row in others if isinstance(row, Row)] == [
-        *["confirmed"] * 5,
-        *[None] * 5,
-    ]
-    assert {row.by for row in others if isinstance(row, Row)} == {"박"}
-    assert isinstance(wrong, Reject)
-    assert wrong.reason == "bad-decision"
-
-
 def test_what_is_no_sheet_of_verdicts_is_named(tmp_path: Path) -> None:
     (tmp_path / "old.xls").write_bytes(OLE)
     (tmp_path / "locked.xlsx").write_bytes(OLE + "EncryptedPackage".encode("utf-16-le"))

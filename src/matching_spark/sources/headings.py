@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 
@@ -133,6 +133,12 @@ def headings_of(
         first = first or names
         above.append(" ".join(filter(None, names))[:80])
     return first or []
+
+
+def shifted(cells: Sequence[str], names: Sequence[str]) -> str:
+    """Why a row of CSV is not taken that has more cells than there are columns, as by a comma in a
+    text: what is behind it stands below others' names. '' of another row."""
+    return f"{len(cells)} cells, {len(names)} columns" if len(cells) > len(names) else ""
 
 
 def _claim(name: str) -> tuple[str, int] | None:

@@ -93,8 +93,11 @@ def _rows(uri: str) -> Iterator[tuple[str, Mapping[str, str]]]:
             if missing := [name for name in COLUMNS if name not in names]:
                 why = f"has no column {', '.join(missing)}; its columns are: {', '.join(names)}"
                 raise InputError(f"{uri} {why}", argument="similarity.places")
-        elif len(cells) < len(names):
+            if doubled := {name for name in names if name and names.count(name) > 1}:
+                why = f"has the column {', '.join(sorted(doubled))} twice: keep one"
+                raise InputError(f"{uri} {why}", argument="similarity.places")
+        elif len(cells) != len(names):  # of decimal commas another point would be read
             why = f"{len(cells)} cells, {len(names)} columns"
             raise InputError(f"{where}: {why}", argument="similarity.places")
         else:
-            yield where, {n: clean(c) for n, c in zip(names, cells, strict=False)}
+            yield where, {n: clean(c) for n, c in zip(names, cells, strict=True)}

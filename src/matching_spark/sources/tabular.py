@@ -33,7 +33,7 @@ from matching_spark.guard.each_once import each_once
 from matching_spark.sources import delimited, workbook
 from matching_spark.sources.delimited import MAX_LINE, Record, check_text, limited
 from matching_spark.sources.folder import ENDINGS, LINKED
-from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, unused
+from matching_spark.sources.headings import FIELDS, absent, fields_of, headings_of, shifted, unused
 from matching_spark.sources.lost112 import PLACEHOLDER
 
 Word = TypeVar("Word", bound=str)
@@ -175,8 +175,7 @@ def _rows(records: Iterator[Record], sheet: Sheet, wide: bool) -> Iterator[Post 
         row = _named(cells, names, fields, sheet.seen)
         if wide:  # what a workbook leaves out at the end of a row are empty cells
             row = dict.fromkeys(fields.values(), "") | row
-        if not wide and len(cells) > len(names):  # they have shifted
-            why = f"{len(cells)} cells, {len(names)} columns"
+        if not wide and (why := shifted(cells, names)):
             yield Reject(where, clean(row.get("post_id")), "bad-row", why)
         else:
             yield from _read(row, number, sheet)

@@ -10,7 +10,7 @@ from matching_spark.domain.sheets import unmarked
 from matching_spark.domain.vocabulary import Seen, Vocabulary
 from matching_spark.errors import InputError
 from matching_spark.sources import check_readable, delimited, ending_of, workbook
-from matching_spark.sources.headings import headings_of, nearest
+from matching_spark.sources.headings import headings_of, nearest, shifted
 
 COLUMN = Vocabulary(  # of headings in letters and digits alone
     "column",
@@ -57,9 +57,10 @@ def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator
     check_readable(uri)
     if storage.is_dir(uri):
         raise InputError(f"{uri} is a folder: name the sheet of verdicts in it")
+    wide = ending_of(uri) == "xlsx"
     records: Iterator[tuple[int, list[str] | str]] = (
         workbook.rows_of(uri, seen)
-        if ending_of(uri) == "xlsx"
+        if wide
         else delimited.rows_of(uri, lambda names: sum(map(bool, map(_field, names))))
     )
 
@@ -76,8 +77,9 @@ def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator
         seen.column(name, lambda each: nearest(each, COLUMN.spelt))
     for number, cells in records:
         where = f"{uri}:{number}"
-        if isinstance(cells, str):
-            yield Reject(where, "", "bad-row", cells)
+        if isinstance(cells, str) or (not wide and shifted(cells, names)):
+            why = cells if isinstance(cells, str) else shifted(cells, names)
+            yield Reject(where, "", "bad-row", why)
             continue
         row: dict[str, str] = {}
         for field, cell in zip(fields, cells, strict=False):
