@@ -32,8 +32,10 @@ def check_columns(uri: str, schema: pa.Schema, of_folders: Sequence[str]) -> Non
             wrong = "a list of numbers, or float32 bytes"
         elif column.name == "post_id" and not _is_id(column.type):
             wrong = "text or a whole number"
-        elif column.name in METADATA and pa.types.is_nested(column.type):
-            wrong = "one value, not several"
+        elif column.name == "happened_on" and pa.types.is_timestamp(column.type):
+            pass  # whatever its zone is called: it is counted in UTC
+        elif column.name in METADATA and not _is_said(column.type):
+            wrong = "text, or one value that can be written as such"
         elif column.name == "model" and not is_text(column.type):
             wrong = "text"
         if wrong:
@@ -57,6 +59,19 @@ def _is_id(kind: pa.DataType) -> bool:
     """Not a float: 20261101001 is 2.0261101001e+10 there, and 2^53 + 1 is another's."""
     whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
     return whole or is_text(kind)
+
+
+def _is_said(kind: pa.DataType) -> bool:
+    """Whether a value can be written as text: not a list, a UUID's bytes, nor a moment of a zone
+    that is not known here."""
+    own = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if isinstance(own, pa.BaseExtensionType):
+        return not is_bytes(own.storage_type)
+    try:
+        pc.cast(pa.nulls(1, kind), pa.string())
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def is_text(kind: pa.DataType) -> bool:
