@@ -54,9 +54,7 @@ def test_a_page_without_the_extra_is_refused_before_anything_is_drawn(
         first_run.wanted(True)
 
 
-def test_a_service_names_what_its_extra_lacks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_service_names_what_its_extra_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also a library beside fastapi, as where the extra was put together by hand."""
     monkeypatch.delattr("matching_spark.service.server", raising=False)  # as never imported
     monkeypatch.delitem(sys.modules, "matching_spark.service.server", raising=False)

@@ -76,7 +76,7 @@ def test_a_correction_is_written_over_and_another_thing_is_not(
     refused = ingest_posts(others, table, clip)
     assert counts(refused) == (0, 0, 0, 3)
     assert {(r.post_id, r.reason) for r in refused.rejects} == {
-        *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find")),
+        *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find"))
     }
     elsewhere = ingest_posts([replace(first, colour="빨강")], table, clip, rules=Rules("lost112"))
     assert (counts(elsewhere), elsewhere.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")
@@ -121,7 +121,7 @@ def test_odd_names_and_texts_are_taken_or_named(
     done = ingest_posts(odd, table, clip)
     assert counts(done) == (5, 0, 0, 1)
     assert {(r.post_id, r.reason) for r in done.rejects} == {
-        *(("nul", "unreadable"), ("surrogate", "missing"), ("\x1b[2J", "bad-id")),
+        *(("nul", "unreadable"), ("surrogate", "missing"), ("\x1b[2J", "bad-id"))
     }
     held = rows(table)
     assert len(held["nfc"]["photos"]) == 1

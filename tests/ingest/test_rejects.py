@@ -46,7 +46,7 @@ def test_the_example_and_what_cannot_be_taken(tmp_path: Path, spark: SparkSessio
     by_reason = {line["reason"]: line for line in lines}
     assert [line["reason"] for line in lines].count("missing") == 19
     assert set(by_reason) == {
-        *("bad-url", "too-many-photos", "duplicate-id", "missing", "nothing-to-find"),
+        *("bad-url", "too-many-photos", "duplicate-id", "missing", "nothing-to-find")
     }
     assert by_reason["missing"]["source"].startswith(f"{source}:1: ")
     assert f"{source}:1 has this id too" in by_reason["duplicate-id"]["detail"]

@@ -110,10 +110,7 @@ def test_the_first_vector_that_is_one_says_how_long_they_are(tmp_path: Path) -> 
 
 
 def test_a_vector_that_is_cut_off_does_not_say_how_long_the_others_are(tmp_path: Path) -> None:
-    for vectors in (
-        [[0.5], [0.0, 1.0], [1.0, 0.0]],
-        [b"\0\0\x80\x3f", *[b"\0\0\x80\x3f" * 2] * 2],
-    ):
+    for vectors in ([[0.5], [0.0, 1.0], [1.0, 0.0]], [b"\0\0\x80\x3f", *[b"\0\0\x80\x3f" * 2] * 2]):
         columns: dict[str, object] = {
             "post_id": ["a", "b", "c"],
             "vector": vectors,

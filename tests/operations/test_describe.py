@@ -144,11 +144,7 @@ def test_the_command_names_bad_photos_and_goes_on(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert [each["photo"] for each in said["photos"]] == [str(good)]
     reasons = {each["source"]: each["reason"] for each in said["rejects"]}
-    assert reasons == {
-        str(bad): "not-a-photo",
-        str(gone): "missing",
-        str(tmp_path): "unreadable",
-    }
+    assert reasons == {str(bad): "not-a-photo", str(gone): "missing", str(tmp_path): "unreadable"}
     assert all(f"{place} is left out" in done.stderr for place in (bad, gone, tmp_path))
     assert len(said["photos"][0]["category"]["candidates"]) == 3
     assert command("models", "describe", bad, gone).returncode == 3

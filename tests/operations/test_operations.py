@@ -106,11 +106,7 @@ def test_an_ingest_counts_and_says(own: Settings, told: Told, spark: SparkSessio
     [
         (Source(".", format="folder"), "name its kind, lost or found", "kind"),
         (Source(".", format="csv", since=dt.date(2026, 1, 1)), "portal's API only", "since"),
-        (
-            Source("api", format="lost112", since=dt.date(2999, 1, 1)),
-            "is after the last",
-            "since",
-        ),
+        (Source("api", format="lost112", since=dt.date(2999, 1, 1)), "is after the last", "since"),
     ],
 )
 def test_an_error_names_the_argument_and_no_flag(

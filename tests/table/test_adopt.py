@@ -29,15 +29,7 @@ from matching_spark.table.adopt import adopt
 from matching_spark.table.compact import compact
 from matching_spark.table.metadata import live_files, load_metadata
 from matching_spark.table.versions import newest
-from tests.support.copies import (
-    AT_ONCE,
-    RULES,
-    answers,
-    backdate,
-    copied,
-    files,
-    refused,
-)
+from tests.support.copies import AT_ONCE, RULES, answers, backdate, copied, files, refused
 
 pytestmark = pytest.mark.long
 

@@ -6,11 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import (
-    ClipModel,
-    PostsTable,
-    StorageError,
-)
+from matching_spark import ClipModel, PostsTable, StorageError
 from matching_spark.matching import decisions
 from matching_spark.progress import Silent
 from matching_spark.table.adopt import adopt
@@ -18,13 +14,7 @@ from matching_spark.table.compact import compact
 from matching_spark.table.undo import undo
 from matching_spark.table.versions import newest
 from tests.support import tables
-from tests.support.copies import (
-    AT_ONCE,
-    answers,
-    backdate,
-    copied,
-    files,
-)
+from tests.support.copies import AT_ONCE, answers, backdate, copied, files
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,7 @@ import pytest
 from pyiceberg.manifest import clear_manifest_cache
 from pyspark.sql import SparkSession
 
-from matching_spark import (
-    Filters,
-    PostsTable,
-    Settings,
-    SimilarityEngine,
-    StorageError,
-    operations,
-)
+from matching_spark import Filters, PostsTable, Settings, SimilarityEngine, StorageError, operations
 from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
@@ -193,11 +186,7 @@ def flip(file: Path) -> None:
     ],
 )
 def test_what_is_torn_or_rotten_is_named(
-    table: PostsTable,
-    tmp_path: Path,
-    pattern: str,
-    damage: Callable[[Path], None],
-    says: str,
+    table: PostsTable, tmp_path: Path, pattern: str, damage: Callable[[Path], None], says: str
 ) -> None:
     assert len(answer(table.uri, tmp_path)) == 200
     for file in Path(table.uri, "posts").glob(pattern):

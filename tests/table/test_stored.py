@@ -108,10 +108,7 @@ def test_it_is_written_and_read_again(
     made = np.random.default_rng(0).normal(size=128).astype("<f4").tobytes()
     model = PostsTable.open(table).model
     pq.write_table(pa.Table.from_pylist([told | {"vector": made, "model": model}]), vectors)
-    for arguments in (
-        ("ingest", vectors),
-        ("close", CLOSED, "--as", "claimed"),
-    ):
+    for arguments in (("ingest", vectors), ("close", CLOSED, "--as", "claimed")):
         done = command(*arguments, "--table", table, spark=spark)
         assert done.returncode == 0, done.stderr
     opened = PostsTable.open(table, spark, Hadoop())

@@ -10,13 +10,7 @@ import typer
 from rich.table import Table
 
 from matching_spark.cli.app import PLAIN
-from matching_spark.cli.options import (
-    Common,
-    Run,
-    check_words,
-    stderr,
-    with_settings,
-)
+from matching_spark.cli.options import Common, Run, check_words, stderr, with_settings
 from matching_spark.errors import extra
 
 if TYPE_CHECKING:
@@ -123,8 +117,7 @@ def token(
 @account.command()
 @with_settings
 def revoke(
-    common: Common,
-    token_id: Annotated[str, typer.Argument(help="As `account list` names it.")],
+    common: Common, token_id: Annotated[str, typer.Argument(help="As `account list` names it.")]
 ) -> None:
     """End a token."""
     run = common.begin()

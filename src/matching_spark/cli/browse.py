@@ -28,10 +28,7 @@ from matching_spark.domain.posts import clean
 
 
 @on_a_table
-def show(
-    common: Common,
-    post_id: IdArgument,
-) -> None:
+def show(common: Common, post_id: IdArgument) -> None:
     """All that the table has of a post: its fields, its photos, what was decided of it."""
     run = common.begin()
     shown = operations.browse.show(run.settings, clean(post_id)).to_dict()

@@ -70,10 +70,7 @@ def up(
 
 @cluster.command()
 @printing
-def status(
-    common: Common,
-    folder: FolderOption = FOLDER,
-) -> None:
+def status(common: Common, folder: FolderOption = FOLDER) -> None:
     """What runs, its pages and its logs."""
     run = common.begin()
     _show(run, operations.cluster.status(folder).to_dict())

@@ -22,9 +22,7 @@ def _written(value: object) -> str:
 
 
 @on_a_table
-def config(
-    common: Common,
-) -> None:
+def config(common: Common) -> None:
     """Every setting, its value, and where the value came from."""
     run = common.begin()
     named = "environment SPARK_CONF_DIR" if os.environ.get("SPARK_CONF_DIR") else "default"

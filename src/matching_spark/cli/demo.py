@@ -10,13 +10,7 @@ from rich.console import Group, RenderableType
 from matching_spark import operations
 from matching_spark.cli import first_run
 from matching_spark.cli.console import cell
-from matching_spark.cli.options import (
-    PRINTING,
-    Common,
-    here,
-    terminal,
-    with_options,
-)
+from matching_spark.cli.options import PRINTING, Common, here, terminal, with_options
 from matching_spark.cli.views import Entry, Found, in_words
 from matching_spark.spark import jvm
 

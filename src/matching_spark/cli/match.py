@@ -9,13 +9,7 @@ from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.lines import print_json
-from matching_spark.cli.options import (
-    Common,
-    ScoreOption,
-    ThresholdOption,
-    on_a_table,
-    terminal,
-)
+from matching_spark.cli.options import Common, ScoreOption, ThresholdOption, on_a_table, terminal
 from matching_spark.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -50,7 +44,7 @@ def match(
 ) -> None:
     """Compare all open lost posts with all open found ones; keep the pairs in the matches table."""
     run = common.begin(
-        similarity={"top_k": top_k, "threshold": threshold, "score": score, "language": language},
+        similarity={"top_k": top_k, "threshold": threshold, "score": score, "language": language}
     )
     with terminal() as progress:
         job = operations.match.MatchJob(new, any_category, output, _print if alert else None)

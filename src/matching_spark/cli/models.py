@@ -58,10 +58,7 @@ def list_(common: Common) -> None:
 
 @models.command()
 @with_settings
-def info(
-    common: Common,
-    model: ModelArgument = "small-clip",
-) -> None:
+def info(common: Common, model: ModelArgument = "small-clip") -> None:
     """What a model folder says of itself, with its card; fetches a hub's model."""
     run = common.begin(model={"name": model})
     said = operations.models.info(run.settings.model).to_dict()

@@ -272,10 +272,7 @@ def close(
 
 
 @on_a_table
-def withdraw(
-    common: Common,
-    post_ids: IdsArgument,
-) -> None:
+def withdraw(common: Common, post_ids: IdsArgument) -> None:
     """Close posts as withdrawn."""
     _closed(common.begin(), post_ids, "withdrawn")
 

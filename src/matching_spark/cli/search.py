@@ -60,8 +60,7 @@ def search(
         str | None, typer.Option(help="Where it was lost, or found for --kind lost; it weighs.")
     ] = None,
     near: Annotated[
-        str | None,
-        typer.Option(metavar="LAT,LON", help="Where that lies, in degrees; it weighs."),
+        str | None, typer.Option(metavar="LAT,LON", help="Where that lies, in degrees; it weighs.")
     ] = None,
     identifier: Annotated[
         list[str] | None,
@@ -135,7 +134,7 @@ def search(
             "language": language,
             "understand": understand,
             "nprobe": None if nprobe == "all" else nprobe,
-        },
+        }
     )
     if nprobe == "all":  # also over a setting
         run.settings.similarity.nprobe = None

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @on_a_table
-def status(
-    common: Common,
-) -> None:
+def status(common: Common) -> None:
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = common.begin()
     state = operations.status.status(run.settings)

@@ -15,9 +15,7 @@ from matching_spark.errors import UsageError
 
 
 @on_a_table
-def compact(
-    common: Common,
-) -> None:
+def compact(common: Common) -> None:
     """Rewrite small files, fold deletes in, expire old snapshots, remove what none names."""
     run = common.begin()
     with terminal() as progress:
@@ -81,9 +79,7 @@ def _moment(said: str) -> dt.datetime:
 
 
 @on_a_table
-def history(
-    common: Common,
-) -> None:
+def history(common: Common) -> None:
     """What was committed to the table: when, by which command, how many posts it has since."""
     run = common.begin()
     report = operations.browse.history(run.settings)
@@ -97,9 +93,7 @@ def history(
 
 
 @on_a_table
-def adopt(
-    common: Common,
-) -> None:
+def adopt(common: Common) -> None:
     """Make a table that was moved or copied one of its own; its history does not come along."""
     run = common.begin()
     with terminal() as progress:

@@ -66,10 +66,7 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
         stays.pop("longitude", None)
     if post.latitude is not None:  # of the settings' places, which the source does not have
         stays |= {"latitude": post.latitude, "longitude": post.longitude}
-    return (
-        replace(post, **stays),
-        shas if "photos" in post.given else list(old["shas"]),
-    )
+    return replace(post, **stays), shas if "photos" in post.given else list(old["shas"])
 
 
 def is_same(old: Row, post: Post, shas: Sequence[str]) -> bool:

@@ -149,12 +149,7 @@ class _Ingest:
     """One run over the chunks of a source."""
 
     def __init__(
-        self,
-        table: PostsTable,
-        model: ClipModel,
-        tally: Tally,
-        staging: Staging,
-        rules: over.Rules,
+        self, table: PostsTable, model: ClipModel, tally: Tally, staging: Staging, rules: over.Rules
     ) -> None:
         self.spark = table.session
         self.rules = rules

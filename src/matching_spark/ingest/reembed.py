@@ -51,11 +51,7 @@ def check(table: PostsTable) -> None:
         )
 
 
-def reembed(
-    table: PostsTable,
-    model: ClipModel,
-    progress: Progress = SILENT,
-) -> Reembedded:
+def reembed(table: PostsTable, model: ClipModel, progress: Progress = SILENT) -> Reembedded:
     """Give every post of the table vectors of `model`, from its kept photos and its words.
 
     Raises ModelError for a table of vectors made elsewhere, StorageError naming kept photos that

@@ -72,12 +72,7 @@ class Staging:
     """
 
     def __init__(
-        self,
-        spark: "SparkSession",
-        table_uri: str,
-        model: ClipModel,
-        job: str,
-        progress: Progress,
+        self, spark: "SparkSession", table_uri: str, model: ClipModel, job: str, progress: Progress
     ) -> None:
         self.spark = spark
         self.model = model
@@ -177,13 +172,7 @@ class _Batch:
 
 
 def embedder(
-    folder: str,
-    name: str,
-    batch_size: int,
-    device: Device,
-    staging: str,
-    kept: str,
-    done: Counter,
+    folder: str, name: str, batch_size: int, device: Device, staging: str, kept: str, done: Counter
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
 

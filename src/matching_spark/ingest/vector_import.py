@@ -27,13 +27,7 @@ from matching_spark.errors import InputError, ModelError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally, line_of
 from matching_spark.ingest.staging import Counter, ticking
-from matching_spark.ingest.vector_batches import (
-    STAGED,
-    ImportRules,
-    Staged,
-    checked,
-    first_vector,
-)
+from matching_spark.ingest.vector_batches import STAGED, ImportRules, Staged, checked, first_vector
 from matching_spark.ingest.vector_files import READ, Task, batches, open_file, tasks_of
 from matching_spark.ingest.vector_pages import BATCH_BYTES
 from matching_spark.layout import IMPORT, STAGING

@@ -13,15 +13,7 @@ from matching_spark.domain.posts import Kind, Post, Reject, Status
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.setting_groups import Lost112 as Lost112Settings
-from matching_spark.sources.lost112 import (
-    MAX_XML_BYTES,
-    Item,
-    Page,
-    key_of,
-    merged,
-    parse,
-    to_post,
-)
+from matching_spark.sources.lost112 import MAX_XML_BYTES, Item, Page, key_of, merged, parse, to_post
 
 if TYPE_CHECKING:
     import httpx

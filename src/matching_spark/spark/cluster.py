@@ -145,11 +145,7 @@ class Cluster:
 
 
 def up(
-    folder: Path,
-    cache: Path,
-    size: Size = USUAL,
-    maven: str = MAVEN,
-    progress: Progress = SILENT,
+    folder: Path, cache: Path, size: Size = USUAL, maven: str = MAVEN, progress: Progress = SILENT
 ) -> Cluster:
     """Start a cluster whose data lie in `folder`; what lay there before is there again.
 
@@ -216,12 +212,7 @@ def up(
 
 
 def _start(
-    start: Daemons,
-    yarn: bool,
-    size: Size,
-    pages: list[int],
-    megabytes: int,
-    progress: Progress,
+    start: Daemons, yarn: bool, size: Size, pages: list[int], megabytes: int, progress: Progress
 ) -> None:
     if not (start.folder / "name" / "current").exists():
         progress.say("formatting HDFS ...")

@@ -79,11 +79,7 @@ class Adopted(Reported):
     lacks: list[str]  # folders that did not come along
 
 
-def adopt(
-    uri: str,
-    hadoop: Hadoop | None = None,
-    progress: Progress = SILENT,
-) -> Adopted:
+def adopt(uri: str, hadoop: Hadoop | None = None, progress: Progress = SILENT) -> Adopted:
     """Make every table of a warehouse that was moved or copied its own. No JVM.
 
     The posts come last, so that one that was stopped is refused until it is run again. Raises
@@ -292,10 +288,7 @@ class _Adopt:
         return file.location
 
     def _manifest(
-        self,
-        manifest: ManifestFile,
-        snapshot: int,
-        renamed: Callable[[DataFile], DataFile | None],
+        self, manifest: ManifestFile, snapshot: int, renamed: Callable[[DataFile], DataFile | None]
     ) -> ManifestFile | None:
         """Its entries with other data files; None when none is left. Sequence numbers stay: by
         them a delete speaks of what was there before it."""

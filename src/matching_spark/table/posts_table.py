@@ -56,11 +56,7 @@ class PostsTable:
     @overload
     @classmethod
     def open(
-        cls,
-        uri: str,
-        spark: "SparkSession | None",
-        hadoop: Hadoop,
-        kept: KeptPlans | None = None,
+        cls, uri: str, spark: "SparkSession | None", hadoop: Hadoop, kept: KeptPlans | None = None
     ) -> Self: ...
     @classmethod
     def open(

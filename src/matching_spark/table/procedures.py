@@ -10,12 +10,7 @@ from matching_spark.spark.jvm import jvm
 from matching_spark.table.catalog import iceberg_table, quoted, telling
 from matching_spark.table.commits import Overtaken, overtaken, retry
 from matching_spark.table.mark import keep
-from matching_spark.table.metadata import (
-    check_current,
-    check_within,
-    current_metadata,
-    named_files,
-)
+from matching_spark.table.metadata import check_current, check_within, current_metadata, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.unfinished import begun
 from matching_spark.table.versions import newest, tables
