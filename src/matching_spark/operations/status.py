@@ -63,19 +63,11 @@ def status(settings: Settings) -> Status:
     """The settings' table as it is now. Raises InputError when there is none."""
     table = reading(settings)
     facts = table.status()
+    posts = tuple(PostCount(**row) for row in facts["posts"])
     holding = settings.holding
     soon = expiring(table, holding.days, today() + dt.timedelta(days=holding.soon_days))
     return Status(
-        table=facts["table"],
-        model=facts["model"],
-        dimension=facts["dimension"],
-        snapshot=facts["snapshot"],
-        snapshots=tuple(facts["snapshots"]),
-        data_files=facts["data_files"],
-        delete_files=facts["delete_files"],
-        bytes=facts["bytes"],
-        total=facts["total"],
-        posts=tuple(PostCount(**row) for row in facts["posts"]),
+        **facts | {"snapshots": tuple(facts["snapshots"]), "posts": posts},
         compact=waiting(table),
         cache=ShardCache.of(settings.cache).usage(),
         cells=described(table),
