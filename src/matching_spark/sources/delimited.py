@@ -19,7 +19,6 @@ AGAIN, AGAIN_EACH, FEW_LINES = 100_000, 10, 50
 TOO_LONG = f"the row has over {MAX_LINE:,} characters"
 DELIMITERS = ",\t;"
 FIRST = 20  # lines by which the delimiter is found
-BLOCK = 1 << 20
 ENDS = ("\n", "\r", b"\n")
 # What a file begins with: of text, its encoding; of all else, what it is.
 MARKS = {

@@ -1,7 +1,6 @@
 """The HTTP API of LOST112: three services, lists and details, at the pace of the settings."""
 
 import datetime as dt
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,43 +17,24 @@ from matching_spark.sources.lost112 import MAX_XML_BYTES, Item, Page, key_of, me
 if TYPE_CHECKING:
     import httpx
 
-log = logging.getLogger(__name__)
 DOWN_AFTER = 3  # details in a row that cannot be had: then it is the portal, not a post
 
 
 @dataclass(frozen=True)
 class Service:
-    """One of the portal's services. prefix: what its ids begin with."""
+    """One of the portal's services. of: what its operations are named by. prefix: what its ids
+    begin with."""
 
     name: str
-    list_: str
-    detail: str
+    of: str
     kind: Kind
     prefix: str
 
 
 SERVICES = (
-    Service(
-        "LosfundInfoInqireService",
-        "getLosfundInfoAccToClAreaPd",
-        "getLosfundDetailInfo",
-        "found",
-        "F",
-    ),
-    Service(
-        "LosPtfundInfoInqireService",
-        "getPtLosfundInfoAccToClAreaPd",
-        "getPtLosfundDetailInfo",
-        "found",
-        "V",
-    ),
-    Service(
-        "LostGoodsInfoInqireService",
-        "getLostGoodsInfoAccToClAreaPd",
-        "getLostGoodsDetailInfo",
-        "lost",
-        "L",
-    ),
+    Service("LosfundInfoInqireService", "Losfund", "found", "F"),
+    Service("LosPtfundInfoInqireService", "PtLosfund", "found", "V"),
+    Service("LostGoodsInfoInqireService", "LostGoods", "lost", "L"),
 )
 
 
@@ -120,24 +100,17 @@ class Lost112Api:
         if service is None:
             raise InputError(f"{post_id!r} is no id of the portal: it begins with F, V or L")
         atc, _, number = post_id.partition("-")
-        page = self._page(
-            service, service.detail, {"ATC_ID": atc} | ({"FD_SN": number} if number else {})
-        )
+        asked = {"ATC_ID": atc} | ({"FD_SN": number} if number else {})
+        page = self._page(service, f"get{service.of}DetailInfo", asked)
         return page.items[0] if page.items and any(page.items[0].values()) else None
 
     def _list(self, service: Service, since: dt.date, until: dt.date) -> Iterator[Item]:
         read, number, known = 0, 1, set[str]()
+        what = f"get{service.of}InfoAccToClAreaPd"
+        asked = {"START_YMD": f"{since:%Y%m%d}", "END_YMD": f"{until:%Y%m%d}"}
+        asked["numOfRows"] = str(self._settings.rows_a_page)
         while True:
-            page = self._page(
-                service,
-                service.list_,
-                {
-                    "START_YMD": f"{since:%Y%m%d}",
-                    "END_YMD": f"{until:%Y%m%d}",
-                    "pageNo": str(number),
-                    "numOfRows": str(self._settings.rows_a_page),
-                },
-            )
+            page = self._page(service, what, asked | {"pageNo": str(number)})
             yield from page.items
             read += len(page.items)
             if not page.items or read >= page.total:
@@ -145,7 +118,7 @@ class Lost112Api:
             keys = {key_of(item) for item in page.items}
             if keys <= known:  # it would be asked for ever
                 raise RemoteError(
-                    f"the portal's {service.list_} repeats itself: page {number} names nothing "
+                    f"the portal's {what} repeats itself: page {number} names nothing "
                     f"that the pages before it do not, and {read:,} of {page.total:,} were read; "
                     "ask again later, or for fewer days"
                 )

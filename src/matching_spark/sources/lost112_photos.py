@@ -5,7 +5,6 @@ cannot be had is listed and leaves its post without it; the next run tries again
 """
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from matching_spark.setting_groups import Lost112 as Lost112Settings
 if TYPE_CHECKING:
     import httpx
 
-log = logging.getLogger(__name__)
 PORTS = {"http": 80, "https": 443}
 
 
