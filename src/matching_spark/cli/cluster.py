@@ -19,6 +19,7 @@ from matching_spark.cli.options import (
     terminal,
     with_settings,
 )
+from matching_spark.cli.views import titled
 
 cluster = typer.Typer(
     help="A development cluster: up, status, down.", no_args_is_help=True, **PLAIN
@@ -93,7 +94,7 @@ def down(
 
 
 def _show(run: Run, state: dict[str, Any]) -> None:
-    view = Table("process", "pid", "state", title=state["hdfs"], title_justify="left")
+    view = titled(state["hdfs"], "process", "pid", "state")
     view.add_column("page, log", overflow="fold")
     for each in state["processes"]:
         where = "\n".join(filter(None, (each["page"], each["log"])))
@@ -102,5 +103,4 @@ def _show(run: Run, state: dict[str, Any]) -> None:
         f"spark.master={state['master']}, {state['live_datanodes']} DataNodes and "
         f"{state['live_workers']} workers live"
     )
-    view.caption_justify = "left"
     run.emit(state, view)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.options import Common, ModelOption, on_a_table, terminal
-from matching_spark.cli.views import facts
+from matching_spark.cli.views import facts, titled
 from matching_spark.errors import UsageError
 
 SELF = "self"  # a truth that is the table itself
@@ -92,10 +92,9 @@ def _of_self(done: dict[str, Any]) -> Table:
 def _view(report: dict[str, Any]) -> Table:
     if "scores" not in report:
         return facts({name: report[name] for name in ("model", "split")})
-    view = Table("score", title=f"{report['model']}, {report['split']}", title_justify="left")
     names = list(next(iter(report["scores"].values())))
-    for name in names:
-        view.add_column(name.replace("_", " "), justify="right")
+    numbers = (name.replace("_", " ") for name in names)
+    view = titled(f"{report['model']}, {report['split']}", "score", numbers=numbers)
 
     def cell(figure: dict[str, float]) -> str:
         return f"{figure['value']:.3f}\n({figure['low']:.3f} to {figure['high']:.3f})"
@@ -113,5 +112,4 @@ def _view(report: dict[str, Any]) -> Table:
         f"{asked['not_here']['expected_calibration_error']:.3f}; first places of "
         f"{proposed['from']:.0%} and more: {proposed['lists']:,}{right}"
     )
-    view.caption_justify = "left"
     return view

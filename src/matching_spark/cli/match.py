@@ -9,7 +9,14 @@ from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.lines import print_json
-from matching_spark.cli.options import Common, ScoreOption, ThresholdOption, on_a_table, terminal
+from matching_spark.cli.options import (
+    Common,
+    LanguageOption,
+    ScoreOption,
+    ThresholdOption,
+    on_a_table,
+    terminal,
+)
 from matching_spark.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -25,13 +32,7 @@ def match(
     ] = None,
     threshold: ThresholdOption = None,
     score: ScoreOption = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ko|en",
-            help="Of the reasons given, and of a page; default: similarity.language.",
-        ),
-    ] = None,
+    language: LanguageOption = None,
     any_category: Annotated[
         bool, typer.Option("--any-category", help="Not only neighbouring categories.")
     ] = False,

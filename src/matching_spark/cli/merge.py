@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.options import Common, Run, on_a_table, terminal
+from matching_spark.cli.views import titled
 
 FOLLOW, PARENT = "--follow", "--parent"
 
@@ -44,13 +44,11 @@ def _merge(run: Run, follow: bool, parent: int | None) -> None:
         return
     with terminal() as progress:
         report = operations.merge.merge(run.settings, progress)
-    view = Table(title=f"merged into {report.table}", title_justify="left")
-    for name in ("events", "posts", "erased", "decisions", "photos", "embedded", "seconds"):
-        view.add_column(name, justify="right")
+    named = ("events", "posts", "erased", "decisions", "photos", "embedded", "seconds")
+    view = titled(f"merged into {report.table}", numbers=named)
     counts = (report.events, report.posts, report.erased, report.decisions, report.photos)
     view.add_row(*(f"{n:,}" for n in (*counts, report.embedded)), f"{report.seconds:.1f}")
     view.caption = f"the table has the journal up to event {report.mark:,}"
     if report.left_out:
         view.caption += "; left out: " + "; ".join(report.left_out)
-    view.caption_justify = "left"
     run.emit(report.to_dict(), view)

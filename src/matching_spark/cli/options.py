@@ -56,6 +56,14 @@ ScoreOption = Annotated[
         help="Default: similarity.score, else fused where it is calibrated.",
     ),
 ]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="ko|en",
+        help="Of the reasons given, and of a page; default: similarity.language.",
+    ),
+]
 KindOption = Annotated[
     str | None, typer.Option("--kind", metavar="lost|found", help="Default: both.")
 ]

@@ -12,11 +12,17 @@ from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import (
     OF_A_POST,
+    CategoryOption,
+    ColourOption,
     Common,
     IdArgument,
     IdsArgument,
+    KindOption,
     ModelOption,
+    RegionOption,
     Run,
+    SinceOption,
+    UntilOption,
     check_words,
     day,
     day_of_loss,
@@ -26,7 +32,7 @@ from matching_spark.cli.options import (
     one_of,
     terminal,
 )
-from matching_spark.cli.views import Entry, facts, joined, said
+from matching_spark.cli.views import Entry, facts, joined, said, titled
 from matching_spark.domain.posts import KINDS, STATUSES, Filters, clean
 from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.errors import InputError, UsageError
@@ -111,11 +117,8 @@ def ingest(
             source, wanted, format, named, first, last, _columns(columns or [])
         )
         report = operations.ingest.ingest(run.settings, asked, rejects, progress, replace=replace)
-    summary = Table(title=f"ingested into {report.table}", title_justify="left")
-    for name in ("added", "updated", "skipped", "rejected", "photos"):
-        summary.add_column(name, justify="right")
-    summary.add_column("photos/s", justify="right")
-    summary.add_column("seconds", justify="right")
+    counted = ("added", "updated", "skipped", "rejected", "photos", "photos/s", "seconds")
+    summary = titled(f"ingested into {report.table}", numbers=counted)
     counts = (report.added, report.updated, report.skipped, report.rejected, report.embedded)
     summary.add_row(
         *(f"{n:,}" for n in counts), f"{report.photos_per_second:.0f}", f"{report.seconds:.1f}"
@@ -125,7 +128,7 @@ def ingest(
     refused += f"{report.rejects_listed:,} lines of {report.rejects_file} say why"
     if report.rejects_file:
         taken += f"; {refused}"
-    summary.caption, summary.caption_justify = taken, "left"
+    summary.caption = taken
     run.emit(report.to_dict(), summary)
     if report.rejects and (strict or not report.accepted + report.skipped):
         what = (
@@ -206,15 +209,15 @@ def _this_user() -> str:
 def edit(
     common: Common,
     post_id: IdArgument,
-    category: Annotated[str | None, typer.Option(help="지갑, 가방, wallet, ...")] = None,
+    category: CategoryOption = None,
     subcategory: Annotated[
         str | None, typer.Option(help="As a source has it: 남성용 지갑.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="What it is, in a few words.")] = None,
     description: Annotated[str | None, typer.Option(help="Marks, contents, more.")] = None,
-    colour: Annotated[str | None, typer.Option(help="검정, 파랑, black, ...")] = None,
+    colour: ColourOption = None,
     place: Annotated[str | None, typer.Option(help="Where it was lost or found.")] = None,
-    region: Annotated[str | None, typer.Option(help="서울, 부산, Seoul, ...")] = None,
+    region: RegionOption = None,
     on: Annotated[str | None, typer.Option(help="The day it was lost or found.")] = None,
     kept_at: Annotated[str | None, typer.Option(help="The office that keeps it.")] = None,
     kept_phone: Annotated[str | None, typer.Option(help="That office's number.")] = None,
@@ -244,7 +247,7 @@ def edit(
         CATEGORY.check(category)
     with terminal() as progress:
         done = operations.posts.edit(run.settings, clean(post_id), changes, progress)
-    view = Table("field", "was", "is", title=done.post_id, title_justify="left")
+    view = titled(done.post_id, "field", "was", "is")
     for name, (was, now) in done.changed.items():
         view.add_row(name, said(was), said(now))
     unchanged = facts({done.post_id: "nothing changed: it was so already"})
@@ -298,14 +301,13 @@ def erase(
         )
     with terminal() as progress:
         done = operations.posts.erase(run.settings, ids, proof, progress)
-    view = Table("posts", "rows", "photos", "snapshots ended", title=done.table)
+    view = titled(done.table, "posts", "rows", "photos", "snapshots ended")
     view.add_row(
         f"{len(done.posts):,}",
         ", ".join(f"{name} {n:,}" for name, n in done.rows.items()),
         f"{done.photos:,}" + (f", {done.shared_photos:,} shared stay" * bool(done.shared_photos)),
         f"{done.snapshots:,}",
     )
-    view.title_justify = view.caption_justify = "left"
     if done.proof is not None:
         files = ", ".join(f"{n:,} {kind}" for kind, n in sorted(done.proof.files.items()))
         view.caption = f"no trace in {files} ({done.proof.bytes >> 20:,} MB)"
@@ -327,9 +329,9 @@ def _closed(run: Run, post_ids: "Iterable[str]", status: "Status | None") -> Non
 @on_a_table
 def duplicates(
     common: Common,
-    kind: Annotated[str | None, typer.Option(metavar="lost|found", help="Default: both.")] = None,
-    since: Annotated[str | None, typer.Option(help="2026-11-01, inclusive.")] = None,
-    until: Annotated[str | None, typer.Option(help="2026-11-20, inclusive.")] = None,
+    kind: KindOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     threshold: Annotated[
         float | None, typer.Option(help="The lowest cosine; default: holding.duplicate_cosine.")
     ] = None,

@@ -13,6 +13,7 @@ from matching_spark.cli.options import (
     CategoryOption,
     ColourOption,
     Common,
+    LanguageOption,
     RegionOption,
     ScoreOption,
     SinceOption,
@@ -99,13 +100,7 @@ def search(
         ),
     ] = None,
     score: ScoreOption = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ko|en",
-            help="Of the reasons given, and of a page; default: similarity.language.",
-        ),
-    ] = None,
+    language: LanguageOption = None,
     runner: Annotated[
         str | None,
         typer.Option(

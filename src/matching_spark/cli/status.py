@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 
 from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import Common, on_a_table
+from matching_spark.cli.views import titled
 
 if TYPE_CHECKING:
     from matching_spark.operations.status import Status
@@ -20,8 +20,7 @@ def status(common: Common) -> None:
     """Posts by kind, category and state; model, snapshot, files and bytes."""
     run = common.begin()
     state = operations.status.status(run.settings)
-    view = Table("kind", "category", "state", title=state.table, title_justify="left")
-    view.add_column("posts", justify="right")
+    view = titled(state.table, "kind", "category", "state", numbers=["posts"])
     for row in state.posts:
         view.add_row(row.kind, row.category or "-", row.status, f"{row.posts:,}")
     run.emit(state.to_dict(), Group(view, *map(cell, _sentences(state))))

@@ -10,7 +10,7 @@ from rich.table import Table
 from matching_spark import operations
 from matching_spark.cli.console import cell
 from matching_spark.cli.options import Common, not_empty, on_a_table, terminal
-from matching_spark.cli.views import Entry, facts, joined
+from matching_spark.cli.views import Entry, facts, joined, titled
 from matching_spark.errors import UsageError
 
 
@@ -20,9 +20,8 @@ def compact(common: Common) -> None:
     run = common.begin()
     with terminal() as progress:
         report = operations.table.compact(run.settings, progress)
-    view = Table(title=report.table, title_justify="left")
-    for name in ("data files", "delete files", "expired snapshots", "orphans", "seconds"):
-        view.add_column(name, justify="right")
+    named = ("data files", "delete files", "expired snapshots", "orphans", "seconds")
+    view = titled(report.table, numbers=named)
     view.add_row(
         f"{report.files_before:,} -> {report.files_after:,}",
         f"{report.delete_files_before:,} -> {report.delete_files_after:,}",
@@ -55,12 +54,11 @@ def undo(
     moment = None if before is None else _moment(before)
     with terminal() as progress:
         report = operations.table.undo(run.settings, snapshot, moment, progress)
-    view = Table("commits taken back", "posts", "snapshot", title=report.table)
+    view = titled(report.table, "commits taken back", "posts", "snapshot")
     view.add_row(
         str(report.commits), f"{report.posts_before:,} -> {report.posts_after:,}", report.snapshot
     )
     view.caption = f"had back by: matching-spark undo {report.undone}"
-    view.title_justify = view.caption_justify = "left"
     run.emit(report.to_dict(), view)
 
 
@@ -98,7 +96,7 @@ def adopt(common: Common) -> None:
     run = common.begin()
     with terminal() as progress:
         report = operations.table.adopt(run.settings, progress)
-    view = Table("came from", "tables", "files", "delete files", title=report.table)
+    view = titled(report.table, "came from", "tables", "files", "delete files")
     view.add_row(
         report.made_at,
         ", ".join(report.tables),
@@ -111,7 +109,6 @@ def adopt(common: Common) -> None:
     )
     if report.lacks:
         view.caption += f"; {' and '.join(report.lacks)} did not come along"
-    view.title_justify = view.caption_justify = "left"
     run.emit(report.to_dict(), view)
 
 
@@ -136,7 +133,7 @@ def warm(
         not_empty("CATEGORY", each)
     with terminal() as progress:
         report = operations.table.warm(run.settings, categories or (), progress)
-    view = Table("shards", "seconds", title=report.table, title_justify="left")
+    view = titled(report.table, "shards", "seconds")
     view.add_row(f"{report.shards:,}", f"{report.seconds:.1f}")
     run.emit(report.to_dict(), view)
 

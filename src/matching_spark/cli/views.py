@@ -1,6 +1,6 @@
 """What several commands draw on a terminal: a search's result, facts by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -155,6 +155,14 @@ def in_words(said: Description) -> str:
 def joined(*words: object) -> str:
     """What there is of them, in a line."""
     return ", ".join(" ".join(str(word).split()) for word in words if word)
+
+
+def titled(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
+    """Columns, those of numbers last, whose title and caption stand to the left."""
+    view = Table(*columns, title=title, title_justify="left", caption_justify="left")
+    for name in numbers:
+        view.add_column(name, justify="right")
+    return view
 
 
 def facts(said: dict[str, Any]) -> Table:
