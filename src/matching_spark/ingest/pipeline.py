@@ -145,24 +145,21 @@ def _place(photo: str) -> str:
     return photo
 
 
+@dataclasses.dataclass
 class _Ingest:
-    """One run over the chunks of a source."""
+    """One run over the chunks of a source. embedding_s: how long photos were embedded."""
 
-    def __init__(
-        self, table: PostsTable, model: ClipModel, tally: Tally, staging: Staging, rules: over.Rules
-    ) -> None:
-        self.spark = table.session
-        self.rules = rules
-        self.table = table
-        self.model = model
-        self.tally = tally
-        self.staging = staging
-        self._embedding_s = 0.0
+    table: PostsTable
+    model: ClipModel
+    tally: Tally
+    staging: Staging
+    rules: over.Rules
+    embedding_s: float = 0.0
 
     @property
     def rate(self) -> float:
         """Photos embedded per second of the embedding stage."""
-        return self.tally.embedded / self._embedding_s if self._embedding_s else 0.0
+        return self.tally.embedded / self.embedding_s if self.embedding_s else 0.0
 
     def chunk(self, posts: Sequence[Post]) -> None:
         shas = self._embedded(posts)
@@ -252,12 +249,12 @@ class _Ingest:
             seconds = self.staging.embed(what, self._parallel(todo, PHOTOS_A_TASK), len(todo))
             if what == "photos":
                 self.tally.embedded += len(todo)
-                self._embedding_s += seconds
+                self.embedding_s += seconds
             failed, _ = self.staging.keys()
         return failed
 
     def _parallel(self, items: Sequence[Any], each: int) -> Any:
-        context = self.spark.sparkContext
+        context = self.table.session.sparkContext
         slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
         return context.parallelize(items, slices)
 
@@ -274,7 +271,7 @@ class _Ingest:
         """The rows of these posts as the table has them, photos by their sha256 in `shas`."""
         if not ids or self.table.snapshot is None:
             return {}
-        wanted = self.spark.createDataFrame(pa.table({"post_id": ids}))
+        wanted = self.table.session.createDataFrame(pa.table({"post_id": ids}))
         frame = self.table.frame().join(F.broadcast(wanted), "post_id")
         rows = frame.select(
             *TOLD, "source", "identifiers", F.col("photos.sha256").alias("shas")
@@ -298,9 +295,9 @@ class _Ingest:
                 ("text_key", pa.string()),
             ]
         )
-        posts = self.spark.createDataFrame(pa.Table.from_pylist(columns, schema)).withColumn(
-            "updated_at", F.current_timestamp()
-        )
+        posts = self.table.session.createDataFrame(
+            pa.Table.from_pylist(columns, schema)
+        ).withColumn("updated_at", F.current_timestamp())
         shas = {sha for _, own in changed for sha in own}
         vectors = self._vectors(shas, {text_key(post.text) for post, _ in changed if post.text})
         whole = assemble(posts, vectors, self.model.name).persist()
