@@ -188,7 +188,7 @@ def erase(
     elif missing := sorted(ids - known):
         where = storage.absolute(settings.table)
         raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
-    done = Erased(storage.absolute(settings.table), (), {}, 0, 0, 0, 0, 0, 0)
+    done = Erased(storage.absolute(settings.table))
     subject = traces.Subject(ids, photos)
     if known or (proof and before is not None):  # else the journal alone had them
         with writing(settings, "erase", progress, spark) as table:

@@ -56,12 +56,9 @@ FORMAT: Literal[2] = 2  # of Iceberg: what is written here
 FILE_PATH = 2147483546  # the column of a position delete that names the data file; Iceberg's spec
 FIELDS = {each.name: at for at, each in enumerate(DATA_FILE_TYPE[FORMAT].fields)}
 CELLS_PROPERTY, HEAD_PROPERTY = PROPERTY + "cells", PROPERTY + "model-snapshot"
-TOTALS = tuple(  # of a snapshot's summary
-    f"total-{what}"
-    for what in (
-        *("records", "data-files", "delete-files", "files-size"),
-        *("position-deletes", "equality-deletes"),
-    )
+TOTALS = (  # of a snapshot's summary
+    *("total-records", "total-data-files", "total-delete-files", "total-files-size"),
+    *("total-position-deletes", "total-equality-deletes"),
 )
 POSTS = "posts"
 
@@ -247,27 +244,25 @@ class _Adopt:
         for key in PLACES:  # outside of the table it would write into another one's files
             if not self.is_here(properties.get(key, f"{self.here}/")):
                 del properties[key]
-        there: Json = {"current-snapshot-id": -1, "snapshots": [], "snapshot-log": []}
-        there |= {"refs": {}, "last-updated-ms": _now_ms(state)}
+        number, at = -1, _now_ms(state)
+        snapshots, log, refs = [], [], {}
         if snapshot is not None:
             number, at = snapshot["snapshot-id"], snapshot["timestamp-ms"]
             properties |= kept(merged(self.table), number)
-            there = {
-                "current-snapshot-id": number,
-                "snapshots": [snapshot],
-                "snapshot-log": [{"snapshot-id": number, "timestamp-ms": at}],
-                "refs": {"main": {"snapshot-id": number, "type": "branch"}},
-                "last-updated-ms": at,
-            }
-        whole = {k: v for k, v in state.items() if not k.endswith("statistics")}
-        own = {
+            snapshots, log = [snapshot], [{"snapshot-id": number, "timestamp-ms": at}]
+            refs = {"main": {"snapshot-id": number, "type": "branch"}}
+        return {k: v for k, v in state.items() if not k.endswith("statistics")} | {
             "table-uuid": str(uuid.uuid4()),
             "location": self.here,
             "last-sequence-number": state["last-sequence-number"] + (snapshot is not None),
             "properties": properties,
             "metadata-log": [],
+            "current-snapshot-id": number,
+            "snapshots": snapshots,
+            "snapshot-log": log,
+            "refs": refs,
+            "last-updated-ms": at,
         }
-        return whole | own | there
 
     # -- manifests ---------------------------------------------------------------------------
 
@@ -346,10 +341,7 @@ class _Adopt:
             file_path=new,
             record_count=len(rows),
             file_size_in_bytes=size,
-            column_sizes=None,
-            value_counts=None,
-            null_value_counts=None,
-            split_offsets=None,
+            **dict.fromkeys(("column_sizes", "value_counts", "null_value_counts", "split_offsets")),
             # Readers choose the deletes of a data file by these.
             lower_bounds={FILE_PATH: lowest.encode()},
             upper_bounds={FILE_PATH: highest.encode()},

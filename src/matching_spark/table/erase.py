@@ -7,7 +7,7 @@ HDFS, where writers take no turns, into one: what it has removed is missed by no
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ from matching_spark.table.metadata import check_within, current_metadata, live_f
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import TRACED, Looked, Subject, betraying, holds
-from matching_spark.table.unfinished import Ending, begin, begun, finish, together
+from matching_spark.table.unfinished import Ending, begin, begun, together
 from matching_spark.table.versions import tables
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class Erased(Reported):
     """
 
     table: str
-    posts: tuple[str, ...]
-    rows: dict[str, int]
-    photos: int
-    shared_photos: int  # stay: another post has them too
-    staged: int
-    rejects: int
-    snapshots: int
-    orphans: int
+    posts: tuple[str, ...] = ()
+    rows: dict[str, int] = field(default_factory=dict)
+    photos: int = 0
+    shared_photos: int = 0  # stay: another post has them too
+    staged: int = 0
+    rejects: int = 0
+    snapshots: int = 0
+    orphans: int = 0
     data_files: tuple[str, ...] = ()  # that held the posts and are no more
     left: tuple[str, ...] = ()
     proof: Looked | None = None
@@ -172,7 +172,7 @@ class _Erase:
         self.ids = ids
         self.run = Procedures(table)
         self.rows: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()  # of Erased
         self.left: list[str] = []
 
     def report(self) -> Erased:
@@ -180,14 +180,10 @@ class _Erase:
             table=self.table.uri,
             posts=tuple(sorted(self.ids)),
             rows=dict(self.rows),
-            photos=self.counts["photos"],
-            shared_photos=self.counts["shared_photos"],
-            staged=self.counts["staged"],
-            rejects=self.counts["rejects"],
-            snapshots=self.counts["snapshots"],
-            orphans=self.counts["orphans"],
             data_files=tuple(self.holding["posts"]),
             left=tuple(self.left),
+            proof=None,
+            **self.counts,
         )
 
     def look(self) -> None:
@@ -311,7 +307,7 @@ class _Erase:
                     self.left.append(place)
             for place, ending in lists.items():
                 if not ending.files & named:  # else another run has not come to it
-                    finish(place)
+                    storage.remove(place)
 
     def _may_hold(self, place: str) -> bool:
         """Whether a file that no snapshot names has a trace, as one may that its writer, killed in

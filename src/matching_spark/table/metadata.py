@@ -138,16 +138,12 @@ def reading(what: str) -> Iterator[None]:
         raise StorageError(f"a file that {what} names has gone: {error}") from error
     except UNREADABLE as error:
         said = str(error) or type(error).__name__
-        raise StorageError(f"{what} cannot be read: {said}{_remedy(said)}") from error
-
-
-def _remedy(said: str) -> str:
-    if "equality deletes" in said:  # as Flink writes them
-        return (
-            "; have the engine that wrote them rewrite its data files, or take them back with "
-            "`matching-spark undo`"
-        )
-    return ""
+        if "equality deletes" in said:  # as Flink writes them
+            said += (
+                "; have the engine that wrote them rewrite its data files, or take them back with "
+                "`matching-spark undo`"
+            )
+        raise StorageError(f"{what} cannot be read: {said}") from error
 
 
 def listed(metadata: StaticTable, snapshot: Snapshot) -> list[ManifestFile]:
