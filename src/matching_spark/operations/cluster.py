@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from matching_spark.config import Settings
+from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError
 from matching_spark.progress import SILENT, Progress
 from matching_spark.spark import cluster
@@ -14,15 +14,12 @@ __all__ = ["MANAGERS", "Size", "Stopped", "down", "status", "up"]
 
 
 @dataclass(frozen=True)
-class Stopped:
+class Stopped(Reported):
     """The names of the processes that were stopped; deleted: the cluster's data too."""
 
     stopped: tuple[str, ...]
     folder: str
     deleted: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"stopped": list(self.stopped), "folder": self.folder, "deleted": self.deleted}
 
 
 def up(settings: Settings, folder: Path, size: Size, progress: Progress = SILENT) -> Cluster:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ def _alone(settings: Settings) -> Iterator[None]:
     """Be the journal's only merger. The kernel unlocks for one that was killed."""
     path = _folder(settings).with_name(LOCK)
     until = time.monotonic() + settings.hadoop.lock_wait_s
-    with open(path, "w", opener=_private) as file:
+    with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,10 +134,6 @@ def _alone(settings: Settings) -> Iterator[None]:
 def _folder(settings: Settings) -> Path:
     assert settings.service.journal is not None  # else there was no journal to be opened
     return uploads(settings.service.journal)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 class _Merge:
