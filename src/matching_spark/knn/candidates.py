@@ -6,8 +6,8 @@ By codes where the shard has them, by the whole vectors where it has none or the
 import numpy as np
 
 from matching_spark.knn.by_codes import by_codes
-from matching_spark.knn.by_vectors import BLOCK, Chosen, by_products
-from matching_spark.knn.similarity import MARGIN, Float32, Index, Mask, Pairs, VectorSet
+from matching_spark.knn.by_vectors import Chosen, by_products
+from matching_spark.knn.similarity import MARGIN, Float32, Mask, Pairs, VectorSet
 
 CODED_FROM = 1 << 10  # rows that may be found; fewer are compared in the time that codes need
 
@@ -32,23 +32,3 @@ def shortlist(
     if part.has_codes and chosen.count(len(part.vectors)) >= CODED_FROM:
         return by_codes(queries, part, k, low, chosen)
     return by_products(queries, part.vectors, k, low, chosen)
-
-
-def candidates(scores: Float32, k: int, floor: float, margin: float) -> Index:
-    """Indices that may be among the k best of scores (n,) and reach `floor`; NaN never is.
-
-    Everything within the margin of the k-th score or of the floor is kept: float64 decides later.
-    """
-    lowest = floor - margin
-    whole = len(scores) - len(scores) % BLOCK
-    if whole // BLOCK >= k:
-        # k blocks hold a score of at least the k-th largest maximum, so the k-th score is no less.
-        tops = np.fmax.reduce(scores[:whole].reshape(-1, BLOCK), axis=1)
-        tops = tops[~np.isnan(tops)]
-        if len(tops) >= k:
-            lowest = max(lowest, float(np.partition(tops, -k)[-k]) - 2 * margin)
-    usable = np.flatnonzero(scores >= lowest)
-    if len(usable) > k:
-        kth = np.partition(scores[usable], -k)[-k]
-        usable = usable[scores[usable] >= kth - 2 * margin]
-    return usable
