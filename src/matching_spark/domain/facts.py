@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matching_spark.domain.points import Point
@@ -51,8 +51,7 @@ class Facts:
 
     def described(self) -> dict[str, str]:
         """Those that are known, as a reader of the JSON is told; of identifiers the kinds."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        said = {n: str(v) for n, v in values.items() if n not in UNSAID and v not in ("", None)}
+        said = {n: str(v) for n, v in vars(self).items() if n not in UNSAID and v not in ("", None)}
         if self.point is not None:
             said["near"] = f"{self.point[0]},{self.point[1]}"
         if self.identifiers:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -143,8 +143,7 @@ class Filters:
 
     def described(self) -> dict[str, str]:
         """Those that are set, as a reader of the JSON is told of them."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: str(value) for name, value in values.items() if value is not None}
+        return {name: str(value) for name, value in vars(self).items() if value is not None}
 
 
 def check(name: str, value: str | None, choices: Collection[str]) -> None:

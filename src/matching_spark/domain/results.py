@@ -1,7 +1,7 @@
 """What a search and a match give, and what was done to get it. No library is needed to read it."""
 
 import datetime as dt
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -43,9 +43,7 @@ class Match:
     why: str = ""  # in one sentence; empty of a cosine
 
     def to_dict(self) -> dict[str, object]:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        day = self.happened_on
-        return values | {"happened_on": None if day is None else day.isoformat()}
+        return _told(vars(self))
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class SearchResult:
 
     def to_dict(self) -> dict[str, object]:
         apart = ("matches", "question")
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+        values = {name: value for name, value in vars(self).items() if name not in apart}
         if self.question is not None:
             values["question"] = self.question.to_dict()
         return values | {"results": [match.to_dict() for match in self.matches]}
@@ -127,7 +125,7 @@ class Pair:
     def to_dict(self) -> dict[str, object]:
         """With the ids first, and days as text."""
         ids = {"lost_id": self.lost["post_id"], "found_id": self.found["post_id"]}
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = dict(vars(self))
         both = {side: _told(values.pop(side)) for side in ("lost", "found")}
         return ids | values | both
 
