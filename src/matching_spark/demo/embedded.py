@@ -1,6 +1,5 @@
 """Posts of drawn worlds as shards: drawn, embedded and forgotten, in processes of their own."""
 
-import io
 import multiprocessing
 import os
 import signal
@@ -13,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from matching_spark import storage
 from matching_spark.demo.dealt import Shooting, Told
 from matching_spark.demo.draw import SMALL
 from matching_spark.domain.identifiers import Seal
 from matching_spark.domain.schema import METADATA, POINT
 from matching_spark.embed.clip import CPU, ClipModel, Device, worker_model
 from matching_spark.knn.similarity import Float32
-from matching_spark.shards.arrow import arrow_fields
+from matching_spark.shards.arrow import arrow_fields, write_parquet
 from matching_spark.shards.shard import DataFile, Shard, load
 
 AT_ONCE = 64  # photos or texts of a job: a second or two
@@ -144,7 +141,5 @@ def _shard(
         for told in side
     ]
     schema = pa.schema(arrow_fields(*METADATA, "photos", "text_vector", "identifiers", *POINT))
-    written = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema), written)
-    storage.write_bytes(str(file), written.getvalue())
+    write_parquet(str(file), pa.Table.from_pylist(rows, schema))
     return load(DataFile(str(file), len(rows), file.stat().st_size), dimension)

@@ -22,7 +22,6 @@ WANTED = ["config.json", "visual/*", "textual/*"]
 UNWANTED = ["*.armnn", "*.rknn", "*/rknpu/*", "*/fp16/*"]
 WHOLE = ".whole"  # marks a snapshot whose files were all fetched and checked
 MOST = 1 << 16  # numbers of a vector, tokens of a text: more is a mistake, and takes memory
-CHUNK_BYTES = 1 << 20
 # owner/model@COMMIT of a hub; or the 12 digits of the checksum, as tables and results name a model.
 PINNED = re.compile(r"(.+)@([0-9a-f]{40}|[0-9a-f]{12})")
 
@@ -135,8 +134,7 @@ def _check(path: Path) -> None:
     else:
         return  # a hub that gives no checksum
     with blob.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
+        hashlib.file_digest(file, lambda: digest)
     if digest.hexdigest() != blob.name:
         os.unlink(blob)
         raise ModelError(f"{path} came damaged and was removed; run it again to fetch it anew")

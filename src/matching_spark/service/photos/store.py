@@ -1,6 +1,5 @@
 """Photos that the service shows: kept ones by their hash, each in a few sizes."""
 
-import io
 import logging
 import os
 import threading
@@ -13,6 +12,7 @@ from PIL import Image
 
 from matching_spark import storage
 from matching_spark.config import Settings
+from matching_spark.embed.photos import jpeg
 from matching_spark.errors import NotFoundError, StorageError, UsageError
 from matching_spark.guard.owners import own_folder
 from matching_spark.layout import PHOTOS, forget_thumbnails, kept_photo, thumbnails, uploads
@@ -85,12 +85,12 @@ class PhotoStore:
             return place.read_bytes()
         image = self._decoders.prepare(self.read(sha256)).image
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=QUALITY)
-        self._cached(place, out.getvalue())
-        if not (self._place(sha256).exists() or self._in_warehouse(sha256)):
+        data = jpeg(image, QUALITY)
+        self._cached(place, data)
+        in_warehouse = kept_photo(self._warehouse, sha256)
+        if not (self._place(sha256).exists() or storage.exists(in_warehouse)):
             forget_thumbnails(self._cache, sha256)  # it was forgotten meanwhile
-        return out.getvalue()
+        return data
 
     def forget(self, sha256: str) -> None:
         """Remove a photo and its thumbnails from this machine; the warehouse's is a merge's. Raises
@@ -102,9 +102,6 @@ class PhotoStore:
 
     def _place(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.jpg"
-
-    def _in_warehouse(self, sha256: str) -> bool:
-        return storage.exists(kept_photo(self._warehouse, sha256))
 
     def _cached(self, place: Path, data: bytes) -> None:
         try:
