@@ -28,7 +28,7 @@ from matching_spark.search.outcome import Asked, SearchOutcome
 from matching_spark.search.query import Query, SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
-from matching_spark.search.runners import RUNNERS, MemoryRunner, RunnerName, SparkRunner
+from matching_spark.search.runners import RUNNERS, MemoryRunner, Runner, RunnerName, SparkRunner
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import Shard, alive, places, read_columns
@@ -86,7 +86,7 @@ class SimilarityEngine:
         self.cache = ShardCache.of(cache)
         self._names: tuple[tuple[object, ...], PlaceNames] | None = None  # of which rows
         self._view = view
-        self._runner: MemoryRunner | SparkRunner = MemoryRunner(self.cache, view)
+        self._runner: Runner = MemoryRunner(self.cache, view)
         if runner == "spark" and context is not None:
             self._runner = SparkRunner(self.cache, context)
 

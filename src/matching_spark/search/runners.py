@@ -1,15 +1,11 @@
-"""Where a search is run: by Spark's tasks or in this process. Both give the same answer.
-
-`run` takes a request over the files that were planned for it; newer: rows that are laid over the
-files'.
-"""
+"""Where a search is run: by Spark's tasks or in this process. Both give the same answer."""
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from matching_spark.errors import StorageError
 from matching_spark.score.posterior import Rivals
@@ -29,6 +25,22 @@ if TYPE_CHECKING:
 
 RunnerName = Literal["spark", "memory"]
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
+
+
+class Runner(Protocol):
+    """Runs a request over the files that were planned for it."""
+
+    def run(
+        self,
+        files: Sequence[DataFile],
+        request: Request,
+        space: VectorSpace,
+        newer: Overlay | None = None,
+    ) -> TaskOutcome:
+        """The ranked matches of each query, posts compared, vectors looked at. newer: rows that
+        are laid over the files'.
+        """
+        ...
 
 
 MANY = 1000  # matches of a task, whose looking up takes 15 ms
@@ -61,8 +73,10 @@ class MemoryRunner:
             shards = newer.over(files, shards)
         if self.view is not None:  # of parts: they share vectors that a view of the whole copies
             shards = list(map(self.view, shards))
-        n = len(files)
-        shards = [*joined(shards[:n]), *shards[n:]]  # fresh rows are others soon
+        shards = [
+            *joined(shards[: len(files)]),
+            *shards[len(files) :],
+        ]  # fresh rows are others soon
         # One after the other, and the cores share each: shards at once, whose threads wait for each
         # other's Python, took up to twice as long, and none is spared what another has ruled out.
         parts = scan_all(shards, request, centroids)
