@@ -18,7 +18,7 @@ from matching_spark.service.public.levels import Level
 from matching_spark.service.public.matches import is_public
 from matching_spark.service.routes.api import api_routes
 from matching_spark.service.routes.api_models import REFUSED
-from matching_spark.service.routes.office import OfficePages
+from matching_spark.service.routes.office.things import OfficePages
 from matching_spark.service.routes.person import PersonPages
 from matching_spark.service.routes.photos import photos_router
 from matching_spark.service.running import Service

@@ -41,7 +41,7 @@ from matching_spark.service.routes.api_models import (
     New,
     OfficeAsked,
 )
-from matching_spark.service.routes.office_routes import asker_of
+from matching_spark.service.routes.office.base import asker_of
 from matching_spark.service.running import Service
 
 MOST = 1000  # matches that a cursor goes through

@@ -11,7 +11,7 @@ from matching_spark.service.guards.typed import typed_of, within_office
 from matching_spark.service.pages.contexts import Typed, Wrong
 from matching_spark.service.pages.office_contexts import PasswordPage, SendPage, SignInPage
 from matching_spark.service.pages.render import sign_in_url
-from matching_spark.service.routes.office_routes import OfficeRoutes, to
+from matching_spark.service.routes.office.base import OfficeRoutes, to
 
 
 class EntryPages(OfficeRoutes):

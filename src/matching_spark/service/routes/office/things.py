@@ -28,8 +28,8 @@ from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
 from matching_spark.service.posts.seen import SeenPhoto
-from matching_spark.service.routes.office_entry import EntryPages
-from matching_spark.service.routes.office_forms import (
+from matching_spark.service.routes.office.entry import EntryPages
+from matching_spark.service.routes.office.forms import (
     differing,
     merged,
     number,
@@ -38,9 +38,9 @@ from matching_spark.service.routes.office_forms import (
     values_in,
     values_of,
 )
-from matching_spark.service.routes.office_review import ReviewPages
-from matching_spark.service.routes.office_routes import OfficeRoutes, asker_of, to
-from matching_spark.service.routes.office_search import SearchPages
+from matching_spark.service.routes.office.review import ReviewPages
+from matching_spark.service.routes.office.base import OfficeRoutes, asker_of, to
+from matching_spark.service.routes.office.search import SearchPages
 from matching_spark.service.running import Service
 
 AGAIN = get_args(Again)
