@@ -37,13 +37,13 @@ def lines(of: str = "matching_spark", folder: Path = PACKAGE, indent: str = "") 
             place = inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py")
             name = f"{indent}{room}{'/' if inside.is_dir() else '.py'}"
             out.append(f"{name:22}{purpose(place)}")
-            out += lines(f"{of}.{room}", inside, "  ") or _modules(inside)
+            out += lines(f"{of}.{room}", inside, "  ") or _modules(inside, indent + "  ")
         if not indent:
             out.append("")
     return out[:-1] if out and not indent else out
 
 
-def _modules(folder: Path, indent: str = "  ") -> list[str]:
+def _modules(folder: Path, indent: str) -> list[str]:
     """The names of a room's modules, in rows, then its inner rooms."""
     out, row = [], ""
     for name in sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__"):

@@ -14,8 +14,8 @@ from matching_spark.service.pages.office_contexts import Entry, Pairing, ReviewP
 from matching_spark.service.pages.render import pair_url
 from matching_spark.service.people.shown import because, compared
 from matching_spark.service.posts.review import SHOWN, Pair
-from matching_spark.service.routes.office.forms import undo_of
 from matching_spark.service.routes.office.base import OfficeRoutes, asker_of, to
+from matching_spark.service.routes.office.forms import undo_of
 
 
 class ReviewPages(OfficeRoutes):

@@ -15,8 +15,8 @@ from matching_spark.service.pages.contexts import Told
 from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
 from matching_spark.service.people.shown import because
 from matching_spark.service.posts.asks import Asked
-from matching_spark.service.routes.office.forms import wanted_of, wanted_said
 from matching_spark.service.routes.office.base import OfficeRoutes
+from matching_spark.service.routes.office.forms import wanted_of, wanted_said
 
 
 class SearchPages(OfficeRoutes):

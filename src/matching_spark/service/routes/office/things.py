@@ -28,6 +28,7 @@ from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.posts.review import SHOWN
 from matching_spark.service.posts.seen import SeenPhoto
+from matching_spark.service.routes.office.base import OfficeRoutes, asker_of, to
 from matching_spark.service.routes.office.entry import EntryPages
 from matching_spark.service.routes.office.forms import (
     differing,
@@ -39,7 +40,6 @@ from matching_spark.service.routes.office.forms import (
     values_of,
 )
 from matching_spark.service.routes.office.review import ReviewPages
-from matching_spark.service.routes.office.base import OfficeRoutes, asker_of, to
 from matching_spark.service.routes.office.search import SearchPages
 from matching_spark.service.running import Service
 
