@@ -35,7 +35,7 @@ from matching_spark.table.metadata import check_within, current_metadata, live_f
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
 from matching_spark.table.traces import TRACED, Looked, Subject, betraying, holds
-from matching_spark.table.unfinished import Ending, begin, begun, together
+from matching_spark.table.unfinished import Ending, begin, begun, finish, together
 from matching_spark.table.versions import tables
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class _Erase:
                     self.left.append(place)
             for place, ending in lists.items():
                 if not ending.files & named:  # else another run has not come to it
-                    storage.remove(place)
+                    finish(place)
 
     def _may_hold(self, place: str) -> bool:
         """Whether a file that no snapshot names has a trace, as one may that its writer, killed in

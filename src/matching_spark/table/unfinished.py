@@ -48,6 +48,11 @@ def together(endings: dict[str, Ending]) -> Ending:
     return whole
 
 
+def finish(place: str) -> None:
+    """All that a list names has gone."""
+    storage.remove(place)
+
+
 def _read(place: str) -> Ending:
     try:
         content = json.loads(storage.read_bytes(place))
