@@ -50,7 +50,7 @@ def absent(program: ast.Module) -> list[str]:
 
 
 def test_what_is_missing_is_seen() -> None:
-    code = "from matching_spark.ingest import pipeline, no_such\npipeline.PHOTOS_A_TASK\n"
+    code = "from matching_spark.ingest import pipeline, no_such\npipeline.CHUNK_POSTS\n"
     code += "from matching_spark import PostsTable\npipeline.NO_SUCH = 1\nPostsTable.no_such()\n"
     (program,) = programs(f"SHOW = {code!r}")
     assert absent(program) == ["no_such", "pipeline.NO_SUCH", "PostsTable.no_such"]

@@ -183,11 +183,11 @@ def test_bad_posts_are_rejected_by_reason_and_the_rest_goes_on(
 KILLED = """
 import sys
 from matching_spark import ClipModel, PostsTable, Settings, start_session
-from matching_spark.ingest import pipeline
+from matching_spark.ingest import pipeline, staging
 from matching_spark.sources import read_posts
 from tests.support.processes import in_session, wait_until
 from tests.support.tables import copied
-pipeline.PHOTOS_A_TASK = 8
+staging.PHOTOS_A_TASK = 8
 settings = Settings(spark={"conf": {"spark.master": "local[1]"}})
 spark = start_session(settings)
 clip = ClipModel.load()

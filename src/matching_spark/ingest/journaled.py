@@ -17,7 +17,7 @@ from matching_spark.domain.schema import COLUMNS, TOLD
 from matching_spark.embed.clip import ClipModel
 from matching_spark.ingest import over
 from matching_spark.ingest.rows import TEXT_KEY, assemble, photos_of
-from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging
+from matching_spark.ingest.staging import Item, Staging
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import kept_photo, text_key
 from matching_spark.progress import Progress
@@ -94,7 +94,9 @@ def rows_of(
         clip = model()
         table.check_model(clip.name)
         staging = Staging(table.session, table.uri, clip, JOB, progress)
-        failed = _embedded(staging, [Item(key, payloads[key]) for key in sorted(lacking)])
+        items = (Item(key, payloads[key]) for key in sorted(lacking))
+        told, *_ = staging.embed_new("journal", items)
+        failed = {key: told[key] for key in lacking & told.keys()}
         if (staged := staging.frame()) is not None:
             good = staged.where("reason IS NULL").select("key", "uri", "vector")
             frames.append(good.where(F.col("key").isin(sorted(lacking))).dropDuplicates(["key"]))
@@ -140,15 +142,3 @@ def _held(table: PostsTable, lacking: set[str], post_ids: list[str]) -> DataFram
         f"{TEXT_KEY} AS key", "CAST(NULL AS string) AS uri", "text_vector AS vector"
     )
     return photos_of(table, shas).unionByName(texts).where(F.col("key").isin(sorted(lacking)))
-
-
-def _embedded(staging: Staging, items: list[Item]) -> dict[str, tuple[str, str]]:
-    """Stage the vectors of items that are not staged yet; key -> why of those that cannot be."""
-    _, have = staging.keys()
-    todo = [item for item in items if item.key not in have]
-    if todo:
-        context = staging.spark.sparkContext
-        slices = max(-(-len(todo) // PHOTOS_A_TASK), min(len(todo), context.defaultParallelism))
-        staging.embed("journal", context.parallelize(todo, slices), len(todo))
-    failed, _ = staging.keys()
-    return {item.key: failed[item.key] for item in items if item.key in failed}

@@ -43,6 +43,9 @@ class Rules:
         object.__setattr__(self, "source", name)
 
 
+OWN = Rules()
+
+
 def clash(old: Row, post: Post, shas: Sequence[str], rules: Rules) -> str | None:
     """Why the two seem to be different things; None where one is the other's correction."""
     if rules.replace:

@@ -7,7 +7,7 @@ embedded again; what the table holds is neither.
 
 import dataclasses
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest import over
 from matching_spark.ingest.report import Rejects, Report, Tally
 from matching_spark.ingest.rows import assemble, photos_of
-from matching_spark.ingest.staging import PHOTOS_A_TASK, Item, Staging, keep_still
+from matching_spark.ingest.staging import Item, Staging, keep_still, parallel
 from matching_spark.layout import kept_sha256, photo_column_here, text_key
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.arrow import arrow_fields
@@ -40,7 +40,6 @@ LEAVES_POST = frozenset(
         *("no-detail", "bad-point", "bad-identifier"),
     ]
 )
-OWN = over.Rules()
 CHUNK_POSTS = 10_000  # a commit each: bounds the driver's memory and what a crash can cost
 CHUNK_CHARACTERS = 20_000_000  # of posts that say the most: 80 MB where one has an emoji
 
@@ -60,7 +59,7 @@ def ingest_posts(
     model: ClipModel,
     progress: Progress = SILENT,
     job: str = "posts",
-    rules: over.Rules = OWN,
+    rules: over.Rules = over.OWN,
     rejects: Rejects | None = None,
 ) -> Report:
     """Take posts into the table; rejects are counted and listed, the rest goes on.
@@ -172,7 +171,7 @@ class _Ingest:
             self._merge(changed, before.keys())
             own = {sha for _, each in changed for sha in each}
             if places := {sha: path for path, sha in shas.items() if sha in own}:
-                keep_still(self._parallel([*places.items()], 256), self.table.photos)
+                keep_still(parallel(self.table.session, [*places.items()], 256), self.table.photos)
         self.tally.accepted += len(changed)
         self.tally.updated += sum(post.post_id in before for post, _ in changed)
 
@@ -180,8 +179,12 @@ class _Ingest:
         """Embed the posts' photos: path -> sha256. Of those that cannot be, each says why."""
         files, bad = self._hash(sorted({photo for post in posts for photo in post.photos}))
         places = {file.sha: file.place for file in files.values()}
-        items = [Item(f"photo:{sha}", place) for sha, place in places.items()]
-        failed = self._embed("photos", items, known=self._in_table(set(places)))
+        known = self._in_table(set(places))
+        items = (Item(f"photo:{sha}", place) for sha, place in places.items())
+        lacking = (item for item in items if item.key not in known)
+        failed, count, seconds = self.staging.embed_new("photos", lacking)
+        self.tally.embedded += count
+        self.embedding_s += seconds
         keys = {path: f"photo:{file.sha}" for path, file in files.items()}
         bad |= {path: failed[key] for path, key in keys.items() if key in failed}
         for post in posts:
@@ -217,8 +220,8 @@ class _Ingest:
     def _worded(self, changed: list[_Changed]) -> list[_Changed]:
         """Embed the posts' words; without those whose words cannot be, which are rejected."""
         texts = {post.text for post, _ in changed if post.text}
-        items = [Item(text_key(text), text) for text in sorted(texts)]
-        failed = self._embed("texts", items, known=set())
+        items = (Item(text_key(text), text) for text in sorted(texts))
+        failed, *_ = self.staging.embed_new("texts", items)
         for post, _ in changed:
             if (why := failed.get(text_key(post.text))) is not None:
                 self.tally.reject(Reject(post.read_from, post.post_id, *why))
@@ -231,32 +234,10 @@ class _Ingest:
         if not paths:
             return {}, {}
         look = partial(_file, self.table.photos)
-        found = dict(zip(paths, self._parallel(paths, 256).map(look).collect(), strict=True))
+        told = parallel(self.table.session, paths, 256).map(look).collect()
+        found = dict(zip(paths, told, strict=True))
         good = {path: file for path, file in found.items() if isinstance(file, _File)}
         return good, {path: why for path, why in found.items() if not isinstance(why, _File)}
-
-    def _embed(
-        self, what: str, items: list[Item], known: set[str]
-    ) -> Mapping[str, tuple[str, str]]:
-        """Stage the vectors of all items that are neither known nor staged.
-
-        Returns key -> (reason, detail) of the items that could not be embedded.
-        """
-        failed, have = self.staging.keys()
-        lacking = (each for each in items if each.key not in known and each.key not in have)
-        todo = list({item.key: item for item in lacking}.values())
-        if todo:
-            seconds = self.staging.embed(what, self._parallel(todo, PHOTOS_A_TASK), len(todo))
-            if what == "photos":
-                self.tally.embedded += len(todo)
-                self.embedding_s += seconds
-            failed, _ = self.staging.keys()
-        return failed
-
-    def _parallel(self, items: Sequence[Any], each: int) -> Any:
-        context = self.table.session.sparkContext
-        slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
-        return context.parallelize(items, slices)
 
     # -- the table ---------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ _WORDS = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
 FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
 GONE = "went meanwhile: the same job, run beside this one, has ended; run this one again"
 StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
+Failed = Mapping[str, tuple[str, str]]  # key -> reason and detail
 T = TypeVar("T")
 
 
@@ -100,8 +101,18 @@ class Staging:
             items.foreachPartition(task)
         return time.perf_counter() - start
 
-    def keys(self) -> tuple[Mapping[str, tuple[str, str]], Container[str]]:
-        """(failed key -> reason and detail, every key), read by the driver, each file once.
+    def embed_new(self, what: str, items: Iterable[Item]) -> tuple[Failed, int, float]:
+        """Stage the vectors of those items that are not staged yet, each key once: what has failed
+        of all, how many they were, and the seconds it took."""
+        failed, have = self.keys()
+        todo = list({item.key: item for item in items if item.key not in have}.values())
+        if not todo:
+            return failed, 0, 0.0
+        seconds = self.embed(what, parallel(self.spark, todo, PHOTOS_A_TASK), len(todo))
+        return self.keys()[0], len(todo), seconds
+
+    def keys(self) -> tuple[Failed, Container[str]]:
+        """What has failed, and every key, read by the driver, each file once.
 
         Raises StorageError where the same job cleared them meanwhile.
         """
@@ -137,6 +148,13 @@ class Staging:
 
     def _files(self) -> list[str]:
         return [uri for uri in storage.walk(self.folder) if uri.endswith(".parquet")]
+
+
+def parallel(spark: "SparkSession", items: Sequence[T], each: int) -> "RDD[T]":
+    """Items for tasks, so many each, or fewer where a core would have none."""
+    context = spark.sparkContext
+    slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
+    return context.parallelize(items, slices)
 
 
 def ahead(source: Iterable[T]) -> Iterator[T]:

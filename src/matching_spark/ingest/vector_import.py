@@ -37,7 +37,6 @@ from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table.posts_table import PostsTable
 
-OWN = over.Rules()
 ROWS_AT_ONCE = 4096  # at most read and checked together: 16 MB as float64 of 512 dimensions
 STAGED_BYTES = 64 << 20  # a staged file: what a task holds
 REJECTS_AT_ONCE = 10_000  # of a file that lists them
@@ -50,7 +49,7 @@ def ingest_vectors(  # noqa: PLR0913  (as ingest_posts, and what opens a table)
     kind: Kind | None,
     hadoop: Hadoop,
     progress: Progress = SILENT,
-    own: over.Rules = OWN,
+    own: over.Rules = over.OWN,
     rejects: Rejects | None = None,
 ) -> Report:
     """Take in Parquet of vectors: list<float> or float32 bytes, scaled to length 1.
