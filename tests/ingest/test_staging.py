@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -58,18 +59,25 @@ def photos(folder: Path) -> list[Item]:
     return items
 
 
+def task(
+    folder: Path, tmp_path: Path, name: str = "", batch: int = 8, done: Counted | None = None
+) -> Callable[[Iterable[Item]], None]:
+    """An embedder by a model's folder; name: of the model, '': of the one that lies there."""
+    staging, kept = str(tmp_path / "staging"), str(tmp_path / "kept")
+    named = name or ClipModel(folder).name
+    return embedder(str(folder), named, batch, "cpu", staging, kept, done or Counted())
+
+
 def test_a_photo_that_a_model_gives_no_vector_for_is_named_and_the_others_have_theirs(
     tmp_path: Path,
 ) -> None:
     folder = partly_blind(tmp_path / "model")
     items = photos(tmp_path)
     words = Item("text:1", "검정 지갑")
-    staging, done = tmp_path / "staging", Counted()
-    embedder(
-        str(folder), ClipModel(folder).name, 8, "cpu", str(staging), str(tmp_path / "kept"), done
-    )([*items, words])
+    done = Counted()
+    task(folder, tmp_path, done=done)([*items, words])
     assert done.terms == 5
-    (file,) = staging.glob("*.parquet")
+    (file,) = (tmp_path / "staging").glob("*.parquet")
     rows = {row["key"]: row for row in pq.read_table(file).to_pylist()}
     assert len(rows) == 5
     assert rows["text:1"]["vector"] is not None
@@ -89,17 +97,8 @@ def test_a_model_that_gives_vectors_of_another_kind_is_no_photos_fault(tmp_path:
     folder = partly_blind(tmp_path / "model")
     config = (folder / "config.json").read_text().replace('"embed_dim": 32', '"embed_dim": 48')
     (folder / "config.json").write_text(config)
-    task = embedder(
-        str(folder),
-        ClipModel(folder).name,
-        8,
-        "cpu",
-        str(tmp_path / "s"),
-        str(tmp_path / "k"),
-        Counted(),
-    )
     with pytest.raises(ModelError, match="no vectors of 48"):
-        task(photos(tmp_path))
+        task(folder, tmp_path)(photos(tmp_path))
 
 
 def test_a_folder_that_holds_another_model_than_the_ingests_is_refused(tmp_path: Path) -> None:
@@ -107,21 +106,13 @@ def test_a_folder_that_holds_another_model_than_the_ingests_is_refused(tmp_path:
     folder = partly_blind(tmp_path / "model")
     name = ClipModel(folder).name
     items = [Item("text:1", "검정 지갑")]
-    task = embedder(
-        str(folder), name, 8, "cpu", str(tmp_path / "s"), str(tmp_path / "k"), Counted()
-    )
-    task(items)
+    task(folder, tmp_path)(items)
     shutil.copyfile(GOLDEN / "visual" / "model.onnx", folder / "visual" / "model.onnx")
     now = ClipModel(folder).name
     assert now != name
-    again = embedder(
-        str(folder), now, 8, "cpu", str(tmp_path / "s"), str(tmp_path / "k"), Counted()
-    )
-    again([*photos(tmp_path), *items])  # dark ones too: it is loaded anew
-    rows = [row for file in (tmp_path / "s").glob("*") for row in pq.read_table(file).to_pylist()]
+    task(folder, tmp_path)([*photos(tmp_path), *items])  # dark ones too: it is loaded anew
+    staged = (tmp_path / "staging").glob("*")
+    rows = [row for file in staged for row in pq.read_table(file).to_pylist()]
     assert [row["reason"] for row in rows] == [None] * 6
-    late = embedder(
-        str(folder), name, 4, "cpu", str(tmp_path / "s"), str(tmp_path / "k"), Counted()
-    )
     with pytest.raises(ModelError, match=f"holds {now}, where the ingest began {name}"):
-        late(items)
+        task(folder, tmp_path, name, 4)(items)

@@ -106,13 +106,8 @@ def of_one_that_nobody_reads(path: Path) -> int:
 
 
 BOMBS: list[Callable[[Path], int]] = [
-    of_a_dictionary,
-    of_a_dictionary_as_vectors,
-    of_a_dictionary_that_ends,
-    of_beginnings,
-    of_texts,
-    of_one_length,
-    of_one_that_nobody_reads,
+    *(of_a_dictionary, of_a_dictionary_as_vectors, of_a_dictionary_that_ends, of_beginnings),
+    *(of_texts, of_one_length, of_one_that_nobody_reads),
 ]
 
 

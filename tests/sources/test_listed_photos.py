@@ -32,15 +32,8 @@ def test_photos_as_people_list_them(tmp_path: Path) -> None:
 
 def test_photos_of_a_row(tmp_path: Path) -> None:
     source = tmp_path / "posts.jsonl"
-    photos = [
-        "a.jpg",
-        "a.jpg",
-        "/x/b.jpg",
-        "hdfs://n/c.jpg",
-        "http://h/d.jpg",
-        "u/img02_no_img.gif",
-        "u/IMG03_no_img.GIF",
-    ]
+    photos = ["a.jpg", "a.jpg", "/x/b.jpg", "hdfs://n/c.jpg", "http://h/d.jpg"]
+    photos += ["u/img02_no_img.gif", "u/IMG03_no_img.GIF"]
     source.write_text(json.dumps({"post_id": "a", "kind": "lost", "photos": photos}))
     posts, rejects = read(source)
     assert posts[0].photos == (str(tmp_path / "a.jpg"), "/x/b.jpg", "hdfs://n/c.jpg")

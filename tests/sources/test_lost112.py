@@ -305,15 +305,12 @@ def test_photos_are_fetched_once_within_limits(portal: Portal, tmp_path: Path) -
     assert last.photos
 
 
-def test_a_photo_that_does_not_come_in_its_time_is_given_up(
-    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_photo_that_does_not_come_in_its_time_is_given_up(portal: Portal, tmp_path: Path) -> None:
     def drip() -> Iterator[bytes]:
         while True:
             time.sleep(0.02)
             yield b"x"
 
-    monkeypatch.setattr(http_client.call, "__kwdefaults__", {"wait": lambda _: None})
     portal.photos = {"/slow.jpg": Answer(chunks=drip)}
     why, post = photos_of(portal, tmp_path, photo_s=0.1)(f"{portal.url}/slow.jpg")
     assert isinstance(why, Reject)
