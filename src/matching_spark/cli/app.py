@@ -17,23 +17,15 @@ from typer.main import get_command
 # As the help groups and orders them: each command, and the module of this package that has it.
 GROUPS = {
     "Find": {
-        "demo": "demo",
-        "search": "search",
-        "match": "match",
-        "duplicates": "posts",
-        "show": "browse",
-        "list": "browse",
-        "status": "status",
+        **{"demo": "demo", "search": "search", "match": "match", "duplicates": "posts"},
+        **{"show": "browse", "list": "browse", "status": "status"},
     },
     "Bring in and change": {
         **dict.fromkeys(("ingest", "edit", "decide", "close", "withdraw", "erase"), "posts"),
         "export": "browse",
     },
     "Keep the table": {
-        "compact": "table",
-        "history": "table",
-        "undo": "table",
-        "merge": "merge",
+        **{"compact": "table", "history": "table", "undo": "table", "merge": "merge"},
         **dict.fromkeys(("index", "warm", "reembed", "adopt"), "table"),
     },
     "Serve people": {"serve": "serve"},
