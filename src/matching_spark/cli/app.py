@@ -3,36 +3,126 @@
 stdout carries the result (JSON unless it is a terminal), stderr progress and log.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-# As the help groups and orders them: each command, and the module of this package that has it.
-GROUPS = {
-    "Find": {
-        **{"demo": "demo", "search": "search", "match": "match", "duplicates": "posts"},
-        **{"show": "browse", "list": "browse", "status": "status"},
-    },
-    "Bring in and change": {
-        **dict.fromkeys(("ingest", "edit", "decide", "close", "withdraw", "erase"), "posts"),
-        "export": "browse",
-    },
-    "Keep the table": {
-        **{"compact": "table", "history": "table", "undo": "table", "merge": "merge"},
-        **dict.fromkeys(("index", "warm", "reembed", "adopt"), "table"),
-    },
-    "Serve people": {"serve": "serve"},
-    "Judge the scores": dict.fromkeys(("evaluate", "calibrate"), "evaluate"),
-    "Set up": {each: each for each in ("config", "account", "rekey", "models", "cluster")},
+# name: the module of this package that has it, and the first sentence of its help. A test holds
+# the sentences against the commands' own.
+COMMANDS = {
+    "demo": (
+        "demo",
+        "The tour: draw posts, ingest them, search with a lost thing's photo, show what came.",
+    ),
+    "status": ("status", "Posts by kind, category and state; model, snapshot, files and bytes."),
+    "config": ("config", "Every setting, its value, and where the value came from."),
+    "ingest": (
+        "posts",
+        "Take in posts and their photos, or vectors made elsewhere; run it again at any time.",
+    ),
+    "search": (
+        "search",
+        "Find the posts most like a photo, words, a vector or a post of the table.",
+    ),
+    "match": (
+        "match",
+        "Compare all open lost posts with all open found ones; keep the pairs in the matches "
+        "table.",
+    ),
+    "show": (
+        "browse",
+        "All that the table has of a post: its fields, its photos, what was decided of it.",
+    ),
+    "list": ("browse", "Posts of the table, the latest first; filters as a search has them."),
+    "export": ("browse", "Write posts to a file that `ingest` takes in again."),
+    "edit": (
+        "posts",
+        "Change fields of a post; what is not named stays, an empty text ('') clears.",
+    ),
+    "decide": (
+        "posts",
+        "Record a person's verdict on a pair: a rejected one is not proposed again.",
+    ),
+    "close": ("posts", "Close posts: from the next snapshot on they no longer appear in searches."),
+    "withdraw": ("posts", "Close posts as withdrawn."),
+    "erase": (
+        "posts",
+        "Erase posts and all that hangs on them; undo and history of the table end there.",
+    ),
+    "duplicates": (
+        "posts",
+        "Open posts with a near-identical photo, the same place and day; they are never merged.",
+    ),
+    "evaluate": (
+        "evaluate",
+        "Recall, precision and calibration of the scores, on pairs that nothing was fitted on.",
+    ),
+    "calibrate": (
+        "evaluate",
+        "Learn the weights of the fused score; `demo` for the model itself, else for the table.",
+    ),
+    "reembed": (
+        "table",
+        "Re-embed the table with another model; searches use the old vectors until it switches.",
+    ),
+    "compact": (
+        "table",
+        "Rewrite small files, fold deletes in, expire old snapshots, remove what none names.",
+    ),
+    "history": (
+        "table",
+        "What was committed to the table: when, by which command, how many posts it has since.",
+    ),
+    "serve": (
+        "serve",
+        "Serve the pages for people and the office, and the HTTP API, until Ctrl-C.",
+    ),
+    "merge": (
+        "merge",
+        "Take what the service's journal has into the table; run it again at any time.",
+    ),
+    "warm": (
+        "table",
+        "Load shards into the cache ahead of the first search, after a compact or on a new host.",
+    ),
+    "undo": (
+        "table",
+        "Take back everything that was written after SNAPSHOT, in one commit; can itself be "
+        "undone.",
+    ),
+    "adopt": (
+        "table",
+        "Make a table that was moved or copied one of its own; its history does not come along.",
+    ),
+    "index": (
+        "table",
+        "Train cells on the table's vectors, for searches with --nprobe; run it again as it grows.",
+    ),
+    "account": (
+        "account",
+        "Who may sign in to the service: add, password, list, remove, token, revoke.",
+    ),
+    "rekey": (
+        "rekey",
+        "Seal the journal by service.key instead of service.former_key; run it again if cut off.",
+    ),
+    "models": ("models", "CLIP models: list, info, check, describe, export, quantize."),
+    "cluster": ("cluster", "A development cluster: up, status, down."),
 }
-COMMANDS = {name: module for group in GROUPS.values() for name, module in group.items()}
+# How the help orders them.
+GROUPS = {
+    "Find": ("demo", "search", "match", "duplicates", "show", "list", "status"),
+    "Bring in and change": ("ingest", "edit", "decide", "close", "withdraw", "erase", "export"),
+    "Keep the table": ("compact", "history", "undo", "merge", "index", "warm", "reembed", "adopt"),
+    "Serve people": ("serve",),
+    "Judge the scores": ("evaluate", "calibrate"),
+    "Set up": ("config", "account", "rekey", "models", "cluster"),
+}
 # At the end of a command's help; a test parses each.
 EXAMPLES = {
     "demo": ("--output demo-out", "--photos my-pictures"),
@@ -113,7 +203,7 @@ def _made(name: str) -> Any:
 
     Raises KeyError for a name that no command has.
     """
-    module = import_module(f"matching_spark.cli.{COMMANDS[name]}")
+    module = import_module(f"matching_spark.cli.{COMMANDS[name][0]}")
     given = getattr(module, name)
     if not isinstance(given, typer.Typer):
         one = typer.Typer(**PLAIN)
@@ -133,15 +223,6 @@ def _examples(name: str) -> str:
     return f"\b\nFor example:\n{lines}"
 
 
-def _first_sentence(name: str) -> str:
-    """Of a command's help, by the text of its module, which is not imported for it."""
-    text = Path(__file__).with_name(f"{COMMANDS[name]}.py").read_text("utf-8")
-    of_one = re.search(rf'^def {name}_?\(.*?"""(.+?)(?:"""|\n\n)', text, re.DOTALL | re.MULTILINE)
-    found = of_one or re.search(r'help="(.+?)"', text)  # of a group of commands
-    assert found is not None
-    return " ".join(found[1].split())
-
-
 class LazyGroup(TyperGroup):
     """A group whose commands' modules are imported when a command of theirs is asked for."""
 
@@ -156,7 +237,7 @@ class LazyGroup(TyperGroup):
         """The names and first sentences by group, for which no module is needed."""
         for group, names in GROUPS.items():
             with formatter.section(group):
-                formatter.write_dl([(name, _first_sentence(name)) for name in names], col_max=12)
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names], col_max=12)
 
 
 app = typer.Typer(
