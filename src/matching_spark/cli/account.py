@@ -4,7 +4,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -32,7 +32,7 @@ def add(common: Common, name: NameArgument) -> None:
     run = common.begin()
     with _opened(run, create=True) as (accounts, _):
         made = accounts.add(name, _password())
-    run.emit({"account_id": made.account_id, "name": made.name}, f"{made.name} may sign in")
+    run.emit(_told(made, "account_id", "name"), f"{made.name} may sign in")
 
 
 @account.command()
@@ -46,8 +46,7 @@ def password(common: Common, name: NameArgument) -> None:
     with _opened(run) as (accounts, _):
         changed = accounts.named(name)
         accounts.change(changed, _password())
-    said = {"account_id": changed.account_id, "name": changed.name}
-    run.emit(said, f"{changed.name} has another password")
+    run.emit(_told(changed, "account_id", "name"), f"{changed.name} has another password")
 
 
 @account.command("list")
@@ -64,22 +63,8 @@ def listed(common: Common) -> None:
         view.add_row(each.name, _day(each.made_at), "", "", "")
         for token in mine:
             view.add_row("", "", token.token_id, _day(token.seen_at), _day(token.ends_at))
-        out.append(
-            {
-                "account_id": each.account_id,
-                "name": each.name,
-                "made_at": each.made_at.isoformat(),
-                "tokens": [
-                    {
-                        "token_id": token.token_id,
-                        "made_at": token.made_at.isoformat(),
-                        "seen_at": token.seen_at.isoformat(),
-                        "ends_at": token.ends_at.isoformat(),
-                    }
-                    for token in mine
-                ],
-            }
-        )
+        said = [_told(token, "token_id", "made_at", "seen_at", "ends_at") for token in mine]
+        out.append(_told(each, "account_id", "name", "made_at") | {"tokens": said})
     run.emit({"accounts": out}, view)
 
 
@@ -91,7 +76,7 @@ def remove(common: Common, name: NameArgument) -> None:
     with _opened(run) as (accounts, sessions):
         gone = accounts.remove(name)
         sessions.end_all(gone.account_id)
-    run.emit({"account_id": gone.account_id, "name": gone.name}, f"{gone.name} is erased")
+    run.emit(_told(gone, "account_id", "name"), f"{gone.name} is erased")
 
 
 @account.command()
@@ -106,8 +91,7 @@ def token(
     with _opened(run) as (accounts, sessions):
         owner = accounts.named(name)
         made, secret = sessions.issue(owner.account_id, dt.timedelta(days=days))
-    said = {"token": secret, "token_id": made.token_id, "ends_at": made.ends_at.isoformat()}
-    run.emit(said, secret)
+    run.emit({"token": secret} | _told(made, "token_id", "ends_at"), secret)
     stderr.print(
         f"it is not shown again; it ends on {_day(made.ends_at)}, or by "
         f"`matching-spark account revoke {made.token_id}`"
@@ -145,6 +129,12 @@ def _password() -> str:
     piped = sys.stdin.readline().rstrip("\r\n")
     check_words({"the password": piped})
     return piped
+
+
+def _told(of: object, *names: str) -> dict[str, Any]:
+    """These of an account or a token, moments as JSON has them."""
+    said = {name: getattr(of, name) for name in names}
+    return {n: v.isoformat() if isinstance(v, dt.datetime) else v for n, v in said.items()}
 
 
 def _day(at: dt.datetime) -> str:
