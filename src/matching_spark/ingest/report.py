@@ -129,17 +129,11 @@ class Tally:
         return Report(
             table=table.uri,
             model=model,
-            accepted=self.accepted,
             added=self.accepted - self.updated,
-            updated=self.updated,
-            rejected=self.rejected,
-            skipped=self.skipped,
-            placeholders=self.placeholders,
-            embedded=self.embedded,
             seconds=time.perf_counter() - start,
             snapshot=table.snapshot,
             rejects_listed=self.rejects.count,
-            rejects=tuple(self.rejects.first),
+            **vars(self) | {"rejects": tuple(self.rejects.first)},
         )
 
 
