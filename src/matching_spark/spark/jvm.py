@@ -35,11 +35,16 @@ def is_stopped(spark: "SparkContext") -> bool:
     return spark._jsc is None or bool(spark._jsc.sc().isStopped())
 
 
+def _context() -> "type[SparkContext]":
+    """pyspark's, whose import takes half a second: not for those who use no Spark."""
+    from pyspark import SparkContext
+
+    return SparkContext
+
+
 def has_started() -> bool:
     """Whether this process has a JVM already, or spark-submit has started it one."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
-
-    return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
+    return _context()._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def end(spark: "SparkContext") -> None:
@@ -50,13 +55,12 @@ def end(spark: "SparkContext") -> None:
 
 def shut_down() -> None:
     """End the JVM that this process has started, for its memory; a later session starts another."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
-
-    gateway: Java = SparkContext._gateway
+    context = _context()
+    gateway: Java = context._gateway
     process = getattr(gateway, "proc", None)
     if process is None:  # none was started, or by spark-submit
         return
-    SparkContext._gateway = SparkContext._jvm = None
+    context._gateway = context._jvm = None
     gateway.shutdown()
     process.stdin.close()  # at whose end it ends
     process.wait()
@@ -78,12 +82,12 @@ class _Process(subprocess.Popen[bytes]):
 
 def ensure_started() -> None:
     """Start this process's JVM, or take the one that spark-submit has started."""
-    from pyspark import SparkContext, java_gateway  # half a second for those who use no Spark
+    from pyspark import java_gateway  # as above
 
     starts: Java = java_gateway
     starts.Popen = _Process
     try:
-        SparkContext._ensure_initialized()
+        _context()._ensure_initialized()
     finally:
         starts.Popen = subprocess.Popen
 
@@ -102,21 +106,15 @@ def end_start() -> None:
 
 def property_of(name: str) -> str:
     """A system property of the JVM, as which Spark keeps its launcher's keys; '' for none."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
-
-    return SparkContext.getSystemProperty(name) or ""
+    return _context().getSystemProperty(name) or ""
 
 
 def forget_property(name: str) -> None:
     """Take a key from what later sessions of this JVM begin with."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
-
-    java: Java = SparkContext._jvm
+    java: Java = _context()._jvm
     java.java.lang.System.clearProperty(name)
 
 
 def active_context() -> "SparkContext | None":
     """The context of this process, also one that has not come up whole."""
-    from pyspark import SparkContext  # half a second for those who use no Spark
-
-    return SparkContext._active_spark_context
+    return _context()._active_spark_context

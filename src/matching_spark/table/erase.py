@@ -251,11 +251,11 @@ class _Erase:
         for part in _parts(self.ids):
             self.run.again(self.run.rewrite, name, f"post_id IN ({part})")
         self.run.again(self.run.rewrite_deletes, name)
-        for ref, kind in _refs(self.table.metadata):  # a reembed that was cut off begins anew
+        refs = self.table.metadata.metadata.refs
+        for ref in refs.keys() - {"main"}:  # a reembed that was cut off begins anew
+            dropped = f"DROP {refs[ref].snapshot_ref_type.value} IF EXISTS `{ref}`"
             with self.run.writing(name):
-                self.table.session.sql(
-                    f"ALTER TABLE {self.table.name} DROP {kind} IF EXISTS `{ref}`"
-                )
+                self.table.session.sql(f"ALTER TABLE {self.table.name} {dropped}")
 
     def _end(self, name: str, delete: Callable[[str], None]) -> None:
         """Delete rows of a table and end all that was before. Raises StorageError when it has them
@@ -376,12 +376,6 @@ def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
             post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
             keys.add(text_key(post.text))
     return _Rows(frozenset(photos), frozenset(texts), frozenset(keys), frozenset(vectors))
-
-
-def _refs(metadata: "StaticTable") -> list[tuple[str, str]]:
-    """The name and kind (branch, tag) of all that keeps a snapshot from ending."""
-    refs = metadata.metadata.refs.items()
-    return [(name, ref.snapshot_ref_type.value) for name, ref in refs if name != "main"]
 
 
 def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
