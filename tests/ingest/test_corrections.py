@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Post, PostsTable, Reject
+from matching_spark import ClipModel, Post, PostsTable, Reject, Settings
 from matching_spark.config import Hadoop
 from matching_spark.ingest.over import Rules
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Rejects, Report
 from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.operations.warehouse import made
 from matching_spark.sources import read_posts
 from tests.support.vectors import write_vectors
 
@@ -36,9 +37,7 @@ def rows(table: PostsTable) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
-    return PostsTable.open_or_create(
-        str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
+    return made(Settings(table=str(tmp_path / "t")), clip, spark)
 
 
 def counts(report: Report) -> tuple[int, int, int, int]:

@@ -17,13 +17,14 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark import ClipModel, Filters, PostsTable, Query, Settings, SimilarityEngine
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report
 from matching_spark.ingest.staging import STAGED, Item, Staging
+from matching_spark.operations.warehouse import made
 from matching_spark.progress import SILENT, Silent
 from matching_spark.sources import read_posts
 from tests.support.found import hits_of
@@ -31,9 +32,7 @@ from tests.support.processes import in_session, wait_until
 
 
 def ingest(source: Path, uri: Path, spark: SparkSession, clip: ClipModel) -> Report:
-    table = PostsTable.open_or_create(
-        str(uri), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
+    table = made(Settings(table=str(uri)), clip, spark)
     return ingest_posts(read_posts(str(source), kind=None), table, clip)
 
 

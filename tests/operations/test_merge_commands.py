@@ -16,6 +16,7 @@ from matching_spark.layout import kept_photo, uploads
 from matching_spark.operations import posts as of_posts
 from matching_spark.operations.ingest import Source, ingest
 from matching_spark.operations.merge import merge
+from matching_spark.progress import Silent
 from matching_spark.storage import walk
 from matching_spark.table.traces import Subject, look
 from tests.operations.conftest import last_content, post, told
@@ -66,15 +67,12 @@ def test_what_the_table_alone_had_is_erased_for_the_service_too(
     ingest(mine, Source(str(source)), spark=spark)
     refused: list[InputError] = []
 
-    class Meanwhile:
+    class Meanwhile(Silent):
         def say(self, what: str) -> None:
             if "photos" in what:
                 with pytest.raises(InputError, match="post:a was erased") as said:
                     write(journal, clip, post("a", "하나, 고침"), 2, what="edit")
                 refused.append(said.value)
-
-        def count(self, what: str, done: int, total: int) -> None:
-            pass
 
     of_posts.erase(mine, ["a"], progress=Meanwhile(), spark=spark)
     assert len(refused) == 1

@@ -16,7 +16,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade
 from matching_spark.journal.store import Journal
 from matching_spark.operations.merger import Waiting, follow, waiting
-from tests.support.journaled import KEY, with_journal, write
+from tests.support.journaled import KEY, write
 from tests.support.processes import wait_until
 
 NOW = dt.datetime(2026, 11, 27, 9, tzinfo=dt.UTC)
@@ -35,17 +35,14 @@ def test_so_many_events_or_so_old_a_one(events: int, age_s: int | None, due: boo
 
 
 def test_without_a_table_a_post_is_waited_for(
-    settings: Settings, tmp_path: Path, clip: ClipModel
+    mine: Settings, journal: Journal, clip: ClipModel
 ) -> None:
-    mine = with_journal(settings, tmp_path)
-    journal = Journal.open_or_create(mine)
     journal.append(AccountMade("account-" + "a" * 32), "system", content={"name": "kim"})
     assert waiting(mine, journal) == Waiting()
     write(journal, clip, Post("s-1", "found", title="지갑"))
     assert waiting(mine, journal) == Waiting(2, journal.tail()[0].at)
     mine.service.merge_events = 1
     assert waiting(mine, journal).events == 1  # enough to know
-    journal.close()
 
 
 FOLLOW = """
@@ -60,10 +57,8 @@ PARENT = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flus
 
 
 def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
-    settings: Settings, tmp_path: Path, clip: ClipModel
+    mine: Settings, journal: Journal, tmp_path: Path, clip: ClipModel
 ) -> None:
-    mine = with_journal(settings, tmp_path)
-    journal = Journal.open_or_create(mine)
     ran = tmp_path / "ran"
     own = [sys.executable, "-c", FOLLOW, mine.table, str(mine.service.journal), KEY, str(ran)]
     parent = subprocess.Popen(
@@ -78,7 +73,6 @@ def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
     parent.kill()
     parent.communicate()
     wait_until(lambda: not running(follower), "the end of the merger")
-    journal.close()
 
 
 KILLED = """
@@ -91,21 +85,20 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_nothing_is_merged_for_a_parent_that_has_ended(settings: Settings, tmp_path: Path) -> None:
-    mine, ran = with_journal(settings, tmp_path), tmp_path / "ran"
-    Journal.open_or_create(mine).close()
+@pytest.mark.usefixtures("journal")
+def test_nothing_is_merged_for_a_parent_that_has_ended(mine: Settings, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
     gone = subprocess.Popen(["true"])
     gone.wait()
     follow(mine, ["touch", str(ran)], parent=gone.pid)
     assert not ran.exists()
 
 
+@pytest.mark.usefixtures("journal")
 @pytest.mark.long  # 5 s of processes that import the service and the command line
 def test_the_services_merger_ends_where_the_service_was_killed_before_it_could_ask_who_that_is(
-    settings: Settings, tmp_path: Path
+    mine: Settings,
 ) -> None:
-    mine = with_journal(settings, tmp_path)
-    Journal.open_or_create(mine).close()
     told = subprocess.run(
         [sys.executable, "-c", KILLED, mine.table, str(mine.service.journal), KEY],
         stdout=subprocess.PIPE,
@@ -129,10 +122,9 @@ def running(pid: int) -> bool:
         return False
 
 
-def test_the_end_of_who_started_it_is_no_end_of_its_own(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("journal")
+def test_the_end_of_who_started_it_is_no_end_of_its_own(mine: Settings) -> None:
     """As of a service, which tells of its end itself: "run it again" was said there too."""
-    mine = with_journal(settings, tmp_path)
-    Journal.open_or_create(mine).close()
     words = ("merge", "--follow", f"--parent={os.getpid()}")
     with subprocess.Popen(
         [sys.executable, "-m", "matching_spark.main", *words],

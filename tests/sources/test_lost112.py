@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable, http_client
-from matching_spark.config import Hadoop
+from matching_spark import ClipModel, Settings, http_client
 from matching_spark.domain.posts import Post, Reject
 from matching_spark.domain.vocabulary import Seen
 from matching_spark.errors import InputError, RemoteError, UsageError
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.operations.warehouse import made
 from matching_spark.setting_groups import Lost112
 from matching_spark.sources import detect_format, read_posts
 from matching_spark.sources.lost112 import parse, to_post
@@ -336,9 +336,7 @@ def test_a_nightly_ingest(
         "F2": thing(2, atcId="F2"),
         "F3": thing(3, atcId="F3"),
     }
-    table = PostsTable.open_or_create(
-        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
+    table = made(Settings(table=uri), clip, spark)
 
     def run() -> tuple[int, int, int]:
         api = Lost112Api(settings(portal))

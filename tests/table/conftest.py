@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, PostsTable, SimilarityEngine, storage
+from matching_spark import ClipModel, Settings, SimilarityEngine, storage
 from matching_spark.config import Cache
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Post
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching import decisions, matches_table
+from matching_spark.operations.warehouse import made
 from matching_spark.shards.ivf_index import save_cells, train
 from matching_spark.sources import read_posts
 from tests.support.copies import AT_ONCE, RULES
@@ -22,9 +23,7 @@ def warehouse(
 ) -> Path:
     """Several files, deletes of two commits, cells, matches, a decision. Tests copy it."""
     folder = tmp_path_factory.mktemp("original") / "prod"
-    table = PostsTable.open_or_create(
-        str(folder), spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
-    )
+    table = made(Settings(table=str(folder), hadoop=AT_ONCE), clip, spark)
     found, lost = (
         [p for p in read_posts(str(source)) if isinstance(p, Post)]
         for source in (world.found, world.lost)

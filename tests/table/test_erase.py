@@ -18,6 +18,7 @@ from matching_spark.errors import InputError, StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching import decisions
 from matching_spark.matching.decisions import Decision
+from matching_spark.operations.warehouse import made
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
 from matching_spark.table.erase import erase
@@ -42,9 +43,7 @@ def photo(path: Path, shade: int) -> str:
 @pytest.fixture
 def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
     """Three commits with the post in several versions, a pair decided, a reject."""
-    table = PostsTable.open_or_create(
-        str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
+    table = made(Settings(table=str(tmp_path / "t")), clip, spark)
     common = photo(tmp_path / "in/common.png", 200)
     first = Post(
         ID,
@@ -219,9 +218,7 @@ def test_the_only_post_of_a_file_and_ids_that_need_quoting(
 ) -> None:
     named = "${spark.app.name} ${env:PATH} \\u0024{spark.app.name}"  # what Spark would fill in
     odd = ['it\'s \\ "odd"', "a", named, "a.jpg"]
-    table = PostsTable.open_or_create(
-        str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=Hadoop()
-    )
+    table = made(Settings(table=str(tmp_path / "t")), clip, spark)
     posts = [Post(i, "found", "가방", title=f"가방 {n}") for n, i in enumerate(odd)]
     lost = Post("lost-1", "lost", "가방", title="가방을 잃어버렸습니다")
     ingest_posts(posts[:1], table, clip)

@@ -21,7 +21,8 @@ from matching_spark.matching.alerts import emit, pending
 from matching_spark.matching.decisions import Decision
 from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.operations import verdicts
-from matching_spark.progress import SILENT, Progress
+from matching_spark.operations.warehouse import made
+from matching_spark.progress import SILENT, Progress, Silent
 from matching_spark.table import erase as erasing
 from matching_spark.table import side_tables, traces
 from matching_spark.table.compact import compact
@@ -38,9 +39,7 @@ OTHERS = [f"erased-between-{n}" for n in range(4)]
 def table(tmp_path: Path, spark: SparkSession, clip: ClipModel) -> PostsTable:
     """Posts, two of them with a decision and a list of rejects, and what a dead writer left."""
     hadoop = Hadoop(commit_wait_s=0.01)
-    table = PostsTable.open_or_create(
-        str(tmp_path / "t"), spark, model=clip.name, dimension=clip.dimension, hadoop=hadoop
-    )
+    table = made(Settings(table=str(tmp_path / "t"), hadoop=hadoop), clip, spark)
     posts = [Post(i, "found", "지갑", title=f"지갑 {i}") for i in (OWN, STAYS, *OTHERS)]
     ingest_posts([*posts, Post(LOST, "lost", "지갑", title="지갑 분실")], table, clip)
     decisions.store(table, [Decision(LOST, i, "rejected", "desk") for i in (OWN, STAYS)])
@@ -103,7 +102,7 @@ def test_what_another_erase_removes_meanwhile_is_missed_by_none(
     assert list(storage.walk(storage.parent(kept))) == [kept]
 
 
-class Between:
+class Between(Silent):
     """A progress of an erase: does something once, before the step whose name has `when` in it."""
 
     def __init__(self, when: str, do: Callable[[], object]) -> None:
@@ -112,9 +111,6 @@ class Between:
     def say(self, what: str) -> None:
         if self.when in what and self.left:
             self.left.pop()()
-
-    def count(self, what: str, done: int, total: int) -> None:
-        pass
 
 
 def matcher_of(table: PostsTable, clip: ClipModel) -> Matcher:

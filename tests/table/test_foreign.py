@@ -17,6 +17,7 @@ from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.spark.jvm import java_session, jvm
 from matching_spark.table import side_tables
+from matching_spark.table.catalog import iceberg_table
 from matching_spark.table.commits import overtaken
 from matching_spark.table.compact import compact
 from matching_spark.table.erase import find
@@ -201,14 +202,14 @@ def delete_by_value(table: PostsTable, post_id: str) -> None:
     number = pa.field("post_id", pa.string(), nullable=False, metadata={"PARQUET:field_id": "1"})
     pq.write_table(pa.table([[post_id]], schema=pa.schema([number])), deletes)
     spark = table.session
-    iceberg, sql = jvm(spark).org.apache.iceberg, java_session(spark)
-    java = iceberg.spark.Spark3Util.loadIcebergTable(sql, table.name)
+    java = iceberg_table(spark, table.name)
     gateway = spark.sparkContext._gateway  # noqa: SLF001
     assert gateway is not None
     fields = gateway.new_array(jvm(spark).int, 1)
     fields[0] = 1
     made = (
-        iceberg.FileMetadata.deleteFileBuilder(java.spec())
+        jvm(spark)
+        .org.apache.iceberg.FileMetadata.deleteFileBuilder(java.spec())
         .ofEqualityDeletes(fields)
         .withPath(str(deletes))
         .withFileSizeInBytes(deletes.stat().st_size)
@@ -247,8 +248,7 @@ def test_deletion_vectors_are_refused_until_compact_folds_them_in(
 
 def test_another_session_may_be_the_active_one(table: PostsTable, spark: SparkSession) -> None:
     java_session(spark.newSession())
-    iceberg = jvm(spark).org.apache.iceberg
-    assert iceberg.spark.Spark3Util.loadIcebergTable(java_session(spark), table.name)
+    assert iceberg_table(spark, table.name)
 
 
 def test_a_writer_whose_clock_is_behind_is_told_so(table: PostsTable) -> None:

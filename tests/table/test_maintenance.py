@@ -14,12 +14,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from matching_spark import ClipModel, InputError, PostsTable, Query, SimilarityEngine, StorageError
-from matching_spark.config import Cache, Hadoop
+from matching_spark.config import Cache, Hadoop, Settings
 from matching_spark.demo.world import World
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.matching import matches_table
 from matching_spark.matching.matcher import MatchRules
+from matching_spark.operations.warehouse import made
 from matching_spark.sources import read_posts
 from matching_spark.table.compact import compact, waiting
 from matching_spark.table.procedures import Procedures
@@ -38,9 +39,7 @@ def original(
 ) -> PostsTable:
     """Posts in several small files. Tests copy it."""
     uri = str(tmp_path_factory.mktemp("kept") / "table")
-    table = PostsTable.open_or_create(
-        uri, spark, model=clip.name, dimension=clip.dimension, hadoop=AT_ONCE
-    )
+    table = made(Settings(table=uri, hadoop=AT_ONCE), clip, spark)
     found = [p for p in read_posts(str(world.found)) if isinstance(p, Post)]
     ingest_posts(found[:20], table, clip)
     ingest_posts(found[20:], table, clip)

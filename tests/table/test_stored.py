@@ -26,6 +26,7 @@ from matching_spark.shards.shard import Shard
 from matching_spark.table.adopt import adopt
 from matching_spark.table.erase import find
 from matching_spark.table.undo import undo
+from matching_spark.table.versions import newest
 from tests.support.commands import command
 from tests.support.stored.make import ANSWERS, MATCHED, STORED, Answer, answer, search
 
@@ -226,11 +227,10 @@ def _stated(name: str, value: str) -> Callable[[dict[str, Any]], None]:
 def test_metadata_that_nothing_here_writes_are_named(
     table: str, change: Callable[[dict[str, Any]], None], says: str
 ) -> None:
-    folder = Path(table, "posts", "metadata")
-    newest = folder / f"v{(folder / 'version-hint.text').read_text()}.metadata.json"
-    state = json.loads(newest.read_text())
+    path = Path(newest(table, "posts") or "")
+    state = json.loads(path.read_text())
     change(state)
-    newest.write_text(json.dumps(state))
+    path.write_text(json.dumps(state))
     done = command("status", "--table", table)
     assert (done.returncode, done.stdout) == (4, "")
     assert table in done.stderr
@@ -249,13 +249,12 @@ def test_a_table_whose_log_names_files_elsewhere_is_refused_until_adopted(
     """With the next commit Iceberg removes what the log names and has no room for."""
     mine = tmp_path / "mine.json"
     mine.write_text("precious")
-    folder = Path(table, "posts", "metadata")
-    newest = folder / f"v{(folder / 'version-hint.text').read_text()}.metadata.json"
-    state = json.loads(newest.read_text())
+    path = Path(newest(table, "posts") or "")
+    state = json.loads(path.read_text())
     entry = {"metadata-file": str(tmp_path / place), "timestamp-ms": state["last-updated-ms"]}
     state["metadata-log"] = [entry, entry]
     state["properties"]["write.metadata.previous-versions-max"] = "1"
-    newest.write_text(json.dumps(state))
+    path.write_text(json.dumps(state))
     with pytest.raises(StorageError, match=r"mine\.json, which does not lie there: .* adopt"):
         PostsTable.open(table, spark, Hadoop()).set_status([CLOSED], "expired")
     adopt(table, Hadoop())

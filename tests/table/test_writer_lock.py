@@ -52,6 +52,13 @@ def free(lock: Path) -> bool:
     return done.returncode == 0
 
 
+def refused(
+    folder: Path, spark: SparkSession | None, wait_s: float, why: str = "has been written to"
+) -> None:
+    with pytest.raises(StorageError, match=why), writing(str(folder), spark, wait_s):
+        pass
+
+
 def test_the_jvm_holds_it_until_the_end(tmp_path: Path, spark: SparkSession) -> None:
     lock = tmp_path / FILE
     with writing(str(tmp_path), spark, 5), writing(str(tmp_path), spark, 5):
@@ -79,9 +86,7 @@ def test_who_waits_says_so_and_for_how_long(
     lock = tmp_path / FILE
     lock.write_text("process 4711\n")
     with another_process(lock), caplog.at_level(logging.WARNING):
-        waits = pytest.raises(StorageError, match=r"to by process 4711 .* 1 s;.*lock_wait_s")
-        with waits, writing(str(tmp_path), spark, 1):
-            pass
+        refused(tmp_path, spark, 1, r"to by process 4711 .* 1 s;.*lock_wait_s")
     assert "waiting for process 4711" in caplog.text
     with writing(str(tmp_path), spark, 5):
         assert lock.read_text().startswith(f"process {os.getpid()} on ")
@@ -98,9 +103,7 @@ def test_it_is_had_when_the_other_ends(tmp_path: Path, spark: SparkSession) -> N
 def test_who_came_first_is_next(tmp_path: Path, spark: SparkSession) -> None:
     """One that writes again and again does not keep out one that waits: it holds the next turn."""
     with another_process(tmp_path / FILE, byte=0):
-        waits = pytest.raises(StorageError, match="has been written to")
-        with waits, writing(str(tmp_path), spark, 0.2):
-            pass
+        refused(tmp_path, spark, 0.2)
 
 
 def test_threads_take_turns_too(tmp_path: Path, spark: SparkSession) -> None:
@@ -133,9 +136,7 @@ def test_this_process_and_its_jvm_take_turns_too(tmp_path: Path, spark: SparkSes
         assert not free(tmp_path / FILE)
     assert free(tmp_path / FILE)
     with another_process(tmp_path / FILE):
-        waits = pytest.raises(StorageError, match="has been written to")
-        with waits, writing(str(tmp_path), None, 0.1):
-            pass
+        refused(tmp_path, None, 0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -215,9 +216,7 @@ def test_a_file_that_was_removed_is_nobodys_lock(tmp_path: Path, spark: SparkSes
 
 def test_a_folder_that_cannot_be_written_is_named(spark: SparkSession) -> None:
     for who in (spark, None):
-        locked = pytest.raises(StorageError, match=r"/sys/kernel.* cannot be locked for writing")
-        with locked, writing("/sys/kernel", who, 5):
-            pass
+        refused(Path("/sys/kernel"), who, 5, r"/sys/kernel.* cannot be locked for writing")
 
 
 def test_every_commit_waits_for_it(tmp_path: Path, spark: SparkSession) -> None:
