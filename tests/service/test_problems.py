@@ -64,7 +64,6 @@ OF_ERRORS: list[tuple[Exception, ProblemKind, int]] = [
     (InputError(CANARY, argument="asked"), "search-over", 422),
     (PhotoError("truncated", CANARY), "photo-unreadable", 422),
     (PhotoError("too-many-pixels", CANARY), "photo-too-large", 422),
-    (PhotoError("something new", CANARY), "photo-unreadable", 422),  # type: ignore[arg-type]  # as a later version may have
     (NotFoundError(CANARY), "not-found", 404),
     (StaleError(CANARY), "conflict", 409),
     (StorageError(CANARY), "unavailable", 503),

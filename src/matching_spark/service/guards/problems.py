@@ -218,15 +218,13 @@ def problem_of(error: Exception, language: Language) -> Problem:
     status = STATUS[kind]
     if isinstance(error, HTTPException) and kind == "bad-request":
         status = error.status_code  # 406, 415 and the like
-    detail = say(f"problem.{kind}.do", language)
-    if isinstance(error, PhotoError):
-        detail = _say(f"wrong.{error.reason}", f"problem.{kind}.do", language)
+    what = f"wrong.{error.reason}" if isinstance(error, PhotoError) else f"problem.{kind}.do"
     allow = (getattr(error, "headers", None) or {}).get("Allow") if status == 405 else None
     return Problem(
         kind,
         status,
         say(f"problem.{kind}", language),
-        detail,
+        say(what, language),
         uuid4().urn,
         tuple(_faults(error, language)),
         _retry_after(error, kind),
@@ -342,13 +340,6 @@ def _pointer(path: Sequence[object]) -> str:
 
 def _shown(part: object) -> str:
     return "".join(c for c in str(part)[:LONGEST_NAME] if c.isprintable())
-
-
-def _say(name: str, other: str, language: Language) -> str:
-    try:
-        return say(name, language)
-    except KeyError:
-        return say(other, language)
 
 
 def _tell(request: Request, problem: Problem, error: Exception) -> None:
