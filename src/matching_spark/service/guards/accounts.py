@@ -50,7 +50,7 @@ class Accounts:
         """A new account. Raises InputError for a name that is taken or not printable, and for a
         password that is too short or too long."""
         said = _named(name)
-        _check_password(password)
+        content = {"name": said, "hash": self._hashed(password)}
 
         def check(of: Connection) -> None:
             there = self._journal.accounts(of)
@@ -59,7 +59,6 @@ class Accounts:
             if any(folded(content["name"]) == folded(said) for _, content in there):
                 raise InputError(f"there is an account {said!r}: take another name, or remove it")
 
-        content = {"name": said, "hash": self._hasher.hash(_normal(password))}
         made = AccountMade(f"account-{secrets.token_hex(16)}")
         record = self._journal.append(made, SYSTEM, content=content, check=check)
         return _account(record, content)
@@ -71,7 +70,6 @@ class Accounts:
         Raises InputError for a password that is too short or too long, or where the account was
         removed.
         """
-        _check_password(password)
         changed = PasswordChanged(account.account_id)
 
         def check(of: Connection) -> None:
@@ -80,7 +78,7 @@ class Accounts:
 
         content = {
             "name": account.name,
-            "hash": self._hasher.hash(_normal(password)),
+            "hash": self._hashed(password),
             "made_at": account.made_at.isoformat(),
         }
         self._journal.append(changed, who, content=content, check=check)
@@ -127,6 +125,11 @@ class Accounts:
             return None
         return found
 
+    def _hashed(self, password: str) -> str:
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise InputError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        return self._hasher.hash(_normal(password))
+
 
 def folded(name: str) -> str:
     """What two names have in common that are the same one: neither capitals nor the way in which a
@@ -150,11 +153,6 @@ def _account(record: Record, content: Content) -> Account:
     made_at = content.get("made_at")  # where the password was changed since
     at = record.at if made_at is None else dt.datetime.fromisoformat(made_at)
     return Account(account_id, content["name"], at)
-
-
-def _check_password(password: str) -> None:
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise InputError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
 
 
 def _unmatched(hasher: PasswordHasher) -> str:

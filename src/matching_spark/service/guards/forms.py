@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, MutableHeaders, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -191,8 +191,7 @@ class SetsVisitor:
             if message["type"] == "http.response.start" and value:
                 carrier = Response()
                 self._cookies.put(carrier, self._cookies.visitor, value, VISITOR_S)
-                set_cookie = [each for each in carrier.raw_headers if each[0] == b"set-cookie"]
-                message = {**message, "headers": [*message.get("headers", ()), *set_cookie]}
+                MutableHeaders(scope=message).append("Set-Cookie", carrier.headers["set-cookie"])
             await send(message)
 
         await self._app(scope, receive, sent)

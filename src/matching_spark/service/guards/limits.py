@@ -77,11 +77,8 @@ class Gate:
     """So many run at once, so many wait for `wait_s` at most; all others are refused at once."""
 
     def __init__(self, running: int, waiting: int, wait_s: float = WAIT_S) -> None:
-        self._places, self._most, self._wait_s = (
-            asyncio.Semaphore(running),
-            running + waiting,
-            wait_s,
-        )
+        self._places = asyncio.Semaphore(running)
+        self._most, self._wait_s = running + waiting, wait_s
         self.inside = 0
 
     @asynccontextmanager

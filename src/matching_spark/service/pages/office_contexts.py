@@ -164,13 +164,17 @@ class PostPage(OfficePage):
     wrong: Mapping[str, Wrong] = field(default_factory=dict)
 
 
+# What of a thing is compared with another's.
+ComparedName = Literal["category", "colour", "region", "place", "day", "title", "description"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """A fact of a pair, whose values its two things have. differs: None where a side does not tell;
     note: how far apart, '2 days later'.
     """
 
-    name: Literal["category", "colour", "region", "place", "day", "title", "description"]
+    name: ComparedName
     differs: bool | None = None
     note: str = ""
 

@@ -1,9 +1,8 @@
 """What is known, as the contexts of pages have it: posts as things, matches as cards."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import get_args
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import SEOUL, Post
@@ -12,22 +11,12 @@ from matching_spark.journal.posts import StoredPost
 from matching_spark.score.components import Language
 from matching_spark.score.explain import explain
 from matching_spark.service.pages.contexts import Card, FactName, Picture, Told
-from matching_spark.service.pages.office_contexts import Compared, Thing
+from matching_spark.service.pages.office_contexts import Compared, ComparedName, Thing
 from matching_spark.service.pages.words import apart
 from matching_spark.service.public.matches import Office, PublicMatch
 
 SAID: tuple[FactName, ...] = ("colour", "category")  # searched by as words, where there are none
-# What of a thing is compared with another's, and the field of Post that it is.
-Fact = Literal["category", "colour", "region", "place", "day", "title", "description"]
-COMPARED: Mapping[Fact, str] = {
-    "category": "category",
-    "colour": "colour",
-    "region": "region",
-    "place": "place",
-    "day": "happened_on",
-    "title": "title",
-    "description": "description",
-}
+COMPARED: tuple[ComparedName, ...] = get_args(ComparedName)
 
 
 def because(match: Match, language: Language) -> str:
@@ -104,7 +93,8 @@ def thing(stored: StoredPost, photos: tuple[Picture, ...], expires: dt.date | No
 def compared(lost: Post, found: Post, language: Language) -> tuple[Compared, ...]:
     """The facts of a pair, one after the other."""
     out = []
-    for name, of in COMPARED.items():
+    for name in COMPARED:
+        of = "happened_on" if name == "day" else name
         one, other = getattr(lost, of), getattr(found, of)
         if not (one or other):
             continue
