@@ -19,7 +19,7 @@ class Watch:
     model could not be, the last time."""
 
     def __init__(self, of: Service) -> None:
-        self._of, self.ready, self.not_loaded = of, False, ""
+        self.of, self.ready, self.not_loaded = of, False, ""
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self._seconds = Histogram(
@@ -69,16 +69,11 @@ class Watch:
 
         return counted
 
-    @property
-    def outdated(self) -> str:
-        """The model that the table has and this service has not; '' while it has."""
-        return self._of.desk.outdated
-
     def _events(self) -> float:
-        return float(self._of.desk.tail.upto)
+        return float(self.of.desk.tail.upto)
 
     def _waiting(self) -> float:
-        return float(self._of.desk.tail.upto - self._of.desk.merged)
+        return float(self.of.desk.tail.upto - self.of.desk.merged)
 
 
 def health() -> Response:
@@ -92,7 +87,7 @@ def operations_app(watch: Watch) -> FastAPI:
     def readyz() -> Response:
         if not watch.ready:
             return JSONResponse({"status": "starting"}, 503)
-        if model := watch.outdated:
+        if model := watch.of.desk.outdated:
             why = watch.not_loaded
             detail = (
                 f"the table has vectors of {model} now: this service loads it, and answers "

@@ -11,9 +11,9 @@ import re
 import secrets
 from collections.abc import Set
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, exists, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.journal.store import Journal
@@ -29,12 +29,6 @@ class Confirming(NamedTuple):
 
     post_id: str
     contact_id: str
-
-
-class _Link(NamedTuple):
-    post_id: str
-    contact_id: str | None
-    made_at: str
 
 
 class Links:
@@ -64,7 +58,7 @@ class Links:
         """The post that a private link opens; None for a token that is none, or no more, or whose
         post was erased."""
         found = self._found(token)
-        return found.post_id if found is not None and found.contact_id is None else None
+        return None if found is None or found.contact_id is not None else str(found.post_id)
 
     def confirming(self, token: str) -> Confirming | None:
         """What a link confirms; None as `post_of`, and where it is older than CONFIRMS."""
@@ -81,16 +75,14 @@ class Links:
             to.execute(ended.values(revoked_at=stamp(self._journal.now())))
             let_go(post_id, to)
 
-    def _found(self, token: str) -> _Link | None:
+    def _found(self, token: str) -> Row[Any, Any, Any] | None:
         if not TOKEN.fullmatch(token):
             return None
         found = select(links.c.post_id, links.c.contact_id, links.c.made_at)
         found = found.where(links.c.digest == digest(token), links.c.revoked_at.is_(None))
         with self._journal.reading() as of:
             row = of.execute(found).first()
-            if row is None or is_forgotten(f"post:{row.post_id}", of):
-                return None
-            return _Link(row.post_id, row.contact_id, row.made_at)
+            return None if row is None or is_forgotten(f"post:{row.post_id}", of) else row
 
 
 def _watch(post_id: str, to: Connection) -> None:

@@ -77,7 +77,8 @@ class News:
                     had += bool(self.look(post_id))
                 except MatchingError as error:  # one post's trouble is not the others'
                     log.warning("a lost post could not be looked for: %s", type(error).__name__)
-                    self._looked(post_id, now)
+                    with self._journal.writing() as to:
+                        self._stamped(to, post_id, now)
         finally:  # what is due waits for no search
             if self._outbox is not None:
                 self._outbox.run_once()
@@ -154,8 +155,8 @@ class News:
         with self._journal.reading() as of:
             before = select(watched.c.post_id).where(watched.c.stamp == self._state)
             ids = list(of.scalars(before))
-            gone = select(came.c.found_id, came.c.lost_id) if changes.gone else None
-            rows = [] if gone is None else of.execute(gone).all()
+            told = select(came.c.found_id, came.c.lost_id)
+            rows = of.execute(told).all() if changes.gone else ()
         concerned = self._arrivals.concerned(changes, ids)
         concerned |= {row.lost_id for row in rows if row.found_id in changes.gone}
         passed = [{"id": post_id} for post_id in ids if post_id not in concerned]
@@ -173,10 +174,6 @@ class News:
         some = some.order_by(watched.c.looked_at.asc().nulls_first(), watched.c.post_id)
         with self._journal.reading() as of:
             return list(of.scalars(some.limit(POSTS_A_RUN)))
-
-    def _looked(self, post_id: str, now: str) -> None:
-        with self._journal.writing() as to:
-            self._stamped(to, post_id, now)
 
     def _stamped(self, to: Connection, post_id: str, now: str) -> None:
         done = update(watched).where(watched.c.post_id == post_id)

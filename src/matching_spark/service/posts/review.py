@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,7 +162,8 @@ class Review:
             and record.event.kind == "found"
             and record.at.astimezone(SEOUL).date() == day
         ]
-        return list(self._there(ids[:TODAY]))
+        posts = map(self._desk.post, ids[:TODAY])
+        return [each for each in posts if each is not None and each.post.status == "open"]
 
     def expiring(self) -> list[Expiring]:
         """Open found things that are soon kept no longer, the earliest first."""
@@ -181,10 +182,9 @@ class Review:
         ]
         matches = current_metadata(desk.table.uri, MATCHES)
         matched = None if matches is None else matches.current_snapshot()
-        counts = {kind: self._count(kind) for kind in ("lost", "found")}
         return State(
-            lost=counts["lost"],
-            found=counts["found"],
+            lost=self._count("lost"),
+            found=self._count("found"),
             waiting=desk.tail.upto - desk.merged,
             model=desk.model.name,
             outdated=desk.outdated,
@@ -219,12 +219,6 @@ class Review:
         if post.kind == "lost":
             return {(post.post_id, match.post_id): match.score for match in found}
         return {(match.post_id, post.post_id): match.score for match in found}
-
-    def _there(self, ids: list[str]) -> Iterator[StoredPost]:
-        for post_id in ids:
-            stored = self._desk.post(post_id)
-            if stored is not None and stored.post.status == "open":
-                yield stored
 
 
 def _moment(ms: int) -> dt.datetime:
