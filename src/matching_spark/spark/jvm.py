@@ -36,8 +36,8 @@ def is_stopped(spark: "SparkContext") -> bool:
 
 
 def _context() -> "type[SparkContext]":
-    """pyspark's, whose import takes half a second: not for those who use no Spark."""
-    from pyspark import SparkContext
+    """pyspark's own."""
+    from pyspark import SparkContext  # half a second for those who use no Spark
 
     return SparkContext
 
@@ -82,7 +82,7 @@ class _Process(subprocess.Popen[bytes]):
 
 def ensure_started() -> None:
     """Start this process's JVM, or take the one that spark-submit has started."""
-    from pyspark import java_gateway  # as above
+    from pyspark import java_gateway  # half a second for those who use no Spark
 
     starts: Java = java_gateway
     starts.Popen = _Process
