@@ -234,6 +234,65 @@ def test_a_place_is_known_by_its_short_name_and_by_its_english_one() -> None:
         check(said, names, place, region)
 
 
+def test_a_place_is_known_by_a_name_that_is_translated_freely() -> None:
+    """In other words than the Korean one, in another order, or with its kind alone in English."""
+    names = PlaceNames(
+        {
+            "예술의전당": "서울",
+            "이화여자대학교": "서울",
+            "울산대학교": "울산",
+            "설악산국립공원": "강원",
+            "대구미술관": "대구",
+            "광안대교": "부산",
+            "성산일출봉": "제주",
+            "이수역": "서울",
+            "국립부산과학관": "부산",
+            "휘닉스파크": "강원",
+            "제주동문시장": "제주",
+            "대전고등학교": "대전",
+            "인천광역시청": "인천",
+            "유스퀘어 광주종합버스터미널": "광주",
+        }
+    )
+    for place, region in (
+        ("Seoul Arts Center", "서울"),
+        ("Ewha Womans University", "서울"),
+        ("University of Ulsan", "울산"),
+        ("Seorak Mountain National Park", "강원"),
+        ("Daegu Museum of Art", "대구"),
+        ("Gwangan Bridge", "부산"),
+        ("Gwangandaegyo Bridge", "부산"),
+        ("Seongsan Sunrise Peak", "제주"),
+        ("Isu Station", "서울"),
+        ("Busan National Science Museum", "부산"),
+        ("Phoenix Park", "강원"),
+        ("Jeju Dongmun Market", "제주"),
+        ("Daejeon High School", "대전"),
+    ):
+        check(f"lost my wallet at {place}", names, place, region)
+    for place, region in (
+        ("동문시장", "제주"),
+        ("대전고", "대전"),
+        ("인천시청", "인천"),
+        ("광안 bridge", "부산"),
+        ("이수 station", "서울"),
+    ):
+        check(f"{place} 지갑 분실", names, place, region)
+    check("lost a bag at Gwangju U-Square", names, "u-square", "광주")
+    for said in (
+        "I lost my wallet at the art museum",
+        "lost my wallet on the bridge",
+        "left it at the arts center",
+        "lost my bag at the university library",
+        "my bag was stolen at the national park",
+        "lost a hat near the peak",
+        "시장에서 지갑 분실",
+        "고등학교에서 지갑 분실",
+        "공원 station에서 지갑 분실",
+    ):
+        check(said, names, "", "")
+
+
 def test_what_several_have_is_no_place_of_one() -> None:
     """A chain without its branch, a town in Latin letters, an exit of another number."""
     names = PlaceNames(

@@ -2,14 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from itertools import islice
 from typing import Self
 
 from matching_spark.domain.districts import towns
-from matching_spark.domain.romanised import latin, spellings
-from matching_spark.domain.spelt_names import SpeltNames
+from matching_spark.domain.romanised import KINDS, latin, one_word, place_words, spellings
+from matching_spark.domain.spelt_names import BEGUN, SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
 MAX_PLACES = 300_000  # names held, some 200 MB; of those beyond, a sentence is not understood
@@ -35,10 +35,9 @@ _SHORT = [
         ("대학교", r"^(고|연|홍|건|성|숙|이)(?:려|세|익|국|균관|명여자|화여자)대학교", r"\1대"),
         ("호선", r"^(\d+)호선$", r"line \1"),
         ("국제공항", r"국제공항", "공항"),
-        ("터미널", r"(?:종합|여객|복합)?(?:버스)?터미널", "터미널"),
+        ("터미널", r"(?:종합|(?:국제|연안)?여객선?|복합)?(?:버스)?터미널", "터미널"),
         ("버스터미널", r"(고속|시외)버스터미널", r"\1터미널"),
         ("버스터미널", r"(?<=[동서남북]부)(?:고속|시외)버스(?=터미널)", ""),
-        ("서울고속", r"^서울고속버스터미널$", "고터"),
         ("건대입구", r"(?<!\S)건대입구(?=역)", "건국대학교"),  # Konkuk University Station
         ("홍대입구", r"(?<!\S)홍대입구(?=역)", "홍익대학교"),
         ("여대입구", r"(?<=\w\w)여대입구(?=역)", "여자대학교"),
@@ -46,21 +45,27 @@ _SHORT = [
         ("대입구", r"(?<=대)입구(?=역)", ""),
         ("청사", r"^정부(?=\S+청사)", ""),
         ("국립", r"^국립(?!중앙)(?=\S{2,}(?:과학관|박물관|미술관|도서관))", ""),
-        ("남산서울", r"^남산서울(?=타워$)", "남산"),
-        ("남산서울", r"^남산서울타워$", "n서울타워"),
-        ("남산서울", r"^남산서울타워$", "n seoul tower"),
+        ("립", r"(?<=\w\w)[시도군구]립(?=\S*(?:미술관|박물관|도서관|체육관))", ""),
+        ("시청", r"(?:특별|광역|특별자치)(?=시청)", ""),
+        ("학교", r"(?<=\w)(고)등학교|(?<=\w)(중)학교|(?<=\w)(초)등학교", r"\1\2\3"),
+        ("야구장", r"(?<=\w\w)야구장", "경기장"),
+        ("축구", r"(?<=\w\w)축구(?:전용)?경?기?장", "경기장"),
+        ("스퀘어", r"(?<=\w)스퀘어$", "광장"),
+        ("파크", r"(?<=\w\w)파크$", "공원"),
+        ("예술", r"(?<=\w)(?:문화)?예술(?:회관|의전당)", "아트센터"),
+        ("도", r"(?<=\w)도$", "섬"),
+        ("앞역", r"(?<=공원)앞(?=역$)", ""),
         ("롯데월드", r"(?<=롯데)월드(?=타워|몰)", ""),
-        ("아산병원", r"서울(?=아산병원)", ""),
         ("스타벅스", r"^스타벅스(?= \S+점$)", "스벅"),
         ("올리브영", r"^올리브영(?= \S+점$)", "올영"),
         ("제", r"제(?=\d)", ""),
         ("해수욕장", r"해수욕장", "해변"),
+        ("해변", r"(?<=\w\w)해변", "해수욕장"),
         ("해수욕장", r"(?<=\w{3})해수욕장$", ""),
         ("국립공원", r"(?<=\w{3})국립공원$", ""),
         # 가락시장
         ("시장", r"(?<=\w\w)(?:농?수산물?|농산물|청과물?)(?:종합)?(?:도매)?(?=시장)", ""),
         ("백화점", r"(?<=\w\w)백화점(?= \S+점$)", ""),  # 신세계 강남점
-        ("터미널", r"^(?:서울|부산|대구|대전|광주|인천|울산)(?=[동서남북]부\w*터미널)", ""),
         ("버스", r"(?<=\d)번(?= 버스)", ""),
         ("univ", r"\buniv\b", "university"),
         ("stn", r"\bstn\b", "station"),
@@ -69,6 +74,13 @@ _SHORT = [
     )
 ]
 
+
+# What few places are called, be it without the town that stands before it.
+_WITHOUT_TOWN = re.compile(
+    r"(?!시|국|군|구|도|대학|중앙|종합|고속|버스|여객)\w\w+"
+    r"(?:시장|공원|경기장|미술관|박물관|도서관|과학관|마을|광장|타워|아울렛|수목원|정원|아산병원)"
+    r"|[동서남북]부\w*터미널"
+)
 
 # A chain with one of its branches, which are no kinds of shops.
 _CHAIN = re.compile(
@@ -83,10 +95,56 @@ def short_names(name: str) -> set[str]:
     for key, pattern, short in _SHORT:
         if key in name:
             out |= {pattern.sub(short, each) for each in out}
+    out |= {each[cut:] for each in out for cut in (2, 3) if _of_a_town(each, cut)}
     brand, _, town = name.partition(" ")
     if town in towns():
         out.add(f"{town} {brand}")
-    return out - {name}
+    return (out | {each for short in out for each in _otherwise(short)}) - {name}
+
+
+def _of_a_town(name: str, cut: int) -> bool:
+    """Whether a town stands before what is told apart without it: 제주동문시장."""
+    town = name[:cut] in towns() or name[:cut] in REGIONS
+    return town and _WITHOUT_TOWN.match(name, cut) is not None and name[cut:] not in _kinds()
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    return frozenset(KINDS.values())
+
+
+def well_known() -> Collection[str]:
+    """Names of places that have others, in either letters."""
+    return _by_another()
+
+
+def _otherwise(name: str) -> Iterator[str]:
+    """A name with what else its first words are called, or those behind its region: Seoul Arts
+    Center of 예술의전당."""
+    before, _, rest = name.partition(" ")
+    head, rest = (f"{before} ", rest) if before in REGIONS else ("", name)
+    for said, others in _same().get(rest.partition(" ")[0], ()):
+        if rest == said or rest.startswith(f"{said} "):
+            yield from (f"{head}{other}{rest[len(said) :]}" for other in others)
+
+
+@cache
+def _same() -> dict[str, list[tuple[str, list[str]]]]:
+    """Names of places, each with its others, by the first word."""
+    of: dict[str, list[tuple[str, list[str]]]] = {}
+    for name, others in _by_another().items():
+        of.setdefault(name.partition(" ")[0], []).append((name, others))
+    return of
+
+
+@cache
+def _by_another() -> dict[str, list[str]]:
+    alike: dict[str, list[str]] = {}
+    for other, name in place_words("same"):
+        names = [plain_name(each) for each in (name, other)]
+        for one, another in (names, names[::-1]):
+            alike.setdefault(one, []).append(another)
+    return alike
 
 
 def _both(name: str) -> tuple[str, ...]:
@@ -134,6 +192,13 @@ class PlaceNames:
         """Whether a word of a name begins so."""
         return self._written(f" {run}")
 
+    def go_on(self, run: str) -> bool:
+        """Whether they may be the first words of a name, be it of fewer letters than tell one: Guro
+        of 구로역."""
+        said = latin(run)
+        short = said.text if said is not None and len(said.text) < BEGUN else ""
+        return self.have(run) or any(short[:end] in self._opened for end in range(2, BEGUN))
+
     def whole(self, run: str) -> bool:
         """Whether they are a name, or spelt as one in the other letters is; two syllables of Hangul
         may be any word."""
@@ -160,6 +225,14 @@ class PlaceNames:
             return ""
         cut = (f"{run[:at]} {run[at:]}" for at in range(2, len(run) - 1))
         return next((two for two in cut if self.have(two)), "")
+
+    def mixed(self, run: str) -> str:
+        """The name that is said in Hangul but for its kind, or '': 해운대 beach."""
+        name, *kinds = one_word(run).split()
+        if run.isascii() or not kinds or not set(kinds) <= KINDS.keys():
+            return ""
+        said = name + "".join(KINDS[kind].split("/")[0] for kind in kinds)
+        return said if self.have(said) else ""
 
     def word(self, run: str) -> bool:
         """Whether it is a word of a name."""
@@ -196,6 +269,11 @@ class PlaceNames:
     @cached_property
     def _begun(self) -> frozenset[str]:
         return frozenset(word[:2] for word in self._words)
+
+    @cached_property
+    def _opened(self) -> frozenset[str]:
+        """The first two syllables of words in Hangul, spelt in Latin letters."""
+        return frozenset(each for two in self._begun for each in spellings(two) if len(two) == 2)
 
     @cached_property
     def _chains(self) -> frozenset[str]:

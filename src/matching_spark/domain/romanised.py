@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from importlib.resources import files
 from typing import NamedTuple
 
 LONGEST = 200  # Latin letters of a name that are read
@@ -40,49 +41,33 @@ _HANGUL = re.compile("[가-힣]")
 _LONGEST_FIRST = sorted(_VOWEL, key=len, reverse=True)
 _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
-KINDS = {  # what signs in English call a place of a kind; of several words, with _ between
-    "airport": "공항", "art_museum": "미술관", "bank": "은행", "baseball_stadium": "야구장",
-    "beach": "해수욕장", "bus": "버스", "bus_terminal": "터미널", "campus": "캠퍼스",
-    "cathedral": "성당", "central_city": "센트럴시티", "central_park": "센트럴파크",
-    "city_hall": "시청", "convention_center": "컨벤션센터", "department_store": "백화점",
-    "exhibition_hall": "전시장", "exit": "출구", "express": "고속", "fish_market": "수산시장",
-    "folk_village": "민속촌", "forest": "숲", "hospital": "병원", "hotel": "호텔",
-    "intercity": "시외", "library": "도서관", "market": "시장", "museum": "박물관",
-    "national_museum": "박물관", "national_park": "국립공원",
-    "national_science_museum": "과학관", "national_university": "대학교", "park": "공원",
-    "science_museum": "과학관", "square": "광장", "stadium": "경기장", "station": "역",
-    "stn": "역", "terminal": "터미널", "tower": "타워", "univ": "대학교", "university": "대학교",
-    "village": "마을", "wetland": "습지", "womans_university": "여자대학교",
-    "womens_university": "여자대학교",
-    # What stands behind a name that says it already, Bulguksa Temple; or that goes without it.
-    "international": "", "island": "", "mountain": "", "palace": "", "river": "", "temple": "",
-}  # fmt: skip
-# What is spelt in a way of its own, and not by the rule.
-_OWN = {
-    "adventure": "어드벤처", "ajou": "아주", "bexco": "벡스코", "caribbean_bay": "캐리비안베이",
-    "centum": "센텀", "centum_city": "센텀시티", "chonbuk": "전북", "chonnam": "전남",
-    "chosun": "조선", "chung_ang": "중앙", "chungang": "중앙", "coex": "코엑스",
-    "daiso": "다이소", "dankook": "단국", "design": "디자인", "digital": "디지털", "dome": "돔",
-    "emart": "이마트", "everland": "에버랜드", "ewha": "이화", "exco": "엑스코",
-    "hankuk": "한국", "hyundai": "현대", "kaist": "카이스트", "keimyung": "계명",
-    "kimpo": "김포", "kintex": "킨텍스", "konkuk": "건국", "kookmin": "국민",
-    "korea_university": "고려대학교", "kwangwoon": "광운", "kyobo": "교보", "kyonggi": "경기",
-    "kyung_hee": "경희", "kyunghee": "경희", "kyungpook": "경북", "lotte": "롯데", "mall": "몰",
-    "megabox": "메가박스", "myongji": "명지", "national_museum_of_korea": "국립중앙박물관",
-    "olympic": "올림픽", "outlet": "아울렛", "outlets": "아울렛", "plaza": "플라자",
-    "postech": "포스텍", "premium": "프리미엄", "pusan": "부산", "resort": "리조트",
-    "samsung": "삼성", "severance": "세브란스", "shinsegae": "신세계", "sky": "스카이",
-    "sogang": "서강", "sookmyung": "숙명", "soongsil": "숭실", "starbucks": "스타벅스",
-    "starfield": "스타필드", "sungkyunkwan": "성균관", "sungshin": "성신",
-    "the_hyundai": "더현대", "times_square": "타임스퀘어", "u_square": "유스퀘어",
-    "unist": "유니스트", "world": "월드", "world_cup": "월드컵", "yeungnam": "영남",
-    "yonsei": "연세",
-}  # fmt: skip
-_LONG = [each for each in KINDS | _OWN if "_" in each]
+
+
+def place_words(tag: str) -> list[tuple[str, str]]:
+    """Names in English and in Korean, of the lines of place_words.txt with a tag."""
+    text = (files("matching_spark.domain") / "place_words.txt").read_text("utf-8")
+    lines = (line.split("|") for line in text.splitlines() if line.startswith(f"{tag}|"))
+    return [(each, korean) for _, korean, several in lines for each in several.split(",")]
+
+
+def _joined(tag: str) -> dict[str, str]:
+    return {english.replace(" ", "_"): korean for english, korean in place_words(tag)}
+
+
+# By its name in English, of several words with _ between: what signs call a place of a kind; what
+# is spelt in a way of its own, and not by the rule.
+KINDS, OWN = _joined("kind"), _joined("word")
+_LONG = [each for each in KINDS | OWN if "_" in each]
 _SEVERAL = re.compile(
     rf"\b(?:{'|'.join(each.replace('_', ' ') for each in sorted(_LONG, key=len, reverse=True))})\b"
 )
-BEGIN_SEVERAL = frozenset(word for each in _LONG for word in each.split("_")[:-1])
+# A kind that stands before its name: Mt. Seorak, University of Ulsan.
+_BEFORE = re.compile(
+    r"^(?:(mt|mount|lake(?! park)|government complex)|(univ(?:ersity)?|port) of) ([a-z]+)\b"
+)
+BEGIN_SEVERAL = frozenset(word for each in _LONG for word in each.split("_")[:-1]) | {
+    *("mt", "mount", "lake", "government", "university", "univ", "port")
+}
 
 
 def romanised(district: str) -> str:
@@ -115,15 +100,23 @@ def has_hangul(text: str) -> bool:
 
 def one_word(name: str) -> str:
     """A name in lower case, what is of several words in KINDS as one: lotte department_store."""
-    return _SEVERAL.sub(lambda found: found[0].replace(" ", "_"), name)
+    return _SEVERAL.sub(lambda found: found[0].replace(" ", "_"), _BEFORE.sub(r"\3 \1\2", name))
 
 
 def latin_words(name: str) -> list[str]:
     """The words of a name in Latin letters, in lower case; what says its kind in English as that is
-    spelt in Korean."""
+    spelt in Korean, and is left out behind a name that says it: Bulguksa Temple."""
     text = re.sub("['’]", "", unicodedata.normalize("NFKC", name).casefold())
-    words = one_word(" ".join(re.findall("[a-z0-9]+", text))).split()
-    return [_kinds().get(word, word) for word in words]
+    out: list[str] = []
+    for word in one_word(" ".join(re.findall("[a-z0-9]+", text))).split():
+        said = _kinds().get(word, (word,))
+        if not (word in KINDS and out and any(_ends_in(out[-1], each) for each in said)):
+            out.append(said[0])
+    return out
+
+
+def _ends_in(word: str, kind: str) -> bool:
+    return len(word) > len(kind) and word.endswith(kind)
 
 
 @lru_cache(maxsize=1 << 13)
@@ -251,9 +244,12 @@ def _syllables(word: str, meeting: bool) -> list[str]:
 
 
 @cache
-def _kinds() -> dict[str, str]:
-    known = (KINDS | _OWN).items()
-    return {each: "".join(_syllables(korean, meeting=True)) for each, korean in known}
+def _kinds() -> dict[str, tuple[str, ...]]:
+    known = {each: korean.split("/") for each, korean in (KINDS | OWN).items()}
+    return {
+        each: tuple("".join(_syllables(name, meeting=True)) for name in several)
+        for each, several in known.items()
+    }
 
 
 @cache

@@ -3,32 +3,25 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from itertools import zip_longest
 
-from matching_spark.domain.districts import towns_in_latin
 from matching_spark.domain.place_names import REGIONS, PlaceNames
-from matching_spark.domain.romanised import BEGIN_SEVERAL, KINDS
+from matching_spark.domain.romanised import BEGIN_SEVERAL, one_word
+from matching_spark.domain.sentences.place_kinds import (
+    NUMBERED,
+    PLACES,
+    generic,
+    is_line,
+    is_town,
+    of_region,
+    tells,
+)
 from matching_spark.domain.sentences.sentence import Word
 
 RUN = 6  # words of a name
 
 
-@cache
-def generic() -> frozenset[str]:
-    """generic_places.txt: what many places are called."""
-    text = (files("matching_spark.domain.sentences") / "generic_places.txt").read_text("utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in line.split())
-
-
 _BETWEEN = re.compile(r"[-\s&,·/()]+")  # the words of a name
-# A line and a numbered bus: told apart by it, where the table has it by that name.
-_LINE = re.compile(
-    r"(?:.* )?(?:\d+호선|line \d+|(?:버스|bus) [a-z]?\d[\d-]*"
-    r"|[a-z]?\d[\d-]*번? ?(?:(?:night )?bus|버스))"
-)
-_NUMBERED = re.compile(r"\d+(?:호선|번|번출구|층|호|호차|번째|동|가|st|nd|rd|th|f)?|[a-z]|b\d+")
 # What says alone that it is a place's name: 강남역; 지역 and 구역 are none.
 _NAMED = re.compile(
     r"(?!.*(?:지역|(?:주차|흡연|금연|환승|공사|대기)구역|무역|통역)$).{2,}(?:역|공항|터미널|대학교|대병원|병원|백화점|시장|공원|"
@@ -52,11 +45,13 @@ _NEAR = re.compile(
     r"입구|정류장|어딘가|\d+번|\d+층|에서|주차|갔[다던는을어]|가서$|다녀|놀러|들렀)"
 )
 # Behind a whole name, within a few words: one was there. 내장산 단풍 보러 갔다가.
-_WENT = re.compile(r"끝나|참석|마치고|갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$")
+_WENT = re.compile(
+    r"끝나|참석|마치고|갔[다던는을어]|가서$|다녀왔|놀러|들렀|관람|(?:보고|보다가?)$"
+    r"|(?:건너|걷|돌|뛰|달리|올라가|내려오|오르|구경하?|산책하?|쇼핑하?|등산하?|운동하?|러닝하?)(?:다|다가|고|면서|던)$"
+)
 _RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
 _STATION = re.compile(r".+대입구|.+\d가")  # which is called so without 역
-_FIRST = BEGIN_SEVERAL | {"dong", "seo", "nam", "buk", "sin"}  # no name, but of several words
-_KINDS = frozenset(word for each in KINDS for word in each.split("_"))
+_FIRST = BEGIN_SEVERAL | {"dong", "seo", "nam", "buk", "sin", "east", "west", "south", "north"}
 _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(
@@ -64,6 +59,7 @@ _MORE = re.compile(
     r"|(?:exit|terminal|(?:exhibition )?hall) \d+(?:-\d+)?|t\d|bus stop|b?\d+f"
     r"|\d+(?:st|nd|rd|th) floor|(?:\w+ )?campus|\w+캠퍼스"
 )
+_COUNTED = re.compile("(?:day|night|week|hour|minute|min)s?$|(?:am|pm|people)$")
 _EXIT = re.compile(r"\d+(?:-\d+)?번(?: ?출구.*)?$")
 # What says only where in a place: 민원동, 원무과, 환승통로, 택시승강장.
 _PART = "(?:[동과홈]|창구|통로|승[강차]장|[락라]커|맞이방)"
@@ -73,14 +69,14 @@ _VENUE = re.compile(
     rf"(?!.*{_PART}에서)([가-힣]{{2,}}?)에서(?:는|도|만|요)?"
 )
 _MOVES = re.compile(".*(?:버스|택시|지하철|전철|열차|기차|비행기|차$|호선)")
-_LOCATED = re.compile(r".{2,}(?:에서?|[앞뒤옆안](?:에서?)?)")
+_THERE = re.compile(r"[곳데](?:에서?|서)")
+_LOCATED = re.compile(r".+에서|.{2,}(?:에|[앞뒤옆안](?:에서?)?)|[곳데](?:에|서)")
 _ENDED = re.compile("[을를은는이가고의로기면서러다]$")  # which is no part of a place
 # Beside a name that stands alone: a day or a loss, which are no part of it.
 _BESIDE = re.compile(
-    r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실"
+    r"\d|어제|어젯|오늘|그제|그저께|지난|이번|[월화수목금토일](?:요일|욜)|분실|아니[고라]|말고"
     r"|(?:yesterday|today|last|this|on|at)$"
 )
-_OF_A_TOWN = frozenset(["station", "airport", "terminal", "forest", "역", "공항", "터미널"])
 _BEFORE = frozenset(["at", "in", "near", "on", "around", "inside", "outside", "from", "by", "to"])
 
 
@@ -92,6 +88,7 @@ _OVER = _BEFORE | frozenset(
         "during",
     ]
 )
+_PARTS = frozenset(["exit", "hall", "terminal", "gate", "platform"])  # by their numbers
 _LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
 
 
@@ -169,7 +166,9 @@ def _whole(
         for stem, located, tail in _stems(words[last], 1):
             name = f"{head} {stem}"
             if names.exactly(name) and (located or not tail or re.fullmatch(_COPULA, tail)):
-                return PlaceSaid(name, first, last, words[last].start + len(stem), not tail)
+                end = words[last].start + len(stem)
+                found = PlaceSaid(name, first, last, end, not tail)
+                return _with_more(found, words, taken) if found.open else found
     return None
 
 
@@ -189,28 +188,28 @@ def _longest(
             if _no_end(words, last):
                 break
             if not names.have(run):
-                spaced = _station(head, stem, tail, words, last, names)
+                spaced = _station(head, stem, tail, words, last, names) or names.mixed(run)
                 spaced = spaced or ("" if head else names.spaced(stem))
                 if not spaced and (head or not _NAMED.fullmatch(run) or not names.begin(run)):
                     continue
                 run = spaced or run
             whole = names.whole(run)
-            alone = (
-                (whole or names.first(run))
-                and alone_before
-                and _beside(words, last, last + 1, taken)
-            )
-            tells = _tells(run) and not names.chain(run) and not (_town(run) and not whole)
-            if (tells or (is_line(run) and names.exactly(run))) and (
+            named = whole or names.first(run)
+            alone = named and alone_before and _beside(words, last, last + 1, taken)
+            within = not tail and words[last].joined and _within(words[last + 1 : last + 4])
+            apart = tells(run, whole) and not names.chain(run) and not (is_town(run) and not whole)
+            if (apart or (is_line(run) and names.exactly(run))) and (
                 located
                 or (alone and (not tail or re.fullmatch(_COPULA, tail)))
+                or (within and (whole or (named and words[last].hangul)))
                 or _placed(words, first, last, run, tail, whole)
             ):
                 end = words[last].start + len(stem)
                 best = PlaceSaid(run, first, last, end, not tail)
             break
         head += words[last].text + " "
-        if not _goes_on(head.rstrip(), names):
+        kind = words[last].joined and last + 1 < len(words) and words[last + 1].text in PLACES
+        if not (kind and words[first].hangul) and not _goes_on(head.rstrip(), names):
             break
     return _with_more(best, words, taken) if best is not None and best.open else best
 
@@ -235,6 +234,7 @@ def _no_end(words: Sequence[Word], at: int) -> bool:
     """Whether no name ends there, as its number comes: Gangnam Station exit 10, Terminal 2."""
     after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
     numbered = words[at].text in ("terminal", "hall") and after.isdecimal()
+    numbered = numbered and not _counts(words, at + 1)
     bus = words[at].text == "bus" and at and words[at - 1].text in ("express", "intercity")
     return numbered or bool(bus) or words[at].text in ("exit", "international")
 
@@ -242,12 +242,7 @@ def _no_end(words: Sequence[Word], at: int) -> bool:
 def _goes_on(head: str, names: PlaceNames) -> bool:
     """Whether words may be the first of a name."""
     last = head.split()[-1].replace("'", "")
-    return last in _FIRST or head in REGIONS or names.have(head)
-
-
-def _town(run: str) -> bool:
-    """Whether it is a town's name in Latin letters, which is a region's."""
-    return run in towns_in_latin()
+    return last in _FIRST or head in REGIONS or names.go_on(head)
 
 
 def _joined(
@@ -260,7 +255,7 @@ def _joined(
     for stem, _, tail in _stems(after, 1):
         run = this.text + stem
         named = stem not in generic() and _NAMED.fullmatch(run)
-        if names.word(run) and _tells(run) and (named or names.whole(run)):
+        if names.word(run) and tells(run, False) and (named or names.whole(run)):
             said = PlaceSaid(run, first, first + 1, after.start + len(stem), not tail)
             return _with_more(said, words, taken) if not tail else said
     return None
@@ -284,7 +279,7 @@ def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -
             continue
         text = "".join(each.text + ("-" if "-" in each.gap else " ") for each in before)
         found = _MORE.match(text + word.text)
-        if found is None or found.end() <= len(text):
+        if found is None or found.end() <= len(text) or _counts(words, said.last + count):
             continue
         if tail := _TAIL.fullmatch(text + word.text, found.end()):
             end, last = word.end - len(tail[0]), said.last + count
@@ -292,9 +287,15 @@ def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -
             return _with_more(with_it, words, taken) if with_it.open else with_it
     named = more and said.last + 1 not in taken and said.run.split()[-1] == words[said.last].text
     venue = _VENUE.fullmatch(more[0].text) if named else None
-    if venue and venue[1] not in generic() and not _NUMBERED.fullmatch(venue[1]):
+    if venue and venue[1] not in generic() and not NUMBERED.fullmatch(venue[1]):
         return PlaceSaid(said.run, said.first, said.last + 1, more[0].start + venue.end(1), False)
     return said
+
+
+def _counts(words: Sequence[Word], at: int) -> bool:
+    """Whether the number there is of what comes: at the terminal 2 days ago."""
+    after = words[at + 1].text if at + 1 < len(words) and words[at].joined else ""
+    return words[at].text.isdecimal() and _COUNTED.match(after) is not None
 
 
 def _stems(word: Word, least: int) -> Iterator[tuple[str, bool, str]]:
@@ -307,23 +308,6 @@ def _stems(word: Word, least: int) -> Iterator[tuple[str, bool, str]]:
     for cut in range(len(word.text), least - 1, -1):
         if found := _TAIL.fullmatch(word.text, cut):
             yield word.text[:cut], bool(found["behind"] or found["particle"]), word.text[cut:]
-
-
-def _tells(run: str) -> bool:
-    """Whether a word of it is of few places, or 역 and a region together: Busan Station, Seoul
-    Children's Museum."""
-    words = [word.removesuffix("'s") for word in run.split()]
-    few = [
-        len(word) > 1 and word not in generic() | REGIONS and not _NUMBERED.fullmatch(word)
-        for word in words
-    ]
-    of_a_town = len(words) > 2 or not _OF_A_TOWN.isdisjoint(words)
-    return any(few) or (not REGIONS.isdisjoint(words) and of_a_town)
-
-
-def is_line(run: str) -> bool:
-    """Whether it is a line or a bus with its number: a place where nothing else is said."""
-    return _LINE.fullmatch(run) is not None
 
 
 def taken(said: PlaceSaid, words: Sequence[Word]) -> bool:
@@ -341,10 +325,11 @@ def _within(words: Sequence[Word]) -> bool:
     place = re.sub("에(?:서|다가?)?$", "", words[0].text)
     if place in generic() or any(place[at:] in generic() for at in range(1, len(place) - 1)):
         return _MOVES.match(words[0].text) is None
-    for word in words:
+    for word, after in zip_longest(words, words[1:]):
         if _LOCATED.fullmatch(word.text) or (word is not words[0] and _NEAR.match(word.text)):
             return _MOVES.match(word.text) is None
-        if not word.joined or _ENDED.search(word.text):
+        there = after is not None and _THERE.fullmatch(after.text)  # 배 타는 데서
+        if not word.joined or (_ENDED.search(word.text) and not there):
             break
     return False
 
@@ -353,8 +338,9 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     """Whether what stands about a run says that it is a place, or the run itself does."""
     if any(_NAMED.fullmatch(word) for word in run.split()) or (last > first and whole):
         return True
-    if last > first and any(w.text in _KINDS for w in words[first : last + 1]):
-        return True
+    if last > first and not PLACES.isdisjoint(one_word(run).split()):
+        named = first > 0 and words[first - 1].joined and words[first - 1].capital
+        return whole or not named or of_region(words[first - 1].text)
     if not tail and words[last].joined and _NEAR.match(words[last + 1].text):
         return True
     if not tail and _taken(run, words, last):
@@ -362,13 +348,13 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     went = [word for word in words[last + 1 : last + 4] if word.clause == words[last].clause]
     if whole and not tail and any(_WENT.match(word.text) for word in went):
         return True
-    if whole and not tail and words[last].joined and _within(words[last + 1 : last + 4]):
-        return True
     if first and _LABEL.fullmatch(words[first - 1].text):
         return True
     more = words[last + 1].text if words[last].joined else ""
-    if not whole and first == last and more.isascii() and more and more not in _OVER | _KINDS:
+    if not whole and first == last and more.isascii() and more and more not in _OVER | _PARTS:
         return False  # the Lotte duty free is not in Lotte World
+    while first and words[first - 1].joined and of_region(words[first - 1].text):
+        first -= 1  # at Gwangju U-Square
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
     after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE
     return after_the or (bool(before) and before[-1] in _BEFORE)

@@ -32,6 +32,12 @@ _LAST_WORDS = re.compile(
     rf"[{_PAST}]는지|려고|구요|고요|(?:사|먹|마시|보|찍|받|끝나|갈아타|타|들르|쉬|구경하|계산하|주차하|나오|나가)고|더니|나봐요|면서|자마자|길래)$"
 )
 _LAST_WORD_OF_ALL = re.compile(rf".*(?:{_LAST_OF_ALL})$")
+# So many letters without a space are several words; where one of them ends or another begins.
+_UNSPACED = re.compile(r"[가-힣0-9]{12,}")
+_PHRASE = re.compile(
+    r"(?<=[가-힣])(에서|(?<![마가노])을(?!지로|[까게])|를|에(?=두고|놓고|떨어|흘[렸리]|잃어|있)|[는은던운]데(?!서))(?=[가-힣0-9]{2})"
+    r"|(그저께|그제|어제|오늘|어젯밤)(?=[가-힣])"
+)
 _ABBREVIATED = frozenset(["univ", "st", "dr", "mr", "mrs", "ms"])  # whose dot ends nothing
 _FIRST_WORDS = frozenset(["but", "which", "there", "inside", "containing", "has", "contains"])
 _FIRST_BEFORE_A_VERB = frozenset(["it", "they", "i", "she", "he", "we", "someone", "somebody"])
@@ -44,7 +50,7 @@ _VERBS = frozenset(
 )
 _LOST = re.compile(
     r"(?:(?:올려|내려|벗어|걸어|꽂아|풀어)[놓두둬뒀놨]|잃어|잃었|잃은|분실(?!물)|놓고|놓아|놔두|놔뒀|널[짜쩌]|이자[뿌뿟]|놓쳤|두고|두었|뒀|흘[렸린리림려]|떨어[뜨트졌진]|떨[궜군굼궈]|빠뜨|빠트|"
-    r"빠졌|빠진|빠져|없어[졌지진짐져]|사라|도난|도둑|소매치기|날치기|훔[쳐쳤친]|털[렸려린]|잊어|잊고|깜빡|깜박)"
+    r"빠졌|빠진|빠져|없어[졌지진짐져]|날[아라]가?[갔감간]|날려|사라|도난|도둑|소매치기|날치기|훔[쳐쳤친]|털[렸려린]|잊어|잊고|깜빡|깜박)"
 )
 # What is no longer there, looked for or found was lost, but not always where one looks.
 _SOUGHT = re.compile(
@@ -94,7 +100,7 @@ def role_of_tail(tail: str) -> Role | None:
 @dataclass(frozen=True)
 class Word:
     """text[start:end] in lower case. gap: what stands before the next word. clause, sentence: of a
-    text of several, by number. hangul: whether any letter is.
+    text of several, by number. hangul: whether any letter is. capital: whether it begins with one.
     """
 
     text: str
@@ -104,6 +110,7 @@ class Word:
     clause: int = 0
     sentence: int = 0
     hangul: bool = True
+    capital: bool = False
 
     @property
     def joined(self) -> bool:
@@ -136,8 +143,10 @@ class Word:
 
 
 def plain(text: str) -> str:
-    """The text as it is read: NFKC, at most MAX_CHARACTERS."""
-    return unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
+    """The text as it is read: NFKC, at most MAX_CHARACTERS, a space where one ends that is written
+    without any."""
+    said = unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
+    return _UNSPACED.sub(lambda run: _PHRASE.sub(r"\1 \2 ", run[0]), said)[:MAX_CHARACTERS]
 
 
 def lower(text: str) -> str:
@@ -146,7 +155,8 @@ def lower(text: str) -> str:
 
 
 def words_of(text: str) -> list[Word]:
-    """The words of a text in lower case."""
+    """The words of a text."""
+    capitals, text = text, lower(text)
     found = list(_WORD.finditer(text))
     ends = [each.start() for each in found[1:]] + [len(text)] * bool(found)
     out: list[Word] = []
@@ -157,7 +167,8 @@ def words_of(text: str) -> list[Word]:
         and_ = [word.text for word in out[-2:]]
         and_lost = said in _LOST_ENGLISH and (and_[-1:] == ["and"] or and_ == ["and", "then"])
         begins = said in _FIRST_WORDS or (said in _FIRST_BEFORE_A_VERB and next_ in _VERBS)
-        if out and (begins or and_lost or said == "it's"):
+        alone = said in ("only", "just") and out and "," in out[-1].gap  # it's here, only the key
+        if out and (begins or and_lost or alone or said == "it's"):
             clause += 1
         gap = text[each.end() : end] if next_ else ""
         if said == "w" and gap[:1] == "/" and next_ != "o":  # bag w/ shoes
@@ -165,7 +176,8 @@ def words_of(text: str) -> list[Word]:
         if said in _ABBREVIATED and gap.startswith("."):
             gap = gap[1:]
         hangul = bool(_HANGUL.search(said))
-        out.append(Word(said, each.start(), each.end(), gap, clause, sentence, hangul))
+        capital = capitals[each.start()].isupper()
+        out.append(Word(said, each.start(), each.end(), gap, clause, sentence, hangul, capital))
         over = bool(_END.search(gap))
         clause += over or (hangul and bool(_LAST_WORDS.match(said)))
         sentence += over or (hangul and bool(_LAST_WORD_OF_ALL.match(said)))

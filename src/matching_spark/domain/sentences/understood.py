@@ -15,7 +15,8 @@ from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.sentences.colour_words import colour_said
 from matching_spark.domain.sentences.colours_said import colours_said
 from matching_spark.domain.sentences.days import days_said, the_day
-from matching_spark.domain.sentences.places_said import in_names, is_line, places_said
+from matching_spark.domain.sentences.place_kinds import is_line
+from matching_spark.domain.sentences.places_said import in_names, places_said
 from matching_spark.domain.sentences.sentence import (
     Mention,
     Word,
@@ -58,7 +59,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     said is the place's.
     """
     text = plain(text)
-    words = words_of(lower(text))
+    words = words_of(text)
     places = places or PlaceNames({})
     found = things_said(words)
     coloured = {at for at, word in enumerate(words) if colour_said(word)}

@@ -7,7 +7,8 @@ from itertools import pairwise, takewhile
 
 from matching_spark.domain.districts import AIRPORTS, towns, towns_in_latin
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.sentences.places_said import PlaceSaid, is_line, taken
+from matching_spark.domain.sentences.place_kinds import is_line
+from matching_spark.domain.sentences.places_said import PlaceSaid, taken
 from matching_spark.domain.sentences.sentence import (
     Mention,
     Word,
@@ -16,7 +17,7 @@ from matching_spark.domain.sentences.sentence import (
     lower,
     the_one,
 )
-from matching_spark.domain.vocabulary import REGION, VAGUE
+from matching_spark.domain.vocabulary import COLOUR, REGION, VAGUE
 
 _REGIONS = {each: word for each, word in REGION.spelt.items() if word not in (VAGUE, "해외")}
 _REGION = re.compile(
@@ -33,7 +34,7 @@ _OTHERWISE = frozenset(
     ]
 )
 _IN_TOWN = re.compile(r"(..|...)(?:역|터미널|시장|시청|군청|해변|해수욕장|항|대학교|휴게소|훈련소)")
-_ELSEWHERE = re.compile(r"(?:넘어|가는|가던|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_ELSEWHERE = re.compile(r"(?:넘어|[가오][는던]|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
 _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
     r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
@@ -64,7 +65,8 @@ _BOUGHT = re.compile(
     r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
-    r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]? ?(?:탔|타고|타서|탑승)"
+    r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]?"
+    r" ?(?:(?:급행|막차|첫차)[를을]?)? ?(?:탔|타고|타서|탑승)"
     r"|\b(?:took|caught|boarded|got (?:on|in|into)) (?:a|the|my|our) (?:\w+ )?"
     rf"(?:{_VEHICLE})\b"
 )
@@ -76,13 +78,14 @@ _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
 _BOUGHT_AT = re.compile(r"(?:산|구[매입]한|받은|탄|내린) (?:곳|데|장소)[은는]$")
 _NOT = re.compile(r"아니(?!면)|아닌|말고")
 _OR = frozenset(["or", "아니면", "또는", "혹은"])
+_NO_COLOUR = "".join(f"(?<!{each})" for each in ("색", *COLOUR.spelt) if not each.isascii())
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
     r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
     r"|\bbut it (?:might|could|may) (?:be|have been)\b|어디선가"
     r"|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
-    # 식당인지 택시인지, but 5일인지 6일인지; 식당에서 흘렸는지 택시에서 흘렸는지
-    r"|(?<!일)인지 (?:\S+ ){0,2}\S+(?<!일)인지(?=[ .,도]|$)"
+    # 식당인지 택시인지, but 5일인지 6일인지, 검정인지 남색인지; 식당에서 흘렸는지 택시에서 흘렸는지
+    rf"|{_NO_COLOUR}(?<!일)인지 (?:\S+ ){{0,2}}\S+(?<!일)인지(?=[ .,도]|$)"
     r"|에서 (?:\S+ )?\S+는지 (?:\S+ )?\S+에서 (?:\S+ )?\S+는지(?=[ .,도]|$)"
 )
 _WORKS = re.compile(r"에서 (?:일[하해합]|근무|살[아고]|삽니다)|\bi (?:work|live)\b")
@@ -111,6 +114,7 @@ _THERE = (
 _TRAVEL = frozenset(
     ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
 )
+_TAKEN = frozenset(["stolen", "disappeared", "missing", "vanished", "gone", "taken"])  # from there
 _PLACE_BEHIND = frozenset(
     [
         *("station", "university", "univ", "airport", "tower", "line", "forest"),
@@ -319,7 +323,8 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     if " ".join(before[-3:]).endswith(_THERE) or (before[-1:] == ["and"] and "between" in before):
         return True
     to = before[-1:] == ["to"] and "took" not in before
-    if (to or before[-1:] == ["from"]) and not _TRAVEL.isdisjoint(before):
+    from_ = before[-1:] == ["from"] and not _TAKEN.intersection(before[-2:])
+    if (to or from_) and not _TRAVEL.isdisjoint(before):
         return True
     if not way[0].hangul:
         return "bought" in before and way[0].clause not in clauses_of_loss(words)
@@ -332,7 +337,7 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     off = way[did + 1 :] if did < len(way) and way[did].text in _ANYHOW else way[did:]
     if off and behind and _GETS_OFF.match(off[0].text):
         return True
-    ride = " ".join(word.text for word in way[did : did + 2])
+    ride = " ".join(word.text for word in way[did : did + 3])
     if way[0].joined and _BOARDED.search(ride):
         return True
     if any(word.text.startswith(("기다리", "타려", "타기")) or word.text == "탈" for word in way):
