@@ -25,6 +25,17 @@ LONGEST = 100  # characters: JavaScript's toString has 60 with the name of its z
 NOT_GIVEN = frozenset(["", "-", "null", "none", "nan", "nat", "n/a", "#n/a", "0000-00-00"])
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ZONES = {"z": 0, "utc": 0, "gmt": 0, "kst": 9}  # hours east
+# Those of a month and a day, as sentences have them.
+HOLIDAYS = {
+    "크리스마스 이브": (12, 24), "크리스마스이브": (12, 24), "크리스마스": (12, 25),
+    "성탄절": (12, 25), "새해 첫날": (1, 1), "삼일절": (3, 1), "어린이날": (5, 5),
+    "어버이날": (5, 8), "현충일": (6, 6), "광복절": (8, 15), "개천절": (10, 3), "한글날": (10, 9),
+    "할로윈": (10, 31), "핼러윈": (10, 31), "발렌타인데이": (2, 14), "밸런타인데이": (2, 14),
+    "화이트데이": (3, 14), "빼빼로데이": (11, 11),
+    "christmas eve": (12, 24), "christmas day": (12, 25), "christmas": (12, 25),
+    "new year's eve": (12, 31), "new year's day": (1, 1), "halloween": (10, 31),
+    "valentine's day": (2, 14),
+}  # fmt: skip
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _WEEKDAY = (

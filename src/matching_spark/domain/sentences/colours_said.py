@@ -54,6 +54,7 @@ _ITSELF = frozenset(
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
+_CARS = frozenset(["taxi", "cab", "bus", "car", "van", "train", "uber"])
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
 _FRAME = re.compile(r"(?:뿔)?테[는가]?|frames?")  # of glasses
@@ -64,6 +65,8 @@ _WHEN = re.compile(
 _ABOUT_COLOUR = re.compile(
     r"(?:특징|전체|몸통(?=[은이])|바탕|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
+# Behind a colour: what a pattern is on is the thing's.
+_GROUND = re.compile(r"(?:바탕|배경|원단|천|가죽)(?:에|의|이고|이며|인데)")
 # Mine is green, 제 건 남색 지갑이에요: then no other colour is of what was lost.
 _MINE_IS = re.compile(r"(?:^| )(?:mine|(?:제|내|저희|우리) ?(?:건|게|[거것](?:은|는|이)?))(?= )")
 _TOLD_OF = re.compile(r"[은는이가을를에의로고만도]$|에서$|호선")
@@ -96,6 +99,9 @@ def colours_said(
             role = "is"  # 노란색에 오리 그림
         if unsure(words, at, role, tail):
             value = VAGUE
+        if at + 1 < len(words) and word.joined and _GROUND.fullmatch(words[at + 1].text):
+            out.append(Mention(value, at, at, end=word.end))
+            continue
         mention = Mention(value, at, at, end=word.end - len(tail))
         of = _modified(words, at, role, at_first, found)
         if of is not None:
@@ -154,7 +160,7 @@ def _modified(
             continue  # a black and white scarf
         coloured = colour_said(word)
         if coloured is None and (
-            PART.match(word.text)
+            (PART.match(word.text) and word.text != "체크")  # which all of a cloth is
             or HELD.match(word.text)
             or word.lost
             or (word.hangul and word.text not in AND and _COLOUR_STOPS.match(word.text))
@@ -205,7 +211,7 @@ def _first_of_several(words: Sequence[Word], at: int) -> int:
 def _names_a_part(words: Sequence[Word], at: int) -> bool:
     """Whether a part is what comes behind a colour, or behind a word more: 검은색 가죽 스트랩."""
     more = words[at + 1 : at + 3]
-    behind = more[: 1 + (bool(more) and more[0].joined)]
+    behind = more[: 1 + (bool(more) and more[0].joined)] if words[at].joined else []
     here = [word.text for word in behind if word.clause == words[at].clause]
     return any(PART.match(text) or _ENDS_A_PART.search(text) for text in here)
 
@@ -245,7 +251,7 @@ def _told(
     if after is not None and _of_what_comes(word, after.text):
         return False
     over = after is None or not word.joined or after.lost or after.clause != word.clause
-    ends = over or _is_another(words, at + 1)
+    ends = over or _is_another(words, at + 1) or _before_names(words, at)
     inside = None if ends or (after is not None and _WHEN.match(after.text)) else after
     ends = inside is None
     first = _first_of_several(words, at)
@@ -274,6 +280,19 @@ def _told(
         return True
     noun = before.lost and role == "bare" and NOUN.search(word.text) is not None
     return _fresh(words, first) and (role == "is" or ends or noun or _is_one(words, first))
+
+
+def _before_names(words: Sequence[Word], at: int) -> bool:
+    """Whether who made it is named, and no more, in English behind its colour and a comma or a
+    bracket: brown Tommy Hilfiger."""
+    if words[at].capital or not at or words[at - 1].joined or words[at - 1].text in _CARS:
+        return False
+    for last in range(at + 1, min(at + 2 + REACH, len(words))):
+        if words[last].hangul or not words[last].capital:
+            return False
+        if not words[last].joined or last + 1 == len(words):
+            return True
+    return False
 
 
 def _is_another(words: Sequence[Word], at: int) -> bool:

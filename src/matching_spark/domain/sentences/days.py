@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from re import Match
 
-from matching_spark.domain.dates import MONTHS
+from matching_spark.domain.dates import HOLIDAYS, MONTHS
 
 A_YEAR = 365  # days that a weekday or a day of the month is looked for
 # A day without a year is the last such; one that is about to come may be a slip, or meant so.
@@ -38,7 +38,7 @@ _ORDINAL = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _NUMBER = r"(?P<month>\d{1,2})"
 # About, from, until: no day, whatever day it is said of.
 _ABOUT = (
-    r"(?!\s?(?:쯤|경(?!기)|께|정도|무렵|전후|부터|까[지진]|이후|이전|이나|마다|인[가지]|이?었[나던]|였[나던]"
+    r"(?!\s?(?:쯤|경(?![가-힣])|경에|께|정도|무렵|전후|부터|까[지진]|이후|이전|이나|마다|인[가지]|이?었[나던]|였[나던]"
     r"|[~∼]))"
 )
 _NOT_A_DAY = (  # 5일 동안, 3일 전: so many of them
@@ -153,6 +153,10 @@ def _last_such(month: int, day: int, today: dt.date) -> list[dt.date]:
     return [last] if (today - last).days <= OLDEST else []
 
 
+def _holiday(found: Match[str], today: dt.date) -> list[dt.date]:
+    return _last_such(*HOLIDAYS[found["holiday"].replace("’", "'")], today)
+
+
 def _of_month(found: Match[str], today: dt.date) -> list[dt.date]:
     first = today.replace(day=1)
     if not found["of"].startswith("이"):
@@ -226,11 +230,16 @@ def _slashed(found: Match[str], today: dt.date) -> list[dt.date]:
     return [dt.date(year, month, day)] if year else _last_such(month, day, today)
 
 
+_HOLIDAY = "|".join(sorted(HOLIDAYS, key=len, reverse=True)).replace("'", "['’]")
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _KOREAN_COUNT = "|".join(count for count in _COUNTS if not count.isascii())
 _ENGLISH_COUNT = "|".join(count for count in _COUNTS if count.isascii())
 # What a day may be the day of.
-_EVENT = "(?:비행기|출국|귀국|입국|시험|면접|결혼식|발표|생일|입대|이사|수술|마감|출발)"
+_EVENT = (
+    "(?:비행기|출국|귀국|입국|시험|면접|결혼식|발표|생일|입대|이사|수술|마감|출발|연주회|공연|콘서트|경기|대회|행사"
+    "|개학|개강|졸업식|입학식|여행|예약)"
+)
+_WHEN = rf"(?:{_DAY.replace('?P<weekday>', '?:')}|(?:\d{{1,2}}월\s?)?\d{{1,2}}일)"
 _SOME_DAYS = rf"(?:\d{{1,2}}\s?일|{_KOREAN_COUNT}|일주일|\d주|[한두] 주)"
 _MEASURE = r"(?:인치|cm|mm|kg|g\b|만|원|버전|in(?:ch)?\b|세|명|개)"
 _END = rf"(?=에|\s|$|[.,!?]|이?[에예]요|이?었|였|입니[다더]|이?[요고소유]|일세){_ABOUT}"
@@ -242,7 +251,7 @@ _RULES = [
             _none,  # what only sounds like a day
             (
                 rf"(?:매주|매달|격주|다음\s?주?|담\s?주|오는|돌아오는)\s?(?:{_DAY}|\d{{1,2}}일)",
-                rf"(?:every|each|next|by|until|till|before|after|since|black)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
+                rf"\b(?:every|each|next|by|until|till|before|after|since|black)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
                 rf"[{_WEEKDAYS}](?:요일|욜)(?:에서|부터|[과와]|이랑)\s?[{_WEEKDAYS}](?:요일|욜)",
                 rf"{_DAY}(?:까지|부터|마다|이후)",
                 rf"(?:오늘|지금)은\s?(?:{_DAY}|(?:\d{{1,2}}월\s?)?\d{{1,2}}일)",
@@ -253,6 +262,9 @@ _RULES = [
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
                 r"(?<![\d/.])\d{1,2}[/.]\d{1,2}\s?[~∼-]\s?\d{1,2}[/.]\d{1,2}(?!\d)",
                 r"\bbetween\s[a-z]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?\s(?:and|to)\s[a-z]{3,9}\.?\s\d{1,2}",
+                rf"{_EVENT}(?:일|날)?[이가은는]?\s{_WHEN}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든|까지)",
+                # 금요일 콘서트에 입고 갈 옷
+                rf"{_WHEN}\s{_EVENT}\s?(?:때|에서?|날)?\s(?:[^\s.,!?]+\s)?[^\s.,!?]*[갈할볼쓸탈을]\s(?!때|적|동안|무렵|뻔|수)",
                 rf"오늘\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든)(?![가-힣])",
                 r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑|이나|이?거나)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
@@ -301,6 +313,13 @@ _RULES = [
                 rf"\.?(?![\d%-]|\s?{_MEASURE}){_ABOUT}",
                 rf"(?:^|(?<=[,/|\n:(]\s)|(?<=[,/|\n:(])){_NUMBER}\.(?P<day>\d{{1,2}})"
                 r"\.?(?=\s?(?:[,/|\n)]|$))",
+            ),
+        ),
+        (
+            _holiday,
+            (
+                rf"(?<![가-힣])(?P<holiday>{_HOLIDAY})(?=에|날|\s?(?:당일|새벽|아침|오전|낮|오후|저녁|밤))",
+                rf"(?<=\bon )(?P<holiday>{_HOLIDAY})\b",
             ),
         ),
         (
