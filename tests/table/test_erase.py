@@ -163,8 +163,8 @@ def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
 
     for owner, step, left in (
         (Procedures, "rewrite_manifests", "left are pairs, decisions and alerts; rejects"),
-        (PostsTable, "delete", "left are rows and earlier snapshots: HDFS is away"),
-        (Procedures, "rewrite", "left are rows and earlier snapshots: HDFS is away"),
+        (PostsTable, "delete", "left are rows and earlier snapshots; caches: HDFS is away"),
+        (Procedures, "rewrite", "left are rows and earlier snapshots; caches: HDFS is away"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, step, fails)
@@ -173,7 +173,7 @@ def test_what_was_taken_back_or_left_by_the_dead_is_erased_too(
     before = {Path(f): Path(f).read_bytes() for f in files(tmp_path / "t") if f.endswith(TRACED)}
     with monkeypatch.context() as patch:
         patch.setattr(erasing, "finish", fails)
-        with pytest.raises(StorageError, match="left are rows and earlier snapshots"):
+        with pytest.raises(StorageError, match="left are caches: HDFS is away"):
             erase(table, [ID])
     again = [path.write_bytes(data) for path, data in before.items() if not path.exists()]
     assert len(again) > 10, "killed before Iceberg had removed what it had ended"
@@ -210,6 +210,52 @@ def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path
     assert done.proof is not None
     assert [place for place in torn if place.exists()] == []
     assert sorted(rows(table)) == ["lost-1", "other-0", "other-1", "other-2"]
+
+
+@pytest.mark.long
+def test_one_that_was_killed_before_it_came_to_the_caches_is_run_again(
+    table: PostsTable, tmp_path: Path, clip: ClipModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No snapshot knows the post any more by then, and who erases another one may come first."""
+    wanted = settings(table, tmp_path)
+    engine = SimilarityEngine(PostsTable.of(wanted), "memory", clip, cache=wanted.cache)
+    own = {p["sha256"] for p in rows(table)[ID]["photos"]}  # type: ignore[attr-defined]
+    own -= {p["sha256"] for p in rows(table)["other-0"]["photos"]}  # type: ignore[attr-defined]
+    thumbnails = [tmp_path / f"cache/thumbnails/{sha}-320.jpg" for sha in own]
+    thumbnails[0].parent.mkdir(mode=0o700, parents=True)
+
+    class Killed(BaseException):
+        pass
+
+    def dies(*_: object) -> int:
+        raise Killed
+
+    def killed() -> None:
+        hits_of(engine, [Query(text="목걸이")], 10, threshold=-2.0)
+        for each in thumbnails:
+            each.write_bytes(b"small")
+        with monkeypatch.context() as patch:
+            patch.setattr(ops.posts, "forget", dies)
+            with pytest.raises(Killed):
+                ops.posts.erase(wanted, [ID], spark=table.session)
+        assert ID not in rows(table)
+        assert SECRET.encode() in everything(tmp_path / "cache")
+
+    def assert_gone() -> None:
+        left = everything(tmp_path)
+        assert (SECRET.encode() in left, ID.encode() in left) == (False, False)
+        assert not any(each.exists() for each in thumbnails)
+
+    killed()
+    ops.posts.erase(wanted, [ID], True, spark=table.session)
+    assert_gone()
+    with pytest.raises(InputError, match="there is no post"):
+        ops.posts.erase(wanted, [ID], spark=table.session)
+    ingest_posts([Post(ID, "found", "귀금속", title="목걸이", description=SECRET)], table, clip)
+    thumbnails = []
+    killed()
+    ops.posts.erase(wanted, ["other-2"], spark=table.session)
+    assert_gone()
 
 
 @pytest.mark.long

@@ -29,7 +29,6 @@ from matching_spark.operations.facts import note_key, with_facts
 from matching_spark.operations.warehouse import model_of, reading, there, writing
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.cache import ShardCache
-from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import executors
 from matching_spark.table import erase as erasing
 from matching_spark.table import traces
@@ -218,18 +217,19 @@ def erase_rows(
 ) -> tuple[Erased, traces.Subject]:
     """Remove from the warehouse, and from the caches, all that they have of posts."""
     cache = ShardCache.of(settings.cache)
-    done, subject = erasing.erase(table, ids, progress)
-    dead = done.data_files
     workers = table.session.sparkContext
-    if executors(workers):  # a local master has none: its cache is this host's
-        tasks = range(2 * workers.defaultParallelism)  # more than they are: each has one
-        with spark_errors(f"{table.uri}: erased, but not in the caches of its executors"):
+
+    def drop(dead: frozenset[str], subject: traces.Subject) -> None:
+        if executors(workers):  # a local master has none: its cache is this host's
+            tasks = range(2 * workers.defaultParallelism)  # more than they are: each has one
             each = workers.parallelize(tasks, len(tasks))
             each.map(lambda _: forget(cache, dead, subject)).sum()
-    forget(cache, dead, subject)
-    KeptPlans.of(settings.cache).clear()  # they name the least and the greatest id of each file
-    for sha in subject.photos:
-        forget_thumbnails(settings.cache.folder, sha)
+        forget(cache, dead, subject)
+        KeptPlans.of(settings.cache).clear()  # they name the least and greatest id of each file
+        for sha in subject.photos:
+            forget_thumbnails(settings.cache.folder, sha)
+
+    done, subject = erasing.erase(table, ids, progress, drop)
     if done.left:
         raise StorageError(
             f"{', '.join(done.posts)} erased, but {', '.join(done.left)} have them too: files that "

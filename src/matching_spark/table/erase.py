@@ -7,7 +7,7 @@ HDFS, where writers take no turns, into one: what it has removed is missed by no
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,8 @@ import pyarrow.compute as pc
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
-from matching_spark.domain.posts import Post
 from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError, MatchingError, StorageError
-from matching_spark.layout import text_key
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.shard import read_columns
 from matching_spark.spark.failures import spark_errors
@@ -34,7 +32,7 @@ from matching_spark.table.loose_files import (
 from matching_spark.table.metadata import check_within, current_metadata, live_files, named_files
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.procedures import Procedures
-from matching_spark.table.traces import TRACED, Looked, Subject, betraying, holds
+from matching_spark.table.traces import Looked, Subject, betraying, had, holds
 from matching_spark.table.unfinished import Ending, begin, begun, finish, together
 from matching_spark.table.versions import tables
 
@@ -66,22 +64,16 @@ class Erased(Reported):
     proof: Looked | None = None
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """All that any snapshot still has of the posts."""
-
-    photos: frozenset[str]  # sha256
-    texts: frozenset[str]  # what stands in a column
-    keys: frozenset[str]  # of what may be staged
-    vectors: frozenset[bytes]
-
-
 def erase(
-    table: PostsTable, post_ids: Iterable[str], progress: Progress = SILENT
+    table: PostsTable,
+    post_ids: Iterable[str],
+    progress: Progress = SILENT,
+    drop: Callable[[frozenset[str], Subject], None] = lambda files, subject: None,
 ) -> tuple[Erased, Subject]:
     """Remove posts, their vectors, photos, pairs, decisions, alerts, staged rows and rejects, and
     end every earlier snapshot: `undo` and what could be asked of the past end here.
 
+    drop: takes out of the caches what they have of data files that are no more, and of the subject.
     Returns what was removed, and what `traces.look` can prove to be gone. Raises InputError naming
     ids that nothing has, StorageError saying what is left; then it is run again.
     """
@@ -95,6 +87,7 @@ def erase(
         "photos": run.photos,
         "cells": lambda: drop_cells(table, run.all.vectors),
         "rows and earlier snapshots": run.posts,
+        "caches": lambda: run.caches(drop),
     }
     left = list(steps)
     try:
@@ -174,6 +167,7 @@ class _Erase:
         self.rows: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()  # of Erased
         self.left: list[str] = []
+        self.ended: dict[str, Ending] = {}  # lists, by their places, of which nothing is left
 
     def report(self) -> Erased:
         return Erased(
@@ -194,7 +188,7 @@ class _Erase:
     def _look(self) -> None:
         self.table.refresh()
         self.holding = find(self.table.uri, self.ids)
-        self.all = _rows(self.holding["posts"], self.ids)
+        self.all = had(self.holding["posts"], self.ids)
         self.subject = betraying(self.table, self.ids, self.all.photos, self.all.texts)
 
     # -- the steps -------------------------------------------------------------------------------
@@ -246,6 +240,15 @@ class _Erase:
         self._end("posts", self._delete_posts)
         self.side_tables()  # of the posts, while they were there, a match may have brought pairs
 
+    def caches(self, drop: Callable[[frozenset[str], Subject], None]) -> None:
+        """Until they have nothing of it either, a list tells who runs a killed one again."""
+        whole = together(self.ended)  # also of runs that were killed: nobody else may come for them
+        mine = self.subject
+        subject = replace(mine, ids=mine.ids | whole.ids, photos=mine.photos | whole.photos)
+        drop(whole.data.union(self.holding["posts"]), subject)
+        for place in self.ended:
+            finish(place)
+
     def _delete_posts(self, name: str) -> None:
         self.rows[name] += sum(self.table.delete(part) for part in _portions(self.ids))
         for part in _parts(self.ids):
@@ -274,7 +277,7 @@ class _Erase:
         kept = named_files(metadata, [] if now is None else [now])
         files = frozenset(named_files(metadata)).difference(kept)
         data = files.intersection(_files_of(metadata, [], frozenset()))
-        begin(self.table.uri, name, Ending(self.ids, data, files))
+        begin(self.table.uri, name, Ending(self.ids, data, files, self.subject.photos))
         self.run.again(self.run.expire, name, before)
         self.counts["snapshots"] += len(before)
         self._orphans(name)
@@ -305,8 +308,12 @@ class _Erase:
                     self.counts["orphans"] += 1
                 else:  # no lock says that its writer has ended
                     self.left.append(place)
-            for place, ending in lists.items():
-                if not ending.files & named:  # else another run has not come to it
+            # Else another run has not come to it.
+            gone = {place: each for place, each in lists.items() if not each.files & named}
+            if name == "posts":
+                self.ended = gone
+            else:
+                for place in gone:
                     finish(place)
 
     def _may_hold(self, place: str) -> bool:
@@ -357,25 +364,6 @@ def _may_have(file: "DataFile", columns: list[str], ids: frozenset[str]) -> bool
     if least is None or greatest is None:
         return True
     return any(least <= i.encode() <= greatest for i in ids)
-
-
-def _rows(files: list[str], ids: frozenset[str]) -> _Rows:
-    """What the files have of the posts, in every version of them."""
-    photos: set[str] = set()
-    texts: set[str] = set()
-    keys: set[str] = set()
-    vectors: set[bytes] = set()
-    wanted = pa.array(sorted(ids), pa.string())
-    for file in files:
-        rows = read_columns(file, ["post_id", *TRACED, "identifiers", "photos", "text_vector"])
-        for row in rows.filter(pc.is_in(rows["post_id"], wanted)).to_pylist():
-            photos |= {photo["sha256"] for photo in row["photos"] or ()}
-            seen = (*(photo["vector"] for photo in row["photos"] or ()), row["text_vector"])
-            vectors |= {*filter(None, seen)}
-            texts |= {row[name] for name in TRACED if row[name]} | {*(row.get("identifiers") or ())}
-            post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
-            keys.add(text_key(post.text))
-    return _Rows(frozenset(photos), frozenset(texts), frozenset(keys), frozenset(vectors))
 
 
 def _portions(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -15,7 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from matching_spark import storage
+from matching_spark.domain.posts import Post
 from matching_spark.errors import StorageError
+from matching_spark.layout import text_key
+from matching_spark.shards.shard import read_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -58,6 +61,35 @@ class Looked:
     files: dict[str, int] = field(default_factory=dict)  # by their kind
     bytes: int = 0
     found: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Had:
+    """All that any snapshot still has of the posts."""
+
+    photos: frozenset[str]  # sha256
+    texts: frozenset[str]  # what stands in a column
+    keys: frozenset[str]  # of what may be staged
+    vectors: frozenset[bytes]
+
+
+def had(files: Iterable[str], ids: frozenset[str]) -> Had:
+    """What the files have of the posts, in every version of them."""
+    photos: set[str] = set()
+    texts: set[str] = set()
+    keys: set[str] = set()
+    vectors: set[bytes] = set()
+    wanted = pa.array(sorted(ids), pa.string())
+    for file in files:
+        rows = read_columns(file, ["post_id", *TRACED, "identifiers", "photos", "text_vector"])
+        for row in rows.filter(pc.is_in(rows["post_id"], wanted)).to_pylist():
+            photos |= {photo["sha256"] for photo in row["photos"] or ()}
+            seen = (*(photo["vector"] for photo in row["photos"] or ()), row["text_vector"])
+            vectors |= {*filter(None, seen)}
+            texts |= {row[name] for name in TRACED if row[name]} | {*(row.get("identifiers") or ())}
+            post = Post("", "found", title=row["title"] or "", description=row["description"] or "")
+            keys.add(text_key(post.text))
+    return Had(frozenset(photos), frozenset(texts), frozenset(keys), frozenset(vectors))
 
 
 def begins(text: str) -> str:

@@ -7,7 +7,7 @@ of its own: two at once do not take each other's away.
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
@@ -16,14 +16,17 @@ from matching_spark.layout import ENDING
 
 @dataclass(frozen=True)
 class Ending:
-    """Of one table: the posts, and the files that are to go; data: those of them with rows."""
+    """Of one table: the posts, and the files that are to go; data: those of them with rows.
+    photos: the sha256 of those that only these posts have."""
 
     ids: frozenset[str] = frozenset()
     data: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
+    photos: frozenset[str] = frozenset()
 
     def __or__(self, other: "Ending") -> "Ending":
-        return Ending(self.ids | other.ids, self.data | other.data, self.files | other.files)
+        mine, theirs = astuple(self), astuple(other)
+        return Ending(*(one | more for one, more in zip(mine, theirs, strict=True)))
 
 
 def begin(warehouse: str, name: str, ending: Ending) -> None:
@@ -55,8 +58,8 @@ def finish(place: str) -> None:
 
 def _read(place: str) -> Ending:
     try:
-        content = json.loads(storage.read_bytes(place))
-        return Ending(*(frozenset(map(str, content[key])) for key in ("ids", "data", "files")))
+        content = {"photos": []} | json.loads(storage.read_bytes(place))  # of before: none
+        return Ending(*(frozenset(map(str, content[each.name])) for each in fields(Ending)))
     except FileNotFoundError:  # whose run has finished since
         return Ending()
     except (ValueError, LookupError, TypeError) as error:
