@@ -4,9 +4,11 @@ import io
 import os
 import re
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import lru_cache, partial
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -23,8 +25,13 @@ REFUSED = re.compile(r'RPCError\("(?:[\w$]+\.)*([\w$]+)", "(.*?)(?:\\n\\tat .*)?
 # For an answer when the process is going to end: one that comes while Python does aborts it.
 LAST_S = 2
 AT_ONCE = frozenset(["seek", "tell", "file_length"])  # calls that ask nobody
-MADE = frozenset(["RawFileReader", "RawFileWriter", "FileStatusIter"])  # which ask by themselves
+MADE = frozenset(["RawFileReader", "RawFileWriter"])  # which ask by themselves
 Result = TypeVar("Result")
+Questions = SimpleQueue[tuple["Future[Any]", Callable[[], Any]]]  # of a thread that asks
+
+# Of threads that wait for one: to start a thread takes half as long as a small call itself.
+_free: list[Questions] = []
+os.register_at_fork(after_in_child=_free.clear)  # they do not live on there
 
 
 @lru_cache(maxsize=8)
@@ -81,31 +88,50 @@ class _Awaited:
         found = getattr(self._inner, name)
         return found if name in AT_ONCE else partial(self._answer, found)
 
-    def __iter__(self) -> "_Awaited":
-        return self
-
-    def __next__(self) -> Any:
-        return self._answer(next, self._inner)
-
     def _answer(self, ask: Callable[..., Any], *what: Any) -> Any:
         told: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                told.set_result(ask(*what))
-            except BaseException as error:  # for who waits
-                told.set_exception(error)
-
-        asking = Thread(target=run, name="hdfs", daemon=True)
-        asking.start()
+        questions = _asking()
+        questions.put((told, partial(_whole, ask, *what)))
         try:
-            while not wait([told], namenodes.ANSWER_S).done:
+            while not _is_told(told, namenodes.ANSWER_S):
                 self._check()
         except KeyboardInterrupt:
-            asking.join(LAST_S)
+            _is_told(told, LAST_S)
             raise
+        _free.append(questions)
         got = told.result()
         return _Awaited(got, self._check) if type(got).__name__ in MADE else got
+
+
+def _asking() -> Questions:
+    """The questions of a thread that has none."""
+    with suppress(IndexError):
+        return _free.pop()
+    questions: Questions = SimpleQueue()
+    Thread(target=_ask, args=(questions,), name="hdfs", daemon=True).start()
+    return questions
+
+
+def _ask(questions: Questions) -> None:
+    while True:
+        told, question = questions.get()
+        try:
+            told.set_result(question())
+        except BaseException as error:  # for who waits
+            told.set_exception(error)
+        del told, question  # what they hold is not kept until the next ones come
+
+
+def _whole(ask: Callable[..., Any], *what: Any) -> Any:
+    """The answer; of a folder, whose entries come one by one, all of them."""
+    got = ask(*what)
+    return list(got) if isinstance(got, Iterator) else got
+
+
+def _is_told(told: "Future[Any]", within_s: float) -> bool:
+    with suppress(TimeoutError):
+        told.exception(within_s)
+    return told.done()
 
 
 def again(attempt: Callable[[], Result]) -> Result:
