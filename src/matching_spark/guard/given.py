@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,19 @@ class Given:
     def origin(self, name: str) -> str:
         """Where a setting was given; of a group, where something in it was; of a part of a value,
         where that was."""
-        in_file = {each for each, _ in leaves(self.filed)}
-        given = self.flags | self.in_environment | in_file
+        given = self._by_name
         sought = {name} & given or {each for each in given if each.startswith(f"{name}.")}
         sought = sought or {each for each in given if name.startswith(f"{each}.")}
         if sought & self.flags:
             return "flag"
         if mine := sought & self.in_environment:
             return f"environment {', '.join(sorted({self._variable(each) for each in mine}))}"
-        return f"file {self.path}" if sought & in_file else "default"
+        return f"file {self.path}" if sought else "default"
+
+    @cached_property
+    def _by_name(self) -> set[str]:
+        """Once: a file may say as much as it has names of categories."""
+        return self.flags | self.in_environment | {name for name, _ in leaves(self.filed)}
 
     def _variable(self, name: str) -> str:
         """By which a setting was given: its own, or that of a group, whose JSON has it."""
