@@ -1,5 +1,7 @@
 """A part of a photo is never taken for all of it: what is cut off, left out or missing is told."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -86,6 +88,64 @@ def test_zeros_in_place_of_a_piece_are_told(form: str, how: dict[str, object]) -
                 open_photo(bytes(piece).join((data[:at], data[at + piece :])))
     flat = saved(Image.new("RGB", (320, 240), (0, 0, 128)), form, **how)
     assert near(open_photo(flat), (160, 120), (0, 0, 128))
+
+
+@pytest.mark.parametrize("blank", [b"\0", b"\xff"], ids=["zeros", "ones"])
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "AVIF", "HEIC"])
+def test_a_block_that_a_medium_has_lost_is_told(form: str, blank: bytes) -> None:
+    """Wherever it lies; erased flash memory has ones. Of PackBits zeros alone can be told."""
+    clear = noisy(160, 120)
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    made = {
+        "PNG": lambda: saved(clear, "PNG"),
+        "TIFF": lambda: saved(noisy(160, 120), "TIFF", compression="packbits"),
+        "AVIF": lambda: saved(noisy(160, 120), "AVIF", quality=90),
+        "HEIC": lambda: heic(noisy(160, 120)),
+    }
+    data = made[form]()
+    open_photo(data)
+    if form == "TIFF" and blank != b"\0":
+        return
+    for at in np.linspace(1000, len(data) - 1600, 25).astype(int):
+        with pytest.raises(PhotoError, match="truncated"):
+            open_photo(data[:at] + blank * 512 + data[at + 512 :])
+
+
+def test_black_in_packbits_is_no_block_that_is_lost() -> None:
+    """By runs, and by a writer that makes none: up to 128 bytes as they are behind each count."""
+    black = saved(Image.new("RGB", (128, 64)), "TIFF", compression="packbits")
+    assert near(open_photo(black), (64, 32), (0, 0, 0))
+    plain = saved(Image.new("RGB", (128, 64)), "TIFF", tiffinfo={278: 64})
+    bare = bytearray(plain + (b"\x7f" + bytes(128)) * (3 * 64))
+    order = "<" if plain.startswith(b"II") else ">"
+    (first,) = struct.unpack_from(order + "I", plain, 4)
+    (count,) = struct.unpack_from(order + "H", plain, first)
+    for entry in range(first + 2, first + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from(order + "H", plain, entry)
+        new = {259: 32773, 273: len(plain), 279: 129 * 3 * 64}.get(tag)
+        if new is not None:
+            struct.pack_into(order + "HII", bare, entry + 2, 4, 1, new)
+    assert near(open_photo(bytes(bare)), (64, 32), (0, 0, 0))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "HEIC", "BMP"])
+def test_a_photo_that_was_sent_as_a_text_is_told(form: str) -> None:
+    """As by FTP without `binary`: each line feed is two bytes."""
+    data = heic(noisy(320, 240)) if form == "HEIC" else saved(noisy(320, 240), form)
+    open_photo(data)
+    with pytest.raises(PhotoError, match="truncated"):
+        open_photo(data.replace(b"\n", b"\r\n"))
+
+
+def test_what_stands_behind_a_photos_own_head_is_not_shown_in_its_place() -> None:
+    """Of several views the second, where the first one's head is missing; of a GIF anything."""
+    how = {"save_all": True, "append_images": [noisy(64, 96)]}
+    for data in (saved(noisy(320, 240), form, **how) for form in ("MPO", "GIF")):
+        open_photo(data)
+        for at in range(110, 800, 115):
+            for blank in (0, 2048):
+                with pytest.raises(PhotoError, match="truncated"):
+                    open_photo(data[:at] + bytes(blank) + data[at + 2048 :])
 
 
 def test_a_scan_of_a_progressive_jpeg_that_ends_too_early_is_told() -> None:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from matching_spark.embed.avif import largest_picture
 from matching_spark.embed.boxes import boxes, items
@@ -35,15 +36,19 @@ MAX_RUN_BYTES = 1 << 20  # of a BMP packed in runs, which Pillow unpacks in Pyth
 MAX_RUN_PIXELS = 8_000_000  # pixel by pixel
 MAX_INFLATED = 512 << 20  # bytes of a TIFF that are held against checksums, in a second
 BLANK = 64  # zeros in a row, of what a copy has left out
+BLANKS = (bytes(BLANK), b"\xff" * 256)  # or ones, as erased flash memory has; AV1 had 22 itself
+MOST_OF_RUNS = 192  # zeros in a row of PackBits: a count has up to 128 behind it, and is none
+MANY_LINES = 32  # different bytes behind line feeds, all of which have a carriage return
 
 # How a TIFF may be packed: not at all, LZW, JPEG, deflate, PackBits. LZMA, Zstandard and WebP in it
 # ask for memory of which its directory tells nothing; of a fax, libtiff tells every bad line.
 TIFF_PACKINGS = (1, 5, 7, 8, 32773, 32946)
 _JPEG_IN_TIFF = 7
-_DEFLATED = (8, 32946)
+_DEFLATED, _IN_RUNS = (8, 32946), 32773
 _INFLATED_AT_ONCE = 1 << 14  # bytes, of which 17 MB may come
 # No stuffed byte, no restart. Without a + the first byte is found by memchr: 2 ms for 6 MB, not 38.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+_LINE_FEED, _AFTER_LINE = re.compile(rb"(?<!\r)\n"), re.compile(rb"\r\n([^\r])")
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SOI, _EOI, _SOS, _APP1, _APP13 = 0xD8, 0xD9, 0xDA, 0xE1, 0xED
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
@@ -54,6 +59,7 @@ _TIFF_BYTES = {3: 2, 4: 4, 13: 4, 16: 8}  # short, long, directory, long of BigT
 _TIFF_STRINGS = (1, 2, 6, 7)  # types that Pillow leaves as bytes
 _PACKING, _STRIPS, _TILES = 259, (273, 279), (324, 325)
 _HEVC = (b"hvc1", b"hev1")
+_PICTURE = 0x2C  # in a GIF
 _WEBP_PIXELS = (b"VP8 ", b"VP8L")
 
 
@@ -85,10 +91,20 @@ def structure_of(data: bytes, name: str) -> Structure:
     truncated where they cannot be followed: what is not counted would cost nothing.
     """
     read = _READERS.get(name)
+    _check_lines(data, name)
     try:
         return read(data) or Structure() if read else Structure()
     except (struct.error, IndexError) as error:
         raise PhotoError("truncated", f"{name} that is cut off or damaged: {error}") from error
+
+
+def _check_lines(data: bytes, name: str) -> None:
+    """Raise PhotoError for a photo that was sent as a text: each line feed has become two bytes,
+    and a decoder that knows no checksums shows something of what is left."""
+    if _LINE_FEED.search(data):
+        return
+    if len({found[1] for found in islice(_AFTER_LINE.finditer(data), 10_000)}) > MANY_LINES:
+        raise PhotoError("truncated", f"{name} that was sent as a text: send it as it is")
 
 
 def _bounded(count: int, most: int, what: str) -> None:
@@ -124,6 +140,8 @@ def _jpeg(data: bytes, at: int = 0, end: int | None = None, most: int = MAX_SEGM
             scanned = len(begun) * min(coefficients, MAX_SCANNED_BYTES // 10)  # memory refuses more
             _bounded(scanned, MAX_SCANNED_BYTES, "bytes of a JPEG's coefficients, scan by scan")
         at += length
+    if found is not None and not begun:
+        raise PhotoError("truncated", "JPEG that ends before its pixels")
     if found is None and begun:
         _check_scans(data, frame, begun, progressive)
     several = progressive or len(begun) > 1
@@ -181,6 +199,8 @@ def _png(data: bytes) -> None:
     at, chunks, packed, ended = 8, 0, 0, False
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IDAT" and not _is_summed(data, at, length):
+            raise PhotoError("truncated", "PNG of which a piece is missing or not as it was")
         at += 12 + length
         ended |= kind == b"IEND"
         if kind == b"CgBI":
@@ -191,6 +211,13 @@ def _png(data: bytes) -> None:
         _bounded(packed, MAX_PACKED_TEXTS, "packed texts of a PNG")
     if not ended and data.endswith(bytes(BLANK)):
         raise PhotoError("truncated", "PNG that ends in zeros")
+
+
+def _is_summed(data: bytes, at: int, length: int) -> bool:
+    """Whether a chunk comes to its checksum, where that is there: Pillow does not look."""
+    end = at + 8 + length
+    told = data[end : end + 4]
+    return len(told) < 4 or zlib.crc32(memoryview(data)[at + 4 : end]) == int.from_bytes(told)
 
 
 def _webp(data: bytes) -> Structure:
@@ -243,6 +270,8 @@ def _gif(data: bytes) -> Structure:
             at += 1 + length
             blocks += 1
             _bounded(blocks, MAX_BLOCKS, "blocks of a GIF before its picture")
+    if data[at] != _PICTURE:
+        raise PhotoError("truncated", "GIF of which a piece is missing")
     left, top, width, height = struct.unpack_from("<4H", data, at + 1)
     return Structure(frame=(left, top, left + width, top + height))
 
@@ -272,15 +301,16 @@ def _tiff(data: bytes) -> Structure | None:
     packing = where.get(_PACKING, [1])[0]
     if packing not in TIFF_PACKINGS:
         raise PhotoError("unsupported-format", f"a TIFF packed in way {packing}")
-    if packing != _JPEG_IN_TIFF and packing not in _DEFLATED:
+    if packing not in (_JPEG_IN_TIFF, _IN_RUNS, *_DEFLATED):
         return None
     strips = [
         (begin, begin + length)
         for begins, lengths in (_STRIPS, _TILES)
         for begin, length in zip(where.get(begins, []), where.get(lengths, []), strict=False)
     ]
-    if packing in _DEFLATED:
-        _check_inflated(data, strips)
+    if packing != _JPEG_IN_TIFF:
+        if sum(end - begin for begin, end in strips) <= len(data):  # else upon one another
+            (_check_inflated if packing in _DEFLATED else _check_runs)(data, strips)
         return None
     _bounded(len(strips), MAX_PACKED_STRIPS, "JPEGs in a TIFF")
     inner = [_jpeg(data, begin, end, most=MAX_SCANS) for begin, end in strips]
@@ -290,11 +320,8 @@ def _tiff(data: bytes) -> Structure | None:
 def _check_inflated(data: bytes, strips: list[tuple[int, int]]) -> None:
     """Raise PhotoError for a strip with zeros that does not come to its checksum, before which
     libtiff stops: at the last of the pixels that it wants."""
-    read, left = 0, MAX_INFLATED
+    left = MAX_INFLATED
     for begin, end in strips:
-        read += end - begin
-        if read > len(data):  # they lie upon one another
-            return
         if data.find(bytes(BLANK), begin, end) < 0:
             continue
         stream = zlib.decompressobj()
@@ -311,6 +338,16 @@ def _check_inflated(data: bytes, strips: list[tuple[int, int]]) -> None:
             raise PhotoError("truncated", f"TIFF of which a piece is missing: {error}") from None
 
 
+def _check_runs(data: bytes, strips: list[tuple[int, int]]) -> None:
+    """Raise PhotoError for a strip with more zeros than PackBits makes of any pixels."""
+    if any(data.find(bytes(MOST_OF_RUNS), *strip) >= 0 for strip in strips):
+        raise PhotoError("truncated", "TIFF with zeros in place of a piece")
+
+
+def _is_blank(data: bytes, begin: int, end: int) -> bool:
+    return any(data.find(blank, begin, end) >= 0 for blank in BLANKS)
+
+
 def _boxes(data: bytes) -> None:
     for count, _ in enumerate(boxes(data, 0, len(data)), 1):
         _bounded(count, MAX_BOXES, "boxes of a HEIF or AVIF")
@@ -322,8 +359,8 @@ def _heif(data: bytes) -> None:
     for item in items(data):
         for at, length in item.pieces if item.kind in _HEVC else ():
             # HEVC puts a 3 behind two zeros, so that none of its units has three of them.
-            if data.find(bytes(BLANK), at, at + length) >= 0:
-                raise PhotoError("truncated", "HEIF with zeros in place of a piece")
+            if _is_blank(data, at, at + length):
+                raise PhotoError("truncated", "HEIF with zeros or ones in place of a piece")
 
 
 def _avif(data: bytes) -> Structure:
@@ -336,8 +373,8 @@ def _avif(data: bytes) -> Structure:
             pixels_of = coded.rstrip(b"\0")  # what fills up to the end may be some of them
             blank = len(coded) - len(pixels_of)
             # Its decoder makes a picture of zeros too; coded pixels have four in a row at most.
-            if blank >= max(BLANK, length // 8) or bytes(BLANK) in pixels_of:
-                raise PhotoError("truncated", "AVIF with zeros in place of a piece")
+            if blank >= max(BLANK, length // 8) or _is_blank(pixels_of, 0, length):
+                raise PhotoError("truncated", "AVIF with zeros or ones in place of a piece")
     return Structure(pixels=pixels)
 
 
