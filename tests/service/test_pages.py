@@ -13,7 +13,7 @@ from jinja2 import UndefinedError, meta, nodes
 
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.pages import contexts, office_contexts
-from matching_spark.service.pages.contexts import HomePage, Page, Told
+from matching_spark.service.pages.contexts import Card, HomePage, Page, ResultsPage, Told
 from matching_spark.service.pages.render import (
     CONTENT_SECURITY_POLICY,
     environment,
@@ -118,6 +118,8 @@ class Outline(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.spoken: list[str | None] = []  # the language of each that is open, where it says one
+        self.said: list[tuple[str | None, str]] = []  # what a voice reads, each with its language
         self.feed(page)
         assert not self.open, f"left open: {self.open}"
 
@@ -125,6 +127,7 @@ class Outline(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+            self.spoken.append(dict(attrs).get("lang") or (self.spoken or [None])[-1])
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
@@ -132,6 +135,11 @@ class Outline(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self.open, f"</{tag}> closes nothing"
         assert self.open.pop() == tag
+        self.spoken.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("title", "option", "textarea"):
+            self.said.append((self.spoken[-1], data.strip()))
 
     def every(self, *names: str) -> list[dict[str, str | None]]:
         return [attrs for tag, attrs in self.tags if tag in names]
@@ -182,11 +190,23 @@ def test_a_page_keeps_to_its_policy_and_posts_with_a_token(name: str) -> None:
 def test_korean_pages_and_english_pages_differ_in_words_alone() -> None:
     """English has no Korean but for what was written and the words of the vocabularies' values."""
     for name in ("home", "sign_in", "desk-empty", "register", "confirm-done", "review-empty"):
-        page = re.sub(r"<option[^>]*>|한국어|김하나", "", rendered(samples()[name], "en"))
+        context = samples()[name]
+        if isinstance(context, office_contexts.OfficePage):
+            context = dataclasses.replace(context, who="kim")
+        page = re.sub(r"<option[^>]*>|한국어", "", rendered(context, "en"))
         assert not re.findall("[가-힣]+", page), name
-        shape = [[tag for tag, _ in Outline(rendered(samples()[name], each)).tags]
+        shape = [[tag for tag, _ in Outline(rendered(context, each)).tags]
                  for each in LANGUAGES]  # fmt: skip
         assert shape[0] == shape[1]
+
+
+@pytest.mark.parametrize("name", samples())
+def test_korean_of_an_english_page_is_marked_as_korean(name: str) -> None:
+    """A title, a place, an office, a name of an account: else an English voice reads them."""
+    of_the_page = {"자세한 말", "28 %, 살펴볼 만함"}  # the samples have these in Korean alone
+    for language, words in Outline(rendered(samples()[name], "en")).said:
+        if re.search("[가-힣]", words) and not (words in of_the_page or "사진이 비슷하고" in words):
+            assert language == "ko", words
 
 
 def test_what_people_write_is_escaped() -> None:
@@ -196,6 +216,9 @@ def test_what_people_write_is_escaped() -> None:
     assert "<script>alert" not in html
     assert "{{ csrf }}" in html  # as it was written, not as a template
     assert len(Outline(html).every("script")) == 2
+    card = Card(category="가방", title=f"가방 {hostile}", place=hostile)
+    found = ResultsPage(asked="a", told=Told(place=f"역 {hostile}"), look=(card,))
+    assert "<script>alert" not in render(found, "en", "", NOW)
 
 
 def test_a_form_says_where_it_comes_from() -> None:

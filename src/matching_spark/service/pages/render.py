@@ -98,6 +98,7 @@ def helpers(language: Language, csrf: str, now: dt.datetime) -> dict[str, Any]:
         "say": partial(words.say, language=language),
         "say_in_other": partial(words.say, language=other),
         "value": partial(words.value, language=language),
+        "own": partial(words.own, language=language),
         "day": partial(words.day, language=language, today=today),
         "days": partial(words.days, language=language, today=today),
         "moment": partial(words.moment, language=language, today=today),

@@ -1,10 +1,13 @@
 """All words of the pages, in Korean and English: the table words.txt, and what is put together."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from matching_spark.domain.districts import parts_of
 from matching_spark.domain.korean import polite, with_particle
@@ -38,6 +41,9 @@ _WHY: Mapping[Reason, tuple[str, str, str]] = {
 _STEMS = {"같": "same {}", "비슷하": "similar {}", "가깝": "{} nearby", "맞": "the {} fits"}
 
 
+_HANGUL = re.compile("[ㄱ-ㆎ가-힣]")
+
+
 @cache
 def table() -> Mapping[str, Mapping[Language, str]]:
     """words.txt: the words of each name, by language."""
@@ -61,6 +67,14 @@ def value(fact: str, word: str, language: Language) -> str:
         region, name = parts
         return ", ".join(filter(None, (romanised(name), value("region", region, language))))
     return word
+
+
+def own(text: str, language: Language) -> Markup:
+    """What somebody wrote, for a page: on an English one Korean is marked as such, so that a voice
+    that reads the page aloud says it as Korean (WCAG 3.1.2), and a browser draws it so."""
+    if language == "ko" or not _HANGUL.search(text):
+        return escape(text)
+    return Markup('<span lang="ko">{}</span>').format(text)
 
 
 def day(of: dt.date, language: Language, today: dt.date) -> str:
