@@ -70,6 +70,20 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "초록 모자" not in closed.text
 
 
+def test_what_was_said_to_be_theirs_stands_first_on_their_page_at_once(
+    browser: TestClient, bag: str
+) -> None:
+    """Its page said that nothing like it had come in, until a thread had looked for it."""
+    form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
+    found = browser.post("/search", data=form).text
+    form = found_form(found, "/interest") | {"claim": field(found, "claim")}
+    claimed = browser.post("/interest", data=form)
+    mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link_in(claimed.text)}).text
+    assert words.say("mine.matched", "ko") in mine
+    cards = mine.split('<li class="card">')[1:]
+    assert "02-111-2222" in cards[0]
+
+
 def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
     running: Service, bag: str
 ) -> None:

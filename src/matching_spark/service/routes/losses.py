@@ -63,6 +63,8 @@ class Losses:
             token = new = self._of.links.make(self._registered(form))
         lost_id = self._opened(token).post.post_id
         office = self._of.interests.tell(lost_id, claim, who_of(token))
+        if new:  # its page shows at once what was found, this thing among it
+            self._of.news.look(lost_id, mail=False)
         found = self._of.desk.post(self._of.showing.names.open(claim))
         if found is None:
             raise Refused("gone")
@@ -83,6 +85,7 @@ class Losses:
             for each in self._of.news.came(post_id)
             if (pair := (post_id, each.found_id)) not in said or said[pair].verdict != "rejected"
         ]
+        cards.sort(key=lambda each: not each.office)  # first what was said to be theirs
         if stored.post.status != "open":  # of what is over nobody says any more that it is theirs
             cards = [replace(each, claim="") for each in cards]
         contact = self._of.contacts.of(post_id)
