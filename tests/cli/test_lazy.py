@@ -113,7 +113,11 @@ def test_a_help_says_all_that_is_written_for_it(
     for each in command.params:
         if getattr(each, "hidden", False):
             continue
-        assert " ".join((getattr(each, "help", None) or "").split()) in words
+        help_ = " ".join((getattr(each, "help", None) or "").split())
+        assert help_ in words
+        assert not help_[:1].isdigit(), f"{each.name}: an example, and not what it is for"
+    assert not re.search(r"^  -.*list\[", said, re.MULTILINE)  # a type of Python
+    assert "...}..." not in said  # once is enough
     lines = [line.strip() for line in said.splitlines()]
     for example in EXAMPLES[name]:
         assert f"matching-spark {name} {example}".strip() in lines

@@ -88,7 +88,7 @@ def check(
 @with_settings
 def describe(
     common: Common,
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files or URIs.")],
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO", help="Files or URIs.")],
     model: Annotated[
         str | None,
         typer.Option(

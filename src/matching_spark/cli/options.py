@@ -36,7 +36,7 @@ stderr = Stderr()
 
 OF_A_POST = "Of a post, as `list` and `search` tell it."
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help=OF_A_POST)]
-IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help=OF_A_POST)]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID", help=OF_A_POST)]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="The CLIP model: a name or a folder; default: model.name."),
@@ -70,8 +70,8 @@ KindOption = Annotated[
 CategoryOption = Annotated[str | None, typer.Option("--category", help="지갑, 가방, wallet, ...")]
 ColourOption = Annotated[str | None, typer.Option("--colour", help="검정, 파랑, black, ...")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="서울, 부산, Seoul, ...")]
-SinceOption = Annotated[str | None, typer.Option("--since", help="2026-11-01, inclusive.")]
-UntilOption = Annotated[str | None, typer.Option("--until", help="2026-11-20, inclusive.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="From this day on: 2026-11-01.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Up to this day: 2026-11-20.")]
 StatusOption = Annotated[
     str, typer.Option("--status", metavar="open|claimed|withdrawn|expired|any", help="Their state.")
 ]
@@ -106,14 +106,17 @@ class Common:
     ] = None
     conf: Annotated[
         list[str] | None,
-        typer.Option("--conf", help="KEY=VALUE for Spark, as spark-submit has it."),
+        typer.Option("--conf", metavar="KEY=VALUE", help="For Spark, as spark-submit has it."),
     ] = None
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="A TOML file in place of ./matching.toml.")
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")] = False
     verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, help="Log more; -vv for debugging.")
+        int,
+        typer.Option(
+            "-v", "--verbose", count=True, show_default=False, help="Log more; -vv for debugging."
+        ),
     ] = 0
 
     def begin(self, **flags: Any) -> Run:

@@ -257,7 +257,7 @@ def edit(
 @on_a_table
 def close(
     common: Common,
-    post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help=OF_A_POST)] = None,
+    post_ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help=OF_A_POST)] = None,
     state: Annotated[
         str | None,
         typer.Option("--as", metavar="claimed|withdrawn|expired|open", help="Their new state."),
@@ -287,7 +287,7 @@ def erase(
     proof: Annotated[
         bool, typer.Option("--proof", help="Read every file afterwards, and say what was read.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, as on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking first.")] = False,
 ) -> None:
     """Erase posts and all that hangs on them; undo and history of the table end there."""
     run = common.begin()

@@ -65,9 +65,14 @@ def search(
     ] = None,
     identifier: Annotated[
         list[str] | None,
-        typer.Option(help="A number that the thing has, of a card, a device, a document."),
+        typer.Option(
+            metavar="NUMBER", help="A number that the thing has, of a card, a device, a document."
+        ),
     ] = None,
-    lost_on: Annotated[str | None, typer.Option(help="The day of that; it weighs.")] = None,
+    lost_on: Annotated[
+        str | None,
+        typer.Option(help="The day of the loss, or of the find for --kind lost; it weighs."),
+    ] = None,
     weigh: Annotated[
         bool,
         typer.Option(

@@ -16,8 +16,8 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            help="To listen on; other than loopback wants service.public; default: service.host; "
-            "of --demo 127.0.0.1."
+            help="The address to listen on; any but loopback needs service.public; default: "
+            "service.host, of --demo 127.0.0.1."
         ),
     ] = None,
     port: Annotated[

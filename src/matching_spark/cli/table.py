@@ -117,7 +117,9 @@ def warm(
     common: Common,
     categories: Annotated[
         list[str] | None,
-        typer.Argument(help="지갑, wallet, ...; default: cache.preload, else all."),
+        typer.Argument(
+            metavar="CATEGORY", help="지갑, wallet, ...; default: cache.preload, else all."
+        ),
     ] = None,
     runner: Annotated[
         str | None,
