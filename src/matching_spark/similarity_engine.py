@@ -12,20 +12,19 @@ from itertools import starmap
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from matching_spark.config import Cache, Settings
 from matching_spark.domain.posts import Filters, check
 from matching_spark.domain.results import SearchResult
 from matching_spark.domain.vocabulary import CATEGORY
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, UsageError
-from matching_spark.knn.similarity import Float32, Metric, unit
+from matching_spark.knn.similarity import Float32, Metric
 from matching_spark.score.calibration import SCORES, Calibration, Score
 from matching_spark.score.store import find
 from matching_spark.search.answers import answers
 from matching_spark.search.choice import chosen
 from matching_spark.search.outcome import Asked, SearchOutcome
-from matching_spark.search.query import Query, SearchOptions
+from matching_spark.search.query import Query, SearchOptions, unit_vector
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import RUNNERS, MemoryRunner, Runner, RunnerName, SparkRunner
@@ -229,10 +228,8 @@ class SimilarityEngine:
         if query.embedding is None:
             return None
         where = query.described().get("embedding", "the query")
-        rows = self.check_vectors(query.vector(), where)
-        if len(rows) != 1:
-            raise InputError(f"{where} holds {len(rows)} vectors; a search takes one")
-        return Asked(QueryItem(rows[0], facts=query.facts), query.described(), bare=True)
+        vector = unit_vector(query.vector(), where, self.table)
+        return Asked(QueryItem(vector, facts=query.facts), query.described(), bare=True)
 
     def _post(self, query: Query, post_id: str, snapshot: str | None) -> Asked:
         """A post of the table as a query: its first photo, its words, its facts."""
@@ -267,7 +264,11 @@ class SimilarityEngine:
             return []
         if self.model is None:
             raise UsageError("photos and words need a model: SimilarityEngine(..., model=...)")
-        given = {i: q.image for i, q in enumerate(queries) if isinstance(q.image, np.ndarray)}
+        given = {
+            i: unit_vector(q.image, "the query's photo", self.table)
+            for i, q in enumerate(queries)
+            if isinstance(q.image, np.ndarray)
+        }
         photos = [i for i, q in enumerate(queries) if q.image is not None and i not in given]
         words = {i: query.text for i, query in enumerate(queries) if query.text}
         pixels = [self._pixels(self.model, queries[i]) for i in photos]
@@ -283,19 +284,6 @@ class SimilarityEngine:
         except PhotoError as error:
             place = query.described().get("image")
             raise (error.of(place) if place else error) from None
-
-    def check_vectors(self, vectors: npt.ArrayLike, where: str = "the query") -> Float32:
-        """Vectors as (q, dimension) unit rows. Raises InputError naming what is wrong `where`."""
-        rows = np.atleast_2d(np.asarray(vectors))
-        if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != self.table.dimension:
-            raise InputError(
-                f"{where} is {rows.dtype} of shape {rows.shape}; {self.table.uri} wants floating "
-                f"point rows of {self.table.dimension}"
-            )
-        try:
-            return unit(rows)
-        except ValueError as error:
-            raise InputError(f"{where} cannot be compared: {error}") from None
 
     # -- over the shards ---------------------------------------------------------------------
 

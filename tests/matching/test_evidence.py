@@ -4,14 +4,23 @@ import datetime as dt
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from matching_spark import ClipModel, Filters, PostsTable, Query, SimilarityEngine
+from matching_spark import (
+    ClipModel,
+    Filters,
+    PostsTable,
+    Query,
+    SearchOptions,
+    SimilarityEngine,
+)
 from matching_spark.cli.app import app
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
 from matching_spark.errors import InputError, ModelError, UsageError
+from matching_spark.score.calibration import Score
 from matching_spark.score.store import FILE, save
 from tests.support.calibrations import random_calibration
 from tests.support.found import hits_of
@@ -70,6 +79,29 @@ def test_a_query_is_answered_as_it_is_alone_whatever_is_asked_beside_it(
         (alone,) = engine.search([query])
         assert result.matches == alone.matches
         assert (result.not_here, result.threshold) == (alone.not_here, alone.threshold)
+
+
+def test_a_vector_in_place_of_a_photo_is_compared_whatever_its_length(
+    clip: ClipModel, world: World, stored: str
+) -> None:
+    """Half as long it reached no threshold, and one with NaN was answered with nothing."""
+    engine = SimilarityEngine(PostsTable.open(stored), "memory", clip, cache=Cache())
+    vector = clip.embed_pixels([clip.pixels(world.query_photo.read_bytes())])[0]
+    scores: tuple[Score, ...] = ("cosine", "fused")
+    for score in scores:
+        wanted = SearchOptions(Filters(kind="found"), score=score)
+        (result,) = engine.search([Query(image=world.query_photo)], wanted)
+        assert result.matches
+        for same in (vector, vector / 2, vector[None] * 8.0, vector.astype(np.float64)):
+            (by_vector,) = engine.search([Query(image=same)], wanted)
+            assert [m.post_id for m in by_vector.matches] == [m.post_id for m in result.matches]
+    for wrong, said in (
+        (vector * np.nan, "NaN, infinity or no length"),
+        (vector[1:], f"is float32 of shape .* wants floating point rows of {clip.dimension}"),
+        (np.stack([vector, vector]), "holds 2 vectors"),
+    ):
+        with pytest.raises(InputError, match=f"the query's photo .*{said}"):
+            engine.search([Query(image=wrong)])
 
 
 def test_what_is_told_on_the_command_line_weighs(

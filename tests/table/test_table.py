@@ -271,6 +271,8 @@ def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
         hits_of(engine, np.ones(DIMENSION + 1))
     with pytest.raises(InputError, match="no length"):
         hits_of(engine, np.zeros(DIMENSION))
+    with pytest.raises(InputError, match="the query cannot be compared"):
+        engine.search([Query(embedding=[[1.0], [1.0, 2.0]])])
     with pytest.raises(InputError, match="there is no post 'nobody'"):
         hits_of(engine, [Query(post_id="nobody")])
     with pytest.raises(InputError, match="has no snapshot 7"):

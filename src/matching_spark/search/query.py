@@ -17,7 +17,7 @@ from matching_spark.domain.points import point_of
 from matching_spark.domain.posts import KINDS, MAX_TEXT, Filters, Kind, check, clean
 from matching_spark.domain.vocabulary import set_words
 from matching_spark.errors import InputError, UsageError
-from matching_spark.knn.similarity import METRICS, Metric
+from matching_spark.knn.similarity import METRICS, Float32, Metric, unit
 from matching_spark.score.calibration import SCORES, Score
 from matching_spark.score.components import Language
 from matching_spark.score.posterior import COSTS, HERE, Costs
@@ -25,11 +25,13 @@ from matching_spark.score.posterior import COSTS, HERE, Costs
 if TYPE_CHECKING:
     from PIL import Image
 
+    from matching_spark.table.posts_table import PostsTable
+
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is looked for: a photo (a path, bytes, an opened picture, or the unit vector (d,) that
-    the model has made of it), words, or both; or a vector (an array (d,) or a .npy); or a post of
+    """What is looked for: a photo (a path, bytes, an opened picture, or the vector (d,) that the
+    model has made of it), words, or both; or a vector (an array (d,) or a .npy); or a post of
     the table, by its id. Of words, MAX_TEXT are taken.
 
     The rest is what else is known of it, for the fused score, a post's own facts excepted;
@@ -129,6 +131,25 @@ class Query:
                 f"{self.embedding} is no whole .npy of numbers: numpy.save(F, vector) makes one"
             ) from None
         return read
+
+
+def unit_vector(vector: npt.ArrayLike, where: str, table: "PostsTable") -> Float32:
+    """One vector (d,) or (1, d) of any float type, as a unit vector (d,) of the table's.
+
+    Raises InputError naming what is wrong `where`.
+    """
+    try:
+        rows = np.atleast_2d(np.asarray(vector))
+        if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != table.dimension:
+            raise InputError(
+                f"{where} is {rows.dtype} of shape {rows.shape}; {table.uri} wants floating point "
+                f"rows of {table.dimension}"
+            )
+        if len(rows) != 1:
+            raise InputError(f"{where} holds {len(rows)} vectors; a search takes one")
+        return np.asarray(unit(rows)[0])
+    except ValueError as error:  # numpy's too, of rows of different lengths
+        raise InputError(f"{where} cannot be compared: {error}") from None
 
 
 @dataclass(frozen=True)
