@@ -1,6 +1,7 @@
 """One rule each: which vectors count, which threshold is whose, what a query may be."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching_spark import InputError, Query, SearchOptions, UsageError
+from matching_spark import InputError, MatchRules, Query, SearchOptions, UsageError
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import MAX_TEXT, Filters
 from matching_spark.knn.similarity import pair_scores, unit
@@ -87,10 +88,20 @@ def test_what_a_query_may_be() -> None:
     for mixed in ({"text": "지갑", "post_id": "a"}, {"image": "a.jpg", "embedding": V}):
         with pytest.raises(InputError, match="one of these"):
             Query(**mixed)
-    wrong: dict[str, Any]
-    for wrong in ({"top_k": 0}, {"nprobe": 0}, {"threshold": float("nan")}, {"metric": "dot"}):
-        with pytest.raises(UsageError):
-            SearchOptions(**wrong)
+    with pytest.raises(UsageError):
+        SearchOptions(nprobe=0)
+
+
+@pytest.mark.parametrize("of", [SearchOptions, MatchRules])
+@pytest.mark.parametrize(
+    "wrong", [{"top_k": 0}, {"threshold": np.nan}, {"threshold": 2}, {"metric": "dot"}, {"here": 3}]
+)
+def test_what_no_search_and_no_match_can_be_asked_is_refused(
+    of: Callable[..., object], wrong: dict[str, Any]
+) -> None:
+    """Of rules it was found out by tasks of Spark, or gave no pairs, as if nothing were alike."""
+    with pytest.raises(UsageError):
+        of(**wrong)
 
 
 def test_words_of_which_some_would_be_left_out_are_not_searched_by() -> None:

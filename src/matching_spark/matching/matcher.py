@@ -22,6 +22,7 @@ from matching_spark.knn.similarity import Index, Metric
 from matching_spark.matching import decisions
 from matching_spark.score.calibration import Score
 from matching_spark.score.posterior import COSTS, HERE, Costs
+from matching_spark.search.query import SearchOptions
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import Candidate, decide
 from matching_spark.search.scan import scan, scan_all
@@ -48,7 +49,8 @@ class MatchRules:
 
     score None: fused where there is a calibration. threshold None: the calibration's, or for
     cosines the model card's for photos and for words. here, costs: of the pairs' probabilities and
-    bands, which are worked out when they are shown and change no pair.
+    bands, which are worked out when they are shown and change no pair. Raises as SearchOptions
+    does.
     """
 
     top_k: int = 10
@@ -59,6 +61,15 @@ class MatchRules:
     score: Score | None = None
     here: float = HERE
     costs: Costs = COSTS
+
+    def __post_init__(self) -> None:
+        SearchOptions(
+            top_k=self.top_k,
+            threshold=self.threshold,
+            metric=self.metric,
+            score=self.score,
+            here=self.here,
+        )
 
     def described(self) -> dict[str, Any]:
         settings = self.settings.model_dump(exclude={"block_posts"}, mode="json")
@@ -89,8 +100,6 @@ class Matcher:
     ) -> None:
         if table.spark is None:
             raise UsageError("match needs a table opened with a Spark session")
-        if rules.top_k < 1:
-            raise UsageError(f"top_k is {rules.top_k}; it must be 1 or more")
         self.table = table
         self.spark = table.spark
         self.rules = rules

@@ -163,7 +163,7 @@ class SearchOptions:
     calibration's, the model card's, or none); of cosines -1 and of probabilities 0 is no limit.
     nprobe: look only at so many cells, where the table has them; None is exact. here: the share of
     lost things that are among all posts. costs: of mistakes, which the bands follow. ask: whether
-    to find the question worth asking. Raises UsageError.
+    to find the question worth asking. Raises UsageError, InputError for a score that is not known.
     """
 
     where: Filters = Filters()  # noqa: RUF009  (frozen)
