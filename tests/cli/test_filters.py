@@ -26,3 +26,14 @@ def test_a_filter_that_says_nothing_is_refused(
         done = command(*typed, flag, nothing, "--table", tmp_path, cwd=tmp_path)
         said = f"matching-spark: {flag} is empty: leave it out, or say it\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    "typed", [("search", "--text", "지갑"), ("list",), ("export", "a.csv"), ("duplicates",)]
+)
+def test_a_first_day_after_the_last_is_refused(tmp_path: Path, typed: tuple[str, ...]) -> None:
+    """Of duplicates it was answered that there are none."""
+    days = ("--since", "2026-11-02", "--until", "2026-11-01")
+    done = command(*typed, *days, "--table", tmp_path, cwd=tmp_path)
+    said = "matching-spark: --since 2026-11-02 is after the last day, 2026-11-01\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

@@ -23,8 +23,13 @@ def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
 ) -> None:
     form = {"csrf": signed_in(browser, running), "category": "가방", "since": "2026-11-20"}
     form |= {"kind": "lost", "status": "claimed"}
-    for wrong in ({}, {"words": "검정 가방", "until": "언젠가"}):
+    for wrong, said in (
+        ({}, "needed"),
+        ({"words": "검정 가방", "until": "언젠가"}, "day"),
+        ({"words": "검정 가방", "until": "2026-11-19"}, "order"),
+    ):
         page = browser.post("/office/search", data=form | wrong).text
+        assert words.say(f"wrong.{said}", "ko") in page
         assert 'value="2026-11-20"' in page
         assert wrong.get("words", "") in page
         for chosen in ("가방", "lost", "claimed"):

@@ -264,7 +264,7 @@ def where_of(
     """The filters that options give. Raises UsageError for a word, a day or a choice not known, and
     for none: '' would be all posts, or those that say nothing."""
     with flags_named():
-        where = Filters(
+        return Filters(
             kind=one_of("--kind", kind, KINDS),
             category=not_empty("--category", category),
             colour=not_empty("--colour", colour),
@@ -273,9 +273,6 @@ def where_of(
             until=day("--until", until),
             status=None if status == "any" else one_of("--status", status, STATUSES),
         )
-    if where.since and where.until and where.since > where.until:
-        raise UsageError(f"--since {where.since} is after --until {where.until}")
-    return where
 
 
 def sentence(error: MatchingError, flags: Collection[str]) -> str:

@@ -123,7 +123,7 @@ class Filters:
     """What a post must be to be searched; None means any. Dates are inclusive.
 
     Words are taken as the vocabularies do: black is 검정. Raises InputError for one that is not
-    known.
+    known, a day that cannot be read, and a first day after the last.
     """
 
     kind: Kind | None = None
@@ -140,6 +140,9 @@ class Filters:
         set_words(self)
         for name in ("since", "until"):
             object.__setattr__(self, name, parse_date(getattr(self, name)))
+        if self.since and self.until and self.since > self.until:
+            said = f"since {self.since} is after the last day, {self.until}"
+            raise InputError(said, argument="until")
 
     def described(self) -> dict[str, str]:
         """Those that are set, as a reader of the JSON is told of them."""

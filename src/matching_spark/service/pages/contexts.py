@@ -23,6 +23,7 @@ FACTS: tuple[FactName, ...] = ("category", "colour", "region", "place", "day")
 Wrong = Literal[
     "needed",
     "day",
+    "order",
     "address",
     "unknown",
     "long",

@@ -160,17 +160,15 @@ class _Office:
                 happened_on=asked.happened_on,
                 kind="found" if asked.kind == "lost" else "lost",
             )
-        if asked.since and asked.until and asked.since > asked.until:
-            raise Refused("invalid", field="until")
-        where = Filters(
-            asked.kind,
-            asked.only_category or None,
-            asked.only_colour or None,
-            asked.only_region or None,
-            asked.since,
-            asked.until,
-            asked.status,
-        )
+            where = Filters(
+                asked.kind,
+                asked.only_category or None,
+                asked.only_colour or None,
+                asked.only_region or None,
+                asked.since,
+                asked.until,
+                asked.status,
+            )
         question = _question(asked, photo)
         after = _opened(asked.cursor, "body", question, (float, str))
         depth = asked.limit + 1 if after is None else MOST

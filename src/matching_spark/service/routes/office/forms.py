@@ -10,6 +10,7 @@ from matching_spark.journal.events import VERDICTS
 from matching_spark.service.guards.fields import (
     LISTS,
     Said,
+    WrongField,
     changed_since,
     day_of,
     kept_day,
@@ -77,7 +78,10 @@ def merged(now: Thing, typed: Thing, seen: str) -> tuple[Thing, tuple[Differing,
 
 def wanted_of(fields: Said) -> Wanted:
     """What a search's form asks for. Raises WrongField."""
-    return _wanted(fields, word_of, day_of)
+    wanted = _wanted(fields, word_of, day_of)
+    if wanted.since and wanted.until and wanted.since > wanted.until:
+        raise WrongField("until", "order")
+    return wanted
 
 
 def wanted_said(fields: Said) -> Wanted:
