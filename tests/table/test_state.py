@@ -15,6 +15,7 @@ from matching_spark import (
     Query,
     SearchOptions,
     SimilarityEngine,
+    StorageError,
 )
 from matching_spark.config import Cache, Hadoop
 from matching_spark.domain.posts import Filters
@@ -68,8 +69,11 @@ def test_a_plan_stays_what_it_was(tmp_path: Path, spark: SparkSession) -> None:
     table.refresh()
     assert state.plan(WHERE) == plan
     assert table.plan(WHERE) != plan
-    with pytest.raises(InputError, match="has no snapshot"):
-        state.plan(WHERE, table.snapshot)
+    for other in (table.snapshot, ""):  # '' as a variable has that nobody has set
+        with pytest.raises(InputError, match=f"has no snapshot {other}; there are: "):
+            state.plan(WHERE, other)
+    with pytest.raises(StorageError, match="cannot be read at snapshot"):
+        PostsTable.open(uri, spark, Hadoop()).frame("")
 
 
 def test_what_it_read_having_ended_a_search_is_refused_by_another_models_vectors_every_time(

@@ -237,7 +237,7 @@ class PostsTable:
 
         Raises StorageError when the snapshot has expired: `refresh` first.
         """
-        at = snapshot or self.snapshot
+        at = self.snapshot if snapshot is None else snapshot
         with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
             reader = self.session.read
             if at is not None:

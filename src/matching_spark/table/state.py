@@ -112,13 +112,12 @@ class TableState:
 
         Raises InputError for an unknown snapshot, StorageError for deletes of another engine.
         """
-        if self.snapshot is None:
+        at = self.snapshot if snapshot is None else snapshot
+        if at is None:
             return Snapshot(None, (), self.space)
-        at = snapshot or self.snapshot
         if at not in self.snapshots:
-            raise InputError(
-                f"{self.uri} has no snapshot {at}; there are: {', '.join(self.snapshots)}"
-            )
+            there = ", ".join(self.snapshots) or "none"
+            raise InputError(f"{self.uri} has no snapshot {at}; there are: {there}")
         key = (at, where.kind, where.category) if where else (at, None, None)
         if key not in self._plans:
             files = None if self.kept is None else self.kept.files(self.head, key, self.photos)
