@@ -151,28 +151,18 @@ def search(
         )
     if output is not None:
         ending = check_file(output, operations.output.ENDINGS)
+    post_id, day = None if post is None else clean(post), day_of_loss("--lost-on", lost_on)
     query = operations.search.query_of(
-        where,
-        image,
-        text,
-        embedding,
-        None if post is None else clean(post),
-        place=clean(place),
-        happened_on=day_of_loss("--lost-on", lost_on),
+        where, image, text, embedding, post_id, place=clean(place), happened_on=day
     )
     query = _placed(query, near)
     if weigh:
         where = replace(where, category=None, colour=None, region=None)
     person = _Person() if ask else None
+    at = not_empty("--snapshot", snapshot)
     with terminal() as progress:
         result = operations.search.search(
-            run.settings,
-            query,
-            where,
-            not_empty("--snapshot", snapshot),
-            progress,
-            identifier or (),
-            person,
+            run.settings, query, where, at, progress, identifier or (), person
         )
     if weighs and result.score_kind != "fused":
         stderr.print(
@@ -184,12 +174,9 @@ def search(
             "trains"
         )
     if output is not None:
+        photo = operations.search.photo_of(result) if ending == ".html" else None
         operations.output.write_output(
-            result,
-            output,
-            read_photo,
-            operations.search.photo_of(result) if ending == ".html" else None,
-            run.settings.similarity.language,
+            result, output, read_photo, photo, run.settings.similarity.language
         )
         stderr.print(f"written: {output}")
     if run.as_json or person is None or person.shown is not result:
