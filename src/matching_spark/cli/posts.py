@@ -130,11 +130,9 @@ def ingest(
         taken += f"; {refused}"
     summary.caption = taken
     run.emit(report.to_dict(), summary)
-    if report.rejects and (strict or not report.accepted + report.skipped):
-        what = (
-            "not all was taken in" if report.accepted + report.skipped else "nothing was taken in"
-        )
-        raise InputError(f"{what}: {refused}")
+    there = report.accepted + report.skipped
+    if report.rejects and (strict or not there):
+        raise InputError(f"{'not all' if there else 'nothing'} was taken in: {refused}")
 
 
 def _columns(given: list[str]) -> dict[str, str]:

@@ -38,11 +38,8 @@ def detect_format(source: str) -> str:
     if storage.is_dir(source):
         files = list(storage.walk(source))
         parquet = [f for f in files if f.endswith(".parquet")]
-        return (
-            "parquet"
-            if ending == "parquet" or (parquet and len(parquet) * 2 > len(files))
-            else "folder"
-        )
+        of_vectors = ending == "parquet" or len(parquet) * 2 > len(files)
+        return "parquet" if of_vectors else "folder"
     if ending in FORMATS:
         return ending
     if f".{ending}" in PHOTOS:

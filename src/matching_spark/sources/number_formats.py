@@ -1,9 +1,9 @@
 """How a workbook shows a number: as a day, or its digits in the places that a format has."""
 
 import datetime as dt
-import operator
 import re
 from functools import lru_cache
+from operator import eq, ge, gt, le, lt, ne
 
 # Characters of a format, as Excel has it. A longer one no Excel has written: to read it, and to
 # fill each cell's number in, would take the square of its length.
@@ -17,14 +17,7 @@ _FORMAT = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<one>.)|[_*].|\[(?P<rule>[^\]]*)\]|(?P<other>.)', re.DOTALL
 )
 _RULE = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
-_HOLDS = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "=": operator.eq,
-    "<>": operator.ne,
-}
+_HOLDS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "<>": ne}
 
 
 def as_shown(text: str, format: str, epoch: dt.datetime) -> str:
