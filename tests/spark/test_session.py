@@ -64,13 +64,8 @@ def test_the_session_has_what_the_file_says(spark: SparkSession) -> None:
 
 # Where Spark declares its keys; an object's are known once it is loaded.
 DECLARED = (
-    "internal.config.package$",
-    "internal.config.Network$",
-    "internal.config.Python$",
-    "internal.config.UI$",
-    "internal.config.Kryo$",
-    "sql.internal.SQLConf$",
-    "sql.internal.StaticSQLConf$",
+    *(f"internal.config.{name}$" for name in ("package", "Network", "Python", "UI", "Kryo")),
+    *("sql.internal.SQLConf$", "sql.internal.StaticSQLConf$"),
 )
 
 

@@ -57,11 +57,8 @@ START_S = 180  # ten at rest; many times that where other work has the cores
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 TAIL_LINES = 5
 YARN_PORTS = (
-    "address",
-    "scheduler.address",
-    "resource-tracker.address",
-    "admin.address",
-    "webapp.address",
+    *("address", "scheduler.address", "resource-tracker.address"),
+    *("admin.address", "webapp.address"),
 )
 OPENS = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED",

@@ -11,13 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from matching_spark.errors import StorageError
 from matching_spark.spark import jvm, loopback
+from matching_spark.spark.environment import SHELL
 
+JARS = ("spark.jars", "spark.yarn.dist.jars")  # where spark-submit names them; the latter YARN's
 # Of what spark-defaults.conf names, as Maven Central has it; by the name that Spark gives a package
 # that it has resolved. What somebody names in its place is theirs to check.
-JARS = (
-    "spark.jars",
-    "spark.yarn.dist.jars",
-)  # where spark-submit names them; YARN's are the latter
 CHECKSUMS = {
     "org.apache.iceberg_iceberg-spark-runtime-4.1_2.13-1.12.0.jar": (
         "3123c3798af642dd537230923548e013ef41cc28b6626e5225808cf5670a0f82"
@@ -44,18 +42,18 @@ def start(conf: Mapping[str, str], maven: str) -> None:
 def _by_file(conf: Mapping[str, str], maven: str) -> None:
     """Pyspark's own way is --conf KEY=VALUE, which everybody on this machine may read in `ps`."""
     before = dict(os.environ)
-    words = shlex.split(before.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
-    at = words.index("pyspark-shell") if "pyspark-shell" in words else len(words)
+    words = shlex.split(before.get(loopback.SUBMIT_ARGS, SHELL))
+    at = words.index(SHELL) if SHELL in words else len(words)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".conf") as file:  # 0600
         file.writelines(f"{_escaped(key)}={_escaped(value)}\n" for key, value in conf.items())
         file.flush()
         words[at:at] = ["--properties-file", file.name, "--load-spark-defaults"]  # the last counts
-        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(words)
+        os.environ[loopback.SUBMIT_ARGS] = shlex.join(words)
         os.environ.setdefault("DEFAULT_ARTIFACT_REPOSITORY", maven)
         try:
             jvm.ensure_started()
         finally:  # processes started later are told nothing by this one's settings
-            for name in ("PYSPARK_SUBMIT_ARGS", "DEFAULT_ARTIFACT_REPOSITORY"):
+            for name in (loopback.SUBMIT_ARGS, "DEFAULT_ARTIFACT_REPOSITORY"):
                 del os.environ[name]
                 if name in before:
                     os.environ[name] = before[name]
