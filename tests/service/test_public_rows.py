@@ -23,6 +23,7 @@ from matching_spark.search.scan import scan
 from matching_spark.service.public.levels import Levels, week
 from matching_spark.service.public.rows import UNSORTED, PublicRows, public_shard
 from matching_spark.setting_groups import Service
+from matching_spark.shards.arrow import arrow_fields
 from matching_spark.shards.shard import IDENTIFIERS, Shard, of_rows
 from tests.support import brute
 from tests.support.calibrations import components, probability, random_calibration, random_facts
@@ -33,12 +34,7 @@ SENSITIVE = (*sorted(LEVELS.sensitive), UNSORTED)
 SAID = {word: unit(np.random.default_rng(i).normal(size=D)) for i, word in enumerate(SENSITIVE)}
 CATEGORIES = ("카드", "증명서", "지갑", "가방", "우산꽂이", "")
 PLACES = ("강남역", "서울 강남구 역삼동 1", "서울 강남구 삼성동", "해운대구", "중구", "")
-PHOTO = pa.struct([("uri", pa.string()), ("sha256", pa.string()), ("vector", pa.binary())])
-SCHEMA = pa.schema(
-    [(name, pa.date32() if name == "happened_on" else pa.string()) for name in METADATA]
-    + [(IDENTIFIERS, pa.list_(pa.string())), *((name, pa.float64()) for name in POINT)]
-    + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
-)
+SCHEMA = pa.schema(arrow_fields(*METADATA, IDENTIFIERS, *POINT, "photos", "text_vector"))
 
 
 @dataclass(frozen=True)
