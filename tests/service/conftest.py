@@ -4,6 +4,7 @@ import datetime as dt
 import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,24 @@ from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
 from tests.support.forms import csrf
 
+HERE = "http://127.0.0.1:8008"
 KEY = "a key that only these tests have."
 PASSWORD = "a long enough password"
 WHO = "account-" + "1" * 32
+
+
+def client_of(of: Service, **headers: str) -> TestClient:
+    """Of a service, saying where its forms come from."""
+    client = TestClient(create_app(of), base_url=HERE)
+    client.headers |= {"Origin": HERE, **headers}
+    return client
+
+
+def there_is(desk: Desk, post_id: str) -> StoredPost:
+    """A post that is there."""
+    stored = desk.post(post_id)
+    assert stored is not None
+    return stored
 
 
 def prepared(data: bytes) -> Prepared:
@@ -62,6 +78,11 @@ def drawn(colour: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), colour).save(out, "PNG")
     return out.getvalue()
+
+
+def photo(colour: str = "purple") -> dict[str, tuple[str, bytes, str]]:
+    """The file of a form."""
+    return {"photo": ("a.png", drawn(colour), "image/png")}
 
 
 @pytest.fixture
@@ -107,23 +128,29 @@ def running(settings: Settings, tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture
 def browser(running: Service) -> Iterator[TestClient]:
     """A browser on it, that says where its forms come from."""
-    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
-    client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-    with client:
+    with client_of(running, Accept="text/html") as client:
+        yield client
+
+
+@pytest.fixture
+def mailing(running: Service) -> Iterator[TestClient]:
+    """The same where an address can be left."""
+    finder = replace(running.finder, mail=True)
+    with client_of(replace(running, finder=finder), Accept="text/html") as client:
         yield client
 
 
 @pytest.fixture
 def bag(running: Service) -> str:
     """A found bag that a person may see, by its id."""
-    photo = running.seen(drawn("purple"))
-    assert photo is not None
+    seen = running.seen(drawn("purple"))
+    assert seen is not None
     post = Post(
         *("", "found", "가방", "", "보라색 줄무늬 가방", "", "보라", "강남역", "서울"),
         kept_at="강남역 유실물센터",
         kept_phone="02-111-2222",
     )
-    return running.desk.add(post, [photo], WHO, None).post.post_id
+    return running.desk.add(post, [seen], WHO, None).post.post_id
 
 
 @pytest.fixture
@@ -132,7 +159,7 @@ def program(running: Service) -> Iterator[TestClient]:
     account = running.accounts.add("program", PASSWORD).account_id
     sessions = Sessions(running.desk.journal, running.settings.service.session_hours)
     _, token = sessions.issue(account, dt.timedelta(days=1))
-    client = TestClient(create_app(running), base_url="http://127.0.0.1:8008")
+    client = TestClient(create_app(running), base_url=HERE)
     client.headers |= {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
     with client:
         yield client

@@ -14,7 +14,7 @@ from matching_spark.service.guards.bodies import PHOTOS_IN_JSON
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, WHO, signed_in
+from tests.service.conftest import WHO, signed_in
 from tests.support.forms import csrf, field
 from tests.support.guarded import unguarded
 
@@ -22,9 +22,7 @@ from tests.support.guarded import unguarded
 def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
     browser: TestClient, running: Service, bag: str
 ) -> None:
-    running.accounts.add("minji", PASSWORD)
-    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
-    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
+    signed_in(browser, running)
     lost = Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
     lost_id = running.desk.add(lost, [], WHO, None).post.post_id
     paths = ("/office/review", pair_url(lost_id, bag), "/no/such/page", "/office/password")

@@ -30,11 +30,10 @@ from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.public.levels import Levels
 from matching_spark.service.public.matches import Showing
 from matching_spark.service.public.opaque import Names
-from tests.service.conftest import KEY, InMemory, drawn, open_desk, prepared
+from tests.service.conftest import KEY, WHO, InMemory, drawn, open_desk, prepared
 from tests.service.people.losses import Clock
 from tests.service.test_public import PICTURE
 
-WHO = "account-" + "1" * 32
 KINDS = ("가방", "기타물품", "의류", "지갑", "카드", "휴대폰")
 COLOURS = ("검정", "빨강", "파랑", "보라")
 PLACES = ("강남역", "서울역", "부산역", "대전역")

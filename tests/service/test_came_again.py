@@ -13,10 +13,10 @@ from matching_spark.operations.ingest import Source, ingest
 from matching_spark.operations.merge import merge
 from matching_spark.operations.posts import erase
 from matching_spark.service.posts.desk import Desk
+from tests.service.conftest import WHO
 from tests.support.journaled import in_table
 
 pytestmark = pytest.mark.long
-WHO = "account-" + "1" * 32
 LOST, AGAIN = "own-lost", "own-found"
 WORDS = "은색 손목시계, 뒷면에 이름 김아무개"
 

@@ -7,7 +7,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, signed_in, written
+from tests.service.conftest import WHO, losses, signed_in, there_is
 from tests.support.forms import csrf, field, link_in
 
 
@@ -39,10 +39,8 @@ def test_what_is_closed_is_corrected_and_opened_again_and_not_closed_as_somethin
     late = browser.post(f"{url}/edit", data=form)
     assert words.say("notice.merged", "ko") in late.text
     assert program.patch(api, json={"place": "역삼역"}).status_code == 200
-    stored = running.desk.post(bag)
-    assert stored is not None
-    assert (stored.post.title, stored.post.place) == ("줄무늬 가방", "역삼역")
-    assert stored.post.status == "claimed"
+    post = there_is(running.desk, bag).post
+    assert (post.title, post.place, post.status) == ("줄무늬 가방", "역삼역", "claimed")
     assert bag not in {m.post_id for m in running.desk.search(Query(text="가방"), FOUND).matches}
     opened = browser.post(f"{url}/close", data=form | {"status": "open"}).text
     assert words.say("notice.opened", "ko") in opened
@@ -62,7 +60,7 @@ def test_a_loss_that_was_closed_by_mistake_is_looked_after_again(
     form["link"] = link
     card = "<h3>보라색 줄무늬 가방</h3>"
     assert card in browser.post("/mine", data=form).text
-    (lost,) = (s.post.post_id for s in written(running) if s.post.kind == "lost")
+    (lost,) = losses(running)
     url = f"/api/office/posts/{lost}/close"
     assert program.post(url, json={"status": "claimed"}).status_code == 200
     running.news.look(lost)  # as it is once a day, and where something concerns it

@@ -10,7 +10,7 @@ from matching_spark.service.app import create_app
 from matching_spark.service.pages import words
 from matching_spark.service.posts.asks import Asks
 from matching_spark.service.running import Service
-from tests.service.conftest import drawn, signed_in, written
+from tests.service.conftest import drawn, losses, photo, signed_in, written
 from tests.support.forms import csrf, field, found_form, hidden
 
 NEW = "/office/found/new"
@@ -21,10 +21,6 @@ TYPED = {
     "category": "기타물품",
 }
 OVER, UNREADABLE = (words.say(f"wrong.{each}", "ko") for each in ("over", "not-a-photo"))
-
-
-def photo(colour: str = "green") -> dict[str, tuple[str, bytes, str]]:
-    return {"photo": ("a.png", drawn(colour), "image/png")}
 
 
 def an_hour_later(browser: TestClient, running: Service) -> TestClient:
@@ -124,12 +120,9 @@ def test_what_was_registered_before_its_photo_was_forgotten_is_not_registered_ag
 def looked_for(browser: TestClient, **more: str) -> dict[str, str]:
     """The form that goes on from a search by a photo and words."""
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 가방", "category": "가방"}
-    page = browser.post("/search", data=form | more, files=photo("purple")).text
-    return found_form(page, "/losses") | {
-        "words": "보라색 가방",
-        "colour": "보라",
-        "address": "a@b.kr",
-    }
+    page = browser.post("/search", data=form | more, files=photo()).text
+    said = {"words": "보라색 가방", "colour": "보라", "address": "a@b.kr"}
+    return found_form(page, "/losses") | said
 
 
 def test_a_search_whose_photo_is_forgotten_is_begun_with_what_was_told(
@@ -146,7 +139,7 @@ def test_a_search_whose_photo_is_forgotten_is_begun_with_what_was_told(
         assert 'value="보라색 가방"' in answer.text
         for chosen in ("보라", "가방"):
             assert f'<option value="{chosen}" selected>' in answer.text
-    assert not [each for each in written(running) if each.post.kind == "lost"]
+    assert not losses(running)
 
 
 def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
@@ -161,7 +154,7 @@ def test_a_loss_whose_photo_is_forgotten_is_reported_with_it_chosen_again(
     unreadable = later.post("/losses", data=again, files={"photo": ("a.jpg", b"no photo", "")})
     assert UNREADABLE in unreadable.text
     assert found_form(unreadable.text, "/losses")["words"] == "보라색 가방"
-    done = later.post("/losses", data=again, files=photo("purple"))
+    done = later.post("/losses", data=again, files=photo())
     assert "/mine#" in done.text
     (lost,) = (each for each in written(running) if each.post.kind == "lost")
     assert len(lost.photos) == 1
@@ -188,7 +181,7 @@ def test_a_search_by_words_goes_on_at_any_time(
     assert 'class="sentence"' in later.post("/search", data=form | {"colour": "보라"}).text
     assert "02-111-2222" in later.post("/interest", data=form).text
     assert "/mine#" in later.post("/losses", data=form | {"colour": "보라"}).text
-    assert len([each for each in written(running) if each.post.kind == "lost"]) == 2
+    assert len(losses(running)) == 2
 
 
 def test_a_photo_that_cannot_be_read_costs_no_word_that_was_typed_beside_it(

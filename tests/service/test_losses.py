@@ -2,17 +2,15 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 
 from starlette.testclient import TestClient
 
-from matching_spark.service.app import create_app
 from matching_spark.service.pages import words
 from matching_spark.service.people.contacts import ASKED_A_DAY
 from matching_spark.service.routes.losses import MOST_TIMES
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, drawn, losses, written
+from tests.service.conftest import WHO, drawn, losses, photo, there_is, written
 from tests.support.forms import csrf, field, found_form, link_in
 
 
@@ -28,26 +26,20 @@ def test_a_persons_way_from_a_photo_to_withdrawal(
     assert "보라색 줄무늬 가방" in found.text
     assert bag not in found.text
     assert "02-111-2222" not in found.text
-    photo = re.search(r'src="(/photos/[^"]+)"', found.text)
-    assert photo is not None
-    shown = browser.get(photo[1])
+    (picture, *_) = re.findall(r'src="(/photos/[^"]+)"', found.text)
+    shown = browser.get(picture)
     assert shown.headers["content-type"] == "image/jpeg"
 
     asked, claim = field(found.text, "asked"), field(found.text, "claim")
-    form = {
-        "csrf": csrf(found.text),
-        "asked": asked,
-        "words": "보라색 줄무늬 가방",
-        "colour": "보라",
-    }
+    form = {"csrf": csrf(found.text), "asked": asked, "colour": "보라"}
+    form["words"] = "보라색 줄무늬 가방"
     registered = browser.post("/losses", data=form)
-    link = re.search(r"/mine#([\w-]{22})", registered.text)
-    assert link is not None
+    link = link_in(registered.text)
     again = browser.post("/losses", data=form)  # a second press of the button
     assert len({p.post.post_id for p in written(running) if p.post.kind == "lost"}) == 1
     assert again.status_code == 200
 
-    mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link[1]})
+    mine = browser.post("/mine", data={"csrf": form["csrf"], "link": link})
     assert "보라색 줄무늬 가방" in mine.text
     assert "02-111-2222" not in mine.text
     token = field(mine.text, "link")
@@ -85,49 +77,40 @@ def test_what_was_said_to_be_theirs_stands_first_on_their_page_at_once(
 
 
 def test_what_goes_wrong_registers_nothing_and_what_was_withdrawn_is_lost_again(
-    running: Service, bag: str
+    mailing: TestClient, running: Service, bag: str
 ) -> None:
-    mailing = replace(running, finder=replace(running.finder, mail=True))
-    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
-        client.headers |= {"Origin": "http://127.0.0.1:8008"}
-        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
-        found = client.post("/search", data=form).text
-        form |= {"asked": field(found, "asked"), "claim": field(found, "claim")}
-        assert client.post("/losses", data=form | {"address": "kim@localhost"}).is_error
-        assert client.post("/interest", data=form | {"claim": "x" * 22}).is_error
-        running.desk.set_status(bag, "claimed", WHO, None)  # since the card was shown
-        assert client.post("/interest", data=form).is_error
-        assert not losses(running)
+    form = {"csrf": csrf(mailing.get("/").text), "words": "보라색 줄무늬 가방"}
+    found = mailing.post("/search", data=form).text
+    form |= {"asked": field(found, "asked"), "claim": field(found, "claim")}
+    assert mailing.post("/losses", data=form | {"address": "kim@localhost"}).is_error
+    assert mailing.post("/interest", data=form | {"claim": "x" * 22}).is_error
+    running.desk.set_status(bag, "claimed", WHO, None)  # since the card was shown
+    assert mailing.post("/interest", data=form).is_error
+    assert not losses(running)
 
-        def registered() -> str:
-            page = client.post("/losses", data=form | {"address": "kim@example.com"}).text
-            link = re.search(r"/mine#([\w-]{22})", page)
-            assert link is not None
-            return link[1]
+    def registered() -> str:
+        page = mailing.post("/losses", data=form | {"address": "kim@example.com"}).text
+        return link_in(page)
 
-        mine = {"csrf": form["csrf"], "link": registered()}
-        (first,) = losses(running)
-        assert running.contacts.of(first) is not None
-        change = mine | {"words": "초록 모자"}
-        wrong = client.post("/mine/edit", data=change | {"address": "kim@"}).text
-        assert words.say("problem.invalid", "ko") in wrong
-        assert wrong.count("초록 모자") == 1  # as it was typed, in its field, and nowhere else
-        assert wrong.count('value="초록 모자"') == 1
-        kept = running.desk.post(first)
-        assert kept is not None
-        assert kept.post.title != "초록 모자"
-        edited = client.post("/mine/edit", data=change | {"no_mail": "yes"}).text
-        assert "초록 모자" in edited
-        assert "no_mail" not in edited
-        assert running.contacts.of(first) is None
-        client.post("/mine/withdraw", data=mine)
-        link = registered()
-        registered()  # a second press of the button
-        assert (
-            words.say("mine.waiting", "ko") in client.post("/mine", data=mine | {"link": link}).text
-        )
-        (second,) = losses(running)
-        assert second != first
+    mine = {"csrf": form["csrf"], "link": registered()}
+    (first,) = losses(running)
+    assert running.contacts.of(first) is not None
+    change = mine | {"words": "초록 모자"}
+    wrong = mailing.post("/mine/edit", data=change | {"address": "kim@"}).text
+    assert words.say("problem.invalid", "ko") in wrong
+    assert wrong.count("초록 모자") == 1  # as it was typed, in its field, and nowhere else
+    assert wrong.count('value="초록 모자"') == 1
+    assert there_is(running.desk, first).post.title != "초록 모자"
+    edited = mailing.post("/mine/edit", data=change | {"no_mail": "yes"}).text
+    assert "초록 모자" in edited
+    assert "no_mail" not in edited
+    assert running.contacts.of(first) is None
+    mailing.post("/mine/withdraw", data=mine)
+    link = registered()
+    registered()  # a second press of the button
+    assert words.say("mine.waiting", "ko") in mailing.post("/mine", data=mine | {"link": link}).text
+    (second,) = losses(running)
+    assert second != first
 
 
 def test_a_search_is_registered_and_withdrawn_so_often_and_then_made_anew(
@@ -156,78 +139,64 @@ def test_strangers_who_say_the_same_have_a_loss_each(browser: TestClient, runnin
 
 
 def test_a_wrong_address_is_told_in_its_form_with_all_that_was_typed(
-    running: Service, bag: str
+    mailing: TestClient, running: Service, bag: str
 ) -> None:
-    mailing = replace(running, finder=replace(running.finder, mail=True))
-    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
-        files = {"photo": ("a.png", drawn("purple"), "image/png")}
-        found = client.post("/search", data=form, files=files).text
-        form |= {"asked": field(found, "asked"), "colour": "보라", "place": "강남역", "skip": "day"}
-        named = words.say("wrong.address", "ko")
-        page = client.post("/losses", data=form | {"address": "kim@localhost"})
-        assert page.status_code == 422
-        told = found_form(page.text, "/losses")
-        form |= {"address": "kim@localhost"}
-        assert {name: told[name] for name in form} == form
-        assert named in page.text
-        assert words.say("result.photo", "ko") in page.text  # the photo is searched and kept still
-        assert not losses(running)
-        registered = client.post("/losses", data=form | {"address": "kim@example.com"}).text
-        (lost,) = losses(running)
-        kept = running.desk.post(lost)
-        assert kept is not None
-        assert (kept.post.place, len(kept.photos)) == ("강남역", 1)
+    form = {"csrf": csrf(mailing.get("/").text), "words": "보라색 줄무늬 가방"}
+    found = mailing.post("/search", data=form, files=photo()).text
+    form |= {"asked": field(found, "asked"), "colour": "보라", "place": "강남역", "skip": "day"}
+    named = words.say("wrong.address", "ko")
+    page = mailing.post("/losses", data=form | {"address": "kim@localhost"})
+    assert page.status_code == 422
+    told = found_form(page.text, "/losses")
+    form |= {"address": "kim@localhost"}
+    assert {name: told[name] for name in form} == form
+    assert named in page.text
+    assert words.say("result.photo", "ko") in page.text  # the photo is searched and kept still
+    assert not losses(running)
+    registered = mailing.post("/losses", data=form | {"address": "kim@example.com"}).text
+    (lost,) = losses(running)
+    kept = there_is(running.desk, lost)
+    assert (kept.post.place, len(kept.photos)) == ("강남역", 1)
 
-        link = re.search(r"/mine#([\w-]{22})", registered)
-        assert link is not None
-        mine = {"csrf": form["csrf"], "link": link[1], "words": "초록 모자"}
-        wrong = client.post("/mine/edit", data=mine | {"address": "kim@localhost"}).text
-        assert re.search('name="address"[^>]* value="kim@localhost"', wrong)
-        assert named in wrong
-        over = {"address": "kim@", "no_mail": "yes", "day": "어느 날"}
-        assert re.search(
-            'name="no_mail"[^>]* checked', client.post("/mine/edit", data=mine | over).text
-        )
+    mine = {"csrf": form["csrf"], "link": link_in(registered), "words": "초록 모자"}
+    wrong = mailing.post("/mine/edit", data=mine | {"address": "kim@localhost"}).text
+    assert re.search('name="address"[^>]* value="kim@localhost"', wrong)
+    assert named in wrong
+    over = {"address": "kim@", "no_mail": "yes", "day": "어느 날"}
+    assert re.search(
+        'name="no_mail"[^>]* checked', mailing.post("/mine/edit", data=mine | over).text
+    )
 
 
 def test_an_address_stays_with_what_is_asked_before_the_loss_is_reported(
-    running: Service, bag: str
+    mailing: TestClient, running: Service, bag: str
 ) -> None:
-    mailing = replace(running, finder=replace(running.finder, mail=True))
-    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-        form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방", "colour": "보라"}
-        form |= {"address": "kim@example.com"}
-        page = client.post("/search", data=form).text
-        for to in ("/search", "/losses", "/interest"):
-            assert found_form(page, to)["address"] == "kim@example.com"
+    form = {"csrf": csrf(mailing.get("/").text), "words": "보라색 줄무늬 가방", "colour": "보라"}
+    form |= {"address": "kim@example.com"}
+    page = mailing.post("/search", data=form).text
+    for to in ("/search", "/losses", "/interest"):
+        assert found_form(page, to)["address"] == "kim@example.com"
 
 
 def test_who_leaves_an_address_that_was_asked_too_often_is_told_that_it_is_not_kept(
-    running: Service, bag: str
+    mailing: TestClient, running: Service, bag: str
 ) -> None:
-    mailing = replace(running, finder=replace(running.finder, mail=True))
-    with TestClient(create_app(mailing), base_url="http://127.0.0.1:8008") as client:
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
-        form = {"csrf": csrf(client.get("/").text), "address": "kim@example.com", "pictured": "no"}
-        for number in range(ASKED_A_DAY + 1):
-            page = client.post("/losses", data=form | {"words": f"{number}번 가방"}).text
-            often = number == ASKED_A_DAY
-            assert (words.say("registered.often", "ko") in page) == often
-            assert (words.say("registered.written", "ko") in page) != often
-        mine = {"csrf": form["csrf"], "link": link_in(page), "words": "초록 모자"}
-        for each in ("kim@example.com", "kim@"):  # the rest is saved, or nothing is
-            told = client.post("/mine/edit", data=mine | {"address": each}).text
-            assert re.search(f'name="address"[^>]* value="{each}"', told)
-            saved = each != "kim@"
-            assert (words.say("notice.edited", "ko") in told) == saved
-            assert words.say("wrong.often" if saved else "wrong.address", "ko") in told
-        newest = running.desk.post(losses(running)[-1])
-        assert newest is not None
-        assert newest.post.title == "초록 모자"
-        assert running.contacts.of(newest.post.post_id) is None
+    form = {"csrf": csrf(mailing.get("/").text), "address": "kim@example.com", "pictured": "no"}
+    for number in range(ASKED_A_DAY + 1):
+        page = mailing.post("/losses", data=form | {"words": f"{number}번 가방"}).text
+        often = number == ASKED_A_DAY
+        assert (words.say("registered.often", "ko") in page) == often
+        assert (words.say("registered.written", "ko") in page) != often
+    mine = {"csrf": form["csrf"], "link": link_in(page), "words": "초록 모자"}
+    for each in ("kim@example.com", "kim@"):  # the rest is saved, or nothing is
+        told = mailing.post("/mine/edit", data=mine | {"address": each}).text
+        assert re.search(f'name="address"[^>]* value="{each}"', told)
+        saved = each != "kim@"
+        assert (words.say("notice.edited", "ko") in told) == saved
+        assert words.say("wrong.often" if saved else "wrong.address", "ko") in told
+    newest = there_is(running.desk, losses(running)[-1])
+    assert newest.post.title == "초록 모자"
+    assert running.contacts.of(newest.post.post_id) is None
 
 
 def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(
@@ -238,13 +207,11 @@ def test_what_an_office_has_described_at_length_stays_whole_in_ones_own_loss(
     (lost,) = losses(running)
     running.desk.edit(lost, {"description": "긴 말 " * 1000}, WHO, None)
     page = browser.post("/mine", data=form).text
-    said = re.search('name="words"[^>]* value="([^"]{3000,})"', page)
-    assert said is not None
-    form |= {"seen": field(page, "seen"), "words": said[1]}
+    (said,) = re.findall('name="words"[^>]* value="([^"]{3000,})"', page)
+    form |= {"seen": field(page, "seen"), "words": said}
     edited = browser.post("/mine/edit", data=form | {"place": "강남역"}).text
     assert words.say("notice.edited", "ko") in edited
-    stored = running.desk.post(lost)
-    assert stored is not None
+    stored = there_is(running.desk, lost)
     assert (stored.post.title, stored.post.place) == ("줄무늬 가방", "강남역")
     assert len(stored.post.description) > 3000
 
@@ -282,9 +249,7 @@ def test_a_change_of_ones_loss_undoes_nothing_that_was_changed_since(
     assert field(wrong, "seen") == form["seen"]
     edited = browser.post("/mine/edit", data=form | {"place": "강남역", "category": "쇼핑백"}).text
     assert words.say("notice.edited", "ko") in edited
-    stored = running.desk.post(lost)
-    assert stored is not None
-    post = stored.post
+    post = there_is(running.desk, lost).post
     assert (post.title, post.description, post.colour) == ("줄무늬 가방", "안에 우산", "파랑")
     assert (post.place, post.category) == ("강남역", "쇼핑백")
 
@@ -306,9 +271,7 @@ def test_pages_of_one_loss_that_are_saved_at_once_are_all_saved(
     with ThreadPoolExecutor(len(own)) as pool:
         assert all(pool.map(saved, own))
     (lost,) = losses(running)
-    stored = running.desk.post(lost)
-    assert stored is not None
-    post = stored.post
+    post = there_is(running.desk, lost).post
     assert (post.title, post.place, post.colour) == ("초록 가방", "강남역", "보라")
     assert post.category == "가방"
 

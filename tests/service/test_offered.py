@@ -15,14 +15,13 @@ from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.operations.merge import merge
 from matching_spark.operations.table import undo
 from matching_spark.search.query import Query
-from matching_spark.service.app import create_app
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.desk import FOUND
 from matching_spark.service.running import Service
 from matching_spark.table.posts_table import PostsTable
-from tests.service.conftest import WHO, drawn, signed_in, written
+from tests.service.conftest import WHO, client_of, photo, signed_in, there_is, written
 from tests.support.forms import csrf, field, link_in
 from tests.support.journaled import write
 from tests.support.vectors import write_vectors
@@ -70,8 +69,7 @@ def test_a_post_of_vectors_alone_is_changed_and_closed_as_any_other(
     came = row()
     asked = Query(embedding=vector[0])
     with opened(service) as of:
-        client = TestClient(create_app(of), base_url="http://127.0.0.1:8008")
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        client = client_of(of, Accept="text/html")
         form = {"csrf": signed_in(client, of), "place": "강남역", "status": "claimed"}
         url = post_url("of-vectors")
         page = client.get(url).text
@@ -91,9 +89,8 @@ def test_a_post_of_vectors_alone_is_changed_and_closed_as_any_other(
 
         def closed() -> None:
             of.desk.refresh()
-            stored = of.desk.post("of-vectors")
-            assert stored is not None
-            assert (stored.post.status, stored.post.place) == ("claimed", "강남역")
+            post = there_is(of.desk, "of-vectors").post
+            assert (post.status, post.place) == ("claimed", "강남역")
 
         stays = came | {"status": "claimed", "place": "강남역"}
         for back in (of.desk.table.snapshot, first):  # to before the merge, to before it came
@@ -152,7 +149,7 @@ def test_of_a_loss_that_is_over_no_card_says_that_it_may_be_mine(
     browser: TestClient, running: Service, bag: str
 ) -> None:
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
-    found = browser.post("/search", data=form, files={"photo": ("a.png", drawn("purple"))}).text
+    found = browser.post("/search", data=form, files=photo()).text
     form["asked"] = field(found, "asked")
     link = link_in(browser.post("/losses", data=form).text)
     form["link"] = link

@@ -9,12 +9,19 @@ from starlette.testclient import TestClient
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters, Post
 from matching_spark.search.query import Query
-from matching_spark.service.app import create_app
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import pair_url, post_url
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, WHO, drawn, signed_in, written
+from tests.service.conftest import (
+    PASSWORD,
+    WHO,
+    client_of,
+    photo,
+    signed_in,
+    there_is,
+    written,
+)
 from tests.support.forms import csrf, field
 
 
@@ -41,10 +48,9 @@ def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
 
 
 def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:
-    account = running.accounts.add("minji", PASSWORD)
+    signed_in(browser, running)
+    account = running.accounts.named("minji")
     elsewhere = running.guards.door._sessions.open(account.account_id)  # noqa: SLF001
-    form = {"csrf": csrf(browser.get("/office/sign-in").text), "name": "minji"}
-    browser.post("/office/sign-in", data=form | {"password": PASSWORD})
     page = browser.get("/office/password")
     form = {"csrf": csrf(page.text), "now": PASSWORD, "new": "quite another password"}
     for wrong, said in (({"now": "guess guess guess"}, "password"), ({"new": "short"}, "short")):
@@ -72,8 +78,7 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     assert "minji" in desk.text
 
     new = browser.get("/office/found/new")
-    files = {"photo": ("a.png", drawn("purple"), "image/png")}
-    draft = browser.post("/office/found/new", data={"csrf": csrf(new.text)}, files=files)
+    draft = browser.post("/office/found/new", data={"csrf": csrf(new.text)}, files=photo())
     name = field(draft.text, "draft")
     assert browser.get(f"/office/drafts/{name}").headers["content-type"] == "image/jpeg"
     form = {
@@ -100,9 +105,7 @@ def test_the_offices_way(browser: TestClient, running: Service) -> None:
     assert post.post.post_id in found.text
     closed = browser.post(f"{url}/close", data={"csrf": form["csrf"], "status": "claimed"})
     assert closed.status_code == 200
-    stored_now = running.desk.post(post.post.post_id)
-    assert stored_now is not None
-    assert stored_now.post.status == "claimed"
+    assert there_is(running.desk, post.post.post_id).post.status == "claimed"
     browser.post("/office/sign-out", data={"csrf": form["csrf"]})
     assert browser.get(url, follow_redirects=False).status_code == 303
 
@@ -115,13 +118,8 @@ def test_signing_in_leads_to_the_page_that_was_asked_for_and_never_elsewhere(
     lost = Post("", "lost", "가방", title="보라색 줄무늬 가방")
     lost_id = running.desk.add(lost, [], WHO, None).post.post_id
     pair, similar = pair_url(lost_id, bag), f"/office/search?post={bag}"
-    known = {
-        "of": "a\0b",
-        "said": "confirmed",
-        "was": "unsure",
-        "secret": "s3cret",
-        "notice": "saved",
-    }
+    known = {"of": "a\0b", "said": "confirmed", "was": "unsure"}
+    known |= {"secret": "s3cret", "notice": "saved"}
     for asked in (pair, similar, pair_url(odd, odd), post_url(odd), "/office/review", "/office"):
         more = f"{asked}{'&' if '?' in asked else '?'}{urlencode(known)}"
         page = browser.get(more)
@@ -157,8 +155,7 @@ def test_what_was_typed_stays_where_something_of_it_is_wrong(
     browser: TestClient, running: Service, bag: str
 ) -> None:
     token = signed_in(browser, running)
-    stored = running.desk.post(bag)
-    assert stored is not None
+    stored = there_is(running.desk, bag)
     typed = {
         "title": "손잡이가 끊어진 가방",
         "description": "안에 우산이 있다",
@@ -186,11 +183,8 @@ def test_a_thing_of_another_source_is_changed_and_closed_as_any_other(
     with opened(service) as of:
         found = of.desk.search(Query(text="지갑"), Filters(kind="found"))
         post_id = found.matches[0].post_id
-        stored = of.desk.post(post_id)
-        assert stored is not None
-        assert stored.source != "service"
-        client = TestClient(create_app(of), base_url="http://127.0.0.1:8008")
-        client.headers |= {"Origin": "http://127.0.0.1:8008", "Accept": "text/html"}
+        assert there_is(of.desk, post_id).source != "service"
+        client = client_of(of, Accept="text/html")
         form = {"csrf": signed_in(client, of), "title": "고친 이름"}
         url = post_url(post_id)
         form["sequence"] = field(client.get(url).text, "sequence")
@@ -217,8 +211,7 @@ def test_who_saves_second_undoes_nothing_that_the_first_has_saved(
     own = {"title": "줄무늬 가방", "day": "2026-11-20", "colour": "파랑", "kept_at": " "}
     saved = browser.post(f"{url}/edit", data=as_seen | own)
     assert words.say("notice.merged", "ko") in saved.text
-    stored = running.desk.post(bag)
-    assert stored is not None
+    stored = there_is(running.desk, bag)
     post = stored.post
     assert (post.colour, post.place, post.kept_phone) == ("파랑", "", "02-333-4444")
     assert (post.title, str(post.happened_on), post.kept_at) == ("줄무늬 가방", "2026-11-20", "")
@@ -255,10 +248,8 @@ def test_what_both_have_changed_is_asked_and_nothing_else(
     again = {name: field(told.text, name) for name in ("sequence", "seen")}
     over = browser.post(f"{url}/edit", data=form | again | {"description": "안에\r\n우산"})
     assert words.say("notice.saved", "ko") in over.text
-    saved = running.desk.post(bag)
-    assert saved is not None
-    assert (saved.post.title, saved.post.colour) == ("줄무늬 가방", "초록")
-    assert saved.post.description == "안에\n우산"
+    post = there_is(running.desk, bag).post
+    assert (post.title, post.colour, post.description) == ("줄무늬 가방", "초록", "안에\n우산")
 
 
 def test_what_two_take_away_between_them_leaves_something_to_find_it_by(
@@ -281,10 +272,8 @@ def test_what_two_take_away_between_them_leaves_something_to_find_it_by(
     again = {name: field(told, name) for name in ("sequence", "seen")}
     saved = browser.post(f"{url}/edit", data=form | again | {"title": "배낭"}).text
     assert words.say("notice.saved", "ko") in saved
-    stored = running.desk.post(post_id)
-    assert stored is not None
-    assert (stored.post.title, stored.post.description) == ("배낭", "")
-    assert stored.post.place == "강남역"
+    post = there_is(running.desk, post_id).post
+    assert (post.title, post.description, post.place) == ("배낭", "", "강남역")
 
 
 def test_a_form_that_does_not_say_what_it_was_made_of_is_asked_about_whole(
@@ -320,8 +309,7 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
     for language in ("ko", "en"):
         browser.cookies.set("lang", language)
         known = {each.post.post_id for each in written(running)}
-        files = {"photo": ("a.png", drawn("purple"), "image/png")}
-        new = browser.post("/office/found/new", data={"csrf": token}, files=files)
+        new = browser.post("/office/found/new", data={"csrf": token}, files=photo())
         form = {"csrf": token, "draft": field(new.text, "draft"), "title": "검정 우산"}
         browser.post("/office/found/new", data=form)
         (stored,) = (s for s in written(running) if s.post.post_id not in known)
@@ -335,9 +323,7 @@ def test_registering_again_with_other_words_leads_to_what_was_registered(
         assert len(written(running)) == len(known) + 1
         form |= {"sequence": field(again.text, "sequence"), "title": "남색 우산"}
         assert browser.post(f"{url}/edit", data=form).status_code == 200
-        saved = running.desk.post(stored.post.post_id)
-        assert saved is not None
-        assert saved.post.title == "남색 우산"
+        assert there_is(running.desk, stored.post.post_id).post.title == "남색 우산"
 
 
 def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_over(
@@ -371,15 +357,11 @@ def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: 
     for status in ("claimed", "open"):  # at once, and not from the next match on
         running.desk.set_status(pair[0], status, WHO, None)
         assert (pair in running.review.queue()) == (status == "open")
-    running.accounts.add("minji", PASSWORD)
-    page = browser.get("/office/sign-in")
-    form = {"csrf": csrf(page.text), "name": "minji", "password": PASSWORD}
-    desk = browser.post("/office/sign-in", data=form | {"after": "/office/review"})
+    said = {"csrf": signed_in(browser, running), "lost_id": pair[0], "found_id": pair[1]}
     review = browser.get(f"/office/review?lost={pair[0]}&found={pair[1]}")
     assert review.text.count("보라색 줄무늬 가방") >= 2
     turned = browser.get(f"/office/review?lost={pair[1]}&found={pair[0]}")  # nothing to decide
     assert "보라색 줄무늬 가방" not in turned.text
-    said = {"csrf": csrf(desk.text), "lost_id": pair[0], "found_id": pair[1]}
     after = browser.post("/office/decisions", data=said | {"verdict": "confirmed"})
     assert after.status_code == 200
     assert pair not in running.review.queue()

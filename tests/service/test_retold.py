@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from matching_spark.service.pages import words
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, drawn, signed_in
+from tests.service.conftest import PASSWORD, photo, signed_in, there_is
 from tests.support.forms import csrf, field
 
 SWITCH = re.compile(r'<button class="plain"[^>]* name="lang" value="en"[^>]*>')
@@ -34,8 +34,7 @@ def asked_in_english(browser: TestClient, page: str, typed: dict[str, str]) -> s
 
 def test_a_draft_keeps_its_photo_and_what_was_typed(browser: TestClient, running: Service) -> None:
     form = {"csrf": signed_in(browser, running)}
-    files = {"photo": ("a.png", drawn("purple"), "image/png")}
-    page = browser.post("/office/found/new", data=form, files=files).text
+    page = browser.post("/office/found/new", data=form, files=photo()).text
     draft, before = field(page, "draft"), running.desk.journal.last
     english = asked_in_english(browser, page, {"title": "보라색 공", "place": "역 앞"})
     assert field(english, "draft") == draft
@@ -61,17 +60,14 @@ def test_a_change_that_is_not_saved_is_told_again(
     english = asked_in_english(browser, page, {"title": "두 사람의 가방"})
     assert words.say("post.again.conflict", "en") in english
     assert english.count('class="differs"') == page.count('class="differs"')
-    stored = running.desk.post(bag)
-    assert stored
-    assert stored.post.title == "한 사람의 가방"
+    assert there_is(running.desk, bag).post.title == "한 사람의 가방"
 
 
 def test_a_search_by_a_photo_finds_the_same(
     browser: TestClient, running: Service, bag: str
 ) -> None:
     form = {"csrf": signed_in(browser, running), "kind": "found"}
-    files = {"photo": ("a.png", drawn("purple"), "image/png")}
-    page = browser.post("/office/search", data=form, files=files).text
+    page = browser.post("/office/search", data=form, files=photo()).text
     ids = re.findall(r'data-copy="([^"]+)"', page)
     assert bag in ids
     english = asked_in_english(browser, page, {})

@@ -14,7 +14,7 @@ from matching_spark.service.guards.bodies import PLAIN_BYTES
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.running import Service
-from tests.service.conftest import WHO, losses, written
+from tests.service.conftest import WHO, client_of, losses, written
 from tests.support.forms import csrf, link_in
 
 
@@ -23,12 +23,8 @@ def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
 ) -> None:
     told = running.settings.model_copy(deep=True)
     told.service.search_budget_s = 1e-9
-    with (
-        opened(told) as hurried,
-        TestClient(create_app(hurried), base_url="http://127.0.0.1:8008") as client,
-    ):
+    with opened(told) as hurried, client_of(hurried) as client:
         assert hurried.office_deadline.over
-        client.headers |= {"Origin": "http://127.0.0.1:8008"}
         form = {"csrf": csrf(client.get("/").text), "words": "보라색 줄무늬 가방"}
         for language, said in (("ko", "시간이 다 되어"), ("en", "Time ran out")):
             page = client.post("/search", data=form | {"lang": language}).text
@@ -49,11 +45,10 @@ def test_a_withdrawn_thing_is_gone_from_the_next_answer_on_and_its_photo_too(
 ) -> None:
     form = {"csrf": csrf(browser.get("/").text), "words": "보라색 줄무늬 가방"}
     found = browser.post("/search", data=form)
-    photo = re.search(r'src="(/photos/[^"]+)"', found.text)
-    assert photo is not None
+    (photo, *_) = re.findall(r'src="(/photos/[^"]+)"', found.text)
     running.desk.set_status(bag, "withdrawn", WHO, None)
     assert "보라색 줄무늬 가방</h3>" not in browser.post("/search", data=form).text
-    assert browser.get(photo[1]).status_code == 404
+    assert browser.get(photo).status_code == 404
 
 
 def test_what_a_program_found_too_long_ago_is_said_to_be(browser: TestClient) -> None:

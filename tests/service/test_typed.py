@@ -13,7 +13,7 @@ from matching_spark.service.pages.contexts import TYPED
 from matching_spark.service.pages.render import SIGN_IN
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
-from tests.service.conftest import PASSWORD, WHO, drawn, signed_in, written
+from tests.service.conftest import PASSWORD, WHO, photo, signed_in, there_is, written
 from tests.service.samples import rendered, samples
 from tests.support.forms import csrf, field, hidden
 
@@ -47,8 +47,7 @@ def test_a_form_without_a_session_is_sent_by_one_press_once_there_is_one(
 ) -> None:
     token = signed_in(browser, running)
     lost = running.desk.add(Post("", "lost", "가방", title="보라색 가방"), [], WHO, None)
-    files = {"photo": ("a.png", drawn("green"), "image/png")}
-    new = browser.post("/office/found/new", data={"csrf": token}, files=files)
+    new = browser.post("/office/found/new", data={"csrf": token}, files=photo("green"))
     to, typed, said = {
         "register": (
             "/office/found/new",
@@ -111,13 +110,9 @@ def test_a_form_of_before_one_signed_in_anew_is_sent_with_the_new_token(
         assert page.status_code == 403
         assert hidden(page.text, to) | form == hidden(page.text, to)
         assert PASSWORD not in page.text
-    stored = running.desk.post(bag)
-    assert stored is not None
-    assert stored.sequence == 1
+    assert there_is(running.desk, bag).sequence == 1
     browser.post(to, data=hidden(later.text, to))
-    stored = running.desk.post(bag)
-    assert stored is not None
-    assert stored.post.title == "줄무늬 가방"
+    assert there_is(running.desk, bag).post.title == "줄무늬 가방"
 
 
 def test_a_form_that_there_was_no_room_for_is_sent_once_there_is(
@@ -148,7 +143,7 @@ def test_no_password_is_carried_and_no_photo_is_said_to_be(
     assert page.url.path == SIGN_IN
     assert field(page.text, "after") == "/office/password"
     assert not re.search(f"{PASSWORD}|quite another", page.text)
-    files = {"photo": ("a.png", drawn("green"), "image/png")}
+    files = photo("green")
     page = browser.post("/office/found/new", data={"csrf": token}, files=files)
     assert field(page.text, "after") == "/office/found/new"  # nothing was typed
     page = browser.post("/office/search", data={"csrf": token, "words": "가방"}, files=files)
