@@ -1,7 +1,10 @@
 """A desk over a copy of the stored table, with a journal and photos of its own."""
 
+import asyncio
 import datetime as dt
 import io
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Post
@@ -17,13 +21,16 @@ from matching_spark.embed.photos import open_photo, photo_sha256
 from matching_spark.journal.posts import StoredPost
 from matching_spark.journal.store import Journal
 from matching_spark.operations.warehouse import model_of, there
+from matching_spark.service import server
 from matching_spark.service.app import create_app
+from matching_spark.service.guards.limits import Addresses
 from matching_spark.service.guards.sessions import Sessions
 from matching_spark.service.opening import opened
 from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
 from tests.support.forms import csrf
+from tests.support.processes import wait_until
 
 HERE = "http://127.0.0.1:8008"
 KEY = "a key that only these tests have."
@@ -115,14 +122,58 @@ def desk(service: Settings, photos: InMemory) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def running(settings: Settings, tmp_path: Path) -> Iterator[Service]:
-    """The whole service before there is a table, but for its listeners and its threads."""
+def new(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings of a service before there is a table."""
     made = settings.model_copy(deep=True)
-    made.table = str(tmp_path / "table")
-    made.similarity.runner = "memory"
+    made.table, made.similarity.runner = str(tmp_path / "table"), "memory"
     made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
-    with opened(made) as service:
+    return made
+
+
+@pytest.fixture
+def running(new: Settings) -> Iterator[Service]:
+    """The whole service, but for its listeners and its threads."""
+    with opened(new) as service:
         yield service
+
+
+@pytest.fixture
+def brief(new: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a service that begins in a moment: without a merger, or a model."""
+    monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
+    monkeypatch.setattr(server, "warm", lambda of: None)
+    new.service.port = new.service.watch_port = 0
+    return new
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[tuple[str, threading.Event]]:
+    """The service in a thread of this process, at an address; what stops it."""
+    at, stop = list[str](), threading.Event()
+    told = {"ready": at.append, "stop": stop}
+    thread = threading.Thread(target=server.serve, args=(settings,), kwargs=told)
+    thread.start()
+    try:
+        wait_until(lambda: at or not thread.is_alive(), "the service")
+        yield at[0], stop
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def listening(app: ASGIApp) -> Iterator[int]:
+    """The port of an application that listens as the service does."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001  (what serve binds)
+        thread = threading.Thread(target=asyncio.run, args=(serving,))
+        thread.start()
+        try:
+            yield bound.getsockname()[1]
+        finally:
+            stop.set()
+            thread.join()
 
 
 @pytest.fixture

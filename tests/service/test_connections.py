@@ -16,6 +16,7 @@ from matching_spark.errors import StorageError
 from matching_spark.service import server
 from matching_spark.service.guards import connections
 from matching_spark.service.guards.limits import Addresses
+from tests.service.conftest import listening
 from tests.support.processes import LONG_S
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n"
@@ -43,14 +44,8 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     for name in ("HEAD_S", "READ_S"):
         monkeypatch.setattr(connections, name, 1.0)
     monkeypatch.setattr(connections, "OF_AN_ADDRESS", 3)
-    stop = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001  (what serve binds)
-        thread = threading.Thread(target=asyncio.run, args=(serving,))
-        thread.start()
-        yield bound.getsockname()[1]
-        stop.set()
-        thread.join()
+    with listening(app) as port:
+        yield port
 
 
 def connected(port: int) -> socket.socket:

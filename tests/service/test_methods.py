@@ -1,11 +1,8 @@
 """Addresses asked by every method, and with a slash too many."""
 
-import asyncio
 import http.client
 import json
 import re
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,13 +12,12 @@ from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from matching_spark.domain.posts import Post
-from matching_spark.service import server
 from matching_spark.service.app import create_app
-from matching_spark.service.guards.limits import OFFICE, Addresses, Limits
+from matching_spark.service.guards.limits import OFFICE, Limits
 from matching_spark.service.pages.render import pair_url
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch
-from tests.service.conftest import WHO, signed_in
+from tests.service.conftest import WHO, listening, signed_in
 from tests.support.processes import LONG_S
 
 
@@ -39,19 +35,12 @@ def test_head_is_told_what_get_would_be(browser: TestClient, running: Service, b
 @contextmanager
 def connected(running: Service) -> Iterator[http.client.HTTPConnection]:
     """To a server of its own."""
-    stop = threading.Event()
-    app = create_app(running)
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        serving = server._listening([app], [bound.dup()], Addresses(()), (stop,))  # noqa: SLF001  (what serve binds)
-        thread = threading.Thread(target=asyncio.run, args=(serving,))
-        thread.start()
-        client = http.client.HTTPConnection("127.0.0.1", bound.getsockname()[1], timeout=LONG_S)
+    with listening(create_app(running)) as port:
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG_S)
         try:
             yield client
         finally:
             client.close()
-            stop.set()
-            thread.join()
 
 
 def test_head_has_no_body_and_the_connection_goes_on(running: Service) -> None:

@@ -30,27 +30,10 @@ from matching_spark.service.posts.desk import Desk
 from matching_spark.service.running import Service
 from matching_spark.service.watch import Watch, operations_app
 from matching_spark.spark.ports import free_ports
-from tests.service.conftest import KEY
+from tests.service.conftest import serving
 from tests.support.processes import wait_until
 
 OTHER = Path(__file__).parents[1] / "golden" / "siglip"
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """The service in a thread of this process, at an address."""
-    at: list[str] = []
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=server.serve, args=(settings,), kwargs={"ready": at.append, "stop": stop}
-    )
-    thread.start()
-    try:
-        wait_until(lambda: at or not thread.is_alive(), "the service")
-        yield at[0]
-    finally:
-        stop.set()
-        thread.join()
 
 
 def reembedded(settings: Settings, spark: SparkSession) -> ClipModel:
@@ -82,7 +65,7 @@ def test_after_a_reembed_it_goes_on_with_the_tables_new_model(
         assert answer.json()["results"]
         return str(answer.json()["model"])
 
-    with serving(service) as url:
+    with serving(service) as (url, _):
         assert answered_by(url) == ClipModel.load().name
         other = reembedded(service, spark)
         wait_until(lambda: answered_by(url) == other.name, "the new model")
@@ -124,15 +107,9 @@ def test_one_port_for_both_is_said(service: Settings, monkeypatch: pytest.Monkey
 
 
 def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    brief: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = settings.model_copy(deep=True)
-    mine.table, mine.similarity.runner = str(tmp_path / "table"), "memory"
-    mine.service.journal, mine.service.key = str(tmp_path / "journal"), KEY
-    mine.service.port = mine.service.watch_port = 0
     monkeypatch.setattr(server, "RENEW_S", 0.2)
-    monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
-    monkeypatch.setattr(server, "warm", lambda of: None)
     away = threading.Event()
     begun, ended, watches = list[Service](), list[Service](), list[Watch]()
 
@@ -152,7 +129,7 @@ def test_where_the_next_cannot_be_opened_it_serves_on_says_why_and_tries_again(
     monkeypatch.setattr(server, "opened", sometimes)
     monkeypatch.setattr(server, "Watch", watched)
     away.set()
-    with serving(mine) as url:
+    with serving(brief) as (url, _):
         page = partial(httpx.get, url, timeout=60)
         desk, ready = begun[0].desk, TestClient(operations_app(watches[0]))
         desk.outdated = "siglip@0123456789ab"  # as it finds where the table has it
