@@ -161,11 +161,7 @@ def test_a_place_is_known_as_signs_and_people_have_it() -> None:
             "lotte department store busan 2f",
             "부산",
         ),
-        (
-            "Kyungpook National University, lost my wallet",
-            "kyungpook national university",
-            "대구",
-        ),
+        ("Kyungpook National University, lost my wallet", "kyungpook national university", "대구"),
         ("고대 안암병원 2층에서 지갑 분실", "고대 안암병원 2층", "서울"),
         ("노량진시장에서 지갑 분실", "노량진시장", "서울"),
         ("대구동부터미널에서 지갑 분실", "대구동부터미널", "대구"),

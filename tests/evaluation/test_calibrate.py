@@ -26,10 +26,7 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_evaluate_and_calibrate_from_truth_and_decisions(
-    spark: SparkSession,
-    world: World,
-    own: str,
-    capsys: pytest.CaptureFixture[str],
+    spark: SparkSession, world: World, own: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = str(world.truth)
     report = run("evaluate", truth, "--table", own, capsys=capsys)

@@ -135,10 +135,7 @@ def test_with_cells_whole_posts_are_scored_that_a_side_reaches(
     bare = 0
     for _ in range(20):
         image, text = unit(rng.normal(size=(2, DIMENSION)))
-        query = QueryItem(
-            None if asked == "text" else image,
-            None if asked == "image" else text,
-        )
+        query = QueryItem(None if asked == "text" else image, None if asked == "image" else text)
         scoring = Scoring(calibration=calibration if fuses else None, threshold=-1.0)
         request = Request((query,), Filters(), 200, scoring)
         probed = replace(request, nprobe=2)
@@ -285,10 +282,7 @@ NEW = {"hidden": 0.0, "usual": 1.0}  # in format 4
 
 @pytest.mark.parametrize(
     ("old", "lacks", "means"),
-    [
-        (2, {"alike", "keen", *NEW}, {"alike": 31.5, "keen": 1.0, **NEW}),
-        (3, {*NEW}, NEW),
-    ],
+    [(2, {"alike", "keen", *NEW}, {"alike": 31.5, "keen": 1.0, **NEW}), (3, {*NEW}, NEW)],
 )
 def test_a_calibration_of_an_older_format_is_read_as_it_was(
     old: int, lacks: set[str], means: dict[str, float]

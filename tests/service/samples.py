@@ -259,9 +259,7 @@ def samples() -> dict[str, Page]:
         "claimed-bare": ClaimedPage(**person, card=Card(category="카드")),
         "door": DoorPage(here="/mine"),
         "door-wrong": DoorPage(
-            here="/mine",
-            link="https://lost.example/mine#Zm9",
-            wrong={"link": "link"},
+            here="/mine", link="https://lost.example/mine#Zm9", wrong={"link": "link"}
         ),
         "mine": MinePage(
             **mine,
@@ -351,10 +349,7 @@ def samples() -> dict[str, Page]:
             differing=DIFFERING,
         ),
         "post-again-closed": PostPage(
-            **office,
-            thing=replace(FOUND, status="claimed"),
-            history=HISTORY,
-            again="conflict",
+            **office, thing=replace(FOUND, status="claimed"), history=HISTORY, again="conflict"
         ),
         "post-again-registered": PostPage(
             **office, thing=BARE, again="registered", differing=DIFFERING[:2]

@@ -13,15 +13,7 @@ from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import pair_url, post_url
 from matching_spark.service.running import Service
-from tests.service.conftest import (
-    PASSWORD,
-    WHO,
-    client_of,
-    photo,
-    signed_in,
-    there_is,
-    written,
-)
+from tests.service.conftest import PASSWORD, WHO, client_of, photo, signed_in, there_is, written
 from tests.support.forms import csrf, field
 
 
@@ -177,9 +169,7 @@ def test_what_was_typed_stays_where_something_of_it_is_wrong(
     assert running.desk.post(bag) == stored
 
 
-def test_a_thing_of_another_source_is_changed_and_closed_as_any_other(
-    service: Settings,
-) -> None:
+def test_a_thing_of_another_source_is_changed_and_closed_as_any_other(service: Settings) -> None:
     with opened(service) as of:
         found = of.desk.search(Query(text="지갑"), Filters(kind="found"))
         post_id = found.matches[0].post_id

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from matching_spark.service.pages.render import (
-    STATIC,
-    asset,
-    assets,
-)
+from matching_spark.service.pages.render import STATIC, asset, assets
 from tests.service.samples import TEMPLATES
 
 

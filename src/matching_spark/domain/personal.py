@@ -178,8 +178,7 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     # Of a region (11 to 28), a year, a number and a check whose rule is not public.
     Pattern(
-        "licence",
-        re.compile(r"(?<![\d-])(?:1[1-9]|2[0-8])([-.\s])\d{2}\1\d{6}\1\d{2}(?![\d-])"),
+        "licence", re.compile(r"(?<![\d-])(?:1[1-9]|2[0-8])([-.\s])\d{2}\1\d{6}\1\d{2}(?![\d-])")
     ),
     Pattern(  # as they were numbered before
         "licence",

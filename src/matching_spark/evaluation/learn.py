@@ -102,9 +102,7 @@ def learn_patterns(
     return patterns, inherited
 
 
-def _of_patterns(
-    pairs: LabelledPairs,
-) -> Iterator[tuple[str, list[str], bool, LabelledPairs]]:
+def _of_patterns(pairs: LabelledPairs) -> Iterator[tuple[str, list[str], bool, LabelledPairs]]:
     """Each pattern's name, cosines, whether it has facts, and the pairs that teach it."""
     for query, post in product(MODALITIES, MODALITIES):
         vectors = [c.name for c in COSINES if has(query, c.query) and has(post, c.post)]

@@ -16,12 +16,7 @@ from matching_spark.evaluation.labelled import LabelledPairs
 from matching_spark.evaluation.lists import Lists, lists
 from matching_spark.evaluation.seen import Asked, evidence
 from matching_spark.knn.similarity import Float64, Index
-from matching_spark.score.calibration import (
-    FILTERS,
-    MODALITIES,
-    Calibration,
-    pattern,
-)
+from matching_spark.score.calibration import FILTERS, MODALITIES, Calibration, pattern
 from matching_spark.score.posterior import COSTS
 
 DRAWS = 500

@@ -173,9 +173,7 @@ def intervals(
     return figure
 
 
-def reliability(
-    panels: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]],
-) -> Figure:
+def reliability(panels: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> Figure:
     """How often what is said is true: of each panel and name the bins that lists.reliability gives,
     with 95 % intervals (Wilson 1927). A perfect one lies on the grey line."""
     from scipy.stats import binomtest  # of the extra, and slow to import

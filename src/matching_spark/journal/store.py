@@ -30,13 +30,7 @@ from matching_spark.journal.events import (
 from matching_spark.journal.kept import Vector, printable, some
 from matching_spark.journal.sealing import Sealer
 from matching_spark.journal.subjects import is_forgotten
-from matching_spark.journal.tables import (
-    contents,
-    events,
-    forgotten,
-    stamp,
-    vector_subjects,
-)
+from matching_spark.journal.tables import contents, events, forgotten, stamp, vector_subjects
 from matching_spark.setting_groups import READ_AT_ONCE
 
 Content = Mapping[str, Any]  # what JSON has

@@ -49,12 +49,7 @@ class _Scan:
     """What is known of a block of queries. low: (q,) what a score in float32 must reach."""
 
     def __init__(
-        self,
-        queries: Float32,
-        part: VectorSet,
-        k: int,
-        low: Float32,
-        chosen: Chosen,
+        self, queries: Float32, part: VectorSet, k: int, low: Float32, chosen: Chosen
     ) -> None:
         assert part.codes is not None
         assert part.errors is not None

@@ -141,12 +141,7 @@ def crowd(posts: Number, doubles: Number, scale: Scale) -> Number:
 
 
 def weighed(
-    posts: Number,
-    above: Number,
-    ratios: Number,
-    doubles: Number,
-    here: float,
-    scale: Scale,
+    posts: Number, above: Number, ratios: Number, doubles: Number, here: float, scale: Scale
 ) -> tuple[Number, Number, Number, Number]:
     """By what the L of those above is divided, the mean L of those below, the weight of "none", and
     that of all there is, of a list or of many.
@@ -174,14 +169,7 @@ class Posterior:
     def _weights(self) -> tuple[float, float, float, float]:
         """As `weighed` has them; the last is never 0 where there is a post."""
         of, ratios = self.rivals, math.fsum(self.rivals.parts)
-        return weighed(
-            float(of.posts),
-            float(of.above),
-            ratios,
-            of.doubles,
-            self.here,
-            self.scale,
-        )
+        return weighed(float(of.posts), float(of.above), ratios, of.doubles, self.here, self.scale)
 
     @property
     def not_here(self) -> float:

@@ -92,10 +92,7 @@ def scan_all(
 
 
 def scan(
-    shard: Shard,
-    request: Request,
-    centroids: Cells | None = None,
-    floors: Float32 | None = None,
+    shard: Shard, request: Request, centroids: Cells | None = None, floors: Float32 | None = None
 ) -> ShardCandidates:
     """Compare the queries with a shard in float32; `rerank.decide` says which are the best.
 

@@ -79,12 +79,7 @@ class Service:
         return Deadline.after(self.settings.service.search_budget_s * OFFICE)
 
     def page(
-        self,
-        request: Request,
-        context: Page,
-        lang: str = "",
-        status: int = 200,
-        session: str = "",
+        self, request: Request, context: Page, lang: str = "", status: int = 200, session: str = ""
     ) -> Response:
         """A context as HTML, or as JSON for who asks for that alone. lang: chosen just now.
         session: the token of one that this answer opens."""

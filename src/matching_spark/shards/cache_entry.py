@@ -74,13 +74,7 @@ def parts(name: str, shard: Shard) -> tuple[Header, list[np.ndarray]]:
             }
         )
         at += -(-array.nbytes // ALIGN) * ALIGN
-    header: Header = {
-        "name": name,
-        "words": shard.words,
-        "arrays": listed,
-        "start": 0,
-        "size": 0,
-    }
+    header: Header = {"name": name, "words": shard.words, "arrays": listed, "start": 0, "size": 0}
     room = len(json.dumps(header)) + HEAD.size + 40  # the two numbers will be longer
     header["start"] = -(-room // ALIGN) * ALIGN
     header["size"] = header["start"] + at

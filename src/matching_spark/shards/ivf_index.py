@@ -161,9 +161,7 @@ def _kmeans(sample: Float32, rows: int, count: int | None, seed: int) -> Float32
 def sort_by_cell(shard: Shard, cells: Cells) -> Shard:
     """The shard with its vectors sorted by their cells."""
     return replace(
-        shard,
-        photos=_sort(shard.photos, cells.photos),
-        texts=_sort(shard.texts, cells.texts),
+        shard, photos=_sort(shard.photos, cells.photos), texts=_sort(shard.texts, cells.texts)
     )
 
 

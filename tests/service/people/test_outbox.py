@@ -16,16 +16,7 @@ from matching_spark.journal.store import Journal
 from matching_spark.service.people.mail import AwayError, Mailer, NotNowError
 from matching_spark.service.people.outbox import Outbox
 from matching_spark.setting_groups import Service
-from tests.service.people.losses import (
-    ADDRESS,
-    LOST,
-    WHO,
-    Clock,
-    Inbox,
-    World,
-    serving,
-    told,
-)
+from tests.service.people.losses import ADDRESS, LOST, WHO, Clock, Inbox, World, serving, told
 from tests.support.certificates import Certificate
 
 

@@ -21,10 +21,7 @@ _DAYS: Mapping[Language, Sequence[str]] = {
     "ko": "월화수목금토일",
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
 }
-_MONTHS = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # How a reason is said: the stem of the Korean verb that it shares with others, and its noun.
 _WHY: Mapping[Reason, tuple[str, str, str]] = {

@@ -28,12 +28,7 @@ class Outbox:
     """Of one journal; one thread sends. a_minute: mails at most."""
 
     def __init__(
-        self,
-        journal: Journal,
-        links: Links,
-        contacts: Contacts,
-        mailer: Mailer,
-        a_minute: int,
+        self, journal: Journal, links: Links, contacts: Contacts, mailer: Mailer, a_minute: int
     ) -> None:
         self._journal, self._links, self._contacts = journal, links, contacts
         self._mailer, self._a_minute = mailer, a_minute

@@ -82,12 +82,7 @@ class Desk:
         )
         self.seen_by_all = PublicRows.of(Levels.of(settings.service), model)
         self.public = SimilarityEngine(
-            table,
-            "memory",
-            model,
-            cache=settings.cache,
-            newer=self._newer,
-            view=self.seen_by_all,
+            table, "memory", model, cache=settings.cache, newer=self._newer, view=self.seen_by_all
         )
         self._encoding = ThreadPoolExecutor(1, "encoding")
         self._gather = QueryBatcher(self.engine), QueryBatcher(self.public)
@@ -112,11 +107,7 @@ class Desk:
         return SeenPhoto(photo.sha256, encoded, np.asarray(vector), held=not keep)
 
     def search(
-        self,
-        query: Query,
-        where: Filters,
-        top_k: int | None = None,
-        until: Deadline | None = None,
+        self, query: Query, where: Filters, top_k: int | None = None, until: Deadline | None = None
     ) -> SearchResult:
         """As operations.search.ask, of the table and the tail: all that the office may see."""
         settings = self.settings

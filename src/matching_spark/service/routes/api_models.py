@@ -87,13 +87,11 @@ def _listed(of: Vocabulary) -> tuple[AfterValidator, object]:
 Text = Annotated[str, Field(max_length=20_000)]
 Word = Annotated[str, Field(max_length=200)]
 Photo = Annotated[
-    str,
-    Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64"),
+    str, Field(max_length=70_000_000, description="the bytes of a photo of any kind, in base64")
 ]
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Cursor = Annotated[  # of two ids of 512 characters at most
-    str,
-    Field(max_length=8192, description="of the answer before, for what comes next"),
+    str, Field(max_length=8192, description="of the answer before, for what comes next")
 ]
 Day = Annotated[dt.date, BeforeValidator(_day)]
 LostOn = Annotated[dt.date, BeforeValidator(_day), AfterValidator(_lost_on)]
@@ -122,7 +120,7 @@ class Asked(Facts):
     """What a person asks. asked: of an answer before, in place of its photo."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"words": "어제 강남역에서 검정 지갑"}]},
+        json_schema_extra={"examples": [{"words": "어제 강남역에서 검정 지갑"}]}
     )
     words: Annotated[str, Field(max_length=MAX_WORDS)] = ""
     photo: Photo | None = None
@@ -135,7 +133,7 @@ class OfficeAsked(Facts):
     has `only_` before it is a filter."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"words": "검정 지갑", "kind": "found", "limit": 20}]},
+        json_schema_extra={"examples": [{"words": "검정 지갑", "kind": "found", "limit": 20}]}
     )
     words: Text = ""
     photo: Photo | None = None
@@ -166,7 +164,7 @@ class New(Body):
                     "happened_on": "2026-11-25",
                 }
             ]
-        },
+        }
     )
     kind: Kind = "found"
     category: Category = ""

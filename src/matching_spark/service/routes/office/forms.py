@@ -90,9 +90,7 @@ def wanted_said(fields: Said) -> Wanted:
 
 
 def _wanted(
-    fields: Said,
-    word: Callable[[str, str], str],
-    day: Callable[[str, str], dt.date | None],
+    fields: Said, word: Callable[[str, str], str], day: Callable[[str, str], dt.date | None]
 ) -> Wanted:
     kind: Any = next((each for each in KINDS if each == fields["kind"]), "found")
     status: Any = next((each for each in STATUSES if each == fields["status"]), "")

@@ -309,11 +309,7 @@ class OfficePages(OfficeRoutes):
             address = f"/office/drafts/{draft}"
             of = replace(of, photos=(Picture(address, address),))
         page = RegisterPage(
-            **self._office(request),
-            draft=draft,
-            thing=of,
-            suggested=suggested,
-            wrong=wrong or {},
+            **self._office(request), draft=draft, thing=of, suggested=suggested, wrong=wrong or {}
         )
         return self._of.page(request, page, lang)
 
