@@ -23,6 +23,16 @@ from tests.support.odd import TEXTS, odd_images
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model's that a test may change."""
+    return shutil.copytree(GOLDEN / "siglip", tmp_path / "model")
+
+
+def changed(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
 @pytest.mark.parametrize("name", ["siglip", "xlmr"])
 def test_vectors_are_open_clips(name: str) -> None:
     """golden.npz holds what open_clip gave in torch: `make test-parity` says how."""
@@ -150,8 +160,7 @@ def tower(path: Path, wanted: int, out: int, batch: int | None, given: int = 0) 
 @pytest.mark.parametrize("real", [TensorProto.FLOAT, TensorProto.FLOAT16])
 def test_every_input_and_output(real: int, ids: int, batch: int | None, tmp_path: Path) -> None:
     """Towers that do not scale their vectors, in every width, with a batch of their own or any."""
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "xlmr", folder)
+    folder = shutil.copytree(GOLDEN / "xlmr", tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     config["embed_dim"], config["text_cfg"]["context_length"] = 16, 6
     (folder / "config.json").write_text(json.dumps(config))
@@ -193,8 +202,7 @@ def words_tower(path: Path, names: list[str], ids: int = TensorProto.INT64, long
 def test_a_mask_is_known_by_its_name_and_not_by_its_place(tmp_path: Path) -> None:
     vectors = []
     for names in (["input_ids", "attention_mask"], ["attention_mask", "input_ids"]):
-        folder = tmp_path / names[0]
-        shutil.copytree(GOLDEN / "xlmr", folder)
+        folder = shutil.copytree(GOLDEN / "xlmr", tmp_path / names[0])
         words_tower(folder / "textual", names)
         vectors.append(ClipModel(folder).embed_texts(TEXTS))
     np.testing.assert_array_equal(vectors[0], vectors[1])
@@ -215,18 +223,14 @@ def test_a_tower_that_asks_for_something_else_is_named(
     names: list[str], ids: int, long: int, said: str, tmp_path: Path
 ) -> None:
     """Kinds of tokens or places in the mask's stead gave vectors, and wrong ones."""
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "xlmr", folder)
+    folder = shutil.copytree(GOLDEN / "xlmr", tmp_path / "model")
     words_tower(folder / "textual", names, ids, long)
     with pytest.raises(ModelError, match=said):
         ClipModel(folder).embed_texts(["a"])
 
 
-def test_a_tower_that_does_not_fit_its_configuration_or_breaks_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
-    wants = json.loads((folder / "visual" / "preprocess_cfg.json").read_text())
-    (folder / "visual" / "preprocess_cfg.json").write_text(json.dumps(wants | {"size": 32}))
+def test_a_tower_that_does_not_fit_its_configuration_or_breaks_is_named(folder: Path) -> None:
+    changed(folder / "visual" / "preprocess_cfg.json", size=32)
     with pytest.raises(ModelError, match=r"is given \(batch, 3, 32, 32\)"):
         ClipModel(folder).embed_images(odd_images()[:1])
     shutil.copytree(GOLDEN / "siglip", folder, dirs_exist_ok=True)
@@ -257,7 +261,7 @@ def test_a_photo_that_is_padded_has_the_configurations_colour_about_it(
         )
 
 
-def test_what_is_not_understood_is_named(tmp_path: Path) -> None:
+def test_what_is_not_understood_is_named(folder: Path) -> None:
     good = {"size": [8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}
     worse: list[dict[str, object]] = [
         {"resize_mode": "stretch"},
@@ -268,8 +272,6 @@ def test_what_is_not_understood_is_named(tmp_path: Path) -> None:
     for bad in worse:
         with pytest.raises(ModelError, match="cfg"):
             Preprocess.of(good | bad, "cfg.json")
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
     with pytest.raises(ModelError, match="no CUDA"):
         _ = ClipModel(folder, device="cuda").provider
     config = json.loads((folder / "config.json").read_text())
@@ -315,13 +317,10 @@ WRONG: dict[str, list[dict[str, object]]] = {
     ("file", "wrong"), [(file, wrong) for file, all_of in WRONG.items() for wrong in all_of]
 )
 def test_what_a_folder_says_wrongly_is_named_before_anything_is_embedded(
-    file: str, wrong: dict[str, object], tmp_path: Path
+    file: str, wrong: dict[str, object], folder: Path
 ) -> None:
     """Or a photo would be blamed for it: all of an ingest's, one by one."""
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
-    said = json.loads((folder / file).read_text())
-    (folder / file).write_text(json.dumps(said | wrong))
+    changed(folder / file, **wrong)
     with pytest.raises(ModelError, match=file):
         ClipModel(folder)
     for no_object in ("[1]", "null", "[" * 100_000):
@@ -338,22 +337,15 @@ def test_one_number_of_a_size_and_of_colours_is_all_of_them() -> None:
 
 
 @pytest.mark.parametrize("card", [[1], {"thresholds": 1}, {"thresholds": {"image-image": "high"}}])
-def test_a_threshold_that_is_none_is_named(card: object, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"matching_spark": card}))
+def test_a_threshold_that_is_none_is_named(card: object, folder: Path) -> None:
+    changed(folder / "config.json", matching_spark=card)
     with pytest.raises(ModelError, match=r"config\.json: .*(matching_spark|thresholds)"):
         ClipModel(folder).default_threshold("image-image")
 
 
-def test_a_threshold_changes_no_name_and_a_weight_does(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(GOLDEN / "siglip", folder)
+def test_a_threshold_changes_no_name_and_a_weight_does(folder: Path) -> None:
     name = ClipModel(folder).name
-    config = json.loads((folder / "config.json").read_text())
-    config["matching_spark"] = {"thresholds": {"image-image": 0.5}}
-    (folder / "config.json").write_text(json.dumps(config))
+    changed(folder / "config.json", matching_spark={"thresholds": {"image-image": 0.5}})
     assert ClipModel(folder).name == name
     assert ClipModel(folder).default_threshold("image-image") == 0.5
     for left in (".DS_Store", "._model.onnx"):
