@@ -16,6 +16,7 @@ _SHORT = frozenset("흰검빨파노초")
 _UNSURE = re.compile(r"(?:이?었|였)(?:나|는지|던가)|인[가지]")  # 검은색이었나 남색이었나
 # Behind a colour, what the lost thing is in: 초록색 통에 있어요.
 _IN_IT = re.compile(r".+(?:에|에다가?|안에|속에)")
+_INNER = re.compile(r"(?:안쪽?|속|내부|안감)[은이]")
 _OPENED = re.compile("['\"‘“「『《〈]$")
 _CLOSED = re.compile("['\"’”」』》〉]")
 _TITLE = 4  # words of a title: '검은 꽃'
@@ -23,7 +24,7 @@ _TITLE = 4  # words of a title: '검은 꽃'
 
 def tells_nothing(words: Sequence[Word], at: int) -> bool:
     """Whether the colour there is denied, or of something that the lost thing is not."""
-    others = (_negated, _of_a_title, _of_its_box, _of_a_part)
+    others = (_negated, _of_a_title, _of_its_box, _of_a_part, _inside)
     return any(each(words, at) for each in others)
 
 
@@ -77,6 +78,11 @@ def _negated(words: Sequence[Word], at: int) -> bool:
         or (words[at].hangul and (NOT.match(after) or words[at].text.endswith("말고")))
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
     )
+
+
+def _inside(words: Sequence[Word], at: int) -> bool:
+    """겉은 검정 안은 빨강."""
+    return at > 0 and words[at - 1].joined and _INNER.fullmatch(words[at - 1].text) is not None
 
 
 def _of_a_part(words: Sequence[Word], at: int) -> bool:

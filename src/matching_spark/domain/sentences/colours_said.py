@@ -54,6 +54,12 @@ _ITSELF = frozenset(
 _ANOTHERS = frozenset(["theirs", "hers", "his", "yours", "everybody's", "everyone's"])
 # What has a colour of its own: a ride, or a part of one.
 _COLOURED_ITSELF = re.compile(r"지하철|전철|열차|기차|셔틀|\d+호선|핸들에|발판에|subway|train")
+_MADE_OF = frozenset(
+    [
+        *("leather", "plastic", "metal", "canvas", "nylon", "wool", "cotton", "denim", "suede"),
+        *("fabric", "hard", "soft", "shell", "hardshell", "matte", "rubber", "silicone", "velvet"),
+    ]
+)
 _CARS = frozenset(["taxi", "cab", "bus", "car", "van", "train", "uber"])
 _LABELLED = re.compile("[=:]")
 _COVER = re.compile(r"표지[은는가]?|(?:hard|soft)?covers?")
@@ -65,8 +71,9 @@ _WHEN = re.compile(
 _ABOUT_COLOUR = re.compile(
     r"(?:특징|전체|몸통(?=[은이])|바탕|색|색상|색깔|컬러|칼라|겉|겉면|뒷면|뒤판|외관|본체|몸체|colou?r)(?:은|는|이|가)?$"
 )
+_HANDLE = re.compile("손잡이|뚜껑|지퍼|끈|줄(?!무늬)|키링|케이스")  # a part, and no pattern
 # Behind a colour: what a pattern is on is the thing's.
-_GROUND = re.compile(r"(?:바탕|배경|원단|천|가죽)(?:에|의|이고|이며|인데)")
+_GROUND = re.compile(r"(?:바탕|배경)|(?:바탕|배경|원단|천|가죽)(?:에|의|이고|이며|인데)")
 # Mine is green, 제 건 남색 지갑이에요: then no other colour is of what was lost.
 _MINE_IS = re.compile(r"(?:^| )(?:mine|(?:제|내|저희|우리) ?(?:건|게|[거것](?:은|는|이)?))(?= )")
 _TOLD_OF = re.compile(r"[은는이가을를에의로고만도]$|에서$|호선")
@@ -269,26 +276,30 @@ def _told(
         thing = thing or next((each for each in found if each.last == first - 2), None)
         return _told_in_english(words, first, ends, thing, heads)
     if _ABOUT_COLOUR.match(before.text):
-        return not (first > 1 and PART.match(words[first - 2].text))
+        of = words[first - 2] if first > 1 else None  # 검은색 바탕 흰 글씨
+        return not (of and (PART.match(of.text) or (colour_said(of) and of.joined)))
     if _ONE_IS.fullmatch(before.text):
         return _of_mine(words, first, found, heads)
     if thing is not None:
         part = role != "is" and inside is not None and _names_a_part(words, at)
         return thing in heads and not part
+    named = NOUN.search(word.text) is not None
     alone = role in ("bare", "is") and (ends or role == "is" or _is_one(words, at))
-    if NOUN.search(word.text) and alone and _behind_names(words, first, heads):
+    there = ends and before.text.endswith("에서")  # 모자 놓고 왔어요 강남역에서 검정
+    if named and alone and (there or _behind_names(words, first, heads)):
         return True
-    noun = before.lost and role == "bare" and NOUN.search(word.text) is not None
+    noun = before.lost and role == "bare" and named and not (inside and _HANDLE.match(inside.text))
     return _fresh(words, first) and (role == "is" or ends or noun or _is_one(words, first))
 
 
 def _before_names(words: Sequence[Word], at: int) -> bool:
-    """Whether who made it is named, and no more, in English behind its colour and a comma or a
-    bracket: brown Tommy Hilfiger."""
-    if words[at].capital or not at or words[at - 1].joined or words[at - 1].text in _CARS:
+    """Whether who made it or of what is named, and no more, in English behind its colour and a
+    comma or a bracket: brown Tommy Hilfiger, dark green hard shell."""
+    first = at - 1 if at and words[at - 1].text in _SHADES else at
+    if words[at].capital or not first or words[first - 1].joined or words[first - 1].text in _CARS:
         return False
     for last in range(at + 1, min(at + 2 + REACH, len(words))):
-        if words[last].hangul or not words[last].capital:
+        if words[last].hangul or not (words[last].capital or words[last].text in _MADE_OF):
             return False
         if not words[last].joined or last + 1 == len(words):
             return True

@@ -155,10 +155,19 @@ def _tied(
             if each.role == "and" and n:  # my phone and wallet
                 tied[n - 1] = heads[n - 1]
             for other in (n - 1, n + 1):
-                beside = 0 <= other < len(heads) and heads[min(n, other)].role == "and"
+                beside = 0 <= other < len(heads) and (
+                    heads[min(n, other)].role == "and"
+                    or (not word.hangul and _and(heads[n], heads[other], words))
+                )
                 if beside and words[heads[other].first].clause == word.clause:
                     tied[other] = heads[other]
     return list(tied.values())
+
+
+def _and(this: Mention[str], after: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether the second was lost with the first: a bag and a hat, and no bag with a hat in it."""
+    between = {word.text for word in words[this.last + 1 : after.first]}
+    return after.role == "and" and between.isdisjoint(["with", "containing", "in", "inside"])
 
 
 def together(heads: Sequence[Mention[str]], words: Sequence[Word]) -> bool:
