@@ -51,6 +51,7 @@ _SHORT = [
         ("야구장", r"(?<=\w\w)야구장", "경기장"),
         ("축구", r"(?<=\w\w)축구(?:전용)?경?기?장", "경기장"),
         ("스퀘어", r"(?<=\w)스퀘어$", "광장"),
+        ("리조트", r"(?<=\w\w)리조트$", " 리조트"),
         ("파크", r"(?<=\w\w)파크$", "공원"),
         ("예술", r"(?<=\w)(?:문화)?예술(?:회관|의전당)", "아트센터"),
         ("도", r"(?<=\w)도$", "섬"),
@@ -196,8 +197,8 @@ class PlaceNames:
         """Whether they may be the first words of a name, be it of fewer letters than tell one: Guro
         of 구로역."""
         said = latin(run)
-        short = said.text if said is not None and len(said.text) < BEGUN else ""
-        return self.have(run) or any(short[:end] in self._opened for end in range(2, BEGUN))
+        short = said.text if said is not None and len(said.text) <= 2 * BEGUN else ""
+        return self.have(run) or short in self._opened or short[:2] in self._opened
 
     def whole(self, run: str) -> bool:
         """Whether they are a name, or spelt as one in the other letters is; two syllables of Hangul
@@ -272,8 +273,10 @@ class PlaceNames:
 
     @cached_property
     def _opened(self) -> frozenset[str]:
-        """The first two syllables of words in Hangul, spelt in Latin letters."""
-        return frozenset(each for two in self._begun for each in spellings(two) if len(two) == 2)
+        """What the first two syllables of words in Hangul begin with, in Latin letters; of two
+        letters only where that is all."""
+        spelt = {each for two in self._begun for each in spellings(two) if len(two) == 2}
+        return frozenset(each[:end] for each in spelt for end in range(3, len(each))) | spelt
 
     @cached_property
     def _chains(self) -> frozenset[str]:

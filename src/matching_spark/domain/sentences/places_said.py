@@ -56,6 +56,7 @@ _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(
     r"(?:제?\d+(?:-\d+)?번? ?)?(?:출구|(?:여객)?터미널)|(?:지하 ?)?\d+층"
+    r"|(?:제?\d+|[a-z])(?:홀|전시장)"
     r"|(?:exit|terminal|(?:exhibition )?hall) \d+(?:-\d+)?|t\d|bus stop|b?\d+f"
     r"|\d+(?:st|nd|rd|th) floor|(?:\w+ )?campus|\w+캠퍼스"
 )
@@ -88,7 +89,7 @@ _OVER = _BEFORE | frozenset(
         "during",
     ]
 )
-_PARTS = frozenset(["exit", "hall", "terminal", "gate", "platform"])  # by their numbers
+_PARTS = frozenset(["exit", "hall", "terminal", "gate", "platform", "floor", "lobby", "entrance"])
 _LABEL = re.compile(r"place|location|where|(?:분실)?(?:장소|위치)[은는]?|[곳데][은는]")
 
 
@@ -356,5 +357,7 @@ def _placed(words: Sequence[Word], first: int, last: int, run: str, tail: str, w
     while first and words[first - 1].joined and of_region(words[first - 1].text):
         first -= 1  # at Gwangju U-Square
     before = [word.text for word in words[max(0, first - 2) : first] if word.joined]
+    if before[-1:] == ["of"] and before[0] in _PARTS:
+        return True
     after_the = before[-1:] in (["the"], ["a"], ["an"]) and before[0] in _BEFORE
     return after_the or (bool(before) and before[-1] in _BEFORE)

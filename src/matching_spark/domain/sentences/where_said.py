@@ -25,12 +25,12 @@ _REGION = re.compile(
     + "|".join(sorted((each for each in _REGIONS if not each.isascii()), key=len, reverse=True))
     + ")(?P<suffix>특별자치도|특별자치시|특별시|광역시|시내|시|도)?"
 )
-# Towns that are other words too: a princess, a pearl, copper, glory; told by their particle alone.
+# Towns that are other words too: a princess, a pearl, a parasol, glory; told by a particle alone.
 _OTHERWISE = frozenset(
     [
         *("공주", "진주", "구리", "이천", "사천", "장수", "영광", "화성", "의성", "고령", "부여"),
         *("상주", "여주", "보은", "무안", "양주", "남해", "동해", "오산", "안성", "나주", "고양"),
-        "성주",
+        *("성주", "양산", "영양", "예산", "진도", "고성", "강진"),
     ]
 )
 _IN_TOWN = re.compile(r"(..|...)(?:역|터미널|시장|시청|군청|해변|해수욕장|항|대학교|휴게소|훈련소)")
@@ -62,7 +62,7 @@ _TO = re.compile(
     r"(?:다녀|돌아|내려)?[가오]시?(?:는|던|다가?|면서)$|올라(?:가[는던]|오시?(?:는|던|다가?|면서))$|지나"
 )
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|알았\w*|깨달\w*|생각나\w*"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|(?:도착|출발)하는|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
     r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]?"
@@ -329,7 +329,9 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     if not way[0].hangul:
         return "bought" in before and way[0].clause not in clauses_of_loss(words)
     ahead = way[1].text if len(way) > 1 else ""
-    if not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead):
+    towards = said.open and way[0].joined and ahead.startswith(("방향", "방면"))
+    to = not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead)
+    if towards or to:
         return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
