@@ -330,8 +330,8 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
         return "bought" in before and way[0].clause not in clauses_of_loss(words)
     ahead = way[1].text if len(way) > 1 else ""
     towards = said.open and way[0].joined and ahead.startswith(("방향", "방면"))
-    to = not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead)
-    if towards or to:
+    bound = not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead)
+    if towards or bound:
         return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
