@@ -10,9 +10,12 @@ from pyspark.sql import SparkSession
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import StorageError
+from matching_spark.matching import matches_table
+from matching_spark.operations import demo_service
 from matching_spark.operations.browse import list_posts
 from matching_spark.operations.demo_service import demo_settings, drawn_once
 from matching_spark.setting_groups import Service
+from matching_spark.table import side_tables
 from tests.support.full import full
 
 
@@ -59,10 +62,22 @@ def test_a_key_that_others_may_have_written_is_refused(settings: Settings, tmp_p
         demo_settings(settings, tmp_path)
 
 
-def test_its_world_is_drawn_once(settings: Settings, spark: SparkSession, tmp_path: Path) -> None:
+def test_its_world_is_drawn_once(
+    settings: Settings, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first time was ended in the middle: the office has pairs to look at."""
     mine = settings.model_copy(deep=True)
     mine.cache.folder = str(tmp_path)
+
+    def ended(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(demo_service, "match", ended)
+        with pytest.raises(KeyboardInterrupt):
+            drawn_once(mine, 20, spark=spark)
     first = drawn_once(mine, 20, spark=spark)
+    assert side_tables.read(first.table, matches_table.NAME)
     assert first.table == str(tmp_path / "demo" / "table")
     assert list_posts(first, Filters()).total == 20
     again = drawn_once(mine, 20)  # without a Spark: there is nothing to be drawn

@@ -12,12 +12,14 @@ from matching_spark.errors import StorageError
 from matching_spark.filesystems.whole_files import write_new
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.layout import JOURNAL_FILE
+from matching_spark.matching import matches_table
 from matching_spark.operations.match import match
 from matching_spark.operations.tour import drawn, taken_in
-from matching_spark.operations.warehouse import spark_of, there
+from matching_spark.operations.warehouse import spark_of
 from matching_spark.progress import SILENT, Progress
 from matching_spark.setting_groups import Service
 from matching_spark.spark import jvm
+from matching_spark.table.metadata import current_metadata
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,8 +67,8 @@ def drawn_once(
     folder = Path(settings.cache.folder) / FOLDER
     own = settings.model_copy(update={"table": str(folder / "table")})
     own = demo_settings(own, folder)
-    table = there(own)
-    if table is None or table.snapshot is None:  # none, or one whose first ingest was interrupted
+    pairs = current_metadata(own.table, matches_table.NAME)  # stored last
+    if pairs is None or pairs.current_snapshot() is None:  # none, or the first time was interrupted
         world = drawn(folder, posts, 0, progress)
         with spark_of(own, "demo", progress, spark) as session:
             taken_in(own, world, (), ClipModel.of(own.model), session, progress)
