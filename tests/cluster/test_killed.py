@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,12 +25,16 @@ from matching_spark import (
     SimilarityEngine,
     storage,
 )
-from matching_spark.config import Cache, Hadoop
+from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.demo.world import World
 from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
 from matching_spark.ingest import vector_files
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.ingest.vector_import import ingest_vectors
+from matching_spark.matching import matches_table
+from matching_spark.matching.matcher import MatchRules
+from matching_spark.matching.matches_table import MatchReport
 from matching_spark.progress import Progress, Silent
 from matching_spark.shards.shard import read_columns
 from matching_spark.sources import read_posts
@@ -115,6 +120,38 @@ def test_killed_during_an_ingest_and_a_search(
         assert not running.done(), "it was over before anything could be killed"
         kill(whole, victim)
         assert running.result(timeout=5 * LONG_S) == want
+
+
+def test_killed_before_the_pairs_of_a_match_are_stored(
+    cluster: Cluster, session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the worker's executor had worked out of them is worked out anew."""
+    uri = f"{cluster.hdfs}/matched"
+    rows = {"lost": vectors(200, seed=1), "found": vectors(300, seed=2)}
+    for kind, of in rows.items():
+        source = write(tmp_path / f"{kind}.parquet", {f"{kind}{i:03}": v for i, v in enumerate(of)})
+        ingest_vectors(source, uri, session, kind, Hadoop())
+    engine = SimilarityEngine(PostsTable.open(uri, session, Hadoop()), cache=Cache())
+    rules = MatchRules(top_k=3, threshold=-1.0, settings=Matching(block_posts=16))
+    report = matches_table.MatchReport
+
+    def killing(**counted: Any) -> MatchReport:  # which is made between the counts and the commit
+        kill(cluster, "worker-1")
+        wait_until(lambda: cluster.live_workers() == 1, "what is dead to count as dead")
+        return report(**counted)
+
+    monkeypatch.setattr(matches_table, "MatchReport", killing)
+    matcher = engine.matcher(rules)
+    assert matches_table.update(matcher).pairs == 600
+    best = np.argsort(-(rows["lost"] @ rows["found"].T), axis=1)[:, :3]
+    assert {
+        (row["lost_id"], row["rank"]): row["found_id"]
+        for row in matches_table.kept(matcher).collect()
+    } == {
+        (f"lost{i:03}", rank): f"found{found:03}"
+        for i, of in enumerate(best.tolist())
+        for rank, found in enumerate(of, 1)
+    }
 
 
 def test_photos_ingested_while_a_datanode_dies(

@@ -44,7 +44,19 @@ def update(matcher: Matcher, new: bool = False) -> MatchReport:
     existing = kept(matcher)
     since = _last_run(matcher) if new else None
     pairs = _since(matcher, since, existing) if since else matcher.pairs()
-    pairs = pairs.localCheckpoint()  # read thrice, and once while what it reads is replaced
+    # Read thrice. Not a local checkpoint: with an executor that dies its rows would be lost, where
+    # these are worked out anew, from the same snapshots.
+    pairs = pairs.persist()
+    try:
+        return _stored(matcher, pairs, existing, name, since)
+    finally:
+        pairs.unpersist()
+
+
+def _stored(
+    matcher: Matcher, pairs: DataFrame, existing: DataFrame, name: str, since: str | None
+) -> MatchReport:
+    """Make the table hold the pairs in place of the existing ones. name: in Spark SQL."""
     unchanged = pairs.join(existing.select(*KEYS, "rank", "score"), [*KEYS, "rank", "score"])
     total, before, same = pairs.count(), existing.count(), unchanged.count()
     report = MatchReport(
@@ -87,7 +99,6 @@ def _still_there(matcher: Matcher, rows: DataFrame) -> tuple[DataFrame, bool, st
     ids, left = now.frame().select("post_id"), rows
     for key in KEYS:
         left = left.join(ids.withColumnRenamed("post_id", key), key, "left_semi")
-    left = left.localCheckpoint()
     return left, left.count() < rows.count(), now.snapshot
 
 
