@@ -3,6 +3,7 @@ turns: run by the same thread, they are not kept out here either."""
 
 import datetime as dt
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +17,7 @@ from matching_spark import ClipModel, Post, PostsTable, Settings, SimilarityEngi
 from matching_spark.config import Cache, Hadoop
 from matching_spark.errors import InputError
 from matching_spark.ingest.pipeline import ingest_posts
+from matching_spark.layout import kept_photo
 from matching_spark.matching import alerts, decisions, matches_table
 from matching_spark.matching.alerts import emit, pending
 from matching_spark.matching.decisions import Decision
@@ -23,6 +25,7 @@ from matching_spark.matching.matcher import Matcher, MatchRules
 from matching_spark.operations import verdicts
 from matching_spark.operations.warehouse import made
 from matching_spark.progress import SILENT, Progress, Silent
+from matching_spark.table import compact as compacting
 from matching_spark.table import erase as erasing
 from matching_spark.table import side_tables, traces
 from matching_spark.table.compact import compact
@@ -289,6 +292,35 @@ def test_a_photo_of_an_erased_post_stays_with_one_that_is_stored_meanwhile(
     assert now.kinds(["p-1", "p-2"]) == {"p-2": "found"}
     (row,) = now.frame().where("post_id = 'p-2'").collect()
     assert storage.exists(row["photos"][0]["uri"])
+
+
+@pytest.mark.long
+def test_compact_looks_again_where_an_erase_ends_what_it_reads(
+    table: PostsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = "0123" + 60 * "a"
+    orphan = Path(kept_photo(table.photos, sha))
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"of no post")
+    os.utime(orphan, (0, 0))
+    left = iter(OTHERS[:2])
+
+    def after_an_erase(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def first(*arguments: object) -> object:
+            monkeypatch.setattr(owner, name, real)
+            erase(PostsTable.open(table.uri, table.spark, table.hadoop), [next(left)])
+            return real(*arguments)
+
+        monkeypatch.setattr(owner, name, first)
+
+    after_an_erase(side_tables, "frame")  # of pairs whose posts are looked for
+    after_an_erase(compacting, "read_parquet")  # of the photos that posts have
+    compact(table)
+    assert next(left, None) is None
+    assert not orphan.exists()
+    assert table.kinds([*OTHERS, OWN]).keys() == {OWN, *OTHERS[2:]}
 
 
 def test_undo_to_a_snapshot_that_an_erase_has_ended_changes_nothing(table: PostsTable) -> None:

@@ -143,13 +143,13 @@ class _Compact:
         self._rewrite("posts")
         self.progress.say("expiring snapshots that are past hadoop.snapshot_keep ...")
         self.run.again(self._expire, "posts")
-        self._hanging()
+        self.run.again(self._hanging)
         for name in tables(self.table.uri):  # matches, decisions and what else is kept
             if name != "posts":
                 self._rewrite(name)
                 self.run.again(self._expire, name)
         self.progress.say("removing photos that no post names ...")
-        self._photos()
+        self.run.again(self._photos)
         self._staging()
         self._halves()
         self.table.refresh()
@@ -201,6 +201,7 @@ class _Compact:
         the journal, a merge ends."""
         from pyspark.sql import functions as F  # half a second for those who read only
 
+        self.table.refresh()
         named: set[str] = set()
         old = F.expr(f"current_timestamp() - INTERVAL {ORPHAN_S} SECONDS")
         there = self.table.frame().select("post_id")
