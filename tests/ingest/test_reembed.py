@@ -149,8 +149,10 @@ def test_cut_off_it_goes_on_and_the_table_is_as_it_was(
         reembed(table, other, Cut())
     table.refresh()
     assert (table.snapshot, table.model) == (snapshot, clip.name)
+    table.session.sql(f"ALTER TABLE {table.name} CREATE BRANCH reembed_given_up")
     report = reembed(table, other)
     assert (report.embedded, report.passes) == (0, 1)
+    assert set(table.metadata.metadata.refs) == {"main"}, "of one to a third model too"
     assert_holds(table, other)
     # Who names no model searches and writes with the table's own.
     settings = Settings(table=table.uri)

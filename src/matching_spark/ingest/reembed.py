@@ -27,6 +27,7 @@ from matching_spark.table.mark import kept, merged
 from matching_spark.table.metadata import check_files
 from matching_spark.table.posts_table import PostsTable
 
+BRANCH = "reembed_"  # begins the name of each reembed's
 PASSES = 20  # at most; each carries over what was written during the one before it
 
 
@@ -88,7 +89,7 @@ class _Reembed:
         self.model = model
         self.embedded = 0
         self.staging = Staging(table.session, table.uri, model, "reembed", progress)
-        self.ref = "reembed_" + model.name.rpartition("@")[2]
+        self.ref = BRANCH + model.name.rpartition("@")[2]
         self.branch = f"{table.name}.branch_{self.ref}"
 
     def stage(self) -> None:
@@ -188,7 +189,12 @@ class _Reembed:
             if base is not None:
                 head = now.ref(self.ref).snapshotId()
                 properties["model-snapshot"] = str(head)
-                builder = builder.setBranchSnapshot(head, "main").removeRef(self.ref)
+                builder = builder.setBranchSnapshot(head, "main")
+                # Also one to another model that was cut off and given up: nothing else would end
+                # what it has written.
+                for ref in now.refs().keySet():
+                    if ref.startswith(BRANCH):
+                        builder = builder.removeRef(ref)
                 builder = builder.setProperties(kept(merged(self.table.metadata), head))
             return builder.setProperties({PROPERTY + k: v for k, v in properties.items()})
 
