@@ -1,6 +1,8 @@
 """A model's int8 copy: it finds what the model finds, or it is not there."""
 
+import fcntl
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -97,11 +99,18 @@ def asked(folder: Path) -> Settings:
 
 
 def test_a_copy_finds_what_the_model_finds(tmp_path: Path, photos: Path) -> None:
+    """Of a copy whose process was killed nothing is left, of one that is being made all."""
     whole = model(tmp_path / "whole")
+    dead, live, own = (tmp_path / f".whole-int8.{end}" for end in ("0" * 32, "1" * 32, "mine"))
+    for each in (dead, live, own):
+        (each / "visual").mkdir(parents=True)
+    at = os.open(live, os.O_RDONLY)
+    fcntl.flock(at, fcntl.LOCK_EX)
     done = quantize.quantize(asked(whole), photos=str(photos))
+    os.close(at)
     made = Path(done.folder)
     assert made == tmp_path / "whole-int8"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["whole", "whole-int8"]
+    assert set(tmp_path.iterdir()) == {whole, made, live, own}
     assert (done.photos, done.retakes, done.unread) == (60, 240, 1)
     assert done.recall_before > 0.6, "of 60, chance finds ten"
     assert done.recall_after > done.recall_before - quantize.FALL

@@ -4,6 +4,8 @@ The gate: photos taken again must find the photos that they were taken of as oft
 words the photo that they found first. What does not pass is never seen.
 """
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -143,18 +145,39 @@ def _beside(model: ClipModel) -> Path:
 
 @contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
-    """A folder that becomes `target` when all is done, and of which nothing is left otherwise."""
+    """A folder that becomes `target` when all is done, and of which nothing is left otherwise, but
+    where the process is killed: then the next that makes `target` removes it."""
     whole = target.resolve()  # a link to an empty folder stays one
     half = whole.parent / f".{whole.name}.{uuid.uuid4().hex}"
     try:
+        for left in whole.parent.glob(f".{glob.escape(whole.name)}.{'[0-9a-f]' * 32}"):
+            with _alone(left) as dead:
+                if dead:
+                    shutil.rmtree(left)
         for tower in ("visual", "textual"):
             (half / tower).mkdir(parents=True)
-        yield half
-        os.rename(half, whole)  # in place of an empty folder too
+        with _alone(half):
+            yield half
+            os.rename(half, whole)  # in place of an empty folder too
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error}") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process has a folder, which this one has until it is left, or ends."""
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(at, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another has it, or its file system has no such locks
+            alone = False
+        yield alone
+    finally:
+        os.close(at)
 
 
 def _rest(model: ClipModel, folder: Path) -> None:
