@@ -142,6 +142,8 @@ def brief(new: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a service that begins in a moment: without a merger, or a model."""
     monkeypatch.setattr(server, "_MERGER", ("sh", "-c", "exec sleep 600"))
     monkeypatch.setattr(server, "warm", lambda of: None)
+    # A platform's, which is not always a number: it ended the service when all was loaded.
+    monkeypatch.setenv("WEB_CONCURRENCY", "auto")
     new.service.port = new.service.watch_port = 0
     return new
 

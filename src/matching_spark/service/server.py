@@ -179,6 +179,7 @@ def _signals_given_back() -> Iterator[None]:
 _UVICORN: dict[str, Any] = {
     "log_config": None,
     "backlog": AT_ONCE,
+    "workers": 1,  # else WEB_CONCURRENCY counts, which platforms set, and not only to numbers
     "log_level": "error",  # its warnings are of what strangers send, as often as they like
     "access_log": False,  # an address is personal; metrics count
     "server_header": False,
