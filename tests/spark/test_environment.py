@@ -129,6 +129,13 @@ def test_a_java_may_say_what_is_no_utf_8(monkeypatch: pytest.MonkeyPatch) -> Non
             "/nonexistent/.ivy2",
             "give spark.jars.ivy one",
         ),
+        (
+            "Error: A JNI error has occurred, please check your installation and try again\n"
+            'Exception in thread "main" java.lang.InternalError: Error loading java.security file\n'
+            "\tat java.base/java.security.Security.initialize(Security.java:106)",
+            "java.security file",
+            "ulimit -n",  # of 256
+        ),
         ("", "gateway process exited", "-v shows"),
     ],
 )

@@ -28,6 +28,8 @@ REMEDIES = {
     r"basedir must be absolute|/\.ivy2": "the home of this user, as Java sees it (by /etc/passwd, "
     "not HOME), is no folder to write in: give spark.jars.ivy one",
     "any local dir": "spark.local.dir, or SPARK_LOCAL_DIRS, names no folder to write in",
+    r"Too many open files|Error loading java\.security": "let more files be open (ulimit -n, and "
+    "-Hn; LimitNOFILE of systemd): Spark alone has some hundreds of jars",
     "heap|memory|Could not (reserve|allocate)": "see spark.driver.memory",
     "Unrecognized .*option": "see JAVA_TOOL_OPTIONS and spark.driver.extraJavaOptions",
     "Module .* not found": "this Java is cut down; a whole Java 17 or 21 is needed",
