@@ -344,3 +344,31 @@ def test_what_a_check_refuses_is_not_written_and_what_is_repeated_is_not_checked
     with pytest.raises(InputError, match="there is one"):
         journal.append(AccountMade(f"account-{'2' * 32}"), "system", check=check)
     assert journal.last() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("events SET at = 'yesterday'", "event 1 of the journal has no time"),
+        ("events SET at = x'31'", "event 1 of the journal has no time"),
+        ("contents SET sealed = 7", "does not open: it was changed"),
+        ("contents SET subject = x'31'", "does not open: it was changed"),
+        ("vectors SET vector = 1.5", "vector text:L1 of the journal was changed"),
+        ("vectors SET vector = x'0000'", "vector text:L1 of the journal was changed"),
+    ],
+)
+def test_what_another_programme_has_changed_is_named(
+    journal: Journal, settings: Settings, change: str, said: str
+) -> None:
+    """SQLite keeps whatever it is given, in a column of any type."""
+    record = journal.append(ADDED, WHO, content=PRIVATE, vectors=[vector("text:L1")])
+    with sqlite3.connect(file(settings)) as raw:
+        raw.execute("PRAGMA foreign_keys = OFF")
+        raw.execute(f"UPDATE {change}")
+    reads = {
+        "events": journal.tail,
+        "contents": lambda: journal.contents([record.event_id]),
+        "vectors": lambda: journal.vectors(["text:L1"], "small-clip"),
+    }
+    with pytest.raises(StorageError, match=said):
+        reads[change.partition(" ")[0]]()

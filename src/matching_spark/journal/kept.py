@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, delete, exists, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from matching_spark.errors import InputError
+from matching_spark.errors import InputError, StorageError
 from matching_spark.journal.tables import contents, vector_subjects, vectors
 
 MAX_DIMENSION = 8192
@@ -89,14 +89,21 @@ def there(of: Connection, names: Collection[str]) -> set[str]:
 
 
 def read(of: Connection, names: Collection[str], model: str) -> dict[str, npt.NDArray[np.float32]]:
-    """name -> its (d,) float32 vector of a model, of those names that have one."""
+    """name -> its (d,) float32 vector of a model, of those names that have one. Raises StorageError
+    for what is none."""
     return {
-        row.name: np.frombuffer(row.vector, "<f4").astype(np.float32)
+        row.name: _read(row.name, row.vector)
         for part in some(names)
         for row in of.execute(
             select(vectors).where(vectors.c.name.in_(part), vectors.c.model == model)
         )
     }
+
+
+def _read(name: str, kept: object) -> npt.NDArray[np.float32]:
+    if not isinstance(kept, bytes) or not kept or len(kept) % 4:
+        raise StorageError(f"vector {name} of the journal was changed: restore a backup")
+    return np.frombuffer(kept, "<f4").astype(np.float32)
 
 
 def printable(name: str, text: str) -> None:

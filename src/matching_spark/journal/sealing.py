@@ -63,7 +63,7 @@ class Sealer:
     def _opened(self, sealed: bytes, where: tuple[str, ...]) -> bytes | None:
         try:
             return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], _bound(where))
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError, AttributeError):  # SQLite has a number there too
             return None
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, se
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from matching_spark.config import Settings
-from matching_spark.errors import InputError, UsageError
+from matching_spark.errors import InputError, StorageError, UsageError
 from matching_spark.journal import database, kept, rekey
 from matching_spark.journal.events import (
     Event,
@@ -335,7 +335,12 @@ def _of_key(who: str, key: str) -> Select[Any]:
 
 
 def _record(row: Row[Any]) -> Record:
-    at = dt.datetime.fromisoformat(row.at)
+    try:
+        at = dt.datetime.fromisoformat(row.at)
+    except (TypeError, ValueError):
+        raise StorageError(
+            f"event {row.sequence} of the journal has no time: it was changed; restore a backup"
+        ) from None
     event = decode(row.body)
     return Record(row.sequence, row.event_id, at, row.who, row.key, event, row.sealed)
 
