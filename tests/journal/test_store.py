@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -365,7 +366,7 @@ def test_what_another_programme_has_changed_is_named(
     with sqlite3.connect(file(settings)) as raw:
         raw.execute("PRAGMA foreign_keys = OFF")
         raw.execute(f"UPDATE {change}")
-    reads = {
+    reads: dict[str, Callable[[], object]] = {
         "events": journal.tail,
         "contents": lambda: journal.contents([record.event_id]),
         "vectors": lambda: journal.vectors(["text:L1"], "small-clip"),
