@@ -1,6 +1,7 @@
 """Metrics against their definitions and scikit-learn; weights that find what made the pairs."""
 
 import json
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,12 @@ def test_a_truth_that_is_off(tmp_path: Path) -> None:
     yes, no = (f'{{"lost_id": "a", "found_id": "b", "same": {same}}}' for same in ("true", "false"))
     file.write_text(f"{yes}\n{yes}\n")  # said twice is said
     assert read_truth(str(file)) == {"a": {"b": True}}
+    apart = unicodedata.normalize("NFD", "지갑.jpg")  # as a Mac lists it, and two names of one post
+    file.write_text(yes.replace('"b"', f'" {apart}"') + "\n" + no.replace('"b"', '"지갑.jpg"'))
+    with pytest.raises(InputError, match=r"truth.jsonl:2: a and 지갑.jpg cannot be both the same"):
+        read_truth(str(file))
+    file.write_text(yes.replace('"a"', f'"{apart}"'))
+    assert read_truth(str(file)) == {"지갑.jpg": {"b": True}}
     for text in (f"{yes}\n{no}\n", f"\ufeff{no}\r\n\r\n{yes}\r\n"):
         file.write_bytes(text.encode())
         with pytest.raises(InputError, match=r"truth.jsonl:[23]: a and b cannot be both the same"):

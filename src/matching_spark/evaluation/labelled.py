@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from matching_spark import storage
 from matching_spark.domain.facts import Facts
+from matching_spark.domain.posts import clean
 from matching_spark.errors import InputError
 from matching_spark.guard.each_once import each_once
 from matching_spark.knn.similarity import Float32, Float64, Index, Mask
@@ -143,6 +144,8 @@ def _line(line: bytes) -> tuple[str, str, bool]:
     lost_id, found_id, same = row["lost_id"], row["found_id"], row["same"]
     if not (isinstance(lost_id, str) and isinstance(found_id, str | None)):
         raise TypeError("ids are text; a found_id may be null: it is not here")
+    # As posts have them: a pair that is not found is taken for two different things.
+    lost_id, found_id = clean(lost_id), None if found_id is None else clean(found_id)
     if found_id == NOT_HERE:
         raise TypeError("a found_id that is not here is null")
     if not isinstance(same, bool) or (found_id is None and same):
