@@ -175,3 +175,25 @@ def test_the_last_fact_of_a_search_cannot_be_taken_away(
         assert 'name="off" value="category"' in found
         again = form | more | {"asked": field(found, "asked"), "off": "category"}
         assert 'class="sentence"' in browser.post("/search", data=again).text
+
+
+def test_where_a_thing_is_kept_is_offered_as_the_same_officer_has_said_before(
+    browser: TestClient, running: Service
+) -> None:
+    """Who registers forty things in an hour wrote the same office and number forty times."""
+    token = signed_in(browser, running)
+    new, without = "/office/found/new", {"csrf": token, "draft": "none"}
+    keeps = {"kept_at": "강남역 유실물센터", "kept_phone": "02-555-1111"}
+    form = {"csrf": token, "title": "검정 우산"}
+    begun = browser.post(new, data=without)
+    assert not any(said in begun.text for said in keeps.values())
+    browser.post(new, data=form | keeps | {"draft": field(begun.text, "draft")})
+    photo = {"photo": ("a.png", drawn("purple"), "image/png")}
+    for page in (
+        browser.post(new, data=without).text,
+        browser.post(new, data={"csrf": token}, files=photo).text,
+    ):
+        assert all(f'value="{said}"' in page for said in keeps.values())
+        assert words.say("register.check", "ko") in page
+    assert len(running.review.arrived()) == 1
+    assert not running.review.arrived("another account")

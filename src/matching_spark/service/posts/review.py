@@ -151,8 +151,9 @@ class Review:
             return None
         return next((match for match in found if match.post_id == pair[1]), None)
 
-    def arrived(self) -> list[StoredPost]:
-        """Found things that were registered today in Seoul, the newest first."""
+    def arrived(self, who: str = "") -> list[StoredPost]:
+        """Found things that were registered today in Seoul, the newest first. who: an account that
+        registered them; '' for all."""
         journal, day = self._desk.journal, today()
         records = journal.tail(max(0, journal.last() - RECENT), RECENT)
         ids = [
@@ -160,6 +161,7 @@ class Review:
             for record in reversed(records)
             if isinstance(record.event, PostAdded)
             and record.event.kind == "found"
+            and (not who or record.who == who)
             and record.at.astimezone(SEOUL).date() == day
         ]
         posts = map(self._desk.post, ids[:TODAY])

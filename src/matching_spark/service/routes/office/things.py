@@ -1,5 +1,6 @@
 """The office's pages: what waits, registering and changing found things."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -127,7 +128,8 @@ class OfficePages(OfficeRoutes):
         if not (wrong or photo or post.text or lang):
             wrong["title"] = "needed"
         if wrong or lang:
-            return self._drafted(request, draft, typed, self._kept(typed, photo), wrong, lang)
+            kept = self._kept(who, typed, photo)
+            return self._drafted(request, draft, typed, kept, wrong, lang)
         try:
             stored = self._of.desk.add(post, [photo] if photo else [], who, key)
         except InputError as error:
@@ -258,8 +260,9 @@ class OfficePages(OfficeRoutes):
         return tuple(reversed(out))
 
     def _begun(self, request: Request, fields: Said) -> Response:
+        who = asker_of(request).account
         if _without_photo(fields["draft"]):
-            return self._drafted(request, f"{NONE}.{random_token()}", Thing(), ())
+            return self._drafted(request, f"{NONE}.{random_token()}", *self._suggested(who, None))
         try:
             photo = self._of.seen(fields.photo)
             if photo is None:
@@ -268,7 +271,7 @@ class OfficePages(OfficeRoutes):
             page = RegisterPage(**self._office(request, REGISTER), wrong=wrong_of(error))
             return self._of.page(request, page)
         draft = self._of.finder.asks.keep(Asked(photo, Told()))
-        return self._drafted(request, draft, *self._suggested(photo.kept))
+        return self._drafted(request, draft, *self._suggested(who, photo.kept))
 
     def _drafts_photo(self, draft: str, chosen: bytes | None) -> tuple[str, SeenPhoto | None]:
         """A draft's photo, or the one that was chosen since, by its own draft's name. Raises
@@ -313,26 +316,27 @@ class OfficePages(OfficeRoutes):
         )
         return self._of.page(request, page, lang)
 
-    def _kept(self, typed: Thing, photo: SeenPhoto | None) -> tuple[str, ...]:
-        """The fields that still say what was suggested of a photo."""
-        of, names = (typed, ()) if photo is None else self._suggested(photo.kept)
+    def _kept(self, who: str, typed: Thing, photo: SeenPhoto | None) -> tuple[str, ...]:
+        """The fields that still say what was suggested."""
+        of, names = self._suggested(who, None if photo is None else photo.kept)
         return tuple(each for each in names if getattr(of, each) == getattr(typed, each))
 
-    def _suggested(self, kept: bytes) -> tuple[Thing, tuple[str, ...]]:
-        """What the model says of a photo, as far as it is sure; nothing by a model that has not
-        learnt how sure it is."""
-        try:
-            said = describe(kept, self._of.desk.model)
-        except ModelError:
-            return Thing(day=today()), ()
-        values = {
-            "title": said.title.korean or "",
-            "category": said.category.korean or "",
-            "colour": said.post_colour,
-        }
+    def _suggested(self, who: str, kept: bytes | None) -> tuple[Thing, tuple[str, ...]]:
+        """Where an account's thing before it, of today, is kept; and what the model says of a
+        photo, as far as it is sure: nothing by one that has not learnt how sure it is."""
+        values = dict[str, str]()
+        for before in self._of.review.arrived(who)[:1]:
+            values = {"kept_at": before.post.kept_at, "kept_phone": before.post.kept_phone}
+        if kept is not None:
+            with suppress(ModelError):
+                said = describe(kept, self._of.desk.model)
+                values["title"] = said.title.korean or ""
+                values["category"] = said.category.korean or ""
+                values["colour"] = said.post_colour
         known = {name: value for name, value in values.items() if value}
+        day = today() if kept is not None else None
         # Texts, by names of fields that are texts.
-        return Thing(day=today(), **known), tuple(known)  # type: ignore[arg-type]
+        return Thing(day=day, **known), tuple(known)  # type: ignore[arg-type]
 
 
 def _without_photo(draft: str) -> bool:
