@@ -82,6 +82,13 @@ def test_reasons_are_one_fixed_sentence() -> None:
     assert words.why((), "ko") == "적어 주신 내용과 비슷합니다."
 
 
+def test_a_reason_calls_a_fact_as_its_field_is_called() -> None:
+    """The form asked for 곳, and the reason said that 장소 was the same."""
+    facts: tuple[Reason, ...] = ("category", "colour", "region", "place")
+    for fact in facts:
+        assert words.why((fact,), "ko").startswith(words.say(f"field.{fact}", "ko"))
+
+
 def test_a_thing_that_is_called_by_its_category_is_called_so_in_the_reader_s_language() -> None:
     html = rendered(samples()["results-10"], "en")
     assert '<h3>Card</h3>\n<p class="where"> <span class="nowrap">Wed 25 Nov</span></p>' in html
