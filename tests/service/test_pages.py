@@ -12,7 +12,7 @@ import pytest
 from jinja2 import UndefinedError, meta, nodes
 
 from matching_spark.score.components import LANGUAGES, Language
-from matching_spark.service.pages import contexts, office_contexts
+from matching_spark.service.pages import contexts, office_contexts, words
 from matching_spark.service.pages.contexts import Card, HomePage, Page, ResultsPage, Told
 from matching_spark.service.pages.render import (
     CONTENT_SECURITY_POLICY,
@@ -170,6 +170,29 @@ def test_a_page_is_whole(name: str, language: Language) -> None:
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+def test_things_stand_below_the_heading_of_their_group() -> None:
+    """Who goes by headings: a group's was one of its things, and what is asked last one more."""
+    page = rendered(samples()["results-10"], "en")
+    order = re.findall(r"<(h[1-6])[^>]*>(?:<span[^>]*>)?([^<]*)", page.partition('id="answer"')[2])
+    levels = {said: tag for tag, said in order}
+    likely, look, told = (
+        words.say(n, "en") for n in ("result.likely", "result.look", "tell.title")
+    )
+    assert [levels[each] for each in (likely, look, told)] == ["h2"] * 3
+    assert levels["검정 백팩"] == levels["에코백"] == "h3"
+
+
+def test_the_office_says_which_of_its_sections_is_shown() -> None:
+    for name, path in (
+        *(("desk", ""), ("register-suggested", "/found/new"), ("review-empty", "/review")),
+        ("office_search-none", "/search"),
+    ):
+        (link,) = re.findall(
+            '<a href="/office([^"]*)"[^>]*aria-current', rendered(samples()[name], "ko")
+        )
+        assert link == path
+
+
 @pytest.mark.parametrize("name", samples())
 def test_a_page_keeps_to_its_policy_and_posts_with_a_token(name: str) -> None:
     html = rendered(samples()[name], "ko")
@@ -204,9 +227,9 @@ def test_korean_pages_and_english_pages_differ_in_words_alone() -> None:
 def test_korean_of_an_english_page_is_marked_as_korean(name: str) -> None:
     """A title, a place, an office, a name of an account: else an English voice reads them."""
     of_the_page = {"자세한 말", "28 %, 살펴볼 만함"}  # the samples have these in Korean alone
-    for language, words in Outline(rendered(samples()[name], "en")).said:
-        if re.search("[가-힣]", words) and not (words in of_the_page or "사진이 비슷하고" in words):
-            assert language == "ko", words
+    for language, said in Outline(rendered(samples()[name], "en")).said:
+        if re.search("[가-힣]", said) and not (said in of_the_page or "사진이 비슷하고" in said):
+            assert language == "ko", said
 
 
 def test_what_people_write_is_escaped() -> None:
