@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.visitor import Visitor
+from tests.service.samples import rendered, samples
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +83,44 @@ def test_in_doubt_one_question_is_asked_and_the_list_is_made_anew(visitor: Visit
     visitor.comes("#answer.found .sentence")
     expect(visitor.page.locator("button.chip", has_text=said)).to_be_visible()
     expect(question.get_by_text(asked, exact=True)).to_have_count(0)
+
+
+def test_what_is_typed_anew_takes_the_place_of_what_is_under_way(visitor: Visitor) -> None:
+    """Of a reload, and of a search with a word too few: where it was dropped, what the former words
+    had found stood below the new ones."""
+    page = visitor.page
+    visitor.look_for(NOT_THERE[visitor.visit.language])
+    held: list[Route] = []
+    page.route("**/search", lambda route: held.append(route))
+    with page.expect_request("**/search"):
+        page.reload()
+    for words in ("풍선", "나침반"):
+        visitor.visit.write(page.locator("#words"), words)
+        with page.expect_request("**/search"):
+            page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # pressed twice: one search
+    expect(page.locator("form.find [data-busy]")).to_be_in_viewport()
+    assert len(held) == 3
+    held[-1].continue_()
+    visitor.comes("#answer.found .sentence")
+    expect(page.locator(".card").first).to_contain_text("나침반")
+    told = ("sendAbort", "afterRequest")  # by htmx, as errors
+    visitor.visit.wrong = [e for e in visitor.visit.wrong if not any(name in e for name in told)]
+
+
+def test_that_day_asks_which_one_where_none_was_chosen(visitor: Visitor) -> None:
+    """It looked again without one, and asked the same."""
+    page, asked = visitor.page, rendered(samples()["results-day"], visitor.visit.language)
+    visitor.visit.refused = (404,)  # the sample's photos
+    page.route("**/search", lambda route: route.fulfill(body=asked, content_type="text/html"))
+    visitor.visit.write(page.locator("#words"), "나침반")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer.found .sentence")).to_be_focused()
+    searched: list[str] = []
+    page.on("request", lambda request: searched.append(request.url))
+    visitor.visit.press(visitor.button("ask.send"))
+    expect(page.locator("#day-asked")).to_be_focused()
+    assert not searched
 
 
 def test_nothing_here_is_reported_edited_and_withdrawn_by_a_private_link(visitor: Visitor) -> None:

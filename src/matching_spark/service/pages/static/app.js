@@ -144,6 +144,7 @@
     const line = within.matches?.("form, section") && one("[data-busy]", within);
     if (!line) return;
     line.hidden = !is;
+    if (is) line.scrollIntoView({ block: "nearest" });
     if (is) tell(line.dataset.busy);
     else if (one("#said").textContent === line.dataset.busy) tell("");
   };
@@ -169,6 +170,27 @@
     event.preventDefault();
     one("#answer button[formaction='/losses']").click();
   });
+
+  // -- what is pressed twice is asked once (hx-sync); whose fields say something else by now takes its place
+  const sent = new WeakMap();
+  function newer(form) {
+    const now = [...new FormData(form)].map(([name, said]) => `${name}=${said.name ?? said}`).join("\n");
+    if (sent.get(form) !== now) {
+      htmx.trigger(form, "htmx:abort"); // also what Back or a reload has asked for
+      returning = null;
+    }
+    sent.set(form, now);
+  }
+  addEventListener("submit", (event) => newer(event.target), true); // before htmx hears it
+  addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[hx-post]"), day = one("#day-asked");
+    if (button?.matches("[data-day]") && !day.value) { // that day: which one?
+      event.preventDefault();
+      event.stopPropagation();
+      day.focus();
+      try { day.showPicker(); } catch { /* of a browser that has none */ }
+    } else if (button) newer(button.form);
+  }, true);
 
   // -- htmx: words for who does not see the page change, and the heading to go on from
   on("htmx:beforeRequest", (event) => {
@@ -228,7 +250,8 @@
     one("#words").value = fields.words?.[0] || "";
     htmx.ajax("POST", "/search", {
       source: home, values: fields, target: "#answer", select: "#answer", swap: "outerHTML",
-    }).finally(() => { setTimeout(() => { returning = null; }, 100); });
+    }).catch(() => { /* another search has taken its place */ })
+      .finally(() => { setTimeout(() => { returning = null; }, 100); });
   }
 
   // -- once a page, or a part of it, is there
