@@ -93,6 +93,9 @@ class Watched:
 
     def check(self) -> None:
         """What axe finds serious or critical is wrong, and so is what does not fit the width."""
+        self.page.wait_for_load_state(
+            "load"
+        )  # with its style: a switch of languages is told before
         where = urlsplit(self.page.url).path
         self.page.evaluate(AXE.read_text("utf-8"))
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
