@@ -246,6 +246,20 @@ def test_examples_of_the_readme_run(
     assert "F2026" in capsys.readouterr().out
 
 
+@pytest.mark.long  # mypy, which may begin without its cache
+def test_examples_are_typed(tmp_path: Path) -> None:
+    """Else who checks a script that began as one of them is told of a fault of ours."""
+    examples = [*examples_of(README), *(str(each.values[0]) for each in EXAMPLES)]
+    files = [tmp_path / f"example_{i}.py" for i in range(len(examples))]
+    for file, example in zip(files, examples, strict=True):
+        file.write_text(example, "utf-8")
+    env = os.environ | {"MYPYPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *files], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_no_room_is_too_large() -> None:
     package = Path(matching_spark.__file__).parent
     lines = {file: len(file.read_text("utf-8").splitlines()) for file in package.rglob("*.py")}
