@@ -1,9 +1,11 @@
 """What every post comes through: texts that can be stored, ids that can be told."""
 
+import datetime as dt
 import json
 import time
 import unicodedata
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -67,6 +69,24 @@ def test_a_post_is_clean_or_refused_by_its_id() -> None:
     for odd in ("", "\u200b", "a\tb", "\x1b[0m", "x" * (MAX_ID + 1)):
         with pytest.raises(InputError, match="its id"):
             checked(Post(odd, "found"))
+
+
+def test_a_post_is_refused_by_what_no_search_would_find() -> None:
+    """As a source of one's own may give it: a kind in other words, a day that is a text."""
+    wrong: tuple[tuple[str, Any, str], ...] = (
+        *(("kind", said, "kind") for said in ("분실", "Lost", "", None)),
+        *(("status", said, "status") for said in ("보관중", "", None)),
+        ("happened_on", "그저께쯤", "date"),
+    )
+    for name, said, argument in wrong:
+        with pytest.raises(InputError, match=argument) as refused:
+            checked(replace(Post("a", "found"), **{name: said}))
+        assert refused.value.argument == argument
+    one = dt.date(2026, 11, 1)
+    day: Any
+    for day in ("2026-11-01", dt.datetime(2026, 11, 1, 9), one):
+        read = checked(Post("a", "found", happened_on=day)).happened_on
+        assert (type(read), read) == (dt.date, one)
 
 
 def test_states_and_kinds_as_desks_write_them() -> None:

@@ -72,10 +72,14 @@ def test_a_correction_is_written_over_and_another_thing_is_not(
         replace(first, post_id="b", kind="lost"),
         replace(first, post_id="c", photos=(), title="", description="\u200b"),
     ]
-    refused = ingest_posts(others, table, clip)
-    assert counts(refused) == (0, 0, 0, 3)
+    # As a source of one's own may give it, which must not end the others.
+    odd: dict[str, Any] = {"kind": "분실", "status": "보관중", "happened_on": "그저께쯤"}
+    own = [replace(first, **{"post_id": name, name: said}) for name, said in odd.items()]
+    refused = ingest_posts([*others, *own], table, clip)
+    assert counts(refused) == (0, 0, 0, 6)
     assert {(r.post_id, r.reason) for r in refused.rejects} == {
-        *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find"))
+        *(("a", "id-taken"), ("b", "id-taken"), ("c", "nothing-to-find")),
+        *(("kind", "bad-kind"), ("status", "bad-status"), ("happened_on", "bad-date")),
     }
     elsewhere = ingest_posts([replace(first, colour="빨강")], table, clip, rules=Rules("lost112"))
     assert (counts(elsewhere), elsewhere.rejects[0].reason) == ((0, 0, 0, 1), "id-taken")

@@ -205,14 +205,26 @@ def shortened(text: str) -> str:
 
 def checked(post: Post) -> Post:
     """The post as it can be stored, its texts clean, up to MAX_TEXT and without a person's own
-    numbers, its address one of the web or none. Raises InputError for an id that none can be.
+    numbers, its address one of the web or none. Raises InputError that names what cannot be stored:
+    an id that none can be, a kind or a state that there is not, a date that cannot be read.
 
     A point that is none is left out. The one place that all posts come through, whatever their
     source.
     """
     post_id = clean(post.post_id)
     if not post_id or len(post_id) > MAX_ID or re.search(CONTROL, post_id):
-        raise InputError(f"its id is empty, over {MAX_ID} characters, or has control characters")
+        said = f"its id is empty, over {MAX_ID} characters, or has control characters"
+        raise InputError(said, argument="id")
+    for name, choices in (("kind", KINDS), ("status", STATUSES)):
+        if getattr(post, name) not in choices:
+            said = (
+                f"{name} {getattr(post, name)!r} is not known; choose one of: {', '.join(choices)}"
+            )
+            raise InputError(said, argument=name)
+    try:
+        day = parse_date(post.happened_on)
+    except InputError as error:
+        raise InputError(*error.args, argument="date") from None
     texts = {name: clean(getattr(post, name)) for name in TEXTS}
     texts = {n: shortened(t) if n in FREE_TEXT else t[:MAX_TEXT] for n, t in texts.items()}
     if not is_web_address(texts["source_url"]):
@@ -220,7 +232,8 @@ def checked(post: Post) -> Post:
     point: Point | tuple[None, None] = (None, None)
     with suppress(InputError):
         point = point_of(post.latitude, post.longitude) or point
-    values = texts | dict(zip(("latitude", "longitude"), point, strict=True)) | {"post_id": post_id}
+    values: dict[str, object] = {**texts, "post_id": post_id, "happened_on": day}
+    values |= zip(("latitude", "longitude"), point, strict=True)
     if all(getattr(post, name) == value for name, value in values.items()):
         return post
     return replace(post, **values)  # type: ignore[arg-type]  # each of its name's type

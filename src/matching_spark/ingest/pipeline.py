@@ -96,7 +96,8 @@ def _once(posts: Iterable[Post | Reject], tally: Tally, photos: int) -> Iterator
         try:
             post = checked(each)
         except InputError as error:
-            tally.reject(Reject(each.read_from, clean(each.post_id), "bad-id", str(error)))
+            why = f"bad-{error.argument}", str(error)
+            tally.reject(Reject(each.read_from, clean(each.post_id), *why))
             continue
         if (first := seen.get(post.post_id)) is not None:
             detail = f"{first or 'a post before it'} has this id too, and comes first"
