@@ -23,7 +23,7 @@ from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.scan import scan, scan_all
 from matching_spark.search.scores import posteriors, reasoned
-from matching_spark.shards.shard import DataFile, load
+from matching_spark.shards.shard import load
 from tests.support import brute
 from tests.support.calibrations import components, probability, random_calibration, random_facts
 from tests.support.shards import DIMENSION, with_facts, worlds, write_file
@@ -290,9 +290,7 @@ def test_any_split_gives_the_same_probabilities(
             shards = []
             for n, (a, b) in enumerate(itertools.pairwise(edges)):
                 path = Path(folder) / f"{len(edges)}-{n}.parquet"
-                file = write_file(path, posts[a:b], deleted)
-                with_facts(path, posts[a:b], facts)
-                file = DataFile(file.uri, file.records, path.stat().st_size, file.deletes)
+                file = with_facts(write_file(path, posts[a:b], deleted), facts)
                 shards.append(load(file, DIMENSION))
             outcomes.append(TaskOutcome.of(scan_all(shards, request), request))
             apart = [TaskOutcome.of([scan(shard, request)], request) for shard in shards]

@@ -36,7 +36,7 @@ from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import merged
 from matching_spark.search.scan import scan
 from matching_spark.shards.ivf_index import reached, sort_by_cell, train
-from matching_spark.shards.shard import DataFile, load
+from matching_spark.shards.shard import load
 from tests.support import brute
 from tests.support.calibrations import (
     DAY,
@@ -85,11 +85,8 @@ def test_any_split_gives_brute_force(
     with tempfile.TemporaryDirectory() as folder:
         parts = []
         for n, (a, b) in enumerate(itertools.pairwise([0, *splits, len(posts)])):
-            path = Path(folder) / f"{n}.parquet"
-            file = write_file(path, posts[a:b], deleted)
-            with_facts(path, posts[a:b], facts)
-            file = DataFile(file.uri, file.records, path.stat().st_size, file.deletes)
-            parts.append(scan(load(file, DIMENSION), request))
+            file = write_file(Path(folder) / f"{n}.parquet", posts[a:b], deleted)
+            parts.append(scan(load(with_facts(file, facts), DIMENSION), request))
         answers = merged(parts, request)
     alive = [post for post in posts if post.post_id not in deleted]
     for i, (query, own) in enumerate(queries):
@@ -171,10 +168,8 @@ def test_with_cells_what_facts_promise_is_found_in_whatever_cell(
     ]
     # All tell something: those that tell nothing are weighed otherwise.
     facts = {post.post_id: replace(random_facts(rng), category="지갑") for post in posts}
-    path = tmp_path / "a.parquet"
-    file = write_file(path, posts, set())
-    with_facts(path, posts, facts)
-    shard = load(replace(file, size_bytes=path.stat().st_size), DIMENSION)
+    file = with_facts(write_file(tmp_path / "a.parquet", posts, set()), facts)
+    shard = load(file, DIMENSION)
     cells = train([shard], "m", 400, 12)
     by_cell = sort_by_cell(shard, cells)
     monkeypatch.setattr("matching_spark.search.scan.PROMISING", 10)

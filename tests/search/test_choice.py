@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from matching_spark import Filters, PostsTable, Query, Settings, SimilarityEngine
 from matching_spark.operations import search, table
+from matching_spark.progress import Silent
 from matching_spark.search.choice import chosen
 from matching_spark.shards.shard import DataFile
 from matching_spark.spark import session
@@ -19,7 +20,7 @@ from tests.support.commands import command
 FILES = [DataFile("a", 10, 600_000), DataFile("b", 10, 600_000)]
 
 
-class Told:
+class Told(Silent):
     """Progress that remembers."""
 
     def __init__(self) -> None:
@@ -27,9 +28,6 @@ class Told:
 
     def say(self, what: str) -> None:
         self.said.append(what)
-
-    def count(self, what: str, done: int, total: int) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)

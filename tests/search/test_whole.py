@@ -40,10 +40,8 @@ def shards() -> list[Shard]:
     out = []
     with tempfile.TemporaryDirectory() as folder:
         for n, some in enumerate((posts[:300], posts[300:])):
-            path = Path(folder) / f"{n}.parquet"
-            file = write_file(path, some, {"p0003", "p0333"})
-            with_facts(path, some, facts)
-            out.append(load(replace(file, size_bytes=path.stat().st_size), DIMENSION))
+            file = write_file(Path(folder) / f"{n}.parquet", some, {"p0003", "p0333"})
+            out.append(load(with_facts(file, facts), DIMENSION))
     return out
 
 

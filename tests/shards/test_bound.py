@@ -6,36 +6,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from matching_spark.domain.schema import METADATA
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.shards.space import VectorSpace
+from tests.support import brute
+from tests.support.shards import DIMENSION, write_file
 
-DIMENSION = 8
 SPACE = VectorSpace("any@1", DIMENSION)
-PHOTO = pa.struct([("uri", pa.string()), ("vector", pa.binary())])
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[DataFile]:
-    def written(number: int) -> DataFile:
-        path = tmp_path / f"{number}.parquet"
-        vector = np.full(DIMENSION, DIMENSION**-0.5, "<f4").tobytes()
-        row: dict[str, object] = dict.fromkeys(METADATA, "")
-        row |= {"happened_on": None, "post_id": f"p{number}"}
-        schema = pa.schema(
-            [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
-            + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
-        )
-        row |= {"photos": [{"uri": None, "vector": vector}], "text_vector": None}
-        pq.write_table(pa.Table.from_pylist([row], schema), path)
-        return DataFile(str(path), 1, path.stat().st_size)
-
-    return [written(number) for number in range(4)]
+    one = np.full((1, DIMENSION), DIMENSION**-0.5)
+    posts = [brute.Plain(f"p{number}", one, None) for number in range(4)]
+    return [write_file(tmp_path / f"{post.post_id}.parquet", [post], set()) for post in posts]
 
 
 def same(one: Shard, other: Shard) -> bool:

@@ -1,5 +1,6 @@
 """Posts as data files of a table, without Spark: drawn, split, some deleted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +22,13 @@ def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataF
     """Posts as a data file of the table, and their deletes as a position delete file."""
     rows = []
     for post in posts:
-        row: dict[str, object] = dict.fromkeys(METADATA, "")
         photos = [
             {"uri": f"{post.post_id}/{i}", "sha256": "", "vector": v.astype("<f4").tobytes()}
             for i, v in enumerate(post.photos)
         ]
         text = None if post.text is None else post.text.astype("<f4").tobytes()
-        rows.append(
-            row
-            | {
-                "post_id": post.post_id,
-                "kind": "found",
-                "status": "open",
-                "happened_on": post.day,
-                "photos": photos,
-                "text_vector": text,
-            }
-        )
+        told = {"post_id": post.post_id, "kind": "found", "status": "open", "happened_on": post.day}
+        rows.append(dict.fromkeys(METADATA, "") | told | {"photos": photos, "text_vector": text})
     schema = pa.schema(
         [(n, pa.date32() if n == "happened_on" else pa.string()) for n in METADATA]
         + [("photos", pa.list_(PHOTO)), ("text_vector", pa.binary())]
@@ -52,9 +43,9 @@ def write_file(path: Path, posts: list[brute.Plain], deleted: set[str]) -> DataF
     return DataFile(str(path), len(posts), path.stat().st_size, (str(deletes),))
 
 
-def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) -> None:
+def with_facts(file: DataFile, facts: dict[str, Facts]) -> DataFile:
     """Write the posts' facts into a data file; a missing one as '' or, now and then, null."""
-    table = pq.read_table(path)
+    table = pq.read_table(file.uri)
     rows = []
     for i, row in enumerate(table.to_pylist()):
         own = facts[row["post_id"]]
@@ -68,7 +59,8 @@ def with_facts(path: Path, posts: list[brute.Plain], facts: dict[str, Facts]) ->
     for name in POINT:
         schema = schema.append(pa.field(name, pa.float64()))
     schema = schema.append(pa.field("identifiers", pa.list_(pa.string())))
-    pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema), file.uri)
+    return replace(file, size_bytes=Path(file.uri).stat().st_size)
 
 
 @st.composite
