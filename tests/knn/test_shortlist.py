@@ -103,6 +103,17 @@ def test_a_shortlist_by_codes_holds_all_that_may_be_best(
         check(queries, part, k, float(rng.choice([-1.0, 0.1])), allowed)
 
 
+@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))
+@settings(max_examples=25)
+def test_so_does_one_by_vectors(seed: int, k: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.normal(size=(int(rng.integers(1, 9000)), 8)))
+    vectors[rng.random(len(vectors)) < 0.3] = vectors[0]
+    queries = unit(rng.normal(size=(count, 8)))
+    queries[0] = vectors[0]
+    check(queries, part_of(vectors), k, 0.1, rng.random(len(vectors)) < rng.random())
+
+
 def test_no_row_and_no_allowed_row_are_none() -> None:
     rng = np.random.default_rng(2)
     queries = few_directions(rng, 3)

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import StorageError
 from matching_spark.knn import candidates
-from matching_spark.knn.candidates import shortlist
 from matching_spark.knn.matmul import MATMUL, columns_of, product
-from matching_spark.knn.similarity import MARGIN, METRICS, VectorSet, pair_scores, unit
+from matching_spark.knn.similarity import MARGIN, METRICS, pair_scores, unit
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import decide, merged
 from matching_spark.search.runners import MOST_BYTES, tasks_of
@@ -223,28 +222,6 @@ def test_blocks_of_queries_are_each_brute_forces(tmp_path: Path) -> None:
                 near = [posts[int(name[1:])] for name, score in best if score >= least]
                 want = brute.search(near, query, 700, 0.2)
                 assert [h.post_id for h in few[i]] == [w for w, _ in brute.stable(want)[:7]]
-
-
-@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([1, 2, 40, 256]))
-@settings(max_examples=25)
-def test_a_shortlist_holds_all_that_may_be_best(seed: int, k: int, count: int) -> None:
-    rng = np.random.default_rng(seed)
-    vectors = unit(rng.normal(size=(int(rng.integers(1, 9000)), DIMENSION)))
-    vectors[rng.random(len(vectors)) < 0.3] = vectors[0]
-    queries = unit(rng.normal(size=(count, DIMENSION)))
-    queries[0] = vectors[0]
-    allowed = rng.random(len(vectors)) < rng.random()
-    part = VectorSet.of(vectors, np.ones(len(vectors), np.int64))
-    got = shortlist(queries, part, k, 0.1, allowed)
-    for i, query in enumerate(queries):
-        scores = pair_scores(query, vectors)
-        scores[~allowed | (scores < 0.1)] = -np.inf
-        kth = np.sort(scores)[-k:][0] if k <= len(scores) else -np.inf
-        must = set(np.flatnonzero((scores >= kth) & np.isfinite(scores)))
-        rows = got.row[got.query == i]
-        assert must <= set(rows)
-        assert allowed[rows].all()
-        assert len(set(rows)) == len(rows)
 
 
 @pytest.mark.parametrize("dimension", [1, 8, 512, 2048])
