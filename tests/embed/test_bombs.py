@@ -1,6 +1,5 @@
 """Photos of few bytes that ask for much are refused before a decoder runs, or within bounds."""
 
-import io
 import struct
 
 import pytest
@@ -10,6 +9,7 @@ from matching_spark.embed.photos import open_photo
 from matching_spark.errors import PhotoError
 from tests.support import page
 from tests.support.bombs import BOMBS, MEMORY_MB, SECONDS, outcome
+from tests.support.photo_bytes import saved
 
 REFUSED = [name for name, (_, wanted) in BOMBS.items() if wanted != "taken"]
 
@@ -27,10 +27,7 @@ def test_the_page_tells_what_was_measured() -> None:
     assert max(float(row[4]) for row in rows) <= SECONDS
 
 
-def saved(form: str, **how: object) -> bytes:
-    out = io.BytesIO()
-    Image.effect_noise((64, 64), 60).convert("RGB").save(out, form, **how)
-    return out.getvalue()
+NOISE = Image.effect_noise((64, 64), 60).convert("RGB")
 
 
 def told_twice(data: bytes) -> bytes:
@@ -47,9 +44,9 @@ def told_twice(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (saved("AVIF") + b"\0\0\0\1free", "truncated"),
-        (saved("JPEG", progressive=True)[:-2] + b"\xff\xe1", "truncated"),
-        (told_twice(saved("TIFF", compression="tiff_lzw")), "too-complex"),
+        (saved(NOISE, "AVIF") + b"\0\0\0\1free", "truncated"),
+        (saved(NOISE, "JPEG", progressive=True)[:-2] + b"\xff\xe1", "truncated"),
+        (told_twice(saved(NOISE, "TIFF", compression="tiff_lzw")), "too-complex"),
     ],
     ids=["AVIF", "JPEG", "TIFF"],
 )

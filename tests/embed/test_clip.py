@@ -1,6 +1,5 @@
 """Any model folder: as open_clip has it, of every input that towers ask for, fetched or not."""
 
-import io
 import json
 import shutil
 import time
@@ -19,6 +18,7 @@ from matching_spark.embed.photos import open_reduced
 from matching_spark.embed.preprocess import Preprocess
 from matching_spark.errors import ModelError
 from tests.support.odd import TEXTS, odd_images
+from tests.support.photo_bytes import saved
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -87,12 +87,11 @@ def test_a_large_photo_by_its_decoders_scaling(clip: ClipModel, turned: int) -> 
     flat = drawn_photo(rng, 3603 + turned, 2701 - turned)
     exif = Image.Exif()
     exif[0x0112] = turned
-    sink = io.BytesIO()
-    flat.save(sink, "JPEG", quality=90, exif=exif)
+    data = saved(flat, "JPEG", quality=90, exif=exif)
     spare = clip.preprocess.spare_factor
     assert spare(flat.size) == 4
-    whole = open_reduced(sink.getvalue(), lambda size: 1)[0]
-    reduced, box = open_reduced(sink.getvalue(), spare)
+    whole = open_reduced(data, lambda size: 1)[0]
+    reduced, box = open_reduced(data, spare)
     assert reduced.width * 4 - 4 < whole.width <= reduced.width * 4
     assert (box[2] - box[0]) * 4 == whole.width
     want = clip.embed_pixels([clip.preprocess(whole)])[0]

@@ -9,6 +9,7 @@ from PIL import Image
 from matching_spark import ClipModel
 from matching_spark.embed.photos import open_photo, open_reduced
 from tests.embed.test_clip import NEARLY, drawn_photo
+from tests.support.photo_bytes import saved
 
 SIZES = (
     # Each width with two of the heights, each height with widths less and more than it.
@@ -21,11 +22,9 @@ QUICKLY = {"PNG": {"compress_level": 1}, "WEBP": {"method": 0}}  # who opens it 
 
 
 def encoded(image: Image.Image, kind: str, turned: int = 1) -> bytes:
-    sink = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = turned
-    image.save(sink, kind, **QUICKLY.get(kind, {}), **({"exif": exif} if turned > 1 else {}))
-    return sink.getvalue()
+    return saved(image, kind, **QUICKLY.get(kind, {}), **({"exif": exif} if turned > 1 else {}))
 
 
 def cosines(clip: ClipModel, data: bytes) -> list[float]:

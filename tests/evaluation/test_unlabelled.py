@@ -20,6 +20,7 @@ from matching_spark.evaluation.unlabelled import learn_unlabelled, nearest
 from matching_spark.operations.unlabelled import checked
 from matching_spark.score.calibration import Calibration, Weights
 from matching_spark.score.components import names
+from tests.support.labelled import whole_lists
 
 
 def table(lost: int, found: int, seed: int, scale: float = 1.0) -> LabelledPairs:
@@ -48,17 +49,8 @@ def table(lost: int, found: int, seed: int, scale: float = 1.0) -> LabelledPairs
         values[name] = agrees.astype(np.float32)
     days = np.where(true, rng.integers(0, 14, n), rng.integers(-90, 90, n))
     values["days"] = days.astype(np.float32)
-    return LabelledPairs(
-        tuple(f"L{i}" for i in range(lost)),
-        tuple(f"F{i}" for i in range(found)),
-        (Facts(category="지갑", region="서울", place="강남역"),) * lost,
-        np.ones(lost, bool),
-        np.repeat(np.arange(lost), found),
-        np.tile(np.arange(found), lost),
-        true,
-        np.ones(n),
-        values,
-    )
+    facts = Facts(category="지갑", region="서울", place="강남역")
+    return replace(whole_lists(same, values), facts=(facts,) * lost)
 
 
 def precision(pairs: LabelledPairs, calibration: Calibration) -> float:

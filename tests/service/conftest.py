@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from matching_spark.service.posts.desk import Desk
 from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
 from tests.support.forms import csrf
+from tests.support.photo_bytes import saved
 from tests.support.processes import wait_until
 
 HERE = "http://127.0.0.1:8008"
@@ -82,9 +82,7 @@ def open_desk(settings: Settings, photos: Photos) -> Iterator[Desk]:
 
 
 def drawn(colour: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(out, "PNG")
-    return out.getvalue()
+    return saved(Image.new("RGB", (64, 64), colour), "PNG")
 
 
 def photo(colour: str = "purple") -> dict[str, tuple[str, bytes, str]]:

@@ -3,7 +3,6 @@
 `python -m tests.service.outcomes` writes the table of docs/service-photos.md.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,10 +52,8 @@ def cut() -> bytes:
 
 
 def gif() -> bytes:
-    out = io.BytesIO()
     others = [Image.new("RGB", SEEN.size, "red")]
-    SEEN.save(out, "GIF", save_all=True, append_images=others, comment=HTML)
-    return out.getvalue()
+    return saved(SEEN, "GIF", save_all=True, append_images=others, comment=HTML)
 
 
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'

@@ -18,6 +18,7 @@ from matching_spark.service.guards.headers import HEADERS
 from matching_spark.service.pages.contexts import ProblemPage
 from matching_spark.service.pages.render import STATIC, assets
 from tests.service.samples import rendered, samples
+from tests.support.photo_bytes import saved
 
 CODES = ("1f392", "1f45c", "1f4bc", "1f45d", "1f45b", "1f6cd", "1f392", "1f45c", "1f4bc", "1f6cd")
 COLOURS = ("검정", "갈색", "갈색", "파랑", "빨강", "흰색", "초록", "검정", "검정", "노랑")
@@ -33,9 +34,8 @@ def photo(name: str) -> bytes:
     made = draw.photo(item, rng)
     if name != "wide":
         return made
-    out = io.BytesIO()
-    Image.open(io.BytesIO(made)).resize((900, 900)).crop((0, 300, 900, 600)).save(out, "JPEG")
-    return out.getvalue()
+    square = Image.open(io.BytesIO(made)).resize((900, 900))
+    return saved(square.crop((0, 300, 900, 600)), "JPEG")
 
 
 @dataclass(frozen=True)

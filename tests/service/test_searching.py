@@ -1,7 +1,6 @@
 """A person's search: by words or a photo, what is wrong with it, and when its time is over."""
 
 import base64
-import io
 import re
 
 import numpy as np
@@ -16,6 +15,7 @@ from matching_spark.service.pages import words
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, client_of, losses, written
 from tests.support.forms import csrf, link_in
+from tests.support.photo_bytes import saved
 
 
 def test_a_search_whose_time_is_over_says_so_and_calls_nothing_absent(
@@ -114,8 +114,6 @@ def test_a_word_that_no_list_has_is_told_and_nothing_is_searched(browser: TestCl
 def test_a_photo_of_a_phone_is_searched_by_as_json(browser: TestClient, bag: str) -> None:
     """Whose base64 has more bytes than other JSON may."""
     pixels = np.random.default_rng(1).integers(0, 256, (600, 400, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    photo = base64.b64encode(out.getvalue()).decode()
+    photo = base64.b64encode(saved(Image.fromarray(pixels), "PNG")).decode()
     assert len(photo) > 10 * PLAIN_BYTES
     assert browser.post("/api/search", json={"photo": photo}).status_code == 200

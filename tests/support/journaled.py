@@ -1,7 +1,6 @@
 """Posts written through the service's journal, as its desk writes them."""
 
 import datetime as dt
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from matching_spark.journal.posts import StoredPost, folded
 from matching_spark.journal.store import Journal, Record
 from matching_spark.layout import uploads
 from matching_spark.table.mark import after
+from tests.support.photo_bytes import saved
 
 KEY = "a key that only these tests have."
 
@@ -33,12 +33,11 @@ def with_journal(settings: Settings, folder: Path) -> Settings:
 
 def photo(settings: Settings, colour: str) -> str:
     """A photo in the service's folder; returns its sha256."""
-    sink = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(sink, "JPEG")
-    sha = photo_sha256(sink.getvalue())
+    data = saved(Image.new("RGB", (64, 64), colour), "JPEG")
+    sha = photo_sha256(data)
     folder = uploads(str(settings.service.journal))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{sha}.jpg").write_bytes(sink.getvalue())
+    (folder / f"{sha}.jpg").write_bytes(data)
     return sha
 
 

@@ -1,11 +1,11 @@
 """A portal LOST112 of a test: its announcements, by HTTP, with its envelope and its faults."""
 
 import datetime as dt
-import io
 from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
+from tests.support.photo_bytes import saved
 from tests.support.servers import Answer, Asked
 
 KEY = "a+b/c=="
@@ -30,10 +30,8 @@ def answer(*items: str, total: int | None = None, detail: bool = False) -> bytes
 
 
 def picture(side: int = 40) -> bytes:
-    out = io.BytesIO()
     (exif := Image.Exif())[271] = "the owner's camera"
-    Image.linear_gradient("L").resize((side, side)).save(out, "JPEG", exif=exif)
-    return out.getvalue()
+    return saved(Image.linear_gradient("L").resize((side, side)), "JPEG", exif=exif)
 
 
 class Portal:
