@@ -1,6 +1,6 @@
 """Cells and gathered queries through the engine: both runners, filters, closed posts."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,21 +147,12 @@ def test_gathered_queries_get_the_answers_they_get_alone(
         queries_of = tuple(replace(query, facts=facts) for query in requests[i].queries)
         requests[i] = replace(requests[i], queries=queries_of, scoring=Scoring(calibration=weights))
     want = [engine.run(request).matches for request in requests]
-    got: list[object] = [None] * len(requests)
     calls = []
     run = engine.run
     engine.run = lambda *a, **k: (calls.append(1), run(*a, **k))[1]  # type: ignore
-    with QueryBatcher(engine, wait_ms=200) as gatherer:
-
-        def ask(i: int) -> None:
-            got[i] = gatherer.run(requests[i]).matches
-
-        threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(requests))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert got == want
+    with QueryBatcher(engine, wait_ms=200) as gatherer, ThreadPoolExecutor(24) as pool:
+        got = list(pool.map(gatherer.run, requests))
+    assert [each.matches for each in got] == want
     assert len(calls) < len(requests)
     with pytest.raises(RuntimeError, match="closed"):
         gatherer.run(requests[0])

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,20 +83,11 @@ def test_its_vector_is_the_one_that_an_ingest_gives(
 
 
 def test_photos_of_many_threads_are_not_mixed_up(decoders: Decoders) -> None:
-    wrong: list[int] = []
-
-    def send(shade: int) -> None:
-        data = saved(Image.new("RGB", (16 + shade, 16), (shade, 2 * shade, 0)), "PNG")
-        image = decoders.prepare(data).image
-        if image.size != (16 + shade, 16) or image.getpixel((3, 3)) != (shade, 2 * shade, 0):
-            wrong.append(shade)
-
-    threads = [threading.Thread(target=send, args=(shade,)) for shade in range(40)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert not wrong
+    sent = [Image.new("RGB", (16 + n, 16), (n, 2 * n, 0)) for n in range(40)]
+    with ThreadPoolExecutor(40) as pool:
+        got = pool.map(lambda each: decoders.prepare(saved(each, "PNG")).image, sent)
+    for mine, image in zip(sent, got, strict=True):
+        assert (image.size, image.tobytes()) == (mine.size, mine.tobytes())
 
 
 # -- what goes wrong ends with the photo -----------------------------------------------------------

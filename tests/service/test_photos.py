@@ -5,9 +5,8 @@ import datetime as dt
 import io
 import os
 import stat
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -94,11 +93,8 @@ def files(folder: Path) -> set[str]:
 def test_what_is_kept_is_for_this_user_alone_and_whole(
     store: PhotoStore, settings: Settings, photo: Prepared
 ) -> None:
-    threads = [threading.Thread(target=store.keep, args=(kept(photo),)) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(store.keep, [kept(photo)] * 4))
     folder = folder_of(settings)
     place = folder / f"{photo.sha256}.jpg"
     assert files(folder) == {f"{photo.sha256}.jpg"}
