@@ -1,7 +1,6 @@
 """The samples served as the service would: under its headers, with drawn photos, forms answered."""
 
 import io
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from matching_spark.service.pages.contexts import ProblemPage
 from matching_spark.service.pages.render import STATIC, assets
 from tests.service.samples import rendered, samples
 from tests.support.photo_bytes import saved
+from tests.support.servers import answering
 
 CODES = ("1f392", "1f45c", "1f4bc", "1f45d", "1f45b", "1f6cd", "1f392", "1f45c", "1f4bc", "1f6cd")
 COLOURS = ("검정", "갈색", "갈색", "파랑", "빨강", "흰색", "초록", "검정", "검정", "노랑")
@@ -124,10 +124,5 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serving(paths: Mapping[str, str] | None = None) -> Iterator[Served]:
     """At /SAMPLE/LANGUAGE, and `paths`: others that a sample, in Korean, is shown at."""
-    server = _Server(paths or {})
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(_Server(paths or {})) as server:
+        yield server.served

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
+
+S = TypeVar("S", bound=ThreadingHTTPServer)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,19 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     chunks: Callable[[], Iterator[bytes]] | None = None  # in place of body, and without a length
+
+
+@contextmanager
+def answering(server: S) -> Iterator[S]:
+    """The server, which answers in a thread of its own until it is left."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextmanager
@@ -62,15 +78,8 @@ def serving(answer: Callable[[Asked], Answer | None]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager
@@ -169,14 +178,8 @@ class _Answer(BaseHTTPRequestHandler):
 @contextmanager
 def serving_hub(folder: Path) -> Iterator[Hub]:
     """A hub of one model, owner/model, the files of a folder."""
-    server = Hub(folder)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(Hub(folder)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def hub_environment(hub: Hub, home: Path) -> dict[str, str]:
