@@ -6,6 +6,12 @@ from matching_spark.domain.place_names import PlaceNames
 from tests.support.said import facts
 
 
+def named(*lines: str) -> PlaceNames:
+    """lines: REGION: NAME, NAME."""
+    each = (line.partition(": ") for line in lines)
+    return PlaceNames({name: region for region, _, names in each for name in names.split(", ")})
+
+
 def check(said: str, names: PlaceNames, place: str, region: str) -> None:
     found = facts(said, names)
     assert (found.get("place", ""), found.get("region", "")) == (place.lower(), region), said
@@ -59,22 +65,13 @@ def test_a_place_is_known_as_it_is_written_in_latin_letters() -> None:
 
 def test_a_place_is_known_by_what_people_call_it() -> None:
     """Shorter than the table has it, in another order, or by what its English name means."""
-    names = PlaceNames(
-        {
-            "부산대학교": "부산",
-            "이화여자대학교": "서울",
-            "제주국제공항": "제주",
-            "김포국제공항": "서울",
-            "동서울종합터미널": "서울",
-            "스타필드 하남": "경기",
-            "메가박스 코엑스점": "서울",
-            "인천국제공항 제1여객터미널": "인천",
-            "M5107번 버스": "경기",
-            "Hongik Univ. Station": "서울",
-            "Seoul Forest": "서울",
-            "BEXCO": "부산",
-            "롯데월드": "서울",
-        }
+    names = named(
+        "부산: 부산대학교, BEXCO",
+        "서울: 이화여자대학교, 김포국제공항, 동서울종합터미널, 메가박스 코엑스점",
+        "서울: Hongik Univ. Station, Seoul Forest, 롯데월드",
+        "제주: 제주국제공항",
+        "경기: 스타필드 하남, M5107번 버스",
+        "인천: 인천국제공항 제1여객터미널",
     )
     for said, place, region in (
         ("부산대에서 지갑을 잃어버렸어요", "부산대", "부산"),
@@ -102,15 +99,10 @@ def test_a_place_is_known_by_what_people_call_it() -> None:
 
 
 def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
-    names = PlaceNames(
-        {
-            "Gangnam Station Exit 11": "서울",
-            "Starbucks Seomyeon Station": "부산",
-            "Haeundae Beach": "부산",
-            "Myeongdong": "서울",
-            "Hana Bank Jongno": "서울",
-            "Namu": "대전",
-        }
+    names = named(
+        "서울: Gangnam Station Exit 11, Myeongdong, Hana Bank Jongno",
+        "부산: Starbucks Seomyeon Station, Haeundae Beach",
+        "대전: Namu",
     )
     for said, place, region in (
         ("강남역에서 지갑을 잃어버렸어요", "강남역", "서울"),
@@ -135,23 +127,15 @@ def test_a_place_in_latin_letters_is_known_as_it_is_written_in_hangul() -> None:
 
 def test_a_place_is_known_as_signs_and_people_have_it() -> None:
     """In English with its kind, without what is official about it, as one word or as two."""
-    names = PlaceNames(
-        {
-            "해인사": "경남",
-            "안동하회마을": "경북",
-            "롯데백화점 부산본점": "부산",
-            "경북대학교": "대구",
-            "고려대학교 안암병원": "서울",
-            "노량진수산물도매시장": "서울",
-            "대구동부시외버스터미널": "대구",
-            "협재해수욕장": "제주",
-            "한라산국립공원": "제주",
-            "울산과학기술원(UNIST)": "울산",
-            "가산디지털단지역": "서울",
-            "6호선 이태원역": "서울",
-            "신세계백화점 강남점": "서울",
-            "1호선": "서울",
-        }
+    names = named(
+        "경남: 해인사",
+        "경북: 안동하회마을",
+        "부산: 롯데백화점 부산본점",
+        "대구: 경북대학교, 대구동부시외버스터미널",
+        "서울: 고려대학교 안암병원, 노량진수산물도매시장, 가산디지털단지역, 6호선 이태원역",
+        "서울: 신세계백화점 강남점, 1호선",
+        "제주: 협재해수욕장, 한라산국립공원",
+        "울산: 울산과학기술원(UNIST)",
     )
     for said, place, region in (
         ("left my hat at Haeinsa Temple", "haeinsa temple", "경남"),
@@ -179,24 +163,13 @@ def test_a_place_is_known_as_signs_and_people_have_it() -> None:
 
 
 def test_a_place_is_known_by_its_short_name_and_by_its_english_one() -> None:
-    names = PlaceNames(
-        {
-            "숙대입구역": "서울",
-            "성신여대입구역": "서울",
-            "서울대입구역": "서울",
-            "종로5가역": "서울",
-            "김해국제공항 제2여객터미널": "부산",
-            "동부산종합버스터미널": "부산",
-            "양양버스터미널": "강원",
-            "올리브영 서면점": "부산",
-            "이케아 고양점": "경기",
-            "국립대구과학관": "대구",
-            "정부대전청사": "대전",
-            "대구복합터미널": "대구",
-            "킨텍스 제1전시장": "경기",
-            "남산서울타워": "서울",
-            "창덕궁": "서울",
-        }
+    names = named(
+        "서울: 숙대입구역, 성신여대입구역, 서울대입구역, 종로5가역, 남산서울타워, 창덕궁",
+        "부산: 김해국제공항 제2여객터미널, 동부산종합버스터미널, 올리브영 서면점",
+        "강원: 양양버스터미널",
+        "경기: 이케아 고양점, 킨텍스 제1전시장",
+        "대구: 국립대구과학관, 대구복합터미널",
+        "대전: 정부대전청사",
     )
     for said, place, region in (
         ("서울대입구에서 지갑 분실", "서울대입구", "서울"),
@@ -291,16 +264,11 @@ def test_a_place_is_known_by_a_name_that_is_translated_freely() -> None:
 
 def test_what_several_have_is_no_place_of_one() -> None:
     """A chain without its branch, a town in Latin letters, an exit of another number."""
-    names = PlaceNames(
-        {
-            "스타벅스 서면점": "부산",
-            "CGV 서면점": "부산",
-            "서울고속버스터미널": "서울",
-            "연세대학교 중앙도서관": "서울",
-            "신세계백화점 강남점": "서울",
-            "경주역": "경북",
-            "Gangnam Station Exit 11": "서울",
-        }
+    names = named(
+        "부산: 스타벅스 서면점, CGV 서면점",
+        "서울: 서울고속버스터미널, 연세대학교 중앙도서관, 신세계백화점 강남점",
+        "서울: Gangnam Station Exit 11",
+        "경북: 경주역",
     )
     check("스타벅스에서 지갑 분실", names, "", "")
     check("CGV에서 지갑 분실", names, "", "")
