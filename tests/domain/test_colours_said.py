@@ -57,14 +57,10 @@ def test_a_colour_apart_is_told(said: str, category: str, colour: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "우산 색은 기억 안나요 검정 아니면 남색",
-        "손목시계(가죽끈 갈색) 분실",
-        "립스틱 놔두고 옴 디올 빨강이 어제 저녁",
-        "만년필입니다. 뚜껑 은색 몸통 검정",
-        "결재서류철 분실. 안에 서류는 당연히 흰 종이죠",
-        "my bag, the zip is red",
-        "에어팟 분실. 케이스는 핑크색 실리콘",
-        "가방 잃어버림. 버스 2호선 초록",
+        *("우산 색은 기억 안나요 검정 아니면 남색", "손목시계(가죽끈 갈색) 분실"),
+        *("립스틱 놔두고 옴 디올 빨강이 어제 저녁", "만년필입니다. 뚜껑 은색 몸통 검정"),
+        *("결재서류철 분실. 안에 서류는 당연히 흰 종이죠", "my bag, the zip is red"),
+        *("에어팟 분실. 케이스는 핑크색 실리콘", "가방 잃어버림. 버스 2호선 초록"),
     ],
 )
 def test_a_colour_of_something_else_is_not(said: str) -> None:

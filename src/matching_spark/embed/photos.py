@@ -45,12 +45,8 @@ _UPRIGHT = {
 # metadata they will not unpack.
 UNREAD = (
     *("unsupported", "not supported", "cannot handle"),
-    *(
-        "unknown pixel mode",
-        "unknown raw mode",
-        "unknown data organization",
-        "has not been built in",
-    ),
+    *("unknown pixel mode", "unknown raw mode"),
+    *("unknown data organization", "has not been built in"),
 )
 BEYOND = ("decompressed data too large", "too much memory used")
 Size = tuple[int, int]  # width, height
