@@ -27,6 +27,7 @@ from matching_spark import (
 )
 from matching_spark.config import Cache, Hadoop, Matching
 from matching_spark.demo.world import World
+from matching_spark.domain.posts import Kind
 from matching_spark.errors import StorageError
 from matching_spark.filesystems import hdfs_client
 from matching_spark.ingest import vector_files
@@ -127,7 +128,7 @@ def test_killed_before_the_pairs_of_a_match_are_stored(
 ) -> None:
     """What the worker's executor had worked out of them is worked out anew."""
     uri = f"{cluster.hdfs}/matched"
-    rows = {"lost": vectors(200, seed=1), "found": vectors(300, seed=2)}
+    rows: dict[Kind, Any] = {"lost": vectors(200, seed=1), "found": vectors(300, seed=2)}
     for kind, of in rows.items():
         source = write(tmp_path / f"{kind}.parquet", {f"{kind}{i:03}": v for i, v in enumerate(of)})
         ingest_vectors(source, uri, session, kind, Hadoop())

@@ -123,8 +123,8 @@ def test_a_copy_finds_what_the_model_finds(tmp_path: Path, photos: Path) -> None
     pictures = [Image.open(each) for each in sorted(photos.glob("*.png"))[:9]]
     vectors = two.embed_images(pictures)
     assert (vectors * one.embed_images(pictures)).sum(axis=1).min() > 0.995
-    for each, vector in zip(pictures, vectors, strict=True):  # whatever it stands beside
-        np.testing.assert_allclose(two.embed_images([each])[0], vector, atol=1e-6)
+    for picture, vector in zip(pictures, vectors, strict=True):  # whatever it stands beside
+        np.testing.assert_allclose(two.embed_images([picture])[0], vector, atol=1e-6)
     assert (two.embed_texts(TEXTS) * one.embed_texts(TEXTS)).sum(axis=1).min() > 0.999
     with pytest.raises(ModelError, match="quantised already: name the float32 model"):
         quantize.quantize(asked(made), photos=str(photos))

@@ -188,10 +188,9 @@ def test_where_a_thing_is_kept_is_offered_as_the_same_officer_has_said_before(
     begun = browser.post(new, data=without)
     assert not any(said in begun.text for said in keeps.values())
     browser.post(new, data=form | keeps | {"draft": field(begun.text, "draft")})
-    photo = {"photo": ("a.png", drawn("purple"), "image/png")}
     for page in (
         browser.post(new, data=without).text,
-        browser.post(new, data={"csrf": token}, files=photo).text,
+        browser.post(new, data={"csrf": token}, files=photo()).text,
     ):
         assert all(f'value="{said}"' in page for said in keeps.values())
         assert words.say("register.check", "ko") in page
