@@ -59,5 +59,5 @@ def _gain(compact: "Waiting") -> str:
     if compact.expiring_snapshots:
         freed = f"{compact.expiring_bytes / 1e6:.1f} MB"
         parts.append(f"expire {compact.expiring_snapshots:,} snapshots, freeing {freed}")
-    waits = f"{compact.waiting_snapshots:,} older snapshots wait for hadoop.snapshot_keep"
+    waits = f"older snapshots that wait for hadoop.snapshot_keep: {compact.waiting_snapshots:,}"
     return f"compact would {', '.join(parts) or 'change nothing'}; {waits}"
