@@ -112,7 +112,8 @@ _BEFORE = re.compile(
     r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|asked|bought"
     r"|(?:i|we|s?he|they|and) called|issued|born|returned|got (?:\w+ )?back"
     r"|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
-    r"|(?:flight|plane) is|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea)"
+    r"|(?:flight|plane) is|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea"
+    r"|(?:i'm|i am|we're|we are) (?:leaving|flying|going))"
     r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
     r"|(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
     r"|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$"
@@ -265,7 +266,7 @@ _RULES = [
                 rf"{_EVENT}(?:일|날)?[이가은는]?\s{_WHEN}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든|까지)",
                 # 금요일 콘서트에 입고 갈 옷
                 rf"{_WHEN}\s{_EVENT}\s?(?:때|에서?|날)?\s(?:[^\s.,!?]+\s)?[^\s.,!?]*[갈할볼쓸탈을]\s(?!때|적|동안|무렵|뻔|수)",
-                rf"오늘\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든)(?![가-힣])",
+                rf"오늘[이은]?\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든)(?![가-힣])",
                 r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑|이나|이?거나)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",
