@@ -2,8 +2,10 @@
 
 import base64
 import datetime as dt
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -174,6 +176,23 @@ def added(running: Service, post: Post) -> str:
     running.desk.journal.append(event, WHO, None, content, [vector])
     running.desk.tail.refresh()
     return post.post_id
+
+
+def test_a_post_is_known_by_its_name_as_a_mac_has_it(
+    program: TestClient, running: Service, bag: str
+) -> None:
+    """Of a folder of photos the ids are names of files, which a Mac writes in parts."""
+    name = unicodedata.normalize("NFD", added(running, Post("지갑.jpg", "lost", title="검정 지갑")))
+    assert name != "지갑.jpg"
+    url = f"{OFFICE}/posts/{quote(name)}"
+    assert program.get(url).json()["title"] == "검정 지갑"
+    assert program.patch(url, json={"colour": "검정"}).json()["post_id"] == "지갑.jpg"
+    assert program.post(f"{OFFICE}/search", json={"post": name}).status_code == 200
+    said = {"lost_id": name, "found_id": bag, "verdict": "rejected"}
+    assert program.post(f"{OFFICE}/decisions", json=said).json()["lost_id"] == "지갑.jpg"
+    assert program.post(f"{url}/close", json={"status": "claimed"}).json()["status"] == "claimed"
+    assert program.delete(url).status_code == 204
+    assert running.desk.post("지갑.jpg") is None
 
 
 def through(program: TestClient, asked: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ from matching_spark.service.routes.api_models import (
     Decided,
     New,
     OfficeAsked,
+    PostId,
 )
 from matching_spark.service.routes.office.base import asker_of
 from matching_spark.service.running import Service
@@ -197,13 +198,13 @@ class _Office:
         answer.headers["Location"] = f"/api/office/posts/{stored.post.post_id}"
         return self._told(stored)
 
-    def post(self, post_id: str) -> dict[str, Any]:
+    def post(self, post_id: PostId) -> dict[str, Any]:
         stored = self._of.desk.post(post_id)
         if stored is None:
             raise NotFoundError(f"there is no post {post_id!r}")
         return self._told(stored)
 
-    def edit(self, post_id: str, change: Change, writer: Writer) -> dict[str, Any]:
+    def edit(self, post_id: PostId, change: Change, writer: Writer) -> dict[str, Any]:
         """Change the fields that are named; the others stay."""
         values = change.model_dump(exclude_unset=True, exclude={"sequence"})
         nulls = {n: "" for n, v in values.items() if v is None and n != "happened_on"}
@@ -211,12 +212,12 @@ class _Office:
             self._of.desk.edit(post_id, values | nulls, *writer, sequence=change.sequence)
         )
 
-    def close(self, post_id: str, closing: Closing, writer: Writer) -> dict[str, Any]:
+    def close(self, post_id: PostId, closing: Closing, writer: Writer) -> dict[str, Any]:
         """It is found no longer; or, as `open`, again. What is closed is opened before it is closed
         as something else; its fields may be changed as they are."""
         return self._told(self._of.set_status(post_id, closing.status, *writer))
 
-    def erase(self, post_id: str, writer: Writer) -> None:
+    def erase(self, post_id: PostId, writer: Writer) -> None:
         """It is gone from the journal at once, from the table with the next merge."""
         self._of.desk.forget(post_id, *writer)
 
