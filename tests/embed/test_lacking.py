@@ -139,9 +139,9 @@ def test_a_photo_that_was_sent_as_a_text_is_told(form: str) -> None:
 
 def test_what_stands_behind_a_photos_own_head_is_not_shown_in_its_place() -> None:
     """Of several views the second, where the first one's head is missing; of a GIF anything."""
-    how = {"save_all": True, "append_images": [noisy(64, 96)]}
-    mpo, gif = saved(noisy(320, 240), "MPO", **how), saved(noisy(96, 64), "GIF", **how)
-    for data in (mpo, gif):
+    how = {"save_all": True, "append_images": [noisy(160, 120).rotate(180)]}
+    mpo, gif = saved(noisy(320, 240), "MPO", **how), saved(noisy(160, 120), "GIF", **how)
+    for data in (gif, mpo):
         open_photo(data)
         for at in (110, 340, 685):
             for blank in (0, 2048):
