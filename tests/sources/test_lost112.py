@@ -203,6 +203,18 @@ def test_what_may_be_missing() -> None:
     assert parse(raw.encode(), "x").items[0]["uniq"].split() == ["지갑", "안에", "카드"]
 
 
+def test_two_announcements_in_one_are_none(tmp_path: Path) -> None:
+    """Each field by itself would be of either: one's photo for the other's thing."""
+    one, two, three = (item(**thing(i)) for i in range(3))
+    joined = one.removesuffix("</item>") + two.removeprefix("<item>")
+    said_twice = three.replace("</item>", "<fdYmd>2026-11-03</fdYmd></item>")
+    (tmp_path / "a.xml").write_bytes(answer(joined, said_twice))
+    refused, other = read_posts(str(tmp_path / "a.xml"))
+    assert isinstance(refused, Reject)
+    assert (refused.post_id, refused.reason) == ("F2026110100000000-1", "bad-row")
+    assert isinstance(other, Post)
+
+
 def test_saved_xml(tmp_path: Path) -> None:
     first, second = thing(1, atcId="F1"), thing(1, atcId="F1", csteSteNm="종결", fdPrdtNm="")
     strange = {

@@ -8,6 +8,7 @@ field may be missing. What a list and a detail say of one announcement is one po
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from matching_spark import storage
 from matching_spark.domain.dates import parse_lost_on
@@ -26,6 +27,9 @@ from matching_spark.domain.vocabulary import CATEGORY, COLOUR, REGION, Seen
 from matching_spark.errors import InputError, StorageError, extra
 from matching_spark.sources.folder import LINKED
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 # A page of 1,000 announcements has about 1 MB; parsed, XML takes up to 27 times its size.
 MAX_XML_BYTES = 8 << 20
 # Characters of a namespace; XMLSchema-instance's has 41. It stands in the name of each element and
@@ -35,6 +39,7 @@ NOTHING_FOUND = "03"  # NODATA_ERROR: an empty list, not a failure
 PLACEHOLDER = re.compile(r"img\d+_no_img\.gif$", re.I)  # the portal's pictures for "no picture"
 
 Item = dict[str, str]
+DOUBLED = ""  # which is no element's name
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,20 @@ def parse(raw: bytes, where: str) -> Page:
     if body is None:
         return Page([], 0)
     elements = [*body.findall("items/item"), *body.findall("item")]
-    items = [{child.tag: clean(" ".join(child.itertext())) for child in each} for each in elements]
+    items = [_item(each) for each in elements]
     total = clean(body.findtext("totalCount"))
     is_number = total.isdecimal() and len(total) < 10
     return Page(items, int(total) if is_number else len(items))
+
+
+def _item(element: Iterable["Element"]) -> Item:
+    """What an announcement says, and in DOUBLED the field of which it says two things."""
+    item: Item = {}
+    for child in element:
+        said = clean(" ".join(child.itertext()))
+        if item.setdefault(child.tag, said) != said:
+            item[DOUBLED] = child.tag
+    return item
 
 
 def _check_namespace(prefix: str | None, name: str | None) -> None:
@@ -154,6 +169,9 @@ def to_post(item: Item, source: str, seen: Seen) -> Post | Reject:
     key, kind = key_of(item), kind_of(item)
     side = "lst" if kind == "lost" else "fd"
     where = f"{source}#{key}"
+    if DOUBLED in item:
+        why = f"it has two {item[DOUBLED]}, as of two announcements in one"
+        return Reject(where, key, "bad-row", why)
     try:
         happened_on = parse_lost_on(item.get(f"{side}Ymd"))
     except InputError as error:
