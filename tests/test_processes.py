@@ -16,6 +16,30 @@ pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[1]
 PAGES = ("--conf", "spark.ui.enabled=true")
 FEW = ("--conf", "spark.sql.shuffle.partitions=2")
+# What a table and an engine can be asked after their session has ended.
+ENDED = """
+import sys
+import numpy as np
+from matching_spark import MatchRules, PostsTable, Query, Settings, SimilarityEngine
+from matching_spark import StorageError, start_session
+settings = Settings(table=sys.argv[1], spark={"master": "local[1]"})
+spark = start_session(settings)
+table = PostsTable.of(settings, spark)
+engine = SimilarityEngine(table, "spark", cache=settings.cache)
+matcher = engine.matcher(MatchRules(score="cosine"))
+spark.stop()
+for ask in (
+    lambda: engine.search([Query(embedding=np.ones(table.dimension))]),
+    engine.embeddings,
+    matcher.pairs,
+    table.frame,
+    lambda: table.set_status(["a"], "claimed"),
+):
+    try:
+        ask()
+    except StorageError as error:
+        print(error)
+"""
 
 
 @dataclass(frozen=True)
@@ -92,3 +116,11 @@ def test_nothing_of_the_working_folder_is_run(stored: str, tmp_path: Path) -> No
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["runner"] == "spark"
+
+
+def test_a_session_that_has_ended_is_named(stored: str) -> None:
+    """By an assertion of py4j, a NoneType that has no sc, and traces of Java."""
+    done = subprocess.run([sys.executable, "-c", ENDED, stored], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = "the Spark session has ended: start another one, and open the table with that"
+    assert done.stdout.splitlines() == [said] * 5

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from matching_spark.config import Matching
@@ -101,11 +101,14 @@ class Matcher:
         if table.spark is None:
             raise UsageError("match needs a table opened with a Spark session")
         self.table = table
-        self.spark = table.spark
         self.rules = rules
         self.cache = cache
         self.scoring = scoring
         self.read_decisions()
+
+    @property
+    def spark(self) -> SparkSession:
+        return self.table.session
 
     def pairs(self) -> DataFrame:
         """SCHEMA: the k found posts most like each open lost post, computed anew."""

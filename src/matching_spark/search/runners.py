@@ -17,7 +17,7 @@ from matching_spark.shards.joined import joined
 from matching_spark.shards.overlay import Overlay
 from matching_spark.shards.shard import FILES_A_TASK_BYTES, DataFile, Shard, pack
 from matching_spark.shards.space import VectorSpace
-from matching_spark.spark.failures import cause
+from matching_spark.spark.failures import cause, check_running
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -99,6 +99,7 @@ class SparkRunner:
         newer: Overlay | None = None,
     ) -> TaskOutcome:
         assert newer is None  # SimilarityEngine refuses it
+        check_running(self.context)
         whole = replace(request, until=None)  # other hosts' clocks begin at other times
         run = partial(scan_files, request=whole, cache=self.cache, space=space)
         try:

@@ -5,8 +5,13 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from matching_spark.errors import StorageError
+from matching_spark.spark.jvm import is_stopped
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +41,7 @@ REMEDIES = {
     "Subject is not supported|UnsupportedClassVersion|bin/java: No such|JAVA_HOME": "Java 17 or 21 "
     "is needed; conf/spark-env.sh and JAVA_HOME say which it is",
 }
+ENDED = "the Spark session has ended: start another one, and open the table with that"
 OTHER_PYTHON = "Error from python worker:"
 # Iceberg takes no commit whose time is a minute before the last one's.
 CLOCKS = re.compile("Expected sorted snapshot log entries|Invalid (update|snapshot) timestamp")
@@ -101,6 +107,13 @@ def spark_errors(what: str) -> Iterator[None]:
     except (Py4JError, PySparkException) as error:
         log.debug("%s", what, exc_info=True)
         raise StorageError(f"{what}: {cause(error)}{_of_clocks(str(error))}") from error
+
+
+def check_running(context: "SparkContext") -> None:
+    """Raise StorageError where it has ended."""
+    with spark_errors(ENDED):
+        if is_stopped(context):
+            raise StorageError(ENDED)
 
 
 def _of_clocks(said: str) -> str:

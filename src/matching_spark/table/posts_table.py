@@ -15,7 +15,7 @@ from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, POINT
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.shard import DataFile, Shard
 from matching_spark.shards.space import VectorSpace
-from matching_spark.spark.failures import spark_errors
+from matching_spark.spark.failures import check_running, spark_errors
 from matching_spark.spark.jvm import Java
 from matching_spark.table.catalog import (
     FORMAT_VERSION,
@@ -172,9 +172,10 @@ class PostsTable:
 
     @property
     def session(self) -> "SparkSession":
-        """The one to write with. Raises StorageError for a table that was opened for reading."""
+        """The one to write with. Raises StorageError where there is none, or it has ended."""
         if self.spark is None:
             raise StorageError(f"{self.uri} was opened for reading; writing needs a Spark session")
+        check_running(self.spark.sparkContext)
         return self.spark
 
     def writing(self) -> AbstractContextManager[None]:
@@ -239,10 +240,8 @@ class PostsTable:
         """
         at = self.snapshot if snapshot is None else snapshot
         with spark_errors(f"{self.uri} cannot be read at snapshot {at}"):
-            reader = self.session.read
-            if at is not None:
-                reader = reader.option("versionAsOf", at)
-            frame = reader.table(self.name)
+            past = {} if at is None else {"versionAsOf": at}
+            frame = self.session.read.options(**past).table(self.name)
         self.state.check_files(at)
         lacking = ADDED.keys() - set(frame.columns)  # a snapshot of an earlier version
         if not lacking:
