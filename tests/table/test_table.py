@@ -265,6 +265,17 @@ def test_the_remedy_for_a_former_build_of_a_model_is_no_setting(
         table.check_model("other@1")
 
 
+def test_no_table_is_made_that_could_not_be_opened(tmp_path: Path, spark: SparkSession) -> None:
+    """Of no numbers it was made, and told from then on that another engine had changed it."""
+    place = tmp_path / "t"
+    for dimension in (0, -1, 10**12):
+        with pytest.raises(InputError, match=f"dimension {dimension} is none"):
+            PostsTable.open_or_create(
+                str(place), spark, model="m@1", dimension=dimension, hadoop=Hadoop()
+            )
+    assert not place.exists()
+
+
 def test_queries_that_cannot_be_compared_are_named(imported: Imported) -> None:
     engine = SimilarityEngine(PostsTable.open(imported.uri), "memory", cache=Cache())
     with pytest.raises(InputError, match="wants floating"):

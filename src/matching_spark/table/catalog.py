@@ -1,6 +1,7 @@
 """A warehouse as a catalog of Spark SQL: made known to a session, and its posts table made."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from matching_spark import storage
 from matching_spark.config import Hadoop
 from matching_spark.domain.schema import BY_VERSION, COLUMNS, numbered
-from matching_spark.errors import StorageError
+from matching_spark.errors import InputError, StorageError
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.jvm import Java, java_session, jvm
 from matching_spark.table.writer_lock import writing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = max(BY_VERSION)  # of our own use of the table; a newer one is refused
 PROPERTY = "matching-spark."
+NUMBER = "[1-9][0-9]{0,8}"  # what of a property is one: a dimension, a version
 MODEL_PLACE = "model-place"  # where whoever wrote the table first, or changed its model, had it
 COMMAND = PROPERTY + "command"  # in a snapshot's summary: what wrote it
 MATCHED = PROPERTY + "match"  # in one of the matches table: of which posts, by which rules
@@ -88,8 +90,11 @@ def register(uri: str, spark: "SparkSession") -> str:
 def create(uri: str, spark: "SparkSession", space: Mapping[str, str], hadoop: Hadoop) -> None:
     """Make the posts table of a warehouse, unless another process just has.
 
-    space: model, dimension, and MODEL_PLACE where it is known.
+    space: model, dimension, and MODEL_PLACE where it is known. Raises InputError, before anything
+    is made, for a dimension by which no table could be opened.
     """
+    if not re.fullmatch(NUMBER, dimension := space["dimension"]):
+        raise InputError(f"dimension {dimension} is none that vectors have", argument="dimension")
     catalog = register(uri, spark)
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     properties = {

@@ -19,7 +19,7 @@ from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
 from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
 from matching_spark.shards.space import VectorSpace
-from matching_spark.table.catalog import PROPERTY
+from matching_spark.table.catalog import NUMBER, PROPERTY
 from matching_spark.table.kept_plans import Head, KeptPlans
 from matching_spark.table.versions import check_place, newest
 
@@ -72,7 +72,7 @@ class TableState:
     def number(self, name: str) -> int:
         """The same of what is a whole number above 0. Raises StorageError where it is none."""
         said = self.stated(name)
-        if not re.fullmatch("[1-9][0-9]{0,8}", said):
+        if not re.fullmatch(NUMBER, said):
             raise StorageError(
                 f"{self.uri}/posts: its property {PROPERTY}{name} is {said[:40]!r}, no number that "
                 "is written here: another engine changed it; set it back"
