@@ -102,7 +102,7 @@ class PostsTable:
     ) -> Self:
         """The table at `uri`; made when there is none. place: of the model, for others to load it.
 
-        Raises ModelError for another model's.
+        Raises ModelError for another model's, InputError for a dimension that none can have.
         """
         uri = storage.absolute(uri)
         if newest(uri, "posts") is None:
