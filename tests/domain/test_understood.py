@@ -87,7 +87,7 @@ def test_what_strangers_write() -> None:
         # Half of one lot, drawn by chance: mended on. First read with 0.948 and 0.893.
         ("sentences_december.jsonl", (0.98, 0.955)),
         # The other half: nobody looked at which of them fail. First read with 0.964 and 0.89.
-        ("sentences_december_sealed.jsonl", (0.97, 0.905)),
+        ("sentences_december_sealed.jsonl", (0.98, 0.92)),
         # Titles and posts of boards and chats: one lot again, halved by chance. Mended on; first
         # read with 0.943 and 0.898, before three labels were set right by the rules above.
         ("sentences_boards.jsonl", (0.98, 0.96)),
@@ -98,7 +98,7 @@ def test_what_strangers_write() -> None:
         ("sentences_winter.jsonl", (0.99, 0.92)),
         # The other half. No rule was made for it; how much of a place's name is the place was
         # labelled with an eye on what was read. First read with 0.974 and 0.858.
-        ("sentences_winter_sealed.jsonl", (0.97, 0.915)),
+        ("sentences_winter_sealed.jsonl", (0.975, 0.935)),
         # Half of another lot, whose author knew neither rules nor code, and named places that the
         # table does not have. First read with 0.908 and 0.856, before 25 labels were set right by
         # the rules above with 0.889 and 0.769; as they came 0.967 and 0.882 now. Mended on.
@@ -106,10 +106,13 @@ def test_what_strangers_write() -> None:
         # The other half. One rule was made by it, of a child's things; its labels were set right
         # when the rules stood: ten of grey, twelve places that the table lacks. First read with
         # 0.939 and 0.819.
-        ("sentences_snow_sealed.jsonl", (0.945, 0.88)),
+        ("sentences_snow_sealed.jsonl", (0.945, 0.91)),
         # Half of another lot, of chats and of two languages in one sentence; its author knew no
         # rule. First read with 0.968 and 0.855, before two labels were set right. Mended on.
         ("sentences_thaw.jsonl", (0.99, 0.975)),
+        # The other half: nobody looked at which of them fail. First read with 0.954 and 0.879. Half
+        # of what is wrong is how much of a place's name is the place.
+        ("sentences_thaw_sealed.jsonl", (0.955, 0.905)),
     ],
 )
 def test_what_other_strangers_write(file: str, least: tuple[float, float]) -> None:
