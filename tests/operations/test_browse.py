@@ -83,6 +83,7 @@ def test_what_is_exported_can_be_taken_in(
         browse.export(mine, where, tmp_path / "posts.xlsx")
 
 
+@pytest.mark.long
 def test_photos_come_back_whatever_the_warehouse_is_called(
     stored: str, settings: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_key_that_others_may_have_written_is_refused(settings: Settings, tmp_p
         demo_settings(settings, tmp_path)
 
 
+@pytest.mark.long
 def test_its_world_is_drawn_once(
     settings: Settings, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_it_is_written_and_read_again(
     assert by_spark(table, post, spark) == fused
 
 
+@pytest.mark.long
 def test_it_is_undone_and_reembedded_across_the_versions(
     unpacked: Path, table: str, clip: ClipModel, spark: SparkSession
 ) -> None:
