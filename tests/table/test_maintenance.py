@@ -111,25 +111,31 @@ def test_compacted_and_expired_the_answers_are_the_same(
     stray = Path(table.uri) / "posts" / "data" / "stray.parquet"
     stray.write_bytes(b"of a writer that was killed")
     left, running = (Path(table.uri) / "staging" / f"import-{c}" / "0.parquet" for c in "ab")
-    for file in (left, running):
+    given_up, killed = (Path(table.uri) / "staging" / job / "0.parquet" for job in ("old", "new"))
+    for file, photo in ((left, "x"), (running, "x"), (given_up, "e"), (killed, "f")):
         file.parent.mkdir(parents=True)
-        pq.write_table(pa.table({"post_id": ["x"]}), file)
+        pq.write_table(pa.table({"post_id": ["x"], "key": [f"photo:{photo * 64}"]}), file)
+    unnamed, staged = (photos / "00" / "00" / f"{c * 64}.jpg" for c in "ef")
+    for file in (unnamed, staged):  # a post's that was erased, and one that an ingest goes on with
+        file.write_bytes(b"of a post that no commit has named")
     half, begun = (photos / "00/00" / f"{c * 64}.jpg.{c * 32}.tmp" for c in "cd")
     for file in (half, begun):
         file.write_bytes(b"half of a photo")
     backdate(Path(table.uri))
     os.utime(running)
     os.utime(begun)
+    os.utime(given_up, (time.time() - 31 * DAY_S,) * 2)
     fresh.write_bytes(b"of an ingest that is about to commit")
     report = compact(table)
     assert report.expired_snapshots > 0
-    assert (report.orphan_files, report.orphan_photos) == (1, 1)
+    assert (report.orphan_files, report.orphan_photos) == (1, 2)
     assert not orphan.exists()
     assert not stray.exists()
     assert not left.parent.exists()
-    assert running.exists()
+    assert (running.exists(), killed.exists()) == (True, True)
+    assert (given_up.exists(), unnamed.exists()) == (False, False)
     assert (half.exists(), begun.exists()) == (False, True)
-    assert named | {fresh} == set(photos.rglob("*.jpg"))
+    assert named | {fresh, staged} == set(photos.rglob("*.jpg"))
     assert (photos / "notes.txt").exists()
     assert answers(table.uri, clip) == before
     assert table.snapshots == [table.snapshot]

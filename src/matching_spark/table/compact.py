@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Row
 
 SMALL = 0.75  # of the target size: what Iceberg's rewrite_data_files takes for too small
+GIVEN_UP_S = 30 * 86_400  # a job that nobody has gone on with for so long
 ORPHAN_S = 86_400  # Iceberg refuses to remove younger orphans: a writer may be about to name them
 ENDED = "went meanwhile: an ingest has ended, whose photos are no orphans; compact again"
 PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten seconds a core
@@ -148,9 +149,9 @@ class _Compact:
             if name != "posts":
                 self._rewrite(name)
                 self.run.again(self._expire, name)
+        self._staging()
         self.progress.say("removing photos that no post names ...")
         self.run.again(self._photos)
-        self._staging()
         self._halves()
         self.table.refresh()
         files, deletes = _files(self.table)
@@ -250,12 +251,15 @@ class _Compact:
                 self.counts["orphan_photos"] += 1
 
     def _staging(self) -> None:
-        """Remove what imports of vectors that were killed have left."""
+        """Remove what killed jobs have left: of imports of vectors, with which no run goes on, and
+        what was given up. An erase cannot tell whose photos those are that no post names yet."""
         folder = storage.join(self.table.uri, STAGING)
-        cutoff = time.time() - max(self.keep.total_seconds(), ORPHAN_S)
         for name in storage.folders(folder):
             left = storage.join(folder, name)
-            if name.startswith(IMPORT) and all(t < cutoff for _, t in storage.walk_times(left)):
+            kept_s = ORPHAN_S if name.startswith(IMPORT) else GIVEN_UP_S
+            cutoff = time.time() - max(self.keep.total_seconds(), kept_s)
+            written = [each for _, each in storage.walk_times(left)]
+            if written and max(written) < cutoff:  # of one that has just begun there is none yet
                 storage.remove(left)
 
     def _halves(self) -> None:
