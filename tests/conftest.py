@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import pickle
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,9 @@ os.environ.setdefault(
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
 )
 
+# nohup and a shell's background ignore these, which what is started here would go on with.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TRAINING = Path(__file__).parents[1] / "training"
 # Folders of tests that a target of their own runs: elsewhere they are not even read.
