@@ -30,7 +30,7 @@ from matching_spark.service.posts.seen import Photos, Prepared, SeenPhoto
 from matching_spark.service.running import Service
 from tests.support.forms import csrf
 from tests.support.photo_bytes import saved
-from tests.support.processes import wait_until
+from tests.support.processes import LONG_S, wait_until
 
 HERE = "http://127.0.0.1:8008"
 KEY = "a key that only these tests have."
@@ -105,6 +105,7 @@ def service(settings: Settings, own: str, tmp_path: Path) -> Settings:
     made.similarity.threshold = 0.0
     made.similarity.top_k = 40
     made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
+    made.service.search_budget_s = LONG_S  # a busy machine cuts no answer short
     return made
 
 
@@ -125,6 +126,7 @@ def new(settings: Settings, tmp_path: Path) -> Settings:
     made = settings.model_copy(deep=True)
     made.table, made.similarity.runner = str(tmp_path / "table"), "memory"
     made.service.journal, made.service.key = str(tmp_path / "journal"), KEY
+    made.service.search_budget_s = LONG_S  # a busy machine cuts no answer short
     return made
 
 
