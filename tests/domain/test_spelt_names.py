@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching_spark.domain.place_names import PlaceNames
-from matching_spark.domain.romanised import KINDS, has_hangul, latin, latin_words, sounds, spellings
+from matching_spark.domain.romanised import has_hangul, kinds, latin, latin_words, sounds, spellings
 from matching_spark.domain.spelt_names import BEGUN, LETTERS, PART, SYLLABLES, Spelt, SpeltNames
 from tests.support.effort import calls
 
@@ -38,7 +38,7 @@ def runs(name: str) -> Iterator[Words]:
     for at in range(len(words)):
         yield words[: at + 1]
         yield words[at : at + 1]
-        if at + 1 < len(words) and said[at + 1] in KINDS:
+        if at + 1 < len(words) and said[at + 1] in kinds():
             yield words[at : at + 2]
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,7 +78,7 @@ def settings(table: PostsTable, tmp_path: Path) -> Settings:
     return Settings(table=table.uri, cache=Cache(folder=str(tmp_path / "cache")))
 
 
-def rows(table: PostsTable) -> dict[str, dict[str, object]]:
+def rows(table: PostsTable) -> dict[str, dict[str, Any]]:
     table.refresh()
     return {row["post_id"]: row.asDict(recursive=True) for row in table.frame().collect()}
 
@@ -110,7 +111,7 @@ def test_nothing_of_it_is_left_and_all_else_is(
     before = hits_of(engine, [query], 10, threshold=-2.0)[0]
     assert ID in {match.post_id for match in before}
     kept = rows(table)
-    own = {p["sha256"] for p in kept.pop(ID)["photos"]}  # type: ignore[attr-defined]
+    own = {p["sha256"] for p in kept.pop(ID)["photos"]}
     assert len(own) == 2
     assert SECRET.encode() in everything(tmp_path / "t")
     assert len(table.snapshots) > 2
@@ -194,7 +195,7 @@ def test_what_the_dead_have_left_torn_goes_too(table: PostsTable, tmp_path: Path
     half = held.read_bytes()[: held.stat().st_size // 2]
     staged = tmp_path / "t/staging/import-0/_temporary/0/part-0.parquet"
     staged.parent.mkdir(parents=True)
-    sha = rows(table)[ID]["photos"][0]["sha256"]  # type: ignore[index]  # of any column
+    sha = rows(table)[ID]["photos"][0]["sha256"]  # of any column
     (kept,) = (tmp_path / "t/photos").rglob(f"{sha}.jpg")
     cached = tmp_path / "cache/shards/dead.tmp"
     cached.parent.mkdir(mode=0o700, parents=True)
@@ -219,8 +220,8 @@ def test_one_that_was_killed_before_it_came_to_the_caches_is_run_again(
     """No snapshot knows the post any more by then, and who erases another one may come first."""
     wanted = settings(table, tmp_path)
     engine = SimilarityEngine(PostsTable.of(wanted), "memory", clip, cache=wanted.cache)
-    own = {p["sha256"] for p in rows(table)[ID]["photos"]}  # type: ignore[attr-defined]
-    own -= {p["sha256"] for p in rows(table)["other-0"]["photos"]}  # type: ignore[attr-defined]
+    own = {p["sha256"] for p in rows(table)[ID]["photos"]}
+    own -= {p["sha256"] for p in rows(table)["other-0"]["photos"]}
     thumbnails = [tmp_path / f"cache/thumbnails/{sha}-320.jpg" for sha in own]
     thumbnails[0].parent.mkdir(mode=0o700, parents=True)
 
@@ -287,7 +288,7 @@ def test_what_of_many_posts_stands_in_no_other(stored: str, spark: SparkSession)
     gone = frozenset(sorted(kept)[::2])
     photos, texts, others = set(), set(gone), []
     for post_id, row in kept.items():
-        own = {p["sha256"] for p in row["photos"]}  # type: ignore[attr-defined]
+        own = {p["sha256"] for p in row["photos"]}
         told = {str(row[name]) for name in traces.TRACED if row[name]}
         if post_id in gone:
             photos |= own

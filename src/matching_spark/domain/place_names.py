@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Self
 
 from matching_spark.domain.districts import towns
-from matching_spark.domain.romanised import KINDS, latin, one_word, place_words, spellings
+from matching_spark.domain.romanised import kinds, latin, one_word, place_words, spellings
 from matching_spark.domain.spelt_names import BEGUN, SpeltNames
 from matching_spark.domain.vocabulary import REGION
 
@@ -106,12 +106,12 @@ def short_names(name: str) -> set[str]:
 def _of_a_town(name: str, cut: int) -> bool:
     """Whether a town stands before what is told apart without it: 제주동문시장."""
     town = name[:cut] in towns() or name[:cut] in REGIONS
-    return town and _WITHOUT_TOWN.match(name, cut) is not None and name[cut:] not in _kinds()
+    return town and _WITHOUT_TOWN.match(name, cut) is not None and name[cut:] not in _in_korean()
 
 
 @cache
-def _kinds() -> frozenset[str]:
-    return frozenset(KINDS.values())
+def _in_korean() -> frozenset[str]:
+    return frozenset(kinds().values())
 
 
 def well_known() -> Collection[str]:
@@ -141,7 +141,7 @@ def _same() -> dict[str, list[tuple[str, list[str]]]]:
 @cache
 def _by_another() -> dict[str, list[str]]:
     alike: dict[str, list[str]] = {}
-    for other, name in place_words("same"):
+    for other, name in place_words()["same"]:
         names = [plain_name(each) for each in (name, other)]
         for one, another in (names, names[::-1]):
             alike.setdefault(one, []).append(another)
@@ -229,10 +229,10 @@ class PlaceNames:
 
     def mixed(self, run: str) -> str:
         """The name that is said in Hangul but for its kind, or '': 해운대 beach."""
-        name, *kinds = one_word(run).split()
-        if run.isascii() or not kinds or not set(kinds) <= KINDS.keys():
+        name, *of_kinds = one_word(run).split()
+        if run.isascii() or not of_kinds or not set(of_kinds) <= kinds().keys():
             return ""
-        said = name + "".join(KINDS[kind].split("/")[0] for kind in kinds)
+        said = name + "".join(kinds()[kind].split("/")[0] for kind in of_kinds)
         return said if self.have(said) else ""
 
     def word(self, run: str) -> bool:

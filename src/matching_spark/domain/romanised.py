@@ -43,31 +43,59 @@ _READ = re.compile(rf"({'|'.join(_LONGEST_FIRST)}|\d)")
 _READ_BACK = re.compile(rf"({'|'.join(each[::-1] for each in _LONGEST_FIRST)}|\d)")
 
 
-def place_words(tag: str) -> list[tuple[str, str]]:
-    """Names in English and in Korean, of the lines of place_words.txt with a tag."""
+@cache
+def place_words() -> dict[str, list[tuple[str, str]]]:
+    """Names in English and in Korean, by the tag of their lines in place_words.txt."""
     text = (files("matching_spark.domain") / "place_words.txt").read_text("utf-8")
-    lines = (line.split("|") for line in text.splitlines() if line.startswith(f"{tag}|"))
-    return [(each, korean) for _, korean, several in lines for each in several.split(",")]
+    out: dict[str, list[tuple[str, str]]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            tag, korean, several = line.split("|")
+            out.setdefault(tag, []).extend((each, korean) for each in several.split(","))
+    return out
+
+
+# By a name in English, of several words with _ between. Read when a text is: a search by a vector
+# or a post needs none of them.
+@cache
+def kinds() -> dict[str, str]:
+    """What signs call a place of a kind."""
+    return _joined("kind")
+
+
+@cache
+def own() -> dict[str, str]:
+    """What is spelt in a way of its own, and not by the rule."""
+    return _joined("word")
 
 
 def _joined(tag: str) -> dict[str, str]:
-    return {english.replace(" ", "_"): korean for english, korean in place_words(tag)}
+    return {english.replace(" ", "_"): korean for english, korean in place_words()[tag]}
 
 
-# By its name in English, of several words with _ between: what signs call a place of a kind; what
-# is spelt in a way of its own, and not by the rule.
-KINDS, OWN = _joined("kind"), _joined("word")
-_LONG = [each for each in KINDS | OWN if "_" in each]
-_SEVERAL = re.compile(
-    rf"\b(?:{'|'.join(each.replace('_', ' ') for each in sorted(_LONG, key=len, reverse=True))})\b"
-)
+@cache
+def _long() -> list[list[str]]:
+    """The words of each of several, the longest first."""
+    return [
+        name.split("_") for name in sorted(kinds() | own(), key=len, reverse=True) if "_" in name
+    ]
+
+
+@cache
+def _several() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(' '.join, _long()))})\b")
+
+
+def begin_several() -> frozenset[str]:
+    """Words that begin one of several, or stand before a name."""
+    first = frozenset(word for words in _long() for word in words[:-1])
+    return first | {*("mt", "mount", "lake", "government", "university", "univ", "port")}
+
+
 # A kind that stands before its name: Mt. Seorak, University of Ulsan.
 _BEFORE = re.compile(
     r"^(?:(mt|mount|lake(?! park)|government complex)|(univ(?:ersity)?|port) of) ([a-z]+)\b"
 )
-BEGIN_SEVERAL = frozenset(word for each in _LONG for word in each.split("_")[:-1]) | {
-    *("mt", "mount", "lake", "government", "university", "univ", "port")
-}
 
 
 def romanised(district: str) -> str:
@@ -99,8 +127,8 @@ def has_hangul(text: str) -> bool:
 
 
 def one_word(name: str) -> str:
-    """A name in lower case, what is of several words in KINDS as one: lotte department_store."""
-    return _SEVERAL.sub(lambda found: found[0].replace(" ", "_"), _BEFORE.sub(r"\3 \1\2", name))
+    """A name in lower case, what is of several words in `kinds` as one: lotte department_store."""
+    return _several().sub(lambda found: found[0].replace(" ", "_"), _BEFORE.sub(r"\3 \1\2", name))
 
 
 def latin_words(name: str) -> list[str]:
@@ -109,8 +137,8 @@ def latin_words(name: str) -> list[str]:
     text = re.sub("['’]", "", unicodedata.normalize("NFKC", name).casefold())
     out: list[str] = []
     for word in one_word(" ".join(re.findall("[a-z0-9]+", text))).split():
-        said = _kinds().get(word, (word,))
-        if not (word in KINDS and out and any(_ends_in(out[-1], each) for each in said)):
+        said = _spelt().get(word, (word,))
+        if not (word in kinds() and out and any(_ends_in(out[-1], each) for each in said)):
             out.append(said[0])
     return out
 
@@ -244,8 +272,8 @@ def _syllables(word: str, meeting: bool) -> list[str]:
 
 
 @cache
-def _kinds() -> dict[str, tuple[str, ...]]:
-    known = {each: korean.split("/") for each, korean in (KINDS | OWN).items()}
+def _spelt() -> dict[str, tuple[str, ...]]:
+    known = {each: korean.split("/") for each, korean in (kinds() | own()).items()}
     return {
         each: tuple("".join(_syllables(name, meeting=True)) for name in several)
         for each, several in known.items()

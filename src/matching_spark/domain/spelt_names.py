@@ -16,9 +16,9 @@ from operator import itemgetter
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from matching_spark.domain.romanised import (
-    KINDS,
     has_hangul,
     initials,
+    kinds,
     latin,
     latin_words,
     one_word,
@@ -105,7 +105,7 @@ class SpeltNames(Generic[T]):
             for at in range(1, len(words)):
                 if ours(words[at]):
                     yield words[at], told
-                    if at + 1 < len(words) and said[at + 1] in KINDS:
+                    if at + 1 < len(words) and said[at + 1] in kinds():
                         yield f"{words[at]} {words[at + 1]}", told
 
 

@@ -1,12 +1,13 @@
 """Files of this machine, whole or not at all, as the umask has it."""
 
 import errno
+import fcntl
 import os
 import shutil
 import uuid
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.guard.uris import is_uri
@@ -19,6 +20,16 @@ def put(data: bytes | IO[bytes], stream: IO[bytes]) -> None:
     else:
         data.seek(0)
         shutil.copyfileobj(data, stream, 1 << 20)
+
+
+def try_lock(file: int | IO[Any]) -> bool:
+    """Whether no other process has an open file, which this one has until it is closed: the kernel
+    unlocks for one that was killed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_new(path: str, data: bytes | IO[bytes], mode: int) -> None:

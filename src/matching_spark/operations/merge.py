@@ -5,7 +5,6 @@ to photos, decisions and posts that were erased, comes before it and does nothin
 again. So a merge that is killed at any moment is simply run again.
 """
 
-import fcntl
 import os
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from matching_spark import storage
 from matching_spark.config import Settings
 from matching_spark.domain.results import Reported
 from matching_spark.errors import StorageError
+from matching_spark.filesystems.whole_files import try_lock
 from matching_spark.ingest.journaled import JOB, Rows, Vectors, rows_of
 from matching_spark.ingest.staging import FRESH_S, Staging
 from matching_spark.journal.events import PairDecided
@@ -116,18 +116,14 @@ def _alone(settings: Settings) -> Iterator[None]:
     path = _folder(settings).with_name(LOCK)
     until = time.monotonic() + settings.hadoop.lock_wait_s
     with open(path, "w", opener=partial(os.open, mode=0o600)) as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise StorageError(
-                        f"{path} has been held by another merge for more than "
-                        f"{settings.hadoop.lock_wait_s:g} s; run it again when that has ended, or "
-                        "wait longer by hadoop.lock_wait_s"
-                    ) from None
-                time.sleep(POLL_S)
+        while not try_lock(file):
+            if time.monotonic() > until:
+                raise StorageError(
+                    f"{path} has been held by another merge for more than "
+                    f"{settings.hadoop.lock_wait_s:g} s; run it again when that has ended, or "
+                    "wait longer by hadoop.lock_wait_s"
+                )
+            time.sleep(POLL_S)
         yield
 
 

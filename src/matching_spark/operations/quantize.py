@@ -4,7 +4,6 @@ The gate: photos taken again must find the photos that they were taken of as oft
 words the photo that they found first. What does not pass is never seen.
 """
 
-import fcntl
 import glob
 import hashlib
 import json
@@ -13,7 +12,7 @@ import shutil
 import statistics
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -32,6 +31,7 @@ from matching_spark.embed.photos import open_photo, photo_file, photo_sha256
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, extra
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
+from matching_spark.filesystems.whole_files import try_lock
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
 from matching_spark.operations.models import BLANK, WORDS, check_new
@@ -169,12 +169,10 @@ def _appearing(target: Path) -> Iterator[Path]:
 def _alone(folder: Path) -> Iterator[bool]:
     """Whether no other process has a folder, which this one has until it is left, or ends."""
     at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    alone = False
     try:
-        alone = True
-        try:
-            fcntl.flock(at, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # another has it, or its file system has no such locks
-            alone = False
+        with suppress(OSError):  # of a file system that has no such locks
+            alone = try_lock(at)
         yield alone
     finally:
         os.close(at)

@@ -185,10 +185,17 @@ def _options(
         other: Kind = "lost" if asked.kind == "found" else "found"
         where = replace(where, kind=other)
     wanted = settings.similarity
-    score = None if asked.bare else wanted.score
     return SearchOptions(
-        *(where, wanted.top_k, wanted.threshold, wanted.metric, score, wanted.language),
-        *(wanted.nprobe, snapshot, wanted.share_here, Costs.of(wanted)),
+        where,
+        wanted.top_k,
+        wanted.threshold,
+        wanted.metric,
+        None if asked.bare else wanted.score,
+        wanted.language,
+        wanted.nprobe,
+        snapshot,
+        wanted.share_here,
+        Costs.of(wanted),
     )
 
 

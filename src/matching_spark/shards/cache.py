@@ -27,6 +27,7 @@ import numpy as np
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
+from matching_spark.filesystems.whole_files import try_lock
 from matching_spark.guard.owners import doubt, own_folder
 from matching_spark.shards import cache_entry
 from matching_spark.shards.ivf_index import sort_by_cell
@@ -252,7 +253,7 @@ class ShardCache:
             stream = os.fdopen(
                 os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b"
             )
-            if _try_lock(stream):
+            if try_lock(stream):
                 if _same_file(stream, temporary):
                     break
             elif time.monotonic() > deadline:
@@ -366,18 +367,10 @@ def _has_gone(uri: str) -> bool:
     return True
 
 
-def _try_lock(stream: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _remove_dead(path: Path) -> bool:
     """Remove a temporary file that no process is writing; whether it did."""
     with suppress(FileNotFoundError), open(path, "r+b") as stream:
-        if _try_lock(stream) and _same_file(stream, path):
+        if try_lock(stream) and _same_file(stream, path):
             path.unlink(missing_ok=True)
             return True
     return False

@@ -77,8 +77,7 @@ def read_verdicts(uri: str, seen: Seen, shown: Collection[str] = ()) -> Iterator
         seen.column(name, lambda each: nearest(each, COLUMN.spelt))
     for number, cells in records:
         where = f"{uri}:{number}"
-        if isinstance(cells, str) or (not wide and shifted(cells, names)):
-            why = cells if isinstance(cells, str) else shifted(cells, names)
+        if why := cells if isinstance(cells, str) else "" if wide else shifted(cells, names):
             yield Reject(where, "", "bad-row", why)
             continue
         row: dict[str, str] = {}

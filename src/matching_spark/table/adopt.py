@@ -341,7 +341,10 @@ class _Adopt:
             file_path=new,
             record_count=len(rows),
             file_size_in_bytes=size,
-            **dict.fromkeys(("column_sizes", "value_counts", "null_value_counts", "split_offsets")),
+            column_sizes=None,
+            value_counts=None,
+            null_value_counts=None,
+            split_offsets=None,
             # Readers choose the deletes of a data file by these.
             lower_bounds={FILE_PATH: lowest.encode()},
             upper_bounds={FILE_PATH: highest.encode()},

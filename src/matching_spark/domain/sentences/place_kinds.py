@@ -6,9 +6,9 @@ from importlib.resources import files
 
 from matching_spark.domain.districts import towns_in_latin
 from matching_spark.domain.place_names import REGIONS, well_known
-from matching_spark.domain.romanised import KINDS, OWN, one_word
+from matching_spark.domain.romanised import kinds, one_word, own
 
-PLACES = frozenset(KINDS) - {"bus", "express", "intercity", "international", "central"}
+PLACES = frozenset(kinds()) - {"bus", "express", "intercity", "international", "central"}
 _OF_A_TOWN = frozenset(["station", "airport", "terminal", "forest", "역", "공항", "터미널"])
 # A line and a numbered bus: told apart by it, where the table has it by that name.
 _LINE = re.compile(
@@ -44,7 +44,7 @@ def tells(run: str, whole: bool) -> bool:
     if (whole and run in well_known()) or (of_kinds and words[-1] == "station"):
         return True
     few = (
-        word in OWN
+        word in own()
         if "_" in word
         else len(word) > 1 and word not in generic() | REGIONS and not NUMBERED.fullmatch(word)
         for word in words

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from matching_spark.domain.place_names import REGIONS, PlaceNames
-from matching_spark.domain.romanised import BEGIN_SEVERAL, one_word
+from matching_spark.domain.romanised import begin_several, one_word
 from matching_spark.domain.sentences.place_kinds import (
     NUMBERED,
     PLACES,
@@ -51,7 +51,7 @@ _WENT = re.compile(
 )
 _RAILWAY = re.compile("공항철도|(?:신?분당|수인분당|경의|경춘|경강|경의중앙|서해|우이신설)선")
 _STATION = re.compile(r".+대입구|.+\d가")  # which is called so without 역
-_FIRST = BEGIN_SEVERAL | {"dong", "seo", "nam", "buk", "sin", "east", "west", "south", "north"}
+_FIRST = begin_several() | {"dong", "seo", "nam", "buk", "sin", "east", "west", "south", "north"}
 _TAKEN = re.compile("타고|타서|탔")  # behind a line: one was on it
 # What goes on with a name: an exit of it, a terminal.
 _MORE = re.compile(

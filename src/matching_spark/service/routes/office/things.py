@@ -45,6 +45,7 @@ from matching_spark.service.routes.office.search import SearchPages
 from matching_spark.service.running import Service
 
 AGAIN = get_args(Again)
+SUGGESTED = ("title", "category", "colour", "kept_at", "kept_phone")  # fields that may be
 REGISTER = "/office/found/new"
 NONE = "none"  # a draft without a photo, with a name of its own behind a dot
 
@@ -324,19 +325,15 @@ class OfficePages(OfficeRoutes):
     def _suggested(self, who: str, kept: bytes | None) -> tuple[Thing, tuple[str, ...]]:
         """Where an account's thing before it, of today, is kept; and what the model says of a
         photo, as far as it is sure: nothing by one that has not learnt how sure it is."""
-        values = dict[str, str]()
+        out = Thing(day=None if kept is None else today())
         for before in self._of.review.arrived(who)[:1]:
-            values = {"kept_at": before.post.kept_at, "kept_phone": before.post.kept_phone}
+            out = replace(out, kept_at=before.post.kept_at, kept_phone=before.post.kept_phone)
         if kept is not None:
             with suppress(ModelError):
                 said = describe(kept, self._of.desk.model)
-                values["title"] = said.title.korean or ""
-                values["category"] = said.category.korean or ""
-                values["colour"] = said.post_colour
-        known = {name: value for name, value in values.items() if value}
-        day = today() if kept is not None else None
-        # Texts, by names of fields that are texts.
-        return Thing(day=day, **known), tuple(known)  # type: ignore[arg-type]
+                title, category = said.title.korean or "", said.category.korean or ""
+                out = replace(out, title=title, category=category, colour=said.post_colour)
+        return out, tuple(name for name in SUGGESTED if getattr(out, name))
 
 
 def _without_photo(draft: str) -> bool:
