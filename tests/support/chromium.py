@@ -169,7 +169,8 @@ class Watched:
     def tell(self, message: ConsoleMessage) -> None:
         meant = any(f"status of {status}" in message.text for status in self.refused)
         if message.type in ("error", "warning") and not meant:
-            self.wrong.append(f"{self.page.url}: console {message.type}: {message.text}")
+            where = message.location["url"]
+            self.wrong.append(f"{self.page.url}: console {message.type}: {message.text}: {where}")
 
     def let(self, route: Route) -> None:
         """Only to the service itself, or to nobody."""
