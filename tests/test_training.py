@@ -9,6 +9,7 @@ import pytest
 from matching_spark.domain.things import COLOURS
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.confidence import Scale
+from matching_spark.embed.drawings import Drawings
 from matching_spark.embed.naming import Names, names_of
 from matching_spark.knn.similarity import unit
 
@@ -92,6 +93,28 @@ def test_what_is_learnt_of_confidence_holds_of_what_it_was_not_learnt_on(clip: C
         assert row["error"] < 0.1, what
         assert row["right"] > RATE - 0.05 or row["said"] < 0.05, what
         assert row["top1"] <= row["top3"]
+
+
+@pytest.mark.usefixtures("training")
+def test_how_sharp_drawings_are_is_learnt_and_a_hidden_name_is_not_said(clip: ClipModel) -> None:
+    from sure import learn, measured
+
+    names, rng = names_of(clip), np.random.default_rng(0)
+    drawn = sum(bool(thing.drawing) for thing in names.things)
+    seen, other = (Shown.about(names, 600, seed) for seed in (0, 1))
+    # Too sure of itself, as what is learnt on other drawings is.
+    rows = np.vstack([names.thing_vectors[:drawn], np.zeros((1, clip.dimension))])
+    drawings = Drawings.of(
+        np.append(rng.normal(0, 1, clip.dimension), 2.0), 90 * np.pad(rows, ((0, 0), (0, 1)))
+    )
+    sure = learn([seen], names, clip.name, drawings=drawings)
+    rows_of, as_it_was = measured(other, names, sure), replace(sure, drawings=drawings)
+    assert sure.drawings is not None
+    assert rows_of["thing"]["log_loss"] < measured(other, names, as_it_was)["thing"]["log_loss"]
+    # Of photos whose names are all hidden nothing is said.
+    assert rows_of["category"]["said"] > 0
+    gone = replace(other, hidden=np.ones_like(other.hidden))
+    assert measured(gone, names, sure)["category"]["said"] == 0.0
 
 
 @pytest.mark.usefixtures("training")

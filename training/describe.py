@@ -17,10 +17,11 @@ import matching_spark  # noqa: F401  (says no to onnxruntime's telemetry before 
 # isort: split
 import numpy as np
 import torch
-from draw import COLOURS, colour_rgb, photos, tint
+from draw import COLOURS, colour_rgb, photos, restyle, tint
+from drawings import learn_drawings
 from PIL import Image
 from scenes import World
-from sources import HELD_OUT, TRAINED, Sprites, sprites
+from sources import HELD_OUT, TRAINED, Sprites, sprites, things
 from sure import RATE, learn, measured
 
 from matching_spark.embed.clip import ClipModel
@@ -29,6 +30,7 @@ from matching_spark.embed.naming import Names, names_of
 from matching_spark.filesystems.whole_files import write_file
 
 PHOTOS = 1000  # of each set of vendors
+TEACH = 16_000  # drawn photos that drawings' names are learnt of
 EMPTY = 0.1  # of the drawn photos: nothing lies on the ground
 HIDDEN = 0.1  # of all photos: all names of their category are hidden
 AT_ONCE = 40
@@ -75,26 +77,33 @@ class Seen:
 def from_drawings(clip: ClipModel, art: Sprites, vendors: tuple[str, ...], seed: int) -> Seen:
     """Halves by thing, so that no drawing is in both."""
     names = names_of(clip)
-    drawings = np.array([i for i, each in enumerate(names.things) if each.drawing])
-    vectors, thing, colour = [], [], []
-    for pictures, of, tints in drawn(art, vendors, seed):
+    vectors, thing, colour = embedded(clip, drawn(World(art, vendors, seed), PHOTOS))
+    other = np.random.default_rng(seed).integers(2, size=len(thing))
+    return Seen.of(vectors, thing, colour, np.where(thing >= 0, thing % 2, other), names)
+
+
+Drawn = Iterator[tuple[list[Image.Image], list[int], list[int]]]
+
+
+def embedded(clip: ClipModel, shots: Drawn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Their vectors, things and colours."""
+    vectors: list[np.ndarray] = []
+    thing: list[int] = []
+    colour: list[int] = []
+    for pictures, of, tints in shots:
         vectors.append(clip.embed_images(pictures))
         thing += of
         colour += tints
-    number = np.array(thing)
-    other = np.random.default_rng(seed).integers(2, size=len(thing))
-    half = np.where(number >= 0, number % 2, other)
-    known = np.where(number >= 0, drawings[number], -1)
-    return Seen.of(np.concatenate(vectors), known, np.array(colour), half, names)
+    return np.concatenate(vectors), np.array(thing), np.array(colour)
 
 
-def drawn(
-    art: Sprites, vendors: tuple[str, ...], seed: int
-) -> Iterator[tuple[list[Image.Image], list[int], list[int]]]:
-    """Photos, the number of each one's thing in sources.things(), that of its colour; -1 for none."""
-    world = World(art, vendors, seed)
+def drawn(world: World, count: int, restyled: bool = False) -> Drawn:
+    """Photos, the number of each one's thing, that of its colour; -1 for none.
+
+    restyled: half of them as another artist would draw them.
+    """
     rng, generator, of = world.rng, world.generator, world.of
-    for _ in range(PHOTOS // AT_ONCE):
+    for batch in range(count // AT_ONCE):
         thing = [rng.choice(sorted(of)) for _ in range(AT_ONCE)]
         colour = [rng.randrange(len(COLOURS)) for _ in range(AT_ONCE)]
         empty = [rng.random() < EMPTY for _ in range(AT_ONCE)]
@@ -102,6 +111,8 @@ def drawn(
         keep = torch.rand(AT_ONCE, generator=generator) * 0.3
         tinted = torch.ones(AT_ONCE, dtype=torch.bool)
         items = tint(items, colour_rgb(colour, generator), tinted, keep)
+        if restyled and batch % 2:
+            items = restyle(items, generator)
         others = world.art([rng.choice(of[rng.choice(sorted(of))]) for _ in range(AT_ONCE)])
         for layer in (items, others):
             layer[torch.tensor(empty), 3] = 0
@@ -113,35 +124,40 @@ def drawn(
         )
 
 
-def from_photographs(clip: ClipModel, folder: Path) -> Seen:
-    """Those of the set to tune on whose name the list has."""
-    from photographs import photographs
+def from_photographs(clip: ClipModel, folder: Path) -> tuple[Seen, np.ndarray]:
+    """Those of the set to tune on whose name the list has; the vectors of all that are learnt on."""
+    from photographs import photographs, read
 
-    names = names_of(clip)
+    names, every = names_of(clip), photographs("tune")
     called = {name: i for i, each in enumerate(names.things) for name in each.names}
-    vectors, thing, colour = [], [], []
-    for photograph in photographs("tune"):
+    things, colours = [], []
+    for photograph in every:
         shows = photograph.shows
         tint, _, of = shows.get("colour", "").partition("/")
         said = (shows.get("lost") or shows.get("word") or of).split("/")
-        number = next((called[name] for name in said if name in called), None)
-        if number is None:
-            continue
-        vectors.append(clip.embed_images([photograph.at(folder).read_bytes()])[0])
-        thing.append(number)
-        colour.append(names.colours.index(tint) if tint else -2)
-    half = np.random.default_rng(0).integers(2, size=len(thing))
-    return Seen.of(np.stack(vectors), np.array(thing), np.array(colour), half, names)
+        things.append(next((called[name] for name in said if name in called), -1))
+        colours.append(names.colours.index(tint) if tint else -2)
+    vectors = np.concatenate([clip.embed_images([data]) for data in read(every, folder)])
+    half = np.random.default_rng(0).integers(2, size=len(every))
+    thing, colour = np.array(things), np.array(colours)
+    known = thing >= 0
+    seen = Seen.of(vectors[known], thing[known], colour[known], half[known], names)
+    return seen, vectors[half == EVEN]
 
 
 def main(folder: Path, data: Path, photographs: Path | None, seed: int = 2000) -> None:
     clip, art = ClipModel(folder), sprites(data)
     names = names_of(clip)
     sets = {"held-out vendor": from_drawings(clip, art, (HELD_OUT,), seed)}
+    drawings = None
     if photographs is not None:
-        sets["photographs"] = from_photographs(clip, photographs)
+        sets["photographs"], learnt_on = from_photographs(clip, photographs)
+        lessons = drawn(World(art, TRAINED, seed + 2), TEACH, restyled=True)
+        vectors, thing, _ = embedded(clip, lessons)
+        drawings = learn_drawings(vectors, thing, len(things()), learnt_on)
     weights = (1.0, PHOTOGRAPHS)[: len(sets)]
-    sure = learn([seen.part(EVEN) for seen in sets.values()], names, clip.name, weights)
+    halves = [seen.part(EVEN) for seen in sets.values()]
+    sure = learn(halves, names, clip.name, weights, drawings)
     figures = {label: measured(seen.part(ODD), names, sure) for label, seen in sets.items()}
     trained = from_drawings(clip, art, TRAINED, seed + 1)
     figures["trained vendors"] = measured(trained, names, sure)

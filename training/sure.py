@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from matching_spark.embed.confidence import FORMAT, Confidence, Cuts, Scale, centred
+from matching_spark.embed.drawings import Drawings, mixed
 from matching_spark.embed.naming import Names
 
 RATE = 0.8  # of what is said, so much is right where it is learnt
@@ -33,18 +34,23 @@ class Photos(Protocol):
 
 
 def learn(
-    sets: Sequence[Photos], names: Names, model: str, weights: Sequence[float] = (1.0,)
+    sets: Sequence[Photos],
+    names: Names,
+    model: str,
+    weights: Sequence[float] = (1.0,),
+    drawings: Drawings | None = None,
 ) -> Confidence:
-    """weights: how much each set counts, but for the centre."""
+    """weights: how much each set counts, but for the centre. drawings: where there are some, the
+    centre is the last set's, of photographs, and how sharp they are is learnt too."""
     means = [np.asarray(seen.vectors.mean(axis=0), np.float64) for seen in sets]
-    centre: np.ndarray = SHIFT * np.sum(means, axis=0)
-    scores = [things(seen, names, centre) for seen in sets]
+    centre: np.ndarray = means[-1] if drawings else SHIFT * np.sum(means, axis=0)
+    named = [_named(seen, names, centre, drawings) for seen in sets]
     colours = [names.of_colours(centred(seen.vectors, centre)) for seen in sets]
 
     def loss(x: np.ndarray) -> float:
         total = 0.0
-        for seen, some, weight in zip(sets, scores, weights, strict=True):
-            p = _scale(x).probabilities(some, abs(x[2]) * names.often)
+        for seen, of, weight in zip(sets, named, weights, strict=True):
+            p = of(_scale(x), abs(x[2]), np.exp(x[3]))
             both = log_loss(p, seen.thing) + log_loss(names.by_category(p), seen.category)
             total += weight * both
         return total
@@ -56,10 +62,10 @@ def learn(
             for seen, some, weight in zip(sets, colours, weights, strict=True)
         )
 
-    best = least(loss, [np.log(30), 0.2, 0.3])
+    best = least(loss, [np.log(30), 0.2, 0.3, 0.0])
     of_colours = least(loss_of_colours, [np.log(30), 0.2])
-    scale, often = _scale(best), float(abs(best[2]))
-    p = [scale.probabilities(some, often * names.often) for some in scores]
+    scale, often, sharper = _scale(best), float(abs(best[2])), float(np.exp(best[3]))
+    p = [of(scale, often, sharper) for of in named]
     shades = [_scale(of_colours).probabilities(some) for some in colours]
     told = [~seen.unknown for seen in sets]
     cuts = Cuts(
@@ -72,7 +78,26 @@ def learn(
         ),
     )
     rounded = tuple(round(float(value), 5) for value in centre)
-    return Confidence(FORMAT, model, rounded, scale, often, _scale(of_colours), cuts, RATE, {})
+    drawn = drawings and drawings.sharper(sharper)
+    return Confidence(
+        FORMAT, model, rounded, scale, often, _scale(of_colours), cuts, RATE, drawn, {}
+    )
+
+
+Named = Callable[[Scale, float, float], np.ndarray]
+
+
+def _named(seen: Photos, names: Names, centre: np.ndarray, drawings: Drawings | None) -> Named:
+    """(n, things) probabilities, by how sharp texts are, how much likelier what is lost often is,
+    and how much sharper drawings are."""
+    scores = things(seen, names, centre)
+    if drawings is None:
+        return lambda scale, often, _: scale.probabilities(scores, often * names.often)
+    drawn, logits = drawings.seen(seen.vectors), drawings.logits(seen.vectors)
+    logits[:, :-1][seen.hidden[:, : logits.shape[1] - 1]] = -np.inf
+    return lambda scale, often, sharper: mixed(
+        drawn, sharper * logits, scale.probabilities(scores, often * names.often)
+    )
 
 
 def things(seen: Photos, names: Names, centre: np.ndarray) -> np.ndarray:
@@ -117,8 +142,7 @@ def cut(
 
 def measured(seen: Photos, names: Names, sure: Confidence) -> dict[str, dict[str, float]]:
     """How good it is, of category, thing and colour."""
-    scores = things(seen, names, np.array(sure.centre))
-    p = sure.things.probabilities(scores, sure.often * names.often)
+    p = _named(seen, names, np.array(sure.centre), sure.drawings)(sure.things, sure.often, 1.0)
     told = ~seen.unknown
     shades = sure.colours_of(seen.vectors[told], names)
     return {

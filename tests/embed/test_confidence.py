@@ -10,7 +10,9 @@ import pytest
 
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.confidence import FILE, Scale, confidence_of
+from matching_spark.embed.drawings import Drawings
 from matching_spark.errors import ModelError
+from matching_spark.knn.similarity import unit
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 30.0, 5000.0])
@@ -34,6 +36,25 @@ def test_probabilities_are_a_softmax_over_the_names_and_none(sharpness: float) -
     assert far.sum() < scale.probabilities(np.full((1, 7), 0.9)).sum()
 
 
+def test_a_photo_is_named_as_a_drawing_by_how_likely_it_is_one() -> None:
+    rng = np.random.default_rng(0)
+    photos = unit(rng.normal(size=(50, 16)).astype(np.float32))
+    named = rng.dirichlet(np.full(9, 0.3), 50)[:, :-1]  # of eight things, and none
+    things = rng.normal(0, 2, (6, 17))  # five are drawn
+    for shift in (-1e4, 0.0, 1e4):
+        drawings = Drawings.of(np.append(rng.normal(0, 5, 16), shift), things)
+        seen, got = drawings.seen(photos), drawings.things_of(photos, named)
+        whole = np.column_stack([photos, np.ones(50)]).astype(np.float64)
+        raised = np.exp(whole @ things.astype(np.float16).astype(np.float64).T)
+        drawn = np.pad((raised / raised.sum(axis=1, keepdims=True))[:, :-1], ((0, 0), (0, 3)))
+        want = seen[:, None] * drawn + (1 - seen[:, None]) * named
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+        assert (got.sum(axis=1) <= 1 + 1e-12).all()
+        if shift:
+            assert (seen == (shift > 0)).all()
+        np.testing.assert_allclose(drawings.sharper(2).logits(photos), 2 * drawings.logits(photos))
+
+
 def copied(clip: ClipModel, folder: Path, **changes: Any) -> ClipModel:
     """The model in another folder, with a describe.json that differs in this."""
     shutil.copytree(clip.folder, folder)
@@ -51,7 +72,13 @@ def test_it_goes_with_the_models_files_whatever_the_folder_is_called(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"format": 2}, "format"),
+        ({"format": 1}, "format"),
+        ({"drawings": {"gate": [0.0], "things": ""}}, "drawings.gate"),
+        ({"drawings": {"gate": [0.0] * 257, "things": "é"}}, "drawings.things"),
+        ({"drawings": {"gate": [0.0] * 257, "things": "AAA"}}, "drawings.things"),
+        ({"drawings": {"gate": [0.0] * 257, "things": "AAAA"}}, "drawings.things: 3 bytes"),
+        ({"drawings": {"gate": [0.0] * 257, "things": "AHwA" + "fAB8" * 39237}}, "drawings.things"),
+        ({"drawings": {"gate": [1e9] * 257, "things": ""}}, "drawings.gate.0"),
         ({"cuts": {"thing": 0.5, "category": 0.5}}, "cuts.colour"),
         ({"cuts": {"thing": 0.5, "category": 0.5, "colour": 1.5}}, "cuts.colour"),
         ({"things": {"sharpness": 0.0, "nothing": 0.2}}, "things.sharpness"),

@@ -4,7 +4,7 @@ training/describe.py learns.
 A cosine becomes a probability by a softmax over all names and one thing more, that none of them
 fits: `sharpness` times the cosine, against `sharpness` times the cosine `nothing`. Photographs lie
 to one side of all that a model tells apart: their mean, `centre`, is taken away first. What is lost
-more often is likelier before anybody looks.
+more often is likelier before anybody looks. What drawings are called is learnt of drawings.
 """
 
 import json
@@ -16,13 +16,15 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from matching_spark import storage
+from matching_spark.domain import things as listed
 from matching_spark.embed.clip import ClipModel
+from matching_spark.embed.drawings import Drawings
 from matching_spark.embed.naming import Float64, Names
 from matching_spark.errors import ModelError
 from matching_spark.knn.similarity import Float32, unit
 
 FILE = "describe.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAX_BYTES = 1 << 20  # of the file
 Share = Annotated[float, Field(ge=0, le=1)]
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -63,13 +65,13 @@ class Cuts:
 class Confidence:
     """model: the name of the one that it was learnt on. centre: (dimension,) of its vectors. often:
     how much likelier what people lose most is than the rest, in log-odds. rate: the share of what
-    is said that is right, where the cuts were set. learnt: on what, and how good it is; for
-    readers.
+    is said that is right, where the cuts were set. drawings: None where none was told from a
+    photograph. learnt: on what, and how good it is; for readers.
     """
 
     __pydantic_config__ = STRICT
 
-    format: Literal[1]
+    format: Literal[2]
     model: str
     centre: tuple[Annotated[float, Field(ge=-1, le=1)], ...]
     things: Scale
@@ -77,12 +79,14 @@ class Confidence:
     colours: Scale
     cuts: Cuts
     rate: Share
+    drawings: Drawings | None
     learnt: dict[str, Any]
 
     def things_of(self, photos: Float32, names: Names) -> Float64:
         """(n, dimension) vectors of photos -> (n, things) probabilities."""
         scores = names.of_things(centred(photos, self.centre))
-        return self.things.probabilities(scores, self.often * names.often)
+        named = self.things.probabilities(scores, self.often * names.often)
+        return named if self.drawings is None else self.drawings.things_of(photos, named)
 
     def colours_of(self, photos: Float32, names: Names) -> Float64:
         """(n, dimension) vectors of photos -> (n, colours) probabilities."""
@@ -114,12 +118,20 @@ def confidence_of(clip: ClipModel) -> Confidence:
         raise ModelError(f"{place} cannot be used: {where}: {first['msg']}; {remedy}") from None
     if _checksum(found.model) != _checksum(clip.name):
         raise ModelError(f"{place} is of {found.model}, the model is {clip.name}: {remedy}")
-    if len(found.centre) != clip.dimension:
-        raise ModelError(
-            f"{place} cannot be used: centre: {len(found.centre)} numbers for {clip.dimension}; "
-            f"{remedy}"
-        )
+    wrong = _wrong(found, clip.dimension)
+    if wrong:
+        raise ModelError(f"{place} cannot be used: {wrong}; {remedy}")
     return found
+
+
+def _wrong(found: Confidence, dimension: int) -> str:
+    if len(found.centre) != dimension:
+        return f"centre: {len(found.centre)} numbers for {dimension}"
+    if found.drawings is None:
+        return ""
+    drawn = sum(bool(thing.drawing) for thing in listed.things())
+    told = found.drawings.wrong(drawn, dimension)
+    return told and f"drawings.{told}"
 
 
 def centred(photos: Float32, centre: npt.ArrayLike) -> Float32:
