@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from re import Match
 
 from matching_spark.domain.dates import HOLIDAYS, MONTHS
+from matching_spark.domain.sentences.days_denied import of_another
 
 A_YEAR = 365  # days that a weekday or a day of the month is looked for
 # A day without a year is the last such; one that is about to come may be a slip, or meant so.
@@ -86,7 +87,7 @@ def days_said(text: str, today: dt.date) -> list[Said]:
                 days = frozenset(day for day in read(found, today) if day <= today)
             except ValueError:  # 31 November
                 continue
-            if days and not _of_another(text, *found.span()):
+            if days and not of_another(text, *found.span()):
                 sure = read is not _weekdays or today not in days
                 out.append(Said(*found.span(), days, sure))
     return sorted(out, key=lambda said: said.start)
@@ -99,32 +100,6 @@ def the_day(said: Sequence[Said]) -> dt.date | None:
     return max(common, default=None) if len(common) == 1 or latest else None
 
 
-# Behind a day and before it: what tells that it is denied, or of something else than the loss.
-_BEHIND = re.compile(
-    r"(?:에|날)?(?:이|은|는|가)?(?:었나|인가)?[\s,.]{0,3}(?:아니(?!면)|아닌(?![가지])|말고)"
-    r"|,?\s(?:no|sorry|wait|i mean|rather|actually),?\s"
-    r"|(?:에|날)?에?서?야(?![가-힣])|\s?다시금?\s(?:가|와|찾)"
-    r"|(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|만난|[구주][매입문]한|(?:신고|접수|문의|조회|확인)한)\s"
-    r"|(?:(?![데고서다니요]\s)[^.!?\n]){0,15}?(?:[가-힣]야\s?[해하합돼되됩]|예정|필요)"
-)
-_BEFORE = re.compile(
-    r"\b(?:not|n't)\s(?:on\s|the\s)?$"
-    r"|\b(?:noticed|reali[sz]ed|found out|discovered|checked(?! (?:in|out)\b)|asked|bought"
-    r"|(?:i|we|s?he|they|and) called|issued|born|returned|got (?:\w+ )?back"
-    r"|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
-    r"|(?:flight|plane) is|exam|interview|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea"
-    r"|(?:i'm|i am|we're|we are) (?:leaving|flying|going))"
-    r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$"
-    r"|(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?|작성일?"
-    r"|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$"
-)
-
-
-def _of_another(text: str, start: int, end: int) -> bool:
-    """Whether the day is not the loss's: not Monday, bought on Monday, found out on Monday."""
-    return bool(_BEHIND.match(text, end) or _BEFORE.search(text[max(0, start - 60) : start]))
-
-
 def _none(found: Match[str], today: dt.date) -> list[dt.date]:
     return []
 
@@ -135,7 +110,7 @@ def _full(found: Match[str], today: dt.date) -> list[dt.date]:
 
 
 def _of_year(found: Match[str], today: dt.date) -> list[dt.date]:
-    before = 0 if found["year"] == "올해" else 1
+    before = 0 if found["year"] in ("올해", "this year") else 1
     return [dt.date(today.year - before, _month(found), int(found["day"]))]
 
 
@@ -252,21 +227,21 @@ _RULES = [
             _none,  # what only sounds like a day
             (
                 rf"(?:매주|매달|격주|다음\s?주?|담\s?주|오는|돌아오는)\s?(?:{_DAY}|\d{{1,2}}일)",
-                rf"\b(?:every|each|next|by|until|till|before|after|since|black)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
+                rf"\b(?:every|each|next|by|until|till|before|after|since|black|good|easter|palm)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
                 rf"[{_WEEKDAYS}](?:요일|욜)(?:에서|부터|[과와]|이랑)\s?[{_WEEKDAYS}](?:요일|욜)",
                 rf"{_DAY}(?:까지|부터|마다|이후)",
                 rf"(?:오늘|지금)은\s?(?:{_DAY}|(?:\d{{1,2}}월\s?)?\d{{1,2}}일)",
                 r"오늘(?:까지|부터|로(?=\s?\d)|도(?!\s?분실)|내일|날)",
                 r"(?:어제|그제|그저께)(?=[^.!?\n]{0,30}오늘\s?(?:보니|확인|알았|알게|깨달))",
                 r"오늘\s?(?:보니|확인|알았|알게|깨달|찾아|전화|문의|봤|와서|들어온|들어왔|접수|올라온|아니면|안으로)",
-                r"\btoday\si\s(?:noticed|reali[sz]ed|found|checked)",
                 r"(?<!\d)\d{1,2}\s?[~∼,·-]\s?\d{1,2}\s?일(?:\s?전)?",
                 r"(?<![\d/.])\d{1,2}[/.]\d{1,2}\s?[~∼-]\s?\d{1,2}[/.]\d{1,2}(?!\d)",
                 r"\bbetween\s[a-z]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?\s(?:and|to)\s[a-z]{3,9}\.?\s\d{1,2}",
                 rf"{_EVENT}(?:일|날)?[이가은는]?\s{_WHEN}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든|까지)",
                 # 금요일 콘서트에 입고 갈 옷
                 rf"{_WHEN}\s{_EVENT}\s?(?:때|에서?|날)?\s(?:[^\s.,!?]+\s)?[^\s.,!?]*[갈할볼쓸탈을]\s(?!때|적|동안|무렵|뻔|수)",
-                rf"오늘[이은]?\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든)(?![가-힣])",
+                rf"(?:오늘|{_WHEN})(?:[이은]|에)?\s{_EVENT}(?:이?[에예]요|이?라(?:서|고)?|인데|입니다|이?거든|해[요서]|합니다|하는데)(?![가-힣])",
+                rf"{_WHEN}(?:\s[^\s.,!?]+){{0,2}}?\s[가-힣]*(?:티켓|입장권|항공권|승차권|예매권|초대권)",
                 r"(?<!\d)\d{1,2}일(?:에서|부터|[과와]|이랑|이나|이?거나)\s?\d{1,2}일",
                 r"\b\d{1,2}(?:st|nd|rd|th)?\s?(?:and|or|to|&)\s?(?:the\s)?\d{1,2}(?:st|nd|rd|th)\b",
                 rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?\s?(?:and|or|to|&|-|/)\s?\d{{1,2}}(?:st|nd|rd|th)?\b",
@@ -293,7 +268,14 @@ _RULES = [
                 rf"\b{_ORDINAL}\s(?:of\s)?{_MONTH},?\s(?P<year>20\d\d)\b",
             ),
         ),
-        (_of_year, (rf"(?P<year>작년|지난해|올해)\s?{_NUMBER}월\s?(?P<day>\d{{1,2}})일{_ABOUT}",)),
+        (
+            _of_year,
+            (
+                rf"(?P<year>작년|지난해|올해)\s?{_NUMBER}월\s?(?P<day>\d{{1,2}})일{_ABOUT}",
+                rf"\b{_MONTH}\s{_ORDINAL},?\s(?:of\s)?(?P<year>(?:last|this)\syear)\b",
+                rf"\b{_ORDINAL}\s(?:of\s)?{_MONTH},?\s(?:of\s)?(?P<year>(?:last|this)\syear)\b",
+            ),
+        ),
         (
             _day_of_year,
             (
@@ -319,7 +301,7 @@ _RULES = [
         (
             _holiday,
             (
-                rf"(?<![가-힣])(?P<holiday>{_HOLIDAY})(?=에|날|\s?(?:당일|새벽|아침|오전|낮|오후|저녁|밤))",
+                rf"(?<![가-힣])(?P<holiday>{_HOLIDAY})(?=에|\s?날|\s?(?:당일|새벽|아침|오전|낮|오후|저녁|밤))",
                 rf"(?<=\bon )(?P<holiday>{_HOLIDAY})\b",
             ),
         ),
