@@ -15,6 +15,7 @@ from matching_spark.domain.place_names import PlaceNames
 from matching_spark.domain.sentences.colour_words import colour_said
 from matching_spark.domain.sentences.colours_said import colours_said
 from matching_spark.domain.sentences.days import days_said, the_day
+from matching_spark.domain.sentences.office_asked import without_questions
 from matching_spark.domain.sentences.place_kinds import is_line
 from matching_spark.domain.sentences.places_said import in_names, places_said
 from matching_spark.domain.sentences.sentence import (
@@ -58,7 +59,7 @@ def understand(text: str, today: dt.date, places: PlaceNames | None = None) -> U
     places: the names that a place may have, as the posts of a table have them; a region that is not
     said is the place's.
     """
-    text = plain(text)
+    text = without_questions(plain(text))
     words = words_of(text)
     places = places or PlaceNames({})
     found = things_said(words)
