@@ -87,6 +87,7 @@ _TAILS: tuple[tuple[Role, str], ...] = (
     ),
 )
 _TAIL = [(role, re.compile(pattern)) for role, pattern in _TAILS]
+_TAKEN_BACK = re.compile(r"라고 (?:했|썼|적었|말)\S*(?:는데|지만)|인 줄(?: |$)")
 _HANGUL = re.compile(r"[가-힣]")
 _DETERMINERS = 6  # words before an English noun that may be of it
 
@@ -198,7 +199,8 @@ _WORN = frozenset(
     ["wearing", "wears", "wore", "has", "carrying", "holding", "drinking", "reading", "riding"]
 )
 _GIVEN = frozenset(["hand", "handed", "turn", "turned"])  # in
-_TAKEN = frozenset(["off", "away"])  # with: walked off with my coat
+# with: walked off with my coat, a lanyard with my ID
+_TAKEN = frozenset(["off", "away", "lanyard"])
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
 _OURS = frozenset(["my", "our", "their"])
 _OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
@@ -285,6 +287,11 @@ def clauses_of_loss(words: Sequence[Word]) -> set[int]:
     """Those that say that something was lost; where none does, that something is looked for."""
     surely = {word.clause for word in words if word.lost_surely or ends_lost(word)}
     return surely or {word.clause for word in words if word.lost}
+
+
+def taken_back(word: Word, behind: str) -> bool:
+    """Whether it was only said or thought so: 수원역이라고 했는데, 빨간색인 줄 알았는데."""
+    return _TAKEN_BACK.search(f"{word.text} {behind}") is not None
 
 
 def ends_lost(word: Word) -> bool:

@@ -26,6 +26,13 @@ _KEPT = re.compile(
 
 _FINE = re.compile(r"멀쩡|\b(?:is|are) (?:all )?(?:fine|safe)\b")
 
+# Of a text that tells of no loss: it is there again, or is another's.
+_BACK = re.compile(
+    r"(?<!못)(?<!못 )찾았(?:어[요서]?$|습니다|네|다|고|음)|돌려받았|제 ?[거것게]\S* 아[니닌]"
+    r"|\b(?:not|\w+n['’]t) mine\b|\b(?:got|have|has) (?:it|them|my \w+) back\b"
+    r"|\b(?:i|we)(?: have|['’]ve)? found (?:it|them|my)\b"
+)
+
 # Of a clause: it says so, and tells of a thing that is there.
 _NOT_LOST = re.compile(
     r"\b(?:not|n't) (?:lost|missing)\b|안 잃어버|잃어버리[지진] ?않|잃어버린 [건게] 아니"
@@ -69,11 +76,14 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     kept = {
         clause
         for clause, said in clauses.items()
-        if _NOT_LOST.search(said) or (clause not in lost and _KEPT.search(said))
+        if _NOT_LOST.search(said)
+        or (clause not in lost and _KEPT.search(said))
+        or (not lost and _BACK.search(said))
     }
     safe = {each.value for each in heads if words[each.first].clause in kept}
     left = [each for each in heads if words[each.first].clause not in kept]
-    if not left and lost and any(_FINE.search(clauses[words[e.first].clause]) for e in heads):
+    there = _FINE if lost else _BACK
+    if not left and any(there.search(clauses[words[each.first].clause]) for each in heads):
         return []  # my phone is fine, it's the case
     return (
         [each for each in left if each.value not in safe]

@@ -5,7 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from matching_spark.domain.sentences.colour_words import NOUN, colour_said
-from matching_spark.domain.sentences.sentence import WITHIN, Mention, Role, Word, english_role
+from matching_spark.domain.sentences.sentence import (
+    WITHIN,
+    Mention,
+    Role,
+    Word,
+    english_role,
+    taken_back,
+)
 from matching_spark.domain.sentences.things_named import MODEL, MONEY, longest
 from matching_spark.domain.things import DISTRACTOR
 
@@ -60,8 +67,16 @@ _WITH = re.compile(r"(?:같이|함께) (?:산|샀던|있던|들고|받은|맞춘
 # 우산이 아니라.
 _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
 
+# Before an English thing: not the phone, wasn't a wallet, didn't lose my phone.
+_NOT_IT = re.compile(
+    r"(?:\bnot|n't)(?: (?:lose|losing|leave|drop|forget|about))?(?: (?:a|an|the|my|our|his|her))*$"
+)
+_WITH_IT = frozenset(["with", "containing"])
+
 # Behind a bare name, what a person wears or holds: 모자 쓴 아이.
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
+
+_IS_WORN = re.compile(r"(?:입|쓰|신|메|끼|차|두르)고 있(?:었|는)")  # 코트를 입고 있었는데
 
 
 def things_said(words: Sequence[Word], but: Collection[int] = frozenset()) -> list[Mention[str]]:
@@ -109,11 +124,28 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = "other"
         elif beside or more in AND or _COUNTED.match(behind):
             role = role if role in ("where", "other") else "and"
-    if _of_another(of, more) or _on_a_part(of, role, words):
+    worn = len(said) > 1 and _IS_WORN.match(behind)
+    another = worn or _denied(of, behind, words) or _of_another(of, more)
+    if another or _on_a_part(of, role, words):
         role = "other"
-    if role == "and" and (_WITH.match(behind) or _HELD_TOO.match(behind)):
+    held = _WITH.match(behind) or _HELD_TOO.match(behind)
+    if role == "and" and (held or (i and _held_before(said[i - 1], words))):
         role = "other"
     return replace(of, role=role)
+
+
+def _denied(of: Mention[str], behind: str, words: Sequence[Word]) -> bool:
+    """Whether it is not what was lost: not the phone, 지갑이라고 했는데."""
+    near = words[max(0, of.first - 4) : of.first]
+    clause = " ".join(word.text for word in near if word.clause == words[of.first].clause)
+    return _NOT_IT.search(clause) is not None or taken_back(words[of.last], behind)
+
+
+def _held_before(before: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether another holds an English thing and what an `and` joins to it: a bag with a laptop
+    and a notebook."""
+    near = words[max(0, before.first - 3) : before.first]
+    return any(word.text in _WITH_IT and word.joined for word in near)
 
 
 def _english_role(of: Mention[str], words: Sequence[Word]) -> Role:
