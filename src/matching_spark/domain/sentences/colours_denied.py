@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from matching_spark.domain.sentences.colour_words import NOUN, colour_said
-from matching_spark.domain.sentences.sentence import Role, Word
+from matching_spark.domain.sentences.sentence import Role, Word, taken_back
 from matching_spark.domain.sentences.things_said import HELD, PART_SUBJECT
 
 NOT = re.compile(r"(?:아니(?!면)|아닌|아님|말고|not$|isn|wasn|n't)")
@@ -75,7 +75,9 @@ def _negated(words: Sequence[Word], at: int) -> bool:
     return bool(
         after == "gold"  # white gold
         or (words[at].gap == "-" and _HAVING.fullmatch(after))
-        or (words[at].hangul and (NOT.match(after) or words[at].text.endswith("말고")))
+        or (NOT.match(after) and re.match("[가-힣]", after))
+        or words[at].text.endswith("말고")
+        or taken_back(words[at], after)
         or (not words[at].hangul and (before == "not" or before.endswith("n't")))
     )
 

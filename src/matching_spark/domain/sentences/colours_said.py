@@ -43,7 +43,7 @@ _IT_IS = frozenset(
     [
         *("it's", "it", "they're", "they", "is", "was", "are", "were", "a", "an", "the", "missing"),
         *("lost", "one", "mine", "small", "big", "large", "medium", "size", "sized", "long"),
-        *("short", "little", "new", "old"),
+        *("short", "little", "new", "old", "plain", "all", "light", "dark"),
     ]
 )
 # Of what is told of another: theirs is black.
@@ -332,7 +332,8 @@ def _told_in_english(
         return True
     near = words[max(0, at - _SUBJECT) : at]
     here = [word for word in near if word.clause == words[at].clause]
-    clause = [word.text for word in here if word.text != "and" and not colour_said(word)]
+    begun = max((n for n, word in enumerate(here, 1) if "," in word.gap), default=0)
+    clause = [word.text for word in here[begun:] if word.text != "and" and not colour_said(word)]
     if clause and _IT_IS.issuperset(clause):
         if any(
             _anothers(words, n)
