@@ -32,7 +32,7 @@ _BEHIND = (
     r"(?:앞|뒤|옆|안|속|밖|위|밑|쪽|근처|부근|인근|주변|입구|사거리|방향|방면|행)?"
 )
 _COPULA = (
-    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고][요예]?|네요|요|지만|라예|오)|였\w*|인데\w*"
+    r"(?:이?(?:[에예]요|었\w*|라고\w*|래요?|라서|[구고][요예]?|네요|요|지만|라예|우다|오)|였\w*|인데\w*"
     r"|입니[다더]|임)"
 )
 _TAIL = re.compile(
@@ -323,7 +323,7 @@ def _taken(run: str, words: Sequence[Word], last: int) -> bool:
 
 def _within(words: Sequence[Word]) -> bool:
     """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
-    place = re.sub("에(?:서|다가?)?$", "", words[0].text)
+    place = re.sub(f"(?:에(?:서|다가?)?|{_COPULA})$", "", words[0].text)
     if place in generic() or any(place[at:] in generic() for at in range(1, len(place) - 1)):
         return _MOVES.match(words[0].text) is None
     for word, after in zip_longest(words, words[1:]):

@@ -15,6 +15,7 @@ from matching_spark.domain.sentences.sentence import (
     clauses_of_loss,
     ends_lost,
     lower,
+    taken_back,
     the_one,
 )
 from matching_spark.domain.vocabulary import COLOUR, REGION, VAGUE
@@ -34,7 +35,7 @@ _OTHERWISE = frozenset(
     ]
 )
 _IN_TOWN = re.compile(r"(..|...)(?:역|터미널|시장|시청|군청|해변|해수욕장|항|대학교|휴게소|훈련소)")
-_ELSEWHERE = re.compile(r"(?:넘어|[가오][는던]|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_ELSEWHERE = re.compile(r"(?:넘어|지나|[가오][는던]|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
 _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
     r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
@@ -55,7 +56,7 @@ _HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖�
 _RIDES = re.compile(r"(?:가|오)(?:는|던)|내[렸린]|도착|행")
 _VEHICLE = "taxi|cab|bus|limousine|subway|metro|train|ktx|ferry|plane"
 _RIDE = re.compile(
-    r"(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?:안)?(?:에서?|에다가?)(?: |$)"
+    r"(?:택시|버스|지하철|전철|열차|기차|비행기|호선|ktx)(?: ?안)?(?:에서?|에다가?)(?: |$)"
     rf"|\b(?:on|in|inside) (?:a|the|my|our) (?:\w+ )?(?:{_VEHICLE})\b"
 )
 _TO = re.compile(
@@ -72,6 +73,7 @@ _BOARDED = re.compile(
 )
 _ARRIVED = re.compile("갔|왔|추정|보[이입인]|기억|생각")  # 강남역까지 갔는데, 코엑스로 추정
 _GETS_OFF = re.compile("내[리릴려린림렸]|하차")
+_AS_FAR_AS = re.compile("(?!지금|아침|점심|저녁|오후|밤|새벽|끝|늦).+까지")  # 송내역에서 부천역까지
 _ANYHOW = frozenset(["그냥", "바로", "급히", "급하게", "먼저", "깜빡", "깜박"])
 _OR_ELSE = re.compile(r"것도 같|같기도|군데")
 _DIRECTION = re.compile(r".*(?:까지|부터|으로|행|방면)")
@@ -99,7 +101,7 @@ _MISSED_LATER = re.compile(
     r"[^.!?\n]{0,60}(?:타고|탔|내려서|내렸는데|내리[고니자]|도착|(?:집|숙소|회사)[에로]? ?[와왔오])"
     r"[^.!?\n]{0,60}(없(?!어[졌지진])|안 ?보[이여])"
     r"|\S* ?(?:갔다가?|들렀다가?|다녀) ?(?:돌아|집에 )?오시?(?:는|던|다가?|면서)"
-    r"|에서 (?:올라)?오시?(?:다가?|면서) "
+    r"|에서 (?:올라)?오시?(?:다가?|면서) |[^.!?\n]{0,30} 집에 (?:돌아)?[가오]는 길에"
     r"|에서 [^.!?\n]{0,20}없(?:는|어진) ?[거걸것줄]\S* ?(?:알|깨달|발견|확인)"
     r"|\S* (?:도착|[가오]기) ?(?:하기 )?(?:직)?전"
     r"|[^.!?\n]{0,60}\b(?:got (?:off|out|home|back)|arrived|back (?:at|in|home|to))\b"
@@ -107,19 +109,25 @@ _MISSED_LATER = re.compile(
 )
 _RODE = 12  # characters before a place that tell how one came there
 _NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌지진])")
+_HOME_IS = re.compile(
+    r"\b(?:office|hotel|hostel|home|house|school|company|airbnb) is (?:in|at|near|by|on)(?: the)?$"
+)
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
     *("transferred at", "changed at", "trains at", "got to", "get to", "got off at", "get off at"),
     *("got out at", "get out at"),
 )
 _TRAVEL = frozenset(
-    ["way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"]
+    [
+        *("way", "going", "from", "heading", "headed", "train", "bus", "taxi", "flight", "ktx"),
+        *("walked", "walking", "rode"),
+    ]
 )
 _TAKEN = frozenset(["stolen", "disappeared", "missing", "vanished", "gone", "taken"])  # from there
 _PLACE_BEHIND = frozenset(
     [
         *("station", "university", "univ", "airport", "tower", "line", "forest"),
-        *("medical", "hospital", "hotel", "center", "mall", "store"),
+        *("medical", "hospital", "hotel", "center", "mall", "store", "grand", "land"),
     ]
 )
 
@@ -207,7 +215,7 @@ def the_place(said: Sequence[PlaceSaid], words: Sequence[Word], text: str) -> Me
     for each in said:
         if each.run in denied or _on_the_way(each, words, behind):
             continue
-        if _left_before(each, words, losses, low) or _rode_there(each, words, behind, low):
+        if _left_before(each, words, losses, behind, low) or _rode_there(each, words, behind, low):
             continue
         if taken(each, words) and not behind:
             continue
@@ -255,12 +263,14 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     after = words[said.last + 1].text if said.last + 1 < len(words) else ""
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
     not_ = said.first and words[said.first - 1].joined and "not" in before
-    had = _HAD.search(" ".join(word.text for word in words[max(0, said.first - 5) : said.first]))
+    led = " ".join(word.text for word in words[max(0, said.first - 5) : said.first])
+    had = _HAD.search(led) or _HOME_IS.search(led)
     lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
     if _A_STORE.fullmatch(said.run) and said.open and _ITS_OWN.match(after):
         return True  # 현대백화점 쇼핑백
     home = before and _HOME_OF.fullmatch(before[-1])
-    if lives or home or _NOT.match(after) or not_ or had or _BOUGHT_AT.search(" ".join(before)):
+    denied = not_ or _NOT.match(after) or taken_back(words[said.last], after)
+    if denied or lives or home or had or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
     near = words[said.first : said.first + _TOLD]
@@ -277,10 +287,10 @@ def _kept(said: PlaceSaid, words: Sequence[Word]) -> bool:
 
 
 def _left_before(
-    said: PlaceSaid, words: Sequence[Word], losses: Collection[int], text: str
+    said: PlaceSaid, words: Sequence[Word], losses: Collection[int], behind: bool, text: str
 ) -> bool:
     """Whether one had left it by then: 강남역에서 밥 먹고 택시에 두고 내림, 서울역에서 내려서
-    보니 없어요.
+    보니 없어요. behind: as in _on_the_way.
     """
     after = words[said.last + 1 : said.last + _TOLD]
     surely = [word.start for word in after if word.lost_surely or ends_lost(word)]
@@ -288,7 +298,7 @@ def _left_before(
     if missed and not (surely and surely[0] < missed.start(missed.lastindex or 0)):
         return True
     lost = [word for word in after if word.clause in losses]
-    if not lost or words[said.last].clause in losses:
+    if not lost or (words[said.last].clause in losses and not behind):
         return False
     told = after[: after.index(lost[-1]) + 1]
     here = " ".join(word.text for word in told if word.sentence == lost[0].sentence)
@@ -312,6 +322,18 @@ def _left_behind(words: Sequence[Word]) -> bool:
     )
 
 
+def _passed(before: Sequence[Word]) -> bool:
+    """Whether English words before a place tell that one went there or came from there, or only
+    bought something: from Sinchon to Yangjae."""
+    said = [word.text for word in before]
+    to = said[-1:] == ["to"] and ("took" not in said or "from" in said)
+    from_ = said[-1:] == ["from"] and not _TAKEN.intersection(said[-2:])
+    if (to or from_) and not _TRAVEL.isdisjoint(said):
+        return True
+    bought = said.index("bought") if "bought" in said else len(said)
+    return bought < len(said) and not any(word.lost_surely for word in before[bought:])
+
+
 def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     """Whether one only goes there, or sets out there: both of 서울역에서 수원역 가는 열차; or only
     bought there what was lost. behind: whether it stayed in what one got off. Who waits for a
@@ -323,16 +345,15 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
         return True
     if " ".join(before[-3:]).endswith(_THERE) or (before[-1:] == ["and"] and "between" in before):
         return True
-    to = before[-1:] == ["to"] and "took" not in before
-    from_ = before[-1:] == ["from"] and not _TAKEN.intersection(before[-2:])
-    if (to or from_) and not _TRAVEL.isdisjoint(before):
+    if _passed(words[max(0, said.first - 9) : said.first]):
         return True
     if not way[0].hangul:
-        return "bought" in before and way[0].clause not in clauses_of_loss(words)
+        return False
     ahead = way[1].text if len(way) > 1 else ""
     towards = said.open and way[0].joined and ahead.startswith(("방향", "방면"))
     bound = not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead)
-    if towards or bound:
+    far = way[0].text.endswith("에서") and _AS_FAR_AS.fullmatch(ahead)
+    if towards or bound or far or (not said.open and ahead in ("타고", "타서")):
         return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
