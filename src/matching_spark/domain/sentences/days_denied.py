@@ -8,8 +8,8 @@ _NOTICED = r"noticed|reali[sz]ed|discovered"
 _TOLD = r"called|emailed|reported|contacted|messaged|texted|phoned"
 # 어제 전화드린, 월요일에 신고했는데, 메일 보낸
 _OFFICE = (
-    r"(?:전화|통화|문의|신고|접수|조회|확인|연락|상담|메일|문자|카톡|글)[은을도만]?\s?"
-    r"(?:[했한드]|보[냈낸]|남[겼긴]|넣[었은]|올[렸린])"
+    r"(?:전화|통화|문의|신고|접수|조회|확인|연락|상담|메일|문자|카톡|글|말씀|신청)[은을도만]?\s?"
+    r"(?:[했한드된됐건]|보[냈낸]|남[겼긴]|넣[었은]|올[렸린])"
 )
 _OF_THE_DAY = r"(?:에|날)?(?:\s?(?:새벽|아침|오전|낮|오후|저녁|밤)에?)?"
 _NO_LOSS = r"(?:\s(?![^\s]*(?:분실|잃|두고|놓|흘|떨))[^\s.,!?]+)"
@@ -26,6 +26,8 @@ _BEHIND = re.compile(
             rf"(?:에|날)?{_NO_LOSS}{{0,3}}?\s"
             rf"(?:{_OFFICE}|(?:찾으|가지)러|들어[온왔]|알았|알게|깨달|발견)",
             rf"{_OF_THE_DAY}\s(?:[^\s.,!?]+\s)?(?<!서\s)(?:열어\s?)?보니",
+            r"(?:에|날)?(?:\s(?:안에|중에|오전에?|오후에?))?\s"
+            r"(?:(?:답|회신|연락|전화)\s?(?:주|부탁|바)|통화\s?가능|주[세시])",
             # 수요일이라고 했는데; 수요일에 잃어버렸다고 했는데 다시 생각하니; 수요일인 줄 알았는데
             r"(?:[^.,!?\n]{0,25}라고|[^.,!?\n]{0,25}다고(?=\s\S+\s(?:다시|사실|알고|생각)))"
             r"\s(?:했|썼|적었|말)\S*(?:는데|지만)|인\s줄",
@@ -42,8 +44,9 @@ _BEFORE = re.compile(
             r"|(?:handed|turned|brought) (?:it |them )?(?:in|up)|fly|flying"
             r"|(?:flight|plane|birthday) is|tickets? for|exam|interview"
             r"|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea"
-            r"|(?:i'm|i am|we're|we are) (?:leaving|flying|going))"
+            r"|(?:i'm|i am|we're|we are) (?:leaving|flying|going|free|available))"
             r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$",
+            r"\b(?:i|we) leave\s(?:\w+\s)?on\s$",
             r"\b(?:said|wrote(?: to)?|told)\s(?:(?:you|them|it was)\s)?(?:on\s)?$",
             r"(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?"
             r"|작성일?|(?:조회|접수|신고|문의)한 날)\W*(?:[이은는]\s)?$",
