@@ -124,6 +124,8 @@ def _in_context(said: Sequence[Mention[str]], i: int, words: Sequence[Word]) -> 
             role = "other"
         elif beside or more in AND or _COUNTED.match(behind):
             role = role if role in ("where", "other") else "and"
+    if role == "where" and of.tail == "에" and _has_a_part(of, words):
+        role = "bare"
     worn = len(said) > 1 and _IS_WORN.match(behind)
     another = worn or _denied(of, behind, words) or _of_another(of, more)
     if another or _on_a_part(of, role, words):
@@ -139,6 +141,15 @@ def _denied(of: Mention[str], behind: str, words: Sequence[Word]) -> bool:
     near = words[max(0, of.first - 4) : of.first]
     clause = " ".join(word.text for word in near if word.clause == words[of.first].clause)
     return _NOT_IT.search(clause) is not None or taken_back(words[of.last], behind)
+
+
+def _has_a_part(of: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it is told by a part of it in a colour: 흰 운동화에 빨간 끈."""
+    near = words[of.last + 1 : of.last + 4]
+    if len(near) < 2 or not (colour_said(near[0]) and PART.match(near[1].text)):
+        return False
+    over = len(near) == 2 or near[1].clause != near[2].clause
+    return over or HELD.match(near[2].text) is not None
 
 
 def _held_before(before: Mention[str], words: Sequence[Word]) -> bool:
