@@ -113,8 +113,8 @@ def test_what_strangers_write() -> None:
         # The other half: nobody looked at which of them fail. First read with 0.954 and 0.879. Half
         # of what is wrong is how much of a place's name is the place.
         ("sentences_thaw_sealed.jsonl", (0.955, 0.905)),
-        # Half of another lot, of questions to the office, corrections and other people's things too;
-        # its author knew no rule. First read with 0.931 and 0.923, before six labels were set right
+        # Half of another lot, of questions to the office, corrections and others' things too; its
+        # author knew no rule. First read with 0.931 and 0.923, before six labels were set right
         # by the rules above (exits, 신발주머니, a purse, an iPad) with 0.957 and 0.944. Mended on.
         ("sentences_spring.jsonl", (0.99, 0.98)),
     ],

@@ -268,7 +268,8 @@ def _beside(words: Sequence[Word], gap: int, at: int, taken: Collection[int]) ->
         return True
     if words[gap].clause != words[gap + 1].clause:
         return True
-    return at in taken or words[at].lost or _BESIDE.search(words[at].text) is not None
+    named = at in taken and (at == gap or words[at].hangul)  # but of Everland keychain, no place
+    return named or words[at].lost or _BESIDE.search(words[at].text) is not None
 
 
 def _with_more(said: PlaceSaid, words: Sequence[Word], taken: Collection[int]) -> PlaceSaid:
@@ -324,7 +325,8 @@ def _taken(run: str, words: Sequence[Word], last: int) -> bool:
 def _within(words: Sequence[Word]) -> bool:
     """Whether what comes is a part of a place, or where in it: 코엑스 주차장, 센텀시티 서점 앞."""
     place = re.sub(f"(?:에(?:서|다가?)?|{_COPULA})$", "", words[0].text)
-    if place in generic() or any(place[at:] in generic() for at in range(1, len(place) - 1)):
+    ends = (place[at:] for at in range(1, len(place) - 1) if words[0].hangul)  # no headb-and
+    if place in generic() or any(end in generic() for end in ends):
         return _MOVES.match(words[0].text) is None
     for word, after in zip_longest(words, words[1:]):
         if _LOCATED.fullmatch(word.text) or (word is not words[0] and _NEAR.match(word.text)):

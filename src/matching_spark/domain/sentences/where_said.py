@@ -42,7 +42,11 @@ _HOME = re.compile(
 )
 _A_STORE = re.compile(r".*(?:백화점|마트|아울렛|면세점|문고)")
 _ITS_OWN = re.compile(r"가방|쇼핑백|종이|봉투|봉지|상품권|장바구니|카드|포인트|에코백")
-_LIVES = re.compile(r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:사는|삽니다|살[아고]|거주)")
+_LIVES = re.compile(
+    r"\S+ (?:(?:근처|부근|쪽|옆)에? )?(?:(?:호텔|숙소|모텔)에 )?"
+    r"(?:사는|삽니다|살[아고]|거주|묵[고는]|머무)"
+)
+_SURELY = frozenset(["확실히", "절대", "전혀", "분명히", "진짜"])
 _HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은는이가]")
 _HOME_ENGLISH = frozenset(
     [
@@ -51,8 +55,8 @@ _HOME_ENGLISH = frozenset(
     ]
 )
 _NOTICED = frozenset(["noticed", "realised", "realized", "discovered"])
-_HANDED_TO = re.compile(r"[에로](?:다가?)?$")
-_HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다")
+_HANDED_TO = re.compile(r"[에로](?:다가?|는|도)?$")
+_HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다|물어|여쭤|문의|전화")
 _RIDES = re.compile(r"(?:가|오)(?:는|던)|내[렸린]|도착|행")
 _VEHICLE = "taxi|cab|bus|limousine|subway|metro|train|ktx|ferry|plane"
 _RIDE = re.compile(
@@ -63,7 +67,7 @@ _TO = re.compile(
     r"(?:다녀|돌아|내려)?[가오]시?(?:는|던|다가?|면서)$|올라(?:가[는던]|오시?(?:는|던|다가?|면서))$|지나"
 )
 _BOUGHT = re.compile(
-    r"탄|탔\w*|타는|타던|내렸\w*|출발한|(?:도착|출발)하는|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사주\w*|사다준|선물받은|파는|팔던|알았\w*|깨달\w*|생각나\w*"
+    r"탄|탔\w*|타는|타던|내렸\w*|출발한|(?:도착|출발)하는|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사[주준]\w*|사다준|선물받은|파는|팔던|알았\w*|깨달\w*|생각나\w*"
 )
 _BOARDED = re.compile(
     r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]?"
@@ -110,7 +114,8 @@ _MISSED_LATER = re.compile(
 _RODE = 12  # characters before a place that tell how one came there
 _NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌지진])")
 _HOME_IS = re.compile(
-    r"\b(?:office|hotel|hostel|home|house|school|company|airbnb) is (?:in|at|near|by|on)(?: the)?$"
+    r"\b(?:(?:office|hotel|hostel|home|house|school|company|airbnb) is|staying (?:at|in) an? \w+)"
+    r" (?:in|at|near|by|on)(?: the)?$|\b(?:asked|(?:i|we) called)(?: at| in)?(?: the)?$"
 )
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
@@ -249,7 +254,7 @@ def _one_of_two(said: PlaceSaid, words: Sequence[Word]) -> bool:
     before = [word.text for word in words[max(0, said.first - 2) : said.first]]
     beside = before[-1:] + ["or"] * ("or" in before)
     for at in range(said.last, min(said.last + 3, len(words) - 1)):
-        if not words[at].joined:
+        if not words[at].joined and words[at + 1].text not in ("아니면", "or"):
             break
         beside.append(words[at + 1].text)
     clause = words[said.last].clause
@@ -265,11 +270,18 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     not_ = said.first and words[said.first - 1].joined and "not" in before
     led = " ".join(word.text for word in words[max(0, said.first - 5) : said.first])
     had = _HAD.search(led) or _HOME_IS.search(led)
-    lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 3]))
+    lives = _LIVES.match(" ".join(word.text for word in words[said.last : said.last + 4]))
+    if after in _SURELY and said.last + 2 < len(words):
+        after = words[said.last + 2].text
     if _A_STORE.fullmatch(said.run) and said.open and _ITS_OWN.match(after):
         return True  # 현대백화점 쇼핑백
     home = before and _HOME_OF.fullmatch(before[-1])
-    denied = not_ or _NOT.match(after) or taken_back(words[said.last], after)
+    denied = (
+        not_
+        or after in ("said", "says")
+        or _NOT.match(after)
+        or taken_back(words[said.last], after)
+    )
     if denied or lives or home or had or _BOUGHT_AT.search(" ".join(before)):
         return True
     clause = words[said.first].clause
@@ -280,10 +292,12 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
 
 
 def _kept(said: PlaceSaid, words: Sequence[Word]) -> bool:
-    """Whether it is where what was found was handed in: 기흥역 역무실에 맡겼습니다."""
+    """Whether one handed in there what was found, or asked there: 기흥역 역무실에 맡겼습니다."""
     near = pairwise(words[said.last : said.last + 4])
-    beside = takewhile(lambda pair: pair[0].joined and pair[0].clause == pair[1].clause, near)
-    return any(_HANDED_TO.search(this.text) and _HANDED.match(next_.text) for this, next_ in beside)
+    pairs = takewhile(lambda pair: pair[0].joined and pair[0].clause == pair[1].clause, near)
+    beside = [words[said.last].text, *(next_.text for _, next_ in pairs)]
+    to = next((n for n, text in enumerate(beside) if _HANDED_TO.search(text)), len(beside))
+    return any(_HANDED.match(text) for text in beside[to + 1 : to + 3])
 
 
 def _left_before(
