@@ -21,7 +21,7 @@ _DAY = rf"(?P<weekday>[{_WEEKDAYS}])(?:요일|욜)"
 # 지난주 금: behind a week its first syllable will do, but for 일, which is work, too.
 _DAY_OF_WEEK = (
     rf"(?P<weekday>[{_WEEKDAYS}](?=요일|욜)|[월화수목금토](?=[\s.,/)]|$)"
-    rf"(?!\s[{_WEEKDAYS}](?![가-힣])))(?:요일|욜)?"
+    rf"(?!\s[{_WEEKDAYS}](?![가-힣])))(?:요일|욜)?(?!요일|욜)"
 )
 _NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PART = "morning|afternoon|evening|night|nite"
@@ -228,6 +228,7 @@ _RULES = [
             (
                 rf"(?:매주|매달|격주|다음\s?주?|담\s?주|오는|돌아오는)\s?(?:{_DAY}|\d{{1,2}}일)",
                 rf"\b(?:every|each|next|by|until|till|before|after|since|black|good|easter|palm)\s(?:(?:on|this|last)\s)?{_ENGLISH}s?\b",
+                rf"\b{_ENGLISH}\sbefore\slast\b",
                 rf"[{_WEEKDAYS}](?:요일|욜)(?:에서|부터|[과와]|이랑)\s?[{_WEEKDAYS}](?:요일|욜)",
                 rf"{_DAY}(?:까지|부터|마다|이후)",
                 rf"(?:오늘|지금)은\s?(?:{_DAY}|(?:\d{{1,2}}월\s?)?\d{{1,2}}일)",

@@ -20,8 +20,9 @@ _BEHIND = re.compile(
             r",?\s(?:no|sorry|wait|i mean|(?:or\s)?rather|actually),?\s",
             rf"\s(?:i|we|your \w+)\s(?:only\s|just\s)?"
             rf"(?:{_NOTICED}|{_TOLD}|found|checked|spoke|told)\b",
+            r"(?<=[가-힣])(?:이?[에예]?요)?\s?\?",
             r"(?:에|날)?에?서?야(?![가-힣])|\s?다시금?\s(?:가|와|찾)",
-            r"(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|만난|만든"
+            r"(?:에|날)?(?:\s[^\s.,!?]+){0,2}?\s(?:산|샀던|사\s?온|[^\s]*받은|빌린|만난|만든|입은|입었던"
             r"|(?:구매|구입|주문|개통|가입|예약)한)\s(?![^.!?\n]*(?:그날|당일))",
             rf"(?:에|날)?{_NO_LOSS}{{0,3}}?\s"
             rf"(?:{_OFFICE}|(?:찾으|가지)러|들어[온왔]|알았|알게|깨달|발견)",
@@ -46,6 +47,7 @@ _BEFORE = re.compile(
             r"|(?:will|i'll) (?:be|fly|go|need|leave|come)|leave korea"
             r"|(?:i'm|i am|we're|we are) (?:leaving|flying|going|free|available))"
             r"\b(?:(?! and | but | then )[^.,;!?\n]){0,50}$",
+            r"\bmaybe\s(?:on\s)?$",
             r"\b(?:i|we) leave\s(?:\w+\s)?on\s$",
             r"\b(?:said|wrote(?: to)?|told)\s(?:(?:you|them|it was)\s)?(?:on\s)?$",
             r"(?:생일|생년월일|기념일|발인|유효기간|만료일?|발급일?|반납일?|구[입매]일|접수일?|신고일?"
