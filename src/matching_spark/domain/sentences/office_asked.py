@@ -11,7 +11,7 @@ _ASKED = re.compile(
     "|".join(
         (
             # 토요일에도 문 여나요, 몇 시까지 해요, 월요일은요
-            r"문[을이도]? ?(?:여[나는니시]|열[까나어]|닫[나는으]|닫혀 ?있)",
+            r"문[을이도]? ?(?:여[나는니시]|열[까나어]|닫[나는으]|닫았[더어네]|닫혀 ?있)",
             r"영업|운영 ?시간|업무 ?시간|휴무|휴관|보관료",
             r"몇 ?시(?:까지|부터|에)? ?(?:[하해여열닫문]|가[도면])",
             r"(?:주말|평일|공휴일|[월화수목금토일]요일)"
@@ -20,12 +20,16 @@ _ASKED = re.compile(
             r"(?:^| )[가와오](?:도|면) ?[되돼될]",
             r"(?:가져|들고|갖고|가지고|챙겨|지참)\S* ?(?:[가오와][면야] )?"
             r"(?:되[나는죠]|[돼될]|하[나죠]|할까)",
-            r"필요(?:한[가지]|하[나죠])|결제 ?(?:되|가능|할 ?수)|받을 수 있",
+            r"필요(?:한[가지]|하[나죠])|있으면 ?[되돼]|결제 ?(?:되|할 ?수)|받을 수 있",
+            r"(?:확인|수령|방문|택배|배송|결제|주차) ?가능",
+            r"(?:사무실|센터|위치)[은는이가]? .*(?:어디|몇)",
             r"전화 ?받[나으]|전화번호 ?(?:좀 ?)?알|[유분]실물 ?센터[는가에]? ",
             r"\b(?:are|is|were|will) (?:you|it|(?:the|your) \w+)(?: \w+)? (?:open|closed)\b",
             r"\bopening hours\b|\bwhat time (?:do|does|is|are|will)\b",
             r"\b(?:do|can|could|may|should|must|shall|will|would) (?:i|we|he|she|my \w+)"
             r" (?:also |just |still )?(?:need|bring|come|collect|pick|visit|show)\b",
+            r"\b(?:do|can|could|will|would) you (?:accept|deliver|ship|mail|send|post)\b",
+            r"\b(?:to|from|is|are|visit(?:ed)?|near) your (?:office|centre|center|address|hours)\b",
             r"\b(?:i|we)(?:'ll| will| can| could) (?:come|bring|collect|pick|visit|stop by)\b",
         )
     )
