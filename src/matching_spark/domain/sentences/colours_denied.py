@@ -88,12 +88,12 @@ def _inside(words: Sequence[Word], at: int) -> bool:
 
 
 def _of_a_part(words: Sequence[Word], at: int) -> bool:
-    """손잡이가 빨간 우산: what stands before it is the subject, and a part."""
+    """손잡이가 빨간 우산, 손잡이가 빨간색인 우산: what stands before it is the subject, and a part."""
     before = words[at - 1] if at else None
     return bool(
         before is not None
         and before.joined
         and before.clause == words[at].clause
         and PART_SUBJECT.fullmatch(before.text)
-        and NOUN.search(words[at].text) is None
+        and (NOUN.search(words[at].text) is None or words[at].text.endswith("인"))
     )

@@ -29,7 +29,7 @@ PART = re.compile(
 _CHARGED = re.compile(r"에어팟|이어팟|버즈|이어폰|airpod|buds|earbud|earphone")
 _CASE = re.compile(r"(?:충전)?케이스|(?:charging )?case")
 
-PART_SUBJECT = re.compile(rf"{PART.pattern}[은는이가만]")  # 손잡이가 나무예요
+PART_SUBJECT = re.compile(rf"(?:시계|가방|안경|이어폰)?{PART.pattern}[은는이가만]")
 
 _ITS_PART = re.compile(
     rf"(?:\S+ )?{PART.pattern}[은는](?: \S*[^고며데서\s])?"
@@ -76,7 +76,11 @@ _WITH_IT = frozenset(["with", "containing"])
 # Behind a bare name, what a person wears or holds: 모자 쓴 아이.
 _WORN = re.compile(r"(?:입은|입고|읽|타고|탔|메고|입으|입었|쓰셨|(?:쓴|쓰신|신은|멘|찬|낀|두른)$)")
 
-_IS_WORN = re.compile(r"(?:입|쓰|신|메|끼|차|두르)고 있(?:었|는)")  # 코트를 입고 있었는데
+# 코트를 입고 있었는데, 가방을 멘 남자
+_IS_WORN = re.compile(
+    r"(?:입|쓰|신|메|끼|차|두르)고 있(?:었|는)|(?:입은|신은|쓴|멘|낀|찬|두른|든) "
+    r"(?:남[자성]|여[자성]|사람|분|아이|애|아저씨|아주머니|아줌마|할머니|할아버지|학생|직원|청년)"
+)
 
 
 def things_said(words: Sequence[Word], but: Collection[int] = frozenset()) -> list[Mention[str]]:
