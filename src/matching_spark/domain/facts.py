@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from matching_spark.domain.points import Point
@@ -32,22 +32,11 @@ class Facts:
         """Whether it does not say when and where: then no pair can be as sure."""
         return self.happened_on is None or not (self.region or self.place or self.point)
 
-    @property
-    def placed(self) -> bool:
-        """Whether it says when or where: what tells one of many things that look alike."""
-        told = (self.happened_on, self.region, self.place, self.point, self.identifiers)
-        return any(told)
-
-    def without(self, words: Collection[str]) -> "Facts":
-        """The same but for these of category, colour and region, which are not known."""
-        if not words:
-            return self
-        return replace(
-            self,
-            category="" if "category" in words else self.category,
-            colour="" if "colour" in words else self.colour,
-            region="" if "region" in words else self.region,
-        )
+    def placed(self, silent: Collection[str] = ()) -> bool:
+        """Whether it says when or where: what tells one of many things that look alike. silent:
+        facts that do not count, as all of a list have them."""
+        region = "" if "region" in silent else self.region
+        return any((self.happened_on, region, self.place, self.point, self.identifiers))
 
     def described(self) -> dict[str, str]:
         """Those that are known, as a reader of the JSON is told; of identifiers the kinds."""

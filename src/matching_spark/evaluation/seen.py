@@ -60,7 +60,7 @@ def seen(pairs: LabelledPairs, asked: Asked, calibration: Calibration) -> Seen:
         of.values[name] = np.full(len(pairs), np.nan, np.float32)
     rows = np.flatnonzero(kept)
     told = evidence(of if len(rows) == len(pairs) else of.take(rows), calibration)
-    bare = [not (asked.facts and each.without(silent).placed) for each in pairs.facts]
+    bare = [not (asked.facts and each.placed(silent)) for each in pairs.facts]
     there = ~np.isnan(told)
     return Seen(rows[there], told[there], np.array(bare, bool))
 

@@ -81,7 +81,9 @@ class Judge:
 
     def _posterior(self, calibration: Calibration, row: "Row") -> Posterior:
         lost = row["lost"].asDict()
-        asked = limit_name(modality(lost["image"], lost["text"]), not facts_of(lost, "lost").placed)
+        asked = limit_name(
+            modality(lost["image"], lost["text"]), not facts_of(lost, "lost").placed()
+        )
         scale = calibration.scale(asked)
         each = [scale.evidence(told) for told in row["of_list"]]
         above = [told for told in each if told >= FLOOR]

@@ -201,7 +201,7 @@ def _scales(
     queries: Sequence[QueryItem], calibration: Calibration, silent: frozenset[str]
 ) -> tuple[Float64, Float64]:
     """(q,) the slope and the level of each query's lists; the queries have the same parts."""
-    placed = [query.facts.without(silent).placed for query in queries]
+    placed = [query.facts.placed(silent) for query in queries]
     kinds = [limit_name(queries[0].has, bare) for bare in (True, False)]
     of = [calibration.scale(kind, silent) for kind in kinds]
     at = np.array(placed, np.int64)
@@ -210,7 +210,7 @@ def _scales(
 
 def scale_of(query: QueryItem, calibration: Calibration, silent: frozenset[str]) -> Scale:
     """Of the list of a query, filtered by the silent facts."""
-    placed = query.facts.without(silent).placed
+    placed = query.facts.placed(silent)
     return calibration.scale(limit_name(query.has, not placed), silent)
 
 
