@@ -17,6 +17,7 @@ from matching_spark.journal.sealing import Sealer
 from matching_spark.journal.store import Journal
 from matching_spark.operations.forget import forget
 from tests.journal.conftest import KEY
+from tests.journal.test_store import files
 from tests.support.processes import LONG_S
 
 NEW = "another key, as long as the first one"
@@ -101,6 +102,17 @@ def test_while_it_is_sealed_anew_it_takes_both_keys_and_then_the_new_one(
         rekey(keyed(settings, NEW, NEW))
     with pytest.raises(UsageError, match="not the key that"):
         rekey(keyed(settings, "k" * 32, KEY))
+
+
+def test_what_the_former_key_has_sealed_is_in_no_file_that_another_has_open(
+    settings: Settings, journal: Journal
+) -> None:
+    """As by a backup's reader: whoever finds the former key, and an old page, would read it."""
+    write(journal, 0, 10)
+    before = [each for each, *_ in sealed(settings)]
+    assert all(any(each in text for text in files(settings)) for each in before)
+    assert rekey(keyed(settings, NEW, KEY)) == 10
+    assert not any(each in text for each in before for text in files(settings))
 
 
 KILLED = """
