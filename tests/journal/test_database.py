@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, select
+from sqlalchemy import Connection, create_engine, select
 
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
@@ -53,6 +54,48 @@ def test_it_is_made_whole_and_what_it_has_stays(settings: Settings) -> None:
         assert again.tail() == [record]
         assert again.contents([record.event_id]) == {record.event_id: PRIVATE}
         again.close()
+
+
+def test_a_new_one_is_there_after_a_power_cut(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the folders that were made for it, each of which is written in the one above."""
+    folder, did = tmp_path / "new" / "deeper", list[int]()
+    sync, rename = os.fsync, os.rename
+
+    def synced(at: int) -> None:
+        did.append(os.fstat(at).st_ino)
+        sync(at)
+
+    def renamed(one: Path, other: Path) -> None:
+        did.clear()
+        rename(one, other)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    database.create(folder)
+    assert {each.stat().st_ino for each in (folder, folder.parent, tmp_path)} <= {*did}
+
+
+def test_of_two_that_make_one_at_once_one_makes_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second removes, as left behind, what the first is making."""
+    folder, upgrade, made = file(settings).parent, database.upgrade, list[bool]()
+    second = threading.Thread(target=database.create, args=(folder,))
+
+    def meanwhile(connection: Connection, path: Path, *, new: bool = False) -> None:
+        made.append(new)
+        if not second.ident:
+            second.start()
+            second.join(0.1)
+        upgrade(connection, path, new=new)
+
+    monkeypatch.setattr(database, "upgrade", meanwhile)
+    database.create(folder)
+    second.join()
+    assert made == [True]
+    Journal.open(settings).close()
 
 
 @pytest.mark.parametrize(
