@@ -58,6 +58,7 @@ def test_what_is_written_is_read(event: Event) -> None:
         ({"version": 2}, "post-closed of version 2, not 1: install"),
         ({"status": "gone"}, "status 'gone' is not known"),
         ({"status": None}, "status is not of its type"),
+        ({"status": [1]}, "status is not of its type"),
         ({"extra": 1}, r"\['extra'\]"),
     ],
 )
@@ -84,6 +85,11 @@ def test_an_account_is_no_name_and_no_address(who: str) -> None:
 def test_an_event_cannot_say_what_no_post_has() -> None:
     with pytest.raises(InputError, match="post_id is empty"):
         PostClosed("a\nb", "claimed")
+    for lost_id, found_id, wrong in (("a\nb", "F1", "lost_id"), ("L1", "", "found_id")):
+        with pytest.raises(InputError, match=f"{wrong} is empty"):
+            InterestTold(lost_id, found_id)
+        with pytest.raises(InputError, match=f"{wrong} is empty"):
+            PairDecided(lost_id, found_id, "confirmed")
     with pytest.raises(InputError, match="status 'open' is not known; choose one of: claimed"):
         PostClosed("a", "open")
     with pytest.raises(InputError, match="1 to 64"):
