@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching_spark.errors import InputError
+from matching_spark.journal.events import InterestTold, PostClosed, PostEdited
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.contacts import ASKED_A_DAY
 from matching_spark.service.people.mail import Mailer
@@ -55,6 +56,17 @@ def test_what_is_no_address_is_refused_with_a_remedy(world: World, said: str) ->
         world.contacts.give(LOST, said, "ko", WHO, None)
     assert caught.value.argument == "address"
     assert world.contacts.of(LOST) is None
+
+
+def test_an_address_stays_whatever_else_is_written_of_its_post(world: World, inbox: Inbox) -> None:
+    world.confirmed(inbox)
+    before = world.contacts.of(LOST)
+    assert before is not None
+    assert before.confirmed
+    edited = PostEdited(LOST, ("title",))
+    for event in (edited, PostClosed(LOST, "claimed"), InterestTold(LOST, "f1")):
+        world.journal.append(event, WHO, content={})
+        assert world.contacts.of(LOST) == before
 
 
 def test_one_mail_asks_and_no_other_goes_out_before_it_is_answered(

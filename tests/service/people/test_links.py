@@ -11,7 +11,7 @@ import pytest
 from matching_spark.errors import InputError, NotFoundError
 from matching_spark.service.people.links import digest, who_of
 from tests.service import canary
-from tests.service.people.losses import LOST, WHO, World
+from tests.service.people.losses import ADDRESS, LOST, WHO, Inbox, World
 
 
 def test_a_link_opens_its_post_until_it_is_revoked_or_erased(world: World, tmp_path: Path) -> None:
@@ -37,6 +37,17 @@ def test_a_link_opens_its_post_until_it_is_revoked_or_erased(world: World, tmp_p
     for token in (first, second, third):
         assert token.encode() not in held
     assert digest(third).encode() in held
+
+
+def test_of_a_link_that_is_revoked_the_mails_wait_no_more_and_those_of_others_do(
+    world: World, inbox: Inbox
+) -> None:
+    other = "s-" + "2" * 32
+    for post_id, address in ((LOST, ADDRESS), (other, "other@example.com")):
+        world.contacts.give(post_id, address, "ko", f"link-{post_id[2:]}", None)
+    world.links.revoke(LOST)
+    world.news.run_once()
+    assert [to for to, _ in inbox.taken] == ["other@example.com"]
 
 
 def test_who_writes_by_a_link_is_an_id_that_opens_nothing(world: World) -> None:

@@ -9,6 +9,28 @@ from tests.service import canary
 from tests.service.people.losses import ADDRESS, LOST, WHO, Inbox, World
 
 
+def test_one_mail_tells_of_all_that_came_while_it_waited(world: World, inbox: Inbox) -> None:
+    world.links.make(LOST)
+    world.confirmed(inbox)
+    for post_id in ("f1", "f2"):
+        world.desk.turns_up(post_id, "propose")
+        assert world.news.look(LOST) == (post_id,)
+    world.news.run_once()
+    assert len(inbox.taken) == 1
+
+
+def test_of_a_link_that_is_revoked_nothing_is_kept_that_was_found_for_it(world: World) -> None:
+    other = "s-" + "2" * 32
+    world.desk.posts[other] = replace(world.desk.posts[LOST], post_id=other)
+    for post_id in (LOST, other):
+        world.links.make(post_id)
+    world.desk.turns_up("f1", "propose")
+    world.news.run_once()
+    assert [len(world.news.came(each)) for each in (LOST, other)] == [1, 1]
+    world.links.revoke(LOST)
+    assert [len(world.news.came(each)) for each in (LOST, other)] == [0, 1]
+
+
 def test_what_turns_up_is_told_once_by_the_page_and_by_a_mail(world: World, inbox: Inbox) -> None:
     world.links.make(LOST)
     world.confirmed(inbox)
