@@ -13,9 +13,17 @@ from matching_spark.domain.districts import DISTRICTS, district
 from matching_spark.domain.results import Match, Question, SearchResult
 from matching_spark.domain.vocabulary import CATEGORIES
 from matching_spark.errors import InputError, UsageError
+from matching_spark.score.calibration import FILTERS
+from matching_spark.score.explain import TELLING
 from matching_spark.service.pages.contexts import Picture
 from matching_spark.service.public.levels import Level, Levels
-from matching_spark.service.public.matches import MATCHES, PublicMatch, Showing, office_of
+from matching_spark.service.public.matches import (
+    MATCHES,
+    MAX_TITLE,
+    PublicMatch,
+    Showing,
+    office_of,
+)
 from matching_spark.service.public.opaque import Names
 from matching_spark.service.running import Service as Running
 from matching_spark.setting_groups import Service
@@ -160,8 +168,11 @@ def test_the_state_is_said_in_a_word() -> None:
     assert SHOWING.result(result([likely], nothing=True)).state == "likely"
     assert SHOWING.result(result([], nothing=False)).state == "unclear"
     cosine = replace(likely, band="", contributions={}, probability=None)
-    by_cosine = SHOWING.result(result([cosine])).matches
-    assert [(each.band, each.reasons) for each in by_cosine] == [("look", ("photo",))]
+    by_cosine = SHOWING.result(result([cosine, replace(cosine, matched="text")])).matches
+    assert [(each.band, each.reasons) for each in by_cosine] == [
+        ("look", ("photo",)),
+        ("look", ("words",)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +233,44 @@ def test_the_districts_are_all_of_them() -> None:
     )
     assert sum(counts.values()) - 4 == 226 + 2  # 인천 has four names more; 제주 two cities
     assert all(len(set(names.split())) == counts[region] for region, names in DISTRICTS.items())
+
+
+@pytest.mark.parametrize("name", ["title", "place"])
+def test_no_text_is_longer_than_a_card_has_room_for(name: str) -> None:
+    for size in (MAX_TITLE, MAX_TITLE + 1, 5 * MAX_TITLE):
+        text: dict[str, Any] = {name: "가 나" * (size // 3) + "다" * (size % 3)}
+        told = getattr(SHOWING.match(canary.match(replace(canary.post("가방"), **text))), name)
+        assert len(told) <= MAX_TITLE
+        assert told.endswith("…") == (size > MAX_TITLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("days", 0, "days"),
+        ("days", 7, "days"),
+        ("days", 8, None),
+        ("days", -1, None),
+        ("kilometres", 3.0, "near"),
+        ("kilometres", 3.1, None),
+        ("place", 1, "place"),
+        ("place", 0.5, "near"),
+        ("identifier", 1, "identifier"),
+        *((name, value, name if value else None) for name in FILTERS for value in (0, 1)),
+    ],
+)
+def test_a_reason_is_what_is_the_same_or_near(name: str, value: float, reason: str | None) -> None:
+    """And speaks for the thing: what adds next to nothing is none."""
+    for added, want in ((TELLING, reason), (TELLING - 0.01, None)):
+        match = replace(
+            canary.match(canary.post("가방")), contributions={name: added}, components={name: value}
+        )
+        assert SHOWING.match(match).reasons == ((want,) if want else ())
+
+
+def test_a_claim_does_not_tell_whose_id_it_is_by_its_length() -> None:
+    claims = {len(Names(KEY, "claim").seal(each)) for each in ("f1", "F2026112700001", "s" * 34)}
+    assert len(claims) == 1
 
 
 def test_a_claim_opens_however_long_its_id_is() -> None:
