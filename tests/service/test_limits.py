@@ -115,7 +115,11 @@ def test_buckets_forget_who_asked_longest_ago_and_give_back() -> None:
     for number in range(1000):
         buckets.spend(str(number))
     assert len(buckets) == 100
+    buckets.refund("900")  # the one that asked longest ago
+    buckets.spend("900")
     buckets.spend("0")
+    with pytest.raises(Refused):
+        buckets.spend("900")
     with pytest.raises(Refused):
         buckets.spend("999")
     buckets.refund("999")
