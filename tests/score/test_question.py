@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Kind
+from matching_spark.domain.results import Question
 from matching_spark.domain.vocabulary import COLOUR, REGION
 from matching_spark.score.components import compare
 from matching_spark.score.posterior import APART, Posterior, Rivals, Scale
-from matching_spark.score.question import Candidate, information, questions, worth_asking
+from matching_spark.score.question import (
+    ELSEWHERE,
+    Candidate,
+    information,
+    questions,
+    worth_asking,
+)
 from tests.support.calibrations import random_calibration
 
 DAY = dt.date(2026, 11, 10)
+CALIBRATION = random_calibration(5, rising=True)
 SHARES = st.lists(st.floats(0.001, 1), min_size=2, max_size=5)
 
 
@@ -87,29 +95,53 @@ def test_it_asks_for_what_tells_the_posts_apart() -> None:
 
 
 def test_an_answer_is_as_likely_as_its_line_says() -> None:
-    calibration = random_calibration(5, rising=True)
     posts = [
         Candidate(Facts(region="서울"), "both", 0.6),
         Candidate(Facts(region="부산"), "image", 0.3),
         Candidate(Facts(), "text", 0.1),
     ]
-    (region,) = [q for q in questions(calibration, Facts(), "image", posts) if q.fact == "region"]
     words = [word for word in REGION.words if word in REGION.telling]
-    often = np.array([1.0 + sum(p.facts.region == word for p in posts) for word in words])
-    often /= often.sum()
+    often = {word: 1.0 + sum(p.facts.region == word for p in posts) for word in words}
+    bits, answers = plainly("region", often, posts)
+    region = asked_by_image(posts)["region"]
+    assert region.bits == pytest.approx(bits, abs=1e-3)
+    assert list(region.answers) == answers
+
+
+def test_a_place_may_be_one_that_no_post_has() -> None:
+    """As often as Good and Turing take it to be: one of three posts has a place of its own."""
+    posts = [
+        Candidate(Facts(place="강남역"), "both", 0.3),
+        Candidate(Facts(place="강남역 2번 출구"), "image", 0.2),
+        Candidate(Facts(place="강남역"), "text", 0.1),
+        Candidate(Facts(place="해운대"), "text", 0.1),
+    ]
+    often = {"강남역": 3 / 10, "강남역 2번 출구": 3 / 20, "해운대": 3 / 20, ELSEWHERE: 2 / 5}
+    bits, answers = plainly("place", often, posts)
+    place = asked_by_image(posts)["place"]
+    assert place.bits == pytest.approx(bits, abs=1e-3)
+    assert list(place.answers) == [each for each in answers if each != ELSEWHERE]
+
+
+def asked_by_image(posts: list[Candidate]) -> dict[str, Question]:
+    return {q.fact: q for q in questions(CALIBRATION, Facts(), "image", posts)}
+
+
+def plainly(fact: str, often: dict[str, float], posts: list[Candidate]) -> tuple[float, list[str]]:
+    """The information of a fact whose answers are told so often, and its likeliest answers."""
+    shares = np.array(list(often.values())) / sum(often.values())
     columns = []
     for post in posts:
-        line = calibration.patterns[f"image-{post.has}"].points["region"]
-        x, y = zip(*line, strict=True)
+        x, y = zip(*CALIBRATION.patterns[f"image-{post.has}"].points[fact], strict=True)
         column = []
-        for word, share in zip(words, often, strict=True):
-            value = compare(Facts(region=word), post.facts).get("region")
+        for word, share in zip(often, shares, strict=True):
+            value = compare(Facts(**{fact: word}), post.facts).get(fact)  # type: ignore[arg-type]
             column.append(share * (1 if value is None else np.exp(np.interp(value, x, y))))
         columns.append(np.array(column) / sum(column))
-    given_, probability = np.column_stack(columns), np.array([0.6, 0.3, 0.1])
-    assert region.bits == pytest.approx(information(probability, given_, often), abs=1e-3)
-    likely = dict(zip(words, given_ @ probability, strict=True))
-    assert list(region.answers) == sorted(words, key=lambda word: -likely[word])
+    given_, probability = np.column_stack(columns), np.array([p.probability for p in posts])
+    likely = dict(zip(often, given_ @ probability, strict=True))
+    bits = information(probability, given_, shares)
+    return bits, sorted(often, key=lambda word: -likely[word])
 
 
 @pytest.mark.parametrize("kind", ["lost", "found"])
