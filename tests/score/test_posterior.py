@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import Filters
 from matching_spark.errors import UsageError
-from matching_spark.knn.similarity import unit
-from matching_spark.score.calibration import Calibration
+from matching_spark.knn.similarity import Float64, unit
+from matching_spark.score.calibration import ANY, FILTERS, Calibration
 from matching_spark.score.posterior import CAP, FLOOR, Costs, Posterior, Rivals, Scale, exact_parts
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
@@ -206,6 +206,21 @@ def test_bands_follow_from_costs() -> None:
         Costs(false_alarm=2, miss=2)
 
 
+def test_of_one_filter_a_scale_is_the_learnt_one_and_of_several_each_counts() -> None:
+    by = random_calibration(1).scales["image"]
+
+    def relative(scale: Scale) -> Float64:
+        """To that without a filter: ln of what L is divided by, and the two factors."""
+        of, every = ((s.level, math.log(s.above), math.log(s.below)) for s in (scale, by[ANY]))
+        return np.subtract(of, every)
+
+    for count in range(len(FILTERS) + 1):
+        for silent in itertools.combinations(FILTERS, count):
+            scale = random_calibration(1).scale("image", frozenset(silent))
+            want = sum((relative(by[name]) for name in silent), np.zeros(3))
+            assert relative(scale) == pytest.approx(want)
+
+
 def test_what_filters_let_through() -> None:
     calibration = replace(random_calibration(1), days=(-1.0, 0.0, 2.0, 10.0))
     day = dt.date(2026, 11, 10)
@@ -219,6 +234,9 @@ def test_what_filters_let_through() -> None:
     both = calibration.passing(Filters(until=day - dt.timedelta(days=1)), lost)
     assert before == 0
     assert after + both == pytest.approx(passes["dated"])
+    # A find is dated after the loss: of the days that three equal shares end in, from half a day
+    # before it on.
+    assert after == pytest.approx(passes["dated"] * (1 - 0.5 / 3))
     found = calibration.passing(Filters(until=day), Facts(happened_on=day, kind="found"))
     assert found == pytest.approx(after)
 
