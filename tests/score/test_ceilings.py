@@ -1,6 +1,7 @@
 """No bound of a score is below it, whatever a post has and tells; bounds come down to scores."""
 
 from dataclasses import replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import strategies as st
 from matching_spark.domain.facts import Facts
 from matching_spark.knn.similarity import MARGIN, Float32, Float64, Index
 from matching_spark.score import coded
-from matching_spark.score.calibration import MODALITIES, Calibration, Modality, Weights
+from matching_spark.score.calibration import (
+    MODALITIES,
+    Calibration,
+    Modality,
+    Weights,
+    pattern_name,
+)
 from matching_spark.score.ceilings import CELLS, Ceilings, lowered
 from matching_spark.score.coded import Told, tell
 from matching_spark.score.comparisons import Listed
@@ -61,6 +68,26 @@ def test_no_bound_is_below_the_score(
             near = row + rng.choice([-MARGIN, 0, 0.01]).astype(np.float32)
             bound[i] += lowered(ceilings.drops[name], has, near[:, None])[:, 0]
         assert (bound >= score - LOST)[there].all()
+
+
+@pytest.mark.parametrize("asked", MODALITIES)
+def test_the_steepest_is_the_most_that_any_pairs_log_odds_change_by(asked: Modality) -> None:
+    """For a change of 1 in every cosine, of pairs of every pattern: else a rough score could err by
+    more than is reckoned with, and a post be missing."""
+    calibration, tiny = random_calibration(7), 1e-6
+
+    def change(weights: Weights, name: str, x: float) -> float:
+        one, other = (weights.contributions({name: x + d})[name] for d in (tiny, -tiny))
+        return abs(one - other) / (2 * tiny)
+
+    most = []
+    for post, facts in product(MODALITIES, (True, False)):
+        weights = calibration.patterns[pattern_name(asked, post, facts)]
+        lines = {c.name: weights.points[c.name] for c in COSINES if c.name in weights.points}
+        between = {n: [(a + b) / 2 for (a, _), (b, _) in pairwise(x)] for n, x in lines.items()}
+        most.append(sum(max(change(weights, n, x) for x in at) for n, at in between.items()))
+    assert len({*most}) > 1
+    assert calibration.steepest(asked) == pytest.approx(max(most), rel=1e-6)
 
 
 def test_where_all_is_known_the_bound_is_the_score_but_for_a_cell() -> None:

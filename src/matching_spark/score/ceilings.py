@@ -64,8 +64,10 @@ class Ceilings:
                 at = np.searchsorted(grid, EDGES)
                 of.append({n: line[at] - line[-1] for n, line in high.items()})
             top[has] = max(tops)
-            for name in of[0].keys() | of[-1].keys():
-                drops[name][has] = np.max([one.get(name, np.zeros(WIDTH)) for one in of], axis=0)
+            for name in (
+                of[0].keys() & of[-1].keys()
+            ):  # one that a model does not heed lowers nothing
+                drops[name][has] = np.max([one[name] for one in of], axis=0)
         return cls(top, drops, lines)
 
     @classmethod
