@@ -1,14 +1,27 @@
 """Files that somebody asked for: whole or not at all, where they were asked for, or refused."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from matching_spark.errors import StorageError, UsageError
-from matching_spark.filesystems.whole_files import check_file, write_file
-from matching_spark.operations import browse, match, output
+from matching_spark.filesystems.whole_files import appearing, check_file, write_file
+from matching_spark.operations import browse, match, models, output
 from tests.support.commands import command
+
+HALF = """
+import pathlib, sys, time
+from matching_spark.filesystems.whole_files import appearing
+with appearing(pathlib.Path(sys.argv[1])) as half:
+    (half / "file").write_text("half")
+    print(half, flush=True)
+    time.sleep(600)
+"""
 
 
 def test_a_link_to_a_file_stays_one(tmp_path: Path) -> None:
@@ -57,3 +70,47 @@ def test_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
             with pytest.raises(StorageError, match=f"{place} cannot be written"):
                 write(place)
     assert {p.name for p in tmp_path.iterdir()} == {"folder.csv", "file", "closed"}
+
+
+def test_of_a_folder_whose_maker_was_killed_the_next_leaves_nothing(tmp_path: Path) -> None:
+    """But of one that is being made."""
+    command_line = [sys.executable, "-c", HALF, str(tmp_path / "made")]
+    makers = [subprocess.Popen(command_line, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        dead, live = (Path(each.stdout.readline().strip()) for each in makers if each.stdout)
+        makers[0].kill()
+        makers[0].wait()
+        assert {*tmp_path.iterdir()} == {dead, live}
+        with appearing(tmp_path / "made") as half:
+            (half / "file").write_text("whole")
+        assert {*tmp_path.iterdir()} == {live, tmp_path / "made"}
+        assert (tmp_path / "made" / "file").read_text() == "whole"
+        makers[1].send_signal(signal.SIGINT)
+        makers[1].wait()
+        assert [*tmp_path.iterdir()] == [tmp_path / "made"]
+    finally:
+        for each in makers:
+            each.kill()
+            each.communicate()
+
+
+def test_an_export_that_was_stopped_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its message says. In the place of torch, which is not here, stands one tower's file."""
+    folder = tmp_path / "deep" / "model"
+    stop = [KeyboardInterrupt()]
+
+    def export_pretrained(architecture: str, pretrained: str | None, into: Path) -> None:
+        (into / "model.onnx").write_text(architecture)
+        if stop:
+            raise stop.pop()
+
+    stand_in = SimpleNamespace(export_pretrained=export_pretrained)
+    monkeypatch.setitem(sys.modules, "matching_spark.embed.open_clip_export", stand_in)
+    with pytest.raises(KeyboardInterrupt):
+        models.export("ViT-B-32", None, folder)
+    assert not [*folder.parent.iterdir()]
+    assert models.export("ViT-B-32", None, folder).folder == str(folder)
+    assert (folder / "model.onnx").read_text() == "ViT-B-32"
+    assert [*folder.parent.iterdir()] == [folder]

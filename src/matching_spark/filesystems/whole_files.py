@@ -1,11 +1,13 @@
-"""Files of this machine, whole or not at all, as the umask has it."""
+"""Files and folders of this machine, whole or not at all, as the umask has it."""
 
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,6 +61,39 @@ def put_file(path: Path, data: bytes, mode: int = 0o666) -> None:
             raise
     except OSError as error:
         raise _unwritable(path, error.strerror) from error
+
+
+@contextmanager
+def appearing(target: Path) -> Iterator[Path]:
+    """A folder that becomes `target` when all is done, in place of an empty one too, and of which
+    nothing is left otherwise, but where the process is killed: then the next that makes `target`
+    removes it."""
+    whole = target.resolve()  # a link to an empty folder stays one
+    half = whole.parent / f".{whole.name}.{uuid.uuid4().hex}"
+    for left in whole.parent.glob(f".{glob.escape(whole.name)}.{'[0-9a-f]' * 32}"):
+        with _alone(left) as dead:
+            if dead:
+                shutil.rmtree(left)
+    try:
+        half.mkdir(parents=True)
+        with _alone(half):
+            yield half
+            os.rename(half, whole)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process has a folder, which this one has until it is left, or ends."""
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    alone = False
+    try:
+        with suppress(OSError):  # of a file system that has no such locks
+            alone = try_lock(at)
+        yield alone
+    finally:
+        os.close(at)
 
 
 def check_file(path: Path, endings: Collection[str]) -> str:

@@ -14,6 +14,7 @@ from matching_spark.embed import hub
 from matching_spark.embed.clip import ClipModel
 from matching_spark.embed.photos import open_photo, photo_file
 from matching_spark.errors import InputError, PhotoError, UsageError
+from matching_spark.filesystems.whole_files import appearing
 
 CHECK_PHOTOS = 32
 CARD_CHARS = 100_000
@@ -140,7 +141,7 @@ def check_new(folder: Path, argument: str | None = None) -> None:
 
 
 def export(architecture: str, pretrained: str | None, folder: Path) -> Exported:
-    """Make a model folder of an open_clip model.
+    """Make a model folder of an open_clip model. It is there whole or not at all.
 
     Raises UsageError for a folder that is not empty, or naming what is not installed.
     """
@@ -151,5 +152,6 @@ def export(architecture: str, pretrained: str | None, folder: Path) -> Exported:
         raise UsageError(
             f"models export needs {error.name}: pip install open_clip_torch onnx beside this"
         ) from None
-    export_pretrained(architecture, pretrained, folder)
+    with appearing(folder) as half:
+        export_pretrained(architecture, pretrained, half)
     return Exported(str(folder), architecture, pretrained)

@@ -4,15 +4,13 @@ The gate: photos taken again must find the photos that they were taken of as oft
 words the photo that they found first. What does not pass is never seen.
 """
 
-import glob
 import hashlib
 import json
 import os
 import shutil
 import statistics
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -31,7 +29,7 @@ from matching_spark.embed.photos import open_photo, photo_file, photo_sha256
 from matching_spark.errors import InputError, ModelError, PhotoError, StorageError, extra
 from matching_spark.evaluation.retakes import retake
 from matching_spark.evaluation.timing import seconds
-from matching_spark.filesystems.whole_files import try_lock
+from matching_spark.filesystems.whole_files import appearing
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import KEPT_PHOTO
 from matching_spark.operations.models import BLANK, WORDS, check_new
@@ -102,7 +100,7 @@ def quantize(
     check_new(target, "out")
     known, unread = _photos(settings, photos)
     progress.say(f"{len(known)} photos; seeing what ranges they have ...")
-    with _appearing(target) as folder:
+    with _written(target) as folder:
         batches = _batches(model, known[:SEEN], rows or TIMED)
         int8.static_tower(visual, folder / "visual/model.onnx", batches)
         if int8.computes_in_int8(textual):
@@ -144,38 +142,15 @@ def _beside(model: ClipModel) -> Path:
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """A folder that becomes `target` when all is done, and of which nothing is left otherwise, but
-    where the process is killed: then the next that makes `target` removes it."""
-    whole = target.resolve()  # a link to an empty folder stays one
-    half = whole.parent / f".{whole.name}.{uuid.uuid4().hex}"
+def _written(target: Path) -> Iterator[Path]:
+    """The new folder, with one of each tower. Raises StorageError where there is no room for it."""
     try:
-        for left in whole.parent.glob(f".{glob.escape(whole.name)}.{'[0-9a-f]' * 32}"):
-            with _alone(left) as dead:
-                if dead:
-                    shutil.rmtree(left)
-        for tower in ("visual", "textual"):
-            (half / tower).mkdir(parents=True)
-        with _alone(half):
-            yield half
-            os.rename(half, whole)  # in place of an empty folder too
+        with appearing(target) as folder:
+            for tower in ("visual", "textual"):
+                (folder / tower).mkdir()
+            yield folder
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other process has a folder, which this one has until it is left, or ends."""
-    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    alone = False
-    try:
-        with suppress(OSError):  # of a file system that has no such locks
-            alone = try_lock(at)
-        yield alone
-    finally:
-        os.close(at)
 
 
 def _rest(model: ClipModel, folder: Path) -> None:
