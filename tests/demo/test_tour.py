@@ -13,23 +13,33 @@ from matching_spark.journal.store import Journal
 from matching_spark.matching.decisions import Decision, latest, store
 from matching_spark.operations.demo_service import demo_settings
 from matching_spark.operations.tour import tour
+from matching_spark.table import side_tables
 from tests.support.commands import command
 
 FACTS = ("title", "category", "colour", "region", "place", "happened_on")
 OURS = "F2026110500000123-1"  # as the portal gives them
 
 
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.long
 def test_another_world_takes_the_place_of_the_one_before(
-    settings: Settings, spark: SparkSession, tmp_path: Path
+    settings: Settings, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is shown was found for the photo beside it, whatever the folder had; no post and no
     photo of the world before is left, nor what was said of them, in the table or in the journal of
-    the demo's pages; and what somebody took in stays."""
+    the demo's pages, also where the first try was stopped; and what somebody took in stays."""
     mine = demo_settings(settings.model_copy(update={"table": str(tmp_path / "table")}), tmp_path)
     pair = ("L2026000000000000", "F2026000000000000-1")
     drawn = []
     for seed, posts in ((0, 32), (5, 20)):
+        for of, step in ((PostsTable, "delete"), (side_tables, "drop")) if drawn else ():
+            with monkeypatch.context() as stopped:
+                stopped.setattr(of, step, _stop)
+                with pytest.raises(KeyboardInterrupt):
+                    tour(mine, tmp_path, posts, seed, spark=spark)
         result = tour(mine, tmp_path, posts, seed, spark=spark)
         files = [tmp_path / "world" / f"{kind}.jsonl" for kind in ("lost", "found")]
         lines = [line for file in files for line in file.read_text("utf-8").splitlines()]

@@ -84,9 +84,9 @@ def taken_in(
     if former := _of_another(table, world):
         merged_first(settings, progress, spark)  # what its journal still says is of them too
         table.refresh()
+        side_tables.drop(table, former)  # first: a demo that was killed knows by its posts the rest
         for first in range(0, len(former), AT_ONCE):
             table.delete(former[first : first + AT_ONCE])
-        side_tables.drop(table, former)
         progress.say(
             f"{len(former)} posts of the world drawn before are taken out, with what was decided "
             "and told of them"
