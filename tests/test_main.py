@@ -16,7 +16,7 @@ from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.vector_import import ingest_vectors
 from tests.cli.test_asking import talk
-from tests.support.commands import command
+from tests.support.commands import call, command
 from tests.support.vectors import write_vectors
 
 FOUND = ["ingest", str(Path(__file__).parents[1] / "examples" / "found.csv"), "--kind", "found"]
@@ -281,6 +281,13 @@ def test_warm_takes_and_names_categories_as_searches_do(
     monkeypatch.setenv("MATCHING_CACHE__PRELOAD", '["지값"]')
     assert command(*warm).stderr.endswith(" (MATCHING_CACHE__PRELOAD)\n")
     assert command(*warm, "").stderr.endswith("CATEGORY is empty: leave it out, or say it\n")
+
+
+def test_pyicebergs_own_file_is_not_heeded(stored: str, tmp_path: Path) -> None:
+    """Whoever may write to the working folder had ended each command in a traceback."""
+    (tmp_path / ".pyiceberg.yaml").write_text("catalog: [\n")
+    done = call("status", "--table", stored, cwd=tmp_path, HOME=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "link"])

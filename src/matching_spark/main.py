@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,12 @@ def _import_from_elsewhere() -> None:
         os.environ["PYTHONSAFEPATH"] = "1"
 
 
+def _without_pyiceberg_yaml() -> None:
+    """Its file in the home or the working folder, where others may write, tells of catalogs, of
+    which a command has no use; one that cannot be read ended every command in a traceback."""
+    os.environ["PYICEBERG_HOME"] = str(Path(__file__).parent / "table")
+
+
 def _of_the_machine(error: OSError) -> StorageError:
     """That a file or folder is closed to this user, which may be said of any that somebody names;
     or that the result could not be written: what is left of it is not tried again at the exit.
@@ -146,6 +153,7 @@ def run() -> None:
     try:
         _check_folder()
         _import_from_elsewhere()
+        _without_pyiceberg_yaml()
         code = app(standalone_mode=False) or 0  # typer makes 130 of Ctrl-C
         sys.stdout.flush()
     except MatchingError as error:
