@@ -70,6 +70,8 @@ FOUND = ["ingest", str(Path(__file__).parents[1] / "examples" / "found.csv"), "-
         (["search", "--text", "a", "--metric", "dot"], 2, "'cosine' or 'euclidean'"),
         (["search", "--text", "a", "--output", "r.pdf"], 2, ".json, .csv, .html"),
         (["search", "--nothing"], 2, "--nothing"),
+        (["search", "--text"], 2, "'--text' requires an argument (`matching-spark search --help`)"),
+        (["models", "info", "--json=1"], 2, "a value (`matching-spark models info --help`)"),
         (["ingest", ".", "--kind", "stolen"], 2, "choose one of lost, found"),
         (["ingest", "."], 2, "name its kind, lost or found (--kind)"),
         (["ingest", "/no/such/place", "--kind", "lost"], 3, "there is no /no/such/place"),

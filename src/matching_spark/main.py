@@ -126,12 +126,11 @@ def _silence_stdout() -> None:
 
 def _with_help(error: Any) -> str:
     """What click says of wrong usage, and which help says how."""
-    words, at = ["--help"], getattr(error, "ctx", None)
-    while at is not None and at.parent is not None:
-        words.insert(0, at.info_name)
-        at = at.parent
+    from matching_spark.cli.app import named  # as below
+
+    words, _ = named(sys.argv[1:])  # click itself does not tell of every error whose it is
     said = str(error.format_message()).rstrip(".")
-    return f"{said} (`{' '.join(('matching-spark', *words))}`)"
+    return f"{said} (`{' '.join(('matching-spark', *words, '--help'))}`)"
 
 
 def run() -> None:

@@ -249,14 +249,21 @@ app = typer.Typer(
 )
 
 
-def flags_of(words: Sequence[str]) -> set[str]:
-    """The flags, and the names of the words without one, of the command that these words of a
-    command line begin with."""
+def named(words: Sequence[str]) -> tuple[list[str], Any]:
+    """The command that these words of a command line begin with: its names, and click's own."""
+    names: list[str] = []
     command: Any = get_command(app)
     for word in words:
         if word not in getattr(command, "commands", ()):
             break
+        names.append(word)
         command = command.commands[word]
+    return names, command
+
+
+def flags_of(words: Sequence[str]) -> set[str]:
+    """The flags of that command, and the names of its words that have none."""
+    _, command = named(words)
     return {option for each in command.params for option in each.opts}
 
 
