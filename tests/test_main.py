@@ -1,17 +1,20 @@
 """The command line: exit codes, one sentence an error, output that pipes."""
 
 import csv
+import errno
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from matching_spark import operations
 from matching_spark.config import Hadoop
 from matching_spark.demo.world import World
 from matching_spark.ingest.vector_import import ingest_vectors
@@ -130,6 +133,45 @@ def test_what_is_wrong_is_told_before_spark_starts(
     """A command of this kind that starts Spark fails: it is handed no session."""
     done = command(*arguments, "--table", stored)
     assert (done.returncode, says in " ".join(done.stderr.split())) == (code, True), done.stderr
+
+
+def _writes(place: str) -> None:
+    with open(place, "w") as file:
+        file.write("x")
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (lambda: _writes("/dev/full"), "a file cannot be used: No space left on device; make room"),
+        (lambda: _raise(OSError(errno.ENOSPC, "No space left", "/x")), "/x cannot be used: No spa"),
+        (lambda: bytearray(1 << 60), "this process may have no more memory: allow it more (ulimi"),
+        (
+            lambda: _raise(ImportError("lib.so: failed to map segment from shared object")),
+            "this process may have no more memory: allow",
+        ),
+        (
+            lambda: _raise(RuntimeError("can't start new thread")),
+            "no more processes or threads may be started: allow more (ulimit -u; TasksMax= of sys",
+        ),
+        (
+            lambda: _raise(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")),
+            "no more processes or threads may be started",
+        ),
+    ],
+)
+def test_what_the_machine_has_no_more_of_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, fails: Callable[[], object], says: str
+) -> None:
+    """Whatever a library raises; what is not stdout's is not said to be."""
+    monkeypatch.setattr(operations.status, "status", lambda settings: fails())
+    done = command("status")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"matching-spark: {says}")
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_undo_takes_a_moment_as_history_tells_it(stored: str) -> None:

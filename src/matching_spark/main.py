@@ -5,6 +5,7 @@ import gc
 import io
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -25,6 +26,13 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 AGAIN_S = 0.01
 OPEN_FILES = 1 << 16
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# Of what this process may have no more, by how the system and libraries say it.
+LACKS = {
+    "MemoryError|failed to map segment|[Cc]annot allocate memory": "this process may have no more "
+    "memory: allow it more (ulimit -v; MemoryMax= of systemd)",
+    "can't start new thread|Resource temporarily unavailable": "no more processes or threads may "
+    "be started: allow more (ulimit -u; TasksMax= of systemd)",
+}
 
 
 def _leave_at_signals() -> None:
@@ -99,22 +107,37 @@ def _without_pyiceberg_yaml() -> None:
     os.environ["PYICEBERG_HOME"] = str(Path(__file__).parent / "table")
 
 
-def _of_the_machine(error: OSError) -> StorageError:
+def _of_the_machine(error: Exception) -> StorageError:
     """That a file or folder is closed to this user, which may be said of any that somebody names;
-    or that the result could not be written: what is left of it is not tried again at the exit.
+    that the result, or another file, could not be written; that this process may have no more
+    memory or threads, of which each library tells in its own way.
 
     Raises the error itself where it is another.
     """
-    if error.errno == errno.EACCES and error.filename is not None:
+    for words, lack in LACKS.items():
+        if re.search(words, repr(error)):
+            return StorageError(lack)
+    if not isinstance(error, OSError):
+        raise error
+    place = None if error.filename is None else os.fsdecode(error.filename)
+    if error.errno == errno.EACCES and place is not None:
         from matching_spark.guard.owners import denied  # as below
 
-        place = os.fsdecode(error.filename)
         return StorageError(f"{place} cannot be used: {denied(place)}")
-    if error.filename is not None or error.errno not in FULL:
+    if error.errno not in FULL:
         raise error
-    _silence_stdout()
+    if place is None:
+        try:
+            sys.stdout.flush()  # again: what has not been written is there still
+        except OSError:
+            _silence_stdout()
+            return StorageError(
+                f"the result cannot be written to stdout: {error.strerror}; what was stored is "
+                "stored"
+            )
     return StorageError(
-        f"the result cannot be written to stdout: {error.strerror}; what was stored is stored"
+        f"{place or 'a file'} cannot be used: {error.strerror}; make room where the table, the "
+        "cache (cache.folder) and files of a while (TMPDIR) lie; -vv says what it was for"
     )
 
 
@@ -169,16 +192,16 @@ def run() -> None:
             raise
         _silence_stdout()
         code = 0
-    except OSError as error:
-        log.debug("failed", exc_info=True)
-        stderr.print(f"matching-spark: {_of_the_machine(error)}")
-        code = StorageError.exit_code
     except Exception as error:
-        # click's usage errors show themselves; anything else is a bug and keeps its traceback.
-        if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
-            raise
-        stderr.print(f"matching-spark: {_with_help(error)}")
-        code = 2
+        # click's usage errors show themselves; what is neither is a bug and keeps its traceback.
+        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+            stderr.print(f"matching-spark: {_with_help(error)}")
+            code = 2
+        else:
+            said = _of_the_machine(error)
+            log.debug("failed", exc_info=True)
+            stderr.print(f"matching-spark: {said}")
+            code = StorageError.exit_code
     if code == INTERRUPTED:
         stderr.print("matching-spark: stopped; what was acknowledged is stored, run it again")
     log.info("done in %.1f s, exit %d", time.perf_counter() - start, code)
