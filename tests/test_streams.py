@@ -15,6 +15,8 @@ COMMAND = [sys.executable, "-m", "matching_spark.main"]
     ("shell", "code", "says"),
     [
         ("exec {} config > /dev/full", 4, "the result cannot be written to stdout: No space left"),
+        ("exec {} --version > /dev/full", 4, "the result cannot be written to stdout: No space"),
+        ("exec {} config --help > /dev/full", 4, "the result cannot be written to stdout: No sp"),
         ("exec {} config >&-", 0, ""),
         ("exec {} config >&- 2>&-", 0, ""),
         ("exec {} demo --photos none <&-", 3, "none is no folder of pictures"),

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 AGAIN_S = 0.01
 OPEN_FILES = 1 << 16
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# The modules that write to stdout.
+WRITES_RESULTS = re.compile(rf"(rich|typer)\.|matching_spark\.cli\.|{__name__}$")
 # Of what this process may have no more, by how the system and libraries say it.
 LACKS = {
     "MemoryError|failed to map segment|[Cc]annot allocate memory": "this process may have no more "
@@ -126,19 +129,21 @@ def _of_the_machine(error: Exception) -> StorageError:
         return StorageError(f"{place} cannot be used: {denied(place)}")
     if error.errno not in FULL:
         raise error
-    if place is None:
-        try:
-            sys.stdout.flush()  # again: what has not been written is there still
-        except OSError:
-            _silence_stdout()
-            return StorageError(
-                f"the result cannot be written to stdout: {error.strerror}; what was stored is "
-                "stored"
-            )
+    if place is None and WRITES_RESULTS.match(_writer(error)):
+        _silence_stdout()
+        return StorageError(
+            f"the result cannot be written to stdout: {error.strerror}; what was stored is stored"
+        )
     return StorageError(
         f"{place or 'a file'} cannot be used: {error.strerror}; make room where the table, the "
         "cache (cache.folder) and files of a while (TMPDIR) lie; -vv says what it was for"
     )
+
+
+def _writer(error: OSError) -> str:
+    """The name of the module that a nameless file could not be written in."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__"))
 
 
 def _silence_stdout() -> None:
