@@ -44,10 +44,14 @@ def client(timeout_s: float, url: str = "") -> "httpx.Client":
     try:
         return httpx.Client(timeout=timeout_s, follow_redirects=False, mounts=here)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        said = ", ".join(sorted(filter(_HEEDED.fullmatch, os.environ)))
-        raise UsageError(
-            f"nothing can be asked by HTTP: {error} (see {said} in the environment)"
-        ) from None
+        raise UsageError(f"nothing can be asked by HTTP: {error}{heeded()}") from None
+
+
+def heeded() -> str:
+    """To be said of what could not be asked: the variables that are set and that it went by; ''
+    for none. An error of theirs names neither them nor the file."""
+    said = ", ".join(sorted(filter(_HEEDED.fullmatch, os.environ)))
+    return f" (see {said} in the environment)" if said else ""
 
 
 def is_loopback(url: str) -> bool:

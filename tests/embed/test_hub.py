@@ -42,6 +42,15 @@ def test_a_name_is_fetched_once_and_kept(hub: Hub, tmp_path: Path) -> None:
     assert hub.asked == asked
 
 
+def test_a_variable_that_keeps_it_from_the_hub_is_named(hub: Hub, tmp_path: Path) -> None:
+    """Of one that names no certificates was said "[Errno 21] Is a directory", and no more."""
+    (tmp_path / "junk.pem").write_text("junk")
+    for place in (tmp_path / "none.pem", tmp_path / "junk.pem"):
+        done = fetch(hub, tmp_path, SSL_CERT_FILE=str(place))
+        assert done.returncode == 5
+        assert "SSL_CERT_FILE" in done.stderr, done.stderr
+
+
 def test_a_commit_is_the_one_that_is_taken(hub: Hub, tmp_path: Path) -> None:
     """The hub's main moves on between two hosts."""
     first = fetch(hub, tmp_path / "a")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from matching_spark.errors import ModelError
+from matching_spark.http_client import heeded
 
 log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -109,7 +110,7 @@ def _fetch(name: str, commit: str | None) -> Path:
         first = str(error).strip().splitlines()
         raise ModelError(
             f"{name} could not be fetched from {constants.ENDPOINT}: "
-            f"{first[0] if first else repr(error)}; what came is kept, run it again"
+            f"{first[0] if first else repr(error)}{heeded()}; what came is kept, run it again"
         ) from error
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         _check(path)

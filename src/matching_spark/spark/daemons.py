@@ -18,6 +18,7 @@ import pyspark
 
 from matching_spark.errors import StorageError
 from matching_spark.guard.owners import doubt, own_folder
+from matching_spark.http_client import heeded
 from matching_spark.progress import Progress
 from matching_spark.spark.cluster_conf import DAEMONS, TMP
 from matching_spark.spark.loopback import HOST
@@ -260,7 +261,8 @@ def fetch(path: str, sha256: str, cache: Path, maven: str, progress: Progress) -
         part.replace(target)
     except (OSError, urllib.error.URLError) as error:
         raise StorageError(
-            f"{url} could not be fetched ({error}); a mirror is named by MATCHING_HADOOP__MAVEN"
+            f"{url} could not be fetched ({error}){heeded()}; a mirror is named by "
+            "MATCHING_HADOOP__MAVEN"
         ) from error
     finally:
         part.unlink(missing_ok=True)
