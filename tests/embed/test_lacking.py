@@ -1,5 +1,6 @@
 """A part of a photo is never taken for all of it: what is cut off, left out or missing is told."""
 
+import io
 import struct
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from matching_spark.embed.photos import open_photo
 from matching_spark.embed.structure import structure_of
 from matching_spark.errors import PhotoError
-from tests.support.photo_bytes import near, saved
+from tests.support.photo_bytes import blanked, near, saved
 from tests.support.zoo.heics_and_avifs import heic
 
 
@@ -126,6 +127,37 @@ def test_black_in_packbits_is_no_block_that_is_lost() -> None:
         if new is not None:
             struct.pack_into(order + "HII", bare, entry + 2, 4, 1, new)
     assert near(open_photo(bytes(bare)), (64, 32), (0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [("BMP", "RGB"), ("BMP", "L"), ("TIFF", "RGB"), ("TIFF", "L"), ("TIFF", "CMYK")],
+)
+def test_blocks_that_a_copy_has_left_out_of_pixels_that_are_not_packed_are_told(
+    form: str, mode: str
+) -> None:
+    """To the end, and in the middle."""
+    data = saved(noisy(300, 200).convert(mode), form)
+    open_photo(data)
+    for begin in range(4096, len(data) - 16_384, 11 * 512):
+        for end in (begin + 8192, len(data)):
+            with pytest.raises(PhotoError, match="truncated"):
+                open_photo(blanked(data, begin, end - begin))
+
+
+def test_black_that_a_picture_shows_is_no_piece_that_is_missing() -> None:
+    """Also where it happens to begin where a block does."""
+    some = saved(Image.new("L", (320, 240)), "TIFF")
+    at = Image.open(io.BytesIO(some)).tile[0].offset
+    begun = 0
+    for rows in range(20, 200, 9):
+        columns = -(at + (rows - 1) * 320) % 512
+        picture = np.zeros((240, 320), np.uint8)
+        picture[:rows, :columns] = 200
+        data = saved(Image.fromarray(picture), "TIFF")
+        begun += data[at:].rstrip(b"\0").endswith(b"\xc8") and columns < 320
+        assert np.array_equal(np.asarray(open_photo(data))[:, :, 0], picture)
+    assert begun > 5
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "HEIC", "BMP"])

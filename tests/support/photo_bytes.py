@@ -165,10 +165,10 @@ def profile(
     return head.ljust(128, b"\0") + table + body
 
 
-def blanked(data: bytes) -> bytes:
-    """With zeros in the place of some bytes of its middle."""
-    half = len(data) // 2
-    return data[:half].ljust(half + 128, b"\0") + data[half + 128 :]
+def blanked(data: bytes, at: int | None = None, size: int = 128) -> bytes:
+    """With zeros in the place of some bytes, of its middle where no other is named."""
+    begin = len(data) // 2 if at is None else at
+    return data[:begin].ljust(begin + size, b"\0") + data[begin + size :]
 
 
 def near(image: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:

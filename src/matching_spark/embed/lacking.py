@@ -50,7 +50,7 @@ def lacks(data: bytes, structure: Structure, image: Image.Image, decode: Decode)
 
     coded, view = list(structure.coded), memoryview(data)
     # One run of zeros, the longest, is enough of them: each takes as long as the photo.
-    runs = ((n, *run) for n, place in enumerate(coded) for run in _blank(data, *place))
+    runs = ((n, *run) for n, place in enumerate(coded) for run in blank(data, *place))
     scan, zeros, behind = max(runs, key=lambda run: run[2] - run[1], default=(0, 0, 0))
     if behind:
         begin, last = coded[scan]
@@ -69,9 +69,9 @@ def lacks(data: bytes, structure: Structure, image: Image.Image, decode: Decode)
     return structure.marks and not all(map(alike, _same(data, structure, coded)))
 
 
-def _blank(data: bytes, begin: int, end: int) -> Iterator[Place]:
-    """Where BLANK zeros and more lie in a row."""
-    while (begin := data.find(bytes(BLANK), begin, end)) >= 0:
+def blank(data: bytes, begin: int, end: int, least: int = BLANK) -> Iterator[Place]:
+    """Where so many zeros and more lie in a row."""
+    while (begin := data.find(bytes(least), begin, end)) >= 0:
         if run := _ZEROS.match(data, begin, end):
             begin = run.end()
             yield run.span()

@@ -16,6 +16,7 @@ from matching_spark.embed.lacking import asking, lacks
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
 from matching_spark.embed.structure import Structure, structure_of
+from matching_spark.embed.torn import is_torn
 from matching_spark.errors import PhotoError, PhotoReason, StorageError
 
 REASONS: tuple[PhotoReason, ...] = get_args(PhotoReason)
@@ -137,6 +138,8 @@ def _decoded(data: bytes, photo: _Photo) -> tuple[Image.Image, Box]:
         with quietly():
             image = photo.opener(io.BytesIO(data), "")
             _check_size(image)
+            if is_torn(data, image):
+                raise PhotoError("truncated", f"{photo.name} with zeros in place of a piece")
             factor = _affordable(image, photo.structure, photo.size, photo.spare(image.size))
             whole = image.size
             scale = 1

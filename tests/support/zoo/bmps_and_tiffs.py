@@ -67,7 +67,11 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     )
     rgb444 = bmp(16, 3, (0x0F00, 0x00F0, 0x000F), halves_of_16((4, 4, 4)), HEIGHT)
     yield Kind("BMP, RGB444", rgb444, "unsupported-format", "")
+    gone = blanked(saved(SEEN, "BMP"), 4096, 8192)
+    yield Kind("BMP, zeros in place of blocks", gone, "truncated", "")
     yield taken("TIFF", tiff_of(SEEN), "as it is", off=0)
+    gone = blanked(tiff_of(SEEN), 4096, 8192)
+    yield Kind("TIFF, zeros in place of blocks", gone, "truncated", "")
     for packing in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
         yield taken(f"TIFF, {packing}", tiff_of(SEEN, compression=packing), "as it is", off=0)
     packed = blanked(tiff_of(SEEN, compression="tiff_adobe_deflate"))
