@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from matching_spark.embed.parsers import STUMBLES
+from matching_spark.errors import PhotoError
 
 MAX_PROFILE_BYTES = 4 << 20  # a printer's has 2 MB
 STRIP_PIXELS = 1 << 20  # of which there are a few copies, of 4 bytes a pixel
@@ -22,7 +23,9 @@ DEPTHS = (255, 1023, 4095, 16383, 65535)
 PROFILED = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab"}
 NEAR = 12  # of 255: between two makers' sRGB; what is linear is off by up to 80
 _SOME = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), -1).reshape(1, -1, 3).astype(np.uint8)
-_BITS, _MEANT, _COLOURS, _FORM = 258, 262, 320, 339  # TIFF tags
+_BITS, _MEANT, _FILLED, _PLANES = 258, 262, 266, 284  # TIFF tags
+_COLOURS, _FORM = 320, 339
+_APART = 2  # of _PLANES: each in a place of its own
 # By mode and form of a TIFF, what its numbers are: Pillow takes signed bytes for others, and whole
 # numbers of 32 bits for signed.
 _OTHER: Mapping[tuple[str, int], type[np.generic]] = {("L", 2): np.int8, ("I", 1): np.uint32}
@@ -57,14 +60,40 @@ def seen(image: Image.Image, factor: int = 1, frame: Frame | None = None) -> Ima
     return out
 
 
-def keyed(image: Image.Image) -> None:
-    """Before it is decoded: let the clear colour of a PNG be what its numbers become."""
+def prepared(image: Image.Image) -> None:
+    """Before it is decoded: correct what Pillow has of a PNG's clear colour and a TIFF's planes.
+
+    Raises PhotoError unsupported-format for planes of which it can be told nothing right.
+    """
+    if image.format == "PNG":
+        _key_as_decoded(image)
+    elif isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PLANES) == _APART:
+        _name_planes(image)
+
+
+def _key_as_decoded(image: Image.Image) -> None:
+    """Let the clear colour be what its numbers become."""
     key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
-    packed = tiles[0].args if image.format == "PNG" and tiles else ""
+    packed = tiles[0].args if tiles else ""
     if isinstance(key, int) and packed in _KEYS:
         image.info["transparency"] = key * _KEYS[packed]
     elif isinstance(key, tuple) and packed == "RGB;16B":  # of which the upper half is kept
         image.info["transparency"] = tuple(each >> 8 for each in key)
+
+
+def _name_planes(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Let planes that are not packed have 16 bits where they do: Pillow calls each by its letter
+    alone, of whatever numbers, as if they had 8."""
+    tags, tiles = image.tag_v2, image.tile
+    if not tiles or tiles[0].codec_name != "raw":
+        return
+    bits = _first(tags.get(_BITS, 1))
+    if bits not in (1, 8, 16) or tags.get(_MEANT) == 0 or tags.get(_FILLED, 1) != 1:
+        why = "a TIFF in planes whose numbers are not of 1, 8 or 16 bits and up from black"
+        raise PhotoError("unsupported-format", why)
+    if bits == 16:
+        name = f";16{'L' if tags.prefix == b'II' else 'B'}"
+        image.tile = [t._replace(args=(t.args[0] + name, *t.args[1:])) for t in tiles if t.args]
 
 
 def _framed(strip: Image.Image, frame: Frame) -> Image.Image:

@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 from PIL import Image, ImageFile
 
 from matching_spark import storage
-from matching_spark.embed.colours import keyed, seen
+from matching_spark.embed.colours import prepared, seen
 from matching_spark.embed.lacking import asking, lacks
 from matching_spark.embed.memory import MAX_MEMORY, draft_scale, peak
 from matching_spark.embed.parsers import STUMBLES, Opener, identify, quietly
@@ -146,7 +146,7 @@ def _decoded(data: bytes, photo: _Photo) -> tuple[Image.Image, Box]:
             if image.format in ("JPEG", "MPO"):
                 scale = draft_scale(factor)
                 image.draft(None, (image.width // scale, image.height // scale))
-            keyed(image)
+            prepared(image)
             image.load()
             flat = seen(image, factor // scale, photo.structure.frame)
             turn, *edges = _UPRIGHT.get(_orientation(image), (None, False, False, False))
@@ -180,7 +180,7 @@ def plain(image: Image.Image) -> Image.Image:
     """
     if not min(image.size):
         raise PhotoError("too-small", f"{image.width} x {image.height}")
-    keyed(image)
+    prepared(image)
     image.load()  # a TIFF turns itself upright here, and forgets that it was not
     turn, *_ = _UPRIGHT.get(_orientation(image), (None,))
     if image.mode != "RGB" or image.has_transparency_data or "icc_profile" in image.info:

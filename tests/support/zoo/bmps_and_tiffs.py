@@ -133,6 +133,14 @@ def bmps_and_tiffs() -> Iterator[Kind]:
     yield taken("TIFF, RGB of 16 bits", deep, "scaled", off=1)
     deep = by_hand_tiff(16, 1, ">u2", pixels.astype(np.uint16) * 257, ">")
     yield taken("TIFF, RGB of 16 bits, big-endian", deep, "scaled", off=1)
+    bands = np.moveaxis(pixels.astype("<u2") * 257, 2, 0)
+    each = bands[0].nbytes
+    tags = {258: (16, 16, 16), 262: (2,), 277: (3,), 284: (2,), 279: (each, each, each)}
+    tags[273] = (8, 8 + each, 8 + 2 * each)
+    data = tiff(WIDTH, HEIGHT, tags, bands.tobytes())
+    yield taken("TIFF, RGB of 16 bits, each colour apart", data, "scaled", off=1)
+    grey = tiff(WIDTH, HEIGHT, {262: (0,), 284: (2,)}, level.astype(np.uint8).tobytes())
+    yield Kind("TIFF in planes, grey that counts down from white", grey, "unsupported-format", "")
     floats = by_hand_tiff(32, 3, "<f4", pixels / 255)
     yield Kind("TIFF, RGB of floats", floats, "unsupported-format", "")
     yield Kind("TIFF, LZMA", tiff_of(SEEN, compression="lzma"), "unsupported-format", "")
