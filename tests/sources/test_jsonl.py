@@ -94,6 +94,22 @@ def test_a_line_that_says_two_things_or_none_is_not_guessed(
         read(tmp_path / "a.jsonl", kind="found")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps([{"post_id": "a", "title": "x"}, {"post_id": "b", "title": "y"}], indent=1),
+        '[{"post_id": "a", "title": "x"}, \n {"post_id": "b", "title": "y"}]',  # PostgreSQL
+        json.dumps({"post_id": "a", "title": "x"}, indent=1),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "\n", "\ufeff"])
+def test_a_list_over_several_lines_is_named_once(tmp_path: Path, before: str, written: str) -> None:
+    """Each line was a reject of its own, but for a last one without a comma, which was a post."""
+    (tmp_path / "posts.json").write_text(before + written, "utf-8")
+    with pytest.raises(InputError, match=r"posts.json is JSON over several lines.*jq -c '\.\[\]'"):
+        read(tmp_path / "posts.json", kind="found")
+
+
 def test_a_key_of_marks_without_end_takes_no_time(tmp_path: Path) -> None:
     key = "가" + "\u0323\u0301" * 30_000
     (tmp_path / "posts.jsonl").write_text(json.dumps({"post_id": "1", "title": "지갑", key: 1}))

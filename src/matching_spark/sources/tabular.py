@@ -40,6 +40,10 @@ Word = TypeVar("Word", bound=str)
 TEXTS = ("subcategory", "title", "description", "place", "kept_at", "kept_phone", "source_url")
 MOST_REFUSED = 50  # photos of a row that are listed: a megabyte of addresses took a minute
 MAX_DIGITS = 1_000  # of a number of JSON: Python takes 4,300 at most, and nobody so many
+NO_JSON = "not JSON"
+# The first line of a list, or of an object, that goes on in others: each of them would be a reject.
+_SPREAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*$)")
+ONE_EACH = "and each has to be an object of its own: `jq -c '.[]'` writes a list so"
 # As a spreadsheet writes a long number into CSV, and a workbook one of more digits than it keeps.
 SHORTENED = re.compile(r"\d(?:\.\d+E\+?|E\+)\d{2,}", re.I)
 # Photos in one cell: by semicolons or lines, and by commas where each part ends like a photo.
@@ -70,18 +74,24 @@ class Sheet:
 
 
 def read_jsonl(sheet: Sheet) -> Iterator[Post | Reject]:
-    """One JSON object a line; `photos` is a list of paths relative to the file."""
+    """One JSON object a line; `photos` is a list of paths relative to the file.
+
+    Raises InputError for what is no UTF-8, and for a list or an object over several lines.
+    """
     uri, seen = sheet.uri, sheet.seen
     if encoding := check_text(uri):
         raise InputError(f"{uri} is {encoding.upper()}, and JSON is UTF-8: save it so")
-    missing = set(absent([], sheet.own))
+    missing, begun = set(absent([], sheet.own)), False
     with storage.open_input(uri) as stream:
         for number, raw in enumerate(limited(stream.readline), 1):
             where = f"{uri}:{number}"
             if not raw.strip():
                 continue
             row = _object(raw)
+            is_spread, begun = not begun and _SPREAD.match(raw), True
             if isinstance(row, str):
+                if is_spread and row.startswith(NO_JSON):
+                    raise InputError(f"{uri} is JSON over several lines, {ONE_EACH}")
                 yield Reject(where, "", "bad-row", row)
                 continue
             try:
@@ -115,7 +125,7 @@ def _object(raw: bytes) -> dict[str, object] | str:
     except RecursionError:
         return "not JSON that can be read: brackets in brackets"
     except ValueError as error:
-        return f"not JSON: {error}"
+        return f"{NO_JSON}: {error}"
     return row if isinstance(row, dict) else "not a JSON object: one stands on each line"
 
 
