@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from starlette.testclient import TestClient
@@ -340,8 +341,8 @@ def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_o
 def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:
     bag = Post("", "found", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
     found = running.desk.add(bag, [], WHO, None)
-    lost = running.desk.add(replace(bag, kind="lost"), [], WHO, None)
-    pair = (lost.post.post_id, found.post.post_id)
+    lost, late = (running.desk.add(replace(bag, kind="lost"), [], WHO, None) for _ in range(2))
+    pair, left = ((each.post.post_id, found.post.post_id) for each in (lost, late))
     running.review.refresh()
     assert pair in running.review.queue()
     for status in ("claimed", "open"):  # at once, and not from the next match on
@@ -354,7 +355,11 @@ def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: 
     assert "보라색 줄무늬 가방" not in turned.text
     after = browser.post("/office/decisions", data=said | {"verdict": "confirmed"})
     assert after.status_code == 200
-    assert pair not in running.review.queue()
+    assert running.review.queue() == [left]
+    over = unescape(browser.get(pair_url(*pair)).text)  # by Back
+    assert words.say("review.so far", "ko", said=words.say("review.confirmed", "ko")) in over
+    assert words.say("review.number", "ko", number=0, count=1) not in over
+    assert f'href="{pair_url(*left)}" data-key="j"' in over  # from which it goes on
     undone = browser.post("/office/decisions", data=said | {"verdict": "unsure", "undo": "1"})
     assert undone.status_code == 200
     assert running.review.queue()[-1] == pair

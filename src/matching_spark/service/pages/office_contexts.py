@@ -193,8 +193,9 @@ class Undo:
 class ReviewPage(OfficePage):
     """GET /office/review: one pair side by side; None where none is left.
 
-    compared: facts. why: a sentence of score.explain. number: which of `count` it is.
-    previous, next: addresses of the pairs beside it, '' at an end. decided: the last verdict.
+    compared: facts. why: a sentence of score.explain. decided: the last verdict. number: which of
+    `count` it is, 0 of one that is decided. previous, next: addresses of the pairs beside it, '' at
+    an end; from one that is decided the first that is left.
     """
 
     template: ClassVar[str] = "review.html"

@@ -69,7 +69,7 @@ class ReviewPages(OfficeRoutes):
             number=at + 1,
             count=len(queue),
             previous=pair_url(*queue[at - 1]) if at > 0 else "",
-            next=pair_url(*queue[at + 1]) if 0 <= at < len(queue) - 1 else "",
+            next=pair_url(*queue[at + 1]) if at < len(queue) - 1 else "",
             undo=undo,
         )
         return self._of.page(request, page)
