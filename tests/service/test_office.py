@@ -13,6 +13,7 @@ from matching_spark.search.query import Query
 from matching_spark.service.opening import opened
 from matching_spark.service.pages import words
 from matching_spark.service.pages.render import pair_url, post_url
+from matching_spark.service.posts.review import MORE, SHOWN
 from matching_spark.service.running import Service
 from tests.service.conftest import PASSWORD, WHO, client_of, photo, signed_in, there_is, written
 from tests.support.forms import csrf, field
@@ -336,6 +337,32 @@ def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_o
     assert words.say("problem.gone", "ko") in over.text
     assert words.say("review.empty", "ko") not in over.text  # another is left
     assert browser.get("/office/review").text.count("보라색 줄무늬 가방") >= 2
+
+
+def test_all_that_came_today_is_counted_and_can_be_come_to(
+    browser: TestClient, running: Service
+) -> None:
+    """The desk has place for the first of a queue; of 300 that came it told of 100."""
+    signed_in(browser, running)
+    bag = Post("", "found", "가방", title="가방")
+    ids = [running.desk.add(bag, [], WHO, None).post.post_id for _ in range(MORE + 1)]
+    ids.reverse()
+
+    def shown(url: str) -> tuple[list[str], str]:
+        page = browser.get(url).text
+        queue = re.search(r'id="today".*?</section>', page, re.DOTALL)
+        assert queue is not None
+        assert f">{len(ids)}</span>" in queue[0]
+        onward = re.search(r'<p><a href="([^"#]+)#today">', queue[0])
+        return re.findall(r'<a href="/office/posts/([^"]+)"', queue[0]), onward[1] if onward else ""
+
+    first, onward = shown("/office")
+    assert first == ids[:SHOWN]
+    assert shown(onward) == (ids[:MORE], "")
+    for post_id in ids[SHOWN:]:
+        running.desk.set_status(post_id, "claimed", WHO, None)
+    ids = ids[:SHOWN]
+    assert shown("/office") == (ids, "")
 
 
 def test_pairs_are_reviewed_and_a_decision_sticks(browser: TestClient, running: Service) -> None:

@@ -104,10 +104,13 @@ class State:
     matched: dt.datetime | None = None
 
 
+Unfolded = Literal["", "today", "expiring"]  # a queue of the desk
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeskPage(OfficePage):
     """GET /office: the first of each queue, how many there are, and how the service is. arrived:
-    found things registered today.
+    found things registered today. more: the queue of which more is shown.
     """
 
     template: ClassVar[str] = "desk.html"
@@ -115,6 +118,7 @@ class DeskPage(OfficePage):
     arrived: tuple[Thing, ...] = ()
     pairs: tuple[Pairing, ...] = ()
     expiring: tuple[Thing, ...] = ()
+    more: Unfolded = ""
     state: State
 
 

@@ -31,8 +31,7 @@ MATCHES = "matches"  # the table that `match` keeps
 KEPT = 5000  # pairs of it that are listed, the best
 FRESH = 100  # posts of those events that no match knows yet, whose own pairs are looked for
 RECENT = 2000  # events that are looked through for them, and for what came today
-SHOWN = 8  # of a queue on the desk
-TODAY = 100  # of what came today
+SHOWN, MORE = 8, 100  # of a queue on the desk, and where one asks for more of it
 Pair = tuple[str, str]  # of a lost and a found post, by their ids
 Ranked = tuple[bool, float, Pair]  # whether somebody was not sure, and its score below 0
 
@@ -151,9 +150,9 @@ class Review:
             return None
         return next((match for match in found if match.post_id == pair[1]), None)
 
-    def arrived(self, who: str = "") -> list[StoredPost]:
-        """Found things that were registered today in Seoul, the newest first. who: an account that
-        registered them; '' for all."""
+    def arrived(self, who: str = "") -> list[str]:
+        """Open found things that were registered today in Seoul, by their ids, the newest first.
+        who: an account that registered them; '' for all."""
         journal, day = self._desk.journal, today()
         records = journal.tail(max(0, journal.last() - RECENT), RECENT)
         ids = [
@@ -164,8 +163,8 @@ class Review:
             and (not who or record.who == who)
             and record.at.astimezone(SEOUL).date() == day
         ]
-        posts = map(self._desk.post, ids[:TODAY])
-        return [each for each in posts if each is not None and each.post.status == "open"]
+        there = self._open("found", {*ids})
+        return [each for each in ids if each in there]
 
     def expiring(self) -> list[Expiring]:
         """Open found things that are soon kept no longer, the earliest first."""

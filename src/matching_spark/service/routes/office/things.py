@@ -1,5 +1,7 @@
 """The office's pages: what waits, registering and changing found things."""
 
+import datetime as dt
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_args
@@ -24,10 +26,11 @@ from matching_spark.service.pages.office_contexts import (
     PostPage,
     RegisterPage,
     Thing,
+    Unfolded,
 )
 from matching_spark.service.pages.render import post_url
 from matching_spark.service.posts.asks import Asked
-from matching_spark.service.posts.review import SHOWN
+from matching_spark.service.posts.review import MORE, SHOWN
 from matching_spark.service.posts.seen import SeenPhoto
 from matching_spark.service.routes.office.base import OfficeRoutes, asker_of, to
 from matching_spark.service.routes.office.entry import EntryPages
@@ -44,7 +47,7 @@ from matching_spark.service.routes.office.review import ReviewPages
 from matching_spark.service.routes.office.search import SearchPages
 from matching_spark.service.running import Service
 
-AGAIN = get_args(Again)
+AGAIN, UNFOLDED = get_args(Again), get_args(Unfolded)
 SUGGESTED = ("title", "category", "colour", "kept_at", "kept_phone")  # fields that may be
 REGISTER = "/office/found/new"
 NONE = "none"  # a draft without a photo, with a name of its own behind a dot
@@ -82,19 +85,22 @@ class OfficePages(OfficeRoutes):
 
     # -- the queues ------------------------------------------------------------------------------
 
-    def desk(self, request: Request, notice: str = "") -> Response:
+    def desk(self, request: Request, notice: str = "", more: str = "") -> Response:
+        """more: the queue of which more is shown than its first."""
         review = self._of.review
         arrived, queue, expiring = review.arrived(), review.queue(), review.expiring()
+        unfolded: Unfolded = next((each for each in UNFOLDED if each == more), "")
+        most = {each: MORE if each == unfolded else SHOWN for each in UNFOLDED}
+        here = f"/office?more={unfolded}" if unfolded else "/office"
         page = DeskPage(
-            **self._office(request, "/office", notice),
+            **self._office(request, here, notice),
             counts=(len(arrived), len(queue), len(expiring)),
-            arrived=tuple(map(self._thing, arrived[:SHOWN])),
+            arrived=self._things((post_id, None) for post_id in arrived[: most["today"]]),
             pairs=tuple(self._review.pairings(queue)),
-            expiring=tuple(
-                self._thing(stored, each.expires_on)
-                for each in expiring[:SHOWN]
-                if (stored := self._of.desk.post(each.post_id)) is not None
+            expiring=self._things(
+                (each.post_id, each.expires_on) for each in expiring[: most["expiring"]]
             ),
+            more=unfolded,
             state=review.state(),
         )
         return self._of.page(request, page)
@@ -198,6 +204,11 @@ class OfficePages(OfficeRoutes):
         return to(post_url(post_id), notice="opened" if status == "open" else "closed")
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _things(self, of: Iterable[tuple[str, dt.date | None]]) -> tuple[Thing, ...]:
+        """Those, of ids and the days on which they expire, that are there still."""
+        found = ((self._of.desk.post(post_id), expires) for post_id, expires in of)
+        return tuple(self._thing(stored, expires) for stored, expires in found if stored)
 
     def _post_page(
         self, request: Request, post_id: str, notice: str, wrong: dict[str, Wrong]
@@ -326,8 +337,9 @@ class OfficePages(OfficeRoutes):
         """Where an account's thing before it, of today, is kept; and what the model says of a
         photo, as far as it is sure: nothing by one that has not learnt how sure it is."""
         out = Thing(day=None if kept is None else today())
-        for before in self._of.review.arrived(who)[:1]:
-            out = replace(out, kept_at=before.post.kept_at, kept_phone=before.post.kept_phone)
+        for before in map(self._of.desk.post, self._of.review.arrived(who)[:1]):
+            if before is not None:
+                out = replace(out, kept_at=before.post.kept_at, kept_phone=before.post.kept_phone)
         if kept is not None:
             with suppress(ModelError):
                 said = describe(kept, self._of.desk.model)
