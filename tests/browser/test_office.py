@@ -53,6 +53,20 @@ def test_the_switch_of_languages_stands_beside_the_name(clerk: Visitor) -> None:
     assert switch["y"] < middle < switch["y"] + switch["height"]
 
 
+def opened(clerk: Visitor) -> dict[str, float]:
+    """Where the first photo lies that is opened large, beside what is typed; it is closed again."""
+    with clerk.page.expect_popup() as popup:
+        clerk.visit.press(clerk.page.locator("a.picture").first)
+    large = popup.value
+    large.on("console", clerk.visit.tell)
+    large.reload()
+    box: dict[str, float] = large.locator("img").evaluate(
+        "e => ({...e.getBoundingClientRect().toJSON(), screen: innerWidth})"
+    )
+    large.close()
+    return box
+
+
 def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     clerk: Visitor, browser: Browser, service: str, found_photo: Path
 ) -> None:
@@ -69,6 +83,9 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     title = f"브라우저가 등록한 물건 {secrets.token_hex(3)}"
     visit.write(page.locator("#title"), title)
     visit.write(page.locator("#kept_at"), "시험 유실물센터")
+    photo = opened(clerk)
+    assert photo["x"] + photo["width"] / 2 == pytest.approx(photo["screen"] / 2, abs=1)
+    expect(page.locator("#title")).to_have_value(title)
     visit.follow(page.get_by_role("button", name=clerk.say("register.accept")))
     expect(page.locator(".notice")).to_have_text(clerk.say("notice.registered"))
     expect(page.locator(".post h2")).to_contain_text(title)
@@ -76,6 +93,7 @@ def test_a_found_thing_is_registered_from_its_photo_edited_and_closed(
     address = page.url
 
     visit.write(page.locator("#place"), "시험역")
+    assert opened(clerk)["width"] > 0
     expect(page.locator("[data-state]")).to_have_text(clerk.say("register.unsaved"))
     visit.follow(clerk.button("post.save"))
     expect(page.locator(".notice")).to_have_text(clerk.say("notice.saved"))

@@ -290,6 +290,7 @@ def test_a_photo_is_served(
         "content-length": str(len(answer.content)),
         "content-disposition": "inline",
         "cache-control": "private, max-age=300",
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
         "cross-origin-resource-policy": "same-origin",
         "x-content-type-options": "nosniff",
     }

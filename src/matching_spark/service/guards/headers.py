@@ -24,6 +24,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
+# Of a photo: a browser that opens one lays it out on a page of its own by styles in that page.
+OF_PHOTO = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")  # that a route may take
 JSON, HTML = "application/json", "text/html"
 HTTPS_ONLY = "max-age=31536000"  # a year, of this host alone

@@ -9,13 +9,14 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from matching_spark.errors import NotFoundError, PhotoError
 from matching_spark.journal.posts import StoredPost
+from matching_spark.service.guards.headers import OF_PHOTO
 from matching_spark.service.photos.names import PhotoNames
 from matching_spark.service.photos.store import GONE, PhotoStore
 from matching_spark.service.posts.desk import Desk
 
 log = logging.getLogger(__name__)
 KEPT_OPEN_S = 300  # that a browser may show a photo again without asking: withdrawn, it is to go
-HEADERS = {
+HEADERS = OF_PHOTO | {
     "Cache-Control": f"private, max-age={KEPT_OPEN_S}",
     "Content-Disposition": "inline",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -16,6 +16,7 @@ from matching_spark.matching.retention import today
 from matching_spark.operations.describe import describe
 from matching_spark.service.guards.fields import Fields, Said, WrongField, wrong_of
 from matching_spark.service.guards.forms import random_token
+from matching_spark.service.guards.headers import OF_PHOTO
 from matching_spark.service.guards.problems import Refused
 from matching_spark.service.pages.contexts import Notice, Picture, Told, Wrong
 from matching_spark.service.pages.office_contexts import (
@@ -151,7 +152,7 @@ class OfficePages(OfficeRoutes):
         photo = self._of.finder.asks.find(draft).photo
         if photo is None:
             raise NotFoundError("there is no such photo")
-        return Response(photo.kept, media_type="image/jpeg")
+        return Response(photo.kept, headers=OF_PHOTO, media_type="image/jpeg")
 
     def post(self, request: Request, post_id: str, notice: str = "") -> Response:
         of, _, act = post_id.rpartition("/")
