@@ -307,11 +307,14 @@ def samples() -> dict[str, Page]:
         ),
         "desk": DeskPage(
             **office,
-            counts=(6, 1234, 3),
+            counts=(300, 1234, 3),
             arrived=things(6),
             pairs=(pair, pair, Pairing(lost=BARE, found=BARE)),
             expiring=(FOUND, *things(2)),
             state=STATE,
+        ),
+        "desk-more": DeskPage(
+            **office, counts=(9, 0, 300), expiring=things(10), more="expiring", state=STATE
         ),
         "desk-outdated": DeskPage(
             **office, counts=(0, 0, 0), state=replace(STATE, outdated="siglip@0123456789ab")
