@@ -34,6 +34,14 @@ def test_an_english_word_stands_beside_every_korean_one() -> None:
         }
 
 
+def test_one_of_a_thing_is_told_in_words_of_its_own() -> None:
+    """No page says '1 posts'; at a password's least number there is never one."""
+    of_many = re.compile(r"\{n\} \w+s\b")
+    for name in words.table().keys() - {"password.new"}:
+        if of_many.search(words.table()[name]["en"]):
+            assert name.replace("many", "one") in words.table().keys() - {name}, name
+
+
 def test_every_word_is_used_and_every_code_has_words() -> None:
     source = "".join(place.read_text("utf-8") for place in TEMPLATES.glob("*.html"))
     source += Path(words.__file__).read_text("utf-8")
