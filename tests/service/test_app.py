@@ -12,7 +12,7 @@ from matching_spark.domain.posts import Post
 from matching_spark.score.components import LANGUAGES, Language
 from matching_spark.service.guards.bodies import PHOTOS_IN_JSON
 from matching_spark.service.pages import words
-from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url
+from matching_spark.service.pages.render import CONTENT_SECURITY_POLICY, pair_url, similar_url
 from matching_spark.service.running import Service
 from tests.service.conftest import WHO, signed_in
 from tests.support.forms import csrf, field
@@ -26,11 +26,12 @@ def test_every_page_that_can_be_asked_for_again_has_the_switch_of_languages(
     lost = Post("", "lost", "가방", title="보라색 줄무늬 가방", colour="보라", place="강남역")
     lost_id = running.desk.add(lost, [], WHO, None).post.post_id
     paths = ("/office/review", pair_url(lost_id, bag), "/no/such/page", "/office/password")
+    paths += ("/office?more=today", similar_url(bag))
     for path in paths:
         page = browser.get(path).text
         switched = {"csrf": csrf(page), "here": field(page, "here"), "lang": "en"}
         again = browser.post("/lang", data=switched)
-        assert again.request.url.path == path.partition("?")[0]
+        assert again.request.url.raw_path.decode() == path
         assert '<html lang="en">' in again.text
         browser.post("/lang", data=switched | {"lang": "ko"})
 

@@ -75,6 +75,11 @@ def post_url(post_id: str) -> str:
     return f"/office/posts/{quote(post_id, safe='')}"
 
 
+def similar_url(post_id: str) -> str:
+    """The office's search for what is like a post."""
+    return f"/office/search?post={quote(post_id, safe='')}"
+
+
 def pair_url(lost_id: str, found_id: str) -> str:
     """The office's page of a pair."""
     return f"/office/review?lost={quote(lost_id, safe='')}&found={quote(found_id, safe='')}"
@@ -108,6 +113,7 @@ def helpers(language: Language, csrf: str, now: dt.datetime) -> dict[str, Any]:
         "carried": CARRIED,
         "asset": asset,
         "post_url": post_url,
+        "similar_url": similar_url,
         "pair_url": pair_url,
     }
 

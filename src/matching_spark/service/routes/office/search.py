@@ -13,6 +13,7 @@ from matching_spark.search.query import Query
 from matching_spark.service.guards.fields import Fields, WrongField, wrong_of
 from matching_spark.service.pages.contexts import Told
 from matching_spark.service.pages.office_contexts import Hit, OfficeSearchPage, Wanted
+from matching_spark.service.pages.render import similar_url
 from matching_spark.service.people.shown import because
 from matching_spark.service.posts.asks import Asked
 from matching_spark.service.routes.office.base import OfficeRoutes
@@ -37,7 +38,8 @@ class SearchPages(OfficeRoutes):
         if stored is None:
             raise NotFoundError(f"there is no post {post!r}")
         kind = "found" if stored.post.kind == "lost" else "lost"
-        return self._searched(request, Wanted(kind=cast(Any, kind)), Query(post_id=post))
+        query, here = Query(post_id=post), similar_url(post)
+        return self._searched(request, Wanted(kind=cast(Any, kind)), query, here=here)
 
     def search(self, request: Request, fields: Fields) -> Response:
         """Without the public's limits: every kind, state and field."""
@@ -60,7 +62,13 @@ class SearchPages(OfficeRoutes):
         return self._searched(request, wanted, query, lang, asked)
 
     def _searched(
-        self, request: Request, wanted: Wanted, query: Query, lang: str = "", asked: str = ""
+        self,
+        request: Request,
+        wanted: Wanted,
+        query: Query,
+        lang: str = "",
+        asked: str = "",
+        here: str = "",
     ) -> Response:
         began = time.perf_counter()
         where = Filters(
@@ -82,7 +90,7 @@ class SearchPages(OfficeRoutes):
                     Hit(thing=self._thing(stored), likely=likely, why=because(match, language))
                 )
         page = OfficeSearchPage(
-            **self._office(request),
+            **self._office(request, here),
             wanted=wanted,
             asked=asked,
             hits=tuple(hits),
