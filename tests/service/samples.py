@@ -384,6 +384,7 @@ def samples() -> dict[str, Page]:
             ),
             searched=20311,
             seconds=0.08,
+            full=True,
         ),
         "office_search-start": OfficeSearchPage(**office, wrong={"photo": "long", "words": "long"}),
         "office_search-none": OfficeSearchPage(**office | {"here": ""}, asked="Zm9v", hits=()),

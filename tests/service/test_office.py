@@ -41,6 +41,20 @@ def test_a_search_of_the_office_that_cannot_be_is_shown_again_as_it_was_asked(
     assert 'value="검정 가방"' in page
 
 
+def test_a_search_of_the_office_that_tells_as_many_as_it_may_says_so(
+    browser: TestClient, running: Service
+) -> None:
+    """Of forty wallets it said that there are ten."""
+    most = running.settings.similarity.top_k
+    form = {"csrf": signed_in(browser, running), "words": "검정 지갑", "category": "지갑"}
+    for number in range(1, most + 2):
+        running.desk.add(Post("", "found", "지갑", title="검정 지갑"), [], WHO, None)
+        page = browser.post("/office/search", data=form).text
+        told = page.count('class="id"')
+        assert told == min(number, most)
+        assert (words.say("search.full", "ko", n=told) in page) == (number >= most)
+
+
 def test_a_password_is_changed_by_whoever_knows_it(browser: TestClient, running: Service) -> None:
     signed_in(browser, running)
     account = running.accounts.named("minji")

@@ -241,7 +241,8 @@ class Hit:
 @dataclass(frozen=True, kw_only=True)
 class OfficeSearchPage(OfficePage):
     """GET and POST /office/search. hits: None before anything was asked; searched, seconds: posts
-    compared, and how long it took; complete: all were. asked: a photo that was searched by."""
+    compared, and how long it took; complete: all were. full: as many are told as are at most, and
+    others may fit, too. asked: a photo that was searched by."""
 
     template: ClassVar[str] = "office_search.html"
     wanted: Wanted = Wanted()
@@ -250,4 +251,5 @@ class OfficeSearchPage(OfficePage):
     searched: int = 0
     seconds: float = 0.0
     complete: bool = True
+    full: bool = False
     wrong: Mapping[str, Wrong] = field(default_factory=dict)

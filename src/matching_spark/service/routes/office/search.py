@@ -96,6 +96,7 @@ class SearchPages(OfficeRoutes):
             hits=tuple(hits),
             searched=result.searched,
             complete=result.complete,
+            full=len(result.matches) == self._of.settings.similarity.top_k,
             seconds=time.perf_counter() - began,
         )
         return self._of.page(request, page, lang)
