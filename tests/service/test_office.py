@@ -353,6 +353,24 @@ def test_what_is_opened_again_from_a_tab_leads_to_its_thing_or_says_that_it_is_o
     assert browser.get("/office/review").text.count("보라색 줄무늬 가방") >= 2
 
 
+def test_who_comes_to_what_was_erased_meanwhile_is_told_that_it_may_be(
+    browser: TestClient, running: Service, bag: str
+) -> None:
+    """And not that the address that they pressed is none of a page."""
+    form = {"csrf": signed_in(browser, running), "title": "가방", "verdict": "confirmed"}
+    lost_id = running.desk.add(Post("", "lost", title="가방"), [], WHO, None).post.post_id
+    running.desk.forget(bag, WHO, None)
+    pair = {"lost_id": lost_id, "found_id": bag}
+    for over in (
+        browser.get(post_url(bag)),
+        browser.post(f"{post_url(bag)}/edit", data=form),
+        browser.post(f"{post_url(bag)}/close", data=form | {"status": "claimed"}),
+        browser.post("/office/decisions", data=form | pair),
+    ):
+        assert over.status_code == 404
+        assert "지워졌" in over.text
+
+
 def test_all_that_came_today_is_counted_and_can_be_come_to(
     browser: TestClient, running: Service
 ) -> None:
