@@ -1,7 +1,7 @@
 """What watches the pages would see what is wrong with one."""
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
 from tests.support.chromium import watched
 
@@ -49,3 +49,11 @@ def test_what_is_wrong_with_a_page_is_seen(
         told = "\n".join(visit.wrong)
     assert bool(told) == bool(seen), told
     assert seen in told
+
+
+def test_what_comes_late_on_a_busy_machine_is_waited_for(browser: Browser) -> None:
+    """Playwright itself gives what is expected five seconds, whatever a context is told."""
+    with watched(browser, URL) as visit:
+        visit.page.set_content(GOOD.format("<p></p>"))
+        visit.page.evaluate("setTimeout(() => document.querySelector('p').append('왔다'), 5500)")
+        expect(visit.page.locator("p")).to_have_text("왔다")

@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+WAIT_MS = 15_000  # that a page may take for what a test asks of it: on two cores that others use
 WIDTHS = {360: 740, 1280: 800}  # px of a phone and of a desk, with their heights
 Scheme = Literal["light", "dark"]
 # Told to the test before anything of a page runs.
@@ -56,6 +57,7 @@ LOW = """([pressed, least]) => [...document.querySelectorAll(pressed)]
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's, or the one that CHROMIUM names."""
+    expect.set_options(timeout=WAIT_MS)  # a context's own does not hold for what is expected
     with sync_playwright() as playwright:
         browser = launched(playwright.chromium)
         yield browser
@@ -203,7 +205,7 @@ def watched(
         timezone_id="Asia/Seoul",
         **more,
     )
-    context.set_default_timeout(15_000)  # ms: on two cores that others use
+    context.set_default_timeout(WAIT_MS)
     context.add_init_script(WATCH)
     page = context.new_page()
     watching = Watched(page, url, language)

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.service.served import Served, serving
+from tests.support.chromium import WAIT_MS
 
 ANSWERS = {
     "/search": "results-doubt",
@@ -45,7 +46,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
         permissions=["clipboard-read", "clipboard-write"],
     )
     page = context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(WAIT_MS)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text))
