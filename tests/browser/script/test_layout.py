@@ -68,6 +68,15 @@ def test_what_is_pressed_is_large_enough_on_every_page(page: Page) -> None:
         assert page.evaluate(LOW, [PRESSED, TARGET]) == [], name
 
 
+def test_a_button_of_a_card_is_as_wide_as_others_where_there_is_place(page: Page) -> None:
+    """On a phone its words have all of the card."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/results-10/ko")
+    beside = "all => [...new Set(all.map(e => getComputedStyle(e).paddingInline))]"
+    claims, others = (page.locator(of).evaluate_all(beside) for of in (".claim", ".actions button"))
+    assert claims == others
+
+
 def test_an_officer_sees_all_of_a_photo_and_a_single_one_larger(page: Page) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     for name, least in (("register-suggested", 400), ("post", 320), ("post-closed", 320)):
