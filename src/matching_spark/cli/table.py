@@ -144,7 +144,7 @@ def warm(
 def index(
     common: Common,
     cells: Annotated[
-        int | None, typer.Option(min=1, help="How many; default: 2 x the root of the vectors.")
+        int | None, typer.Option(min=1, help="How many; default: 3 x the root of the vectors.")
     ] = None,
 ) -> None:
     """Train cells on the table's vectors, for searches with --nprobe; run it again as it grows."""

@@ -39,7 +39,7 @@ def index(
     progress: Progress = SILENT,
     spark: "SparkSession | None" = None,
 ) -> CellsState:
-    """Train `cells` cells (None: 2 x the root of the vectors) and make them the table's.
+    """Train `cells` cells (None: 3 x the root of the vectors) and make them the table's.
 
     Raises InputError when the table has no vectors.
     """
