@@ -23,6 +23,7 @@ from matching_spark.config import Cache, Hadoop
 from matching_spark.ingest.vector_import import ingest_vectors
 from matching_spark.knn.similarity import unit
 from matching_spark.search.request import QueryItem
+from matching_spark.table import posts_table
 from matching_spark.table.commits import CONFLICTS, Overtaken, retry
 from tests.support import brute
 from tests.support.found import hits_of
@@ -109,6 +110,24 @@ def test_withdrawn_posts_are_found_no_more_and_an_old_snapshot_still_finds_them(
     assert hits_of(engine, query)[0][0].post_id != "p0000"
     closed = hits_of(engine, query, where=Filters(status="withdrawn"))
     assert closed[0][0].post_id == "p0000"
+
+
+def test_more_posts_are_closed_and_taken_out_than_one_statement_names(
+    own: Imported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posts_table, "AT_ONCE", 2)
+    table = PostsTable.open(own.uri, own.spark, Hadoop())
+    some = [f"p{i:04d}" for i in range(5)]
+    with pytest.raises(InputError, match="no post 'nobody' in"):
+        table.set_status([*some, "nobody"], "claimed")
+    before = dict.fromkeys([*some, "p0005"], "open")
+    assert table.state.column("status", before) == before, "none is closed where one is unknown"
+    assert table.set_status(some, "claimed") == 5
+    assert table.state.column("status", before) == before | dict.fromkeys(some, "claimed")
+    assert table.set_status([*some, "p0005", "nobody"], "expired", was="open") == 1
+    assert table.delete([*some, "nobody"]) == 5
+    assert table.delete(some) == 0
+    assert table.kinds([*some, "p0005"]).keys() == {"p0005"}
 
 
 def test_a_table_is_what_it_was_when_opened_until_it_is_refreshed(

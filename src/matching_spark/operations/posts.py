@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NAMED = 10  # files with a trace
-CLOSED_AT_ONCE = 2000  # ids in one UPDATE
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,8 @@ def closed(
     table: PostsTable, post_ids: "Iterable[str]", status: Status, was: Status | None = None
 ) -> Closed:
     """As `close`, of a table with Spark. was: as PostsTable.set_status has it."""
-    asked = sorted(set(post_ids))
-    parts = [asked[i : i + CLOSED_AT_ONCE] for i in range(0, len(asked), CLOSED_AT_ONCE)]
-    changed = sum(table.set_status(part, status, was) for part in parts)
+    asked = set(post_ids)
+    changed = table.set_status(asked, status, was)
     return Closed(changed, len(asked), status, table.snapshot)
 
 

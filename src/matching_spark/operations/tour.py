@@ -27,8 +27,6 @@ from matching_spark.sources import read_posts
 from matching_spark.table import side_tables
 from matching_spark.table.posts_table import PostsTable
 
-AT_ONCE = 2000  # ids in one DELETE
-
 
 def tour(
     settings: Settings,
@@ -85,8 +83,7 @@ def taken_in(
         merged_first(settings, progress, spark)  # what its journal still says is of them too
         table.refresh()
         side_tables.drop(table, former)  # first: a demo that was killed knows by its posts the rest
-        for first in range(0, len(former), AT_ONCE):
-            table.delete(former[first : first + AT_ONCE])
+        table.delete(former)
         progress.say(
             f"{len(former)} posts of the world drawn before are taken out, with what was decided "
             "and told of them"

@@ -250,7 +250,7 @@ class _Erase:
             finish(place)
 
     def _delete_posts(self, name: str) -> None:
-        self.rows[name] += sum(self.table.delete(part) for part in _portions(self.ids))
+        self.rows[name] += self.table.delete(self.ids)
         for part in _parts(self.ids):
             self.run.again(self.run.rewrite, name, f"post_id IN ({part})")
         self.run.again(self.run.rewrite_deletes, name)
@@ -366,11 +366,7 @@ def _may_have(file: "DataFile", columns: list[str], ids: frozenset[str]) -> bool
     return any(least <= i.encode() <= greatest for i in ids)
 
 
-def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
-    whole = sorted(ids)
-    return (whole[i : i + AT_ONCE] for i in range(0, len(whole), AT_ONCE))
-
-
 def _parts(ids: Iterable[str]) -> Iterator[str]:
     """Lists of ids as Spark SQL writes them."""
-    return (", ".join(map(quoted, portion)) for portion in _portions(ids))
+    whole = [*map(quoted, sorted(ids))]
+    return (", ".join(whole[i : i + AT_ONCE]) for i in range(0, len(whole), AT_ONCE))

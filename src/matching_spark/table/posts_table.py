@@ -4,8 +4,9 @@ A warehouse is a folder or an hdfs:// URI; `posts` lies in it as a Hadoop catalo
 that any Spark, Trino or pyiceberg can read it too.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from matching_spark import storage
@@ -33,6 +34,7 @@ from matching_spark.table.state import IDENTIFIER_KEY, Snapshot, TableState, ope
 from matching_spark.table.versions import newest
 from matching_spark.table.writer_lock import writing
 
+AT_ONCE = 2000  # posts that one statement names
 GROWN = "coalesce({}sequence, 0) + 1"  # of a post that changes; of version 1 it has none
 
 if TYPE_CHECKING:
@@ -301,30 +303,18 @@ class PostsTable:
         Raises InputError naming unknown ids, but where `was` is told.
         """
         check("status", status, STATUSES)
-        from pyspark.sql import functions as F  # half a second for those who read only
-
+        still = "" if was is None else f"status = {quoted(was)} AND "
+        update = (
+            f"UPDATE {self.name} SET status = {quoted(status)}, updated_at = current_timestamp(), "
+            f"sequence = {GROWN.format('')} WHERE {still}"
+        )
         ids = sorted(set(post_ids))
-        if not ids:
-            return 0
-        self.refresh()  # says at once that HDFS is away; Spark would try again for minutes
-        with self._errors():
-            frame = self.frame().where(F.col("post_id").isin(ids))
-            known = frame.select("post_id", "status").collect()
-        missing = sorted(set(ids) - {row["post_id"] for row in known})
-        if missing and was is None:
+        self.refresh()
+        known = self.state.column("status", ids)
+        if was is None and (missing := [each for each in ids if each not in known]):
             raise InputError(f"there is no post {', '.join(map(repr, missing))} in {self.uri}")
-        other = {row["post_id"]: row["status"] for row in known if row["status"] != status}
-        changing = sorted(i for i, now in other.items() if was in (None, now))
-        if changing:
-            listed = ", ".join(f":id{i}" for i in range(len(changing)))
-            args = {f"id{i}": post_id for i, post_id in enumerate(changing)} | {"status": status}
-            still = "" if was is None else f" AND status = {quoted(was)}"
-            update = (
-                f"UPDATE {self.name} SET status = :status, updated_at = current_timestamp(), "
-                f"sequence = {GROWN.format('')} "
-                f"WHERE post_id IN ({listed}){still}"
-            )
-            self.commit(lambda: self.session.sql(update, args=args))
+        changing = [i for i, now in sorted(known.items()) if now != status and was in (None, now)]
+        self._commit_on(update, changing)
         return len(changing)
 
     def delete(self, post_ids: Iterable[str]) -> int:
@@ -332,20 +322,20 @@ class PostsTable:
 
         Their rows stay in the data files, and in every snapshot before: `erase` ends them.
         """
-        from pyspark.sql import functions as F  # half a second for those who read only
-
-        ids = sorted(set(post_ids))
+        delete, ids = f"DELETE FROM {self.name} WHERE ", sorted(set(post_ids))
         self.refresh()
-        if not ids or self.snapshot is None:
-            return 0
-        with self._errors():
-            there = self.frame().where(F.col("post_id").isin(ids)).count()
+        there = len(self.kinds(ids))
         if there:
-            args = {f"id{i}": post_id for i, post_id in enumerate(ids)}
-            listed = ", ".join(f":{name}" for name in args)
-            statement = f"DELETE FROM {self.name} WHERE post_id IN ({listed})"
-            self.commit(lambda: self.session.sql(statement, args=args))
+            self._commit_on(delete, ids)
         return there
+
+    def _commit_on(self, statement: str, ids: Sequence[str]) -> None:
+        """Commit a statement, which ends with its WHERE, for these posts, AT_ONCE at a time."""
+        for start in range(0, len(ids), AT_ONCE):
+            args = {f"id{i}": each for i, each in enumerate(ids[start : start + AT_ONCE])}
+            named = ", ".join(f":{name}" for name in args)
+            run = partial(self.session.sql, f"{statement}post_id IN ({named})", args=args)
+            self.commit(run)
 
     def bring_up(self) -> None:
         """See what was written since, and give a table of an earlier version the columns of

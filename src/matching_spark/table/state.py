@@ -161,13 +161,18 @@ class TableState:
         return (file for file in files if any(map(file.may_have, ids)))
 
     def kinds(self, post_ids: Iterable[str]) -> dict[str, str]:
-        """Post -> lost or found, of those of the ids that there are, by their columns alone."""
+        """Post -> lost or found, of those of the ids that there are."""
+        return self.column("kind", post_ids)
+
+    def column(self, name: str, post_ids: Iterable[str]) -> dict[str, Any]:
+        """Post -> its value in a column, of those of the ids that there are. No JVM."""
         wanted = sorted(set(post_ids))
-        out: dict[str, str] = {}
+        out: dict[str, Any] = {}
         for file in self.having(wanted):
-            ids = read_columns(file.uri, ["post_id"])["post_id"]
-            there = pc.and_(pc.is_in(ids, pa.array(wanted)), pa.array(alive(file)))
-            out |= dict.fromkeys(ids.filter(there).to_pylist(), file.kind)
+            rows = read_columns(file.uri, ["post_id", name])
+            there = pc.and_(pc.is_in(rows["post_id"], pa.array(wanted)), pa.array(alive(file)))
+            rows = rows.filter(there)
+            out |= zip(rows["post_id"].to_pylist(), rows[name].to_pylist(), strict=True)
         return out
 
     def count(self, where: Filters) -> int:
