@@ -28,9 +28,10 @@ from matching_spark.search.query import Query, SearchOptions, unit_vector
 from matching_spark.search.request import QueryItem, Request, Scoring
 from matching_spark.search.rerank import TaskOutcome
 from matching_spark.search.runners import RUNNERS, MemoryRunner, Runner, RunnerName, SparkRunner
+from matching_spark.shards.arrow import read_columns
 from matching_spark.shards.cache import ShardCache
 from matching_spark.shards.overlay import Overlay
-from matching_spark.shards.shard import Shard, alive, places, read_columns
+from matching_spark.shards.shard import Shard, alive, places
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import Snapshot
 

@@ -37,7 +37,7 @@ from matching_spark.matching import matches_table
 from matching_spark.matching.matcher import MatchRules
 from matching_spark.matching.matches_table import MatchReport
 from matching_spark.progress import Progress, Silent
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns
 from matching_spark.sources import read_posts
 from matching_spark.spark.cluster import Cluster, up
 from matching_spark.spark.conf import conf_dir, read_conf

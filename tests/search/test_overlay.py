@@ -11,8 +11,9 @@ from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import SearchResult
 from matching_spark.errors import InputError, UsageError
 from matching_spark.search.query import Query, SearchOptions
+from matching_spark.shards.arrow import read_columns
 from matching_spark.shards.overlay import Overlay
-from matching_spark.shards.shard import alive, of_rows, read_columns
+from matching_spark.shards.shard import alive, of_rows
 from matching_spark.table.state import Snapshot
 
 QUERIES = [

@@ -18,7 +18,8 @@ from pyspark.sql import SparkSession
 from matching_spark import Filters, InputError, PostsTable, Settings, StorageError
 from matching_spark.domain.posts import Kind
 from matching_spark.operations import posts, table
-from matching_spark.shards.shard import DataFile, read_columns
+from matching_spark.shards.arrow import read_columns
+from matching_spark.shards.shard import DataFile
 from matching_spark.table import kept_plans, metadata
 from matching_spark.table.kept_plans import Head, KeptPlans
 from matching_spark.table.state import Snapshot

@@ -25,8 +25,7 @@ from matching_spark.errors import PhotoError, StorageError
 from matching_spark.knn.similarity import Float32
 from matching_spark.layout import PHOTOS, STAGING, kept_photo
 from matching_spark.progress import Progress
-from matching_spark.shards.arrow import write_parquet
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns, write_parquet
 
 if TYPE_CHECKING:
     from pyspark import RDD

@@ -2,25 +2,21 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from matching_spark.config import Settings
 from matching_spark.domain.posts import Filters
 from matching_spark.domain.results import Reported
-from matching_spark.domain.schema import ADDED, FILTERED, METADATA, TOLD
+from matching_spark.domain.schema import ADDED, METADATA, TOLD
 from matching_spark.domain.sheets import to_csv
 from matching_spark.errors import InputError, UsageError
 from matching_spark.filesystems.whole_files import check_file, write_file
 from matching_spark.layout import photo_here
 from matching_spark.matching.decisions import NAME as DECISIONS
 from matching_spark.operations.warehouse import reading
-from matching_spark.shards.shard import DataFile, alive, read_columns
+from matching_spark.shards.arrow import read_posts
 from matching_spark.sources.tabular import photo_cell
 from matching_spark.table import history as past
 from matching_spark.table import side_tables
@@ -73,7 +69,7 @@ def show(settings: Settings, post_id: str) -> Shown:
     """A post. Raises InputError when there is none. No JVM."""
     table = reading(settings)
     file, row = table.locate(post_id)
-    found = _columns(file, (*SHOWN, "photos")).slice(row, 1).to_pylist()[0]
+    found = read_posts(file.uri, (*SHOWN, "photos")).slice(row, 1).to_pylist()[0]
     photos = tuple(photo_here(table.photos, each["uri"]) for each in found.pop("photos") or ())
     said = side_tables.read(table.uri, DECISIONS)
     decisions = [each for each in said if post_id in (each["lost_id"], each["found_id"])]
@@ -83,12 +79,11 @@ def show(settings: Settings, post_id: str) -> Shown:
 def list_posts(settings: Settings, where: Filters, limit: int | None = None) -> Listed:
     """The posts that the filters let through, at most `limit` of them. No JVM."""
     table = reading(settings)
-    snapshot = table.plan(where)
-    found = [row for file in snapshot.files for row in _matching(file, where, SHOWN)]
+    found = [row for rows in table.state.rows(SHOWN, where) for row in rows.to_pylist()]
     oldest = dt.date.min
     found.sort(key=lambda row: row["post_id"])
     found.sort(key=lambda row: row["happened_on"] or oldest, reverse=True)
-    return Listed(table.uri, snapshot.id, len(found), tuple(found[:limit]))
+    return Listed(table.uri, table.snapshot, len(found), tuple(found[:limit]))
 
 
 def export(settings: Settings, where: Filters, output: Path) -> Exported:
@@ -102,8 +97,8 @@ def export(settings: Settings, where: Filters, output: Path) -> Exported:
     table = reading(settings)
     columns = (*TOLD, "identifiers", "photos")
     rows: list[dict[str, Any]] = []
-    for file in table.plan(where).files:
-        for row in _matching(file, where, columns):
+    for some in table.state.rows(columns, where):
+        for row in some.to_pylist():
             photos = (photo_here(table.photos, each["uri"]) for each in row["photos"] or ())
             rows.append(row | {"photos": [place for place in photos if place is not None]})
     rows.sort(key=lambda row: row["post_id"])
@@ -128,25 +123,3 @@ def history(settings: Settings) -> History:
     """What was committed to the table, and what `undo` can go back to. No JVM."""
     table = reading(settings)
     return History(table.uri, tuple(past.commits(table)))
-
-
-def _matching(file: DataFile, where: Filters, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The rows of a file that are there and that the filters let through."""
-    rows = _columns(file, columns)
-    keep = pa.array(alive(file))
-    for name in FILTERED:
-        if (wanted := getattr(where, name)) is not None:
-            keep = pc.and_(keep, pc.fill_null(pc.equal(rows[name], wanted), False))
-    for day, holds in ((where.since, pc.greater_equal), (where.until, pc.less_equal)):
-        if day is not None:
-            keep = pc.and_(keep, pc.fill_null(holds(rows["happened_on"], pa.scalar(day)), False))
-    yield from rows.filter(keep).to_pylist()
-
-
-def _columns(file: DataFile, columns: tuple[str, ...]) -> pa.Table:
-    """Columns of a file; one that a file of an earlier version lacks is null."""
-    rows = read_columns(file.uri, list(columns))
-    for name in columns:
-        if name not in rows.column_names:
-            rows = rows.append_column(name, pa.nulls(len(rows)))
-    return rows.select(columns)

@@ -23,12 +23,12 @@ from matching_spark.domain.schema import FILTERED, METADATA, POINT
 from matching_spark.errors import StorageError
 from matching_spark.knn.similarity import Float64, Index, Mask, VectorSet
 from matching_spark.layout import photo_here
+from matching_spark.shards.arrow import read_columns
 from matching_spark.shards.beside import Beside
 
 IDENTIFIERS = "identifiers"  # in a shard's metadata one text, of hashes joined by spaces
 NO_DAY = np.int32(-(1 << 31))
 UNIT_WITHIN = 1e-5  # a squared length of 1: half of it is a quarter of MARGIN; float32 takes 1e-6
-GONE = "is named by the table but is not there; restore it, or `undo` to a snapshot without it"
 FILES_A_TASK_BYTES = 128 << 20  # small files share a task, whose start costs more than one of them
 
 
@@ -344,24 +344,6 @@ def alive(file: DataFile) -> Mask:
             mask[_ints(_one(mine["pos"]))] = False
     mask.flags.writeable = False
     return mask
-
-
-def read_columns(uri: str, columns: list[str] | None, gone: str = GONE) -> pa.Table:
-    """Columns of a Parquet file, None for all, by the checksums that their pages have.
-
-    Raises StorageError naming it when it cannot be read. gone: what is said where it is not there.
-    """
-    import pyarrow.parquet as pq  # half a second of a worker's start; what is resident needs none
-
-    try:
-        with storage.open_input(uri) as stream:
-            # read_table would import pandas first (1 s), and read with threads beside the task's.
-            file = pq.ParquetFile(stream, page_checksum_verification=True)
-            return file.read(columns=columns, use_threads=False)
-    except FileNotFoundError:
-        raise StorageError(f"{uri} {gone}") from None
-    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names in no UTF-8
-        raise StorageError(f"{uri} cannot be read: {error}") from error
 
 
 def places(posts: pa.Table, there: Mask) -> dict[str, set[str]]:

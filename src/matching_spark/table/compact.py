@@ -32,7 +32,7 @@ from matching_spark.layout import (
     STAGING,
 )
 from matching_spark.progress import SILENT, Progress
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.spark.files import read_parquet
 from matching_spark.table import side_tables

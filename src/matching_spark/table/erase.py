@@ -19,7 +19,7 @@ from matching_spark import storage
 from matching_spark.domain.results import Reported
 from matching_spark.errors import InputError, MatchingError, StorageError
 from matching_spark.progress import SILENT, Progress
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.catalog import quoted
 from matching_spark.table.loose_files import (

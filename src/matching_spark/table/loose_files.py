@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 from matching_spark import storage
 from matching_spark.errors import StorageError
 from matching_spark.layout import CELLS, FETCHED, REJECTS, STAGING, kept_photo
-from matching_spark.shards.arrow import write_parquet
+from matching_spark.shards.arrow import read_columns, write_parquet
 from matching_spark.shards.ivf_index import load_cells, save_cells
-from matching_spark.shards.shard import read_columns
 from matching_spark.table.posts_table import PostsTable
 
 T = TypeVar("T")

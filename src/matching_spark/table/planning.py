@@ -14,7 +14,8 @@ from pyiceberg.table import StaticTable
 from matching_spark import storage
 from matching_spark.domain.schema import BY_VERSION, COLUMNS, FIRST, numbered
 from matching_spark.errors import ModelError, StorageError
-from matching_spark.shards.shard import DataFile, read_columns
+from matching_spark.shards.arrow import read_columns
+from matching_spark.shards.shard import DataFile
 from matching_spark.table.catalog import ADDED_AT, FORMAT_VERSION, PROPERTY
 from matching_spark.table.kept_plans import Head
 from matching_spark.table.metadata import PLACES, check_log, made_at, planned_files

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from matching_spark import storage
 from matching_spark.errors import StorageError
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns
 from matching_spark.spark.failures import spark_errors
 from matching_spark.table.erase import erase_beside
 from matching_spark.table.metadata import check_current, current_metadata, planned_files

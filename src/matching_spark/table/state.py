@@ -4,7 +4,8 @@ writes meanwhile.
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from matching_spark.domain.posts import Filters
 from matching_spark.domain.schema import FILTERED
 from matching_spark.errors import InputError, StorageError
 from matching_spark.layout import PHOTOS, cells_here
-from matching_spark.shards.shard import DataFile, Shard, alive, load, read_columns
+from matching_spark.shards.arrow import read_columns, read_posts
+from matching_spark.shards.shard import DataFile, Shard, alive, load
 from matching_spark.shards.space import VectorSpace
 from matching_spark.table.catalog import NUMBER, PROPERTY
 from matching_spark.table.kept_plans import Head, KeptPlans
@@ -169,35 +171,37 @@ class TableState:
         wanted = sorted(set(post_ids))
         out: dict[str, Any] = {}
         for file in self.having(wanted):
-            rows = read_columns(file.uri, ["post_id", name])
-            there = pc.and_(pc.is_in(rows["post_id"], pa.array(wanted)), pa.array(alive(file)))
-            rows = rows.filter(there)
+            rows = read_posts(file.uri, ["post_id", name]).filter(pa.array(alive(file)))
+            rows = rows.filter(pc.is_in(rows["post_id"], pa.array(wanted)))
             out |= zip(rows["post_id"].to_pylist(), rows[name].to_pylist(), strict=True)
         return out
 
-    def count(self, where: Filters) -> int:
-        """The posts that the filters let through, by the columns that they are of. No JVM."""
-        names = [name for name in FILTERED if getattr(where, name) is not None]
-        total = 0
+    def rows(self, columns: Sequence[str], where: Filters) -> Iterator[pa.Table]:
+        """Columns of the posts that the filters let through, a file at a time; as Shard.where has
+        it, a missing value passes none. No JVM."""
+        tests = [(name, pc.equal, getattr(where, name)) for name in FILTERED]
+        tests += [("happened_on", pc.greater_equal, where.since)]
+        tests += [("happened_on", pc.less_equal, where.until)]
+        tests = [test for test in tests if test[2] is not None]
         for file in self.plan(where).files:
-            rows = read_columns(file.uri, names)
+            rows = read_posts(file.uri, [*columns, *(name for name, *_ in tests)])
             keep = pa.array(alive(file))
-            for name in names:
-                same = pc.equal(rows[name], getattr(where, name))
-                keep = pc.and_(keep, pc.fill_null(same, False))
-            total += pc.sum(keep).as_py() or 0
-        return total
+            for name, holds, value in tests:
+                keep = pc.and_(keep, pc.fill_null(holds(rows[name], pa.scalar(value)), False))
+            yield rows.filter(keep).select(columns)
+
+    def count(self, where: Filters) -> int:
+        """The posts that the filters let through. No JVM."""
+        return sum(map(len, self.rows(["post_id"], where)))
 
     def status(self) -> dict[str, Any]:
         """Posts by kind, category and state; model, snapshots, files; bytes."""
         files = self.plan().files
-        counts: dict[tuple[str, str, str], int] = {}
-        for file in files:
-            rows = read_columns(file.uri, ["kind", "category", "status"])
-            rows = rows.filter(pa.array(alive(file)))
-            for row in rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist():
-                key = (row["kind"], row["category"], row["status"])
-                counts[key] = counts.get(key, 0) + row["count_all"]
+        by = ["kind", "category", "status"]
+        counts: Counter[tuple[str, ...]] = Counter()
+        for rows in self.rows(by, Filters(status=None)):
+            for row in rows.group_by(by).aggregate([([], "count_all")]).to_pylist():
+                counts[*(row[name] for name in by)] += row["count_all"]
         return {
             "table": self.uri,
             "model": self.space.model,
@@ -207,7 +211,7 @@ class TableState:
             "data_files": len(files),
             "delete_files": len({d for f in files for d in f.deletes}),
             "bytes": sum(f.size_bytes for f in files),
-            "total": sum(counts.values()),
+            "total": counts.total(),
             "posts": [
                 {"kind": kind, "category": category, "status": status, "posts": n}
                 for (kind, category, status), n in sorted(counts.items())

@@ -18,7 +18,7 @@ from matching_spark import storage
 from matching_spark.domain.posts import Post
 from matching_spark.errors import StorageError
 from matching_spark.layout import text_key
-from matching_spark.shards.shard import read_columns
+from matching_spark.shards.arrow import read_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -21,7 +21,8 @@ from matching_spark.matching.retention import Expiring, expiring_of, today
 from matching_spark.search.query import Query
 from matching_spark.service.pages.office_contexts import State
 from matching_spark.service.posts.desk import Desk
-from matching_spark.shards.shard import flags, read_columns
+from matching_spark.shards.arrow import read_columns
+from matching_spark.shards.shard import flags
 from matching_spark.table import side_tables
 from matching_spark.table.catalog import MATCHED
 from matching_spark.table.mark import MARK, after

@@ -13,8 +13,9 @@ from matching_spark.domain.posts import Post
 from matching_spark.domain.schema import POINT
 from matching_spark.journal.posts import StoredPost
 from matching_spark.layout import KEPT_PHOTO
+from matching_spark.shards.arrow import read_posts
 from matching_spark.shards.cache import ShardCache
-from matching_spark.shards.shard import IDENTIFIERS, DataFile, Shard, read_columns
+from matching_spark.shards.shard import IDENTIFIERS, DataFile, Shard
 from matching_spark.table.state import TableState
 
 BESIDE = ("source", "sequence", "updated_at")  # what a shard has not
@@ -62,7 +63,7 @@ def _stored(post_id: str, file: DataFile, shard: Shard, row: int) -> StoredPost:
     if not np.isnan(point).any():
         values |= dict(zip(POINT, point, strict=True))
     numbers = shard.metadata[IDENTIFIERS][row].as_py()
-    beside = _beside(file, row)
+    beside = _beside(file.uri).slice(row, 1).to_pylist()[0]
     kept = [_sha(shard.photo(row, i)) for i in range(int(shard.photos.counts[row]))]
     photos = [sha or _digest(of) for sha, of in zip(kept, _photos(shard, row), strict=True)]
     return StoredPost(
@@ -87,16 +88,10 @@ def _digest(vector: npt.NDArray[np.float32]) -> str:
     return hashlib.sha256(vector.astype("<f4").tobytes()).hexdigest()
 
 
-def _beside(file: DataFile, row: int) -> dict[str, Any]:
-    """BESIDE of a post; of a data file of an earlier version, nulls."""
-    columns = _columns(file.uri)
-    return {n: columns[n][row].as_py() if n in columns.column_names else None for n in BESIDE}
-
-
 @lru_cache(maxsize=64)
-def _columns(uri: str) -> pa.Table:
+def _beside(uri: str) -> pa.Table:
     """A data file never changes."""
-    return read_columns(uri, [*BESIDE])
+    return read_posts(uri, BESIDE)
 
 
 def _sha(uri: str | None) -> str:
