@@ -127,7 +127,7 @@ def test_files_that_do_not_lie_in_the_table_are_neither_read_nor_written(
     spark.sql(f"UPDATE {table.name} SET status = 'claimed' WHERE post_id = 'p000'")
     assert [*outside.rglob("*.parquet")]
     spark.sql(f"ALTER TABLE {table.name} UNSET TBLPROPERTIES ('{where}')")
-    beside = side_tables.name_of(table, "alerts")
+    beside = f"{table.catalog}.alerts"
     spark.sql(
         f"CREATE TABLE {beside} (lost_id string, found_id string) USING iceberg "
         f"TBLPROPERTIES ('{where}' = '{outside}')"

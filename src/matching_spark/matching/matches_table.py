@@ -149,7 +149,7 @@ def _stamp(matcher: Matcher) -> dict[str, object]:
 
 def _last_run(matcher: Matcher) -> str | None:
     """The posts' snapshot of the last run by these same rules, if it can still be read."""
-    snapshots = matcher.spark.table(f"{side_tables.name_of(matcher.table, NAME)}.snapshots")
+    snapshots = matcher.spark.table(f"{matcher.table.catalog}.{NAME}.snapshots")
     summaries = snapshots.orderBy(F.desc("committed_at")).limit(1).collect()
     stamp = json.loads(summaries[0]["summary"].get(MATCHED, "{}")) if summaries else {}
     same = stamp.get("rules") == json.loads(json.dumps(_stamp(matcher), ensure_ascii=False))

@@ -189,7 +189,7 @@ class _Compact:
         before = datetime.fromtimestamp(before_s, UTC).isoformat(" ", "seconds")
         _check_own(self.table.uri, name)
         removed = self.spark.sql(
-            f"CALL {self.run.catalog}.system.remove_orphan_files(table => '{name}', "
+            f"CALL {self.table.catalog}.system.remove_orphan_files(table => '{name}', "
             # As it was opened, and as a URI: a bare path would be on HADOOP_CONF_DIR's HDFS.
             f"location => {quoted(storage.for_spark(storage.join(self.table.uri, name)))}, "
             f"prefix_mismatch_mode => 'ERROR', older_than => TIMESTAMP '{before}')"

@@ -206,7 +206,7 @@ class _Erase:
 
     def _delete(self, name: str) -> None:
         """Of a table beside the posts, whose files are written anew without the rows."""
-        table = f"{self.run.catalog}.{name}"
+        table = f"{self.table.catalog}.{name}"
         columns = [c for c in IDS if c in self.table.session.table(table).columns]
         for part in _parts(self.ids):
             which = " OR ".join(f"{column} IN ({part})" for column in columns)

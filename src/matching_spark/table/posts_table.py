@@ -165,12 +165,17 @@ class PostsTable:
         return self._hadoop
 
     @property
-    def name(self) -> str:
-        """The table's name in Spark SQL. Raises StorageError without a session.
+    def catalog(self) -> str:
+        """The warehouse's name in Spark SQL. Raises StorageError without a session.
 
         Made known here and not when it is opened: a search runs no SQL and need not start it.
         """
-        return f"{register(self.uri, self.session)}.posts"
+        return register(self.uri, self.session)
+
+    @property
+    def name(self) -> str:
+        """The table's name in Spark SQL. Raises as `catalog`."""
+        return f"{self.catalog}.posts"
 
     @property
     def session(self) -> "SparkSession":

@@ -32,7 +32,6 @@ class Procedures:
     def __init__(self, table: PostsTable) -> None:
         self.table = table
         self.spark = table.session
-        self.catalog = table.name.rpartition(".")[0]
 
     def again(self, step: Callable[..., None], *arguments: object) -> None:
         """Run a step, and again while writers overtake it: every step may run more than once.
@@ -104,7 +103,7 @@ class Procedures:
         """
         guava = jvm(self.spark).com.google.common.base.Functions
         with self.writing(name):
-            table = iceberg_table(self.spark, f"{self.catalog}.{name}")
+            table = iceberg_table(self.spark, f"{self.table.catalog}.{name}")
             if table.currentSnapshot() is not None:
                 anew = table.rewriteManifests().clusterBy(guava.constant(name))
                 telling(self.spark, anew).commit()
@@ -123,7 +122,7 @@ class Procedures:
                 check_within(metadata, named_files(metadata))
             if listed := ", ".join(f"{i}L" for i in sorted(there.intersection(ids))):
                 self.spark.sql(
-                    f"CALL {self.catalog}.system.expire_snapshots(table => '{name}', "
+                    f"CALL {self.table.catalog}.system.expire_snapshots(table => '{name}', "
                     f"older_than => TIMESTAMP '1970-01-02 00:00:00', "
                     f"snapshot_ids => ARRAY({listed}))"
                 ).collect()
@@ -132,7 +131,7 @@ class Procedures:
         listed = ", ".join(f"'{k}', '{v}'" for k, v in options.items())
         which = f", where => {quoted(where)}" if where else ""
         statement = (
-            f"CALL {self.catalog}.system.{procedure}(table => '{name}', "
+            f"CALL {self.table.catalog}.system.{procedure}(table => '{name}', "
             f"options => map({listed}){which})"
         )
         with self.writing(name):

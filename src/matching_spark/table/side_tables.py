@@ -20,23 +20,18 @@ PAIR = ("lost_id", "found_id")
 _COLUMN = re.compile(r", (?![^<]*>)")  # between two columns, not within a type
 
 
-def name_of(table: PostsTable, name: str) -> str:
-    """The name in Spark SQL of the table that stands beside the posts."""
-    return f"{table.name.rpartition('.')[0]}.{name}"
-
-
 def frame(table: PostsTable, name: str) -> "DataFrame":
     """The rows of the table that stands beside the posts, as it is now. Raises StorageError where
     it names files elsewhere."""
     check_current(table.uri, name)
-    return table.session.table(name_of(table, name))
+    return table.session.table(f"{table.catalog}.{name}")
 
 
 def ensure(table: PostsTable, name: str, schema: str) -> str:
     """Make the table unless it is there, and the columns that one of an earlier version lacks;
     returns its name in Spark SQL.
     """
-    whole = name_of(table, name)
+    whole = f"{table.catalog}.{name}"
     if (metadata := current_metadata(table.uri, name)) is not None:
         there = set(metadata.schema().column_names)
         lacking = [c for c in _COLUMN.split(schema) if c.partition(" ")[0] not in there]
@@ -66,7 +61,7 @@ def drop(table: PostsTable, ids: Collection[str]) -> None:
     with spark_errors(f"what hangs on posts of {table.uri} could not be taken out"):
         table.session.createDataFrame(listed, "id string").createOrReplaceTempView("dropped")
         for name in tables(table.uri):
-            whole = name_of(table, name)
+            whole = f"{table.catalog}.{name}"
             columns = [c for c in PAIR if c in frame(table, name).columns]
             which = " OR ".join(f"{c} IN (SELECT id FROM dropped)" for c in columns)
             if which:
