@@ -155,6 +155,12 @@ def check(name: str, value: str | None, choices: Collection[str]) -> None:
         raise InputError(f"{name} {value!r} is not known; choose one of: {', '.join(choices)}")
 
 
+def check_there(post_ids: Collection[str], known: Collection[str], where: str) -> None:
+    """Raise InputError naming the posts that are not known in a table."""
+    if missing := sorted({*post_ids} - {*known}):
+        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
+
+
 def check_findable(post: Post, photos: Collection[str]) -> None:
     """Raise InputError for a post that no search would find. photos: its."""
     if not (photos or post.text):

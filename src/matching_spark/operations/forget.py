@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matching_spark import storage
 from matching_spark.config import Settings
-from matching_spark.errors import InputError
+from matching_spark.domain.posts import check_there
 from matching_spark.journal.kept import some as parts
 from matching_spark.journal.posts import OF_POST
 from matching_spark.journal.store import Journal
@@ -36,17 +36,15 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Fo
         table = there(settings)
         seen = after(table.metadata, journal) if table is not None else 0
         had = journal.known(subjects)
-        if missing := sorted(subjects - had - {f"post:{each}" for each in known}):
-            names = ", ".join(repr(each.removeprefix("post:")) for each in missing)
-            raise InputError(f"there is no post {names} in {storage.absolute(settings.table)}")
+        in_journal = {each.removeprefix("post:") for each in had}
+        check_there(ids, known | in_journal, storage.absolute(settings.table))
         vectors = {name for each in had for name in journal.vector_names(each)}
         texts = {text for each in had for text in _texts(journal, each)}
-        gone: set[str] = set()
         try:
             for each in sorted(ids):
                 journal.forget(f"post:{each}", "system", seen=seen if each in known else 0)
         finally:  # of those that are erased: once more there is no name left to find them by
-            shas = (n[6:] for n in vectors if n.startswith("photo:"))
+            shas = (n.removeprefix("photo:") for n in vectors if n.startswith("photo:"))
             gone = drop_photos(settings, journal, shas)
         return Forgotten(frozenset(gone), frozenset(texts))
 

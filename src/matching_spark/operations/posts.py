@@ -14,6 +14,7 @@ from matching_spark.domain.posts import (
     Post,
     Status,
     check,
+    check_there,
     is_web_address,
 )
 from matching_spark.domain.results import Reported
@@ -129,8 +130,7 @@ def close(
     check("status", status, STATUSES)
     merged_first(settings, progress, spark)
     asked, table = frozenset(post_ids), reading(settings)
-    if missing := sorted(asked - table.kinds(asked).keys()):  # no need of Spark to say so
-        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {table.uri}")
+    check_there(asked, table.kinds(asked), table.uri)  # no need of Spark to say so
     with writing(settings, f"close --as {status}", progress, spark) as table:
         return closed(table, asked, status)
 
@@ -176,16 +176,16 @@ def erase(
     Raises InputError naming the ids that there are not, StorageError naming what is left.
     """
     ids = frozenset(post_ids)
+    where = storage.absolute(settings.table)
     before = there(settings) if settings.service.journal else reading(settings)
     known = erasing.known(before.uri, ids) if before is not None else frozenset()
     photos, texts = frozenset[str](), frozenset[str]()  # that the journal had, of these alone
     if settings.service.journal is not None:
         forgotten = operations.forget.forget(settings, ids, known)
         photos, texts = forgotten.photos, forgotten.texts
-    elif missing := sorted(ids - known):
-        where = storage.absolute(settings.table)
-        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {where}")
-    done = Erased(storage.absolute(settings.table))
+    else:
+        check_there(ids, known, where)
+    done = Erased(where)
     subject = traces.Subject(ids, photos)
     if known or (proof and before is not None):  # else the journal alone had them
         with writing(settings, "erase", progress, spark) as table:

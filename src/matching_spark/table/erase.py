@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from pyiceberg.manifest import DataFileContent
 
 from matching_spark import storage
+from matching_spark.domain.posts import check_there
 from matching_spark.domain.results import Reported
-from matching_spark.errors import InputError, MatchingError, StorageError
+from matching_spark.errors import MatchingError, StorageError
 from matching_spark.progress import SILENT, Progress
 from matching_spark.shards.arrow import read_columns
 from matching_spark.spark.failures import spark_errors
@@ -125,8 +126,7 @@ def find(uri: str, ids: frozenset[str]) -> dict[str, list[str]]:
     Raises InputError for ids that nothing has.
     """
     holding, known = _looked(uri, ids)
-    if missing := sorted(ids - known):
-        raise InputError(f"there is no post {', '.join(map(repr, missing))} in {uri}")
+    check_there(ids, known, uri)
     return holding
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from matching_spark import storage
 from matching_spark.config import Hadoop, Settings
-from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check
+from matching_spark.domain.posts import DESK, STATUSES, Filters, Status, check, check_there
 from matching_spark.domain.schema import ADDED, COLUMNS, EXTERNAL, POINT
 from matching_spark.errors import InputError, ModelError, StorageError
 from matching_spark.shards.shard import DataFile, Shard
@@ -316,8 +316,8 @@ class PostsTable:
         ids = sorted(set(post_ids))
         self.refresh()
         known = self.state.column("status", ids)
-        if was is None and (missing := [each for each in ids if each not in known]):
-            raise InputError(f"there is no post {', '.join(map(repr, missing))} in {self.uri}")
+        if was is None:
+            check_there(ids, known, self.uri)
         changing = [i for i, now in sorted(known.items()) if now != status and was in (None, now)]
         self._commit_on(update, changing)
         return len(changing)
