@@ -46,12 +46,8 @@ class StorageFileIO(FileIO):
 class NewFile(OutputFile):
     """A small file that pyiceberg writes, through storage.py: there, whole, once it is closed."""
 
-    def __init__(self, location: str) -> None:
-        super().__init__(location)
-        self._size = 0
-
     def __len__(self) -> int:
-        return self._size
+        return storage.size_bytes(self.location)
 
     def exists(self) -> bool:
         return storage.exists(self.location)
@@ -60,23 +56,19 @@ class NewFile(OutputFile):
         return StorageFileIO().new_input(self.location)
 
     def create(self, overwrite: bool = False) -> OutputStream:
-        return _NewStream(self)
-
-    def store(self, data: bytes) -> None:
-        self._size = len(data)
-        storage.write_bytes(self.location, data)
+        return _NewStream(self.location)
 
 
 class _NewStream(io.BytesIO):
     """What is stored when it is closed."""
 
-    def __init__(self, file: NewFile) -> None:
+    def __init__(self, location: str) -> None:
         super().__init__()
-        self._file = file
+        self._location = location
 
     def close(self) -> None:
         if not self.closed:
-            self._file.store(self.getvalue())
+            storage.write_bytes(self._location, self.getvalue())
         super().close()
 
 

@@ -18,6 +18,7 @@ from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
 from pyiceberg.serializers import FromByteStream
 from pyiceberg.table import FileScanTask, StaticTable
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
 from matching_spark import storage
@@ -100,6 +101,11 @@ def parsed(path: str, data: bytes, files: FileIO | None = None) -> StaticTable:
             f"{path} cannot be read ({type(error).__name__}): it is torn, or of another engine; "
             "restore it from a copy, or move it away for the version before it to count"
         ) from error
+    return table_of(metadata, path, files)
+
+
+def table_of(metadata: TableMetadata, path: str, files: FileIO | None = None) -> StaticTable:
+    """The same of metadata that were read, or that no file has yet: then the path is ''."""
     # Not by StaticTable.from_metadata: it would import whatever class the table's properties name.
     return StaticTable(
         identifier=("static-table", path),

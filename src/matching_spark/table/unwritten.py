@@ -2,16 +2,14 @@
 commit.
 """
 
-from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema
-from pyiceberg.table import StaticTable
 from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 
 from matching_spark import storage
 from matching_spark.table.catalog import FORMAT_VERSION, PROPERTY
-from matching_spark.table.iceberg_io import StorageFileIO
+from matching_spark.table.metadata import table_of
 from matching_spark.table.planning import head_of
 from matching_spark.table.posts_table import PostsTable
 from matching_spark.table.state import TableState
@@ -28,11 +26,5 @@ def unwritten(uri: str, model: str, dimension: int) -> PostsTable:
         storage.join(uri, "posts"),
         {PROPERTY + name: value for name, value in said.items()},
     )
-    table = StaticTable(
-        identifier=("static-table", uri),
-        metadata=metadata,
-        metadata_location="",
-        io=StorageFileIO(),
-        catalog=NoopCatalog("static-table"),
-    )
+    table = table_of(metadata, "")
     return PostsTable(TableState(uri, head_of(table, ""), lambda: table), None, None)
