@@ -14,7 +14,7 @@ from matching_spark.table.catalog import iceberg_table
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-LONGEST = 6  # the doublings of a wait: 22 s by the default, then it grows no more
+LONGEST = 6  # how often a wait is doubled: up to 22 s by the default
 # Another writer was first, or an undo took away what this one had read; in Iceberg's words.
 CONFLICTS = (
     *("ValidationException", "CommitFailed", "is not an ancestor of"),
@@ -23,14 +23,14 @@ CONFLICTS = (
 
 
 class Overtaken(StorageError):
-    """Writers overtook a step, as its result says: Iceberg raised nothing."""
+    """Writers overtook a step; its result says so, Iceberg raised nothing."""
 
 
 def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
-    """Run a step, again with jittered and growing waits while others overtake it.
+    """Run a step; while others overtake it, try again after jittered and growing waits.
 
-    Raises what the step raised: at once what is no conflict, a conflict after
-    `hadoop.commit_retries` more tries.
+    Raises what the step raised: a conflict after `hadoop.commit_retries` more tries, anything else
+    at once.
     """
     for attempt in range(hadoop.commit_retries):
         try:
@@ -45,7 +45,7 @@ def retry(step: Callable[[], object], hadoop: Hadoop) -> None:
 
 
 def overtaken(error: Exception) -> bool:
-    """Whether it failed only since somebody else wrote meanwhile: worth another try."""
+    """Whether it failed only because somebody else wrote meanwhile, and is worth another try."""
     if isinstance(error, Overtaken):
         return True
     said = str(error)

@@ -1,7 +1,7 @@
 """Maintenance of a warehouse: compact its tables, and take back a mistaken import.
 
-A search reads the snapshot that it planned from, whose files stay until the snapshot expires: so
-long after it ceased to be the current one, not after it was written.
+A search reads the files of the snapshot that it was planned from. They stay until that snapshot
+expires: `hadoop.snapshot_keep` after it ceased to be the current one, not after it was written.
 """
 
 import os
@@ -58,7 +58,7 @@ PART_BYTES = 1 << 30  # of data files rewritten by one statement: some ten secon
 class Waiting(Reported):
     """What a compact would do now, from the posts table's metadata alone."""
 
-    small_files: int  # of data_files, that lie beside others of their kind and category
+    small_files: int  # data files that lie beside other small ones of their kind and category
     files_after: int
     delete_files: int
     deleted_rows: int
@@ -197,9 +197,9 @@ class _Compact:
         self.counts["orphan_files"] += len(removed)
 
     def _hanging(self) -> None:
-        """Erase pairs, verdicts and alerts of posts that no snapshot has: stored after an erase by
-        a writer on HDFS that was killed before it looked whether there was one. Those that came by
-        the journal, a merge ends."""
+        """Erase pairs, verdicts and alerts of posts that no snapshot has. A writer on HDFS may have
+        stored them after an erase, and been killed before it looked whether there was one. Those
+        that came by the journal are left to a merge."""
         from pyspark.sql import functions as F  # half a second for those who read only
 
         self.table.refresh()
@@ -251,8 +251,8 @@ class _Compact:
                 self.counts["orphan_photos"] += 1
 
     def _staging(self) -> None:
-        """Remove what killed jobs have left: of imports of vectors, with which no run goes on, and
-        what was given up. An erase cannot tell whose photos those are that no post names yet."""
+        """Remove what killed jobs have left: imports of vectors, which no later run goes on with,
+        and jobs that were given up. An erase cannot tell whose photos they hold."""
         folder = storage.join(self.table.uri, STAGING)
         for name in storage.folders(folder):
             left = storage.join(folder, name)

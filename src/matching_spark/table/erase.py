@@ -1,8 +1,8 @@
 """Erase: posts gone with everything that hangs on them, out of every snapshot, at once.
 
 Each step may run twice. The posts' own rows go last: until then a run that was cut off is simply
-run again and finds all that it needs to know. Another erase may come between any two steps, and on
-HDFS, where writers take no turns, into one: what it has removed is missed by none.
+run again and finds all that it needs to know. Another erase may run between any two steps, and on
+HDFS, where writers take no turns, even during one: no step fails for want of what it has removed.
 """
 
 from collections import Counter
@@ -106,14 +106,16 @@ def erase(
 
 
 def subject(table: PostsTable, post_ids: Iterable[str]) -> Subject:
-    """What betrays the posts and no other: what `traces.look` looks for. Raises as `find` does."""
+    """What `traces.look` looks for: all that gives these posts away and no other. Raises as `find`
+    does."""
     run = _Erase(table, frozenset(post_ids))
     run.look()
     return run.subject
 
 
 def erase_beside(table: PostsTable, post_ids: Iterable[str]) -> None:
-    """Remove what tables beside the posts have of some, and end every earlier state of them."""
+    """Remove what the tables beside the posts have of some posts, and end all their earlier
+    states."""
     run = _Erase(table, frozenset(post_ids))
     run.holding, run.subject = {}, Subject(run.ids)
     with spark_errors("Spark failed"):
@@ -205,7 +207,7 @@ class _Erase:
         self.holding[name], _ = _looked_in(self.table.uri, name, self.ids)
 
     def _delete(self, name: str) -> None:
-        """Of a table beside the posts, whose files are written anew without the rows."""
+        """Delete the posts' rows in a table beside the posts; its files are written anew."""
         table = f"{self.table.catalog}.{name}"
         columns = [c for c in IDS if c in self.table.session.table(table).columns]
         for part in _parts(self.ids):
@@ -241,8 +243,9 @@ class _Erase:
         self.side_tables()  # of the posts, while they were there, a match may have brought pairs
 
     def caches(self, drop: Callable[[frozenset[str], Subject], None]) -> None:
-        """Until they have nothing of it either, a list tells who runs a killed one again."""
-        whole = together(self.ended)  # also of runs that were killed: nobody else may come for them
+        """The lists of what was begun go last, once the caches have nothing of the posts either: a
+        killed run that is run again knows its posts by them."""
+        whole = together(self.ended)  # of killed runs too: nobody else may ever run them again
         mine = self.subject
         subject = replace(mine, ids=mine.ids | whole.ids, photos=mine.photos | whole.photos)
         drop(whole.data.union(self.holding["posts"]), subject)

@@ -1,10 +1,10 @@
-"""What a search needs of a table's newest metadata, kept on this host: who finds it reads no
-Iceberg.
+"""What a search needs of a table's newest metadata, kept on this host, so that most searches need
+not import pyiceberg.
 
-A metadata file never changes, and an entry names one by its place and its bytes: after a commit of
-whatever kind the newest metadata are others, so that nothing goes stale. An entry is believed as a
-whole or not at all, and only where nobody else can have written to the folder; else the plan is
-made anew by pyiceberg, which costs time, never an answer.
+An entry belongs to one metadata file, by its place and the hash of its bytes. Such a file never
+changes, and every commit makes a new one, so an entry cannot go stale. An entry is believed as a
+whole or not at all, and only if nobody else can write to the folder; otherwise pyiceberg makes the
+plan anew, which costs time, never an answer.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ MOST_ROWS = 1 << 31  # of a data file
 
 @dataclass(frozen=True)
 class Head:
-    """What a table says of itself by one file of its metadata.
+    """What one metadata file says of its table.
 
-    place: of that file; digest: the SHA-256 of its bytes, as hexadecimal digits. made: where the
-    table was made, in the spelling of its files' names. properties: the project's own. snapshots:
-    that can be asked, the newest first.
+    place: of that file. digest: the SHA-256 of its bytes, in hexadecimal. made: where the table was
+    made, spelt as in its files' names. properties: the project's own. snapshots: those that can be
+    asked, the newest first.
     """
 
     place: str
@@ -69,7 +69,7 @@ class KeptPlans:
         return cls(Path(settings.folder) / FOLDER)
 
     def head(self, place: str, digest: str) -> Head | None:
-        """That of a metadata file; None where none is kept that can be trusted."""
+        """The head of a metadata file; None unless one is kept that can be trusted."""
         return self._read((place, digest), [], lambda said: _head(place, digest, said))
 
     def keep_head(self, head: Head) -> None:
@@ -88,15 +88,15 @@ class KeptPlans:
         self, head: Head, conditions: Sequence[str | None], files: Sequence[DataFile]
     ) -> None:
         if not all(storage.lies_in(each, head.made) for f in files for each in (f.uri, *f.deletes)):
-            return  # as another engine may write them: an entry is not believed to name such
+            return  # another engine put them elsewhere: an entry that names such is not believed
         rows = [
             (f.uri, f.records, f.size_bytes, f.deletes, f.kind, f.category, f.ids) for f in files
         ]
         self._keep(head.version, conditions, rows)
 
     def clear(self) -> None:
-        """Remove all entries, of whatever table: what is wanted is made again. In a folder that may
-        be another's doing, as a link to others' files is, there are none of ours."""
+        """Remove the entries of all tables; those that are wanted are made again. A folder that may
+        not be ours, such as a link to somebody else's files, is left alone."""
         with suppress(OSError):
             if doubt(self.folder):
                 return

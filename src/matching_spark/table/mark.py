@@ -1,11 +1,12 @@
 """The mark: how far a table has what the service's journal has, written into its snapshots.
 
-A merge commits it with the rows that it speaks of: `AFTER UPTO EVENT`, the sequences between which
-they are, and the id of the last event. So a reader who takes a snapshot and the events after its
-mark has every post once. Marks count as far as they follow each other among the snapshot's
-ancestors: one that an `undo` overtook, which says more than is there, does not. Too low a mark
-does no harm, its events are merged once more and change nothing. What ends snapshots keeps
-their mark in a property of the table.
+A merge commits a mark together with the rows that it is about: `AFTER UPTO EVENT`, which are the
+sequence numbers that the rows lie between and the id of the last event. So whoever reads a snapshot
+and the events after its mark has every post once. From a snapshot's oldest ancestor on, a mark
+counts if it follows on from those before it; one whose merge an `undo` overtook does not, because
+it claims events that the table no longer has. A mark that is too low does no harm: its events are
+merged once more and change nothing. Before snapshots are ended, the mark that they add up to is
+kept in a property of the table.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ KEPT = PROPERTY + "journal-at"  # a table's property: SNAPSHOT UPTO EVENT
 
 @dataclass(frozen=True)
 class Mark:
-    """The last event that a snapshot has: its sequence, 0 where there is none, and its id, by which
-    it is known in the journal that it is of.
+    """The last event that a snapshot has: its sequence, 0 if there is none, and its id, which tells
+    whether it is of the same journal.
     """
 
     sequence: int = 0
@@ -70,11 +71,11 @@ def merged(metadata: "StaticTable", snapshot: str | None = None) -> Mark:
 
 
 def after(metadata: "StaticTable", journal: "Journal", snapshot: str | None = None) -> int:
-    """The sequence after which the journal has what a snapshot (None: the present one) has not: its
-    mark's.
+    """The sequence after which the journal's events are not in a snapshot (None: the present one):
+    that of its mark.
 
-    0 where the mark is of another journal, or of events that this one, restored from a backup, has
-    lost.
+    0 if the mark is of another journal, or of events that this one has lost, as when it was
+    restored from a backup.
     """
     last = merged(metadata, snapshot)
     same = journal.tail(last.sequence - 1, 1) if last.sequence else []
@@ -82,8 +83,8 @@ def after(metadata: "StaticTable", journal: "Journal", snapshot: str | None = No
 
 
 def check_begun(metadata: "StaticTable", journal: "Journal") -> None:
-    """Raise StorageError where a snapshot has events of a journal, and this one has none: it is an
-    empty one in the place of that, whose events, accounts and erasures nobody would know of."""
+    """Raise StorageError if a snapshot has events of a journal and this journal is empty: it took
+    the other's place, whose events, accounts and erasures nobody would know of."""
     if (last := mark(metadata)) and not journal.last():
         raise StorageError(
             f"{metadata.metadata.location} has events up to number {last:,} of a journal, and that "
@@ -93,14 +94,14 @@ def check_begun(metadata: "StaticTable", journal: "Journal") -> None:
 
 
 def kept(last: Mark, snapshot: object) -> dict[str, str]:
-    """The property that says the mark of a snapshot whose ancestors end; none without a mark."""
+    """The property that keeps a snapshot's mark when its ancestors end; none without a mark."""
     if not last.sequence:
         return {}
     return {KEPT: f"{snapshot} {last.sequence} {last.event_id}"}
 
 
 def keep(table: "PostsTable") -> None:
-    """Have the table itself say the mark of its present snapshot: those before are to end."""
+    """Keep the present snapshot's mark in the table itself, before earlier snapshots are ended."""
 
     def step() -> None:
         table.refresh()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from matching_spark.table.posts_table import PostsTable
 
-# Of two changes of a post that do not know of each other, by which the row has counted the same
-# number, the later one stands.
+# Two changes of a post that did not know of each other count its row to the same sequence: then the
+# later one stands.
 NEWER = (
     "s.sequence > coalesce(t.sequence, 0) "
     "OR s.sequence = t.sequence AND s.updated_at > t.updated_at"
@@ -27,7 +27,7 @@ NEWER = (
 
 
 class Rewound(StorageError):
-    """What a merge began after is not what the table has any more."""
+    """The table no longer has the mark that a merge began from."""
 
 
 @contextmanager
@@ -84,12 +84,12 @@ def merging(
 def take_in(
     table: "PostsTable", posts: "DataFrame | None", before: Mark, since: int, upto: Mark
 ) -> None:
-    """Take in what the journal has of posts (schema.COLUMNS, each id once) and the mark of it, in
-    one commit. A post stays as it is where the table has as new a one.
+    """Take the journal's posts (schema.COLUMNS, each id once) and their mark into the table, in one
+    commit. A post of which the table has the same or a newer version stays as it is.
 
-    posts: None where only the mark moves, by a commit without rows. before: the table's mark when
-    the events after `since` were read; where it has another by now, as after an undo, Rewound is
-    raised and nothing has changed.
+    posts: None if only the mark moves, by a commit without rows. before: the table's mark when the
+    events after `since` were read; if it has another by now, as after an undo, Rewound is raised
+    and nothing has changed.
     """
 
     def commit(write: Callable[[], None]) -> None:
@@ -111,6 +111,6 @@ def take_in(
 
 
 def _say(table: "PostsTable", said: str) -> None:
-    """Commit a mark without rows: else what changes no post would be read again and again."""
+    """Commit a mark without rows: else events that change no post would be read again and again."""
     append = iceberg_table(table.session, table.name).newAppend().set(MARK, said)
     telling(table.session, append).commit()

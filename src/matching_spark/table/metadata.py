@@ -51,8 +51,8 @@ def current_metadata(uri: str, name: str = "posts") -> StaticTable | None:
 
 
 def check_log(table: StaticTable) -> None:
-    """Raise StorageError where the log of a table's metadata names files that do not lie in it:
-    with its next commit Iceberg removes the oldest ones, whatever they are."""
+    """Raise StorageError if the log of a table's metadata names files outside of it: with the next
+    commit Iceberg removes the oldest ones, whatever they are."""
     log = table.metadata.metadata_log
     check_within(table, (storage.recorded(each.metadata_file) for each in log))
 
@@ -70,8 +70,8 @@ def check_within(table: StaticTable, places: Iterable[str]) -> None:
 
 
 def check_files(table: StaticTable, snapshots: Iterable[int]) -> None:
-    """Raise StorageError for a file of some snapshots that does not lie in the table: Spark reads
-    whatever they name."""
+    """Raise StorageError if some snapshots name a file outside of the table: Spark reads whatever
+    they name."""
     files = live_files(table, [*snapshots])
     check_within(table, (storage.recorded(each.file_path) for each in files))
 
@@ -155,8 +155,8 @@ def reading(what: str) -> Iterator[None]:
 def listed(metadata: StaticTable, snapshot: Snapshot) -> list[ManifestFile]:
     """The manifests of a snapshot, whose list is read as a whole or raises what `reading` knows.
 
-    pyiceberg takes the end of a list that was cut off for the end of its entries. One that has some
-    ends with the mark that ends its head, too.
+    pyiceberg takes the end of a list that was cut off for the end of its entries. A whole list that
+    has entries ends with the same bytes as its head.
     """
     with metadata.io.new_input(snapshot.manifest_list).open() as stream:
         raw = stream.read()
@@ -173,8 +173,8 @@ def entries(metadata: StaticTable, manifest: ManifestFile) -> list[ManifestEntry
 
 
 def check_whole(metadata: StaticTable, manifest: ManifestFile) -> None:
-    """Raise ValueError where a manifest is not as long as the list of them says: one that was cut
-    off names fewer files to pyiceberg."""
+    """Raise ValueError if a manifest is not as long as the list of manifests says: of one that was
+    cut off pyiceberg reads fewer files."""
     length = len(metadata.io.new_input(manifest.manifest_path))
     if length != manifest.manifest_length:
         raise ValueError(

@@ -69,8 +69,8 @@ def check_layout(state: TableState) -> None:
     """Raise StorageError where a newer version wrote it, or another engine changed what reading and
     writing rest on.
 
-    Iceberg knows a column by its number, a data file by its name: of one that was dropped and added
-    again, or renamed, the files would give the values of before.
+    Iceberg knows a column by its number, and a data file read natively knows it by its name: for a
+    column that was renamed, or dropped and added again, the files would give the old values.
     """
     uri, metadata = state.uri, state.metadata
     check_log(metadata)
@@ -111,8 +111,8 @@ def check_layout(state: TableState) -> None:
 
 
 def _numbers(state: TableState, version: int) -> dict[str, int]:
-    """The numbers of a later version's columns: by their place in a table that was made with them,
-    where what lies in lists comes after; else as they were added."""
+    """The numbers of a later version's columns. A table that was made with them numbers them by
+    their place, before what lies in lists; one that got them later, in the order of adding."""
     columns = BY_VERSION[version]
     brought = state.head.properties.get(PROPERTY + ADDED_AT[version])
     if brought is None:
@@ -162,10 +162,11 @@ def _file(state: TableState, file: IcebergFile, deletes: set[IcebergFile]) -> Da
 
 
 def _bounds(metadata: StaticTable, file: IcebergFile, column: str) -> tuple[str | None, str | None]:
-    """Between which a text column of a file is, by its own statistics; None where they do not say.
+    """The least and the greatest value of a text column in a file, by the file's own statistics;
+    None where they do not say.
 
-    Of those that were cut off the lower one is less and the upper one greater than the values; and
-    texts compare as their UTF-8 does.
+    Statistics that were cut off still bound the values: the lower one is less, the upper one
+    greater than all of them. Texts compare as their UTF-8 does.
     """
     number = metadata.schema().find_field(column).field_id
     bounds = [(each or {}).get(number) for each in (file.lower_bounds, file.upper_bounds)]
@@ -181,7 +182,7 @@ def _check_model(state: TableState, file: IcebergFile) -> None:
     model = state.space.model
     if _bounds(state.metadata, file, "model") == (model, model):
         return
-    # None, or cut off, where another engine writes shorter statistics.
+    # Another engine may have written no statistics, or shorter ones, which tell no model.
     column = read_columns(storage.recorded(file.file_path), ["model"])["model"]
     held = set(column.unique().to_pylist())
     if held != {model}:

@@ -34,10 +34,10 @@ class Procedures:
         self.spark = table.session
 
     def again(self, step: Callable[..., None], *arguments: object) -> None:
-        """Run a step, and again while writers overtake it: every step may run more than once.
+        """Run a step, again while writers overtake it: every step may run more than once.
 
-        Where it fails and others have written or ended something meanwhile, as an erase on HDFS
-        does, what it read may have gone: that is to be overtaken too.
+        A step that fails while others write, or end something as an erase on HDFS does, may have
+        lost what it was reading: it counts as overtaken too.
         """
 
         def tried() -> None:
@@ -109,9 +109,9 @@ class Procedures:
                 telling(self.spark, anew).commit()
 
     def expire(self, name: str, ids: Iterable[int]) -> None:
-        """End these snapshots and no others: Iceberg counts a snapshot's age from its writing.
+        """End these snapshots, by their ids: Iceberg by itself counts their age from their writing.
 
-        Those that another run has ended meanwhile are not named: of several Iceberg fails.
+        Snapshots that another run has ended meanwhile are left out: Iceberg would fail on them.
         """
         with self.writing(name):
             if name == "posts":

@@ -71,9 +71,9 @@ def drop(table: PostsTable, ids: Collection[str]) -> None:
 
 
 def end_gone(table: PostsTable, before: str | None, ids: Callable[[], Collection[str]]) -> None:
-    """After rows that name posts were stored: those of posts that have gone since the snapshot
-    `before`, in which they all were, are erased. On HDFS, where writers take no turns, an erase may
-    end between the look and the commit."""
+    """Called when rows that name posts were stored: erases those whose posts have gone since the
+    snapshot `before`, which had them all. On HDFS, where writers take no turns, an erase may end
+    between that look and the commit of the rows."""
     now = type(table).open(table.uri, table.session, table.hadoop)
     if now.snapshot == before:
         return

@@ -33,7 +33,7 @@ IDENTIFIER_KEY = "identifier-key"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a search reads. id: None while nothing was ever written."""
+    """What a search reads. id: None before the first write."""
 
     id: str | None
     files: tuple[DataFile, ...]
@@ -63,7 +63,7 @@ class TableState:
         return self.whole()
 
     def stated(self, name: str) -> str:
-        """Raises InputError where the table is none of ours."""
+        """One of the project's own properties. Raises InputError if the table is not ours."""
         try:
             return self.head.properties[PROPERTY + name]
         except KeyError:
@@ -72,7 +72,7 @@ class TableState:
             ) from None
 
     def number(self, name: str) -> int:
-        """The same of what is a whole number above 0. Raises StorageError where it is none."""
+        """The same as a whole number above 0. Raises StorageError if it is none."""
         said = self.stated(name)
         if not re.fullmatch(NUMBER, said):
             raise StorageError(
@@ -90,7 +90,7 @@ class TableState:
 
     @property
     def identifier_key(self) -> str | None:
-        """The name of the key that its numbers are hashed by; None: it never had one."""
+        """The name of the key by which its posts' numbers are hashed; None if it never had one."""
         return self.head.properties.get(PROPERTY + IDENTIFIER_KEY)
 
     @property
@@ -222,11 +222,11 @@ class TableState:
 def opened(
     uri: str, kept: KeptPlans | None = None, than: TableState | None = None
 ) -> TableState | None:
-    """The posts table of the warehouse `uri` as it is now; None where there is none. than: a state
-    that is given back where the table is still the same.
+    """The posts table of the warehouse `uri` as it is now; None where there is none. than: an
+    earlier state, which is returned when nothing has changed since.
 
-    Raises StorageError where it cannot be read, speaks of another place, or is not as this version
-    has it; InputError where it is none of ours.
+    Raises StorageError for a table that cannot be read, was made at another place, or was changed
+    by a newer version or another engine; InputError for one that is not ours.
     """
     place = newest(uri, "posts")
     if place is None:

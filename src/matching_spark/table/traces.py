@@ -35,8 +35,8 @@ AVRO = b"Obj\x01"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked for. photos: the sha256 of those that only these posts have. words: texts, or
-    how they begin, that stand in no other post. plain: those ids that no other post contains.
+    """What is looked for. photos: the sha256 of photos that only these posts have. words: texts, or
+    beginnings of texts, that no other post has. plain: ids that stand in no other post.
     """
 
     ids: frozenset[str]
@@ -46,7 +46,7 @@ class Subject:
 
     @cached_property
     def anywhere(self) -> list[tuple[str, bytes]]:
-        """What betrays a post wherever it stands: (which, bytes)."""
+        """What gives a post away wherever it stands: (which of them, bytes)."""
         whole = {json.dumps(i, ensure_ascii=a) for i in self.ids for a in (True, False)}
         escaped = {json.dumps(word)[1:-1] for word in self.words}
         words = self.words | escaped
@@ -93,15 +93,15 @@ def had(files: Iterable[str], ids: frozenset[str]) -> Had:
 
 
 def begins(text: str) -> str:
-    """The part of a text that every bound of it has: the last character of an upper one differs."""
+    """The part of a text that both of its bounds begin with: the last character of a cut-off upper
+    bound is another one."""
     return text if len(text) <= BOUND else text[: BOUND - 1]
 
 
 def betraying(
     table: "PostsTable", ids: frozenset[str], photos: frozenset[str], texts: Iterable[str]
 ) -> Subject:
-    """What of posts, of their photos' sha256 and their texts, stands in no other post of the table
-    as it is now."""
+    """Of these posts' ids, photos and texts, those that stand in no other post of the table now."""
     words = {begins(text) for text in texts}
     long = {w for w in words if len(w) >= LEAST_WORD} | {i for i in ids if len(i) >= LEAST_ID}
     own = frozenset(long | photos) - _shared(table, ids, sorted(long | photos))

@@ -69,8 +69,8 @@ def undoable(table: PostsTable) -> list[str]:
 def posts_at(table: PostsTable, snapshot: str) -> int:
     """How many posts a snapshot has, by the summaries.
 
-    While `compact` folds deletes in, they are counted still though their rows have gone; but what
-    it rewrites changes no post, so those are as many as before it.
+    After `compact` has folded deletes in, a summary still counts them, though their rows have gone.
+    As it changes no post, the snapshot before it has as many.
     """
     at = table.metadata.snapshot_by_id(int(snapshot))
     while at is not None and at.summary is not None and at.summary.operation is Operation.REPLACE:

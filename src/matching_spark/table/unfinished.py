@@ -16,8 +16,8 @@ from matching_spark.layout import ENDING
 
 @dataclass(frozen=True)
 class Ending:
-    """Of one table: the posts, and the files that are to go; data: those of them with rows.
-    photos: the sha256 of those that only these posts have."""
+    """What an erase ends of one table. ids: its posts. files: all that are to go; data: those of
+    them with rows. photos: the sha256 of photos that only these posts have."""
 
     ids: frozenset[str] = frozenset()
     data: frozenset[str] = frozenset()
@@ -58,7 +58,8 @@ def finish(place: str) -> None:
 
 def _read(place: str) -> Ending:
     try:
-        content = {"photos": []} | json.loads(storage.read_bytes(place))  # of before: none
+        # An earlier version listed no photos.
+        content = {"photos": []} | json.loads(storage.read_bytes(place))
         return Ending(*(frozenset(map(str, content[each.name])) for each in fields(Ending)))
     except FileNotFoundError:  # whose run has finished since
         return Ending()

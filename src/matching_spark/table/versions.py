@@ -10,12 +10,12 @@ PACKED = re.compile(r"/v\d+(\.gz\.metadata\.json|\.metadata\.json\.gz)$")
 
 
 def newest(uri: str, name: str) -> str | None:
-    """The place of the newest metadata file, whatever it says; None when there is no table."""
+    """The place of the newest metadata file, which is not read; None when there is no table."""
     folder = storage.join(uri, name, "metadata")
     number = _hinted(folder)
     if number is None or not storage.exists(storage.join(folder, f"v{number}.metadata.json")):
-        # A commit deletes the hint and renames a new one to its place: in between there is none.
-        # A copy that was taken meanwhile has none, or one of a version that it lacks.
+        # A commit deletes the hint and renames a new one into its place: in between there is none.
+        # A copy taken at that moment has no hint, or one of a version that it lacks.
         number = _latest(folder)
     if number is None:
         return None
@@ -36,8 +36,8 @@ def is_at(made: str, uri: str, name: str) -> bool:
 
 
 def check_place(made: str, uri: str, name: str) -> None:
-    """Raise StorageError where the metadata of a table of `uri` are of one made at another place:
-    they name the files there."""
+    """Raise StorageError if a table in `uri` was made at another place: its metadata name the files
+    there."""
     if not is_at(made, uri, name):
         unknown = "" if storage.is_local(made) else ", or that is a name for it unknown here"
         raise StorageError(

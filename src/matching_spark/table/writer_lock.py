@@ -1,9 +1,10 @@
 """One writer at a time in a warehouse on a folder, whichever process and table it writes.
 
-Iceberg commits by a rename that must fail where the file is there. On HDFS it does; on a folder it
-replaces, and of two writers that both rename version 7 one is lost although both were told yes. So
-writers take turns. The JVM that renames holds the lock itself, by the kernel: when its Python is
-killed it may still rename, and until it has ended nobody else does. Nothing is left to clean up.
+Iceberg commits by a rename that must fail if the new name exists. On HDFS it does; in a folder the
+rename replaces the file, so that of two writers who both rename to version 7 one is lost although
+both were told that it worked. So writers take turns. The lock is the kernel's and is held by the
+JVM that renames: it may still do so when its Python has been killed, and until the JVM ends nobody
+else writes. Nothing is left to clean up.
 
 Writers that do not know of the lock (another engine on the same folder) are not kept out.
 """
