@@ -13,17 +13,17 @@ from matching_spark.search.outcome import SearchOutcome
 from matching_spark.search.request import Request
 from matching_spark.similarity_engine import SimilarityEngine
 
-# What a block shares: all but its queries, and whether its time is limited; the snapshot.
+# What a block's requests share: all but their queries; whether their time is limited; the snapshot.
 _Key = tuple[Request, bool, str | None]
 _Asked = tuple[Request, Future[SearchOutcome]]
 
-LONGEST_S = 0.25  # that a block is kept open for those who were answered
-CLOSED = 0.7  # of those who were answered: if more come back, they are programs that ask on and on
+LONGEST_S = 0.25  # a block is kept open for those who were answered at most so long
+CLOSED = 0.7  # if a greater share of them asks again, they are programs that ask on and on
 
 
 @dataclass
 class _Block:
-    """Requests that differ in their queries only, and who waits for each."""
+    """Requests that differ only in their queries, and who waits for each."""
 
     since: float
     asked: list[_Asked] = field(default_factory=list)
@@ -32,9 +32,12 @@ class _Block:
 
 @dataclass
 class _Answered:
-    """The block that was answered last. requests: how many it had; until: when somebody may be one
-    of them no more; waited: until when they are waited for; expected: the queries that wait once
-    all have asked again; again: how many have come since, till `until`."""
+    """The block that was answered last.
+
+    requests: how many it had. until: up to when a request is counted as one of theirs come again.
+    waited: until when they are waited for. expected: how many queries wait once all of them have
+    asked again. again: how many requests have come before `until`.
+    """
 
     key: _Key | None
     requests: int
@@ -44,7 +47,7 @@ class _Answered:
     again: int = 0
 
     def waited_for(self, key: _Key) -> float:
-        """Until when a block of a key, which may be another, is kept open for them."""
+        """Until when a block of a key is kept open for them: one of another key is not."""
         return self.waited if key == self.key else -inf
 
 
@@ -63,7 +66,7 @@ class Blocks:
         self._returning = 0.0  # the share of those who ask again while that may be waited for
 
     def add(self, key: _Key, asked: _Asked, now: float) -> bool:
-        """Whether it changes when the next block is due."""
+        """Add a request; returns whether the next block may be due at another time now."""
         block = self._blocks.setdefault(key, _Block(now))
         block.asked.append(asked)
         block.queries += len(asked[0].queries)
@@ -73,12 +76,13 @@ class Blocks:
         return len(block.asked) == 1 or self._is_full(block, now)
 
     def answered(self, key: _Key, asked: list[_Asked], took_s: float, now: float) -> None:
-        """Told of a block that was answered just now, and of the time that it took.
+        """Note that a block was answered just now, and how long that took.
 
-        Whoever asked it may ask again, and is waited for. The answers of many are written one after
-        the other, so that the last of them comes late, and what is computed meanwhile is slow, with
-        the interpreter busy: so for many the wait is longer, if those of the blocks before came
-        back. Of people who come at any time no more than half as many come in half of the time.
+        Whoever asked may ask again, and is waited for. The answers of a large block are written one
+        after the other, so the last of them comes late, and with the interpreter busy whatever is
+        computed meanwhile is slow: so a large block is waited for longer, but only if the askers of
+        the blocks before did come back. They are programs then; of people, who come at any time, no
+        more than half as many come in half of the time.
         """
         if (last := self._last).requests:
             share = min(1.0, last.again / last.requests)
@@ -109,22 +113,25 @@ class Blocks:
         return min(self._blocks.items(), key=lambda item: item[1].since)
 
     def _is_full(self, block: _Block, now: float) -> bool:
-        """Whether there is nothing to wait for: no room, or everybody has asked again."""
+        """Whether there is nothing left to wait for: no room, or everybody has asked again."""
         again = now < self._last.waited and self._waiting >= self._last.expected
         return again or block.queries >= self._most
 
 
 class QueryBatcher:
-    """Collects the requests of many threads for `wait_ms` and asks the engine once for all alike.
+    """Collects the requests of many threads for `wait_ms` and asks the engine once for all that are
+    alike.
 
-    A request's answer is the one that `engine.run` gives it alone: a block's queries do not touch
-    each other, but that the first whose time is over cuts it short for all that are computed with
-    it. None of them has more than twice the time that this one has left; the others of the block
-    come after it, and those without a deadline are blocks of their own. While one block is computed
-    the next one gathers, and who was answered is waited for to ask again (Blocks.answered), until
-    all of them have: else the clients fall apart into blocks that take turns, a pass each. A
-    process that does nothing else should call gc.freeze() once it is up: the garbage collector's
-    look through what it holds takes a twentieth of a block's time.
+    Each request gets the answer that `engine.run` would give it alone, with one exception: the
+    nearest deadline among the requests that are computed together ends them all. So only requests
+    are computed together that have at most twice as much time left as that one; the others of the
+    block come next, and those without a deadline are in blocks of their own.
+
+    While one block is computed the next one gathers. Those who were answered are waited for, until
+    all have asked again (Blocks.answered): otherwise the clients would fall apart into blocks that
+    take turns, with a pass over the vectors for each. A process that does nothing else should call
+    gc.freeze() once it is up: looking through all that it holds costs the garbage collector a
+    twentieth of a block's time.
 
     Use as a context manager, or call `close`.
     """
@@ -190,10 +197,10 @@ class QueryBatcher:
 
 
 def _parted(asked: list[_Asked], most: int) -> tuple[list[_Asked], list[_Asked]]:
-    """Those that are computed next, the nearest deadline first, and the rest.
+    """The requests to compute next, the nearest deadline first, and the rest.
 
-    They are so many queries at most, or one request; and the nearest deadline, which ends them
-    all, leaves each at least half of the time that it has now.
+    Together they have at most `most` queries, or they are a single request. The nearest deadline,
+    which ends them all, leaves each at least half of the time that it has now.
     """
     asked = sorted(asked, key=lambda each: each[0].left_s)
     longest_s = max(0.0, 2 * asked[0][0].left_s)

@@ -170,8 +170,8 @@ def calibrate(
 
 
 def reset(settings: Settings) -> Reset:
-    """Take the table's own weights away, those that decisions would sharpen too: the model's serve
-    again.
+    """Take the table's own weights away, and with them those that decisions would sharpen: from now
+    on the model's serve again.
 
     Raises InputError when it has none.
     """
@@ -189,8 +189,8 @@ def _uncalibrated(name: str) -> ModelError:
 
 
 def check_kept(table: PostsTable, truth: str) -> None:
-    """Raise InputError where what `truth` teaches would take the place of weights that a truth file
-    taught: it starts from others, and that file would be forgotten."""
+    """Raise InputError if weights learnt from a file of labelled pairs would be replaced: what
+    `truth` teaches starts from other weights, so the file would be forgotten."""
     place = storage.join(table.uri, FILE)
     try:
         if not storage.exists(place):
@@ -228,8 +228,8 @@ def _drawn(model: ClipModel, worlds: Worlds, progress: Progress) -> LabelledPair
 
 
 def _base(settings: Settings, table: PostsTable) -> Calibration | None:
-    """What a table's truth sharpens: what it learnt without one, else its model's; never what was
-    learnt from a truth, which would count twice."""
+    """The weights that a table's truth starts from: those learnt without a truth, else its model's.
+    Never those learnt from a truth, which would count twice."""
     return first([storage.join(table.uri, SELF)], table_model(settings, table), table.model)
 
 

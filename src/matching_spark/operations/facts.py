@@ -1,4 +1,4 @@
-"""What settings add to posts and questions: where their place lies, hashes of their numbers."""
+"""What the settings add to posts and queries: where their place lies, hashes of their numbers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,8 @@ NOT_KEPT = "number of a thing, not kept"  # what `Seen` notes
 def with_facts(
     posts: Iterable[Post | Reject], settings: Settings, seen: Seen
 ) -> Iterator[Post | Reject]:
-    """The posts, before their numbers are cut, with hashes of them and the point of their place."""
+    """The posts with hashes of their numbers, which are cut out later, and the point of their
+    place."""
     seals, point_of = _seals(settings), _points(settings)
     for post in posts:
         if isinstance(post, Reject):
@@ -51,8 +52,8 @@ def with_facts(
 
 
 def told(post: Post, settings: Settings) -> Post:
-    """The post as every source's come: words of the vocabularies, no personal numbers. Raises
-    InputError for one that cannot be kept."""
+    """The post as one of any source is: by the vocabularies' words, without personal numbers.
+    Raises InputError for one that cannot be kept."""
     words: dict[str, Any] = {n: word_of_post(n, getattr(post, n)) for n in OF_FACTS}
     (kept,) = with_facts([replace(post, **words)], settings, Seen())
     if isinstance(kept, Reject):
@@ -61,8 +62,8 @@ def told(post: Post, settings: Settings) -> Post:
 
 
 def with_changes(was: Post, changes: Mapping[str, Any], settings: Settings) -> Post:
-    """The post with other fields, `told`. As in an ingest, coordinates go with the place that they
-    are of, and numbers stay until others are found in it: its words have lost them."""
+    """The post with other fields, as `told` makes it. As in an ingest, coordinates go when their
+    place changes, and numbers stay until others are found: its words have lost them."""
     post = told(replace(was, **changes), settings)
     if post.place != was.place and not changes.keys() & {*POINT}:
         post = told(replace(post, latitude=None, longitude=None), settings)
@@ -120,7 +121,7 @@ def placed(query: Query, settings: Settings) -> Query:
 
 
 def _seals(settings: Settings) -> list[Seal]:
-    """By the key, and by the one that it takes the place of; none where there is no key."""
+    """By the key, then by the former key, which it replaces; none without a key."""
     keys = settings.identifiers
     return [Seal(key) for key in (keys.key, keys.former_key if keys.key else None) if key]
 

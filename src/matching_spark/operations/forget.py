@@ -25,11 +25,11 @@ class Forgotten:
 
 
 def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Forgotten:
-    """Erase posts in the journal, or the next merge would bring them to the table again; also those
-    that the table alone has, of which somebody may be writing just now.
+    """Erase posts in the journal, or the next merge would bring them to the table again. Those that
+    only the table has are erased here too: somebody may be writing about one just now.
 
-    Raises InputError for those that neither it nor the table (`known`) has, UsageError where there
-    is no journal: one that is elsewhere would bring them again. Then none is erased.
+    known: which of them the table has. Raises InputError for posts that neither has, UsageError
+    without a journal: one that lies elsewhere would bring them again. Then none is erased.
     """
     with closing(Journal.open(settings)) as journal:
         subjects = {f"post:{each}" for each in ids}
@@ -43,7 +43,7 @@ def forget(settings: Settings, ids: frozenset[str], known: frozenset[str]) -> Fo
         try:
             for each in sorted(ids):
                 journal.forget(f"post:{each}", "system", seen=seen if each in known else 0)
-        finally:  # of those that are erased: once more there is no name left to find them by
+        finally:  # if it fails half-way too: run again, it would not find the erased ones' photos
             shas = (n.removeprefix("photo:") for n in vectors if n.startswith("photo:"))
             gone = drop_photos(settings, journal, shas)
         return Forgotten(frozenset(gone), frozenset(texts))

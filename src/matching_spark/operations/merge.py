@@ -1,8 +1,8 @@
 """Merge: what the service's journal has and the table has not, taken into the table.
 
-The rows of a batch of events and the mark of its last one are one commit. What else the batch does,
-to photos, decisions and posts that were erased, comes before it and does nothing when it is done
-again. So a merge that is killed at any moment is simply run again.
+The rows of a batch of events and the mark of its last event are one commit. All else that the batch
+does, with photos, decisions and erased posts, is done before that commit and changes nothing when
+it is done twice. So a merge that is killed at any moment is simply run again.
 """
 
 import os
@@ -51,7 +51,7 @@ LOCK = "merger.lock"  # in the journal's folder
 BATCH = 1000  # events of one commit: with 256 KiB each they fit into memory
 NAMES = 5000  # vectors read at once
 POLL_S = 0.2
-YOUNG_S = 3600.0  # a photo of the service so young may be one whose post is being written
+YOUNG_S = 3600.0  # a younger photo of the service may be of a post that is just being written
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class _Merge:
         self._newest: dict[str, int] = {}  # post -> its last event, of those that were scanned
 
     def all(self) -> None:
-        """Until the table has what the journal had at the start: with whoever writes on there is
-        no end."""
+        """Go on until the table has what the journal had at the start: what others write meanwhile
+        would never end."""
         last = self.journal.last()
         while True:
             self.table.refresh()
@@ -171,7 +171,7 @@ class _Merge:
         before = merged(self.table.metadata)
         sealed = [r.event_id for r in records if r.sealed and isinstance(r.event, OF_POST)]
         changes = folded(records, self.journal.contents(sealed) if sealed else {})
-        gone = erased(records)  # also of what came again, and was changed, after it
+        gone = erased(records)  # posts that came again since are among them
         posts = [each.stored for each in changes.values() if each.stored is not None]
         done: Counter[str] = Counter(events=len(records), posts=len(posts))
         done["erased"] = self._erased(frozenset(gone))
@@ -186,14 +186,15 @@ class _Merge:
         finally:
             if frame is not None:
                 frame.unpersist()
-        done["photos"] += sum(map(self._keep, shas))  # that an erase of others took before it
+        # An erase of other posts may have taken photos before the rows named them.
+        done["photos"] += sum(map(self._keep, shas))
         if rows is not None:
             done["embedded"] = rows.embedded
             self.left_out += rows.left_out
         self.counts.update(done)
 
     def _erased(self, gone: frozenset[str]) -> int:
-        """Erase posts that were forgotten, those of which the warehouse has something."""
+        """Erase those forgotten posts of which the warehouse still has something."""
         known = erasing.known(self.table.uri, gone) if gone else gone
         if known:
             erase_rows(self.settings, known, self.table, self.progress)
@@ -230,8 +231,8 @@ class _Merge:
         return True
 
     def _sweep(self) -> None:
-        """Remove photos of the service that no post of the journal has: of those that were
-        forgotten, where the service was killed before it had removed them; and half written ones.
+        """Remove photos of the service that no post of the journal has, as when the service was
+        killed while it forgot one; and half-written files.
         """
         folder, before, old = _folder(self.settings), time.time() - YOUNG_S, []
         for place, written in storage.walk_times(str(folder)):
@@ -247,8 +248,8 @@ class _Merge:
         return rows_of(posts, self._vectors(posts, upto), self.table, self._clip, self.progress)
 
     def _vectors(self, posts: Sequence[StoredPost], upto: int) -> Vectors:
-        """Those that the journal has, of the table's model. Words that were changed by an event
-        after `upto` have lost theirs.
+        """The vectors that the journal has, of the table's model. The vector of a post's words is
+        left out if an event after `upto` has changed them.
         """
         names = [f"photo:{sha}" for each in posts for sha in each.photos]
         names += [f"text:{each.post.post_id}" for each in posts]

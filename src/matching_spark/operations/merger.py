@@ -1,7 +1,7 @@
-"""The merger: looks after what the journal has and the table has not, and merges when it is due.
+"""The merger: watches what the journal has and the table has not, and merges when that is due.
 
-It knows no Spark: each merge is a process of its own, which ends with its JVM. A merge that is due
-and fails is tried again at the next look.
+It knows no Spark: each merge is a process of its own, whose JVM ends with it. A merge that fails is
+tried again after a while.
 """
 
 import datetime as dt
@@ -35,8 +35,8 @@ class Waiting:
     since: dt.datetime | None = None
 
     def due(self, settings: Settings, now: dt.datetime) -> bool:
-        """Whether they are too many, or the first one waits too long, as one does of a time that
-        is to come: the clock was set back, nobody knows how far."""
+        """Whether too many wait, or the first one waits too long. One from the future counts as
+        that too: the clock was set back, and nobody knows how far."""
         if self.since is None:
             return False
         age_s = (now - self.since).total_seconds()
@@ -60,7 +60,7 @@ def journal_of(settings: Settings) -> Journal:
 
 
 def waiting(settings: Settings, journal: Journal) -> Waiting:
-    """What waits now. No JVM. A table that is not yet is made for a post, and for nothing else."""
+    """What waits now. No JVM. Before there is a table, only a post is a reason to make it."""
     table = there(settings)
     mark = 0 if table is None else after(table.metadata, journal)
     if table is None and not has_post(journal):

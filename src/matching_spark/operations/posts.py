@@ -123,7 +123,7 @@ def close(
     progress: Progress = SILENT,
     spark: "SparkSession | None" = None,
 ) -> Closed:
-    """Give posts another state: from the next snapshot on only open ones are found.
+    """Give posts another state. From the next snapshot on only open ones are found.
 
     Raises InputError naming the ids that there are not, or for an unknown state.
     """
@@ -149,7 +149,7 @@ def close_expired(
 def merged_first(
     settings: Settings, progress: Progress, spark: "SparkSession | None" = None
 ) -> None:
-    """What a person changes is what the service shows: beside a journal, its events come first."""
+    """Merge the journal, if there is one: a person changes posts as the service shows them."""
     if settings.service.journal is not None:
         operations.merge.merge(settings, progress, spark)
 
@@ -238,8 +238,8 @@ def erase_rows(
 
 
 def forget(cache: ShardCache, files: "Iterable[str]", subject: traces.Subject) -> int:
-    """Drop what a host's cache has of posts: the shards of their files, and any other with a trace,
-    as of a file that a compact on another host has removed.
+    """Drop what a host's cache has of posts: the shards of their files, and any other shard with a
+    trace, such as one of a file that a compact on another host has removed.
     """
     cache.forget(files)
     return cache.drop(lambda place: traces.holds(place, subject))

@@ -36,7 +36,7 @@ from matching_spark.operations.models import BLANK, WORDS, check_new
 from matching_spark.operations.warehouse import reading
 from matching_spark.progress import SILENT, Progress
 
-PHOTOS, LEAST_PHOTOS = 500, 50  # of which re-takes are made; of ten every search finds all
+PHOTOS, LEAST_PHOTOS = 500, 50  # of which re-takes are made; among ten every search finds its own
 RETAKES = 1000  # at least, some of each photo: one that is lost is a tenth of a point
 SEEN = 64  # photos, each itself and taken again, whose ranges the copy is made for
 TOP = 10

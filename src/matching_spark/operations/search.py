@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matching_spark.embed.clip import ClipModel
 
 log = logging.getLogger(__name__)
-# Given a result with a question: the query with its answer, None where it has none.
+# Given a result with a question: the query with its answer, None if there is none.
 Reply = Callable[[SearchResult, Query], Query | None]
 
 
@@ -44,9 +44,9 @@ def search(
 ) -> SearchResult:
     """Answer a query by the settings' table, model and runner; Spark is stopped at the end.
 
-    identifiers: numbers that the thing has, which are compared by their keyed hashes. reply:
-    of a list in doubt, it is given the question worth asking; with its answer the query is asked
-    anew, as long as there is one.
+    identifiers: numbers that the thing has, compared by their keyed hashes. reply: is handed every
+    result that is in doubt and has a question worth asking; with its answer the query is asked
+    again, until there is no question or no answer.
     """
     query = with_numbers(query, settings, identifiers)
     table = PostsTable.of(settings)
@@ -55,7 +55,7 @@ def search(
     # What is wrong with the query is told before Spark starts.
     looking = SimilarityEngine(table, "memory", model, cache=settings.cache)
     resident = True
-    if query.text is not None:  # words are looked up where the search will be
+    if query.text is not None:  # words are looked up where the search will run
         may = replace(where, kind=where.kind or "found")
         resident = chosen(settings, table.plan(may, snapshot).files).runner == "memory"
     asking = reply is not None
@@ -84,19 +84,19 @@ def engine_of(
     progress: Progress = SILENT,
     doing: str = "searching",
 ) -> Iterator[SimilarityEngine]:
-    """An engine of the chosen runner; what it started of Spark is stopped at the end. doing: what
-    it is for, as people are told."""
+    """An engine of the chosen runner; a Spark that it started is stopped at the end. doing: what it
+    is for, as people are told."""
     runner, cache = choice.runner, settings.cache
     told = progress.say if settings.similarity.runner == "auto" else log.info
     if runner == "memory":
         told(f"{doing} {choice}")
         yield SimilarityEngine(table, runner, model, cache=cache)
         return
-    # pyspark, which the memory runner needs not.
+    # pyspark, which the memory runner does not need.
     from matching_spark.spark.jvm import has_started
     from matching_spark.spark.session import context
 
-    if has_started():  # by spark-submit, which has stderr's lines on stdout
+    if has_started():  # by spark-submit, which puts stderr's lines on stdout
         log.info("%s %s", doing, choice)
     else:
         told(f"{doing} {choice}")
@@ -134,8 +134,8 @@ def _read(
     question: bool,
     resident: bool = True,
 ) -> tuple[Query, Asked, SearchOptions]:
-    """A query whose numbers are hashed: with what its words say and where its place lies, embedded;
-    and how it is answered. resident: as `understood` has it."""
+    """A query, whose numbers are hashed, with what its words say and where its place lies; the same
+    embedded; and how it is to be answered. resident: as `understood` has it."""
     if query.identifiers:
         check_key(engine.table, settings)
     query = placed(
@@ -154,11 +154,12 @@ def understood(
     today: dt.date | None = None,
     resident: bool = True,
 ) -> Query:
-    """The query with the facts that its words say and neither it nor `where` has: evidence, never a
-    filter. As it is where there are no words, or no weights for facts, or settings forbid it.
+    """The query with the facts that its words say and that neither it nor `where` has: as evidence,
+    never as a filter. It stays as it is without words or weights for facts, or where the settings
+    forbid it.
 
-    today: None is the day in Seoul. resident: whether the search is this process's, whose shards
-    have the names of places; else their columns are read.
+    today: None is the day in Seoul. resident: whether the search runs in this process: then its
+    shards have the names of places, otherwise those columns are read.
     """
     wanted = settings.similarity
     if not wanted.understand or query.text is None:
@@ -209,8 +210,9 @@ def query_of(
     place: str = "",
     happened_on: dt.date | None = None,
 ) -> Query:
-    """A query whose own facts are those of `where`, which need not be what it is filtered by; what
-    looks for lost things was found. Raises InputError for words of which some would be left out.
+    """A query with the facts of `where`, by which it need not be filtered as well. Its thing was
+    lost, or found if lost posts are looked for. Raises InputError for words that are too many to be
+    compared whole.
     """
     if text is not None and len(text) > MAX_TEXT:
         said = f"{len(text):,} characters of words are too many: ask by {MAX_TEXT:,} at most"
@@ -230,7 +232,7 @@ def query_of(
 
 
 def photo_of(result: SearchResult) -> bytes | None:
-    """The query's picture for a page, where it has one that can still be had."""
+    """The query's picture for a page, if it has one that can still be read."""
     from matching_spark.embed.photos import photo_file  # Pillow, which only a page needs
     from matching_spark.operations.pages import loaded  # as above
 
@@ -240,7 +242,7 @@ def photo_of(result: SearchResult) -> bytes | None:
 
 
 def _model(settings: Settings, table: PostsTable, query: Query) -> "ClipModel | None":
-    """The table's model; None where only vectors are compared and the model is not at hand."""
+    """The table's model; None if only vectors are compared and the model is not at hand."""
     needed = query.image is not None or query.text is not None
     if table.model.startswith(EXTERNAL):
         if needed:
@@ -257,7 +259,7 @@ def _model(settings: Settings, table: PostsTable, query: Query) -> "ClipModel | 
 
 
 def table_model(settings: Settings, table: PostsTable) -> "ClipModel | None":
-    """The settings' model where it is the table's: its card has the thresholds; else None."""
+    """The settings' model, whose card has the thresholds, if it is the table's; else None."""
     try:
         model = model_of(settings, table)
         table.check_model(model.name)

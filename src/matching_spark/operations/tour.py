@@ -74,9 +74,10 @@ def taken_in(
     spark: SparkSession,
     progress: Progress,
 ) -> PostsTable:
-    """The settings' table with the world's posts and a person's own, in place of those of another
-    world that was drawn into the same folder before, and of all that was said of them: numbers are
-    drawn anew, so that they are other things'. What else is there stays.
+    """The settings' table with the world's posts and a person's own.
+
+    The posts of another world that was drawn into the same folder before go, with all that was
+    decided and told of them: the same ids are other things' now. What else is there stays.
     """
     table = made(settings, model, spark)
     if former := _of_another(table, world):
@@ -99,8 +100,8 @@ def taken_in(
 
 
 def _of_another(table: PostsTable, world: World) -> list[str]:
-    """The drawn posts of the table, where they are of another world: where one is not of this, or
-    has other photos."""
+    """The drawn posts of the table, if they are of another world: if one of them is not in this
+    world, or has other photos there."""
     if table.snapshot is None:
         return []
     now = {post_id: {photo_sha256(p.read_bytes()) for p in of} for post_id, of in world.photos()}

@@ -27,8 +27,10 @@ from matching_spark.shards.shard import Shard
 from matching_spark.table.posts_table import PostsTable
 
 RETAKES = 200  # photos that are taken again: quantiles of so many are off by a few hundredths
-MIN_LISTS = 200  # lost posts, fewer teach too little
-LISTS = 600  # of so many whole lists MAX_PAIRS are enough, or they are sampled
+MIN_LISTS = 200  # lost posts: fewer teach too little
+LISTS = (
+    600  # lists that are wanted: if MAX_PAIRS does not hold so many whole ones, they are sampled
+)
 LOOKS = "image-image"
 NAMED = 5  # of photos that do not open
 
@@ -80,7 +82,7 @@ def facts_of(table: PostsTable, model: ClipModel | None) -> Calibration:
 
 
 def checked(calibration: Calibration, again: Sequence[float] | None) -> Calibration:
-    """The calibration with what re-takes say of it. again: cosines of photos and their re-takes.
+    """The calibration, checked against re-takes. again: the cosines of photos and their re-takes.
 
     Raises InputError where what was taken for the same things cannot be it.
     """
@@ -159,8 +161,8 @@ def _lists(
     base: Calibration,
     progress: Progress,
 ) -> LabelledPairs:
-    """Lost posts, as many as MAX_PAIRS holds, each with every found post; where that is fewer than
-    LISTS, LISTS of them, each with those that may be it and a sample of the others."""
+    """As many lost posts as MAX_PAIRS holds, each with every found post. If that is fewer than
+    LISTS: LISTS of them, each with the found posts that may be it and a sample of the others."""
     posts = sum(int(shard.alive.sum()) for shard in found)
     ids = [i for shard in lost for i in shard.ids(np.flatnonzero(shard.alive))]
     if not posts or len(ids) < MIN_LISTS:

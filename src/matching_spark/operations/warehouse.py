@@ -44,9 +44,9 @@ def made(settings: Settings, model: "ClipModel", spark: "SparkSession") -> Posts
 
 
 def model_of(settings: Settings, table: PostsTable | None) -> "ClipModel":
-    """The model that the settings name, where they do; else the one that the table was made with.
+    """The model that the settings name, or if they name none, the one the table was made with.
 
-    Raises ModelError when it cannot be loaded. Whether it is the table's, `check_model` says.
+    Raises ModelError when it cannot be loaded. `check_model` tells whether it is the table's.
     """
     from matching_spark.embed.clip import ClipModel  # what reads a table needs no model
 
@@ -66,10 +66,11 @@ def model_of(settings: Settings, table: PostsTable | None) -> "ClipModel":
 def spark_of(
     settings: Settings, what: str, progress: Progress, spark: "SparkSession | None" = None
 ) -> Iterator["SparkSession"]:
-    """A session that is there already stays; else one is started, and stopped at the end.
+    """A session: `spark`, which stays, or if that is None one that is started, and stopped at the
+    end.
 
-    what: what is done with it, as each commit says that it makes. Raises StorageError, before Spark
-    starts, for a warehouse that this user may not write to.
+    what: what is done with it; every commit that it makes says so. Raises StorageError, before
+    Spark starts, for a warehouse that this user may not write to.
     """
     if spark is not None:
         with saying(spark, TELLING, what):
@@ -80,7 +81,7 @@ def spark_of(
     from matching_spark.spark.jvm import has_started
     from matching_spark.spark.session import session
 
-    if not has_started():  # by spark-submit, which has stderr's lines on stdout
+    if not has_started():  # by spark-submit, which puts stderr's lines on stdout
         progress.say("starting Spark ...")
     with session(settings) as started, saying(started, TELLING, what):
         yield started
