@@ -1,4 +1,4 @@
-"""What of a post is taken, and what becomes of one whose id the table has already."""
+"""What is written when a post comes whose id the table already has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,15 +21,15 @@ OTHER_SOURCE = "the table has this id from {}, whose post goes only where `repla
 
 
 def kept(given: frozenset[str]) -> list[str]:
-    """The columns that stay as they are where a source has the fields `given`."""
+    """The columns that stay as they are when a source has only the fields `given`."""
     return [name for name in TOLD if name not in {"post_id", "kind", "status", *given}]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be written over what. source: who gives the posts their ids. replace: also over what
-    seems to be another thing. photos: of a post at most. Raises InputError for a source without a
-    name.
+    """What may be written over what. source: who gives the posts their ids. replace: write over
+    what seems to be another thing too. photos: how many a post may have. Raises InputError for a
+    source without a name.
     """
 
     source: str = DESK
@@ -47,7 +47,7 @@ OWN = Rules()
 
 
 def clash(old: Row, post: Post, shas: Sequence[str], rules: Rules) -> str | None:
-    """Why the two seem to be different things; None where one is the other's correction."""
+    """Why the two seem to be different things; None if one corrects the other."""
     if rules.replace:
         return None
     if old["source"] not in (None, rules.source):  # NULL: of a table of version 1
@@ -60,7 +60,7 @@ def clash(old: Row, post: Post, shas: Sequence[str], rules: Rules) -> str | None
 
 
 def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
-    """The post as it is written over the row: what its source does not have at all stays."""
+    """The post as it is written over the row: fields that its source does not have stay."""
     if post.given is None:
         return post, shas
     stays = {name: old[name] for name in kept(post.given)}
@@ -73,7 +73,7 @@ def written(old: Row, post: Post, shas: list[str]) -> tuple[Post, list[str]]:
 
 
 def is_same(old: Row, post: Post, shas: Sequence[str]) -> bool:
-    """Whether to write it would change nothing: one that is called open stays as it is."""
+    """Whether writing it would change nothing. A post that comes as open keeps its state."""
     status = old["status"] if post.status == "open" else post.status
     if post.identifiers and set(post.identifiers) != set(old["identifiers"] or ()):
         return False

@@ -1,9 +1,9 @@
 """Reembed: another model's vectors for the whole table, switched to in one commit.
 
 The new vectors are staged, then written to a branch of the table, while searches and writers go on
-with the old ones. What changed meanwhile is carried over, again and again, until nothing has: then
-one commit of the table's metadata makes the branch the table and names the new model. A reembed
-that was cut off goes on where it stopped.
+with the old ones. Whatever changed meanwhile is carried over, pass after pass, until nothing has
+changed: then one commit of the table's metadata makes the branch the table and names the new model.
+A reembed that was cut off goes on where it stopped.
 """
 
 import time
@@ -27,13 +27,13 @@ from matching_spark.table.mark import kept, merged
 from matching_spark.table.metadata import check_files
 from matching_spark.table.posts_table import PostsTable
 
-BRANCH = "reembed_"  # begins the name of each reembed's
-PASSES = 20  # at most; each carries over what was written during the one before it
+BRANCH = "reembed_"  # how the names of the branches begin
+PASSES = 20  # at most; each carries over what was written during the one before
 
 
 @dataclass(frozen=True)
 class Reembedded(Reported):
-    """What a reembed did. embedded counts photos and texts, passes the rounds until it switched."""
+    """What a reembed did. embedded: photos and texts. passes: how many until it switched."""
 
     table: str
     before: str
@@ -115,7 +115,7 @@ class _Reembed:
         if staged is not None:
             failed = staged.where("reason IS NOT NULL").select("key", "detail").limit(5).collect()
             if failed:
-                # Tried again at the next run, when whoever took them has put them back.
+                # The next run tries them again, when whoever took them has put them back.
                 self.staging.clear()
                 self._check_kept(posts)
                 raise StorageError(
@@ -135,7 +135,7 @@ class _Reembed:
             )
 
     def _place(self, key: str) -> str:
-        """Where what is staged by a key is kept; of words their key."""
+        """Where the photo of a key is kept; the key itself of words."""
         kind, _, name = key.partition(":")
         return kept_photo(self.table.photos, name) if kind == "photo" else key
 
@@ -178,7 +178,7 @@ class _Reembed:
             self.spark.sql(statement)
 
     def switch(self, base: str | None) -> bool:
-        """Make the branch the table, unless the table is no more what `base` was."""
+        """Make the branch the table, unless the table is no longer at snapshot `base`."""
         properties = {
             "model": self.model.name,
             "dimension": str(self.model.dimension),
@@ -190,8 +190,8 @@ class _Reembed:
                 head = now.ref(self.ref).snapshotId()
                 properties["model-snapshot"] = str(head)
                 builder = builder.setBranchSnapshot(head, "main")
-                # Also one to another model that was cut off and given up: nothing else would end
-                # what it has written.
+                # Also the branch of a reembed to another model that was cut off and given up:
+                # nothing else would end what that has written.
                 for ref in now.refs().keySet():
                     if ref.startswith(BRANCH):
                         builder = builder.removeRef(ref)

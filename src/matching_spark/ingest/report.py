@@ -22,8 +22,8 @@ LONGEST_NAME = 180  # bytes of a source's name; a file's has 255
 
 @dataclass(frozen=True)
 class Report(Reported):
-    """What an ingest did. accepted, which is added and updated, rejected and skipped count posts;
-    embedded counts photos."""
+    """What an ingest did. accepted (added and updated), rejected and skipped count posts, embedded
+    counts photos."""
 
     table: str
     model: str
@@ -45,10 +45,10 @@ class Report(Reported):
 
 
 class Rejects:
-    """Why posts and photos are not taken: a line of JSON each, which memory does not hold, for ten
-    million rows may be off. To be closed, as a context.
+    """Why posts and photos are not taken: a line of JSON each, in a file, for there may be ten
+    million of them. A context, which closes that file.
 
-    place: the file that they become when they are published; None: only the first LISTED are kept.
+    place: what the file is called once it is published; None: only the first LISTED are kept.
     """
 
     def __init__(self, place: str | None = None) -> None:
@@ -89,7 +89,7 @@ class Rejects:
             raise StorageError(f"{self._place} cannot be written: {error}") from error
 
     def publish(self) -> str | None:
-        """Give the file its name, which is returned; nothing to say removes one that is there."""
+        """Give the file its name, which is returned; without rejects a file of that name goes."""
         if self._place is None:
             return None
         if self._lines is not None:
@@ -101,8 +101,8 @@ class Rejects:
 
 
 def line_of(reject: Reject) -> bytes:
-    """source, post_id, reason, detail. The name of a file whose bytes are no UTF-8 stands there by
-    its escapes."""
+    """source, post_id, reason and detail as a line of JSON. Bytes of a file's name that are no
+    UTF-8 are written as escapes."""
     line = json.dumps(asdict(reject), ensure_ascii=False) + "\n"
     return line.encode("utf-8", "backslashreplace")
 
@@ -120,7 +120,7 @@ class Tally:
     rejects: Rejects = field(default_factory=Rejects)
 
     def reject(self, reject: Reject, post: bool = True) -> None:
-        """post: whether a post goes, not only one of its photos."""
+        """post: whether the post itself is rejected, and not only a photo of it."""
         self.rejects.add(reject)
         self.rejected += post
 
@@ -138,10 +138,10 @@ class Tally:
 
 
 def check_rejects(path: str, source: str) -> None:
-    """Whether rejects of a source can be listed there, before any work is done.
+    """Check, before any work is done, that rejects of a source can be listed there.
 
-    Raises UsageError for a folder and for the source itself, which a list would take the place of
-    and an ingest without rejects would remove; StorageError where nothing can be written.
+    Raises UsageError for a folder, and for the source itself, which the list would replace, or
+    remove if nothing was rejected; StorageError where nothing can be written.
     """
     if storage.is_dir(path):
         raise UsageError(f"{path} is a folder: name a file in it", argument="rejects")
@@ -151,7 +151,7 @@ def check_rejects(path: str, source: str) -> None:
 
 
 def default_rejects(table_uri: str, source: str) -> str:
-    """Beside the table, named after the source: its name, and what tells its place from others."""
+    """Beside the table, named after the source: by its name, and a hash of the place it lies in."""
     place = hashlib.sha256(storage.absolute(source).encode("utf-8", "surrogateescape")).hexdigest()
     name = PurePath(source).name
     if len(written := os.fsencode(name)) > LONGEST_NAME:

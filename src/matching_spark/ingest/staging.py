@@ -1,7 +1,7 @@
-"""Staging: vectors that tasks have embedded and no commit has taken in yet, keyed by content.
+"""Staging: vectors that tasks have embedded and that no commit has taken in yet, keyed by content.
 
-A task writes one small Parquet file, whole or not at all; what lies there is never embedded again,
-so that an ingest or a reembed that was cut off goes on where it stopped.
+A task writes one small Parquet file, whole or not at all. What is staged is not embedded again, so
+an ingest or a reembed that was cut off goes on where it stopped.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ STAGED = pa.schema(
 )
 # What a tokenizer raises over words.
 _WORDS = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
-FRESH_S = 12 * 3600  # a kept photo so young is not removed before its post can be committed
+FRESH_S = 12 * 3600  # a younger kept photo is not removed before its post can be committed
 GONE = "went meanwhile: the same job, run beside this one, has ended; run this one again"
 StagedRow = dict[str, str | bytes | None]  # by the names of STAGED
 Failed = Mapping[str, tuple[str, str]]  # key -> reason and detail
@@ -101,8 +101,8 @@ class Staging:
         return time.perf_counter() - start
 
     def embed_new(self, what: str, items: Iterable[Item]) -> tuple[Failed, int, float]:
-        """Stage the vectors of those items that are not staged yet, each key once: what has failed
-        of all, how many they were, and the seconds it took."""
+        """Stage the vectors of the items that are not staged yet, each key once. Returns all that
+        has failed so far, how many items were new, and the seconds it took."""
         failed, have = self.keys()
         todo = list({item.key: item for item in items if item.key not in have}.values())
         if not todo:
@@ -111,9 +111,9 @@ class Staging:
         return self.keys()[0], len(todo), seconds
 
     def keys(self) -> tuple[Failed, Container[str]]:
-        """What has failed, and every key, read by the driver, each file once.
+        """What has failed, and every key. The driver reads each file once.
 
-        Raises StorageError where the same job cleared them meanwhile.
+        Raises StorageError if the same job, run elsewhere, cleared them meanwhile.
         """
         files = self._files()
         if not self._read.issubset(files):  # the same job, run beside this one, has cleared them
@@ -130,8 +130,8 @@ class Staging:
         return self._failed, self._places
 
     def frame(self, keys: Iterable[str] | None = None) -> "DataFrame | None":
-        """STAGED as a DataFrame; None while nothing is staged. keys: of the files alone that have
-        these, as `keys` has read them; None: of all."""
+        """STAGED as a DataFrame; None while nothing is staged. keys: read only the files that have
+        some of these, as `self.keys` knows them; None: all files."""
         files = self._files()
         if keys is not None:
             wanted = {self._places[key] for key in keys if key in self._places}
@@ -150,7 +150,7 @@ class Staging:
 
 
 def parallel(spark: "SparkSession", items: Sequence[T], each: int) -> "RDD[T]":
-    """Items for tasks, so many each, or fewer where a core would have none."""
+    """Items for tasks, `each` of them a task, or fewer so that no core has none."""
     context = spark.sparkContext
     slices = max(-(-len(items) // each), min(len(items), context.defaultParallelism))
     return context.parallelize(items, slices)
@@ -167,8 +167,8 @@ def ahead(source: Iterable[T]) -> Iterator[T]:
 
 
 def keep_still(photos: "RDD[tuple[str, str]]", kept: str) -> None:
-    """Keep again what is kept no more of photos, each its sha256 and where it came from: an erase
-    of another post that had it did not know yet of the one that has just been stored."""
+    """Keep those photos again that are no longer kept: an erase of another post that had one may
+    not have known of the post that has just been stored. photos: sha256, and where it came from."""
 
     def keep(photo: tuple[str, str]) -> None:
         sha, source = photo
@@ -193,9 +193,9 @@ def embedder(
 ) -> Callable[[Iterable[Item]], None]:
     """The task: embed its items, keep the photos, stage the vectors in one file, atomically.
 
-    folder, name: the model's; another one in that folder is refused.
+    folder, name: the model's; another model in that folder is refused.
 
-    While the model runs on one batch, the next is read, decoded and scaled; of a photo only what
+    While the model runs on one batch, the next is read, decoded and scaled. Of a photo only what
     the tower wants stays in memory.
     """
 
@@ -204,7 +204,7 @@ def embedder(
         if not todo:
             return
         model = worker_model(folder, batch_size, device, name)
-        # A tower that nothing asks for is not loaded.
+        # model.stride loads the tower of photos, which words alone do not need.
         step = model.stride if any(i.key.startswith("photo:") for i in todo) else batch_size
         batches = (todo[i : i + step] for i in range(0, len(todo), step))
         rows: list[StagedRow] = []
@@ -254,7 +254,7 @@ def _prepare(items: list[Item], model: ClipModel, kept: str) -> _Batch:
 def _seen(
     photos: Sequence[tuple[str, str]], pixels: Sequence[Float32], model: ClipModel
 ) -> list[StagedRow]:
-    """The vectors of photos; of one that the model gives none for, the reason."""
+    """The vectors of photos, or the reason why the model gives none."""
     try:
         vectors = model.embed_pixels(pixels)
     except NoVectorError as error:
@@ -266,7 +266,7 @@ def _seen(
 
 
 def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
-    """The vectors of texts; of one that cannot be embedded, the reason."""
+    """The vectors of texts, or the reason why one cannot be embedded."""
     try:
         vectors = model.embed_texts([item.payload for item in items])
     except (*_WORDS, NoVectorError) as error:
@@ -277,8 +277,8 @@ def _worded(items: list[Item], model: ClipModel) -> list[StagedRow]:
 
 
 def _photo(source: str, kept: str, sha: str) -> bytes | Image.Image | None:
-    """A photo, which is kept first where it is not yet. None: it is another than was listed, by
-    its sha256."""
+    """A photo, which is kept first if it is not yet. None if it is no longer the one that was
+    listed, by its sha256."""
     data = photo_file(source)
     if source != kept and photo_sha256(data) != sha:
         return None

@@ -1,4 +1,4 @@
-"""A batch of rows of Parquet of vectors, into those that are good.
+"""Checking a batch of rows of vectors made elsewhere: which are good, and why the others are not.
 
 A row that cannot be taken is counted and listed with its reason.
 """
@@ -41,10 +41,10 @@ from matching_spark.shards.arrow import PHOTO, arrow_fields
 
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (OLDEST - EPOCH).days, (LATEST - EPOCH).days
-FIRST = 1000  # rows, by most of which the dimension is told
-# Bytes of other numbers are float32 too, whose exponents are made of digits. Of what a model gives
-# 3 in a million lie so far below its largest, of float64, float16, whole numbers of 8 and 16 bits
-# and float32 with the greater end first a fifth and more (of 16 numbers and more).
+FIRST = 1000  # rows: most of them tell the dimension
+# Any bytes can be read as float32. But of a model's own numbers 3 in a million are so small beside
+# the largest of their vector; of float64, float16, whole numbers of 8 and 16 bits and float32 with
+# the other end first, read as float32, a fifth and more are (of vectors of 16 numbers and more).
 TINY, MANY_TINY = 1e-6, 1 / 8
 NO_FLOAT32 = "its bytes are no float32 numbers, the lesser byte first: write them so, or as a list"
 MOST_MODELS = 5  # of a batch that are named: a second one is one too many
@@ -77,8 +77,8 @@ class Staged:
 
 
 def first_vector(source: str, tasks: Sequence[Task]) -> tuple[int, str]:
-    """The dimension of most of the first vectors, for one may be cut off; and the model that the
-    first row of it names, '' where it names none. Raises InputError where there are none.
+    """The dimension that most of the first vectors have, as one may be cut off; and the model that
+    the first row of that dimension names, '' for none. Raises InputError if there are no vectors.
     """
     for task in tasks:
         file = open_file(task.uri)
@@ -132,7 +132,7 @@ def _models(batch: pa.RecordBatch) -> pa.Array:
 
 
 class _Rows:
-    """Which rows of a batch are good, and of each other one the first reason and its detail."""
+    """Which rows of a batch are good, and the first reason against each of the others."""
 
     def __init__(self, count: int) -> None:
         self.good = np.ones(count, dtype=bool)
@@ -148,7 +148,7 @@ class _Rows:
 def _metadata(
     batch: pa.RecordBatch, fixed: dict[str, str], rules: ImportRules, rows: _Rows, staged: Staged
 ) -> dict[str, pa.Array]:
-    """METADATA of every row, whose values that cannot be taken are rejected."""
+    """METADATA of every row; rows with values that cannot be taken are rejected."""
 
     def column(name: str) -> pa.Array:
         if name in fixed:
@@ -228,7 +228,7 @@ _NOTED = {"colour": COLOUR, "region": REGION}  # a row is taken whatever it says
 
 
 def _texts(column: pa.Array, name: str, seen: Seen) -> pa.Array:
-    """The texts as other sources have them: clean, and in the domain's words."""
+    """The texts as those of other sources: clean, and in the domain's words."""
     find = _FIND.get(name)
     coded = pc.dictionary_encode(column)
     cleaned = list(map(clean, coded.dictionary.to_pylist()))
@@ -259,7 +259,7 @@ def _lengths(column: pa.Array) -> np.ndarray:
 
 
 def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors as (n, dimension) float64, and how many numbers each has; zeros where another."""
+    """Vectors as (n, dimension) float64, and how many numbers each has; zeros if not dimension."""
     lengths = _lengths(column)
     rows = np.zeros((len(column), dimension), dtype=np.float64)
     fits = lengths == dimension
@@ -280,7 +280,7 @@ def _matrix(column: pa.Array, dimension: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _is_other(column: pa.Array, numbers: np.ndarray) -> np.ndarray:
-    """(n,): whether a vector that is bytes is of other numbers than float32. numbers: (n, d)."""
+    """(n,): whether the bytes of a vector are other numbers than float32. numbers: (n, d)."""
     if not is_text(column.type):
         return np.zeros(len(numbers), dtype=bool)
     sizes = np.abs(np.where(np.isfinite(numbers), numbers, 0))
@@ -301,8 +301,8 @@ def _shas(rows: np.ndarray) -> pa.Array:
 
 
 def _dates(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Dates, and which of those that are there cannot be read, or on which no thing can have been
-    lost, as milliseconds that were taken for microseconds."""
+    """Dates, and which of them cannot be read, or are days on which nothing can have been lost, as
+    when milliseconds were taken for microseconds."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         # Arrow counts it in UTC, whatever its zone.
         moment = pc.cast(column, pa.timestamp("us"), safe=False)  # nanoseconds are none of a day

@@ -11,8 +11,8 @@ from matching_spark.domain.posts import READ_TEXT
 from matching_spark.domain.schema import METADATA
 from matching_spark.errors import InputError
 
-# Of a text, as of one of READ_TEXT letters: nine bytes for each of three parts of one, as a Mac
-# writes Korean, and white space before it.
+# Of a text that may have READ_TEXT letters: nine bytes a letter, as a Mac writes Korean in three
+# parts, and white space before it.
 TEXT_BYTES = 16 * READ_TEXT
 
 
@@ -56,14 +56,14 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 
 def _is_id(kind: pa.DataType) -> bool:
-    """Not a float: 20261101001 is 2.0261101001e+10 there, and 2^53 + 1 is another's."""
+    """Not a float: that writes 20261101001 as 2.0261101001e+10, and takes 2^53 + 1 for 2^53."""
     whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
     return whole or is_text(kind)
 
 
 def _is_said(kind: pa.DataType) -> bool:
-    """Whether a value can be written as text: not a list, a UUID's bytes, nor a moment of a zone
-    that is not known here."""
+    """Whether a value can be written as text: no list, no UUID's bytes, no moment in a zone that is
+    not known here."""
     own = kind.value_type if pa.types.is_dictionary(kind) else kind
     if isinstance(own, pa.BaseExtensionType):
         return not is_bytes(own.storage_type)
@@ -83,11 +83,11 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The values as text, empty where there is none or no finite number, of one of over TEXT_BYTES
-    its beginning; and which are no UTF-8, which are empty.
+    """The values as text, and which of them are no UTF-8. Those are empty, and so is what is
+    missing or no finite number; of a text of more than TEXT_BYTES only the beginning is there.
     """
     if pa.types.is_dictionary(column.type):
-        # Of each row its number among those that these rows have; the last one is that of none.
+        # The dictionary's entries that these rows have, and of each row which; the last means none.
         indices = pc.cast(column.indices, pa.int64())
         place = np.asarray(pc.fill_null(indices, len(column.dictionary)))
         there, numbers = np.unique(place, return_inverse=True)

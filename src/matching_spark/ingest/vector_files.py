@@ -92,10 +92,9 @@ def open_file(uri: str) -> pq.ParquetFile:
 def batches(
     file: pq.ParquetFile, task: Task, rows: int, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The task's rows, at most so many at once and BATCH_BYTES of them, where texts of over
-    TEXT_BYTES are cut. Raises InputError where the file is torn, or unpacks to what memory has no
-    room for."""
-    # An INT96 is a moment in UTC, as Spark writes it; Arrow gives it as a time of no zone.
+    """The task's rows, at most `rows` and BATCH_BYTES at once, where a long text counts TEXT_BYTES.
+    Raises InputError if the file is torn, or unpacks to more than memory has room for."""
+    # Spark writes a moment in UTC as INT96, which Arrow gives without its zone.
     leaves = map(file.schema.column, range(len(file.schema)))
     moments = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
     with _readable(task.uri):
@@ -124,7 +123,7 @@ def batches(
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The rows in parts that have BATCH_BYTES and a row more at most, once their texts are taken
+    """The rows in parts that have at most BATCH_BYTES, and one row more, once their texts are taken
     out of dictionaries."""
     sizes = np.zeros(len(batch), np.int64)
     for column in batch.columns:

@@ -151,8 +151,8 @@ def _of_its_own(
 
 
 def _all_over(spark: SparkSession, done: list[Staged], there: DataFrame) -> DataFrame:
-    """The staged rows as they are written over those of the table: what stays is a file's own, for
-    of a folder's files one may have columns that another has not."""
+    """The staged rows as they are written over those of the table. Which columns stay is decided
+    for each file, as one file of a folder may have columns that another lacks."""
     files: dict[frozenset[str], list[str]] = {}
     for each in done:
         files.setdefault(each.given, []).extend(each.files)
@@ -165,7 +165,7 @@ def _all_over(spark: SparkSession, done: list[Staged], there: DataFrame) -> Data
 
 
 def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
-    """The rows as they are written over those of the table, of which some columns stay."""
+    """The rows as they are written over those of the table, whose columns `kept` stay."""
     if not kept:
         return rows
     old = there.select("post_id", *(F.col(name).alias(f"old_{name}") for name in kept))
@@ -176,7 +176,7 @@ def _over(rows: DataFrame, there: DataFrame, kept: list[str]) -> DataFrame:
 
 
 def _without_same(rows: DataFrame, there: DataFrame, folder: str, tally: Tally) -> DataFrame:
-    """The rows that change something, whose ids lie in `folder`; the others are skipped."""
+    """The rows that change something; the others are skipped. folder: where their ids are put."""
     _changed(rows, there).write.parquet(storage.for_spark(folder))
     ids = read_parquet(rows.sparkSession, [folder])
     count = ids.count()
@@ -187,14 +187,14 @@ def _without_same(rows: DataFrame, there: DataFrame, folder: str, tally: Tally) 
 
 
 def _changed(rows: DataFrame, there: DataFrame) -> DataFrame:
-    """The ids of the rows that the table does not have already, as they are. Reads no vector."""
+    """The ids of the rows that the table does not have just so already. Reads no vector."""
     same = ["post_id", *(name for name in METADATA if name not in ("post_id", "status"))]
     shas = F.col("photos.sha256").alias("shas")
     old = there.select(*same, "status", shas)
     new = rows.select(*same, "status", shas)
     # Null-safe: a missing date equals a missing date.
     joined = [new[name].eqNullSafe(old[name]) for name in (*same, "shas")]
-    # One that is called open stays as it is.
+    # A post that comes as open keeps its state.
     joined.append((new["status"] == "open") | (new["status"] == old["status"]))
     return new.join(old, joined, "left_anti").select("post_id")
 
@@ -211,8 +211,8 @@ def _stage_all(
 def _stage(
     tasks: Iterable[Task], source: str, folder: str, rules: ImportRules, done: Counter
 ) -> Iterator[Staged]:
-    """Stage the good rows of each task, and why others are not. Run again, it writes the same
-    files."""
+    """Stage the good rows of each task, and list why the others are not good. Run again, it writes
+    the same files."""
     for task in tasks:
         staged = Staged()
         file = open_file(task.uri)

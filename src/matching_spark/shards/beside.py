@@ -9,7 +9,7 @@ Made = TypeVar("Made")
 
 
 class Beside(Generic[Made]):
-    """By a shard's metadata, which a shard of the cache shares with all that are made of it."""
+    """Keyed by a shard's metadata, which a cached shard shares with all that are made of it."""
 
     def __init__(self) -> None:
         self._held: dict[int, tuple[weakref.ref[pa.Table], Made]] = {}

@@ -1,9 +1,9 @@
 """Shards resident on this host: one memory-mapped file each, shared by all processes.
 
 An entry is derived from an immutable data file, so it never goes stale. It is written under a
-temporary name and renamed; what is found torn, foreign or half-written is written anew. Where the
-folder cannot be written, or others may write there, shards live in the process alone: that costs
-time, never an answer.
+temporary name and renamed; an entry that is found torn, foreign or half-written is written anew. If
+the folder cannot be written to, or others may write there, shards live in the process alone: that
+costs time, never an answer.
 """
 
 import errno
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # a worker starts without pydantic
 
 log = logging.getLogger(__name__)
 
-TOUCH_S = 60.0  # an entry's time of use, which other processes go by, is written so often at most
+TOUCH_S = 60.0  # how often at most an entry's time of use is written, which all processes go by
 WAIT_S = 120.0  # for another process that reads the same file
 COUNTS = struct.Struct("<QQ")  # hits, misses
 
@@ -58,7 +58,7 @@ class Usage:
 
 @dataclass
 class _Held:
-    """A shard that this process has open. path None: it is in this process's memory only."""
+    """A shard that this process has open. path: None if it is only in this process's memory."""
 
     shard: Shard
     path: Path | None
@@ -66,17 +66,17 @@ class _Held:
     last: tuple[DataFile, Shard] | None = None
 
     def now(self, file: DataFile) -> Shard:
-        """As a snapshot has it: one object for as long as nothing of the file is deleted, so that
-        what it has worked out it need not again."""
+        """The shard as a snapshot has it. While no more of the file is deleted it is the same
+        object, which keeps what it has worked out."""
         last = self.last
         if last is None or last[0] != file:
             self.last = last = file, of_now(self.shard, file)
         return last[1]
 
 
-# State of the process, not of a ShardCache: a task brings a copy of its own, and what an earlier
-# task or another engine of this process has opened serves it too. What is open, by folder and name,
-# least recently used first; when an entry's time of use was last written; who is loading what.
+# State of the process, not of a ShardCache: a task brings its own copy of that, and uses what earlier
+# tasks and other engines of this process have opened. What is open, by folder and name, least
+# recently used first; when an entry's time of use was last written; who is loading what.
 _held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
 _touched: dict[Path, float] = {}
 _lock = threading.Lock()
@@ -111,8 +111,8 @@ class ShardCache:
     def find(
         self, post_id: str, files: Iterable[DataFile], space: VectorSpace
     ) -> tuple[Shard, int] | None:
-        """A post in those of the files' shards that are here, and its row; None: it is not there.
-        No file is read."""
+        """A post and its row, looked for only in those files' shards that are cached here; None if
+        it is in none of them. No data file is read."""
         for file in files:
             name = entry_name(file, space)
             if self._open_here(name) is not None or (Path(self.folder) / name).exists():
@@ -128,8 +128,8 @@ class ShardCache:
         space: VectorSpace,
         apply: Callable[..., Iterable[tuple[Shard, bool]]] = map,
     ) -> list[Shard]:
-        """Of each file what `load` gives, counted at once. apply: of what is not open here, `map`,
-        or as a pool has it."""
+        """What `load` gives of each file; hits and misses are counted at once. apply: `map`, or a
+        pool's, by which those that are not open here are loaded."""
         here = [self._open_here(entry_name(file, space)) for file in files]
         others = [file for file, held in zip(files, here, strict=True) if held is None]
         loaded = iter(list(apply(partial(self._load, space=space), others)) if others else [])
@@ -167,8 +167,8 @@ class ShardCache:
         return sum(self._remove(path) for name in names for path in Path(self.folder).glob(name))
 
     def drop(self, holds: Callable[[str], bool]) -> int:
-        """Drop the entries that a condition on their files holds for, of whatever table, and those
-        that a dead process has left half written; how many.
+        """Drop the entries, of all tables, for whose files a condition holds, and those that a dead
+        process has left half-written; returns how many.
 
         It costs time, never an answer: an entry that is wanted is made again.
         """
@@ -183,7 +183,7 @@ class ShardCache:
         return dropped
 
     def _remove(self, path: Path) -> int:
-        """Drop an entry, here and on the host; its bytes, none where another process was first."""
+        """Drop an entry, here and on the host; returns its bytes, 0 if another was first."""
         freed = 0
         with suppress(FileNotFoundError):
             freed = path.stat().st_size

@@ -1,8 +1,8 @@
-"""Small shards as one: what a search does with a shard of few posts is mostly Python.
+"""Small shards joined into one, as a search of a shard of few posts is mostly Python.
 
 A fused query takes 2 ms a shard beside what its posts take. Joined shards are copies in this
-process's memory, made where the same shards are searched for the second time: who searches once
-does not wait for them.
+process's memory. They are made when the same shards are searched for the second time, so that
+whoever searches once does not wait for them.
 """
 
 import threading
@@ -25,12 +25,13 @@ SMALL = 1 << 16  # posts: a shard of more takes longer than what is done once fo
 MOST = 1 << 18  # posts of a joined shard, between two of which a search may end for want of time
 MOST_BYTES = 1 << 30  # of all joined shards of a process
 MOST_SEEN = 256  # groups of shards
-TIER_BITS = 6  # like is joined with like, so that a new file of few posts has no large one copied
+TIER_BITS = 6  # like sizes are joined: for a new file of few posts no large one is copied again
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Shards that were searched together. whole: from the second time on; nbytes: what it takes."""
+    """Shards that were searched together. whole: they joined, from the second time on; nbytes: what
+    that takes."""
 
     parts: list[weakref.ref[pa.Table]]  # their metadata: the first that is let go ends it
     nbytes: int
@@ -78,8 +79,9 @@ def _groups(shards: Sequence[Shard]) -> list[list[Shard]]:
 
 
 def _met(shards: list[Shard]) -> _Seen:
-    """Shards that are searched together, joined where they were before; but where they have no room
-    beside what was searched since then: else two tables would push each other out in turns."""
+    """Note that shards are searched together, and join them if they were before. Without room for
+    them beside what was searched since they are not joined: else two tables would push each other
+    out in turns."""
     key = tuple(id(each.metadata) for each in shards)
 
     def ended(_: weakref.ref[pa.Table]) -> None:

@@ -12,8 +12,8 @@ from matching_spark.shards.shard import DataFile, Shard, flags
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """fresh: the newer rows, of posts that are not in `hidden` twice. hidden: the ids of posts
-    whose rows in the table are past: those of fresh ones, and of those that were erased.
+    """fresh: the newer rows, one a post. hidden: the ids of posts whose rows in the table no longer
+    count: those of the fresh rows, and of posts that were erased.
     """
 
     fresh: Shard

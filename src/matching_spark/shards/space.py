@@ -1,4 +1,4 @@
-"""Whose vectors they are: only those of one space can be compared."""
+"""Which space vectors lie in: only those of one space can be compared."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from matching_spark.shards.ivf_index import Cells, load_cells
 
 @dataclass(frozen=True)
 class VectorSpace:
-    """Which vectors: the model's name, how many numbers, and the table's cells where it has any."""
+    """The model's name, how many numbers its vectors have, and the table's cells if it has any."""
 
     model: str
     dimension: int
