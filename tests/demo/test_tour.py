@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -33,7 +34,7 @@ def test_another_world_takes_the_place_of_the_one_before(
     the demo's pages, also where the first try was stopped; and what somebody took in stays."""
     mine = demo_settings(settings.model_copy(update={"table": str(tmp_path / "table")}), tmp_path)
     pair = ("L2026000000000000", "F2026000000000000-1")
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for seed, posts in ((0, 32), (5, 20)):
         for of, step in ((PostsTable, "delete"), (side_tables, "drop")) if drawn else ():
             with monkeypatch.context() as stopped:

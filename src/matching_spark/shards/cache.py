@@ -74,9 +74,9 @@ class _Held:
         return last[1]
 
 
-# State of the process, not of a ShardCache: a task brings its own copy of that, and uses what earlier
-# tasks and other engines of this process have opened. What is open, by folder and name, least
-# recently used first; when an entry's time of use was last written; who is loading what.
+# State of the process, not of a ShardCache: a task brings its own copy of that, and uses what
+# earlier tasks and other engines of this process have opened. What is open, by folder and name,
+# least recently used first; when an entry's time of use was last written; who is loading what.
 _held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
 _touched: dict[Path, float] = {}
 _lock = threading.Lock()
