@@ -88,7 +88,7 @@ def _inside(words: Sequence[Word], at: int) -> bool:
 
 
 def _of_a_part(words: Sequence[Word], at: int) -> bool:
-    """손잡이가 빨간 우산, 손잡이가 빨간색인 우산: the subject before it is a part."""
+    """손잡이가 빨간 우산, 빨간색인 우산: what stands before it is the subject, and a part."""
     before = words[at - 1] if at else None
     return bool(
         before is not None

@@ -203,7 +203,7 @@ _GIVEN = frozenset(["hand", "handed", "turn", "turned"])  # in
 _TAKEN = frozenset(["off", "away", "lanyard"])
 _ARTICLES = frozenset(["a", "an", "the", "his", "her"])
 _OURS = frozenset(["my", "our", "their"])
-_OF_SO_MANY = frozenset(["pair", "pairs", "set", "bunch", "box", "stack", "pack"])
+_OF_SO_MANY = frozenset(["one", "pair", "pairs", "set", "bunch", "box", "stack", "pack"])
 
 
 def english_role(words: Sequence[Word], first: int) -> Role:

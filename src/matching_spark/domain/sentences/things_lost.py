@@ -26,6 +26,9 @@ _KEPT = re.compile(
 
 _FINE = re.compile(r"멀쩡|\b(?:is|are) (?:all )?(?:fine|safe)\b")
 
+# Of a clause: what it speaks of is in another thing. 지갑에 카드가 들어 있어요
+_HELD = re.compile(r"들어 ?있|들었|담겨 ?있|[안속]에 .*있")
+
 # Of a text that tells of no loss: it is there again, or is another's.
 _BACK = re.compile(
     r"(?<!못)(?<!못 )찾았(?:어[요서]?$|습니다|네|다|고|음)|돌려받았|제 ?[거것게]\S* 아[니닌]"
@@ -65,9 +68,7 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     heads = [
         each
         for each in found
-        if each.role in ("object", "bare", "and", "is")
-        and not (each.value == DISTRACTOR and _RIDE.match(words[each.last].text))
-        and words[each.first].text not in _SEATS
+        if each.role in ("object", "bare", "and", "is") and _may_be_lost(each, words)
     ]
     clauses: dict[int, str] = {}
     for word in words:
@@ -82,6 +83,14 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
     }
     safe = {each.value for each in heads if words[each.first].clause in kept}
     left = [each for each in heads if words[each.first].clause not in kept]
+    held = {at for at, said in clauses.items() if at not in lost and _HELD.search(said)}
+    boxes = [
+        each
+        for each in found
+        if each.role in ("holds", "where") and words[each.first].clause in held
+    ]
+    if boxes := [each for each in boxes if _may_be_lost(each, words)]:
+        left = [each for each in left if words[each.first].clause not in held] or boxes
     there = _FINE if lost else _BACK
     if not left and any(there.search(clauses[words[each.first].clause]) for each in heads):
         return []  # my phone is fine, it's the case
@@ -91,6 +100,12 @@ def lost_among(found: Sequence[Mention[str]], words: Sequence[Word]) -> list[Men
         or heads
         or [each for each in found if each.role == "holds"]
     )
+
+
+def _may_be_lost(each: Mention[str], words: Sequence[Word]) -> bool:
+    """Whether it is none of what one goes by or sits on."""
+    ride = each.value == DISTRACTOR and _RIDE.match(words[each.last].text)
+    return not ride and words[each.first].text not in _SEATS
 
 
 def _one_watch(found: Sequence[Mention[str]], words: Sequence[Word]) -> Sequence[Mention[str]]:

@@ -19,7 +19,7 @@ from matching_spark.domain.things import DISTRACTOR
 # Behind a thing's name: what is lost is that, or what is told of is its part.
 PART = re.compile(
     r"(?:[가-힣]{0,3}(?:케이스|커버|필름|스트랩)|줄(?!있는|달린|있음)|끈(?!있는|달린)|고리|거치대|뚜껑|손잡이|집(?!에)|껍데기|부품|안장|모양|무늬|그림|캐릭터|로고|스티커|"
-    r"글씨|키링|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|안감|바탕|라인|렌즈(?!통)|바퀴|굽|챙|점(?:이|들이?|박이|무늬)?$|도트|물방울|땡땡이|소매|핸들(?!러)|발판|"
+    r"글씨|키링|자국|얼룩|흠집|리본|줄무늬|체크|테두리|지퍼|장식|포인트|단추|버튼|하트|별|태그|택(?![시배])|안감|바탕|라인|렌즈(?!통)|바퀴|굽|챙|점(?:이|들이?|박이|무늬)?$|도트|물방울|땡땡이|소매|핸들(?!러)|발판|"
     r"case|cover|strap|holder|stand|lid|sleeve|sticker|logo|stripe|lining|zipper|pattern|tag|trim"
     r"|네임택|이름표|밑창|lanyard|wheel|lens|grip|buckle|hood(?!ie)|cord(?!uroy)|string|tassel|handle|sole|letters|stitching"
     r"|key ?ring|keychain|charm|game|match|team)"
@@ -69,7 +69,8 @@ _MEANT_NOT = re.compile(r"(?:아니라|아니고|아닌|말고)")
 
 # Before an English thing: not the phone, wasn't a wallet, didn't lose my phone.
 _NOT_IT = re.compile(
-    r"(?:\bnot|n't)(?: (?:lose|losing|leave|drop|forget|about))?(?: (?:a|an|the|my|our|his|her))*$"
+    r"(?:(?:\bnot|n't)(?: (?:lose|losing|leave|drop|forget|about))?|\b(?:wrote|said)(?: it was)?)"
+    r"(?: (?:a|an|the|my|our|his|her))*$"
 )
 _WITH_IT = frozenset(["with", "containing"])
 
