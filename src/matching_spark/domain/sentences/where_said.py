@@ -88,7 +88,7 @@ _NO_COLOUR = "".join(f"(?<!{each})" for each in ("색", *COLOUR.spelt) if not ea
 _NOBODY_KNOWS = re.compile(  # but 정확히 어디서: there, and no more is known
     r"(?<!정확히 )(?<!정확히는 )어디(?:서|에서|에|다|에다)? ?"
     r"(?:놓쳤|잃어|흘렸|두고|뒀|떨어|빠[졌뜨트])\S*지"
-    r"|\bbut it (?:might|could|may) (?:be|have been)\b|어디선가"
+    r"|\bbut it (?:might|could|may)(?: be| have been|['’]ve been)\b|어디선가"
     r"|(?:둘|셋|넷) ?중 ?어디|어딘지 ?(?:는|도)? ?(?:전혀 |잘 )?(?:모르|기억)"
     # 식당인지 택시인지, but 5일인지 6일인지, 검정인지 남색인지; 식당에서 흘렸는지 택시에서 흘렸는지
     rf"|{_NO_COLOUR}(?<!일)인지 (?:\S+ ){{0,2}}\S+(?<!일)인지(?=[ .,도]|$)"
@@ -114,8 +114,9 @@ _MISSED_LATER = re.compile(
 _RODE = 12  # characters before a place that tell how one came there
 _NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌지진])")
 _HOME_IS = re.compile(
-    r"\b(?:(?:office|hotel|hostel|home|house|school|company|airbnb) is|staying (?:at|in) an? \w+)"
-    r" (?:in|at|near|by|on)(?: the)?$|\b(?:asked|(?:i|we) called)(?: at| in)?(?: the)?$"
+    r"\b(?:(?:office|hotel|hostel|home|house|school|company|airbnb|address) is"
+    r"|staying (?:at|in) an? \w+) (?:in|at|near|by|on)(?: the)?$"
+    r"|\b(?:asked|(?:i|we) called)(?: at| in)?(?: the)?$"
 )
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
@@ -278,7 +279,7 @@ def _not_there(said: PlaceSaid, words: Sequence[Word]) -> bool:
     home = before and _HOME_OF.fullmatch(before[-1])
     denied = (
         not_
-        or after in ("said", "says")
+        or after in ("said", "says", "told")
         or _NOT.match(after)
         or taken_back(words[said.last], after)
     )
@@ -367,7 +368,8 @@ def _on_the_way(said: PlaceSaid, words: Sequence[Word], behind: bool) -> bool:
     towards = said.open and way[0].joined and ahead.startswith(("방향", "방면"))
     bound = not said.open and _DIRECTION.fullmatch(way[0].text) and not _ARRIVED.match(ahead)
     far = way[0].text.endswith("에서") and _AS_FAR_AS.fullmatch(ahead)
-    if towards or bound or far or (not said.open and ahead in ("타고", "타서")):
+    between = any(word.text.startswith("사이") for word in way[1:3])
+    if towards or bound or far or between or (not said.open and ahead in ("타고", "타서")):
         return True
     did = 2 if len(way) > 2 and way[1].text.endswith("에서") else 1
     if did < len(way) and way[0].joined and _BOUGHT.fullmatch(way[did].text):
