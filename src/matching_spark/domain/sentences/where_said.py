@@ -35,7 +35,9 @@ _OTHERWISE = frozenset(
     ]
 )
 _IN_TOWN = re.compile(r"(..|...)(?:역|터미널|시장|시청|군청|해변|해수욕장|항|대학교|휴게소|훈련소)")
-_ELSEWHERE = re.compile(r"(?:넘어|지나|[가오][는던]|가려|갔다|행|방면|방향|출발|도착|올라|내려)")
+_ELSEWHERE = re.compile(
+    r"(?:넘어|지나|온$|[가오][는던]|가려|갔다|행|방면|방향|출발|도착|올라|내려)"
+)
 _TOLD = 30  # words of a clause that tell of a place in it
 _HOME = re.compile(
     r"(?:사는|살|삽니다|삼|거주|집에|사람|출신|토박이|주민|시민|일하는|근무|학생|아줌마|아저씨)"
@@ -47,7 +49,7 @@ _LIVES = re.compile(
     r"(?:사는|삽니다|살[아고]|거주|묵[고는]|머무)"
 )
 _SURELY = frozenset(["확실히", "절대", "전혀", "분명히", "진짜"])
-_HOME_OF = re.compile(r"(?:집|본가|고향|회사|직장|학교|사는\s?곳)[은는이가]")
+_HOME_OF = re.compile(r"(?:집|본가|고향|주소|숙소|회사|직장|학교|사는\s?곳)[은는이가]")
 _HOME_ENGLISH = frozenset(
     [
         *("live", "living", "lives", "teach", "work", "study", "stationed", "staying", "native"),
@@ -69,6 +71,7 @@ _TO = re.compile(
 _BOUGHT = re.compile(
     r"탄|(?:갈아)?탔\w*|타는|타던|내렸\w*|출발한|(?:도착|출발)하는|산|샀던|사온|구매한|구입한|받은|빌린|만난|빌려온|빌려서|사[주준]\w*|사다준|선물받은|파는|팔던|알았\w*|깨달\w*|생각나\w*"
 )
+_BOUGHT_THERE = re.compile(r"\S+에서 (?:산|샀던|사[온준]|구[매입]한)")  # 대구 서문시장에서 산 양말
 _BOARDED = re.compile(
     r"(?:버스|택시|차|지하철|전철|비행기|호|선|철도|셔틀|ktx|srt|itx)[를을]?"
     r" ?(?:(?:급행|막차|첫차)[를을]?)? ?(?:탔|타고|타서|탑승)"
@@ -116,7 +119,7 @@ _NOT_THERE = re.compile(r"\S* ?(?:갔|왔|도착)\S*[^.!?\n]{0,40}없(?!어[졌�
 _HOME_IS = re.compile(
     r"\b(?:(?:office|hotel|hostel|home|house|school|company|airbnb|address) is"
     r"|staying (?:at|in) an? \w+) (?:in|at|near|by|on)(?: the)?$"
-    r"|\b(?:asked|(?:i|we) called)(?: at| in)?(?: the)?$"
+    r"|(?:\bwill|['’]ll) be in$|\b(?:asked|(?:i|we) called)(?: at| in)?(?: the)?$"
 )
 _HAD = re.compile(r"\b(?:(?:still )?had (?:it|them)|still with (?:me|us)) (?:at|in)(?: the)?$")
 _THERE = (
@@ -133,7 +136,7 @@ _TAKEN = frozenset(["stolen", "disappeared", "missing", "vanished", "gone", "tak
 _PLACE_BEHIND = frozenset(
     [
         *("station", "university", "univ", "airport", "tower", "line", "forest"),
-        *("medical", "hospital", "hotel", "center", "mall", "store", "grand", "land"),
+        *("medical", "hospital", "hotel", "center", "mall", "store", "grand", "land", "bank"),
     ]
 )
 
@@ -163,7 +166,8 @@ def _regions(words: Sequence[Word], places: PlaceNames) -> list[Mention[str]]:
             if (value := _REGIONS.get(word.text) or towns_in_latin().get(word.text)) and (
                 after is None or after.text not in _PLACE_BEHIND
             ):
-                if not _HOME_ENGLISH.isdisjoint(w.text for w in words[max(0, at - 6) : at]):
+                led = [w.text for w in words[max(0, at - 6) : at]]
+                if not _HOME_ENGLISH.isdisjoint(led) or _HOME_IS.search(" ".join(led)):
                     continue
                 to = at and words[at - 1].text in ("to", "for", "from")
                 out.append(Mention("" if to else value, at, at))
@@ -183,6 +187,8 @@ def _regions(words: Sequence[Word], places: PlaceNames) -> list[Mention[str]]:
                 break
             away = role not in ("bare", "where") or bool(after and _ELSEWHERE.match(after.text))
             away = away or (role == "where" and _rides(words, at))
+            behind = " ".join(each.text for each in words[at + 1 : at + 3])
+            away = away or (role == "bare" and _BOUGHT_THERE.fullmatch(behind) is not None)
             of = _REGIONS[found["word"]] if found else towns()[stem]
             value = "" if away else of
             out.append(Mention(value, at, at, end=word.end - len(tail)))
