@@ -23,14 +23,16 @@ _ASKED = re.compile(
             r"필요(?:한[가지]|하[나죠])|있으면 ?[되돼]|결제 ?(?:되|할 ?수)|받을 수 있",
             r"(?:확인|수령|방문|택배|배송|결제|주차) ?가능",
             r"(?:사무실|센터|위치)[은는이가]? .*(?:어디|몇)",
-            r"전화 ?받[나으]|전화번호 ?(?:좀 ?)?알|[유분]실물 ?센터[는가에]? ",
+            r"전화 ?받[나으]|전화번호 ?(?:좀 ?)?알|[유분]실물 ?센터[는가에]? (?!.*들어[온왔])",
             r"\b(?:are|is|were|will) (?:you|it|(?:the|your) \w+)(?: \w+)? (?:open|closed)\b",
             r"\bopening hours\b|\bwhat time (?:do|does|is|are|will)\b",
-            r"\b(?:do|can|could|may|should|must|shall|will|would) (?:i|we|he|she|my \w+)"
-            r" (?:also |just |still )?(?:need|bring|come|collect|pick|visit|show)\b",
+            # can I come, I'll bring my ID; but of can I collect my bag, the bag
+            r"\b(?:(?:do|can|could|may|should|must|shall|will|would) (?:i|we|he|she|my \w+)"
+            r"(?: also| just| still)?|(?:i|we)(?:'ll| will| can| could))"
+            r" (?:need|bring|come|collect|pick|visit|show|stop by)\b"
+            r"(?!.*\bmy (?!id\b|passport|licen|husband|wife|friend))",
             r"\b(?:do|can|could|will|would) you (?:accept|deliver|ship|mail|send|post)\b",
             r"\b(?:to|from|is|are|visit(?:ed)?|near) your (?:office|centre|center|address|hours)\b",
-            r"\b(?:i|we)(?:'ll| will| can| could) (?:come|bring|collect|pick|visit|stop by)\b",
         )
     )
 )

@@ -27,7 +27,7 @@ _KEPT = re.compile(
 _FINE = re.compile(r"멀쩡|\b(?:is|are) (?:all )?(?:fine|safe)\b")
 
 # Of a clause: what it speaks of is in another thing. 지갑에 카드가 들어 있어요
-_HELD = re.compile(r"들어 ?있|들었|담겨 ?있|[안속]에 .*있")
+_HELD = re.compile(r"(?:(?:들어|담겨) ?있|들었|[안속]에 .*있)(?:었|는)?(?!었?는?데)")
 
 # Of a text that tells of no loss: it is there again, or is another's.
 _BACK = re.compile(

@@ -58,7 +58,9 @@ _HOME_ENGLISH = frozenset(
 )
 _NOTICED = frozenset(["noticed", "realised", "realized", "discovered"])
 _HANDED_TO = re.compile(r"[에로](?:다가?|는|도)?$")
-_HANDED = re.compile(r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다|물어|여쭤|문의|전화")
+_HANDED = re.compile(
+    r"맡[겼긴김겨기길]|전달|인계|제출|보관|갖다|가져다|물어|여쭤|문의|전화[했해드로]"
+)
 _RIDES = re.compile(r"(?:가|오)(?:는|던)|내[렸린]|도착|행")
 _VEHICLE = "taxi|cab|bus|limousine|subway|metro|train|ktx|ferry|plane"
 _RIDE = re.compile(
