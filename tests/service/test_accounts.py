@@ -21,6 +21,7 @@ from matching_spark.errors import InputError, NotFoundError
 from matching_spark.journal.events import PasswordChanged
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import events, sessions
+from matching_spark.service.guards import accounts as module
 from matching_spark.service.guards.accounts import Accounts
 from matching_spark.service.guards.limits import FAILURES
 from matching_spark.service.guards.sessions import IDLE, Sessions
@@ -64,6 +65,18 @@ def test_a_name_is_one_persons_however_it_is_typed(service: Guarded) -> None:
         with pytest.raises(InputError, match="12 to 1024"):
             service.accounts.add("another", password)
     assert [each.name for each in service.accounts.listed()] == [NAME, "Straße"]
+
+
+def test_there_are_so_many_accounts_at_most(
+    service: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that signs in reads them all."""
+    monkeypatch.setattr(module, "MAX_ACCOUNTS", 2)
+    service.accounts.add("another", PASSWORD)
+    with pytest.raises(InputError, match="there are 2 accounts: remove one"):
+        service.accounts.add("a third", PASSWORD)
+    service.accounts.remove("another")
+    service.accounts.add("a third", PASSWORD)
 
 
 def test_neither_name_nor_password_nor_hash_nor_token_lies_open(
@@ -145,6 +158,8 @@ def test_a_removed_account_and_all_that_it_opened_is_gone(service: Guarded) -> N
     account = service.accounts.named(NAME).account_id
     cookie = service.sessions.open(account)
     _, token = service.sessions.issue(account, dt.timedelta(days=1))
+    other = service.accounts.add("another", PASSWORD).account_id
+    others = service.sessions.open(other)
     assert service.sessions.account(cookie, "cookie") == account
     service.accounts.remove(NAME)
     assert service.accounts.verified(NAME, PASSWORD) is None
@@ -152,6 +167,7 @@ def test_a_removed_account_and_all_that_it_opened_is_gone(service: Guarded) -> N
     assert service.sessions.account(token, "bearer") is None
     service.sessions.end_all(account)
     assert service.sessions.tokens() == []
+    assert service.sessions.account(others, "cookie") == other
     with pytest.raises(NotFoundError):
         service.accounts.remove(NAME)
     assert service.accounts.add(NAME, PASSWORD).account_id != account
