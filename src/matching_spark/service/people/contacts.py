@@ -11,12 +11,11 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, func, insert, select
 
-from matching_spark.domain.posts import check
 from matching_spark.errors import InputError
 from matching_spark.journal.events import ContactConfirmed, ContactGiven, ContactRemoved
 from matching_spark.journal.store import Journal
 from matching_spark.journal.tables import outbox, stamp
-from matching_spark.score.components import LANGUAGES, Language
+from matching_spark.score.components import Language
 from matching_spark.service.people.addresses import checked_address
 from matching_spark.service.people.links import Links, who_of
 from matching_spark.service.people.mail import Kind
@@ -51,7 +50,6 @@ class Contacts:
         Raises InputError for what is no address, and for one that was asked too often.
         """
         address = checked_address(address)
-        check("language", language, LANGUAGES)
         contact_id = "contact-" + name_of(f"contact\0{who}", key)  # not the post's of that key
 
         def ask(to: Connection) -> None:
