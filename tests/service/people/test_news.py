@@ -116,6 +116,17 @@ def test_a_loss_that_was_opened_elsewhere_is_looked_after_again(world: World) ->
     assert (world.news.run_once(), world.desk.searched) == (0, 2)
 
 
+def test_so_it_is_while_another_is_looked_after_all_the_time(world: World) -> None:
+    loss, other = world.desk.posts[LOST], "s-" + "2" * 32
+    world.desk.posts[other] = replace(loss, post_id=other)
+    for post_id in (LOST, other):
+        world.links.make(post_id)
+    for now, news in ((replace(loss, status="claimed"), 1), (loss, 2)):
+        world.desk.posts[LOST] = now
+        world.desk.turns_up(f"{now.status} {news}", "propose")
+        assert world.news.run_once() == news
+
+
 def test_one_that_its_source_brings_again_after_it_was_erased_is_not_looked_for(
     world: World, journal: Journal
 ) -> None:

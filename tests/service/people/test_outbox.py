@@ -104,6 +104,15 @@ def test_an_address_that_its_server_does_not_know_is_given_up_at_once(
     world.clock.on(days=1)
     assert world.outbox.run_once() == 0
     assert inbox.taken == []
+    world.confirmed(inbox)
+    inbox.refuse_address = "550 no such user any more"
+    world.desk.turns_up("mine", "propose")
+    assert world.news.look(LOST) == ("mine",)
+    assert world.outbox.run_once() == 0
+    inbox.refuse_address = ""
+    world.clock.on(days=1)
+    assert world.outbox.run_once() == 0
+    assert inbox.taken == []
 
 
 def test_no_more_mails_go_out_than_may_in_a_minute(
