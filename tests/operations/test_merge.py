@@ -6,7 +6,7 @@ import random
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -77,8 +77,19 @@ def test_events_in_any_batches_end_as_the_last_of_each_post(
     clip: ClipModel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Against a dictionary; a reader sees it before, between and after merges. What is merged once
-    more, as where another engine has ended the snapshots and their marks, changes nothing."""
+    """Against a dictionary; a reader sees it before, between and after merges, and with the vector
+    of its words after each batch. What is merged once more, as where another engine has ended the
+    snapshots and their marks, changes nothing."""
+
+    def seen(table: PostsTable, *rest: Any) -> None:
+        take_in(table, *rest)
+        for shard in PostsTable.of(mine).shards():
+            posts = np.flatnonzero(shard.alive)
+            own = shard.texts.vectors[shard.texts.rows[shard.texts.starts[posts]]]
+            words = clip.embed_texts([row["title"] for row in shard.rows(posts)])
+            assert (np.vecdot(own, words) > 0.999999).all()
+
+    monkeypatch.setattr("matching_spark.operations.merge.take_in", seen)
     monkeypatch.setattr("matching_spark.operations.merge.BATCH", 9)
     chance = random.Random(5)
     now: dict[str, str] = {}
