@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from sqlalchemy import select
 
 from matching_spark.errors import UsageError
 from matching_spark.journal.store import Journal
+from matching_spark.journal.tables import outbox
 from matching_spark.service.people.mail import AwayError, Mailer, NotNowError
 from matching_spark.service.people.outbox import Outbox
 from matching_spark.setting_groups import Service
@@ -109,10 +111,22 @@ def test_an_address_that_its_server_does_not_know_is_given_up_at_once(
     world.desk.turns_up("mine", "propose")
     assert world.news.look(LOST) == ("mine",)
     assert world.outbox.run_once() == 0
+    assert world.contacts.of(LOST) is not None  # mails came there: its page tells of it still
     inbox.refuse_address = ""
     world.clock.on(days=1)
     assert world.outbox.run_once() == 0
     assert inbox.taken == []
+
+
+def test_of_an_erased_loss_no_mail_waits(world: World, inbox: Inbox) -> None:
+    assert world.outbox is not None
+    world.contacts.give(LOST, ADDRESS, "ko", WHO, None)
+    inbox.refuse_address = "450 try again later"
+    assert world.outbox.run_once() == 0
+    world.journal.forget(f"post:{LOST}", WHO)
+    assert world.outbox.run_once() == 0
+    with world.journal.reading() as of:
+        assert of.execute(select(outbox)).all() == []
 
 
 def test_no_more_mails_go_out_than_may_in_a_minute(
