@@ -96,5 +96,7 @@ def test_an_event_cannot_say_what_no_post_has() -> None:
         PostEdited("a", ())
     with pytest.raises(InputError, match="no field"):
         PostEdited("a", ("내 전화번호",))
+    with pytest.raises(InputError, match="subject is empty"):
+        SubjectForgotten("post:")
     with pytest.raises(InputError, match="kind 'mail'"):
         SubjectForgotten("mail:a")

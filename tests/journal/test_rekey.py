@@ -11,6 +11,7 @@ import pytest
 from matching_spark.config import Settings
 from matching_spark.errors import StorageError, UsageError
 from matching_spark.journal import rekey as module
+from matching_spark.journal.database import create
 from matching_spark.journal.events import PostAdded
 from matching_spark.journal.rekey import rekey
 from matching_spark.journal.sealing import Sealer
@@ -156,6 +157,14 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(settings: Settings) -> Non
     assert {each.at for each in again.tail(limit=1000)} == {start}
     again.close()
     assert all(Sealer(NEW).opens(each, *where) for each, *where in sealed(settings))
+
+
+def test_one_that_nobody_has_opened_yet_is_of_the_new_key(settings: Settings) -> None:
+    """As of a service that was killed while it began."""
+    both = keyed(settings, NEW, KEY)
+    create(Path(str(settings.service.journal)))
+    assert rekey(both) == 0
+    Journal.open(keyed(settings, NEW)).close()
 
 
 def test_where_there_is_no_journal_none_is_made(settings: Settings, tmp_path: Path) -> None:
