@@ -15,6 +15,7 @@ from matching_spark.config import Settings, environment_of
 from matching_spark.domain.posts import Post
 from matching_spark.journal.events import AccountMade
 from matching_spark.journal.store import Journal
+from matching_spark.operations import merger
 from matching_spark.operations.merger import Waiting, follow, waiting
 from tests.support.journaled import KEY, write
 from tests.support.processes import wait_until
@@ -73,6 +74,33 @@ def test_it_merges_when_it_is_due_and_ends_with_who_started_it(
     parent.kill()
     parent.communicate()
     wait_until(lambda: not running(follower), "the end of the merger")
+
+
+@pytest.mark.parametrize(("again_s", "runs"), [(merger.AGAIN_S, 1), (0.0, 3)])
+def test_a_merge_that_fails_is_tried_again_after_a_while(
+    mine: Settings,
+    journal: Journal,
+    clip: ClipModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    again_s: float,
+    runs: int,
+) -> None:
+    """Not at each look: where HDFS is away each try would start a JVM."""
+    mine.service.merge_events = 1
+    write(journal, clip, Post("s-1", "found", title="지갑"))
+    looks, ran = iter(range(3)), tmp_path / "ran"
+
+    def look(settings: Settings, of: Journal) -> Waiting:
+        if next(looks, None) is None:
+            raise KeyboardInterrupt
+        return waiting(settings, of)
+
+    monkeypatch.setattr(merger, "waiting", look)
+    monkeypatch.setattr(merger, "AGAIN_S", again_s)
+    with pytest.raises(KeyboardInterrupt):
+        follow(mine, ["sh", "-c", f"echo >> '{ran}'; exit 1"], look_s=0)
+    assert len(ran.read_text()) == runs
 
 
 KILLED = """
