@@ -20,13 +20,16 @@ from pyspark.sql import SparkSession
 from matching_spark import ClipModel, Filters, PostsTable, Query, Settings, SimilarityEngine
 from matching_spark.config import Cache, Hadoop
 from matching_spark.demo.world import World
+from matching_spark.domain.posts import Post
 from matching_spark.errors import StorageError
 from matching_spark.ingest.pipeline import ingest_posts
 from matching_spark.ingest.report import Report
 from matching_spark.ingest.staging import STAGED, Item, Staging
+from matching_spark.layout import text_key
 from matching_spark.operations.warehouse import made
 from matching_spark.progress import SILENT, Silent
 from matching_spark.sources import read_posts
+from matching_spark.table.loose_files import drop_staged
 from tests.support.found import hits_of
 from tests.support.processes import in_session, wait_until
 
@@ -184,6 +187,7 @@ import sys
 from matching_spark import ClipModel, PostsTable, Settings, start_session
 from matching_spark.ingest import pipeline, staging
 from matching_spark.sources import read_posts
+from matching_spark.table.loose_files import drop_staged
 from tests.support.processes import in_session, wait_until
 from tests.support.tables import copied
 staging.PHOTOS_A_TASK = 8
@@ -241,6 +245,26 @@ def test_the_same_job_that_ends_meanwhile_is_named(
     (Path(staging.folder) / "0.parquet").symlink_to("gone.parquet")  # listed, and not there
     with pytest.raises(StorageError, match=r"0\.parquet went meanwhile.*run this one again"):
         staging.keys()
+
+
+def test_what_an_erase_takes_before_the_commit_is_named(
+    own: str, spark: SparkSession, clip: ClipModel
+) -> None:
+    """In our words, not in Spark's frame of them; and the same run again does what is asked."""
+    table = PostsTable.open(own, spark, Hadoop())
+    posts = [Post(f"new-{word}", "found", title=word) for word in ("지갑", "우산")]
+
+    class Erased(Silent):
+        """Of a post with the same words, once they are staged."""
+
+        def count(self, what: str, done: int, total: int) -> None:
+            if done == total:
+                drop_staged(table, {"key": [text_key("우산")]})
+
+    what = f"^{own} could not be written: post new-우산: what .* has gone, .*; run it again$"
+    with pytest.raises(StorageError, match=what):
+        ingest_posts(posts, table, clip, Erased())
+    assert ingest_posts(posts, table, clip).accepted == 2
 
 
 def test_what_is_staged_is_read_once_and_of_a_chunk_its_own(

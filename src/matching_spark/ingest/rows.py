@@ -13,6 +13,7 @@ from matching_spark.table.posts_table import PostsTable
 # Post.text of the table's rows, and layout.text_key of it, in Spark SQL.
 TEXT = "concat_ws(' ', nullif(title, ''), nullif(description, ''))"
 TEXT_KEY = f"concat('text:', sha2({TEXT}, 256))"
+GONE = "post %s: what was embedded of it has gone, as by an erase beside this; run it again"
 
 
 def photos_of(table: PostsTable, shas: Collection[str]) -> DataFrame:
@@ -48,7 +49,7 @@ def assemble(posts: DataFrame, vectors: DataFrame, model: str) -> DataFrame:
     lacks = "size(photos) != size(keys) OR (text_key IS NOT NULL AND text_vector IS NULL)"
     checked = F.when(
         F.expr(lacks),
-        F.raise_error(F.concat(F.lit("a staged vector has gone, run it again: post "), "post_id")),
+        F.raise_error(F.format_string(GONE, "post_id")),
     ).otherwise(F.col("post_id"))
     bare = (
         "transform(photos, p -> named_struct('uri', p.uri, 'sha256', p.sha256, 'vector', p.vector))"

@@ -41,6 +41,8 @@ REMEDIES = {
     "Subject is not supported|UnsupportedClassVersion|bin/java: No such|JAVA_HOME": "Java 17 or 21 "
     "is needed; conf/spark-env.sh and JAVA_HOME say which it is",
 }
+# What a statement of ours tells by F.raise_error, in Spark's own frame.
+RAISED = re.compile(r"\[USER_RAISED_EXCEPTION\] (.+) SQLSTATE: \w+")
 ENDED = "the Spark session has ended: start another one, and open the table with that"
 OTHER_PYTHON = "Error from python worker:"
 # Iceberg takes no commit whose time is a minute before the last one's.
@@ -52,6 +54,8 @@ GOES_ON = "Error occurred during initialization of"  # the next line says which
 
 def cause(error: object) -> str:
     """The line that says what happened, out of a Java stack trace with a Python one in it."""
+    if raised := RAISED.search(str(error)):
+        return raised[1]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     ours = [
         line for line in lines if line.startswith(("matching_spark.errors.", "pyspark.errors."))
