@@ -36,7 +36,7 @@ def test_another_world_takes_the_place_of_the_one_before(
     pair = ("L2026000000000000", "F2026000000000000-1")
     drawn: list[dict[str, Any]] = []
     for seed, posts in ((0, 32), (5, 20)):
-        for of, step in ((PostsTable, "delete"), (side_tables, "drop")) if drawn else ():
+        for of, step in ((PostsTable, "delete"), (side_tables, "drop")) if seed else ():
             with monkeypatch.context() as stopped:
                 stopped.setattr(of, step, _stop)
                 with pytest.raises(KeyboardInterrupt):
