@@ -1,9 +1,12 @@
 """One rule each: which vectors count, which threshold is whose, what a query may be."""
 
 import datetime as dt
+import os
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from matching_spark.domain.facts import Facts
 from matching_spark.domain.posts import MAX_TEXT, Filters
 from matching_spark.knn.similarity import pair_scores, unit
 from matching_spark.operations.search import query_of
+from matching_spark.search.query import unit_vector
 from matching_spark.search.request import QueryItem, Request, Scoring
 from tests.support.calibrations import random_calibration
 
@@ -140,4 +144,26 @@ def test_a_file_that_is_no_vector_is_named_without_unsafe_advice(tmp_path: Path)
     assert len(names) == 11
     for name in names:
         with pytest.raises(InputError, match=rf"{name} is no whole .npy of numbers: numpy.save"):
+            Query(embedding=tmp_path / name).vector()
+
+
+def test_a_file_of_many_vectors_is_named_and_not_read(tmp_path: Path) -> None:
+    """Of ten million it would be more than memory has."""
+    with open(tmp_path / "all.npy", "wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 64)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + (256 << 20))
+    tracemalloc.start()
+    vector = Query(embedding=tmp_path / "all.npy").vector()
+    table = SimpleNamespace(dimension=64, uri="there")
+    with pytest.raises(InputError, match="holds 1048576 vectors; a search takes one"):
+        unit_vector(vector, "all.npy", table)  # type: ignore[arg-type]  # which no search reaches
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_a_pipe_is_no_vector(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npy")
+    for name in ("pipe.npy", "."):
+        with pytest.raises(InputError, match="name a vector's file"):
             Query(embedding=tmp_path / name).vector()

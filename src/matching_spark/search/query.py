@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from matching_spark import storage
 from matching_spark.domain.dates import parse_date
 from matching_spark.domain.facts import Facts
 from matching_spark.domain.identifiers import checked
@@ -118,8 +119,13 @@ class Query:
             raise InputError("the query has no vector")
         if not isinstance(self.embedding, Path | str):
             return self.embedding
+        if not storage.is_regular(str(self.embedding)):
+            raise InputError(
+                f"{self.embedding} is a folder, a pipe or a device: name a vector's file"
+            )
         try:
-            read: npt.ArrayLike = np.load(self.embedding, allow_pickle=False)
+            # Not read until its shape is known: a file of all vectors may be larger than memory.
+            read: npt.ArrayLike = np.load(self.embedding, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise InputError(f"there is no {self.embedding}") from None
         except OSError as error:
