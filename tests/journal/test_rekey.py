@@ -116,6 +116,22 @@ def test_what_the_former_key_has_sealed_is_in_no_file_that_another_has_open(
     assert not any(each in text for each in before for text in files(settings))
 
 
+@pytest.mark.parametrize("damage", ["UPDATE key_check SET id = 7", "DELETE FROM key_check"])
+def test_a_journal_that_has_lost_what_tells_its_key_takes_no_other(
+    settings: Settings, journal: Journal, damage: str
+) -> None:
+    """What was sealed would open no more, and what came after it by nobody's key but that one."""
+    write(journal, 0, 1)
+    journal.close()
+    with sqlite3.connect(Path(str(settings.service.journal)) / "journal.sqlite") as raw:
+        raw.execute(damage)
+    for wanted in (settings, keyed(settings, NEW)):
+        with pytest.raises(StorageError, match="has lost what tells its key"):
+            Journal.open_or_create(wanted)
+        with pytest.raises(StorageError, match="has lost what tells its key"):
+            rekey(wanted)
+
+
 KILLED = """
 import os, random, signal, sys, time
 from matching_spark.config import Settings

@@ -45,10 +45,12 @@ def known(to: Connection, sealer: Sealer, place: str | None) -> bytes:
     """What tells the key that is written with; made in a new journal. place: the journal's file.
 
     Raises UsageError where it is not the sealer's, or the journal is being sealed anew and its
-    former key is not the sealer's former one.
+    former key is not the sealer's former one, StorageError where the journal tells no more.
     """
     rows = _rows(to)
-    if not rows:
+    if NOW not in rows:
+        if rows or to.scalar(select(contents.c.event_id).limit(1)) is not None:
+            raise StorageError(f"{place} has lost what tells its key: take its copy from a backup")
         rows[NOW] = sealer.seal(_CHECK, _WHERE)
         to.execute(insert(key_check).values(id=NOW, sealed=rows[NOW]))
     is_own = sealer.opens(rows[NOW], _WHERE)
